@@ -1,0 +1,54 @@
+# make train   set everything up, then train Breakout from nothing to its target
+# make test    the same set-up, then every test
+# make dev     an editable install that rebuilds itself when a source changes
+# make bench   steps per second of every game, alone, with inference and with training
+#
+# Everything lands in .venv and build. Another torch: make train TORCH=torch==2.9.1
+
+PYTHON ?= python3
+VENV ?= .venv
+TORCH ?= $(shell grep '^torch==' python/constraints.txt)
+BIN := $(VENV)/bin
+SOURCES := $(shell find csrc python third_party -type f -not -path '*/__pycache__/*' 2>/dev/null) CMakeLists.txt pyproject.toml
+
+.PHONY: train test dev bench lint clean
+
+train: $(VENV)/.installed
+	$(BIN)/pufferc train breakout
+
+test: $(VENV)/.installed-dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --preset dev -G Ninja
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build build/dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir build/dev --output-on-failure
+	$(MAKE) lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check python tests examples benchmarks
+	$(BIN)/mypy
+
+dev: $(VENV)/.tools
+	$(BIN)/pip install -q -c $(VENV)/constraints.txt scikit-build-core pybind11 ninja cmake
+	$(BIN)/pip install -q -c $(VENV)/constraints.txt --no-build-isolation -C editable.rebuild=true -C build-dir=build/editable -e '.[train,dev]'
+
+bench: $(VENV)/.installed
+	$(BIN)/pufferc bench
+
+clean:
+	rm -rf build dist $(VENV)
+
+$(VENV)/.tools: python/constraints.txt
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' \
+	  || { echo "make: $(PYTHON) must be Python 3.10 or later with venv (Debian: apt-get install python3-venv)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	{ grep -v '^torch==' python/constraints.txt; echo '$(TORCH)'; } > $(VENV)/constraints.txt
+	$(BIN)/pip install -q '$(TORCH)'
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.tools $(SOURCES)
+	$(BIN)/pip install -q -c $(VENV)/constraints.txt '.[train]'
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.tools $(SOURCES)
+	$(BIN)/pip install -q -c $(VENV)/constraints.txt '.[train,dev]'
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,35 @@
+// base.h - what every part of the library shares: assertions, the last error, aligned memory.
+#ifndef PUFFERC_BASE_H
+#define PUFFERC_BASE_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pufferc/pufferc.h"
+
+#define PFC_ALIGNMENT 64  // a cache line, and the widest vector
+
+// Programmer errors only; users' errors are reported by pfc_fail.
+#define PFC_ASSERT(condition) assert(condition)
+
+#define PFC_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define PFC_MAX(a, b) ((a) > (b) ? (a) : (b))
+
+// Sets this thread's last error (printf style) and returns `status`.
+PfcStatus pfc_fail(PfcStatus status, const char* format, ...) __attribute__((format(printf, 2, 3)));
+
+// Zeroed, PFC_ALIGNMENT-aligned memory; NULL when there is none. 0 bytes give a valid pointer.
+void* pfc_alloc(uint64_t bytes);
+void pfc_free(void* memory);  // NULL is allowed
+
+// bytes of RAM in this machine; UINT64_MAX where unknown.
+uint64_t pfc_physical_memory(void);
+
+// 64-bit FNV-1a over 8-byte words (the tail byte by byte): detects damage, not forgery.
+uint64_t pfc_checksum(const void* data, uint64_t bytes);
+
+// The entry of names[count] nearest to `name` by edit distance, NULL if none is near.
+const char* pfc_nearest(const char* name, const char* const* names, int32_t count);
+
+#endif  // PUFFERC_BASE_H

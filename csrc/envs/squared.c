@@ -1,0 +1,91 @@
+// squared.c - walk to a target on the border of a small board. One agent; the tutorial game.
+#include "pufferc/env.h"
+
+enum { SQUARED_SIDE = 11, SQUARED_CELLS = SQUARED_SIDE * SQUARED_SIDE };
+enum { SQUARED_STAY, SQUARED_DOWN, SQUARED_UP, SQUARED_LEFT, SQUARED_RIGHT };
+enum { SQUARED_EMPTY, SQUARED_AGENT, SQUARED_TARGET };
+
+#define SQUARED_PARAMS(X) X(int, max_steps, 33, 0, PFC_MAX_STEPS, "steps until truncation; 0 = never")
+PFC_DEFINE_PARAMS(squared, SquaredParams, SQUARED_PARAMS)
+
+typedef struct Squared {
+  PfcRng rng;
+  int32_t x, y;  // the agent; x right, y down
+  int32_t target_x, target_y;
+  int32_t reached;  // 1 once the agent stands on the target
+} Squared;
+
+typedef struct SquaredObs {
+  uint8_t cell[SQUARED_CELLS];
+} SquaredObs;
+
+static const PfcObsRow squared_obs[] = {
+    {"cell", SQUARED_CELLS, 0, 2, "0 empty, 1 agent, 2 target; row by row from the top left"},
+};
+
+PFC_FN void squared_reset(Squared* s, const SquaredParams* p) {
+  (void)p;
+  const int32_t last = SQUARED_SIDE - 1;
+  s->x = s->y = SQUARED_SIDE / 2;
+  int32_t along = (int32_t)pfc_rng_below(&s->rng, (uint32_t)last);
+  switch (pfc_rng_below(&s->rng, 4)) {  // each side owns the corner it starts from
+    case 0: s->target_x = along, s->target_y = 0; break;
+    case 1: s->target_x = last, s->target_y = along; break;
+    case 2: s->target_x = last - along, s->target_y = last; break;
+    default: s->target_x = 0, s->target_y = last - along; break;
+  }
+}
+
+PFC_FN void squared_step(Squared* s, const SquaredParams* p, PfcIo io) {
+  (void)p;
+  const int32_t action = io.actions[0];
+  s->x += (action == SQUARED_RIGHT) - (action == SQUARED_LEFT);
+  s->y += (action == SQUARED_DOWN) - (action == SQUARED_UP);
+  if (s->x < 0 || s->x >= SQUARED_SIDE || s->y < 0 || s->y >= SQUARED_SIDE) {
+    io.rewards[0] = -1.0f;
+    io.terminated[0] = 1;
+  } else if (s->x == s->target_x && s->y == s->target_y) {
+    s->reached = 1;
+    io.rewards[0] = 1.0f;
+    io.terminated[0] = 1;
+  }
+}
+
+PFC_FN void squared_observe(const Squared* s, const SquaredParams* p, int32_t agent, SquaredObs* obs) {
+  (void)p, (void)agent;
+  memset(obs->cell, SQUARED_EMPTY, sizeof obs->cell);
+  obs->cell[s->target_y * SQUARED_SIDE + s->target_x] = SQUARED_TARGET;
+  if (s->x >= 0 && s->x < SQUARED_SIDE && s->y >= 0 && s->y < SQUARED_SIDE)
+    obs->cell[s->y * SQUARED_SIDE + s->x] = SQUARED_AGENT;
+}
+
+static void squared_metrics(const Squared* s, const SquaredParams* p, int32_t agent, float* values) {
+  (void)p, (void)agent;
+  values[0] = values[1] = (float)s->reached;
+}
+
+static void squared_draw(const Squared* s, const SquaredParams* p, const PfcDraw* d) {
+  (void)p;
+  const float cell = 32.0f, side = cell * SQUARED_SIDE;
+  d->begin(d->context, side, side, pfc_rgb(0x14171f));
+  for (int32_t i = 0; i < SQUARED_CELLS; ++i) {
+    const float x = cell * (float)(i % SQUARED_SIDE), y = cell * (float)(i / SQUARED_SIDE);
+    d->rounded_rect(d->context, x + 1.5f, y + 1.5f, cell - 3.0f, cell - 3.0f, 4.0f, pfc_rgb(0x1f2430));
+  }
+  const float tx = cell * ((float)s->target_x + 0.5f), ty = cell * ((float)s->target_y + 0.5f);
+  d->circle(d->context, tx, ty, 11.0f, pfc_rgb(0xf2b134));
+  d->circle(d->context, tx, ty, 5.0f, pfc_rgb(0x14171f));
+  d->rounded_rect(d->context, cell * (float)s->x + 4.0f, cell * (float)s->y + 4.0f, cell - 8.0f, cell - 8.0f, 6.0f,
+                  pfc_rgb(0x3fb6d3));
+  d->end(d->context);
+}
+
+PFC_DEFINE_ENV(squared, Squared,
+               .title = "Squared",
+               .summary = "walk to a target on the border of an 11 x 11 board",
+               .version = 1,
+               .obs_dtype = PFC_UINT8,
+               .sizes = {.action_counts = {5}},
+               .obs_rows = squared_obs,
+               .num_obs_rows = sizeof squared_obs / sizeof squared_obs[0],
+               .metrics = {"score", "perf"})

@@ -1,0 +1,112 @@
+// template.c - the skeleton of a new game: copy this file, put your rules in. One agent.
+//
+// It is a whole game, a catcher: slide a paddle to catch falling balls. If you can write `if` and
+// `for`, you can write one. Every function below is called by the pool; what the pool takes care of
+// (seeds, episode counts, time limits, resets, threads) is listed at the top of pufferc/env.h.
+#include "pufferc/env.h"
+
+// Sizes are in fields: the field is 1 wide and 1 high, x right, y down.
+#define TEMPLATE_PADDLE_WIDTH 0.2f
+#define TEMPLATE_PADDLE_SPEED 0.05f  // fields per step
+#define TEMPLATE_MAX_CATCHES 100
+
+// 1. Parameters: type (int, float, bool), name, default, smallest, largest, help. Users set them as
+//    make("template", ball_speed=0.1) or --env.ball-speed 0.1; your functions read p->ball_speed.
+//    max_steps comes first; the pool truncates an episode there.
+#define TEMPLATE_PARAMS(X)                                                          \
+  X(int, max_steps, 5000, 0, PFC_MAX_STEPS, "steps until truncation; 0 = never")    \
+  X(float, ball_speed, 0.04f, 0.001f, 0.5f, "how far a ball falls in a step, in fields")
+PFC_DEFINE_PARAMS(template, TemplateParams, TEMPLATE_PARAMS)
+
+// 2. The state: everything there is to know about one running game. Plain values and arrays, no
+//    pointers. It must have a member rng; random numbers come from nowhere else.
+typedef struct Template {
+  PfcRng rng;
+  float paddle_x;        // its centre
+  float ball_x, ball_y;
+  int32_t catches;
+} Template;
+
+// 3. What an agent sees: a struct of floats (or of uint8_t: see squared.c), best of order one.
+typedef struct TemplateObs {
+  float paddle_x, ball_x, ball_y, caught;
+} TemplateObs;
+
+// ... and its table: name, how many values, lowest, highest, meaning. Tests hold the game to it.
+static const PfcObsRow template_obs[] = {
+    {"paddle_x", 1, 0, 1, "paddle centre, in field widths"},
+    {"ball_x", 1, 0, 1, "ball, in field widths"},
+    {"ball_y", 1, 0, 1, "ball, in field heights; 0 is the top"},
+    {"caught", 1, 0, 1, "balls caught, of 100"},
+};
+
+PFC_FN void template_drop_ball(Template* s) {
+  s->ball_x = pfc_rng_float(&s->rng);
+  s->ball_y = 0.0f;
+}
+
+// 4. The start of an episode. Everything but rng is zero here already.
+PFC_FN void template_reset(Template* s, const TemplateParams* p) {
+  (void)p;
+  s->paddle_x = 0.5f;
+  template_drop_ball(s);
+}
+
+// 5. One step. Read io.actions, change the state, write io.rewards and, when the episode is over,
+//    io.terminated. Index 0 is the first agent; a game of one agent has no other.
+PFC_FN void template_step(Template* s, const TemplateParams* p, PfcIo io) {
+  if (io.actions[0] == 1) s->paddle_x -= TEMPLATE_PADDLE_SPEED;
+  if (io.actions[0] == 2) s->paddle_x += TEMPLATE_PADDLE_SPEED;
+  s->paddle_x = pfc_clampf(s->paddle_x, 0.0f, 1.0f);
+
+  s->ball_y += p->ball_speed;
+  if (s->ball_y < 1.0f) return;  // still falling
+  s->ball_y = 1.0f;
+  if (pfc_absf(s->ball_x - s->paddle_x) > TEMPLATE_PADDLE_WIDTH / 2.0f) {
+    io.rewards[0] = -1.0f;
+    io.terminated[0] = 1;
+    return;
+  }
+  io.rewards[0] = 1.0f;
+  s->catches += 1;
+  if (s->catches == TEMPLATE_MAX_CATCHES) io.terminated[0] = 1;
+  else template_drop_ball(s);
+}
+
+// 6. What agent number `agent` sees now.
+PFC_FN void template_observe(const Template* s, const TemplateParams* p, int32_t agent, TemplateObs* obs) {
+  (void)p, (void)agent;
+  obs->paddle_x = s->paddle_x;
+  obs->ball_x = s->ball_x;
+  obs->ball_y = s->ball_y;
+  obs->caught = (float)s->catches / (float)TEMPLATE_MAX_CATCHES;
+}
+
+// 7. Numbers to log when an episode ends, in the order of .metrics below. The first is the score.
+static void template_metrics(const Template* s, const TemplateParams* p, int32_t agent, float* values) {
+  (void)p, (void)agent;
+  values[0] = (float)s->catches;
+  values[1] = (float)s->catches / (float)TEMPLATE_MAX_CATCHES;
+}
+
+// 8. A picture, by the callbacks of pufferc/draw.h, in units of your choice.
+static void template_draw(const Template* s, const TemplateParams* p, const PfcDraw* d) {
+  (void)p;
+  const float size = 400.0f, paddle_width = TEMPLATE_PADDLE_WIDTH * size;
+  d->begin(d->context, size, size, pfc_rgb(0x14171f));
+  d->circle(d->context, size * s->ball_x, (size - 20.0f) * s->ball_y, 9.0f, pfc_rgb(0xf2b134));
+  d->rounded_rect(d->context, size * s->paddle_x - paddle_width / 2.0f, size - 18.0f, paddle_width, 10.0f, 5.0f,
+                  pfc_rgb(0x3fb6d3));
+  d->end(d->context);
+}
+
+// 9. The whole game in one record. Change `version` whenever the rules change.
+PFC_DEFINE_ENV(template, Template,
+               .title = "Template",
+               .summary = "catch falling balls; the skeleton of a new game",
+               .version = 1,
+               .obs_dtype = PFC_FLOAT32,
+               .sizes = {.action_counts = {3}},  // 0 stay, 1 left, 2 right
+               .obs_rows = template_obs,
+               .num_obs_rows = sizeof template_obs / sizeof template_obs[0],
+               .metrics = {"score", "perf"})

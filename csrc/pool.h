@@ -1,0 +1,90 @@
+// pool.h - the pool's own struct, shared by the files that make it up:
+//
+//   pool.c      creation, memory, closing
+//   step.c      one step of a block of games: rules, episode ends, autoreset, observations
+//   actions.c   checking and copying actions
+//   snapshot.c  save and load
+//   metrics.c   statistics of finished episodes
+//
+// One allocation holds every buffer; the pool owns it until pfc_pool_destroy.
+// Shapes: G games, A agents per game, N = G * A rows, O observation bytes per row, M game metrics.
+#ifndef PUFFERC_POOL_H
+#define PUFFERC_POOL_H
+
+#include <stdatomic.h>
+
+#include "base.h"
+#include "layout.h"
+#include "threads.h"
+
+// What a job does to each block of a group's games.
+typedef enum PfcJob { PFC_JOB_STEP, PFC_JOB_RESET, PFC_JOB_OBSERVE } PfcJob;
+
+typedef struct PfcGroup {
+  PfcPool* pool;
+  int32_t begin, end;      // games
+  int32_t num_blocks;
+  int32_t buffer;          // which of the two observation buffers was written last
+  bool sent;
+  PfcJob job;
+  unsigned char* target;   // batch row 0 of where the job writes observations
+  _Atomic int32_t ended;   // rows that ended in the latest step
+} PfcGroup;
+
+struct PfcPool {
+  PfcBuffers buffers;
+  const PfcEnvSpec* spec;
+  PfcLayout layout;
+  unsigned char* params;       // [spec->params_bytes]
+  int32_t max_steps;           // INT32_MAX: never
+  PfcAutoreset autoreset;
+  uint64_t state_stride;
+  int32_t games_per_block;
+
+  unsigned char* memory;       // everything below up to the team lies in it
+  unsigned char* states;       // [G, state_stride]
+  unsigned char* observations[2];  // [N, O]
+  unsigned char* final_observations;  // [N, O]
+  void* actions;               // [N, action_dims] int32 or float32
+  float* rewards;              // [N]
+  uint8_t *terminated, *truncated, *alive;  // [N]
+  uint8_t* stopped;            // [G] 1: ended and waits for a reset (autoreset disabled)
+  float* running_returns;      // [N] of the unfinished episodes
+  int32_t* running_lengths;    // [N]
+  float* episode_returns;      // [N] of the episodes that just ended
+  int32_t* episode_lengths;    // [N]
+  float* episode_metrics;      // [N, M]
+  double* metric_sums;         // [N, 2 + M] over episodes since the last pop
+  int32_t* metric_counts;      // [N] episodes in them
+  PfcGroup* groups;            // [num_groups]
+
+  PfcTeam* team;
+  const PfcResetDesc* reset_desc;  // of the reset under way
+  int32_t opened;              // games whose spec->open succeeded
+  uint64_t generation;         // of the process that made the pool
+  bool was_reset, closed;
+  _Atomic bool busy;
+};
+
+// Entry and exit of every call that moves games: refuses closed pools, forked children, second threads.
+PfcStatus pfc_pool_enter(PfcPool* pool);
+void pfc_pool_leave(PfcPool* pool);
+
+// step.c: runs `job` over all blocks of a group (start), and waits for it (finish).
+void pfc_group_start(PfcPool* pool, int32_t group, PfcJob job, void* observations);
+void pfc_group_finish(PfcPool* pool, int32_t group);
+// The same over every group; observations: batch row 0, or NULL for the next buffer.
+void pfc_pool_run(PfcPool* pool, PfcJob job, void* observations);
+PfcStatus pfc_pool_expect_idle(PfcPool* pool);  // PFC_STATE while a group was sent and not received
+
+// actions.c: checks rows * action_dims actions and copies them to rows [first_row, first_row + rows).
+PfcStatus pfc_copy_actions(PfcPool* pool, int64_t first_row, int64_t rows, const void* actions, PfcDtype dtype);
+
+// metrics.c: the statistics of row `row` of `game`, whose episode ends now.
+void pfc_record_episode(PfcPool* pool, int32_t game, int64_t row);
+
+static inline void* pfc_state_of(const PfcPool* pool, int32_t game) {
+  return pool->states + (uint64_t)game * pool->state_stride;
+}
+
+#endif  // PUFFERC_POOL_H

@@ -1,0 +1,115 @@
+// registry.c - the one list of built-in games, and the checks a spec must pass.
+#include "pufferc/pufferc.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base.h"
+
+// Every built-in game, by name, ascending. Adding a game adds one line here.
+#define PFC_GAMES(X) \
+  X(breakout)        \
+  X(cartpole)        \
+  X(snake)           \
+  X(squared)         \
+  X(template)
+
+#define DECLARE(id) extern const PfcEnvSpec pfc_env_##id;
+PFC_GAMES(DECLARE)
+#undef DECLARE
+
+#define ENTRY(id) &pfc_env_##id,
+static const PfcEnvSpec* const games[] = {PFC_GAMES(ENTRY)};
+#undef ENTRY
+enum { NUM_GAMES = sizeof games / sizeof games[0] };
+
+int32_t pfc_env_count(void) { return NUM_GAMES; }
+
+const PfcEnvSpec* pfc_env_at(int32_t index) { return index >= 0 && index < NUM_GAMES ? games[index] : NULL; }
+
+const PfcEnvSpec* pfc_env_find(const char* name) {
+  if (!name) {
+    (void)pfc_fail(PFC_INVALID, "env: expected the name of a game, got NULL");
+    return NULL;
+  }
+  const char* names[NUM_GAMES];
+  for (int32_t i = 0; i < NUM_GAMES; ++i) {
+    if (strcmp(games[i]->name, name) == 0) return games[i];
+    names[i] = games[i]->name;
+  }
+  const char* near = pfc_nearest(name, names, NUM_GAMES);
+  (void)pfc_fail(PFC_INVALID, near ? "env: no game named \"%.64s\"; did you mean \"%s\"?" : "env: no game named \"%.64s\"",
+                 name, near);
+  return NULL;
+}
+
+static bool is_identifier(const char* name) {
+  if (!name || !islower((unsigned char)name[0])) return false;
+  for (const char* c = name; *c; ++c)
+    if (!islower((unsigned char)*c) && !isdigit((unsigned char)*c) && *c != '_') return false;
+  return strlen(name) <= 31;
+}
+
+static PfcStatus validate_params(const PfcEnvSpec* spec) {
+  if (spec->num_params < 1 || !spec->params || strcmp(spec->params[0].name, "max_steps") != 0)
+    return pfc_fail(PFC_INVALID, "%s: the first parameter must be max_steps", spec->name);
+  if (spec->params_bytes != 4u * (uint32_t)spec->num_params)
+    return pfc_fail(PFC_INVALID, "%s: parameters take %u bytes, expected 4 for each of %d", spec->name,
+                    spec->params_bytes, spec->num_params);
+  for (int32_t i = 0; i < spec->num_params; ++i) {
+    const PfcParam* p = &spec->params[i];
+    if (!is_identifier(p->name) || !p->help)
+      return pfc_fail(PFC_INVALID, "%s: parameter %d needs a lower-case name and a help text", spec->name, i);
+    if (!(p->min <= p->default_value && p->default_value <= p->max))
+      return pfc_fail(PFC_INVALID, "%s: default %g of parameter %s is outside [%g, %g]", spec->name, p->default_value,
+                      p->name, p->min, p->max);
+  }
+  return PFC_OK;
+}
+
+static PfcStatus validate_tables(const PfcEnvSpec* spec) {
+  if (spec->num_obs_rows < 1 || !spec->obs_rows)
+    return pfc_fail(PFC_INVALID, "%s: the observation table is empty", spec->name);
+  for (int32_t i = 0; i < spec->num_obs_rows; ++i) {
+    const PfcObsRow* row = &spec->obs_rows[i];
+    if (!row->name || !row->help || row->count < 0 || !(row->low <= row->high) ||
+        (row->count == 0 && i != spec->num_obs_rows - 1))
+      return pfc_fail(PFC_INVALID, "%s: row %d of the observation table needs a name, a help text, low <= high and a count",
+                      spec->name, i);
+  }
+  if (!spec->metrics[0] || strcmp(spec->metrics[0], "score") != 0)
+    return pfc_fail(PFC_INVALID, "%s: the first metric must be score", spec->name);
+  return PFC_OK;
+}
+
+static PfcStatus validate_functions(const PfcEnvSpec* spec) {
+  if (!spec->reset_one || !spec->step_range || !spec->observe_range || !spec->observe_one || !spec->metrics_one ||
+      !spec->draw_one)
+    return pfc_fail(PFC_INVALID, "%s: a function of the spec is NULL; use PFC_DEFINE_ENV", spec->name);
+  if ((spec->open == NULL) != (spec->close == NULL))
+    return pfc_fail(PFC_INVALID, "%s: open and close come together", spec->name);
+  return PFC_OK;
+}
+
+PfcStatus pfc_env_validate(const PfcEnvSpec* spec) {
+  if (!spec) return pfc_fail(PFC_INVALID, "spec: expected a game's spec, got NULL");
+  if (spec->abi_version != PFC_ABI_VERSION)
+    return pfc_fail(PFC_INVALID, "spec: built for ABI %u of the contract, this library has %u; build the game again",
+                    spec->abi_version, PFC_ABI_VERSION);
+  if (spec->spec_bytes != sizeof(PfcEnvSpec))
+    return pfc_fail(PFC_INVALID, "spec: has %u bytes, expected %zu; build the game again", spec->spec_bytes,
+                    sizeof(PfcEnvSpec));
+  if (!is_identifier(spec->name))
+    return pfc_fail(PFC_INVALID, "spec: the name must be a lower-case identifier of at most 31 letters");
+  if (!spec->title || !spec->title[0] || !spec->summary)
+    return pfc_fail(PFC_INVALID, "%s: title and summary must be given", spec->name);
+  if (spec->version < 1) return pfc_fail(PFC_INVALID, "%s: version is %d, expected at least 1", spec->name, spec->version);
+  if (spec->obs_dtype > PFC_INT8)
+    return pfc_fail(PFC_INVALID, "%s: obs_dtype %d is not float32, int32, uint8 or int8", spec->name, (int)spec->obs_dtype);
+  if (spec->state_bytes < spec->rng_offset + sizeof(PfcRng))
+    return pfc_fail(PFC_INVALID, "%s: the state of %u bytes does not hold its rng", spec->name, spec->state_bytes);
+  PfcStatus status = validate_functions(spec);
+  if (!status) status = validate_params(spec);
+  if (!status) status = validate_tables(spec);
+  return status;
+}
