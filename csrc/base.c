@@ -73,7 +73,8 @@ static int32_t edit_distance(const char* a, const char* b) {
 
 const char* pfc_nearest(const char* name, const char* const* names, int32_t count) {
   const char* best = NULL;
-  int32_t best_distance = (int32_t)strlen(name) / 2 + 2;  // farther than this is another word
+  const size_t length = PFC_MIN(strlen(name), 60);
+  int32_t best_distance = (int32_t)length / 2 + 2;  // farther than this is another word
   for (int32_t i = 0; i < count; ++i) {
     int32_t distance = edit_distance(name, names[i]);
     if (distance < best_distance) best = names[i], best_distance = distance;

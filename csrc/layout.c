@@ -41,6 +41,7 @@ static PfcStatus set_param(const PfcEnvSpec* spec, const PfcParamValue* given, v
   const PfcParam* param = find_param(spec, given->name);
   if (!param) return fail_unknown(spec, given->name);
   double value = given->value;
+  if (param->type == PFC_PARAM_FLOAT) value = (double)(float)value;  // limits are compared as they are stored
   if (param->type != PFC_PARAM_FLOAT && value != floor(value))
     return pfc_fail(PFC_INVALID, "%s: expected a whole number, got %.9g", param->name, value);
   if (param->type == PFC_PARAM_BOOL && value != 0.0 && value != 1.0)

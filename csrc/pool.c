@@ -6,7 +6,7 @@
 
 // A block is large enough that handing it out costs nothing, and small enough to stay in the L1 cache
 // from step to observation; there are several per thread, so that a slow one is made up for.
-enum { ROWS_PER_BLOCK = 256, LEAST_ROWS_PER_BLOCK = 16, BLOCKS_PER_THREAD = 4, MAX_GAMES = 1 << 28 };
+enum { ROWS_PER_BLOCK = 256, LEAST_ROWS_PER_BLOCK = 16, BLOCKS_PER_THREAD = 4, MAX_GAMES = 1 << 28, MAX_GROUPS = 256 };
 
 // ---- memory ------------------------------------------------------------------------------------------
 
@@ -73,6 +73,8 @@ static PfcStatus check_desc(const PfcPoolDesc* desc) {
     return pfc_fail(PFC_INVALID, "num_threads: expected 1 to %d (0 = 1), got %d", PFC_MAX_THREADS, desc->num_threads);
   if (desc->num_groups < 0 || (desc->num_groups > 0 && desc->num_games % desc->num_groups != 0))
     return pfc_fail(PFC_INVALID, "num_groups: %d does not divide num_games %d", desc->num_groups, desc->num_games);
+  if (desc->num_groups > MAX_GROUPS)
+    return pfc_fail(PFC_INVALID, "num_groups: expected 1 to %d, got %d", MAX_GROUPS, desc->num_groups);
   if (desc->autoreset != PFC_AUTORESET_SAME_STEP && desc->autoreset != PFC_AUTORESET_DISABLED)
     return pfc_fail(PFC_INVALID, "autoreset: expected 0 (same step) or 1 (disabled), got %d", (int)desc->autoreset);
   if (desc->spec && desc->spec->respawn && desc->autoreset == PFC_AUTORESET_DISABLED)
@@ -112,8 +114,8 @@ static PfcStatus describe(PfcPool* pool, const PfcPoolDesc* desc) {
   while (b->num_metrics < PFC_MAX_METRICS && pool->spec->metrics[b->num_metrics]) ++b->num_metrics;
   // The generated loops recognise a fixed-size state by its exact size; others begin on a cache line.
   pool->state_stride = layout->state_bytes;
-  if (pool->spec->layout) pool->state_stride = (layout->state_bytes + PFC_ALIGNMENT - 1) / PFC_ALIGNMENT * PFC_ALIGNMENT;
-  if (layout->state_bytes == pool->spec->state_bytes) pool->state_stride = layout->state_bytes;
+  if (layout->state_bytes != pool->spec->state_bytes)
+    pool->state_stride = (layout->state_bytes + PFC_ALIGNMENT - 1) / PFC_ALIGNMENT * PFC_ALIGNMENT;
   return PFC_OK;
 }
 
@@ -221,9 +223,13 @@ void pfc_pool_destroy(PfcPool* pool) {
   pfc_free(pool);
 }
 
-const PfcBuffers* pfc_pool_buffers(const PfcPool* pool) { return &pool->buffers; }
+const PfcBuffers* pfc_pool_buffers(const PfcPool* pool) { return pool ? &pool->buffers : NULL; }
 
-double pfc_pool_param(const PfcPool* pool, int32_t index) { return pfc_read_param(pool->spec, pool->params, index); }
+double pfc_pool_param(const PfcPool* pool, int32_t index) {
+  if (pool && index >= 0 && index < pool->spec->num_params) return pfc_read_param(pool->spec, pool->params, index);
+  (void)pfc_fail(PFC_INVALID, "index: no parameter %d in this pool", index);
+  return 0.0;
+}
 
 // ---- use ---------------------------------------------------------------------------------------------
 
@@ -325,14 +331,15 @@ PfcStatus pfc_pool_recv(PfcPool* pool, int32_t group) {
 }
 
 const void* pfc_pool_group_observations(const PfcPool* pool, int32_t group) {
-  if (check_group(pool, group)) return NULL;
+  if (!pool || check_group(pool, group)) return NULL;
   const PfcGroup* g = &pool->groups[group];
+  if (!g->target) return NULL;
   return (const void*)((uintptr_t)g->target + (uint64_t)g->begin * (uint64_t)pool->layout.agents * pool->buffers.obs_bytes);
 }
 
 int32_t pfc_pool_ended(const PfcPool* pool, int32_t group) {
   int32_t ended = 0;
-  for (int32_t g = 0; g < pool->buffers.num_groups; ++g)
+  for (int32_t g = 0; pool && g < pool->buffers.num_groups; ++g)
     if (group == -1 || group == g) ended += atomic_load_explicit(&pool->groups[g].ended, memory_order_relaxed);
   return ended;
 }

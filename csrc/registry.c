@@ -51,8 +51,9 @@ static bool is_identifier(const char* name) {
 }
 
 static PfcStatus validate_params(const PfcEnvSpec* spec) {
-  if (spec->num_params < 1 || !spec->params || strcmp(spec->params[0].name, "max_steps") != 0)
-    return pfc_fail(PFC_INVALID, "%s: the first parameter must be max_steps", spec->name);
+  if (spec->num_params < 1 || !spec->params || !spec->params[0].name || strcmp(spec->params[0].name, "max_steps") != 0 ||
+      spec->params[0].type != PFC_PARAM_INT)
+    return pfc_fail(PFC_INVALID, "%s: the first parameter must be the int max_steps", spec->name);
   if (spec->params_bytes != 4u * (uint32_t)spec->num_params)
     return pfc_fail(PFC_INVALID, "%s: parameters take %u bytes, expected 4 for each of %d", spec->name,
                     spec->params_bytes, spec->num_params);

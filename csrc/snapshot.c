@@ -1,7 +1,7 @@
 // snapshot.c - save and load every game of a pool as one block of bytes.
 //
-// Layout: SnapshotHead, parameters, then for all rows or games: running returns and lengths, alive,
-// stopped, metric sums and counts, states. Native byte order; the head tells it apart.
+// Layout: SnapshotHead, parameters, then for all rows or games: running returns and lengths, flags,
+// alive, stopped, metric sums and counts, states. Native byte order; the head tells it apart.
 #include <string.h>
 
 #include "pool.h"
@@ -37,6 +37,8 @@ static void transfer_all(PfcPool* pool, Cursor* cursor) {
   const uint64_t columns = 2 + (uint64_t)pool->buffers.num_metrics;
   transfer(cursor, pool->running_returns, rows * sizeof(float));
   transfer(cursor, pool->running_lengths, rows * sizeof(int32_t));
+  transfer(cursor, pool->terminated, rows);
+  transfer(cursor, pool->truncated, rows);
   transfer(cursor, pool->alive, rows);
   transfer(cursor, pool->stopped, games);
   transfer(cursor, pool->metric_sums, rows * columns * sizeof(double));
@@ -46,6 +48,7 @@ static void transfer_all(PfcPool* pool, Cursor* cursor) {
 }
 
 uint64_t pfc_pool_snapshot_bytes(const PfcPool* pool) {
+  if (!pool) return 0;
   Cursor cursor = {0};
   transfer_all((PfcPool*)pool, &cursor);  // only adds up
   return sizeof(SnapshotHead) + pool->spec->params_bytes + cursor.used;
@@ -123,6 +126,16 @@ static PfcStatus check_head(const PfcPool* pool, const unsigned char* at, uint64
   return PFC_OK;
 }
 
+// No step was made here yet; only games that stand still keep their flags.
+static void clear_step_results(PfcPool* pool) {
+  memset(pool->rewards, 0, (size_t)pool->buffers.rows * sizeof(float));
+  for (int32_t game = 0; game < pool->buffers.num_games; ++game) {
+    if (pool->stopped[game]) continue;
+    memset(pool->terminated + (int64_t)game * pool->layout.agents, 0, (size_t)pool->layout.agents);
+    memset(pool->truncated + (int64_t)game * pool->layout.agents, 0, (size_t)pool->layout.agents);
+  }
+}
+
 PfcStatus pfc_pool_load(PfcPool* pool, const void* buffer, uint64_t bytes, void* observations) {
   PfcStatus status = pfc_pool_enter(pool);
   if (status) return status;
@@ -132,10 +145,7 @@ PfcStatus pfc_pool_load(PfcPool* pool, const void* buffer, uint64_t bytes, void*
     Cursor cursor = {.at = (unsigned char*)(uintptr_t)buffer + sizeof(SnapshotHead) + pool->spec->params_bytes,
                      .loading = true};
     transfer_all(pool, &cursor);
-    const size_t rows = (size_t)pool->buffers.rows;
-    memset(pool->rewards, 0, rows * sizeof(float));
-    memset(pool->terminated, 0, rows);
-    memset(pool->truncated, 0, rows);
+    clear_step_results(pool);
     pool->was_reset = true;
     pfc_pool_run(pool, PFC_JOB_OBSERVE, observations);
   }

@@ -25,7 +25,7 @@ PFC_MULTIVERSION static bool settle_rows(const Settle* settle, int64_t begin, in
   for (int64_t i = begin; i < end; ++i) {
     const int32_t length = s.lengths[i] + (s.lengths[i] < INT32_MAX);
     const uint8_t terminated = s.terminated[i] != 0;
-    const uint8_t late = length >= s.max_steps;
+    const uint8_t late = (length >= s.max_steps) & (s.max_steps != INT32_MAX);  // INT32_MAX: never
     const uint8_t truncated = (uint8_t)(((s.truncated[i] != 0) | late) & !terminated);
     s.lengths[i] = length;
     s.returns[i] += s.rewards[i];
@@ -36,7 +36,7 @@ PFC_MULTIVERSION static bool settle_rows(const Settle* settle, int64_t begin, in
   return ended != 0;
 }
 
-// A shared episode ends for all rows of a game: rows the game did not flag follow those it did.
+// A shared episode ends for all rows of a game and in one way: terminated if any row was, else truncated.
 static void spread_flags(PfcPool* pool, int32_t begin, int32_t end) {
   const int64_t agents = pool->layout.agents;
   for (int64_t game = begin; game < end; ++game) {
@@ -45,11 +45,8 @@ static void spread_flags(PfcPool* pool, int32_t begin, int32_t end) {
     uint8_t any_terminated = 0, any_truncated = 0;
     for (int64_t i = 0; i < agents; ++i) any_terminated |= terminated[i], any_truncated |= truncated[i];
     if (!(any_terminated | any_truncated)) continue;
-    for (int64_t i = 0; i < agents; ++i) {
-      if (terminated[i] | truncated[i]) continue;
-      terminated[i] = any_terminated;
-      truncated[i] = !any_terminated;
-    }
+    memset(terminated, any_terminated, (size_t)agents);
+    memset(truncated, !any_terminated, (size_t)agents);
   }
 }
 

@@ -73,7 +73,8 @@ PFC_FN void cartpole_step(Cartpole* s, const CartpoleParams* p, PfcIo io) {
   s->angle += CARTPOLE_STEP_S * spin;
   s->angular_velocity = spin + CARTPOLE_STEP_S * angular_acceleration;
   io.rewards[0] = 1.0f;
-  io.terminated[0] = (uint8_t)((pfc_absf(s->x) > CARTPOLE_MAX_X) | (pfc_absf(s->angle) > CARTPOLE_MAX_ANGLE));
+  const int32_t off_track = pfc_absf(s->x) > CARTPOLE_MAX_X, fallen = pfc_absf(s->angle) > CARTPOLE_MAX_ANGLE;
+  io.terminated[0] = (uint8_t)(off_track | fallen);
 }
 
 PFC_FN void cartpole_observe(const Cartpole* s, const CartpoleParams* p, int32_t agent, CartpoleObs* obs) {

@@ -121,7 +121,7 @@ typedef struct PfcEnvSpec {
   const char* (*check)(const void* params);              // optional: why these parameters do not fit, or NULL
   // Optional; present = each agent lives by itself: its flags end its own life only, and after the
   // step respawn(state, params, agent) is called for every flagged row in index order. Absent = the
-  // episode ends for all rows as soon as one is flagged, and the game is reset.
+  // episode ends for all rows as soon as one is flagged (terminated if any row is), and the game is reset.
   void (*respawn)(void* state, const void* params, int32_t agent);
   // Optional, for games that own something outside their state (a physics world): called once per
   // game before its first reset and once at the end. Such a state is not cleared before a reset and

@@ -119,8 +119,9 @@ PFC_API PfcPool* pfc_pool_create(const PfcPoolDesc* desc);
 // Ends the threads; the buffers stay readable until pfc_pool_destroy. Further calls give PFC_CLOSED.
 PFC_API PfcStatus pfc_pool_close(PfcPool* pool);
 PFC_API void pfc_pool_destroy(PfcPool* pool);  // NULL is allowed
+// NULL for NULL.
 PFC_API const PfcBuffers* pfc_pool_buffers(const PfcPool* pool);
-// Value in force of parameter `index` of spec->params.
+// Value in force of parameter `index` of spec->params; 0 with the last error set if there is none.
 PFC_API double pfc_pool_param(const PfcPool* pool, int32_t index);
 
 typedef struct PfcResetDesc {
@@ -146,6 +147,7 @@ PFC_API PfcStatus pfc_pool_step(PfcPool* pool, const void* actions, PfcDtype dty
 PFC_API PfcStatus pfc_pool_send(PfcPool* pool, int32_t group, const void* actions, PfcDtype dtype,
                                 void* observations);
 PFC_API PfcStatus pfc_pool_recv(PfcPool* pool, int32_t group);
+// Latest observations of a group; NULL before the first reset.
 PFC_API const void* pfc_pool_group_observations(const PfcPool* pool, int32_t group);
 // How many rows ended in the latest step of a group; group -1: of all groups.
 PFC_API int32_t pfc_pool_ended(const PfcPool* pool, int32_t group);

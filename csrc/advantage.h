@@ -1,0 +1,48 @@
+// advantage.h - advantages of a rollout on the CPU: the loop over advantage_step.h, and the oracle of the CUDA kernel.
+//
+// Shapes are row-major and contiguous, T steps by N agent rows; row t holds what the action of step t caused.
+// All arrays belong to the caller and are only borrowed for the call. `advantages` overlaps no input.
+#ifndef PUFFERC_ADVANTAGE_H
+#define PUFFERC_ADVANTAGE_H
+
+#include <stdint.h>
+
+#include "pufferc/pufferc.h"
+#include "threads.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct PfcAdvantageArgs {
+  int64_t steps;               // T >= 1
+  int64_t rows;                // N, 1 to 2^36; T * N up to 2^48
+  const float* rewards;        // [T, N]
+  const float* values;         // [T + 1, N]; the last row is the value of the observation after the last step
+  const uint8_t* terminated;   // [T, N]; 0 = no, anything else = yes; wins where truncated is set as well
+  const uint8_t* truncated;    // [T, N]
+  // [T, N] or NULL: the value of the observation that a truncated episode ended with; other entries are never used and
+  // may hold anything. NULL takes values[t + 1] instead, which is right only if the environment was not reset within
+  // the step that truncated it: with same-step autoreset values[t + 1] already belongs to the next episode.
+  const float* final_values;
+  const float* ratio;          // [T, N] >= 0 or NULL: new over old probability of the action; NULL = plain GAE
+  float* advantages;           // [T, N] out
+  float gamma;                 // discount per step, [0, 1]
+  float gae_lambda;            // [0, 1]
+  float rho_clip;              // >= 0, infinity = never clip; both are unused without ratio
+  float c_clip;
+} PfcAdvantageArgs;
+
+// PFC_OK, or PFC_INVALID (pfc_last_error names the argument) with nothing written.
+// Blocks of columns go over the team; NULL = the calling thread alone. The result has the same bits for every
+// team and instruction set.
+PfcStatus pfc_advantage(const PfcAdvantageArgs* args, PfcTeam* team);
+
+// The check that pfc_advantage begins with, for callers that compute elsewhere: sizes, missing arrays, numbers.
+PfcStatus pfc_advantage_check(const PfcAdvantageArgs* args);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // PUFFERC_ADVANTAGE_H

@@ -1,0 +1,224 @@
+// bind_draw.cpp - drawing modules for pufferc.render: loads one of csrc/draw_module.h at run time and draws games with it.
+//
+// Nothing here is loaded or linked before a DrawModule is made. A picture is an array uint8 [H, W, 3] of the caller's.
+// Everything that a frame needs is read from Python first; then the GIL is released and one lock, shared by all modules
+// because their state is global, is held until the frame is done.
+#include <dlfcn.h>
+
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "bindings/arrays.h"
+#include "draw_module.h"
+
+namespace pufferc {
+namespace {
+
+using PoolOwner = std::shared_ptr<PfcPool>;
+
+std::mutex drawing;
+
+// The PfcPool of a _core.Pool, shared: the views that a Pool returns have a capsule that holds it as their base.
+PoolOwner pool_of(py::handle object) {
+  const py::object type = py::module_::import("pufferc._core").attr("Pool");
+  if (!py::type::of(object).is(type))
+    raise(PyExc_TypeError, "pool must be a pufferc._core.Pool, got " + type_name(object));
+  const py::capsule base = object.attr("rewards").attr("base");
+  return *base.get_pointer<PoolOwner>();
+}
+
+PfcColor color_of(uint32_t rgba) {
+  return {static_cast<uint8_t>(rgba >> 24), static_cast<uint8_t>(rgba >> 16), static_cast<uint8_t>(rgba >> 8),
+          static_cast<uint8_t>(rgba)};
+}
+
+// One game and where it goes.
+struct Scene {
+  PoolOwner pool;
+  int32_t game;
+  PfcDrawCell cell;
+};
+
+// A rectangle, or text where there is one, over the games.
+struct Mark {
+  float x, y, width, height;
+  PfcColor color;
+  std::string text;
+};
+
+std::vector<Scene> read_scenes(const py::list& list) {
+  std::vector<Scene> scenes;
+  for (py::handle item : list) {
+    const auto [pool, game, x, y, width, height] =
+        item.cast<std::tuple<py::object, int32_t, float, float, float, float>>();
+    scenes.push_back({pool_of(pool), game, {x, y, width, height}});
+  }
+  return scenes;
+}
+
+std::vector<Mark> read_marks(const py::list& list) {
+  std::vector<Mark> marks;
+  for (py::handle item : list) {
+    const auto [x, y, width, height, rgba, text] =
+        item.cast<std::tuple<float, float, float, float, uint32_t, std::string>>();
+    marks.push_back({x, y, width, height, color_of(rgba), text});
+  }
+  return marks;
+}
+
+void draw_mark(const PfcDraw& draw, const Mark& mark) {
+  if (mark.text.empty())
+    draw.rounded_rect(draw.context, mark.x, mark.y, mark.width, mark.height, 6.0f, mark.color);
+  else
+    draw.text(draw.context, mark.x, mark.y, mark.height, mark.text.c_str(), mark.color);
+}
+
+class DrawModule {
+ public:
+  explicit DrawModule(const std::string& path) {
+    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);  // stays loaded: OpenGL drivers do not unload
+    if (!library) raise(PyExc_ImportError, dlerror());
+    module_ = static_cast<const PfcDrawModule*>(dlsym(library, PFC_DRAW_MODULE_SYMBOL));
+    if (!module_) raise(PyExc_ImportError, path + " is not a drawing module");
+    if (module_->version != PFC_DRAW_MODULE_VERSION || module_->module_bytes != sizeof(PfcDrawModule))
+      raise(PyExc_ImportError, path + " was built for another version of pufferc");
+  }
+
+  bool windowed() const { return module_->windowed; }
+
+  void open(int32_t width, int32_t height, const std::string& title) {
+    title_ = title;
+    const char* message;
+    {
+      py::gil_scoped_release release;
+      const std::lock_guard<std::mutex> lock(drawing);
+      message = module_->open(width, height, title_.c_str());
+    }
+    if (message) raise(PyExc_RuntimeError, message);
+    thread_ = std::this_thread::get_id();
+    open_ = true;
+  }
+
+  void close() {
+    if (!open_) return;
+    check_thread();
+    py::gil_scoped_release release;
+    const std::lock_guard<std::mutex> lock(drawing);
+    module_->close();
+    open_ = false;
+  }
+
+  void frame(int32_t width, int32_t height, uint32_t background, const py::list& scene_list, const py::list& mark_list,
+             const py::object& out) {
+    check_thread();
+    const auto scenes = read_scenes(scene_list);
+    const auto marks = read_marks(mark_list);
+    uint8_t* rgb = nullptr;
+    py::array array;
+    if (!out.is_none()) {
+      array = borrow_array("out", out);
+      rgb = static_cast<uint8_t*>(array_data("out", array, py::dtype::of<uint8_t>(), {height, width, 3}, true));
+    }
+    const char* message;
+    PfcStatus status = PFC_OK;
+    {
+      py::gil_scoped_release release;
+      const std::lock_guard<std::mutex> lock(drawing);
+      message = module_->begin_frame(width, height, color_of(background));
+      if (!message) {
+        for (const Scene& scene : scenes)
+          if (status == PFC_OK) status = pfc_pool_draw(scene.pool.get(), scene.game, module_->draw(scene.cell));
+        const PfcDraw& whole =
+            *module_->draw({0.0f, 0.0f, static_cast<float>(width), static_cast<float>(height)});
+        for (const Mark& mark : marks) draw_mark(whole, mark);
+        message = module_->end_frame(rgb);
+      }
+    }
+    check_status(status);
+    if (message) raise(PyExc_RuntimeError, message);
+  }
+
+  // (the user wants to close, (width, height), keys pressed since the last poll)
+  py::tuple poll() {
+    check_window();
+    bool closing;
+    int32_t width, height;
+    std::vector<int32_t> keys;
+    {
+      py::gil_scoped_release release;
+      const std::lock_guard<std::mutex> lock(drawing);
+      module_->poll();
+      closing = module_->should_close();
+      module_->size(&width, &height);
+      while (const int32_t key = module_->next_key()) keys.push_back(key);
+    }
+    return py::make_tuple(closing, py::make_tuple(width, height), keys);
+  }
+
+  bool key_down(int32_t key) {
+    check_window();
+    return module_->key_down(key);
+  }
+
+ private:
+  void check_window() const {
+    if (!module_->windowed || !open_) raise(PyExc_RuntimeError, "no window is open");
+    check_thread();
+  }
+
+  // A window belongs to the thread that opened it; pictures in memory may come from any.
+  void check_thread() const {
+    if (module_->windowed && open_ && thread_ != std::this_thread::get_id())
+      raise(PyExc_RuntimeError, "a window is used by another thread than the one that opened it");
+  }
+
+  const PfcDrawModule* module_ = nullptr;
+  std::string title_;
+  std::thread::id thread_;
+  bool open_ = false;
+};
+
+// Size of a game's world, from what it says to `begin`; the rest of its drawing goes nowhere.
+struct World {
+  float width = 0.0f, height = 0.0f;
+};
+
+const PfcDraw measuring = {
+    nullptr,
+    [](void* world, float width, float height, PfcColor) { *static_cast<World*>(world) = {width, height}; },
+    [](void*, float, float, float, float, PfcColor) {},
+    [](void*, float, float, float, float, float, PfcColor) {},
+    [](void*, float, float, float, PfcColor) {},
+    [](void*, float, float, float, float, float, PfcColor) {},
+    [](void*, const PfcPoint*, int32_t, PfcColor) {},
+    [](void*, float, float, float, const char*, PfcColor) {},
+    [](void*) {},
+};
+
+py::tuple world_size(py::handle pool, int32_t game) {
+  World world;
+  PfcDraw draw = measuring;
+  draw.context = &world;
+  const PoolOwner owner = pool_of(pool);
+  check_status(pfc_pool_draw(owner.get(), game, &draw));
+  return py::make_tuple(world.width, world.height);
+}
+
+}  // namespace
+
+void bind_draw(py::module_& m) {
+  using py::arg;
+  m.def("world_size", &world_size, arg("pool"), arg("game"));
+  py::class_<DrawModule>(m, "DrawModule", py::is_final())
+      .def(py::init<const std::string&>(), arg("path"))
+      .def_property_readonly("windowed", &DrawModule::windowed)
+      .def("open", &DrawModule::open, arg("width"), arg("height"), arg("title"))
+      .def("close", &DrawModule::close)
+      .def("frame", &DrawModule::frame, arg("width"), arg("height"), arg("background"), arg("scenes"), arg("marks"),
+           arg("out"))
+      .def("poll", &DrawModule::poll)
+      .def("key_down", &DrawModule::key_down, arg("key"));
+}
+
+}  // namespace pufferc

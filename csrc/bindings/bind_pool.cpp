@@ -1,0 +1,449 @@
+// bind_pool.cpp - PfcPool as the Python class pufferc._core.Pool, the engine of pufferc.VecEnv.
+//
+// Shapes: N = games * agents rows, O... = observation shape, M metrics; with groups, a group's calls see N / groups rows.
+// Every array that Pool returns is a view of the pool's own buffers. Its base is a capsule that shares the
+// PfcPool, so the memory lives until the last view is gone, whatever became of the Pool object.
+// A caller's array given to be written into is kept alive until the pool has written it.
+// All methods run under the GIL except the stretch inside the C library, where the pool itself keeps a second thread out.
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "bindings/arrays.h"
+
+extern "C" {
+#include "layout.h"
+}
+
+namespace pufferc {
+namespace {
+
+using PoolOwner = std::shared_ptr<PfcPool>;
+
+// Parameters as the C API takes them. Points into `dict`, which must outlive it.
+std::vector<PfcParamValue> param_values(const py::dict& dict) {
+  std::vector<PfcParamValue> values;
+  for (auto [key, value] : dict) {
+    const char* name = PyUnicode_AsUTF8(key.ptr());
+    if (!name) throw py::error_already_set();
+    values.push_back({name, value.cast<double>()});
+  }
+  return values;
+}
+
+const PfcEnvSpec& find_env(const std::string& name) {
+  const PfcEnvSpec* spec = pfc_env_find(name.c_str());
+  if (!spec) raise(PyExc_ValueError, pfc_last_error());
+  return *spec;
+}
+
+int32_t agents_per_game(const std::string& env, const py::dict& params) {
+  const PfcEnvSpec& spec = find_env(env);
+  const auto values = param_values(params);
+  std::vector<uint64_t> storage(spec.params_bytes / 8 + 1);
+  PfcLayout layout;
+  check_status(pfc_fill_params(&spec, values.data(), static_cast<int32_t>(values.size()), storage.data()));
+  check_status(pfc_fill_layout(&spec, storage.data(), &layout));
+  return layout.agents;
+}
+
+// Actions as the C API takes them: `data` points into the caller's array or into `converted`.
+struct Actions {
+  const void* data = nullptr;
+  PfcDtype dtype = PFC_INT32;
+  py::object keep;
+  std::vector<float> converted;
+};
+
+// float64 to float32 without making an infinity of a large finite number.
+std::vector<float> narrow(const py::array& wide) {
+  const auto* from = static_cast<const double*>(wide.data());
+  std::vector<float> to(static_cast<size_t>(wide.size()));
+  for (size_t i = 0; i < to.size(); ++i) {
+    const double value = from[i];
+    to[i] = static_cast<float>(!std::isfinite(value) ? value : value < -1.0 ? -1.0 : value > 1.0 ? 1.0 : value);
+  }
+  return to;
+}
+
+void read_discrete(py::array array, const py::dtype& dtype, Actions& out) {
+  const int kind = dtype.num();
+  const bool narrow_int = kind == py::detail::npy_api::NPY_INT32_, wide_int = kind == py::detail::npy_api::NPY_INT64_;
+  if ((narrow_int || wide_int) && is_plain(array, dtype)) {
+    out.dtype = narrow_int ? PFC_INT32 : PFC_INT64;
+  } else {
+    if (dtype.kind() != 'i' && dtype.kind() != 'u')
+      raise(PyExc_TypeError, "actions must be integers for this game, got " + std::string(py::str(dtype)));
+    array = py::array_t<int64_t, py::array::c_style | py::array::forcecast>::ensure(array);
+    if (!array) throw py::error_already_set();
+    out.dtype = PFC_INT64;
+  }
+  out.data = array.data();
+  out.keep = std::move(array);
+}
+
+void read_continuous(py::array array, const py::dtype& dtype, Actions& out) {
+  out.dtype = PFC_FLOAT32;
+  if (dtype.num() == py::detail::npy_api::NPY_FLOAT_ && is_plain(array, dtype)) {
+    out.data = array.data();
+    out.keep = std::move(array);
+    return;
+  }
+  if (dtype.kind() != 'f')
+    raise(PyExc_TypeError, "actions must be floats for this game, got " + std::string(py::str(dtype)));
+  array = py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(array);
+  if (!array) throw py::error_already_set();
+  out.converted = narrow(array);
+  out.data = out.converted.data();
+}
+
+class Pool {
+ public:
+  Pool(const std::string& env, int32_t num_games, int32_t num_threads, int32_t num_groups, bool same_step, uint64_t seed,
+       const py::dict& params) {
+    const PfcEnvSpec& spec = find_env(env);
+    const auto values = param_values(params);
+    PfcPoolDesc desc = {};
+    desc.spec = &spec;
+    desc.num_games = num_games;
+    desc.num_threads = num_threads;
+    desc.num_groups = num_groups;
+    desc.autoreset = same_step ? PFC_AUTORESET_SAME_STEP : PFC_AUTORESET_DISABLED;
+    desc.seed = seed;
+    desc.params = values.data();
+    desc.num_params = static_cast<int32_t>(values.size());
+    create(desc);
+    rows_ = buffers_->rows;
+    groups_.resize(static_cast<size_t>(buffers_->num_groups) + 1);
+    make_views();
+  }
+
+  ~Pool() {
+    // Threads end here even if views live on, since the arrays they may still write to are about to be let go.
+    if (owner_) (void)pfc_pool_close(owner_.get());
+  }
+
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  py::object reset(const py::object& seed, const py::object& seeds, const py::object& mask,
+                   const py::object& observations) {
+    PfcResetDesc desc = {};
+    std::vector<py::object> keep;
+    if (!seed.is_none()) {
+      desc.has_seed = 1;
+      desc.seed = seed.cast<uint64_t>();
+    }
+    if (!seeds.is_none()) {
+      const py::array array = borrow_array("seeds", seeds);
+      desc.seeds = static_cast<const uint64_t*>(
+          array_data("seeds", array, py::dtype::of<uint64_t>(), {buffers_->num_games}, false));
+      keep.push_back(array);
+    }
+    desc.mask = flag_data("reset_mask", mask, {rows_}, keep, true);
+    Target target = read_target(observations, whole());
+    desc.observations = target.data;
+    PfcStatus status;
+    {
+      py::gil_scoped_release release;
+      status = pfc_pool_reset(pool(), &desc);
+    }
+    check_status(status);
+    return arrived(whole(), std::move(target.object));
+  }
+
+  // (observations, whether any row's episode ended)
+  py::tuple step(py::handle actions, const py::object& observations) {
+    const Actions read = read_actions(actions, rows_);
+    Target target = read_target(observations, whole());
+    PfcStatus status;
+    {
+      py::gil_scoped_release release;
+      status = pfc_pool_step(pool(), read.data, read.dtype, target.data);
+    }
+    check_status(status);
+    return result(whole(), std::move(target.object), 0, rows_);
+  }
+
+  void send(py::handle actions, int32_t group, const py::object& observations) {
+    check_group(group);
+    const Actions read = read_actions(actions, group_rows());
+    Target target = read_target(observations, group);
+    PfcStatus status;
+    {
+      py::gil_scoped_release release;
+      status = pfc_pool_send(pool(), group, read.data, read.dtype, target.data);
+    }
+    check_status(status);
+    groups_[group].pending = std::move(target.object);
+    groups_[group].pending_data = target.data;
+  }
+
+  py::tuple recv(int32_t group) {
+    check_group(group);
+    PfcStatus status;
+    {
+      py::gil_scoped_release release;
+      status = pfc_pool_recv(pool(), group);
+    }
+    check_status(status);
+    groups_[group].pending_data = nullptr;
+    return result(group, std::move(groups_[group].pending), group * group_rows(), group_rows());
+  }
+
+  py::tuple pop_metrics() {
+    std::vector<double> values(static_cast<size_t>(buffers_->num_metrics) + 2);
+    int64_t episodes = 0;
+    check_status(pfc_pool_pop_metrics(pool(), &episodes, values.data()));
+    return py::make_tuple(episodes, py::tuple(py::cast(values)));
+  }
+
+  py::bytes save() {
+    const uint64_t bytes = pfc_pool_snapshot_bytes(pool());
+    auto snapshot = py::reinterpret_steal<py::bytes>(
+        PyBytes_FromStringAndSize(nullptr, static_cast<py::ssize_t>(bytes)));
+    if (!snapshot) throw py::error_already_set();
+    void* data = PyBytes_AS_STRING(snapshot.ptr());
+    PfcStatus status;
+    {
+      py::gil_scoped_release release;
+      status = pfc_pool_save(pool(), data, bytes);
+    }
+    check_status(status);
+    return snapshot;
+  }
+
+  py::object load(const py::bytes& snapshot, const py::object& observations) {
+    Target target = read_target(observations, whole());
+    const void* data = PyBytes_AS_STRING(snapshot.ptr());
+    const auto bytes = static_cast<uint64_t>(PyBytes_GET_SIZE(snapshot.ptr()));
+    PfcStatus status;
+    {
+      py::gil_scoped_release release;
+      status = pfc_pool_load(pool(), data, bytes, target.data);
+    }
+    check_status(status);
+    return arrived(whole(), std::move(target.object));
+  }
+
+  void close() {
+    PfcStatus status;
+    {
+      py::gil_scoped_release release;
+      status = pfc_pool_close(pool());
+    }
+    if (status != PFC_CLOSED) check_status(status);
+  }
+
+  py::dict layout() const {
+    const PfcBuffers& b = *buffers_;
+    py::dict layout;
+    layout["num_games"] = b.num_games;
+    layout["agents"] = b.agents;
+    layout["num_envs"] = b.rows;
+    layout["observation_shape"] = py::tuple(py::cast(std::vector<int32_t>(b.obs_shape, b.obs_shape + b.obs_dims)));
+    layout["observation_dtype"] = dtype_of(b.spec->obs_dtype);
+    layout["discrete"] = b.discrete != 0;
+    layout["action_dims"] = b.action_dims;
+    layout["action_counts"] =
+        py::tuple(py::cast(std::vector<int32_t>(b.action_counts, b.action_counts + (b.discrete ? b.action_dims : 0))));
+    py::list params;
+    for (int32_t i = 0; i < b.spec->num_params; ++i) params.append(pfc_pool_param(owner_.get(), i));
+    layout["params"] = py::tuple(params);
+    return layout;
+  }
+
+  py::object rewards, terminated, truncated, alive, final_observations;
+  py::object episode_returns, episode_lengths, episode_metrics;
+  py::object ended;  // bool [N]: terminated or truncated in the latest step; belongs to this class, not to the pool
+
+ private:
+  struct View {
+    const void* data;
+    py::object array;
+  };
+  // Where one group's observations come from. The last entry of groups_ stands for all groups together.
+  struct Group {
+    std::vector<View> views;  // of the pool's own buffers, made when first seen
+    py::object pending;       // the caller's array that a send writes into until recv, kept alive
+    void* pending_data = nullptr;
+  };
+  struct Target {
+    void* data = nullptr;
+    py::object object;
+  };
+
+  void create(const PfcPoolDesc& desc) {
+    PfcPool* created;
+    {
+      py::gil_scoped_release release;
+      created = pfc_pool_create(&desc);
+    }
+    if (!created) raise_creation();
+    owner_ = PoolOwner(created, pfc_pool_destroy);
+    buffers_ = pfc_pool_buffers(created);
+    base_ = py::capsule(new PoolOwner(owner_), [](void* owner) { delete static_cast<PoolOwner*>(owner); });
+  }
+
+  // Creation has no status: what is about memory says how many GB it needs.
+  [[noreturn]] static void raise_creation() {
+    const std::string message = pfc_last_error();
+    const bool memory = message.find(" GB") != std::string::npos || message.find("no memory") != std::string::npos;
+    raise(memory ? PyExc_MemoryError : PyExc_ValueError, message);
+  }
+
+  template <typename T>
+  py::object view(const T* data, const Shape& shape) const {
+    return view_as(py::dtype::of<T>(), data, shape);
+  }
+  py::object view_as(const py::dtype& dtype, const void* data, const Shape& shape) const {
+    return py::array(dtype, shape, {}, data, base_);
+  }
+  py::object flags(const uint8_t* data) const { return view_as(py::dtype::of<bool>(), data, {rows_}); }
+
+  void make_views() {
+    const PfcBuffers& b = *buffers_;
+    rewards = view(b.rewards, {rows_});
+    terminated = flags(b.terminated);
+    truncated = flags(b.truncated);
+    alive = flags(b.alive);
+    final_observations = view_as(dtype_of(b.spec->obs_dtype), b.final_observations, obs_shape(rows_));
+    episode_returns = view(b.episode_returns, {rows_});
+    episode_lengths = view(b.episode_lengths, {rows_});
+    episode_metrics = view(b.episode_metrics, {rows_, b.num_metrics});
+    auto mask = py::array_t<bool>(rows_);
+    ended_data_ = reinterpret_cast<uint8_t*>(mask.mutable_data());
+    std::fill_n(ended_data_, rows_, uint8_t{0});
+    ended = std::move(mask);
+  }
+
+  PfcPool* pool() const { return owner_.get(); }
+  size_t whole() const { return groups_.size() - 1; }
+  py::ssize_t group_rows() const { return rows_ / buffers_->num_groups; }
+
+  Shape obs_shape(py::ssize_t rows) const {
+    Shape shape{rows};
+    shape.insert(shape.end(), buffers_->obs_shape, buffers_->obs_shape + buffers_->obs_dims);
+    return shape;
+  }
+
+  void check_group(int32_t group) const {
+    if (group < 0 || group >= buffers_->num_groups)
+      raise(PyExc_ValueError, "group must be in [0, " + std::to_string(buffers_->num_groups) + "), got " +
+                                  std::to_string(group));
+  }
+
+  Actions read_actions(py::handle object, py::ssize_t rows) const {
+    const PfcBuffers& b = *buffers_;
+    py::array array = py::isinstance<py::array>(object) ? py::reinterpret_borrow<py::array>(object) : as_array(object);
+    const bool flat = b.discrete && b.action_dims == 1;
+    if (array.ndim() != (flat ? 1 : 2) || array.shape(0) != rows || (!flat && array.shape(1) != b.action_dims))
+      check_shape("actions", array, flat ? Shape{rows} : Shape{rows, b.action_dims});
+    Actions read;
+    const py::dtype dtype = array.dtype();
+    if (b.discrete)
+      read_discrete(std::move(array), dtype, read);
+    else
+      read_continuous(std::move(array), dtype, read);
+    return read;
+  }
+
+  // Lists of numbers, and whatever else NumPy can read.
+  static py::array as_array(py::handle object) {
+    if (py::hasattr(object, "detach")) return borrow_array("actions", object);
+    try {
+      return py::module_::import("numpy").attr("asarray")(object);
+    } catch (const py::error_already_set& error) {
+      raise(PyExc_ValueError, std::string("actions cannot be read as an array: ") + error.what());
+    }
+  }
+
+  Target read_target(const py::object& object, size_t group) const {
+    if (object.is_none()) return {};
+    const Shape shape = obs_shape(group == whole() ? rows_ : group_rows());
+    const py::array array = borrow_array("observations", object);
+    void* data = array_data("observations", array, dtype_of(buffers_->spec->obs_dtype), shape, true);
+    check_apart(data, static_cast<uint64_t>(array.nbytes()));
+    return {data, object};
+  }
+
+  // Refuses memory that the pool itself uses, or that another group's step writes to.
+  void check_apart(const void* data, uint64_t bytes) const {
+    const PfcBuffers& b = *buffers_;
+    const auto rows = static_cast<uint64_t>(rows_);
+    const auto metrics = static_cast<uint64_t>(b.num_metrics);
+    bool shared = overlaps(data, bytes, b.final_observations, rows * b.obs_bytes) ||
+                  overlaps(data, bytes, b.rewards, rows * 4) || overlaps(data, bytes, b.terminated, rows) ||
+                  overlaps(data, bytes, b.truncated, rows) || overlaps(data, bytes, b.alive, rows) ||
+                  overlaps(data, bytes, b.episode_returns, rows * 4) ||
+                  overlaps(data, bytes, b.episode_lengths, rows * 4) ||
+                  overlaps(data, bytes, b.episode_metrics, rows * metrics * 4);
+    const uint64_t group_bytes = static_cast<uint64_t>(group_rows()) * b.obs_bytes;
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      shared |= overlaps(data, bytes, groups_[g].pending_data, group_bytes);
+      for (const View& own : groups_[g].views)
+        shared |= overlaps(data, bytes, own.data, g == whole() ? rows * b.obs_bytes : group_bytes);
+    }
+    if (shared) raise(PyExc_ValueError, "observations overlaps memory that this pool writes to; give an array of your own");
+  }
+
+  // The observations that have just been written for a group: the caller's array, or a view of the pool's.
+  py::object arrived(size_t group, py::object given) {
+    if (given) return given;
+    Group& g = groups_[group];
+    const void* data = group == whole() ? buffers_->observations
+                                        : pfc_pool_group_observations(pool(), static_cast<int32_t>(group));
+    for (const View& own : g.views)
+      if (own.data == data) return own.array;
+    const py::ssize_t rows = group == whole() ? rows_ : group_rows();
+    g.views.push_back({data, view_as(dtype_of(buffers_->spec->obs_dtype), data, obs_shape(rows))});
+    return g.views.back().array;
+  }
+
+  py::tuple result(size_t group, py::object given, py::ssize_t first, py::ssize_t rows) {
+    uint8_t any = 0;
+    for (py::ssize_t i = first; i < first + rows; ++i) {
+      const auto flag = static_cast<uint8_t>(buffers_->terminated[i] | buffers_->truncated[i]);
+      ended_data_[i] = flag;
+      any |= flag;
+    }
+    return py::make_tuple(arrived(group, std::move(given)), any != 0);
+  }
+
+  PoolOwner owner_;
+  const PfcBuffers* buffers_ = nullptr;
+  py::object base_;  // the capsule that all views share
+  py::ssize_t rows_ = 0;
+  uint8_t* ended_data_ = nullptr;  // of `ended`
+  std::vector<Group> groups_;
+};
+
+}  // namespace
+
+void bind_pool(py::module_& m) {
+  using py::arg;
+  m.def("agents_per_game", &agents_per_game, arg("env"), arg("params"));
+  py::class_<Pool> pool(m, "Pool", py::is_final());
+  pool.def(py::init<const std::string&, int32_t, int32_t, int32_t, bool, uint64_t, const py::dict&>(), arg("env"),
+           arg("num_games"), arg("num_threads"), arg("num_groups"), arg("same_step"), arg("seed"), arg("params"))
+      .def("reset", &Pool::reset, arg("seed"), arg("seeds"), arg("mask"), arg("observations"))
+      .def("step", &Pool::step)
+      .def("send", &Pool::send)
+      .def("recv", &Pool::recv)
+      .def("pop_metrics", &Pool::pop_metrics)
+      .def("save", &Pool::save)
+      .def("load", &Pool::load)
+      .def("close", &Pool::close)
+      .def("layout", &Pool::layout)
+      .def_readonly("rewards", &Pool::rewards)
+      .def_readonly("terminated", &Pool::terminated)
+      .def_readonly("truncated", &Pool::truncated)
+      .def_readonly("alive", &Pool::alive)
+      .def_readonly("final_observations", &Pool::final_observations)
+      .def_readonly("ended", &Pool::ended)
+      .def_readonly("episode_returns", &Pool::episode_returns)
+      .def_readonly("episode_lengths", &Pool::episode_lengths)
+      .def_readonly("episode_metrics", &Pool::episode_metrics);
+}
+
+}  // namespace pufferc

@@ -1,0 +1,58 @@
+// bind_registry.cpp - the games that are built in, as plain dictionaries that pufferc.registration makes classes of.
+#include "bindings/arrays.h"
+
+namespace pufferc {
+namespace {
+
+py::dict describe_param(const PfcParam& param) {
+  static const char* const kinds[] = {"int", "float", "bool"};
+  py::dict entry;
+  entry["name"] = param.name;
+  entry["type"] = kinds[param.type];
+  entry["default"] = param.default_value;
+  entry["min"] = param.min;
+  entry["max"] = param.max;
+  entry["help"] = param.help;
+  return entry;
+}
+
+py::dict describe_obs_row(const PfcObsRow& row) {
+  py::dict entry;
+  entry["name"] = row.name;
+  entry["count"] = row.count;
+  entry["low"] = row.low;
+  entry["high"] = row.high;
+  entry["help"] = row.help;
+  return entry;
+}
+
+py::dict describe_env(const PfcEnvSpec& spec) {
+  py::list params, rows, metrics;
+  for (int32_t i = 0; i < spec.num_params; ++i) params.append(describe_param(spec.params[i]));
+  for (int32_t i = 0; i < spec.num_obs_rows; ++i) rows.append(describe_obs_row(spec.obs_rows[i]));
+  for (const char* metric : spec.metrics)
+    if (metric) metrics.append(metric);
+  py::dict entry;
+  entry["name"] = spec.name;
+  entry["title"] = spec.title;
+  entry["summary"] = spec.summary;
+  entry["version"] = spec.version;
+  entry["params"] = params;
+  entry["observation"] = rows;
+  entry["metrics"] = metrics;
+  return entry;
+}
+
+py::list env_descriptions() {
+  py::list all;
+  for (int32_t i = 0; i < pfc_env_count(); ++i) all.append(describe_env(*pfc_env_at(i)));
+  return all;
+}
+
+}  // namespace
+
+void bind_registry(py::module_& m) {
+  m.def("env_descriptions", &env_descriptions, "One dictionary per built-in game, by name in ascending order.");
+}
+
+}  // namespace pufferc

@@ -1,0 +1,10 @@
+// module.cpp - the compiled module pufferc._core: one bind_*(m) per subject, each in its own file.
+#include "bindings/arrays.h"
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "Compiled part of pufferc; use the functions of the package instead.";
+  m.attr("__version__") = pfc_version();
+  pufferc::bind_registry(m);
+  pufferc::bind_pool(m);
+  pufferc::bind_ops(m);
+}

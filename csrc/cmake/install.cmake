@@ -1,0 +1,23 @@
+# Installs headers, both libraries, a CMake package and a pkg-config file. Included by csrc/CMakeLists.txt; everything is
+# found from its own place, so the installed tree can be moved.
+include(CMakePackageConfigHelpers)
+
+set(package_dir ${PUFFERC_INSTALL_LIBDIR}/cmake/pufferc)
+set(generated_dir ${CMAKE_CURRENT_BINARY_DIR}/package)
+
+install(TARGETS pufferc_core pufferc_shared EXPORT pufferc-targets
+  ARCHIVE DESTINATION ${PUFFERC_INSTALL_LIBDIR} COMPONENT ${PUFFERC_INSTALL_COMPONENT}
+  LIBRARY DESTINATION ${PUFFERC_INSTALL_LIBDIR} COMPONENT ${PUFFERC_INSTALL_COMPONENT})
+install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/include/pufferc DESTINATION ${PUFFERC_INSTALL_INCLUDEDIR}
+  COMPONENT ${PUFFERC_INSTALL_COMPONENT} FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
+install(EXPORT pufferc-targets NAMESPACE pufferc:: DESTINATION ${package_dir} COMPONENT ${PUFFERC_INSTALL_COMPONENT})
+
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/pufferc-config.cmake.in ${generated_dir}/pufferc-config.cmake
+  INSTALL_DESTINATION ${package_dir} NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(${generated_dir}/pufferc-config-version.cmake COMPATIBILITY SameMinorVersion)
+file(RELATIVE_PATH from_pkgconfig_to_prefix /prefix/${PUFFERC_INSTALL_LIBDIR}/pkgconfig /prefix)
+configure_file(${CMAKE_CURRENT_LIST_DIR}/pufferc.pc.in ${generated_dir}/pufferc.pc @ONLY)
+install(FILES ${generated_dir}/pufferc-config.cmake ${generated_dir}/pufferc-config-version.cmake
+  DESTINATION ${package_dir} COMPONENT ${PUFFERC_INSTALL_COMPONENT})
+install(FILES ${generated_dir}/pufferc.pc DESTINATION ${PUFFERC_INSTALL_LIBDIR}/pkgconfig
+  COMPONENT ${PUFFERC_INSTALL_COMPONENT})

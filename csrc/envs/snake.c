@@ -1,0 +1,346 @@
+// snake.c - many snakes on one board. One agent per snake; each lives and respawns by itself.
+//
+// obs   int8[2 vision + 1][2 vision + 1]   the cells around the head, row by row from the top left:
+//                                          0 empty  1 food  2 corpse  3 wall  4 own body  5 other body
+// act   int32[1]   0 up  1 down  2 left  3 right; straight back onto the own neck means on ahead
+// rew   -1 death, +0.1 food, +0.1 corpse; terminated at death
+//
+// The state is one block of the pool's memory: the struct Snake, then SnakeBody[snakes], then the order
+// of moves int16[snakes], then the board int16[cells], row by row, its wall included.
+//
+// A board cell holds one of the first four codes below, or a piece of a body: 4 * (agent + 2) + the
+// direction in which the next piece towards the head lies (in the head's own cell: its last move). So a
+// body is a chain from its tail to its head that needs no list beside the board, and what an agent sees
+// follows from comparing 16-bit numbers.
+#include "pufferc/env.h"
+
+enum { SNAKE_UP, SNAKE_DOWN, SNAKE_LEFT, SNAKE_RIGHT };  // direction ^ 1 is the opposite one
+enum { SNAKE_EMPTY, SNAKE_FOOD, SNAKE_CORPSE, SNAKE_WALL, SNAKE_OWN, SNAKE_OTHER };
+enum {
+  SNAKE_MAX_SIDE = 4096,
+  SNAKE_MAX_CELLS = SNAKE_MAX_SIDE * SNAKE_MAX_SIDE,
+  SNAKE_MAX_SNAKES = INT16_MAX / 4 - 1,  // ids that a cell can hold
+  SNAKE_SPAWN_TRIES = 32,
+};
+#define SNAKE_REWARD_DEATH (-1.0f)
+#define SNAKE_REWARD_EAT 0.1f
+
+#define SNAKE_PARAMS(X)                                                                          \
+  X(int, max_steps, 0, 0, PFC_MAX_STEPS, "steps until one snake's life is truncated; 0 = never") \
+  X(int, width, 640, 1, SNAKE_MAX_SIDE, "cells across, the wall not counted")                    \
+  X(int, height, 360, 1, SNAKE_MAX_SIDE, "cells down, the wall not counted")                     \
+  X(int, snakes, 256, 1, SNAKE_MAX_SNAKES, "snakes on one board; each is an agent")              \
+  X(int, food, 4096, 0, SNAKE_MAX_CELLS, "food cells, constant: eaten food reappears elsewhere") \
+  X(int, vision, 5, 1, 64, "cells seen from the head in each direction; also the wall's thickness") \
+  X(int, max_length, 1024, 1, SNAKE_MAX_CELLS, "length at which a snake stops growing")          \
+  X(bool, shuffle, 0, 0, 1, "move in a fresh random order each step instead of by index")
+PFC_DEFINE_PARAMS(snake, SnakeParams, SNAKE_PARAMS)
+
+typedef struct Snake {
+  PfcRng rng;
+  int32_t claimed;  // cells of all bodies; an absent snake counts as one, its place to come back
+} Snake;
+
+typedef struct SnakeBody {
+  int32_t head, tail;  // board cells; kept after death
+  int32_t length;      // likewise
+  int32_t life;        // steps since it spawned
+  int16_t direction;   // of its last move
+  int16_t present;     // 0 from death to respawn
+} SnakeBody;
+
+typedef struct SnakeObs {
+  int8_t cell[1];  // [(2 vision + 1)^2]
+} SnakeObs;
+
+static const PfcObsRow snake_obs[] = {
+    {"cell", 0, 0, 5, "0 empty, 1 food, 2 corpse, 3 wall, 4 own body, 5 other body; row by row, the head amid"},
+};
+
+// ---- the board -------------------------------------------------------------------------------------
+
+enum { SNAKE_VISION = 5, SNAKE_SIGHT = 2 * SNAKE_VISION + 1 };  // the default, with its own fast loop
+enum { SNAKE_LANE = 16 };  // cells that loop reads at once; the board ends with as many unused ones
+
+PFC_FN int32_t snake_stride(const SnakeParams* p) { return p->width + 2 * p->vision; }
+
+PFC_FN SnakeBody* snake_bodies(Snake* s) { return (SnakeBody*)(s + 1); }
+PFC_FN const SnakeBody* snake_body(const Snake* s, int32_t agent) { return (const SnakeBody*)(s + 1) + agent; }
+PFC_FN int16_t* snake_order(Snake* s, const SnakeParams* p) { return (int16_t*)(snake_bodies(s) + p->snakes); }
+PFC_FN int16_t* snake_board(Snake* s, const SnakeParams* p) { return snake_order(s, p) + p->snakes; }
+PFC_FN const int16_t* snake_board_view(const Snake* s, const SnakeParams* p) {
+  return (const int16_t*)snake_body(s, p->snakes) + p->snakes;
+}
+
+PFC_FN int16_t snake_piece(int32_t agent, int32_t direction) { return (int16_t)(4 * (agent + 2) + direction); }
+PFC_FN int32_t snake_piece_direction(int16_t cell) { return cell & 3; }
+PFC_FN int32_t snake_piece_agent(int16_t cell) { return cell / 4 - 2; }
+
+PFC_FN int32_t snake_neighbour(const SnakeParams* p, int32_t cell, int32_t direction) {
+  const int32_t vertical = direction < SNAKE_LEFT;  // arithmetic, as branches would guess wrong half the time
+  return cell + (2 * (direction & 1) - 1) * (1 + vertical * (snake_stride(p) - 1));
+}
+
+// Board cell of playing field `index`: fields are counted row by row, the wall left out.
+PFC_FN int32_t snake_field(const SnakeParams* p, int32_t index) {
+  return (index / p->width + p->vision) * snake_stride(p) + index % p->width + p->vision;
+}
+
+// A random empty cell; after some tries in vain the next one in scan order. On a board without any
+// the next corpse gives way. There is always one of the two: see `claimed` in snake_may_grow.
+PFC_FN int32_t snake_free_cell(Snake* s, const SnakeParams* p) {
+  const int16_t* board = snake_board(s, p);
+  const int32_t fields = p->width * p->height;
+  int32_t index = 0, corpse = 0;
+  for (int32_t i = 0; i < SNAKE_SPAWN_TRIES; ++i) {
+    index = (int32_t)pfc_rng_below(&s->rng, (uint32_t)fields);
+    const int32_t cell = snake_field(p, index);
+    if (board[cell] == SNAKE_EMPTY) return cell;
+  }
+  for (int32_t i = 0; i < fields; ++i) {
+    index = index + 1 < fields ? index + 1 : 0;
+    const int32_t cell = snake_field(p, index);
+    if (board[cell] == SNAKE_EMPTY) return cell;
+    if (board[cell] == SNAKE_CORPSE && corpse == 0) corpse = cell;
+  }
+  return corpse;
+}
+
+// ---- lives -----------------------------------------------------------------------------------------
+
+PFC_FN void snake_spawn(Snake* s, const SnakeParams* p, int32_t agent) {
+  SnakeBody* body = &snake_bodies(s)[agent];
+  body->head = body->tail = snake_free_cell(s, p);
+  body->length = 1;
+  body->life = 0;
+  body->direction = SNAKE_UP;
+  body->present = 1;
+  snake_board(s, p)[body->head] = snake_piece(agent, SNAKE_UP);
+}
+
+PFC_FN void snake_place_food(Snake* s, const SnakeParams* p) {
+  const int32_t cell = snake_free_cell(s, p);
+  snake_board(s, p)[cell] = SNAKE_FOOD;
+}
+
+// Takes a snake off the board. The 1st, 3rd, ... piece from the head becomes `odd_code`, the others empty.
+PFC_FN void snake_remove(Snake* s, const SnakeParams* p, int32_t agent, int32_t odd_code) {
+  SnakeBody* body = &snake_bodies(s)[agent];
+  int16_t* board = snake_board(s, p);
+  int32_t cell = body->tail;
+  for (int32_t nth = body->length; nth >= 1; --nth) {
+    const int32_t next = snake_neighbour(p, cell, snake_piece_direction(board[cell]));
+    board[cell] = (int16_t)((nth & 1) ? odd_code : (int32_t)SNAKE_EMPTY);
+    cell = next;
+  }
+  body->present = 0;
+  s->claimed -= body->length - 1;
+}
+
+// A snake that died in the step is off the board already; one whose life was cut short still lies there.
+static void snake_respawn(void* state, const void* params, int32_t agent) {
+  Snake* s = (Snake*)state;
+  const SnakeParams* p = (const SnakeParams*)params;
+  if (snake_body(s, agent)->present) snake_remove(s, p, agent, SNAKE_EMPTY);
+  snake_spawn(s, p, agent);
+}
+
+PFC_FN void snake_reset(Snake* s, const SnakeParams* p) {
+  int16_t* cell = snake_board(s, p);
+  for (int32_t y = -p->vision; y < p->height + p->vision; ++y)
+    for (int32_t x = -p->vision; x < p->width + p->vision; ++x) {
+      const bool inside = x >= 0 && x < p->width && y >= 0 && y < p->height;
+      *cell++ = inside ? SNAKE_EMPTY : SNAKE_WALL;
+    }
+  s->claimed = p->snakes;
+  for (int32_t agent = 0; agent < p->snakes; ++agent) {
+    snake_order(s, p)[agent] = (int16_t)agent;
+    snake_spawn(s, p, agent);
+  }
+  for (int32_t i = 0; i < p->food; ++i) snake_place_food(s, p);
+}
+
+// ---- a step ----------------------------------------------------------------------------------------
+
+// Not beyond max_length, and not on a board so full that some food or snake would find no place:
+// food and claimed cells together never exceed the board.
+PFC_FN bool snake_may_grow(const Snake* s, const SnakeParams* p, const SnakeBody* body) {
+  return body->length < p->max_length && s->claimed + p->food < p->width * p->height;
+}
+
+PFC_FN void snake_advance(Snake* s, const SnakeParams* p, int32_t agent, int32_t target, int32_t direction,
+                          bool grow) {
+  SnakeBody* body = &snake_bodies(s)[agent];
+  int16_t* board = snake_board(s, p);
+  board[body->head] = board[target] = snake_piece(agent, direction);
+  body->head = target;
+  body->direction = (int16_t)direction;
+  if (grow) {
+    body->length += 1;
+    s->claimed += 1;
+  } else {
+    const int32_t next = snake_neighbour(p, body->tail, snake_piece_direction(board[body->tail]));
+    board[body->tail] = SNAKE_EMPTY;
+    body->tail = next;
+  }
+}
+
+PFC_FN void snake_move(Snake* s, const SnakeParams* p, int32_t agent, PfcIo io) {
+  SnakeBody* body = &snake_bodies(s)[agent];
+  if (!body->present || !io.alive[agent]) return;
+  body->life += 1;
+  const int32_t onto_neck = (body->length > 1) & (io.actions[agent] == (body->direction ^ 1));
+  const int32_t direction = io.actions[agent] ^ onto_neck;
+  const int32_t target = snake_neighbour(p, body->head, direction);
+  const int16_t found = snake_board(s, p)[target];
+  if (found >= SNAKE_WALL) {
+    snake_remove(s, p, agent, SNAKE_CORPSE);
+    io.rewards[agent] = SNAKE_REWARD_DEATH;
+    io.terminated[agent] = 1;
+  } else if (found == SNAKE_EMPTY) {
+    snake_advance(s, p, agent, target, direction, false);
+  } else {
+    snake_advance(s, p, agent, target, direction, snake_may_grow(s, p, body));
+    io.rewards[agent] = SNAKE_REWARD_EAT;
+    if (found == SNAKE_FOOD) snake_place_food(s, p);
+  }
+}
+
+PFC_FN void snake_shuffle(Snake* s, const SnakeParams* p) {
+  int16_t* order = snake_order(s, p);
+  for (int32_t left = p->snakes; left > 1; --left) {
+    const uint32_t pick = pfc_rng_below(&s->rng, (uint32_t)left);
+    const int16_t agent = order[pick];
+    order[pick] = order[left - 1];
+    order[left - 1] = agent;
+  }
+}
+
+PFC_FN void snake_step(Snake* s, const SnakeParams* p, PfcIo io) {
+  if (p->shuffle) snake_shuffle(s, p);
+  const int16_t* order = snake_order(s, p);
+  for (int32_t i = 0; i < p->snakes; ++i) snake_move(s, p, order[i], io);
+}
+
+// ---- what an agent sees ----------------------------------------------------------------------------
+
+// `own` is the agent's piece with direction 0.
+PFC_FN int8_t snake_seen(int16_t cell, int16_t own) {
+  const int32_t kind = pfc_mini(cell, SNAKE_OTHER);
+  return (int8_t)(kind - ((cell & ~3) == own));
+}
+
+#if defined(__GNUC__) && !defined(__CUDACC__)
+// The default sight by GNU vectors, for compilers rarely vectorise loops this short well. A row is
+// written a whole lane wide; the next one overwrites what is too much.
+#define SNAKE_HAVE_LANES 1
+typedef int16_t SnakeLane __attribute__((vector_size(SNAKE_LANE * sizeof(int16_t))));
+typedef int8_t SnakeLaneSeen __attribute__((vector_size(SNAKE_LANE)));
+
+PFC_FN void snake_observe_lanes(const int16_t* corner, int32_t stride, int16_t own, int8_t* out) {
+  const int16_t wall = SNAKE_WALL, other = SNAKE_OTHER, no_direction = ~3;
+  for (int32_t y = 0; y < SNAKE_SIGHT; ++y) {
+    SnakeLane cells;
+    memcpy(&cells, corner + y * stride, sizeof cells);
+    const SnakeLane body = cells > wall, mine = (cells & no_direction) == own;  // -1 where true
+    const SnakeLane kinds = ((cells & ~body) | (body & other)) + mine;
+    const SnakeLaneSeen seen = __builtin_convertvector(kinds, SnakeLaneSeen);
+    memcpy(out + y * SNAKE_SIGHT, &seen, y < SNAKE_SIGHT - 1 ? (size_t)SNAKE_LANE : (size_t)SNAKE_SIGHT);
+  }
+}
+#endif
+
+// Of an absent snake: around the place where its head was.
+PFC_FN void snake_observe(const Snake* s, const SnakeParams* p, int32_t agent, SnakeObs* obs) {
+  const int32_t stride = snake_stride(p), sight = 2 * p->vision + 1;
+  const int16_t own = snake_piece(agent, 0);
+  const int16_t* corner = snake_board_view(s, p) + snake_body(s, agent)->head - p->vision * (stride + 1);
+  int8_t* out = obs->cell;
+#if defined(SNAKE_HAVE_LANES)
+  if (p->vision == SNAKE_VISION) {
+    snake_observe_lanes(corner, stride, own, out);
+    return;
+  }
+#endif
+  for (int32_t y = 0; y < sight; ++y)
+    for (int32_t x = 0; x < sight; ++x) out[y * sight + x] = snake_seen(corner[y * stride + x], own);
+}
+
+static void snake_metrics(const Snake* s, const SnakeParams* p, int32_t agent, float* values) {
+  (void)p;
+  values[0] = (float)snake_body(s, agent)->length;
+  values[1] = (float)snake_body(s, agent)->life;
+}
+
+// ---- sizes -----------------------------------------------------------------------------------------
+
+static void snake_layout(const void* params, PfcLayout* sizes) {
+  const SnakeParams* p = (const SnakeParams*)params;
+  const uint64_t cells = (uint64_t)snake_stride(p) * (uint64_t)(p->height + 2 * p->vision) + SNAKE_LANE;
+  const uint64_t snake_bytes = sizeof(SnakeBody) + sizeof(int16_t);  // its body and its place in the order
+  const uint64_t bytes = sizeof(Snake) + snake_bytes * (uint64_t)p->snakes + cells * sizeof(int16_t);
+  sizes->state_bytes = (bytes + 63) / 64 * 64;
+  sizes->agents = p->snakes;
+  sizes->obs_shape[0] = sizes->obs_shape[1] = 2 * p->vision + 1;
+}
+
+static const char* snake_check(const void* params) {
+  const SnakeParams* p = (const SnakeParams*)params;
+  if ((int64_t)p->snakes + p->food > (int64_t)p->width * p->height)
+    return "the board is too small: snakes + food must not exceed width * height";
+  return NULL;
+}
+
+// ---- drawing: one unit is one cell, with a wall one cell thick round the board ------------------------
+
+PFC_TABLE uint32_t snake_palette[] = {0x4cc38a, 0x52a9ff, 0xbf7af0, 0xf76190, 0xff8b3e, 0x3ec9b6,
+                                      0x849dff, 0xe879c7, 0xb5d14c, 0x6fd3f5, 0xd19dff, 0xffb86b};
+enum { SNAKE_PALETTE = sizeof snake_palette / sizeof snake_palette[0] };
+
+static void snake_draw_cell(const PfcDraw* d, int32_t x, int32_t y, float margin, uint32_t color) {
+  const float side = 1.0f - 2.0f * margin;
+  d->rect(d->context, (float)x + 1.0f + margin, (float)y + 1.0f + margin, side, side, pfc_rgb(color));
+}
+
+// One board row. Neighbouring cells of one snake become one rectangle.
+static void snake_draw_row(const int16_t* row, int32_t width, int32_t y, const PfcDraw* d) {
+  for (int32_t x = 0, end; x < width; x = end) {
+    end = x + 1;
+    if (row[x] == SNAKE_FOOD) snake_draw_cell(d, x, y, 0.2f, 0xf2d04b);
+    if (row[x] == SNAKE_CORPSE) snake_draw_cell(d, x, y, 0.1f, 0x6b7280);
+    if (row[x] <= SNAKE_WALL) continue;
+    while (end < width && snake_piece_agent(row[end]) == snake_piece_agent(row[x])) ++end;
+    const uint32_t color = snake_palette[snake_piece_agent(row[x]) % SNAKE_PALETTE];
+    d->rect(d->context, (float)x + 1.0f, (float)y + 1.0f, (float)(end - x), 1.0f, pfc_rgb(color));
+  }
+}
+
+static void snake_draw(const Snake* s, const SnakeParams* p, const PfcDraw* d) {
+  const int16_t* board = snake_board_view(s, p);
+  const int32_t stride = snake_stride(p);
+  const float width = (float)p->width, height = (float)p->height;
+  d->begin(d->context, width + 2.0f, height + 2.0f, pfc_rgb(0x39404f));
+  d->rect(d->context, 1.0f, 1.0f, width, height, pfc_rgb(0x14171f));
+  for (int32_t y = 0; y < p->height; ++y) snake_draw_row(board + snake_field(p, y * p->width), p->width, y, d);
+  for (int32_t agent = 0; agent < p->snakes; ++agent) {
+    const SnakeBody* body = snake_body(s, agent);
+    if (!body->present) continue;
+    const int32_t x = body->head % stride - p->vision, y = body->head / stride - p->vision;
+    snake_draw_cell(d, x, y, 0.0f, 0xf5f7fa);
+    snake_draw_cell(d, x, y, 0.25f, snake_palette[agent % SNAKE_PALETTE]);
+  }
+  d->end(d->context);
+}
+
+PFC_DEFINE_ENV(snake, Snake,
+               .title = "Snake",
+               .summary = "many snakes on one board eat, grow and get in each other's way",
+               .version = 1,
+               .obs_dtype = PFC_INT8,
+               .sizes = {.action_counts = {4}},
+               .layout = snake_layout,
+               .check = snake_check,
+               .respawn = snake_respawn,
+               .obs_rows = snake_obs,
+               .num_obs_rows = sizeof snake_obs / sizeof snake_obs[0],
+               .metrics = {"score", "life"})

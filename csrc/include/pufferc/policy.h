@@ -1,0 +1,113 @@
+// policy.h - trained policies without Python: load a file written by `pufferc export`, choose actions for many rows.
+//
+//   #include <pufferc/policy.h>
+//
+//   PfcPolicy* policy = pfc_policy_load("breakout.pfc");
+//   if (!policy) { fprintf(stderr, "%s\n", pfc_last_error()); return 1; }
+//   const PfcPolicyInfo* info = pfc_policy_info(policy);
+//   PfcPoolDesc desc = {.env = info->game, .num_games = 1024, .params = info->params, .num_params = info->num_params};
+//   PfcPool* pool = pfc_pool_create(&desc);                        // the game as it was in training
+//   if (!pool || pfc_policy_check(policy, pool)) { fprintf(stderr, "%s\n", pfc_last_error()); return 1; }
+//   pfc_pool_reset(pool, NULL);
+//   const PfcBuffers* b = pfc_pool_buffers(pool);
+//   int32_t actions[1024];
+//   for (uint64_t t = 0; t < 1000; ++t) {
+//     PfcPolicyDraw draw = {.seed = 1, .step = t};
+//     if (pfc_policy_act(policy, b->observations, b->rows, &draw, actions, NULL)) break;
+//     if (pfc_pool_step(pool, actions, PFC_INT32, NULL)) break;
+//   }
+//
+// A policy maps one row's observation to K logits, K = sum of action_counts, and one value estimate. It never changes
+// after loading: any number of threads may use it at the same time, each with its own rows. Calls work on the calling
+// thread alone; to use more, give each thread a part of the rows (PfcPolicyDraw.first_row).
+//
+// Results agree with those of the network in float32 that was exported to about 1e-6 of the largest number in it. They
+// may differ in the last bits between machines, because sums are taken in vectors of the processor's width.
+//
+// The file, version 1: little-endian, every entry at a multiple of 8 bytes, zeros in what is left over.
+//
+//   0    char[8]       "PFCPOL\r\n" (a transfer that changes line ends is found out)
+//   8    u32           version of the format, 1
+//   12   u32           layers, 1 to PFC_POLICY_MAX_LAYERS
+//   16   u64           bytes of the whole file
+//   24   u64           checksum of everything from byte 32 on: 64-bit FNV-1a over 8-byte words w, started with the number
+//                      of bytes mixed in:  h = 0xcbf29ce484222325 ^ bytes;  h = (h ^ w) * 0x100000001b3;  h ^= h >> 32
+//   32   char[64]      name of the game, zero-terminated
+//   96   i32           version of the game
+//   100  u32           dtype of an observation (PfcDtype), converted to float32 before the first layer
+//   104  i32[3]        shape of an observation, unused dimensions 0
+//   116  u32           action head, 0 = categorical: one softmax per action dimension
+//   120  i32           action dimensions
+//   124  i32[8]        choices per action dimension, unused dimensions 0
+//   156  u32           parameters of the game that follow, at most PFC_POLICY_MAX_PARAMS
+//   160                per parameter: char[32] name, zero-terminated; f64 value
+//   then               per layer: u32 kind, u32 option, u32 inputs, u32 outputs, u64 bytes that follow; its numbers, all
+//                      f32, padded to a multiple of 8 bytes
+//     kind 1, normalise:  f32 mean[inputs], scale[inputs], limit
+//                         y = min(max((x - mean) * scale, -limit), limit); option 0, outputs = inputs; first layer only
+//     kind 2, linear:     f32 weight[outputs][inputs], bias[outputs]
+//                         y = weight x + bias; option 0 leaves it at that, option 1 gives max(y, 0)
+//   The last layer is linear with option 0 and has K + 1 outputs: the logits, heads side by side, and the value.
+//
+// Whatever a file holds, it is either taken or refused with its name and the reason; nothing outside it is read.
+#ifndef PUFFERC_POLICY_H
+#define PUFFERC_POLICY_H
+
+#include "pufferc/pufferc.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PFC_POLICY_MAX_LAYERS 64
+#define PFC_POLICY_MAX_WIDTH 65536  // inputs or outputs of a layer
+#define PFC_POLICY_MAX_PARAMS 64
+
+typedef struct PfcPolicy PfcPolicy;
+
+// What a policy was trained for. Lives as long as the policy, as does everything it points to.
+typedef struct PfcPolicyInfo {
+  const char* game;
+  int32_t game_version;
+  PfcDtype obs_dtype;
+  int32_t obs_dims, obs_shape[PFC_MAX_OBS_DIMS];
+  int32_t obs_size;                     // values of one observation, the product of obs_shape
+  int32_t action_dims, action_counts[PFC_MAX_ACTION_DIMS];
+  int32_t num_outputs;                  // K + 1
+  int32_t num_layers;
+  int64_t num_weights;                  // numbers in all layers together
+  const PfcParamValue* params;          // [num_params] of the game it was trained in, those that differ from the defaults
+  int32_t num_params;
+} PfcPolicyInfo;
+
+// NULL with pfc_last_error() set when the file cannot be read or is not a policy.
+PFC_API PfcPolicy* pfc_policy_load(const char* path);
+// The same from memory, which is borrowed for the call. name stands for the path in messages; NULL = "policy".
+PFC_API PfcPolicy* pfc_policy_parse(const void* data, uint64_t bytes, const char* name);
+PFC_API void pfc_policy_destroy(PfcPolicy* policy);  // NULL is allowed
+PFC_API const PfcPolicyInfo* pfc_policy_info(const PfcPolicy* policy);
+// PFC_OK if the policy can play this pool: same game and version, observations and actions. Else PFC_INVALID.
+PFC_API PfcStatus pfc_policy_check(const PfcPolicy* policy, const PfcPool* pool);
+
+// outputs float32 [rows, K + 1], the caller's, of observations [rows, obs_size] of obs_dtype.
+PFC_API PfcStatus pfc_policy_forward(const PfcPolicy* policy, const void* observations, int64_t rows, float* outputs);
+
+// How actions are chosen. Draws name their random numbers instead of using up a generator: row i draws from
+// (seed, step, first_row + i) alone, and the same three numbers give the same draw in Python's pufferc.ops.sample_actions.
+typedef struct PfcPolicyDraw {
+  int32_t greedy;      // 1: the most probable action, the first of equals; the rest is unused
+  uint64_t seed;
+  uint64_t step;       // any number that is not used twice
+  uint64_t first_row;  // number of row 0, for a part of a batch
+} PfcPolicyDraw;
+
+// actions int32 [rows, action_dims] for observations [rows, obs_size]; values float32 [rows] or NULL. draw NULL = greedy.
+// Where the outputs of a row are not finite, its actions are 0 and the call returns PFC_INVALID when all rows are done.
+PFC_API PfcStatus pfc_policy_act(const PfcPolicy* policy, const void* observations, int64_t rows,
+                                 const PfcPolicyDraw* draw, int32_t* actions, float* values);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // PUFFERC_POLICY_H

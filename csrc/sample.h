@@ -1,0 +1,59 @@
+// sample.h - drawing discrete actions from a policy's logits: actions, log-probabilities, entropies.
+//
+// logits are float32 [N, K], K = sum(action_counts), the heads of a row side by side; neighbouring rows lie
+// `logits_stride` elements apart, so logits may be columns of a wider matrix. All arrays belong to the caller and are
+// borrowed for the call; outputs overlap no input.
+//
+// The draw. One uniform number u per (row, dimension), then inversion of the cumulative distribution: with
+//   w_k = exp(logit_k - max logit)   and   s_k = w_0 + ... + w_k (float32, k ascending),
+// the action is the number of k in [0, count - 2] with u * s_last >= s_k. A twin that is given the same u takes the
+// same actions, except where a difference in the last bit of exp moves a boundary across u (about once in a million).
+// Masked choices (logit minus infinity) are never drawn as long as one choice is not masked.
+//
+// The uniform numbers. u depends on (seed, step, row, dimension) alone, not on batch size, order, threads or earlier
+// calls: with pfc_hash64 of rng.h and integers modulo 2^64,
+//   key = pfc_hash64(pfc_hash64(seed) ^ (step * 0xd1342543de82ef95))
+//   u   = ((pfc_hash64(key + (row * 8 + dimension) * 0x9e3779b97f4a7c15) >> 41) + 0.5) * 2^-23
+// which is element row * 8 + dimension of the SplitMix64 sequence (Steele, Lea, Flood 2014) that starts at key. u is
+// exact in float32 and one of 2^23 equally spaced numbers in (0, 1), ends excluded.
+#ifndef PUFFERC_SAMPLE_H
+#define PUFFERC_SAMPLE_H
+
+#include <stdint.h>
+
+#include "pufferc/pufferc.h"
+#include "threads.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct PfcSampleArgs {
+  int64_t rows;                  // N >= 1
+  int32_t dims;                  // action dimensions, 1 to PFC_MAX_ACTION_DIMS
+  const int32_t* action_counts;  // [dims], each >= 1; K = their sum, at most 1024
+  const float* logits;           // [N, K]
+  int64_t logits_stride;         // elements from row to row, >= K
+  uint64_t seed, step;           // name the draw, see above; step is any number that is not used twice
+  uint64_t first_row;            // number of row 0 in the draw (the part of a batch starts here)
+  int32_t greedy;                // 1: the most probable action, the first of equals; seed and step are unused
+  int32_t* actions;              // [N, dims] out
+  float* logprobs;               // [N] out or NULL: log-probability of the drawn actions, summed over dims
+  float* entropy;                // [N] out or NULL: entropy in nats, summed over dims
+} PfcSampleArgs;
+
+// PFC_OK, or PFC_INVALID (pfc_last_error names the argument) with nothing written.
+// *bad_rows: how many rows hold a NaN, a plus infinity or a head with nothing but minus infinities. Those rows
+// get action 0 in every dimension, logprob and entropy NaN; a caller that trains stops there. May be NULL.
+// Blocks of rows go over the team; NULL = the calling thread alone. Same bits for every team and instruction set.
+PfcStatus pfc_sample(const PfcSampleArgs* args, PfcTeam* team, int64_t* bad_rows);
+
+// The uniform numbers that pfc_sample uses: uniforms [rows, dims] float32, out, for rows first_row, first_row + 1, ...
+PfcStatus pfc_sample_uniforms(uint64_t seed, uint64_t step, uint64_t first_row, int64_t rows, int32_t dims,
+                              float* uniforms);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // PUFFERC_SAMPLE_H

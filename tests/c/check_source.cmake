@@ -1,0 +1,30 @@
+# check_source.cmake - one compiler command and what must be true of its result.
+#
+#   cmake -DMODE=module -DCOMPILER=cc -DNM=nm -DSOURCE=game.c -DINCLUDE=csrc/include -DOUTPUT=game.so -P check_source.cmake
+#     the game alone becomes a loadable module: no undefined pfc_ symbol, and pfc_env_module its only export
+#   cmake -DMODE=syntax -DCOMPILER=c++ -DFLAGS="-x;c++;-std=c++17" -DSOURCE=... -DINCLUDE=... -P check_source.cmake
+#     the file compiles without a warning
+
+function(run_or_fail)
+  execute_process(COMMAND ${ARGV} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE errors)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${SOURCE}: failed: ${ARGV}\n${output}${errors}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+if(MODE STREQUAL "syntax")
+  run_or_fail(${COMPILER} -fsyntax-only -Wall -Wextra -Wpedantic -Werror ${FLAGS} -I ${INCLUDE} ${SOURCE})
+  return()
+endif()
+
+run_or_fail(${COMPILER} -std=gnu17 -shared -fPIC -O2 -ffp-contract=off -I ${INCLUDE} -o ${OUTPUT} ${SOURCE})
+run_or_fail(${NM} -D --undefined-only ${OUTPUT})
+if(output MATCHES "pfc_")
+  message(FATAL_ERROR "${SOURCE}: the module needs symbols of the library:\n${output}")
+endif()
+run_or_fail(${NM} -D --defined-only --extern-only ${OUTPUT})
+string(REGEX REPLACE "[^\n]* [A-Za-z] (_init|_fini|__bss_start|_edata|_end)\n" "" output "${output}")
+if(NOT output MATCHES "^[0-9a-f]+ [DRV] pfc_env_module\n$")
+  message(FATAL_ERROR "${SOURCE}: expected pfc_env_module as the only export, got:\n${output}")
+endif()

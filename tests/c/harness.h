@@ -1,0 +1,259 @@
+// harness.h - what the pool's tests share: the cases every game is tested in, deterministic actions,
+// a pool with its actions and step count, observation tables, and hashes of trajectories.
+//
+// Everything here is header-only, because check.h counts per program. A Player owns its pool and its
+// action array; player_close frees both.
+#ifndef PUFFERC_TESTS_HARNESS_H
+#define PUFFERC_TESTS_HARNESS_H
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "pufferc/pufferc.h"
+
+// CHECK that also says which game was at fault.
+#define CHECK_GAME(name, condition) name_game_(CHECK(condition), name)
+
+static inline bool name_game_(bool held, const char* game) {
+  if (!held && check_failures_ <= CHECK_MAX_PRINTED) fprintf(stderr, "  in: %s\n", game);
+  return held;
+}
+
+// ---- cases: a game with some of its parameters set ----------------------------------------------------
+
+enum { CASE_MAX_PARAMS = 8 };
+
+typedef struct Case {
+  const char* label;  // printed when a check fails
+  const char* game;
+  int32_t num_params;
+  PfcParamValue params[CASE_MAX_PARAMS];
+} Case;
+
+// Games that are not named here are tested with their defaults. Snake's default board is large, so the
+// everyday case is a small one; test_soak and the golden hashes run the default too.
+static const Case special_cases[] = {
+    {"breakout", "breakout", 0, {{0}}},
+    {"breakout, continuous", "breakout", 1, {{"continuous", 1}}},
+    {"breakout, one ball, no frameskip", "breakout", 2, {{"balls", 1}, {"frameskip", 1}}},
+    {"cartpole", "cartpole", 0, {{0}}},
+    {"cartpole, continuous", "cartpole", 1, {{"continuous", 1}}},
+    {"snake, small", "snake", 4, {{"width", 24}, {"height", 18}, {"snakes", 8}, {"food", 60}}},
+    {"snake, small, shuffled", "snake", 6,
+     {{"width", 17}, {"height", 31}, {"snakes", 5}, {"food", 90}, {"vision", 2}, {"shuffle", 1}}},
+};
+enum { NUM_SPECIAL_CASES = sizeof special_cases / sizeof special_cases[0] };
+
+// Calls test for every case of every registered game.
+static inline void for_each_case(void (*test)(const Case*)) {
+  for (int32_t i = 0; i < pfc_env_count(); ++i) {
+    const char* name = pfc_env_at(i)->name;
+    bool special = false;
+    for (int32_t k = 0; k < NUM_SPECIAL_CASES; ++k) {
+      if (strcmp(special_cases[k].game, name) != 0) continue;
+      special = true;
+      test(&special_cases[k]);
+    }
+    const Case plain = {name, name, 0, {{0}}};
+    if (!special) test(&plain);
+  }
+}
+
+// The case with one more parameter, or that parameter changed.
+static inline Case case_with(const Case* c, const char* name, double value) {
+  Case changed = *c;
+  for (int32_t i = 0; i < changed.num_params; ++i) {
+    if (strcmp(changed.params[i].name, name) != 0) continue;
+    changed.params[i].value = value;
+    return changed;
+  }
+  changed.params[changed.num_params].name = name;
+  changed.params[changed.num_params++].value = value;
+  return changed;
+}
+
+static inline PfcPoolDesc case_desc(const Case* c, int32_t num_games, uint64_t seed) {
+  const PfcPoolDesc desc = {
+      .env = c->game, .num_games = num_games, .seed = seed, .params = c->params, .num_params = c->num_params};
+  return desc;
+}
+
+// ---- deterministic actions ------------------------------------------------------------------------------
+
+// The action of one dimension of one row at step t: a function of these numbers alone, so that any order of
+// sends sees the same actions. Each row holds an action for some steps, which carries it further than
+// a new choice every step would.
+static inline uint64_t action_noise(uint64_t seed, int64_t row, int32_t dim, int64_t t) {
+  const uint64_t own = pfc_hash64(seed ^ pfc_hash64((uint64_t)row * 8 + (uint64_t)dim));
+  const int64_t hold = 1 + (int64_t)(own % 6);
+  return pfc_hash64(own ^ (uint64_t)(t / hold));
+}
+
+// Fills [rows, action_dims] of int32 or float32. Some controls lie outside [-1, 1]: the pool clamps them.
+static inline void fill_actions(const PfcBuffers* b, uint64_t seed, int64_t t, void* actions) {
+  for (int64_t row = 0; row < b->rows; ++row) {
+    for (int32_t dim = 0; dim < b->action_dims; ++dim) {
+      const uint64_t noise = action_noise(seed, row, dim, t);
+      const int64_t at = row * b->action_dims + dim;
+      if (b->discrete) ((int32_t*)actions)[at] = (int32_t)((noise >> 32) % (uint64_t)b->action_counts[dim]);
+      else ((float*)actions)[at] = (float)(noise >> 40) * (2.5f / 16777216.0f) - 1.25f;
+    }
+  }
+}
+
+// ---- a pool and who plays it ----------------------------------------------------------------------------
+
+typedef struct Player {
+  PfcPool* pool;
+  const PfcBuffers* b;
+  void* actions;  // [rows, action_dims] of the latest step
+  uint64_t seed;  // of the actions
+  int64_t t;      // steps so far
+} Player;
+
+// Ends the program when the pool cannot be made: nothing that follows would mean anything.
+static inline Player player_open(const PfcPoolDesc* desc) {
+  Player p = {.pool = pfc_pool_create(desc), .seed = 77};
+  if (!p.pool) {
+    fprintf(stderr, "cannot make a pool of %s: %s\n", desc->env ? desc->env : desc->spec->name, pfc_last_error());
+    exit(2);
+  }
+  p.b = pfc_pool_buffers(p.pool);
+  p.actions = malloc((size_t)p.b->rows * (size_t)p.b->action_dims * 4);
+  return p;
+}
+
+// A pool of a case, reset once.
+static inline Player player_start(const PfcPoolDesc* desc) {
+  Player p = player_open(desc);
+  CHECK_GAME(p.b->spec->name, pfc_pool_reset(p.pool, NULL) == PFC_OK);
+  return p;
+}
+
+static inline void player_close(Player* p) {
+  pfc_pool_destroy(p->pool);
+  free(p->actions);
+  p->pool = NULL;
+}
+
+static inline PfcDtype action_dtype(const PfcBuffers* b) { return b->discrete ? PFC_INT32 : PFC_FLOAT32; }
+
+// observations: NULL, or the array to write them into.
+static inline void player_step_into(Player* p, void* observations) {
+  fill_actions(p->b, p->seed, p->t++, p->actions);
+  CHECK_GAME(p->b->spec->name, pfc_pool_step(p->pool, p->actions, action_dtype(p->b), observations) == PFC_OK);
+}
+
+static inline void player_step(Player* p) { player_step_into(p, NULL); }
+
+static inline uint64_t obs_total_bytes(const PfcBuffers* b) { return (uint64_t)b->rows * b->obs_bytes; }
+static inline bool row_ended(const PfcBuffers* b, int64_t row) { return b->terminated[row] || b->truncated[row]; }
+static inline const unsigned char* obs_row(const void* observations, const PfcBuffers* b, int64_t row) {
+  return (const unsigned char*)observations + (uint64_t)row * b->obs_bytes;
+}
+
+// A copy of the pool's snapshot; the caller frees it.
+static inline unsigned char* take_snapshot(PfcPool* pool) {
+  const uint64_t bytes = pfc_pool_snapshot_bytes(pool);
+  unsigned char* snapshot = malloc(bytes);
+  CHECK(pfc_pool_save(pool, snapshot, bytes) == PFC_OK);
+  return snapshot;
+}
+
+// ---- observation tables -----------------------------------------------------------------------------------
+
+static inline double obs_value(PfcDtype dtype, const unsigned char* obs, int64_t i) {
+  float f;
+  int32_t n;
+  switch (dtype) {
+    case PFC_FLOAT32: memcpy(&f, obs + 4 * i, 4); return (double)f;
+    case PFC_INT32: memcpy(&n, obs + 4 * i, 4); return n;
+    case PFC_INT8: return ((const int8_t*)obs)[i];
+    default: return obs[i];
+  }
+}
+
+static inline int64_t obs_values(const PfcBuffers* b) {
+  int64_t values = 1;
+  for (int32_t i = 0; i < b->obs_dims; ++i) values *= b->obs_shape[i];
+  return values;
+}
+
+// Whether one row's values are finite and within the game's own observation table; says which is not.
+static inline bool obs_fits_table(const PfcBuffers* b, const unsigned char* obs) {
+  const PfcEnvSpec* spec = b->spec;
+  const int64_t values = obs_values(b);
+  int64_t i = 0;
+  for (int32_t r = 0; r < spec->num_obs_rows; ++r) {
+    const PfcObsRow* row = &spec->obs_rows[r];
+    const int64_t end = row->count ? i + row->count : values;
+    for (; i < end; ++i) {
+      const double value = obs_value(spec->obs_dtype, obs, i);
+      if (value >= (double)row->low && value <= (double)row->high && value - value == 0.0) continue;
+      if (check_failures_ <= CHECK_MAX_PRINTED)
+        fprintf(stderr, "  %s: observation %s, value %lld is %g, outside [%g, %g]\n", spec->name, row->name, (long long)i,
+                value, (double)row->low, (double)row->high);
+      return false;
+    }
+  }
+  return i == values;
+}
+
+static inline bool all_obs_fit(const PfcBuffers* b, const void* observations) {
+  for (int64_t row = 0; row < b->rows; ++row)
+    if (!obs_fits_table(b, obs_row(observations, b, row))) return false;
+  return true;
+}
+
+// ---- trajectory hashes --------------------------------------------------------------------------------------
+
+static inline uint64_t hash_bytes(uint64_t hash, const void* data, uint64_t bytes) {
+  const unsigned char* at = data;
+  for (; bytes >= 8; bytes -= 8, at += 8) {
+    uint64_t word;
+    memcpy(&word, at, 8);
+    hash = (hash ^ word) * 0x9fb21c651e98df25ull;
+    hash ^= hash >> 29;
+  }
+  for (; bytes > 0; --bytes, ++at) hash = (hash ^ *at) * 0x100000001b3ull;
+  return hash;
+}
+
+// Everything that a step returned for one game. observations: batch row 0. Games that stand still
+// (autoreset disabled) keep their flags, but what belongs to their last step is no longer valid.
+static inline uint64_t hash_game(uint64_t hash, const PfcBuffers* b, const void* observations, int32_t game) {
+  const int64_t first = (int64_t)game * b->agents;
+  const uint64_t rows = (uint64_t)b->agents;
+  hash = hash_bytes(hash, obs_row(observations, b, first), rows * b->obs_bytes);
+  hash = hash_bytes(hash, b->rewards + first, rows * sizeof(float));
+  hash = hash_bytes(hash, b->terminated + first, rows);
+  hash = hash_bytes(hash, b->truncated + first, rows);
+  hash = hash_bytes(hash, b->alive + first, rows);
+  for (int64_t row = first; row < first + b->agents; ++row) {
+    if (!row_ended(b, row) || !b->alive[row]) continue;
+    hash = hash_bytes(hash, obs_row(b->final_observations, b, row), b->obs_bytes);
+    hash = hash_bytes(hash, b->episode_returns + row, sizeof(float));
+    hash = hash_bytes(hash, b->episode_lengths + row, sizeof(int32_t));
+    hash = hash_bytes(hash, b->episode_metrics + row * b->num_metrics, sizeof(float) * (uint64_t)b->num_metrics);
+  }
+  return hash;
+}
+
+// One running hash per game, so that it does not matter in which order groups are stepped.
+static inline uint64_t combine_hashes(const uint64_t* hashes, int32_t count) {
+  return hash_bytes(0x243f6a8885a308d3ull, hashes, sizeof(uint64_t) * (uint64_t)count);
+}
+
+// Steps a player and returns the hash of all that it saw.
+static inline uint64_t play_and_hash(Player* p, int32_t steps) {
+  uint64_t hash = 1;
+  for (int32_t t = 0; t < steps; ++t) {
+    player_step(p);
+    for (int32_t game = 0; game < p->b->num_games; ++game) hash = hash_game(hash, p->b, p->b->observations, game);
+  }
+  return hash;
+}
+
+#endif  // PUFFERC_TESTS_HARNESS_H

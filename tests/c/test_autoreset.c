@@ -1,0 +1,127 @@
+// test_autoreset.c - same-step and disabled autoreset, and resets of some games only.
+#include "harness.h"
+
+enum { GAMES = 60, STEPS = 400 };
+
+static bool lives_alone(const Case* c) { return pfc_env_find(c->game)->respawn != NULL; }
+
+static Player start_with(const Case* c, PfcAutoreset autoreset, int32_t threads) {
+  PfcPoolDesc desc = case_desc(c, GAMES, 21);
+  desc.autoreset = autoreset;
+  desc.num_threads = threads;
+  return player_start(&desc);
+}
+
+// Resetting by hand what has ended gives the trajectory that same-step autoreset gives.
+static void test_by_hand(const Case* c) {
+  if (lives_alone(c)) return;
+  Player same = start_with(c, PFC_AUTORESET_SAME_STEP, 1), manual = start_with(c, PFC_AUTORESET_DISABLED, 2);
+  const PfcBuffers *a = same.b, *b = manual.b;
+  const size_t rows = (size_t)a->rows;
+  uint8_t* mask = malloc(rows);
+  const PfcResetDesc reset = {.mask = mask};
+  int64_t ended = 0;
+  for (int32_t t = 0; t < STEPS; ++t) {
+    player_step(&same), player_step(&manual);
+    CHECK_GAME(c->label, memcmp(a->rewards, b->rewards, rows * sizeof(float)) == 0);
+    CHECK_GAME(c->label, memcmp(a->terminated, b->terminated, rows) == 0);
+    CHECK_GAME(c->label, memcmp(a->truncated, b->truncated, rows) == 0);
+    for (int64_t row = 0; row < a->rows; ++row) {
+      mask[row] = row_ended(a, row);
+      ended += mask[row];
+      CHECK_GAME(c->label, b->alive[row] == !mask[row] || a->agents > 1);
+      if (!mask[row]) continue;
+      const unsigned char* last = obs_row(a->final_observations, a, row);
+      CHECK_GAME(c->label, memcmp(last, obs_row(b->observations, b, row), a->obs_bytes) == 0);
+      CHECK_GAME(c->label, memcmp(last, obs_row(b->final_observations, b, row), a->obs_bytes) == 0);
+    }
+    CHECK_GAME(c->label, pfc_pool_reset(manual.pool, &reset) == PFC_OK);
+    CHECK_GAME(c->label, memcmp(a->observations, b->observations, obs_total_bytes(a)) == 0);
+    CHECK_GAME(c->label, memcmp(a->alive, b->alive, rows) == 0);
+  }
+  CHECK_GAME(c->label, ended > 0);
+  free(mask);
+  player_close(&same), player_close(&manual);
+}
+
+// A game that ended stands still until it is reset: flags kept, no reward, not alive, no statistics.
+static void test_standing_still(const Case* c) {
+  if (lives_alone(c)) return;
+  const Case limited = case_with(c, "max_steps", 60);
+  Player p = start_with(&limited, PFC_AUTORESET_DISABLED, 2);
+  const PfcBuffers* b = p.b;
+  const size_t rows = (size_t)b->rows;
+  uint8_t *terminated = calloc(rows, 1), *truncated = calloc(rows, 1);
+  unsigned char* last = malloc(obs_total_bytes(b));
+  int64_t episodes;
+  double values[2 + PFC_MAX_METRICS];
+  for (int32_t t = 0; t < 100; ++t) {
+    player_step(&p);
+    for (int64_t row = 0; row < b->rows; ++row) {
+      unsigned char* kept = last + (uint64_t)row * b->obs_bytes;
+      const unsigned char* now = obs_row(b->observations, b, row);
+      if (terminated[row] || truncated[row]) {
+        CHECK_GAME(c->label, b->rewards[row] == 0.0f && b->alive[row] == 0);
+        CHECK_GAME(c->label, b->terminated[row] == terminated[row] && b->truncated[row] == truncated[row]);
+        CHECK_GAME(c->label, memcmp(kept, now, b->obs_bytes) == 0);
+      } else if (row_ended(b, row)) {
+        memcpy(kept, now, b->obs_bytes);
+        terminated[row] = b->terminated[row], truncated[row] = b->truncated[row];
+      }
+    }
+  }
+  for (int64_t row = 0; row < b->rows; ++row) CHECK_GAME(c->label, row_ended(b, row));
+  CHECK_GAME(c->label, pfc_pool_ended(p.pool, -1) == 0);
+  CHECK_GAME(c->label, pfc_pool_pop_metrics(p.pool, &episodes, values) == PFC_OK && episodes == b->rows);
+  CHECK_GAME(c->label, pfc_pool_reset(p.pool, NULL) == PFC_OK);
+  for (int64_t row = 0; row < b->rows; ++row) CHECK_GAME(c->label, !row_ended(b, row) && b->alive[row] == 1);
+  free(terminated), free(truncated), free(last);
+  player_close(&p);
+}
+
+static void test_refused(const Case* c) {
+  if (!lives_alone(c)) return;
+  PfcPoolDesc desc = case_desc(c, GAMES, 21);
+  desc.autoreset = PFC_AUTORESET_DISABLED;
+  CHECK_GAME(c->label, pfc_pool_create(&desc) == NULL);
+  CHECK_GAME(c->label, strstr(pfc_last_error(), "autoreset") && strstr(pfc_last_error(), c->game));
+}
+
+// A mask resets the games it names, with the seeds given for them, and touches no other.
+static void test_masked_games(const Case* c) {
+  Player touched = start_with(c, PFC_AUTORESET_SAME_STEP, 2), other = start_with(c, PFC_AUTORESET_SAME_STEP, 1);
+  Player fresh = start_with(c, PFC_AUTORESET_SAME_STEP, 1);
+  const PfcBuffers* b = touched.b;
+  const int64_t agents = b->agents, half = b->rows / 2;
+  const uint64_t half_bytes = (uint64_t)half * b->obs_bytes;
+  uint64_t seeds[GAMES];
+  for (int32_t g = 0; g < GAMES; ++g) seeds[g] = 1000u + (uint64_t)g;
+  uint8_t* mask = calloc((size_t)b->rows, 1);
+  memset(mask, 1, (size_t)half);  // the first half of the games
+  const PfcResetDesc reset = {.mask = mask, .seeds = seeds}, fresh_reset = {.seeds = seeds};
+  for (int32_t t = 0; t < 50; ++t) player_step(&touched), player_step(&other);
+  CHECK_GAME(c->label, pfc_pool_reset(touched.pool, &reset) == PFC_OK);
+  CHECK_GAME(c->label, pfc_pool_reset(fresh.pool, &fresh_reset) == PFC_OK);
+  fresh.t = touched.t;
+  for (int32_t t = 0; t < STEPS; ++t) {
+    CHECK_GAME(c->label, memcmp(b->observations, fresh.b->observations, half_bytes) == 0);
+    CHECK_GAME(c->label, memcmp(obs_row(b->observations, b, half), obs_row(other.b->observations, b, half), half_bytes) == 0);
+    player_step(&touched), player_step(&other), player_step(&fresh);
+    for (int64_t row = 0; row < b->rows; ++row) {
+      const PfcBuffers* model = row < half ? fresh.b : other.b;
+      CHECK_GAME(c->label, b->rewards[row] == model->rewards[row] && b->terminated[row] == model->terminated[row]);
+      if (row_ended(b, row)) CHECK_GAME(c->label, b->episode_lengths[row] == model->episode_lengths[row]);
+    }
+  }
+  CHECK_GAME(c->label, half % agents == 0);
+  free(mask);
+  player_close(&touched), player_close(&other), player_close(&fresh);
+}
+
+int main(void) {
+  for_each_case(test_by_hand);
+  for_each_case(test_standing_still);
+  for_each_case(test_refused);
+  for_each_case(test_masked_games);
+  return check_report();
+}

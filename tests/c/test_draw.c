@@ -1,0 +1,120 @@
+// test_draw.c - every game draws itself: begin first, end last, finite numbers, and nothing changes.
+#include "harness.h"
+
+// What the callbacks have seen.
+typedef struct Record {
+  int32_t begins, ends, shapes;
+  bool in_order, finite;
+} Record;
+
+static void note(Record* r, bool finite) {
+  r->shapes += 1;
+  r->in_order = r->in_order && r->begins == 1 && r->ends == 0;
+  r->finite = r->finite && finite;
+}
+
+static void on_begin(void* context, float width, float height, PfcColor background) {
+  Record* r = context;
+  (void)background;
+  r->in_order = r->in_order && r->begins == 0 && r->shapes == 0;
+  r->begins += 1;
+  r->finite = r->finite && isfinite(width) && isfinite(height) && width > 0.0f && height > 0.0f;
+}
+
+static void on_rect(void* context, float x, float y, float width, float height, PfcColor color) {
+  (void)color;
+  note(context, isfinite(x) && isfinite(y) && isfinite(width) && isfinite(height) && width >= 0.0f && height >= 0.0f);
+}
+
+static void on_rounded(void* context, float x, float y, float width, float height, float radius, PfcColor color) {
+  on_rect(context, x, y, width, height, color);
+  ((Record*)context)->finite = ((Record*)context)->finite && isfinite(radius) && radius >= 0.0f;
+}
+
+static void on_circle(void* context, float x, float y, float radius, PfcColor color) {
+  (void)color;
+  note(context, isfinite(x) && isfinite(y) && isfinite(radius) && radius >= 0.0f);
+}
+
+static void on_line(void* context, float x0, float y0, float x1, float y1, float thickness, PfcColor color) {
+  (void)color;
+  note(context, isfinite(x0) && isfinite(y0) && isfinite(x1) && isfinite(y1) && isfinite(thickness) && thickness > 0.0f);
+}
+
+static void on_polygon(void* context, const PfcPoint* points, int32_t count, PfcColor color) {
+  (void)color;
+  bool good = count >= 3;
+  for (int32_t i = 0; i < count; ++i) good = good && isfinite(points[i].x) && isfinite(points[i].y);
+  note(context, good);
+}
+
+static void on_text(void* context, float x, float y, float size, const char* text, PfcColor color) {
+  (void)color;
+  note(context, isfinite(x) && isfinite(y) && isfinite(size) && size > 0.0f && text != NULL);
+}
+
+static void on_end(void* context) { ((Record*)context)->ends += 1; }
+
+static Record draw_game(Player* p, int32_t game) {
+  Record record = {.in_order = true, .finite = true};
+  const PfcDraw draw = {&record, on_begin, on_rect, on_rounded, on_circle, on_line, on_polygon, on_text, on_end};
+  CHECK_GAME(p->b->spec->name, pfc_pool_draw(p->pool, game, &draw) == PFC_OK);
+  return record;
+}
+
+static void check_drawing(Player* p, int32_t game, const char* label) {
+  unsigned char* before = take_snapshot(p->pool);
+  const Record record = draw_game(p, game);
+  unsigned char* after = take_snapshot(p->pool);
+  CHECK_GAME(label, record.begins == 1 && record.ends == 1 && record.in_order);
+  CHECK_GAME(label, record.finite);
+  CHECK_GAME(label, record.shapes > 0);
+  CHECK_GAME(label, memcmp(before, after, pfc_pool_snapshot_bytes(p->pool)) == 0);
+  free(before), free(after);
+}
+
+static void test_through_a_run(const Case* c) {
+  PfcPoolDesc desc = case_desc(c, 3, 8);
+  Player p = player_start(&desc);
+  for (int32_t t = 0; t < 400; ++t) {
+    check_drawing(&p, t % 3, c->label);
+    player_step(&p);
+  }
+  player_close(&p);
+}
+
+// The last picture of an episode is that of a state in which the rules have ended the game.
+static void test_after_the_end(const Case* c) {
+  if (pfc_env_find(c->game)->respawn) return;
+  PfcPoolDesc desc = case_desc(c, 8, 8);
+  desc.autoreset = PFC_AUTORESET_DISABLED;
+  Player p = player_start(&desc);
+  for (int32_t t = 0; t < 400; ++t) player_step(&p);
+  for (int32_t game = 0; game < 8; ++game) check_drawing(&p, game, c->label);
+  player_close(&p);
+}
+
+static void test_refusals(void) {
+  const PfcPoolDesc desc = {.env = "squared", .num_games = 2, .num_groups = 2};
+  Player p = player_open(&desc);
+  Record record = {0};
+  const PfcDraw draw = {&record, on_begin, on_rect, on_rounded, on_circle, on_line, on_polygon, on_text, on_end};
+  CHECK(pfc_pool_draw(p.pool, 0, &draw) == PFC_STATE);  // never reset
+  CHECK(pfc_pool_reset(p.pool, NULL) == PFC_OK);
+  CHECK(pfc_pool_draw(p.pool, -1, &draw) == PFC_INVALID);
+  CHECK(pfc_pool_draw(p.pool, 2, &draw) == PFC_INVALID && strstr(pfc_last_error(), "game: expected 0 to 1, got 2"));
+  CHECK(pfc_pool_draw(p.pool, 0, NULL) == PFC_INVALID);
+  CHECK(pfc_pool_draw(NULL, 0, &draw) == PFC_INVALID);
+  fill_actions(p.b, 1, 0, p.actions);
+  CHECK(pfc_pool_send(p.pool, 1, p.actions, PFC_INT32, NULL) == PFC_OK);
+  CHECK(pfc_pool_draw(p.pool, 0, &draw) == PFC_STATE);
+  CHECK(record.begins == 0);
+  player_close(&p);
+}
+
+int main(void) {
+  for_each_case(test_through_a_run);
+  for_each_case(test_after_the_end);
+  test_refusals();
+  return check_report();
+}

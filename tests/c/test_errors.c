@@ -1,0 +1,151 @@
+// test_errors.c - wrong input to the C API: refused with a message that says what was expected and what came,
+// quickly, without allocating, and never with a crash.
+#include <time.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "test_games.h"
+
+static double now_s(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// Creation fails at once, with all the words in its message.
+static void expect_no_pool(PfcPoolDesc desc, const char* words, const char* more_words) {
+  const double start = now_s();
+  PfcPool* pool = pfc_pool_create(&desc);
+  const double seconds = now_s() - start;
+  if (!CHECK(pool == NULL)) pfc_pool_destroy(pool);
+  CHECK(seconds < 0.5);
+  if (!CHECK(strstr(pfc_last_error(), words) && strstr(pfc_last_error(), more_words)))
+    fprintf(stderr, "  expected \"%s\" and \"%s\", got \"%s\"\n", words, more_words, pfc_last_error());
+}
+
+static void test_names(void) {
+  expect_no_pool((PfcPoolDesc){.num_games = 1}, "env", "NULL");
+  expect_no_pool((PfcPoolDesc){.env = "", .num_games = 1}, "env", "no game named");
+  expect_no_pool((PfcPoolDesc){.env = "breakot", .num_games = 1}, "\"breakot\"", "did you mean \"breakout\"");
+  expect_no_pool((PfcPoolDesc){.env = "Snake", .num_games = 1}, "\"Snake\"", "did you mean \"snake\"");
+  char longest[2000];
+  memset(longest, 'q', sizeof longest - 1);
+  longest[sizeof longest - 1] = 0;
+  expect_no_pool((PfcPoolDesc){.env = longest, .num_games = 1}, "no game named", "qqqq");
+  CHECK(!strstr(pfc_last_error(), "did you mean"));
+  CHECK(pfc_pool_create(NULL) == NULL && strstr(pfc_last_error(), "desc"));
+}
+
+static void test_sizes(void) {
+  static const int32_t wrong[] = {0, -1, INT32_MIN, INT32_MAX, (1 << 28) + 1};
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; ++i) {
+    char words[64];
+    snprintf(words, sizeof words, "got %d", wrong[i]);
+    expect_no_pool((PfcPoolDesc){.env = "squared", .num_games = wrong[i]}, "num_games: expected 1 to", words);
+  }
+  for (int32_t i = 0; i < pfc_env_count(); ++i) {
+    expect_no_pool((PfcPoolDesc){.env = pfc_env_at(i)->name, .num_games = 1 << 28}, "num_games", "");
+    expect_no_pool((PfcPoolDesc){.env = pfc_env_at(i)->name, .num_games = 1 << 28, .num_groups = 1 << 28}, "num_g", "");
+  }
+  // About twice this machine's memory: a number of games that could be addressed, but not held.
+  const uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+  const uint64_t games = 2 * memory / 600;
+  if (games < 1u << 28) {
+    const int32_t num_games = (int32_t)games;
+    expect_no_pool((PfcPoolDesc){.env = "squared", .num_games = num_games}, "num_games", "GB");
+    expect_no_pool((PfcPoolDesc){.env = "breakout", .num_games = num_games}, "num_games", "GB");
+  }
+  const PfcParamValue board[] = {{"width", 4096}, {"height", 4096}};
+  expect_no_pool((PfcPoolDesc){.env = "snake", .num_games = 1 << 20, .params = board, .num_params = 2}, "num_games", "GB");
+}
+
+static void test_counts(void) {
+  const PfcPoolDesc good = {.env = "squared", .num_games = 6};
+  PfcPoolDesc desc = good;
+  desc.num_threads = -1;
+  expect_no_pool(desc, "num_threads", "got -1");
+  desc.num_threads = 257;
+  expect_no_pool(desc, "num_threads: expected 1 to 256", "got 257");
+  desc = good;
+  desc.num_groups = 4;
+  expect_no_pool(desc, "num_groups", "num_games 6");
+  desc.num_groups = -2;
+  expect_no_pool(desc, "num_groups", "-2");
+  desc.num_groups = 12;
+  expect_no_pool(desc, "num_groups", "12");
+  desc = good;
+  desc.autoreset = (PfcAutoreset)2;
+  expect_no_pool(desc, "autoreset", "got 2");
+  desc = good;
+  desc.num_params = 3;
+  expect_no_pool(desc, "num_params", "got 3");
+  desc.num_params = -1;
+  expect_no_pool(desc, "num_params", "got -1");
+}
+
+// Every call with a NULL pool or NULL outputs.
+static void test_null(void) {
+  int64_t episodes;
+  double values[2 + PFC_MAX_METRICS];
+  int32_t actions[1] = {0};
+  CHECK(pfc_pool_reset(NULL, NULL) == PFC_INVALID && strstr(pfc_last_error(), "pool"));
+  CHECK(pfc_pool_step(NULL, actions, PFC_INT32, NULL) == PFC_INVALID);
+  CHECK(pfc_pool_send(NULL, 0, actions, PFC_INT32, NULL) == PFC_INVALID);
+  CHECK(pfc_pool_recv(NULL, 0) == PFC_INVALID);
+  CHECK(pfc_pool_pop_metrics(NULL, &episodes, values) == PFC_INVALID);
+  CHECK(pfc_pool_save(NULL, actions, 4) == PFC_INVALID);
+  CHECK(pfc_pool_load(NULL, actions, 4, NULL) == PFC_INVALID);
+  CHECK(pfc_pool_close(NULL) == PFC_INVALID);
+  CHECK(pfc_pool_buffers(NULL) == NULL);
+  CHECK(pfc_pool_group_observations(NULL, 0) == NULL);
+  CHECK(pfc_pool_ended(NULL, -1) == 0);
+  CHECK(pfc_pool_snapshot_bytes(NULL) == 0);
+  (void)pfc_pool_param(NULL, 0);
+  pfc_pool_destroy(NULL);
+  const PfcPoolDesc desc = {.env = "squared", .num_games = 1};
+  Player p = player_start(&desc);
+  CHECK(pfc_pool_pop_metrics(p.pool, NULL, values) == PFC_INVALID);
+  CHECK(pfc_pool_pop_metrics(p.pool, &episodes, NULL) == PFC_INVALID);
+  CHECK(pfc_pool_step(p.pool, NULL, PFC_INT32, NULL) == PFC_INVALID);
+  (void)pfc_pool_param(p.pool, -1);
+  (void)pfc_pool_param(p.pool, 1000000);
+  player_close(&p);
+}
+
+// What cannot be done now, and can later.
+static void test_order(void) {
+  const PfcPoolDesc desc = {.env = "squared", .num_games = 4, .num_groups = 2};
+  Player p = player_open(&desc);
+  int32_t actions[4] = {0};
+  uint8_t mask[4] = {1, 0, 0, 1};
+  int64_t episodes;
+  double values[2 + PFC_MAX_METRICS];
+  const PfcResetDesc masked = {.mask = mask};
+  CHECK(pfc_pool_step(p.pool, actions, PFC_INT32, NULL) == PFC_STATE && strstr(pfc_last_error(), "reset"));
+  CHECK(pfc_pool_send(p.pool, 0, actions, PFC_INT32, NULL) == PFC_STATE);
+  CHECK(pfc_pool_group_observations(p.pool, 1) == NULL);
+  CHECK(pfc_pool_recv(p.pool, 0) == PFC_STATE);
+  CHECK(pfc_pool_reset(p.pool, &masked) == PFC_STATE && strstr(pfc_last_error(), "mask"));
+  CHECK(pfc_pool_reset(p.pool, NULL) == PFC_OK);
+  CHECK(pfc_pool_send(p.pool, 2, actions, PFC_INT32, NULL) == PFC_INVALID && strstr(pfc_last_error(), "0 to 1, got 2"));
+  CHECK(pfc_pool_send(p.pool, -1, actions, PFC_INT32, NULL) == PFC_INVALID);
+  CHECK(pfc_pool_recv(p.pool, 7) == PFC_INVALID && pfc_pool_group_observations(p.pool, 7) == NULL);
+  CHECK(pfc_pool_send(p.pool, 1, actions, PFC_INT32, NULL) == PFC_OK);
+  CHECK(pfc_pool_send(p.pool, 1, actions, PFC_INT32, NULL) == PFC_STATE && strstr(pfc_last_error(), "group 1"));
+  CHECK(pfc_pool_step(p.pool, actions, PFC_INT32, NULL) == PFC_STATE);
+  CHECK(pfc_pool_reset(p.pool, NULL) == PFC_STATE);
+  CHECK(pfc_pool_pop_metrics(p.pool, &episodes, values) == PFC_STATE);
+  CHECK(pfc_pool_recv(p.pool, 0) == PFC_STATE && strstr(pfc_last_error(), "group 0"));
+  CHECK(pfc_pool_recv(p.pool, 1) == PFC_OK);
+  CHECK(pfc_pool_step(p.pool, actions, PFC_INT32, NULL) == PFC_OK);
+  player_close(&p);
+}
+
+int main(void) {
+  test_names();
+  test_sizes();
+  test_counts();
+  test_null();
+  test_order();
+  return check_report();
+}

@@ -1,0 +1,127 @@
+// test_layout.c - sizes that depend on parameters: what a game's layout function may answer, how states of
+// odd sizes are placed, and what the description of a pool says then.
+#include "layout.h"
+
+#include "harness.h"
+#include "test_games.h"
+
+static PfcLayout answer;  // of the layout function below
+
+static void give_answer(const void* params, PfcLayout* layout) {
+  (void)params;
+  *layout = answer;
+}
+
+static const char* give_reason(const void* params) { return *(const int32_t*)params == 13 ? "13 brings bad luck" : NULL; }
+
+// drift with that layout function.
+static PfcEnvSpec flexible_drift(void) {
+  PfcEnvSpec spec = pfc_env_drift;
+  spec.layout = give_answer;
+  answer = (PfcLayout){.state_bytes = spec.state_bytes, .agents = 1, .obs_shape = {3}, .controls = 2};
+  return spec;
+}
+
+static void expect_refused(const PfcEnvSpec* spec, const char* words) {
+  const PfcPoolDesc desc = {.spec = spec, .num_games = 2};
+  PfcPool* pool = pfc_pool_create(&desc);
+  if (!CHECK(pool == NULL)) pfc_pool_destroy(pool);
+  else if (!CHECK(strstr(pfc_last_error(), words) && strstr(pfc_last_error(), "drift")))
+    fprintf(stderr, "  expected \"%s\", got \"%s\"\n", words, pfc_last_error());
+}
+
+static void test_refused_layouts(void) {
+  PfcEnvSpec spec = flexible_drift();
+  static const int32_t bad_agents[] = {-1, 0, (1 << 20) + 1, INT32_MAX};
+  for (size_t i = 0; i < sizeof bad_agents / sizeof bad_agents[0]; ++i) {
+    answer.agents = bad_agents[i];
+    expect_refused(&spec, "agents");
+  }
+  spec = flexible_drift();
+  answer.state_bytes = spec.state_bytes - 1;
+  expect_refused(&spec, "state");
+  answer.state_bytes = 1ull << 40;
+  expect_refused(&spec, "state");
+  spec = flexible_drift();
+  answer.obs_shape[0] = -3;
+  expect_refused(&spec, "shape");
+  answer.obs_shape[0] = INT32_MAX, answer.obs_shape[1] = INT32_MAX, answer.obs_shape[2] = INT32_MAX;
+  expect_refused(&spec, "shape");
+  answer = (PfcLayout){.state_bytes = spec.state_bytes, .agents = 1, .obs_shape = {4}, .controls = 2};
+  expect_refused(&spec, "table");  // the observation table holds three values
+  spec = flexible_drift();
+  answer.controls = 9;
+  expect_refused(&spec, "controls");
+  answer.controls = -1;
+  expect_refused(&spec, "controls");
+  answer.controls = 0;
+  expect_refused(&spec, "controls");  // neither choices nor controls
+  answer.controls = 1, answer.action_counts[0] = 2;
+  expect_refused(&spec, "controls");  // both
+  answer.controls = 0, answer.action_counts[0] = -2;
+  expect_refused(&spec, "action_counts");
+}
+
+static void test_reason(void) {
+  PfcEnvSpec spec = pfc_env_drift;
+  spec.check = give_reason;
+  const PfcParamValue unlucky = {"max_steps", 13}, lucky = {"max_steps", 14};
+  PfcPoolDesc desc = {.spec = &spec, .num_games = 2, .params = &unlucky, .num_params = 1};
+  CHECK(pfc_pool_create(&desc) == NULL && strcmp(pfc_last_error(), "drift: 13 brings bad luck") == 0);
+  desc.params = &lucky;
+  Player p = player_start(&desc);
+  player_close(&p);
+}
+
+// States larger than the struct, by any number of bytes, stay aligned and apart; the trajectory is the same.
+static void test_odd_states(void) {
+  const PfcPoolDesc plain = {.spec = &pfc_env_drift, .num_games = 5, .seed = 3};
+  Player model = player_start(&plain);
+  const uint64_t expected = play_and_hash(&model, 50);
+  player_close(&model);
+  for (uint64_t more = 0; more < 140; more += 1 + more / 9) {
+    for (int by_function = 0; by_function <= 1; ++by_function) {
+      PfcEnvSpec spec = by_function ? flexible_drift() : pfc_env_drift;
+      answer.state_bytes = spec.state_bytes + more;
+      if (!by_function) spec.sizes.state_bytes = spec.state_bytes + more;
+      PfcPoolDesc desc = plain;
+      desc.spec = &spec;
+      Player p = player_start(&desc);
+      CHECK(play_and_hash(&p, 50) == expected);
+      player_close(&p);
+    }
+  }
+}
+
+// The observation as a matrix, and three agents where there was one, by parameters alone.
+static void test_shapes(void) {
+  PfcEnvSpec spec = flexible_drift();
+  answer.obs_shape[0] = 1, answer.obs_shape[1] = 3;
+  const PfcPoolDesc desc = {.spec = &spec, .num_games = 4, .num_threads = 2};
+  Player p = player_start(&desc);
+  CHECK(p.b->obs_dims == 2 && p.b->obs_shape[0] == 1 && p.b->obs_shape[1] == 3 && p.b->obs_bytes == 12);
+  CHECK(!p.b->discrete && p.b->action_dims == 2 && p.b->agents == 1 && p.b->rows == 4);
+  for (int32_t t = 0; t < 20; ++t) player_step(&p);
+  player_close(&p);
+}
+
+static void test_fill_params(void) {
+  const PfcEnvSpec* spec = pfc_env_find("template");
+  const PfcParamValue values[] = {{"ball_speed", 0.25}, {"max_steps", 5}, {"ball_speed", 0.5}};
+  uint32_t params[8] = {0};
+  CHECK(pfc_fill_params(spec, values, 3, params) == PFC_OK);
+  CHECK(pfc_read_param(spec, params, 0) == 5.0 && pfc_read_param(spec, params, 1) == 0.5);  // the last one counts
+  CHECK(pfc_fill_params(spec, NULL, 0, params) == PFC_OK);
+  CHECK(pfc_read_param(spec, params, 0) == 5000.0 && (float)pfc_read_param(spec, params, 1) == 0.04f);
+  CHECK(pfc_dtype_bytes(PFC_FLOAT32) == 4 && pfc_dtype_bytes(PFC_INT32) == 4 && pfc_dtype_bytes(PFC_INT64) == 8);
+  CHECK(pfc_dtype_bytes(PFC_UINT8) == 1 && pfc_dtype_bytes(PFC_INT8) == 1);
+}
+
+int main(void) {
+  test_refused_layouts();
+  test_reason();
+  test_odd_states();
+  test_shapes();
+  test_fill_params();
+  return check_report();
+}

@@ -1,0 +1,390 @@
+// test_policy.c - trained policies: the forward pass of every instruction set against plain loops in double precision,
+// actions against the sampler, and files: what is wrong is named, and nothing that is in one makes a program read
+// outside it (every file lies in an allocation of exactly its size, so that a sanitizer sees the first byte too far).
+//
+//   test_policy                 checks
+//   test_policy --write PATH    writes a policy for Breakout with random weights, for tests of the examples
+#include <unistd.h>
+
+#include "harness.h"
+#include "linear.h"
+#include "policy_writer.h"
+#include "sample.h"
+
+enum { MAX_ROWS = 300 };
+
+static PfcPolicy* parse(const File* file) { return pfc_policy_parse(file->data, file->bytes, "test.pfc"); }
+
+static float get_float(const File* file, uint64_t at, uint64_t index) {
+  float value;
+  memcpy(&value, file->data + at + 4 * index, 4);
+  return value;
+}
+
+// ---- the forward pass ----------------------------------------------------------------------------------
+
+// The network of a file for one observation in double precision; outputs: up to 1025 numbers.
+static void reference(const File* file, const Net* net, const double* observation, double* outputs) {
+  double x[512], y[1100];
+  uint64_t at = 160 + 40 * (uint64_t)net->params;
+  const uint64_t size = (uint64_t)net->widths[0];
+  memcpy(x, observation, sizeof(double) * size);
+  if (net->normalise) {
+    for (uint64_t i = 0; i < size; ++i) {
+      const double mean = (double)get_float(file, at + 24, i), scale = (double)get_float(file, at + 24, size + i);
+      x[i] = fmin(fmax((x[i] - mean) * scale, -2.5), 2.5);
+    }
+    at += 24 + ((2 * size + 1) * 4 + 7) / 8 * 8;
+  }
+  for (int32_t layer = 0; layer < net->layers; ++layer) {
+    const uint64_t inputs = (uint64_t)net->widths[layer], count = (uint64_t)net->widths[layer + 1];
+    for (uint64_t j = 0; j < count; ++j) {
+      y[j] = (double)get_float(file, at + 24, inputs * count + j);
+      for (uint64_t k = 0; k < inputs; ++k) y[j] += x[k] * (double)get_float(file, at + 24, j * inputs + k);
+      if (layer + 1 < net->layers) y[j] = fmax(y[j], 0);
+    }
+    memcpy(layer + 1 < net->layers ? x : outputs, y, sizeof(double) * count);
+    at += 24 + ((inputs + 1) * count * 4 + 7) / 8 * 8;
+  }
+}
+
+// Random observations [rows, size] of a dtype, also as doubles. Both are freed by the caller.
+static void* make_observations(const Net* net, int64_t rows, PfcRng* rng, double** as_double) {
+  const int64_t count = rows * net->widths[0];
+  void* observations = malloc((size_t)count * 4);
+  *as_double = malloc((size_t)count * sizeof(double));
+  for (int64_t i = 0; i < count; ++i) {
+    const int32_t whole = (int32_t)pfc_rng_below(rng, 5);
+    const float real = pfc_rng_uniform(rng, -1, 1);
+    switch (net->dtype) {
+      case PFC_FLOAT32: ((float*)observations)[i] = real; break;
+      case PFC_INT32: ((int32_t*)observations)[i] = whole - 2; break;
+      case PFC_INT8: ((int8_t*)observations)[i] = (int8_t)(whole - 2); break;
+      default: ((uint8_t*)observations)[i] = (uint8_t)(251 + whole); break;
+    }
+    const double integer = net->dtype == PFC_UINT8 ? 251 + whole : whole - 2;
+    (*as_double)[i] = net->dtype == PFC_FLOAT32 ? (double)real : integer;
+  }
+  return observations;
+}
+
+static const Net nets[] = {
+    {"breakout", PFC_FLOAT32, 1, {3}, 0, 0, 2, {118, 128, 4}},
+    {"breakout", PFC_FLOAT32, 1, {3}, 1, 2, 2, {118, 128, 4}},
+    {"squared", PFC_UINT8, 1, {5}, 1, 1, 3, {121, 64, 100, 6}},
+    {"other", PFC_INT8, 3, {2, 7, 1}, 0, 0, 1, {1, 11}},
+    {"other", PFC_INT32, 8, {1, 2, 3, 4, 5, 6, 7, 8}, 0, 2, 4, {33, 1, 257, 17, 37}},
+    {"other", PFC_FLOAT32, 1, {1024}, 1, 0, 2, {7, 65, 1025}},
+};
+enum { NUM_NETS = sizeof nets / sizeof nets[0] };
+
+static void test_forward(const Net* net, uint64_t seed) {
+  static const int64_t row_counts[] = {1, 2, 5, 6, 12, 95, 96, 97, 200};
+  const int64_t outs = net->widths[net->layers];
+  File file = write_policy(net, seed);
+  PfcPolicy* policy = parse(&file);
+  if (!CHECK(policy != NULL)) return;
+  CHECK(pfc_policy_info(policy)->num_outputs == outs && pfc_policy_info(policy)->obs_size == net->widths[0]);
+  for (size_t i = 0; i < sizeof row_counts / sizeof row_counts[0]; ++i) {
+    const int64_t rows = row_counts[i];
+    PfcRng rng;
+    pfc_rng_seed(&rng, seed, 1 + i);
+    double *as_double, expected[1100];
+    void* observations = make_observations(net, rows, &rng, &as_double);
+    float* outputs = malloc(sizeof(float) * (size_t)(rows * outs));
+    CHECK(pfc_policy_forward(policy, observations, rows, outputs) == PFC_OK);
+    for (int64_t row = 0; row < rows; ++row) {
+      reference(&file, net, as_double + row * net->widths[0], expected);
+      double largest = 1, error = 0;
+      for (int64_t k = 0; k < outs; ++k) {
+        largest = fmax(largest, fabs(expected[k]));
+        error = fmax(error, fabs(expected[k] - (double)outputs[row * outs + k]));
+      }
+      CHECK(error <= 1e-5 * largest);
+    }
+    free(outputs), free(observations), free(as_double);
+  }
+  pfc_policy_destroy(policy);
+  file_free(&file);
+}
+
+// Every instruction set of this processor, not only the widest.
+static void test_linear(const PfcLinearKernels* kernels, int32_t inputs, int32_t outputs, int32_t rows) {
+  PfcRng rng;
+  pfc_rng_seed(&rng, 5, (uint64_t)(inputs * 1000 + outputs));
+  const uint64_t weights = (uint64_t)inputs * (uint64_t)outputs;
+  float* numbers = malloc(sizeof(float) * (weights + (uint64_t)outputs));
+  float* x = malloc(sizeof(float) * (size_t)(rows * inputs));
+  for (uint64_t i = 0; i < weights + (uint64_t)outputs; ++i) numbers[i] = pfc_rng_uniform(&rng, -1, 1);
+  for (int32_t i = 0; i < rows * inputs; ++i) x[i] = pfc_rng_uniform(&rng, -1, 1);
+  x[inputs - 1] = NAN;
+  for (int32_t relu = 0; relu <= 1; ++relu) {
+    PfcLinear layer;
+    CHECK(pfc_linear_init(&layer, kernels, inputs, outputs, numbers, numbers + weights, relu != 0));
+    float* out = pfc_alloc(sizeof(float) * (uint64_t)(rows * layer.padded));
+    pfc_linear_forward(&layer, x, inputs, rows, out);
+    for (int32_t row = 0; row < rows; ++row)
+      for (int32_t j = 0; j < outputs; ++j) {
+        const float got = out[row * layer.padded + j];
+        double expected = (double)numbers[weights + (uint64_t)j];
+        for (int32_t k = 0; k < inputs; ++k) expected += (double)x[row * inputs + k] * (double)numbers[j * inputs + k];
+        if (relu && expected < 0) expected = 0;
+        CHECK(row == 0 ? isnan(got) : fabs(expected - (double)got) < 2e-5);
+      }
+    pfc_free(out);
+    pfc_linear_free(&layer);
+  }
+  free(numbers), free(x);
+}
+
+static void test_every_instruction_set(void) {
+  static const int32_t sizes[][3] = {{1, 1, 1}, {3, 64, 6}, {118, 128, 25}, {9, 65, 13}, {40, 200, 7}, {5, 31, 12}};
+  for (int32_t set = 0; pfc_linear_kernels(set); ++set)
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; ++i)
+      test_linear(pfc_linear_kernels(set), sizes[i][0], sizes[i][1], sizes[i][2]);
+}
+
+// ---- actions -----------------------------------------------------------------------------------------------
+
+// The draw of pfc_sample on the outputs of forward; any split of the rows gives the same.
+static void test_act(const Net* net, uint64_t seed) {
+  const int64_t outs = net->widths[net->layers], dims = net->action_dims, half = 101;
+  File file = write_policy(net, seed);
+  PfcPolicy* policy = parse(&file);
+  double* as_double;
+  PfcRng rng;
+  pfc_rng_seed(&rng, seed, 9);
+  unsigned char* observations = make_observations(net, MAX_ROWS, &rng, &as_double);
+  float* outputs = malloc(sizeof(float) * (size_t)(MAX_ROWS * outs));
+  int32_t expected[MAX_ROWS * 8], actions[MAX_ROWS * 8], parts[MAX_ROWS * 8];
+  float values[MAX_ROWS];
+  const int64_t row_bytes = net->widths[0] * (net->dtype == PFC_FLOAT32 || net->dtype == PFC_INT32 ? 4 : 1);
+  CHECK(pfc_policy_forward(policy, observations, MAX_ROWS, outputs) == PFC_OK);
+  for (int32_t greedy = 0; greedy <= 1; ++greedy) {
+    const PfcSampleArgs args = {.rows = MAX_ROWS, .dims = net->action_dims, .action_counts = net->action_counts,
+                                .logits = outputs, .logits_stride = outs, .seed = 3, .step = 4, .first_row = 5,
+                                .greedy = greedy, .actions = expected};
+    const PfcPolicyDraw draw = {.greedy = greedy, .seed = 3, .step = 4, .first_row = 5};
+    PfcPolicyDraw rest = draw;
+    rest.first_row += (uint64_t)half;
+    CHECK(pfc_sample(&args, NULL, NULL) == PFC_OK);
+    CHECK(pfc_policy_act(policy, observations, MAX_ROWS, &draw, actions, values) == PFC_OK);
+    CHECK(pfc_policy_act(policy, observations, half, &draw, parts, NULL) == PFC_OK);
+    CHECK(pfc_policy_act(policy, observations + half * row_bytes, MAX_ROWS - half, &rest, parts + half * dims, NULL) == PFC_OK);
+    CHECK(memcmp(actions, expected, sizeof(int32_t) * (size_t)(MAX_ROWS * dims)) == 0);
+    CHECK(memcmp(actions, parts, sizeof(int32_t) * (size_t)(MAX_ROWS * dims)) == 0);
+    for (int64_t row = 0; row < MAX_ROWS; ++row) CHECK(values[row] == outputs[row * outs + outs - 1]);
+  }
+  CHECK(pfc_policy_act(policy, observations, MAX_ROWS, NULL, parts, NULL) == PFC_OK);  // greedy, as the last round
+  CHECK(memcmp(actions, parts, sizeof(int32_t) * (size_t)(MAX_ROWS * dims)) == 0);
+  free(observations), free(as_double), free(outputs);
+  pfc_policy_destroy(policy);
+  file_free(&file);
+}
+
+static void check_message(bool failed, const char* word) {
+  if (CHECK(failed && strstr(pfc_last_error(), word))) return;
+  fprintf(stderr, "  expected a message with \"%s\", got \"%s\"\n", word, pfc_last_error());
+}
+
+static void test_bad_calls(void) {
+  File file = write_policy(&breakout_net, 1);
+  PfcPolicy* policy = parse(&file);
+  static float observations[2 * 118], outputs[8];
+  int32_t actions[2] = {7, 7};
+  check_message(pfc_policy_forward(NULL, observations, 1, outputs) == PFC_INVALID, "policy");
+  check_message(pfc_policy_forward(policy, observations, 0, outputs) == PFC_INVALID, "rows: expected at least 1, got 0");
+  check_message(pfc_policy_forward(policy, NULL, 1, outputs) == PFC_INVALID, "observations");
+  check_message(pfc_policy_forward(policy, observations, 1, NULL) == PFC_INVALID, "outputs");
+  check_message(pfc_policy_act(policy, observations, 1, NULL, NULL, NULL) == PFC_INVALID, "actions");
+  check_message(pfc_policy_act(policy, observations, -1, NULL, actions, NULL) == PFC_INVALID, "rows");
+  observations[3] = NAN;
+  check_message(pfc_policy_act(policy, observations, 2, NULL, actions, NULL) == PFC_INVALID, "1 rows");
+  CHECK(actions[0] == 0 && actions[1] >= 0 && actions[1] < 3);
+  CHECK(pfc_policy_info(NULL) == NULL);
+  pfc_policy_destroy(NULL);
+  check_message(pfc_policy_check(policy, NULL) == PFC_INVALID, "pool");
+  pfc_policy_destroy(policy);
+  file_free(&file);
+}
+
+static void check_pool(const Net* net, const char* game, const PfcParamValue* param, const char* word) {
+  const PfcPoolDesc desc = {.env = game, .num_games = 2, .params = param, .num_params = param != NULL};
+  File file = write_policy(net, 1);
+  PfcPolicy* policy = parse(&file);
+  PfcPool* pool = pfc_pool_create(&desc);
+  const PfcStatus status = pfc_policy_check(policy, pool);
+  if (word) check_message(status == PFC_INVALID, word);
+  else CHECK(status == PFC_OK);
+  pfc_pool_destroy(pool);
+  pfc_policy_destroy(policy);
+  file_free(&file);
+}
+
+static void test_fit(void) {
+  const PfcParamValue continuous = {"continuous", 1};
+  Net net = breakout_net;
+  check_pool(&net, "breakout", NULL, NULL);
+  check_pool(&net, "cartpole", NULL, "breakout version 1, the pool plays cartpole");
+  check_pool(&net, "breakout", &continuous, "actions");
+  net.widths[0] = 117;
+  check_pool(&net, "breakout", NULL, "observations of 117 values");
+}
+
+// ---- files ---------------------------------------------------------------------------------------------------
+
+// One 32-bit number of the file of nets[1] (normalised, two parameters) replaced, and the word that names it.
+typedef struct Damage {
+  uint64_t at;
+  uint32_t value;
+  const char* word;
+} Damage;
+
+static const Damage damages[] = {
+    {0, 0, "not a policy"},           {8, 2, "version 2"},               {12, 0, "layers, got 0"},
+    {12, 65, "layers, got 65"},       {12, 2, "last layer"},             {12, 4, "the file ends within a layer's head"},
+    {32, 0, "game has no proper"},    {32, 0x2f2f2f2f, "proper name"},   {100, 9, "dtype 9"},
+    {104, 0, "dimension"},            {104, 119, "number of inputs"},    {108, 65536, "1 to 65536 values"},
+    {112, 3, "dimension 2"},          {116, 1, "action head 1"},         {120, 0, "action dimensions, got 0"},
+    {120, 9, "dimensions, got 9"},    {124, 0, "0 choices"},             {124, 4, "last layer"},
+    {124, 1025, "1025 choices"},      {128, 1, "1 choices"},             {156, 65, "at most 64"},
+    {160, 0, "parameter 0"},          {160 + 36, 0x7ff00000, "max_steps is not finite"},
+    {240, 3, "kind 3"},               {244, 1, "option is 1"},           {248, 117, "number of inputs is 117"},
+    {252, 117, "number of outputs"},  {256, 8, "size in bytes"},         {264, 0x7fc00000, "not finite"},
+    {264 + 8 * 118, 0, "the limit"},  {264 + 4 * 240 - 8, 1, "kind 1"},  {264 + 4 * 238 + 4, 2, "option is 2"},
+};
+
+static void test_damages(void) {
+  for (size_t i = 0; i < sizeof damages / sizeof damages[0]; ++i) {
+    File file = write_policy(&nets[1], 1);
+    memcpy(file.data + damages[i].at, &damages[i].value, 4);
+    seal(&file);
+    PfcPolicy* policy = parse(&file);
+    check_message(!policy, damages[i].word);
+    check_message(!policy, "test.pfc: ");
+    pfc_policy_destroy(policy);
+    file_free(&file);
+  }
+}
+
+// If a file is taken, it must be usable: one row, all arrays of exactly their sizes.
+static void use(PfcPolicy* policy) {
+  const PfcPolicyInfo* info = pfc_policy_info(policy);
+  const size_t value_bytes = info->obs_dtype == PFC_FLOAT32 || info->obs_dtype == PFC_INT32 ? 4 : 1;
+  void* observation = calloc((size_t)info->obs_size, value_bytes);
+  float* outputs = malloc(sizeof(float) * (size_t)info->num_outputs);
+  int32_t* actions = malloc(sizeof(int32_t) * (size_t)info->action_dims);
+  CHECK(pfc_policy_forward(policy, observation, 1, outputs) == PFC_OK);
+  (void)pfc_policy_act(policy, observation, 1, NULL, actions, NULL);  // huge weights may overflow
+  for (int32_t d = 0; d < info->action_dims; ++d) CHECK(actions[d] >= 0 && actions[d] < info->action_counts[d]);
+  CHECK(strlen(info->game) < 64);
+  free(observation), free(outputs), free(actions);
+}
+
+static bool try_bytes(const unsigned char* data, uint64_t bytes) {
+  unsigned char* exact = malloc(bytes ? bytes : 1);
+  memcpy(exact, data, bytes);
+  PfcPolicy* policy = pfc_policy_parse(exact, bytes, "fuzz");
+  free(exact);
+  if (!policy) CHECK(strncmp(pfc_last_error(), "fuzz: ", 6) == 0);
+  if (policy) use(policy);
+  pfc_policy_destroy(policy);
+  return policy != NULL;
+}
+
+static void mutate(File* file, PfcRng* rng) {
+  const uint64_t head = PFC_MIN(file->bytes, (uint64_t)300);
+  for (uint32_t n = 1 + pfc_rng_below(rng, 3); n > 0; --n) {
+    static const uint32_t odd[] = {0, 1, 2, 0x7f, 0x80, 0xff, 0x7fffffff, 0x80000000, 0xffffffff, 0x10000, 0x7f800000};
+    const uint64_t at = pfc_rng_below(rng, (uint32_t)(pfc_rng_below(rng, 2) ? head : file->bytes));
+    const uint32_t word = odd[pfc_rng_below(rng, sizeof odd / sizeof odd[0])];
+    switch (pfc_rng_below(rng, 4)) {
+      case 0: file->data[at] = (unsigned char)pfc_rng_u32(rng); break;
+      case 1: file->data[at] ^= (unsigned char)(1u << pfc_rng_below(rng, 8)); break;
+      case 2: memcpy(file->data + at / 4 * 4, &word, 4); break;
+      default: if (pfc_rng_below(rng, 4) == 0) file->bytes = at / 4 * 4 + 4; break;
+    }
+  }
+}
+
+static void test_fuzz(void) {
+  PfcRng rng;
+  pfc_rng_seed(&rng, 2024, 0);
+  const Net small[] = {{"squared", PFC_UINT8, 2, {2, 3}, 1, 2, 2, {5, 4, 6}}, {"x", PFC_FLOAT32, 1, {3}, 0, 0, 1, {3, 4}}};
+  int32_t taken = 0;
+  for (int32_t i = 0; i < 30000; ++i) {
+    File file = write_policy(&small[i % 2], (uint64_t)i);
+    mutate(&file, &rng);
+    if (i % 4) seal(&file);  // the others must fail at the checksum
+    taken += try_bytes(file.data, file.bytes);
+    file_free(&file);
+  }
+  CHECK(taken > 1000 && taken < 25000);  // the mutations reach both sides
+  for (size_t n = 0; n < 2; ++n) {
+    File file = write_policy(&small[n], 1);
+    CHECK(try_bytes(file.data, file.bytes));
+    for (uint64_t bytes = 0; bytes < file.bytes; ++bytes) CHECK(!try_bytes(file.data, bytes));
+    for (; file.bytes > 32; file.bytes -= 4) {
+      File cut = {0};
+      put(&cut, file.data, file.bytes - 4);
+      seal(&cut);
+      CHECK(!try_bytes(cut.data, cut.bytes));
+      file_free(&cut);
+    }
+    file_free(&file);
+  }
+}
+
+static bool save(const char* path, const File* file) {
+  FILE* out = fopen(path, "wb");
+  return out && fwrite(file->data, 1, file->bytes, out) == file->bytes && fclose(out) == 0;
+}
+
+static void test_load(void) {
+  char path[] = "policy-test-XXXXXX";
+  const int handle = mkstemp(path);
+  if (!CHECK(handle >= 0)) return;
+  close(handle);
+  File file = write_policy(&nets[1], 1);
+  CHECK(save(path, &file));
+  PfcPolicy* policy = pfc_policy_load(path);
+  CHECK(policy && strcmp(pfc_policy_info(policy)->params[1].name, "frameskip") == 0);
+  CHECK(policy && pfc_policy_info(policy)->params[1].value == 101.0);
+  pfc_policy_destroy(policy);
+  put(&file, "more", 4);
+  CHECK(save(path, &file));
+  check_message(!pfc_policy_load(path), "is longer than");
+  file.bytes -= 100;
+  CHECK(save(path, &file));
+  check_message(!pfc_policy_load(path), "is cut short");
+  check_message(!pfc_policy_load(path), path);
+  file.bytes = 0;
+  CHECK(save(path, &file));
+  check_message(!pfc_policy_load(path), "not a policy");
+  remove(path);
+  check_message(!pfc_policy_load(path), "No such file");
+  check_message(!pfc_policy_load("."), "cannot be read: Is a directory");
+  check_message(!pfc_policy_load("/dev/zero"), "not a policy");
+  check_message(!pfc_policy_load(NULL), "path");
+  check_message(!pfc_policy_parse(NULL, 3, "here"), "here: data");
+  file_free(&file);
+}
+
+int main(int argc, char** argv) {
+  if (argc == 3 && strcmp(argv[1], "--write") == 0) {
+    File file = write_policy(&breakout_net, 1);
+    const bool saved = save(argv[2], &file);
+    file_free(&file);
+    return saved ? 0 : 1;
+  }
+  for (uint64_t seed = 1; seed <= 3; ++seed)
+    for (size_t i = 0; i < NUM_NETS; ++i) test_forward(&nets[i], seed);
+  for (size_t i = 0; i < NUM_NETS; ++i) test_act(&nets[i], 7);
+  test_every_instruction_set();
+  test_bad_calls();
+  test_fit();
+  test_damages();
+  test_fuzz();
+  test_load();
+  return check_report();
+}

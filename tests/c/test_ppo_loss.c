@@ -1,0 +1,398 @@
+// test_ppo_loss.c - the fused loss against a plain double-precision one written from the definition, its gradient
+// against central differences of that one, dead rows, NaN, equal bits over teams and machines, and refused arguments.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base.h"
+#include "check.h"
+#include "ppo_loss.h"
+
+enum { PAD = 2 };  // logits, value and two unused columns share one matrix; so do the gradients
+
+// A minibatch. args point into it.
+typedef struct Minibatch {
+  PfcPpoLossArgs args;
+  int32_t counts[PFC_MAX_ACTION_DIMS];
+  int32_t choices, width;
+  float *outputs, *gradients, *old_logprobs, *advantages, *returns, *old_values, *ratio;
+  int32_t* actions;
+  uint8_t* alive;
+} Minibatch;
+
+static float* floats(PfcRng* rng, int64_t count, float low, float high) {
+  float* x = malloc(sizeof *x * (size_t)count);
+  for (int64_t i = 0; i < count; ++i) x[i] = pfc_rng_uniform(rng, low, high);
+  return x;
+}
+
+static Minibatch* make_minibatch(int64_t rows, const int32_t* counts, int32_t dims, uint64_t seed) {
+  Minibatch* m = calloc(1, sizeof *m);
+  PfcRng rng;
+  pfc_rng_seed(&rng, seed, 2);
+  float uniform_logprob = 0.0f;
+  for (int32_t d = 0; d < dims; ++d) {
+    m->choices += m->counts[d] = counts[d];
+    uniform_logprob -= logf((float)counts[d]);
+  }
+  m->width = m->choices + 1 + PAD;
+  m->outputs = floats(&rng, rows * m->width, -1.0f, 1.0f);
+  m->gradients = floats(&rng, rows * m->width, 7.0f, 7.0f);
+  m->old_logprobs = floats(&rng, rows, uniform_logprob - 0.7f, uniform_logprob + 0.7f);
+  m->advantages = floats(&rng, rows, -2.0f, 3.0f);
+  m->returns = floats(&rng, rows, -2.0f, 2.0f);
+  m->old_values = floats(&rng, rows, -1.0f, 1.0f);
+  m->ratio = floats(&rng, rows, 7.0f, 7.0f);
+  m->actions = malloc(sizeof(int32_t) * (size_t)(rows * dims));
+  for (int64_t i = 0; i < rows * dims; ++i) m->actions[i] = (int32_t)pfc_rng_below(&rng, (uint32_t)counts[i % dims]);
+  m->alive = malloc((size_t)rows);
+  for (int64_t i = 0; i < rows; ++i) m->alive[i] = pfc_rng_below(&rng, 4) != 0;
+  m->args = (PfcPpoLossArgs){
+      .rows = rows, .dims = dims, .action_counts = m->counts, .logits = m->outputs, .logits_stride = m->width,
+      .values = m->outputs + m->choices, .values_stride = m->width, .actions = m->actions,
+      .old_logprobs = m->old_logprobs, .advantages = m->advantages, .returns = m->returns, .old_values = m->old_values,
+      .clip = 0.2f, .value_coef = 0.5f, .entropy_coef = 0.01f, .grad_logits = m->gradients,
+      .grad_logits_stride = m->width, .grad_values = m->gradients + m->choices, .grad_values_stride = m->width,
+      .ratio = m->ratio};
+  return m;
+}
+
+static void free_minibatch(Minibatch* m) {
+  free(m->outputs), free(m->gradients), free(m->old_logprobs), free(m->advantages), free(m->returns);
+  free(m->old_values), free(m->ratio), free(m->actions), free(m->alive), free(m);
+}
+
+// ---- the reference -----------------------------------------------------------------------------------
+
+typedef struct RowTerms {
+  double policy, value, entropy, log_ratio;
+} RowTerms;
+
+static double head_terms(const double* logits, int32_t count, int32_t action, double* entropy) {
+  double largest = -INFINITY, total = 0.0;
+  for (int32_t k = 0; k < count; ++k) largest = fmax(largest, logits[k]);
+  for (int32_t k = 0; k < count; ++k) total += exp(logits[k] - largest);
+  for (int32_t k = 0; k < count; ++k) {
+    const double log_p = logits[k] - largest - log(total);
+    *entropy -= exp(log_p) * log_p;
+  }
+  return logits[action] - largest - log(total);
+}
+
+// The terms of one row for outputs x [choices + 1]: logits, then value.
+static RowTerms row_terms(const Minibatch* m, int64_t row, const double* x) {
+  const PfcPpoLossArgs* a = &m->args;
+  RowTerms terms = {0};
+  double logprob = 0.0;
+  int32_t first = 0;
+  for (int32_t d = 0; d < a->dims; ++d) {
+    logprob += head_terms(x + first, m->counts[d], m->actions[row * a->dims + d], &terms.entropy);
+    first += m->counts[d];
+  }
+  double advantage = m->advantages[row];
+  if (a->advantage_std > 0.0f) advantage = (advantage - (double)a->advantage_mean) / ((double)a->advantage_std + 1e-8);
+  terms.log_ratio = logprob - (double)m->old_logprobs[row];
+  const double ratio = exp(terms.log_ratio), low = 1.0 - (double)a->clip, high = 1.0 + (double)a->clip;
+  terms.policy = fmax(-advantage * ratio, -advantage * fmin(fmax(ratio, low), high));
+  const double value = x[m->choices], target = m->returns[row];
+  terms.value = 0.5 * (value - target) * (value - target);
+  if (a->value_clip > 0.0f) {
+    const double old = m->old_values[row], limit = (double)a->value_clip;
+    const double clipped = old + fmin(fmax(value - old, -limit), limit);
+    terms.value = fmax(terms.value, 0.5 * (clipped - target) * (clipped - target));
+  }
+  return terms;
+}
+
+static double row_loss(const Minibatch* m, int64_t row, const double* x) {
+  const RowTerms terms = row_terms(m, row, x);
+  return terms.policy + (double)m->args.value_coef * terms.value - (double)m->args.entropy_coef * terms.entropy;
+}
+
+static void row_outputs(const Minibatch* m, int64_t row, double* x) {
+  for (int32_t k = 0; k <= m->choices; ++k) x[k] = m->outputs[row * m->width + k];
+}
+
+static bool is_alive(const Minibatch* m, int64_t row) { return !m->args.alive || m->args.alive[row]; }
+
+static PfcPpoLossStats reference_stats(const Minibatch* m) {
+  PfcPpoLossStats s = {0};
+  double* x = malloc(sizeof(double) * (size_t)(m->choices + 1));
+  for (int64_t row = 0; row < m->args.rows; ++row) {
+    if (!is_alive(m, row)) continue;
+    row_outputs(m, row, x);
+    const RowTerms terms = row_terms(m, row, x);
+    const double ratio = exp(terms.log_ratio);
+    s.policy_loss += terms.policy, s.value_loss += terms.value, s.entropy += terms.entropy;
+    s.approx_kl += ratio - 1.0 - terms.log_ratio, s.old_approx_kl -= terms.log_ratio;
+    s.clip_fraction += fabs(ratio - 1.0) > (double)m->args.clip;
+    s.loss += row_loss(m, row, x);
+    s.count += 1;
+  }
+  const double n = s.count ? (double)s.count : 1.0;
+  s.policy_loss /= n, s.value_loss /= n, s.entropy /= n, s.approx_kl /= n, s.old_approx_kl /= n;
+  s.clip_fraction /= n, s.loss /= n;
+  free(x);
+  return s;
+}
+
+static bool near(double a, double b, double tolerance) { return fabs(a - b) <= tolerance * (1.0 + fabs(b)); }
+
+static void check_stats(const Minibatch* m, const PfcPpoLossStats* s) {
+  const PfcPpoLossStats r = reference_stats(m);
+  CHECK(near(s->loss, r.loss, 2e-6));
+  CHECK(near(s->policy_loss, r.policy_loss, 2e-6));
+  CHECK(near(s->value_loss, r.value_loss, 2e-6));
+  CHECK(near(s->entropy, r.entropy, 2e-6));
+  CHECK(near(s->approx_kl, r.approx_kl, 2e-6));
+  CHECK(near(s->old_approx_kl, r.old_approx_kl, 2e-6));
+  CHECK(near(s->clip_fraction, r.clip_fraction, 1e-12));
+  CHECK(s->count == r.count);
+}
+
+// Central difference of the row's loss along output k. A kink inside the step shows as one-sided slopes that differ;
+// there the gradient is that of one side.
+static bool gradient_fits(const Minibatch* m, int64_t row, double* x, int32_t k, double gradient, double rows) {
+  const double step = 1e-5, at = x[k], here = row_loss(m, row, x);
+  x[k] = at + step;
+  const double right = (row_loss(m, row, x) - here) / step;
+  x[k] = at - step;
+  const double left = (here - row_loss(m, row, x)) / step;
+  x[k] = at;
+  const double given = gradient * rows, tolerance = 2e-5 * (1.0 + fabs(left));
+  if (fabs(right - left) > 1e-3) return fabs(given - left) < 1e-3 || fabs(given - right) < 1e-3;
+  return fabs(given - 0.5 * (left + right)) < tolerance;
+}
+
+static void check_gradients(const Minibatch* m, int64_t count) {
+  double* x = malloc(sizeof(double) * (size_t)(m->choices + 1));
+  for (int64_t row = 0; row < m->args.rows; ++row) {
+    const float* gradient = m->gradients + row * m->width;
+    row_outputs(m, row, x);
+    for (int32_t k = 0; k <= m->choices; ++k) {
+      if (is_alive(m, row)) CHECK(gradient_fits(m, row, x, k, (double)gradient[k], (double)count));
+      else CHECK(gradient[k] == 0.0f);
+    }
+    for (int32_t k = m->choices + 1; k < m->width; ++k) CHECK(gradient[k] == 7.0f);
+    const double ratio = is_alive(m, row) ? exp(row_terms(m, row, x).log_ratio) : 1.0;
+    CHECK(near((double)m->ratio[row], ratio, 2e-6));
+  }
+  free(x);
+}
+
+// ---- the tests -----------------------------------------------------------------------------------------
+
+static void check_minibatch(Minibatch* m) {
+  PfcPpoLossStats stats;
+  if (!CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK)) return;
+  check_stats(m, &stats);
+  check_gradients(m, stats.count);
+}
+
+static void test_parity(void) {
+  static const int32_t counts[][4] = {{3}, {18}, {1}, {4, 1, 5, 2}, {700, 324}};
+  static const int32_t dims[] = {1, 1, 1, 4, 2};
+  static const int64_t rows[] = {1, 31, 32, 257, 700};
+  for (int i = 0; i < 5; ++i)
+    for (int j = 0; j < (i == 4 ? 1 : 5); ++j)  // differences over 1024 choices take long
+      for (int kind = 0; kind < 8; ++kind) {
+        Minibatch* m = make_minibatch(rows[j], counts[i], dims[i], (uint64_t)(i * 100 + j * 10 + kind));
+        if (kind & 1) m->args.alive = m->alive;
+        if (kind & 2) m->args.value_clip = 0.3f;
+        else m->args.old_values = NULL;
+        if (kind & 4) m->args.advantage_mean = 0.4f, m->args.advantage_std = 1.7f, m->args.entropy_coef = 0.3f;
+        check_minibatch(m);
+        free_minibatch(m);
+      }
+}
+
+static bool same_results(Minibatch* m, const Minibatch* other, PfcTeam* team, const PfcPpoLossStats* expected) {
+  PfcPpoLossStats stats;
+  const size_t rows = (size_t)m->args.rows, bytes = sizeof(float) * rows * (size_t)m->width;
+  return pfc_ppo_loss(&m->args, team, &stats) == PFC_OK && memcmp(&stats, expected, sizeof stats) == 0 &&
+         memcmp(m->gradients, other->gradients, bytes) == 0 &&
+         memcmp(m->ratio, other->ratio, sizeof(float) * rows) == 0;
+}
+
+static void test_teams(void) {
+  static const int64_t rows[] = {100, 5000, 40001};
+  const int32_t counts[] = {4, 3};
+  for (int i = 0; i < 3; ++i) {
+    PfcPpoLossStats expected;
+    Minibatch* alone = make_minibatch(rows[i], counts, 2, 5);
+    CHECK(pfc_ppo_loss(&alone->args, NULL, &expected) == PFC_OK);
+    check_stats(alone, &expected);
+    for (int32_t threads = 1; threads <= 7; threads += 3) {
+      PfcTeam* team = pfc_team_create(threads, 1);
+      Minibatch* m = make_minibatch(rows[i], counts, 2, 5);
+      CHECK(same_results(m, alone, team, &expected));
+      free_minibatch(m), pfc_team_destroy(team);
+    }
+    free_minibatch(alone);
+  }
+}
+
+// Dead rows may hold anything, even actions out of range; a minibatch may be all dead.
+static void test_dead(void) {
+  const int32_t counts[] = {4};
+  PfcPpoLossStats stats, clean;
+  Minibatch* m = make_minibatch(300, counts, 1, 8);
+  m->args.alive = m->alive, m->args.value_clip = 0.3f, m->args.advantage_mean = 0.1f, m->args.advantage_std = 2.0f;
+  CHECK(pfc_ppo_loss(&m->args, NULL, &clean) == PFC_OK);
+  for (int64_t row = 0; row < 300; ++row)
+    if (!m->alive[row]) {
+      for (int32_t k = 0; k < m->width; ++k) m->outputs[row * m->width + k] = NAN;
+      m->old_logprobs[row] = m->advantages[row] = m->returns[row] = m->old_values[row] = NAN;
+      m->actions[row] = -5;
+    }
+  CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK && memcmp(&stats, &clean, sizeof stats) == 0);
+  for (int64_t row = 0; row < 300; ++row)
+    for (int32_t k = 0; k <= m->choices; ++k)
+      CHECK(m->alive[row] ? isfinite(m->gradients[row * m->width + k]) : m->gradients[row * m->width + k] == 0.0f);
+  memset(m->alive, 0, 300);
+  CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK && stats.count == 0 && stats.loss == 0.0);
+  for (int64_t row = 0; row < 300; ++row) CHECK(m->gradients[row * m->width] == 0.0f && m->ratio[row] == 1.0f);
+  free_minibatch(m);
+}
+
+// A NaN in any used number reaches the loss and the gradient of its row, and of no other row.
+static void test_nan(void) {
+  const int32_t counts[] = {4, 2};
+  for (int kind = 0; kind < 8; ++kind) {
+    PfcPpoLossStats stats;
+    Minibatch* m = make_minibatch(70, counts, 2, 9);
+    m->args.value_clip = 0.3f;
+    float* const target[] = {m->outputs + 40 * m->width + 1, m->outputs + 40 * m->width + m->choices,
+                             m->old_logprobs + 40,           m->advantages + 40,
+                             m->returns + 40,                m->old_values + 40,
+                             m->outputs + 40 * m->width + 5, m->outputs + 40 * m->width};
+    *target[kind] = kind == 7 ? INFINITY : NAN;
+    CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK && isnan(stats.loss));
+    for (int64_t row = 0; row < 70; ++row)
+      for (int32_t k = 0; k <= m->choices; ++k)
+        if (row != 40) CHECK(isfinite(m->gradients[row * m->width + k]));
+    const bool is_value = kind == 1 || kind == 4 || kind == 5;
+    if (!is_value) CHECK(isnan(m->gradients[40 * m->width]));
+    if (kind == 1 || kind == 4) CHECK(isnan(m->gradients[40 * m->width + m->choices]));
+    free_minibatch(m);
+  }
+}
+
+// Masked choices take no part; far logits and ratios stay finite.
+static void test_extremes(void) {
+  const int32_t counts[] = {4};
+  PfcPpoLossStats stats;
+  Minibatch* m = make_minibatch(40, counts, 1, 10);
+  for (int64_t row = 0; row < 40; ++row) {
+    float* logits = m->outputs + row * m->width;
+    const int32_t other = (m->actions[row] + 1) % 4;
+    logits[other] = row % 2 ? -INFINITY : logits[other] - 300.0f;
+  }
+  m->outputs[3 * m->width + m->actions[3]] += 1000.0f;
+  m->outputs[4 * m->width + m->actions[4]] -= 1000.0f;
+  m->old_logprobs[5] = -80.0f;
+  CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK && isfinite(stats.loss));
+  for (int64_t row = 0; row < 40; ++row) {
+    const float* gradient = m->gradients + row * m->width;
+    float sum = 0.0f, size = 0.0f;
+    for (int32_t k = 0; k < 4; ++k) sum += gradient[k], size += fabsf(gradient[k]);
+    CHECK(isfinite(size) && fabsf(sum) <= 1e-6f * (1e-3f + size));  // a softmax ignores a common shift
+    CHECK(fabsf(gradient[(m->actions[row] + 1) % 4]) <= 1e-20f * (1.0f + size));
+  }
+  free_minibatch(m);
+}
+
+static void test_mean_std(void) {
+  enum { COUNT = 10007 };
+  PfcRng rng;
+  pfc_rng_seed(&rng, 3, 3);
+  float* x = floats(&rng, COUNT, 99.0f, 101.0f);
+  uint8_t* alive = malloc(COUNT);
+  double n = 0, sum = 0, squares = 0, mean, std;
+  for (int i = 0; i < COUNT; ++i) alive[i] = (uint8_t)(i % 3 ? 2 : 0);
+  for (int i = 0; i < COUNT; ++i)
+    if (alive[i]) n += 1, sum += x[i];
+    else x[i] = NAN;
+  for (int i = 0; i < COUNT; ++i)
+    if (alive[i]) squares += (x[i] - sum / n) * (x[i] - sum / n);
+  CHECK(pfc_mean_std(x, alive, COUNT, &mean, &std) == PFC_OK);
+  CHECK(fabs(mean - sum / n) < 1e-10 && fabs(std - sqrt(squares / (n - 1))) < 1e-10);
+  CHECK(pfc_mean_std(x + 1, NULL, 1, &mean, &std) == PFC_OK && mean == (double)x[1] && std == 0.0);
+  CHECK(pfc_mean_std(x, NULL, 2, &mean, &std) == PFC_OK && isnan(mean));
+  memset(alive, 0, COUNT);
+  CHECK(pfc_mean_std(x, alive, COUNT, &mean, &std) == PFC_OK && mean == 0.0 && std == 0.0);
+  CHECK(pfc_mean_std(NULL, NULL, 1, &mean, &std) == PFC_INVALID);
+  CHECK(pfc_mean_std(x, NULL, 0, &mean, &std) == PFC_INVALID);
+  free(x), free(alive);
+}
+
+// One result for every compiler, machine and instruction set.
+static void test_golden(void) {
+  const int32_t counts[] = {4, 18, 3};
+  PfcPpoLossStats stats;
+  Minibatch* m = make_minibatch(1000, counts, 3, 2024);
+  m->args.alive = m->alive, m->args.value_clip = 0.3f, m->args.advantage_mean = 0.4f, m->args.advantage_std = 1.7f;
+  memset(m->old_logprobs, 0xc0, sizeof(float) * 1000);  // -6.0 and a bit: near the policy, and no libm behind it
+  CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK);
+  CHECK(pfc_checksum(m->gradients, sizeof(float) * 1000 * (uint64_t)m->width) == 0xc795abb206d0c7ebull);
+  CHECK(pfc_checksum(&stats, sizeof stats) == 0x4769e9d9cd9cd1f2ull);
+  free_minibatch(m);
+}
+
+static bool refused(const PfcPpoLossArgs* args, const char* name) {
+  PfcPpoLossStats stats;
+  return pfc_ppo_loss(args, NULL, &stats) == PFC_INVALID && strncmp(pfc_last_error(), name, strlen(name)) == 0;
+}
+
+static void test_refused(void) {
+  const int32_t counts[] = {4, 3}, wrong[] = {4, -1};
+  Minibatch* m = make_minibatch(600, counts, 2, 6);
+#define REFUSED(field, value, name)  \
+  do {                               \
+    PfcPpoLossArgs args = m->args;   \
+    args.field = (value);            \
+    CHECK(refused(&args, name));     \
+  } while (0)
+  REFUSED(rows, 0, "rows:");
+  REFUSED(rows, INT64_MAX, "rows:");
+  REFUSED(dims, 9, "dims:");
+  REFUSED(action_counts, NULL, "action_counts:");
+  REFUSED(action_counts, wrong, "action_counts[1]:");
+  REFUSED(logits, NULL, "logits:");
+  REFUSED(actions, NULL, "actions:");
+  REFUSED(advantages, NULL, "advantages:");
+  REFUSED(returns, NULL, "returns:");
+  REFUSED(grad_values, NULL, "grad_values:");
+  REFUSED(logits_stride, 6, "logits_stride:");
+  REFUSED(grad_logits_stride, 6, "grad_logits_stride:");
+  REFUSED(values_stride, 0, "values_stride:");
+  REFUSED(grad_values_stride, -1, "grad_values_stride:");
+  REFUSED(clip, 0.0f, "clip:");
+  REFUSED(clip, NAN, "clip:");
+  REFUSED(value_coef, -1.0f, "value_coef:");
+  REFUSED(entropy_coef, INFINITY, "entropy_coef:");
+  REFUSED(value_clip, NAN, "value_clip:");
+  REFUSED(advantage_std, -1.0f, "advantage_std:");
+#undef REFUSED
+  for (int64_t i = 0; i < 600 * m->width; ++i) CHECK(m->gradients[i] == 7.0f);
+  m->args.old_values = NULL, m->args.value_clip = 0.1f;
+  CHECK(refused(&m->args, "old_values:"));
+  m->args.value_clip = 0.0f;
+  m->actions[2 * 599 + 1] = 3, m->actions[2 * 555] = -1;
+  CHECK(refused(&m->args, "actions[555]:"));
+  m->actions[2 * 555] = 0;
+  CHECK(refused(&m->args, "actions[599]:"));
+  free_minibatch(m);
+}
+
+int main(void) {
+  test_parity();
+  test_teams();
+  test_dead();
+  test_nan();
+  test_extremes();
+  test_mean_std();
+  test_golden();
+  test_refused();
+  return check_report();
+}

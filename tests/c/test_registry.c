@@ -1,0 +1,163 @@
+// test_registry.c - the list of games, and that a spec with any one thing wrong is refused with a reason.
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "pufferc/pufferc.h"
+
+static void test_list(void) {
+  CHECK(pfc_env_count() >= 5);
+  for (int32_t i = 0; i < pfc_env_count(); ++i) {
+    const PfcEnvSpec* spec = pfc_env_at(i);
+    if (!CHECK(spec != NULL)) continue;
+    if (!CHECK(pfc_env_validate(spec) == PFC_OK)) fprintf(stderr, "  %s\n", pfc_last_error());
+    CHECK(pfc_env_find(spec->name) == spec);
+    if (i > 0) CHECK(strcmp(pfc_env_at(i - 1)->name, spec->name) < 0);
+    CHECK(spec->title[0] >= 'A' && spec->title[0] <= 'Z' && spec->summary[0]);
+    for (int32_t k = 0; k < spec->num_params; ++k)
+      for (int32_t j = 0; j < k; ++j) CHECK(strcmp(spec->params[j].name, spec->params[k].name) != 0);
+    for (int32_t k = 0; k < spec->num_obs_rows; ++k) CHECK(spec->obs_rows[k].name[0] && spec->obs_rows[k].help[0]);
+  }
+  CHECK(pfc_env_at(-1) == NULL && pfc_env_at(pfc_env_count()) == NULL && pfc_env_at(INT32_MAX) == NULL);
+  CHECK(pfc_env_find("no such game") == NULL && pfc_env_find(NULL) == NULL);
+  CHECK(pfc_env_validate(NULL) == PFC_INVALID && strstr(pfc_last_error(), "NULL"));
+}
+
+// The spec of squared, its tables copied, so that a test can spoil one thing.
+typedef struct Spoiled {
+  PfcEnvSpec spec;
+  PfcParam params[2];
+  PfcObsRow rows[2];
+} Spoiled;
+
+static void begin(Spoiled* s) {
+  const PfcEnvSpec* sound = pfc_env_find("squared");
+  memset(s, 0, sizeof *s);
+  s->spec = *sound;
+  s->params[0] = sound->params[0];
+  s->rows[0] = sound->obs_rows[0];
+  s->spec.params = s->params;
+  s->spec.obs_rows = s->rows;
+}
+
+// Both validate and pool creation refuse it, and say why.
+static void expect_refused(Spoiled* s, const char* words) {
+  CHECK(pfc_env_validate(&s->spec) == PFC_INVALID);
+  if (!CHECK(strstr(pfc_last_error(), words) != NULL)) fprintf(stderr, "  expected \"%s\", got \"%s\"\n", words, pfc_last_error());
+  const PfcPoolDesc desc = {.spec = &s->spec, .num_games = 2};
+  PfcPool* pool = pfc_pool_create(&desc);
+  if (!CHECK(pool == NULL)) pfc_pool_destroy(pool);
+  begin(s);
+}
+
+static void test_head(void) {
+  Spoiled s;
+  begin(&s);
+  CHECK(pfc_env_validate(&s.spec) == PFC_OK);
+  s.spec.abi_version += 1;
+  expect_refused(&s, "ABI 2");
+  s.spec.spec_bytes -= 8;
+  expect_refused(&s, "bytes");
+  static const char* const names[] = {NULL, "", "Squared", "two words", "9lives", "dash-ed", "a_name_that_goes_on_for_too_long"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
+    s.spec.name = names[i];
+    expect_refused(&s, "name");
+  }
+  s.spec.title = NULL;
+  expect_refused(&s, "title");
+  s.spec.title = "";
+  expect_refused(&s, "title");
+  s.spec.summary = NULL;
+  expect_refused(&s, "summary");
+  s.spec.version = 0;
+  expect_refused(&s, "version");
+  s.spec.obs_dtype = PFC_INT64;
+  expect_refused(&s, "obs_dtype");
+  s.spec.state_bytes = 8;
+  expect_refused(&s, "state");
+}
+
+static bool open_fails(void* state, const void* params) { return state == params; }
+
+static void test_functions(void) {
+  Spoiled s;
+  begin(&s);
+  s.spec.reset_one = NULL;
+  expect_refused(&s, "NULL");
+  s.spec.step_range = NULL;
+  expect_refused(&s, "NULL");
+  s.spec.observe_range = NULL;
+  expect_refused(&s, "NULL");
+  s.spec.observe_one = NULL;
+  expect_refused(&s, "NULL");
+  s.spec.metrics_one = NULL;
+  expect_refused(&s, "NULL");
+  s.spec.draw_one = NULL;
+  expect_refused(&s, "NULL");
+  s.spec.open = open_fails;
+  expect_refused(&s, "open and close");
+}
+
+static void test_params(void) {
+  Spoiled s;
+  begin(&s);
+  s.params[0].name = "steps";
+  expect_refused(&s, "max_steps");
+  s.params[0].name = NULL;
+  expect_refused(&s, "");
+  s.params[0].type = PFC_PARAM_FLOAT;
+  expect_refused(&s, "max_steps");
+  s.params[0].default_value = -5;
+  expect_refused(&s, "default");
+  s.params[0].default_value = (double)__builtin_nanf("");
+  expect_refused(&s, "default");
+  s.params[0].help = NULL;
+  expect_refused(&s, "help");
+  s.spec.num_params = 0;
+  expect_refused(&s, "max_steps");
+  s.spec.params = NULL;
+  expect_refused(&s, "max_steps");
+  s.spec.num_params = 2;
+  s.spec.params_bytes = 8;
+  s.params[1] = s.params[0];
+  s.params[1].name = "Upper";
+  expect_refused(&s, "lower-case");
+  s.spec.params_bytes = 12;
+  expect_refused(&s, "bytes");
+}
+
+static void test_tables(void) {
+  Spoiled s;
+  begin(&s);
+  s.spec.num_obs_rows = 0;
+  expect_refused(&s, "observation table");
+  s.spec.obs_rows = NULL;
+  expect_refused(&s, "observation table");
+  s.rows[0].name = NULL;
+  expect_refused(&s, "row 0");
+  s.rows[0].help = NULL;
+  expect_refused(&s, "row 0");
+  s.rows[0].count = -1;
+  expect_refused(&s, "row 0");
+  s.rows[0].low = 3;
+  expect_refused(&s, "row 0");
+  s.rows[0].high = __builtin_nanf("");
+  expect_refused(&s, "row 0");
+  s.spec.num_obs_rows = 2;
+  s.rows[1] = s.rows[0];
+  s.rows[0].count = 0;  // "all that remain" can only be the last
+  expect_refused(&s, "row 0");
+  s.spec.metrics[0] = NULL;
+  expect_refused(&s, "score");
+  s.spec.metrics[0] = "points";
+  expect_refused(&s, "score");
+}
+
+int main(void) {
+  test_list();
+  test_head();
+  test_functions();
+  test_params();
+  test_tables();
+  return check_report();
+}

@@ -1,0 +1,172 @@
+// test_threads.c - the worker team: every block exactly once, queues side by side, sleep when idle.
+#include "threads.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "check.h"
+
+enum { MAX_BLOCKS = 5000 };
+
+typedef struct Job {
+  _Atomic int32_t calls[MAX_BLOCKS];
+  int64_t results[MAX_BLOCKS];  // plain memory: must be visible after finish
+  int32_t seed, pause_us;
+} Job;
+
+static void count_block(void* context, int32_t block) {
+  Job* job = context;
+  if (job->pause_us) nanosleep(&(struct timespec){0, 1000L * job->pause_us}, NULL);
+  job->results[block] = (int64_t)job->seed * 1000000 + block;
+  atomic_fetch_add(&job->calls[block], 1);
+}
+
+static void prepare(Job* job, int32_t seed) {
+  memset(job, 0, sizeof *job);
+  job->seed = seed;
+}
+
+static bool done_once(const Job* job, int32_t num_blocks) {
+  for (int32_t block = 0; block < num_blocks; ++block)
+    if (job->calls[block] != 1 || job->results[block] != (int64_t)job->seed * 1000000 + block) return false;
+  for (int32_t block = num_blocks; block < MAX_BLOCKS; ++block)
+    if (job->calls[block] != 0) return false;
+  return true;
+}
+
+static void test_shapes(void) {
+  static const int32_t threads[] = {1, 2, 3, 7, 16}, blocks[] = {0, 1, 2, 3, 6, 7, 8, 63, 1000, MAX_BLOCKS};
+  Job* job = malloc(sizeof *job);
+  for (size_t i = 0; i < sizeof threads / sizeof threads[0]; ++i) {
+    PfcTeam* team = pfc_team_create(threads[i], 1);
+    CHECK(team && pfc_team_threads(team) == threads[i]);
+    for (size_t k = 0; k < sizeof blocks / sizeof blocks[0]; ++k) {
+      for (int32_t again = 0; again < 5; ++again) {
+        prepare(job, again);
+        pfc_team_run(team, count_block, job, blocks[k]);
+        if (!CHECK(done_once(job, blocks[k]))) fprintf(stderr, "  %d threads, %d blocks\n", threads[i], blocks[k]);
+      }
+    }
+    pfc_team_destroy(team);
+  }
+  prepare(job, 3);
+  pfc_team_run(NULL, count_block, job, 100);  // no team: the caller does it
+  CHECK(done_once(job, 100));
+  free(job);
+}
+
+// Jobs of several queues at once, finished in every order; a queue starts anew while others run.
+static void test_queues(void) {
+  enum { QUEUES = 4, ROUNDS = 500 };
+  Job* jobs = malloc(sizeof(Job) * QUEUES);
+  for (int32_t threads = 1; threads <= 4; ++threads) {
+    PfcTeam* team = pfc_team_create(threads, QUEUES);
+    if (!CHECK(team != NULL)) break;
+    int32_t sizes[QUEUES] = {0};
+    for (int32_t round = 0; round < ROUNDS; ++round) {
+      for (int32_t i = 0; i < QUEUES; ++i) {
+        const int32_t q = (i * 3 + round) % QUEUES;
+        if (round > 0) {
+          pfc_team_finish(team, q);
+          CHECK(done_once(&jobs[q], sizes[q]));
+        }
+        prepare(&jobs[q], round);
+        sizes[q] = (round * 7 + q * 13) % 40;
+        pfc_team_start(team, q, count_block, &jobs[q], sizes[q]);
+      }
+    }
+    pfc_team_destroy(team);  // with jobs that nobody finished: they are done all the same
+    for (int32_t q = 0; q < QUEUES; ++q) CHECK(done_once(&jobs[q], sizes[q]));
+  }
+  free(jobs);
+}
+
+// Tiny jobs back to back: workers wake late, spin, sleep, and must never take a block of the wrong job.
+static void test_stress(void) {
+  Job* job = malloc(sizeof *job);
+  PfcTeam* team = pfc_team_create(4, 2);
+  prepare(job, 0);
+  for (int32_t round = 0; round < 20000; ++round) {
+    const int32_t blocks = 1 + round % 6;
+    pfc_team_run(team, count_block, job, blocks);
+    bool right = true;
+    for (int32_t block = 0; block < blocks; ++block) {
+      right = right && job->calls[block] == 1;
+      job->calls[block] = 0;
+    }
+    CHECK(right);
+    if (round % 4000 == 0) nanosleep(&(struct timespec){0, 2000000}, NULL);  // everybody sleeps
+  }
+  pfc_team_destroy(team);
+  free(job);
+}
+
+// Blocks that take long: the caller sleeps until the last is done, and the others share the work.
+static void test_slow_blocks(void) {
+  Job* job = malloc(sizeof *job);
+  PfcTeam* team = pfc_team_create(4, 1);
+  struct timespec start, end;
+  prepare(job, 1);
+  job->pause_us = 2000;
+  clock_gettime(CLOCK_MONOTONIC, &start);
+  pfc_team_run(team, count_block, job, 80);
+  clock_gettime(CLOCK_MONOTONIC, &end);
+  const double seconds = (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec);
+  CHECK(done_once(job, 80));
+  CHECK(seconds < 0.150);  // 160 ms if one thread did all of it
+  pfc_team_destroy(team);
+  free(job);
+}
+
+static void test_create_destroy(void) {
+  Job* job = malloc(sizeof *job);
+  for (int32_t i = 0; i < 300; ++i) {
+    PfcTeam* team = pfc_team_create(1 + i % 5, 1 + i % 3);
+    if (!CHECK(team != NULL)) break;
+    if (i % 2) {
+      prepare(job, i);
+      pfc_team_run(team, count_block, job, 9);
+      CHECK(done_once(job, 9));
+    }
+    pfc_team_destroy(team);
+  }
+  pfc_team_destroy(NULL);
+  PfcTeam* largest = pfc_team_create(PFC_MAX_THREADS, 1);
+  prepare(job, 5);
+  pfc_team_run(largest, count_block, job, 1000);
+  CHECK(done_once(job, 1000));
+  pfc_team_destroy(largest);
+  free(job);
+}
+
+static int64_t cpu_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void test_idle(void) {
+  Job* job = malloc(sizeof *job);
+  PfcTeam* team = pfc_team_create(8, 1);
+  prepare(job, 1);
+  pfc_team_run(team, count_block, job, 100);
+  nanosleep(&(struct timespec){0, 30000000}, NULL);
+  const int64_t before = cpu_ns();
+  nanosleep(&(struct timespec){0, 200000000}, NULL);
+  CHECK(cpu_ns() - before < 20000000);
+  pfc_team_destroy(team);
+  free(job);
+}
+
+int main(void) {
+  CHECK(pfc_process_generation() == pfc_process_generation());
+  test_shapes();
+  test_queues();
+  test_stress();
+  test_slow_blocks();
+  test_create_destroy();
+  test_idle();
+  return check_report();
+}
