@@ -6,21 +6,17 @@
 
 #include "base.h"
 
-// Every built-in game, by name, ascending. Adding a game adds one line here.
-#define PFC_GAMES(X) \
-  X(breakout)        \
-  X(cartpole)        \
-  X(snake)           \
-  X(squared)         \
-  X(template)
+// games.inc holds PFC_GAME(name) for every built-in game, by name, ascending; CMake writes it from the list
+// PUFFERC_GAMES in csrc/CMakeLists.txt.
+#define PFC_GAME(id) extern const PfcEnvSpec pfc_env_##id;
+#include "games.inc"
+#undef PFC_GAME
 
-#define DECLARE(id) extern const PfcEnvSpec pfc_env_##id;
-PFC_GAMES(DECLARE)
-#undef DECLARE
-
-#define ENTRY(id) &pfc_env_##id,
-static const PfcEnvSpec* const games[] = {PFC_GAMES(ENTRY)};
-#undef ENTRY
+#define PFC_GAME(id) &pfc_env_##id,
+static const PfcEnvSpec* const games[] = {
+#include "games.inc"
+};
+#undef PFC_GAME
 enum { NUM_GAMES = sizeof games / sizeof games[0] };
 
 int32_t pfc_env_count(void) { return NUM_GAMES; }

@@ -368,11 +368,10 @@ static void breakout_draw_bricks(const Breakout* s, const PfcDraw* d) {
 
 static void breakout_draw(const Breakout* s, const BreakoutParams* p, const PfcDraw* d) {
   (void)p;
-  const PfcColor ink = pfc_rgb(0xe8ebf2), dim = pfc_rgb(0x8a93a8), pit = pfc_rgb(0x1b1f2b);
+  const PfcColor ink = pfc_rgb(0xe8ebf2), dim = pfc_rgb(0x8a93a8);
   char score[32];
   snprintf(score, sizeof score, "%d", (int)s->score);
   d->begin(d->context, BREAKOUT_WIDTH, BREAKOUT_HEIGHT, pfc_rgb(0x12141c));
-  d->rect(d->context, 0.0f, BREAKOUT_LOST_Y, BREAKOUT_WIDTH, BREAKOUT_HEIGHT - BREAKOUT_LOST_Y, pit);
   d->text(d->context, 12.0f, 13.0f, 22.0f, score, ink);
   for (int32_t i = 0; i < pfc_mini(s->balls, 10); ++i)
     d->circle(d->context, BREAKOUT_WIDTH - 18.0f - 16.0f * (float)i, 24.0f, 5.0f, dim);

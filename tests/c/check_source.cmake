@@ -1,8 +1,8 @@
 # check_source.cmake - one compiler command and what must be true of its result.
 #
-#   cmake -DMODE=module -DCOMPILER=cc -DNM=nm -DSOURCE=game.c -DINCLUDE=csrc/include -DOUTPUT=game.so -P check_source.cmake
+#   cmake -DMODE=module -DCOMPILER=cc -DNM=nm -DSOURCE=game.c -DINCLUDE=csrc/include -DOUTPUT=game.so -P ...
 #     the game alone becomes a loadable module: no undefined pfc_ symbol, and pfc_env_module its only export
-#   cmake -DMODE=syntax -DCOMPILER=c++ -DFLAGS="-x;c++;-std=c++17" -DSOURCE=... -DINCLUDE=... -P check_source.cmake
+#   cmake -DMODE=syntax -DCOMPILER=c++ -DFLAGS="-x;c++;-std=c++17" -DSOURCE=... -DINCLUDE=... -P ...
 #     the file compiles without a warning
 
 function(run_or_fail)

@@ -193,8 +193,8 @@ static inline bool obs_fits_table(const PfcBuffers* b, const unsigned char* obs)
       const double value = obs_value(spec->obs_dtype, obs, i);
       if (value >= (double)row->low && value <= (double)row->high && value - value == 0.0) continue;
       if (check_failures_ <= CHECK_MAX_PRINTED)
-        fprintf(stderr, "  %s: observation %s, value %lld is %g, outside [%g, %g]\n", spec->name, row->name, (long long)i,
-                value, (double)row->low, (double)row->high);
+        fprintf(stderr, "  %s: observation %s, value %lld is %g, outside [%g, %g]\n", spec->name, row->name,
+                (long long)i, value, (double)row->low, (double)row->high);
       return false;
     }
   }

@@ -14,7 +14,7 @@
 
 typedef struct File {
   unsigned char* data;
-  uint64_t bytes;
+  uint64_t bytes, capacity;
 } File;
 
 static inline void file_free(File* file) {
@@ -23,8 +23,11 @@ static inline void file_free(File* file) {
 }
 
 static inline void put(File* file, const void* data, uint64_t bytes) {
-  file->data = realloc(file->data, file->bytes + bytes);
-  if (bytes) memcpy(file->data + file->bytes, data, bytes);
+  if (file->bytes + bytes > file->capacity) {
+    file->capacity = 2 * file->capacity + bytes;
+    file->data = realloc(file->data, file->capacity);
+  }
+  memcpy(file->data + file->bytes, data, bytes);
   file->bytes += bytes;
 }
 

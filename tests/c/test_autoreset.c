@@ -105,7 +105,8 @@ static void test_masked_games(const Case* c) {
   fresh.t = touched.t;
   for (int32_t t = 0; t < STEPS; ++t) {
     CHECK_GAME(c->label, memcmp(b->observations, fresh.b->observations, half_bytes) == 0);
-    CHECK_GAME(c->label, memcmp(obs_row(b->observations, b, half), obs_row(other.b->observations, b, half), half_bytes) == 0);
+    const unsigned char* second_half = obs_row(b->observations, b, half);
+    CHECK_GAME(c->label, memcmp(second_half, obs_row(other.b->observations, b, half), half_bytes) == 0);
     player_step(&touched), player_step(&other), player_step(&fresh);
     for (int64_t row = 0; row < b->rows; ++row) {
       const PfcBuffers* model = row < half ? fresh.b : other.b;

@@ -13,8 +13,8 @@ typedef struct Ledger {
 } Ledger;
 
 static Ledger ledger_open(const PfcBuffers* b) {
-  Ledger ledger = {.returns = calloc((size_t)b->rows, sizeof(float)), .lengths = calloc((size_t)b->rows, sizeof(int32_t))};
-  return ledger;
+  const size_t rows = (size_t)b->rows;
+  return (Ledger){.returns = calloc(rows, sizeof(float)), .lengths = calloc(rows, sizeof(int32_t))};
 }
 
 static void ledger_close(Ledger* ledger) {

@@ -38,7 +38,8 @@ static void on_circle(void* context, float x, float y, float radius, PfcColor co
 
 static void on_line(void* context, float x0, float y0, float x1, float y1, float thickness, PfcColor color) {
   (void)color;
-  note(context, isfinite(x0) && isfinite(y0) && isfinite(x1) && isfinite(y1) && isfinite(thickness) && thickness > 0.0f);
+  const bool ends = isfinite(x0) && isfinite(y0) && isfinite(x1) && isfinite(y1);
+  note(context, ends && isfinite(thickness) && thickness > 0.0f);
 }
 
 static void on_polygon(void* context, const PfcPoint* points, int32_t count, PfcColor color) {

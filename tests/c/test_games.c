@@ -75,8 +75,8 @@ static void squad_draw(const Squad* s, const SquadParams* p, const PfcDraw* d) {
 }
 
 PFC_DEFINE_ENV(squad, Squad, .title = "Squad", .summary = "agents fall one by one", .version = 1,
-               .obs_dtype = PFC_INT32, .sizes = {.agents = SQUAD_AGENTS, .action_counts = {3, 2}}, .obs_rows = squad_obs,
-               .num_obs_rows = 4, .metrics = {"score", "fallen"})
+               .obs_dtype = PFC_INT32, .sizes = {.agents = SQUAD_AGENTS, .action_counts = {3, 2}},
+               .obs_rows = squad_obs, .num_obs_rows = 4, .metrics = {"score", "fallen"})
 
 // ---- drift -------------------------------------------------------------------------------------------
 

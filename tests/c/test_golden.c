@@ -37,7 +37,8 @@ static bool parse_record(const char* line, const char* game, Record* r) {
   int used = 0;
   memset(r, 0, sizeof *r);
   r->run.game = r->run.label = game;
-  if (sscanf(line, "%d %d %d %llu %llx%n", &r->version, &r->games, &r->steps, &r->seed, &r->hash, &used) != 5) return false;
+  if (sscanf(line, "%d %d %d %llu %llx%n", &r->version, &r->games, &r->steps, &r->seed, &r->hash, &used) != 5)
+    return false;
   snprintf(r->text, sizeof r->text, "%s", line + used);
   return r->games >= 2 && r->games <= MAX_GAMES && r->games % 2 == 0 && parse_params(r->text, &r->run);
 }
@@ -78,7 +79,8 @@ static uint64_t trajectory(const Record* r, int32_t threads, int32_t groups, boo
       continue;
     }
     player_step(&p);
-    for (int32_t game = 0; game < r->games; ++game) hashes[game] = hash_game(hashes[game], p.b, p.b->observations, game);
+    for (int32_t game = 0; game < r->games; ++game)
+      hashes[game] = hash_game(hashes[game], p.b, p.b->observations, game);
   }
   player_close(&p);
   return combine_hashes(hashes, r->games);
@@ -99,7 +101,8 @@ static void check_record(const Record* r) {
 }
 
 static void print_record(const Record* r) {
-  printf("%d %d %d %llu %016llx", r->version, r->games, r->steps, r->seed, (unsigned long long)trajectory(r, 1, 1, false));
+  const unsigned long long hash = trajectory(r, 1, 1, false);
+  printf("%d %d %d %llu %016llx", r->version, r->games, r->steps, r->seed, hash);
   for (int32_t i = 0; i < r->run.num_params; ++i) printf(" %s=%.9g", r->run.params[i].name, r->run.params[i].value);
   printf("\n");
 }

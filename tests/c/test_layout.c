@@ -12,7 +12,9 @@ static void give_answer(const void* params, PfcLayout* layout) {
   *layout = answer;
 }
 
-static const char* give_reason(const void* params) { return *(const int32_t*)params == 13 ? "13 brings bad luck" : NULL; }
+static const char* give_reason(const void* params) {
+  return *(const int32_t*)params == 13 ? "13 brings bad luck" : NULL;
+}
 
 // drift with that layout function.
 static PfcEnvSpec flexible_drift(void) {

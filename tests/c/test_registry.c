@@ -43,7 +43,8 @@ static void begin(Spoiled* s) {
 // Both validate and pool creation refuse it, and say why.
 static void expect_refused(Spoiled* s, const char* words) {
   CHECK(pfc_env_validate(&s->spec) == PFC_INVALID);
-  if (!CHECK(strstr(pfc_last_error(), words) != NULL)) fprintf(stderr, "  expected \"%s\", got \"%s\"\n", words, pfc_last_error());
+  if (!CHECK(strstr(pfc_last_error(), words) != NULL))
+    fprintf(stderr, "  expected \"%s\", got \"%s\"\n", words, pfc_last_error());
   const PfcPoolDesc desc = {.spec = &s->spec, .num_games = 2};
   PfcPool* pool = pfc_pool_create(&desc);
   if (!CHECK(pool == NULL)) pfc_pool_destroy(pool);
@@ -58,7 +59,8 @@ static void test_head(void) {
   expect_refused(&s, "ABI 2");
   s.spec.spec_bytes -= 8;
   expect_refused(&s, "bytes");
-  static const char* const names[] = {NULL, "", "Squared", "two words", "9lives", "dash-ed", "a_name_that_goes_on_for_too_long"};
+  static const char* const names[] = {NULL,     "",        "Squared", "two words",
+                                      "9lives", "dash-ed", "a_name_that_goes_on_for_too_long"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
     s.spec.name = names[i];
     expect_refused(&s, "name");

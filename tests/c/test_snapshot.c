@@ -140,7 +140,8 @@ static void test_foreign(void) {
 }
 
 static void test_refusals(void) {
-  const PfcPoolDesc desc = {.env = "squared", .num_games = 4, .num_groups = 2}, vault = {.spec = &pfc_env_vault, .num_games = 2};
+  const PfcPoolDesc desc = {.env = "squared", .num_games = 4, .num_groups = 2};
+  const PfcPoolDesc vault = {.spec = &pfc_env_vault, .num_games = 2};
   Player p = player_open(&desc), v = player_start(&vault);
   unsigned char buffer[8192];
   const uint64_t bytes = pfc_pool_snapshot_bytes(p.pool);
