@@ -98,8 +98,8 @@ static PfcStatus describe(PfcPool* pool, const PfcPoolDesc* desc) {
   const PfcLayout* layout = &pool->layout;
   const int64_t rows = (int64_t)desc->num_games * layout->agents;
   if (rows > INT32_MAX)
-    return pfc_fail(PFC_INVALID, "num_games: %d games of %d agents are more than %d rows", desc->num_games,
-                    layout->agents, INT32_MAX);
+    return pfc_fail(PFC_INVALID, "num_games: %d games of %s with %d agents are more than %d rows", desc->num_games,
+                    pool->spec->name, layout->agents, INT32_MAX);
   b->spec = pool->spec;
   b->num_games = desc->num_games;
   b->agents = layout->agents;

@@ -37,8 +37,10 @@ static void transfer_all(PfcPool* pool, Cursor* cursor) {
   const uint64_t columns = 2 + (uint64_t)pool->buffers.num_metrics;
   transfer(cursor, pool->running_returns, rows * sizeof(float));
   transfer(cursor, pool->running_lengths, rows * sizeof(int32_t));
-  transfer(cursor, pool->terminated, rows);
-  transfer(cursor, pool->truncated, rows);
+  if (pool->autoreset == PFC_AUTORESET_DISABLED) {  // only games that stand still keep their flags
+    transfer(cursor, pool->terminated, rows);
+    transfer(cursor, pool->truncated, rows);
+  }
   transfer(cursor, pool->alive, rows);
   transfer(cursor, pool->stopped, games);
   transfer(cursor, pool->metric_sums, rows * columns * sizeof(double));
@@ -126,7 +128,7 @@ static PfcStatus check_head(const PfcPool* pool, const unsigned char* at, uint64
   return PFC_OK;
 }
 
-// No step was made here yet; only games that stand still keep their flags.
+// No step was made here yet.
 static void clear_step_results(PfcPool* pool) {
   memset(pool->rewards, 0, (size_t)pool->buffers.rows * sizeof(float));
   for (int32_t game = 0; game < pool->buffers.num_games; ++game) {

@@ -146,7 +146,7 @@ static void test_idle(void) {
   nanosleep(&(struct timespec){0, 30000000}, NULL);
   const int64_t before = cpu_ns();
   nanosleep(&(struct timespec){0, 200000000}, NULL);
-  CHECK(cpu_ns() - before < 20000000);
+  CHECK(cpu_ns() - before < 100000000);  // one thread that spins would take 200 ms, all of them more
   player_close(&p);
 }
 

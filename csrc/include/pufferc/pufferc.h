@@ -139,7 +139,8 @@ PFC_API PfcStatus pfc_pool_reset(PfcPool* pool, const PfcResetDesc* desc);
 
 // One step of every game. actions: [rows, action_dims] of int32 or int64 (discrete) or float32
 // (continuous: NaN and infinity are refused, the rest is clamped to [-1, 1]). They are checked and copied
-// before anything moves. observations: NULL, or the caller's [rows, obs] array to write into.
+// before anything moves. observations: NULL, or the caller's [rows, obs] array to write into. After sends that left the
+// groups' buffers out of step, one group's previous observations may be overwritten.
 PFC_API PfcStatus pfc_pool_step(PfcPool* pool, const void* actions, PfcDtype dtype, void* observations);
 
 // The same in halves, for one group of games: actions and observations are [rows / num_groups, ...].
