@@ -1,0 +1,20 @@
+"""pufferc: thousands of small games stepped together, and what it takes to train on them.
+
+    import pufferc
+
+    envs = pufferc.make("breakout", num_envs=4096)
+    observations, infos = envs.reset(seed=1)
+    observations, rewards, terminated, truncated, infos = envs.step(envs.action_space.sample())
+
+`make` returns a `gymnasium.vector.VectorEnv`. Importing this package registers every game with Gymnasium as
+pufferc/Title-vN. Kernels for training are in `pufferc.ops`, the trainer in `pufferc.ppo` (needs pufferc[train]).
+"""
+
+from pufferc import ops
+from pufferc._core import __version__
+from pufferc.registration import EnvInfo, env_info, list_envs, register_gymnasium
+from pufferc.vector import VecEnv, make
+
+__all__ = ["EnvInfo", "VecEnv", "__version__", "env_info", "list_envs", "make", "ops"]
+
+register_gymnasium()

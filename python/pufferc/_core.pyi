@@ -1,0 +1,103 @@
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__version__: str
+
+def env_descriptions() -> list[dict[str, Any]]: ...
+def agents_per_game(env: str, params: dict[str, float]) -> int: ...
+
+class Pool:
+    def __init__(
+        self,
+        env: str,
+        num_games: int,
+        num_threads: int,
+        num_groups: int,
+        same_step: bool,
+        seed: int,
+        params: dict[str, float],
+    ) -> None: ...
+    def reset(
+        self,
+        seed: int | None,
+        seeds: NDArray[np.uint64] | None,
+        mask: NDArray[np.bool_] | None,
+        observations: Any,
+    ) -> NDArray[Any]: ...
+    def step(self, actions: Any, observations: Any, /) -> tuple[NDArray[Any], bool]: ...
+    def send(self, actions: Any, group: int, observations: Any, /) -> None: ...
+    def recv(self, group: int, /) -> tuple[NDArray[Any], bool]: ...
+    def pop_metrics(self) -> tuple[int, tuple[float, ...]]: ...
+    def save(self) -> bytes: ...
+    def load(self, snapshot: bytes, observations: Any, /) -> NDArray[Any]: ...
+    def close(self) -> None: ...
+    def layout(self) -> dict[str, Any]: ...
+    @property
+    def rewards(self) -> NDArray[np.float32]: ...
+    @property
+    def terminated(self) -> NDArray[np.bool_]: ...
+    @property
+    def truncated(self) -> NDArray[np.bool_]: ...
+    @property
+    def alive(self) -> NDArray[np.bool_]: ...
+    @property
+    def final_observations(self) -> NDArray[Any]: ...
+    @property
+    def ended(self) -> NDArray[np.bool_]: ...
+    @property
+    def episode_returns(self) -> NDArray[np.float32]: ...
+    @property
+    def episode_lengths(self) -> NDArray[np.int32]: ...
+    @property
+    def episode_metrics(self) -> NDArray[np.float32]: ...
+
+def set_num_threads(threads: int, /) -> None: ...
+def get_num_threads() -> int: ...
+def advantage(
+    rewards: Any,
+    values: Any,
+    terminated: Any,
+    truncated: Any,
+    final_values: Any,
+    gamma: float,
+    gae_lambda: float,
+    ratio: Any,
+    rho_clip: float,
+    c_clip: float,
+    out: Any,
+    /,
+) -> None: ...
+def sample(
+    logits: Any,
+    counts: list[int],
+    seed: int,
+    step: int,
+    first_row: int,
+    greedy: bool,
+    actions: Any,
+    logprobs: Any,
+    entropy: Any,
+    /,
+) -> int: ...
+def ppo_loss(
+    logits: Any,
+    values: Any,
+    actions: Any,
+    old_logprobs: Any,
+    advantages: Any,
+    returns: Any,
+    counts: list[int],
+    clip: float,
+    value_coef: float,
+    entropy_coef: float,
+    value_clip: float,
+    normalize: bool,
+    old_values: Any,
+    alive: Any,
+    grad_logits: Any,
+    grad_values: Any,
+    ratio: Any,
+    /,
+) -> tuple[float, float, float, float, float, float, float, int]: ...

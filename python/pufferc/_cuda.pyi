@@ -1,0 +1,20 @@
+from typing import Any
+
+runtime_version: int
+
+def devices() -> tuple[int, str]: ...
+def advantage(
+    *,
+    rewards: Any,
+    values: Any,
+    terminated: Any,
+    truncated: Any,
+    final_values: Any,
+    ratio: Any,
+    out: Any,
+    gamma: float,
+    gae_lambda: float,
+    rho_clip: float,
+    c_clip: float,
+    stream: int,
+) -> None: ...

@@ -1,0 +1,134 @@
+"""`pufferc bench`: agent steps per second of a game alone, with a policy's inference, and with training.
+
+Each figure is the median of several runs in one process, with the game's own training configuration. Compare figures of
+one call: machines differ, and the same machine differs from minute to minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+import pufferc
+from pufferc.doctor import machine
+
+__all__ = ["bench_game", "main"]
+
+_ACTION_SETS = 16  # batches of actions, drawn before the clock runs
+_ENV_ROWS = 4096  # rows for the figure of the game alone
+
+
+def _median_rate(step: Callable[[], int], seconds: float, runs: int) -> float:
+    """Median over runs of agent steps per second; `step` does some and says how many."""
+    step()  # warm up
+    rates = []
+    for _ in range(runs):
+        steps, began = 0, time.perf_counter()
+        while (elapsed := time.perf_counter() - began) < seconds / runs:
+            steps += step()
+        rates.append(steps / elapsed)
+    return statistics.median(rates)
+
+
+def bench_env(name: str, num_threads: int, seconds: float, runs: int) -> float:
+    """Agent steps per second of `VecEnv.step` with ready random actions, about 4096 rows."""
+    agents = pufferc.make(name, num_games=1, num_threads=1).num_envs
+    envs = pufferc.make(name, num_games=max(1, _ENV_ROWS // agents), num_threads=num_threads, seed=1)
+    envs.reset(seed=1)
+    envs.action_space.seed(1)
+    actions = [np.asarray(envs.action_space.sample()) for _ in range(_ACTION_SETS)]
+    actions = [batch.astype(np.int32 if batch.dtype.kind == "i" else np.float32) for batch in actions]
+
+    def step() -> int:
+        for batch in actions:
+            envs.step(batch)
+        return _ACTION_SETS * envs.num_envs
+
+    try:
+        return _median_rate(step, seconds, runs)
+    finally:
+        envs.close()
+
+
+def _bench_trainer(name: str, num_threads: int, seconds: float, runs: int) -> tuple[float, float]:
+    """Agent steps per second of collecting a rollout, and of whole updates."""
+    import dataclasses
+
+    from pufferc import ppo
+    from pufferc.config import load_config
+    from pufferc.sizes import resolve
+    from pufferc.trainer import Trainer
+
+    config = load_config(name)
+    threads = dataclasses.replace(config.vec, num_threads=num_threads)
+    train = dataclasses.replace(config.train, threads=num_threads, schedule="constant")
+    config, _ = resolve(dataclasses.replace(config, vec=threads, train=train))
+    trainer = Trainer(config)
+    trainer.start()
+    parts = dict.fromkeys(("policy", "env", "copy"), 0.0)
+
+    def infer() -> int:
+        ppo.collect(trainer.env, trainer.policy, trainer.rollout, trainer.kernels, seed=1, first_step=0, seconds=parts)
+        return trainer.batch
+
+    def learn() -> int:
+        trainer.step()
+        return trainer.batch
+
+    try:
+        return _median_rate(infer, seconds, runs), _median_rate(learn, seconds, runs)
+    finally:
+        trainer.env.close()
+
+
+def bench_game(name: str, num_threads: int, seconds: float, runs: int) -> dict[str, Any]:
+    """The three figures of one game, in agent steps per second; None where its actions cannot be trained yet."""
+    figures: dict[str, Any] = {"game": name, "env": bench_env(name, num_threads, seconds, runs)}
+    try:
+        figures["inference"], figures["training"] = _bench_trainer(name, num_threads, seconds, runs)
+    except ValueError as error:
+        figures |= {"inference": None, "training": None, "reason": str(error)}
+    return figures
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the figures; `arguments` are those after `pufferc bench`."""
+    parser = argparse.ArgumentParser(prog="pufferc bench", description=__doc__)
+    parser.add_argument("games", nargs="*", metavar="NAME", help="games to time; none = all")
+    parser.add_argument("--threads", type=int, default=0, help="threads of games and of training; 0 = all cores")
+    parser.add_argument("--seconds", type=float, default=3.0, help="time for each figure")
+    parser.add_argument("--runs", type=int, default=5, help="runs that the median is taken over")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args(list(arguments))
+    if options.seconds <= 0 or options.runs < 1 or options.threads < 0:
+        parser.error("--seconds must be above 0, --runs at least 1, --threads at least 0")
+    import torch
+
+    games = options.games or pufferc.list_envs()
+    for name in games:
+        pufferc.env_info(name)
+    facts = machine() | {"pufferc": pufferc.__version__, "numpy": np.__version__, "torch": torch.__version__}
+    threads = options.threads or int(facts["cores"])
+    if not options.json:
+        print(f"{facts['cpu']}, {threads} of {facts['cores']} cores, python {facts['python']}, torch {facts['torch']}")
+        print(f"{'M agent steps/s':<16}{'env only':>10}{'+ inference':>13}{'+ training':>12}")
+    results = []
+    for name in games:
+        figures = bench_game(name, threads, options.seconds, options.runs)
+        results.append(figures)
+        if not options.json:
+            cells = [
+                f"{figures[part] / 1e6:.2f}" if figures[part] else "-" for part in ("env", "inference", "training")
+            ]
+            print(f"{name:<16}{cells[0]:>10}{cells[1]:>13}{cells[2]:>12}", flush=True)
+    if options.json:
+        json.dump({"machine": facts | {"threads": threads}, "results": results}, sys.stdout, indent=2)
+        print()
+    return 0

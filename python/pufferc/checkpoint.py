@@ -1,0 +1,132 @@
+"""Checkpoints: one directory each, complete or absent, whatever happens while it is written.
+
+    <run>/checkpoints/step_000012345678/
+        policy.safetensors    parameters and buffers of the network: all that playing takes
+        trainer.safetensors   optimizer, random state, pool snapshot (uint8), what else a resumed run continues with
+        checkpoint.json       format, game and version, counters, configuration, and the sizes of the files
+
+A checkpoint is written under a temporary name, its files and then the directory are synced, it is renamed, and its
+parent is synced. Under its final name it is therefore complete, and `latest` is simply the highest. Directories with
+other names are left-overs of a process that was killed; the next save removes them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+FORMAT = 1
+_PREFIX = "step_"
+_TEMPORARY = ".writing_"
+_FILES = ("policy.safetensors", "trainer.safetensors")
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that is missing, damaged or of another game; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded checkpoint. `meta` is what checkpoint.json holds."""
+
+    path: Path
+    policy: dict[str, Tensor]
+    trainer: dict[str, Tensor]
+    meta: dict[str, Any]
+
+
+def _sync_directory(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def save_checkpoint(
+    directory: Path, step: int, policy: Mapping[str, Tensor], trainer: Mapping[str, Tensor], meta: Mapping[str, Any]
+) -> Path:
+    """Writes directory/step_<step>, atomically. An existing one of that step is kept, being the same.
+
+    `meta` must be serialisable as JSON. Raises OSError where the disk fails; older checkpoints are then untouched.
+    """
+    final = directory / f"{_PREFIX}{step:012d}"
+    directory.mkdir(parents=True, exist_ok=True)
+    for left_over in directory.glob(f"{_TEMPORARY}*"):
+        shutil.rmtree(left_over, ignore_errors=True)
+    if final.exists():
+        return final
+    temporary = directory / f"{_TEMPORARY}{step:012d}"
+    temporary.mkdir()
+    sizes = {}
+    for name, tensors in zip(_FILES, (policy, trainer), strict=True):
+        data = save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
+        _write_synced(temporary / name, data)
+        sizes[name] = len(data)
+    document = {"format": FORMAT, "step": step, "file_bytes": sizes, **meta}
+    _write_synced(temporary / "checkpoint.json", (json.dumps(document, indent=1) + "\n").encode())
+    _sync_directory(temporary)
+    temporary.rename(final)
+    _sync_directory(directory)
+    return final
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Reads a checkpoint directory; CheckpointError if it is not one, or damaged."""
+    meta_path = path / "checkpoint.json"
+    if not meta_path.is_file():
+        raise CheckpointError(f"checkpoint: {path} is not a checkpoint directory (it has no checkpoint.json)")
+    try:
+        meta = json.loads(meta_path.read_text())
+        if meta["format"] != FORMAT:
+            raise CheckpointError(f"checkpoint: {path} has format {meta['format']}, expected {FORMAT}")
+        for name in _FILES:
+            size, expected = (path / name).stat().st_size, meta["file_bytes"][name]
+            if size != expected:
+                raise CheckpointError(f"checkpoint: {path / name} has {size} bytes, expected {expected}; it is damaged")
+        policy, trainer = (load_file(path / name) for name in _FILES)
+    except (OSError, KeyError, TypeError, json.JSONDecodeError, SafetensorError) as error:
+        raise CheckpointError(f"checkpoint: {path} cannot be read: {error}") from None
+    return Checkpoint(path, policy, trainer, meta)
+
+
+def list_checkpoints(run: Path) -> list[Path]:
+    """Complete checkpoints of a run, oldest first."""
+    found = (run / "checkpoints").glob(f"{_PREFIX}*")
+    return sorted(path for path in found if (path / "checkpoint.json").is_file())
+
+
+def latest_run(runs: Path, game: str) -> Path:
+    """The newest run of a game that has a checkpoint; CheckpointError if there is none."""
+    candidates = sorted(runs.glob(f"{game}-*"), reverse=True) if runs.is_dir() else []
+    for run in candidates:
+        if list_checkpoints(run):
+            return run
+    raise CheckpointError(f"checkpoint: no run of {game} with a checkpoint in {runs}; make one: pufferc train {game}")
+
+
+def find_checkpoint(name: str, runs: Path, game: str) -> Path:
+    """The checkpoint that `name` means: "latest", a run's directory (its newest), or a checkpoint's directory."""
+    path = latest_run(runs, game) if name == "latest" else Path(name)
+    if (path / "checkpoint.json").is_file():
+        return path
+    checkpoints = list_checkpoints(path)
+    if not checkpoints:
+        raise CheckpointError(f"checkpoint: {path} is neither a checkpoint nor a run that has one")
+    return checkpoints[-1]

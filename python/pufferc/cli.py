@@ -1,0 +1,268 @@
+"""The command line: pufferc envs | train | eval | bench | doctor.
+
+Only what a command needs is imported, when it is needed: `pufferc envs` works without torch, and a command that wants
+the packages of the [train] extra says so when they are missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+_EXTRA = {"torch", "safetensors", "rich", "tyro", "tomli"}
+
+_USAGE = """usage: pufferc COMMAND ...
+
+commands:
+  envs                    the games: names, sizes, parameters
+  train NAME [flags]      train a policy;  pufferc train NAME --help  lists every flag
+  eval NAME [flags]       play a trained policy;  pufferc eval NAME --checkpoint latest --episodes 1000
+  bench [NAME ...]        speed of games and training on this machine
+  doctor                  what is installed and built, and what is not and why
+  version
+
+In Python: import pufferc; pufferc.make("breakout", num_envs=1024)
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_USAGE, end="")
+        return 0 if words else 2
+    command, rest = words[0], words[1:]
+    commands: dict[str, Callable[[list[str]], int]] = {
+        "envs": _envs,
+        "train": _train,
+        "eval": _eval,
+        "bench": _bench,
+        "doctor": _doctor,
+        "version": _version,
+    }
+    if command not in commands:
+        from difflib import get_close_matches
+
+        close = get_close_matches(command, commands, 1)
+        return _fail(f"unknown command {command!r}" + (f"; did you mean {close[0]!r}?" if close else ""), 2)
+    try:
+        return commands[command](rest)
+    except ImportError as error:
+        if error.name is None or error.name.partition(".")[0] not in _EXTRA:
+            raise
+        return _fail(f"pufferc {command} needs {error.name}; install it with: pip install 'pufferc[train]'", 1)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 1
+    except (ValueError, TypeError, MemoryError, OSError) as error:
+        return _fail(str(error) or type(error).__name__, 2)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"pufferc: {message}", file=sys.stderr)
+    return code
+
+
+def _version(words: list[str]) -> int:
+    import pufferc
+
+    print(f"pufferc {pufferc.__version__}")
+    return 0
+
+
+def _bench(words: list[str]) -> int:
+    from importlib import import_module
+
+    return int(import_module("pufferc.bench").main(words) or 0)
+
+
+def _doctor(words: list[str]) -> int:
+    from importlib import import_module
+
+    return int(import_module("pufferc.doctor").main(words) or 0)
+
+
+# ---- envs ------------------------------------------------------------------------------------------------
+
+
+def _envs(words: list[str]) -> int:
+    import pufferc
+
+    parser = argparse.ArgumentParser("pufferc envs", description="The games, with their parameters.")
+    parser.add_argument("name", nargs="*", help="only these games")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    options = parser.parse_args(words)
+    found = [pufferc.env_info(name) for name in options.name or pufferc.list_envs()]
+    if options.json:
+        import dataclasses
+
+        print(json.dumps([dataclasses.asdict(info) for info in found], indent=1))
+        return 0
+    for info in found:
+        print(f"{info.name}  {info.id}: {info.summary}")
+        for row in info.params:
+            print(f"    {row.name:<14} {row.default!r:<8} {row.help}  [{row.min}, {row.max}]")
+    return 0
+
+
+# ---- train -----------------------------------------------------------------------------------------------
+
+
+def _game(command: str, words: list[str]) -> tuple[str, list[str]]:
+    """The game's name, which comes first, and the other words."""
+    import pufferc
+
+    if not words or words[0].startswith("-"):
+        names = ", ".join(pufferc.list_envs())
+        if words and words[0] in ("-h", "--help"):
+            print(f"usage: pufferc {command} NAME [flags]\n\ngames: {names}\nflags: pufferc {command} NAME --help")
+            raise SystemExit(0)
+        raise ValueError(f"pufferc {command} needs the name of a game first, one of: {names}")
+    pufferc.env_info(words[0])
+    return words[0], words[1:]
+
+
+def _split_config(words: list[str]) -> tuple[str | None, list[str]]:
+    """--config FILE is read before the other flags, since it sets their defaults."""
+    kept, path, i = [], None, 0
+    while i < len(words):
+        if words[i] == "--config" and i + 1 < len(words):
+            path, i = words[i + 1], i + 2
+        elif words[i].startswith("--config="):
+            path, i = words[i].partition("=")[2], i + 1
+        else:
+            kept.append(words[i])
+            i += 1
+    return path, kept
+
+
+def parse_train(game: str, words: list[str]) -> Any:
+    """Flags of `pufferc train GAME` as an object with config, runs, resume, weights, quiet and json.
+
+    The flags --env.* are made from the game's own parameter table.
+    """
+    import dataclasses
+    from typing import Annotated
+
+    import tyro
+
+    from pufferc.config import PolicyConfig, TrainConfig, VecConfig, load_config, merge
+    from pufferc.registration import env_info
+
+    path, words = _split_config(words)
+    config = load_config(game, path)
+    kinds: dict[str, type] = {"int": int, "float": float, "bool": bool}
+    env_fields = [
+        (
+            row.name,
+            Annotated[kinds[row.type], tyro.conf.arg(help=f"{row.help} [{row.min}, {row.max}]")],
+            dataclasses.field(default=config.env.get(row.name, row.default)),
+        )
+        for row in env_info(game).params
+    ]
+    env_type = dataclasses.make_dataclass("Env", env_fields, frozen=True)
+
+    def flag(kind: Any, text: str, default: Any, name: str | None = None) -> tuple[Any, Any]:
+        return Annotated[kind, tyro.conf.arg(help=text, name=name)], dataclasses.field(default=default)
+
+    fields: list[tuple[str, Any, Any]] = [
+        ("env", Annotated[env_type, tyro.conf.arg(help="")], dataclasses.field(default_factory=env_type)),
+        ("vec", VecConfig, dataclasses.field(default=config.vec)),
+        ("policy", PolicyConfig, dataclasses.field(default=config.policy)),
+        ("train", TrainConfig, dataclasses.field(default=config.train)),
+        ("config", *flag(str | None, "TOML file over the game's own configuration.", path)),
+        ("runs", *flag(Path, "Folder for the run's directory.", Path("runs"))),
+        (
+            "resume",
+            *flag(str | None, "Go on with: latest, a run, or a checkpoint. Its own configuration counts.", None),
+        ),
+        ("weights", *flag(str | None, "Start from the weights of: latest, a run, or a checkpoint.", None)),
+        ("quiet", *flag(bool, "No progress lines.", False)),
+        ("json", *flag(bool, "Print the result as JSON.", False)),
+    ]
+    arguments = dataclasses.make_dataclass("Arguments", fields, frozen=True)
+    parsed: Any = tyro.cli(
+        arguments, prog=f"pufferc train {game}", description=f"Train a policy for {game}.", args=words
+    )
+    chosen = dataclasses.asdict(parsed.env)
+    defaults = {row.name: row.default for row in env_info(game).params}
+    tables = {"env": {key: value for key, value in chosen.items() if value != defaults[key] or key in config.env}}
+    final = dataclasses.replace(
+        merge(config, tables, "flags"), vec=parsed.vec, policy=parsed.policy, train=parsed.train
+    )
+    return argparse.Namespace(
+        config=final,
+        runs=parsed.runs,
+        resume=parsed.resume,
+        weights=parsed.weights,
+        quiet=parsed.quiet,
+        json=parsed.json,
+    )
+
+
+def _train(words: list[str]) -> int:
+    game, words = _game("train", words)
+    options = parse_train(game, words)
+    from pufferc.checkpoint import find_checkpoint
+    from pufferc.ppo import NotFinite
+    from pufferc.train import summary, train
+
+    resume, weights = (
+        find_checkpoint(name, options.runs, game) if name is not None else None
+        for name in (options.resume, options.weights)
+    )
+    try:
+        result = train(
+            None if resume else options.config, runs=options.runs, resume=resume, weights=weights, quiet=options.quiet
+        )
+    except NotFinite as error:
+        return _fail(f"training stopped: {error}; the last checkpoint stands. A lower train.learning_rate may help", 1)
+    if options.json:
+        values = {**vars(result), "run": str(result.run)}
+        values["evaluation"] = result.evaluation.as_dict() if result.evaluation else None
+        print(json.dumps(values, indent=1))
+    else:
+        print(summary(result))
+    return 130 if result.outcome == "interrupted" else 0
+
+
+# ---- eval ------------------------------------------------------------------------------------------------
+
+
+def _eval(words: list[str]) -> int:
+    game, words = _game("eval", words)
+    parser = argparse.ArgumentParser(
+        f"pufferc eval {game}",
+        description="Play a trained policy and report the mean score over the first episodes of every row.",
+    )
+    parser.add_argument("--checkpoint", default="latest", help="latest, a run's directory or a checkpoint's")
+    parser.add_argument("--episodes", type=int, default=1000, help="at least this many (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of games and action draws (default %(default)s)")
+    parser.add_argument("--greedy", action="store_true", help="the most probable action instead of a drawn one")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder that latest looks in")
+    parser.add_argument("--device", help="cpu, cuda, ...; default as trained")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    options = parser.parse_args(words)
+
+    from pufferc.checkpoint import CheckpointError, find_checkpoint, load_checkpoint
+    from pufferc.train import describe
+    from pufferc.trainer import play_checkpoint
+
+    checkpoint = load_checkpoint(find_checkpoint(options.checkpoint, options.runs, game))
+    if checkpoint.meta["game"] != game:
+        raise CheckpointError(f"checkpoint: {checkpoint.path} is of {checkpoint.meta['game']}, not of {game}")
+    found = play_checkpoint(
+        checkpoint, episodes=options.episodes, seed=options.seed, greedy=options.greedy, device=options.device
+    )
+    if options.json:
+        print(json.dumps({"checkpoint": str(checkpoint.path), **found.as_dict()}, indent=1))
+    else:
+        print(f"{checkpoint.path}\n{describe(found)}")
+        for name, value in found.metrics.items():
+            print(f"  {name:<16} {value:.4g}")
+    return 0

@@ -1,0 +1,273 @@
+"""Configuration of a training run: typed, frozen, and checked before anything starts.
+
+Layers, later ones win: the defaults below, the game's TOML in configs/, a file given with --config, flags. All
+sources have the same tables: [env] (the game's parameters), [vec], [policy], [train]. Sizes may be "auto"; `resolve` of
+sizes.py turns them into numbers.
+
+Words: a row is one agent, N = vec.num_envs rows; a batch is what one update learns from, N x train.horizon steps; a
+step is one decision of one agent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from pufferc.registration import env_info
+
+# Part of Python from 3.11 on; before that, its origin.
+tomllib: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+
+Auto = Literal["auto"]
+Value = int | float | bool
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot work; the message names the field, what was expected and what came."""
+
+
+@dataclass(frozen=True)
+class VecConfig:
+    """How many games run side by side."""
+
+    num_envs: int | Auto = "auto"
+    """Agent rows N; a multiple of the agents of one game. auto: about 1024."""
+    num_threads: int | Auto = "auto"
+    """Threads that step games. auto: the cores available."""
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    """The network."""
+
+    hidden_size: int = 128
+    """Width of each hidden layer."""
+    num_layers: int = 1
+    """Hidden layers."""
+    scaled_inputs: tuple[str, ...] = ()
+    """Entries of the game's observation table that are mapped from their range to plus or minus input_scale."""
+    input_scale: float = 1.0
+    """See scaled_inputs. Larger values make a finer control of these quantities quicker to learn."""
+    rest_scale: float = 1.0
+    """All other entries are multiplied by this. Less than 1 keeps many flags from drowning a few measures."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How it learns."""
+
+    total_steps: int = 10_000_000
+    """Agent steps of the whole run; the learning rate anneals over them."""
+    horizon: int = 64
+    """Steps of each row per update."""
+    minibatch_size: int | Auto = "auto"
+    """Steps per gradient; divides num_envs * horizon. auto: the largest divisor up to 8192."""
+    epochs: int = 2
+    """Passes over each batch."""
+    optimizer: Literal["muon", "adam"] = "muon"
+    """Muon orthogonalises the updates of weight matrices."""
+    learning_rate: float = 0.05
+    """Peak rate. Around 0.05 for muon, 0.002 for adam."""
+    schedule: Literal["constant", "linear", "cosine"] = "cosine"
+    """From the peak rate at the start to final_learning_rate at total_steps."""
+    final_learning_rate: float = 0.0
+    """As a share of learning_rate, [0, 1]."""
+    momentum: float = 0.9
+    """Of muon; beta1 of adam. [0, 1)"""
+    beta2: float = 0.999
+    """Of adam, [0, 1)."""
+    weight_decay: float = 0.0
+    """Decoupled: each step shrinks weights by learning_rate * weight_decay. Muon decays matrices only."""
+    max_grad_norm: float = 0.0
+    """Joint norm that gradients are scaled down to; 0 = off."""
+    gamma: float = 0.99
+    """Discount per step, [0, 1]."""
+    gae_lambda: float = 0.95
+    """Of generalised advantage estimation, [0, 1]."""
+    clip: float = 0.2
+    """Of the probability ratio, > 0."""
+    value_coef: float = 0.5
+    """Weight of the value loss."""
+    value_clip: float = 0.0
+    """Farthest that values move from those of the rollout before their loss is clipped; 0 = off."""
+    entropy_coef: float = 0.01
+    """Weight of the entropy bonus."""
+    reward_clamp: float = 0.0
+    """Rewards are clamped to plus or minus this for learning; 0 = off. Scores are never clamped."""
+    normalize_advantages: bool = True
+    """Per minibatch, to mean 0 and standard deviation 1."""
+    target_score: float | None = None
+    """End the run when the mean score of a separate evaluation reaches this."""
+    target_episodes: int = 1000
+    """Episodes of that evaluation."""
+    seed: int = 1
+    """Of weights, games, action draws and minibatch order."""
+    device: str = "auto"
+    """auto: cuda where there is one, else cpu; or any name that torch knows."""
+    threads: int | Auto = "auto"
+    """Threads of torch and of the kernels. auto: the cores available."""
+    kernels: Literal["auto", "fused", "torch"] = "auto"
+    """Sampling and loss: fused C kernels (CPU), or their plain torch twins. auto: fused on the CPU."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the hidden layers. auto: bfloat16 on a CPU that has instructions for it, else float32."""
+    checkpoint_interval_s: float = 60.0
+    """Seconds between checkpoints; one is always made at the end. 0 = after every update."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides a run. `env` holds the game's parameters that differ from their defaults."""
+
+    game: str
+    env: Mapping[str, Value] = field(default_factory=dict)
+    vec: VecConfig = field(default_factory=VecConfig)
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
+_SECTIONS: dict[str, type] = {"vec": VecConfig, "policy": PolicyConfig, "train": TrainConfig}
+
+
+# ---- reading and writing -----------------------------------------------------------------------------
+
+
+def load_config(game: str, path: Path | str | None = None) -> Config:
+    """The configuration of a game: defaults, its packaged TOML if there is one, then the file at `path` if given.
+
+    Raises ConfigError for unknown tables, fields and values that do not fit, ValueError for an unknown game.
+    """
+    env_info(game)
+    config = Config(game)
+    packaged = Path(__file__).parent / "configs" / f"{game}.toml"
+    for source in (packaged if packaged.is_file() else None, path):
+        if source is not None:
+            config = merge(config, read_toml(Path(source)), str(source))
+    return config
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file; ConfigError if it cannot be read or parsed."""
+    try:
+        with path.open("rb") as file:
+            tables: dict[str, Any] = tomllib.load(file)
+            return tables
+    except OSError as error:
+        raise ConfigError(f"config: cannot read {path}: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"config: {path} is not valid TOML: {error}") from None
+
+
+def merge(config: Config, tables: Mapping[str, Any], source: str = "config") -> Config:
+    """`config` with the fields of `tables` replaced; `source` is named in errors."""
+    tables = dict(tables)
+    game = tables.pop("game", config.game)
+    if game != config.game:
+        raise ConfigError(f"{source}: this is a configuration of {game!r}, expected one of {config.game!r}")
+    changes: dict[str, Any] = {}
+    for name, table in tables.items():
+        if name not in ("env", *_SECTIONS):
+            raise ConfigError(f"{source}: unknown table [{name}]{suggest(name, ['env', *_SECTIONS])}")
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"{source}: [{name}] must be a table, got {table!r}")
+        if name == "env":
+            changes["env"] = {**config.env, **_checked_env(config.game, table, source)}
+        else:
+            changes[name] = _merge_section(getattr(config, name), name, table, source)
+    return dataclasses.replace(config, **changes)
+
+
+def _merge_section(section: Any, name: str, table: Mapping[str, Any], source: str) -> Any:
+    hints = get_type_hints(type(section))
+    values = {}
+    for key, value in table.items():
+        if key not in hints:
+            raise ConfigError(f"{source}: unknown field {name}.{key}{suggest(key, list(hints))}")
+        values[key] = _fit(value, hints[key], f"{source}: {name}.{key}")
+    return dataclasses.replace(section, **values)
+
+
+def _checked_env(game: str, table: Mapping[str, Any], source: str) -> dict[str, Value]:
+    params = {row.name: row for row in env_info(game).params}
+    values: dict[str, Value] = {}
+    for key, value in table.items():
+        if key not in params:
+            raise ConfigError(f"{source}: unknown parameter env.{key} of {game}{suggest(key, list(params))}")
+        row = params[key]
+        value = _fit(value, {"int": int, "float": float, "bool": bool}[row.type], f"{source}: env.{key}")
+        if not row.min <= value <= row.max:
+            raise ConfigError(f"{source}: env.{key} must be in [{row.min}, {row.max}], got {value!r}")
+        values[key] = value
+    return values
+
+
+def suggest(name: str, known: Sequence[str]) -> str:
+    """The end of an error message: the known name nearest to a wrong one, or all of them."""
+    close = get_close_matches(name, known, 1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(known))}"
+
+
+def _fit(value: Any, hint: Any, where: str) -> Any:
+    """`value` as the type `hint`; integers pass for floats, and whole floats such as 1e7 for integers."""
+    options = list(get_args(hint)) if get_origin(hint) not in (None, Literal, tuple) else [hint]
+    for option in options:
+        if get_origin(option) is Literal:
+            if value in get_args(option):
+                return value
+        elif get_origin(option) is tuple:
+            if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+                return tuple(value)
+        elif option is type(None):
+            if value is None:
+                return None
+        elif option is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+        elif option is int and isinstance(value, float) and value.is_integer():
+            return int(value)
+        elif isinstance(value, option) and not (option is int and isinstance(value, bool)):
+            return value
+    names = " or ".join(
+        " or ".join(map(repr, get_args(o)))
+        if get_origin(o) is Literal
+        else "a list of strings"
+        if get_origin(o) is tuple
+        else getattr(o, "__name__", str(o))
+        for o in options
+        if o is not type(None)
+    )
+    raise ConfigError(f"{where} must be {names}, got {value!r}")
+
+
+def as_tables(config: Config) -> dict[str, dict[str, Any]]:
+    """The configuration as nested dictionaries of plain values, None left out."""
+    tables: dict[str, dict[str, Any]] = {"env": dict(config.env)}
+    for name in _SECTIONS:
+        fields = dataclasses.asdict(getattr(config, name))
+        tables[name] = {key: value for key, value in fields.items() if value is not None}
+    return tables
+
+
+def to_toml(config: Config) -> str:
+    """The configuration as TOML that `load_config(game, path)` reads back."""
+
+    def literal(value: Any) -> str:
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, tuple):
+            return "[" + ", ".join(map(literal, value)) + "]"
+        if isinstance(value, str):
+            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return repr(value)
+
+    def lines() -> Iterator[str]:
+        yield f"game = {literal(config.game)}"
+        for name, table in as_tables(config).items():
+            yield f"\n[{name}]"
+            yield from (f"{key} = {literal(value)}" for key, value in table.items())
+
+    return "\n".join(lines()) + "\n"

@@ -1,0 +1,259 @@
+"""`pufferc export`: a trained policy as one file that C and C++ programs play from, or as ONNX.
+
+The file's format stands in the header policy.h (`python -m pufferc --includedir`); `PolicyFile` is its contents. The
+map of the observations that an MLP begins with is folded into its first layer, so playing costs nothing for it.
+Weights are written in float32, whatever precision the policy was trained in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import math
+import os
+import struct
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pufferc.checkpoint import Checkpoint
+    from pufferc.policies import MLP
+    from pufferc.vector import VecEnv
+
+__all__ = ["Linear", "Normalise", "PolicyFile", "describe_policy", "export_onnx", "load_policy", "main"]
+
+Array = NDArray[np.float32]
+
+_MAGIC = b"PFCPOL\r\n"
+_VERSION = 1
+_MAX_ACTION_DIMS = 8
+_MAX_OBS_DIMS = 3
+_DTYPES = {"float32": 0, "int32": 1, "uint8": 2, "int8": 3}
+_MASK = 2**64 - 1
+
+
+@dataclass(frozen=True)
+class Normalise:
+    """y = clip((x - mean) * scale, -limit, limit), before the first linear layer. mean, scale: float32 [O]."""
+
+    mean: Array
+    scale: Array
+    limit: float
+
+
+@dataclass(frozen=True)
+class Linear:
+    """y = weight x + bias, with relu max(y, 0). weight: float32 [outputs, inputs], bias: float32 [outputs]."""
+
+    weight: Array
+    bias: Array
+    relu: bool
+
+
+@dataclass(frozen=True)
+class PolicyFile:
+    """What a policy file holds. The last layer has sum(action_counts) + 1 outputs: the logits and the value."""
+
+    game: str
+    game_version: int
+    obs_dtype: str  # float32, int32, uint8 or int8
+    obs_shape: tuple[int, ...]
+    action_counts: tuple[int, ...]
+    layers: Sequence[Linear]
+    params: Mapping[str, float] = field(default_factory=dict)  # of the game, those that differ from their defaults
+    normalise: Normalise | None = None
+
+    def to_bytes(self) -> bytes:
+        """The file. ValueError where something does not fit the format; the loader checks the rest."""
+        body = self._head() + b"".join(self._layers())
+        count = len(self.layers) + (self.normalise is not None)
+        head = _MAGIC + struct.pack("<IIQQ", _VERSION, count, 32 + len(body), checksum(body))
+        return head + body
+
+    def write(self, path: Path) -> None:
+        """Writes the file under a temporary name and renames it, so that nobody ever reads half of one."""
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            temporary.write_bytes(self.to_bytes())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _head(self) -> bytes:
+        if self.obs_dtype not in _DTYPES:
+            raise ValueError(f"obs_dtype must be one of {', '.join(_DTYPES)}, got {self.obs_dtype!r}")
+        shape = _padded("obs_shape", self.obs_shape, _MAX_OBS_DIMS)
+        counts = _padded("action_counts", self.action_counts, _MAX_ACTION_DIMS)
+        head = _name("game", self.game, 64) + struct.pack("<iI3i", self.game_version, _DTYPES[self.obs_dtype], *shape)
+        head += struct.pack("<Ii8iI", 0, len(self.action_counts), *counts, len(self.params))
+        for name, value in self.params.items():
+            head += _name("a parameter", name, 32) + struct.pack("<d", float(value))
+        return head
+
+    def _layers(self) -> list[bytes]:
+        layers, width = [], math.prod(self.obs_shape)
+        if self.normalise is not None:
+            numbers = [self.normalise.mean, self.normalise.scale, np.array([self.normalise.limit])]
+            layers.append(_layer(1, 0, width, width, numbers))
+        for index, layer in enumerate(self.layers):
+            outputs = layer.bias.shape[0]
+            if layer.weight.shape != (outputs, width):
+                raise ValueError(f"layer {index}: weight must have shape {(outputs, width)}, got {layer.weight.shape}")
+            layers.append(_layer(2, int(layer.relu), width, outputs, [layer.weight, layer.bias]))
+            width = outputs
+        if width != sum(self.action_counts) + 1:
+            raise ValueError(f"the last layer must have {sum(self.action_counts) + 1} outputs, got {width}")
+        return layers
+
+
+def _padded(name: str, values: Sequence[int], dims: int) -> list[int]:
+    if not 1 <= len(values) <= dims:
+        raise ValueError(f"{name} must have 1 to {dims} entries, got {tuple(values)}")
+    return [*values, *[0] * (dims - len(values))]
+
+
+def _name(what: str, name: str, size: int) -> bytes:
+    data = name.encode()
+    if not 0 < len(data) < size:
+        raise ValueError(f"the name of {what} must have 1 to {size - 1} bytes, got {name!r}")
+    return data.ljust(size, b"\0")
+
+
+def _layer(kind: int, option: int, inputs: int, outputs: int, numbers: Sequence[NDArray[Any]]) -> bytes:
+    data = b"".join(np.ascontiguousarray(part, "<f4").tobytes() for part in numbers)
+    data += bytes(-len(data) % 8)
+    return struct.pack("<IIIIQ", kind, option, inputs, outputs, len(data)) + data
+
+
+def checksum(data: bytes) -> int:
+    """The 64-bit checksum of policy.h over `data`, whose length is a multiple of 8."""
+    value = 0xCBF29CE484222325 ^ len(data)
+    for word in np.frombuffer(data, "<u8").tolist():
+        value = ((value ^ word) * 0x100000001B3) & _MASK
+        value ^= value >> 32
+    return value
+
+
+# ---- from a checkpoint ------------------------------------------------------------------------------------
+
+
+def load_policy(checkpoint: Checkpoint) -> tuple[MLP, VecEnv, dict[str, float]]:
+    """The network of a checkpoint, in float32 on the CPU, with what it plays.
+
+    Returns the network, the smallest pool of its game (the caller's to close), and the game's parameters that differ
+    from their defaults.
+    """
+    import torch
+
+    from pufferc import _core
+    from pufferc.policies import make_policy
+    from pufferc.trainer import checkpoint_config, load_weights
+    from pufferc.vector import VecEnv
+
+    config = checkpoint_config(checkpoint, "cpu")
+    params = {name: float(value) for name, value in config.env.items()}
+    env = VecEnv(config.game, _core.agents_per_game(config.game, params), num_threads=1, seed=0, params=config.env)
+    policy = make_policy(config, env, torch.float32, torch.device("cpu"), seed=0)
+    load_weights(policy, checkpoint)
+    return policy, env, params
+
+
+def describe_policy(policy: MLP, env: VecEnv, params: Mapping[str, float]) -> PolicyFile:
+    """The file of an MLP that plays `env`. TypeError for other networks: the format has no layers for them."""
+    from pufferc.policies import MLP, action_counts
+
+    if type(policy) is not MLP:
+        raise TypeError(f"policy must be an MLP, got {type(policy).__name__}; --onnx takes any network")
+    space = env.single_observation_space
+    assert space.shape is not None
+    return PolicyFile(
+        game=env.name,
+        game_version=env.version,
+        obs_dtype=str(space.dtype),
+        obs_shape=tuple(space.shape),
+        action_counts=tuple(action_counts(env.single_action_space)),
+        params=params,
+        layers=_layers_of(policy),
+    )
+
+
+def _layers_of(policy: MLP) -> list[Linear]:
+    hidden = [policy._folded(i, layer) for i, layer in enumerate(policy._layers()[:-1])]
+    pairs = [*hidden, (policy.output.weight, policy.output.bias)]
+    arrays = [(weight.detach().float().cpu().numpy(), bias.detach().float().cpu().numpy()) for weight, bias in pairs]
+    return [Linear(weight, bias, relu=i < len(hidden)) for i, (weight, bias) in enumerate(arrays)]
+
+
+def export_onnx(policy: MLP, env: VecEnv, path: Path) -> None:
+    """Writes the network as ONNX: observations [rows, O...] of the game's dtype -> outputs float32 [rows, K + 1].
+
+    ValueError names the packages that torch's exporter needs where they are missing.
+    """
+    import torch
+
+    missing = [name for name in ("onnx", "onnxscript") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ValueError(f"--onnx needs {' and '.join(missing)}; install with: pip install onnx onnxscript")
+
+    class Player(torch.nn.Module):
+        """One step without memory, as ONNX sees it."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.policy = policy
+
+        def forward(self, observations: torch.Tensor) -> torch.Tensor:
+            outputs: torch.Tensor = self.policy(observations.unsqueeze(0), (), None)
+            return outputs.squeeze(0)
+
+    space = env.single_observation_space
+    example = torch.from_numpy(np.zeros((2, *(space.shape or ())), space.dtype))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own, of no use to whoever exports
+        torch.onnx.export(
+            Player().eval(),
+            (example,),
+            str(path),
+            input_names=["observations"],
+            output_names=["outputs"],
+            dynamic_shapes=({0: torch.export.Dim("rows")},),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exports a policy; `arguments` are those after `pufferc export`."""
+    parser = argparse.ArgumentParser("pufferc export", description="Write a trained policy for use without Python.")
+    parser.add_argument("name", help="the game")
+    parser.add_argument("--checkpoint", default="latest", help="latest, a run's directory or a checkpoint's")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder that latest looks in")
+    parser.add_argument("--out", type=Path, help="the file to write; default NAME.pfc, or NAME.onnx")
+    parser.add_argument("--onnx", action="store_true", help="write ONNX (needs the packages onnx and onnxscript)")
+    options = parser.parse_args(list(arguments))
+
+    import pufferc
+    from pufferc.checkpoint import CheckpointError, find_checkpoint, load_checkpoint
+
+    pufferc.env_info(options.name)
+    checkpoint = load_checkpoint(find_checkpoint(options.checkpoint, options.runs, options.name))
+    if checkpoint.meta["game"] != options.name:
+        raise CheckpointError(f"checkpoint: {checkpoint.path} is of {checkpoint.meta['game']}, not of {options.name}")
+    out = options.out or Path(options.name + (".onnx" if options.onnx else ".pfc"))
+    policy, env, params = load_policy(checkpoint)
+    try:
+        if options.onnx:
+            export_onnx(policy, env, out)
+        else:
+            describe_policy(policy, env, params).write(out)
+    finally:
+        env.close()
+    print(f"{out}: {options.name}, {out.stat().st_size} bytes, from {checkpoint.path}")
+    return 0

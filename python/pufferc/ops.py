@@ -1,0 +1,289 @@
+"""Kernels of training: advantages, drawing actions, the PPO loss with its gradient.
+
+Arrays are NumPy arrays or torch CPU tensors, used where they lie and never copied or cast; results are of the kind of
+the first argument. Importing this module does not import torch. A call uses `get_num_threads()` threads.
+
+Shapes: T steps, N agent rows, B rows of a minibatch, D action dimensions, K = sum(action_counts) logits.
+Actions are int32 [N] where D is 1, as environments take them, else [N, D].
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from pufferc import _core, _errors
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = [
+    "PpoStats",
+    "advantage",
+    "get_num_threads",
+    "ppo_loss",
+    "ppo_loss_grad",
+    "sample_actions",
+    "set_num_threads",
+]
+
+_core.set_num_threads(min(_errors.available_cores(), 256))
+
+
+def get_num_threads() -> int:
+    """Threads that a call uses, the caller's included. At first: the cores this process may run on."""
+    return _core.get_num_threads()
+
+
+def set_num_threads(num_threads: int) -> None:
+    """Set the number of threads, 1 to 256. No result depends on it."""
+    _core.set_num_threads(_errors.integer("num_threads", num_threads, 1, 256))
+
+
+def _is_tensor(array: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(array, torch.Tensor)
+
+
+def _empty_like(kind: Any, shape: tuple[int, ...], dtype: type) -> Any:
+    """New array of a shape, torch or NumPy as `kind` is."""
+    array: np.ndarray[Any, Any] = np.empty(shape, dtype)
+    return sys.modules["torch"].from_numpy(array) if _is_tensor(kind) else array
+
+
+def _shape(name: str, array: Any, dims: int) -> tuple[int, ...]:
+    shape = getattr(array, "shape", None)
+    if not isinstance(shape, tuple):
+        raise TypeError(f"{name} must be a NumPy array or a torch CPU tensor, got {type(array).__name__}")
+    if len(shape) != dims:
+        raise ValueError(f"{name} must have {dims} dimensions, got shape {tuple(shape)}")
+    return shape
+
+
+def advantage(
+    rewards: Any,
+    values: Any,
+    terminated: Any,
+    truncated: Any,
+    final_values: Any = None,
+    *,
+    gamma: float,
+    gae_lambda: float,
+    ratio: Any = None,
+    rho_clip: float = 1.0,
+    c_clip: float = 1.0,
+    out: Any = None,
+) -> Any:
+    """Advantages of a rollout: generalised advantage estimation, with V-trace clipping where `ratio` is given.
+
+    With v' = 0 where terminated, else final_values[t] where truncated, else values[t + 1]::
+
+        delta = rho * (rewards[t] + gamma * v' - values[t])
+        A[t]  = delta + gamma * gae_lambda * c * A[t + 1] * (1 - ended)
+        rho   = min(ratio, rho_clip), c = min(ratio, c_clip); both 1 without ratio
+
+    Args:
+        rewards: float32 [T, N]; row t holds what the action of step t caused.
+        values: float32 [T + 1, N].
+        terminated: bool or uint8 [T, N]; wins where truncated is set as well.
+        truncated: bool or uint8 [T, N].
+        final_values: float32 [T, N], value of the last observation of truncated episodes; other entries are not
+            used. None takes values[t + 1], which is right only without same-step autoreset.
+        gamma: Discount per step, [0, 1].
+        gae_lambda: [0, 1].
+        ratio: float32 [T, N] >= 0, probability of the action now over that when it was taken.
+        rho_clip: At least 0, infinity allowed.
+        c_clip: Likewise.
+        out: float32 [T, N] to write into; overlaps no input.
+
+    Returns:
+        float32 [T, N]: `out`, or a new array of the kind of `rewards`.
+
+    Raises:
+        TypeError, ValueError: Something does not fit; nothing was written.
+    """
+    numbers = (
+        _errors.real("gamma", gamma, 0.0, 1.0),
+        _errors.real("gae_lambda", gae_lambda, 0.0, 1.0),
+        _errors.real("rho_clip", rho_clip, 0.0, math.inf),
+        _errors.real("c_clip", c_clip, 0.0, math.inf),
+    )
+    shape = _shape("rewards", rewards, 2)
+    if getattr(rewards, "is_cuda", False):
+        from pufferc import _gpu
+
+        return _gpu.advantage(rewards, values, terminated, truncated, final_values, ratio, out, numbers)
+    if out is None:
+        out = _empty_like(rewards, tuple(shape), np.float32)
+    gamma, gae_lambda, rho_clip, c_clip = numbers
+    _core.advantage(
+        rewards, values, terminated, truncated, final_values, gamma, gae_lambda, ratio, rho_clip, c_clip, out
+    )
+    return out
+
+
+def sample_actions(
+    logits: Any,
+    action_counts: Sequence[int],
+    *,
+    seed: int,
+    step: int,
+    first_row: int = 0,
+    greedy: bool = False,
+    actions: Any = None,
+    logprobs: Any = None,
+    entropy: Any = None,
+) -> tuple[Any, Any]:
+    """Draw discrete actions from a policy's logits.
+
+    The uniform number behind a draw depends on (seed, step, row, dimension) alone: not on batch size, threads or
+    earlier calls.
+
+    Args:
+        logits: float32 [N, K], the D heads side by side; may be columns of a wider matrix. -inf masks a choice.
+        action_counts: Choices of each dimension.
+        seed: Integer in [0, 2**64).
+        step: Integer in [0, 2**64) that is not used twice with this seed.
+        first_row: Number of row 0 in the draw, for a part of a batch.
+        greedy: True takes the most probable action, the first of equals.
+        actions: int32 [N] (D = 1) or [N, D] to write into; None makes a new one.
+        logprobs: float32 [N] to write into, log-probability of the actions summed over D; None makes a new one.
+        entropy: float32 [N] to write into, nats; None computes none.
+
+    Returns:
+        actions and logprobs. No gradient flows through them.
+
+    Raises:
+        FloatingPointError: Rows hold NaN, plus infinity or nothing but minus infinity; they got action 0.
+        TypeError, ValueError: Something does not fit; nothing was written.
+    """
+    rows = _shape("logits", logits, 2)[0]
+    counts = _counts(action_counts)
+    if actions is None:
+        actions = _empty_like(logits, (rows,) if len(counts) == 1 else (rows, len(counts)), np.int32)
+    if logprobs is None:
+        logprobs = _empty_like(logits, (rows,), np.float32)
+    bad = _core.sample(
+        logits,
+        counts,
+        _errors.seed("seed", seed),
+        _errors.seed("step", step),
+        _errors.seed("first_row", first_row),
+        bool(greedy),
+        actions,
+        logprobs,
+        entropy,
+    )
+    if bad:
+        raise FloatingPointError(f"logits: {bad} of {rows} rows hold NaN, infinity or no choice that can be drawn")
+    return actions, logprobs
+
+
+def _counts(action_counts: Sequence[int]) -> list[int]:
+    return [_errors.integer("action_counts", count, 1, 1024) for count in action_counts]
+
+
+class PpoStats(NamedTuple):
+    """Means over the alive rows of one minibatch."""
+
+    loss: float
+    policy_loss: float
+    value_loss: float  # before value_coef
+    entropy: float  # nats
+    approx_kl: float  # mean(r - 1 - log r)
+    old_approx_kl: float  # mean(-log r)
+    clip_fraction: float  # share of rows with |r - 1| > clip
+    rows: int  # alive ones
+
+
+def ppo_loss_grad(
+    logits: Any,
+    values: Any,
+    actions: Any,
+    old_logprobs: Any,
+    advantages: Any,
+    returns: Any,
+    *,
+    action_counts: Sequence[int],
+    clip: float,
+    value_coef: float,
+    entropy_coef: float,
+    grad_logits: Any,
+    grad_values: Any,
+    value_clip: float = 0.0,
+    normalize_advantages: bool = False,
+    old_values: Any = None,
+    alive: Any = None,
+    ratio: Any = None,
+) -> PpoStats:
+    """PPO loss of one minibatch and its gradient, written into the caller's arrays, in one pass.
+
+    Args:
+        logits: float32 [B, K]; may be columns of a wider matrix, such as the [B, K + 1] output of a network.
+        values: float32 [B], any stride: outputs[:, K].
+        actions: int32 [B] (D = 1) or [B, D].
+        old_logprobs: float32 [B] of the rollout, summed over dimensions.
+        advantages: float32 [B].
+        returns: float32 [B], targets of the value.
+        action_counts: Choices of each dimension.
+        clip: Policy clip, > 0.
+        value_coef: Weight of the value loss, >= 0; the value loss is (v - return)^2 / 2.
+        entropy_coef: Weight of the entropy bonus.
+        grad_logits: float32 [B, K] out; likewise columns of a wider matrix.
+        grad_values: float32 [B] out.
+        value_clip: > 0 clips the value's move from old_values.
+        normalize_advantages: True takes (A - mean) / (std + 1e-8) over the alive rows.
+        old_values: float32 [B] of the rollout; needed with value_clip.
+        alive: bool or uint8 [B], 0 = the row counts nowhere and gets gradient 0.
+        ratio: float32 [B] out: probability now over then.
+
+    Raises:
+        TypeError, ValueError: Something does not fit, or an action is out of range.
+    """
+    return PpoStats(
+        *_core.ppo_loss(
+            logits,
+            values,
+            actions,
+            old_logprobs,
+            advantages,
+            returns,
+            _counts(action_counts),
+            _errors.real("clip", clip, 0.0, math.inf),
+            _errors.real("value_coef", value_coef, 0.0, math.inf),
+            _errors.real("entropy_coef", entropy_coef, -math.inf, math.inf),
+            _errors.real("value_clip", value_clip, -math.inf, math.inf),
+            bool(normalize_advantages),
+            old_values,
+            alive,
+            grad_logits,
+            grad_values,
+            ratio,
+        )
+    )
+
+
+def ppo_loss(
+    logits: Tensor,
+    values: Tensor,
+    actions: Tensor,
+    old_logprobs: Tensor,
+    advantages: Tensor,
+    returns: Tensor,
+    **options: Any,
+) -> tuple[Tensor, PpoStats]:
+    """`ppo_loss_grad` for autograd: the loss as a scalar tensor whose backward hands the gradient on.
+
+    Arguments and `options` as for `ppo_loss_grad`, without grad_logits and grad_values. Torch CPU tensors only.
+    """
+    from pufferc._autograd import PpoLoss
+
+    if not _is_tensor(logits) or not _is_tensor(values):
+        raise TypeError("logits and values must be torch tensors; ppo_loss_grad takes NumPy arrays")
+    batch = (actions, old_logprobs, advantages, returns)
+    result: tuple[Tensor, PpoStats] = PpoLoss.apply(logits, values, batch, options)  # type: ignore[no-untyped-call]
+    return result

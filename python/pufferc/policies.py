@@ -1,0 +1,256 @@
+"""Policies: what the trainer asks of a network, and the multi-layer perceptron.
+
+The interface, `Policy`, is small so that any torch module can be trained. Shapes: T steps, M agent rows (all N of the
+pool, or the part that a minibatch holds), K = sum(action_counts) logits. A network returns its K logits and its value
+estimate side by side, as one float32 tensor [..., K + 1] with the value in the last column: one matrix product makes
+both, and the sampling and loss kernels read the columns where they lie.
+
+A recurrent policy keeps one tuple of tensors [M, ...] as its state. The trainer starts it with `initial_state`, hands
+it through `step`, stores the one that a rollout began with, and gives it back to `forward` together with `starts`,
+which marks the steps at which a new episode began and the state has to be set to that of `initial_state`.
+
+Feed-forward policies, whose state is the empty tuple, get minibatches of rows that need not be neighbours (T = 1);
+recurrent ones whole segments of neighbouring steps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import torch
+from torch import Tensor, nn
+
+from pufferc.config import Config, PolicyConfig
+from pufferc.registration import ObsInfo, env_info
+from pufferc.vector import VecEnv
+
+State = tuple[Tensor, ...]
+
+
+class Policy(nn.Module):
+    """Base class with the defaults of a feed-forward policy; subclasses define `forward`.
+
+    Attributes:
+        input_dtype: dtype in which the trainer keeps observations and passes them in; None = as the game makes them.
+        recurrent: whether minibatches are made of whole segments.
+    """
+
+    input_dtype: torch.dtype | None = None
+    recurrent: bool = False
+    _recorded: Tensor
+
+    def initial_state(self, rows: int, device: torch.device) -> State:
+        """State of `rows` agents at the start of an episode: tensors [rows, ...], or () without memory."""
+        return ()
+
+    def forward(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
+        """Outputs float32 [T, M, K + 1] of observations [T, M, ...].
+
+        `state` is that of the first step; `starts` [T, M] is nonzero where an episode began, None = nowhere.
+        """
+        raise NotImplementedError
+
+    def step(self, observations: Tensor, state: State) -> tuple[Tensor, State]:
+        """One step of acting: outputs float32 [M, K + 1] of observations [M, ...], and the new state.
+
+        The trainer calls it without gradients; the next call may overwrite the outputs. Recurrent policies override it.
+        """
+        return self.forward(observations.unsqueeze(0), state, None).squeeze(0), state
+
+    def forward_for_training(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
+        """`forward`, keeping what `backward` needs; the outputs [T, M, K + 1] carry no graph."""
+        with torch.enable_grad():
+            self._recorded = self.forward(observations, state, starts)
+        return self._recorded.detach()
+
+    def backward(self, grad_outputs: Tensor) -> None:
+        """Sets .grad of every parameter from d loss / d outputs [T, M, K + 1] of the last forward_for_training."""
+        for parameter in self.parameters():
+            parameter.grad = None
+        torch.autograd.backward([self._recorded], [grad_outputs])
+        del self._recorded
+
+
+@dataclass
+class _Buffers:
+    """What one pass of an MLP over B rows writes. hidden[i] is [B, H]; the rest of size K + 1 is float32."""
+
+    hidden: list[Tensor]
+    hidden_float: Tensor  # the last hidden layer in float32; the same tensor where it already is
+    product: Tensor  # [K + 1, B]
+    outputs: Tensor  # [B, K + 1]
+    inputs: Tensor  # [B, O], of the latest pass
+
+
+class MLP(Policy):
+    """Flattened observations, equal hidden layers with ReLU, and one output layer for logits and value.
+
+    Hidden layers multiply in `compute_dtype` (bfloat16 is twice as fast on processors that have it); parameters, the
+    output layer and gradients are float32 either way. Acting and training go without autograd, into buffers that are
+    made once per batch size: for a net of this size, recording a pass costs as much as its element-wise half.
+    `forward` is the same network for everybody else, and what the tests hold the fast passes against.
+
+    The first layer sees observations as observation * input_gain + input_shift. The map is folded into that layer's
+    weights and gradients, so it costs nothing per row. Both are buffers and saved with the parameters.
+    """
+
+    input_gain: Tensor  # [O]
+    input_shift: Tensor  # [O]
+
+    def __init__(
+        self,
+        observation_size: int,
+        action_counts: Sequence[int],
+        *,
+        hidden_size: int = 128,
+        num_layers: int = 1,
+        compute_dtype: torch.dtype = torch.float32,
+        input_gain: Tensor | None = None,
+        input_shift: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.input_dtype = compute_dtype
+        self.register_buffer("input_gain", torch.ones(observation_size) if input_gain is None else input_gain)
+        self.register_buffer("input_shift", torch.zeros(observation_size) if input_shift is None else input_shift)
+        sizes = [observation_size, *[hidden_size] * num_layers]
+        self.hidden = nn.ModuleList([nn.Linear(sizes[i], sizes[i + 1]) for i in range(num_layers)])
+        self.output = nn.Linear(hidden_size, sum(action_counts) + 1)
+        self._initialise(generator)
+        self._pass_buffers: dict[tuple[str, int], _Buffers] = {}
+        self._casts: list[tuple[Tensor, Tensor]] = []  # of the hidden layers, in compute_dtype
+        self._cast_versions: tuple[int, ...] = ()
+
+    def _initialise(self, generator: torch.Generator | None) -> None:
+        with torch.no_grad():
+            for layer in self._layers():
+                nn.init.orthogonal_(layer.weight, math.sqrt(2.0), generator=generator)
+                layer.bias.zero_()
+            self.output.weight[:-1] *= 0.01 / math.sqrt(2.0)  # start near the uniform policy
+            self.output.weight[-1] *= 1.0 / math.sqrt(2.0)
+
+    def _layers(self) -> list[nn.Linear]:
+        return [*(module for module in self.hidden if isinstance(module, nn.Linear)), self.output]
+
+    def forward(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
+        x = observations.flatten(2).to(self.input_dtype)
+        for i, layer in enumerate(self._layers()[:-1]):
+            weight, bias = self._folded(i, layer)
+            x = torch.relu(nn.functional.linear(x, weight.to(x.dtype), bias.to(x.dtype)))
+        return nn.functional.linear(x.float(), self.output.weight, self.output.bias)
+
+    def _folded(self, index: int, layer: nn.Linear) -> tuple[Tensor, Tensor]:
+        """Weight and bias of hidden layer `index`; in the first with the map of the observations in them."""
+        if index:
+            return layer.weight, layer.bias
+        return layer.weight * self.input_gain, layer.bias + layer.weight @ self.input_shift
+
+    @torch.no_grad()
+    def step(self, observations: Tensor, state: State) -> tuple[Tensor, State]:
+        return self._pass("step", observations.reshape(observations.shape[0], -1)).outputs, state
+
+    @torch.no_grad()
+    def forward_for_training(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
+        steps, rows = observations.shape[:2]
+        self._trained = self._pass("train", observations.reshape(steps * rows, -1))
+        return self._trained.outputs.view(steps, rows, -1)
+
+    def _pass(self, use: str, x: Tensor) -> _Buffers:
+        """One pass over x [B, O]. Acting and training have buffers of their own."""
+        buffers = self._pass_buffers.get((use, x.shape[0])) or self._make_buffers(use, x.shape[0])
+        buffers.inputs = x = x.to(self.input_dtype)
+        for (weight, bias), out in zip(self._cast_layers(), buffers.hidden, strict=True):
+            x = torch.addmm(bias, x, weight.t(), out=out).relu_()
+        if buffers.hidden_float is not x:
+            buffers.hidden_float.copy_(x)
+        # Thin products are several times faster with the long side in the columns.
+        torch.mm(self.output.weight, buffers.hidden_float.t(), out=buffers.product)
+        torch.add(buffers.product.t(), self.output.bias, out=buffers.outputs)
+        return buffers
+
+    def _make_buffers(self, use: str, rows: int) -> _Buffers:
+        weight = self.output.weight
+        choices, hidden_size = weight.shape
+        hidden = [weight.new_empty(rows, hidden_size, dtype=self.input_dtype) for _ in self.hidden]
+        last = hidden[-1] if self.input_dtype == torch.float32 else weight.new_empty(rows, hidden_size)
+        buffers = _Buffers(hidden, last, weight.new_empty(choices, rows), weight.new_empty(rows, choices), weight)
+        self._pass_buffers = {key: value for key, value in self._pass_buffers.items() if key[0] != use}
+        self._pass_buffers[use, rows] = buffers
+        return buffers
+
+    def _cast_layers(self) -> list[tuple[Tensor, Tensor]]:
+        """Weights and biases of the hidden layers in compute_dtype, renewed when a parameter has changed."""
+        layers = self._layers()[:-1]
+        versions = tuple(p._version for layer in layers for p in (layer.weight, layer.bias))
+        if versions != self._cast_versions or self._casts[0][0].device != layers[0].weight.device:
+            folded = [self._folded(i, layer) for i, layer in enumerate(layers)]
+            self._casts = [(weight.to(self.input_dtype), bias.to(self.input_dtype)) for weight, bias in folded]
+            self._cast_versions = versions
+        return self._casts
+
+    @torch.no_grad()
+    def backward(self, grad_outputs: Tensor) -> None:
+        passed, grad = self._trained, grad_outputs.reshape(-1, grad_outputs.shape[-1])
+        self.output.bias.grad = grad.sum(0)
+        grad = grad.to(self.input_dtype)
+        self.output.weight.grad = torch.mm(grad.t(), passed.hidden[-1]).float()
+        weight = self.output.weight.to(grad.dtype)
+        for i in reversed(range(len(self.hidden))):
+            layer, activation = self._layers()[i], passed.hidden[i]
+            grad = torch.mm(grad, weight)
+            torch.ops.aten.threshold_backward(grad, activation, 0, grad_input=grad)
+            layer.weight.grad = torch.mm(grad.t(), passed.hidden[i - 1] if i else passed.inputs).float()
+            layer.bias.grad = grad.sum(0, dtype=torch.float32)
+            weight = self._casts[i][0]
+        # The first layer's product was taken with the observations as they are.
+        first = self._layers()[0]
+        assert first.weight.grad is not None and first.bias.grad is not None
+        first.weight.grad.mul_(self.input_gain).addr_(first.bias.grad, self.input_shift)
+
+
+def make_policy(config: Config, env: VecEnv, compute_dtype: torch.dtype, device: torch.device, seed: int) -> MLP:
+    """The network of a configuration for a pool's spaces, with weights drawn from `seed`."""
+    space = env.single_observation_space
+    if space.shape is None:
+        raise ValueError(f"the trainer takes observations that are arrays, this game has {space}")
+    size = math.prod(space.shape)
+    gain, shift = input_map(env_info(config.game).observation, size, config.policy)
+    return MLP(
+        size,
+        action_counts(env.single_action_space),
+        hidden_size=config.policy.hidden_size,
+        num_layers=config.policy.num_layers,
+        compute_dtype=compute_dtype,
+        input_gain=gain,
+        input_shift=shift,
+        generator=torch.Generator().manual_seed(seed),
+    ).to(device)
+
+
+def input_map(table: Sequence[ObsInfo], size: int, config: PolicyConfig) -> tuple[Tensor, Tensor]:
+    """Gain and shift [size] that take the entries in `config.scaled_inputs` from their range to +-input_scale.
+
+    The rest is multiplied by rest_scale.
+    """
+    gain, shift, begin = torch.full((size,), config.rest_scale), torch.zeros(size), 0
+    for row in table:
+        end = begin + row.count if row.count else size
+        if row.name in config.scaled_inputs:
+            half = 0.5 * (row.high - row.low)
+            gain[begin:end] = config.input_scale / half
+            shift[begin:end] = -config.input_scale * (row.low + half) / half
+        begin = end
+    return gain, shift
+
+
+def action_counts(space: gym.Space[Any]) -> list[int]:
+    """Choices of each action dimension. ValueError for spaces other than Discrete and MultiDiscrete."""
+    if isinstance(space, gym.spaces.Discrete):
+        return [int(space.n)]
+    if isinstance(space, gym.spaces.MultiDiscrete):
+        return [int(n) for n in space.nvec]
+    raise ValueError(f"the trainer takes Discrete and MultiDiscrete actions, this game has {space}")

@@ -1,0 +1,363 @@
+"""Proximal policy optimization (Schulman et al. 2017) in three verbs: collect, advantages, optimise.
+
+    rollout = Rollout.make(env, policy, horizon, device)
+    rollout.reset(env, policy, seed)
+    for update in range(updates):
+        collect(env, policy, rollout, kernels, seed=seed, first_step=update * horizon)
+        advantages(rollout, kernels, gamma=..., gae_lambda=...)
+        stats = optimise(policy, optimizer, rollout, kernels, settings, learning_rate, generator)
+
+Shapes: T horizon, N agent rows, O... one observation, D action dimensions, K logits, M rows of a minibatch. Row t of
+the rollout holds what the policy saw at step t, what it did, and what that caused; row T holds the observation, value
+and alive flags that the next rollout begins with. Everything is allocated once, by `Rollout.make`, and belongs to it.
+
+`kernels` is `pufferc.ops` (fused, CPU) or `pufferc.reference` (the same functions in plain torch, any device).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pufferc.config import TrainConfig
+from pufferc.ops import PpoStats
+from pufferc.optim import Optimizer, clip_gradients
+from pufferc.policies import Policy, State, action_counts
+from pufferc.vector import VecEnv
+
+Array = NDArray[Any]
+
+
+class Kernels(Protocol):
+    """What `pufferc.ops` and `pufferc.reference` both offer; documented there."""
+
+    sample_actions: Callable[..., tuple[Any, Any]]
+    advantage: Callable[..., Any]
+    ppo_loss_grad: Callable[..., PpoStats]
+
+
+class NotFinite(ArithmeticError):
+    """The loss or the policy's outputs became NaN or infinite; parameters are those of the last good gradient."""
+
+
+class _Row(NamedTuple):
+    """Views of step t, made once: slicing a tensor costs more than copying a row of flags."""
+
+    observations: Tensor
+    next_observations: Tensor
+    actions: Tensor
+    logprobs: Tensor
+    values: Tensor
+    rewards: Tensor
+    terminated: Tensor
+    truncated: Tensor
+    alive: Tensor
+    next_alive: Tensor
+
+
+@dataclass
+class Rollout:
+    """T steps of N rows; see the module."""
+
+    observations: Tensor  # [T + 1, N, O...] of the policy's input dtype
+    actions: Tensor  # int32 [T, N], or [T, N, D] if D > 1
+    logprobs: Tensor  # float32 [T, N]
+    values: Tensor  # float32 [T + 1, N]
+    rewards: Tensor  # float32 [T, N], as the game gave them; `advantages` may clamp
+    terminated: Tensor  # bool [T, N]
+    truncated: Tensor  # bool [T, N]
+    final_values: Tensor  # float32 [T, N], value of the last observation where truncated
+    alive: Tensor  # bool [T + 1, N]: the row acts at step t
+    advantages: Tensor  # float32 [T, N]
+    returns: Tensor  # float32 [T, N]
+    counts: list[int]  # [D]
+    state: State  # of the policy at step 0
+    next_state: State  # at step T
+    staging: Tensor | None  # [N, O...] host memory that games write to where they cannot write into the rollout
+    rows: list[_Row]
+
+    @staticmethod
+    def make(env: VecEnv, policy: Policy, horizon: int, device: torch.device) -> Rollout:
+        counts, rows = action_counts(env.single_action_space), env.num_envs
+        space = env.single_observation_space
+        if space.shape is None or space.dtype is None:
+            raise ValueError(f"the trainer takes observations that are arrays, this game has {space}")
+        game_dtype = torch.from_numpy(np.empty(0, space.dtype)).dtype
+        dtype = policy.input_dtype or game_dtype
+
+        def empty(steps: int, kind: torch.dtype = torch.float32, *shape: int) -> Tensor:
+            return torch.zeros(steps, rows, *shape, dtype=kind, device=device)
+
+        staged = dtype != game_dtype or device.type != "cpu"
+        staging = torch.zeros(rows, *space.shape, dtype=game_dtype, pin_memory=device.type == "cuda")
+        dims = (len(counts),) if len(counts) > 1 else ()
+        state = policy.initial_state(rows, device)
+        rollout = Rollout(
+            observations=empty(horizon + 1, dtype, *space.shape),
+            actions=empty(horizon, torch.int32, *dims),
+            logprobs=empty(horizon),
+            values=empty(horizon + 1),
+            rewards=empty(horizon),
+            terminated=empty(horizon, torch.bool),
+            truncated=empty(horizon, torch.bool),
+            final_values=empty(horizon),
+            alive=empty(horizon + 1, torch.bool),
+            advantages=empty(horizon),
+            returns=empty(horizon),
+            counts=counts,
+            state=state,
+            next_state=state,
+            staging=staging if staged else None,
+            rows=[],
+        )
+        rollout.rows = [rollout._row(t) for t in range(horizon)]
+        return rollout
+
+    def _row(self, t: int) -> _Row:
+        return _Row(
+            self.observations[t],
+            self.observations[t + 1],
+            self.actions[t],
+            self.logprobs[t],
+            self.values[t],
+            self.rewards[t],
+            self.terminated[t],
+            self.truncated[t],
+            self.alive[t],
+            self.alive[t + 1],
+        )
+
+    def reset(self, env: VecEnv, policy: Policy, seed: int) -> None:
+        """Start every game anew; the next `collect` begins there."""
+        last = self.observations[-1]
+        if self.staging is None:
+            env.reset(seed=seed, observations=last)
+        else:
+            env.reset(seed=seed, observations=self.staging)
+            last.copy_(self.staging)
+        self.alive[-1].copy_(torch.from_numpy(env.alive))
+        self.next_state = policy.initial_state(env.num_envs, last.device)
+
+    def starts(self) -> Tensor:
+        """Where a new episode began, bool [T, N]; row 0 is False, since its state is given."""
+        ended = torch.zeros_like(self.terminated)
+        torch.logical_or(self.terminated[:-1], self.truncated[:-1], out=ended[1:])
+        return ended
+
+
+@torch.no_grad()
+def collect(
+    env: VecEnv,
+    policy: Policy,
+    rollout: Rollout,
+    kernels: Kernels,
+    *,
+    seed: int,
+    first_step: int,
+    seconds: dict[str, float],
+) -> None:
+    """Fills the rollout: T steps of every row with the policy's own actions.
+
+    `seed` and `first_step` + t name the random numbers of the draw, so a run repeats bit for bit. Wall-clock time is
+    added to seconds["policy"], ["env"] and ["copy"].
+    """
+    rollout.observations[0].copy_(rollout.observations[-1])
+    rollout.alive[0].copy_(rollout.alive[-1])
+    rollout.state = state = rollout.next_state
+    now = time.perf_counter
+    for t, row in enumerate(rollout.rows):
+        began = now()
+        outputs, state = policy.step(row.observations, state)
+        outputs = outputs.contiguous()
+        _sample(kernels, outputs, rollout.counts, row, seed, first_step + t)
+        sampled = now()
+        target = row.next_observations if rollout.staging is None else rollout.staging
+        ended = bool(env.step(row.actions.cpu(), observations=target)[4])
+        stepped = now()
+        if rollout.staging is not None:
+            row.next_observations.copy_(target)
+        row.rewards.copy_(torch.from_numpy(env.rewards))
+        row.terminated.copy_(torch.from_numpy(env.terminated))
+        row.truncated.copy_(torch.from_numpy(env.truncated))
+        row.next_alive.copy_(torch.from_numpy(env.alive))
+        if ended:
+            _bootstrap(env, policy, rollout.final_values[t], state)
+            state = _restart(policy, state, row)
+        copied = now()
+        seconds["policy"] += sampled - began
+        seconds["env"] += stepped - sampled
+        seconds["copy"] += copied - stepped
+    rollout.next_state = state
+    outputs, _ = policy.step(rollout.observations[-1], state)
+    rollout.values[-1].copy_(outputs[:, -1])
+
+
+def _sample(kernels: Kernels, outputs: Tensor, counts: list[int], row: _Row, seed: int, step: int) -> None:
+    try:
+        kernels.sample_actions(
+            outputs[:, :-1], counts, seed=seed, step=step, actions=row.actions, logprobs=row.logprobs
+        )
+    except FloatingPointError as error:
+        raise NotFinite(f"the policy's outputs are not finite: {error}") from None
+    row.values.copy_(outputs[:, -1])
+
+
+def _bootstrap(env: VecEnv, policy: Policy, final_values: Tensor, state: State) -> None:
+    """Values of the last observations of rows that were truncated in this step, with the state of this moment."""
+    cut = np.flatnonzero(env.truncated)
+    if cut.size == 0:
+        return
+    index = torch.from_numpy(cut).to(final_values.device)
+    last = torch.from_numpy(env.final_observations[cut]).to(final_values.device, policy.input_dtype)
+    outputs = policy(last.unsqueeze(0), tuple(part[index] for part in state), None)
+    final_values[index] = outputs[0, :, -1]
+
+
+def _restart(policy: Policy, state: State, row: _Row) -> State:
+    """The state with the rows whose episode ended set back to the start."""
+    if not state:
+        return state
+    ended = row.terminated | row.truncated
+    fresh = policy.initial_state(ended.shape[0], ended.device)
+    return tuple(
+        torch.where(ended.view(-1, *[1] * (old.ndim - 1)), new, old) for new, old in zip(fresh, state, strict=True)
+    )
+
+
+@torch.no_grad()
+def advantages(
+    rollout: Rollout, kernels: Kernels, *, gamma: float, gae_lambda: float, reward_clamp: float = 0.0
+) -> None:
+    """Fills advantages and returns. The horizon's end bootstraps from values[T], a truncation from final_values."""
+    rewards = rollout.rewards.clamp(-reward_clamp, reward_clamp) if reward_clamp else rollout.rewards
+    if not rollout.alive.all():
+        rollout.values.mul_(rollout.alive)  # nobody learns the value of a row that does not act
+    kernels.advantage(
+        rewards,
+        rollout.values,
+        rollout.terminated,
+        rollout.truncated,
+        rollout.final_values,
+        gamma=gamma,
+        gae_lambda=gae_lambda,
+        out=rollout.advantages,
+    )
+    torch.add(rollout.advantages, rollout.values[:-1], out=rollout.returns)
+
+
+class _Minibatch(NamedTuple):
+    observations: Tensor  # [S, M / S, O...]: S = 1 step for feed-forward policies, T for recurrent ones
+    state: State
+    starts: Tensor | None
+    actions: Tensor  # [M] or [M, D], and so on
+    logprobs: Tensor
+    values: Tensor
+    advantages: Tensor
+    returns: Tensor
+    alive: Tensor | None
+
+
+def _minibatches(policy: Policy, rollout: Rollout, size: int, order: list[int]) -> Iterator[_Minibatch]:
+    """The minibatches of one epoch.
+
+    Feed-forward: neighbouring rows of the flattened rollout, so nothing is copied; with M >= N that is some steps of
+    every game, which learns as well as a shuffle of single steps. Recurrent: whole columns.
+    """
+    steps, masked = rollout.rewards.shape[0], not bool(rollout.alive.all())
+    batch = [rollout.actions, rollout.logprobs, rollout.values[:-1], rollout.advantages, rollout.returns]
+    batch += [rollout.alive[:-1]] if masked else []
+    if policy.recurrent:
+        starts, width = rollout.starts(), size // steps
+        for i in order:
+            part = slice(i * width, (i + 1) * width)
+            columns = [column[:, part].flatten(0, 1) for column in batch]
+            state = tuple(tensor[part] for tensor in rollout.state)
+            observations = rollout.observations[:-1, part]
+            yield _Minibatch(observations, state, starts[:, part], *columns, *([] if masked else [None]))
+    else:
+        observations = rollout.observations[:-1].flatten(0, 1)
+        flat = [column.flatten(0, 1) for column in batch]
+        for i in order:
+            part = slice(i * size, (i + 1) * size)
+            columns = [column[part] for column in flat]
+            yield _Minibatch(observations[part].unsqueeze(0), (), None, *columns, *([] if masked else [None]))
+
+
+@torch.no_grad()
+def optimise(
+    policy: Policy,
+    optimizer: Optimizer,
+    rollout: Rollout,
+    kernels: Kernels,
+    settings: TrainConfig,
+    learning_rate: float,
+    generator: torch.Generator,
+) -> dict[str, float]:
+    """`settings.epochs` passes over the rollout in minibatches of `settings.minibatch_size`.
+
+    Returns the losses' means over all minibatches. Raises NotFinite before a gradient that is not finite is applied.
+    """
+    size, batch = int(settings.minibatch_size), rollout.rewards.numel()
+    grad_outputs = rollout.values.new_empty(size, sum(rollout.counts) + 1)
+    totals, gradients = np.zeros(len(PpoStats._fields)), 0
+    for _ in range(settings.epochs):
+        order = torch.randperm(batch // size, generator=generator).tolist()
+        for minibatch in _minibatches(policy, rollout, size, order):
+            outputs = policy.forward_for_training(minibatch.observations, minibatch.state, minibatch.starts)
+            flat = outputs.flatten(0, 1).contiguous()
+            stats = _loss(kernels, flat, minibatch, rollout.counts, settings, grad_outputs)
+            if not math.isfinite(stats.loss):
+                raise NotFinite(f"the loss is {stats.loss}")
+            policy.backward(grad_outputs.view_as(outputs))
+            if settings.max_grad_norm:
+                clip_gradients(policy.parameters(), settings.max_grad_norm)
+            optimizer.step(learning_rate)
+            totals += stats
+            gradients += 1
+    means = dict(zip(PpoStats._fields, (totals / gradients).tolist(), strict=True))
+    del means["rows"]
+    return {**means, "explained_variance": _explained_variance(rollout)}
+
+
+def _loss(
+    kernels: Kernels,
+    outputs: Tensor,
+    minibatch: _Minibatch,
+    counts: list[int],
+    settings: TrainConfig,
+    grad_outputs: Tensor,
+) -> PpoStats:
+    return kernels.ppo_loss_grad(
+        outputs[:, :-1],
+        outputs[:, -1],
+        minibatch.actions,
+        minibatch.logprobs,
+        minibatch.advantages,
+        minibatch.returns,
+        action_counts=counts,
+        clip=settings.clip,
+        value_coef=settings.value_coef,
+        entropy_coef=settings.entropy_coef,
+        value_clip=settings.value_clip,
+        normalize_advantages=settings.normalize_advantages,
+        old_values=minibatch.values if settings.value_clip else None,
+        alive=minibatch.alive,
+        grad_logits=grad_outputs[:, :-1],
+        grad_values=grad_outputs[:, -1],
+    )
+
+
+def _explained_variance(rollout: Rollout) -> float:
+    """Share of the returns' variance that the rollout's values predicted; 1 is perfect, 0 no better than a constant."""
+    alive = rollout.alive[:-1]
+    returns, residuals = rollout.returns[alive], rollout.advantages[alive]
+    variance = float(returns.var()) if returns.numel() > 1 else 0.0
+    return 1.0 - float(residuals.var()) / variance if variance > 0.0 else math.nan

@@ -1,0 +1,185 @@
+"""The training kernels of `pufferc.ops` in plain torch, with the same signatures: any device, no fusion.
+
+They are what the fused kernels are tested against, what a GPU uses, and the way to see what fusing brings
+(--train.kernels torch). Shapes as in `pufferc.ops`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from pufferc.ops import PpoStats
+
+_GOLDEN = 0x9E3779B97F4A7C15
+
+
+def _signed(value: int) -> int:
+    """The 64-bit pattern of `value` as a signed integer, which is what torch has."""
+    value &= 2**64 - 1
+    return value - 2**64 if value >= 2**63 else value
+
+
+def _shift_right(x: Tensor, bits: int) -> Tensor:
+    """Logical shift of int64."""
+    return torch.bitwise_and(x >> bits, 2 ** (64 - bits) - 1)
+
+
+def _hash64(x: Tensor) -> Tensor:
+    """SplitMix64's output function (Steele, Lea, Flood 2014) modulo 2^64, as csrc/include/pufferc/rng.h has it."""
+    x = x + _signed(_GOLDEN)
+    x = (x ^ _shift_right(x, 30)) * _signed(0xBF58476D1CE4E5B9)
+    x = (x ^ _shift_right(x, 27)) * _signed(0x94D049BB133111EB)
+    return x ^ _shift_right(x, 31)
+
+
+def uniforms(seed: int, step: int, rows: int, dims: int, *, first_row: int = 0, device: torch.device) -> Tensor:
+    """float32 [rows, dims]: the uniform numbers in (0, 1) behind the draw (seed, step); see csrc/sample.h."""
+    key = _hash64(_hash64(torch.tensor(_signed(seed))) ^ _signed(step * 0xD1342543DE82EF95)).to(device)
+    row = torch.arange(first_row, first_row + rows, device=device).unsqueeze(1)
+    counter = row * 8 + torch.arange(dims, device=device)
+    bits = _shift_right(_hash64(key + counter * _signed(_GOLDEN)), 41)
+    return (bits.to(torch.float32) + 0.5) * 2.0**-23
+
+
+def sample_actions(
+    logits: Tensor,
+    action_counts: Sequence[int],
+    *,
+    seed: int,
+    step: int,
+    first_row: int = 0,
+    greedy: bool = False,
+    actions: Tensor | None = None,
+    logprobs: Tensor | None = None,
+    entropy: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Twin of `pufferc.ops.sample_actions`: the same actions from the same random numbers."""
+    if not torch.isfinite(logits.logsumexp(-1)).all():
+        raise FloatingPointError("logits: rows hold NaN, infinity or no choice that can be drawn")
+    rows, dims = logits.shape[0], len(action_counts)
+    u = uniforms(seed, step, rows, dims, first_row=first_row, device=logits.device)
+    drawn, total, spread = [], logits.new_zeros(rows), logits.new_zeros(rows)
+    for d, head in enumerate(torch.split(logits, list(action_counts), dim=-1)):
+        logp = head.log_softmax(-1)
+        cumulative = (head - head.amax(-1, keepdim=True)).exp().cumsum(-1)
+        below = u[:, d : d + 1] * cumulative[:, -1:] >= cumulative[:, :-1]
+        action = head.argmax(-1) if greedy else below.sum(-1)
+        drawn.append(action.to(torch.int32))
+        total += logp.gather(-1, action.unsqueeze(-1)).squeeze(-1)
+        spread -= torch.special.xlogy(logp.exp(), logp.exp()).sum(-1)
+    chosen = drawn[0] if dims == 1 else torch.stack(drawn, dim=-1)
+    actions = chosen if actions is None else actions.copy_(chosen)
+    logprobs = total if logprobs is None else logprobs.copy_(total)
+    if entropy is not None:
+        entropy.copy_(spread)
+    return actions, logprobs
+
+
+def advantage(
+    rewards: Tensor,
+    values: Tensor,
+    terminated: Tensor,
+    truncated: Tensor,
+    final_values: Tensor | None = None,
+    *,
+    gamma: float,
+    gae_lambda: float,
+    ratio: Tensor | None = None,
+    rho_clip: float = 1.0,
+    c_clip: float = 1.0,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Twin of `pufferc.ops.advantage`: the recurrence, one step of all rows at a time."""
+    result = torch.empty_like(rewards) if out is None else out
+    final = values[1:] if final_values is None else final_values
+    following = torch.zeros_like(rewards[0])
+    for t in reversed(range(rewards.shape[0])):
+        ended = terminated[t].bool() | truncated[t].bool()
+        next_value = torch.where(truncated[t].bool(), final[t], values[t + 1])
+        next_value = torch.where(terminated[t].bool(), torch.zeros_like(next_value), next_value)
+        rho = 1.0 if ratio is None else ratio[t].clamp(max=rho_clip)
+        c = 1.0 if ratio is None else ratio[t].clamp(max=c_clip)
+        delta = rho * (rewards[t] + gamma * next_value - values[t])
+        following = delta + gamma * gae_lambda * c * torch.where(ended, torch.zeros_like(following), following)
+        result[t] = following
+    return result
+
+
+def ppo_loss_grad(
+    logits: Tensor,
+    values: Tensor,
+    actions: Tensor,
+    old_logprobs: Tensor,
+    advantages: Tensor,
+    returns: Tensor,
+    *,
+    action_counts: Sequence[int],
+    clip: float,
+    value_coef: float,
+    entropy_coef: float,
+    grad_logits: Tensor,
+    grad_values: Tensor,
+    value_clip: float = 0.0,
+    normalize_advantages: bool = False,
+    old_values: Tensor | None = None,
+    alive: Tensor | None = None,
+    ratio: Tensor | None = None,
+) -> PpoStats:
+    """Twin of `pufferc.ops.ppo_loss_grad`, by autograd."""
+    mask = torch.ones_like(values, dtype=torch.bool) if alive is None else alive.bool()
+    count = int(mask.sum())
+    grad_logits.zero_()
+    grad_values.zero_()
+    if ratio is not None:
+        ratio.fill_(1.0)
+    if count == 0:
+        return PpoStats(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
+    with torch.enable_grad():
+        z, v = logits[mask].detach().requires_grad_(), values[mask].detach().requires_grad_()
+        chosen = actions.view(actions.shape[0], -1)[mask].long()
+        logp, entropy = _logprob_entropy(z, chosen, action_counts)
+        a = advantages[mask]
+        if normalize_advantages:
+            std = a.std() if count > 1 else a.new_zeros(())
+            a = (a - a.mean()) / (std + 1e-8) if float(std) > 0.0 else a
+        log_ratio = logp - old_logprobs[mask]
+        r = log_ratio.exp()
+        policy_loss = torch.maximum(-a * r, -a * r.clamp(1.0 - clip, 1.0 + clip)).mean()
+        value_loss = _value_loss(v, returns[mask], None if old_values is None else old_values[mask], value_clip)
+        loss = policy_loss + value_coef * value_loss - entropy_coef * entropy.mean()
+        grad_z, grad_v = torch.autograd.grad(loss, (z, v))
+    grad_logits[mask], grad_values[mask] = grad_z, grad_v
+    if ratio is not None:
+        ratio[mask] = r.detach()
+    return PpoStats(
+        loss=float(loss.detach()),
+        policy_loss=float(policy_loss.detach()),
+        value_loss=float(value_loss.detach()),
+        entropy=float(entropy.detach().mean()),
+        approx_kl=float((r - 1.0 - log_ratio).detach().mean()),
+        old_approx_kl=float(-log_ratio.detach().mean()),
+        clip_fraction=float(((r - 1.0).detach().abs() > clip).float().mean()),
+        rows=count,
+    )
+
+
+def _logprob_entropy(logits: Tensor, actions: Tensor, action_counts: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Log-probability of actions [B, D] and entropy in nats, both [B] and summed over heads."""
+    total, entropy = logits.new_zeros(logits.shape[0]), logits.new_zeros(logits.shape[0])
+    for d, head in enumerate(torch.split(logits, list(action_counts), dim=-1)):
+        logp = head.log_softmax(-1).clamp(min=-math.inf if not torch.isinf(head).any() else -1e4)
+        total = total + logp.gather(-1, actions[:, d : d + 1]).squeeze(-1)
+        entropy = entropy - (logp.exp() * logp).sum(-1)
+    return total, entropy
+
+
+def _value_loss(values: Tensor, returns: Tensor, old_values: Tensor | None, value_clip: float) -> Tensor:
+    loss = (values - returns).square()
+    if value_clip > 0.0 and old_values is not None:
+        clipped = old_values + (values - old_values).clamp(-value_clip, value_clip)
+        loss = torch.maximum(loss, (clipped - returns).square())
+    return 0.5 * loss.mean()

@@ -1,0 +1,150 @@
+"""Sizes that fit together: every "auto" replaced, what cannot work refused, what hardly would warned of.
+
+batch = vec.num_envs x train.horizon steps; a run is total_steps // batch updates; an update is epochs x (batch //
+minibatch_size) gradients.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from pufferc import _core
+from pufferc.config import Config, ConfigError, VecConfig, suggest
+from pufferc.registration import env_info
+from pufferc.vector import available_cores
+
+_AUTO_ROWS = 1024  # enough for matrix products to run at speed, few enough for many updates
+_AUTO_MINIBATCH = 8192
+_FEW_UPDATES = 20
+
+
+def resolve(config: Config) -> tuple[Config, list[str]]:
+    """`config` with every "auto" size replaced by a number, and warnings worth reading before the run.
+
+    Raises ConfigError where sizes or values cannot work. `device`, `kernels` and `precision` stay as they are: the
+    trainer resolves them, since that takes torch.
+    """
+    vec, train = config.vec, config.train
+    agents = _core.agents_per_game(config.game, {key: float(value) for key, value in config.env.items()})
+    rows = vec.num_envs if vec.num_envs != "auto" else agents * max(1, math.ceil(_AUTO_ROWS / agents))
+    _check_numbers(config, rows)
+    if rows % agents:
+        lower = rows - rows % agents
+        near = f"{lower} or {lower + agents}" if lower else f"{agents}"
+        raise ConfigError(
+            f"vec.num_envs must be a multiple of the {agents} agents of one game of {config.game}, got {rows}; "
+            f"{near} would fit"
+        )
+    batch = rows * train.horizon
+    minibatch = train.minibatch_size if train.minibatch_size != "auto" else _largest_divisor(batch, _AUTO_MINIBATCH)
+    if minibatch > batch:
+        # Possible but surely not meant: the batch is the most that one gradient can be taken over.
+        over, minibatch = minibatch, batch
+    else:
+        over = 0
+    if batch % minibatch:
+        below, above = _largest_divisor(batch, minibatch), _smallest_divisor(batch, minibatch)
+        raise ConfigError(
+            f"train.minibatch_size must divide the batch of {batch} steps (vec.num_envs {rows} x train.horizon "
+            f"{train.horizon}), got {minibatch}; {below} or {above} would fit"
+        )
+    if train.total_steps < batch:
+        raise ConfigError(
+            f"train.total_steps must be at least one batch of {batch} steps (vec.num_envs {rows} x train.horizon "
+            f"{train.horizon}), got {train.total_steps}"
+        )
+    cores = available_cores()
+    resolved = dataclasses.replace(
+        config,
+        vec=VecConfig(rows, min(cores, rows // agents) if vec.num_threads == "auto" else vec.num_threads),
+        train=dataclasses.replace(
+            train, minibatch_size=minibatch, threads=cores if train.threads == "auto" else train.threads
+        ),
+    )
+    return resolved, _warnings(resolved, batch, minibatch, over)
+
+
+def _check_numbers(config: Config, rows: int) -> None:
+    train, policy, vec = config.train, config.policy, config.vec
+    known = [row.name for row in env_info(config.game).observation]
+    for name in policy.scaled_inputs:
+        if name not in known:
+            raise ConfigError(f"policy.scaled_inputs: {config.game} has no observation {name}{suggest(name, known)}")
+    for name in ("input_scale", "rest_scale"):
+        if not 0.0 < getattr(policy, name) < math.inf:
+            raise ConfigError(f"policy.{name} must be greater than 0 and finite, got {getattr(policy, name)!r}")
+    at_least_one = {
+        "vec.num_envs": rows,
+        "vec.num_threads": 1 if vec.num_threads == "auto" else vec.num_threads,
+        "policy.hidden_size": policy.hidden_size,
+        "policy.num_layers": policy.num_layers,
+        "train.total_steps": train.total_steps,
+        "train.horizon": train.horizon,
+        "train.minibatch_size": 1 if train.minibatch_size == "auto" else train.minibatch_size,
+        "train.epochs": train.epochs,
+        "train.target_episodes": train.target_episodes,
+        "train.threads": 1 if train.threads == "auto" else train.threads,
+    }
+    for name, count in at_least_one.items():
+        if count < 1:
+            raise ConfigError(f"{name} must be at least 1, got {count}")
+    ranges: dict[str, tuple[float, float, bool]] = {  # low, high, high included
+        "final_learning_rate": (0.0, 1.0, True),
+        "momentum": (0.0, 1.0, False),
+        "beta2": (0.0, 1.0, False),
+        "gamma": (0.0, 1.0, True),
+        "gae_lambda": (0.0, 1.0, True),
+        **dict.fromkeys(
+            ("learning_rate", "weight_decay", "max_grad_norm", "clip", "value_coef", "value_clip", "entropy_coef"),
+            (0.0, math.inf, False),
+        ),
+        "reward_clamp": (0.0, math.inf, False),
+        "checkpoint_interval_s": (0.0, math.inf, False),
+        "seed": (0, 2**63, False),
+    }
+    for name, (low, high, closed) in ranges.items():
+        value = getattr(train, name)
+        if not (low <= value < high or (closed and value == high)):
+            raise ConfigError(f"train.{name} must be in [{low}, {high}{']' if closed else ')'}, got {value!r}")
+    for name in ("learning_rate", "clip"):
+        if getattr(train, name) == 0.0:
+            raise ConfigError(f"train.{name} must be greater than 0, got 0.0")
+    if train.target_score is not None and not math.isfinite(train.target_score):
+        raise ConfigError(f"train.target_score must be a finite number, got {train.target_score!r}")
+
+
+def _warnings(config: Config, batch: int, minibatch: int, over: int) -> list[str]:
+    train, found = config.train, []
+    updates = train.total_steps // batch
+    if over:
+        found.append(
+            f"train.minibatch_size {over} is larger than the batch of {batch} steps; each epoch is one gradient"
+        )
+    if updates < _FEW_UPDATES:
+        found.append(
+            f"the whole run is {updates} updates of {batch} steps: too few to learn much; raise train.total_steps or "
+            "lower vec.num_envs or train.horizon"
+        )
+    elif updates * train.epochs * (batch // minibatch) < 10 * _FEW_UPDATES:
+        found.append(
+            f"the whole run takes {updates * train.epochs * (batch // minibatch)} gradients; a smaller "
+            "train.minibatch_size takes more"
+        )
+    if minibatch < 64:
+        found.append(f"train.minibatch_size {minibatch} is small: gradients are noisy and most time goes into overhead")
+    if train.total_steps % batch:
+        found.append(f"train.total_steps is not a whole number of batches; the run ends at {updates * batch} steps")
+    if train.optimizer == "adam" and train.learning_rate > 0.02:
+        found.append(f"train.learning_rate {train.learning_rate} is high for adam; around 0.002 is usual")
+    if train.optimizer == "muon" and train.learning_rate < 0.001:
+        found.append(f"train.learning_rate {train.learning_rate} is low for muon; around 0.05 is usual")
+    return found
+
+
+def _largest_divisor(number: int, limit: int) -> int:
+    return next(d for d in range(min(number, limit), 0, -1) if number % d == 0)
+
+
+def _smallest_divisor(number: int, at_least: int) -> int:
+    return next(d for d in range(at_least, number + 1) if number % d == 0)

@@ -1,0 +1,224 @@
+"""What a run carries from update to update: pool, policy, optimizer, rollout, and random state.
+
+The algorithm is in ppo.py; directories, logs and interruptions are in train.py.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pufferc import ops, ppo, reference
+from pufferc.checkpoint import Checkpoint, CheckpointError, save_checkpoint
+from pufferc.config import Config, ConfigError, as_tables, merge
+from pufferc.evaluate import Evaluation, evaluate
+from pufferc.optim import Adam, Muon, Optimizer
+from pufferc.policies import Policy, make_policy
+from pufferc.sizes import resolve
+from pufferc.vector import VecEnv
+
+_EVALUATION_SEED = 1_000_003  # added to the run's seed: never the games that the run trains on
+
+
+def torch_settings(config: Config) -> tuple[torch.device, torch.dtype, ppo.Kernels]:
+    """Device, dtype of the hidden layers, and kernels that a configuration means on this machine.
+
+    Raises ConfigError for a device that is not there and for kernels that do not run on it.
+    """
+    train = config.train
+    name = train.device if train.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"train.device: {name!r} cannot be used: {str(error).splitlines()[0]}") from None
+    if train.kernels == "fused" and device.type != "cpu":
+        raise ConfigError(f"train.kernels: fused kernels run on the CPU, train.device is {name!r}; use torch or auto")
+    fused = train.kernels != "torch" and device.type == "cpu"
+    precision = train.precision
+    if precision == "auto":
+        precision = "bfloat16" if device.type == "cpu" and _has_bfloat16() else "float32"
+    return device, getattr(torch, precision), ops if fused else reference
+
+
+def _has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware; without it, it is slower than float32."""
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(probe and probe())
+
+
+class Trainer:
+    """Everything that a run carries from update to update, and a checkpoint holds."""
+
+    def __init__(self, config: Config) -> None:
+        """`config` is resolved. Nothing has been stepped yet; `start` or `restore` comes next."""
+        self.config, train = config, config.train
+        self.device, self.dtype, self.kernels = torch_settings(config)
+        torch.set_num_threads(int(train.threads))
+        ops.set_num_threads(int(train.threads))
+        rows, threads = int(config.vec.num_envs), int(config.vec.num_threads)
+        self.env = VecEnv(config.game, rows, num_threads=threads, seed=train.seed, params=config.env)
+        self.policy: Policy = make_policy(config, self.env, self.dtype, self.device, train.seed)
+        self.optimizer = make_optimizer(config, self.policy)
+        self.rollout = ppo.Rollout.make(self.env, self.policy, train.horizon, self.device)
+        self.generator = torch.Generator().manual_seed(train.seed)
+        self.batch = rows * train.horizon
+        self.updates = train.total_steps // self.batch
+        self.update = 0
+        self.seconds = 0.0  # of training so far, earlier sessions included
+
+    @property
+    def steps(self) -> int:
+        return self.update * self.batch
+
+    def start(self) -> None:
+        self.rollout.reset(self.env, self.policy, self.config.train.seed)
+
+    def learning_rate(self) -> float:
+        """Of the coming update: the schedule at the share of updates that are done."""
+        train, done = self.config.train, self.update / self.updates
+        shape = {"constant": 1.0, "linear": 1.0 - done, "cosine": 0.5 + 0.5 * math.cos(math.pi * done)}[train.schedule]
+        return train.learning_rate * (train.final_learning_rate + (1.0 - train.final_learning_rate) * shape)
+
+    def step(self) -> dict[str, Any]:
+        """One update; returns its line of the log. Raises ppo.NotFinite."""
+        train, rate, now = self.config.train, self.learning_rate(), time.perf_counter
+        seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
+        began = now()
+        first_step = self.update * train.horizon
+        ppo.collect(
+            self.env, self.policy, self.rollout, self.kernels, seed=train.seed, first_step=first_step, seconds=seconds
+        )
+        collected = now()
+        ppo.advantages(
+            self.rollout, self.kernels, gamma=train.gamma, gae_lambda=train.gae_lambda, reward_clamp=train.reward_clamp
+        )
+        estimated = now()
+        losses = ppo.optimise(self.policy, self.optimizer, self.rollout, self.kernels, train, rate, self.generator)
+        ended = now()
+        self.update += 1
+        self.seconds += ended - began
+        seconds |= {"advantage": estimated - collected, "learn": ended - estimated}
+        return {
+            "update": self.update,
+            "steps": self.steps,
+            "time_s": self.seconds,
+            "sps": self.batch / (ended - began),
+            "learning_rate": rate,
+            **losses,
+            **self.env.pop_metrics(),
+            **{f"seconds_{part}": value for part, value in seconds.items()},
+        }
+
+    def log_keys(self) -> list[str]:
+        """The schema of metrics.jsonl."""
+        losses = [name for name in ops.PpoStats._fields if name != "rows"]
+        parts = ("policy", "env", "copy", "advantage", "learn")
+        return [
+            *("update", "steps", "time_s", "sps", "learning_rate"),
+            *losses,
+            "explained_variance",
+            *self.env.pop_metrics(),
+            *(f"seconds_{part}" for part in parts),
+            *("evaluation_score", "evaluation_ci95", "evaluation_seconds"),
+        ]
+
+    def evaluate(self) -> Evaluation:
+        """A separate evaluation with games and draws of its own."""
+        config = self.config
+        return evaluate(
+            self.policy,
+            self.kernels,
+            config.game,
+            config.env,
+            episodes=config.train.target_episodes,
+            seed=config.train.seed + _EVALUATION_SEED,
+            num_threads=int(config.train.threads),
+        )
+
+    def save(self, run: Path, extra: Mapping[str, Any]) -> Path:
+        """Writes a checkpoint; `extra` joins its JSON."""
+        tensors = {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
+        tensors["generator"] = self.generator.get_state()
+        tensors["pool"] = torch.from_numpy(np.frombuffer(bytearray(self.env.save()), np.uint8))
+        tensors |= {f"state.{i}": tensor for i, tensor in enumerate(self.rollout.next_state)}
+        tensors["alive"] = self.rollout.alive[-1]
+        meta = {
+            "game": self.config.game,
+            "version": self.env.version,
+            "update": self.update,
+            "seconds": self.seconds,
+            "config": as_tables(self.config),
+            "precision": str(self.dtype).removeprefix("torch."),
+            **extra,
+        }
+        return save_checkpoint(run / "checkpoints", self.steps, self.policy.state_dict(), tensors, meta)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Goes on exactly where the checkpoint was made."""
+        trainer = checkpoint.trainer
+        load_weights(self.policy, checkpoint)
+        prefix = "optimizer."
+        self.optimizer.load_state(
+            {name[len(prefix) :]: tensor for name, tensor in trainer.items() if name.startswith(prefix)}
+        )
+        self.generator.set_state(trainer["generator"])
+        last = self.rollout.observations[-1]
+        target = last if self.rollout.staging is None else self.rollout.staging
+        self.env.load(trainer["pool"].numpy().tobytes(), observations=target)
+        if target is not last:
+            last.copy_(target)
+        self.rollout.alive[-1].copy_(trainer["alive"])
+        state = (trainer[f"state.{i}"] for i in range(len(self.rollout.next_state)))
+        self.rollout.next_state = tuple(tensor.to(self.device) for tensor in state)
+        self.update, self.seconds = int(checkpoint.meta["update"]), float(checkpoint.meta["seconds"])
+
+
+def make_optimizer(config: Config, policy: Policy) -> Optimizer:
+    """The optimizer that a configuration names, over all parameters of a policy."""
+    train = config.train
+    if train.optimizer == "muon":
+        return Muon(policy.named_parameters(), momentum=train.momentum, weight_decay=train.weight_decay)
+    return Adam(policy.named_parameters(), beta1=train.momentum, beta2=train.beta2, weight_decay=train.weight_decay)
+
+
+def load_weights(policy: Policy, checkpoint: Checkpoint) -> None:
+    """The network's weights; CheckpointError if they are those of another network."""
+    try:
+        policy.load_state_dict(checkpoint.policy)
+    except RuntimeError as error:
+        raise CheckpointError(f"checkpoint: {checkpoint.path} holds another network: {error}") from None
+
+
+def checkpoint_config(checkpoint: Checkpoint, device: str | None = None) -> Config:
+    """The configuration that a checkpoint was made with, on this machine's device."""
+    config = merge(Config(checkpoint.meta["game"]), checkpoint.meta["config"], str(checkpoint.path))
+    precision = checkpoint.meta["precision"]
+    return dataclasses.replace(
+        config, train=dataclasses.replace(config.train, precision=precision, device=device or config.train.device)
+    )
+
+
+def play_checkpoint(
+    checkpoint: Checkpoint, *, episodes: int, seed: int, greedy: bool = False, device: str | None = None
+) -> Evaluation:
+    """Evaluates the policy of a checkpoint on its own game with its own parameters."""
+    config, _ = resolve(checkpoint_config(checkpoint, device))
+    chosen, dtype, kernels = torch_settings(config)
+    env = VecEnv(config.game, int(config.vec.num_envs), num_threads=1, seed=0, params=config.env)
+    try:
+        policy = make_policy(config, env, dtype, chosen, seed=0)
+    finally:
+        env.close()
+    load_weights(policy, checkpoint)
+    threads = int(config.train.threads)
+    return evaluate(
+        policy, kernels, config.game, config.env, episodes=episodes, seed=seed, num_threads=threads, greedy=greedy
+    )

@@ -1,0 +1,386 @@
+"""VecEnv: a pool of games as a `gymnasium.vector.VectorEnv`, and `make`, which builds one.
+
+Shapes: N = num_envs rows = games * agents of one game, O... = shape of one observation. The rows of one game are
+adjacent. All arrays belong to the pool. With copy=False (the default) the arrays returned by reset and step are
+views: rewards, flags and statistics are overwritten by the next step, observations by the step after it (they
+alternate between two buffers). Views stay readable after close() and after the VecEnv is gone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, NoReturn
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from pufferc import _core, _errors, spaces
+from pufferc._errors import available_cores
+from pufferc.registration import EnvInfo, env_info
+
+__all__ = ["VecEnv", "available_cores", "make"]
+
+Array = NDArray[Any]
+Flags = NDArray[np.bool_]
+Step = tuple[Array, Array, Array, Array, dict[str, Any]]
+
+_MAX_GAMES = 2**31 - 1
+_MAX_THREADS = 256
+_AUTORESET = {"same_step": AutoresetMode.SAME_STEP, "disabled": AutoresetMode.DISABLED}
+
+
+def make(
+    name: str,
+    num_envs: int | None = None,
+    *,
+    num_games: int | None = None,
+    num_threads: int | None = None,
+    seed: int | None = None,
+    groups: int = 1,
+    copy: bool = False,
+    autoreset: str = "same_step",
+    **params: Any,
+) -> VecEnv:
+    """Make a pool of `num_envs` rows of the game `name`.
+
+    Args:
+        name: One of `list_envs()`.
+        num_envs: Rows in every buffer: games times agents per game; must be a multiple of the agents. Default one game.
+        num_games: Number of games, instead of num_envs.
+        num_threads: Threads that step, the caller's included. Default: the cores available, at most one per game.
+        seed: Integer in [0, 2**64) that the first reset starts from; None draws one (see `VecEnv.np_random_seed`).
+        groups: Number of groups for send and recv; divides the number of games.
+        copy: True returns arrays of the caller's own instead of views of the pool's buffers.
+        autoreset: "same_step": an ended game is reset within the step that ended it; "disabled": it stands still until
+            reset with options={"reset_mask": ...}.
+        **params: Parameters of the game, see `env_info(name).params`.
+
+    Raises:
+        ValueError, TypeError: An argument does not fit; the message names it.
+        MemoryError: The pool would not fit into this machine.
+    """
+    return VecEnv(
+        name,
+        num_envs,
+        num_games=num_games,
+        num_threads=num_threads,
+        seed=seed,
+        groups=groups,
+        copy=copy,
+        autoreset=autoreset,
+        params=params,
+    )
+
+
+def make_gymnasium_vector(name: str, num_envs: int = 1, *, copy: bool = True, **kwargs: Any) -> VecEnv:
+    """Entry point of `gymnasium.make_vec`: like `make`, with arrays of the caller's own."""
+    render_mode = kwargs.pop("render_mode", None)
+    if render_mode is not None:
+        raise ValueError(f"render_mode must be None for vectorised games, got {render_mode!r}")
+    if "max_episode_steps" in kwargs:
+        kwargs.setdefault("max_steps", kwargs.pop("max_episode_steps"))
+    return make(name, num_envs, copy=copy, **kwargs)
+
+
+def _count_games(info: EnvInfo, num_envs: int | None, num_games: int | None, params: dict[str, float]) -> int:
+    if num_games is not None:
+        if num_envs is not None:
+            raise ValueError(f"give num_envs or num_games, not both (got {num_envs!r} and {num_games!r})")
+        return _errors.integer("num_games", num_games, 1, _MAX_GAMES)
+    if num_envs is None:
+        return 1
+    rows = _errors.integer("num_envs", num_envs, 1, _MAX_GAMES)
+    agents = _core.agents_per_game(info.name, params)
+    if rows % agents:
+        lower = rows - rows % agents
+        near = f"{lower} or {lower + agents}" if lower else str(agents)
+        raise ValueError(
+            f"num_envs counts rows and must be a multiple of the {agents} agents of one game of {info.name}, "
+            f"got {rows}; {near} would fit"
+        )
+    return rows // agents
+
+
+class _Ended:
+    """What infos say of the rows, all or one group's, whose episodes a step ended: views, made into dictionaries."""
+
+    def __init__(self, mask: Flags, stats: dict[str, Array], final: Array | None) -> None:
+        """`mask` bool [n], `stats` arrays [n], `final` observations [n, O...] or None without same-step autoreset."""
+        self.mask, self.stats, self.final = mask, stats, final
+        self._episode = {
+            name: array for key, values in stats.items() for name, array in ((key, values), ("_" + key, mask))
+        }
+
+    def part(self, rows: slice) -> _Ended:
+        """The same for some of the rows."""
+        stats = {key: values[rows] for key, values in self.stats.items()}
+        return _Ended(self.mask[rows], stats, None if self.final is None else self.final[rows])
+
+    def infos(self, copy: bool) -> dict[str, Any]:
+        """New dictionaries, over the views or over copies of them."""
+        if copy:
+            stats = {key: values.copy() for key, values in self.stats.items()}
+            final = None if self.final is None else self.final.copy()
+            return _Ended(self.mask.copy(), stats, final).infos(False)
+        mask = self.mask
+        final_info = {"episode": self._episode.copy(), "_episode": mask}
+        if self.final is None:
+            return {"final_info": final_info, "_final_info": mask}
+        return {"final_obs": self.final, "_final_obs": mask, "final_info": final_info, "_final_info": mask}
+
+
+class VecEnv(VectorEnv[Array, Any, Array]):
+    """A pool of games behind Gymnasium's vector interface, with same-step autoreset. Made by `make`.
+
+    Attributes:
+        num_envs: Rows N in every array. num_games * agents.
+        num_games, agents: Games, and rows of each.
+        num_threads, groups: As given to `make`.
+        name, version: The game.
+        params: Every parameter of the game with its value in force.
+        rewards: float32 [N], of the latest step.
+        terminated, truncated: bool [N]: the episode ended by the rules, was cut short. Never both.
+        alive: bool [N]: the row acts in the next step.
+        final_observations: [N, O...]: last observation of the episodes that the latest step ended; other rows are old.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
+
+    def __init__(
+        self,
+        name: str,
+        num_envs: int | None = None,
+        *,
+        num_games: int | None = None,
+        num_threads: int | None = None,
+        seed: int | None = None,
+        groups: int = 1,
+        copy: bool = False,
+        autoreset: str = "same_step",
+        params: Mapping[str, Any] | None = None,
+    ) -> None:
+        """See `make`."""
+        info = env_info(name)
+        values = _errors.game_params(params or {})
+        games = _count_games(info, num_envs, num_games, values)
+        if autoreset not in _AUTORESET:
+            raise ValueError(f"autoreset must be one of {sorted(_AUTORESET)}, got {autoreset!r}")
+        if num_threads is None:
+            num_threads = min(available_cores(), games, _MAX_THREADS)
+        self.num_threads = _errors.integer("num_threads", num_threads, 1, _MAX_THREADS)
+        self.groups = _errors.integer("groups", groups, 1, games)
+        self._copy = bool(copy)
+        self._seed = int.from_bytes(os.urandom(8), "little") if seed is None else _errors.seed("seed", seed)
+        self._pool = _core.Pool(
+            env=name,
+            num_games=games,
+            num_threads=self.num_threads,
+            num_groups=self.groups,
+            same_step=autoreset == "same_step",
+            seed=self._seed,
+            params=values,
+        )
+        self._describe(info, autoreset)
+        self._hold_views(info)
+
+    def _describe(self, info: EnvInfo, autoreset: str) -> None:
+        layout = self._pool.layout()
+        self.name, self.version = info.name, info.version
+        self.num_envs: int = layout["num_envs"]
+        self.num_games: int = layout["num_games"]
+        self.agents: int = layout["agents"]
+        self.params: dict[str, int | float | bool] = {
+            row.name: type(row.default)(value) for row, value in zip(info.params, layout["params"], strict=True)
+        }
+        self.metadata = {**self.metadata, "autoreset_mode": _AUTORESET[autoreset]}
+        self.single_observation_space = spaces.observation_space(
+            info.observation, layout["observation_shape"], layout["observation_dtype"]
+        )
+        self.single_action_space = spaces.action_space(
+            layout["discrete"], layout["action_dims"], layout["action_counts"]
+        )
+
+    def _hold_views(self, info: EnvInfo) -> None:
+        """Make the views that every step returns once, so that a step creates no arrays."""
+        pool = self._pool
+        self.rewards: NDArray[np.float32] = pool.rewards
+        self.terminated: Flags = pool.terminated
+        self.truncated: Flags = pool.truncated
+        self.alive: Flags = pool.alive
+        self.final_observations: Array = pool.final_observations
+        self._metric_names = info.metrics
+        stats: dict[str, Array] = {"r": pool.episode_returns, "l": pool.episode_lengths}
+        stats.update((name, pool.episode_metrics[:, i]) for i, name in enumerate(info.metrics))
+        final = self.final_observations if self.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP else None
+        self._whole = _Ended(pool.ended, stats, final)
+        rows = self.num_envs // self.groups
+        parts = [slice(group * rows, (group + 1) * rows) for group in range(self.groups)]
+        self._group_views = [(self.rewards[part], self.terminated[part], self.truncated[part]) for part in parts]
+        self._group_ended = [self._whole.part(part) for part in parts]
+
+    @cached_property
+    def observation_space(self) -> gym.Space[Any]:  # type: ignore[override]
+        """Space of all rows together, [N, O...]. Made when first asked for: it holds two arrays of that shape."""
+        return batch_space(self.single_observation_space, self.num_envs)
+
+    @cached_property
+    def action_space(self) -> gym.Space[Any]:  # type: ignore[override]
+        """Space of all rows' actions together."""
+        return batch_space(self.single_action_space, self.num_envs)
+
+    @property
+    def np_random_seed(self) -> int:
+        """The seed in force: of `make`, or of the latest reset with an integer seed."""
+        return self._seed
+
+    # ---- stepping -----------------------------------------------------------------------------------
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+        observations: Any = None,
+    ) -> tuple[Array, dict[str, Any]]:
+        """Start new episodes.
+
+        Args:
+            seed: Integer: the whole pool repeats what this seed gives. One integer per game: each game repeats what its
+                seed gives, None continues that game's random stream. None: all streams continue.
+            options: {"reset_mask": bool [N]} resets the rows that are True and leaves the others as they are.
+            observations: Array or torch CPU tensor [N, O...] of the caller's to write into.
+
+        Returns:
+            Observations [N, O...] (the array given, if any) and an empty dict.
+        """
+        mask = self._reset_mask(options)
+        if seed is None:
+            out = self._pool.reset(None, None, mask, observations)
+        elif isinstance(seed, (Sequence, np.ndarray)) and not isinstance(seed, str):
+            out = self._reset_by_list(list(seed), mask, observations)
+        else:
+            number = _errors.seed("seed", seed)
+            out = self._pool.reset(number, None, mask, observations)
+            self._seed = number
+        return self._own(out, observations), {}
+
+    def _reset_mask(self, options: dict[str, Any] | None) -> Flags | None:
+        if not options:
+            return None
+        for key in options:
+            if key != "reset_mask":
+                _errors.unknown("reset option", str(key), ["reset_mask"])
+        mask = options["reset_mask"]
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+            kind = mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__
+            raise TypeError(f"options['reset_mask'] must be a bool array, got {kind}")
+        if mask.shape != (self.num_envs,):
+            raise ValueError(f"options['reset_mask'] must have shape ({self.num_envs},), got {mask.shape}")
+        if not mask.any():
+            raise ValueError("options['reset_mask'] must be True for at least one row")
+        return np.ascontiguousarray(mask)
+
+    def _reset_by_list(self, seeds: list[Any], mask: Flags | None, observations: Any) -> Array:
+        if len(seeds) != self.num_games:
+            raise ValueError(f"seed must be one integer or {self.num_games}, one per game, got {len(seeds)}")
+        given = np.array([s is not None for s in seeds], np.bool_)
+        numbers = np.array([0 if s is None else _errors.seed("seed", s) for s in seeds], np.uint64)
+        if given.all():
+            return self._pool.reset(None, numbers, mask, observations)
+        # Games without a seed go on with their streams; then those with one are reset again, from it.
+        out = self._pool.reset(None, None, mask, observations)
+        rows = np.repeat(given, self.agents) if mask is None else np.repeat(given, self.agents) & mask
+        return self._pool.reset(None, numbers, rows, observations) if rows.any() else out
+
+    def step(self, actions: Any, *, observations: Any = None) -> Step:
+        """Step every game once.
+
+        Args:
+            actions: int32 or int64 [N] (Discrete) or [N, dims] (MultiDiscrete); float32 or float64 [N, dims] (Box),
+                clamped to [-1, 1]. Arrays, torch CPU tensors, lists. Checked and copied before anything moves.
+            observations: Array or torch CPU tensor [N, O...] of the caller's to write into.
+
+        Returns:
+            observations [N, O...], rewards float32 [N], terminated bool [N], truncated bool [N], infos. Where an
+            episode ended, observations hold the first one of the next; infos then has "final_obs" [N, O...] with the
+            last ones and "final_info" with {"episode": {"r", "l" and the game's metrics}}, each with its mask under
+            "_" + key. No episode ended: infos is empty.
+
+        Raises:
+            ValueError, TypeError: Actions or observations do not fit; no game has moved.
+            RuntimeError: Not reset yet, closed, used by another thread at the same time, or in a forked child.
+        """
+        out, ended = self._pool.step(actions, observations)
+        infos = self._whole.infos(self._copy) if ended else {}
+        if self._copy:
+            rewards, terminated, truncated = self.rewards.copy(), self.terminated.copy(), self.truncated.copy()
+            return self._own(out, observations), rewards, terminated, truncated, infos
+        return out, self.rewards, self.terminated, self.truncated, infos
+
+    def send(self, actions: Any, group: int = 0, *, observations: Any = None) -> None:
+        """Start a step of one group's rows, [N / groups, ...]; the games move while the caller goes on.
+
+        `observations` must not be touched before `recv`. With num_threads=1 the games move in `recv`.
+        """
+        self._pool.send(actions, _errors.integer("group", group, 0, self.groups - 1), observations)
+
+    def recv(self, group: int = 0) -> Step:
+        """Wait for a group's step and return what `step` returns, for its rows."""
+        group = _errors.integer("group", group, 0, self.groups - 1)
+        out, ended = self._pool.recv(group)
+        infos = self._group_ended[group].infos(self._copy) if ended else {}
+        rewards, terminated, truncated = self._group_views[group]
+        if self._copy:
+            return self._own(out, None), rewards.copy(), terminated.copy(), truncated.copy(), infos
+        return out, rewards, terminated, truncated, infos
+
+    def _own(self, out: Array, given: Any) -> Array:
+        """The observations as returned: a copy where the caller asked for copies and gave no array."""
+        return out.copy() if self._copy and given is None else out
+
+    # ---- the rest -----------------------------------------------------------------------------------
+
+    def pop_metrics(self) -> dict[str, float]:
+        """Means over the episodes that ended since the last call, then forget them.
+
+        Keys are always the same: "episodes" (how many), "episode_return", "episode_length" and the game's own
+        metrics. Without an episode the means are NaN.
+        """
+        episodes, values = self._pool.pop_metrics()
+        names = ("episode_return", "episode_length", *self._metric_names)
+        if episodes == 0:
+            values = (float("nan"),) * len(names)
+        return {"episodes": episodes, **dict(zip(names, values, strict=True))}
+
+    def save(self) -> bytes:
+        """Snapshot of every game, its random stream and its unfinished episode. Not between send and recv."""
+        return self._pool.save()
+
+    def load(self, snapshot: bytes, *, observations: Any = None) -> Array:
+        """Go on from a snapshot of a pool of the same game, version, parameters and number of games.
+
+        Returns the observations [N, O...] of the restored games. Raises ValueError for a foreign or damaged one. Load
+        only what you trust: the checksum in it guards against damage, not against forgery.
+        """
+        if not isinstance(snapshot, (bytes, bytearray, memoryview)):
+            raise TypeError(f"snapshot must be bytes, got {type(snapshot).__name__}")
+        return self._own(self._pool.load(bytes(snapshot), observations), observations)
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """End the pool's threads. Views stay readable; stepping raises RuntimeError."""
+        self._pool.close()
+
+    def render(self) -> NoReturn:
+        """Not available for vectorised games."""
+        raise NotImplementedError("a VecEnv does not render")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a VecEnv cannot be pickled or copied; use save() and load() for the state of its games")
+
+    def __repr__(self) -> str:
+        return f"VecEnv({self.name!r}, num_envs={self.num_envs}, num_threads={self.num_threads})"

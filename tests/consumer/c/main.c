@@ -1,0 +1,43 @@
+/* A program that embeds pufferc: runs two pools and compares what they return with golden hashes. */
+#include <inttypes.h>
+#include <pufferc/policy.h>
+#include <pufferc/pufferc.h>
+#include <stdio.h>
+
+#include "golden.h"
+
+static uint64_t play(PfcPool* pool) {
+  const PfcBuffers* b = pfc_pool_buffers(pool);
+  const size_t rows = (size_t)b->rows;
+  int32_t actions[GOLDEN_GAMES];
+  uint64_t hash = GOLDEN_START;
+  for (int32_t t = 0; t < GOLDEN_STEPS; ++t) {
+    for (int32_t row = 0; row < b->rows; ++row) actions[row] = golden_action(t, row, b->action_counts[0]);
+    if (pfc_pool_step(pool, actions, PFC_INT32, NULL)) return 0;
+    hash = golden_add(hash, b->observations, rows * b->obs_bytes);
+    hash = golden_add(hash, b->rewards, rows * sizeof(float));
+    hash = golden_add(hash, b->terminated, rows);
+  }
+  return hash;
+}
+
+static int check(const char* game, uint64_t expected) {
+  const PfcPoolDesc desc = {.env = game, .num_games = GOLDEN_GAMES, .num_threads = 2, .seed = GOLDEN_SEED};
+  PfcPool* pool = pfc_pool_create(&desc);
+  if (!pool || pfc_pool_reset(pool, NULL)) {
+    fprintf(stderr, "%s: %s\n", game, pfc_last_error());
+    return 1;
+  }
+  const uint64_t hash = play(pool);
+  pfc_pool_destroy(pool);
+  if (hash == expected) return 0;
+  fprintf(stderr, "%s: got %016" PRIx64 ", expected %016" PRIx64 "\n", game, hash, expected);
+  return 1;
+}
+
+int main(void) {
+  PfcPolicy* policy = pfc_policy_load("no such policy");
+  if (policy) return 1;
+  printf("pufferc %s, %d games\n", pfc_version(), (int)pfc_env_count());
+  return check("breakout", GOLDEN_BREAKOUT) + check("squared", GOLDEN_SQUARED);
+}

@@ -1,0 +1,44 @@
+# Compiles every public header by itself, in C and C++, with each compiler at its highest warning level.
+#   cmake -DCOMPILERS="gcc;clang-14" -DHEADERS=folder -DWORK=folder -P headers.cmake
+#
+# Left out of clang's -Weverything is what does not speak of faults: compatibility with older standards than these headers
+# ask for, padding, declarations between statements. The functions in the C headers use C's casts, also in C++.
+cmake_minimum_required(VERSION 3.24)
+set(gnu -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Wcast-align=strict -Wcast-qual
+  -Wformat=2 -Wundef -Wredundant-decls -Wnull-dereference -Wlogical-op -Wduplicated-cond -Wduplicated-branches)
+set(gnu_c ${gnu} -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wbad-function-cast -Wwrite-strings)
+set(gnu_cxx ${gnu} -Wzero-as-null-pointer-constant -Wextra-semi -Wnon-virtual-dtor -Woverloaded-virtual -Wuseless-cast -Weffc++)
+set(clang -Weverything -Wno-padded -Wno-reserved-identifier -Wno-reserved-macro-identifier -Wno-unknown-warning-option)
+set(clang_c ${clang} -Wno-declaration-after-statement)
+set(clang_cxx ${clang} -Wno-c++98-compat -Wno-c++98-compat-pedantic -Wno-pre-c++14-compat -Wno-pre-c++17-compat
+  -Wno-weak-vtables)
+
+function(compile compiler standard language header flags)
+  file(WRITE ${WORK}/header.${language} "#include <pufferc/${header}>\n#include <pufferc/${header}>\n")
+  set(more "")
+  if(language STREQUAL "cpp" AND NOT header MATCHES "hpp$")
+    set(more -Wno-old-style-cast)
+  endif()
+  execute_process(COMMAND ${compiler} -std=${standard} -O2 -Werror ${flags} ${more} -I${HEADERS}/.. -c ${WORK}/header.${language}
+    -o ${WORK}/header.o RESULT_VARIABLE failed ERROR_VARIABLE messages)
+  if(failed)
+    message(FATAL_ERROR "${compiler} -std=${standard} ${header}:\n${messages}")
+  endif()
+endfunction()
+
+file(MAKE_DIRECTORY ${WORK})
+file(GLOB headers RELATIVE ${HEADERS} ${HEADERS}/*.h)
+foreach(compiler IN LISTS COMPILERS)
+  execute_process(COMMAND ${compiler} --version OUTPUT_VARIABLE version ERROR_QUIET)
+  set(kind gnu)
+  if(version MATCHES "clang")
+    set(kind clang)
+  endif()
+  foreach(header IN LISTS headers)
+    compile(${compiler} c11 c ${header} "${${kind}_c}")
+    compile(${compiler} c17 c ${header} "${${kind}_c}")
+    compile(${compiler} c++17 cpp ${header} "${${kind}_cxx}")
+  endforeach()
+  compile(${compiler} c++17 cpp pufferc.hpp "${${kind}_cxx};-Wold-style-cast")
+  compile(${compiler} c++20 cpp pufferc.hpp "${${kind}_cxx};-Wold-style-cast")
+endforeach()

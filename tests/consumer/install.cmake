@@ -1,0 +1,41 @@
+# Installs a build of pufferc, moves what was installed, and uses it from there: by find_package from C and C++, by
+# pkg-config, and as a program with the library beside it.
+#   cmake -DBUILD=build folder -DWORK=folder -DCC=compiler -DPKG_CONFIG=pkg-config -P install.cmake
+cmake_minimum_required(VERSION 3.24)
+file(REMOVE_RECURSE ${WORK})
+execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/first OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+file(RENAME ${WORK}/first ${WORK}/prefix)
+set(PREFIX ${WORK}/prefix)
+
+file(GLOB_RECURSE libraries ${PREFIX}/libpufferc*)
+list(LENGTH libraries count)
+if(NOT count EQUAL 2)
+  message(FATAL_ERROR "expected one shared and one static library without versions in their names, got ${libraries}")
+endif()
+file(GLOB_RECURSE texts ${PREFIX}/*.cmake ${PREFIX}/*.pc)
+foreach(text IN LISTS texts)
+  file(READ ${text} content)
+  string(FIND "${content}" "${WORK}" at)
+  if(NOT at EQUAL -1)
+    message(FATAL_ERROR "${text} holds the path that it was installed to")
+  endif()
+endforeach()
+
+foreach(PROJECT c cpp)
+  include(${CMAKE_CURRENT_LIST_DIR}/build.cmake)
+endforeach()
+
+if(PKG_CONFIG)
+  file(GLOB_RECURSE shared ${PREFIX}/libpufferc.so ${PREFIX}/libpufferc.dylib)
+  file(GLOB_RECURSE pc ${PREFIX}/pufferc.pc)
+  cmake_path(GET pc PARENT_PATH pc_dir)
+  set(ENV{PKG_CONFIG_PATH} ${pc_dir})
+  execute_process(COMMAND ${PKG_CONFIG} --cflags --libs pufferc OUTPUT_VARIABLE flags OUTPUT_STRIP_TRAILING_WHITESPACE
+    COMMAND_ERROR_IS_FATAL ANY)
+  separate_arguments(flags UNIX_COMMAND "${flags}")
+  file(MAKE_DIRECTORY ${WORK}/beside)
+  execute_process(COMMAND ${CC} -std=c11 -I${CMAKE_CURRENT_LIST_DIR} ${CMAKE_CURRENT_LIST_DIR}/c/main.c ${flags}
+    -Wl,-rpath,$ORIGIN -o ${WORK}/beside/program COMMAND_ERROR_IS_FATAL ANY)
+  file(COPY ${shared} DESTINATION ${WORK}/beside)
+  execute_process(COMMAND ${WORK}/beside/program COMMAND_ERROR_IS_FATAL ANY)
+endif()

@@ -1,0 +1,76 @@
+"""What the tests share: small pools of every game, random actions, and a record of everything a pool returns."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pufferc
+
+GAMES = pufferc.list_envs()
+
+MakePool = Callable[..., pufferc.VecEnv]
+
+
+@pytest.fixture(params=GAMES)
+def game(request: pytest.FixtureRequest) -> str:
+    """Name of each built-in game in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def pool() -> Iterator[MakePool]:
+    """`pufferc.make` with few threads; what it made is closed after the test."""
+    made: list[pufferc.VecEnv] = []
+
+    def make(name: str, num_envs: int | None = None, **options: Any) -> pufferc.VecEnv:
+        options.setdefault("seed", 1)
+        options.setdefault("num_threads", 1)
+        made.append(pufferc.make(name, num_envs, **options))
+        return made[-1]
+
+    yield make
+    for env in made:
+        env.close()
+
+
+def random_actions(env: pufferc.VecEnv, rng: np.random.Generator, rows: int | None = None) -> np.ndarray:
+    """Valid actions for `rows` rows (all of them by default), as int32 or float32."""
+    rows = env.num_envs if rows is None else rows
+    space = env.single_action_space
+    if hasattr(space, "nvec"):
+        return rng.integers(0, space.nvec, (rows, len(space.nvec))).astype(np.int32)
+    if hasattr(space, "n"):
+        return rng.integers(0, space.n, rows).astype(np.int32)
+    return rng.uniform(-1, 1, (rows, *space.shape)).astype(np.float32)
+
+
+class Record:
+    """Hash of what a pool returns, step after step."""
+
+    def __init__(self) -> None:
+        self.hash = hashlib.sha256()
+
+    def add(self, *arrays: np.ndarray) -> None:
+        """Add arrays, with their shapes and dtypes."""
+        for array in arrays:
+            self.hash.update(f"{array.dtype}{array.shape}".encode())
+            self.hash.update(np.ascontiguousarray(array).tobytes())
+
+    def add_step(self, env: pufferc.VecEnv, step: tuple[Any, ...]) -> None:
+        """Add one step's results, final observations and statistics only where an episode ended."""
+        observations, rewards, terminated, truncated, infos = step
+        self.add(observations, rewards, terminated, truncated)
+        if infos:
+            mask = infos["_final_info"]
+            self.add(mask, infos["final_obs"][mask])
+            episode = infos["final_info"]["episode"]
+            self.add(*(values[mask] for key, values in sorted(episode.items()) if not key.startswith("_")))
+
+    def digest(self) -> str:
+        """The hash so far."""
+        return self.hash.hexdigest()

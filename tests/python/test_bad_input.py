@@ -1,0 +1,367 @@
+"""Every public entry refuses what does not fit: by name, with what was expected, and with nothing changed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pufferc
+from conftest import MakePool
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        (("brekout",), ValueError, "did you mean 'breakout'"),
+        (("",), ValueError, "no game named ''"),
+        (("nothing like it at all",), ValueError, "known: breakout"),
+        ((None,), TypeError, "name must be a string"),
+        ((b"breakout",), TypeError, "name must be a string"),
+        (("cartpole", 0), ValueError, "num_envs must be in"),
+        (("cartpole", -1), ValueError, "num_envs must be in"),
+        (("cartpole", 2**31), ValueError, "num_envs must be in"),
+        (("cartpole", 10**40), ValueError, "num_envs must be in"),
+        (("cartpole", 1.5), TypeError, "num_envs must be an integer"),
+        (("cartpole", "8"), TypeError, "num_envs must be an integer"),
+        (("cartpole", True), TypeError, "num_envs must be an integer"),
+        (("cartpole", 2**31 - 1), (ValueError, MemoryError), "num_games"),
+        (("snake", 2**31 - 256), (ValueError, MemoryError), "num_games"),
+    ],
+)
+def test_make_refuses_names_and_sizes(arguments: tuple[Any, ...], error: Any, text: str) -> None:
+    with pytest.raises(error, match=text):
+        pufferc.make(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"num_games": 0}, ValueError, "num_games must be in"),
+        ({"num_games": None, "num_threads": 0}, ValueError, r"num_threads must be in \[1, 256\], got 0"),
+        ({"num_threads": 257}, ValueError, "num_threads"),
+        ({"num_threads": 2.0}, TypeError, "num_threads must be an integer"),
+        ({"seed": -1}, ValueError, "seed must be in"),
+        ({"seed": 2**64}, ValueError, "seed must be in"),
+        ({"seed": 1.0}, TypeError, "seed must be an integer"),
+        ({"seed": "1"}, TypeError, "seed must be an integer"),
+        ({"groups": 0}, ValueError, "groups must be in"),
+        ({"groups": 2}, ValueError, "groups must be in"),
+        ({"num_games": 4, "groups": 3}, ValueError, "3 does not divide num_games 4"),
+        ({"autoreset": "next_step"}, ValueError, "autoreset must be one of"),
+        ({"max_step": 3}, ValueError, 'did you mean "max_steps"'),
+        ({"nonsense_entirely": 3}, ValueError, "nonsense_entirely"),
+        ({"max_steps": -1}, ValueError, "max_steps: expected a value in"),
+        ({"max_steps": 1.5}, ValueError, "max_steps: expected a whole number"),
+        ({"max_steps": 10**400}, ValueError, "max_steps is out of range"),
+        ({"max_steps": float("nan")}, ValueError, "max_steps"),
+        ({"max_steps": float("inf")}, ValueError, "max_steps"),
+        ({"max_steps": "5"}, TypeError, "parameter max_steps must be a number"),
+        ({"max_steps": None}, TypeError, "parameter max_steps must be a number"),
+        ({"max_steps": [5]}, TypeError, "parameter max_steps must be a number"),
+        ({"continuous": 2}, ValueError, "continuous: expected"),
+        ({"max\0steps": 2}, ValueError, "max"),
+        ({"\udcff": 2}, ValueError, "surrogates"),
+    ],
+)
+def test_make_refuses_options(options: dict[str, Any], error: Any, text: str) -> None:
+    with pytest.raises(error, match=text):
+        pufferc.make("cartpole", **options)
+
+
+def test_env_info_refuses() -> None:
+    with pytest.raises(ValueError, match="did you mean 'snake'"):
+        pufferc.env_info("snak")
+    with pytest.raises(TypeError, match="name must be a string"):
+        pufferc.env_info(3)  # type: ignore[arg-type]
+
+
+# ---- actions -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("actions", "error", "text"),
+    [
+        ([0, 1, 2, 0], ValueError, r"row 2 is 2, expected an integer in \[0, 2\)"),
+        ([0, -1, 0, 0], ValueError, "row 1 is -1"),
+        (np.array([0, 2**40, 0, 0]), ValueError, f"row 1 is {2**40}"),
+        (np.array([0, 2**64 - 1, 0, 0], np.uint64), ValueError, "row 1"),
+        ([0, 1, 0], ValueError, r"actions must have shape \(4,\), got \(3,\)"),
+        ([[0], [1], [0], [1]], ValueError, r"got \(4, 1\)"),
+        ([], ValueError, "shape"),
+        (1, ValueError, r"got \(\)"),
+        (np.zeros((4, 0), int), ValueError, "shape"),
+        (np.zeros(4), TypeError, "integers .* got float64"),
+        (np.zeros(4, np.bool_), TypeError, "integers .* got bool"),
+        (np.zeros(4, "datetime64[s]"), TypeError, "integers"),
+        (np.zeros(4, np.complex64), TypeError, "integers"),
+        (np.array(["a"] * 4), TypeError, "integers"),
+        (np.array([None] * 4), TypeError, "integers"),
+        (np.zeros(4, [("a", int)]), TypeError, "integers"),
+        (None, (TypeError, ValueError), "actions"),
+        ("0101", (TypeError, ValueError), "actions"),
+        ([10**30, 0, 0, 0], TypeError, "integers .* got object"),
+        ([[0, 1], [0]], ValueError, "actions cannot be read as an array"),
+        (object(), (TypeError, ValueError), "actions"),
+    ],
+)
+def test_step_refuses_actions(actions: Any, error: Any, text: str, pool: MakePool) -> None:
+    env = pool("cartpole", 4)
+    shown = env.reset()[0].copy()
+    before = env.save()
+    for attempt in (env.step, env.send):
+        with pytest.raises(error, match=text):
+            attempt(actions)
+    assert env.save() == before
+    np.testing.assert_array_equal(env.load(before), shown)
+
+
+@pytest.mark.parametrize(
+    ("actions", "error", "text"),
+    [
+        ([[0.0], [np.nan]], ValueError, "row 1, dimension 0 is nan"),
+        ([[np.inf], [0.0]], ValueError, "row 0, dimension 0 is inf"),
+        (np.array([[0], [-np.inf]], np.float32), ValueError, "row 1"),
+        ([0.0, 0.0], ValueError, r"\(2, 1\), got \(2,\)"),
+        ([[0], [1]], TypeError, "floats .* got int64"),
+        (np.zeros((2, 1), np.complex64), TypeError, "floats"),
+        (np.zeros((2, 1), np.bool_), TypeError, "floats"),
+    ],
+)
+def test_step_refuses_controls(actions: Any, error: Any, text: str, pool: MakePool) -> None:
+    env = pool("cartpole", 2, continuous=True)
+    env.reset()
+    before = env.save()
+    with pytest.raises(error, match=text):
+        env.step(actions)
+    assert env.save() == before
+
+
+# ---- the caller's arrays -------------------------------------------------------------------------------
+
+
+def read_only(shape: tuple[int, ...]) -> np.ndarray:
+    array = np.zeros(shape, np.float32)
+    array.flags.writeable = False
+    return array
+
+
+@pytest.mark.parametrize(
+    ("make_array", "error", "text"),
+    [
+        (lambda: np.zeros((4, 4)), TypeError, "observations must be float32, got float64"),
+        (lambda: np.zeros((4, 4), ">f4"), (TypeError, ValueError), "observations"),
+        (lambda: np.zeros((4, 3), np.float32), ValueError, r"shape \(4, 4\), got \(4, 3\)"),
+        (lambda: np.zeros(16, np.float32), ValueError, "shape"),
+        (lambda: np.zeros((4, 8), np.float32)[:, ::2], ValueError, "contiguous"),
+        (lambda: np.zeros((4, 4), np.float32).T, ValueError, "contiguous"),
+        (lambda: np.zeros((8, 4), np.float32)[::-2], ValueError, "contiguous"),
+        (lambda: np.broadcast_to(np.zeros(4, np.float32), (4, 4)), ValueError, "contiguous"),
+        (lambda: np.zeros(65, np.uint8)[1:].view(np.float32).reshape(4, 4), ValueError, "aligned"),
+        (lambda: read_only((4, 4)), ValueError, "read-only"),
+        (lambda: [[0.0] * 4] * 4, TypeError, "NumPy array or a torch CPU tensor, got list"),
+        (lambda: bytearray(64), TypeError, "got bytearray"),
+        (lambda: 12345, TypeError, "got int"),
+    ],
+)
+def test_observations_are_checked(make_array: Any, error: Any, text: str, pool: MakePool) -> None:
+    env = pool("cartpole", 4)
+    env.reset()
+    before = env.save()
+    array = make_array()
+    attempts = [
+        lambda: env.step([0] * 4, observations=array),
+        lambda: env.reset(observations=array),
+        lambda: env.send([0] * 4, observations=array),
+        lambda: env.load(before, observations=array),
+    ]
+    for attempt in attempts:
+        with pytest.raises(error, match=text):
+            attempt()
+    assert env.save() == before
+
+
+def test_observations_must_not_be_the_pools_own(pool: MakePool) -> None:
+    env = pool("cartpole", 4, groups=2)
+    first = env.reset()[0]
+    second = env.step([0] * 4)[0]
+    # Any window on the pool's memory that has the right shape.
+    whole = np.lib.stride_tricks.as_strided(env.rewards, (4, 4), (16, 4))
+    for own in (first, second, env.final_observations, first[:], whole):
+        with pytest.raises(ValueError, match="observations overlaps memory that this pool"):
+            env.step([0] * 4, observations=own)
+    shared = np.zeros((3, 4), np.float32)
+    env.send([0, 0], 0, observations=shared[:2])
+    with pytest.raises(ValueError, match="overlaps"):
+        env.send([0, 0], 1, observations=shared[1:])
+    env.recv(0)
+    env.send([0, 0], 1, observations=shared[1:])
+    env.recv(1)
+
+
+# ---- reset ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seed", "error", "text"),
+    [
+        (-1, ValueError, "seed must be in"),
+        (2**64, ValueError, "seed must be in"),
+        (1.5, TypeError, "seed must be an integer"),
+        (True, TypeError, "seed must be an integer"),
+        ("12", TypeError, "seed must be an integer"),
+        ([1, 2], ValueError, "3, one per game, got 2"),
+        ([], ValueError, "3, one per game, got 0"),
+        ([1, 2, -3], ValueError, "seed must be in"),
+        ([1, 2, "3"], TypeError, "seed must be an integer"),
+        ({"seed": 1}, TypeError, "seed must be an integer"),
+        (np.array([1.0, 2.0, 3.0]), TypeError, "seed must be an integer"),
+    ],
+)
+def test_reset_refuses_seeds(seed: Any, error: Any, text: str, pool: MakePool) -> None:
+    env = pool("cartpole", 3)
+    env.reset()
+    before = env.save()
+    with pytest.raises(error, match=text):
+        env.reset(seed=seed)
+    assert env.save() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"reset_masks": np.ones(3, bool)}, ValueError, "did you mean 'reset_mask'"),
+        ({"reset_mask": [True, False, True]}, TypeError, "must be a bool array, got list"),
+        ({"reset_mask": np.ones(3)}, TypeError, "must be a bool array, got float64"),
+        ({"reset_mask": np.ones(2, bool)}, ValueError, r"shape \(3,\), got \(2,\)"),
+        ({"reset_mask": np.zeros(3, bool)}, ValueError, "at least one row"),
+    ],
+)
+def test_reset_refuses_options(options: Any, error: Any, text: str, pool: MakePool) -> None:
+    env = pool("cartpole", 3)
+    env.reset()
+    with pytest.raises(error, match=text):
+        env.reset(options=options)
+
+
+def test_first_reset_takes_no_mask(pool: MakePool) -> None:
+    with pytest.raises(RuntimeError, match="first reset"):
+        pool("cartpole", 3).reset(options={"reset_mask": np.array([True, False, True])})
+
+
+# ---- order, closing, other threads and processes ---------------------------------------------------------
+
+
+def test_order_of_calls(pool: MakePool) -> None:
+    env = pool("cartpole", 4, groups=2)
+    for attempt in (lambda: env.step([0] * 4), lambda: env.send([0] * 2), env.save):
+        with pytest.raises(RuntimeError, match="reset"):
+            attempt()
+    env.reset()
+    with pytest.raises(RuntimeError, match="not sent"):
+        env.recv(0)
+    env.send([0, 0], 0)
+    for attempt in (lambda: env.send([0, 0], 0), lambda: env.step([0] * 4), env.reset, env.save, env.pop_metrics):
+        with pytest.raises(RuntimeError, match="sent"):
+            attempt()
+    for group in (-1, 2, 2**40):
+        with pytest.raises(ValueError, match="group must be in"):
+            env.recv(group)
+    with pytest.raises(TypeError, match="group must be an integer"):
+        env.send([0, 0], 0.0)  # type: ignore[arg-type]
+    env.recv(0)
+    env.step([0] * 4)
+
+
+def test_closed_pools(pool: MakePool) -> None:
+    env = pool("cartpole", 2, groups=2, num_threads=2)
+    observations = env.reset()[0]
+    env.send([0], 1)
+    env.close()
+    env.close()
+    assert env.closed
+    snapshot = b""
+    attempts = [
+        env.reset,
+        lambda: env.step([0, 0]),
+        lambda: env.send([0], 0),
+        lambda: env.recv(1),
+        env.save,
+        lambda: env.load(snapshot),
+        env.pop_metrics,
+    ]
+    for attempt in attempts:
+        with pytest.raises(RuntimeError, match="closed"):
+            attempt()
+    assert observations.shape == (2, 4) and env.rewards.shape == (2,)
+
+
+def test_two_threads_in_one_pool_get_errors_not_crashes(pool: MakePool) -> None:
+    env = pool("breakout", 2048, num_threads=2)
+    env.reset()
+    actions = np.zeros(2048, np.int32)
+    outcomes: list[str] = []
+
+    def hammer() -> None:
+        for _ in range(100):
+            try:
+                env.step(actions)
+                outcomes.append("stepped")
+            except RuntimeError as error:
+                outcomes.append(str(error))
+
+    threads = [threading.Thread(target=hammer) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(outcomes) == 400 and "stepped" in outcomes
+    assert all(outcome == "stepped" or "another thread" in outcome for outcome in outcomes)
+    assert any("another thread" in outcome for outcome in outcomes)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_forked_child_gets_an_error() -> None:
+    program = """
+import os, sys, numpy as np, pufferc
+from pufferc import ops
+zeros, flags = np.zeros((65, 4096), np.float32), np.zeros((64, 4096), bool)
+def advantage():
+    return ops.advantage(zeros[:64] + 1, zeros, flags, flags, gamma=0.5, gae_lambda=1.0)[0, 0]
+ops.set_num_threads(2)
+expected = advantage()
+env = pufferc.make("cartpole", 64, num_threads=2, groups=2, seed=1)
+env.reset()
+env.send([0] * 32, 0)
+child = os.fork()
+if child == 0:
+    for call in (lambda: env.step([0] * 64), lambda: env.recv(0), env.reset, env.save):
+        try:
+            call()
+            os._exit(1)
+        except RuntimeError as error:
+            if "process" not in str(error):
+                os._exit(2)
+    own = pufferc.make("cartpole", 64, num_threads=2, seed=1)
+    own.reset()
+    own.step([0] * 64)
+    del env, own
+    sys.exit(0 if advantage() == expected > 1.9 else 3)
+_, status = os.waitpid(child, 0)
+env.recv(0)
+env.step([1] * 64)
+assert advantage() == expected
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], timeout=60, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_render_is_refused(pool: MakePool) -> None:
+    with pytest.raises(NotImplementedError, match="does not render"):
+        pool("cartpole").render()

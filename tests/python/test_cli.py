@@ -1,0 +1,130 @@
+"""The command line, called as a function: output, exit codes, and what it says about wrong usage."""
+
+from __future__ import annotations
+
+import builtins
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import pufferc
+from pufferc.cli import main, parse_train
+
+TINY = [
+    *("--vec.num-envs", "32", "--vec.num-threads", "1", "--policy.hidden-size", "8"),
+    *("--train.total-steps", "4096", "--train.horizon", "16", "--train.minibatch-size", "128"),
+    *("--train.target-score", "None", "--quiet"),
+]
+
+
+def test_help_and_usage(capsys: Any) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    for command in ("envs", "train", "eval", "bench", "doctor"):
+        assert command in text
+    assert main([]) == 2
+    assert main(["trian"]) == 2
+    assert "did you mean 'train'" in capsys.readouterr().err
+    assert main(["version"]) == 0 and pufferc.__version__ in capsys.readouterr().out
+
+
+def test_envs_lists_games_and_parameters(capsys: Any) -> None:
+    assert main(["envs"]) == 0
+    text = capsys.readouterr().out
+    for name in pufferc.list_envs():
+        assert name in text
+    assert "frameskip" in text
+    assert main(["envs", "snake", "--json"]) == 0
+    (info,) = json.loads(capsys.readouterr().out)
+    assert info["name"] == "snake" and any(row["name"] == "vision" for row in info["params"])
+    assert main(["envs", "snek"]) == 2
+    assert "snake" in capsys.readouterr().err
+
+
+def test_train_help_lists_every_flag_with_its_default(capsys: Any) -> None:
+    pytest.importorskip("tyro")
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "breakout", "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    for flag in ("--env.frameskip", "--vec.num-envs", "--policy.hidden-size", "--train.learning-rate", "--resume"):
+        assert flag in text
+    assert "frames of 1/60 s per step" in text and "Passes over each batch" in text
+
+
+def test_flags_win_over_files_and_files_over_packaged(tmp_path: Path) -> None:
+    pytest.importorskip("tyro")
+    file = tmp_path / "c.toml"
+    file.write_text("[train]\nclip = 0.33\nhorizon = 8\n[env]\nballs = 3\n")
+    words = [f"--config={file}", "--train.horizon", "24", "--env.frameskip", "2", "--train.minibatch-size", "auto"]
+    config = parse_train("breakout", words).config
+    packaged = parse_train("breakout", []).config
+    assert (config.train.clip, config.train.horizon, config.train.minibatch_size) == (0.33, 24, "auto")
+    assert config.env == {"balls": 3, "frameskip": 2}
+    assert config.train.learning_rate == packaged.train.learning_rate and packaged.env == {}
+
+
+def test_train_then_eval_then_resume(tmp_path: Path, capsys: Any) -> None:
+    pytest.importorskip("tyro")
+    runs = str(tmp_path / "runs")
+    assert main(["train", "cartpole", "--runs", runs, "--json", *TINY]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["outcome"], result["steps"]) == ("complete", 4096)
+    assert main(["eval", "cartpole", "--runs", runs, "--episodes", "40", "--json"]) == 0
+    latest = json.loads(capsys.readouterr().out)
+    assert latest["episodes"] == 40 and latest["checkpoint"].startswith(result["run"])
+    assert main(["eval", "cartpole", "--checkpoint", result["run"], "--episodes", "40", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["score"] == latest["score"]
+    assert main(["eval", "cartpole", "--runs", runs, "--episodes", "40"]) == 0
+    assert "score" in capsys.readouterr().out
+    assert main(["train", "cartpole", "--runs", runs, "--resume", "latest", "--quiet"]) == 0
+    assert "complete" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train"], "name of a game"),
+        (["train", "braekout"], "breakout"),
+        (["train", "squared", "--config", "absent.toml"], "cannot read absent.toml"),
+        (["train", "squared", "--train.minibatch-size", "1001", "--quiet"], "train.minibatch_size must divide"),
+        (["train", "squared", "--env.max-steps", "-4", "--quiet"], "env.max_steps"),
+        (["train", "squared", "--resume", "latest"], "no run of squared"),
+        (["eval", "squared"], "no run of squared"),
+        (["eval", "squared", "--checkpoint", "nowhere"], "neither a checkpoint nor a run"),
+    ],
+)
+def test_wrong_usage_is_an_error_with_a_reason(
+    words: list[str], message: str, capsys: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    pytest.importorskip("tyro")
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err and "Traceback" not in captured.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_unknown_flags_are_refused(capsys: Any) -> None:
+    pytest.importorskip("tyro")
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "squared", "--train.learning-rat", "3"])
+    assert stop.value.code == 2
+
+
+def test_what_is_missing_is_named_with_the_remedy(capsys: Any, monkeypatch: Any) -> None:
+    real = builtins.__import__
+
+    def without_tyro(name: str, *arguments: Any, **options: Any) -> ModuleType:
+        if name == "tyro":
+            raise ModuleNotFoundError("No module named 'tyro'", name="tyro")
+        return real(name, *arguments, **options)
+
+    monkeypatch.delitem(sys.modules, "tyro", raising=False)
+    monkeypatch.setattr(builtins, "__import__", without_tyro)
+    assert main(["train", "squared"]) == 1
+    assert "pip install 'pufferc[train]'" in capsys.readouterr().err

@@ -1,0 +1,139 @@
+"""Configuration: layers, what is refused and how, sizes that fit together, and the way through TOML and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pufferc
+from pufferc.config import Config, ConfigError, load_config, merge, to_toml
+from pufferc.sizes import resolve
+
+
+def base(**train: Any) -> Config:
+    tables = {"vec": {"num_envs": 64, "num_threads": 1}, "train": {"total_steps": 100_000, "horizon": 32, **train}}
+    return merge(Config("squared"), tables)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(pufferc.__file__).parent / "configs").glob("*.toml")), ids=lambda p: p.stem
+)
+def test_packaged_configs_resolve_without_warnings(path: Path) -> None:
+    config, warnings = resolve(load_config(path.stem))
+    assert config.game == path.stem and warnings == []
+
+
+def test_files_win_over_packaged_and_survive_the_way_through_toml(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("[train]\ntotal_steps = 1e6\nclip = 1\n[env]\nmax_steps = 20\n")
+    config = load_config("squared", file)
+    assert (config.train.total_steps, config.train.clip, config.env) == (1_000_000, 1.0, {"max_steps": 20})
+    assert config.train.gamma == load_config("squared").train.gamma
+    again = tmp_path / "again.toml"
+    again.write_text(to_toml(config))
+    assert load_config("squared", again) == config
+    breakout = load_config("breakout")
+    again.write_text(to_toml(breakout))
+    assert merge(Config("breakout"), {}, "x") != breakout and load_config("breakout", again) == breakout
+
+
+@pytest.mark.parametrize(
+    ("tables", "words"),
+    [
+        ({"trian": {}}, ["trian", "did you mean 'train'"]),
+        ({"train": {"learning_rat": 1.0}}, ["train.learning_rat", "did you mean 'learning_rate'"]),
+        ({"train": {"horizon": 1.5}}, ["train.horizon", "int", "1.5"]),
+        ({"train": {"horizon": True}}, ["train.horizon", "True"]),
+        ({"train": {"optimizer": "sgd"}}, ["train.optimizer", "muon", "sgd"]),
+        ({"train": 3}, ["[train]", "table"]),
+        ({"policy": {"scaled_inputs": "cell"}}, ["policy.scaled_inputs", "list of strings"]),
+        ({"env": {"max_step": 3}}, ["env.max_step", "max_steps"]),
+        ({"env": {"max_steps": -1}}, ["env.max_steps", "-1"]),
+        ({"env": {"max_steps": "many"}}, ["env.max_steps", "many"]),
+        ({"game": "cartpole"}, ["cartpole", "squared"]),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(tables: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(ConfigError) as error:
+        merge(Config("squared"), tables, "file.toml")
+    for word in ["file.toml", *words]:
+        assert word in str(error.value)
+
+
+def test_unreadable_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot read"):
+        load_config("squared", tmp_path / "absent.toml")
+    (tmp_path / "bad.toml").write_text("[train\n")
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load_config("squared", tmp_path / "bad.toml")
+    with pytest.raises(ValueError, match="squared"):
+        load_config("squarred")
+
+
+def test_auto_sizes_become_numbers_that_fit() -> None:
+    config, warnings = resolve(merge(Config("squared"), {"train": {"horizon": 48}}))
+    assert isinstance(config.vec.num_envs, int) and isinstance(config.vec.num_threads, int)
+    assert isinstance(config.train.minibatch_size, int)
+    assert config.vec.num_envs * 48 % config.train.minibatch_size == 0
+    assert config.train.minibatch_size <= 8192
+    assert all("whole number" in warning for warning in warnings)
+    assert resolve(config) == (config, warnings)
+    snake, _ = resolve(merge(Config("snake"), {"env": {"snakes": 96}, "train": {"horizon": 64}}))
+    assert int(snake.vec.num_envs) % 96 == 0
+
+
+@pytest.mark.parametrize(
+    ("train", "words"),
+    [
+        ({"minibatch_size": 1000}, ["train.minibatch_size", "2048", "1024"]),
+        ({"total_steps": 100}, ["train.total_steps", "2048"]),
+        ({"horizon": 0}, ["train.horizon"]),
+        ({"epochs": -1}, ["train.epochs"]),
+        ({"gamma": 1.5}, ["train.gamma", "1.5"]),
+        ({"gamma": float("nan")}, ["train.gamma", "nan"]),
+        ({"clip": 0.0}, ["train.clip"]),
+        ({"learning_rate": float("inf")}, ["train.learning_rate"]),
+        ({"momentum": 1.0}, ["train.momentum"]),
+        ({"seed": -1}, ["train.seed"]),
+        ({"target_score": float("nan")}, ["train.target_score"]),
+    ],
+)
+def test_what_cannot_work_is_refused(train: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(ConfigError) as error:
+        resolve(base(**train))
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_rows_must_be_whole_games() -> None:
+    with pytest.raises(
+        ConfigError, match=r"vec\.num_envs must be a multiple of the 256 agents .* 256 or 512 would fit"
+    ):
+        resolve(merge(Config("snake"), {"vec": {"num_envs": 300}}))
+    with pytest.raises(ConfigError, match=r"scaled_inputs.*did you mean 'ball_x'"):
+        resolve(merge(Config("breakout"), {"policy": {"scaled_inputs": ["bal_x"]}}))
+
+
+@pytest.mark.parametrize(
+    ("train", "word"),
+    [
+        ({"total_steps": 5 * 2048}, "5 updates"),
+        ({"minibatch_size": 4096}, "larger than the batch"),
+        ({"minibatch_size": 32}, "small"),
+        ({"total_steps": 100_001}, "whole number"),
+        ({"optimizer": "adam", "learning_rate": 0.1}, "high for adam"),
+        ({"learning_rate": 0.0001}, "low for muon"),
+        ({"total_steps": 2048 * 30, "epochs": 1, "minibatch_size": 2048}, "30 gradients"),
+    ],
+)
+def test_what_hardly_works_is_warned_about(train: dict[str, Any], word: str) -> None:
+    _, warnings = resolve(base(**train))
+    assert any(word in warning for warning in warnings), warnings
+
+
+def test_configs_are_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        base().train.clip = 1.0  # type: ignore[misc]

@@ -1,0 +1,87 @@
+"""The wheel as C and C++ programs meet it: consumer projects and examples, built against the installed package."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from pufferc import paths
+
+ROOT = Path(__file__).parents[2]
+CONSUMER = ROOT / "tests" / "consumer"
+CC = next((name for name in (os.environ.get("CC"), "cc", "gcc", "clang") if name and shutil.which(name)), None)
+CXX = next((name for name in (os.environ.get("CXX"), "c++", "g++", "clang++") if name and shutil.which(name)), None)
+
+needs_compiler = pytest.mark.skipif(CC is None or CXX is None, reason="no C and C++ compiler")
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> str:
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=300, cwd=cwd)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def ask(*flags: str) -> str:
+    return run(sys.executable, "-m", "pufferc", *flags).strip()
+
+
+def test_paths_lie_in_the_package() -> None:
+    assert Path(ask("--includedir"), "pufferc", "pufferc.hpp").is_file()
+    assert Path(ask("--cmakedir"), "pufferc-config.cmake").is_file()
+    assert ask("--cmakedir", "--includedir").splitlines() == [str(paths.cmakedir()), str(paths.includedir())]
+    flags = shlex.split(ask("--cflags", "--libs"))
+    assert f"-I{paths.includedir()}" in flags and "-ffp-contract=off" in flags and "-lpufferc" in flags
+    assert sorted(path.name for path in paths.libdir().glob("libpufferc*")) == ["libpufferc.a", paths.library().name]
+    done = subprocess.run([sys.executable, "-m", "pufferc.paths"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "--cmakedir" in done.stderr
+
+
+def test_other_builds_find_the_cmake_package() -> None:
+    """scikit-build-core hands this entry point's folder to find_package as pufferc_ROOT."""
+    (entry,) = (point for point in entry_points(group="cmake.root") if point.name == "pufferc")
+    assert entry.value == "pufferc"
+    assert (paths.cmakedir().parents[2] / "__init__.py").is_file() or "site-packages" in str(paths.cmakedir())
+
+
+@needs_compiler
+@pytest.mark.parametrize("project", ["c", "cpp"])
+def test_consumer_project(project: str, tmp_path: Path) -> None:
+    """find_package, both libraries, golden hashes."""
+    cmake = shutil.which("cmake")
+    if cmake is None:
+        pytest.skip("no cmake")
+    definitions = [f"-DPROJECT={project}", f"-DWORK={tmp_path}", f"-DPREFIX={paths.cmakedir().parents[2]}"]
+    run(cmake, *definitions, "-P", CONSUMER / "build.cmake")
+
+
+@needs_compiler
+def test_one_compiler_command(tmp_path: Path) -> None:
+    """With the printed flags alone; and with the library beside the program instead of in the environment."""
+    flags = shlex.split(ask("--cflags", "--libs"))
+    source = CONSUMER / "c" / "main.c"
+    assert CC is not None
+    run(CC, "-std=c11", f"-I{CONSUMER}", source, *flags, "-o", tmp_path / "program")
+    assert "games" in run(tmp_path / "program")
+    shutil.copy(paths.library(), tmp_path)
+    compile_flags = [f"-I{CONSUMER}", f"-I{paths.includedir()}", f"-L{tmp_path}"]
+    run(CC, "-std=c11", *compile_flags, source, "-lpufferc", "-Wl,-rpath,$ORIGIN", "-o", tmp_path / "moved")
+    (tmp_path / "away").mkdir()
+    for name in ("moved", paths.library().name):
+        shutil.move(tmp_path / name, tmp_path / "away" / name)
+    assert "games" in run(tmp_path / "away" / "moved")
+
+
+@needs_compiler
+def test_examples_in_cpp(tmp_path: Path) -> None:
+    assert CXX is not None
+    flags = ["-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", *shlex.split(ask("--cflags", "--libs"))]
+    for name in ("speed", "play_policy"):
+        run(CXX, ROOT / "examples" / "cpp" / f"{name}.cpp", *flags, "-o", tmp_path / name)
+    assert "million agent steps per second" in run(tmp_path / "speed", "squared", "64")

@@ -1,0 +1,101 @@
+"""Evaluation counts the first episodes of each row: compared with a plain loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pufferc
+from pufferc import ops
+from pufferc.config import Config
+
+torch = pytest.importorskip("torch")
+
+from pufferc.evaluate import choose_rows, evaluate  # noqa: E402
+from pufferc.policies import Policy, make_policy  # noqa: E402
+
+
+def policy_for(name: str, **params: Any) -> Policy:
+    env = pufferc.make(name, choose_rows(name, params, 1), num_threads=1, seed=1, **params)
+    policy = make_policy(Config(name), env, torch.float32, torch.device("cpu"), seed=3)
+    env.close()
+    return policy
+
+
+def play(policy: Policy, name: str, episodes: int, **options: Any) -> Any:
+    params = options.pop("params", {})
+    return evaluate(policy, ops, name, params, episodes=episodes, seed=11, num_threads=1, **options)
+
+
+class Fixed(Policy):
+    """Prefers one action beyond doubt, so that batch order and narrowing cannot change what is drawn."""
+
+    input_dtype = torch.float32
+
+    def __init__(self, choices: int, action: int) -> None:
+        super().__init__()
+        self.row = torch.nn.Parameter(torch.zeros(choices + 1))
+        with torch.no_grad():
+            self.row[action] = 80.0
+
+    def forward(self, observations: torch.Tensor, state: Any, starts: Any) -> torch.Tensor:
+        return self.row.expand(*observations.shape[:2], -1)
+
+
+@pytest.mark.parametrize("episodes", [1, 30, 1500])
+def test_every_row_gives_its_first_episodes(episodes: int) -> None:
+    found = play(Fixed(2, 1), "cartpole", episodes)
+    rows = min(episodes, 1000)
+    quota = -(-episodes // rows)
+    env = pufferc.make("cartpole", rows, num_threads=1, seed=11)
+    env.reset(seed=11)
+    lengths: list[list[int]] = [[] for _ in range(rows)]
+    while min(map(len, lengths)) < quota:
+        _, _, terminated, truncated, infos = env.step(np.ones(rows, np.int32))
+        for row in np.flatnonzero(terminated | truncated):
+            lengths[row].append(int(infos["final_info"]["episode"]["l"][row]))
+    expected = np.array([row[:quota] for row in lengths])
+    assert found.episodes == rows * quota >= episodes and found.unfinished == 0
+    assert found.episode_length == pytest.approx(expected.mean())
+    assert found.score == pytest.approx(expected.mean())
+    if episodes > 1:
+        assert found.score_std == pytest.approx(expected.std(ddof=1))
+        assert found.ci95 == pytest.approx(1.96 * found.score_std / np.sqrt(rows * quota))
+        assert (found.score_min, found.score_max) == (expected.min(), expected.max())
+
+
+def test_an_evaluation_repeats_and_its_seed_matters() -> None:
+    policy = policy_for("breakout", balls=1)
+    first, second = (play(policy, "breakout", 50, params={"balls": 1}) for _ in range(2))
+    assert dict(first.as_dict(), seconds=0) == dict(second.as_dict(), seconds=0)
+    other = evaluate(policy, ops, "breakout", {"balls": 1}, episodes=50, seed=12, num_threads=1)
+    assert other.episode_length != first.episode_length
+
+
+def test_what_does_not_end_is_reported() -> None:
+    found = play(Fixed(5, 0), "squared", 10, params={"max_steps": 0}, max_steps=50)
+    assert (found.unfinished, found.episodes, found.steps) == (10, 0, 50)
+    assert found.as_dict()["score"] is None
+
+
+def test_greedy_takes_the_most_probable_action() -> None:
+    policy = Fixed(5, 4)
+    with torch.no_grad():
+        policy.row.div_(800.0)  # nearly uniform
+    found = play(policy, "squared", 200, greedy=True)
+    assert found.episode_length == 6 or found.score > 0.0  # straight to the right border and over it
+    assert found.episode_length <= 6
+    assert play(policy, "squared", 200).episode_length > 6
+
+
+def test_agents_that_live_by_themselves_are_counted_each() -> None:
+    params = {"width": 48, "height": 48, "snakes": 8, "food": 40}
+    found = play(policy_for("snake", **params), "snake", 20, params=params)
+    assert found.episodes >= 20 and found.unfinished == 0 and found.metrics["score"] >= 1.0
+
+
+def test_no_episodes_are_refused() -> None:
+    with pytest.raises(ValueError, match="episodes must be at least 1, got 0"):
+        play(Fixed(2, 0), "cartpole", 0)

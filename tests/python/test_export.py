@@ -1,0 +1,243 @@
+"""Exported policies: the C library against torch and this package's own sampling, on files made by `pufferc export`."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pufferc
+from pufferc import paths
+
+torch = pytest.importorskip("torch")
+
+from pufferc import export  # noqa: E402
+from pufferc.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from pufferc.config import Config, PolicyConfig, as_tables  # noqa: E402
+from pufferc.policies import MLP, make_policy  # noqa: E402
+
+
+class Draw(ctypes.Structure):
+    """PfcPolicyDraw."""
+
+    _fields_ = (
+        ("greedy", ctypes.c_int32),
+        ("seed", ctypes.c_uint64),
+        ("step", ctypes.c_uint64),
+        ("first_row", ctypes.c_uint64),
+    )
+
+
+class CPolicy:
+    """A policy in the C library; what it returns is NumPy."""
+
+    def __init__(self, data: bytes, outputs: int, dims: int = 1) -> None:
+        self.c = ctypes.CDLL(str(paths.library()))
+        self.c.pfc_policy_parse.restype = ctypes.c_void_p
+        self.c.pfc_last_error.restype = ctypes.c_char_p
+        self.outputs, self.dims = outputs, dims
+        self.handle = ctypes.c_void_p(self.c.pfc_policy_parse(data, ctypes.c_uint64(len(data)), b"exported"))
+        if not self.handle:
+            raise ValueError(self.c.pfc_last_error().decode())
+
+    def forward(self, observations: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Outputs float32 [rows, K + 1]."""
+        out = np.empty((len(observations), self.outputs), np.float32)
+        pointers = (ctypes.c_void_p(array.ctypes.data) for array in (observations, out))
+        observed, written = pointers
+        assert self.c.pfc_policy_forward(self.handle, observed, ctypes.c_int64(len(observations)), written) == 0
+        return out
+
+    def act(self, observations: np.ndarray[Any, Any], draw: Draw) -> np.ndarray[Any, Any]:
+        """Actions int32 [rows, dims]."""
+        out = np.empty((len(observations), self.dims), np.int32)
+        observed, written = (ctypes.c_void_p(array.ctypes.data) for array in (observations, out))
+        rows = ctypes.c_int64(len(observations))
+        assert self.c.pfc_policy_act(self.handle, observed, rows, ctypes.byref(draw), written, None) == 0
+        return out
+
+    def close(self) -> None:
+        """Free it."""
+        self.c.pfc_policy_destroy(self.handle)
+
+
+def states(env: pufferc.VecEnv, steps: int = 60) -> np.ndarray[Any, Any]:
+    """Observations that random play comes by."""
+    env.action_space.seed(1)
+    env.reset(seed=1)
+    for _ in range(steps):
+        observations = env.step(env.action_space.sample())[0]
+    return np.ascontiguousarray(observations).copy()
+
+
+@pytest.fixture(params=["breakout", "cartpole", "squared", "snake"])
+def env(request: pytest.FixtureRequest) -> Iterator[pufferc.VecEnv]:
+    """A pool of about 500 rows."""
+    made = pufferc.make(request.param, 512, seed=1)
+    yield made
+    made.close()
+
+
+def random_policy(env: pufferc.VecEnv, seed: int, config: PolicyConfig | None = None) -> MLP:
+    whole = Config(env.name, policy=config or PolicyConfig())
+    policy = make_policy(whole, env, torch.float32, torch.device("cpu"), seed)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in policy.parameters():  # the head starts near zero; make every logit count
+            parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.05)
+    return policy
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_outputs_are_those_of_torch(env: pufferc.VecEnv, seed: int) -> None:
+    config = PolicyConfig(hidden_size=[128, 33, 200][seed], num_layers=seed + 1)
+    policy, observations = random_policy(env, seed, config), states(env)
+    with torch.no_grad():
+        expected = policy(torch.from_numpy(observations).unsqueeze(0), (), None).squeeze(0).numpy()
+    exported = CPolicy(export.describe_policy(policy, env, {}).to_bytes(), expected.shape[1])
+    tolerance = 1e-5 * max(1, abs(expected).max())
+    np.testing.assert_allclose(exported.forward(observations), expected, rtol=0, atol=tolerance)
+    exported.close()
+
+
+def test_draws_are_those_of_python(env: pufferc.VecEnv) -> None:
+    """From equal logits equal actions: the random numbers are named, not taken from a generator."""
+    policy, observations = random_policy(env, 3), states(env)
+    data = export.describe_policy(policy, env, {})
+    exported = CPolicy(data.to_bytes(), sum(data.action_counts) + 1, len(data.action_counts))
+    logits = np.ascontiguousarray(exported.forward(observations)[:, :-1])
+    for greedy in (False, True):
+        expected, _ = pufferc.ops.sample_actions(logits, data.action_counts, seed=5, step=6, greedy=greedy)
+        actions = exported.act(observations, Draw(greedy, 5, 6, 0))
+        np.testing.assert_array_equal(actions.reshape(expected.shape), expected)
+        half = exported.act(observations[100:].copy(), Draw(greedy, 5, 6, 100))
+        np.testing.assert_array_equal(half, actions[100:])
+    exported.close()
+
+
+def test_normalised_observations() -> None:
+    rng = np.random.default_rng(1)
+    mean, scale, weight = (rng.normal(size=shape).astype(np.float32) for shape in (5, 5, (4, 5)))
+    layers = [export.Linear(weight, np.zeros(4, np.float32), relu=False)]
+    data = export.PolicyFile("mine", 1, "int8", (5,), (3,), layers, {}, export.Normalise(mean, scale, 2.0))
+    observations = rng.integers(-5, 5, (40, 5)).astype(np.int8)
+    exported = CPolicy(data.to_bytes(), 4)
+    expected = np.clip((observations - mean) * scale, -2, 2) @ weight.T
+    np.testing.assert_allclose(exported.forward(observations), expected, atol=1e-5)
+    exported.close()
+
+
+def test_plays_an_episode_as_python_does() -> None:
+    """The same seeds, game and draws: every row's score is the same, up to a draw on a boundary in a million."""
+    env = pufferc.make("breakout", 256, seed=4)
+    policy = random_policy(env, 4)
+    exported = CPolicy(export.describe_policy(policy, env, {}).to_bytes(), 4)
+    scores = []
+    for play in ("python", "c"):
+        observations, _ = env.reset(seed=4)
+        env.pop_metrics()
+        for t in range(400):
+            if play == "c":
+                actions = exported.act(observations, Draw(0, 9, t, 0))[:, 0]
+            else:
+                outputs, _ = policy.step(torch.from_numpy(observations), ())
+                actions = pufferc.ops.sample_actions(outputs[:, :-1], [3], seed=9, step=t)[0].numpy()
+            observations = env.step(actions)[0]
+        scores.append(env.pop_metrics()["score"])
+    assert scores[0] > 0 and scores[1] == pytest.approx(scores[0], rel=0.02)
+    exported.close()
+    env.close()
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """A run of squared with one checkpoint, of an untrained network."""
+    env = pufferc.make("squared", 4, seed=1, max_steps=20)
+    config = Config("squared", env={"max_steps": 20})
+    policy = make_policy(config, env, torch.float32, torch.device("cpu"), seed=1)
+    meta = {"game": "squared", "version": env.version, "config": as_tables(config), "precision": "float32"}
+    env.close()
+    return save_checkpoint(tmp_path / "runs" / "squared-1" / "checkpoints", 5, policy.state_dict(), {}, meta)
+
+
+def test_command(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "policy.pfc"
+    assert export.main(["squared", "--runs", str(tmp_path / "runs"), "--out", str(out)]) == 0
+    assert str(out) in capsys.readouterr().out
+    policy, env, params = export.load_policy(load_checkpoint(checkpoint))
+    assert params == {"max_steps": 20.0}
+    assert out.read_bytes() == export.describe_policy(policy, env, params).to_bytes()
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["policy.pfc"]
+    exported = CPolicy(out.read_bytes(), 6)
+    assert exported.forward(states(env)).shape == (1, 6)
+    exported.close()
+    env.close()
+
+
+def test_onnx(checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "policy.onnx"
+    words = ["squared", "--runs", str(tmp_path / "runs"), "--out", str(out), "--onnx"]
+    try:
+        import onnx.reference
+        import onnxscript  # noqa: F401
+    except ImportError:
+        with pytest.raises(ValueError, match="pip install onnx"):
+            export.main(words)
+        return
+    export.main(words)
+    policy, env, _ = export.load_policy(load_checkpoint(checkpoint))
+    observations = np.concatenate([states(env, steps) for steps in range(1, 8)])
+    expected = policy(torch.from_numpy(observations).unsqueeze(0), (), None).squeeze(0).detach().numpy()
+    found = onnx.reference.ReferenceEvaluator(str(out)).run(None, {"observations": observations})[0]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    env.close()
+
+
+def test_what_does_not_fit_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    weight, bias = np.zeros((4, 5), np.float32), np.zeros(4, np.float32)
+
+    def data(**changes: Any) -> bytes:
+        layer = export.Linear(weight, bias, relu=False)
+        fields = {"game": "mine", "game_version": 1, "obs_dtype": "float32", "obs_shape": (5,), "action_counts": (3,)}
+        return export.PolicyFile(**{**fields, "layers": [layer], **changes}).to_bytes()
+
+    CPolicy(data(), 4).close()
+    for changes, word in (
+        ({"obs_shape": (6,)}, "weight must have shape"),
+        ({"action_counts": (4,)}, "must have 5 outputs"),
+        ({"action_counts": ()}, "action_counts"),
+        ({"obs_dtype": "float64"}, "float64"),
+        ({"game": "m" * 64}, "63 bytes"),
+        ({"params": {"": 1.0}}, "parameter"),
+    ):
+        with pytest.raises(ValueError, match=word):
+            data(**changes)
+    with pytest.raises(ValueError, match="not finite"):
+        CPolicy(data(layers=[export.Linear(weight + np.nan, bias, relu=False)]), 4)
+    with pytest.raises(ValueError, match="of squared, not of cartpole"):
+        export.main(["cartpole", "--checkpoint", str(checkpoint), "--out", str(tmp_path / "x")])
+    with pytest.raises(ValueError, match="no run of squared"):
+        export.main(["squared", "--runs", str(tmp_path / "nowhere")])
+    assert not list(tmp_path.glob("x*"))
+
+
+def test_any_change_of_a_byte_is_noticed() -> None:
+    layer = export.Linear(np.ones((3, 2), np.float32), np.ones(3, np.float32), relu=False)
+    data = export.PolicyFile("mine", 1, "float32", (2,), (2,), [layer]).to_bytes()
+    for at in range(len(data)):
+        changed = bytearray(data)
+        changed[at] ^= 1 << (at % 8)
+        with pytest.raises(ValueError, match="exported: "):
+            CPolicy(bytes(changed), 3)
+
+
+def test_export_does_not_need_torch_to_write() -> None:
+    """The file's format is plain Python: other trainers can write it too."""
+    program = "import sys; sys.modules['torch'] = None; from pufferc.export import PolicyFile"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

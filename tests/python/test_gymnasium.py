@@ -1,0 +1,175 @@
+"""The games under Gymnasium: registration, make, make_vec, its own checker, its wrappers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode
+
+import pufferc
+from conftest import GAMES
+
+ONE_AGENT = [name for name in GAMES if pufferc.env_info(name).agents == 1]
+
+
+@pytest.mark.filterwarnings("ignore:.*value is -?infinity")  # CartPole's velocities, as in Gymnasium's own
+@pytest.mark.parametrize("name", ONE_AGENT)
+def test_check_env_passes(name: str) -> None:
+    env = gym.make(pufferc.env_info(name).id)
+    check_env(env.unwrapped, skip_render_check=True)
+
+
+@pytest.mark.parametrize("name", ONE_AGENT)
+def test_make_plays_the_game_of_the_pool(name: str) -> None:
+    """The single face and the vector face with the same seeds and actions agree, episode after episode."""
+    env = gym.make(pufferc.env_info(name).id, max_steps=30)
+    pool = pufferc.make(name, num_games=1, max_steps=30)
+    observation, info = env.reset(seed=3)
+    first, _ = pool.reset(seed=3)
+    np.testing.assert_array_equal(observation, first[0])
+    assert info == {}
+    env.action_space.seed(0)
+    ends = 0
+    for _ in range(100):
+        action = env.action_space.sample()
+        observation, reward, terminated, truncated, info = env.step(action)
+        vector, rewards, terminations, truncations, infos = pool.step(np.asarray(action)[None])
+        assert type(reward) is float and type(terminated) is type(truncated) is bool
+        assert (reward, terminated, truncated) == (rewards[0], terminations[0], truncations[0])
+        if terminated or truncated:
+            ends += 1
+            np.testing.assert_array_equal(observation, infos["final_obs"][0])
+            stats = infos["final_info"]["episode"]
+            assert info["episode"] == {key: value[0] for key, value in stats.items() if not key.startswith("_")}
+            observation, _ = env.reset()
+        else:
+            assert info == {} == infos
+        np.testing.assert_array_equal(observation, vector[0])
+    assert ends > 0
+    env.close()
+    pool.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        env.unwrapped.step(env.action_space.sample())
+
+
+def test_games_of_several_agents_have_the_vector_face_only() -> None:
+    assert pufferc.env_info("snake").agents > 1
+    with pytest.raises(gym.error.Error, match="entry_point is not specified"):
+        gym.make(pufferc.env_info("snake").id)
+    from pufferc.single import SingleEnv
+
+    with pytest.raises(ValueError, match="autoreset: cannot be disabled in snake"):
+        SingleEnv("snake", snakes=2)
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_make_vec_gives_copies(name: str) -> None:
+    info = pufferc.env_info(name)
+    env = gym.make_vec(info.id, num_envs=2 * info.agents)
+    assert isinstance(env, pufferc.VecEnv)
+    assert env.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
+    assert env.spec is not None and env.spec.id == info.id
+    assert env.num_envs == 2 * info.agents
+    first, _ = env.reset(seed=1)
+    second, rewards, *_ = env.step(env.action_space.sample())
+    assert first.base is second.base is rewards.base is None
+    env.close()
+
+
+def test_make_vec_passes_parameters_on() -> None:
+    env = gym.make_vec(cartpole_id(), 4, max_steps=9)
+    assert env.params["max_steps"] == 9
+    env = gym.make_vec(cartpole_id(), 4, max_episode_steps=8, num_threads=1)
+    assert env.params["max_steps"] == 8
+    with pytest.raises(ValueError, match="render_mode"):
+        gym.make_vec(cartpole_id(), 4, render_mode="human")
+    with pytest.raises(ValueError, match='did you mean "max_steps"'):
+        gym.make_vec(cartpole_id(), 4, max_stepz=9)
+
+
+def cartpole_id() -> str:
+    return pufferc.env_info("cartpole").id
+
+
+def test_module_prefix_registers() -> None:
+    program = """
+import sys
+import gymnasium
+assert "pufferc" not in sys.modules
+env = gymnasium.make_vec("pufferc:pufferc/Breakout-v1", num_envs=8)
+assert env.reset(seed=1)[0].shape[0] == 8
+assert gymnasium.make("pufferc:pufferc/Breakout-v1").reset(seed=1)[0].ndim == 1
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_importing_twice_registers_once(recwarn: pytest.WarningsRecorder) -> None:
+    from pufferc.registration import register_gymnasium
+
+    register_gymnasium()
+    assert not recwarn.list
+    assert len([key for key in gym.registry if key.startswith("pufferc/")]) == len(GAMES)
+
+
+def test_gymnasiums_statistics_wrapper_agrees() -> None:
+    env = gym.wrappers.vector.RecordEpisodeStatistics(gym.make_vec(cartpole_id(), num_envs=8))
+    env.reset(seed=1)
+    env.action_space.seed(0)
+    ends = 0
+    for _ in range(100):
+        *_, infos = env.step(env.action_space.sample())
+        if infos:
+            mask, ours = infos["_final_info"], infos["final_info"]["episode"]
+            np.testing.assert_array_equal(infos["_episode"], mask)
+            np.testing.assert_allclose(infos["episode"]["r"][mask], ours["r"][mask])
+            np.testing.assert_array_equal(infos["episode"]["l"][mask], ours["l"][mask])
+            ends += mask.sum()
+    assert ends > 8
+
+
+def test_reads_like_gymnasiums_own_vector_env() -> None:
+    """A loop that uses final_obs as with SyncVectorEnv in same-step mode sees what that one gives."""
+    ours = gym.make_vec(cartpole_id(), num_envs=3, max_steps=12)
+    theirs = gym.vector.SyncVectorEnv(
+        [lambda: gym.make(cartpole_id(), max_steps=12)] * 3, autoreset_mode=AutoresetMode.SAME_STEP
+    )
+    seeds = [4, 5, 6]
+    np.testing.assert_array_equal(ours.reset(seed=seeds)[0], theirs.reset(seed=seeds)[0])
+    rng, ends = np.random.default_rng(0), 0
+    for _ in range(60):
+        actions = rng.integers(0, 2, 3)
+        (*our_step, our_infos), (*their_step, their_infos) = ours.step(actions), theirs.step(actions)
+        for mine, other in zip(our_step, their_step, strict=True):
+            np.testing.assert_array_equal(mine, other)
+        assert set(our_infos) == set(their_infos)
+        if their_infos:
+            np.testing.assert_array_equal(our_infos["_final_obs"], their_infos["_final_obs"])
+            mine, other = our_infos["final_info"], their_infos["final_info"]
+            assert set(mine) == set(other) and set(mine["episode"]) == set(other["episode"])
+            for i in np.flatnonzero(our_infos["_final_obs"]):
+                ends += 1
+                np.testing.assert_array_equal(our_infos["final_obs"][i], their_infos["final_obs"][i])
+                for key in ("r", "l", "score"):
+                    assert mine["episode"][key][i] == other["episode"][key][i]
+    assert ends > 5
+
+
+@pytest.mark.filterwarnings("ignore:.*render_mode")
+def test_single_refuses() -> None:
+    env = gym.make(cartpole_id())
+    with pytest.raises(ValueError, match="no reset option named 'reset_mask'"):
+        env.reset(options={"reset_mask": np.array([True])})
+    env.reset(seed=1)
+    with pytest.raises(ValueError, match="row 0 is 7"):
+        env.unwrapped.step(7)
+    with pytest.raises(TypeError, match="integers"):
+        env.unwrapped.step(0.5)
+    with pytest.raises(ValueError, match="render_mode must be None"):
+        gym.make(cartpole_id(), render_mode="human", disable_env_checker=True)
+    with pytest.raises(ValueError, match='did you mean "max_steps"'):
+        gym.make(cartpole_id(), max_step=4)

@@ -1,0 +1,119 @@
+"""pufferc.make: which pool is made of which arguments, and what the package tells about its games."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import resource
+import sys
+import weakref
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, VectorEnv
+
+import pufferc
+from conftest import GAMES, MakePool
+from pufferc._errors import available_cores
+
+
+def test_list_envs_is_sorted_and_complete() -> None:
+    assert pufferc.list_envs() == sorted(GAMES)
+    assert {"breakout", "cartpole", "snake", "squared", "template"} <= set(GAMES)
+    pufferc.list_envs().clear()
+    assert pufferc.list_envs() == GAMES
+
+
+def test_env_info(game: str) -> None:
+    info = pufferc.env_info(game)
+    assert info.name == game and info.id == f"pufferc/{info.title}-v{info.version}" and info.summary
+    assert info.params[0].name == "max_steps"
+    for param in info.params:
+        assert param.min <= param.default <= param.max and param.help
+        assert type(param.default).__name__ == type(param.min).__name__ == param.type
+    assert info.observation and info.metrics[0] == "score" and info.agents >= 1
+
+
+def test_is_a_vector_env(game: str, pool: MakePool) -> None:
+    env = pool(game)
+    assert isinstance(env, VectorEnv) and isinstance(env, pufferc.VecEnv)
+    assert env.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
+    assert env.num_games == 1 and env.num_envs == env.agents == pufferc.env_info(game).agents
+    assert env.unwrapped is env and not env.closed
+    assert env.single_observation_space.dtype in (np.float32, np.uint8, np.int8, np.int32)
+
+
+def test_spaces_follow_the_tables(pool: MakePool) -> None:
+    squared = pool("squared", 8)
+    assert squared.single_observation_space == gym.spaces.Box(0, 2, (121,), np.uint8)
+    assert squared.single_action_space == gym.spaces.Discrete(5)
+    assert squared.action_space == gym.spaces.MultiDiscrete([5] * 8)
+    continuous = pool("cartpole", 2, continuous=True)
+    assert continuous.single_action_space == gym.spaces.Box(-1, 1, (1,), np.float32)
+    assert continuous.action_space.shape == (2, 1)
+
+
+def test_num_envs_counts_rows(pool: MakePool) -> None:
+    params = {"width": 40, "height": 30, "snakes": 4, "food": 20}
+    env = pool("snake", 12, **params)
+    assert (env.num_envs, env.num_games, env.agents) == (12, 3, 4)
+    env = pool("snake", num_games=3, **params)
+    assert (env.num_envs, env.num_games) == (12, 3)
+    with pytest.raises(ValueError, match=r"multiple of the 4 agents .* got 10; 8 or 12"):
+        pool("snake", 10, **params)
+    with pytest.raises(ValueError, match=r"got 3; 4 would fit"):
+        pool("snake", 3, **params)
+    with pytest.raises(ValueError, match="num_envs or num_games, not both"):
+        pool("snake", 12, num_games=3, **params)
+
+
+def test_threads_default_to_cores_and_games() -> None:
+    for games in (1, 2, 64):
+        env = pufferc.make("cartpole", games)
+        assert env.num_threads == min(available_cores(), games)
+        env.close()
+
+
+def test_params_are_in_force(pool: MakePool) -> None:
+    env = pool("breakout", 2, frameskip=2, max_steps=np.int32(11), continuous=True)
+    expected = {param.name: param.default for param in pufferc.env_info("breakout").params}
+    assert env.params == {**expected, "frameskip": 2, "max_steps": 11, "continuous": True}
+    assert env.params["continuous"] is True and isinstance(env.params["frameskip"], int)
+    assert pool("template", 2, ball_speed=0.25).params["ball_speed"] == 0.25
+
+
+def test_cannot_be_pickled_or_copied(pool: MakePool) -> None:
+    env = pool("cartpole")
+    for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match=r"use save\(\) and load\(\)"):
+            attempt(env)
+    with pytest.raises(TypeError):
+        pickle.dumps(env._pool)
+
+
+def test_repr_says_what_it_is(pool: MakePool) -> None:
+    assert repr(pool("cartpole", 4)) == "VecEnv('cartpole', num_envs=4, num_threads=1)"
+
+
+def test_many_pools_come_and_go_without_leaking() -> None:
+    """Each pool holds half a megabyte; the peak must stay where the first few hundred left it."""
+
+    def make_pools(count: int) -> int:
+        for i in range(count):
+            env = pufferc.make("breakout", 256, num_threads=1 + i % 2)
+            env.reset()
+            if i % 3 == 0:
+                env.close()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+    before = make_pools(300)
+    assert make_pools(1500) - before < 50e6
+
+
+def test_a_dropped_pool_goes_at_once() -> None:
+    env = pufferc.make("cartpole", 2)
+    env.reset()
+    gone = weakref.ref(env)
+    del env
+    assert gone() is None

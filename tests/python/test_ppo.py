@@ -1,0 +1,314 @@
+"""The three verbs: what collect records, where values bootstrap, who counts in the loss, and the kernels' twins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pufferc
+from pufferc import ops
+from pufferc.config import Config, TrainConfig, merge
+
+torch = pytest.importorskip("torch")
+
+from pufferc import ppo, reference  # noqa: E402
+from pufferc.optim import Adam, Muon  # noqa: E402
+from pufferc.policies import MLP, Policy, State, make_policy  # noqa: E402
+
+CPU = torch.device("cpu")
+
+
+class Recurrent(Policy):
+    """Counts steps since the episode began: its value is that count, so every misplaced state shows."""
+
+    recurrent = True
+    input_dtype = torch.float32
+
+    def __init__(self, choices: int) -> None:
+        super().__init__()
+        self.choices = choices
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+    def initial_state(self, rows: int, device: torch.device) -> State:
+        return (torch.zeros(rows, 1, device=device),)
+
+    def step(self, observations: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
+        counted = (state[0] + 1.0,)
+        logits = torch.zeros(observations.shape[0], self.choices)
+        return torch.cat([logits, self.scale * counted[0]], dim=1), counted
+
+    def forward(self, observations: torch.Tensor, state: State, starts: torch.Tensor | None) -> torch.Tensor:
+        outputs = []
+        for t in range(observations.shape[0]):
+            if starts is not None:
+                state = (torch.where(starts[t].unsqueeze(1), torch.zeros_like(state[0]), state[0]),)
+            one, state = self.step(observations[t], state)
+            outputs.append(one)
+        return torch.stack(outputs)
+
+
+def make(name: str, rows: int, horizon: int, policy: Policy | None = None, **params: Any) -> tuple[Any, Policy, Any]:
+    env = pufferc.make(name, rows, num_threads=1, seed=1, **params)
+    if policy is None:
+        policy = make_policy(Config(name), env, torch.float32, CPU, seed=1)
+    rollout = ppo.Rollout.make(env, policy, horizon, CPU)
+    rollout.reset(env, policy, 1)
+    return env, policy, rollout
+
+
+def collect(env: Any, policy: Policy, rollout: Any, first_step: int = 0, kernels: Any = ops) -> dict[str, float]:
+    seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
+    ppo.collect(env, policy, rollout, kernels, seed=3, first_step=first_step, seconds=seconds)
+    return seconds
+
+
+@pytest.mark.parametrize("name", ["squared", "cartpole", "breakout"])
+def test_collect_records_what_an_equal_pool_does(name: str) -> None:
+    env, policy, rollout = make(name, 6, 40)
+    twin = pufferc.make(name, 6, num_threads=1, seed=1)
+    observations = twin.reset(seed=1)[0].copy()
+    for part in range(2):
+        assert all(value > 0.0 for value in collect(env, policy, rollout, 40 * part).values())
+        for t in range(40):
+            np.testing.assert_array_equal(rollout.observations[t].numpy(), observations.astype(np.float32))
+            outputs = policy(rollout.observations[t : t + 1], (), None)[0].detach()
+            torch.testing.assert_close(rollout.values[t], outputs[:, -1])
+            logp = outputs[:, :-1].log_softmax(-1).gather(1, rollout.actions[t].long().unsqueeze(1))[:, 0]
+            torch.testing.assert_close(rollout.logprobs[t], logp)
+            step = twin.step(rollout.actions[t].numpy())
+            observations = step[0].copy()
+            for ours, theirs in zip((rollout.rewards, rollout.terminated, rollout.truncated), step[1:4], strict=True):
+                np.testing.assert_array_equal(ours[t].numpy(), theirs)
+        last = policy(rollout.observations[40:], (), None)[0, :, -1].detach()
+        torch.testing.assert_close(rollout.values[40], last)
+
+
+def test_a_truncated_row_bootstraps_from_its_last_observation() -> None:
+    env, policy, rollout = make("cartpole", 4, 12, max_steps=5)
+    twin = pufferc.make("cartpole", 4, num_threads=1, seed=1, max_steps=5)
+    twin.reset(seed=1)
+    collect(env, policy, rollout)
+    cut = 0
+    for t in range(12):
+        twin.step(rollout.actions[t].numpy())
+        for row in np.flatnonzero(twin.truncated):
+            value = policy(torch.from_numpy(twin.final_observations[row]).view(1, 1, -1), (), None)[0, 0, -1]
+            torch.testing.assert_close(rollout.final_values[t, row], value.detach())
+            cut += 1
+    assert cut >= 4
+    ppo.advantages(rollout, ops, gamma=0.9, gae_lambda=0.0)
+    following = torch.where(rollout.truncated, rollout.final_values, rollout.values[1:]) * ~rollout.terminated
+    torch.testing.assert_close(rollout.advantages, rollout.rewards + 0.9 * following - rollout.values[:-1])
+    torch.testing.assert_close(rollout.returns, rollout.advantages + rollout.values[:-1])
+
+
+def test_a_recurrent_policy_keeps_its_state_from_step_to_step_and_loses_it_with_the_episode() -> None:
+    env, policy, rollout = make("cartpole", 4, 12, Recurrent(2), max_steps=5)
+    ages = torch.zeros(4)
+    for part in range(3):
+        collect(env, policy, rollout, 12 * part)
+        for t in range(12):
+            ages += 1
+            torch.testing.assert_close(rollout.values[t], ages)
+            ended = rollout.terminated[t] | rollout.truncated[t]
+            # The state of the moment has seen `ages` steps; the last observation is one more.
+            cut = rollout.truncated[t]
+            torch.testing.assert_close(rollout.final_values[t][cut], ages[cut] + 1)
+            ages[ended] = 0.0
+        again = policy(rollout.observations[:-1], rollout.state, rollout.starts())[..., -1].detach()
+        torch.testing.assert_close(again, rollout.values[:-1])
+
+
+def test_optimise_gives_recurrent_policies_whole_columns() -> None:
+    env, policy, rollout = make("cartpole", 8, 12, Recurrent(2), max_steps=5)
+    collect(env, policy, rollout)
+    ppo.advantages(rollout, ops, gamma=0.9, gae_lambda=0.9)
+    settings = TrainConfig(minibatch_size=24, epochs=1, clip=0.2)
+    seen = []
+    inner = policy.forward_for_training
+
+    def spy(observations: Any, state: State, starts: Any) -> Any:
+        outputs = inner(observations, state, starts)
+        seen.append((observations.clone(), outputs[..., -1].clone()))
+        return outputs
+
+    policy.forward_for_training = spy  # type: ignore[method-assign]
+    optimizer = Adam(policy.named_parameters())
+    ppo.optimise(policy, optimizer, rollout, ops, settings, 0.0, torch.Generator().manual_seed(1))
+    assert len(seen) == 4
+    columns = sorted(
+        i for i in range(8) for o, _ in seen if any(torch.equal(o[:, j], rollout.observations[:-1, i]) for j in (0, 1))
+    )
+    assert columns == list(range(8))
+    for observations, values in seen:
+        first = next(i for i in range(8) if torch.equal(rollout.observations[:-1, i], observations[:, 0]))
+        torch.testing.assert_close(values, rollout.values[:-1, first : first + 2])
+
+
+def test_rows_that_do_not_act_stay_out_of_values_and_loss() -> None:
+    env, policy, rollout = make("cartpole", 8, 16)
+    collect(env, policy, rollout)
+    rollout.alive[4:9, 2:5] = False
+    rollout.rewards[4:9, 2:5] = 0.0
+    ppo.advantages(rollout, ops, gamma=0.9, gae_lambda=0.9)
+    assert not rollout.values[4:9, 2:5].any()
+    settings = TrainConfig(minibatch_size=128, epochs=1, clip=0.2, learning_rate=0.1)
+
+    def weights(garbage: bool) -> list[Any]:
+        fresh = make_policy(Config("cartpole"), env, torch.float32, CPU, seed=1)
+        dead = ~rollout.alive[:-1]
+        if garbage:
+            rollout.returns[dead], rollout.advantages[dead], rollout.logprobs[dead] = 1e6, -1e6, 50.0
+        optimizer = Adam(fresh.named_parameters())
+        stats = ppo.optimise(fresh, optimizer, rollout, ops, settings, 0.1, torch.Generator().manual_seed(1))
+        return [*(parameter.detach().clone() for parameter in fresh.parameters()), stats["loss"]]
+
+    for clean, dirty in zip(weights(False), weights(True), strict=True):
+        assert torch.equal(torch.as_tensor(clean), torch.as_tensor(dirty))
+
+
+@pytest.mark.parametrize("kernels", [ops, reference])
+def test_one_update_improves_the_objective(kernels: Any) -> None:
+    env, policy, rollout = make("cartpole", 32, 16)
+    collect(env, policy, rollout, kernels=kernels)
+    ppo.advantages(rollout, kernels, gamma=0.9, gae_lambda=0.9, reward_clamp=0.5)
+    assert rollout.rewards.max() == 1.0  # the clamp is for learning; the record stays
+    settings = TrainConfig(minibatch_size=128, epochs=6, clip=0.2, entropy_coef=0.0)
+    generator = torch.Generator().manual_seed(1)
+    optimizer = Muon(policy.named_parameters())
+    first = ppo.optimise(policy, optimizer, rollout, kernels, settings, 0.01, generator)
+    second = ppo.optimise(policy, optimizer, rollout, kernels, settings, 0.01, generator)
+    assert second["policy_loss"] < first["policy_loss"] < 0.0
+    assert second["value_loss"] < first["value_loss"]
+
+
+def test_collect_and_optimise_repeat_bit_for_bit() -> None:
+    def run() -> list[Any]:
+        env, policy, rollout = make("breakout", 16, 8)
+        optimizer, generator = Muon(policy.named_parameters()), torch.Generator().manual_seed(1)
+        for update in range(3):
+            collect(env, policy, rollout, 8 * update)
+            ppo.advantages(rollout, ops, gamma=0.9, gae_lambda=0.9)
+            ppo.optimise(policy, optimizer, rollout, ops, TrainConfig(minibatch_size=32), 0.05, generator)
+        return [parameter.detach().clone() for parameter in policy.parameters()]
+
+    assert all(torch.equal(a, b) for a, b in zip(run(), run(), strict=True))
+
+
+def test_not_finite_losses_stop_before_they_are_applied() -> None:
+    env, policy, rollout = make("cartpole", 8, 16)
+    collect(env, policy, rollout)
+    ppo.advantages(rollout, ops, gamma=0.9, gae_lambda=0.9)
+    rollout.returns[3, 3] = float("nan")
+    before = [parameter.detach().clone() for parameter in policy.parameters()]
+    settings = TrainConfig(minibatch_size=128, epochs=1)
+    with pytest.raises(ppo.NotFinite, match="loss"):
+        ppo.optimise(
+            policy, Adam(policy.named_parameters()), rollout, ops, settings, 0.1, torch.Generator().manual_seed(1)
+        )
+    assert all(torch.equal(a, b) for a, b in zip(before, policy.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("kernels", [ops, reference])
+def test_not_finite_outputs_stop_the_collection(kernels: Any) -> None:
+    env, policy, rollout = make("cartpole", 8, 4)
+    with torch.no_grad():
+        next(policy.parameters()).fill_(float("nan"))
+    with pytest.raises(ppo.NotFinite, match="not finite"):
+        collect(env, policy, rollout, kernels=kernels)
+
+
+# ---- the twins ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("counts", [[3], [2, 5, 1]])
+@pytest.mark.parametrize("greedy", [False, True])
+def test_sampling_twins_draw_the_same(counts: list[int], greedy: bool) -> None:
+    logits = torch.randn(5000, sum(counts) + 1, generator=torch.Generator().manual_seed(1))[:, :-1]
+    entropies = [torch.empty(5000), torch.empty(5000)]
+    results = [
+        kernels.sample_actions(logits, counts, seed=2**63 + 5, step=9, first_row=17, greedy=greedy, entropy=entropy)
+        for kernels, entropy in zip((ops, reference), entropies, strict=True)
+    ]
+    (a, logp), (b, logp_twin) = results
+    assert a.shape == b.shape and a.dtype == b.dtype == torch.int32
+    same = (a == b).view(5000, -1).all(1)
+    assert same.float().mean() > 0.999  # one differing bit of exp may move a boundary
+    torch.testing.assert_close(logp[same], logp_twin[same], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(entropies[0], entropies[1], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("value_clip", [0.0, 0.2])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("normalize", [False, True])
+def test_loss_twins_agree(value_clip: float, masked: bool, normalize: bool) -> None:
+    generator = torch.Generator().manual_seed(4)
+    counts, rows = [3, 2], 700
+    outputs = torch.randn(rows, 6, generator=generator)
+    columns = [torch.randn(rows, generator=generator) for _ in range(4)]
+    actions = torch.stack([torch.randint(0, n, (rows,), generator=generator) for n in counts], 1).int()
+    alive = torch.rand(rows, generator=generator) < 0.7 if masked else None
+    results = []
+    for kernels in (ops, reference):
+        grad, ratio = torch.full((rows, 6), 7.0), torch.full((rows,), 7.0)
+        stats = kernels.ppo_loss_grad(
+            outputs[:, :5], outputs[:, 5], actions, columns[0] - 2.0, columns[1], columns[2],
+            action_counts=counts, clip=0.2, value_coef=0.7, entropy_coef=0.01, value_clip=value_clip,
+            normalize_advantages=normalize, old_values=columns[3], alive=alive, ratio=ratio,
+            grad_logits=grad[:, :5], grad_values=grad[:, 5],
+        )  # fmt: skip
+        results.append((torch.tensor(stats, dtype=torch.float64), grad, ratio))
+    for ours, twin in zip(*results, strict=True):
+        torch.testing.assert_close(ours, twin, atol=2e-5, rtol=2e-4)
+
+
+def test_advantage_twins_agree() -> None:
+    generator = torch.Generator().manual_seed(5)
+    rewards, ratio = torch.randn(33, 21, generator=generator), torch.rand(33, 21, generator=generator) * 2
+    values, final = torch.randn(34, 21, generator=generator), torch.randn(33, 21, generator=generator)
+    ended = [torch.rand(33, 21, generator=generator) < 0.1 for _ in range(2)]
+    for options in ({}, {"ratio": ratio, "rho_clip": 0.9, "c_clip": 0.8}):
+        ours, twin = (
+            kernels.advantage(rewards, values, *ended, final, gamma=0.97, gae_lambda=0.9, **options)
+            for kernels in (ops, reference)
+        )
+        torch.testing.assert_close(ours, twin, atol=1e-5, rtol=1e-4)
+
+
+def test_uniforms_are_those_of_the_kernel() -> None:
+    # With two equal choices the kernel takes the second one exactly where u >= 1/2.
+    actions, _ = ops.sample_actions(torch.zeros(4000, 2), [2], seed=12, step=34)
+    u = reference.uniforms(12, 34, 4000, 1, device=CPU)[:, 0]
+    assert torch.equal(actions == 1, u >= 0.5)
+    assert u.min() > 0.0 and u.max() < 1.0
+
+
+def test_games_with_continuous_actions_are_refused() -> None:
+    env = pufferc.make("cartpole", 4, num_threads=1, seed=1, continuous=True)
+    with pytest.raises(ValueError, match="Discrete"):
+        ppo.Rollout.make(env, MLP(4, [2]), 4, CPU)
+
+
+def test_settings_reach_the_loss() -> None:
+    config = merge(Config("cartpole"), {"train": {"value_clip": 0.1, "clip": 0.3, "normalize_advantages": False}})
+    env, policy, rollout = make("cartpole", 8, 16)
+    collect(env, policy, rollout)
+    seen: dict[str, Any] = {}
+
+    class Spy:
+        advantage = staticmethod(ops.advantage)
+        sample_actions = staticmethod(ops.sample_actions)
+
+        @staticmethod
+        def ppo_loss_grad(*arguments: Any, **options: Any) -> Any:
+            seen.update(options)
+            return ops.ppo_loss_grad(*arguments, **options)
+
+    import dataclasses
+
+    settings = dataclasses.replace(config.train, minibatch_size=128)
+    ppo.optimise(policy, Adam(policy.named_parameters()), rollout, Spy, settings, 0.1, torch.Generator().manual_seed(1))
+    assert (seen["clip"], seen["value_clip"], seen["normalize_advantages"]) == (0.3, 0.1, False)
+    assert seen["old_values"] is not None

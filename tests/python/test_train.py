@@ -1,0 +1,220 @@
+"""Whole runs: what they leave on disk, resuming bit for bit, interruption, NaN, weights-only starts, the target."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pufferc.config import Config, ConfigError, load_config, merge
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+from pufferc import ppo  # noqa: E402
+from pufferc import train as train_module  # noqa: E402
+from pufferc.checkpoint import CheckpointError, list_checkpoints, load_checkpoint  # noqa: E402
+from pufferc.train import Result, train  # noqa: E402
+from pufferc.trainer import Trainer, play_checkpoint, torch_settings  # noqa: E402
+
+UPDATES, BATCH = 6, 32 * 16
+
+
+def small(name: str = "cartpole", **fields: Any) -> Config:
+    tables = {
+        "vec": {"num_envs": 32, "num_threads": 2},
+        "policy": {"hidden_size": 16},
+        "train": {
+            "total_steps": UPDATES * BATCH, "horizon": 16, "minibatch_size": 128, "threads": 2,
+            "checkpoint_interval_s": 0.0, **fields,
+        },
+    }  # fmt: skip
+    return merge(Config(name, {"max_steps": 20}), tables)
+
+
+def run(tmp_path: Path, config: Config | None = None, **options: Any) -> Result:
+    return train(config, runs=tmp_path / "runs", quiet=True, **options)
+
+
+def lines(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (result.run / "metrics.jsonl").read_text().splitlines()]
+
+
+def tensors(path: Path) -> dict[str, torch.Tensor]:
+    loaded = load_checkpoint(path)
+    return {**loaded.policy, **loaded.trainer}
+
+
+def assert_equal(a: Path, b: Path) -> None:
+    first, second = tensors(a), tensors(b)
+    assert first.keys() == second.keys()
+    for name in first:
+        assert torch.equal(first[name], second[name]), name
+
+
+def test_a_run_leaves_what_it_should(tmp_path: Path) -> None:
+    config = small()
+    result = run(tmp_path, config)
+    assert (result.outcome, result.steps, result.evaluation) == ("complete", UPDATES * BATCH, None)
+    assert [path.name for path in list_checkpoints(result.run)] == [
+        f"step_{update * BATCH:012d}" for update in range(1, UPDATES + 1)
+    ]
+    assert json.loads((result.run / "machine.json").read_text())["torch"] == torch.__version__
+    saved = load_config("cartpole", result.run / "config.toml")
+    assert saved == dataclasses.replace(config, train=saved.train) and saved.train.horizon == 16
+    log = lines(result)
+    assert [line["update"] for line in log] == list(range(1, UPDATES + 1))
+    assert len({tuple(line) for line in log}) == 1
+    assert {"steps", "sps", "time_s", "policy_loss", "entropy", "explained_variance", "score"} <= set(log[0])
+    assert {"seconds_policy", "seconds_env", "seconds_learn", "evaluation_score"} <= set(log[0])
+    assert log[0]["evaluation_score"] is None
+
+
+def test_an_update_without_a_finished_episode_logs_null(tmp_path: Path) -> None:
+    config = dataclasses.replace(small("breakout", total_steps=2 * BATCH), env={})
+    log = lines(run(tmp_path, config))
+    assert log[0]["episodes"] == 0 and log[0]["score"] is None and log[0]["episode_length"] is None
+
+
+@pytest.mark.parametrize("name", ["cartpole", "squared"])
+@pytest.mark.parametrize("fields", [{}, {"optimizer": "adam", "learning_rate": 0.003}, {"precision": "float32"}])
+def test_a_resumed_run_is_bit_identical(tmp_path: Path, name: str, fields: dict[str, Any]) -> None:
+    whole = run(tmp_path, small(name, **fields))
+    last = list_checkpoints(whole.run)[-1]
+    for at in (0, 3):
+        again = run(tmp_path / str(at), small(name, **fields))
+        keep = list_checkpoints(again.run)[at]
+        for path in list_checkpoints(again.run)[at + 1 :]:
+            for file in path.iterdir():
+                file.unlink()
+            path.rmdir()
+        resumed = run(tmp_path, None, resume=keep)
+        assert resumed.run == again.run and resumed.steps == UPDATES * BATCH
+        assert_equal(list_checkpoints(resumed.run)[-1], last)
+        timeless = [
+            [
+                {k: v for k, v in line.items() if not k.startswith("seconds") and k not in ("sps", "time_s")}
+                for line in lines(result)
+            ]
+            for result in (whole, resumed)
+        ]
+        assert timeless[0] == timeless[1]
+
+
+def test_results_depend_on_the_seed_and_not_on_game_threads(tmp_path: Path) -> None:
+    one = run(tmp_path / "1", small())
+    other = run(tmp_path / "2", merge(small(), {"vec": {"num_threads": 1}}))
+    seeded = run(tmp_path / "3", small(seed=2))
+    paths = [list_checkpoints(result.run)[-1] for result in (one, other, seeded)]
+    assert_equal(paths[0], paths[1])
+    assert not torch.equal(tensors(paths[0])["output.weight"], tensors(paths[2])["output.weight"])
+
+
+def test_weights_only_start(tmp_path: Path) -> None:
+    first = run(tmp_path, small())
+    checkpoint = list_checkpoints(first.run)[-1]
+    # One update at a rate of almost nothing: the weights are those of the checkpoint.
+    second = run(tmp_path, small(total_steps=BATCH, learning_rate=1e-12), weights=checkpoint)
+    assert second.run != first.run and second.steps == BATCH
+    after = tensors(list_checkpoints(second.run)[-1])
+    torch.testing.assert_close(after["output.weight"], tensors(checkpoint)["output.weight"])
+    with pytest.raises(CheckpointError, match="another network"):
+        run(tmp_path, merge(small(), {"policy": {"hidden_size": 8}}), weights=checkpoint)
+
+
+def test_nan_stops_with_the_last_checkpoint_standing(tmp_path: Path, monkeypatch: Any) -> None:
+    original, calls = ppo.advantages, 0
+
+    def poisoned(rollout: ppo.Rollout, *arguments: Any, **options: Any) -> None:
+        nonlocal calls
+        original(rollout, *arguments, **options)
+        calls += 1
+        if calls == 4:
+            rollout.returns[0, 0] = float("nan")
+
+    monkeypatch.setattr(ppo, "advantages", poisoned)
+    with pytest.raises(ppo.NotFinite):
+        run(tmp_path, small())
+    (directory,) = (tmp_path / "runs").iterdir()
+    last = list_checkpoints(directory)[-1]
+    assert load_checkpoint(last).meta["update"] == 3
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in load_checkpoint(last).policy.values())
+
+
+def test_ctrl_c_saves_and_the_run_can_go_on(tmp_path: Path) -> None:
+    script = (
+        "import sys\nfrom pufferc.cli import main\n"
+        "sys.exit(main(['train', 'cartpole', '--runs', sys.argv[1], '--train.total-steps', '1000000000',"
+        " '--train.target-score', 'None', '--train.checkpoint-interval-s', '1000']))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment,
+    ) as child:  # fmt: skip
+        assert child.stderr is not None
+        seen = []
+        while not any("steps" in line and "%" in line for line in seen):
+            seen.append(child.stderr.readline())
+            assert seen[-1], seen
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+    assert child.returncode == 130, err
+    assert "interrupted" in out
+    (directory,) = tmp_path.iterdir()
+    (checkpoint,) = list_checkpoints(directory)
+    log = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+    assert load_checkpoint(checkpoint).meta["update"] == log[-1]["update"] >= 1
+
+
+def test_the_target_ends_the_run(tmp_path: Path) -> None:
+    result = run(tmp_path, small(total_steps=50 * BATCH, target_score=5.0, target_episodes=40))
+    assert result.outcome == "target" and result.steps < 50 * BATCH
+    assert result.evaluation is not None and result.evaluation.score >= 5.0 and result.evaluation.episodes >= 40
+    assert result.target_seconds is not None and 0.0 < result.target_seconds <= result.seconds
+    assert lines(result)[-1]["evaluation_score"] == pytest.approx(result.evaluation.score)
+    missed = run(tmp_path, small(target_score=1000.0, target_episodes=40))
+    assert missed.outcome == "complete" and missed.target_seconds is None
+    assert missed.evaluation is not None and missed.evaluation.score < 1000.0
+    assert "target not reached" in train_module.summary(missed)
+
+
+def test_playing_a_checkpoint_gives_what_the_run_saw(tmp_path: Path) -> None:
+    result = run(tmp_path, small(target_score=1000.0, target_episodes=40))
+    assert result.evaluation is not None
+    checkpoint = load_checkpoint(list_checkpoints(result.run)[-1])
+    played = play_checkpoint(checkpoint, episodes=40, seed=1 + 1_000_003)
+    assert played.score == result.evaluation.score and played.episode_length == result.evaluation.episode_length
+
+
+def test_schedules(tmp_path: Path) -> None:
+    rates = {}
+    for schedule in ("constant", "linear", "cosine"):
+        trainer = Trainer(small(schedule=schedule, learning_rate=1.0, final_learning_rate=0.2))
+        trainer.env.close()
+        for update in (0, UPDATES // 2, UPDATES):
+            trainer.update = update
+            rates[schedule, update] = trainer.learning_rate()
+    assert [rates["constant", update] for update in (0, 3, 6)] == [1.0, 1.0, 1.0]
+    assert [rates["linear", update] for update in (0, 3, 6)] == pytest.approx([1.0, 0.6, 0.2])
+    assert [rates["cosine", update] for update in (0, 3, 6)] == pytest.approx([1.0, 0.6, 0.2])
+
+
+def test_devices_and_kernels_that_cannot_be_used_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"train\.device: 'gpu'"):
+        torch_settings(small(device="gpu"))
+    with pytest.raises(ConfigError, match=r"train\.kernels"):
+        torch_settings(small(device="meta", kernels="fused"))
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(ConfigError, match="cannot make"):
+        run(tmp_path, small())

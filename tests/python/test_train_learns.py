@@ -1,0 +1,24 @@
+"""The packaged configurations learn what is written in them. Minutes, not seconds: run with -m slow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pufferc.config import load_config
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+from pufferc.train import train  # noqa: E402
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["squared", "cartpole", "breakout"])
+def test_the_packaged_configuration_reaches_its_target(name: str, tmp_path: Path) -> None:
+    config = load_config(name)
+    assert config.train.target_score is not None
+    result = train(config, runs=tmp_path, quiet=True)
+    assert result.outcome == "target" and result.evaluation is not None
+    assert result.evaluation.score >= config.train.target_score and result.evaluation.unfinished == 0

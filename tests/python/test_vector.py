@@ -1,0 +1,443 @@
+"""Conformance of every registered game through VecEnv: results, autoreset, seeds, masks, snapshots, ownership."""
+
+from __future__ import annotations
+
+import gc
+
+import numpy as np
+import pytest
+
+import pufferc
+from conftest import MakePool, Record, random_actions
+
+SHORT = {"max_steps": 7}  # episodes end often
+
+
+def run(env: pufferc.VecEnv, steps: int, seed: int = 0, record: Record | None = None) -> str:
+    """Step with random actions; the hash of everything returned."""
+    rng = np.random.default_rng(seed)
+    record = record or Record()
+    for _ in range(steps):
+        record.add_step(env, env.step(random_actions(env, rng)))
+    return record.digest()
+
+
+def joined_stats(parts: list[tuple]) -> dict[str, np.ndarray]:
+    """Episode statistics of all groups in a row; zeros for groups in which nothing ended."""
+    episodes = [part[4]["final_info"]["episode"] if part[4] else None for part in parts]
+    some = next(episode for episode in episodes if episode is not None)
+    keys = [key for key in some if not key.startswith("_")]
+    return {key: np.concatenate([np.zeros_like(some[key]) if e is None else e[key] for e in episodes]) for key in keys}
+
+
+def run_groups(env: pufferc.VecEnv, steps: int) -> str:
+    """`run`, with the halves of each step interleaved over groups."""
+    rng = np.random.default_rng(0)
+    record = Record()
+    rows = env.num_envs // env.groups
+    for _ in range(steps):
+        actions = random_actions(env, rng)
+        parts = []
+        for group in range(env.groups):
+            env.send(actions[group * rows : (group + 1) * rows], group)
+        for group in reversed(range(env.groups)):
+            parts.insert(0, env.recv(group))
+        joined = [np.concatenate([part[i] for part in parts]) for i in range(4)]
+        infos = {}
+        if any(part[4] for part in parts):
+            mask = joined[2] | joined[3]
+            infos = {"_final_info": mask, "final_info": {"episode": joined_stats(parts)}}
+            infos["final_obs"] = env.final_observations
+        record.add_step(env, (*joined, infos))
+    return record.digest()
+
+
+# ---- shapes, dtypes, bounds --------------------------------------------------------------------------
+
+
+def test_returns_what_the_spaces_say(game: str, pool: MakePool) -> None:
+    env = pool(game, num_games=3)
+    rows, space = env.num_envs, env.single_observation_space
+    rng = np.random.default_rng(0)
+    observations, infos = env.reset()
+    assert infos == {}
+    assert env.observation_space.shape == (rows, *space.shape)
+    assert env.action_space.contains(np.asarray(random_actions(env, rng), env.action_space.dtype))
+    for _ in range(400):
+        assert observations.shape == (rows, *space.shape) and observations.dtype == space.dtype
+        assert (observations >= space.low).all() and (observations <= space.high).all()
+        observations, rewards, terminated, truncated, infos = env.step(random_actions(env, rng))
+        assert rewards.shape == (rows,) and rewards.dtype == np.float32 and np.isfinite(rewards).all()
+        for flags in (terminated, truncated, env.alive):
+            assert flags.shape == (rows,) and flags.dtype == np.bool_
+        assert not (terminated & truncated).any()
+        ended = terminated | truncated
+        assert bool(infos) == bool(ended.any())
+        if infos:
+            final = infos["final_obs"]
+            assert final.shape == observations.shape and final.dtype == observations.dtype
+            assert (final[ended] >= space.low).all() and (final[ended] <= space.high).all()
+            np.testing.assert_array_equal(infos["_final_obs"], ended)
+
+
+def test_infos_have_the_layout_of_gymnasium(game: str, pool: MakePool) -> None:
+    env = pool(game, num_games=2, **SHORT)
+    env.reset()
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        *_, infos = env.step(random_actions(env, rng))
+        if infos:
+            break
+    assert set(infos) == {"final_obs", "_final_obs", "final_info", "_final_info"}
+    assert set(infos["final_info"]) == {"episode", "_episode"}
+    episode, metrics = infos["final_info"]["episode"], pufferc.env_info(game).metrics
+    assert set(episode) == {prefix + key for key in ("r", "l", *metrics) for prefix in ("", "_")}
+    assert metrics[0] == "score"
+    for key in ("r", "l", *metrics):
+        assert episode[key].shape == (env.num_envs,)
+        np.testing.assert_array_equal(episode["_" + key], infos["_final_info"])
+
+
+def test_statistics_are_those_of_the_rewards(game: str, pool: MakePool) -> None:
+    env = pool(game, num_games=3, max_steps=9)
+    env.reset()
+    rng = np.random.default_rng(3)
+    returns, lengths = np.zeros(env.num_envs), np.zeros(env.num_envs, int)
+    sums, lasting, episodes = 0.0, 0, 0
+    for _ in range(60):
+        _, rewards, terminated, truncated, infos = env.step(random_actions(env, rng))
+        returns += rewards
+        lengths += 1
+        ended = terminated | truncated
+        if infos:
+            stats = infos["final_info"]["episode"]
+            np.testing.assert_allclose(stats["r"][ended], returns[ended], atol=1e-4)
+            np.testing.assert_array_equal(stats["l"][ended], lengths[ended])
+            assert (lengths[ended] <= 9).all()
+            sums, lasting, episodes = (
+                sums + returns[ended].sum(),
+                lasting + lengths[ended].sum(),
+                episodes + ended.sum(),
+            )
+        returns[ended] = lengths[ended] = 0
+    metrics = env.pop_metrics()
+    assert episodes > 0 and metrics["episodes"] == episodes
+    assert metrics["episode_return"] == pytest.approx(sums / episodes, abs=1e-4)
+    assert metrics["episode_length"] == pytest.approx(lasting / episodes)
+    again = env.pop_metrics()
+    assert list(again) == list(metrics) and again["episodes"] == 0 and np.isnan(again["episode_return"])
+
+
+def test_max_steps_truncates(game: str, pool: MakePool) -> None:
+    env = pool(game, num_games=2, max_steps=1)
+    env.reset()
+    _, _, terminated, truncated, _ = env.step(random_actions(env, np.random.default_rng(0)))
+    np.testing.assert_array_equal(truncated, ~terminated)
+
+
+# ---- autoreset ---------------------------------------------------------------------------------------
+
+
+def test_same_step_equals_resetting_by_hand(game: str, pool: MakePool) -> None:
+    """An autoreset pool beside one that is reset with masks: final observations and new episodes agree."""
+    automatic = pool(game, num_games=4, **SHORT)
+    if pufferc.env_info(game).agents > 1:
+        with pytest.raises((ValueError, NotImplementedError), match="autoreset"):
+            pool(game, num_games=4, autoreset="disabled")
+        return
+    manual = pool(game, num_games=4, autoreset="disabled", **SHORT)
+    assert manual.metadata["autoreset_mode"] != automatic.metadata["autoreset_mode"]
+    np.testing.assert_array_equal(automatic.reset()[0], manual.reset()[0])
+    rng, ends = np.random.default_rng(0), 0
+    for _ in range(60):
+        actions = random_actions(automatic, rng)
+        observations, *rest, infos = automatic.step(actions)
+        by_hand, *rest_by_hand, infos_by_hand = manual.step(actions)
+        for ours, theirs in zip(rest, rest_by_hand, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        ended = rest[1] | rest[2]
+        if ended.any():
+            ends += 1
+            assert "final_obs" not in infos_by_hand
+            np.testing.assert_array_equal(infos["final_obs"][ended], by_hand[ended])
+            np.testing.assert_array_equal(manual.alive, ~ended)
+            by_hand, _ = manual.reset(options={"reset_mask": ended.copy()})
+        np.testing.assert_array_equal(observations, by_hand)
+    assert ends > 3
+
+
+def test_disabled_autoreset_stands_still(pool: MakePool) -> None:
+    env = pool("cartpole", 2, autoreset="disabled", max_steps=3)
+    env.reset()
+    for _ in range(3):
+        last, _, _, truncated, _ = env.step([0, 1])
+    assert truncated.all() and not env.alive.any()
+    still, rewards, _, truncated, _ = env.step([1, 0])
+    assert truncated.all() and not rewards.any()
+    np.testing.assert_array_equal(last, still)
+
+
+# ---- repeatability -----------------------------------------------------------------------------------
+
+
+def test_threads_and_groups_do_not_matter(game: str, pool: MakePool) -> None:
+    digests = set()
+    for threads in (1, 2, 7):
+        env = pool(game, num_games=6, num_threads=threads, **SHORT)
+        env.reset(seed=5)
+        digests.add(run(env, 40))
+        for groups in (1, 2, 3):
+            env = pool(game, num_games=6, num_threads=threads, groups=groups, **SHORT)
+            env.reset(seed=5)
+            digests.add(run_groups(env, 40))
+    assert len(digests) == 1
+
+
+def test_seed_repeats_and_none_continues(game: str, pool: MakePool) -> None:
+    env, other = pool(game, num_games=3, seed=4), pool(game, num_games=3, seed=99)
+    first = env.reset()[0].copy()
+    np.testing.assert_array_equal(other.reset(seed=4)[0], first)
+    digest = run(env, 20)
+    assert run(other, 20) == digest
+    later = env.reset()[0].copy()
+    np.testing.assert_array_equal(other.reset()[0], later)
+    assert env.np_random_seed == other.np_random_seed == 4
+    np.testing.assert_array_equal(env.reset(seed=4)[0], first)
+    assert run(env, 20) == digest
+
+
+def test_unseeded_pools_differ_and_tell_their_seed(pool: MakePool) -> None:
+    one, two = pool("cartpole", 4, seed=None), pool("cartpole", 4, seed=None)
+    first = one.reset()[0].copy()
+    assert not np.array_equal(first, two.reset()[0])
+    np.testing.assert_array_equal(two.reset(seed=one.np_random_seed)[0], first)
+
+
+def test_list_of_seeds_belongs_to_games(game: str, pool: MakePool) -> None:
+    env = pool(game, num_games=3)
+    rows = env.agents
+    seeds = [11, 2**64 - 1, 0]
+    first = env.reset(seed=seeds)[0].copy()
+    turned = env.reset(seed=np.array(seeds[::-1], np.uint64))[0].copy()
+    np.testing.assert_array_equal(turned[:rows], first[2 * rows :])
+    np.testing.assert_array_equal(turned[2 * rows :], first[:rows])
+    mixed = env.reset(seed=[11, None, 0])[0]
+    np.testing.assert_array_equal(mixed[:rows], first[:rows])
+    np.testing.assert_array_equal(mixed[2 * rows :], first[2 * rows :])
+
+
+def test_list_of_seeds_with_none_works_on_a_new_pool(pool: MakePool) -> None:
+    env, plain = pool("cartpole", 3), pool("cartpole", 3)
+    expected = plain.reset()[0].copy()
+    seeded = plain.reset(seed=[5, 5, 5])[0]
+    expected[1] = seeded[1]
+    np.testing.assert_array_equal(env.reset(seed=[None, 5, None])[0], expected)
+
+
+def test_reset_mask_leaves_the_others_alone(game: str, pool: MakePool) -> None:
+    env = pool(game, num_games=4)
+    env.reset()
+    run(env, 5)
+    before = env.save()
+    observations = env.load(before).copy()
+    mask = np.zeros(env.num_envs, np.bool_)
+    mask[env.agents : 2 * env.agents] = True
+    after, infos = env.reset(options={"reset_mask": mask}, seed=[3, 3, 3, 3])
+    assert infos == {}
+    np.testing.assert_array_equal(after[~mask], observations[~mask])
+    fresh = pool(game, num_games=4).reset(seed=[3, 3, 3, 3])[0]
+    np.testing.assert_array_equal(after[mask], fresh[mask])
+
+
+# ---- snapshots ---------------------------------------------------------------------------------------
+
+
+def test_snapshot_goes_on_as_if_nothing_had_happened(game: str, pool: MakePool) -> None:
+    env = pool(game, num_games=4, num_threads=2, **SHORT)
+    env.reset()
+    run(env, 10)
+    env.pop_metrics()
+    snapshot = env.save()
+    assert isinstance(snapshot, bytes)
+    digest, metrics = run(env, 20, seed=8), env.pop_metrics()
+    other = pool(game, num_games=4, groups=2, seed=77, **SHORT)
+    for again in (env, other):
+        again.load(snapshot)
+        assert run(again, 20, seed=8) == digest
+        assert again.pop_metrics() == metrics
+
+
+def test_load_shows_the_restored_games(game: str, pool: MakePool) -> None:
+    env = pool(game, num_games=2)
+    env.reset()
+    shown = env.step(random_actions(env, np.random.default_rng(0)))[0].copy()
+    snapshot = env.save()
+    run(env, 3)
+    given = np.empty_like(shown)
+    assert env.load(snapshot, observations=given) is given
+    np.testing.assert_array_equal(given, shown)
+    np.testing.assert_array_equal(env.load(bytearray(snapshot)), shown)
+
+
+def test_foreign_and_damaged_snapshots_are_refused(pool: MakePool) -> None:
+    env = pool("cartpole", 2)
+    env.reset()
+    snapshot = env.save()
+    for other in (pool("squared", 2), pool("cartpole", 3), pool("cartpole", 2, max_steps=3)):
+        with pytest.raises(ValueError, match="snapshot"):
+            other.load(snapshot)
+    damaged = bytearray(snapshot)
+    damaged[-3] ^= 1
+    for bad in (bytes(damaged), snapshot[:-1], snapshot + b"x", b"", b"x" * len(snapshot)):
+        with pytest.raises(ValueError, match="snapshot"):
+            env.load(bad)
+    with pytest.raises(TypeError, match="snapshot must be bytes"):
+        env.load("text")  # type: ignore[arg-type]
+    assert env.save() == snapshot
+
+
+# ---- who owns the arrays -----------------------------------------------------------------------------
+
+
+def test_observations_alternate_between_two_buffers(game: str, pool: MakePool) -> None:
+    env = pool(game, num_games=2)
+    rng = np.random.default_rng(0)
+    now = env.reset()[0]
+    for _ in range(6):
+        kept = now.copy()
+        new = env.step(random_actions(env, rng))[0]
+        assert not np.shares_memory(now, new)
+        np.testing.assert_array_equal(now, kept)
+        now = new
+    assert env.reset()[0] is not env.reset()[0]
+
+
+def test_copies_belong_to_the_caller(pool: MakePool) -> None:
+    env = pool("cartpole", 4, copy=True, max_steps=2)
+    first = env.reset()[0]
+    results = [env.step([0, 1, 0, 1]) for _ in range(4)]
+    arrays = [first, *(array for step in results for array in step[:4])]
+    for infos in (step[4] for step in results if step[4]):
+        stats = infos["final_info"]["episode"]
+        arrays += [infos["final_obs"], infos["_final_obs"], *(stats[key] for key in ("r", "l", "score"))]
+    for i, one in enumerate(arrays):
+        assert one.base is None
+        assert not any(np.shares_memory(one, other) for other in arrays[:i])
+
+
+def test_views_outlive_the_pool(game: str) -> None:
+    env = pufferc.make(game, num_games=2, seed=1, num_threads=2)
+    observations = env.reset()[0]
+    observations, rewards, terminated, *_ = env.step(random_actions(env, np.random.default_rng(0)))
+    kept = [array.copy() for array in (observations, rewards, terminated, env.final_observations)]
+    views = [observations, rewards, terminated, env.final_observations]
+    env.close()
+    for view, copy in zip(views, kept, strict=True):
+        np.testing.assert_array_equal(view, copy)
+    del env, observations, rewards, terminated
+    gc.collect()
+    for view, copy in zip(views, kept, strict=True):
+        np.testing.assert_array_equal(view, copy)
+        view[:] = 0  # the memory is still there to be written
+
+
+def test_pool_dropped_between_send_and_recv() -> None:
+    for _ in range(50):
+        env = pufferc.make("breakout", 512, seed=1, num_threads=2, groups=2)
+        env.reset()
+        env.send(
+            np.zeros(256, np.int32), 0, observations=np.empty((256, *env.single_observation_space.shape), np.float32)
+        )
+        del env
+    gc.collect()
+
+
+def test_writes_into_the_callers_array(game: str, pool: MakePool) -> None:
+    env, plain = pool(game, num_games=4), pool(game, num_games=4)
+    space = env.single_observation_space
+    rollout = np.empty((6, env.num_envs, *space.shape), space.dtype)
+    assert env.reset(observations=rollout[0])[0] is not None
+    plain.reset()
+    rng = np.random.default_rng(0)
+    for t in range(1, 6):
+        actions = random_actions(env, rng)
+        row = rollout[t]
+        assert env.step(actions, observations=row)[0] is row
+        np.testing.assert_array_equal(plain.step(actions)[0], row)
+
+
+def test_groups_write_into_the_callers_arrays(pool: MakePool) -> None:
+    env, plain = pool("cartpole", 6, groups=2, num_threads=2), pool("cartpole", 6)
+    env.reset()
+    plain.reset()
+    whole = np.empty((6, 4), np.float32)
+    for _ in range(5):
+        for group in (0, 1):
+            env.send(np.ones(3, np.int64), group, observations=whole[group * 3 : group * 3 + 3])
+        assert env.recv(1)[0].base is whole and env.recv(0)[0].base is whole
+        np.testing.assert_array_equal(plain.step(np.ones(6, int))[0], whole)
+
+
+def test_torch_tensors(pool: MakePool) -> None:
+    torch = pytest.importorskip("torch")
+    env, plain = pool("cartpole", 4), pool("cartpole", 4)
+    out = torch.empty(4, 4)
+    assert env.reset(observations=out)[0] is out
+    plain.reset()
+    for dtype in (torch.int32, torch.int64, torch.uint8):
+        actions = torch.tensor([0, 1, 1, 0], dtype=dtype)
+        assert env.step(actions, observations=out)[0] is out
+        np.testing.assert_array_equal(plain.step(actions.numpy())[0], out.numpy())
+    continuous = pool("cartpole", 4, continuous=True)
+    continuous.reset()
+    continuous.step(torch.zeros(4, 1, dtype=torch.float64))
+    with pytest.raises(ValueError, match="shape"):
+        continuous.step(torch.zeros(4))
+
+
+def test_kinds_of_actions_that_mean_the_same(pool: MakePool) -> None:
+    kinds = [
+        np.int8,
+        np.int16,
+        np.int32,
+        np.int64,
+        np.uint8,
+        np.uint16,
+        np.uint32,
+        np.uint64,
+        ">i4",
+        ">i8",
+        list,
+        "gaps",
+    ]
+    digests = set()
+    for kind in kinds:
+        env = pool("cartpole", 4)
+        env.reset()
+        record = Record()
+        for t in range(20):
+            wide = np.array([t % 2, 1, 0, 1, 1, 1, 0, t % 3 == 0])
+            actions = wide[::2].tolist() if kind is list else wide[::2] if kind == "gaps" else wide[::2].astype(kind)
+            record.add_step(env, env.step(actions))
+        digests.add(record.digest())
+    assert len(digests) == 1
+
+
+def test_kinds_of_controls_that_mean_the_same(pool: MakePool) -> None:
+    digests = set()
+    for kind in ("float32", "float64", "float16", ">f4", "list", "gaps", "huge"):
+        env = pool("cartpole", 2, continuous=True)
+        env.reset()
+        record = Record()
+        for t in range(20):
+            wide = np.array([[t / 32, 9.0], [1.0, 9.0]])
+            if kind == "huge":
+                wide[1] = 1e300
+            actions = wide[:, :1]
+            if kind == "list":
+                actions = actions.tolist()
+            elif kind not in ("gaps", "huge"):
+                actions = np.ascontiguousarray(actions).astype(kind)
+            record.add_step(env, env.step(actions))
+        digests.add(record.digest())
+    assert len(digests) == 1

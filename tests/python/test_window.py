@@ -1,0 +1,252 @@
+"""Windows under a virtual display: real screenshots and real key presses. Skipped without raylib, Xvfb or xdotool.
+
+Every test runs a script of its own in a fresh process, because a process has one window and one display.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from pufferc import render
+
+pytestmark = [
+    pytest.mark.skipif(render.why_missing("window") is not None, reason=str(render.why_missing("window"))),
+    pytest.mark.skipif(not shutil.which("Xvfb") or not shutil.which("xdotool"), reason="needs Xvfb and xdotool"),
+]
+
+PRELUDE = """
+import subprocess, threading, time
+import numpy as np
+from PIL import Image, ImageGrab
+import pufferc
+from pufferc.play import play
+from pufferc.render import DrawingUnavailable, Renderer
+from pufferc.viewer import Seen, Viewer
+
+def press(*keys):
+    subprocess.run(["xdotool", "key", "--delay", "20", *keys], check=True, timeout=20)
+
+def later(seconds, *keys):
+    threading.Timer(seconds, lambda: press(*keys)).start()
+
+def wait_until(condition, viewer, seconds=10.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        viewer._refresh(None)
+        time.sleep(0.01)
+"""
+
+
+@pytest.fixture(scope="module")
+def display():
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x900x24", "-nolisten", "tcp"]
+    with subprocess.Popen(command, pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        os.close(write)
+        with os.fdopen(read) as pipe:
+            number = pipe.readline().strip()
+        if not number:
+            pytest.skip("Xvfb does not start here")
+        yield f":{number}"
+        server.terminate()
+
+
+def run(script, display):
+    """Runs a script with the virtual display; what it prints."""
+    pytest.importorskip("PIL")
+    done = subprocess.run(
+        [sys.executable, "-c", PRELUDE + script],
+        env={**os.environ, "DISPLAY": display},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_the_screen_shows_the_game(display):
+    run(
+        """
+envs = pufferc.make("breakout", num_threads=1, seed=1)
+envs.reset(seed=1)
+with Viewer(envs, size=(640, 366)) as viewer:
+    for _ in range(5):
+        viewer._refresh(None)
+    time.sleep(0.3)
+    screen = np.asarray(ImageGrab.grab(xdisplay="").convert("RGB")).astype(int)
+expected = Renderer(envs, size=(640, 366)).render().astype(int)
+places = [(y, x) for y in range(screen.shape[0] - 365) for x in range(screen.shape[1] - 639)]
+corner = min(places, key=lambda p: np.abs(screen[p[0]:p[0] + 366:30, p[1]:p[1] + 640:30] - expected[::30, ::30]).sum())
+shown = screen[corner[0]:corner[0] + 366, corner[1]:corner[1] + 640]
+difference = np.abs(shown - expected).max(axis=2)
+assert difference.mean() < 2 and (difference > 48).mean() < 0.005, (difference.mean(), (difference > 48).mean())
+""",
+        display,
+    )
+
+
+def test_keys_control_the_window(display):
+    run(
+        """
+envs = pufferc.make("cartpole", num_games=3, num_threads=1, seed=1)
+observations, _ = envs.reset(seed=1)
+seen = Seen(observations, np.zeros(3, np.int32), np.zeros(3, np.float32), np.ones(3, np.float32))
+viewer = Viewer(envs)
+plain = viewer.picture(seen)
+press("o")
+wait_until(lambda: viewer.overlay, viewer)
+assert (viewer.picture(seen) != plain).any()
+press("h", "bracketright", "equal")
+wait_until(lambda: viewer.help and viewer.game == 1 and viewer.speed == 2.0, viewer)
+press("bracketleft", "bracketleft", "minus", "minus")
+wait_until(lambda: viewer.game == 2 and viewer.speed == 0.5, viewer)
+press("space")
+wait_until(lambda: viewer.paused, viewer)
+later(0.3, "n")
+began = time.monotonic()
+assert viewer.show(seen) and 0.2 < time.monotonic() - began < 9.0 and viewer.paused
+press("space")
+wait_until(lambda: not viewer.paused, viewer)
+press("f")
+wait_until(lambda: viewer.fast, viewer)
+began = time.monotonic()
+for _ in range(200):
+    viewer.show(seen)
+assert time.monotonic() - began < 3.0
+press("Escape")
+wait_until(lambda: viewer.closed, viewer)
+assert viewer.show(seen) is False
+viewer.close()
+""",
+        display,
+    )
+
+
+def test_pace_is_that_of_the_game(display):
+    run(
+        """
+envs = pufferc.make("squared", num_threads=1, seed=1)
+envs.reset(seed=1)
+with Viewer(envs, fps=20) as viewer:
+    viewer.show()
+    began = time.monotonic()
+    for _ in range(20):
+        viewer.show()
+    seconds = time.monotonic() - began
+assert 0.9 < seconds < 2.5, seconds
+""",
+        display,
+    )
+
+
+def test_a_person_plays(display):
+    """Holding the right arrow takes the paddle to the right wall; letting go leaves it there; q ends the game."""
+    output = run(
+        """
+import pufferc.play as module
+seen = []
+class Spy(module.Viewer):
+    def show(self, overlay=None):
+        seen.append(float(overlay.observations[0, 0]))
+        return super().show(overlay)
+module.Viewer = Spy
+def person():
+    time.sleep(1.0)
+    subprocess.run(["xdotool", "keydown", "Right"], check=True)
+    time.sleep(2.5)
+    subprocess.run(["xdotool", "keyup", "Right"], check=True)
+    time.sleep(0.5)
+    press("q")
+threading.Thread(target=person).start()
+scores = play("breakout", seed=1, params={"balls": 100})
+assert len(seen) > 20 and max(seen) > seen[0] + 0.3, (len(seen), seen[0], max(seen))
+assert all(isinstance(score, float) for score in scores)
+print("done")
+""",
+        display,
+    )
+    assert output == "done\n"
+
+
+def test_the_person_takes_over_from_the_agent(display):
+    run(
+        """
+import pufferc.play as module
+from pufferc.agents import Choice
+actions = []
+class Left:
+    def act(self, observations):
+        return Choice(np.array([1]), np.array([0.5], np.float32))
+    def restart(self, ended):
+        pass
+class Spy(module.Viewer):
+    def show(self, overlay=None):
+        if overlay.actions is not None:
+            actions.append(int(overlay.actions[0]))
+        return super().show(overlay)
+module.Viewer = Spy
+def person():
+    time.sleep(1.0)
+    subprocess.run(["xdotool", "keydown", "d"], check=True)
+    time.sleep(1.0)
+    subprocess.run(["xdotool", "keyup", "d"], check=True)
+    time.sleep(1.0)
+    press("q")
+threading.Thread(target=person).start()
+play("breakout", agent=Left(), seed=1)
+assert set(actions) == {1, 2} and actions[0] == 1 and actions[-1] == 1, actions
+""",
+        display,
+    )
+
+
+def test_one_window_at_a_time_and_one_thread(display):
+    run(
+        """
+envs = pufferc.make("squared", num_threads=1, seed=1)
+envs.reset(seed=1)
+viewer = Viewer(envs)
+try:
+    Viewer(envs)
+    raise SystemExit("a second window opened")
+except DrawingUnavailable as error:
+    assert "already has a window" in str(error)
+errors = []
+def other():
+    try:
+        viewer.show()
+    except RuntimeError as error:
+        errors.append(str(error))
+thread = threading.Thread(target=other)
+thread.start()
+thread.join()
+assert errors and "another thread" in errors[0]
+viewer.close()
+viewer.close()
+again = Viewer(envs)
+assert again.show() and Renderer(envs).render().any()
+again.close()
+""",
+        display,
+    )
+
+
+def test_no_display_is_a_clear_error():
+    script = """
+import pufferc
+from pufferc.play import play
+from pufferc.render import DrawingUnavailable
+try:
+    play("squared")
+except DrawingUnavailable as error:
+    print(error)
+"""
+    env = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "no window" in done.stdout and "DISPLAY" in done.stdout and done.stderr == ""
