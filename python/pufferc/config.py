@@ -39,7 +39,7 @@ class VecConfig:
     num_envs: int | Auto = "auto"
     """Agent rows N; a multiple of the agents of one game. auto: about 1024."""
     num_threads: int | Auto = "auto"
-    """Threads that step games. auto: the cores available."""
+    """Threads that step games, and of the kernels. auto: the cores available."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class TrainConfig:
     device: str = "auto"
     """auto: cuda where there is one, else cpu; or any name that torch knows."""
     threads: int | Auto = "auto"
-    """Threads of torch and of the kernels. auto: the cores available."""
+    """Threads of torch. auto: the cores available."""
     kernels: Literal["auto", "fused", "torch"] = "auto"
     """Sampling and loss: fused C kernels (CPU), or their plain torch twins. auto: fused on the CPU."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

@@ -62,8 +62,9 @@ class Trainer:
         self.config, train = config, config.train
         self.device, self.dtype, self.kernels = torch_settings(config)
         torch.set_num_threads(int(train.threads))
-        ops.set_num_threads(int(train.threads))
         rows, threads = int(config.vec.num_envs), int(config.vec.num_threads)
+        # As many as the games have: where those get by with one, a second worker beside torch's only disturbs.
+        ops.set_num_threads(threads)
         self.env = VecEnv(config.game, rows, num_threads=threads, seed=train.seed, params=config.env)
         self.policy: Policy = make_policy(config, self.env, self.dtype, self.device, train.seed)
         self.optimizer = make_optimizer(config, self.policy)
