@@ -15,6 +15,7 @@ SOURCES := $(shell find csrc python third_party -type f -not -path '*/__pycache_
 
 train: $(VENV)/.installed
 	$(BIN)/pufferc train breakout
+	-$(BIN)/pufferc eval breakout --episodes 100 --record runs/breakout.gif
 
 test: $(VENV)/.installed-dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --preset dev -G Ninja
@@ -29,7 +30,7 @@ lint: $(VENV)/.installed-dev
 
 dev: $(VENV)/.tools
 	$(BIN)/pip install -q -c $(VENV)/constraints.txt scikit-build-core pybind11 ninja cmake
-	$(BIN)/pip install -q -c $(VENV)/constraints.txt --no-build-isolation -C editable.rebuild=true -C build-dir=build/editable -e '.[train,dev]'
+	$(BIN)/pip install -q -c $(VENV)/constraints.txt --no-build-isolation -C editable.rebuild=true -C build-dir=build/editable -e '.[train,render,dev]'
 
 bench: $(VENV)/.installed
 	$(BIN)/pufferc bench
@@ -46,9 +47,9 @@ $(VENV)/.tools: python/constraints.txt
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.tools $(SOURCES)
-	$(BIN)/pip install -q -c $(VENV)/constraints.txt '.[train]'
+	$(BIN)/pip install -q -c $(VENV)/constraints.txt '.[train,render]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.tools $(SOURCES)
-	$(BIN)/pip install -q -c $(VENV)/constraints.txt '.[train,dev]'
+	$(BIN)/pip install -q -c $(VENV)/constraints.txt '.[train,render,dev]'
 	@touch $@ $(VENV)/.installed

@@ -21,6 +21,8 @@ PfcStatus pfc_fail(PfcStatus status, const char* format, ...) {
 
 const char* pfc_version(void) { return PFC_VERSION; }
 
+uint32_t pfc_abi_version(void) { return PFC_ABI_VERSION; }
+
 void* pfc_alloc(uint64_t bytes) {
   if (bytes > SIZE_MAX - PFC_ALIGNMENT) return NULL;
   size_t rounded = ((size_t)bytes + PFC_ALIGNMENT) / PFC_ALIGNMENT * PFC_ALIGNMENT;

@@ -33,8 +33,8 @@ PfcPolicy* pfc_policy_parse(const void* data, uint64_t bytes, const char* name) 
   return NULL;
 }
 
-// The file in memory that the caller frees, or NULL with errno set: its head, and if that is one of a policy as many bytes
-// as it states and one more, so that neither an endless file nor a false size takes memory.
+// The file in memory that the caller frees, or NULL with errno set: its head, and if that is one of a policy as many
+// bytes as it states and one more, so that neither an endless file nor a false size takes memory.
 static unsigned char* read_file(FILE* file, uint64_t* bytes) {
   unsigned char* data = NULL;
   uint64_t size = 0, capacity = 0, wanted = POLICY_HEAD_BYTES;
@@ -106,7 +106,8 @@ PfcStatus pfc_policy_check(const PfcPolicy* policy, const PfcPool* pool) {
     return pfc_fail(PFC_INVALID, "policy: was trained on observations of %d values, those of the pool are different; "
                     "create it with the parameters in the policy's info", p->obs_size);
   bool same_actions = b->discrete && p->action_dims == b->action_dims;
-  for (int32_t d = 0; same_actions && d < p->action_dims; ++d) same_actions = p->action_counts[d] == b->action_counts[d];
+  for (int32_t d = 0; same_actions && d < p->action_dims; ++d)
+    same_actions = p->action_counts[d] == b->action_counts[d];
   if (!same_actions)
     return pfc_fail(PFC_INVALID, "policy: was trained on other actions than the pool takes; create it with the "
                     "parameters in the policy's info");
@@ -131,7 +132,8 @@ static PfcStatus scratch_open(Scratch* scratch, const PfcPolicy* policy, int64_t
   const uint64_t layer = (block * (uint64_t)policy->widest + line - 1) / line * line;
   const uint64_t inputs = needs_inputs(policy) ? (block * (uint64_t)policy->info.obs_size + line - 1) / line * line : 0;
   scratch->memory = aligned_alloc(PFC_ALIGNMENT, (size_t)((inputs + 2 * layer) * sizeof(float)));
-  if (!scratch->memory) return pfc_fail(PFC_NO_MEMORY, "policy: no memory for a block of %llu rows", (unsigned long long)block);
+  if (!scratch->memory)
+    return pfc_fail(PFC_NO_MEMORY, "policy: no memory for a block of %llu rows", (unsigned long long)block);
   scratch->inputs = scratch->memory;
   scratch->layers[0] = scratch->inputs + inputs;
   scratch->layers[1] = scratch->layers[0] + layer;
@@ -167,8 +169,8 @@ static void normalise(const PfcPolicy* policy, int32_t rows, float* x) {
 
 // Outputs of rows [first, first + rows), rows <= POLICY_BLOCK_ROWS: in the scratch array that is returned, `*stride`
 // numbers from row to row.
-static const float* forward_block(const PfcPolicy* policy, const Scratch* scratch, const void* observations, int64_t first,
-                                  int32_t rows, int64_t* stride) {
+static const float* forward_block(const PfcPolicy* policy, const Scratch* scratch, const void* observations,
+                                  int64_t first, int32_t rows, int64_t* stride) {
   const int64_t size = policy->info.obs_size;
   const float* x;
   *stride = size;
@@ -234,7 +236,8 @@ PfcStatus pfc_policy_act(const PfcPolicy* policy, const void* observations, int6
     status = pfc_sample(&args, NULL, &bad);
     bad_rows += bad;
     if (!values) continue;
-    for (int64_t i = 0; i < args.rows; ++i) values[first + i] = args.logits[i * args.logits_stride + info->num_outputs - 1];
+    const float* column = args.logits + info->num_outputs - 1;
+    for (int64_t i = 0; i < args.rows; ++i) values[first + i] = column[i * args.logits_stride];
   }
   free(scratch.memory);
   if (status || !bad_rows) return status;

@@ -79,12 +79,14 @@ static PfcStatus read_envelope(Reader* r, const unsigned char* data, uint64_t by
   if (!head) return reader_cut_short(r, "its first 32 bytes");
   const uint64_t stated = get_u64(head + 16);
   if (get_u32(head + 8) != POLICY_VERSION)
-    return pfc_fail(PFC_INVALID, "%s: version %u of the format, expected %d", r->name, get_u32(head + 8), POLICY_VERSION);
+    return pfc_fail(PFC_INVALID, "%s: version %u of the format, expected %d", r->name, get_u32(head + 8),
+                    POLICY_VERSION);
   if (bytes < stated)
     return pfc_fail(PFC_INVALID, "%s: is cut short: %llu bytes of %llu", r->name, (unsigned long long)bytes,
                     (unsigned long long)stated);
   if (bytes > stated)
-    return pfc_fail(PFC_INVALID, "%s: is longer than the %llu bytes that it states", r->name, (unsigned long long)stated);
+    return pfc_fail(PFC_INVALID, "%s: is longer than the %llu bytes that it states", r->name,
+                    (unsigned long long)stated);
   if (get_u64(head + 24) != pfc_checksum(r->at, r->left))
     return pfc_fail(PFC_INVALID, "%s: is damaged (its checksum does not fit)", r->name);
   *layers = get_u32(head + 12);
@@ -96,14 +98,15 @@ static PfcStatus read_envelope(Reader* r, const unsigned char* data, uint64_t by
 static PfcStatus read_observation(PfcPolicyInfo* info, const unsigned char* at, const char* name) {
   const uint32_t dtype = get_u32(at);
   if (dtype > PFC_INT8)
-    return pfc_fail(PFC_INVALID, "%s: observations of dtype %u, expected 0 float32, 1 int32, 2 uint8 or 3 int8", name, dtype);
+    return pfc_fail(PFC_INVALID, "%s: observations of dtype %u, expected 0 float32, 1 int32, 2 uint8 or 3 int8", name,
+                    dtype);
   info->obs_dtype = (PfcDtype)dtype;
   int64_t size = 1;
   for (int32_t i = 0; i < PFC_MAX_OBS_DIMS; ++i) {
     const int32_t side = (int32_t)get_u32(at + 4 + 4 * i);
     if (side < 0 || side > PFC_POLICY_MAX_WIDTH || (side > 0 && info->obs_dims < i))
-      return pfc_fail(PFC_INVALID, "%s: dimension %d of an observation is %d, expected 1 to %d, zeros only at the end", name,
-                      i, side, PFC_POLICY_MAX_WIDTH);
+      return pfc_fail(PFC_INVALID, "%s: dimension %d of an observation is %d, expected 1 to %d, zeros only at the end",
+                      name, i, side, PFC_POLICY_MAX_WIDTH);
     if (side == 0) continue;
     info->obs_shape[info->obs_dims++] = side;
     size = PFC_MIN(size * side, (int64_t)PFC_POLICY_MAX_WIDTH + 1);
@@ -117,7 +120,8 @@ static PfcStatus read_observation(PfcPolicyInfo* info, const unsigned char* at, 
 static PfcStatus read_actions(PfcPolicyInfo* info, const unsigned char* at, const char* name) {
   const uint32_t head = get_u32(at);
   const int32_t dims = (int32_t)get_u32(at + 4);
-  if (head != 0) return pfc_fail(PFC_INVALID, "%s: action head %u is unknown here, expected 0 (categorical)", name, head);
+  if (head != 0)
+    return pfc_fail(PFC_INVALID, "%s: action head %u is unknown here, expected 0 (categorical)", name, head);
   if (dims < 1 || dims > PFC_MAX_ACTION_DIMS)
     return pfc_fail(PFC_INVALID, "%s: expected 1 to %d action dimensions, got %d", name, PFC_MAX_ACTION_DIMS, dims);
   info->action_dims = dims;
@@ -125,8 +129,8 @@ static PfcStatus read_actions(PfcPolicyInfo* info, const unsigned char* at, cons
   for (int32_t d = 0; d < PFC_MAX_ACTION_DIMS; ++d) {
     const int32_t count = (int32_t)get_u32(at + 8 + 4 * d);
     if (d >= dims ? count != 0 : count < 1 || count > left)
-      return pfc_fail(PFC_INVALID, "%s: %d choices in action dimension %d of %d, expected %d to %d", name, count, d, dims,
-                      d < dims, d < dims ? left : 0);
+      return pfc_fail(PFC_INVALID, "%s: %d choices in action dimension %d of %d, expected %d to %d", name, count, d,
+                      dims, d < dims, d < dims ? left : 0);
     info->action_counts[d] = count;
     left -= count;
   }
@@ -257,8 +261,8 @@ PfcStatus pfc_policy_read(PfcPolicy* policy, const unsigned char* data, uint64_t
   }
   policy->info.num_layers = (int32_t)layers;
   if (layer.kind != POLICY_LINEAR || layer.option != 0 || width != (uint32_t)policy->info.num_outputs)
-    return pfc_fail(PFC_INVALID, "%s: the last layer must be linear with option 0 and %d outputs (logits and value)", name,
-                    policy->info.num_outputs);
+    return pfc_fail(PFC_INVALID, "%s: the last layer must be linear with option 0 and %d outputs (logits and value)",
+                    name, policy->info.num_outputs);
   if (r.left) return pfc_fail(PFC_INVALID, "%s: %llu bytes follow the last layer", name, (unsigned long long)r.left);
   return PFC_OK;
 }

@@ -6,5 +6,6 @@ PYBIND11_MODULE(_core, m) {
   m.attr("__version__") = pfc_version();
   pufferc::bind_registry(m);
   pufferc::bind_pool(m);
+  pufferc::bind_draw(m);
   pufferc::bind_ops(m);
 }

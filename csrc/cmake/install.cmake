@@ -1,5 +1,5 @@
-# Installs headers, both libraries, a CMake package and a pkg-config file. Included by csrc/CMakeLists.txt; everything is
-# found from its own place, so the installed tree can be moved.
+# Installs headers, both libraries, a CMake package and a pkg-config file. Included by csrc/CMakeLists.txt; everything
+# is found from its own place, so the installed tree can be moved.
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${PUFFERC_INSTALL_LIBDIR}/cmake/pufferc)

@@ -299,7 +299,8 @@ enum { SNAKE_PALETTE = sizeof snake_palette / sizeof snake_palette[0] };
 
 static void snake_draw_cell(const PfcDraw* d, int32_t x, int32_t y, float margin, uint32_t color) {
   const float side = 1.0f - 2.0f * margin;
-  d->rect(d->context, (float)x + 1.0f + margin, (float)y + 1.0f + margin, side, side, pfc_rgb(color));
+  d->rounded_rect(d->context, (float)x + 1.0f + margin, (float)y + 1.0f + margin, side, side, 0.35f * side,
+                  pfc_rgb(color));
 }
 
 // One board row. Neighbouring cells of one snake become one rectangle.

@@ -1,8 +1,10 @@
-"""`python -m pufferc` is the command line `pufferc`."""
+"""`python -m pufferc` is the command line `pufferc`, and tells compilers where headers and libraries are."""
 
 import sys
 
-from pufferc.cli import main
-
 if __name__ == "__main__":
-    sys.exit(main())
+    if sys.argv[1:] and sys.argv[1] in ("--cmakedir", "--includedir", "--cflags", "--libs"):
+        from pufferc.paths import main
+    else:
+        from pufferc.cli import main
+    sys.exit(main(sys.argv[1:]))

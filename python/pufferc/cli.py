@@ -1,4 +1,4 @@
-"""The command line: pufferc envs | train | eval | bench | doctor.
+"""The command line: pufferc envs | train | eval | export | play | plot | bench | doctor.
 
 Only what a command needs is imported, when it is needed: `pufferc envs` works without torch, and a command that wants
 the packages of the [train] extra says so when they are missing.
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-_EXTRA = {"torch", "safetensors", "rich", "tyro", "tomli"}
+_EXTRA = {"torch", "safetensors", "tyro", "tomli"}
 
 _USAGE = """usage: pufferc COMMAND ...
 
@@ -21,6 +21,9 @@ commands:
   envs                    the games: names, sizes, parameters
   train NAME [flags]      train a policy;  pufferc train NAME --help  lists every flag
   eval NAME [flags]       play a trained policy;  pufferc eval NAME --checkpoint latest --episodes 1000
+  export NAME [flags]     a trained policy as one file for C and C++, or ONNX
+  play NAME [flags]       play yourself, or watch a policy, in a window
+  plot RUN...             learning curves of runs as a picture
   bench [NAME ...]        speed of games and training on this machine
   doctor                  what is installed and built, and what is not and why
   version
@@ -40,8 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "envs": _envs,
         "train": _train,
         "eval": _eval,
-        "bench": _bench,
-        "doctor": _doctor,
+        "export": _module("export"),
+        "play": _module("play"),
+        "plot": _module("plot"),
+        "bench": _module("bench"),
+        "doctor": _module("doctor"),
         "version": _version,
     }
     if command not in commands:
@@ -59,6 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 1
+    except RuntimeError as error:
+        from pufferc.render import DrawingUnavailable
+
+        if not isinstance(error, DrawingUnavailable):
+            raise
+        return _fail(str(error), 1)
     except (ValueError, TypeError, MemoryError, OSError) as error:
         return _fail(str(error) or type(error).__name__, 2)
 
@@ -75,16 +87,15 @@ def _version(words: list[str]) -> int:
     return 0
 
 
-def _bench(words: list[str]) -> int:
-    from importlib import import_module
+def _module(name: str) -> Callable[[list[str]], int]:
+    """A command whose module has main(words); imported when it is called."""
 
-    return int(import_module("pufferc.bench").main(words) or 0)
+    def run(words: list[str]) -> int:
+        from importlib import import_module
 
+        return int(import_module(f"pufferc.{name}").main(words) or 0)
 
-def _doctor(words: list[str]) -> int:
-    from importlib import import_module
-
-    return int(import_module("pufferc.doctor").main(words) or 0)
+    return run
 
 
 # ---- envs ------------------------------------------------------------------------------------------------
@@ -245,6 +256,8 @@ def _eval(words: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of games and action draws (default %(default)s)")
     parser.add_argument("--greedy", action="store_true", help="the most probable action instead of a drawn one")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder that latest looks in")
+    parser.add_argument("--record", metavar="FILE", help="also write what is seen to a .gif, .mp4 or .png")
+    parser.add_argument("--record-steps", type=int, default=600, help="steps recorded at most (default %(default)s)")
     parser.add_argument("--device", help="cpu, cuda, ...; default as trained")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     options = parser.parse_args(words)
@@ -265,4 +278,18 @@ def _eval(words: list[str]) -> int:
         print(f"{checkpoint.path}\n{describe(found)}")
         for name, value in found.metrics.items():
             print(f"  {name:<16} {value:.4g}")
+    if options.record:
+        _record(options.record, game, checkpoint.path, options)
     return 0
+
+
+def _record(file: str, game: str, checkpoint: Path, options: argparse.Namespace) -> None:
+    """Writes one game of a checkpoint's policy to a picture file."""
+    from pufferc.agents import CheckpointAgent
+    from pufferc.record import record
+
+    agent = CheckpointAgent(checkpoint, greedy=options.greedy, seed=options.seed)
+    path = record(
+        file, game, agent=agent, params=agent.params, max_steps=options.record_steps, seed=options.seed
+    )
+    print(f"recorded {path}", file=sys.stderr if options.json else sys.stdout)

@@ -77,6 +77,7 @@ def report() -> dict[str, dict[str, Any]]:
     """Sections of facts, each a dict of names and values that JSON can hold."""
     import pufferc
     from pufferc import _core
+    from pufferc.render import why_missing
 
     return {
         "pufferc": {
@@ -86,6 +87,7 @@ def report() -> dict[str, dict[str, Any]]:
         },
         "machine": machine(),
         "packages": {name: _version(name) or "not installed" for name in _PACKAGES},
+        "pictures": {kind: why_missing(kind) or "available" for kind in ("headless", "window")},
         "cuda": {"kernels": _cuda_module(), "torch sees a GPU": _torch_cuda()},
     }
 

@@ -5,7 +5,7 @@ A pool of one game with autoreset disabled. Arrays that are returned belong to t
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from pufferc import _errors
 from pufferc.vector import VecEnv
+
+if TYPE_CHECKING:
+    from pufferc.viewer import Screen
 
 __all__ = ["SingleEnv"]
 
@@ -22,16 +25,18 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
 
     Args:
         name: One of `pufferc.list_envs()` with one agent.
-        render_mode: None.
+        render_mode: None, "rgb_array" (render returns a picture uint8 [H, W, 3]) or "human" (a window).
         **params: Parameters of the game, see `pufferc.env_info(name).params`.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}  # type: ignore[misc]
+    metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "render_fps": 30}  # noqa: RUF012
 
     def __init__(self, name: str, render_mode: str | None = None, **params: Any) -> None:
         """Make the game. Raises ValueError or TypeError for what does not fit."""
-        if render_mode is not None:
-            raise ValueError(f"render_mode must be None, got {render_mode!r}")
+        if render_mode not in (None, "human", "rgb_array"):
+            raise ValueError(f"render_mode must be None, 'human' or 'rgb_array', got {render_mode!r}")
+        self.render_mode = render_mode
+        self._screen: Screen | None = None
         self._vector = VecEnv(name, num_games=1, num_threads=1, copy=True, autoreset="disabled", params=params)
         if self._vector.agents != 1:
             raise ValueError(
@@ -40,6 +45,7 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space
         self._started = False
+        self.metadata = {**self.metadata, "render_fps": self._vector.metadata["render_fps"]}
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -52,6 +58,7 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
             seed = int(self.np_random.integers(2**63))
         observations, _ = self._vector.reset(seed=seed)
         self._started = True
+        self._show()
         return observations[0], {}
 
     def step(self, action: Any) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
@@ -64,8 +71,29 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
         if infos:
             stats = infos["final_info"]["episode"]
             info["episode"] = {key: values[0].item() for key, values in stats.items() if not key.startswith("_")}
+        self._show()
         return observations[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), info
 
+    def _show(self) -> None:
+        if self.render_mode == "human":
+            self.render()
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """The game as a picture uint8 [H, W, 3], or None: a window shows it, as it does after every step anyway.
+
+        Raises pufferc.render.DrawingUnavailable where this build or machine cannot draw.
+        """
+        if self.render_mode is None:
+            gym.logger.warn("render() of a game made without render_mode shows nothing; give render_mode to make")
+            return None
+        if self._screen is None:
+            from pufferc.viewer import Screen
+
+            self._screen = Screen(self._vector, self.render_mode)
+        return self._screen.show()
+
     def close(self) -> None:
-        """End the game. Stepping after it raises RuntimeError."""
+        """End the game and close its window. Stepping after it raises RuntimeError."""
+        if self._screen is not None:
+            self._screen.close()
         self._vector.close()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import gymnasium as gym
 import numpy as np
@@ -24,6 +24,9 @@ from pufferc._errors import available_cores
 from pufferc.registration import EnvInfo, env_info
 
 __all__ = ["VecEnv", "available_cores", "make"]
+
+if TYPE_CHECKING:
+    from pufferc.viewer import Screen
 
 Array = NDArray[Any]
 Flags = NDArray[np.bool_]
@@ -44,6 +47,8 @@ def make(
     groups: int = 1,
     copy: bool = False,
     autoreset: str = "same_step",
+    render_mode: str | None = None,
+    render_games: int = 1,
     **params: Any,
 ) -> VecEnv:
     """Make a pool of `num_envs` rows of the game `name`.
@@ -58,6 +63,8 @@ def make(
         copy: True returns arrays of the caller's own instead of views of the pool's buffers.
         autoreset: "same_step": an ended game is reset within the step that ended it; "disabled": it stands still until
             reset with options={"reset_mask": ...}.
+        render_mode: "rgb_array": `render` returns a picture; "human": a window shows every reset and step.
+        render_games: How many games a picture shows, the first ones, in a grid.
         **params: Parameters of the game, see `env_info(name).params`.
 
     Raises:
@@ -73,15 +80,14 @@ def make(
         groups=groups,
         copy=copy,
         autoreset=autoreset,
+        render_mode=render_mode,
+        render_games=render_games,
         params=params,
     )
 
 
 def make_gymnasium_vector(name: str, num_envs: int = 1, *, copy: bool = True, **kwargs: Any) -> VecEnv:
     """Entry point of `gymnasium.make_vec`: like `make`, with arrays of the caller's own."""
-    render_mode = kwargs.pop("render_mode", None)
-    if render_mode is not None:
-        raise ValueError(f"render_mode must be None for vectorised games, got {render_mode!r}")
     if "max_episode_steps" in kwargs:
         kwargs.setdefault("max_steps", kwargs.pop("max_episode_steps"))
     return make(name, num_envs, copy=copy, **kwargs)
@@ -149,7 +155,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         final_observations: [N, O...]: last observation of the episodes that the latest step ended; other rows are old.
     """
 
-    metadata: dict[str, Any] = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
+    metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
 
     def __init__(
         self,
@@ -162,6 +168,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         groups: int = 1,
         copy: bool = False,
         autoreset: str = "same_step",
+        render_mode: str | None = None,
+        render_games: int = 1,
         params: Mapping[str, Any] | None = None,
     ) -> None:
         """See `make`."""
@@ -170,6 +178,11 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         games = _count_games(info, num_envs, num_games, values)
         if autoreset not in _AUTORESET:
             raise ValueError(f"autoreset must be one of {sorted(_AUTORESET)}, got {autoreset!r}")
+        if render_mode not in (None, "human", "rgb_array"):
+            raise ValueError(f"render_mode must be None, 'human' or 'rgb_array', got {render_mode!r}")
+        self.render_mode = render_mode
+        self._render_games = _errors.integer("render_games", render_games, 1, games)
+        self._screen: Screen | None = None
         if num_threads is None:
             num_threads = min(available_cores(), games, _MAX_THREADS)
         self.num_threads = _errors.integer("num_threads", num_threads, 1, _MAX_THREADS)
@@ -197,7 +210,13 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self.params: dict[str, int | float | bool] = {
             row.name: type(row.default)(value) for row, value in zip(info.params, layout["params"], strict=True)
         }
-        self.metadata = {**self.metadata, "autoreset_mode": _AUTORESET[autoreset]}
+        from pufferc.render import frames_per_second  # which imports this module
+
+        self.metadata = {
+            **self.metadata,
+            "autoreset_mode": _AUTORESET[autoreset],
+            "render_fps": frames_per_second(self),
+        }
         self.single_observation_space = spaces.observation_space(
             info.observation, layout["observation_shape"], layout["observation_dtype"]
         )
@@ -267,6 +286,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             number = _errors.seed("seed", seed)
             out = self._pool.reset(number, None, mask, observations)
             self._seed = number
+        if self.render_mode == "human":
+            self.render()
         return self._own(out, observations), {}
 
     def _reset_mask(self, options: dict[str, Any] | None) -> Flags | None:
@@ -317,6 +338,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         """
         out, ended = self._pool.step(actions, observations)
         infos = self._whole.infos(self._copy) if ended else {}
+        if self.render_mode == "human":
+            self.render()
         if self._copy:
             rewards, terminated, truncated = self.rewards.copy(), self.terminated.copy(), self.truncated.copy()
             return self._own(out, observations), rewards, terminated, truncated, infos
@@ -373,11 +396,23 @@ class VecEnv(VectorEnv[Array, Any, Array]):
 
     def close_extras(self, **kwargs: Any) -> None:
         """End the pool's threads. Views stay readable; stepping raises RuntimeError."""
+        if self._screen is not None:
+            self._screen.close()
         self._pool.close()
 
-    def render(self) -> NoReturn:
-        """Not available for vectorised games."""
-        raise NotImplementedError("a VecEnv does not render")
+    def render(self) -> Array | None:  # type: ignore[override]
+        """The first render_games games as one picture uint8 [H, W, 3], or None: a window shows them.
+
+        With render_mode="human" every reset and step calls it. Raises pufferc.render.DrawingUnavailable where this
+        build or machine cannot draw.
+        """
+        if self.render_mode is None:
+            raise RuntimeError("render() needs a render_mode: give render_mode='rgb_array' or 'human' to make")
+        if self._screen is None:
+            from pufferc.viewer import Screen
+
+            self._screen = Screen(self, self.render_mode, self._render_games)
+        return self._screen.show()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a VecEnv cannot be pickled or copied; use save() and load() for the state of its games")

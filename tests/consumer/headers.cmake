@@ -1,8 +1,9 @@
-# Compiles every public header by itself, in C and C++, with each compiler at its highest warning level.
+# Compiles every public header by itself, in C and C++, with each compiler at its highest warning level, and the
+# example in the head comment of pufferc.hpp.
 #   cmake -DCOMPILERS="gcc;clang-14" -DHEADERS=folder -DWORK=folder -P headers.cmake
 #
-# Left out of clang's -Weverything is what does not speak of faults: compatibility with older standards than these headers
-# ask for, padding, declarations between statements. The functions in the C headers use C's casts, also in C++.
+# Left out of clang's -Weverything is what does not speak of faults: compatibility with older standards than these
+# headers ask for, padding, declarations between statements. The functions in the C headers use C's casts, also in C++.
 cmake_minimum_required(VERSION 3.24)
 set(gnu -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Wcast-align=strict -Wcast-qual
   -Wformat=2 -Wundef -Wredundant-decls -Wnull-dereference -Wlogical-op -Wduplicated-cond -Wduplicated-branches)
@@ -27,6 +28,10 @@ function(compile compiler standard language header flags)
 endfunction()
 
 file(MAKE_DIRECTORY ${WORK})
+file(READ ${HEADERS}/pufferc.hpp text)
+string(REGEX MATCH "//   #include.*\n//   }\n" example "${text}")
+string(REPLACE "\n//" "\n" example "\n${example}")
+file(WRITE ${WORK}/example.cpp "${example}")
 file(GLOB headers RELATIVE ${HEADERS} ${HEADERS}/*.h)
 foreach(compiler IN LISTS COMPILERS)
   execute_process(COMMAND ${compiler} --version OUTPUT_VARIABLE version ERROR_QUIET)
@@ -41,4 +46,6 @@ foreach(compiler IN LISTS COMPILERS)
   endforeach()
   compile(${compiler} c++17 cpp pufferc.hpp "${${kind}_cxx};-Wold-style-cast")
   compile(${compiler} c++20 cpp pufferc.hpp "${${kind}_cxx};-Wold-style-cast")
+  execute_process(COMMAND ${compiler} -std=c++17 -Wall -Wextra -Werror -I${HEADERS}/.. -c ${WORK}/example.cpp
+    -o ${WORK}/example.o COMMAND_ERROR_IS_FATAL ANY)
 endforeach()

@@ -30,8 +30,8 @@
 //   8    u32           version of the format, 1
 //   12   u32           layers, 1 to PFC_POLICY_MAX_LAYERS
 //   16   u64           bytes of the whole file
-//   24   u64           checksum of everything from byte 32 on: 64-bit FNV-1a over 8-byte words w, started with the number
-//                      of bytes mixed in:  h = 0xcbf29ce484222325 ^ bytes;  h = (h ^ w) * 0x100000001b3;  h ^= h >> 32
+//   24   u64           checksum of everything from byte 32 on: 64-bit FNV-1a over 8-byte words w, with the number of
+//                      bytes mixed in:  h = 0xcbf29ce484222325 ^ bytes;  h = (h ^ w) * 0x100000001b3;  h ^= h >> 32
 //   32   char[64]      name of the game, zero-terminated
 //   96   i32           version of the game
 //   100  u32           dtype of an observation (PfcDtype), converted to float32 before the first layer
@@ -41,8 +41,8 @@
 //   124  i32[8]        choices per action dimension, unused dimensions 0
 //   156  u32           parameters of the game that follow, at most PFC_POLICY_MAX_PARAMS
 //   160                per parameter: char[32] name, zero-terminated; f64 value
-//   then               per layer: u32 kind, u32 option, u32 inputs, u32 outputs, u64 bytes that follow; its numbers, all
-//                      f32, padded to a multiple of 8 bytes
+//   then               per layer: u32 kind, u32 option, u32 inputs, u32 outputs, u64 bytes that follow; its numbers,
+//                      all f32, padded to a multiple of 8 bytes
 //     kind 1, normalise:  f32 mean[inputs], scale[inputs], limit
 //                         y = min(max((x - mean) * scale, -limit), limit); option 0, outputs = inputs; first layer only
 //     kind 2, linear:     f32 weight[outputs][inputs], bias[outputs]
@@ -76,7 +76,7 @@ typedef struct PfcPolicyInfo {
   int32_t num_outputs;                  // K + 1
   int32_t num_layers;
   int64_t num_weights;                  // numbers in all layers together
-  const PfcParamValue* params;          // [num_params] of the game it was trained in, those that differ from the defaults
+  const PfcParamValue* params;          // [num_params] of its game, those that differ from the defaults
   int32_t num_params;
 } PfcPolicyInfo;
 
@@ -93,7 +93,7 @@ PFC_API PfcStatus pfc_policy_check(const PfcPolicy* policy, const PfcPool* pool)
 PFC_API PfcStatus pfc_policy_forward(const PfcPolicy* policy, const void* observations, int64_t rows, float* outputs);
 
 // How actions are chosen. Draws name their random numbers instead of using up a generator: row i draws from
-// (seed, step, first_row + i) alone, and the same three numbers give the same draw in Python's pufferc.ops.sample_actions.
+// (seed, step, first_row + i) alone, and these numbers give the same draw in Python's pufferc.ops.sample_actions.
 typedef struct PfcPolicyDraw {
   int32_t greedy;      // 1: the most probable action, the first of equals; the rest is unused
   uint64_t seed;
@@ -101,7 +101,8 @@ typedef struct PfcPolicyDraw {
   uint64_t first_row;  // number of row 0, for a part of a batch
 } PfcPolicyDraw;
 
-// actions int32 [rows, action_dims] for observations [rows, obs_size]; values float32 [rows] or NULL. draw NULL = greedy.
+// actions int32 [rows, action_dims] for observations [rows, obs_size]; values float32 [rows] or NULL.
+// draw NULL = greedy.
 // Where the outputs of a row are not finite, its actions are 0 and the call returns PFC_INVALID when all rows are done.
 PFC_API PfcStatus pfc_policy_act(const PfcPolicy* policy, const void* observations, int64_t rows,
                                  const PfcPolicyDraw* draw, int32_t* actions, float* values);

@@ -57,6 +57,7 @@ typedef enum PfcStatus {
 // Message of the last failed call in this thread, "" if none. Valid until the next failure.
 PFC_API const char* pfc_last_error(void);
 PFC_API const char* pfc_version(void);  // "0.1.0"
+PFC_API uint32_t pfc_abi_version(void);  // PFC_ABI_VERSION that the library was built with
 
 // ---- the games -------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 // pufferc.hpp - the C++17 face of pufferc.h and policy.h: ownership, spans, exceptions. Header only.
 //
+//   #include <cstdio>
 //   #include <pufferc/pufferc.hpp>
 //
 //   int main() {
@@ -11,7 +12,8 @@
 //     pool.reset(7);
 //     for (int t = 0; t < 1000; ++t) {
 //       auto observations = pool.observations<float>();            // [rows, obs_size], row after row
-//       for (std::size_t row = 0; row < pool.rows(); ++row) actions[row] = observations[row * pool.obs_size()] < 0.5f ? 2 : 1;
+//       for (std::size_t row = 0; row < pool.rows(); ++row)        // element 0 is where the paddle is
+//         actions[row] = observations[row * pool.obs_size()] < 0.5f ? 2 : 1;
 //       pool.step(actions);                                        // pool.rewards(), pool.terminated(), ... are new
 //     }
 //     std::printf("mean score %g\n", pool.pop_metrics().at("score"));
@@ -319,7 +321,8 @@ class Policy {
   // The parameters of the game it was trained in, as a pool takes them.
   std::vector<std::pair<std::string, double>> params() const {
     std::vector<std::pair<std::string, double>> values;
-    for (std::int32_t i = 0; i < info().num_params; ++i) values.emplace_back(info().params[i].name, info().params[i].value);
+    for (std::int32_t i = 0; i < info().num_params; ++i)
+      values.emplace_back(info().params[i].name, info().params[i].value);
     return values;
   }
   // Throws where the policy cannot play this pool.

@@ -1,0 +1,108 @@
+"""Who plays when games are watched, recorded or played by hand: at random, or the policy of a checkpoint.
+
+Shapes: N = num_envs rows of the pool that is played, A action dimensions.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pufferc import _errors
+from pufferc.vector import VecEnv
+
+__all__ = ["Agent", "CheckpointAgent", "Choice", "RandomAgent"]
+
+
+class Choice(NamedTuple):
+    """One step's actions [N] or [N, A], and the value estimates float32 [N] of an agent that has them."""
+
+    actions: NDArray[Any]
+    values: NDArray[np.float32] | None
+
+
+class Agent(Protocol):
+    """Chooses the actions of all rows."""
+
+    def act(self, observations: NDArray[Any]) -> Choice:
+        """The actions for observations [N, O...]."""
+
+    def restart(self, ended: NDArray[np.bool_]) -> None:
+        """Forget the past of the rows [N] whose episode has ended."""
+
+
+class RandomAgent:
+    """Every action as likely as any other."""
+
+    def __init__(self, envs: VecEnv, seed: int = 0) -> None:
+        self._space = envs.action_space
+        self._space.seed(_errors.integer("seed", seed, 0, 2**63 - 1))
+
+    def act(self, observations: NDArray[Any]) -> Choice:
+        return Choice(np.asarray(self._space.sample()), None)
+
+    def restart(self, ended: NDArray[np.bool_]) -> None:
+        pass
+
+
+class CheckpointAgent:
+    """The policy of a checkpoint, for any pool of its game. Needs pufferc[train].
+
+    Args:
+        path: The checkpoint's directory, as `pufferc.checkpoint.find_checkpoint` finds it.
+        greedy: Takes the most probable action instead of drawing one.
+        seed: Of the draws.
+
+    Attributes:
+        game, params: The game it was trained on, and the parameters that differ from the game's own.
+    """
+
+    def __init__(self, path: Path, *, greedy: bool = False, seed: int = 0) -> None:
+        from pufferc.checkpoint import load_checkpoint
+        from pufferc.policies import action_counts, make_policy
+        from pufferc.sizes import resolve
+        from pufferc.trainer import checkpoint_config, load_weights, torch_settings
+
+        checkpoint = load_checkpoint(path)
+        config, _ = resolve(checkpoint_config(checkpoint, None))
+        device, dtype, self._kernels = torch_settings(config)
+        self.game: str = config.game
+        self.params: dict[str, Any] = dict(config.env)
+        probe = VecEnv(config.game, num_games=1, num_threads=1, seed=0, params=config.env)
+        self._policy = make_policy(config, probe, dtype, device, seed=0)
+        self._counts = action_counts(probe.single_action_space)
+        probe.close()
+        load_weights(self._policy, checkpoint)
+        self._device, self._greedy, self._seed, self._step = device, greedy, seed, 0
+        self._state: Any = None
+
+    def act(self, observations: NDArray[Any]) -> Choice:
+        import torch
+
+        rows = observations.shape[0]
+        with torch.no_grad():
+            if self._state is None:
+                self._state = self._policy.initial_state(rows, self._device)
+            inputs = torch.from_numpy(observations).to(self._device, self._policy.input_dtype)
+            outputs, self._state = self._policy.step(inputs, self._state)
+            actions, _ = self._kernels.sample_actions(
+                outputs[:, :-1], self._counts, seed=self._seed, step=self._step, greedy=self._greedy
+            )
+            values = outputs[:, -1].float().cpu().numpy().copy()
+        self._step += 1
+        return Choice(actions.cpu().numpy(), values)
+
+    def restart(self, ended: NDArray[np.bool_]) -> None:
+        import torch
+
+        if not self._state or not ended.any():
+            return
+        fresh = self._policy.initial_state(ended.shape[0], self._device)
+        mask = torch.from_numpy(ended).to(self._device)
+        self._state = tuple(
+            torch.where(mask.view(-1, *[1] * (old.ndim - 1)), new, old)
+            for new, old in zip(fresh, self._state, strict=True)
+        )

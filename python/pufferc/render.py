@@ -1,0 +1,179 @@
+"""Pictures of games: one game, or a grid of the first k games of a pool, as an array uint8 [H, W, 3].
+
+Drawing needs the module pufferc_draw_headless, which lies beside the compiled core where raylib was found when the
+package was built. It is loaded by the first picture; it needs no display, no GPU and no OpenGL. Importing pufferc or
+stepping games never touches it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pufferc import _core, _errors
+from pufferc.vector import VecEnv
+
+__all__ = [
+    "DrawingUnavailable",
+    "Layout",
+    "Renderer",
+    "drawing_module",
+    "frames_per_second",
+    "grid_layout",
+    "why_missing",
+]
+
+MIN_SIDE_PX, MAX_SIDE_PX = 16, 4096
+DEFAULT_SIZE_PX = (640, 480)
+_GAP_PX = 4
+_GAP_COLOR = 0x2A2F3AFF
+_SOURCES = (
+    "third_party/fetch_raylib.sh fetches its source, PUFFERC_RAYLIB_SOURCE=FOLDER names one; then build pufferc again"
+)
+
+# Steps a second at which a game looks as it is meant to. A step of breakout is `frameskip` frames of 1/60 s.
+_STEPS_PER_SECOND = {"breakout": 60.0, "cartpole": 50.0, "lander": 50.0, "snake": 12.0, "squared": 6.0}
+
+
+class DrawingUnavailable(RuntimeError):
+    """Pictures or windows cannot be had here; the message says what is missing and how to get it."""
+
+
+def _module_path(kind: str) -> Path:
+    return Path(_core.__file__).with_name(f"pufferc_draw_{kind}.so")
+
+
+def why_missing(kind: str) -> str | None:
+    """Why pictures ("headless") or windows ("window") cannot be had, None where they can. Loads the module to see."""
+    try:
+        drawing_module(kind)
+    except DrawingUnavailable as error:
+        return str(error)
+    return None
+
+
+@lru_cache(maxsize=2)
+def drawing_module(kind: str) -> _core.DrawModule:
+    """The drawing module "headless" or "window", loaded once per process. Raises DrawingUnavailable."""
+    path, what = _module_path(kind), {"headless": "pictures", "window": "windows"}[kind]
+    if not path.exists():
+        raise DrawingUnavailable(f"no {what}: raylib 6.0 was not found when pufferc was built. {_SOURCES}")
+    try:
+        module = _core.DrawModule(str(path))
+    except ImportError as error:
+        hint = "; GLFW opens windows (Debian: apt-get install libglfw3)" if "glfw" in str(error) else ""
+        raise DrawingUnavailable(f"no {what}: {error}{hint}") from None
+    if kind == "headless":
+        module.open(*DEFAULT_SIZE_PX, "")
+    return module
+
+
+def frames_per_second(envs: VecEnv) -> float:
+    """Steps a second at which a person should watch this game."""
+    return _STEPS_PER_SECOND.get(envs.name, 30.0) / float(envs.params.get("frameskip", 1))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where games go in a picture: `cells` are (x, y, width, height) in pixels, one per game."""
+
+    width: int
+    height: int
+    cells: tuple[tuple[float, float, float, float], ...]
+
+
+def _check_size(size: tuple[int, int]) -> tuple[int, int]:
+    try:
+        width, height = size
+    except (TypeError, ValueError):
+        raise TypeError(f"size must be (width, height) in pixels, got {size!r}") from None
+    return (
+        _errors.integer("width", width, MIN_SIDE_PX, MAX_SIDE_PX),
+        _errors.integer("height", height, MIN_SIDE_PX, MAX_SIDE_PX),
+    )
+
+
+def _scale(columns: int, rows: int, world: tuple[float, float], box: tuple[int, int]) -> float:
+    """Pixels per unit of a world that is repeated in a grid which fills a box."""
+    return min(
+        (box[0] - (columns - 1) * _GAP_PX) / (columns * world[0]), (box[1] - (rows - 1) * _GAP_PX) / (rows * world[1])
+    )
+
+
+def grid_layout(count: int, world: tuple[float, float], box: tuple[int, int], *, exact: bool = False) -> Layout:
+    """The layout that shows `count` worlds of one size largest.
+
+    Args:
+        count: Number of games.
+        world: Width and height of a game's world in its own units.
+        box: Width and height that the picture must not exceed, in pixels.
+        exact: The picture fills the box; else it is cut to its contents, with even sides, as video formats like them.
+    """
+    columns = max(range(1, count + 1), key=lambda n: (_scale(n, math.ceil(count / n), world, box), -n))
+    rows = math.ceil(count / columns)
+    scale = _scale(columns, rows, world, box)
+    if scale * min(world) < 4.0:
+        raise ValueError(f"{count} games do not fit into a picture of {box[0]} x {box[1]} pixels; show fewer")
+    cell = (max(1, int(scale * world[0])), max(1, int(scale * world[1])))
+    if exact:
+        cell = ((box[0] - (columns - 1) * _GAP_PX) // columns, (box[1] - (rows - 1) * _GAP_PX) // rows)
+    full = (columns * cell[0] + (columns - 1) * _GAP_PX, rows * cell[1] + (rows - 1) * _GAP_PX)
+    width, height = box if exact else (max(MIN_SIDE_PX, full[0] + full[0] % 2), max(MIN_SIDE_PX, full[1] + full[1] % 2))
+    width, height = min(width, MAX_SIDE_PX), min(height, MAX_SIDE_PX)
+    if count == 1:
+        return Layout(width, height, ((0.0, 0.0, float(width), float(height)),))
+    left, top = (width - full[0]) // 2, (height - full[1]) // 2
+    cells = []
+    for i in range(count):
+        x, y = left + i % columns * (cell[0] + _GAP_PX), top + i // columns * (cell[1] + _GAP_PX)
+        cells.append((float(x), float(y), float(cell[0]), float(cell[1])))
+    return Layout(width, height, tuple(cells))
+
+
+class Renderer:
+    """Draws games of a pool into memory.
+
+    Args:
+        envs: The pool. Not between its send and recv, and not in two threads at once.
+        games: How many of its games to show, the first ones, in a grid.
+        size: (width, height) of the picture in pixels, both in [16, 4096]. Default: as large as fits 640 x 480 with the
+            game's own proportions and even sides.
+
+    Raises:
+        DrawingUnavailable: This build has no drawing module.
+    """
+
+    def __init__(self, envs: VecEnv, *, games: int = 1, size: tuple[int, int] | None = None) -> None:
+        self._games = _errors.integer("games", games, 1, envs.num_games)
+        self._size = None if size is None else _check_size(size)
+        self._module = drawing_module("headless")
+        self._pool, self._name = envs._pool, envs.name
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Size of every picture and where the games go in it. The pool must have been reset."""
+        world = _core.world_size(self._pool, 0)
+        if min(world) <= 0.0:
+            raise DrawingUnavailable(f"the game {self._name} does not draw itself")
+        return grid_layout(self._games, world, self._size or DEFAULT_SIZE_PX, exact=self._size is not None)
+
+    def render(self, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+        """Draw the games as they are now.
+
+        Args:
+            out: uint8 [height, width, 3], contiguous, to write into; default: a new array.
+
+        Returns:
+            The picture uint8 [height, width, 3], red, green, blue, top row first. It belongs to the caller.
+        """
+        layout = self.layout
+        if out is None:
+            out = np.empty((layout.height, layout.width, 3), np.uint8)
+        scenes = [(self._pool, game, *cell) for game, cell in enumerate(layout.cells)]
+        self._module.frame(layout.width, layout.height, _GAP_COLOR, scenes, [], out)
+        return out

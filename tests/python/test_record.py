@@ -1,0 +1,270 @@
+"""Recordings and plots: what is in the files, and that nothing is lost when something goes wrong."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import pufferc
+from pufferc import render
+from pufferc.plot import main as plot_main
+from pufferc.plot import plot, read_metrics
+from pufferc.record import Recorder, record
+from pufferc.render import DrawingUnavailable, Renderer
+
+needs_pictures = pytest.mark.skipif(
+    render.why_missing("headless") is not None, reason=str(render.why_missing("headless"))
+)
+
+
+def moving_square(count=40, size=(120, 80)):
+    """Pictures of a square that crosses a two-coloured field."""
+    pictures = []
+    for i in range(count):
+        picture = np.full((size[1], size[0], 3), (20, 24, 32), np.uint8)
+        picture[60:] = (60, 140, 80)
+        picture[20:40, 2 * i : 2 * i + 20] = (242, 177, 52)
+        pictures.append(picture)
+    return pictures
+
+
+def frames_of(path):
+    frames = []
+    with pytest.importorskip("PIL.Image").open(path) as image:
+        for i in range(image.n_frames):
+            image.seek(i)
+            frames.append(np.asarray(image.convert("RGB")).astype(int))
+        return frames, image.info
+
+
+def test_gif_holds_every_picture(tmp_path):
+    pytest.importorskip("PIL")
+    path, pictures = tmp_path / "out.gif", moving_square()
+    with Recorder(path, fps=20) as recorder:
+        for picture in pictures:
+            recorder.add(picture)
+    frames, info = frames_of(path)
+    assert len(frames) == len(pictures) and info["duration"] == 50 and info["loop"] == 0
+    assert max(np.abs(a - b).max() for a, b in zip(frames, pictures, strict=True)) <= 4
+    assert [p.name for p in tmp_path.iterdir()] == ["out.gif"]
+
+
+def test_gif_of_fewer_pictures_than_the_palette_takes(tmp_path):
+    pytest.importorskip("PIL")
+    with Recorder(tmp_path / "one.GIF") as recorder:
+        recorder.add(moving_square(1)[0])
+    assert len(frames_of(tmp_path / "one.GIF")[0]) == 1
+
+
+def test_png_is_the_last_picture(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    pictures = moving_square(5)
+    with Recorder(tmp_path / "out.png") as recorder:
+        for picture in pictures:
+            recorder.add(picture)
+            picture[:] = 0 if picture is not pictures[-1] else picture
+    assert (np.asarray(image.open(tmp_path / "out.png")) == pictures[-1]).all()
+
+
+# imageio-ffmpeg leaves its reader's pipes open.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("size", [(120, 80), (121, 81)])
+def test_mp4_holds_every_picture(tmp_path, size):
+    ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    path = tmp_path / "out.mp4"
+    with Recorder(path, fps=20) as recorder:
+        for picture in moving_square(size=size):
+            recorder.add(picture)
+    reader = ffmpeg.read_frames(str(path))
+    meta = next(reader)
+    width, height = meta["size"]
+    frames = [np.frombuffer(frame, np.uint8).reshape(height, width, 3) for frame in reader]
+    assert len(frames) == 40 and abs(meta["fps"] - 20) < 0.01 and width % 2 == 0 and height % 2 == 0
+    middle = frames[20][30, 50].astype(int)
+    assert np.abs(middle - (242, 177, 52)).max() < 40
+
+
+def test_the_callers_array_may_be_used_again(tmp_path):
+    pytest.importorskip("PIL")
+    picture = np.zeros((20, 20, 3), np.uint8)
+    with Recorder(tmp_path / "out.gif") as recorder:
+        for level in (0, 100, 200):
+            picture[:] = level
+            recorder.add(picture)
+    assert [int(f[5, 5, 0]) for f in frames_of(tmp_path / "out.gif")[0]] == [0, 100, 200]
+
+
+def test_an_exception_leaves_what_was_there(tmp_path):
+    pytest.importorskip("PIL")
+    path = tmp_path / "out.gif"
+    path.write_bytes(b"precious")
+    with pytest.raises(KeyError), Recorder(path) as recorder:
+        recorder.add(moving_square(1)[0])
+        raise KeyError
+    assert path.read_bytes() == b"precious" and len(list(tmp_path.iterdir())) == 1
+    with Recorder(path):
+        pass
+    assert path.read_bytes() == b"precious" and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", ["out.avi", "out", ".gif", "out.gif.txt"])
+def test_other_endings_are_refused(tmp_path, name):
+    with pytest.raises(ValueError, match=r"\.gif, \.mp4, \.png"):
+        Recorder(tmp_path / name)
+
+
+def test_unwritable_places(tmp_path):
+    pytest.importorskip("PIL")
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        Recorder(tmp_path / "nowhere" / "out.gif")
+    (tmp_path / "folder.gif").mkdir()
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        Recorder(tmp_path / "folder.gif")
+    with pytest.raises(OSError, match="cannot record to"):
+        Recorder("/proc/out.gif")
+    with pytest.raises(OSError, match="cannot record to"):
+        Recorder(tmp_path / ("x" * 300 + ".gif"))
+
+
+@pytest.mark.parametrize("fps", [0, -1, np.nan, np.inf, 1e9])
+def test_impossible_rates_are_refused(tmp_path, fps):
+    with pytest.raises(ValueError, match="fps"):
+        Recorder(tmp_path / "out.gif", fps=fps)
+
+
+def test_wrong_pictures_are_refused(tmp_path):
+    pytest.importorskip("PIL")
+    with Recorder(tmp_path / "out.gif") as recorder:
+        recorder.add(np.zeros((20, 30, 3), np.uint8))
+        for wrong in (np.zeros((20, 30), np.uint8), np.zeros((20, 30, 4), np.uint8), np.zeros((20, 30, 3), np.float32)):
+            with pytest.raises(ValueError, match=r"uint8 \[H, W, 3\]"):
+                recorder.add(wrong)
+        with pytest.raises(ValueError, match="like the first"):
+            recorder.add(np.zeros((30, 20, 3), np.uint8))
+    with pytest.raises(RuntimeError, match="closed"):
+        recorder.add(np.zeros((20, 30, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("ending", "module", "package"),
+    [("gif", "PIL", "Pillow"), ("png", "PIL", "Pillow"), ("mp4", "imageio_ffmpeg", "imageio-ffmpeg")],
+)
+def test_a_missing_package_is_named(tmp_path, monkeypatch, ending, module, package):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(DrawingUnavailable, match=rf"needs {package}; install it with: pip install 'pufferc\[render\]'"):
+        Recorder(tmp_path / f"out.{ending}")
+    assert not list(tmp_path.iterdir())
+
+
+@needs_pictures
+@pytest.mark.parametrize("name", pufferc.list_envs())
+def test_every_game_records(tmp_path, name):
+    pytest.importorskip("PIL")
+    path = record(tmp_path / "out.gif", name, max_steps=30, episodes=5, seed=3)
+    frames, _ = frames_of(path)
+    assert 2 <= len(frames) <= 31
+    assert np.abs(frames[-1] - frames[0]).max() > 30, "nothing moves"
+
+
+@needs_pictures
+def test_a_recording_is_small_and_true(tmp_path):
+    pytest.importorskip("PIL")
+    path = record(tmp_path / "out.gif", "breakout", max_steps=200, episodes=100, seed=3)
+    assert path.stat().st_size < 200 * 3000
+    envs = pufferc.make("breakout", num_threads=1, seed=3)
+    envs.reset()
+    first = Renderer(envs).render().astype(int)
+    difference = np.abs(frames_of(path)[0][0] - first)
+    assert difference.mean() < 2.0 and difference.max() < 60
+
+
+@needs_pictures
+def test_a_recording_ends_with_the_episode(tmp_path):
+    pytest.importorskip("PIL")
+    path = record(tmp_path / "out.gif", "cartpole", seed=1)
+    assert 8 <= len(frames_of(path)[0]) < 120
+
+
+# ---- plots ----------------------------------------------------------------------------------------------
+
+
+def write_run(folder, updates=50, **columns):
+    folder.mkdir()
+    with (folder / "metrics.jsonl").open("w") as file:
+        for i in range(updates):
+            row = {"update": i, "steps": 1000 * i, "time_s": 0.1 * i, "sps": 1e6, "score": None if i < 3 else float(i)}
+            file.write(json.dumps({**row, **{key: value(i) for key, value in columns.items()}}) + "\n")
+    return folder
+
+
+def test_metrics_are_read_as_columns(tmp_path):
+    run = write_run(tmp_path / "run", 10, value_loss=lambda i: 1.0 / (i + 1), name=lambda i: "text")
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write('{"update": 10, "ste')
+    columns = read_metrics(run)
+    assert columns["steps"].tolist() == [1000.0 * i for i in range(10)]
+    assert np.isnan(columns["score"][:3]).all() and columns["score"][3] == 3.0
+    assert columns["value_loss"][4] == 0.2 and "name" not in columns
+    assert read_metrics(run / "metrics.jsonl").keys() == columns.keys()
+
+
+def test_plot_draws_runs_in_different_colours(tmp_path):
+    pytest.importorskip("matplotlib")
+    image = pytest.importorskip("PIL.Image")
+    runs = [
+        write_run(tmp_path / "a", value_loss=lambda i: 1 / (i + 1), evaluation_score=lambda i: 40 if i == 49 else None),
+        write_run(tmp_path / "b", policy_loss=lambda i: -0.01),
+    ]
+    path = plot(runs, tmp_path / "out.png")
+    picture = np.asarray(image.open(path).convert("RGB")).astype(int)
+    for color in ((0x2F, 0x7E, 0xD8), (0xE4, 0x57, 0x2E)):
+        assert (np.abs(picture - color).max(axis=2) < 8).sum() > 100
+    single = plot(runs[:1], tmp_path / "one.png", x="time_s")
+    assert single.stat().st_size > 5000
+
+
+def test_plot_command_prints_the_path(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    assert plot_main([str(write_run(tmp_path / "a")), "--out", str(tmp_path / "x.png")]) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "x.png")
+
+
+def test_plot_refuses_what_is_not_a_run(tmp_path):
+    with pytest.raises(ValueError, match="at least one"):
+        plot([])
+    with pytest.raises(FileNotFoundError, match=r"metrics\.jsonl"):
+        plot([tmp_path], tmp_path / "out.png")
+    run = write_run(tmp_path / "run")
+    with pytest.raises(ValueError, match=r"\.png"):
+        plot([run], tmp_path / "out.pdf")
+    with pytest.raises(ValueError, match="column 'setps'"):
+        plot([run], tmp_path / "out.png", x="setps")
+    (run / "metrics.jsonl").write_text("")
+    with pytest.raises(ValueError, match="no update"):
+        plot([run], tmp_path / "out.png")
+    (run / "metrics.jsonl").write_text('{"update": 1}\nnonsense\n{"update": 2}\n')
+    with pytest.raises(ValueError, match="line 2"):
+        plot([run], tmp_path / "out.png")
+    (run / "metrics.jsonl").write_text("[1, 2]\n{}\n")
+    with pytest.raises(ValueError, match="line 1"):
+        plot([run], tmp_path / "out.png")
+
+
+def test_plot_without_matplotlib_names_it(tmp_path, monkeypatch):
+    run = write_run(tmp_path / "run")
+    for name in [*(key for key in sys.modules if key.startswith("matplotlib")), "matplotlib"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(DrawingUnavailable, match="matplotlib"):
+        plot([run], tmp_path / "out.png")
+
+
+def test_importing_needs_none_of_the_packages():
+    script = """
+import sys
+for name in ("PIL", "imageio_ffmpeg", "matplotlib", "torch"):
+    sys.modules[name] = None
+import pufferc.record, pufferc.plot, pufferc.play, pufferc.viewer
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

@@ -1,0 +1,268 @@
+"""Pictures of games: golden pictures, colours and orientation, grids, bad input. Skipped where raylib was not built.
+
+Golden pictures are rewritten by: PUFFERC_WRITE_GOLDEN=1 pytest tests/python/test_render.py
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pufferc
+from pufferc import _core, render
+from pufferc.render import DrawingUnavailable, Renderer, drawing_module, grid_layout
+
+pytestmark = pytest.mark.skipif(render.why_missing("headless") is not None, reason=str(render.why_missing("headless")))
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "pictures"
+SIZE = (320, 240)
+PARAMS = {"snake": {"width": 24, "height": 18, "snakes": 5, "food": 30}}
+
+
+def played(name, steps=40, games=1):
+    """A pool after some steps of a fixed pseudo-random play; the final frame is the same on every machine."""
+    envs = pufferc.make(name, num_games=games, num_threads=1, seed=7, **PARAMS.get(name, {}))
+    envs.reset(seed=7)
+    rng, space = np.random.Generator(np.random.PCG64(7)), envs.single_action_space
+    for _ in range(steps):
+        if hasattr(space, "n"):
+            actions = rng.integers(space.n, size=envs.num_envs, dtype=np.int32)
+        elif hasattr(space, "nvec"):
+            actions = rng.integers(space.nvec, size=(envs.num_envs, len(space.nvec)))
+        else:
+            actions = rng.uniform(-1, 1, (envs.num_envs, *space.shape)).astype(np.float32)
+        envs.step(actions)
+    return envs
+
+
+def frame(scenes=(), marks=(), size=(64, 48), background=0x000000FF):
+    out = np.zeros((size[1], size[0], 3), np.uint8)
+    drawing_module("headless").frame(*size, background, list(scenes), list(marks), out)
+    return out
+
+
+def near(picture, other):
+    """Equal but for rounding, which depends on where in the picture a shape lies."""
+    return np.abs(picture.astype(int) - other.astype(int)).max() <= 2
+
+
+@pytest.mark.parametrize("name", pufferc.list_envs())
+def test_golden_picture(name):
+    image = pytest.importorskip("PIL.Image")
+    picture = Renderer(played(name), size=SIZE).render()
+    path = GOLDEN / f"{name}.png"
+    if os.environ.get("PUFFERC_WRITE_GOLDEN"):
+        image.fromarray(picture).quantize(128, dither=image.Dither.NONE).save(path, optimize=True)
+    assert path.exists(), f"no golden picture of {name}; look at it, then write it with PUFFERC_WRITE_GOLDEN=1"
+    golden = np.asarray(image.open(path).convert("RGB")).astype(int)
+    difference = np.abs(picture.astype(int) - golden).max(axis=2)
+    assert difference.mean() < 2.0 and (difference > 48).mean() < 0.002
+
+
+@pytest.mark.parametrize("name", pufferc.list_envs())
+def test_drawing_is_repeatable_and_changes_nothing(name):
+    envs = played(name)
+    before = envs.save()
+    renderer = Renderer(envs)
+    first = renderer.render()
+    assert (renderer.render() == first).all()
+    assert envs.save() == before
+    assert first.std() > 2.0, "the picture is one colour"
+
+
+def test_top_is_up_and_red_is_red():
+    picture = frame(marks=[(0.0, 0.0, 20.0, 10.0, 0xFF2000FF, ""), (44.0, 38.0, 20.0, 10.0, 0x0020FFFF, "")])
+    assert tuple(picture[5, 10]) == (255, 32, 0)
+    assert tuple(picture[43, 54]) == (0, 32, 255)
+    assert not picture[:10, 30:].any() and not picture[38:, :30].any()
+
+
+def test_edges_show_how_much_of_a_pixel_is_covered():
+    picture = frame(marks=[(10.25, 10.0, 20.5, 20.0, 0xFFFFFFFF, "")])[20]
+    assert picture[9, 0] == 0 and abs(int(picture[10, 0]) - 191) <= 2 and picture[11, 0] == 255
+    assert picture[29, 0] == 255 and abs(int(picture[30, 0]) - 191) <= 2 and picture[31, 0] == 0
+
+
+def test_circles_are_round_and_smooth():
+    envs = played("template", 3)
+    picture = Renderer(envs, size=(400, 400)).render().astype(int)
+    background = picture[1, 1]
+    shape = np.abs(picture[:370] - background).sum(axis=2)
+    rows, columns = np.nonzero(shape > 60)
+    assert abs(np.ptp(rows) - np.ptp(columns)) <= 1
+    levels = np.unique(shape[rows.min() - 1 : rows.max() + 2, columns.min() - 1 : columns.max() + 2])
+    assert levels.size > 12, "edges are not anti-aliased"
+
+
+def test_text_is_where_it_is_asked_for():
+    picture = frame(marks=[(10.0, 12.0, 0.0, 20.0, 0xFFFFFFFF, "48")])
+    rows, columns = np.nonzero(picture[:, :, 0] > 128)
+    assert rows.min() >= 12 and rows.max() <= 32 and columns.min() >= 10 and columns.max() <= 34
+    assert np.ptp(rows) >= 12 and np.ptp(columns) >= 16
+
+
+def test_every_character_draws_and_differs():
+    seen = {}
+    for code in range(33, 127):
+        picture = frame(marks=[(10.0, 10.0, 0.0, 30.0, 0xFFFFFFFF, chr(code))])
+        assert (picture > 128).any(), chr(code)
+        assert picture.tobytes() not in seen, (chr(code), seen.get(picture.tobytes()))
+        seen[picture.tobytes()] = chr(code)
+    box = frame(marks=[(10.0, 10.0, 0.0, 30.0, 0xFFFFFFFF, "é")])
+    assert (box == frame(marks=[(10.0, 10.0, 0.0, 30.0, 0xFFFFFFFF, "🐡")])).all() and (box > 128).any()
+
+
+def test_a_game_stays_in_its_cell():
+    envs = played("breakout")
+    inside = frame([(envs._pool, 0, 0.0, 0.0, 96.0, 56.0)], size=(96, 56))
+    for x, y in ((20, 10), (100, 10), (20, 130), (100, 130)):
+        picture = frame([(envs._pool, 0, float(x), float(y), 96.0, 56.0)], size=(220, 200), background=0xFF00FFFF)
+        assert near(picture[y : y + 56, x : x + 96], inside)
+        outside = np.ones(picture.shape[:2], bool)
+        outside[y : y + 56, x : x + 96] = False
+        assert (picture[outside] == (255, 0, 255)).all()
+
+
+@pytest.mark.parametrize("games", [2, 3, 5, 8])
+def test_grid_shows_each_game(games):
+    envs = played("cartpole", 12, games=8)
+    renderer = Renderer(envs, games=games)
+    picture, layout = renderer.render(), renderer.layout
+    assert picture.shape == (layout.height, layout.width, 3) and layout.width % 2 == 0 and layout.height % 2 == 0
+    assert layout.width <= 640 and layout.height <= 480 and len(layout.cells) == games
+    seen = set()
+    for game, (x, y, width, height) in enumerate(np.array(layout.cells, int)):
+        part = picture[y : y + height, x : x + width]
+        alone = frame([(envs._pool, game, 0.0, 0.0, float(width), float(height))], size=(width, height))
+        assert near(part, alone)
+        seen.add(part.tobytes())
+    assert len(seen) == games
+
+
+def test_default_size_has_the_games_proportions():
+    layout = Renderer(played("breakout", 1)).layout
+    assert layout.width == 640 and abs(layout.width / layout.height - 576 / 330) < 0.02
+    assert grid_layout(1, (100.0, 1000.0), (640, 480)).height == 480
+
+
+def test_render_into_the_callers_array():
+    renderer = Renderer(played("squared"))
+    out = np.zeros((renderer.layout.height, renderer.layout.width, 3), np.uint8)
+    assert renderer.render(out) is out and out.any()
+    with pytest.raises(ValueError, match="shape"):
+        renderer.render(np.zeros((10, 10, 3), np.uint8))
+    with pytest.raises(TypeError, match="uint8"):
+        renderer.render(np.zeros((renderer.layout.height, renderer.layout.width, 3), np.float32))
+    out.setflags(write=False)
+    with pytest.raises(ValueError, match="read-only"):
+        renderer.render(out)
+
+
+@pytest.mark.parametrize("size", [(15, 100), (100, 15), (4097, 100), (100, 10**9), (-5, 100), (0, 0)])
+def test_absurd_sizes_are_refused(size):
+    with pytest.raises(ValueError, match=r"(width|height) must be in \[16, 4096\]"):
+        Renderer(played("squared", 0), size=size)
+    with pytest.raises((RuntimeError, TypeError)):
+        drawing_module("headless").frame(*size, 0, [], [], None)
+
+
+@pytest.mark.parametrize("size", ["640x480", 640, (640,), (640.5, 480), (1, 2, 3), ("a", "b")])
+def test_sizes_of_other_kinds_are_refused(size):
+    with pytest.raises(TypeError, match=r"size|width"):
+        Renderer(played("squared", 0), size=size)
+
+
+def test_largest_size_works():
+    assert Renderer(played("squared"), size=(4096, 4096)).render().any()
+
+
+def test_wrong_games():
+    envs = played("squared", 0, games=3)
+    for games in (0, 4, -1):
+        with pytest.raises(ValueError, match="games"):
+            Renderer(envs, games=games)
+    with pytest.raises(ValueError, match="do not fit"):
+        Renderer(played("squared", 0, games=1000), games=1000, size=(64, 64)).render()
+    with pytest.raises(ValueError):
+        frame([(envs._pool, 3, 0.0, 0.0, 64.0, 48.0)])
+
+
+def test_closed_and_not_reset_pools():
+    envs = pufferc.make("squared", seed=1)
+    with pytest.raises(RuntimeError, match="reset"):
+        Renderer(envs).render()
+    envs.reset()
+    renderer = Renderer(envs)
+    assert renderer.render().any()
+    envs.close()
+    with pytest.raises(RuntimeError, match="clos"):
+        renderer.render()
+
+
+@pytest.mark.parametrize("pool", [None, 3, object(), np.zeros(3)])
+def test_what_is_not_a_pool_is_refused(pool):
+    with pytest.raises(TypeError, match="Pool"):
+        _core.world_size(pool, 0)
+    with pytest.raises(TypeError, match="Pool"):
+        frame([(pool, 0, 0.0, 0.0, 64.0, 48.0)])
+
+
+@pytest.mark.parametrize(
+    "cell", [(np.nan, 0, 64, 48), (0, 0, np.inf, 48), (0, 0, -5, -5), (1e30, 1e30, 1e30, 1e30), (0, 0, 0, 0)]
+)
+def test_impossible_cells_do_no_harm(cell):
+    envs = played("breakout")
+    frame([(envs._pool, 0, *map(float, cell))], marks=[(np.nan, 1e30, np.inf, -1.0, 0xFFFFFFFF, "text")])
+    assert Renderer(envs).render().any()
+
+
+def test_missing_module_says_how_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(render, "_module_path", lambda kind: tmp_path / "none.so")
+    drawing_module.cache_clear()
+    try:
+        with pytest.raises(DrawingUnavailable, match=r"raylib 6\.0 was not found.*PUFFERC_RAYLIB_SOURCE"):
+            Renderer(played("squared", 0))
+        assert "raylib" in str(render.why_missing("window"))
+    finally:
+        monkeypatch.undo()
+        drawing_module.cache_clear()
+
+
+def test_a_foreign_library_is_not_a_drawing_module(tmp_path):
+    with pytest.raises(ImportError, match="not a drawing module"):
+        _core.DrawModule(_core.__file__)
+    broken = tmp_path / "broken.so"
+    broken.write_bytes(b"not a library")
+    with pytest.raises(ImportError):
+        _core.DrawModule(str(broken))
+
+
+def test_stepping_loads_no_drawing_and_drawing_prints_nothing():
+    script = """
+import sys, pufferc
+def loaded():
+    return sys.platform == "linux" and "pufferc_draw" in open("/proc/self/maps").read()
+envs = pufferc.make("breakout", 4)
+envs.reset(seed=1)
+envs.step([0, 1, 2, 0])
+assert not loaded()
+from pufferc.render import Renderer
+assert not loaded()
+assert Renderer(envs).render().any()
+assert loaded() or sys.platform != "linux"
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_threads_draw_at_the_same_time():
+    from concurrent.futures import ThreadPoolExecutor
+
+    renderers = [Renderer(played(name), size=size) for name, size in (("breakout", (200, 120)), ("squared", (90, 90)))]
+    expected = [r.render() for r in renderers]
+    with ThreadPoolExecutor(4) as threads:
+        pictures = list(threads.map(lambda i: renderers[i % 2].render(), range(60)))
+    assert all((picture == expected[i % 2]).all() for i, picture in enumerate(pictures))

@@ -1,0 +1,77 @@
+#!/bin/sh
+# fetch_raylib.sh - puts the source of raylib 6.0 into a folder, verified, without touching the system.
+#
+#   third_party/fetch_raylib.sh [FOLDER] [github|debian]      FOLDER defaults to third_party/raylib
+#
+# Two places are tried in this order, unless one is named:
+#   github  the upstream commit below; git checks that what arrives has that hash.
+#   debian  the source package of Debian's testing and unstable suites; apt checks Debian's signature and this script
+#           the hash of the tarball. Package lists and downloads go to a temporary folder; the mirror and the key are
+#           those that this machine's own apt sources name. Its tarball has no GLFW in it.
+# Exit status 0: FOLDER/src/raylib.h is there. Anything else: FOLDER is as it was, and stderr says why.
+set -u
+
+commit=dbc56a87da87d973a9c5baa4e7438a9d20121d28
+repository=https://github.com/raysan5/raylib.git
+debian_version=6.0+ds
+debian_sha256=48063be6305afd417a7f44fc588b2f266354cb30c0073ba8fb503d5a0429688e
+
+folder=${1:-$(dirname "$0")/raylib}
+from=${2:-any}
+case $from in any | github | debian) ;; *) echo "fetch_raylib: the place must be github or debian, got $from" >&2; exit 2 ;; esac
+if [ -e "$folder/src/raylib.h" ]; then exit 0; fi
+if [ -e "$folder" ]; then echo "fetch_raylib: $folder exists and is not raylib; remove it first" >&2; exit 2; fi
+
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+limit() {  # limit SECONDS COMMAND...: ends a command that takes longer, where the system can
+  if command -v timeout >/dev/null; then timeout "$@"; else shift; "$@"; fi
+}
+
+from_github() {
+  command -v git >/dev/null || { echo "git is not installed"; return 1; }
+  git init -q "$work/source" &&
+    GIT_TERMINAL_PROMPT=0 limit 120 git -C "$work/source" -c http.lowSpeedLimit=1000 -c http.lowSpeedTime=10 \
+      fetch -q --depth 1 "$repository" "$commit" &&
+    git -C "$work/source" -c advice.detachedHead=false checkout -q FETCH_HEAD &&
+    test "$(git -C "$work/source" rev-parse HEAD)" = "$commit" &&
+    rm -rf "$work/source/.git" "$work/source/examples"
+}
+
+# The first mirror and key of the machine's own sources, in either of apt's two formats, as a deb-src stanza.
+debian_sources() {
+  set -- $(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+    awk '/^URIs:.*\/debian\/?( |$)/ && !uri { uri = $2 }
+         /^deb .*\/debian\/? / && !uri { for (i = 2; i <= NF; ++i) if ($i ~ /:\/\//) { uri = $i; break } }
+         END { print uri }') ""
+  [ -n "$1" ] || { echo "no Debian mirror in the apt sources of this machine" >&2; return 1; }
+  printf 'Types: deb-src\nURIs: %s\nSuites: testing unstable\nComponents: main\n' "$1"
+  key=/usr/share/keyrings/debian-archive-keyring.gpg
+  if [ -e "$key" ]; then printf 'Signed-By: %s\n' "$key"; fi
+}
+
+from_debian() {
+  command -v apt-get >/dev/null || { echo "apt-get is not installed"; return 1; }
+  mkdir -p "$work/sources" "$work/lists/partial" "$work/cache/archives/partial" "$work/package" "$work/source" || return 1
+  debian_sources >"$work/sources/raylib.sources" || return 1
+  set -- -q -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$work/sources" -o Dir::State::lists="$work/lists" \
+    -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root -o Acquire::Retries=1 -o Acquire::http::Timeout=15
+  limit 120 apt-get "$@" update &&
+    (cd "$work/package" && limit 120 apt-get "$@" source --download-only raylib) || return 1
+  tarball=$work/package/raylib_$debian_version.orig.tar.gz
+  [ -e "$tarball" ] || { echo "Debian no longer carries version $debian_version"; return 1; }
+  printf '%s  %s\n' "$debian_sha256" "$tarball" | sha256sum -c - || return 1
+  tar -xzf "$tarball" -C "$work/source" --strip-components 1
+}
+
+for place in github debian; do
+  if [ "$from" != any ] && [ "$from" != "$place" ]; then continue; fi
+  rm -rf "$work/source"
+  if "from_$place" >"$work/log" 2>&1 && [ -e "$work/source/src/raylib.h" ]; then
+    mkdir -p "$(dirname "$folder")" && mv "$work/source" "$folder" && exit 0
+  fi
+  echo "fetch_raylib: not from $place: $(tail -n 1 "$work/log")" >&2
+done
+exit 1
