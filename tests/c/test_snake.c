@@ -366,6 +366,11 @@ static void canvas_rect(void* context, float x, float y, float width, float heig
   c->inside &= x + width <= c->width && y + height <= c->height && c->begins == 1 && c->ends == 0;
 }
 
+static void canvas_rounded_rect(void* context, float x, float y, float width, float height, float radius, PfcColor color) {
+  ((Canvas*)context)->inside &= radius >= 0 && radius <= 0.5f * width;
+  canvas_rect(context, x, y, width, height, color);
+}
+
 static void canvas_end(void* context) { ((Canvas*)context)->ends += 1; }
 
 static void test_draw(void) {
@@ -374,7 +379,11 @@ static void test_draw(void) {
   scene_lay(&g, 1, 5, 3, "");
   *scene_cell(&g, 4, 0) = SNAKE_FOOD;
   Canvas canvas = {0};
-  const PfcDraw draw = {.context = &canvas, .begin = canvas_begin, .rect = canvas_rect, .end = canvas_end};
+  const PfcDraw draw = {.context = &canvas,
+                        .begin = canvas_begin,
+                        .rect = canvas_rect,
+                        .rounded_rect = canvas_rounded_rect,
+                        .end = canvas_end};
   spec->draw_one(g.state, &g.p, &draw);
   CHECK(canvas.begins == 1 && canvas.ends == 1 && canvas.inside && canvas.width == 8 && canvas.height == 6);
   // the field; A and the food in row 0, A in row 1, B in row 3; frame and centre of each head

@@ -362,6 +362,6 @@ sys.exit(os.waitstatus_to_exitcode(status))
     assert done.returncode == 0, done.stderr
 
 
-def test_render_is_refused(pool: MakePool) -> None:
-    with pytest.raises(NotImplementedError, match="does not render"):
+def test_render_without_a_mode_says_how(pool: MakePool) -> None:
+    with pytest.raises(RuntimeError, match="give render_mode='rgb_array' or 'human' to make"):
         pool("cartpole").render()
