@@ -101,9 +101,33 @@ def load_checkpoint(path: Path) -> Checkpoint:
             if size != expected:
                 raise CheckpointError(f"checkpoint: {path / name} has {size} bytes, expected {expected}; it is damaged")
         policy, trainer = (load_file(path / name) for name in _FILES)
-    except (OSError, KeyError, TypeError, json.JSONDecodeError, SafetensorError) as error:
+    except (OSError, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
         raise CheckpointError(f"checkpoint: {path} cannot be read: {error}") from None
     return Checkpoint(path, policy, trainer, meta)
+
+
+_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "game": str,
+    "version": int,
+    "update": int,
+    "seconds": (int, float),
+    "wall_seconds": (int, float),
+    "config": dict,
+    "precision": str,
+}
+
+
+def load_game_checkpoint(path: Path, game: str) -> Checkpoint:
+    """Reads a checkpoint that a training run made; CheckpointError if it is damaged or of another game."""
+    checkpoint = load_checkpoint(path)
+    for name, kind in _FIELDS.items():
+        if not isinstance(checkpoint.meta.get(name), kind):
+            raise CheckpointError(f"checkpoint: {path / 'checkpoint.json'} has no valid {name!r}; it is damaged")
+    if checkpoint.meta["game"] != game:
+        raise CheckpointError(f"checkpoint: {path} is of {checkpoint.meta['game']}, not of {game}")
+    if checkpoint.meta["precision"] not in ("float32", "bfloat16"):
+        raise CheckpointError(f"checkpoint: {path} has the unknown precision {checkpoint.meta['precision']!r}")
+    return checkpoint
 
 
 def list_checkpoints(run: Path) -> list[Path]:

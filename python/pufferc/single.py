@@ -64,13 +64,14 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
     def step(self, action: Any) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
         """Step once: observation, reward, terminated, truncated, info.
 
-        info is empty until the episode ends, then {"episode": {"r", "l" and the game's metrics}}.
+        info is empty until the episode ends, then {"metrics": {"r", "l" and the game's metrics}}. The key
+        "episode" is left to Gymnasium's RecordEpisodeStatistics, which refuses an env that uses it.
         """
         observations, rewards, terminated, truncated, infos = self._vector.step(np.asarray(action)[None])
         info: dict[str, Any] = {}
         if infos:
             stats = infos["final_info"]["episode"]
-            info["episode"] = {key: values[0].item() for key, values in stats.items() if not key.startswith("_")}
+            info["metrics"] = {key: values[0].item() for key, values in stats.items() if not key.startswith("_")}
         self._show()
         return observations[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), info
 

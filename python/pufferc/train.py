@@ -177,6 +177,7 @@ class _Loop:
 
     def go(self) -> Result:
         trainer, outcome = self.trainer, "complete"
+        self.progress.start(trainer.steps)
         reached: float | None = None
         while trainer.update < trainer.updates:
             line = trainer.step()
