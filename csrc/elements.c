@@ -57,6 +57,12 @@ void pfc_elements_round(const float* from, int64_t stride, int32_t rows, int32_t
     round_to_float(from, stride, rows, width, relu, pfc_padded(width), to);
 }
 
+void pfc_elements_remainder(const float* from, int32_t width, void* to) {
+  uint16_t* y = to;
+  for (int32_t i = 0; i < width; ++i) y[i] = bfloat16_of(from[i] - float_of((uint32_t)bfloat16_of(from[i]) << 16));
+  for (int32_t i = width; i < pfc_padded(width); ++i) y[i] = 0;
+}
+
 void pfc_elements_pad(const void* from, int32_t rows, int32_t width, bool bfloat16, void* to) {
   const size_t size = bfloat16 ? 2 : 4, bytes = size * (size_t)width, padded = size * (size_t)pfc_padded(width);
   const char* x = from;

@@ -2,12 +2,12 @@
 //
 // The unit of A and B is an atom of 32 bits: one float, or two bfloat16 that are neighbours along the summed dimension,
 // the first in the low half. So one description fits both: atoms of A lie at a + row * a_row + step * a_step, and row
-// `step` of B is `columns` atoms in a row at b + step * b_step. Strides count atoms; either stride of A may be 1, which is how
-// a transposed matrix is multiplied where it lies.
+// `step` of B is `columns` neighbouring atoms at b + step * b_step. Strides count atoms; either stride of A may be 1,
+// which is how a transposed matrix is multiplied where it lies.
 //
 // Every sum runs over steps in order, whatever the tile that makes it, so an entry of C does not depend on the rows and
-// columns that are computed beside it. Instruction sets may differ in the last bits. Bfloat16 products of subnormal numbers
-// may count as zero; NaN and infinity pass through. Internal: for mlp.c, muon.c and their tests.
+// columns that are computed beside it. Instruction sets may differ in the last bits. Subnormal numbers may count as
+// zero in bfloat16; NaN and infinity pass through. Internal: for mlp.c and its tests.
 #ifndef PUFFERC_MATMUL_H
 #define PUFFERC_MATMUL_H
 

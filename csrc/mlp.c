@@ -1,7 +1,7 @@
 // mlp.c - see mlp.h. Chunks go through all layers in blocks of rows that fit a core's cache.
 //
-// The passes differ from textbook ones in nothing but where numbers lie: elements.h has rows and their pairs, matmul.h the
-// products. A layer's weights are packed twice, since forward sums over inputs and backward over outputs.
+// The passes differ from textbook ones in nothing but where numbers lie: elements.h has rows and their pairs, matmul.h
+// the products. A layer's weights are packed twice, since forward sums over inputs and backward over outputs.
 #include "mlp.h"
 
 #include <stdatomic.h>
@@ -19,9 +19,11 @@ enum {
 
 typedef struct MlpLayer {
   int32_t inputs, outputs, padded_inputs, padded_outputs;
-  uint32_t* forward;   // atoms [input steps, padded_outputs]
+  int32_t columns;     // of forward: padded_outputs, or more with the remainders
+  bool remainders;     // columns [outputs, 2 outputs) have what rounding took from the weights of the first ones
+  uint32_t* forward;   // atoms [input steps, columns]
   uint32_t* backward;  // atoms [output steps, padded_inputs]
-  float* bias;         // [padded_outputs]
+  float* bias;         // [columns]
   int64_t weight_gradient, bias_gradient;  // where in a chunk's gradients: [outputs, padded_inputs], [padded_outputs]
 } MlpLayer;
 
@@ -70,13 +72,15 @@ static bool mlp_make_layer(PfcMlp* mlp, int32_t index, int32_t inputs, int32_t o
   MlpLayer* layer = &mlp->layer[index];
   layer->inputs = inputs, layer->outputs = outputs;
   layer->padded_inputs = pfc_padded(inputs), layer->padded_outputs = pfc_padded(outputs);
+  layer->remainders = mlp->kernels->bfloat16 && index + 1 == mlp->layers;
+  layer->columns = pfc_padded(layer->remainders ? 2 * outputs : outputs);
   layer->weight_gradient = mlp->gradient_size;
   layer->bias_gradient = layer->weight_gradient + (int64_t)outputs * layer->padded_inputs;
   mlp->gradient_size = layer->bias_gradient + layer->padded_outputs;
-  mlp->widest = PFC_MAX(mlp->widest, PFC_MAX(layer->padded_inputs, layer->padded_outputs));
-  layer->forward = pfc_alloc(4 * (uint64_t)mlp_steps(mlp, layer->padded_inputs) * (uint64_t)layer->padded_outputs);
+  mlp->widest = PFC_MAX(mlp->widest, PFC_MAX(layer->padded_inputs, layer->columns));
+  layer->forward = pfc_alloc(4 * (uint64_t)mlp_steps(mlp, layer->padded_inputs) * (uint64_t)layer->columns);
   layer->backward = pfc_alloc(4 * (uint64_t)mlp_steps(mlp, layer->padded_outputs) * (uint64_t)layer->padded_inputs);
-  layer->bias = pfc_alloc(4 * (uint64_t)layer->padded_outputs);
+  layer->bias = pfc_alloc(4 * (uint64_t)layer->columns);
   return layer->forward && layer->backward && layer->bias;
 }
 
@@ -151,12 +155,16 @@ void pfc_mlp_set_layer(PfcMlp* mlp, int32_t index, const float* weight, const fl
     const int32_t count = PFC_MIN(at_once, layer->outputs - j);
     pfc_elements_round(weight + (int64_t)j * layer->inputs, layer->inputs, count, layer->inputs, false, bfloat16, rows);
     for (int32_t r = 0; r < count; ++r)
-      for (int64_t k = 0; k < steps; ++k) layer->forward[k * layer->padded_outputs + j + r] = rows[r * steps + k];
+      for (int64_t k = 0; k < steps; ++k) layer->forward[k * layer->columns + j + r] = rows[r * steps + k];
     uint32_t* back = layer->backward + (int64_t)(j / at_once) * layer->padded_inputs;
     if (bfloat16)
       pfc_elements_pair(rows, count, layer->padded_inputs, back);
     else
       memcpy(back, rows, 4 * (size_t)layer->padded_inputs);
+  }
+  for (int32_t j = 0; layer->remainders && j < layer->outputs; ++j) {
+    pfc_elements_remainder(weight + (int64_t)j * layer->inputs, layer->inputs, rows);
+    for (int64_t k = 0; k < steps; ++k) layer->forward[k * layer->columns + layer->outputs + j] = rows[k];
   }
 }
 
@@ -201,20 +209,22 @@ static void mlp_forward_block(const MlpPass* pass, MlpScratch* scratch, int64_t 
   for (int32_t i = 0; i < mlp->layers; ++i) {
     const MlpLayer* layer = &mlp->layer[i];
     pfc_matmul(mlp->kernels, &(PfcMatmul){.a = x, .a_row = mlp_steps(mlp, layer->padded_inputs), .a_step = 1,
-                                          .b = layer->forward, .b_step = layer->padded_outputs,
-                                          .c = scratch->sums, .c_row = layer->padded_outputs, .start = layer->bias,
-                                          .rows = count, .columns = layer->padded_outputs,
+                                          .b = layer->forward, .b_step = layer->columns,
+                                          .c = scratch->sums, .c_row = layer->columns, .start = layer->bias,
+                                          .rows = count, .columns = layer->columns,
                                           .steps = mlp_steps(mlp, layer->inputs)});
     if (i + 1 == mlp->layers) break;
     void* y = pass->keep ? mlp_kept(mlp, i, row) : spare;
-    pfc_elements_round(scratch->sums, layer->padded_outputs, count, layer->outputs, true, mlp->kernels->bfloat16, y);
+    pfc_elements_round(scratch->sums, layer->columns, count, layer->outputs, true, mlp->kernels->bfloat16, y);
     spare = x == spare ? scratch->inputs : x;
     x = y;
   }
   const MlpLayer* last = &mlp->layer[mlp->layers - 1];
   float* outputs = pass->outputs + row * last->outputs;
-  for (int32_t r = 0; r < count; ++r, outputs += last->outputs)
-    memcpy(outputs, scratch->sums + (int64_t)r * last->padded_outputs, 4 * (size_t)last->outputs);
+  for (int32_t r = 0; r < count; ++r, outputs += last->outputs) {
+    const float *sums = scratch->sums + (int64_t)r * last->columns, *remainders = sums + last->outputs;
+    for (int32_t k = 0; k < last->outputs; ++k) outputs[k] = last->remainders ? sums[k] + remainders[k] : sums[k];
+  }
 }
 
 static void mlp_forward_chunk(MlpPass* pass, MlpScratch* scratch, int32_t chunk) {

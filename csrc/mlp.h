@@ -1,9 +1,10 @@
 // mlp.h - a multi-layer perceptron for training: forward over a batch of rows, and the gradients of its parameters.
 //
-//   layer l:  y = weight[l] x + bias[l], weight[l] float32 [widths[l + 1], widths[l]]; max(y, 0) in all layers but the last
+//   layer l:  y = weight[l] x + bias[l], weight[l] float32 [widths[l + 1], widths[l]]; max(y, 0) but in the last layer
 //
-// Products are taken in bfloat16 or float32, as the kernels say, and summed in float32; rounding to bfloat16 is to nearest
-// even. Inputs are of the kernels' kind, outputs and gradients float32. NaN passes through layers and gradients.
+// Products are taken in bfloat16 or float32, as the kernels say, and summed in float32; rounding to bfloat16 is to
+// nearest even. The outputs take their layer's weights with twice the digits of bfloat16, as a rounded part and its
+// rounded remainder. Inputs are of the kernels' kind, outputs and gradients float32. NaN passes through all of them.
 //
 // Rows are cut into at most 16 chunks, by their number alone. Threads take chunks; gradients are summed per
 // chunk and the chunks in order, so all results have the same bits for every team.

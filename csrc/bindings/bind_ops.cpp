@@ -1,7 +1,8 @@
 // bind_ops.cpp - the kernels of training over arrays from Python: advantages, sampling, the PPO loss, perceptrons.
 //
-// Shapes: T steps, N rows of a rollout, B rows of a minibatch, D action dimensions, K logits. Arrays are NumPy arrays or torch
-// CPU tensors, borrowed for the call and never copied; outputs are the caller's too. The GIL is dropped while a kernel runs.
+// Shapes: T steps, N rows of a rollout, B rows of a minibatch, D action dimensions, K logits. Arrays are NumPy arrays
+// or torch CPU tensors, borrowed for the call and never copied; outputs are the caller's too. The GIL is dropped while
+// a kernel runs.
 // All calls of a process share one team of threads; a call that finds it in use runs on its own thread alone.
 #include <atomic>
 #include <mutex>
@@ -339,8 +340,9 @@ class Mlp {
                                   std::to_string(vectors.size()));
     for (size_t i = 0; i < count; ++i) {
       const Shape shape = {widths_[i + 1], widths_[i]}, side = {widths_[i + 1]};
-      w->push_back(writable ? arrays.floats_out(matrix, matrices[i], shape) : arrays.floats(matrix, matrices[i], shape));
-      b->push_back(writable ? arrays.floats_out(vector, vectors[i], side) : arrays.floats(vector, vectors[i], side));
+      const auto read = writable ? &Arrays::floats_out : &Arrays::floats;
+      w->push_back((arrays.*read)(matrix, matrices[i], shape, false));
+      b->push_back((arrays.*read)(vector, vectors[i], side, false));
     }
   }
 

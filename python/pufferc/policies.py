@@ -216,7 +216,7 @@ class MLP(Policy):
 
 
 class FusedMLP(MLP):
-    """The same network with all of a pass in one kernel, on the CPU; the output layer multiplies in compute_dtype too.
+    """The same network with all of a pass in one kernel, on the CPU.
 
     Only the passes of acting and training differ: parameters, `forward` and checkpoints are those of an MLP.
     """

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pufferc import _errors
+from pufferc.render import can_draw
 from pufferc.vector import VecEnv
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space
         self._started = False
-        self.metadata = {**self.metadata, "render_fps": self._vector.metadata["render_fps"]}
+        modes = [mode for mode, kind in (("human", "window"), ("rgb_array", "headless")) if can_draw(kind)]
+        self.metadata = {"render_modes": modes, "render_fps": self._vector.metadata["render_fps"]}
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

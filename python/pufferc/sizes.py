@@ -154,9 +154,14 @@ def _warnings(config: Config, batch: int, minibatch: int, over: int) -> list[str
     return found
 
 
+def _divisors(number: int) -> list[int]:
+    small = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
+    return sorted({*small, *(number // d for d in small)})
+
+
 def _largest_divisor(number: int, limit: int) -> int:
-    return next(d for d in range(min(number, limit), 0, -1) if number % d == 0)
+    return max(d for d in _divisors(number) if d <= limit)
 
 
 def _smallest_divisor(number: int, at_least: int) -> int:
-    return next(d for d in range(at_least, number + 1) if number % d == 0)
+    return min(d for d in _divisors(number) if d >= at_least)
