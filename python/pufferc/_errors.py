@@ -43,7 +43,10 @@ def real(name: str, value: Any, low: float, high: float) -> float:
     """Return `value` as a float in [low, high]; NaN is refused."""
     if isinstance(value, str) or not hasattr(value, "__float__"):
         raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = float("inf") if value > 0 else float("-inf")
     if not low <= number <= high:
         raise ValueError(f"{name} must be in [{low:g}, {high:g}], got {number:g}")
     return number
@@ -53,6 +56,10 @@ def game_params(params: Mapping[str, Any]) -> dict[str, float]:
     """Return a game's parameters as floats; ints, floats and bools are taken."""
     checked: dict[str, float] = {}
     for name, value in params.items():
+        if not isinstance(name, str):
+            raise TypeError(f"names of parameters must be strings, got {name!r}")
+        if not name.isidentifier():
+            raise ValueError(f"no parameter named {name!r}")
         if isinstance(value, str) or not hasattr(value, "__float__") or np.ndim(value):
             raise TypeError(f"parameter {name} must be a number, got {value!r} of type {type(value).__name__}")
         try:

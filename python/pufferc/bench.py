@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import sys
 import time
@@ -108,8 +109,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--runs", type=int, default=5, help="runs that the median is taken over")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(list(arguments))
-    if options.seconds <= 0 or options.runs < 1 or options.threads < 0:
-        parser.error("--seconds must be above 0, --runs at least 1, --threads at least 0")
+    if not 0 < options.seconds < math.inf or options.runs < 1 or not 0 <= options.threads <= 256:
+        parser.error("--seconds must be above 0 and finite, --runs at least 1, --threads in [0, 256]")
     import torch
 
     games = options.games or pufferc.list_envs()

@@ -3,7 +3,7 @@
     <run>/checkpoints/step_000012345678/
         policy.safetensors    parameters and buffers of the network: all that playing takes
         trainer.safetensors   optimizer, random state, pool snapshot (uint8), what else a resumed run continues with
-        checkpoint.json       format, game and version, counters, configuration, and the sizes of the files
+        checkpoint.json       format, game and version, counters, configuration, and the files' hashes
 
 A checkpoint is written under a temporary name, its files and then the directory are synced, it is renamed, and its
 parent is synced. Under its final name it is therefore complete, and `latest` is simply the highest. Directories with
@@ -12,6 +12,7 @@ other names are left-overs of a process that was killed; the next save removes t
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor
 
 FORMAT = 1
@@ -66,6 +67,16 @@ def save_checkpoint(
 
     `meta` must be serialisable as JSON. Raises OSError where the disk fails; older checkpoints are then untouched.
     """
+    try:
+        return _save_checkpoint(directory, step, policy, trainer, meta)
+    except OSError as error:
+        kept = "; earlier checkpoints of this run are untouched" if list_checkpoints(directory.parent) else ""
+        raise OSError(error.errno, f"checkpoint: cannot write to {directory}: {error.strerror}{kept}") from None
+
+
+def _save_checkpoint(
+    directory: Path, step: int, policy: Mapping[str, Tensor], trainer: Mapping[str, Tensor], meta: Mapping[str, Any]
+) -> Path:
     final = directory / f"{_PREFIX}{step:012d}"
     directory.mkdir(parents=True, exist_ok=True)
     for left_over in directory.glob(f"{_TEMPORARY}*"):
@@ -74,12 +85,12 @@ def save_checkpoint(
         return final
     temporary = directory / f"{_TEMPORARY}{step:012d}"
     temporary.mkdir()
-    sizes = {}
+    hashes = {}
     for name, tensors in zip(_FILES, (policy, trainer), strict=True):
         data = save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
         _write_synced(temporary / name, data)
-        sizes[name] = len(data)
-    document = {"format": FORMAT, "step": step, "file_bytes": sizes, **meta}
+        hashes[name] = hashlib.sha256(data).hexdigest()
+    document = {"format": FORMAT, "step": step, "sha256": hashes, **meta}
     _write_synced(temporary / "checkpoint.json", (json.dumps(document, indent=1) + "\n").encode())
     _sync_directory(temporary)
     temporary.rename(final)
@@ -92,18 +103,43 @@ def load_checkpoint(path: Path) -> Checkpoint:
     meta_path = path / "checkpoint.json"
     if not meta_path.is_file():
         raise CheckpointError(f"checkpoint: {path} is not a checkpoint directory (it has no checkpoint.json)")
+    loaded: list[dict[str, Tensor]] = []
     try:
         meta = json.loads(meta_path.read_text())
         if meta["format"] != FORMAT:
             raise CheckpointError(f"checkpoint: {path} has format {meta['format']}, expected {FORMAT}")
         for name in _FILES:
-            size, expected = (path / name).stat().st_size, meta["file_bytes"][name]
-            if size != expected:
-                raise CheckpointError(f"checkpoint: {path / name} has {size} bytes, expected {expected}; it is damaged")
-        policy, trainer = (load_file(path / name) for name in _FILES)
-    except (OSError, KeyError, TypeError, json.JSONDecodeError, SafetensorError) as error:
+            data = (path / name).read_bytes()
+            if hashlib.sha256(data).hexdigest() != meta["sha256"][name]:
+                raise CheckpointError(f"checkpoint: {path / name} is damaged: its hash is not the one it was saved with")
+            loaded.append(load(data))
+    except (OSError, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
         raise CheckpointError(f"checkpoint: {path} cannot be read: {error}") from None
-    return Checkpoint(path, policy, trainer, meta)
+    return Checkpoint(path, loaded[0], loaded[1], meta)
+
+
+_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "game": str,
+    "version": int,
+    "update": int,
+    "seconds": (int, float),
+    "wall_seconds": (int, float),
+    "config": dict,
+    "precision": str,
+}
+
+
+def load_game_checkpoint(path: Path, game: str) -> Checkpoint:
+    """Reads a checkpoint that a training run made; CheckpointError if it is damaged or of another game."""
+    checkpoint = load_checkpoint(path)
+    for name, kind in _FIELDS.items():
+        if not isinstance(checkpoint.meta.get(name), kind):
+            raise CheckpointError(f"checkpoint: {path / 'checkpoint.json'} has no valid {name!r}; it is damaged")
+    if checkpoint.meta["game"] != game:
+        raise CheckpointError(f"checkpoint: {path} is of {checkpoint.meta['game']}, not of {game}")
+    if checkpoint.meta["precision"] not in ("float32", "bfloat16"):
+        raise CheckpointError(f"checkpoint: {path} has the unknown precision {checkpoint.meta['precision']!r}")
+    return checkpoint
 
 
 def list_checkpoints(run: Path) -> list[Path]:

@@ -49,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "bench": _module("bench"),
         "doctor": _module("doctor"),
         "version": _version,
+        "--version": _version,
     }
     if command not in commands:
         from difflib import get_close_matches
@@ -219,7 +220,7 @@ def parse_train(game: str, words: list[str]) -> Any:
 def _train(words: list[str]) -> int:
     game, words = _game("train", words)
     options = parse_train(game, words)
-    from pufferc.checkpoint import find_checkpoint
+    from pufferc.checkpoint import find_checkpoint, load_game_checkpoint
     from pufferc.ppo import NotFinite
     from pufferc.train import summary, train
 
@@ -227,6 +228,9 @@ def _train(words: list[str]) -> int:
         find_checkpoint(name, options.runs, game) if name is not None else None
         for name in (options.resume, options.weights)
     )
+    for path in (resume, weights):
+        if path is not None:
+            load_game_checkpoint(path, game)  # refuses what is damaged or of another game before anything starts
     try:
         result = train(
             None if resume else options.config, runs=options.runs, resume=resume, weights=weights, quiet=options.quiet
@@ -262,13 +266,11 @@ def _eval(words: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     options = parser.parse_args(words)
 
-    from pufferc.checkpoint import CheckpointError, find_checkpoint, load_checkpoint
+    from pufferc.checkpoint import find_checkpoint, load_game_checkpoint
     from pufferc.train import describe
     from pufferc.trainer import play_checkpoint
 
-    checkpoint = load_checkpoint(find_checkpoint(options.checkpoint, options.runs, game))
-    if checkpoint.meta["game"] != game:
-        raise CheckpointError(f"checkpoint: {checkpoint.path} is of {checkpoint.meta['game']}, not of {game}")
+    checkpoint = load_game_checkpoint(find_checkpoint(options.checkpoint, options.runs, game), game)
     found = play_checkpoint(
         checkpoint, episodes=options.episodes, seed=options.seed, greedy=options.greedy, device=options.device
     )

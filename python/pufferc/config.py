@@ -159,7 +159,7 @@ def read_toml(path: Path) -> dict[str, Any]:
             return tables
     except OSError as error:
         raise ConfigError(f"config: cannot read {path}: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"config: {path} is not valid TOML: {error}") from None
 
 

@@ -18,13 +18,14 @@ import torch
 from numpy.typing import NDArray
 
 import pufferc
-from pufferc import _core
+from pufferc import _core, _errors
 from pufferc.policies import Policy, action_counts
 from pufferc.ppo import Kernels
 from pufferc.registration import pool_limit
 from pufferc.vector import VecEnv
 
 _MAX_ROWS = 1000
+_MAX_EPISODES = 10**8  # results are kept in memory
 _DRAW_STEP = 2**62  # first step number of evaluation draws, far from those of training
 
 
@@ -91,8 +92,7 @@ def evaluate(
         greedy: Takes the most probable action instead of drawing one.
         max_steps: Steps per row and episode after which what has not ended counts as unfinished.
     """
-    if episodes < 1:
-        raise ValueError(f"episodes must be at least 1, got {episodes}")
+    episodes = _errors.integer("episodes", episodes, 1, _MAX_EPISODES)
     began = time.perf_counter()
     rows = choose_rows(game, params, episodes)
     quota = math.ceil(episodes / rows)

@@ -39,11 +39,11 @@ class MetricsLog:
 def _keep_updates(path: Path, last: int) -> None:
     """Rewrites a log with the complete lines up to update `last`."""
     kept = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             if json.loads(line)["update"] <= last:
                 kept.append(line + "\n")
-        except (json.JSONDecodeError, KeyError):
+        except (json.JSONDecodeError, KeyError, TypeError):
             break  # the line that a killed process was writing
     temporary = path.with_suffix(".tmp")
     temporary.write_text("".join(kept), encoding="utf-8")
@@ -83,8 +83,13 @@ class Progress:
         self._stream = sys.stderr if stream is None else stream
         self._shown_at = time.perf_counter()
         self._shown_steps: int | None = None
+        self._start = 0
         self._seconds: dict[str, float] = {}
         self._score: float | None = None
+
+    def start(self, steps: int) -> None:
+        """Says how many steps were done before the first update that `note` will hear of."""
+        self._start = steps
 
     def note(self, steps: int, score: float | None, seconds: Mapping[str, float], *, last: bool = False) -> None:
         """Takes in one update; prints if it is time to. `score` None: no episode finished, the last one stands."""
@@ -93,9 +98,8 @@ class Progress:
         self._score = self._score if score is None or not math.isfinite(score) else score
         now = time.perf_counter()
         if self._shown_steps is None:
-            self._shown_steps = steps - 1  # a first line soon after the start
+            self._shown_steps = self._start
             self._shown_at = now - sum(seconds.values())
-            self._first_steps = self._shown_steps
         elapsed = now - self._shown_at
         if not last and elapsed < self._interval_s:
             return

@@ -1,4 +1,4 @@
-"""Kernels of training: advantages, drawing actions, the PPO loss with its gradient.
+"""Kernels of training: advantages, drawing actions, the PPO loss with its gradient, multi-layer perceptrons.
 
 Arrays are NumPy arrays or torch CPU tensors, used where they lie and never copied or cast; results are of the kind of
 the first argument. Importing this module does not import torch. A call uses `get_num_threads()` threads.
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
+    "Mlp",
     "PpoStats",
     "advantage",
     "get_num_threads",
@@ -287,3 +288,40 @@ def ppo_loss(
     batch = (actions, old_logprobs, advantages, returns)
     result: tuple[Tensor, PpoStats] = PpoLoss.apply(logits, values, batch, options)  # type: ignore[no-untyped-call]
     return result
+
+
+class Mlp:
+    """A multi-layer perceptron with ReLU for training on the CPU: forward passes, and the gradients of its parameters.
+
+    Weights are float32 [outputs, inputs] and copied by `set_layers`; products are taken in `bfloat16` or float32 and
+    summed in float32. Inputs x are torch tensors of that dtype, everything else is float32, torch or NumPy. Memory for
+    activations is kept from call to call. No result depends on the number of threads.
+    """
+
+    def __init__(self, widths: Sequence[int], *, bfloat16: bool) -> None:
+        """`widths` from inputs over hidden layers to outputs, each 1 to 16384; all weights begin as zeros."""
+        self._core = _core.Mlp([_errors.integer("widths", width, 1) for width in widths], bool(bfloat16))
+        self._bfloat16 = bool(bfloat16)
+
+    def set_layers(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
+        """Copies the parameters of all layers: [outputs, inputs] and [outputs] of each."""
+        self._core.set_layers(list(weights), list(biases))
+
+    def forward(self, x: Tensor, outputs: Any, *, keep: bool = False) -> None:
+        """Writes outputs [B, widths[-1]] of x [B, widths[0]]; `keep` remembers what `backward` needs."""
+        self._core.forward(self._elements(x), bool(keep), outputs)
+
+    def backward(self, x: Tensor, grad_outputs: Any, grad_weights: Sequence[Any], grad_biases: Sequence[Any]) -> None:
+        """Writes the gradients of all parameters, given those of the outputs of the last `forward` that kept its own.
+
+        x is that of the forward pass; the weights have not changed since. ValueError if the number of rows is another.
+        """
+        self._core.backward(self._elements(x), grad_outputs, list(grad_weights), list(grad_biases))
+
+    def _elements(self, x: Tensor) -> Any:
+        """The same memory in a dtype that NumPy knows."""
+        torch = sys.modules["torch"]
+        expected = torch.bfloat16 if self._bfloat16 else torch.float32
+        if not _is_tensor(x) or x.dtype != expected:
+            raise TypeError(f"x must be a torch tensor of {expected}, got {getattr(x, 'dtype', type(x).__name__)}")
+        return x.view(torch.int16) if self._bfloat16 else x

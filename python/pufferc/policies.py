@@ -24,6 +24,7 @@ import gymnasium as gym
 import torch
 from torch import Tensor, nn
 
+from pufferc import ops
 from pufferc.config import Config, PolicyConfig
 from pufferc.registration import ObsInfo, env_info
 from pufferc.vector import VecEnv
@@ -206,20 +207,86 @@ class MLP(Policy):
             layer.weight.grad = torch.mm(grad.t(), passed.hidden[i - 1] if i else passed.inputs).float()
             layer.bias.grad = grad.sum(0, dtype=torch.float32)
             weight = self._casts[i][0]
-        # The first layer's product was taken with the observations as they are.
-        first = self._layers()[0]
+        self._unfold(self._layers()[0])
+
+    def _unfold(self, first: nn.Linear) -> None:
+        """Gradients of the first layer from those of `_folded`, whose product takes the observations as they are."""
         assert first.weight.grad is not None and first.bias.grad is not None
         first.weight.grad.mul_(self.input_gain).addr_(first.bias.grad, self.input_shift)
 
 
-def make_policy(config: Config, env: VecEnv, compute_dtype: torch.dtype, device: torch.device, seed: int) -> MLP:
-    """The network of a configuration for a pool's spaces, with weights drawn from `seed`."""
+class FusedMLP(MLP):
+    """The same network with all of a pass in one kernel, on the CPU.
+
+    Only the passes of acting and training differ: parameters, `forward` and checkpoints are those of an MLP.
+    """
+
+    def __init__(self, *sizes: Any, **options: Any) -> None:
+        super().__init__(*sizes, **options)
+        layers = self._layers()
+        widths = [layer.in_features for layer in layers] + [layers[-1].out_features]
+        self._kernel = ops.Mlp(widths, bfloat16=self.input_dtype == torch.bfloat16)
+        self._kernel_versions: tuple[int, ...] = ()
+        self._outputs: dict[str, Tensor] = {}
+        self._inputs = torch.empty(0)  # of the pass that backward follows
+
+    @torch.no_grad()
+    def step(self, observations: Tensor, state: State) -> tuple[Tensor, State]:
+        return self._fused_pass("step", observations.reshape(observations.shape[0], -1)), state
+
+    @torch.no_grad()
+    def forward_for_training(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
+        steps, rows = observations.shape[:2]
+        return self._fused_pass("train", observations.reshape(steps * rows, -1)).view(steps, rows, -1)
+
+    def _fused_pass(self, use: str, x: Tensor) -> Tensor:
+        x = x.to(self.input_dtype).contiguous()
+        outputs = self._outputs.get(use)
+        if outputs is None or outputs.shape[0] != x.shape[0]:
+            outputs = self._outputs[use] = torch.empty(x.shape[0], self.output.out_features)
+        self._update_kernel()
+        self._kernel.forward(x, outputs, keep=use == "train")
+        if use == "train":
+            self._inputs = x
+        return outputs
+
+    def _update_kernel(self) -> None:
+        """Hands the parameters to the kernel when one has changed."""
+        layers = self._layers()
+        versions = tuple(p._version for layer in layers for p in (layer.weight, layer.bias))
+        if versions != self._kernel_versions:
+            pairs = [
+                self._folded(i, layer) if layer is not self.output else (layer.weight, layer.bias)
+                for i, layer in enumerate(layers)
+            ]
+            self._kernel.set_layers([weight.detach() for weight, _ in pairs], [bias.detach() for _, bias in pairs])
+            self._kernel_versions = versions
+
+    @torch.no_grad()
+    def backward(self, grad_outputs: Tensor) -> None:
+        layers = self._layers()
+        for parameter in self.parameters():
+            if parameter.grad is None:
+                parameter.grad = torch.empty_like(parameter)
+        weights, biases = [layer.weight.grad for layer in layers], [layer.bias.grad for layer in layers]
+        grad_outputs = grad_outputs.reshape(-1, grad_outputs.shape[-1]).contiguous()
+        self._kernel.backward(self._inputs, grad_outputs, weights, biases)
+        self._unfold(layers[0])
+
+
+def make_policy(
+    config: Config, env: VecEnv, compute_dtype: torch.dtype, device: torch.device, seed: int, *, fused: bool = False
+) -> MLP:
+    """The network of a configuration for a pool's spaces, with weights drawn from `seed`.
+
+    `fused` runs its passes in the kernels of pufferc.ops, which takes device = cpu.
+    """
     space = env.single_observation_space
     if space.shape is None:
         raise ValueError(f"the trainer takes observations that are arrays, this game has {space}")
     size = math.prod(space.shape)
     gain, shift = input_map(env_info(config.game).observation, size, config.policy)
-    return MLP(
+    return (FusedMLP if fused else MLP)(
         size,
         action_counts(env.single_action_space),
         hidden_size=config.policy.hidden_size,

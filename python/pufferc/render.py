@@ -57,6 +57,11 @@ def why_missing(kind: str) -> str | None:
     return None
 
 
+def can_draw(kind: str) -> bool:
+    """Whether "headless" pictures or a "window" were built in; loads nothing."""
+    return _module_path(kind).exists()
+
+
 @lru_cache(maxsize=2)
 def drawing_module(kind: str) -> _core.DrawModule:
     """The drawing module "headless" or "window", loaded once per process. Raises DrawingUnavailable."""

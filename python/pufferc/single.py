@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pufferc import _errors
+from pufferc.render import can_draw
 from pufferc.vector import VecEnv
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space
         self._started = False
-        self.metadata = {**self.metadata, "render_fps": self._vector.metadata["render_fps"]}
+        modes = [mode for mode, kind in (("human", "window"), ("rgb_array", "headless")) if can_draw(kind)]
+        self.metadata = {"render_modes": modes, "render_fps": self._vector.metadata["render_fps"]}
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -64,13 +66,14 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
     def step(self, action: Any) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
         """Step once: observation, reward, terminated, truncated, info.
 
-        info is empty until the episode ends, then {"episode": {"r", "l" and the game's metrics}}.
+        info is empty until the episode ends, then {"metrics": {"r", "l" and the game's metrics}}. The key
+        "episode" is left to Gymnasium's RecordEpisodeStatistics, which refuses an env that uses it.
         """
         observations, rewards, terminated, truncated, infos = self._vector.step(np.asarray(action)[None])
         info: dict[str, Any] = {}
         if infos:
             stats = infos["final_info"]["episode"]
-            info["episode"] = {key: values[0].item() for key, values in stats.items() if not key.startswith("_")}
+            info["metrics"] = {key: values[0].item() for key, values in stats.items() if not key.startswith("_")}
         self._show()
         return observations[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), info
 

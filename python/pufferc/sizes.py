@@ -17,6 +17,16 @@ from pufferc.vector import available_cores
 _AUTO_ROWS = 1024  # enough for matrix products to run at speed, few enough for many updates
 _AUTO_MINIBATCH = 8192
 _FEW_UPDATES = 20
+# Beyond these a machine runs out of memory, threads or time, or torch ends the process, instead of an error.
+_AT_MOST = {
+    "vec.num_envs": 2**31 - 1,
+    "vec.num_threads": 256,
+    "policy.hidden_size": 16_384,
+    "policy.num_layers": 64,
+    "train.horizon": 2**20,
+    "train.target_episodes": 10**8,
+    "train.threads": 256,
+}
 
 
 def resolve(config: Config) -> tuple[Config, list[str]]:
@@ -81,7 +91,7 @@ def _check_numbers(config: Config, rows: int) -> None:
     for name in ("input_scale", "rest_scale"):
         if not 0.0 < getattr(policy, name) < math.inf:
             raise ConfigError(f"policy.{name} must be greater than 0 and finite, got {getattr(policy, name)!r}")
-    at_least_one = {
+    at_least_one: dict[str, int] = {
         "vec.num_envs": rows,
         "vec.num_threads": 1 if vec.num_threads == "auto" else vec.num_threads,
         "policy.hidden_size": policy.hidden_size,
@@ -96,6 +106,8 @@ def _check_numbers(config: Config, rows: int) -> None:
     for name, count in at_least_one.items():
         if count < 1:
             raise ConfigError(f"{name} must be at least 1, got {count}")
+        if count > _AT_MOST.get(name, count):
+            raise ConfigError(f"{name} must be at most {_AT_MOST[name]}, got {count}")
     ranges: dict[str, tuple[float, float, bool]] = {  # low, high, high included
         "final_learning_rate": (0.0, 1.0, True),
         "momentum": (0.0, 1.0, False),
@@ -149,9 +161,14 @@ def _warnings(config: Config, batch: int, minibatch: int, over: int) -> list[str
     return found
 
 
+def _divisors(number: int) -> list[int]:
+    small = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
+    return sorted({*small, *(number // d for d in small)})
+
+
 def _largest_divisor(number: int, limit: int) -> int:
-    return next(d for d in range(min(number, limit), 0, -1) if number % d == 0)
+    return max(d for d in _divisors(number) if d <= limit)
 
 
 def _smallest_divisor(number: int, at_least: int) -> int:
-    return next(d for d in range(at_least, number + 1) if number % d == 0)
+    return min(d for d in _divisors(number) if d >= at_least)

@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import signal
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -65,6 +66,7 @@ class _Interrupt:
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
+        print("\nstopping after this update, with a checkpoint; once more to stop at once", file=sys.stderr)
         signal.signal(number, self._old[number] or signal.SIG_DFL)
 
     def __exit__(self, *_: object) -> None:
@@ -177,11 +179,12 @@ class _Loop:
         self.target = trainer.config.train.target_score
 
     def elapsed(self) -> float:
-        """Wall-clock seconds of the run, earlier sessions included."""
+        """Wall-clock seconds of the run, earlier parts of a resumed run included."""
         return time.perf_counter() - self.began
 
     def go(self) -> Result:
         trainer, outcome = self.trainer, "complete"
+        self.progress.start(trainer.steps)
         reached: float | None = None
         while trainer.update < trainer.updates:
             line = trainer.step()

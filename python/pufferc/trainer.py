@@ -62,12 +62,13 @@ class Trainer:
         """`config` is resolved. Nothing has been stepped yet; `start` or `restore` comes next."""
         self.config, train = config, config.train
         self.device, self.dtype, self.kernels = torch_settings(config)
-        torch.set_num_threads(int(train.threads))
+        fused = self.kernels is ops
+        # What torch has left to do beside fused kernels is small; its threads would only disturb theirs.
+        torch.set_num_threads(1 if fused else int(train.threads))
+        ops.set_num_threads(int(train.threads))
         rows, threads = int(config.vec.num_envs), int(config.vec.num_threads)
-        # As many as the games have: where those get by with one, a second worker beside torch's only disturbs.
-        ops.set_num_threads(threads)
         self.env = VecEnv(config.game, rows, num_threads=threads, seed=train.seed, params=config.env)
-        self.policy: Policy = make_policy(config, self.env, self.dtype, self.device, train.seed)
+        self.policy: Policy = make_policy(config, self.env, self.dtype, self.device, train.seed, fused=fused)
         self.optimizer = make_optimizer(config, self.policy)
         self.rollout = ppo.Rollout.make(self.env, self.policy, train.horizon, self.device)
         self.generator = torch.Generator().manual_seed(train.seed)
@@ -220,7 +221,7 @@ def play_checkpoint(
     chosen, dtype, kernels = torch_settings(config)
     env = VecEnv(config.game, int(config.vec.num_envs), num_threads=1, seed=0, params=config.env)
     try:
-        policy = make_policy(config, env, dtype, chosen, seed=0)
+        policy = make_policy(config, env, dtype, chosen, seed=0, fused=kernels is ops)
     finally:
         env.close()
     load_weights(policy, checkpoint)

@@ -176,7 +176,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         info = env_info(name)
         values = _errors.game_params(params or {})
         games = _count_games(info, num_envs, num_games, values)
-        if autoreset not in _AUTORESET:
+        if not isinstance(autoreset, str) or autoreset not in _AUTORESET:
             raise ValueError(f"autoreset must be one of {sorted(_AUTORESET)}, got {autoreset!r}")
         if render_mode not in (None, "human", "rgb_array"):
             raise ValueError(f"render_mode must be None, 'human' or 'rgb_array', got {render_mode!r}")

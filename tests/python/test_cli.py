@@ -83,6 +83,27 @@ def test_train_then_eval_then_resume(tmp_path: Path, capsys: Any) -> None:
     assert "score" in capsys.readouterr().out
     assert main(["train", "cartpole", "--runs", runs, "--resume", "latest", "--quiet"]) == 0
     assert "complete" in capsys.readouterr().out
+    for flag in ("--resume", "--weights"):
+        assert main(["train", "squared", "--runs", runs, flag, result["run"], "--quiet"]) == 2
+        assert "is of cartpole, not of squared" in capsys.readouterr().err
+
+
+def test_damaged_checkpoints_are_errors_that_name_them(tmp_path: Path, capsys: Any) -> None:
+    pytest.importorskip("tyro")
+    runs = str(tmp_path / "runs")
+    assert main(["train", "cartpole", "--runs", runs, "--quiet", *TINY]) == 0
+    meta = next(tmp_path.glob("runs/*/checkpoints/*/checkpoint.json"))
+    whole = meta.read_bytes()
+    values = json.loads(whole)
+    nulled = [json.dumps({**values, key: None}).encode() for key in values if key != "evaluation"]
+    broken = [bytes(range(128, 200)), *nulled]
+    capsys.readouterr()
+    for content in broken:
+        meta.write_bytes(content)
+        for words in (["eval", "cartpole"], ["train", "cartpole", "--resume", "latest"]):
+            if content == broken[0] or json.loads(content)["step"] is not None:
+                assert main([*words, "--runs", runs]) == 2, content
+                assert str(meta.parent) in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -93,6 +114,9 @@ def test_train_then_eval_then_resume(tmp_path: Path, capsys: Any) -> None:
         (["train", "squared", "--config", "absent.toml"], "cannot read absent.toml"),
         (["train", "squared", "--train.minibatch-size", "1001", "--quiet"], "train.minibatch_size must divide"),
         (["train", "squared", "--env.max-steps", "-4", "--quiet"], "env.max_steps"),
+        (["train", "squared", "--train.threads", "100000", "--quiet"], "train.threads must be at most"),
+        (["train", "squared", "--vec.num-threads", "1000", "--quiet"], "vec.num_threads must be at most"),
+        (["train", "squared", "--policy.hidden-size", "1000000000", "--quiet"], "policy.hidden_size must be at most"),
         (["train", "squared", "--resume", "latest"], "no run of squared"),
         (["eval", "squared"], "no run of squared"),
         (["eval", "squared", "--checkpoint", "nowhere"], "neither a checkpoint nor a run"),

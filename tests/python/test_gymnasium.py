@@ -45,7 +45,7 @@ def test_make_plays_the_game_of_the_pool(name: str) -> None:
             ends += 1
             np.testing.assert_array_equal(observation, infos["final_obs"][0])
             stats = infos["final_info"]["episode"]
-            assert info["episode"] == {key: value[0] for key, value in stats.items() if not key.startswith("_")}
+            assert info["metrics"] == {key: value[0] for key, value in stats.items() if not key.startswith("_")}
             observation, _ = env.reset()
         else:
             assert info == {} == infos
@@ -150,12 +150,14 @@ def test_reads_like_gymnasiums_own_vector_env() -> None:
         if their_infos:
             np.testing.assert_array_equal(our_infos["_final_obs"], their_infos["_final_obs"])
             mine, other = our_infos["final_info"], their_infos["final_info"]
-            assert set(mine) == set(other) and set(mine["episode"]) == set(other["episode"])
+            # The single face leaves the key "episode" to Gymnasium's RecordEpisodeStatistics.
+            assert set(mine) == {"episode", "_episode"} and set(other) == {"metrics", "_metrics"}
+            assert set(mine["episode"]) == set(other["metrics"])
             for i in np.flatnonzero(our_infos["_final_obs"]):
                 ends += 1
                 np.testing.assert_array_equal(our_infos["final_obs"][i], their_infos["final_obs"][i])
                 for key in ("r", "l", "score"):
-                    assert mine["episode"][key][i] == other["episode"][key][i]
+                    assert mine["episode"][key][i] == other["metrics"][key][i]
     assert ends > 5
 
 
@@ -173,3 +175,13 @@ def test_single_refuses() -> None:
         gym.make(cartpole_id(), render_mode="ansi", disable_env_checker=True)
     with pytest.raises(ValueError, match='did you mean "max_steps"'):
         gym.make(cartpole_id(), max_step=4)
+
+
+def test_single_games_work_under_record_episode_statistics() -> None:
+    env = gym.wrappers.RecordEpisodeStatistics(gym.make("pufferc/Squared-v1"))
+    env.reset(seed=1)
+    info: dict = {}
+    while not info:
+        *_, info = env.step(0)
+    assert info["episode"]["l"] == info["metrics"]["l"]
+    assert info["episode"]["r"] == pytest.approx(info["metrics"]["r"])

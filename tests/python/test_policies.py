@@ -5,17 +5,18 @@ from __future__ import annotations
 import pytest
 
 import pufferc
+from pufferc import ops
 from pufferc.config import PolicyConfig
 
 torch = pytest.importorskip("torch")
 
-from pufferc.policies import MLP, Policy, input_map, make_policy  # noqa: E402
+from pufferc.policies import MLP, FusedMLP, Policy, input_map, make_policy  # noqa: E402
 
 
-def make(dtype: object, layers: int = 2) -> MLP:
+def make(dtype: object, layers: int = 2, kind: type[MLP] = MLP) -> MLP:
     generator = torch.Generator().manual_seed(5)
     gain, shift = torch.rand(10, generator=generator) + 0.5, torch.randn(10, generator=generator)
-    return MLP(
+    return kind(
         10, [3, 2], hidden_size=16, num_layers=layers, compute_dtype=dtype, input_gain=gain, input_shift=shift,
         generator=generator,
     )  # fmt: skip
@@ -23,8 +24,9 @@ def make(dtype: object, layers: int = 2) -> MLP:
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_passes_agree_with_autograd(dtype: torch.dtype, layers: int) -> None:
-    policy = make(dtype, layers)
+@pytest.mark.parametrize("kind", [MLP, FusedMLP])
+def test_passes_agree_with_autograd(dtype: torch.dtype, layers: int, kind: type[MLP]) -> None:
+    policy = make(dtype, layers, kind)
     x = torch.randn(2, 64, 10, generator=torch.Generator().manual_seed(6))
     tolerance = {"atol": 1e-5, "rtol": 1e-4} if dtype == torch.float32 else {"atol": 0.05, "rtol": 0.05}
     grad = torch.randn(2, 64, 6, generator=torch.Generator().manual_seed(7)) / 128
@@ -60,20 +62,53 @@ def test_default_passes_are_autograd() -> None:
     torch.testing.assert_close(policy.step(x[0], ())[0], outputs[0])
 
 
-def test_a_changed_weight_is_seen() -> None:
-    policy, x = make(torch.bfloat16), torch.ones(4, 10)
+@pytest.mark.parametrize("kind", [MLP, FusedMLP])
+def test_a_changed_weight_is_seen(kind: type[MLP]) -> None:
+    policy, x = make(torch.bfloat16, kind=kind), torch.ones(4, 10)
     before = policy.step(x, ())[0].clone()
     with torch.no_grad():
         policy.hidden[0].weight.mul_(2.0)
     assert not torch.equal(before, policy.step(x, ())[0])
 
 
-def test_batch_sizes_may_change() -> None:
-    policy = make(torch.float32)
+@pytest.mark.parametrize("kind", [MLP, FusedMLP])
+def test_batch_sizes_may_change(kind: type[MLP]) -> None:
+    policy = make(torch.float32, kind=kind)
     x = torch.randn(9, 10, generator=torch.Generator().manual_seed(1))
     whole = policy.step(x, ())[0].clone()
     torch.testing.assert_close(policy.step(x[:4], ())[0], whole[:4])
     torch.testing.assert_close(policy.step(x, ())[0], whole)
+
+
+def test_fused_passes_have_the_same_bits_for_every_number_of_threads() -> None:
+    policy, before = make(torch.bfloat16, kind=FusedMLP), ops.get_num_threads()
+    x = torch.randn(1, 4000, 10, generator=torch.Generator().manual_seed(3)).bfloat16()
+    grad = torch.randn(1, 4000, 6, generator=torch.Generator().manual_seed(4))
+    results = []
+    try:
+        for threads in (1, 2, 3):
+            ops.set_num_threads(threads)
+            outputs = policy.forward_for_training(x, (), None).clone()
+            policy.backward(grad)
+            results.append([outputs, *(parameter.grad.clone() for parameter in policy.parameters())])
+    finally:
+        ops.set_num_threads(before)
+    assert all(torch.equal(a, b) for other in results[1:] for a, b in zip(results[0], other, strict=True))
+
+
+def test_fused_networks_refuse_what_does_not_fit() -> None:
+    with pytest.raises(ValueError, match="widths"):
+        ops.Mlp([3], bfloat16=False)
+    net, x, outputs = ops.Mlp([3, 4, 2], bfloat16=False), torch.zeros(5, 3), torch.zeros(5, 2)
+    with pytest.raises(TypeError, match="float32"):
+        net.forward(x.bfloat16(), outputs)
+    with pytest.raises(ValueError, match="outputs"):
+        net.forward(x, torch.zeros(5, 3))
+    with pytest.raises(ValueError, match="weights and biases"):
+        net.set_layers([torch.zeros(4, 3)], [torch.zeros(4)])
+    weights, biases = [torch.zeros(4, 3), torch.zeros(2, 4)], [torch.zeros(4), torch.zeros(2)]
+    with pytest.raises(ValueError, match="rows: expected the 0"):
+        net.backward(x, outputs, weights, biases)
 
 
 def test_input_map_takes_ranges_to_plus_minus_scale() -> None:
