@@ -29,7 +29,8 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 dev: $(VENV)/.tools
-	$(BIN)/pip install -q -c $(VENV)/constraints.txt scikit-build-core pybind11 ninja cmake
+	$(BIN)/pip install -q -c $(VENV)/constraints.txt scikit-build-core pybind11 ninja cmake \
+	  "pyb2d3==0.11.1; sys_platform == 'linux' and platform_machine == 'x86_64'"
 	$(BIN)/pip install -q -c $(VENV)/constraints.txt --no-build-isolation -C editable.rebuild=true -C build-dir=build/editable -e '.[train,render,dev]'
 
 bench: $(VENV)/.installed

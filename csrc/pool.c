@@ -69,6 +69,9 @@ static PfcStatus allocate(PfcPool* pool) {
 static PfcStatus check_desc(const PfcPoolDesc* desc) {
   if (desc->num_games < 1 || desc->num_games > MAX_GAMES)
     return pfc_fail(PFC_INVALID, "num_games: expected 1 to %d, got %d", MAX_GAMES, desc->num_games);
+  if (desc->spec->max_games && desc->num_games > desc->spec->max_games)
+    return pfc_fail(PFC_INVALID, "num_games: expected 1 to %d games of %s, got %d; %s", desc->spec->max_games,
+                    desc->spec->name, desc->num_games, desc->spec->limit_help);
   if (desc->num_threads < 0 || desc->num_threads > PFC_MAX_THREADS)
     return pfc_fail(PFC_INVALID, "num_threads: expected 1 to %d (0 = 1), got %d", PFC_MAX_THREADS, desc->num_threads);
   if (desc->num_groups < 0 || (desc->num_groups > 0 && desc->num_games % desc->num_groups != 0))
@@ -77,7 +80,7 @@ static PfcStatus check_desc(const PfcPoolDesc* desc) {
     return pfc_fail(PFC_INVALID, "num_groups: expected 1 to %d, got %d", MAX_GROUPS, desc->num_groups);
   if (desc->autoreset != PFC_AUTORESET_SAME_STEP && desc->autoreset != PFC_AUTORESET_DISABLED)
     return pfc_fail(PFC_INVALID, "autoreset: expected 0 (same step) or 1 (disabled), got %d", (int)desc->autoreset);
-  if (desc->spec && desc->spec->respawn && desc->autoreset == PFC_AUTORESET_DISABLED)
+  if (desc->spec->respawn && desc->autoreset == PFC_AUTORESET_DISABLED)
     return pfc_fail(PFC_UNSUPPORTED, "autoreset: cannot be disabled in %s, whose agents live and respawn one by one",
                     desc->spec->name);
   return PFC_OK;
@@ -138,8 +141,9 @@ static void divide_work(PfcPool* pool, int32_t num_threads) {
 static PfcStatus open_games(PfcPool* pool) {
   for (int32_t game = 0; pool->spec->open && game < pool->buffers.num_games; ++game) {
     if (!pool->spec->open(pfc_state_of(pool, game), pool->params))
-      return pfc_fail(PFC_NO_MEMORY, "num_games: %s could open %d games, not %d", pool->spec->name, game,
-                      pool->buffers.num_games);
+      return pfc_fail(PFC_NO_MEMORY, "num_games: %s could open %d games, not %d%s%s", pool->spec->name, game,
+                      pool->buffers.num_games, pool->spec->max_games ? "; " : "",
+                      pool->spec->max_games ? pool->spec->limit_help : "");
     pool->opened = game + 1;
   }
   return PFC_OK;

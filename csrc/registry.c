@@ -85,6 +85,9 @@ static PfcStatus validate_functions(const PfcEnvSpec* spec) {
     return pfc_fail(PFC_INVALID, "%s: a function of the spec is NULL; use PFC_DEFINE_ENV", spec->name);
   if ((spec->open == NULL) != (spec->close == NULL))
     return pfc_fail(PFC_INVALID, "%s: open and close come together", spec->name);
+  if (spec->max_games < 0 || (spec->max_games != 0) != (spec->limit_help != NULL))
+    return pfc_fail(PFC_INVALID, "%s: max_games is %d; a limit is at least 1 and comes with limit_help", spec->name,
+                    spec->max_games);
   return PFC_OK;
 }
 

@@ -37,6 +37,8 @@ py::dict describe_env(const PfcEnvSpec& spec) {
   entry["title"] = spec.title;
   entry["summary"] = spec.summary;
   entry["version"] = spec.version;
+  entry["max_games"] = spec.max_games ? py::object(py::int_(spec.max_games)) : py::object(py::none());
+  entry["can_save"] = spec.open == nullptr;
   entry["params"] = params;
   entry["observation"] = rows;
   entry["metrics"] = metrics;

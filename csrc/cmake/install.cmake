@@ -8,6 +8,18 @@ set(generated_dir ${CMAKE_CURRENT_BINARY_DIR}/package)
 install(TARGETS pufferc_core pufferc_shared EXPORT pufferc-targets
   ARCHIVE DESTINATION ${PUFFERC_INSTALL_LIBDIR} COMPONENT ${PUFFERC_INSTALL_COMPONENT}
   LIBRARY DESTINATION ${PUFFERC_INSTALL_LIBDIR} COMPONENT ${PUFFERC_INSTALL_COMPONENT})
+set(private_libraries "-pthread -lm")
+if(TARGET pufferc_box2d)  # the static library refers to it, the shared one contains it
+  set(private_libraries "-lpufferc_box2d ${private_libraries}")
+  install(TARGETS pufferc_box2d EXPORT pufferc-targets
+    ARCHIVE DESTINATION ${PUFFERC_INSTALL_LIBDIR} COMPONENT ${PUFFERC_INSTALL_COMPONENT})
+  set(licenses_dir ${CMAKE_INSTALL_DATADIR}/licenses/pufferc)
+  if(PUFFERC_PYTHON)
+    set(licenses_dir pufferc/licenses)
+  endif()
+  install(FILES ${PUFFERC_BOX2D_LICENSE} DESTINATION ${licenses_dir} RENAME box2d.txt
+    COMPONENT ${PUFFERC_INSTALL_COMPONENT})
+endif()
 install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/include/pufferc DESTINATION ${PUFFERC_INSTALL_INCLUDEDIR}
   COMPONENT ${PUFFERC_INSTALL_COMPONENT} FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
 install(EXPORT pufferc-targets NAMESPACE pufferc:: DESTINATION ${package_dir} COMPONENT ${PUFFERC_INSTALL_COMPONENT})

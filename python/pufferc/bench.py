@@ -41,7 +41,8 @@ def _median_rate(step: Callable[[], int], seconds: float, runs: int) -> float:
 def bench_env(name: str, num_threads: int, seconds: float, runs: int) -> float:
     """Agent steps per second of `VecEnv.step` with ready random actions, about 4096 rows."""
     agents = pufferc.make(name, num_games=1, num_threads=1).num_envs
-    envs = pufferc.make(name, num_games=max(1, _ENV_ROWS // agents), num_threads=num_threads, seed=1)
+    games = min(max(1, _ENV_ROWS // agents), pufferc.env_info(name).max_games or _ENV_ROWS)
+    envs = pufferc.make(name, num_games=games, num_threads=num_threads, seed=1)
     envs.reset(seed=1)
     envs.action_space.seed(1)
     actions = [np.asarray(envs.action_space.sample()) for _ in range(_ACTION_SETS)]

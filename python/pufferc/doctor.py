@@ -84,6 +84,12 @@ def report() -> dict[str, dict[str, Any]]:
             "version": pufferc.__version__,
             "module": str(_core.__file__),
             "games": ", ".join(pufferc.list_envs()),
+            "limited games": ", ".join(
+                f"{info.name} ({info.max_games} in a process)"
+                for info in map(pufferc.env_info, pufferc.list_envs())
+                if info.max_games is not None
+            )
+            or "none",
         },
         "machine": machine(),
         "packages": {name: _version(name) or "not installed" for name in _PACKAGES},

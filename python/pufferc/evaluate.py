@@ -21,6 +21,7 @@ import pufferc
 from pufferc import _core, _errors
 from pufferc.policies import Policy, action_counts
 from pufferc.ppo import Kernels
+from pufferc.registration import pool_limit
 from pufferc.vector import VecEnv
 
 _MAX_ROWS = 1000
@@ -55,9 +56,14 @@ class Evaluation:
 
 
 def choose_rows(game: str, params: Mapping[str, Any], episodes: int) -> int:
-    """Rows for an evaluation: up to 1000, no more than episodes, a multiple of the agents of one game."""
+    """Rows for an evaluation: up to 1000, no more than episodes, a multiple of the agents of one game.
+
+    A game of which a process can have only so many gets half of them, since the pool that trains is still open.
+    """
     agents = _core.agents_per_game(game, {key: float(value) for key, value in params.items()})
-    return max(agents, min(episodes, _MAX_ROWS) // agents * agents)
+    limit = pool_limit(game)
+    most = _MAX_ROWS if limit is None else min(_MAX_ROWS, limit * agents)
+    return max(agents, min(episodes, most) // agents * agents)
 
 
 @torch.no_grad()

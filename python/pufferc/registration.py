@@ -39,7 +39,9 @@ class ObsInfo:
 class EnvInfo:
     """A built-in game as its source describes it.
 
-    `agents` is the number of rows of one game with default parameters. `id` is the Gymnasium id.
+    `agents` is the number of rows of one game with default parameters. `id` is the Gymnasium id. `max_games` is how
+    many games all pools of a process can have together, None = no limit. `can_save` is False for games that own
+    something outside their state: `VecEnv.save` and `load` refuse them.
     """
 
     name: str
@@ -48,6 +50,8 @@ class EnvInfo:
     summary: str
     version: int
     agents: int
+    max_games: int | None
+    can_save: bool
     params: tuple[ParamInfo, ...]
     observation: tuple[ObsInfo, ...]
     metrics: tuple[str, ...]
@@ -70,6 +74,8 @@ def _all_envs() -> dict[str, EnvInfo]:
             summary=entry["summary"],
             version=entry["version"],
             agents=_core.agents_per_game(entry["name"], {}),
+            max_games=entry["max_games"],
+            can_save=entry["can_save"],
             params=tuple(_param_info(row) for row in entry["params"]),
             observation=tuple(ObsInfo(**row) for row in entry["observation"]),
             metrics=tuple(entry["metrics"]),
@@ -90,6 +96,12 @@ def env_info(name: str) -> EnvInfo:
     if name not in envs:
         unknown("game", name, list(envs))
     return envs[name]
+
+
+def pool_limit(name: str) -> int | None:
+    """Most games of a pool that leaves room for another one beside it: evaluation beside training. None = no limit."""
+    most = env_info(name).max_games
+    return None if most is None else max(1, most // 2)
 
 
 def register_gymnasium() -> None:

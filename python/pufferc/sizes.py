@@ -11,7 +11,7 @@ import math
 
 from pufferc import _core
 from pufferc.config import Config, ConfigError, VecConfig, suggest
-from pufferc.registration import env_info
+from pufferc.registration import env_info, pool_limit
 from pufferc.vector import available_cores
 
 _AUTO_ROWS = 1024  # enough for matrix products to run at speed, few enough for many updates
@@ -37,8 +37,15 @@ def resolve(config: Config) -> tuple[Config, list[str]]:
     """
     vec, train = config.vec, config.train
     agents = _core.agents_per_game(config.game, {key: float(value) for key, value in config.env.items()})
-    rows = vec.num_envs if vec.num_envs != "auto" else agents * max(1, math.ceil(_AUTO_ROWS / agents))
+    limit = pool_limit(config.game)
+    games = max(1, math.ceil(_AUTO_ROWS / agents))
+    rows = vec.num_envs if vec.num_envs != "auto" else agents * (games if limit is None else min(games, limit))
     _check_numbers(config, rows)
+    if limit is not None and rows > limit * agents:
+        raise ConfigError(
+            f"vec.num_envs must be at most {limit * agents} for {config.game}, got {rows}: this build can have "
+            f"{env_info(config.game).max_games} games of it in a process, and half of them are for evaluations"
+        )
     if rows % agents:
         lower = rows - rows % agents
         near = f"{lower} or {lower + agents}" if lower else f"{agents}"

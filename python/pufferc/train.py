@@ -109,6 +109,11 @@ def train(
     if checkpoint is not None:
         run = checkpoint.path.parent.parent
         trainer.restore(checkpoint)
+        if not pufferc.env_info(config.game).can_save:
+            progress.say(
+                f"warning: games of {config.game} cannot be saved: they begin anew, so this run will not equal one "
+                "that was never interrupted"
+            )
     else:
         if weights is not None:
             load_weights(trainer.policy, load_checkpoint(Path(weights)))

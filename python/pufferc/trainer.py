@@ -21,6 +21,7 @@ from pufferc.config import Config, ConfigError, as_tables, merge
 from pufferc.evaluate import Evaluation, evaluate
 from pufferc.optim import Adam, Muon, Optimizer
 from pufferc.policies import Policy, make_policy
+from pufferc.registration import env_info
 from pufferc.sizes import resolve
 from pufferc.vector import VecEnv
 
@@ -149,7 +150,8 @@ class Trainer:
         """Writes a checkpoint; `extra` joins its JSON."""
         tensors = {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
         tensors["generator"] = self.generator.get_state()
-        tensors["pool"] = torch.from_numpy(np.frombuffer(bytearray(self.env.save()), np.uint8))
+        if env_info(self.config.game).can_save:
+            tensors["pool"] = torch.from_numpy(np.frombuffer(bytearray(self.env.save()), np.uint8))
         tensors |= {f"state.{i}": tensor for i, tensor in enumerate(self.rollout.next_state)}
         tensors["alive"] = self.rollout.alive[-1]
         meta = {
@@ -164,7 +166,7 @@ class Trainer:
         return save_checkpoint(run / "checkpoints", self.steps, self.policy.state_dict(), tensors, meta)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Goes on exactly where the checkpoint was made."""
+        """Goes on exactly where the checkpoint was made; games that cannot be saved begin anew."""
         trainer = checkpoint.trainer
         load_weights(self.policy, checkpoint)
         prefix = "optimizer."
@@ -172,6 +174,10 @@ class Trainer:
             {name[len(prefix) :]: tensor for name, tensor in trainer.items() if name.startswith(prefix)}
         )
         self.generator.set_state(trainer["generator"])
+        self.update, self.seconds = int(checkpoint.meta["update"]), float(checkpoint.meta["seconds"])
+        if "pool" not in trainer:
+            self.start()
+            return
         last = self.rollout.observations[-1]
         target = last if self.rollout.staging is None else self.rollout.staging
         self.env.load(trainer["pool"].numpy().tobytes(), observations=target)
@@ -180,7 +186,6 @@ class Trainer:
         self.rollout.alive[-1].copy_(trainer["alive"])
         state = (trainer[f"state.{i}"] for i in range(len(self.rollout.next_state)))
         self.rollout.next_state = tuple(tensor.to(self.device) for tensor in state)
-        self.update, self.seconds = int(checkpoint.meta["update"]), float(checkpoint.meta["seconds"])
 
 
 def make_optimizer(config: Config, policy: Policy) -> Optimizer:

@@ -74,6 +74,12 @@ static inline Case case_with(const Case* c, const char* name, double value) {
   return changed;
 }
 
+// `wanted` games, or as many as leave room for two more such pools in a game whose number is limited.
+static inline int32_t case_games(const Case* c, int32_t wanted) {
+  const int32_t most = pfc_env_find(c->game)->max_games;
+  return most && wanted > most / 3 ? most / 3 / 2 * 2 : wanted;
+}
+
 static inline PfcPoolDesc case_desc(const Case* c, int32_t num_games, uint64_t seed) {
   const PfcPoolDesc desc = {
       .env = c->game, .num_games = num_games, .seed = seed, .params = c->params, .num_params = c->num_params};
@@ -244,6 +250,18 @@ static inline uint64_t hash_game(uint64_t hash, const PfcBuffers* b, const void*
 // One running hash per game, so that it does not matter in which order groups are stepped.
 static inline uint64_t combine_hashes(const uint64_t* hashes, int32_t count) {
   return hash_bytes(0x243f6a8885a308d3ull, hashes, sizeof(uint64_t) * (uint64_t)count);
+}
+
+// Of all that a game is: its snapshot, or, where the game owns something outside its state and cannot be saved, what can
+// be seen of it.
+static inline uint64_t hash_pool(const Player* p) {
+  const PfcBuffers* b = p->b;
+  if (b->spec->open)
+    return hash_bytes(hash_bytes(1, b->observations, obs_total_bytes(b)), b->rewards, sizeof(float) * (uint64_t)b->rows);
+  unsigned char* snapshot = take_snapshot(p->pool);
+  const uint64_t hash = hash_bytes(1, snapshot, pfc_pool_snapshot_bytes(p->pool));
+  free(snapshot);
+  return hash;
 }
 
 // Steps a player and returns the hash of all that it saw.

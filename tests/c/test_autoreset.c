@@ -6,7 +6,7 @@ enum { GAMES = 60, STEPS = 400 };
 static bool lives_alone(const Case* c) { return pfc_env_find(c->game)->respawn != NULL; }
 
 static Player start_with(const Case* c, PfcAutoreset autoreset, int32_t threads) {
-  PfcPoolDesc desc = case_desc(c, GAMES, 21);
+  PfcPoolDesc desc = case_desc(c, case_games(c, GAMES), 21);
   desc.autoreset = autoreset;
   desc.num_threads = threads;
   return player_start(&desc);

@@ -4,7 +4,7 @@
 enum { GAMES = 6, MANY_GAMES = 150, STEPS = 300 };
 
 static uint64_t hash_of(const Case* c, uint64_t seed, int32_t threads) {
-  PfcPoolDesc desc = case_desc(c, MANY_GAMES, seed);
+  PfcPoolDesc desc = case_desc(c, case_games(c, MANY_GAMES), seed);
   desc.num_threads = threads;
   Player p = player_start(&desc);
   const uint64_t hash = play_and_hash(&p, STEPS / 3);

@@ -12,6 +12,7 @@ static void soak(const Case* c, int64_t steps_wanted) {
   PfcPoolDesc desc = case_desc(c, 1, 11);
   Player one = player_open(&desc);
   desc.num_games = (LEAST_ROWS + one.b->agents - 1) / one.b->agents;
+  desc.num_games = case_games(c, desc.num_games);
   player_close(&one);
   Player p = player_start(&desc);
   for (int64_t done = 0; done < steps_wanted; done += p.b->rows) {

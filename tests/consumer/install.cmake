@@ -7,7 +7,7 @@ execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/fir
 file(RENAME ${WORK}/first ${WORK}/prefix)
 set(PREFIX ${WORK}/prefix)
 
-file(GLOB_RECURSE libraries ${PREFIX}/libpufferc*)
+file(GLOB_RECURSE libraries ${PREFIX}/libpufferc.*)
 list(LENGTH libraries count)
 if(NOT count EQUAL 2)
   message(FATAL_ERROR "expected one shared and one static library without versions in their names, got ${libraries}")

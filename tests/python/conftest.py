@@ -12,6 +12,8 @@ import pytest
 import pufferc
 
 GAMES = pufferc.list_envs()
+SAVED = [name for name in GAMES if pufferc.env_info(name).can_save]
+needs_lander = pytest.mark.skipif("lander" not in GAMES, reason="built without Box2D")
 
 MakePool = Callable[..., pufferc.VecEnv]
 

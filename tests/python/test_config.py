@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 import pufferc
+from conftest import GAMES, needs_lander
 from pufferc.config import Config, ConfigError, load_config, merge, to_toml
+from pufferc.registration import pool_limit
 from pufferc.sizes import resolve
 
 
@@ -22,6 +24,8 @@ def base(**train: Any) -> Config:
     "path", sorted((Path(pufferc.__file__).parent / "configs").glob("*.toml")), ids=lambda p: p.stem
 )
 def test_packaged_configs_resolve_without_warnings(path: Path) -> None:
+    if path.stem not in GAMES:
+        pytest.skip(f"built without {path.stem}")
     config, warnings = resolve(load_config(path.stem))
     assert config.game == path.stem and warnings == []
 
@@ -106,6 +110,16 @@ def test_what_cannot_work_is_refused(train: dict[str, Any], words: list[str]) ->
         resolve(base(**train))
     for word in words:
         assert word in str(error.value)
+
+
+@needs_lander
+def test_games_that_are_limited_leave_room_for_an_evaluation() -> None:
+    limit = pool_limit("lander")
+    assert limit is not None and pool_limit("squared") is None
+    config, _ = resolve(merge(Config("lander"), {"train": {"horizon": 64}}))
+    assert config.vec.num_envs == min(limit, 1024)
+    with pytest.raises(ConfigError, match=rf"num_envs must be at most {limit} for lander, got {limit + 1}"):
+        resolve(merge(Config("lander"), {"vec": {"num_envs": limit + 1}}))
 
 
 def test_rows_must_be_whole_games() -> None:

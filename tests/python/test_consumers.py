@@ -38,7 +38,7 @@ def test_paths_lie_in_the_package() -> None:
     assert ask("--cmakedir", "--includedir").splitlines() == [str(paths.cmakedir()), str(paths.includedir())]
     flags = shlex.split(ask("--cflags", "--libs"))
     assert f"-I{paths.includedir()}" in flags and "-ffp-contract=off" in flags and "-lpufferc" in flags
-    assert sorted(path.name for path in paths.libdir().glob("libpufferc*")) == ["libpufferc.a", paths.library().name]
+    assert sorted(path.name for path in paths.libdir().glob("libpufferc.*")) == ["libpufferc.a", paths.library().name]
     done = subprocess.run([sys.executable, "-m", "pufferc.paths"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and "--cmakedir" in done.stderr
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import pufferc
+from conftest import needs_lander
 from pufferc import ops
 from pufferc.config import Config
+from pufferc.registration import pool_limit
 
 torch = pytest.importorskip("torch")
 
@@ -99,3 +101,10 @@ def test_agents_that_live_by_themselves_are_counted_each() -> None:
 def test_no_episodes_are_refused() -> None:
     with pytest.raises(ValueError, match=r"episodes must be in \[1, 100000000\], got 0"):
         play(Fixed(2, 0), "cartpole", 0)
+
+
+@needs_lander
+def test_an_evaluation_fits_beside_a_pool_that_trains() -> None:
+    limit = pool_limit("lander")
+    assert limit is not None and choose_rows("lander", {}, 10**6) == min(limit, 1000)
+    assert choose_rows("squared", {}, 10**6) == 1000

@@ -14,7 +14,7 @@ import pytest
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 import pufferc
-from conftest import GAMES, MakePool
+from conftest import GAMES, MakePool, needs_lander
 from pufferc._errors import available_cores
 
 
@@ -66,6 +66,20 @@ def test_num_envs_counts_rows(pool: MakePool) -> None:
         pool("snake", 3, **params)
     with pytest.raises(ValueError, match="num_envs or num_games, not both"):
         pool("snake", 12, num_games=3, **params)
+
+
+@needs_lander
+def test_more_games_than_a_process_can_have(pool: MakePool) -> None:
+    most = pufferc.env_info("lander").max_games
+    assert most is not None and pufferc.env_info("cartpole").max_games is None
+    with pytest.raises(ValueError, match=rf"1 to {most} games of lander, got {most + 1}; .*PUFFERC_BOX2D_SOURCE"):
+        pool("lander", most + 1)
+    for _ in range(2):  # those that are closed give their worlds back
+        first, second = pool("lander", most // 2), pool("lander", most // 2)
+        with pytest.raises(ValueError, match=r"lander could open .*PUFFERC_BOX2D_SOURCE"):
+            pool("lander", most // 2 + 1)
+        first.close()
+        second.close()
 
 
 def test_threads_default_to_cores_and_games() -> None:

@@ -65,11 +65,12 @@ def test_golden_picture(name):
 @pytest.mark.parametrize("name", pufferc.list_envs())
 def test_drawing_is_repeatable_and_changes_nothing(name):
     envs = played(name)
-    before = envs.save()
+    can_save = pufferc.env_info(name).can_save
+    before = envs.save() if can_save else b""
     renderer = Renderer(envs)
     first = renderer.render()
     assert (renderer.render() == first).all()
-    assert envs.save() == before
+    assert not can_save or envs.save() == before
     assert first.std() > 2.0, "the picture is one colour"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from conftest import needs_lander
 from pufferc.config import Config, ConfigError, load_config, merge
 
 torch = pytest.importorskip("torch")
@@ -106,6 +108,19 @@ def test_a_resumed_run_is_bit_identical(tmp_path: Path, name: str, fields: dict[
             for result in (whole, resumed)
         ]
         assert timeless[0] == timeless[1]
+
+
+@needs_lander
+def test_games_that_cannot_be_saved_begin_anew_in_a_resumed_run(tmp_path: Path, capsys: Any) -> None:
+    whole = run(tmp_path, small("lander"))
+    first, last = list_checkpoints(whole.run)[0], list_checkpoints(whole.run)[-1]
+    for path in list_checkpoints(whole.run)[1:]:
+        shutil.rmtree(path)
+    resumed = train(None, runs=tmp_path, resume=first)
+    assert resumed.run == whole.run and resumed.steps == UPDATES * BATCH
+    assert list_checkpoints(resumed.run)[-1] == last
+    assert capsys.readouterr().err.count("games of lander cannot be saved") == 1
+    assert [line["update"] for line in lines(resumed)] == list(range(1, UPDATES + 1))
 
 
 def test_results_depend_on_the_seed_and_not_on_game_threads(tmp_path: Path) -> None:

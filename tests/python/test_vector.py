@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pufferc
-from conftest import MakePool, Record, random_actions
+from conftest import SAVED, MakePool, Record, needs_lander, random_actions
 
 SHORT = {"max_steps": 7}  # episodes end often
 
@@ -238,8 +238,7 @@ def test_reset_mask_leaves_the_others_alone(game: str, pool: MakePool) -> None:
     env = pool(game, num_games=4)
     env.reset()
     run(env, 5)
-    before = env.save()
-    observations = env.load(before).copy()
+    observations = env.step(random_actions(env, np.random.default_rng(1)))[0].copy()
     mask = np.zeros(env.num_envs, np.bool_)
     mask[env.agents : 2 * env.agents] = True
     after, infos = env.reset(options={"reset_mask": mask}, seed=[3, 3, 3, 3])
@@ -252,6 +251,7 @@ def test_reset_mask_leaves_the_others_alone(game: str, pool: MakePool) -> None:
 # ---- snapshots ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("game", SAVED)
 def test_snapshot_goes_on_as_if_nothing_had_happened(game: str, pool: MakePool) -> None:
     env = pool(game, num_games=4, num_threads=2, **SHORT)
     env.reset()
@@ -267,6 +267,7 @@ def test_snapshot_goes_on_as_if_nothing_had_happened(game: str, pool: MakePool) 
         assert again.pop_metrics() == metrics
 
 
+@pytest.mark.parametrize("game", SAVED)
 def test_load_shows_the_restored_games(game: str, pool: MakePool) -> None:
     env = pool(game, num_games=2)
     env.reset()
@@ -294,6 +295,17 @@ def test_foreign_and_damaged_snapshots_are_refused(pool: MakePool) -> None:
     with pytest.raises(TypeError, match="snapshot must be bytes"):
         env.load("text")  # type: ignore[arg-type]
     assert env.save() == snapshot
+
+
+@needs_lander
+def test_games_that_own_something_cannot_be_saved(pool: MakePool) -> None:
+    env = pool("lander", 2)
+    env.reset()
+    assert not pufferc.env_info("lander").can_save
+    with pytest.raises(NotImplementedError, match="lander owns objects outside its state"):
+        env.save()
+    with pytest.raises(NotImplementedError, match="lander"):
+        env.load(b"snapshot")
 
 
 # ---- who owns the arrays -----------------------------------------------------------------------------

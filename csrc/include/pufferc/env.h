@@ -128,6 +128,8 @@ typedef struct PfcEnvSpec {
   // cannot be snapshotted. open returns false when it cannot.
   bool (*open)(void* state, const void* params);
   void (*close)(void* state);
+  int32_t max_games;       // of all pools of a process together, where what they own is limited; 0 = no limit
+  const char* limit_help;  // why, and what would raise the limit; NULL where there is none
   const PfcObsRow* obs_rows;
   int32_t num_obs_rows;
   const char* metrics[PFC_MAX_METRICS];  // names; "score" first, "perf" in [0, 1] where a maximum exists

@@ -1,0 +1,174 @@
+# Box2D v3.1.1, the physics under the games that need it. Included by the top CMakeLists.txt before csrc; where Box2D
+# cannot be had, the build goes on without those games and says so (PUFFERC_BOX2D=ON makes that an error).
+#
+# It is looked for in this order:
+#   1. a source folder the user names: PUFFERC_BOX2D_SOURCE (variable or environment) or FETCHCONTENT_SOURCE_DIR_BOX2D
+#   2. the pinned commit, downloaded into the build folder
+#   3. an installed package, also inside the site-packages of Python, where the wheel of pyb2d3 0.11.1 puts one
+#
+# Made here: pufferc_box2d, a static library to link with; PUFFERC_BOX2D_WORLDS, how many worlds (games) a process can
+# have; PUFFERC_BOX2D_LICENSE, the text that goes with a binary. Source is built for 16384 worlds; a package has what its
+# maker chose, which is 128 unless PUFFERC_BOX2D_PACKAGE_WORLDS says otherwise.
+
+set(PUFFERC_BOX2D AUTO CACHE STRING "Games on Box2D: AUTO (where it can be had), ON or OFF")
+set_property(CACHE PUFFERC_BOX2D PROPERTY STRINGS AUTO ON OFF)
+set(PUFFERC_BOX2D_SOURCE "$ENV{PUFFERC_BOX2D_SOURCE}" CACHE PATH "Folder with the source of Box2D 3.1")
+set(PUFFERC_BOX2D_PACKAGE_WORLDS 128 CACHE STRING "B2_MAX_WORLDS that an installed Box2D was built with")
+option(PUFFERC_DOWNLOAD "Download what is not found on this machine" ON)
+
+set(PUFFERC_BOX2D_LICENSE ${CMAKE_CURRENT_LIST_DIR}/box2d/LICENSE)
+set(PUFFERC_BOX2D_CLOCK ${CMAKE_CURRENT_LIST_DIR}/box2d/clock.c)
+set(PUFFERC_BOX2D_WORLDS 0)
+set(box2d_commit 8c661469c9507d3ad6fbd2fea3f1aa71669c2fe3)
+set(box2d_repository https://github.com/erincatto/box2d.git)
+
+# Fetches the pinned commit into `folder`. Git checks that what arrives has that hash. A machine without a way to the
+# repository finds out within seconds, once per build folder.
+function(pufferc_download_box2d folder)
+  if(EXISTS "${folder}/include/box2d/box2d.h" OR PUFFERC_BOX2D_UNREACHABLE)
+    return()
+  endif()
+  find_package(Git QUIET)
+  if(NOT Git_FOUND)
+    message(STATUS "pufferc: Box2D was not downloaded: git is not installed")
+    return()
+  endif()
+  message(STATUS "pufferc: downloading Box2D v3.1.1")
+  set(partial "${folder}.partial")
+  file(REMOVE_RECURSE "${partial}")
+  set(git ${CMAKE_COMMAND} -E env GIT_TERMINAL_PROMPT=0 ${GIT_EXECUTABLE} -C "${partial}")
+  execute_process(COMMAND ${GIT_EXECUTABLE} init -q "${partial}" RESULT_VARIABLE failed ERROR_VARIABLE why)
+  if(NOT failed)
+    execute_process(
+      COMMAND ${git} -c http.lowSpeedLimit=1000 -c http.lowSpeedTime=10
+        fetch -q --depth 1 ${box2d_repository} ${box2d_commit}
+      TIMEOUT 90 RESULT_VARIABLE failed ERROR_VARIABLE why)
+  endif()
+  if(NOT failed)
+    execute_process(COMMAND ${git} -c advice.detachedHead=false checkout -q ${box2d_commit} RESULT_VARIABLE failed
+      ERROR_VARIABLE why)
+  endif()
+  if(failed)
+    string(STRIP "${why}" why)
+    message(STATUS "pufferc: Box2D was not downloaded: ${why}")
+    file(REMOVE_RECURSE "${partial}")
+    set(PUFFERC_BOX2D_UNREACHABLE ON CACHE INTERNAL "The download of Box2D failed in this build folder")
+  else()
+    file(RENAME "${partial}" "${folder}")
+  endif()
+endfunction()
+
+# Sets `result` to the folder with the source, or to nothing.
+function(pufferc_find_box2d_source result)
+  set(${result} "" PARENT_SCOPE)
+  foreach(named "${PUFFERC_BOX2D_SOURCE}" "${FETCHCONTENT_SOURCE_DIR_BOX2D}")
+    if(named AND NOT EXISTS "${named}/include/box2d/box2d.h")
+      message(FATAL_ERROR "no Box2D source in ${named}: there is no ${named}/include/box2d/box2d.h")
+    elseif(named)
+      set(${result} "${named}" PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+  set(downloaded "${CMAKE_CURRENT_BINARY_DIR}/box2d")
+  if(PUFFERC_DOWNLOAD AND NOT FETCHCONTENT_FULLY_DISCONNECTED)
+    pufferc_download_box2d("${downloaded}")
+  endif()
+  if(EXISTS "${downloaded}/include/box2d/box2d.h")
+    set(${result} "${downloaded}" PARENT_SCOPE)
+  endif()
+endfunction()
+
+# What both ways of making pufferc_box2d share. Its clock is ours; see box2d/clock.c.
+function(pufferc_add_box2d_library include_dir)
+  add_library(pufferc_box2d STATIC ${PUFFERC_BOX2D_CLOCK} ${ARGN})
+  target_include_directories(pufferc_box2d SYSTEM PUBLIC $<BUILD_INTERFACE:${include_dir}>)
+  target_link_libraries(pufferc_box2d PUBLIC m)
+  target_compile_features(pufferc_box2d PRIVATE c_std_17)
+  set_target_properties(pufferc_box2d PROPERTIES
+    POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden C_EXTENSIONS ON)
+  if(NOT APPLE)  # whoever swallows the library shows none of its symbols
+    target_link_options(pufferc_box2d INTERFACE -Wl,--exclude-libs,libpufferc_box2d.a)
+  endif()
+  if(PUFFERC_SANITIZE)
+    target_compile_options(pufferc_box2d PRIVATE -fsanitize=${PUFFERC_SANITIZE} -fno-omit-frame-pointer)
+  endif()
+endfunction()
+
+# From source: as the rest of pufferc is built, for the baseline processor and without fused products, so that a game
+# takes the same course on every machine; without samples and tests. Sets PUFFERC_BOX2D_WORLDS.
+function(pufferc_build_box2d source)
+  file(GLOB sources CONFIGURE_DEPENDS "${source}/src/*.c")
+  list(FILTER sources EXCLUDE REGEX "/timer\\.c$")
+  pufferc_add_box2d_library("${source}/include" ${sources})
+  target_include_directories(pufferc_box2d PRIVATE "${source}/src")
+  target_compile_definitions(pufferc_box2d PRIVATE B2_MAX_WORLDS=16384 $<$<NOT:$<CONFIG:Debug>>:NDEBUG>)
+  target_compile_options(pufferc_box2d PRIVATE -w -ffp-contract=off $<$<CONFIG:Release>:-O3>)
+  set(worlds 16384)
+  file(STRINGS "${source}/src/constants.h" guarded REGEX "^#ifndef B2_MAX_WORLDS")
+  if(NOT guarded)  # such a version defines the number whatever the command line says
+    file(STRINGS "${source}/src/constants.h" definition REGEX "^#define B2_MAX_WORLDS")
+    string(REGEX REPLACE ".*WORLDS[ \t]+([0-9]+).*" "\\1" worlds "${definition}")
+  endif()
+  set(PUFFERC_BOX2D_WORLDS ${worlds} PARENT_SCOPE)
+endfunction()
+
+# From the static library of a package, taken apart and put together again. Sets PUFFERC_BOX2D_WORLDS.
+function(pufferc_repack_box2d archive include_dir)
+  set(folder "${CMAKE_CURRENT_BINARY_DIR}/box2d_objects")
+  file(REMOVE_RECURSE "${folder}")
+  file(MAKE_DIRECTORY "${folder}")
+  execute_process(COMMAND ${CMAKE_AR} x "${archive}" WORKING_DIRECTORY "${folder}" COMMAND_ERROR_IS_FATAL ANY)
+  file(GLOB objects "${folder}/*.o")
+  list(FILTER objects EXCLUDE REGEX "/timer(\\.c)?\\.o$")
+  set_source_files_properties(${objects} PROPERTIES EXTERNAL_OBJECT ON)
+  pufferc_add_box2d_library("${include_dir}" ${objects})
+  set(PUFFERC_BOX2D_WORLDS ${PUFFERC_BOX2D_PACKAGE_WORLDS} PARENT_SCOPE)
+endfunction()
+
+# Sets box2d_archive and box2d_include_dir where a package with a static library is installed. The wheel of pyb2d3
+# is found in Python's site-packages.
+function(pufferc_find_box2d_package)
+  set(hint "")
+  find_package(Python 3.10 QUIET COMPONENTS Interpreter)
+  if(Python_Interpreter_FOUND)
+    set(hint "${Python_SITELIB}" "${Python_SITEARCH}")
+  endif()
+  find_package(box2d 3.1...<3.2 CONFIG QUIET HINTS ${hint} PATH_SUFFIXES lib64/cmake/box2d lib/cmake/box2d)
+  if(NOT TARGET box2d::box2d)
+    return()
+  endif()
+  get_target_property(kind box2d::box2d TYPE)
+  if(NOT kind STREQUAL "STATIC_LIBRARY")
+    message(STATUS "pufferc: Box2D in ${box2d_DIR} is not used: it is not a static library")
+    return()
+  endif()
+  get_target_property(archive box2d::box2d IMPORTED_LOCATION_RELEASE)
+  if(NOT archive)
+    get_target_property(archive box2d::box2d LOCATION)
+  endif()
+  get_target_property(include_dir box2d::box2d INTERFACE_INCLUDE_DIRECTORIES)
+  message(STATUS "pufferc: Box2D ${box2d_VERSION} in ${box2d_DIR}, ${PUFFERC_BOX2D_PACKAGE_WORLDS} worlds")
+  set(box2d_archive "${archive}" PARENT_SCOPE)
+  set(box2d_include_dir "${include_dir}" PARENT_SCOPE)
+endfunction()
+
+if(PUFFERC_BOX2D STREQUAL "OFF")
+  message(STATUS "pufferc: built without lander (PUFFERC_BOX2D is OFF)")
+  return()
+endif()
+pufferc_find_box2d_source(box2d_source)
+if(box2d_source)
+  pufferc_build_box2d("${box2d_source}")
+  message(STATUS "pufferc: Box2D in ${box2d_source}, ${PUFFERC_BOX2D_WORLDS} worlds")
+  return()
+endif()
+set(box2d_archive "")
+pufferc_find_box2d_package()
+if(box2d_archive)
+  pufferc_repack_box2d("${box2d_archive}" "${box2d_include_dir}")
+elseif(PUFFERC_BOX2D STREQUAL "ON")
+  message(FATAL_ERROR "PUFFERC_BOX2D is ON, but Box2D 3.1 was not found and could not be downloaded; name its source "
+    "folder with -DPUFFERC_BOX2D_SOURCE=... or install pyb2d3==0.11.1 into the Python that is used")
+else()
+  message(STATUS "pufferc: built without lander (Box2D 3.1 was not found; -DPUFFERC_BOX2D_SOURCE=... names its source)")
+endif()
