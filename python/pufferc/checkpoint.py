@@ -111,7 +111,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
         for name in _FILES:
             data = (path / name).read_bytes()
             if hashlib.sha256(data).hexdigest() != meta["sha256"][name]:
-                raise CheckpointError(f"checkpoint: {path / name} is damaged: its hash is not the one it was saved with")
+                raise CheckpointError(
+                    f"checkpoint: {path / name} is damaged: its hash is not the one it was saved with"
+                )
             loaded.append(load(data))
     except (OSError, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
         raise CheckpointError(f"checkpoint: {path} cannot be read: {error}") from None
