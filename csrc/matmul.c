@@ -32,8 +32,10 @@
 // loop has a constant length and the sums stay in registers.
 #define MATMUL_DEFINE_TILE(name, TARGET, MULTIPLY_ADD, LANES, VECTORS, ROWS)                               \
   TARGET static void name(const PfcMatmul* p, int32_t row, int32_t column) {                               \
-    typedef float floats __attribute__((vector_size(4 * (LANES)), aligned(4), may_alias));                 \
-    typedef uint32_t atoms __attribute__((vector_size(4 * (LANES)), aligned(4), may_alias));               \
+    typedef float floats __attribute__((vector_size(4 * (LANES))));                                        \
+    typedef uint32_t atoms __attribute__((vector_size(4 * (LANES))));                                      \
+    typedef floats floats_at __attribute__((aligned(4), may_alias)); /* as they lie in memory */           \
+    typedef atoms atoms_at __attribute__((aligned(4), may_alias));                                         \
     typedef uint32_t atom __attribute__((may_alias));                                                      \
     const int32_t count = PFC_MIN((ROWS), p->rows - row);                                                  \
     const atom* a[ROWS];                                                                                   \
@@ -44,19 +46,19 @@
       a[r] = (const atom*)p->a + at * p->a_row;                                                            \
       MATMUL_UNROLL for (int32_t v = 0; v < (VECTORS); ++v) {                                              \
         sum[r][v] = (floats){0};                                                                           \
-        if (p->start) sum[r][v] = *(const floats*)(p->start + at * p->start_row + column + v * (LANES));   \
+        if (p->start) sum[r][v] = *(const floats_at*)(p->start + at * p->start_row + column + v * (LANES)); \
       }                                                                                                    \
     }                                                                                                      \
     for (int64_t step = 0, at = 0; step < p->steps; ++step, at += p->a_step, b += p->b_step) {             \
       atoms right[VECTORS];                                                                                \
-      MATMUL_UNROLL for (int32_t v = 0; v < (VECTORS); ++v) right[v] = *(const atoms*)(b + v * (LANES));   \
+      MATMUL_UNROLL for (int32_t v = 0; v < (VECTORS); ++v) right[v] = *(const atoms_at*)(b + v * (LANES)); \
       MATMUL_UNROLL for (int32_t r = 0; r < (ROWS); ++r) {                                                 \
         const atoms left = (atoms){0} + a[r][at];                                                          \
         MATMUL_UNROLL for (int32_t v = 0; v < (VECTORS); ++v) { MULTIPLY_ADD(sum[r][v], left, right[v]); } \
       }                                                                                                    \
     }                                                                                                      \
     MATMUL_UNROLL for (int32_t r = 0; r < (ROWS); ++r) {                                                   \
-      floats* c = (floats*)(p->c + (int64_t)(row + r) * p->c_row + column);                                \
+      floats_at* c = (floats_at*)(p->c + (int64_t)(row + r) * p->c_row + column);                          \
       MATMUL_UNROLL for (int32_t v = 0; v < (VECTORS); ++v)                                                \
         if (r < count) c[v] = sum[r][v];                                                                   \
     }                                                                                                      \
