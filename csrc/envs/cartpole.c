@@ -110,7 +110,7 @@ static void cartpole_draw(const Cartpole* s, const CartpoleParams* p, const PfcD
 }
 
 PFC_DEFINE_ENV(cartpole, Cartpole,
-               .title = "Cartpole",
+               .title = "CartPole",
                .summary = "balance a pole on a cart, as in Gymnasium's CartPole-v1",
                .version = 1,
                .obs_dtype = PFC_FLOAT32,
