@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,6 +56,18 @@ def _has_bfloat16() -> bool:
     return bool(probe and probe())
 
 
+def _check_memory(rows: int, horizon: int, env: VecEnv, dtype: torch.dtype) -> None:
+    """ConfigError where the observations of one rollout alone exceed this machine's memory."""
+    values = math.prod(env.single_observation_space.shape or ())
+    needed = (horizon + 1) * rows * values * dtype.itemsize
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory:
+        raise ConfigError(
+            f"vec.num_envs, train.horizon: a rollout of {rows} rows x {horizon} steps takes {needed / 1e9:.0f} GB, "
+            f"this machine has {memory / 1e9:.0f} GB"
+        )
+
+
 class Trainer:
     """Everything that a run carries from update to update, and a checkpoint holds."""
 
@@ -70,6 +83,7 @@ class Trainer:
         self.env = VecEnv(config.game, rows, num_threads=threads, seed=train.seed, params=config.env)
         self.policy: Policy = make_policy(config, self.env, self.dtype, self.device, train.seed, fused=fused)
         self.optimizer = make_optimizer(config, self.policy)
+        _check_memory(rows, train.horizon, self.env, self.dtype)
         self.rollout = ppo.Rollout.make(self.env, self.policy, train.horizon, self.device)
         self.generator = torch.Generator().manual_seed(train.seed)
         self.batch = rows * train.horizon

@@ -23,6 +23,7 @@ pytest.importorskip("safetensors")
 from pufferc import ppo  # noqa: E402
 from pufferc import train as train_module  # noqa: E402
 from pufferc.checkpoint import CheckpointError, list_checkpoints, load_checkpoint  # noqa: E402
+from pufferc.sizes import resolve  # noqa: E402
 from pufferc.train import Result, train  # noqa: E402
 from pufferc.trainer import Trainer, play_checkpoint, torch_settings  # noqa: E402
 
@@ -233,3 +234,12 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
     with pytest.raises(ConfigError, match="cannot make"):
         run(tmp_path, small())
+
+
+def test_a_rollout_larger_than_memory_is_refused() -> None:
+    config = load_config("squared")
+    vec = dataclasses.replace(config.vec, num_envs=1024)
+    settings = dataclasses.replace(config.train, horizon=2**20, total_steps=2**31, minibatch_size=8192)
+    config, _ = resolve(dataclasses.replace(config, vec=vec, train=settings))
+    with pytest.raises(ConfigError, match="rollout of 1024 rows x 1048576 steps takes"):
+        Trainer(config)
