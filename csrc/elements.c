@@ -7,21 +7,9 @@
 #include "matmul.h"
 #include "pufferc/env.h"
 
-static uint32_t bits_of(float x) {
-  uint32_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  return bits;
-}
-
-static float float_of(uint32_t bits) {
-  float x;
-  memcpy(&x, &bits, sizeof x);
-  return x;
-}
-
 // To the nearest bfloat16, ties to even; a NaN stays one.
 PFC_ALWAYS_INLINE static uint16_t bfloat16_of(float x) {
-  const uint32_t bits = bits_of(x), rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  const uint32_t bits = pfc_float_bits(x), rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   return (uint16_t)(x == x ? rounded : (bits >> 16) | 0x40u);
 }
 
@@ -59,7 +47,7 @@ void pfc_elements_round(const float* from, int64_t stride, int32_t rows, int32_t
 
 void pfc_elements_remainder(const float* from, int32_t width, void* to) {
   uint16_t* y = to;
-  for (int32_t i = 0; i < width; ++i) y[i] = bfloat16_of(from[i] - float_of((uint32_t)bfloat16_of(from[i]) << 16));
+  for (int32_t i = 0; i < width; ++i) y[i] = bfloat16_of(from[i] - pfc_bits_float((uint32_t)bfloat16_of(from[i]) << 16));
   for (int32_t i = width; i < pfc_padded(width); ++i) y[i] = 0;
 }
 
@@ -81,7 +69,7 @@ PFC_MULTIVERSION static void mask_bfloat16(const float* gradient, const uint16_t
     const uint16_t* restrict h = maxima;
     uint16_t* restrict y = to;
     for (int32_t i = 0; i < padded; ++i) {
-      const float passed = float_of((uint32_t)h[i] << 16) <= 0.0f ? 0.0f : g[i];
+      const float passed = pfc_bits_float((uint32_t)h[i] << 16) <= 0.0f ? 0.0f : g[i];
       sums[i] += passed;
       y[i] = bfloat16_of(passed);
     }

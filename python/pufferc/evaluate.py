@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 import pufferc
 from pufferc import _core, _errors
-from pufferc.policies import Policy, action_counts
+from pufferc.policies import Policy, action_counts, restart_rows
 from pufferc.ppo import Kernels
 from pufferc.registration import pool_limit
 from pufferc.vector import VecEnv
@@ -141,7 +141,7 @@ def _play(policy: Policy, kernels: Kernels, env: VecEnv, quota: int, seed: int, 
         tally.steps += 1
         if infos:
             ended = terminated | truncated
-            state = _restart(policy, state, torch.from_numpy(ended[playing]).to(device))
+            state = restart_rows(policy, state, torch.from_numpy(ended[playing]).to(device))
             if tally.count(ended, infos["final_info"]["episode"]):
                 needed = tally.left[playing] > 0
                 # Narrowing changes the network's batch size, so it is done in few large strides.
@@ -149,15 +149,6 @@ def _play(policy: Policy, kernels: Kernels, env: VecEnv, quota: int, seed: int, 
                     keep = torch.from_numpy(np.flatnonzero(needed)).to(device)
                     playing, state = playing[needed], tuple(part[keep] for part in state)
     return tally
-
-
-def _restart(policy: Policy, state: tuple[torch.Tensor, ...], ended: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    if not state:
-        return state
-    fresh = policy.initial_state(ended.shape[0], ended.device)
-    return tuple(
-        torch.where(ended.view(-1, *[1] * (old.ndim - 1)), new, old) for new, old in zip(fresh, state, strict=True)
-    )
 
 
 def _summary(tally: _Tally, seconds: float) -> Evaluation:

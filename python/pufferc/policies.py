@@ -314,6 +314,16 @@ def input_map(table: Sequence[ObsInfo], size: int, config: PolicyConfig) -> tupl
     return gain, shift
 
 
+def restart_rows(policy: Policy, state: State, ended: Tensor) -> State:
+    """The state with the rows whose episode ended (bool [N]) set back to the start."""
+    if not state:
+        return state
+    fresh = policy.initial_state(ended.shape[0], ended.device)
+    return tuple(
+        torch.where(ended.view(-1, *[1] * (old.ndim - 1)), new, old) for new, old in zip(fresh, state, strict=True)
+    )
+
+
 def action_counts(space: gym.Space[Any]) -> list[int]:
     """Choices of each action dimension. ValueError for spaces other than Discrete and MultiDiscrete."""
     if isinstance(space, gym.spaces.Discrete):

@@ -30,7 +30,7 @@ from torch import Tensor
 from pufferc.config import TrainConfig
 from pufferc.ops import PpoStats
 from pufferc.optim import Optimizer, clip_gradients
-from pufferc.policies import Policy, State, action_counts
+from pufferc.policies import Policy, State, action_counts, restart_rows
 from pufferc.vector import VecEnv
 
 Array = NDArray[Any]
@@ -190,7 +190,7 @@ def collect(
         row.next_alive.copy_(torch.from_numpy(env.alive))
         if ended:
             _bootstrap(env, policy, rollout.final_values[t], state)
-            state = _restart(policy, state, row)
+            state = restart_rows(policy, state, row.terminated | row.truncated)
         copied = now()
         seconds["policy"] += sampled - began
         seconds["env"] += stepped - sampled
@@ -219,17 +219,6 @@ def _bootstrap(env: VecEnv, policy: Policy, final_values: Tensor, state: State) 
     last = torch.from_numpy(env.final_observations[cut]).to(final_values.device, policy.input_dtype)
     outputs = policy(last.unsqueeze(0), tuple(part[index] for part in state), None)
     final_values[index] = outputs[0, :, -1]
-
-
-def _restart(policy: Policy, state: State, row: _Row) -> State:
-    """The state with the rows whose episode ended set back to the start."""
-    if not state:
-        return state
-    ended = row.terminated | row.truncated
-    fresh = policy.initial_state(ended.shape[0], ended.device)
-    return tuple(
-        torch.where(ended.view(-1, *[1] * (old.ndim - 1)), new, old) for new, old in zip(fresh, state, strict=True)
-    )
 
 
 @torch.no_grad()

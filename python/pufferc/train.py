@@ -12,8 +12,6 @@ The algorithm is in ppo.py; nothing here is about learning.
 from __future__ import annotations
 
 import json
-import os
-import platform
 import signal
 import sys
 import threading
@@ -30,6 +28,7 @@ import torch
 import pufferc
 from pufferc.checkpoint import load_checkpoint
 from pufferc.config import Config, ConfigError, to_toml
+from pufferc.doctor import machine
 from pufferc.evaluate import Evaluation
 from pufferc.loggers import MetricsLog, Progress, Silent, count, duration, plain
 from pufferc.sizes import resolve
@@ -147,20 +146,17 @@ def _make_run(runs: Path, config: Config) -> Path:
     else:
         raise ConfigError(f"runs: no free name for a run in {runs}")
     (run / "config.toml").write_text(to_toml(config), encoding="utf-8")
-    (run / "machine.json").write_text(json.dumps(machine(), indent=1) + "\n", encoding="utf-8")
+    (run / "machine.json").write_text(json.dumps(run_facts(), indent=1) + "\n", encoding="utf-8")
     return run
 
 
-def machine() -> dict[str, Any]:
+def run_facts() -> dict[str, Any]:
     """Versions and machine, as far as they may decide speed or results."""
     return {
+        **machine(),
         "pufferc": pufferc.__version__,
-        "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
-        "system": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
         "cuda": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
     }
 
