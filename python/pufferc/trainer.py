@@ -89,7 +89,7 @@ class Trainer:
         self.batch = rows * train.horizon
         self.updates = train.total_steps // self.batch
         self.update = 0
-        self.seconds = 0.0  # of training so far, earlier sessions included
+        self.seconds = 0.0  # of training so far, parts before a resumption included
 
     @property
     def steps(self) -> int:
