@@ -1,17 +1,4 @@
-"""Policies: what the trainer asks of a network, and the multi-layer perceptron.
-
-The interface, `Policy`, is small so that any torch module can be trained. Shapes: T steps, M agent rows (all N of the
-pool, or the part that a minibatch holds), K = sum(action_counts) logits. A network returns its K logits and its value
-estimate side by side, as one float32 tensor [..., K + 1] with the value in the last column: one matrix product makes
-both, and the sampling and loss kernels read the columns where they lie.
-
-A recurrent policy keeps one tuple of tensors [M, ...] as its state. The trainer starts it with `initial_state`, hands
-it through `step`, stores the one that a rollout began with, and gives it back to `forward` together with `starts`,
-which marks the steps at which a new episode began and the state has to be set to that of `initial_state`.
-
-Feed-forward policies, whose state is the empty tuple, get minibatches of rows that need not be neighbours (T = 1);
-recurrent ones whole segments of neighbouring steps.
-"""
+"""The multi-layer perceptron, in torch and fused."""
 
 from __future__ import annotations
 
@@ -20,60 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium as gym
 import torch
 from torch import Tensor, nn
 
 from pufferc import ops
-from pufferc.config import Config, PolicyConfig
-from pufferc.registration import ObsInfo, env_info
-from pufferc.vector import VecEnv
-
-State = tuple[Tensor, ...]
-
-
-class Policy(nn.Module):
-    """Base class with the defaults of a feed-forward policy; subclasses define `forward`.
-
-    Attributes:
-        input_dtype: dtype in which the trainer keeps observations and passes them in; None = as the game makes them.
-        recurrent: whether minibatches are made of whole segments.
-    """
-
-    input_dtype: torch.dtype | None = None
-    recurrent: bool = False
-    _recorded: Tensor
-
-    def initial_state(self, rows: int, device: torch.device) -> State:
-        """State of `rows` agents at the start of an episode: tensors [rows, ...], or () without memory."""
-        return ()
-
-    def forward(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
-        """Outputs float32 [T, M, K + 1] of observations [T, M, ...].
-
-        `state` is that of the first step; `starts` [T, M] is nonzero where an episode began, None = nowhere.
-        """
-        raise NotImplementedError
-
-    def step(self, observations: Tensor, state: State) -> tuple[Tensor, State]:
-        """One step of acting: outputs float32 [M, K + 1] of observations [M, ...], and the new state.
-
-        The trainer calls it without gradients; the next call may overwrite the outputs. Recurrent policies override it.
-        """
-        return self.forward(observations.unsqueeze(0), state, None).squeeze(0), state
-
-    def forward_for_training(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
-        """`forward`, keeping what `backward` needs; the outputs [T, M, K + 1] carry no graph."""
-        with torch.enable_grad():
-            self._recorded = self.forward(observations, state, starts)
-        return self._recorded.detach()
-
-    def backward(self, grad_outputs: Tensor) -> None:
-        """Sets .grad of every parameter from d loss / d outputs [T, M, K + 1] of the last forward_for_training."""
-        for parameter in self.parameters():
-            parameter.grad = None
-        torch.autograd.backward([self._recorded], [grad_outputs])
-        del self._recorded
+from pufferc.policies.base import Policy, State
 
 
 @dataclass
@@ -272,62 +210,3 @@ class FusedMLP(MLP):
         grad_outputs = grad_outputs.reshape(-1, grad_outputs.shape[-1]).contiguous()
         self._kernel.backward(self._inputs, grad_outputs, weights, biases)
         self._unfold(layers[0])
-
-
-def make_policy(
-    config: Config, env: VecEnv, compute_dtype: torch.dtype, device: torch.device, seed: int, *, fused: bool = False
-) -> MLP:
-    """The network of a configuration for a pool's spaces, with weights drawn from `seed`.
-
-    `fused` runs its passes in the kernels of pufferc.ops, which takes device = cpu.
-    """
-    space = env.single_observation_space
-    if space.shape is None:
-        raise ValueError(f"the trainer takes observations that are arrays, this game has {space}")
-    size = math.prod(space.shape)
-    gain, shift = input_map(env_info(config.game).observation, size, config.policy)
-    return (FusedMLP if fused else MLP)(
-        size,
-        action_counts(env.single_action_space),
-        hidden_size=config.policy.hidden_size,
-        num_layers=config.policy.num_layers,
-        compute_dtype=compute_dtype,
-        input_gain=gain,
-        input_shift=shift,
-        generator=torch.Generator().manual_seed(seed),
-    ).to(device)
-
-
-def input_map(table: Sequence[ObsInfo], size: int, config: PolicyConfig) -> tuple[Tensor, Tensor]:
-    """Gain and shift [size] that take the entries in `config.scaled_inputs` from their range to +-input_scale.
-
-    The rest is multiplied by rest_scale.
-    """
-    gain, shift, begin = torch.full((size,), config.rest_scale), torch.zeros(size), 0
-    for row in table:
-        end = begin + row.count if row.count else size
-        if row.name in config.scaled_inputs:
-            half = 0.5 * (row.high - row.low)
-            gain[begin:end] = config.input_scale / half
-            shift[begin:end] = -config.input_scale * (row.low + half) / half
-        begin = end
-    return gain, shift
-
-
-def restart_rows(policy: Policy, state: State, ended: Tensor) -> State:
-    """The state with the rows whose episode ended (bool [N]) set back to the start."""
-    if not state:
-        return state
-    fresh = policy.initial_state(ended.shape[0], ended.device)
-    return tuple(
-        torch.where(ended.view(-1, *[1] * (old.ndim - 1)), new, old) for new, old in zip(fresh, state, strict=True)
-    )
-
-
-def action_counts(space: gym.Space[Any]) -> list[int]:
-    """Choices of each action dimension. ValueError for spaces other than Discrete and MultiDiscrete."""
-    if isinstance(space, gym.spaces.Discrete):
-        return [int(space.n)]
-    if isinstance(space, gym.spaces.MultiDiscrete):
-        return [int(n) for n in space.nvec]
-    raise ValueError(f"the trainer takes Discrete and MultiDiscrete actions, this game has {space}")

@@ -1,0 +1,7 @@
+"""Policies: what the trainer asks of a network (base), and the networks that come with it."""
+
+from pufferc.policies.base import Policy, State, action_counts, restart_rows
+from pufferc.policies.make import input_map, make_policy
+from pufferc.policies.mlp import MLP, FusedMLP
+
+__all__ = ["MLP", "FusedMLP", "Policy", "State", "action_counts", "input_map", "make_policy", "restart_rows"]

@@ -1,0 +1,55 @@
+"""The network that a configuration means for a pool."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from pufferc.config import Config, PolicyConfig
+from pufferc.policies.base import action_counts
+from pufferc.policies.mlp import MLP, FusedMLP
+from pufferc.registration import ObsInfo, env_info
+from pufferc.vector import VecEnv
+
+
+def make_policy(
+    config: Config, env: VecEnv, compute_dtype: torch.dtype, device: torch.device, seed: int, *, fused: bool = False
+) -> MLP:
+    """The network of a configuration for a pool's spaces, with weights drawn from `seed`.
+
+    `fused` runs its passes in the kernels of pufferc.ops, which takes device = cpu.
+    """
+    space = env.single_observation_space
+    if space.shape is None:
+        raise ValueError(f"the trainer takes observations that are arrays, this game has {space}")
+    size = math.prod(space.shape)
+    gain, shift = input_map(env_info(config.game).observation, size, config.policy)
+    return (FusedMLP if fused else MLP)(
+        size,
+        action_counts(env.single_action_space),
+        hidden_size=config.policy.hidden_size,
+        num_layers=config.policy.num_layers,
+        compute_dtype=compute_dtype,
+        input_gain=gain,
+        input_shift=shift,
+        generator=torch.Generator().manual_seed(seed),
+    ).to(device)
+
+
+def input_map(table: Sequence[ObsInfo], size: int, config: PolicyConfig) -> tuple[Tensor, Tensor]:
+    """Gain and shift [size] that take the entries in `config.scaled_inputs` from their range to +-input_scale.
+
+    The rest is multiplied by rest_scale.
+    """
+    gain, shift, begin = torch.full((size,), config.rest_scale), torch.zeros(size), 0
+    for row in table:
+        end = begin + row.count if row.count else size
+        if row.name in config.scaled_inputs:
+            half = 0.5 * (row.high - row.low)
+            gain[begin:end] = config.input_scale / half
+            shift[begin:end] = -config.input_scale * (row.low + half) / half
+        begin = end
+    return gain, shift
