@@ -95,13 +95,14 @@ function(pufferc_add_box2d_library include_dir)
 endfunction()
 
 # From source: as the rest of pufferc is built, for the baseline processor and without fused products, so that a game
-# takes the same course on every machine; without samples and tests. Sets PUFFERC_BOX2D_WORLDS.
+# takes the same course on every machine; without samples and tests. BOX2D_ENABLE_SIMD is what its own build defines:
+# without it, contacts are solved one at a time. Sets PUFFERC_BOX2D_WORLDS.
 function(pufferc_build_box2d source)
   file(GLOB sources CONFIGURE_DEPENDS "${source}/src/*.c")
   list(FILTER sources EXCLUDE REGEX "/timer\\.c$")
   pufferc_add_box2d_library("${source}/include" ${sources})
   target_include_directories(pufferc_box2d PRIVATE "${source}/src")
-  target_compile_definitions(pufferc_box2d PRIVATE B2_MAX_WORLDS=16384 $<$<NOT:$<CONFIG:Debug>>:NDEBUG>)
+  target_compile_definitions(pufferc_box2d PRIVATE B2_MAX_WORLDS=16384 BOX2D_ENABLE_SIMD $<$<NOT:$<CONFIG:Debug>>:NDEBUG>)
   target_compile_options(pufferc_box2d PRIVATE -w -ffp-contract=off $<$<CONFIG:Release>:-O3>)
   set(worlds 16384)
   file(STRINGS "${source}/src/constants.h" guarded REGEX "^#ifndef B2_MAX_WORLDS")
