@@ -71,6 +71,7 @@ void bind_draw(py::module_& m);
 void bind_registry(py::module_& m);
 void bind_pool(py::module_& m);
 void bind_ops(py::module_& m);
+void bind_networks(py::module_& m);
 
 }  // namespace pufferc
 

@@ -1,0 +1,96 @@
+// calls.cpp - see calls.h.
+#include "bindings/calls.h"
+
+#include <atomic>
+
+namespace pufferc {
+
+// ---- the team ----------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr int64_t kSmallWork = 16384;  // elements under which waking a thread costs more than it saves
+
+struct SharedTeam {
+  std::mutex mutex;
+  PfcTeam* team = nullptr;
+  uint64_t generation = 0;  // of the process that started the team's threads
+};
+
+// Never destroyed: a thread may still be in a kernel while the process ends.
+SharedTeam& shared_team() {
+  static auto* shared = new SharedTeam;
+  return *shared;
+}
+std::atomic<int32_t> wanted_threads{1};
+
+}  // namespace
+
+Lease::Lease(int64_t work) : lock_(shared_team().mutex, std::defer_lock) {
+  const int32_t threads = wanted_threads.load();
+  if (threads == 1 || work < kSmallWork || !lock_.try_lock()) return;
+  SharedTeam& shared = shared_team();
+  const uint64_t generation = pfc_process_generation();
+  if (shared.team && (shared.generation != generation || pfc_team_threads(shared.team) != threads)) {
+    pfc_team_destroy(shared.team);
+    shared.team = nullptr;
+  }
+  if (!shared.team) shared.team = pfc_team_create(threads, 1);
+  shared.generation = generation;
+  team_ = shared.team;
+}
+
+void set_num_threads(int32_t threads) {
+  if (threads < 1 || threads > PFC_MAX_THREADS)
+    raise(PyExc_ValueError, "num_threads must be in [1, " + std::to_string(PFC_MAX_THREADS) + "], got " +
+                                std::to_string(threads));
+  wanted_threads = threads;
+}
+
+int32_t get_num_threads() { return wanted_threads.load(); }
+
+// ---- arrays ------------------------------------------------------------------------------------------
+
+void* Arrays::exact(const char* name, py::handle object, const py::dtype& dtype, const Shape& shape, bool writable) {
+  py::array array = borrow_array(name, object);
+  void* data = array_data(name, array, dtype, shape, writable);
+  keep_.push_back(std::move(array));
+  return data;
+}
+
+void Arrays::check_apart() const {
+  for (const Extent& out : outputs_)
+    for (const Extent& in : inputs_)
+      if (overlaps(out.data, out.bytes, in.data, in.bytes))
+        raise(PyExc_ValueError, std::string(out.name) + " is written to and must not overlap " + in.name);
+}
+
+float* Arrays::strided(const char* name, py::handle object, const Shape& shape, int64_t* stride, bool writable) {
+  const py::array array = borrow_array(name, object);
+  const py::dtype dtype = array.dtype();
+  const std::string prefix(name);
+  if (dtype.num() != py::detail::npy_api::NPY_FLOAT_ || dtype.byteorder() == '>')
+    raise(PyExc_TypeError, prefix + " must be float32, got " + std::string(py::str(dtype)));
+  check_shape(name, array, shape);
+  const py::ssize_t columns = shape.size() == 2 ? shape[1] : 1, rows = shape[0];
+  const py::ssize_t step = rows > 1 ? array.strides(0) : columns * 4;
+  const bool neighbours = shape.size() == 1 || columns == 1 || array.strides(1) == 4;
+  if (!neighbours || step % 4 != 0 || step < columns * 4 || reinterpret_cast<uintptr_t>(array.data()) % 4 != 0)
+    raise(PyExc_ValueError, prefix + " must have neighbouring columns and rows in ascending order of memory");
+  if (writable && !array.writeable()) raise(PyExc_ValueError, prefix + " is written to, but the array is read-only");
+  *stride = step / 4;
+  keep_.push_back(array);
+  const uint64_t bytes = rows ? static_cast<uint64_t>((rows - 1) * step + columns * 4) : 0;
+  (writable ? outputs_ : inputs_).push_back({name, array.data(), bytes});
+  return static_cast<float*>(const_cast<void*>(array.data()));
+}
+
+Shape shape_with(const char* name, py::handle object, py::ssize_t dims) {
+  const Shape shape = shape_of(borrow_array(name, object));
+  if (static_cast<py::ssize_t>(shape.size()) != dims)
+    raise(PyExc_ValueError, std::string(name) + " must have " + std::to_string(dims) + " dimensions, got shape " +
+                                shape_text(shape));
+  return shape;
+}
+
+}  // namespace pufferc

@@ -1,0 +1,90 @@
+// calls.h - what the bindings of all kernels share: the team of threads, and the checked arrays of one call.
+//
+// Arrays are NumPy arrays or torch CPU tensors, borrowed for the call and never copied; outputs are the caller's too.
+// All calls of a process share one team of threads; a call that finds it in use runs on its own thread alone.
+#ifndef PUFFERC_BINDINGS_CALLS_H
+#define PUFFERC_BINDINGS_CALLS_H
+
+#include <mutex>
+
+extern "C" {
+#include "threads.h"
+}
+
+#include "bindings/arrays.h"
+
+namespace pufferc {
+
+void set_num_threads(int32_t threads);
+int32_t get_num_threads();
+
+// The team for one call of a kernel, or nullptr: work alone. `work` is in elements.
+class Lease {
+ public:
+  explicit Lease(int64_t work);
+  PfcTeam* team() const { return team_; }
+
+ private:
+  std::unique_lock<std::mutex> lock_;
+  PfcTeam* team_ = nullptr;
+};
+
+// Memory of one array of a call, first byte to last.
+struct Extent {
+  const char* name;
+  const void* data;
+  uint64_t bytes;
+};
+
+// Checks the arrays of one call and remembers them: their owners, and where they lie.
+class Arrays {
+ public:
+  float* floats(const char* name, py::handle object, const Shape& shape, bool optional = false) {
+    return note(name, float_data(name, object, shape, keep_, optional), inputs_);
+  }
+  const uint8_t* flags(const char* name, py::handle object, const Shape& shape, bool optional = false) {
+    return note(name, flag_data(name, object, shape, keep_, optional), inputs_);
+  }
+  const int32_t* ints(const char* name, py::handle object, const Shape& shape) {
+    return note(name, static_cast<int32_t*>(exact(name, object, py::dtype::of<int32_t>(), shape, false)), inputs_);
+  }
+  float* floats_out(const char* name, py::handle object, const Shape& shape, bool optional = false) {
+    return note(name, float_data(name, object, shape, keep_, optional, true), outputs_);
+  }
+  // float32, or bfloat16 given as int16.
+  const void* elements(const char* name, py::handle object, const Shape& shape, bool bfloat16) {
+    if (!bfloat16) return floats(name, object, shape);
+    return note(name, static_cast<int16_t*>(exact(name, object, py::dtype::of<int16_t>(), shape, false)), inputs_);
+  }
+  int32_t* ints_out(const char* name, py::handle object, const Shape& shape) {
+    return note(name, static_cast<int32_t*>(exact(name, object, py::dtype::of<int32_t>(), shape, true)), outputs_);
+  }
+  // float32 [rows] or [rows, columns] whose rows lie *stride elements apart.
+  float* strided(const char* name, py::handle object, const Shape& shape, int64_t* stride, bool writable);
+
+  // Refuses calls that write to what they read.
+  void check_apart() const;
+
+ private:
+  void* exact(const char* name, py::handle object, const py::dtype& dtype, const Shape& shape, bool writable);
+  template <typename T>
+  T* note(const char* name, T* data, std::vector<Extent>& list) {
+    if (data) list.push_back({name, data, static_cast<uint64_t>(keep_.back().cast<py::array>().nbytes())});
+    return data;
+  }
+
+  std::vector<py::object> keep_;
+  std::vector<Extent> inputs_, outputs_;
+};
+
+// Shape of an array with this number of dimensions whose other checks follow.
+Shape shape_with(const char* name, py::handle object, py::ssize_t dims);
+
+// Actions of D dimensions: [rows] where D is 1, as environments take them, else [rows, D].
+inline Shape action_shape(py::ssize_t rows, size_t dims) {
+  return dims == 1 ? Shape{rows} : Shape{rows, static_cast<py::ssize_t>(dims)};
+}
+
+}  // namespace pufferc
+
+#endif  // PUFFERC_BINDINGS_CALLS_H
