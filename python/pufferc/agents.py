@@ -31,7 +31,7 @@ class Agent(Protocol):
         """The actions for observations [N, O...]."""
 
     def restart(self, ended: NDArray[np.bool_]) -> None:
-        """Forget the past of the rows [N] whose episode has ended."""
+        """Forget the past of the rows [N] whose episode has ended, or that did not act."""
 
 
 class RandomAgent:
@@ -98,11 +98,8 @@ class CheckpointAgent:
     def restart(self, ended: NDArray[np.bool_]) -> None:
         import torch
 
+        from pufferc.policies import restart_rows
+
         if not self._state or not ended.any():
             return
-        fresh = self._policy.initial_state(ended.shape[0], self._device)
-        mask = torch.from_numpy(ended).to(self._device)
-        self._state = tuple(
-            torch.where(mask.view(-1, *[1] * (old.ndim - 1)), new, old)
-            for new, old in zip(fresh, self._state, strict=True)
-        )
+        self._state = restart_rows(self._policy, self._state, torch.from_numpy(ended).to(self._device))

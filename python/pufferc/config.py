@@ -46,6 +46,8 @@ class VecConfig:
 class PolicyConfig:
     """The network."""
 
+    kind: Literal["mlp", "mingru", "lstm"] = "mlp"
+    """mlp has no memory; mingru and lstm have one layer of it after the hidden layers. mingru is the faster."""
     hidden_size: int = 128
     """Width of each hidden layer."""
     num_layers: int = 1

@@ -137,11 +137,14 @@ def _play(policy: Policy, kernels: Kernels, env: VecEnv, quota: int, seed: int, 
             outputs.contiguous()[:, :-1], counts, seed=seed, step=_DRAW_STEP + tally.steps, greedy=greedy
         )
         actions[playing] = drawn.cpu().numpy()
+        over = ~env.alive
         observations, _, terminated, truncated, infos = env.step(actions)
         tally.steps += 1
+        if policy.recurrent:
+            over |= terminated | truncated
+            state = restart_rows(policy, state, torch.from_numpy(over[playing]).to(device))
         if infos:
             ended = terminated | truncated
-            state = restart_rows(policy, state, torch.from_numpy(ended[playing]).to(device))
             if tally.count(ended, infos["final_info"]["episode"]):
                 needed = tally.left[playing] > 0
                 # Narrowing changes the network's batch size, so it is done in few large strides.

@@ -142,11 +142,12 @@ def _loop(
         actions = np.array(choice.actions)
         if agent is None or keyboard.active():
             actions[0] = keyboard.action()
+        absent = ~envs.alive
         observations, rewards, terminated, truncated, infos = envs.step(actions)
         played += 1
         seen = Seen(observations, actions, choice.values, rewards)
         ended = terminated | truncated
-        others.restart(ended)
+        others.restart(ended | absent)
         if ended[0]:
             episode = infos["final_info"]["episode"]
             scores.append(float(episode.get("score", episode["r"])[0]))

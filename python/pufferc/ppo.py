@@ -147,10 +147,14 @@ class Rollout:
         self.next_state = policy.initial_state(env.num_envs, last.device)
 
     def starts(self) -> Tensor:
-        """Where a new episode began, bool [T, N]; row 0 is False, since its state is given."""
-        ended = torch.zeros_like(self.terminated)
-        torch.logical_or(self.terminated[:-1], self.truncated[:-1], out=ended[1:])
-        return ended
+        """Where a new episode began, bool [T, N]; row 0 is False, since its state is given.
+
+        What a row saw while it did not act is no part of an episode.
+        """
+        began = torch.zeros_like(self.terminated)
+        torch.logical_or(self.terminated[:-1], self.truncated[:-1], out=began[1:])
+        began[1:] |= ~self.alive[:-2]
+        return began
 
 
 @torch.no_grad()
@@ -180,6 +184,7 @@ def collect(
         _sample(kernels, outputs, rollout.counts, row, seed, first_step + t)
         sampled = now()
         target = row.next_observations if rollout.staging is None else rollout.staging
+        absent = not env.alive.all()
         ended = bool(env.step(row.actions.cpu(), observations=target)[4])
         stepped = now()
         if rollout.staging is not None:
@@ -190,7 +195,8 @@ def collect(
         row.next_alive.copy_(torch.from_numpy(env.alive))
         if ended:
             _bootstrap(env, policy, rollout.final_values[t], state)
-            state = restart_rows(policy, state, row.terminated | row.truncated)
+        if policy.recurrent and (ended or absent):
+            state = restart_rows(policy, state, row.terminated | row.truncated | ~row.alive)
         copied = now()
         seconds["policy"] += sampled - began
         seconds["env"] += stepped - sampled

@@ -276,10 +276,11 @@ def play_and_record(
     recorder.add(renderer.render(picture))
     ended_episodes = 0
     for step in range(1, steps + 1):
-        observations, _, terminated, truncated, _ = envs.step(agent.act(observations).actions)
+        actions, absent = agent.act(observations).actions, ~envs.alive
+        observations, _, terminated, truncated, _ = envs.step(actions)
         recorder.add(renderer.render(picture))
         ended = terminated | truncated
-        agent.restart(ended)
+        agent.restart(ended | absent)
         ended_episodes += int(ended[0])
         if ended_episodes >= episodes:
             return step

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -183,3 +184,50 @@ def _value_loss(values: Tensor, returns: Tensor, old_values: Tensor | None, valu
         clipped = old_values + (values - old_values).clamp(-value_clip, value_clip)
         loss = torch.maximum(loss, (clipped - returns).square())
     return 0.5 * loss.mean()
+
+
+class _MinGRUScan(torch.autograd.Function):
+    """`mingru_scan` with the gradient's own recurrence: a graph of T steps costs several times as much."""
+
+    @staticmethod
+    def forward(ctx: Any, pre: Tensor, h0: Tensor, starts: Tensor | None) -> Tensor:
+        gate, candidate = pre.chunk(2, -1)
+        z = gate.sigmoid()
+        keep = 1.0 - z
+        if starts is not None:
+            keep.masked_fill_(starts.bool().unsqueeze(-1), 0.0)
+        h = z * candidate
+        previous = h0
+        for h_t, keep_t in zip(h.unbind(), keep.unbind(), strict=True):
+            previous = h_t.addcmul_(keep_t, previous)
+        ctx.save_for_backward(candidate, z, keep, h0, h)
+        ctx.starts = starts
+        return h
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_h: Tensor) -> tuple[Tensor, Tensor, None]:
+        candidate, z, keep, h0, h = ctx.saved_tensors
+        grad = grad_h.clone(memory_format=torch.contiguous_format)
+        for t in range(grad.shape[0] - 2, -1, -1):
+            grad[t].addcmul_(keep[t + 1], grad[t + 1])
+        previous = torch.cat([h0.unsqueeze(0), h[:-1]])
+        if ctx.starts is not None:
+            previous.masked_fill_(ctx.starts.bool().unsqueeze(-1), 0.0)
+        grad_gate = grad * (candidate - previous) * z * (1.0 - z)
+        return torch.cat([grad_gate, grad * z], -1), keep[0] * grad[0], None
+
+
+def mingru_scan(pre: Tensor, h0: Tensor, starts: Tensor | None = None) -> Tensor:
+    """The states of a minimal gated recurrent unit (Feng et al. 2024), h[t] = (1 - z) h[t - 1] + z c.
+
+    Args:
+        pre: [T, M, 2 H]: the gates before their sigmoid, u with z = sigmoid(u), then the candidates c.
+        h0: [M, H], the state before step 0.
+        starts: [T, M], nonzero where an episode began: h[t - 1] counts as 0 there. None = nowhere.
+
+    Returns:
+        h [T, M, H], differentiable with respect to pre and h0.
+    """
+    h: Tensor = _MinGRUScan.apply(pre, h0, starts)  # type: ignore[no-untyped-call]
+    return h

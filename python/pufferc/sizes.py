@@ -1,7 +1,7 @@
 """Sizes that fit together: every "auto" replaced, what cannot work refused, what hardly would warned of.
 
 batch = vec.num_envs x train.horizon steps; a run is total_steps // batch updates; an update is epochs x (batch //
-minibatch_size) gradients.
+minibatch_size) gradients. A minibatch of a policy with memory is made of whole rows, horizon steps each.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import dataclasses
 import math
 
 from pufferc import _core
-from pufferc.config import Config, ConfigError, VecConfig, suggest
+from pufferc.config import Config, ConfigError, PolicyConfig, VecConfig, suggest
 from pufferc.registration import env_info, pool_limit
 from pufferc.vector import available_cores
 
@@ -54,17 +54,22 @@ def resolve(config: Config) -> tuple[Config, list[str]]:
             f"{near} would fit"
         )
     batch = rows * train.horizon
-    minibatch = train.minibatch_size if train.minibatch_size != "auto" else _largest_divisor(batch, _AUTO_MINIBATCH)
+    # A minibatch is so many units: steps, or whole rows of a policy that must see them from their begin.
+    unit = train.horizon if is_recurrent(config.policy) else 1
+    most = max(1, _AUTO_MINIBATCH // unit)
+    minibatch = train.minibatch_size if train.minibatch_size != "auto" else unit * _largest_divisor(batch // unit, most)
     if minibatch > batch:
         # Possible but surely not meant: the batch is the most that one gradient can be taken over.
         over, minibatch = minibatch, batch
     else:
         over = 0
-    if batch % minibatch:
-        below, above = _largest_divisor(batch, minibatch), _smallest_divisor(batch, minibatch)
+    if batch % minibatch or minibatch % unit:
+        below = unit * _largest_divisor(batch // unit, max(1, minibatch // unit))
+        above = unit * _smallest_divisor(batch // unit, minibatch // unit + 1)
+        whole = f", in whole rows of {unit} steps since policy.kind is {config.policy.kind!r}" if unit > 1 else ""
         raise ConfigError(
             f"train.minibatch_size must divide the batch of {batch} steps (vec.num_envs {rows} x train.horizon "
-            f"{train.horizon}), got {minibatch}; {below} or {above} would fit"
+            f"{train.horizon}){whole}, got {minibatch}; {' or '.join(map(str, sorted({below, above})))} would fit"
         )
     if train.total_steps < batch:
         raise ConfigError(
@@ -80,6 +85,11 @@ def resolve(config: Config) -> tuple[Config, list[str]]:
         ),
     )
     return resolved, _warnings(resolved, batch, minibatch, over)
+
+
+def is_recurrent(policy: PolicyConfig) -> bool:
+    """Whether the network has memory, and so learns from whole rows of a rollout."""
+    return policy.kind != "mlp"
 
 
 def _check_numbers(config: Config, rows: int) -> None:

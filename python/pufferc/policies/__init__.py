@@ -2,6 +2,19 @@
 
 from pufferc.policies.base import Policy, State, action_counts, restart_rows
 from pufferc.policies.make import input_map, make_policy
-from pufferc.policies.mlp import MLP, FusedMLP
+from pufferc.policies.mlp import MLP, FusedMLP, Network
+from pufferc.policies.recurrent import LSTM, MinGRU
 
-__all__ = ["MLP", "FusedMLP", "Policy", "State", "action_counts", "input_map", "make_policy", "restart_rows"]
+__all__ = [
+    "LSTM",
+    "MLP",
+    "FusedMLP",
+    "MinGRU",
+    "Network",
+    "Policy",
+    "State",
+    "action_counts",
+    "input_map",
+    "make_policy",
+    "restart_rows",
+]

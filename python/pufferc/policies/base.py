@@ -5,9 +5,10 @@ pool, or the part that a minibatch holds), K = sum(action_counts) logits. A netw
 estimate side by side, as one float32 tensor [..., K + 1] with the value in the last column: one matrix product makes
 both, and the sampling and loss kernels read the columns where they lie.
 
-A recurrent policy keeps one tuple of tensors [M, ...] as its state. The trainer starts it with `initial_state`, hands
-it through `step`, stores the one that a rollout began with, and gives it back to `forward` together with `starts`,
-which marks the steps at which a new episode began and the state has to be set to that of `initial_state`.
+A policy with memory sets `recurrent` and keeps one tuple of tensors [M, ...] as its state. The trainer starts it with
+`initial_state`, hands it through `step`, stores the one that a rollout began with, and gives it back to `forward`
+together with `starts`, which marks the steps at which a new episode began and the state has to be set to that of
+`initial_state`.
 
 Feed-forward policies, whose state is the empty tuple, get minibatches of rows that need not be neighbours (T = 1);
 recurrent ones whole segments of neighbouring steps.

@@ -10,24 +10,26 @@ from torch import Tensor
 
 from pufferc.config import Config, PolicyConfig
 from pufferc.policies.base import action_counts
-from pufferc.policies.mlp import MLP, FusedMLP
+from pufferc.policies.mlp import MLP, FusedMLP, Network
+from pufferc.policies.recurrent import LSTM, MinGRU
 from pufferc.registration import ObsInfo, env_info
 from pufferc.vector import VecEnv
 
 
 def make_policy(
     config: Config, env: VecEnv, compute_dtype: torch.dtype, device: torch.device, seed: int, *, fused: bool = False
-) -> MLP:
+) -> Network:
     """The network of a configuration for a pool's spaces, with weights drawn from `seed`.
 
-    `fused` runs its passes in the kernels of pufferc.ops, which takes device = cpu.
+    `fused` runs its passes in the kernels of pufferc.ops where it has them, which takes device = cpu.
     """
     space = env.single_observation_space
     if space.shape is None:
         raise ValueError(f"the trainer takes observations that are arrays, this game has {space}")
     size = math.prod(space.shape)
     gain, shift = input_map(env_info(config.game).observation, size, config.policy)
-    return (FusedMLP if fused else MLP)(
+    kinds: dict[str, type[Network]] = {"mlp": FusedMLP if fused else MLP, "mingru": MinGRU, "lstm": LSTM}
+    return kinds[config.policy.kind](
         size,
         action_counts(env.single_action_space),
         hidden_size=config.policy.hidden_size,

@@ -1,4 +1,4 @@
-"""The multi-layer perceptron, in torch and fused."""
+"""The layers that all of our networks share, and the multi-layer perceptron, in torch and fused."""
 
 from __future__ import annotations
 
@@ -25,13 +25,12 @@ class _Buffers:
     inputs: Tensor  # [B, O], of the latest pass
 
 
-class MLP(Policy):
+class Network(Policy):
     """Flattened observations, equal hidden layers with ReLU, and one output layer for logits and value.
 
-    Hidden layers multiply in `compute_dtype` (bfloat16 is twice as fast on processors that have it); parameters, the
-    output layer and gradients are float32 either way. Acting and training go without autograd, into buffers that are
-    made once per batch size: for a net of this size, recording a pass costs as much as its element-wise half.
-    `forward` is the same network for everybody else, and what the tests hold the fast passes against.
+    What lies between the hidden layers and the output is the subclass's. Hidden layers multiply in `compute_dtype`
+    (bfloat16 is twice as fast on processors that have it); parameters, the output layer and gradients are float32
+    either way.
 
     The first layer sees observations as observation * input_gain + input_shift. The map is folded into that layer's
     weights and gradients, so it costs nothing per row. Both are buffers and saved with the parameters.
@@ -60,9 +59,6 @@ class MLP(Policy):
         self.hidden = nn.ModuleList([nn.Linear(sizes[i], sizes[i + 1]) for i in range(num_layers)])
         self.output = nn.Linear(hidden_size, sum(action_counts) + 1)
         self._initialise(generator)
-        self._pass_buffers: dict[tuple[str, int], _Buffers] = {}
-        self._casts: list[tuple[Tensor, Tensor]] = []  # of the hidden layers, in compute_dtype
-        self._cast_versions: tuple[int, ...] = ()
 
     def _initialise(self, generator: torch.Generator | None) -> None:
         with torch.no_grad():
@@ -75,18 +71,42 @@ class MLP(Policy):
     def _layers(self) -> list[nn.Linear]:
         return [*(module for module in self.hidden if isinstance(module, nn.Linear)), self.output]
 
-    def forward(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
+    def encode(self, observations: Tensor) -> Tensor:
+        """The last hidden layer [T, M, H] in compute_dtype, of observations [T, M, ...]."""
         x = observations.flatten(2).to(self.input_dtype)
         for i, layer in enumerate(self._layers()[:-1]):
             weight, bias = self._folded(i, layer)
             x = torch.relu(nn.functional.linear(x, weight.to(x.dtype), bias.to(x.dtype)))
-        return nn.functional.linear(x.float(), self.output.weight, self.output.bias)
+        return x
 
     def _folded(self, index: int, layer: nn.Linear) -> tuple[Tensor, Tensor]:
         """Weight and bias of hidden layer `index`; in the first with the map of the observations in them."""
         if index:
             return layer.weight, layer.bias
         return layer.weight * self.input_gain, layer.bias + layer.weight @ self.input_shift
+
+    def _unfold(self, first: nn.Linear) -> None:
+        """Gradients of the first layer from those of `_folded`, whose product takes the observations as they are."""
+        assert first.weight.grad is not None and first.bias.grad is not None
+        first.weight.grad.mul_(self.input_gain).addr_(first.bias.grad, self.input_shift)
+
+
+class MLP(Network):
+    """The hidden layers and the output, nothing between.
+
+    Acting and training go without autograd, into buffers that are made once per batch size: for a net of this size,
+    recording a pass costs as much as its element-wise half. `forward` is the same network for everybody else, and what
+    the tests hold the fast passes against.
+    """
+
+    def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:
+        super().__init__(observation_size, action_counts, **options)
+        self._pass_buffers: dict[tuple[str, int], _Buffers] = {}
+        self._casts: list[tuple[Tensor, Tensor]] = []  # of the hidden layers, in compute_dtype
+        self._cast_versions: tuple[int, ...] = ()
+
+    def forward(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
+        return nn.functional.linear(self.encode(observations).float(), self.output.weight, self.output.bias)
 
     @torch.no_grad()
     def step(self, observations: Tensor, state: State) -> tuple[Tensor, State]:
@@ -146,11 +166,6 @@ class MLP(Policy):
             layer.bias.grad = grad.sum(0, dtype=torch.float32)
             weight = self._casts[i][0]
         self._unfold(self._layers()[0])
-
-    def _unfold(self, first: nn.Linear) -> None:
-        """Gradients of the first layer from those of `_folded`, whose product takes the observations as they are."""
-        assert first.weight.grad is not None and first.bias.grad is not None
-        first.weight.grad.mul_(self.input_gain).addr_(first.bias.grad, self.input_shift)
 
 
 class FusedMLP(MLP):

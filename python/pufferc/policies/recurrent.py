@@ -1,0 +1,211 @@
+"""Networks with memory: MinGRU and LSTM, in plain torch.
+
+Both put one layer of memory between the hidden layers and the output. What does not depend on the past is computed for
+all T steps at once, by one matrix product; only what does goes step by step, and backwards by a recurrence of its own
+instead of a recorded graph. Shapes: T steps, M rows, H hidden units.
+
+    x = hidden layers of the observation                                              [T, M, H]
+
+    MinGRU (Feng et al. 2024, "Were RNNs All We Needed?", with a residual connection)
+        u, c = W x + b;  z = sigmoid(u);  h' = (1 - z) h + z c;  output of x + h'     state h [M, H]
+    LSTM (Hochreiter and Schmidhuber 1997; gates i, f, g, o as torch.nn.LSTMCell has them)
+        c' = f c + i g;  h' = o tanh(c');  output of h'                               state h, c [M, H]
+
+A state is zero where an episode begins. It is float32, like all that is summed over time, whatever the products are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pufferc import reference
+from pufferc.policies.base import State
+from pufferc.policies.mlp import Network
+
+_LONGEST_MEMORY = 64.0  # steps, of a fresh network's slowest units
+
+
+class RecurrentNetwork(Network):
+    """What MinGRU and LSTM share: both forms of a pass, given `remember`."""
+
+    recurrent = True
+
+    def remember(self, x: Tensor, state: State, starts: Tensor | None) -> tuple[Tensor, State]:
+        """What the output layer sees, float32 [T, M, H], of the hidden layer x [T, M, H], and the state after it."""
+        raise NotImplementedError
+
+    def forward(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
+        y, _ = self.remember(self.encode(observations), state, starts)
+        return nn.functional.linear(y, self.output.weight, self.output.bias)
+
+    @torch.no_grad()
+    def step(self, observations: Tensor, state: State) -> tuple[Tensor, State]:
+        y, state = self.remember(self.encode(observations.unsqueeze(0)), state, None)
+        return nn.functional.linear(y[0], self.output.weight, self.output.bias), state
+
+    def _product(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Weight x + bias in float32, multiplied in compute_dtype."""
+        return nn.functional.linear(x, weight.to(x.dtype)).to(bias.dtype) + bias
+
+
+def time_scales(size: int, generator: torch.Generator | None) -> Tensor:
+    """Steps [size] that units remember at first, spread evenly over their logarithms from 2 to the longest.
+
+    After Tallec and Ollivier 2018, "Can recurrent neural networks warp time?": a unit that forgets within two steps
+    gets no gradient from what happened fifty steps ago.
+    """
+    exponents = torch.rand(size, generator=generator)
+    return 2.0 * (0.5 * _LONGEST_MEMORY) ** exponents
+
+
+class MinGRU(RecurrentNetwork):
+    """See the module. Parameters beside those of the MLP: gate.weight [2 H, H] and gate.bias, u first, then c."""
+
+    def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:
+        super().__init__(observation_size, action_counts, **options)
+        size = self.output.in_features
+        self.gate = nn.Linear(size, 2 * size)
+        generator = options.get("generator")
+        with torch.no_grad():
+            for part in self.gate.weight.chunk(2):
+                nn.init.orthogonal_(part, generator=generator)
+            self.gate.bias.zero_()
+            # z = 1 / steps
+            self.gate.bias[:size] = -(time_scales(size, generator) - 1.0).log()
+
+    def initial_state(self, rows: int, device: torch.device) -> State:
+        return (torch.zeros(rows, self.output.in_features, device=device),)
+
+    def remember(self, x: Tensor, state: State, starts: Tensor | None) -> tuple[Tensor, State]:
+        h = reference.mingru_scan(self._product(x, self.gate.weight, self.gate.bias), state[0], starts)
+        return x + h, (h[-1],)
+
+
+class LSTM(RecurrentNetwork):
+    """See the module. Parameters beside those of the MLP: lstm.weight_ih, lstm.weight_hh [4 H, H] and their biases."""
+
+    def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:
+        super().__init__(observation_size, action_counts, **options)
+        size = self.output.in_features
+        self.lstm = nn.LSTMCell(size, size)
+        generator = options.get("generator")
+        with torch.no_grad():
+            for weight in (self.lstm.weight_ih, self.lstm.weight_hh):
+                for part in weight.chunk(4):
+                    nn.init.orthogonal_(part, generator=generator)
+            self.lstm.bias_ih.zero_()
+            self.lstm.bias_hh.zero_()
+            # f = 1 - 1 / steps
+            self.lstm.bias_ih[size : 2 * size] = (time_scales(size, generator) - 1.0).log()
+
+    def initial_state(self, rows: int, device: torch.device) -> State:
+        size = self.output.in_features
+        return (torch.zeros(rows, size, device=device), torch.zeros(rows, size, device=device))
+
+    def remember(self, x: Tensor, state: State, starts: Tensor | None) -> tuple[Tensor, State]:
+        cell = self.lstm
+        pre = self._product(x, cell.weight_ih, cell.bias_ih + cell.bias_hh)
+        h0, c0 = state
+        h, c = lstm_scan(pre, cell.weight_hh, h0, c0, starts, product_dtype=x.dtype)
+        return h, (h[-1], c[-1])
+
+
+class _LSTMScan(torch.autograd.Function):
+    """`lstm_scan`; backwards, all that is not recurrent is one product over T steps."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, pre: Tensor, weight: Tensor, h0: Tensor, c0: Tensor, starts: Tensor | None, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor]:
+        steps, size = pre.shape[0], h0.shape[1]
+        back = weight.to(dtype).t()
+        restarts = _restarts(starts, steps)
+        gates = pre.clone()
+        h, c = h0.new_empty(steps, *h0.shape), c0.new_empty(steps, *c0.shape)
+        squashed = torch.empty_like(c)  # tanh(c)
+        h_before, c_before = h0, c0
+        for t in range(steps):
+            mask = restarts[t]
+            if mask is not None:
+                h_before, c_before = h_before.masked_fill(mask, 0.0), c_before.masked_fill(mask, 0.0)
+            gates[t] += torch.mm(h_before.to(dtype), back)
+            i, f, g, o = gates[t].chunk(4, -1)
+            gates[t, :, : 2 * size].sigmoid_()
+            g.tanh_()
+            o.sigmoid_()
+            torch.mul(f, c_before, out=c[t]).addcmul_(i, g)
+            torch.tanh(c[t], out=squashed[t])
+            torch.mul(o, squashed[t], out=h[t])
+            h_before, c_before = h[t], c[t]
+        ctx.save_for_backward(gates, weight, h0, c0, h, c, squashed)
+        ctx.restarts, ctx.dtype = restarts, dtype
+        return h, c
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_h: Tensor, grad_c: Tensor) -> tuple[Tensor | None, ...]:
+        gates, weight, h0, c0, h, c, squashed = ctx.saved_tensors
+        steps = gates.shape[0]
+        h_before, c_before = torch.cat([h0.unsqueeze(0), h[:-1]]), torch.cat([c0.unsqueeze(0), c[:-1]])
+        for t, mask in enumerate(ctx.restarts):
+            if mask is not None:
+                h_before[t].masked_fill_(mask, 0.0)
+                c_before[t].masked_fill_(mask, 0.0)
+        i, f, g, o = gates.chunk(4, -1)
+        # Factors of the gradients, for all steps at once: those of i, f and g with respect to c, of o and c to h.
+        by_c = torch.cat([g * i * (1.0 - i), c_before * f * (1.0 - f), i * (1.0 - g * g)], -1)
+        by_h = squashed * o * (1.0 - o)
+        c_by_h = o * (1.0 - squashed * squashed)
+        grad_gates, low = torch.empty_like(gates), weight.to(ctx.dtype)
+        size = h0.shape[1]
+        dh, dc = grad_h[-1], grad_c[-1]
+        for t in range(steps - 1, -1, -1):
+            dc = torch.addcmul(dc, dh, c_by_h[t])
+            torch.mul(by_c[t].view(-1, 3, size), dc.unsqueeze(1), out=grad_gates[t, :, : 3 * size].view(-1, 3, size))
+            torch.mul(by_h[t], dh, out=grad_gates[t, :, 3 * size :])
+            dh = torch.mm(grad_gates[t].to(ctx.dtype), low).to(weight.dtype)
+            dc = dc * f[t]
+            if ctx.restarts[t] is not None:
+                dh, dc = dh.masked_fill_(ctx.restarts[t], 0.0), dc.masked_fill_(ctx.restarts[t], 0.0)
+            if t:
+                dh, dc = dh + grad_h[t - 1], dc + grad_c[t - 1]
+        grad_weight = torch.mm(grad_gates.flatten(0, 1).to(ctx.dtype).t(), h_before.flatten(0, 1).to(ctx.dtype))
+        return grad_gates, grad_weight.to(weight.dtype), dh, dc, None, None
+
+
+def _restarts(starts: Tensor | None, steps: int) -> list[Tensor | None]:
+    """For each step the rows bool [M, 1] that begin an episode, None where no row does."""
+    if starts is None:
+        return [None] * steps
+    masks = starts.bool().unsqueeze(-1)
+    return [mask if some else None for mask, some in zip(masks.unbind(), starts.any(-1).tolist(), strict=True)]
+
+
+def lstm_scan(
+    pre: Tensor,
+    weight: Tensor,
+    h0: Tensor,
+    c0: Tensor,
+    starts: Tensor | None = None,
+    *,
+    product_dtype: torch.dtype | None = None,
+) -> tuple[Tensor, Tensor]:
+    """The states of an LSTM whose products with the inputs are given.
+
+    Args:
+        pre: [T, M, 4 H]: W_ih x + b_ih + b_hh, gates i, f, g, o in this order.
+        weight: W_hh [4 H, H].
+        h0: [M, H], the output before step 0.
+        c0: [M, H], the cell before step 0.
+        starts: [T, M], nonzero where an episode began: h and c before that step count as 0. None = nowhere.
+        product_dtype: In which W_hh h is multiplied; None = that of weight.
+
+    Returns:
+        h and c [T, M, H], differentiable with respect to pre, weight, h0 and c0.
+    """
+    h, c = _LSTMScan.apply(pre, weight, h0, c0, starts, product_dtype or weight.dtype)  # type: ignore[no-untyped-call]
+    return h, c
