@@ -36,6 +36,7 @@ _BINDINGS = {
     "cartpole": _Bindings(((0, _SIDES[0]), (1, _SIDES[1])), "alternate"),
     "lander": _Bindings(((1, _SIDES[0]), (2, ("up", "w")), (3, _SIDES[1]))),
     "snake": _Bindings(((0, ("up", "w")), (1, ("down", "s")), (2, _SIDES[0]), (3, _SIDES[1])), "keep"),
+    "tmaze": _Bindings(((0, ("left", "a", "up", "w")), (1, ("right", "d", "down", "s")))),
     "squared": _Bindings(((1, ("down", "s")), (2, ("up", "w")), (3, _SIDES[0]), (4, _SIDES[1]))),
 }
 

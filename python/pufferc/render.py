@@ -37,7 +37,14 @@ _SOURCES = (
 )
 
 # Steps a second at which a game looks as it is meant to. A step of breakout is `frameskip` frames of 1/60 s.
-_STEPS_PER_SECOND = {"breakout": 60.0, "cartpole": 50.0, "lander": 50.0, "snake": 12.0, "squared": 6.0}
+_STEPS_PER_SECOND = {
+    "breakout": 60.0,
+    "cartpole": 50.0,
+    "lander": 50.0,
+    "snake": 12.0,
+    "squared": 6.0,
+    "tmaze": 8.0,
+}
 
 
 class DrawingUnavailable(RuntimeError):

@@ -43,6 +43,8 @@ static const Case special_cases[] = {
     {"snake, small", "snake", 4, {{"width", 24}, {"height", 18}, {"snakes", 8}, {"food", 60}}},
     {"snake, small, shuffled", "snake", 6,
      {{"width", 17}, {"height", 31}, {"snakes", 5}, {"food", 90}, {"vision", 2}, {"shuffle", 1}}},
+    {"tmaze", "tmaze", 0, {{0}}},
+    {"tmaze, dark", "tmaze", 3, {{"length", 5}, {"min_length", 5}, {"distractors", 0}}},
 };
 enum { NUM_SPECIAL_CASES = sizeof special_cases / sizeof special_cases[0] };
 
