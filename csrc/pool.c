@@ -39,6 +39,7 @@ static void carve_all(PfcPool* pool, Arena* arena) {
   pool->terminated = carve(arena, rows, 1);
   pool->truncated = carve(arena, rows, 1);
   pool->alive = carve(arena, rows, 1);
+  pool->game_numbers = carve(arena, b->num_games, sizeof(uint64_t));
   pool->stopped = carve(arena, b->num_games, 1);
   pool->running_returns = carve(arena, rows, sizeof(float));
   pool->running_lengths = carve(arena, rows, sizeof(int32_t));
@@ -177,8 +178,10 @@ static PfcStatus build(PfcPool* pool, const PfcPoolDesc* desc) {
   pool->max_steps = max_steps > 0 ? max_steps : INT32_MAX;
   publish_buffers(pool);
   divide_work(pool, num_threads);
-  for (int32_t game = 0; game < desc->num_games; ++game)
-    pfc_rng_seed((PfcRng*)((unsigned char*)pfc_state_of(pool, game) + pool->spec->rng_offset), desc->seed, (uint64_t)game);
+  for (int32_t game = 0; game < desc->num_games; ++game) {
+    pool->game_numbers[game] = desc->game_numbers ? desc->game_numbers[game] : (uint64_t)game;
+    pfc_seed_game(pool, game, desc->seed);
+  }
   if ((status = open_games(pool))) return status;
   pool->team = pfc_team_create(num_threads, pool->buffers.num_groups);
   return pool->team ? PFC_OK : PFC_NO_MEMORY;

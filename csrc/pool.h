@@ -48,6 +48,7 @@ struct PfcPool {
   void* actions;               // [N, action_dims] int32 or float32
   float* rewards;              // [N]
   uint8_t *terminated, *truncated, *alive;  // [N]
+  uint64_t* game_numbers;      // [G] of which each game's random stream comes
   uint8_t* stopped;            // [G] 1: ended and waits for a reset (autoreset disabled)
   float* running_returns;      // [N] of the unfinished episodes
   int32_t* running_lengths;    // [N]
@@ -85,6 +86,14 @@ void pfc_record_episode(PfcPool* pool, int32_t game, int64_t row);
 
 static inline void* pfc_state_of(const PfcPool* pool, int32_t game) {
   return pool->states + (uint64_t)game * pool->state_stride;
+}
+
+static inline PfcRng* pfc_rng_of(const PfcPool* pool, int32_t game) {
+  return (PfcRng*)((unsigned char*)pfc_state_of(pool, game) + pool->spec->rng_offset);
+}
+
+static inline void pfc_seed_game(const PfcPool* pool, int32_t game, uint64_t seed) {
+  pfc_rng_seed(pfc_rng_of(pool, game), seed, pool->game_numbers[game]);
 }
 
 #endif  // PUFFERC_POOL_H

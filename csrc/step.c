@@ -196,9 +196,8 @@ static void reset_masked(PfcPool* pool, int32_t game) {
   for (int64_t row = first; row < first + agents; ++row)
     if (!desc->mask || desc->mask[row]) clear_row(pool, row);
   if (masked == agents) {
-    PfcRng* rng = (PfcRng*)((unsigned char*)pfc_state_of(pool, game) + pool->spec->rng_offset);
-    if (desc->seeds) pfc_rng_seed(rng, desc->seeds[game], 0);
-    else if (desc->has_seed) pfc_rng_seed(rng, desc->seed, (uint64_t)game);
+    if (desc->seeds) pfc_rng_seed(pfc_rng_of(pool, game), desc->seeds[game], 0);
+    else if (desc->has_seed) pfc_seed_game(pool, game, desc->seed);
     reset_game(pool, game);
   } else if (masked > 0) {
     for (int64_t row = first; row < first + agents; ++row)

@@ -100,7 +100,7 @@ void read_continuous(py::array array, const py::dtype& dtype, Actions& out) {
 class Pool {
  public:
   Pool(const std::string& env, int32_t num_games, int32_t num_threads, int32_t num_groups, bool same_step, uint64_t seed,
-       const py::dict& params) {
+       const py::dict& params, const py::object& game_numbers) {
     const PfcEnvSpec& spec = find_env(env);
     const auto values = param_values(params);
     PfcPoolDesc desc = {};
@@ -112,6 +112,12 @@ class Pool {
     desc.seed = seed;
     desc.params = values.data();
     desc.num_params = static_cast<int32_t>(values.size());
+    py::array numbers;  // copied by the pool
+    if (!game_numbers.is_none()) {
+      numbers = borrow_array("game_numbers", game_numbers);
+      desc.game_numbers = static_cast<const uint64_t*>(
+          array_data("game_numbers", numbers, py::dtype::of<uint64_t>(), {num_games}, false));
+    }
     create(desc);
     rows_ = buffers_->rows;
     groups_.resize(static_cast<size_t>(buffers_->num_groups) + 1);
@@ -428,8 +434,9 @@ void bind_pool(py::module_& m) {
   using py::arg;
   m.def("agents_per_game", &agents_per_game, arg("env"), arg("params"));
   py::class_<Pool> pool(m, "Pool", py::is_final());
-  pool.def(py::init<const std::string&, int32_t, int32_t, int32_t, bool, uint64_t, const py::dict&>(), arg("env"),
-           arg("num_games"), arg("num_threads"), arg("num_groups"), arg("same_step"), arg("seed"), arg("params"))
+  pool.def(py::init<const std::string&, int32_t, int32_t, int32_t, bool, uint64_t, const py::dict&, const py::object&>(),
+           arg("env"), arg("num_games"), arg("num_threads"), arg("num_groups"), arg("same_step"), arg("seed"),
+           arg("params"), arg("game_numbers") = py::none())
       .def("reset", &Pool::reset, arg("seed"), arg("seeds"), arg("mask"), arg("observations"))
       .def("step", &Pool::step)
       .def("send", &Pool::send)

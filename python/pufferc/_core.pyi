@@ -18,6 +18,7 @@ class Pool:
         same_step: bool,
         seed: int,
         params: dict[str, float],
+        game_numbers: NDArray[np.uint64] | None = None,
     ) -> None: ...
     def reset(
         self,

@@ -49,6 +49,7 @@ def make(
     autoreset: str = "same_step",
     render_mode: str | None = None,
     render_games: int = 1,
+    game_numbers: Sequence[int] | None = None,
     **params: Any,
 ) -> VecEnv:
     """Make a pool of `num_envs` rows of the game `name`.
@@ -65,6 +66,8 @@ def make(
             reset with options={"reset_mask": ...}.
         render_mode: "rgb_array": `render` returns a picture; "human": a window shows every reset and step.
         render_games: How many games a picture shows, the first ones, in a grid.
+        game_numbers: One integer in [0, 2**64) per game: where each stands in a larger set of games, so that a pool of
+            a part plays what the whole would with the same seed. Default 0, 1, 2, ...
         **params: Parameters of the game, see `env_info(name).params`.
 
     Raises:
@@ -82,6 +85,7 @@ def make(
         autoreset=autoreset,
         render_mode=render_mode,
         render_games=render_games,
+        game_numbers=game_numbers,
         params=params,
     )
 
@@ -110,6 +114,14 @@ def _count_games(info: EnvInfo, num_envs: int | None, num_games: int | None, par
             f"got {rows}; {near} would fit"
         )
     return rows // agents
+
+
+def _game_numbers(numbers: Sequence[int], games: int) -> NDArray[np.uint64]:
+    if not isinstance(numbers, (Sequence, np.ndarray)) or isinstance(numbers, (str, bytes)):
+        raise TypeError(f"game_numbers must be a sequence of integers, got {type(numbers).__name__}")
+    if len(numbers) != games:
+        raise ValueError(f"game_numbers must be {games}, one per game, got {len(numbers)}")
+    return np.array([_errors.seed("game_numbers", number) for number in numbers], np.uint64)
 
 
 class _Ended:
@@ -170,6 +182,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         autoreset: str = "same_step",
         render_mode: str | None = None,
         render_games: int = 1,
+        game_numbers: Sequence[int] | None = None,
         params: Mapping[str, Any] | None = None,
     ) -> None:
         """See `make`."""
@@ -197,6 +210,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             same_step=autoreset == "same_step",
             seed=self._seed,
             params=values,
+            game_numbers=None if game_numbers is None else _game_numbers(game_numbers, games),
         )
         self._describe(info, autoreset)
         self._hold_views(info)

@@ -91,6 +91,36 @@ static void test_seed_list(const Case* c) {
   player_close(&p);
 }
 
+// A pool of some games of a larger one plays what these games play there, from its own seed and after a reset with one.
+static void test_game_numbers(const Case* c) {
+  static const uint64_t numbers[GAMES / 2] = {4, 1, 5};
+  const PfcPoolDesc whole_desc = case_desc(c, GAMES, 3);
+  PfcPoolDesc part_desc = case_desc(c, GAMES / 2, 3);
+  part_desc.game_numbers = numbers;
+  Player whole = player_open(&whole_desc), part = player_open(&part_desc);
+  const int64_t agents = whole.b->agents, action_bytes = whole.b->action_dims * 4 * agents;
+  for (uint64_t seed = 0; seed < 2; ++seed) {
+    const PfcResetDesc reset = {.has_seed = 1, .seed = seed};
+    CHECK_GAME(c->label, pfc_pool_reset(whole.pool, seed ? &reset : NULL) == PFC_OK);
+    CHECK_GAME(c->label, pfc_pool_reset(part.pool, seed ? &reset : NULL) == PFC_OK);
+    uint64_t hashes[2][GAMES / 2] = {{0}};
+    for (int32_t t = 0; t < STEPS; ++t) {
+      player_step(&whole);
+      for (int32_t g = 0; g < GAMES / 2; ++g)
+        memcpy((unsigned char*)part.actions + g * action_bytes,
+               (unsigned char*)whole.actions + (int64_t)numbers[g] * action_bytes, (size_t)action_bytes);
+      CHECK_GAME(c->label, pfc_pool_step(part.pool, part.actions, action_dtype(part.b), NULL) == PFC_OK);
+      for (int32_t g = 0; g < GAMES / 2; ++g) {
+        hashes[0][g] = hash_game(hashes[0][g], whole.b, whole.b->observations, (int32_t)numbers[g]);
+        hashes[1][g] = hash_game(hashes[1][g], part.b, part.b->observations, g);
+      }
+    }
+    for (int32_t g = 0; g < GAMES / 2; ++g) CHECK_GAME(c->label, hashes[0][g] == hashes[1][g]);
+  }
+  player_close(&part);
+  player_close(&whole);
+}
+
 // Games of one pool differ from each other.
 static void test_games_differ(const Case* c) {
   const PfcPoolDesc desc = case_desc(c, 32, 4);
@@ -109,6 +139,7 @@ int main(void) {
   for_each_case(test_reset_clears);
   for_each_case(test_reset_state);
   for_each_case(test_seed_list);
+  for_each_case(test_game_numbers);
   for_each_case(test_games_differ);
   return check_report();
 }

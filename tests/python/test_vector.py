@@ -206,6 +206,19 @@ def test_seed_repeats_and_none_continues(game: str, pool: MakePool) -> None:
     assert run(env, 20) == digest
 
 
+def test_a_pool_of_some_games_plays_what_they_play_in_a_larger_one(game: str, pool: MakePool) -> None:
+    whole, part = pool(game, num_games=4, seed=4), pool(game, num_games=2, seed=4, game_numbers=[3, 1])
+    rows = np.concatenate([np.arange(i * whole.agents, (i + 1) * whole.agents) for i in (3, 1)])
+    rng = np.random.default_rng(1)
+    for seed in (None, 9):
+        np.testing.assert_array_equal(part.reset(seed=seed)[0], whole.reset(seed=seed)[0][rows])
+        for _ in range(50):
+            actions = random_actions(whole, rng)
+            ours, theirs = part.step(actions[rows]), whole.step(actions)
+            for a, b in zip(ours[:4], theirs[:4], strict=True):
+                np.testing.assert_array_equal(a, b[rows])
+
+
 def test_unseeded_pools_differ_and_tell_their_seed(pool: MakePool) -> None:
     one, two = pool("cartpole", 4, seed=None), pool("cartpole", 4, seed=None)
     first = one.reset()[0].copy()

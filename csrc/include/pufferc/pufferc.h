@@ -92,6 +92,8 @@ typedef struct PfcPoolDesc {
   uint64_t seed;
   const PfcParamValue* params; // [num_params] overrides of the parameter table
   int32_t num_params;
+  const uint64_t* game_numbers;  // [num_games], copied, or NULL = 0, 1, 2, ...: where the games stand in a larger set,
+                                 // so that a part of it plays what the whole would
 } PfcPoolDesc;
 
 // The pool's buffers. The struct lives as long as the pool; only `observations` changes: it points to
@@ -126,7 +128,7 @@ PFC_API const PfcBuffers* pfc_pool_buffers(const PfcPool* pool);
 PFC_API double pfc_pool_param(const PfcPool* pool, int32_t index);
 
 typedef struct PfcResetDesc {
-  int32_t has_seed;         // 1: game i draws from the stream (seed, i); 0: the streams continue
+  int32_t has_seed;         // 1: game number i draws from the stream (seed, i); 0: the streams continue
   uint64_t seed;
   const uint64_t* seeds;    // [num_games] or NULL: game i draws from the stream (seeds[i], 0)
   const uint8_t* mask;      // [rows] or NULL: 1 = reset this row. Rows of one game go together unless agents

@@ -160,6 +160,7 @@ struct PoolOptions {
   PfcAutoreset autoreset = PFC_AUTORESET_SAME_STEP;
   std::uint64_t seed = 0;
   std::vector<std::pair<std::string, double>> params{};
+  std::vector<std::uint64_t> game_numbers{};  // one for each game, or none
 };
 
 // Means over the episodes that ended, by name: "return", "length", then the game's own. NaN where no episode ended.
@@ -274,6 +275,8 @@ class Pool {
   static PfcPool* create(const char* game, const PfcEnvSpec* spec, const PoolOptions& options) {
     std::vector<PfcParamValue> params;
     for (const auto& [name, value] : options.params) params.push_back({name.c_str(), value});
+    if (!options.game_numbers.empty())
+      detail::check_length("game_numbers", static_cast<std::size_t>(options.num_games), options.game_numbers.size());
     PfcPoolDesc desc{};
     desc.env = game;
     desc.spec = spec;
@@ -284,6 +287,7 @@ class Pool {
     desc.seed = options.seed;
     desc.params = params.data();
     desc.num_params = static_cast<std::int32_t>(params.size());
+    desc.game_numbers = options.game_numbers.empty() ? nullptr : options.game_numbers.data();
     return pfc_pool_create(&desc);
   }
 
