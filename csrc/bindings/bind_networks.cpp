@@ -1,8 +1,11 @@
-// bind_networks.cpp - networks whose passes are kernels, over arrays from Python. See calls.h for what holds of all arrays.
+// bind_networks.cpp - networks whose passes are kernels, and their optimizer, over arrays from Python. See calls.h for what
+// holds of all arrays.
+#include <algorithm>
 #include <mutex>
 
 #include "bindings/calls.h"
 #include "mlp.h"
+#include "muon.h"
 
 namespace pufferc {
 namespace {
@@ -84,6 +87,58 @@ class Mlp {
   std::mutex mutex_;
 };
 
+// The optimizer of muon.h. Calls from several threads take turns.
+class Muon {
+ public:
+  explicit Muon(bool bfloat16) { check_status(pfc_muon_create(pfc_matmul_kernels(bfloat16, 0), &muon_)); }
+  ~Muon() { pfc_muon_destroy(muon_); }
+  Muon(const Muon&) = delete;
+  Muon& operator=(const Muon&) = delete;
+
+  void step(const std::vector<py::object>& parameters, const std::vector<py::object>& averages,
+            const std::vector<py::object>& grads, float learning_rate, float momentum, float weight_decay,
+            int32_t iterations) {
+    if (averages.size() != parameters.size() || grads.size() != parameters.size())
+      raise(PyExc_ValueError, "averages and grads must have one array for each of the " +
+                                  std::to_string(parameters.size()) + " parameters, got " +
+                                  std::to_string(averages.size()) + " and " + std::to_string(grads.size()));
+    Arrays arrays;
+    std::vector<PfcMuonStep> steps;
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      const Shape shape = shape_of(borrow_array("parameters", parameters[i]));
+      if (shape.empty() || shape.size() > 2)
+        raise(PyExc_ValueError, "parameters must be vectors or matrices, got shape " + shape_text(shape));
+      PfcMuonStep step = {};
+      step.rows = shape[0];
+      step.columns = shape.size() == 2 ? shape[1] : 0;
+      step.parameter = arrays.floats_out("parameters", parameters[i], shape);
+      step.average = arrays.floats_out("averages", averages[i], shape);
+      step.grad = arrays.floats("grads", grads[i], shape);
+      step.learning_rate = learning_rate;
+      step.momentum = momentum;
+      step.weight_decay = weight_decay;
+      step.iterations = iterations;
+      if (shape.size() == 1 || (shape[0] && shape[1])) steps.push_back(step);
+    }
+    arrays.check_apart();
+    check_status(run(steps));
+  }
+
+ private:
+  PfcStatus run(const std::vector<PfcMuonStep>& steps) {
+    const py::gil_scoped_release release;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (const PfcMuonStep& step : steps) {
+      const Lease lease(step.rows * step.columns * std::min(step.rows, step.columns));
+      if (const PfcStatus status = pfc_muon_step(muon_, &step, lease.team())) return status;
+    }
+    return PFC_OK;
+  }
+
+  PfcMuon* muon_ = nullptr;
+  std::mutex mutex_;
+};
+
 }  // namespace
 
 void bind_networks(py::module_& m) {
@@ -92,6 +147,7 @@ void bind_networks(py::module_& m) {
       .def("set_layers", &Mlp::set_layers)
       .def("forward", &Mlp::forward)
       .def("backward", &Mlp::backward);
+  py::class_<Muon>(m, "Muon").def(py::init<bool>()).def("step", &Muon::step);
 }
 
 }  // namespace pufferc

@@ -60,6 +60,20 @@ class Mlp:
     def forward(self, x: Any, keep: bool, outputs: Any, /) -> None: ...
     def backward(self, x: Any, grad_outputs: Any, grad_weights: list[Any], grad_biases: list[Any], /) -> None: ...
 
+class Muon:
+    def __init__(self, bfloat16: bool) -> None: ...
+    def step(
+        self,
+        parameters: list[Any],
+        averages: list[Any],
+        grads: list[Any],
+        learning_rate: float,
+        momentum: float,
+        weight_decay: float,
+        iterations: int,
+        /,
+    ) -> None: ...
+
 def set_num_threads(threads: int, /) -> None: ...
 def get_num_threads() -> int: ...
 def advantage(

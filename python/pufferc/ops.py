@@ -1,4 +1,4 @@
-"""Kernels of training: advantages, drawing actions, the PPO loss with its gradient, multi-layer perceptrons.
+"""Kernels of training: advantages, drawing actions, the PPO loss with its gradient, networks and their optimizer.
 
 Arrays are NumPy arrays or torch CPU tensors, used where they lie and never copied or cast; results are of the kind of
 the first argument. Importing this module does not import torch. A call uses `get_num_threads()` threads.
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Mlp",
+    "Muon",
     "PpoStats",
     "advantage",
     "get_num_threads",
@@ -325,3 +326,38 @@ class Mlp:
         if not _is_tensor(x) or x.dtype != expected:
             raise TypeError(f"x must be a torch tensor of {expected}, got {getattr(x, 'dtype', type(x).__name__)}")
         return x.view(torch.int16) if self._bfloat16 else x
+
+
+class Muon:
+    """Steps of the Muon optimizer on the CPU; `pufferc.optim` has the formula and the torch version.
+
+    Products are taken in `bfloat16` or float32 and summed in float32. No result depends on the number of threads.
+    """
+
+    def __init__(self, *, bfloat16: bool) -> None:
+        self._core = _core.Muon(bool(bfloat16))
+
+    def step(
+        self,
+        parameters: Sequence[Any],
+        averages: Sequence[Any],
+        grads: Sequence[Any],
+        *,
+        learning_rate: float,
+        momentum: float,
+        weight_decay: float,
+        iterations: int,
+    ) -> None:
+        """Updates parameters and their averages in place, each float32 [rows, columns] or [size] like its gradient.
+
+        torch does not see the change: tell it by torch.autograd.graph.increment_version.
+        """
+        self._core.step(
+            list(parameters),
+            list(averages),
+            list(grads),
+            _errors.real("learning_rate", learning_rate, -math.inf, math.inf),
+            _errors.real("momentum", momentum, -math.inf, math.inf),
+            _errors.real("weight_decay", weight_decay, -math.inf, math.inf),
+            _errors.integer("iterations", iterations, 0, 100),
+        )

@@ -20,7 +20,7 @@ from pufferc import ops, ppo, reference
 from pufferc.checkpoint import Checkpoint, CheckpointError, save_checkpoint
 from pufferc.config import Config, ConfigError, as_tables, merge
 from pufferc.evaluate import Evaluation, evaluate
-from pufferc.optim import Adam, Muon, Optimizer
+from pufferc.optim import Adam, FusedMuon, Muon, Optimizer
 from pufferc.policies import Policy, make_policy
 from pufferc.registration import env_info
 from pufferc.sizes import resolve
@@ -82,7 +82,7 @@ class Trainer:
         rows, threads = int(config.vec.num_envs), int(config.vec.num_threads)
         self.env = VecEnv(config.game, rows, num_threads=threads, seed=train.seed, params=config.env)
         self.policy: Policy = make_policy(config, self.env, self.dtype, self.device, train.seed, fused=fused)
-        self.optimizer = make_optimizer(config, self.policy)
+        self.optimizer = make_optimizer(config, self.policy, self.dtype, fused=fused)
         _check_memory(rows, train.horizon, self.env, self.dtype)
         self.rollout = ppo.Rollout.make(self.env, self.policy, train.horizon, self.device)
         self.generator = torch.Generator().manual_seed(train.seed)
@@ -202,11 +202,18 @@ class Trainer:
         self.rollout.next_state = tuple(tensor.to(self.device) for tensor in state)
 
 
-def make_optimizer(config: Config, policy: Policy) -> Optimizer:
-    """The optimizer that a configuration names, over all parameters of a policy."""
+def make_optimizer(config: Config, policy: Policy, dtype: torch.dtype, *, fused: bool) -> Optimizer:
+    """The optimizer that a configuration names, over all parameters of a policy.
+
+    `fused` takes its kernel where that can work on the parameters, with matrix products in `dtype`.
+    """
     train = config.train
     if train.optimizer == "muon":
-        return Muon(policy.named_parameters(), momentum=train.momentum, weight_decay=train.weight_decay)
+        momentum, decay = train.momentum, train.weight_decay
+        if fused and FusedMuon.takes(policy.parameters()):
+            bfloat16 = dtype == torch.bfloat16
+            return FusedMuon(policy.named_parameters(), bfloat16=bfloat16, momentum=momentum, weight_decay=decay)
+        return Muon(policy.named_parameters(), momentum=momentum, weight_decay=decay)
     return Adam(policy.named_parameters(), beta1=train.momentum, beta2=train.beta2, weight_decay=train.weight_decay)
 
 

@@ -1,4 +1,4 @@
-"""Muon and Adam: against the definition, torch's own Adam, and what they save."""
+"""Muon and Adam: against the definition, torch's own Adam, the fused kernel, and what they save."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pufferc.optim import Adam, Muon, clip_gradients, orthogonalize  # noqa: E402
+from pufferc import ops  # noqa: E402
+from pufferc.optim import Adam, FusedMuon, Muon, Optimizer, clip_gradients, orthogonalize  # noqa: E402
 
 
 @pytest.mark.parametrize("shape", [(4, 128), (128, 4), (64, 118), (32, 32)])
@@ -28,10 +29,11 @@ def test_orthogonalize_of_zero_is_zero() -> None:
     assert not orthogonalize(torch.zeros(3, 5)).any()
 
 
-def test_muon_moves_matrices_by_an_orthogonal_step_and_vectors_by_plain_momentum() -> None:
+@pytest.mark.parametrize("kind", [Muon, FusedMuon])
+def test_muon_moves_matrices_by_an_orthogonal_step_and_vectors_by_plain_momentum(kind: type[Muon]) -> None:
     matrix = torch.nn.Parameter(torch.zeros(8, 4))
     vector = torch.nn.Parameter(torch.zeros(3))
-    muon = Muon([("matrix", matrix), ("vector", vector)], momentum=0.5)
+    muon = kind([("matrix", matrix), ("vector", vector)], momentum=0.5)
     matrix.grad = torch.randn(8, 4, generator=torch.Generator().manual_seed(3))
     vector.grad = torch.tensor([1.0, 2.0, 3.0])
     muon.step(0.1)
@@ -46,13 +48,74 @@ def test_muon_moves_matrices_by_an_orthogonal_step_and_vectors_by_plain_momentum
     torch.testing.assert_close(vector.data, before - 0.1 * 0.5 * 0.5 * torch.tensor([1.0, 2.0, 3.0]))
 
 
-def test_muon_weight_decay_shrinks_matrices_only() -> None:
+@pytest.mark.parametrize("kind", [Muon, FusedMuon])
+def test_muon_weight_decay_shrinks_matrices_only(kind: type[Muon]) -> None:
     matrix, vector = torch.nn.Parameter(torch.ones(2, 2)), torch.nn.Parameter(torch.ones(2))
-    muon = Muon([("matrix", matrix), ("vector", vector)], weight_decay=0.5)
+    muon = kind([("matrix", matrix), ("vector", vector)], weight_decay=0.5)
     matrix.grad, vector.grad = torch.zeros(2, 2), torch.zeros(2)
     muon.step(0.1)
     torch.testing.assert_close(matrix.data, torch.full((2, 2), 0.95))
     torch.testing.assert_close(vector.data, torch.ones(2))
+
+
+def parameters_of(*shapes: tuple[int, ...]) -> list[tuple[str, torch.nn.Parameter]]:
+    generator = torch.Generator().manual_seed(7)
+    return [(str(i), torch.nn.Parameter(torch.randn(shape, generator=generator))) for i, shape in enumerate(shapes)]
+
+
+def take_steps(optimizer: Optimizer, named: list[tuple[str, torch.nn.Parameter]], steps: int) -> None:
+    generator = torch.Generator().manual_seed(8)
+    for _ in range(steps):
+        for _, parameter in named:
+            parameter.grad = torch.randn(parameter.shape, generator=generator)
+        optimizer.step(0.1)
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_the_fused_kernel_agrees_with_torch(bfloat16: bool) -> None:
+    """Float32 to rounding; bfloat16 within 5 % of a step, to which its singular values are not exact anyway."""
+    shapes = ((128, 118), (4, 128), (128,), (), (6, 3, 2, 2), (1, 1), (70, 33))
+    ours, theirs = parameters_of(*shapes), parameters_of(*shapes)
+    fused = FusedMuon(ours, bfloat16=bfloat16, momentum=0.8, weight_decay=0.1)
+    plain = Muon(theirs, momentum=0.8, weight_decay=0.1)
+    take_steps(fused, ours, 3)
+    take_steps(plain, theirs, 3)
+    for (name, a), (_, b) in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b, atol=0.015 if bfloat16 and a.ndim > 1 else 1e-4, rtol=0)
+        torch.testing.assert_close(fused.state()[f"momentum.{name}"], plain.state()[f"momentum.{name}"])
+
+
+def test_fused_steps_have_the_same_bits_for_every_number_of_threads_and_are_seen_by_torch() -> None:
+    before, results = ops.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            ops.set_num_threads(threads)
+            named = parameters_of((128, 118), (4, 128))
+            version = named[0][1]._version
+            take_steps(FusedMuon(named), named, 2)
+            assert named[0][1]._version > version
+            results.append([parameter for _, parameter in named])
+    finally:
+        ops.set_num_threads(before)
+    assert all(torch.equal(a, b) for other in results[1:] for a, b in zip(results[0], other, strict=True))
+
+
+def test_the_fused_kernel_refuses_what_does_not_fit() -> None:
+    kernel, w = ops.Muon(bfloat16=False), torch.zeros(3, 4)
+    settings = {"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0.0, "iterations": 5}
+    with pytest.raises(ValueError, match="averages and grads must have one array for each of the 1 parameters"):
+        kernel.step([w], [], [w], **settings)
+    with pytest.raises(ValueError, match="parameters must be vectors or matrices"):
+        kernel.step([torch.zeros(2, 2, 2)], [torch.zeros(2, 2, 2)], [torch.zeros(2, 2, 2)], **settings)
+    with pytest.raises(ValueError, match="must not overlap"):
+        kernel.step([w], [torch.zeros(3, 4)], [w], **settings)
+    with pytest.raises(TypeError, match="grads must be float32"):
+        kernel.step([w], [torch.zeros(3, 4)], [torch.zeros(3, 4, dtype=torch.float64)], **settings)
+    with pytest.raises(ValueError, match="momentum must be in"):
+        kernel.step([w], [torch.zeros(3, 4)], [torch.zeros(3, 4)], **{**settings, "momentum": float("nan")})
+    kernel.step([torch.zeros(0, 4)], [torch.zeros(0, 4)], [torch.zeros(0, 4)], **settings)
+    assert not FusedMuon.takes([torch.nn.Parameter(w.double())])
+    assert not FusedMuon.takes([torch.nn.Parameter(torch.zeros(4, 3).t())])
 
 
 def test_adam_is_adam() -> None:
@@ -69,7 +132,7 @@ def test_adam_is_adam() -> None:
     torch.testing.assert_close(ours, theirs)
 
 
-@pytest.mark.parametrize("kind", [Muon, Adam])
+@pytest.mark.parametrize("kind", [Muon, FusedMuon, Adam])
 def test_a_saved_state_continues_exactly(kind: type) -> None:
     def run(steps: int, optimizer: object, parameter: torch.nn.Parameter, offset: int = 0) -> None:
         for i in range(steps):
@@ -97,7 +160,7 @@ def test_a_foreign_state_is_refused() -> None:
 
 
 def test_a_missing_gradient_is_named() -> None:
-    for kind in (Muon, Adam):
+    for kind in (Muon, FusedMuon, Adam):
         with pytest.raises(ValueError, match="no gradient"):
             kind([("w", torch.nn.Parameter(torch.ones(2, 2)))]).step(0.1)
 
