@@ -8,6 +8,9 @@
 A checkpoint is written under a temporary name, its files and then the directory are synced, it is renamed, and its
 parent is synced. Under its final name it is therefore complete, and `latest` is simply the highest. Directories with
 other names are left-overs of a process that was killed; the next save removes them.
+
+`best` is the one with the highest score. Each checkpoint carries its own (see scores.py): that of the evaluation made
+of it, or else of training's last episodes. So there is nothing to keep in step, and nothing that a kill could spoil.
 """
 
 from __future__ import annotations
@@ -25,9 +28,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from pufferc.run_directory import CHECKPOINT_PREFIX as _PREFIX
+from pufferc.run_directory import GROUP_SUFFIX, best_checkpoint, members
+from pufferc.run_directory import list_checkpoints as list_checkpoints
+
 FORMAT = 1
-_PREFIX = "step_"
 _TEMPORARY = ".writing_"
+_REMOVED = ".removing_"
 _FILES = ("policy.safetensors", "trainer.safetensors")
 
 
@@ -79,7 +86,7 @@ def _save_checkpoint(
 ) -> Path:
     final = directory / f"{_PREFIX}{step:012d}"
     directory.mkdir(parents=True, exist_ok=True)
-    for left_over in directory.glob(f"{_TEMPORARY}*"):
+    for left_over in (*directory.glob(f"{_TEMPORARY}*"), *directory.glob(f"{_REMOVED}*")):
         shutil.rmtree(left_over, ignore_errors=True)
     if final.exists():
         return final
@@ -144,27 +151,52 @@ def load_game_checkpoint(path: Path, game: str) -> Checkpoint:
     return checkpoint
 
 
-def list_checkpoints(run: Path) -> list[Path]:
-    """Complete checkpoints of a run, oldest first."""
-    found = (run / "checkpoints").glob(f"{_PREFIX}*")
-    return sorted(path for path in found if (path / "checkpoint.json").is_file())
+def prune_checkpoints(run: Path, keep: int) -> None:
+    """Removes all but the newest `keep` checkpoints and the best one; `keep` 0 keeps all."""
+    found = list_checkpoints(run)
+    if keep < 1 or len(found) <= keep:
+        return
+    best = best_checkpoint(run)
+    for path in found[:-keep]:
+        if best is None or path != best[0]:
+            removed = path.with_name(f"{_REMOVED}{path.name}")  # never half a checkpoint under its own name
+            try:
+                path.rename(removed)
+            except OSError:
+                continue  # it stays; the next save tries again
+            shutil.rmtree(removed, ignore_errors=True)
 
 
 def latest_run(runs: Path, game: str) -> Path:
     """The newest run of a game that has a checkpoint; CheckpointError if there is none."""
     candidates = sorted(runs.glob(f"{game}-*"), reverse=True) if runs.is_dir() else []
-    for run in candidates:
+    for run in (member for path in candidates for member in reversed(members(path))):
         if list_checkpoints(run):
             return run
     raise CheckpointError(f"checkpoint: no run of {game} with a checkpoint in {runs}; make one: pufferc train {game}")
 
 
 def find_checkpoint(name: str, runs: Path, game: str) -> Path:
-    """The checkpoint that `name` means: "latest", a run's directory (its newest), or a checkpoint's directory."""
-    path = latest_run(runs, game) if name == "latest" else Path(name)
-    if (path / "checkpoint.json").is_file():
+    """The checkpoint that `name` means.
+
+    "latest" or "best": of the newest run of the game, or of all runs of the newest group of seeds. A directory of a
+    run: its newest; the directory followed by /latest or /best: that of this run or group. Or a checkpoint's directory.
+    """
+    path, which = Path(name), "latest"
+    if path.name in ("latest", "best") and not path.exists():
+        which, path = path.name, path.parent
+    if name in ("latest", "best"):
+        path = latest_run(runs, game)
+        if which == "best" and path.parent.name.endswith(GROUP_SUFFIX):
+            path = path.parent
+    elif (path / "checkpoint.json").is_file():
         return path
-    checkpoints = list_checkpoints(path)
-    if not checkpoints:
+    found = [run for run in members(path) if list_checkpoints(run)]
+    if not found:
         raise CheckpointError(f"checkpoint: {path} is neither a checkpoint nor a run that has one")
-    return checkpoints[-1]
+    if which == "latest":
+        return list_checkpoints(found[-1])[-1]
+    scored = [best for best in map(best_checkpoint, found) if best is not None]
+    if not scored:
+        raise CheckpointError(f"checkpoint: no checkpoint of {path} has a score: no episode had finished; take latest")
+    return max(scored, key=lambda pair: pair[1].value)[0]

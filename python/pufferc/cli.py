@@ -193,8 +193,9 @@ def parse_train(game: str, words: list[str]) -> Any:
             "resume",
             *flag(str | None, "Go on with: latest, a run, or a checkpoint. Its own configuration counts.", None),
         ),
-        ("weights", *flag(str | None, "Start from the weights of: latest, a run, or a checkpoint.", None)),
+        ("weights", *flag(str | None, "Start from the weights of: latest, best, a run, or a checkpoint.", None)),
         ("quiet", *flag(bool, "No progress lines.", False)),
+        ("dashboard", *flag(bool, "A dashboard instead of progress lines, where the terminal can show one.", True)),
         ("json", *flag(bool, "Print the result as JSON.", False)),
     ]
     arguments = dataclasses.make_dataclass("Arguments", fields, frozen=True)
@@ -213,6 +214,7 @@ def parse_train(game: str, words: list[str]) -> Any:
         resume=parsed.resume,
         weights=parsed.weights,
         quiet=parsed.quiet,
+        dashboard=parsed.dashboard,
         json=parsed.json,
     )
 
@@ -233,14 +235,17 @@ def _train(words: list[str]) -> int:
             load_game_checkpoint(path, game)  # refuses what is damaged or of another game before anything starts
     try:
         result = train(
-            None if resume else options.config, runs=options.runs, resume=resume, weights=weights, quiet=options.quiet
+            None if resume else options.config,
+            runs=options.runs,
+            resume=resume,
+            weights=weights,
+            quiet=options.quiet,
+            dashboard=options.dashboard,
         )
     except NotFinite as error:
         return _fail(f"training stopped: {error}; the last checkpoint stands. A lower train.learning_rate may help", 1)
     if options.json:
-        values = {**vars(result), "run": str(result.run)}
-        values["evaluation"] = result.evaluation.as_dict() if result.evaluation else None
-        print(json.dumps(values, indent=1))
+        print(json.dumps(result.as_dict(), indent=1))
     else:
         print(summary(result))
     return 130 if result.outcome == "interrupted" else 0
@@ -255,7 +260,7 @@ def _eval(words: list[str]) -> int:
         f"pufferc eval {game}",
         description="Play a trained policy and report the mean score over the first episodes of every row.",
     )
-    parser.add_argument("--checkpoint", default="latest", help="latest, a run's directory or a checkpoint's")
+    parser.add_argument("--checkpoint", default="latest", help="latest, best, a run (or RUN/best), or a checkpoint")
     parser.add_argument("--episodes", type=int, default=1000, help="at least this many (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of games and action draws (default %(default)s)")
     parser.add_argument("--greedy", action="store_true", help="the most probable action instead of a drawn one")

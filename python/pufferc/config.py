@@ -120,6 +120,13 @@ class TrainConfig:
     """Of the hidden layers. auto: bfloat16 on a CPU that has instructions for it, else float32."""
     checkpoint_interval_s: float = 60.0
     """Seconds between checkpoints; one is always made at the end. 0 = after every update."""
+    keep_checkpoints: int = 5
+    """Newest checkpoints that are kept, the best one besides; 0 = all."""
+    evaluation_interval_s: float = 0.0
+    """Seconds between separate evaluations of target_episodes episodes, one at the end besides; 0 = none but those that
+    may reach the target."""
+    loggers: tuple[str, ...] = ()
+    """Where a run is recorded besides its own directory: tensorboard, wandb."""
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,8 @@ def _check_numbers(config: Config, rows: int) -> None:
         ),
         "reward_clamp": (0.0, math.inf, False),
         "checkpoint_interval_s": (0.0, math.inf, False),
+        "keep_checkpoints": (0, math.inf, False),
+        "evaluation_interval_s": (0.0, math.inf, False),
         "seed": (0, 2**63, False),
     }
     for name, (low, high, closed) in ranges.items():

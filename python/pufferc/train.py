@@ -1,94 +1,55 @@
-"""One training run from start to end: directory, loop, log, checkpoints, evaluation, interruption, resumption.
+"""One training run from start to end: directory, log, displays, loggers, interruption, resumption.
 
-    runs/breakout-20260131-120000/
-        config.toml      the configuration with every "auto" resolved; feeds --config
-        machine.json     versions and machine
-        metrics.jsonl    one line per update
-        checkpoints/     see checkpoint.py
-
-The algorithm is in ppo.py; nothing here is about learning.
+What a run's directory holds is in run_directory.py, the loop in loop.py, the algorithm in ppo.py.
 """
 
 from __future__ import annotations
 
-import json
-import signal
 import sys
-import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
 import torch
 
 import pufferc
-from pufferc.checkpoint import load_checkpoint
-from pufferc.config import Config, ConfigError, to_toml
+from pufferc.checkpoint import Checkpoint, load_checkpoint
+from pufferc.config import Config, ConfigError
 from pufferc.doctor import machine
-from pufferc.evaluate import Evaluation
-from pufferc.loggers import MetricsLog, Progress, Silent, count, duration, plain
+from pufferc.loggers import MetricsLog, Progress, Silent, check_loggers, count, duration, last_line, open_loggers
+from pufferc.loggers.background import Opening
+from pufferc.loop import Interrupt, Loop, Result, describe
+from pufferc.run_directory import locked, make_directory, policy_name, write_json, write_start
 from pufferc.sizes import resolve
 from pufferc.trainer import Trainer, checkpoint_config, load_weights
 
-_EVALUATION_SHARE = 0.1  # of a run's time that evaluations before its end may take
-
-
-@dataclass(frozen=True)
-class Result:
-    """How a run ended: "complete", "target" (score reached) or "interrupted"."""
-
-    run: Path
-    outcome: str
-    steps: int
-    seconds: float  # from the call of `train` to the end of the last evaluation, resumed time included
-    steps_per_second: float  # of collecting and learning, evaluations and checkpoints left out
-    evaluation: Evaluation | None
-    target_seconds: float | None  # when the target was reached and confirmed
-
-
-class _Interrupt:
-    """Turns the first Ctrl-C or SIGTERM into a flag that the loop looks at after each update; the next one is real."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._old: dict[int, Any] = {}
-
-    def __enter__(self) -> _Interrupt:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._old[number] = signal.signal(number, self._request)
-        return self
-
-    def _request(self, number: int, frame: FrameType | None) -> None:
-        self.requested = True
-        print("\nstopping after this update, with a checkpoint; once more to stop at once", file=sys.stderr)
-        signal.signal(number, self._old[number] or signal.SIG_DFL)
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
+__all__ = ["Result", "describe", "run_facts", "summary", "train"]
 
 
 def train(
     config: Config | None = None,
     *,
     runs: Path | str = "runs",
+    directory: Path | str | None = None,
     resume: Path | str | None = None,
     weights: Path | str | None = None,
     quiet: bool = False,
+    dashboard: bool = False,
+    display: Progress | None = None,
 ) -> Result:
     """Trains until total_steps, the target score, or an interruption; always leaves a checkpoint of where it stopped.
 
     Args:
         config: What to train; None with `resume`, which takes the saved one.
         runs: Folder that a new run's directory is made in.
+        directory: The new run's own directory instead, which exists already and holds no run.
         resume: Checkpoint directory to go on from, in its own run.
         weights: Checkpoint directory whose weights a new run starts with.
         quiet: No progress lines.
+        dashboard: A dashboard instead of progress lines where the terminal can show one.
+        display: Takes what is shown instead of a terminal.
 
     Raises:
         ConfigError, CheckpointError: Nothing was started.
@@ -101,53 +62,78 @@ def train(
     if config is None:
         raise ConfigError("config: expected a Config, or resume=<checkpoint>")
     config, warnings = resolve(config)
-    progress = (Silent if quiet else Progress)(config.train.total_steps)
-    for warning in warnings:
-        progress.say(f"warning: {warning}")
-    trainer = Trainer(config)
-    if checkpoint is not None:
-        run = checkpoint.path.parent.parent
-        trainer.restore(checkpoint)
-        if not pufferc.env_info(config.game).can_save:
+    check_loggers(config.train.loggers)
+    with ExitStack() as stack:
+        trainer = Trainer(config)
+        stack.callback(trainer.env.close)
+        if checkpoint is not None:
+            run = checkpoint.path.parent.parent
+            trainer.restore(checkpoint)
+        else:
+            if weights is not None:
+                load_weights(trainer.policy, load_checkpoint(Path(weights)))
+            run = make_directory(Path(runs), config.game) if directory is None else Path(directory)
+            write_start(run, config, run_facts())
+            trainer.start()
+        stack.enter_context(locked(run))
+        progress = display or _display(trainer, run, quiet, dashboard)
+        stack.callback(progress.close)
+        for warning in warnings:
+            progress.say(f"warning: {warning}")
+        if checkpoint is not None and not pufferc.env_info(config.game).can_save:
             progress.say(
                 f"warning: games of {config.game} cannot be saved: they begin anew, so this run will not equal one "
                 "that was never interrupted"
             )
-    else:
-        if weights is not None:
-            load_weights(trainer.policy, load_checkpoint(Path(weights)))
-        run = _make_run(Path(runs), config)
-        trainer.start()
-    progress.say(f"{'resuming' if checkpoint else 'run'} {run}")
-    log = MetricsLog(
-        run / "metrics.jsonl", trainer.log_keys(), resume_update=trainer.update if checkpoint is not None else None
-    )
+        progress.say(f"{'resuming' if checkpoint else 'run'} {run}")
+        return _run(trainer, run, checkpoint, progress, began, stack)
+
+
+def _run(
+    trainer: Trainer, run: Path, checkpoint: Checkpoint | None, progress: Progress, began: float, stack: ExitStack
+) -> Result:
+    """The run proper: from what it writes being opened to result.json. `stack` closes what is opened."""
+    result_file, metrics_file = run / "result.json", run / "metrics.jsonl"
+    result_file.unlink(missing_ok=True)
+    written = (last_line(metrics_file) or {}).get("steps") if checkpoint is not None and metrics_file.is_file() else 0
+    log = MetricsLog(metrics_file, trainer.log_keys(), resume_update=trainer.update if checkpoint is not None else None)
+    stack.callback(log.close)
+    opening = Opening(run, trainer.config, trainer.steps, written if isinstance(written, int) else 0)
+    loggers = open_loggers(trainer.config.train.loggers, opening, progress.alert)
+    for logger in loggers:
+        stack.callback(logger.close)
     before = float(checkpoint.meta["wall_seconds"]) if checkpoint is not None else 0.0
     try:
-        with _Interrupt() as interrupt:
-            return _Loop(trainer, run, log, progress, interrupt, began - before).go()
-    finally:
-        log.close()
-        trainer.env.close()
+        with Interrupt(progress.say) as interrupt:
+            result = Loop(trainer, run, log, loggers, progress, interrupt, began - before).go()
+    except BaseException as error:
+        outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        said = str(error) or type(error).__name__
+        write_json(result_file, {"run": str(run), "outcome": outcome, "steps": trainer.steps, "error": said})
+        raise
+    write_json(result_file, result.as_dict())
+    return result
 
 
-def _make_run(runs: Path, config: Config) -> Path:
-    """A new directory runs/<game>-<time>, with the configuration and the machine written in it."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    for attempt in range(1000):
-        run = runs / (f"{config.game}-{stamp}" if attempt == 0 else f"{config.game}-{stamp}-{attempt:03d}")
-        try:
-            run.mkdir(parents=True)
-            break
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise ConfigError(f"runs: cannot make {run}: {error.strerror}") from None
-    else:
-        raise ConfigError(f"runs: no free name for a run in {runs}")
-    (run / "config.toml").write_text(to_toml(config), encoding="utf-8")
-    (run / "machine.json").write_text(json.dumps(run_facts(), indent=1) + "\n", encoding="utf-8")
-    return run
+def _display(trainer: Trainer, run: Path, quiet: bool, dashboard: bool) -> Progress:
+    """What shows this run: nothing, a dashboard where the terminal can show one, or plain lines."""
+    config = trainer.config
+    if quiet:
+        return Silent(config.train.total_steps)
+    if dashboard:
+        from pufferc.loggers.dashboard import Dashboard, usable
+
+        if usable(sys.stderr):
+            policy, cuda = config.policy, trainer.device.type == "cuda"
+            return Dashboard(
+                config.train.total_steps,
+                title=f"{config.game} · {policy_name(vars(policy))} · seed {config.train.seed}",
+                subtitle=str(run),
+                metrics=list(trainer.env.pop_metrics()),
+                target=config.train.target_score,
+                gpu_bytes=(lambda: torch.cuda.memory_allocated(trainer.device)) if cuda else None,
+            )
+    return Progress(config.train.total_steps)
 
 
 def run_facts() -> dict[str, Any]:
@@ -159,90 +145,6 @@ def run_facts() -> dict[str, Any]:
         "numpy": np.__version__,
         "cuda": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
     }
-
-
-class _Loop:
-    """The loop around `Trainer.step`: when to log, evaluate, save and stop."""
-
-    def __init__(
-        self, trainer: Trainer, run: Path, log: MetricsLog, progress: Progress, interrupt: _Interrupt, began: float
-    ) -> None:
-        self.trainer, self.run, self.log, self.progress = trainer, run, log, progress
-        self.interrupt, self.began = interrupt, began
-        self.evaluation: Evaluation | None = None
-        self.evaluation_s = 0.0
-        self.saved_at = time.perf_counter()
-        self.target = trainer.config.train.target_score
-
-    def elapsed(self) -> float:
-        """Wall-clock seconds of the run, earlier parts of a resumed run included."""
-        return time.perf_counter() - self.began
-
-    def go(self) -> Result:
-        trainer, outcome = self.trainer, "complete"
-        self.progress.start(trainer.steps)
-        reached: float | None = None
-        while trainer.update < trainer.updates:
-            line = trainer.step()
-            final = trainer.update == trainer.updates
-            if self.target is not None and (final or self._promising(line)):
-                reached = self._evaluate(line)
-            self.log.write(line)
-            parts = {key.removeprefix("seconds_"): line[key] for key in line if key.startswith("seconds_")}
-            self.progress.note(trainer.steps, plain(line.get("score", line["episode_return"])), parts, last=final)
-            if reached is not None:
-                outcome = "target"
-                break
-            if self.interrupt.requested:
-                outcome = "interrupted"
-                break
-            if time.perf_counter() - self.saved_at >= trainer.config.train.checkpoint_interval_s:
-                self._save()
-        return self._end(outcome, reached)
-
-    def _promising(self, line: Mapping[str, Any]) -> bool:
-        """Whether an evaluation may well reach the target, and has not cost too much yet.
-
-        Training means lag behind a policy that improves, since episodes began with an older one: few are vain.
-        """
-        score = line.get("score", line["episode_return"])
-        spent = self.evaluation_s + (self.evaluation.seconds if self.evaluation else 0.0)  # and once more
-        return bool(score >= self.target) and spent <= _EVALUATION_SHARE * self.elapsed()
-
-    def _evaluate(self, line: dict[str, Any]) -> float | None:
-        """Evaluates, adds the result to the log's line; the time if the target is reached."""
-        found = self.evaluation = self.trainer.evaluate()
-        self.evaluation_s += found.seconds
-        line |= {
-            "evaluation_score": found.score,
-            "evaluation_ci95": found.ci95,
-            "evaluation_seconds": found.seconds,
-        }
-        self.progress.say(f"      evaluation: {describe(found)}")
-        done = self.target is not None and found.unfinished == 0 and found.score >= self.target
-        return self.elapsed() if done else None
-
-    def _save(self) -> None:
-        found = self.evaluation
-        extra = {"wall_seconds": self.elapsed(), "evaluation": found.as_dict() if found else None}
-        self.trainer.save(self.run, extra)
-        self.saved_at = time.perf_counter()
-
-    def _end(self, outcome: str, reached: float | None) -> Result:
-        self._save()
-        trainer = self.trainer
-        speed = trainer.steps / trainer.seconds if trainer.seconds else 0.0
-        return Result(self.run, outcome, trainer.steps, self.elapsed(), speed, self.evaluation, reached)
-
-
-def describe(found: Evaluation) -> str:
-    """An evaluation in one line."""
-    late = f", {found.unfinished} rows unfinished" if found.unfinished else ""
-    return (
-        f"score {found.score:.2f} +- {found.ci95:.2f} (95 %; spread {found.score_std:.1f}, {found.score_min:g} to "
-        f"{found.score_max:g}) over {found.episodes} episodes of {found.episode_length:.0f} steps, "
-        f"{found.seconds:.1f} s{late}"
-    )
 
 
 def summary(result: Result) -> str:

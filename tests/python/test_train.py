@@ -36,7 +36,7 @@ def small(name: str = "cartpole", **fields: Any) -> Config:
         "policy": {"hidden_size": 16},
         "train": {
             "total_steps": UPDATES * BATCH, "horizon": 16, "minibatch_size": 128, "threads": 2,
-            "checkpoint_interval_s": 0.0, **fields,
+            "checkpoint_interval_s": 0.0, "keep_checkpoints": 0, **fields,
         },
     }  # fmt: skip
     return merge(Config(name, {"max_steps": 20}), tables)

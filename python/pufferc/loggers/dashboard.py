@@ -1,0 +1,236 @@
+"""The dashboard: one panel at the bottom of a terminal, redrawn in place; messages scroll by above it.
+
+    ╭─ breakout · mlp 128 x 1 · seed 1 ──────────────────────────────────╮
+    │ ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━╺━━━━━━━━━━━━━━━ 73 % │
+    │ steps 7.3M of 10M    speed 812k/s    elapsed 9s    eta 3s           │
+    │ time               losses               game                        │
+    ...
+
+It only ever writes lines and moves up over its own: no alternate screen, no hidden cursor, no raw mode, so there is
+nothing to restore, however a run ends. It is drawn by the training thread after an update, and seldom enough to stay
+below `_SHARE` of the run's time on any machine.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from pufferc.loggers.progress import Progress, Rate, parts
+from pufferc.loggers.text import count, duration, short, size
+from pufferc.scores import ScoreWindow
+
+_SHARE = 0.004  # of the run's time that drawing may take
+_INTERVAL_S = 0.25
+_WIDEST = 100
+_BAR = 8  # characters of the bars that show where the time goes
+_FIXED = ("update", "steps", "time_s", "sps", "learning_rate")
+_EVALUATION = "evaluation_"
+
+Row = tuple[str, ...]
+
+
+def usable(stream: TextIO) -> bool:
+    """Whether a dashboard can be drawn on this stream: a terminal that moves its cursor and knows the characters."""
+    terminal = os.environ.get("TERM", "")
+    encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "")
+    return stream.isatty() and terminal not in ("", "dumb", "unknown") and encoding.startswith("utf")
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is in RAM now; where the system does not tell, the most there ever was."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most if sys.platform == "darwin" else most * 1024
+
+
+class Dashboard(Progress):
+    """The panel. `metrics` are the keys of a line that are the game's own; `gpu_bytes` tells memory used on a GPU."""
+
+    def __init__(
+        self,
+        total_steps: int,
+        *,
+        title: str = "",
+        subtitle: str = "",
+        metrics: Sequence[str] = (),
+        target: float | None = None,
+        gpu_bytes: Callable[[], int] | None = None,
+        stream: TextIO | None = None,
+        console: Console | None = None,
+    ) -> None:
+        super().__init__(total_steps, stream=stream)
+        self._console = Console(file=self._stream, highlight=False) if console is None else console
+        self._title, self._subtitle, self._target = title, subtitle, target
+        self._metrics, self._gpu_bytes = list(metrics), gpu_bytes
+        self._began = time.perf_counter()
+        self._drawn_at, self._wait_s = -math.inf, _INTERVAL_S
+        self._speed, self._shares, self._measured = 0.0, dict[str, float](), Rate()
+        self._values: dict[str, float] = {}  # of the newest line that had them
+        self._window = ScoreWindow()
+        self._steps = 0
+        self._best: tuple[float, int] | None = None
+        self._live: Live | None = None
+        self._drawn_columns = self._drawn_lines = 0
+
+    def start(self, steps: int) -> None:
+        self._steps = steps
+        self._began = time.perf_counter()
+        self._measured.start(steps)
+        self._draw()
+
+    def note(self, line: Mapping[str, Any], *, last: bool = False) -> None:
+        self._measured.add(parts(line))
+        self._window.add(line)
+        self._steps = int(line["steps"])
+        for key, value in line.items():
+            if isinstance(value, (int, float)) and math.isfinite(value):
+                self._values[key] = value
+        if last or time.perf_counter() - self._drawn_at >= self._wait_s:
+            self._speed, self._shares = self._measured.read(self._steps)
+            self._draw()
+
+    def evaluated(self, score: float, text: str) -> None:
+        if math.isfinite(score) and (self._best is None or score > self._best[0]):
+            self._best = (score, self._steps)
+        super().evaluated(score, text)
+
+    def close(self) -> None:
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
+        super().close()
+
+    def _write(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    # ---- drawing -----------------------------------------------------------------------------------------
+
+    def _draw(self) -> None:
+        """Redraws the panel; what is said meanwhile (a signal came) waits until it is done."""
+        if self._writing:
+            return
+        began = time.perf_counter()
+        self._writing = True
+        try:
+            self._refresh()
+        finally:
+            self._writing = False
+        self._drawn_at = time.perf_counter()
+        self._wait_s = max(_INTERVAL_S, (self._drawn_at - began) / _SHARE)
+        if self._waiting:
+            self.say(self._waiting.pop(0))
+
+    def _refresh(self) -> None:
+        columns, lines = self._console.size
+        if self._live is not None and (columns < self._drawn_columns or lines < self._drawn_lines):
+            # The terminal has broken or scrolled away what was drawn, so moving up over it would miss: a clean screen.
+            self._live.stop()
+            self._console.clear()
+            self._live = None
+        self._drawn_columns, self._drawn_lines = min(columns, _WIDEST), lines
+        panel = self.panel(self._drawn_columns)
+        if self._live is None:
+            self._live = Live(panel, console=self._console, auto_refresh=False, vertical_overflow="crop")
+            self._live.start(refresh=True)
+            self._console.show_cursor(True)
+        else:
+            self._live.update(panel, refresh=True)
+
+    def panel(self, width: int) -> RenderableType:
+        """What is drawn: `width` columns, borders included."""
+        tables = [
+            self._table("time", self._time_rows()),
+            self._table("losses", self._value_rows(self._loss_keys())),
+            self._table("game", self._value_rows(self._metrics)),
+        ]
+        columns = 3 if width >= 80 else 2 if width >= 48 else 1
+        grid = Table.grid(expand=True, padding=(0, 1))
+        for _ in range(columns):
+            grid.add_column(ratio=1)
+        for first in range(0, len(tables), columns):
+            grid.add_row(*tables[first : first + columns])
+        return Panel(
+            Group(self._bar(), *self._facts(width - 4), Text(), grid),
+            title=Text(self._title, overflow="ellipsis", no_wrap=True),
+            subtitle=Text(self._subtitle, style="dim", overflow="ellipsis", no_wrap=True),
+            title_align="left",
+            subtitle_align="left",
+            border_style="dim",
+            width=width,
+        )
+
+    def _bar(self) -> RenderableType:
+        grid = Table.grid(expand=True, padding=(0, 1))
+        grid.add_column(ratio=1)
+        grid.add_column(justify="right", no_wrap=True)
+        grid.add_row(ProgressBar(total=max(1, self.total), completed=self._steps), f"{self._steps / self.total:.0%}")
+        return grid
+
+    def _facts(self, width: int) -> Iterable[Text]:
+        """The measures that matter most, in as few lines as `width` allows."""
+        eta = duration((self.total - self._steps) / self._speed) if self._speed > 0.0 else "-"
+        best = f"{short(self._best[0])} at {count(self._best[1])}" if self._best else "-"
+        facts = [
+            ("steps", f"{count(self._steps)} of {count(self.total)}"),
+            ("speed", f"{count(self._speed)}/s"),
+            ("elapsed", duration(time.perf_counter() - self._began)),
+            ("eta", eta),
+            ("score", short(score.value if (score := self._window.score()) else None)),
+            ("best evaluation", best),
+            *([("target", short(self._target))] if self._target is not None else []),
+            ("memory", size(resident_bytes())),
+            *([("gpu", size(self._gpu_bytes()))] if self._gpu_bytes is not None else []),
+        ]
+        line = Text()
+        for name, value in facts:
+            piece = Text.assemble((f"{name} ", "dim"), (value, "bold"))
+            if line and len(line) + 3 + len(piece) > width:
+                yield line
+                line = Text()
+            line = Text.assemble(line, "   ", piece) if line else piece
+        yield line
+
+    def _loss_keys(self) -> list[str]:
+        known = {*_FIXED[:-1], *self._metrics}
+        return [key for key in self._values if key not in known and not key.startswith(("seconds_", _EVALUATION))]
+
+    def _time_rows(self) -> Iterable[Row]:
+        for name, share in self._shares.items():
+            yield name, "━" * round(share * _BAR), f"{share:.0%}"
+
+    def _value_rows(self, keys: Iterable[str]) -> Iterable[Row]:
+        for key in keys:
+            if key in self._values:
+                yield key.replace("_", " "), short(self._values[key])
+
+    @staticmethod
+    def _table(title: str, rows: Iterable[Row]) -> Table:
+        table = Table.grid(padding=(0, 1))
+        table.title, table.title_justify, table.title_style = title, "left", "bold"
+        for row in rows:
+            while len(table.columns) < len(row):
+                number = len(table.columns) == len(row) - 1
+                table.add_column(
+                    justify="right" if number else "left",
+                    style="" if number else "cyan" if table.columns and len(row) == 3 else "dim",
+                    no_wrap=True,
+                    overflow="ellipsis",
+                )
+            table.add_row(*row)
+        return table

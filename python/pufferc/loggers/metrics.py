@@ -1,0 +1,64 @@
+"""metrics.jsonl: one JSON object per update.
+
+The schema is fixed when a run starts: every line has every key, in the same order; what has no value in an update (no
+episode finished, no evaluation made, not a finite number) is null.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pufferc.loggers.text import plain
+
+
+class MetricsLog:
+    """Appends lines to metrics.jsonl. A resumed run drops the lines after its checkpoint first, so none is double."""
+
+    def __init__(self, path: Path, keys: Sequence[str], *, resume_update: int | None = None) -> None:
+        self.keys = list(keys)
+        if resume_update is not None and path.is_file():
+            _keep_updates(path, resume_update)
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(self, values: Mapping[str, Any]) -> None:
+        """One line. KeyError for a key that is not in the schema; missing ones are null."""
+        unknown = values.keys() - set(self.keys)
+        if unknown:
+            raise KeyError(f"not in the schema of metrics.jsonl: {sorted(unknown)}")
+        self._file.write(json.dumps({key: plain(values.get(key)) for key in self.keys}) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _keep_updates(path: Path, last: int) -> None:
+    """Rewrites a log with the complete lines up to update `last`."""
+    kept = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            if json.loads(line)["update"] <= last:
+                kept.append(line + "\n")
+        except (json.JSONDecodeError, KeyError, TypeError):
+            break  # the line that a killed process was writing
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text("".join(kept), encoding="utf-8")
+    temporary.replace(path)
+
+
+def last_line(path: Path, *, tail_bytes: int = 65_536) -> dict[str, Any] | None:
+    """The last complete line of a log, read from its end; None if there is none. OSError if it cannot be read."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - tail_bytes))
+        lines = file.read().decode("utf-8", errors="replace").splitlines()
+    for text in reversed(lines):
+        try:
+            line = json.loads(text)
+        except json.JSONDecodeError:
+            continue  # cut off: being written, or the start of the tail
+        if isinstance(line, dict):
+            return line
+    return None

@@ -1,0 +1,43 @@
+"""TensorBoard: event files in the run's directory; `tensorboard --logdir runs` shows all runs.
+
+A resumed run adds a file that starts where its checkpoint was. It tells TensorBoard so, which then hides what the
+interrupted run had written beyond, so steps do not go back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+
+from pufferc.loggers.background import Opening
+
+_GROUPS = {"evaluation_": "evaluation/", "seconds_": "seconds/"}
+
+
+def tag(key: str) -> str:
+    """The name of a curve; parts of one subject share a section."""
+    for prefix, group in _GROUPS.items():
+        if key.startswith(prefix):
+            return group + key.removeprefix(prefix)
+    return f"run/{key}"
+
+
+class TensorBoard:
+    """A `pufferc.loggers.Logger`."""
+
+    def __init__(self, opening: Opening) -> None:
+        writer = import_module("torch.utils.tensorboard").SummaryWriter
+        purge = opening.steps + 1 if opening.steps else None
+        self._writer = writer(str(opening.run / "tensorboard"), purge_step=purge)
+
+    def write(self, steps: int, values: Mapping[str, float]) -> None:
+        for key, value in values.items():
+            if key != "steps":
+                self._writer.add_scalar(tag(key), value, steps)
+
+    def close(self) -> None:
+        self._writer.close()
+
+    @staticmethod
+    def check() -> None:
+        """The installed package is all that is needed."""
