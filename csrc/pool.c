@@ -40,7 +40,7 @@ static void carve_all(PfcPool* pool, Arena* arena) {
   pool->truncated = carve(arena, rows, 1);
   pool->alive = carve(arena, rows, 1);
   pool->game_numbers = carve(arena, b->num_games, sizeof(uint64_t));
-  pool->stopped = carve(arena, b->num_games, 1);
+  pool->stopped = carve(arena, rows, 1);
   pool->running_returns = carve(arena, rows, sizeof(float));
   pool->running_lengths = carve(arena, rows, sizeof(int32_t));
   pool->episode_returns = carve(arena, rows, sizeof(float));
@@ -81,9 +81,6 @@ static PfcStatus check_desc(const PfcPoolDesc* desc) {
     return pfc_fail(PFC_INVALID, "num_groups: expected 1 to %d, got %d", MAX_GROUPS, desc->num_groups);
   if (desc->autoreset != PFC_AUTORESET_SAME_STEP && desc->autoreset != PFC_AUTORESET_DISABLED)
     return pfc_fail(PFC_INVALID, "autoreset: expected 0 (same step) or 1 (disabled), got %d", (int)desc->autoreset);
-  if (desc->spec->respawn && desc->autoreset == PFC_AUTORESET_DISABLED)
-    return pfc_fail(PFC_UNSUPPORTED, "autoreset: cannot be disabled in %s, whose agents live and respawn one by one",
-                    desc->spec->name);
   return PFC_OK;
 }
 

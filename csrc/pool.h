@@ -49,7 +49,7 @@ struct PfcPool {
   float* rewards;              // [N]
   uint8_t *terminated, *truncated, *alive;  // [N]
   uint64_t* game_numbers;      // [G] of which each game's random stream comes
-  uint8_t* stopped;            // [G] 1: ended and waits for a reset (autoreset disabled)
+  uint8_t* stopped;            // [N] how a row ended that waits for a reset (autoreset disabled), 0 = it runs; see step.c
   float* running_returns;      // [N] of the unfinished episodes
   int32_t* running_lengths;    // [N]
   float* episode_returns;      // [N] of the episodes that just ended

@@ -33,16 +33,16 @@ static void transfer(Cursor* cursor, void* memory, uint64_t bytes) {
 }
 
 static void transfer_all(PfcPool* pool, Cursor* cursor) {
-  const uint64_t rows = (uint64_t)pool->buffers.rows, games = (uint64_t)pool->buffers.num_games;
+  const uint64_t rows = (uint64_t)pool->buffers.rows;
   const uint64_t columns = 2 + (uint64_t)pool->buffers.num_metrics;
   transfer(cursor, pool->running_returns, rows * sizeof(float));
   transfer(cursor, pool->running_lengths, rows * sizeof(int32_t));
-  if (pool->autoreset == PFC_AUTORESET_DISABLED) {  // only games that stand still keep their flags
+  if (pool->autoreset == PFC_AUTORESET_DISABLED) {  // only rows that stand still keep their flags
     transfer(cursor, pool->terminated, rows);
     transfer(cursor, pool->truncated, rows);
   }
   transfer(cursor, pool->alive, rows);
-  transfer(cursor, pool->stopped, games);
+  transfer(cursor, pool->stopped, rows);
   transfer(cursor, pool->metric_sums, rows * columns * sizeof(double));
   transfer(cursor, pool->metric_counts, rows * sizeof(int32_t));
   for (int32_t game = 0; game < pool->buffers.num_games; ++game)
@@ -131,11 +131,8 @@ static PfcStatus check_head(const PfcPool* pool, const unsigned char* at, uint64
 // No step was made here yet.
 static void clear_step_results(PfcPool* pool) {
   memset(pool->rewards, 0, (size_t)pool->buffers.rows * sizeof(float));
-  for (int32_t game = 0; game < pool->buffers.num_games; ++game) {
-    if (pool->stopped[game]) continue;
-    memset(pool->terminated + (int64_t)game * pool->layout.agents, 0, (size_t)pool->layout.agents);
-    memset(pool->truncated + (int64_t)game * pool->layout.agents, 0, (size_t)pool->layout.agents);
-  }
+  for (int64_t row = 0; row < pool->buffers.rows; ++row)
+    if (!pool->stopped[row]) pool->terminated[row] = pool->truncated[row] = 0;
 }
 
 PfcStatus pfc_pool_load(PfcPool* pool, const void* buffer, uint64_t bytes, void* observations) {

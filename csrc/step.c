@@ -6,6 +6,8 @@
 
 #include "pool.h"
 
+enum { ROW_RUNS = 0, ROW_TERMINATED = 1, ROW_TRUNCATED = 2 };  // values of pool->stopped
+
 // ---- what ended ------------------------------------------------------------------------------------
 
 typedef struct Settle {
@@ -56,6 +58,7 @@ static void begin_episode(PfcPool* pool, int64_t row) {
   pool->running_returns[row] = 0.0f;
   pool->running_lengths[row] = 0;
   pool->alive[row] = 1;
+  pool->stopped[row] = ROW_RUNS;
 }
 
 static void reset_game(PfcPool* pool, int32_t game) {
@@ -69,7 +72,6 @@ static void reset_game(PfcPool* pool, int32_t game) {
   }
   const int64_t first = (int64_t)game * pool->layout.agents;
   for (int64_t i = 0; i < pool->layout.agents; ++i) begin_episode(pool, first + i);
-  pool->stopped[game] = 0;
   spec->reset_one(state, pool->params);
 }
 
@@ -78,9 +80,17 @@ static void respawn_row(PfcPool* pool, int32_t game, int64_t row) {
   pool->spec->respawn(pfc_state_of(pool, game), pool->params, (int32_t)(row - (int64_t)game * pool->layout.agents));
 }
 
-static void stop_game(PfcPool* pool, int32_t game) {
-  pool->stopped[game] = 1;
-  memset(pool->alive + (int64_t)game * pool->layout.agents, 0, (size_t)pool->layout.agents);
+static bool row_ends(const PfcPool* pool, int64_t row) {
+  return (pool->terminated[row] | pool->truncated[row]) && pool->stopped[row] == ROW_RUNS;
+}
+
+// Without autoreset, what ended waits: the rows of one game that are flagged.
+static void stop_rows(PfcPool* pool, int64_t first, int64_t agents) {
+  for (int64_t row = first; row < first + agents; ++row) {
+    if (!row_ends(pool, row)) continue;
+    pool->stopped[row] = pool->terminated[row] ? ROW_TERMINATED : ROW_TRUNCATED;
+    pool->alive[row] = 0;
+  }
 }
 
 // Ends the flagged rows of one game; returns how many there were.
@@ -90,20 +100,20 @@ static int32_t end_episodes(PfcPool* pool, int32_t game) {
   const uint64_t obs_bytes = pool->buffers.obs_bytes;
   int32_t ended = 0;
   for (int64_t row = first; row < first + agents; ++row) {
-    if (!(pool->terminated[row] | pool->truncated[row])) continue;
+    if (!row_ends(pool, row)) continue;
     ++ended;
     spec->observe_one(pfc_state_of(pool, game), pool->params, (int32_t)(row - first),
                       pool->final_observations + (uint64_t)row * obs_bytes);
     pfc_record_episode(pool, game, row);
   }
   if (ended == 0) return 0;
-  if (spec->respawn) {
+  if (pool->autoreset == PFC_AUTORESET_DISABLED) {
+    stop_rows(pool, first, agents);
+  } else if (spec->respawn) {
     for (int64_t row = first; row < first + agents; ++row)
       if (pool->terminated[row] | pool->truncated[row]) respawn_row(pool, game, row);
-  } else if (pool->autoreset == PFC_AUTORESET_SAME_STEP) {
-    reset_game(pool, game);
   } else {
-    stop_game(pool, game);
+    reset_game(pool, game);
   }
   return ended;
 }
@@ -147,7 +157,17 @@ static PfcRange range_of(const PfcPool* pool, int32_t begin, int32_t end, unsign
   return range;
 }
 
-// Steps games [begin, end), none of which is stopped. Returns the number of rows that ended.
+// Where agents live by themselves, the ones that wait in a game that goes on: no reward, and the flags they ended with.
+static void keep_stopped_rows(PfcPool* pool, int64_t begin, int64_t end) {
+  for (int64_t row = begin; row < end; ++row) {
+    if (pool->stopped[row] == ROW_RUNS) continue;
+    pool->rewards[row] = 0.0f;
+    pool->terminated[row] = pool->stopped[row] == ROW_TERMINATED;
+    pool->truncated[row] = pool->stopped[row] == ROW_TRUNCATED;
+  }
+}
+
+// Steps games [begin, end), none of which is stopped as a whole. Returns the number of rows that ended.
 static int32_t step_games(PfcPool* pool, int32_t begin, int32_t end) {
   const int64_t agents = pool->layout.agents;
   const int64_t first = begin * agents, last = end * agents;
@@ -158,7 +178,9 @@ static int32_t step_games(PfcPool* pool, int32_t begin, int32_t end) {
   pool->spec->step_range(&range);
   const Settle settle = {pool->rewards,   pool->running_returns, pool->terminated,
                          pool->truncated, pool->running_lengths, pool->max_steps};
-  if (!settle_rows(&settle, first, last)) return 0;
+  const bool any = settle_rows(&settle, first, last);
+  if (pool->spec->respawn && pool->autoreset == PFC_AUTORESET_DISABLED) keep_stopped_rows(pool, first, last);
+  if (!any) return 0;
   if (agents > 1 && !pool->spec->respawn) spread_flags(pool, begin, end);
   int32_t ended = 0;
   for (int32_t game = next_ended(pool, begin, end); game < end; game = next_ended(pool, game + 1, end))
@@ -166,15 +188,23 @@ static int32_t step_games(PfcPool* pool, int32_t begin, int32_t end) {
   return ended;
 }
 
-// Steps what is not stopped; games that are keep their flags and get no reward.
+// True if all rows wait for a reset.
+static bool game_stands(const PfcPool* pool, int32_t game) {
+  const int64_t agents = pool->layout.agents, first = game * agents;
+  int64_t waiting = 0;
+  while (waiting < agents && pool->stopped[first + waiting] != ROW_RUNS) ++waiting;
+  return waiting == agents;
+}
+
+// Steps what is not stopped; games that are, all rows of them, keep their flags and get no reward.
 static int32_t step_running_games(PfcPool* pool, int32_t begin, int32_t end) {
   const int64_t agents = pool->layout.agents;
   int32_t ended = 0;
   for (int32_t game = begin; game < end;) {
     int32_t run_end = game;
-    while (run_end < end && !pool->stopped[run_end]) ++run_end;
+    while (run_end < end && !game_stands(pool, run_end)) ++run_end;
     if (run_end > game) ended += step_games(pool, game, run_end);
-    for (game = run_end; game < end && pool->stopped[game]; ++game)
+    for (game = run_end; game < end && game_stands(pool, game); ++game)
       memset(pool->rewards + game * agents, 0, sizeof(float) * (size_t)agents);
   }
   return ended;

@@ -96,7 +96,6 @@ static void test_goes_on(const Case* c) {
 
 // The last picture of an episode is that of a state in which the rules have ended the game.
 static void test_after_the_end(const Case* c) {
-  if (pfc_env_find(c->game)->respawn) return;
   PfcPoolDesc desc = case_desc(c, 8, 8);
   desc.autoreset = PFC_AUTORESET_DISABLED;
   Player p = player_start(&desc);

@@ -63,7 +63,7 @@ def test_games_of_several_agents_have_the_vector_face_only() -> None:
         gym.make(pufferc.env_info("snake").id)
     from pufferc.single import SingleEnv
 
-    with pytest.raises(ValueError, match="autoreset: cannot be disabled in snake"):
+    with pytest.raises(ValueError, match="2 agents in one game"):
         SingleEnv("snake", snakes=2)
 
 

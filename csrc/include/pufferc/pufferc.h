@@ -73,7 +73,8 @@ typedef struct PfcPool PfcPool;
 
 typedef enum PfcAutoreset {
   PFC_AUTORESET_SAME_STEP = 0,  // an ended game is reset within the step that ended it
-  PFC_AUTORESET_DISABLED = 1    // it stands still (reward 0, flags kept, alive 0) until it is reset
+  PFC_AUTORESET_DISABLED = 1    // it stands still (reward 0, flags kept, alive 0) until it is reset; where agents live
+                                // by themselves, each stands still from its own end on while the others play
 } PfcAutoreset;
 
 typedef struct PfcParamValue {
