@@ -1,0 +1,291 @@
+"""Real peers: Stable-Baselines3 and PettingZoo through the adapters, a one-file PPO, and the page about them."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pufferc
+from conftest import random_actions
+from test_readme import ROOT, blocks, commands
+
+PAGE = "docs/interoperability.md"
+SCRIPT = ROOT / "examples" / "python" / "ppo_single_file.py"
+
+
+# ---- Stable-Baselines3 ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def make_sb3() -> Any:
+    """The adapter's maker, where Stable-Baselines3 is installed."""
+    pytest.importorskip("stable_baselines3")
+    from pufferc.interop.sb3 import make_sb3
+
+    return make_sb3
+
+
+def test_sb3_sees_what_the_pool_says(game: str, make_sb3: Any) -> None:
+    """Beside a pool of the same seed: rewards, ends, and in infos the last observation and the statistics."""
+    adapted = make_sb3(game, num_games=4, num_threads=1, seed=3, max_steps=12)
+    plain = pufferc.make(game, num_games=4, num_threads=1, seed=3, max_steps=12, copy=True)
+    np.testing.assert_array_equal(adapted.reset(), plain.reset()[0])
+    rng, truncations = np.random.default_rng(1), 0
+    for _ in range(30):
+        actions = random_actions(plain, rng)
+        observations, rewards, dones, infos = adapted.step(actions)
+        expected, expected_rewards, terminated, truncated, ended = plain.step(actions)
+        np.testing.assert_array_equal(observations, expected)
+        np.testing.assert_array_equal(rewards, expected_rewards)
+        np.testing.assert_array_equal(dones, terminated | truncated)
+        assert len(infos) == plain.num_envs
+        for row in range(plain.num_envs):
+            assert bool(infos[row]) == dones[row]
+            if not dones[row]:
+                continue
+            truncations += truncated[row]
+            assert infos[row]["TimeLimit.truncated"] is bool(truncated[row])
+            np.testing.assert_array_equal(infos[row]["terminal_observation"], ended["final_obs"][row])
+            stats = {key: values[row] for key, values in ended["final_info"]["episode"].items() if key[0] != "_"}
+            told = dict(infos[row]["episode"])
+            assert told.pop("t") >= 0 and told == stats
+    assert truncations
+    adapted.close()
+    plain.close()
+
+
+def test_sb3_arrays_are_the_callers_own(make_sb3: Any) -> None:
+    envs = make_sb3("cartpole", 3, seed=1)
+    first = envs.reset()
+    kept = [first, *envs.step(np.zeros(3, int))[:3]]
+    copies = [array.copy() for array in kept]
+    for _ in range(30):
+        envs.step(np.ones(3, int))
+    for array, copy in zip(kept, copies, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+def test_sb3_seeds_repeat(make_sb3: Any) -> None:
+    envs = make_sb3("cartpole", 4)
+    assert envs.seed(7) == [7] * 4
+    first, second = envs.reset(), envs.reset()
+    envs.seed(7)
+    np.testing.assert_array_equal(envs.reset(), first)
+    assert (first != second).any()
+    assert len(set(envs.seed())) == 1
+
+
+def test_sb3_questions_about_rows(make_sb3: Any) -> None:
+    from stable_baselines3.common.monitor import Monitor
+    from stable_baselines3.common.vec_env import VecTransposeImage
+
+    envs = make_sb3("cartpole", 4, max_steps=77)
+    assert envs.get_attr("max_steps") == [77] * 4 and envs.get_attr("name", [0, 2]) == ["cartpole"] * 2
+    assert envs.get_attr("action_space", 1) == [envs.action_space] and not envs.has_attr("nothing")
+    envs.set_attr("level", 5, [1, 2])
+    assert envs.get_attr("level") == [None, 5, 5, None]
+    assert envs.env_is_wrapped(Monitor) == [True] * 4 and envs.env_is_wrapped(VecTransposeImage, 0) == [False]
+    envs.reset()
+    assert envs.env_method("pop_metrics", indices=[3])[0]["episodes"] == 0
+    for call, word in (
+        (lambda: envs.set_attr("max_steps", 3), "max_steps cannot be set"),
+        (lambda: envs.set_attr("num_envs", 3), "num_envs cannot be set"),
+        (lambda: envs.env_method("reset"), "reset cannot be called for single rows"),
+        (lambda: envs.get_attr("name", [4]), "indices must be in"),
+        (lambda: envs.step(np.full(4, 9)), "9"),
+        (lambda: envs.render("human"), "render_mode"),
+        (lambda: (envs.set_options({"a": 1}), envs.reset()), "no reset options"),
+    ):
+        with pytest.raises(ValueError, match=word):
+            call()
+    with pytest.raises(RuntimeError, match="step_wait"):
+        envs.step_wait()
+    envs.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        envs.step(np.zeros(4, int))
+
+
+def test_sb3_refuses_other_environments(make_sb3: Any) -> None:
+    from pufferc.interop.sb3 import Sb3VecEnv
+
+    with pytest.raises(TypeError, match=r"pufferc\.VecEnv"):
+        Sb3VecEnv(3)
+    with pytest.raises(ValueError, match="same_step"):
+        make_sb3("cartpole", 2, autoreset="disabled")
+
+
+def test_sb3_pictures(make_sb3: Any) -> None:
+    from pufferc.render import can_draw
+
+    if not can_draw("headless"):
+        pytest.skip("built without pictures")
+    envs = make_sb3("breakout", 4, render_mode="rgb_array", render_games=4)
+    envs.reset()
+    picture = envs.render()
+    assert picture.ndim == 3 and picture.dtype == np.uint8 and picture.std() > 0
+    np.testing.assert_array_equal(envs.get_images()[0], envs.render("rgb_array"))
+
+
+@pytest.mark.slow
+def test_sb3_learns_cartpole(make_sb3: Any) -> None:
+    """PPO of Stable-Baselines3: from some 20 steps to more than 150, judged by its own evaluation."""
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.evaluation import evaluate_policy
+
+    envs = make_sb3("cartpole", 32, seed=1)
+    options = {"n_steps": 64, "batch_size": 512, "n_epochs": 8, "learning_rate": 2e-3, "gamma": 0.98}
+    model = PPO("MlpPolicy", envs, seed=1, device="cpu", **options)
+    before, _ = evaluate_policy(model, envs, 32, deterministic=False)
+    model.learn(40_000)
+    after, _ = evaluate_policy(model, envs, 32)
+    assert before < 60 and after > 150, (before, after)
+    assert np.mean([info["r"] for info in model.ep_info_buffer]) > 100
+
+
+# ---- PettingZoo -----------------------------------------------------------------------------------------
+
+BOARD = {"width": 20, "height": 12, "snakes": 6, "food": 20}
+
+
+@pytest.fixture
+def parallel_env() -> Any:
+    """The adapter's maker, where PettingZoo is installed."""
+    pytest.importorskip("pettingzoo")
+    from pufferc.interop.pettingzoo import parallel_env
+
+    return parallel_env
+
+
+@pytest.fixture(scope="module")
+def its_tests() -> Any:
+    """The module pettingzoo.test, whose import warns of its own package."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return pytest.importorskip("pettingzoo.test")
+
+
+def test_pettingzoo_passes_its_own_tests(game: str, parallel_env: Any, its_tests: Any) -> None:
+    params = BOARD if game == "snake" else {}
+    its_tests.parallel_api_test(parallel_env(game, **params), num_cycles=300)
+    its_tests.parallel_seed_test(lambda: parallel_env(game, **params), num_cycles=300)
+    its_tests.parallel_api_test(parallel_env(game, max_steps=5, **params), num_cycles=300)
+
+
+def test_pettingzoo_in_turns(parallel_env: Any, its_tests: Any) -> None:
+    from pettingzoo.utils import parallel_to_aec
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the test: an observation space whose rows all have equal bounds
+        its_tests.api_test(parallel_to_aec(parallel_env("snake", **BOARD)), num_cycles=200)
+
+
+def test_pettingzoo_agents_live_once(parallel_env: Any) -> None:
+    """Until the first death the game is that of a pool with respawn; a dead agent is gone from agents and board."""
+    env = parallel_env("snake", **BOARD)
+    pool = pufferc.make("snake", num_games=1, copy=True, **BOARD)
+    observations, _ = env.reset(seed=5)
+    np.testing.assert_array_equal(np.stack(list(observations.values())), pool.reset(seed=5)[0])
+    rng, everybody, deaths = np.random.default_rng(1), list(env.possible_agents), 0
+    while env.agents:
+        live = list(env.agents)
+        actions = {agent: rng.integers(4) for agent in live}
+        observations, rewards, terminations, truncations, infos = env.step(actions)
+        if not deaths:
+            expected = pool.step([actions[agent] for agent in everybody])
+            np.testing.assert_array_equal([rewards[agent] for agent in everybody], expected[1])
+            np.testing.assert_array_equal([terminations[agent] for agent in everybody], expected[2])
+        dead = [agent for agent in live if terminations[agent]]
+        assert list(observations) == live and env.agents == [agent for agent in live if agent not in dead]
+        assert not any(truncations.values())
+        for agent in live:
+            assert bool(infos[agent]) == (agent in dead)
+        for agent in dead:
+            metrics = infos[agent]["metrics"]
+            assert rewards[agent] == -1 and metrics["score"] >= 1 and metrics["l"] == metrics["life"] >= 1
+        deaths += len(dead)
+    assert deaths == len(everybody) and env.step({}) == ({}, {}, {}, {}, {})
+    assert env.reset()[1].keys() == set(everybody)
+    env.close()
+
+
+def test_pettingzoo_bad_actions(parallel_env: Any) -> None:
+    env = parallel_env("snake", **BOARD)
+    env.reset(seed=1)
+    good = dict.fromkeys(env.agents, 0)
+    for actions, word in (
+        ({}, "snake_0"),
+        ({**good, "snake_9": 0}, r"not in play: \['snake_9'\]"),
+        ({**good, "snake_1": 4}, "4"),
+        ({**good, "snake_1": 1.5}, "snake_1"),
+        ({**good, "snake_1": [1, 2]}, "snake_1"),
+    ):
+        with pytest.raises(ValueError, match=word):
+            env.step(actions)
+    env.step(good)
+    assert len(env.agents) == 6
+    continuous = parallel_env("cartpole", continuous=True)
+    continuous.reset(seed=1)
+    continuous.step({"cartpole_0": np.array([0.5], np.float32)})
+
+
+# ---- the page and the script -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_snippets_of_the_page(number: int, tmp_path: Path) -> None:
+    pytest.importorskip("stable_baselines3")
+    pytest.importorskip("pettingzoo")
+    snippets = blocks(PAGE, "python")
+    assert len(snippets) == 3
+    done = subprocess.run(
+        [sys.executable, "-c", snippets[number]], capture_output=True, text=True, timeout=120, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_commands_of_the_page() -> None:
+    """The one-file PPO on our environment and on Gymnasium's, as written."""
+    pytest.importorskip("torch")
+    lines = commands(PAGE)
+    assert len(lines) == 2
+    for line in lines:
+        words = [sys.executable, *line.split()[1:]]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120, cwd=ROOT)
+        assert done.returncode == 0 and "mean return" in done.stdout, done.stderr
+
+
+def test_one_file_ppo_tells_limits_from_deaths() -> None:
+    """Advantages on a made-up rollout: a cut episode has its final value in the target, a dead one nothing."""
+    torch = pytest.importorskip("torch")
+    script = runpy.run_path(str(SCRIPT))
+    config = script["Config"](horizon=2, num_envs=3, gamma=0.5, gae_lambda=1.0)
+    rollout = script["Rollout"](config, (1,))
+    rollout.rewards[:], rollout.values[:] = 1.0, 4.0
+    rollout.ended[0] = torch.tensor([0.0, 1.0, 1.0])  # goes on, died, was cut short
+    rollout.bootstrap[0] = torch.tensor([0.0, 0.0, 8.0])
+    agent = type("Agent", (), {"value": staticmethod(lambda rows: torch.full((3,), 6.0))})
+    found = script["advantages"](config, agent, rollout, torch.zeros(3, 1))
+    last = 1 + 0.5 * 6 - 4
+    expected = [[1 + 0.5 * 4 - 4 + 0.5 * last, 1 - 4, 1 + 0.5 * 8 - 4], [last] * 3]
+    np.testing.assert_allclose(found.numpy(), expected)
+
+
+@pytest.mark.slow
+def test_one_file_ppo_learns() -> None:
+    pytest.importorskip("torch")
+    script = runpy.run_path(str(SCRIPT))
+    assert script["train"](script["Config"](total_steps=40_000)) > 150
+
+
+@pytest.mark.parametrize(("module", "package"), [("sb3", "stable_baselines3"), ("pettingzoo", "pettingzoo")])
+def test_a_missing_package_is_named(module: str, package: str) -> None:
+    program = f"import sys; sys.modules['{package}'] = None; import pufferc.interop.{module}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and f"pip install 'pufferc[{module}]'" in done.stderr
