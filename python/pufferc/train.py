@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,14 @@ import torch
 import pufferc
 from pufferc.checkpoint import Checkpoint, load_checkpoint
 from pufferc.config import Config, ConfigError
+from pufferc.distributed import INEXACT, Ranks
 from pufferc.doctor import machine
 from pufferc.loggers import MetricsLog, Progress, Silent, check_loggers, count, duration, last_line, open_loggers
 from pufferc.loggers.background import Opening
 from pufferc.loop import Interrupt, Loop, Result, describe
 from pufferc.run_directory import locked, make_directory, policy_name, write_json, write_start
 from pufferc.sizes import resolve
-from pufferc.trainer import Trainer, checkpoint_config, load_weights
+from pufferc.trainer import Trainer, checkpoint_config, load_weights, together
 
 __all__ = ["Result", "describe", "run_facts", "summary", "train"]
 
@@ -51,40 +53,61 @@ def train(
         dashboard: A dashboard instead of progress lines where the terminal can show one.
         display: Takes what is shown instead of a terminal.
 
+    In each of several processes that torchrun started, this is one run of all of them; see distributed.py. Every one
+    returns the same result.
+
     Raises:
         ConfigError, CheckpointError: Nothing was started.
         ppo.NotFinite: The loss became NaN; the last checkpoint stands.
+        distributed.LostRank: Another process of the run ended; the message says what was saved.
     """
+
+    def shown(trainer: Trainer, run: Path) -> Progress:
+        return display or _display(trainer, run, quiet, dashboard)
+
+    return together(lambda ranks: _lead(ranks, config, Path(runs), directory, resume, weights, shown))
+
+
+def _lead(
+    ranks: Ranks,
+    config: Config | None,
+    runs: Path,
+    directory: Path | str | None,
+    resume: Path | str | None,
+    weights: Path | str | None,
+    shown: Callable[[Trainer, Path], Progress],
+) -> Result:
+    """The run, from the process that leads it."""
     began = time.perf_counter()
     checkpoint = load_checkpoint(Path(resume)) if resume is not None else None
     if checkpoint is not None:
         config = checkpoint_config(checkpoint)
     if config is None:
         raise ConfigError("config: expected a Config, or resume=<checkpoint>")
-    config, warnings = resolve(config)
+    config, warnings = resolve(config, processes=ranks.world, local_processes=ranks.local_world)
     check_loggers(config.train.loggers)
     with ExitStack() as stack:
-        trainer = Trainer(config)
+        trainer = Trainer(config, ranks)
         stack.callback(trainer.env.close)
         if checkpoint is not None:
             run = checkpoint.path.parent.parent
-            trainer.restore(checkpoint)
+            why = trainer.restore(checkpoint)
+            if why is not None:
+                warnings.append(f"{why}: games begin anew, so this run will not equal one that was never interrupted")
         else:
             if weights is not None:
                 load_weights(trainer.policy, load_checkpoint(Path(weights)))
-            run = make_directory(Path(runs), config.game) if directory is None else Path(directory)
+            run = make_directory(runs, config.game) if directory is None else Path(directory)
             write_start(run, config, run_facts())
             trainer.start()
         stack.enter_context(locked(run))
-        progress = display or _display(trainer, run, quiet, dashboard)
+        trainer.announce(run)
+        progress = shown(trainer, run)
         stack.callback(progress.close)
+        if not trainer.share.exact:
+            warnings.append(INEXACT)
         for warning in warnings:
             progress.say(f"warning: {warning}")
-        if checkpoint is not None and not pufferc.env_info(config.game).can_save:
-            progress.say(
-                f"warning: games of {config.game} cannot be saved: they begin anew, so this run will not equal one "
-                "that was never interrupted"
-            )
         progress.say(f"{'resuming' if checkpoint else 'run'} {run}")
         return _run(trainer, run, checkpoint, progress, began, stack)
 

@@ -5,20 +5,25 @@ The algorithm is in ppo.py; directories, logs and interruptions are in train.py.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import os
+import signal
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pufferc import ops, ppo, reference
 from pufferc.checkpoint import Checkpoint, CheckpointError, save_checkpoint
 from pufferc.config import Config, ConfigError, as_tables, merge
+from pufferc.distributed import LostRank, Ranks, Share, connect, plan_share
 from pufferc.evaluate import Evaluation, evaluate
 from pufferc.optim import Adam, FusedMuon, Muon, Optimizer
 from pufferc.policies import Policy, make_policy
@@ -26,6 +31,7 @@ from pufferc.registration import env_info
 from pufferc.sizes import resolve
 from pufferc.vector import VecEnv
 
+_ALONE = Ranks()
 _EVALUATION_SEED = 1_000_003  # added to the run's seed: never the games that the run trains on
 
 
@@ -71,22 +77,41 @@ def _check_memory(rows: int, horizon: int, env: VecEnv, dtype: torch.dtype) -> N
 class Trainer:
     """Everything that a run carries from update to update, and a checkpoint holds."""
 
-    def __init__(self, config: Config) -> None:
-        """`config` is resolved. Nothing has been stepped yet; `start` or `restore` comes next."""
+    def __init__(self, config: Config, ranks: Ranks = _ALONE) -> None:
+        """`config` is resolved. Nothing has been stepped yet; `start` or `restore` comes next.
+
+        Of several `ranks` each has a trainer: those of others do what is told to that of rank 0. See distributed.py.
+        """
+        self.ranks = ranks
+        with ranks.leading("make", config):
+            with ranks.agreement():
+                self._make(config)
+            ranks.use_device(self.device)
+
+    def _make(self, config: Config) -> None:
         self.config, train = config, config.train
         self.device, self.dtype, self.kernels = torch_settings(config)
         fused = self.kernels is ops
         # What torch has left to do beside fused kernels is small; its threads would only disturb theirs.
         torch.set_num_threads(1 if fused else int(train.threads))
         ops.set_num_threads(int(train.threads))
-        rows, threads = int(config.vec.num_envs), int(config.vec.num_threads)
-        self.env = VecEnv(config.game, rows, num_threads=threads, seed=train.seed, params=config.env)
-        self.policy: Policy = make_policy(config, self.env, self.dtype, self.device, train.seed, fused=fused)
+        with contextlib.closing(VecEnv(config.game, num_threads=1, seed=0, params=config.env)) as game:
+            agents = game.agents
+            self.policy: Policy = make_policy(config, game, self.dtype, self.device, train.seed, fused=fused)
+            self.share = share = _share(config, self.ranks, agents, self.policy.recurrent)
+            _check_memory(share.rows * self.ranks.local_world, train.horizon, game, self.dtype)
         self.optimizer = make_optimizer(config, self.policy, self.dtype, fused=fused)
-        _check_memory(rows, train.horizon, self.env, self.dtype)
-        self.rollout = ppo.Rollout.make(self.env, self.policy, train.horizon, self.device)
+        self.env = VecEnv(
+            config.game,
+            share.rows,
+            num_threads=min(int(config.vec.num_threads), share.rows),
+            seed=train.seed,
+            params=config.env,
+            game_numbers=share.game_numbers(agents),
+        )
+        self.rollout = ppo.Rollout.make(self.env, self.policy, train.horizon, self.device, share.blocks)
         self.generator = torch.Generator().manual_seed(train.seed)
-        self.batch = rows * train.horizon
+        self.batch = int(config.vec.num_envs) * train.horizon
         self.updates = train.total_steps // self.batch
         self.update = 0
         self.seconds = 0.0  # of training so far, parts before a resumption included
@@ -96,7 +121,16 @@ class Trainer:
         return self.update * self.batch
 
     def start(self) -> None:
+        """Begins with new games and the weights as they are (at rank 0)."""
+        with self.ranks.leading("start"):
+            self._new_games()
+            self._equal_weights()
+
+    def _new_games(self) -> None:
         self.rollout.reset(self.env, self.policy, self.config.train.seed)
+
+    def _equal_weights(self) -> None:
+        self.ranks.broadcast([*self.policy.parameters(), *self.policy.buffers()])
 
     def learning_rate(self) -> float:
         """Of the coming update: the schedule at the share of updates that are done."""
@@ -105,20 +139,24 @@ class Trainer:
         return train.learning_rate * (train.final_learning_rate + (1.0 - train.final_learning_rate) * shape)
 
     def step(self) -> dict[str, Any]:
-        """One update; returns its line of the log. Raises ppo.NotFinite."""
+        """One update; returns its line of the log, of all ranks together. Raises ppo.NotFinite."""
+        with self.ranks.leading("step"):
+            return self._step()
+
+    def _step(self) -> dict[str, Any]:
         train, rate, now = self.config.train, self.learning_rate(), time.perf_counter
         seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
         began = now()
         first_step = self.update * train.horizon
-        ppo.collect(
-            self.env, self.policy, self.rollout, self.kernels, seed=train.seed, first_step=first_step, seconds=seconds
-        )
+        env, policy, rollout = self.env, self.policy, self.rollout
+        with self.ranks.agreement():
+            ppo.collect(env, policy, rollout, self.kernels, seed=train.seed, first_step=first_step, seconds=seconds)
         collected = now()
         ppo.advantages(
-            self.rollout, self.kernels, gamma=train.gamma, gae_lambda=train.gae_lambda, reward_clamp=train.reward_clamp
+            rollout, self.kernels, gamma=train.gamma, gae_lambda=train.gae_lambda, reward_clamp=train.reward_clamp
         )
         estimated = now()
-        losses = ppo.optimise(self.policy, self.optimizer, self.rollout, self.kernels, train, rate, self.generator)
+        losses = ppo.optimise(policy, self.optimizer, rollout, self.kernels, train, rate, self.generator, self.ranks)
         ended = now()
         self.update += 1
         self.seconds += ended - began
@@ -130,9 +168,19 @@ class Trainer:
             "sps": self.batch / (ended - began),
             "learning_rate": rate,
             **losses,
-            **self.env.pop_metrics(),
+            **self._metrics(),
             **{f"seconds_{part}": value for part, value in seconds.items()},
         }
+
+    def _metrics(self) -> dict[str, float]:
+        """Means over the episodes that ended on any rank."""
+        own = self.env.pop_metrics()
+        if self.ranks.world == 1:
+            return own
+        count = own.pop("episodes")
+        total, *sums = self.ranks.sums([count, *(value * count if count else 0.0 for value in own.values())])
+        means = (value / total if total else math.nan for value in sums)
+        return {"episodes": int(total), **dict(zip(own, means, strict=True))}
 
     def log_keys(self) -> list[str]:
         """The schema of metrics.jsonl."""
@@ -162,12 +210,27 @@ class Trainer:
 
     def save(self, run: Path, extra: Mapping[str, Any]) -> Path:
         """Writes a checkpoint; `extra` joins its JSON."""
-        tensors = {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
-        tensors["generator"] = self.generator.get_state()
+        with self.ranks.leading("save_games"):
+            games = self.save_games()
+        return self._write(run, games, extra)
+
+    def save_games(self) -> dict[str, Tensor]:
+        """The games and what the policy remembers of them, of all ranks, at rank 0."""
+        own = {f"state.{i}": tensor.cpu() for i, tensor in enumerate(self.rollout.next_state)}
+        own["alive"] = self.rollout.alive[-1].cpu()
         if env_info(self.config.game).can_save:
-            tensors["pool"] = torch.from_numpy(np.frombuffer(bytearray(self.env.save()), np.uint8))
-        tensors |= {f"state.{i}": tensor for i, tensor in enumerate(self.rollout.next_state)}
-        tensors["alive"] = self.rollout.alive[-1]
+            own["pool"] = torch.from_numpy(np.frombuffer(bytearray(self.env.save()), np.uint8))
+        parts = self.ranks.gather(own)
+        return {_games_key(rank, len(parts), name): part[name] for rank, part in enumerate(parts) for name in part}
+
+    def announce(self, run: Path) -> None:
+        """Tells every rank the run's directory, for a checkpoint that it may have to write without the others."""
+        with self.ranks.leading("announce", run):
+            self.ranks.rescue = lambda: self._write(run, {}, {"wall_seconds": self.seconds, "evaluation": None, "score": None})
+
+    def _write(self, run: Path, games: Mapping[str, Tensor], extra: Mapping[str, Any]) -> Path:
+        tensors = {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
+        tensors |= {"generator": self.generator.get_state(), **games}
         meta = {
             "game": self.config.game,
             "version": self.env.version,
@@ -175,13 +238,21 @@ class Trainer:
             "seconds": self.seconds,
             "config": as_tables(self.config),
             "precision": str(self.dtype).removeprefix("torch."),
+            "processes": self.ranks.world,
             **extra,
         }
         return save_checkpoint(run / "checkpoints", self.steps, self.policy.state_dict(), tensors, meta)
 
-    def restore(self, checkpoint: Checkpoint) -> None:
-        """Goes on exactly where the checkpoint was made; games that cannot be saved begin anew."""
-        trainer = checkpoint.trainer
+    def restore(self, checkpoint: Checkpoint) -> str | None:
+        """Goes on exactly where the checkpoint was made; or with new games, and returns why."""
+        with self.ranks.leading("restore", checkpoint):
+            with self.ranks.agreement():
+                why = self._restore(checkpoint)
+            self._equal_weights()
+        return why
+
+    def _restore(self, checkpoint: Checkpoint) -> str | None:
+        trainer, world = checkpoint.trainer, self.ranks.world
         load_weights(self.policy, checkpoint)
         prefix = "optimizer."
         self.optimizer.load_state(
@@ -189,17 +260,89 @@ class Trainer:
         )
         self.generator.set_state(trainer["generator"])
         self.update, self.seconds = int(checkpoint.meta["update"]), float(checkpoint.meta["seconds"])
-        if "pool" not in trainer:
-            self.start()
-            return
+        saved_by = int(checkpoint.meta.get("processes", 1))
+        if not env_info(self.config.game).can_save:
+            self._new_games()
+            return f"games of {self.config.game} cannot be saved"
+        if saved_by != world:
+            self._new_games()
+            return f"the checkpoint is of {saved_by} {'processes' if saved_by > 1 else 'process'}, this run has {world}"
+        games = {name: trainer.get(_games_key(self.ranks.rank, world, name)) for name in ("pool", "alive")}
+        if games["pool"] is None or games["alive"] is None:
+            self._new_games()
+            return "the checkpoint was saved when a process of the run was lost, and holds no games"
         last = self.rollout.observations[-1]
         target = last if self.rollout.staging is None else self.rollout.staging
-        self.env.load(trainer["pool"].numpy().tobytes(), observations=target)
+        self.env.load(games["pool"].numpy().tobytes(), observations=target)
         if target is not last:
             last.copy_(target)
-        self.rollout.alive[-1].copy_(trainer["alive"])
-        state = (trainer[f"state.{i}"] for i in range(len(self.rollout.next_state)))
-        self.rollout.next_state = tuple(tensor.to(self.device) for tensor in state)
+        self.rollout.alive[-1].copy_(games["alive"])
+        keys = (_games_key(self.ranks.rank, world, f"state.{i}") for i in range(len(self.rollout.next_state)))
+        self.rollout.next_state = tuple(trainer[key].to(self.device) for key in keys)
+        return None
+
+
+def _games_key(rank: int, world: int, name: str) -> str:
+    """Name of one rank's tensor in a checkpoint."""
+    return name if world == 1 else f"rank{rank}.{name}"
+
+
+def _share(config: Config, ranks: Ranks, agents: int, recurrent: bool) -> Share:
+    return plan_share(
+        ranks.rank,
+        ranks.world,
+        rows=int(config.vec.num_envs),
+        agents=agents,
+        horizon=config.train.horizon,
+        minibatch=int(config.train.minibatch_size),
+        recurrent=recurrent,
+    )
+
+
+Result = TypeVar("Result")
+
+
+def together(lead: Callable[[Ranks], Result]) -> Result:
+    """`lead` on rank 0 of the processes of this run, with the others following. Returns its result on every one."""
+    with connect() as ranks:
+        if ranks.rank:
+            result: Result = _follow(ranks)
+            return result
+        try:
+            result = lead(ranks)
+        except Exception as error:
+            if not isinstance(error, LostRank):
+                with contextlib.suppress(LostRank):
+                    ranks.end(error)
+            raise
+        ranks.end(result)
+        return result
+
+
+def _follow(ranks: Ranks) -> Any:
+    """What a rank other than 0 does: its part of what rank 0 tells, until the run's end. Returns rank 0's result.
+
+    It leaves Ctrl-C and SIGTERM, which torchrun passes on to every rank, to rank 0.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+    trainer: Trainer | None = None
+    try:
+        while True:
+            word, arguments = ranks.listen()
+            if word == "make":
+                trainer = Trainer(arguments[0], ranks)
+            elif word == "end":
+                (result,) = arguments
+                if isinstance(result, Exception):
+                    raise result
+                return result
+            else:
+                getattr(trainer, word)(*arguments)
+    finally:
+        if trainer is not None:
+            trainer.env.close()
 
 
 def make_optimizer(config: Config, policy: Policy, dtype: torch.dtype, *, fused: bool) -> Optimizer:
