@@ -29,10 +29,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pufferc.config import TrainConfig
-from pufferc.distributed import Ranks, SharedMinibatches
+from pufferc.distributed import Ranks
 from pufferc.ops import PpoStats
 from pufferc.optim import Optimizer, clip_gradients
 from pufferc.policies import Policy, State, action_counts, restart_rows
+from pufferc.shares import SharedMinibatches
 from pufferc.vector import VecEnv
 
 Array = NDArray[Any]

@@ -18,14 +18,16 @@ import torch
 import pufferc
 from pufferc.checkpoint import Checkpoint, load_checkpoint
 from pufferc.config import Config, ConfigError
-from pufferc.distributed import INEXACT, Ranks
+from pufferc.distributed import Ranks
 from pufferc.doctor import machine
 from pufferc.loggers import MetricsLog, Progress, Silent, check_loggers, count, duration, last_line, open_loggers
 from pufferc.loggers.background import Opening
 from pufferc.loop import Interrupt, Loop, Result, describe
 from pufferc.run_directory import locked, make_directory, policy_name, write_json, write_start
+from pufferc.shares import INEXACT
 from pufferc.sizes import resolve
-from pufferc.trainer import Trainer, checkpoint_config, load_weights, together
+from pufferc.together import together
+from pufferc.trainer import Trainer, checkpoint_config, load_weights
 
 __all__ = ["Result", "describe", "run_facts", "summary", "train"]
 

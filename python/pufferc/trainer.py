@@ -9,12 +9,10 @@ import contextlib
 import dataclasses
 import math
 import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,11 +21,12 @@ from torch import Tensor
 from pufferc import ops, ppo, reference
 from pufferc.checkpoint import Checkpoint, CheckpointError, save_checkpoint
 from pufferc.config import Config, ConfigError, as_tables, merge
-from pufferc.distributed import LostRank, Ranks, Share, connect, plan_share
+from pufferc.distributed import Ranks
 from pufferc.evaluate import Evaluation, evaluate
 from pufferc.optim import Adam, FusedMuon, Muon, Optimizer
 from pufferc.policies import Policy, make_policy
 from pufferc.registration import env_info
+from pufferc.shares import Share, plan_share
 from pufferc.sizes import resolve
 from pufferc.vector import VecEnv
 
@@ -226,7 +225,7 @@ class Trainer:
     def announce(self, run: Path) -> None:
         """Tells every rank the run's directory, for a checkpoint that it may have to write without the others."""
         with self.ranks.leading("announce", run):
-            self.ranks.rescue = lambda: self._write(run, {}, {"wall_seconds": self.seconds, "evaluation": None, "score": None})
+            self.ranks.rescue = lambda: self._write(run, {}, {"wall_seconds": self.seconds, "evaluation": None})
 
     def _write(self, run: Path, games: Mapping[str, Tensor], extra: Mapping[str, Any]) -> Path:
         tensors = {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
@@ -297,52 +296,6 @@ def _share(config: Config, ranks: Ranks, agents: int, recurrent: bool) -> Share:
         minibatch=int(config.train.minibatch_size),
         recurrent=recurrent,
     )
-
-
-Result = TypeVar("Result")
-
-
-def together(lead: Callable[[Ranks], Result]) -> Result:
-    """`lead` on rank 0 of the processes of this run, with the others following. Returns its result on every one."""
-    with connect() as ranks:
-        if ranks.rank:
-            result: Result = _follow(ranks)
-            return result
-        try:
-            result = lead(ranks)
-        except Exception as error:
-            if not isinstance(error, LostRank):
-                with contextlib.suppress(LostRank):
-                    ranks.end(error)
-            raise
-        ranks.end(result)
-        return result
-
-
-def _follow(ranks: Ranks) -> Any:
-    """What a rank other than 0 does: its part of what rank 0 tells, until the run's end. Returns rank 0's result.
-
-    It leaves Ctrl-C and SIGTERM, which torchrun passes on to every rank, to rank 0.
-    """
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-    trainer: Trainer | None = None
-    try:
-        while True:
-            word, arguments = ranks.listen()
-            if word == "make":
-                trainer = Trainer(arguments[0], ranks)
-            elif word == "end":
-                (result,) = arguments
-                if isinstance(result, Exception):
-                    raise result
-                return result
-            else:
-                getattr(trainer, word)(*arguments)
-    finally:
-        if trainer is not None:
-            trainer.env.close()
 
 
 def make_optimizer(config: Config, policy: Policy, dtype: torch.dtype, *, fused: bool) -> Optimizer:
