@@ -248,7 +248,7 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
 
 def test_errors_are_told_once(tmp_path: Path) -> None:
     tables = small()
-    tables["vec"]["num_envs"] = 31
+    tables["vec"]["num_envs"], tables["train"]["minibatch_size"] = 31, 31
     done = finish(start(write(tmp_path, "breakout", tables)))
     assert [code for code, _, _ in done] == [2, 1]
     assert "vec.num_envs must be a multiple of 2 to be shared by 2 processes" in done[0][2]
