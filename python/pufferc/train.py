@@ -26,11 +26,12 @@ import numpy as np
 import torch
 
 import pufferc
-from pufferc.checkpoint import load_checkpoint
+from pufferc.checkpoint import load_checkpoint, load_game_checkpoint, same_module
 from pufferc.config import Config, ConfigError, to_toml
 from pufferc.doctor import machine
 from pufferc.evaluate import Evaluation
 from pufferc.loggers import MetricsLog, Progress, Silent, count, duration, plain
+from pufferc.registration import Game
 from pufferc.sizes import resolve
 from pufferc.trainer import Trainer, checkpoint_config, load_weights
 
@@ -80,6 +81,7 @@ def train(
     resume: Path | str | None = None,
     weights: Path | str | None = None,
     quiet: bool = False,
+    game: Game | None = None,
 ) -> Result:
     """Trains until total_steps, the target score, or an interruption; always leaves a checkpoint of where it stopped.
 
@@ -89,13 +91,16 @@ def train(
         resume: Checkpoint directory to go on from, in its own run.
         weights: Checkpoint directory whose weights a new run starts with.
         quiet: No progress lines.
+        game: With `resume`, the game: needed where it was loaded from a shared object.
 
     Raises:
         ConfigError, CheckpointError: Nothing was started.
         ppo.NotFinite: The loss became NaN; the last checkpoint stands.
     """
     began = time.perf_counter()
-    checkpoint = load_checkpoint(Path(resume)) if resume is not None else None
+    checkpoint = None
+    if resume is not None:
+        checkpoint = load_checkpoint(Path(resume)) if game is None else load_game_checkpoint(Path(resume), game)
     if checkpoint is not None:
         config = checkpoint_config(checkpoint)
     if config is None:
@@ -108,15 +113,16 @@ def train(
     if checkpoint is not None:
         run = checkpoint.path.parent.parent
         trainer.restore(checkpoint)
-        if not pufferc.env_info(config.game).can_save:
+        if not trainer.env.info.can_save or not same_module(checkpoint, trainer.env.info):
+            reason = "cannot be saved" if not trainer.env.info.can_save else "were built anew since the checkpoint"
             progress.say(
-                f"warning: games of {config.game} cannot be saved: they begin anew, so this run will not equal one "
+                f"warning: games of {trainer.env.name} {reason}: they begin anew, so this run will not equal one "
                 "that was never interrupted"
             )
     else:
         if weights is not None:
             load_weights(trainer.policy, load_checkpoint(Path(weights)))
-        run = _make_run(Path(runs), config)
+        run = _make_run(Path(runs), config, trainer.env.name)
         trainer.start()
     progress.say(f"{'resuming' if checkpoint else 'run'} {run}")
     log = MetricsLog(
@@ -131,11 +137,11 @@ def train(
         trainer.env.close()
 
 
-def _make_run(runs: Path, config: Config) -> Path:
+def _make_run(runs: Path, config: Config, name: str) -> Path:
     """A new directory runs/<game>-<time>, with the configuration and the machine written in it."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     for attempt in range(1000):
-        run = runs / (f"{config.game}-{stamp}" if attempt == 0 else f"{config.game}-{stamp}-{attempt:03d}")
+        run = runs / (f"{name}-{stamp}" if attempt == 0 else f"{name}-{stamp}-{attempt:03d}")
         try:
             run.mkdir(parents=True)
             break
