@@ -68,6 +68,7 @@ inline bool overlaps(const void* a, uint64_t a_bytes, const void* b, uint64_t b_
 }
 
 void bind_draw(py::module_& m);
+void bind_module(py::module_& m);
 void bind_registry(py::module_& m);
 void bind_pool(py::module_& m);
 void bind_ops(py::module_& m);

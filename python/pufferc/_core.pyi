@@ -6,12 +6,16 @@ from numpy.typing import NDArray
 __version__: str
 
 def env_descriptions() -> list[dict[str, Any]]: ...
-def agents_per_game(env: str, params: dict[str, float]) -> int: ...
+def agents_per_game(env: str | Module, params: dict[str, float]) -> int: ...
+
+class Module:
+    def __init__(self, file: str, shown: str, fd: int) -> None: ...
+    def description(self) -> dict[str, Any]: ...
 
 class Pool:
     def __init__(
         self,
-        env: str,
+        env: str | Module,
         num_games: int,
         num_threads: int,
         num_groups: int,

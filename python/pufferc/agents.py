@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pufferc import _errors
+from pufferc.registration import Game
 from pufferc.vector import VecEnv
 
 __all__ = ["Agent", "CheckpointAgent", "Choice", "RandomAgent"]
@@ -55,18 +56,19 @@ class CheckpointAgent:
         path: The checkpoint's directory, as `pufferc.checkpoint.find_checkpoint` finds it.
         greedy: Takes the most probable action instead of drawing one.
         seed: Of the draws.
+        game: The game; needed where it was loaded from a shared object.
 
     Attributes:
         game, params: The game it was trained on, and the parameters that differ from the game's own.
     """
 
-    def __init__(self, path: Path, *, greedy: bool = False, seed: int = 0) -> None:
-        from pufferc.checkpoint import load_checkpoint
+    def __init__(self, path: Path, *, greedy: bool = False, seed: int = 0, game: Game | None = None) -> None:
+        from pufferc.checkpoint import load_checkpoint, load_game_checkpoint
         from pufferc.policies import action_counts, make_policy
         from pufferc.sizes import resolve
         from pufferc.trainer import checkpoint_config, load_weights, torch_settings
 
-        checkpoint = load_checkpoint(path)
+        checkpoint = load_checkpoint(path) if game is None else load_game_checkpoint(path, game)
         config, _ = resolve(checkpoint_config(checkpoint, None))
         device, dtype, self._kernels = torch_settings(config)
         self.game: str = config.game

@@ -26,6 +26,8 @@ commands:
   plot RUN...             learning curves of runs as a picture
   bench [NAME ...]        speed of games and training on this machine
   doctor                  what is installed and built, and what is not and why
+  new NAME                a game of your own: source, configuration and test to start from
+  build FILE.c            compile a game;  the others take it as ./NAME.so
   version
 
 In Python: import pufferc; pufferc.make("breakout", num_envs=1024)
@@ -48,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "plot": _module("plot"),
         "bench": _module("bench"),
         "doctor": _module("doctor"),
+        "new": _module("newgame"),
+        "build": _module("build"),
         "version": _version,
         "--version": _version,
     }
@@ -106,7 +110,7 @@ def _envs(words: list[str]) -> int:
     import pufferc
 
     parser = argparse.ArgumentParser("pufferc envs", description="The games, with their parameters.")
-    parser.add_argument("name", nargs="*", help="only these games")
+    parser.add_argument("name", nargs="*", help="only these games, or the paths of shared objects")
     parser.add_argument("--json", action="store_true", help="as JSON")
     options = parser.parse_args(words)
     found = [pufferc.env_info(name) for name in options.name or pufferc.list_envs()]
@@ -134,7 +138,9 @@ def _game(command: str, words: list[str]) -> tuple[str, list[str]]:
         if words and words[0] in ("-h", "--help"):
             print(f"usage: pufferc {command} NAME [flags]\n\ngames: {names}\nflags: pufferc {command} NAME --help")
             raise SystemExit(0)
-        raise ValueError(f"pufferc {command} needs the name of a game first, one of: {names}")
+        raise ValueError(
+            f"pufferc {command} needs the name of a game first, one of: {names}; or the path of your own, ./mygame.so"
+        )
     pufferc.env_info(words[0])
     return words[0], words[1:]
 
@@ -241,6 +247,7 @@ def _train(words: list[str]) -> int:
             weights=weights,
             quiet=options.quiet,
             dashboard=options.dashboard,
+            game=game if resume else None,
         )
     except NotFinite as error:
         return _fail(f"training stopped: {error}; the last checkpoint stands. A lower train.learning_rate may help", 1)
@@ -295,7 +302,7 @@ def _record(file: str, game: str, checkpoint: Path, options: argparse.Namespace)
     from pufferc.agents import CheckpointAgent
     from pufferc.record import record
 
-    agent = CheckpointAgent(checkpoint, greedy=options.greedy, seed=options.seed)
+    agent = CheckpointAgent(checkpoint, greedy=options.greedy, seed=options.seed, game=game)
     path = record(
         file, game, agent=agent, params=agent.params, max_steps=options.record_steps, seed=options.seed
     )

@@ -11,6 +11,7 @@ step is one decision of one agent.
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from pufferc.registration import env_info
+from pufferc.registration import EnvInfo, env_info
 
 # Part of Python from 3.11 on; before that, its origin.
 tomllib: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
@@ -131,7 +132,11 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that decides a run. `env` holds the game's parameters that differ from their defaults."""
+    """Everything that decides a run.
+
+    `game` is a name, or the path of a shared object; files hold the name alone. `env` holds the game's parameters that
+    differ from their defaults.
+    """
 
     game: str
     env: Mapping[str, Value] = field(default_factory=dict)
@@ -146,15 +151,20 @@ _SECTIONS: dict[str, type] = {"vec": VecConfig, "policy": PolicyConfig, "train":
 # ---- reading and writing -----------------------------------------------------------------------------
 
 
-def load_config(game: str, path: Path | str | None = None) -> Config:
+def packaged_config(info: EnvInfo) -> Path | None:
+    """The TOML file that comes with a game: in configs/ for built-in ones, mygame.toml beside mygame.so for others."""
+    built_in = Path(__file__).parent / "configs" / f"{info.name}.toml"
+    path = Path(info.path).with_suffix(".toml") if info.path else built_in
+    return path if path.is_file() else None
+
+
+def load_config(game: str | os.PathLike[str], path: Path | str | None = None) -> Config:
     """The configuration of a game: defaults, its packaged TOML if there is one, then the file at `path` if given.
 
     Raises ConfigError for unknown tables, fields and values that do not fit, ValueError for an unknown game.
     """
-    env_info(game)
-    config = Config(game)
-    packaged = Path(__file__).parent / "configs" / f"{game}.toml"
-    for source in (packaged if packaged.is_file() else None, path):
+    config = Config(os.fspath(game))
+    for source in (packaged_config(env_info(game)), path):
         if source is not None:
             config = merge(config, read_toml(Path(source)), str(source))
     return config
@@ -175,9 +185,10 @@ def read_toml(path: Path) -> dict[str, Any]:
 def merge(config: Config, tables: Mapping[str, Any], source: str = "config") -> Config:
     """`config` with the fields of `tables` replaced; `source` is named in errors."""
     tables = dict(tables)
-    game = tables.pop("game", config.game)
-    if game != config.game:
-        raise ConfigError(f"{source}: this is a configuration of {game!r}, expected one of {config.game!r}")
+    name = env_info(config.game).name
+    game = tables.pop("game", name)
+    if game != name:
+        raise ConfigError(f"{source}: this is a configuration of {game!r}, expected one of {name!r}")
     changes: dict[str, Any] = {}
     for name, table in tables.items():
         if name not in ("env", *_SECTIONS):
@@ -274,7 +285,7 @@ def to_toml(config: Config) -> str:
         return repr(value)
 
     def lines() -> Iterator[str]:
-        yield f"game = {literal(config.game)}"
+        yield f"game = {literal(env_info(config.game).name)}"
         for name, table in as_tables(config).items():
             yield f"\n[{name}]"
             yield from (f"{key} = {literal(value)}" for key, value in table.items())

@@ -151,14 +151,13 @@ def load_policy(checkpoint: Checkpoint) -> tuple[Network, VecEnv, dict[str, floa
     """
     import torch
 
-    from pufferc import _core
     from pufferc.policies import make_policy
     from pufferc.trainer import checkpoint_config, load_weights
     from pufferc.vector import VecEnv
 
     config = checkpoint_config(checkpoint, "cpu")
     params = {name: float(value) for name, value in config.env.items()}
-    env = VecEnv(config.game, _core.agents_per_game(config.game, params), num_threads=1, seed=0, params=config.env)
+    env = VecEnv(config.game, num_games=1, num_threads=1, seed=0, params=config.env)
     policy = make_policy(config, env, torch.float32, torch.device("cpu"), seed=0)
     load_weights(policy, checkpoint)
     return policy, env, params
@@ -234,7 +233,7 @@ def export_onnx(policy: Network, env: VecEnv, path: Path) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Exports a policy; `arguments` are those after `pufferc export`."""
     parser = argparse.ArgumentParser("pufferc export", description="Write a trained policy for use without Python.")
-    parser.add_argument("name", help="the game")
+    parser.add_argument("name", help="the game, or the path of its shared object")
     parser.add_argument("--checkpoint", default="latest", help="latest, a run's directory or a checkpoint's")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder that latest looks in")
     parser.add_argument("--out", type=Path, help="the file to write; default NAME.pfc, or NAME.onnx")
@@ -242,13 +241,12 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(list(arguments))
 
     import pufferc
-    from pufferc.checkpoint import CheckpointError, find_checkpoint, load_checkpoint
+    from pufferc.checkpoint import find_checkpoint, load_checkpoint, of_game
 
-    pufferc.env_info(options.name)
-    checkpoint = load_checkpoint(find_checkpoint(options.checkpoint, options.runs, options.name))
-    if checkpoint.meta["game"] != options.name:
-        raise CheckpointError(f"checkpoint: {checkpoint.path} is of {checkpoint.meta['game']}, not of {options.name}")
-    out = options.out or Path(options.name + (".onnx" if options.onnx else ".pfc"))
+    name = pufferc.env_info(options.name).name
+    path = find_checkpoint(options.checkpoint, options.runs, options.name)
+    checkpoint = of_game(load_checkpoint(path), options.name)
+    out = options.out or Path(name + (".onnx" if options.onnx else ".pfc"))
     policy, env, params = load_policy(checkpoint)
     try:
         if options.onnx:
@@ -257,5 +255,5 @@ def main(arguments: Sequence[str]) -> int:
             describe_policy(policy, env, params).write(out)
     finally:
         env.close()
-    print(f"{out}: {options.name}, {out.stat().st_size} bytes, from {checkpoint.path}")
+    print(f"{out}: {name}, {out.stat().st_size} bytes, from {checkpoint.path}")
     return 0

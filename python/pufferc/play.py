@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pufferc import _errors
 from pufferc.agents import Agent, CheckpointAgent, RandomAgent
-from pufferc.registration import env_info
+from pufferc.registration import Game, env_info
 from pufferc.vector import VecEnv
 from pufferc.viewer import HELP, KEYS, Seen, Viewer
 
@@ -91,7 +91,7 @@ class Keyboard:
 
 
 def play(
-    game: str,
+    game: Game,
     *,
     agent: Agent | None = None,
     params: Mapping[str, Any] | None = None,
@@ -103,7 +103,7 @@ def play(
     """Play a game in a window until it is closed.
 
     Args:
-        game: Name of the game.
+        game: The game: a name or a path.
         agent: Who plays the first row while the person leaves the keys alone; None: the person alone. Other rows of
             the game, if it has several agents, are played by `agent`, or at random.
         params: Parameters of the game. Without an agent a game's frameskip is 1 unless given, for a smooth picture.
@@ -165,7 +165,7 @@ def main(words: Sequence[str]) -> int:
         epilog="keys in the window:\n  " + "\n  ".join(HELP),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("game", metavar="NAME", help="the game")
+    parser.add_argument("game", metavar="NAME", help="the game, or the path of its shared object")
     parser.add_argument("--checkpoint", help="latest, a run's directory or a checkpoint's")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder that latest looks in")
     parser.add_argument("--greedy", action="store_true", help="the most probable action instead of a drawn one")
@@ -179,9 +179,8 @@ def main(words: Sequence[str]) -> int:
     if options.checkpoint is not None:
         from pufferc.checkpoint import find_checkpoint
 
-        agent = CheckpointAgent(find_checkpoint(options.checkpoint, options.runs, options.game), greedy=options.greedy)
-        if agent.game != options.game:
-            raise ValueError(f"checkpoint: {options.checkpoint} is of {agent.game}, not of {options.game}")
+        path = find_checkpoint(options.checkpoint, options.runs, options.game)
+        agent = CheckpointAgent(path, greedy=options.greedy, game=options.game)
         params = {**agent.params, **params}
     scores = play(options.game, agent=agent, params=params, seed=options.seed, fps=options.fps)
     if scores:

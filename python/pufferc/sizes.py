@@ -9,9 +9,8 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from pufferc import _core
 from pufferc.config import Config, ConfigError, PolicyConfig, VecConfig, suggest
-from pufferc.registration import env_info, pool_limit
+from pufferc.registration import agents_per_game, env_info, pool_limit
 from pufferc.vector import available_cores
 
 _AUTO_ROWS = 1024  # enough for matrix products to run at speed, few enough for many updates
@@ -36,7 +35,7 @@ def resolve(config: Config) -> tuple[Config, list[str]]:
     trainer resolves them, since that takes torch.
     """
     vec, train = config.vec, config.train
-    agents = _core.agents_per_game(config.game, {key: float(value) for key, value in config.env.items()})
+    agents = agents_per_game(config.game, config.env)
     limit = pool_limit(config.game)
     games = max(1, math.ceil(_AUTO_ROWS / agents))
     rows = vec.num_envs if vec.num_envs != "auto" else agents * (games if limit is None else min(games, limit))

@@ -15,12 +15,13 @@ import numpy as np
 import torch
 
 import pufferc
-from pufferc.checkpoint import Checkpoint, load_checkpoint
+from pufferc.checkpoint import Checkpoint, load_checkpoint, load_game_checkpoint, same_module
 from pufferc.config import Config, ConfigError
 from pufferc.doctor import machine
 from pufferc.loggers import MetricsLog, Progress, Silent, check_loggers, count, duration, last_line, open_loggers
 from pufferc.loggers.background import Opening
 from pufferc.loop import Interrupt, Loop, Result, describe
+from pufferc.registration import Game
 from pufferc.run_directory import locked, make_directory, policy_name, write_json, write_start
 from pufferc.sizes import resolve
 from pufferc.trainer import Trainer, checkpoint_config, load_weights
@@ -38,6 +39,7 @@ def train(
     quiet: bool = False,
     dashboard: bool = False,
     display: Progress | None = None,
+    game: Game | None = None,
 ) -> Result:
     """Trains until total_steps, the target score, or an interruption; always leaves a checkpoint of where it stopped.
 
@@ -50,13 +52,16 @@ def train(
         quiet: No progress lines.
         dashboard: A dashboard instead of progress lines where the terminal can show one.
         display: Takes what is shown instead of a terminal.
+        game: With `resume`, the game: needed where it was loaded from a shared object.
 
     Raises:
         ConfigError, CheckpointError: Nothing was started.
         ppo.NotFinite: The loss became NaN; the last checkpoint stands.
     """
     began = time.perf_counter()
-    checkpoint = load_checkpoint(Path(resume)) if resume is not None else None
+    checkpoint = None
+    if resume is not None:
+        checkpoint = load_checkpoint(Path(resume)) if game is None else load_game_checkpoint(Path(resume), game)
     if checkpoint is not None:
         config = checkpoint_config(checkpoint)
     if config is None:
@@ -72,7 +77,7 @@ def train(
         else:
             if weights is not None:
                 load_weights(trainer.policy, load_checkpoint(Path(weights)))
-            run = make_directory(Path(runs), config.game) if directory is None else Path(directory)
+            run = make_directory(Path(runs), trainer.env.name) if directory is None else Path(directory)
             write_start(run, config, run_facts())
             trainer.start()
         stack.enter_context(locked(run))
@@ -80,9 +85,11 @@ def train(
         stack.callback(progress.close)
         for warning in warnings:
             progress.say(f"warning: {warning}")
-        if checkpoint is not None and not pufferc.env_info(config.game).can_save:
+        info = trainer.env.info
+        if checkpoint is not None and not (info.can_save and same_module(checkpoint, info)):
+            reason = "were built anew since the checkpoint" if info.can_save else "cannot be saved"
             progress.say(
-                f"warning: games of {config.game} cannot be saved: they begin anew, so this run will not equal one "
+                f"warning: games of {trainer.env.name} {reason}: they begin anew, so this run will not equal one "
                 "that was never interrupted"
             )
         progress.say(f"{'resuming' if checkpoint else 'run'} {run}")
@@ -127,7 +134,7 @@ def _display(trainer: Trainer, run: Path, quiet: bool, dashboard: bool) -> Progr
             policy, cuda = config.policy, trainer.device.type == "cuda"
             return Dashboard(
                 config.train.total_steps,
-                title=f"{config.game} · {policy_name(vars(policy))} · seed {config.train.seed}",
+                title=f"{trainer.env.name} · {policy_name(vars(policy))} · seed {config.train.seed}",
                 subtitle=str(run),
                 metrics=list(trainer.env.pop_metrics()),
                 target=config.train.target_score,

@@ -17,12 +17,11 @@ import numpy as np
 import torch
 
 from pufferc import ops, ppo, reference
-from pufferc.checkpoint import Checkpoint, CheckpointError, save_checkpoint
+from pufferc.checkpoint import Checkpoint, CheckpointError, game_of, module_of, same_module, save_checkpoint
 from pufferc.config import Config, ConfigError, as_tables, merge
 from pufferc.evaluate import Evaluation, evaluate
 from pufferc.optim import Adam, FusedMuon, Muon, Optimizer
 from pufferc.policies import Policy, make_policy
-from pufferc.registration import env_info
 from pufferc.sizes import resolve
 from pufferc.vector import VecEnv
 
@@ -153,7 +152,7 @@ class Trainer:
         return evaluate(
             self.policy,
             self.kernels,
-            config.game,
+            self.env.info,  # the code that it trains on, whatever has become of its file
             config.env,
             episodes=config.train.target_episodes,
             seed=config.train.seed + _EVALUATION_SEED,
@@ -164,13 +163,14 @@ class Trainer:
         """Writes a checkpoint; `extra` joins its JSON."""
         tensors = {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
         tensors["generator"] = self.generator.get_state()
-        if env_info(self.config.game).can_save:
+        if self.env.info.can_save:
             tensors["pool"] = torch.from_numpy(np.frombuffer(bytearray(self.env.save()), np.uint8))
         tensors |= {f"state.{i}": tensor for i, tensor in enumerate(self.rollout.next_state)}
         tensors["alive"] = self.rollout.alive[-1]
         meta = {
-            "game": self.config.game,
+            "game": self.env.name,
             "version": self.env.version,
+            **module_of(self.env.info),
             "update": self.update,
             "seconds": self.seconds,
             "config": as_tables(self.config),
@@ -180,7 +180,7 @@ class Trainer:
         return save_checkpoint(run / "checkpoints", self.steps, self.policy.state_dict(), tensors, meta)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Goes on exactly where the checkpoint was made; games that cannot be saved begin anew."""
+        """Goes on exactly where the checkpoint was made; games that cannot be saved, or were rebuilt, begin anew."""
         trainer = checkpoint.trainer
         load_weights(self.policy, checkpoint)
         prefix = "optimizer."
@@ -189,7 +189,7 @@ class Trainer:
         )
         self.generator.set_state(trainer["generator"])
         self.update, self.seconds = int(checkpoint.meta["update"]), float(checkpoint.meta["seconds"])
-        if "pool" not in trainer:
+        if "pool" not in trainer or not same_module(checkpoint, self.env.info):
             self.start()
             return
         last = self.rollout.observations[-1]
@@ -227,7 +227,7 @@ def load_weights(policy: Policy, checkpoint: Checkpoint) -> None:
 
 def checkpoint_config(checkpoint: Checkpoint, device: str | None = None) -> Config:
     """The configuration that a checkpoint was made with, on this machine's device."""
-    config = merge(Config(checkpoint.meta["game"]), checkpoint.meta["config"], str(checkpoint.path))
+    config = merge(Config(game_of(checkpoint)), checkpoint.meta["config"], str(checkpoint.path))
     precision = checkpoint.meta["precision"]
     return dataclasses.replace(
         config, train=dataclasses.replace(config.train, precision=precision, device=device or config.train.device)

@@ -12,7 +12,7 @@ from pufferc.config import Config, PolicyConfig
 from pufferc.policies.base import action_counts
 from pufferc.policies.mlp import MLP, FusedMLP, Network
 from pufferc.policies.recurrent import LSTM, MinGRU
-from pufferc.registration import ObsInfo, env_info
+from pufferc.registration import ObsInfo
 from pufferc.vector import VecEnv
 
 
@@ -27,7 +27,7 @@ def make_policy(
     if space.shape is None:
         raise ValueError(f"the trainer takes observations that are arrays, this game has {space}")
     size = math.prod(space.shape)
-    gain, shift = input_map(env_info(config.game).observation, size, config.policy)
+    gain, shift = input_map(env.info.observation, size, config.policy)
     kinds: dict[str, type[Network]] = {"mlp": FusedMLP if fused else MLP, "mingru": MinGRU, "lstm": LSTM}
     return kinds[config.policy.kind](
         size,
