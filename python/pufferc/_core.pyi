@@ -106,6 +106,18 @@ def sample(
     entropy: Any,
     /,
 ) -> int: ...
+def gaussian_sample(
+    logits: Any,
+    controls: int,
+    seed: int,
+    step: int,
+    first_row: int,
+    greedy: bool,
+    actions: Any,
+    logprobs: Any,
+    entropy: Any,
+    /,
+) -> int: ...
 def ppo_loss(
     logits: Any,
     values: Any,
@@ -114,6 +126,7 @@ def ppo_loss(
     advantages: Any,
     returns: Any,
     counts: list[int],
+    controls: int,
     clip: float,
     value_coef: float,
     entropy_coef: float,

@@ -64,7 +64,7 @@ class CheckpointAgent:
 
     def __init__(self, path: Path, *, greedy: bool = False, seed: int = 0, game: Game | None = None) -> None:
         from pufferc.checkpoint import load_checkpoint, load_game_checkpoint
-        from pufferc.policies import action_counts, make_policy
+        from pufferc.policies import make_head, make_policy
         from pufferc.sizes import resolve
         from pufferc.trainer import checkpoint_config, load_weights, torch_settings
 
@@ -75,7 +75,7 @@ class CheckpointAgent:
         self.params: dict[str, Any] = dict(config.env)
         probe = VecEnv(config.game, num_games=1, num_threads=1, seed=0, params=config.env)
         self._policy = make_policy(config, probe, dtype, device, seed=0)
-        self._counts = action_counts(probe.single_action_space)
+        self._head = self._policy.head or make_head(probe.single_action_space)
         probe.close()
         load_weights(self._policy, checkpoint)
         self._device, self._greedy, self._seed, self._step = device, greedy, seed, 0
@@ -90,9 +90,10 @@ class CheckpointAgent:
                 self._state = self._policy.initial_state(rows, self._device)
             inputs = torch.from_numpy(observations).to(self._device, self._policy.input_dtype)
             outputs, self._state = self._policy.step(inputs, self._state)
-            actions, _ = self._kernels.sample_actions(
-                outputs[:, :-1], self._counts, seed=self._seed, step=self._step, greedy=self._greedy
+            drawn = self._head.sample(
+                self._kernels, outputs.contiguous(), seed=self._seed, step=self._step, greedy=self._greedy
             )
+            actions = self._head.env_actions(drawn)
             values = outputs[:, -1].float().cpu().numpy().copy()
         self._step += 1
         return Choice(actions.cpu().numpy(), values)

@@ -59,6 +59,10 @@ class PolicyConfig:
     """See scaled_inputs. Larger values make a finer control of these quantities quicker to learn."""
     rest_scale: float = 1.0
     """All other entries are multiplied by this. Less than 1 keeps many flags from drowning a few measures."""
+    squash: bool = False
+    """Continuous actions: the game gets tanh of what is drawn, within its bounds, instead of it clamped to them."""
+    initial_log_std: float = 0.0
+    """Continuous actions: logarithm of the standard deviation that a new network draws with."""
 
 
 @dataclass(frozen=True)

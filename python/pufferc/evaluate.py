@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from pufferc import _errors
-from pufferc.policies import Policy, action_counts, restart_rows
+from pufferc.policies import Policy, make_head, restart_rows
 from pufferc.ppo import Kernels
 from pufferc.registration import Game, agents_per_game, pool_limit
 from pufferc.vector import VecEnv
@@ -121,21 +121,20 @@ class _Tally:
 
 
 def _play(policy: Policy, kernels: Kernels, env: VecEnv, quota: int, seed: int, greedy: bool, limit: int) -> _Tally:
-    counts = action_counts(env.single_action_space)
+    head = policy.head or make_head(env.single_action_space)
     device = next(policy.parameters()).device
     observations, _ = env.reset(seed=seed)
     tally = _Tally(env.num_envs, quota, ["r", "l", *env.info.metrics])
     playing = np.arange(env.num_envs)  # rows still needed; the network sees no others
-    actions = np.zeros((env.num_envs, len(counts)) if len(counts) > 1 else env.num_envs, np.int32)
+    space = env.single_action_space
+    actions = np.zeros((env.num_envs, *(space.shape or ())), np.int32 if head.dtype == torch.int32 else np.float32)
     state = policy.initial_state(env.num_envs, device)
     while playing.size and tally.steps < limit:
         seen = observations if playing.size == env.num_envs else observations[playing]
         inputs = torch.from_numpy(seen).to(device, policy.input_dtype)
         outputs, state = policy.step(inputs, state)
-        drawn, _ = kernels.sample_actions(
-            outputs.contiguous()[:, :-1], counts, seed=seed, step=_DRAW_STEP + tally.steps, greedy=greedy
-        )
-        actions[playing] = drawn.cpu().numpy()
+        drawn = head.sample(kernels, outputs.contiguous(), seed=seed, step=_DRAW_STEP + tally.steps, greedy=greedy)
+        actions[playing] = head.env_actions(drawn).cpu().numpy()
         over = ~env.alive
         observations, _, terminated, truncated, infos = env.step(actions)
         tally.steps += 1

@@ -165,10 +165,15 @@ def load_policy(checkpoint: Checkpoint) -> tuple[Network, VecEnv, dict[str, floa
 
 def describe_policy(policy: Network, env: VecEnv, params: Mapping[str, float]) -> PolicyFile:
     """The file of an MLP that plays `env`. TypeError for other networks: the format has no layers for them."""
-    from pufferc.policies import MLP, action_counts
+    from pufferc.policies import MLP, DiscreteHead, make_head
 
     if type(policy) is not MLP:
         raise TypeError(f"policy must be an MLP, got {type(policy).__name__}; --onnx takes any without memory")
+    head = policy.head or make_head(env.single_action_space)
+    if not isinstance(head, DiscreteHead):
+        raise ValueError(
+            f"a policy file takes discrete actions, this game has {env.single_action_space}; --onnx takes any network"
+        )
     space = env.single_observation_space
     assert space.shape is not None
     return PolicyFile(
@@ -176,7 +181,7 @@ def describe_policy(policy: Network, env: VecEnv, params: Mapping[str, float]) -
         game_version=env.version,
         obs_dtype=str(space.dtype),
         obs_shape=tuple(space.shape),
-        action_counts=tuple(action_counts(env.single_action_space)),
+        action_counts=tuple(head.output_sizes),
         params=params,
         layers=_layers_of(policy),
     )

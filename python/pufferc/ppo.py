@@ -30,7 +30,7 @@ from torch import Tensor
 from pufferc.config import TrainConfig
 from pufferc.ops import PpoStats
 from pufferc.optim import Optimizer, clip_gradients
-from pufferc.policies import Policy, State, action_counts, restart_rows
+from pufferc.policies import Head, Policy, State, make_head, restart_rows
 from pufferc.vector import VecEnv
 
 Array = NDArray[Any]
@@ -68,7 +68,7 @@ class Rollout:
     """T steps of N rows; see the module."""
 
     observations: Tensor  # [T + 1, N, O...] of the policy's input dtype
-    actions: Tensor  # int32 [T, N], or [T, N, D] if D > 1
+    actions: Tensor  # as the policy's head draws them: int32 [T, N] or [T, N, D], or float32 [T, N, D]
     logprobs: Tensor  # float32 [T, N]
     values: Tensor  # float32 [T + 1, N]
     rewards: Tensor  # float32 [T, N], as the game gave them; `advantages` may clamp
@@ -78,7 +78,7 @@ class Rollout:
     alive: Tensor  # bool [T + 1, N]: the row acts at step t
     advantages: Tensor  # float32 [T, N]
     returns: Tensor  # float32 [T, N]
-    counts: list[int]  # [D]
+    head: Head
     state: State  # of the policy at step 0
     next_state: State  # at step T
     staging: Tensor | None  # [N, O...] host memory that games write to where they cannot write into the rollout
@@ -86,7 +86,7 @@ class Rollout:
 
     @staticmethod
     def make(env: VecEnv, policy: Policy, horizon: int, device: torch.device) -> Rollout:
-        counts, rows = action_counts(env.single_action_space), env.num_envs
+        head, rows = policy.head or make_head(env.single_action_space), env.num_envs
         space = env.single_observation_space
         if space.shape is None or space.dtype is None:
             raise ValueError(f"the trainer takes observations that are arrays, this game has {space}")
@@ -98,11 +98,10 @@ class Rollout:
 
         staged = dtype != game_dtype or device.type != "cpu"
         staging = torch.zeros(rows, *space.shape, dtype=game_dtype, pin_memory=device.type == "cuda")
-        dims = (len(counts),) if len(counts) > 1 else ()
         state = policy.initial_state(rows, device)
         rollout = Rollout(
             observations=empty(horizon + 1, dtype, *space.shape),
-            actions=empty(horizon, torch.int32, *dims),
+            actions=head.empty_actions(horizon, rows, device),
             logprobs=empty(horizon),
             values=empty(horizon + 1),
             rewards=empty(horizon),
@@ -112,7 +111,7 @@ class Rollout:
             alive=empty(horizon + 1, torch.bool),
             advantages=empty(horizon),
             returns=empty(horizon),
-            counts=counts,
+            head=head,
             state=state,
             next_state=state,
             staging=staging if staged else None,
@@ -181,11 +180,11 @@ def collect(
         began = now()
         outputs, state = policy.step(row.observations, state)
         outputs = outputs.contiguous()
-        _sample(kernels, outputs, rollout.counts, row, seed, first_step + t)
+        _sample(kernels, outputs, rollout.head, row, seed, first_step + t)
         sampled = now()
         target = row.next_observations if rollout.staging is None else rollout.staging
         absent = not env.alive.all()
-        ended = bool(env.step(row.actions.cpu(), observations=target)[4])
+        ended = bool(env.step(rollout.head.env_actions(row.actions).cpu(), observations=target)[4])
         stepped = now()
         if rollout.staging is not None:
             row.next_observations.copy_(target)
@@ -206,11 +205,9 @@ def collect(
     rollout.values[-1].copy_(outputs[:, -1])
 
 
-def _sample(kernels: Kernels, outputs: Tensor, counts: list[int], row: _Row, seed: int, step: int) -> None:
+def _sample(kernels: Kernels, outputs: Tensor, head: Head, row: _Row, seed: int, step: int) -> None:
     try:
-        kernels.sample_actions(
-            outputs[:, :-1], counts, seed=seed, step=step, actions=row.actions, logprobs=row.logprobs
-        )
+        head.sample(kernels, outputs, seed=seed, step=step, actions=row.actions, logprobs=row.logprobs)
     except FloatingPointError as error:
         raise NotFinite(f"the policy's outputs are not finite: {error}") from None
     row.values.copy_(outputs[:, -1])
@@ -301,17 +298,18 @@ def optimise(
     Returns the losses' means over all minibatches. Raises NotFinite before a gradient that is not finite is applied.
     """
     size, batch = int(settings.minibatch_size), rollout.rewards.numel()
-    grad_outputs = rollout.values.new_empty(size, sum(rollout.counts) + 1)
+    grad_outputs = rollout.values.new_empty(size, sum(rollout.head.output_sizes) + 1)
     totals, gradients = np.zeros(len(PpoStats._fields)), 0
     for _ in range(settings.epochs):
         order = torch.randperm(batch // size, generator=generator).tolist()
         for minibatch in _minibatches(policy, rollout, size, order):
             outputs = policy.forward_for_training(minibatch.observations, minibatch.state, minibatch.starts)
             flat = outputs.flatten(0, 1).contiguous()
-            stats = _loss(kernels, flat, minibatch, rollout.counts, settings, grad_outputs)
+            stats = _loss(kernels, flat, minibatch, rollout.head, settings, grad_outputs)
             if not math.isfinite(stats.loss):
                 raise NotFinite(f"the loss is {stats.loss}")
             policy.backward(grad_outputs.view_as(outputs))
+            rollout.head.constrain(policy)
             if settings.max_grad_norm:
                 clip_gradients(policy.parameters(), settings.max_grad_norm)
             optimizer.step(learning_rate)
@@ -326,18 +324,18 @@ def _loss(
     kernels: Kernels,
     outputs: Tensor,
     minibatch: _Minibatch,
-    counts: list[int],
+    head: Head,
     settings: TrainConfig,
     grad_outputs: Tensor,
 ) -> PpoStats:
-    return kernels.ppo_loss_grad(
-        outputs[:, :-1],
-        outputs[:, -1],
+    return head.loss(
+        kernels,
+        outputs,
+        grad_outputs,
         minibatch.actions,
         minibatch.logprobs,
         minibatch.advantages,
         minibatch.returns,
-        action_counts=counts,
         clip=settings.clip,
         value_coef=settings.value_coef,
         entropy_coef=settings.entropy_coef,
@@ -345,8 +343,6 @@ def _loss(
         normalize_advantages=settings.normalize_advantages,
         old_values=minibatch.values if settings.value_clip else None,
         alive=minibatch.alive,
-        grad_logits=grad_outputs[:, :-1],
-        grad_values=grad_outputs[:, -1],
     )
 
 

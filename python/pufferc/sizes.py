@@ -100,6 +100,8 @@ def _check_numbers(config: Config, rows: int) -> None:
     for name in ("input_scale", "rest_scale"):
         if not 0.0 < getattr(policy, name) < math.inf:
             raise ConfigError(f"policy.{name} must be greater than 0 and finite, got {getattr(policy, name)!r}")
+    if not -20.0 <= policy.initial_log_std <= 20.0:
+        raise ConfigError(f"policy.initial_log_std must be in [-20, 20], got {policy.initial_log_std!r}")
     at_least_one: dict[str, int] = {
         "vec.num_envs": rows,
         "vec.num_threads": 1 if vec.num_threads == "auto" else vec.num_threads,

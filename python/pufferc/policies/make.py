@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pufferc.config import Config, PolicyConfig
-from pufferc.policies.base import action_counts
+from pufferc.policies.heads import make_head
 from pufferc.policies.mlp import MLP, FusedMLP, Network
 from pufferc.policies.recurrent import LSTM, MinGRU
 from pufferc.registration import ObsInfo
@@ -29,16 +29,22 @@ def make_policy(
     size = math.prod(space.shape)
     gain, shift = input_map(env.info.observation, size, config.policy)
     kinds: dict[str, type[Network]] = {"mlp": FusedMLP if fused else MLP, "mingru": MinGRU, "lstm": LSTM}
-    return kinds[config.policy.kind](
+    head = make_head(
+        env.single_action_space, squash=config.policy.squash, initial_log_std=config.policy.initial_log_std
+    )
+    policy = kinds[config.policy.kind](
         size,
-        action_counts(env.single_action_space),
+        head.output_sizes,
         hidden_size=config.policy.hidden_size,
         num_layers=config.policy.num_layers,
         compute_dtype=compute_dtype,
         input_gain=gain,
         input_shift=shift,
         generator=torch.Generator().manual_seed(seed),
-    ).to(device)
+    )
+    policy.head = head
+    head.prepare(policy)
+    return policy.to(device)
 
 
 def input_map(table: Sequence[ObsInfo], size: int, config: PolicyConfig) -> tuple[Tensor, Tensor]:
