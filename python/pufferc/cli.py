@@ -1,4 +1,4 @@
-"""The command line: pufferc envs | train | eval | export | play | plot | bench | doctor.
+"""The command line: pufferc envs | train | eval | export | play | runs | compare | plot | bench | doctor.
 
 Only what a command needs is imported, when it is needed: `pufferc envs` works without torch, and a command that wants
 the packages of the [train] extra says so when they are missing.
@@ -23,6 +23,8 @@ commands:
   eval NAME [flags]       play a trained policy;  pufferc eval NAME --checkpoint latest --episodes 1000
   export NAME [flags]     a trained policy as one file for C and C++, or ONNX
   play NAME [flags]       play yourself, or watch a policy, in a window
+  runs [NAME]             what was trained, and how it ended
+  compare RUN RUN...      in what runs differ, and how each ended
   plot RUN...             learning curves of runs as a picture
   bench [NAME ...]        speed of games and training on this machine
   doctor                  what is installed and built, and what is not and why
@@ -48,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "export": _module("export"),
         "play": _module("play"),
         "plot": _module("plot"),
+        "runs": _module("runs"),
+        "compare": _module("compare"),
         "bench": _module("bench"),
         "doctor": _module("doctor"),
         "new": _module("newgame"),
