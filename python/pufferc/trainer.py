@@ -75,12 +75,12 @@ class Trainer:
         self.config, train = config, config.train
         self.device, self.dtype, self.kernels = torch_settings(config)
         fused = self.kernels is ops
-        # What torch has left to do beside fused kernels is small; its threads would only disturb theirs.
-        torch.set_num_threads(1 if fused else int(train.threads))
         ops.set_num_threads(int(train.threads))
         rows, threads = int(config.vec.num_envs), int(config.vec.num_threads)
         self.env = VecEnv(config.game, rows, num_threads=threads, seed=train.seed, params=config.env)
         self.policy: Policy = make_policy(config, self.env, self.dtype, self.device, train.seed, fused=fused)
+        # What torch has left to do beside fused kernels is small; its threads would only disturb theirs.
+        torch.set_num_threads(1 if fused and self.policy.fused else int(train.threads))
         self.optimizer = make_optimizer(config, self.policy, self.dtype, fused=fused)
         _check_memory(rows, train.horizon, self.env, self.dtype)
         self.rollout = ppo.Rollout.make(self.env, self.policy, train.horizon, self.device)
