@@ -189,13 +189,17 @@ def parse_train(game: str, words: list[str]) -> Any:
     ]
     env_type = dataclasses.make_dataclass("Env", env_fields, frozen=True)
 
+    # A field of Python cannot be called "class", a flag can.
+    own = Annotated[str | None, tyro.conf.arg(name="class", help="A network of your own, as module:Class.")]
+    policy_type = dataclasses.make_dataclass("Policy", [("class_", own)], bases=(PolicyConfig,), frozen=True)
+
     def flag(kind: Any, text: str, default: Any, name: str | None = None) -> tuple[Any, Any]:
         return Annotated[kind, tyro.conf.arg(help=text, name=name)], dataclasses.field(default=default)
 
     fields: list[tuple[str, Any, Any]] = [
         ("env", Annotated[env_type, tyro.conf.arg(help="")], dataclasses.field(default_factory=env_type)),
         ("vec", VecConfig, dataclasses.field(default=config.vec)),
-        ("policy", PolicyConfig, dataclasses.field(default=config.policy)),
+        ("policy", policy_type, dataclasses.field(default=policy_type(**vars(config.policy)))),
         ("train", TrainConfig, dataclasses.field(default=config.train)),
         ("config", *flag(str | None, "TOML file over the game's own configuration.", path)),
         ("runs", *flag(Path, "Folder for the run's directory.", Path("runs"))),
@@ -216,7 +220,7 @@ def parse_train(game: str, words: list[str]) -> Any:
     defaults = {row.name: row.default for row in env_info(game).params}
     tables = {"env": {key: value for key, value in chosen.items() if value != defaults[key] or key in config.env}}
     final = dataclasses.replace(
-        merge(config, tables, "flags"), vec=parsed.vec, policy=parsed.policy, train=parsed.train
+        merge(config, tables, "flags"), vec=parsed.vec, policy=PolicyConfig(**vars(parsed.policy)), train=parsed.train
     )
     return argparse.Namespace(
         config=final,

@@ -49,6 +49,8 @@ class PolicyConfig:
 
     kind: Literal["mlp", "mingru", "lstm"] = "mlp"
     """mlp has no memory; mingru and lstm have one layer of it after the hidden layers. mingru is the faster."""
+    class_: str | None = None
+    """A network of your own instead, as module:Class; modules are also found in the current directory."""
     hidden_size: int = 128
     """Width of each hidden layer."""
     num_layers: int = 1
@@ -208,11 +210,12 @@ def merge(config: Config, tables: Mapping[str, Any], source: str = "config") -> 
 
 def _merge_section(section: Any, name: str, table: Mapping[str, Any], source: str) -> Any:
     hints = get_type_hints(type(section))
+    fields = {hint.rstrip("_"): hint for hint in hints}  # "class" is no name in Python
     values = {}
     for key, value in table.items():
-        if key not in hints:
-            raise ConfigError(f"{source}: unknown field {name}.{key}{suggest(key, list(hints))}")
-        values[key] = _fit(value, hints[key], f"{source}: {name}.{key}")
+        if key not in fields:
+            raise ConfigError(f"{source}: unknown field {name}.{key}{suggest(key, list(fields))}")
+        values[fields[key]] = _fit(value, hints[fields[key]], f"{source}: {name}.{key}")
     return dataclasses.replace(section, **values)
 
 
@@ -272,7 +275,7 @@ def as_tables(config: Config) -> dict[str, dict[str, Any]]:
     tables: dict[str, dict[str, Any]] = {"env": dict(config.env)}
     for name in _SECTIONS:
         fields = dataclasses.asdict(getattr(config, name))
-        tables[name] = {key: value for key, value in fields.items() if value is not None}
+        tables[name] = {key.rstrip("_"): value for key, value in fields.items() if value is not None}
     return tables
 
 

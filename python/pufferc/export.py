@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from pufferc.checkpoint import Checkpoint
-    from pufferc.policies import Network
+    from pufferc.policies import MLP, Policy
     from pufferc.vector import VecEnv
 
 __all__ = ["Linear", "Normalise", "PolicyFile", "describe_policy", "export_onnx", "load_policy", "main"]
@@ -143,7 +143,7 @@ def checksum(data: bytes) -> int:
 # ---- from a checkpoint ------------------------------------------------------------------------------------
 
 
-def load_policy(checkpoint: Checkpoint) -> tuple[Network, VecEnv, dict[str, float]]:
+def load_policy(checkpoint: Checkpoint) -> tuple[Policy, VecEnv, dict[str, float]]:
     """The network of a checkpoint, in float32 on the CPU, with what it plays.
 
     Returns the network, the smallest pool of its game (the caller's to close), and the game's parameters that differ
@@ -163,11 +163,11 @@ def load_policy(checkpoint: Checkpoint) -> tuple[Network, VecEnv, dict[str, floa
     return policy, env, params
 
 
-def describe_policy(policy: Network, env: VecEnv, params: Mapping[str, float]) -> PolicyFile:
+def describe_policy(policy: Policy, env: VecEnv, params: Mapping[str, float]) -> PolicyFile:
     """The file of an MLP that plays `env`. TypeError for other networks: the format has no layers for them."""
     from pufferc.policies import MLP, DiscreteHead, make_head
 
-    if type(policy) is not MLP:
+    if not isinstance(policy, MLP) or type(policy) is not MLP:
         raise TypeError(f"policy must be an MLP, got {type(policy).__name__}; --onnx takes any without memory")
     head = policy.head or make_head(env.single_action_space)
     if not isinstance(head, DiscreteHead):
@@ -187,14 +187,14 @@ def describe_policy(policy: Network, env: VecEnv, params: Mapping[str, float]) -
     )
 
 
-def _layers_of(policy: Network) -> list[Linear]:
+def _layers_of(policy: MLP) -> list[Linear]:
     hidden = [policy._folded(i, layer) for i, layer in enumerate(policy._layers()[:-1])]
     pairs = [*hidden, (policy.output.weight, policy.output.bias)]
     arrays = [(weight.detach().float().cpu().numpy(), bias.detach().float().cpu().numpy()) for weight, bias in pairs]
     return [Linear(weight, bias, relu=i < len(hidden)) for i, (weight, bias) in enumerate(arrays)]
 
 
-def export_onnx(policy: Network, env: VecEnv, path: Path) -> None:
+def export_onnx(policy: Policy, env: VecEnv, path: Path) -> None:
     """Writes the network as ONNX: observations [rows, O...] of the game's dtype -> outputs float32 [rows, K + 1].
 
     ValueError names the packages that torch's exporter needs where they are missing.

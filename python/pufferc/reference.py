@@ -226,36 +226,50 @@ def _value_loss(values: Tensor, returns: Tensor, old_values: Tensor | None, valu
     return 0.5 * loss.mean()
 
 
+def restarting(starts: Tensor | None, steps: int) -> list[Tensor | None]:
+    """For each step the rows bool [M, 1] that begin an episode, None where no row does; of starts [T, M]."""
+    if starts is None:
+        return [None] * steps
+    masks = starts.bool().unsqueeze(-1)
+    return [mask if some else None for mask, some in zip(masks.unbind(), starts.any(-1).tolist(), strict=True)]
+
+
 class _MinGRUScan(torch.autograd.Function):
-    """`mingru_scan` with the gradient's own recurrence: a graph of T steps costs several times as much."""
+    """`mingru_scan` with the gradient's own recurrence: a graph of T steps costs several times as much.
+
+    A step's numbers stay in the cache for all that is done with them.
+    """
 
     @staticmethod
     def forward(ctx: Any, pre: Tensor, h0: Tensor, starts: Tensor | None) -> Tensor:
-        gate, candidate = pre.chunk(2, -1)
-        z = gate.sigmoid()
-        keep = 1.0 - z
-        if starts is not None:
-            keep.masked_fill_(starts.bool().unsqueeze(-1), 0.0)
-        h = z * candidate
-        previous = h0
-        for h_t, keep_t in zip(h.unbind(), keep.unbind(), strict=True):
-            previous = h_t.addcmul_(keep_t, previous)
-        ctx.save_for_backward(candidate, z, keep, h0, h)
-        ctx.starts = starts
+        restarts, before = restarting(starts, pre.shape[0]), h0
+        z, h = pre.new_empty(pre.shape[0], *h0.shape), pre.new_empty(pre.shape[0], *h0.shape)
+        for t, mask in enumerate(restarts):
+            if mask is not None:
+                before = before.masked_fill(mask, 0.0)
+            gate, candidate = pre[t].chunk(2, -1)
+            before = torch.lerp(before, candidate, z[t].copy_(gate).sigmoid_(), out=h[t])
+        ctx.save_for_backward(pre, z, h0, h)
+        ctx.restarts = restarts
         return h
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_h: Tensor) -> tuple[Tensor, Tensor, None]:
-        candidate, z, keep, h0, h = ctx.saved_tensors
-        grad = grad_h.clone(memory_format=torch.contiguous_format)
-        for t in range(grad.shape[0] - 2, -1, -1):
-            grad[t].addcmul_(keep[t + 1], grad[t + 1])
-        previous = torch.cat([h0.unsqueeze(0), h[:-1]])
-        if ctx.starts is not None:
-            previous.masked_fill_(ctx.starts.bool().unsqueeze(-1), 0.0)
-        grad_gate = grad * (candidate - previous) * z * (1.0 - z)
-        return torch.cat([grad_gate, grad * z], -1), keep[0] * grad[0], None
+        pre, z, h0, h = ctx.saved_tensors
+        grad_pre, carried = torch.empty_like(pre), torch.zeros_like(h0)
+        for t in range(pre.shape[0] - 1, -1, -1):
+            mask, before = ctx.restarts[t], h[t - 1] if t else h0
+            if mask is not None:
+                before = before.masked_fill(mask, 0.0)
+            grad_gate, grad_candidate = grad_pre[t].chunk(2, -1)
+            grad = carried + grad_h[t]
+            torch.mul(grad, z[t], out=grad_candidate)
+            carried = grad - grad_candidate  # grad (1 - z)
+            torch.sub(pre[t].chunk(2, -1)[1], before, out=grad_gate).mul_(z[t]).mul_(carried)
+            if mask is not None:
+                carried.masked_fill_(mask, 0.0)
+        return grad_pre, carried, None
 
 
 def mingru_scan(pre: Tensor, h0: Tensor, starts: Tensor | None = None) -> Tensor:

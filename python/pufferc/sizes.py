@@ -65,7 +65,8 @@ def resolve(config: Config) -> tuple[Config, list[str]]:
     if batch % minibatch or minibatch % unit:
         below = unit * _largest_divisor(batch // unit, max(1, minibatch // unit))
         above = unit * _smallest_divisor(batch // unit, minibatch // unit + 1)
-        whole = f", in whole rows of {unit} steps since policy.kind is {config.policy.kind!r}" if unit > 1 else ""
+        name = config.policy.class_ or config.policy.kind
+        whole = f", in whole rows of {unit} steps since {name} has memory" if unit > 1 else ""
         raise ConfigError(
             f"train.minibatch_size must divide the batch of {batch} steps (vec.num_envs {rows} x train.horizon "
             f"{train.horizon}){whole}, got {minibatch}; {' or '.join(map(str, sorted({below, above})))} would fit"
@@ -88,6 +89,10 @@ def resolve(config: Config) -> tuple[Config, list[str]]:
 
 def is_recurrent(policy: PolicyConfig) -> bool:
     """Whether the network has memory, and so learns from whole rows of a rollout."""
+    if policy.class_ is not None:
+        from pufferc.policies.user import load_class
+
+        return bool(getattr(load_class(policy.class_), "recurrent", False))
     return policy.kind != "mlp"
 
 

@@ -75,12 +75,12 @@ class Trainer:
         self.config, train = config, config.train
         self.device, self.dtype, self.kernels = torch_settings(config)
         fused = self.kernels is ops
-        # What torch has left to do beside fused kernels is small; its threads would only disturb theirs.
-        torch.set_num_threads(1 if fused else int(train.threads))
         ops.set_num_threads(int(train.threads))
         rows, threads = int(config.vec.num_envs), int(config.vec.num_threads)
         self.env = VecEnv(config.game, rows, num_threads=threads, seed=train.seed, params=config.env)
         self.policy: Policy = make_policy(config, self.env, self.dtype, self.device, train.seed, fused=fused)
+        # What torch has left to do beside fused kernels is small; its threads would only disturb theirs.
+        torch.set_num_threads(1 if fused and self.policy.fused else int(train.threads))
         self.optimizer = make_optimizer(config, self.policy, self.dtype, fused=fused)
         _check_memory(rows, train.horizon, self.env, self.dtype)
         self.rollout = ppo.Rollout.make(self.env, self.policy, train.horizon, self.device)
@@ -177,7 +177,9 @@ class Trainer:
             "precision": str(self.dtype).removeprefix("torch."),
             **extra,
         }
-        return save_checkpoint(run / "checkpoints", self.steps, self.policy.state_dict(), tensors, meta)
+        # Parameters that a network uses twice share their memory, which the file format refuses.
+        weights = {name: tensor.clone() for name, tensor in self.policy.state_dict().items()}
+        return save_checkpoint(run / "checkpoints", self.steps, weights, tensors, meta)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Goes on exactly where the checkpoint was made; games that cannot be saved, or were rebuilt, begin anew."""
@@ -198,8 +200,14 @@ class Trainer:
         if target is not last:
             last.copy_(target)
         self.rollout.alive[-1].copy_(trainer["alive"])
-        state = (trainer[f"state.{i}"] for i in range(len(self.rollout.next_state)))
-        self.rollout.next_state = tuple(tensor.to(self.device) for tensor in state)
+        expected = {f"state.{i}": tensor for i, tensor in enumerate(self.rollout.next_state)}
+        found = {name: tensor for name, tensor in trainer.items() if name.startswith("state.")}
+        shapes = [{name: tuple(tensor.shape) for name, tensor in state.items()} for state in (expected, found)]
+        if shapes[0] != shapes[1]:
+            raise CheckpointError(
+                f"checkpoint: {checkpoint.path} holds a state of {shapes[1]}, this policy's is {shapes[0]}"
+            )
+        self.rollout.next_state = tuple(found[name].to(self.device) for name in expected)
 
 
 def make_optimizer(config: Config, policy: Policy, dtype: torch.dtype, *, fused: bool) -> Optimizer:
@@ -208,21 +216,33 @@ def make_optimizer(config: Config, policy: Policy, dtype: torch.dtype, *, fused:
     `fused` takes its kernel where that can work on the parameters, with matrix products in `dtype`.
     """
     train = config.train
+    parameters = [(name, parameter) for name, parameter in policy.named_parameters() if parameter.requires_grad]
     if train.optimizer == "muon":
         momentum, decay = train.momentum, train.weight_decay
-        if fused and FusedMuon.takes(policy.parameters()):
+        if fused and FusedMuon.takes([parameter for _, parameter in parameters]):
             bfloat16 = dtype == torch.bfloat16
-            return FusedMuon(policy.named_parameters(), bfloat16=bfloat16, momentum=momentum, weight_decay=decay)
-        return Muon(policy.named_parameters(), momentum=momentum, weight_decay=decay)
-    return Adam(policy.named_parameters(), beta1=train.momentum, beta2=train.beta2, weight_decay=train.weight_decay)
+            return FusedMuon(parameters, bfloat16=bfloat16, momentum=momentum, weight_decay=decay)
+        return Muon(parameters, momentum=momentum, weight_decay=decay)
+    return Adam(parameters, beta1=train.momentum, beta2=train.beta2, weight_decay=train.weight_decay)
 
 
 def load_weights(policy: Policy, checkpoint: Checkpoint) -> None:
     """The network's weights; CheckpointError if they are those of another network."""
-    try:
-        policy.load_state_dict(checkpoint.policy)
-    except RuntimeError as error:
-        raise CheckpointError(f"checkpoint: {checkpoint.path} holds another network: {error}") from None
+    own, found = policy.state_dict(), checkpoint.policy
+    differences = [f"it has no {name}" for name in own if name not in found]
+    differences += [f"it has {name} besides" for name in found if name not in own]
+    differences += [
+        f"its {name} has shape {tuple(found[name].shape)}, not {tuple(own[name].shape)}"
+        for name in own
+        if name in found and own[name].shape != found[name].shape
+    ]
+    if differences:
+        more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
+        raise CheckpointError(
+            f"checkpoint: {checkpoint.path} holds another network than this {type(policy).__name__}: "
+            f"{'; '.join(differences[:3])}{more}"
+        )
+    policy.load_state_dict(found)
 
 
 def checkpoint_config(checkpoint: Checkpoint, device: str | None = None) -> Config:

@@ -5,6 +5,7 @@ from pufferc.policies.heads import DiscreteHead, GaussianHead, Head, make_head
 from pufferc.policies.make import input_map, make_policy
 from pufferc.policies.mlp import MLP, FusedMLP, Network
 from pufferc.policies.recurrent import LSTM, MinGRU
+from pufferc.policies.user import PolicySpec
 
 __all__ = [
     "LSTM",
@@ -16,6 +17,7 @@ __all__ = [
     "MinGRU",
     "Network",
     "Policy",
+    "PolicySpec",
     "State",
     "input_map",
     "make_head",

@@ -32,11 +32,13 @@ class Policy(nn.Module):
         input_dtype: dtype in which the trainer keeps observations and passes them in; None = as the game makes them.
         recurrent: whether minibatches are made of whole segments.
         head: what turns outputs into actions; make_policy sets it, None = what the game's action space asks for.
+        fused: whether its passes run in kernels with threads of their own, and torch has little left to do.
     """
 
     input_dtype: torch.dtype | None = None
     recurrent: bool = False
     head: Head | None = None
+    fused: bool = False
     _recorded: Tensor
 
     def initial_state(self, rows: int, device: torch.device) -> State:

@@ -9,29 +9,34 @@ import torch
 from torch import Tensor
 
 from pufferc.config import Config, PolicyConfig
+from pufferc.policies.base import Policy
 from pufferc.policies.heads import make_head
 from pufferc.policies.mlp import MLP, FusedMLP, Network
 from pufferc.policies.recurrent import LSTM, MinGRU
+from pufferc.policies.user import make_own_policy
 from pufferc.registration import ObsInfo
 from pufferc.vector import VecEnv
 
 
 def make_policy(
     config: Config, env: VecEnv, compute_dtype: torch.dtype, device: torch.device, seed: int, *, fused: bool = False
-) -> Network:
+) -> Policy:
     """The network of a configuration for a pool's spaces, with weights drawn from `seed`.
 
     `fused` runs its passes in the kernels of pufferc.ops where it has them, which takes device = cpu.
+    Raises ConfigError for a class of the user's that does not keep to the contract of policies (docs/policies.md).
     """
+    head = make_head(
+        env.single_action_space, squash=config.policy.squash, initial_log_std=config.policy.initial_log_std
+    )
+    if config.policy.class_ is not None:
+        return make_own_policy(config, env, head, device, seed)
     space = env.single_observation_space
     if space.shape is None:
         raise ValueError(f"the trainer takes observations that are arrays, this game has {space}")
     size = math.prod(space.shape)
     gain, shift = input_map(env.info.observation, size, config.policy)
     kinds: dict[str, type[Network]] = {"mlp": FusedMLP if fused else MLP, "mingru": MinGRU, "lstm": LSTM}
-    head = make_head(
-        env.single_action_space, squash=config.policy.squash, initial_log_std=config.policy.initial_log_std
-    )
     policy = kinds[config.policy.kind](
         size,
         head.output_sizes,

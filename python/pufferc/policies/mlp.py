@@ -174,6 +174,8 @@ class FusedMLP(MLP):
     Only the passes of acting and training differ: parameters, `forward` and checkpoints are those of an MLP.
     """
 
+    fused = True
+
     def __init__(self, *sizes: Any, **options: Any) -> None:
         super().__init__(*sizes, **options)
         layers = self._layers()
