@@ -81,8 +81,10 @@ PFC_MULTIVERSION static void codes_forward_rows(CodesPass* pass, int64_t begin, 
     memcpy(y, pass->bias, sizeof(float) * (size_t)b.width);
     for (int32_t cell = codes_next(codes, 0, b.cells); cell < b.cells; cell = codes_next(codes, cell + 1, b.cells)) {
       const int64_t entry = codes_entry(&b, cell, codes[cell]);
-      if (entry < 0) atomic_store(&pass->invalid, true);
-      else entries[count++] = entry;
+      if (entry < 0)
+        atomic_store(&pass->invalid, true);
+      else
+        entries[count++] = entry;
       if (count < CODES_BATCH) continue;
       codes_add_entries(y, pass->table, b.width, entries, count);
       count = 0;
@@ -103,8 +105,10 @@ PFC_MULTIVERSION static void codes_backward_columns(CodesPass* pass, int32_t beg
     codes_add(pass->grad_bias + begin, grad, count);
     for (int32_t cell = codes_next(codes, 0, b.cells); cell < b.cells; cell = codes_next(codes, cell + 1, b.cells)) {
       const int64_t entry = codes_entry(&b, cell, codes[cell]);
-      if (entry < 0) atomic_store(&pass->invalid, true);
-      else codes_add(pass->grad_table + entry * b.width + begin, grad, count);
+      if (entry < 0)
+        atomic_store(&pass->invalid, true);
+      else
+        codes_add(pass->grad_table + entry * b.width + begin, grad, count);
     }
   }
 }
@@ -130,7 +134,8 @@ static void codes_backward_slice(void* context, int32_t slice) {
   CodesBackward* backward = context;
   const int32_t width = backward->pass.batch.width, slices = backward->slices;
   const int32_t share = (width / slices + 15) / 16 * 16;
-  const int32_t begin = PFC_MIN(slice * share, width), end = slice + 1 == slices ? width : PFC_MIN(begin + share, width);
+  const int32_t begin = PFC_MIN(slice * share, width),
+                end = slice + 1 == slices ? width : PFC_MIN(begin + share, width);
   if (end > begin) codes_backward_columns(&backward->pass, begin, end - begin);
 }
 
@@ -155,9 +160,9 @@ PfcStatus pfc_codes_forward(const PfcCodes* batch, const float* table, const flo
 
 PfcStatus pfc_codes_backward(const PfcCodes* batch, const float* grad_y, float* grad_table, float* grad_bias,
                              PfcTeam* team) {
-  CodesBackward backward = {.pass = {.batch = *batch, .grad_y = grad_y, .grad_table = grad_table,
-                                     .grad_bias = grad_bias},
-                            .slices = codes_slices(batch, team)};
+  CodesBackward backward = {
+      .pass = {.batch = *batch, .grad_y = grad_y, .grad_table = grad_table, .grad_bias = grad_bias},
+      .slices = codes_slices(batch, team)};
   pfc_team_run(team, codes_backward_slice, &backward, backward.slices);
   return codes_status(&backward.pass);
 }

@@ -1,13 +1,13 @@
 // codes.h - a linear layer over cells that hold small codes, such as the squares of a board.
 //
-// An observation is `cells` codes of 0 to `choices`, one byte each. The layer is that of their one-hot vectors, in which
-// code 0 has no entry (what it would add is in the biases): y = bias + the sum over cells whose code is not 0 of
+// An observation is `cells` codes of 0 to `choices`, one byte each. The layer is that of their one-hot vectors, in
+// which code 0 has no entry (what it would add is in the biases): y = bias + the sum over cells whose code is not 0 of
 // table[cell, code - 1]. Boards are mostly empty, so this takes a few vector additions for each row instead of a
 // product with all one-hot entries.
 //
-// codes uint8[rows, cells], table float32[cells * choices, width], bias float32[width], y float32[rows, width]; width is
-// that of the layer's outputs. All memory is the caller's. Sums run over cells, and gradients over rows, in order, so
-// results have the same bits for every team. Internal: for the bindings and tests.
+// codes uint8[rows, cells], table float32[cells * choices, width], bias float32[width], y float32[rows, width]; width
+// is that of the layer's outputs. All memory is the caller's. Sums run over cells, and gradients over rows, in order,
+// so results have the same bits for every team. Internal: for the bindings and tests.
 #ifndef PUFFERC_CODES_H
 #define PUFFERC_CODES_H
 
