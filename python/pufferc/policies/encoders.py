@@ -45,7 +45,7 @@ class Encoder(nn.Module):
         return observations.flatten(2)
 
     def linear(self, observations: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
-        """weight [H, F] times the features, plus bias [H]: [T, M, H] in `dtype`, in which it multiplies."""
+        """The weight [H, F] times the features, plus bias [H]: [T, M, H] in `dtype`, in which it multiplies."""
         return nn.functional.linear(self(observations).to(dtype), weight.to(dtype), bias.to(dtype))
 
 
@@ -129,7 +129,7 @@ class Conv(Encoder):
 
 
 def _one_hot(codes: Tensor, most: int) -> Tensor:
-    """bool [..., C] of codes [...]; all False for code 0 and for those above C."""
+    """One bool for each code above 0, [..., C] of codes [...]; all False for code 0 and for those above C."""
     return codes.unsqueeze(-1) == torch.arange(1, most + 1, dtype=codes.dtype, device=codes.device)
 
 

@@ -30,9 +30,9 @@ class Network(Policy):
     """Features of observations, equal hidden layers with ReLU, and one output layer for logits and value.
 
     The features are those of an encoder: the observations' own numbers unless one is given; `observation_size` is how
-    many. What lies between the hidden layers and the output is the subclass's. Hidden layers multiply in `compute_dtype`
-    (bfloat16 is twice as fast on processors that have it); parameters, the output layer and gradients are float32
-    either way.
+    many. What lies between the hidden layers and the output is the subclass's. Hidden layers multiply in
+    `compute_dtype` (bfloat16 is twice as fast on processors that have it); parameters, the output layer and gradients
+    are float32 either way.
 
     The first layer sees features as feature * input_gain + input_shift. The map is folded into that layer's
     weights and gradients, so it costs nothing per row. Both are buffers and saved with the parameters.
