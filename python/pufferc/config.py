@@ -51,6 +51,9 @@ class PolicyConfig:
     """mlp has no memory; mingru and lstm have one layer of it after the hidden layers. mingru is the faster."""
     class_: str | None = None
     """A network of your own instead, as module:Class; modules are also found in the current directory."""
+    encoder: Literal["auto", "flat", "onehot", "conv"] = "auto"
+    """What the first layer sees. flat: the numbers; onehot: for codes in bytes, a weight for each code of each cell;
+    conv: convolutions over boards [height, width] of codes. auto: onehot for codes below 32, else flat."""
     hidden_size: int = 128
     """Width of each hidden layer."""
     num_layers: int = 1

@@ -68,11 +68,12 @@ class PolicyFile:
     layers: Sequence[Linear]
     params: Mapping[str, float] = field(default_factory=dict)  # of the game, those that differ from their defaults
     normalise: Normalise | None = None
+    codes: int = 0  # the first layer takes one-hot vectors of observed codes 1 to this one; 0 = the numbers themselves
 
     def to_bytes(self) -> bytes:
         """The file. ValueError where something does not fit the format; the loader checks the rest."""
         body = self._head() + b"".join(self._layers())
-        count = len(self.layers) + (self.normalise is not None)
+        count = len(self.layers) + (self.normalise is not None) + (self.codes > 0)
         head = _MAGIC + struct.pack("<IIQQ", _VERSION, count, 32 + len(body), checksum(body))
         return head + body
 
@@ -101,6 +102,11 @@ class PolicyFile:
         if self.normalise is not None:
             numbers = [self.normalise.mean, self.normalise.scale, np.array([self.normalise.limit])]
             layers.append(_layer(1, 0, width, width, numbers))
+        if self.codes:
+            if self.normalise is not None:
+                raise ValueError("codes and normalise: expected one of them, got both; codes are not normalised")
+            layers.append(_layer(3, self.codes, width, width * self.codes, []))
+            width *= self.codes
         for index, layer in enumerate(self.layers):
             outputs = layer.bias.shape[0]
             if layer.weight.shape != (outputs, width):
@@ -165,10 +171,11 @@ def load_policy(checkpoint: Checkpoint) -> tuple[Policy, VecEnv, dict[str, float
 
 def describe_policy(policy: Policy, env: VecEnv, params: Mapping[str, float]) -> PolicyFile:
     """The file of an MLP that plays `env`. TypeError for other networks: the format has no layers for them."""
-    from pufferc.policies import MLP, DiscreteHead, make_head
+    from pufferc.policies import MLP, Conv, DiscreteHead, EncodedMLP, OneHot, make_head
 
-    if not isinstance(policy, MLP) or type(policy) is not MLP:
-        raise TypeError(f"policy must be an MLP, got {type(policy).__name__}; --onnx takes any without memory")
+    if type(policy) not in (MLP, EncodedMLP) or isinstance(policy.encoder, Conv):
+        kind = "convolutions" if isinstance(policy, EncodedMLP) else type(policy).__name__
+        raise TypeError(f"policy must be an MLP, got {kind}; --onnx takes any without memory")
     head = policy.head or make_head(env.single_action_space)
     if not isinstance(head, DiscreteHead):
         raise ValueError(
@@ -184,6 +191,7 @@ def describe_policy(policy: Policy, env: VecEnv, params: Mapping[str, float]) ->
         action_counts=tuple(head.output_sizes),
         params=params,
         layers=_layers_of(policy),
+        codes=policy.encoder.most if isinstance(policy.encoder, OneHot) else 0,
     )
 
 

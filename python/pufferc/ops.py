@@ -28,6 +28,8 @@ __all__ = [
     "Muon",
     "PpoStats",
     "advantage",
+    "codes_backward",
+    "codes_forward",
     "get_num_threads",
     "ppo_loss",
     "ppo_loss_grad",
@@ -339,6 +341,25 @@ class Mlp:
         if not _is_tensor(x) or x.dtype != expected:
             raise TypeError(f"x must be a torch tensor of {expected}, got {getattr(x, 'dtype', type(x).__name__)}")
         return x.view(torch.int16) if self._bfloat16 else x
+
+
+def codes_forward(codes: Any, table: Any, bias: Any, y: Any, *, most: int, relu: bool = False) -> None:
+    """Writes y [B, H], a linear layer of one-hot vectors: bias plus table[cell * most + code - 1] of cells not 0.
+
+    Args:
+        codes: uint8 [B, cells], each 0 to `most`. ValueError where one is greater.
+        table: float32 [cells * most, H].
+        bias: float32 [H].
+        y: float32 [B, H].
+        most: The largest code, 1 to 255.
+        relu: Negative results become 0.
+    """
+    _core.codes_forward(codes, _errors.integer("most", most, 1, 255), table, bias, bool(relu), y)
+
+
+def codes_backward(codes: Any, grad_y: Any, grad_table: Any, grad_bias: Any, *, most: int) -> None:
+    """Writes the gradients of codes_forward's table and bias, given that of its y without relu; shapes as there."""
+    _core.codes_backward(codes, _errors.integer("most", most, 1, 255), grad_y, grad_table, grad_bias)
 
 
 class Muon:

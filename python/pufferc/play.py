@@ -35,6 +35,7 @@ _BINDINGS = {
     "template": _Bindings(((1, _SIDES[0]), (2, _SIDES[1]))),
     "cartpole": _Bindings(((0, _SIDES[0]), (1, _SIDES[1])), "alternate"),
     "lander": _Bindings(((1, _SIDES[0]), (2, ("up", "w")), (3, _SIDES[1]))),
+    "pong": _Bindings(((1, ("up", "w")), (2, ("down", "s")))),
     "snake": _Bindings(((0, ("up", "w")), (1, ("down", "s")), (2, _SIDES[0]), (3, _SIDES[1])), "keep"),
     "tmaze": _Bindings(((0, ("left", "a", "up", "w")), (1, ("right", "d", "down", "s")))),
     "squared": _Bindings(((1, ("down", "s")), (2, ("up", "w")), (3, _SIDES[0]), (4, _SIDES[1]))),

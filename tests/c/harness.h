@@ -33,13 +33,16 @@ typedef struct Case {
 } Case;
 
 // Games that are not named here are tested with their defaults. Snake's default board is large, so the
-// everyday case is a small one; test_soak and the golden hashes run the default too.
+// everyday case is a small one, and a match of Pong is long; test_soak and the golden hashes run the default too.
 static const Case special_cases[] = {
     {"breakout", "breakout", 0, {{0}}},
     {"breakout, continuous", "breakout", 1, {{"continuous", 1}}},
     {"breakout, one ball, no frameskip", "breakout", 2, {{"balls", 1}, {"frameskip", 1}}},
     {"cartpole", "cartpole", 0, {{0}}},
     {"cartpole, continuous", "cartpole", 1, {{"continuous", 1}}},
+    {"pong, three points", "pong", 1, {{"points", 3}}},
+    {"pong, three points, continuous", "pong", 2, {{"points", 3}, {"continuous", 1}}},
+    {"pong, one point, every frame", "pong", 2, {{"points", 1}, {"frameskip", 1}}},
     {"snake, small", "snake", 4, {{"width", 24}, {"height", 18}, {"snakes", 8}, {"food", 60}}},
     {"snake, small, shuffled", "snake", 6,
      {{"width", 17}, {"height", 31}, {"snakes", 5}, {"food", 90}, {"vision", 2}, {"shuffle", 1}}},

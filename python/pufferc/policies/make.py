@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -10,8 +9,9 @@ from torch import Tensor
 
 from pufferc.config import Config, PolicyConfig
 from pufferc.policies.base import Policy
+from pufferc.policies.encoders import Flat, OneHot, make_encoder
 from pufferc.policies.heads import make_head
-from pufferc.policies.mlp import MLP, FusedMLP, Network
+from pufferc.policies.mlp import MLP, CodesMLP, EncodedMLP, FusedMLP, Network
 from pufferc.policies.recurrent import LSTM, MinGRU
 from pufferc.policies.user import make_own_policy
 from pufferc.registration import ObsInfo
@@ -34,18 +34,25 @@ def make_policy(
     space = env.single_observation_space
     if space.shape is None:
         raise ValueError(f"the trainer takes observations that are arrays, this game has {space}")
-    size = math.prod(space.shape)
-    gain, shift = input_map(env.info.observation, size, config.policy)
-    kinds: dict[str, type[Network]] = {"mlp": FusedMLP if fused else MLP, "mingru": MinGRU, "lstm": LSTM}
+    table, generator = env.info.observation, torch.Generator().manual_seed(seed)
+    encoder = make_encoder(config.policy.encoder, space, table, dtype=compute_dtype, fused=fused, generator=generator)
+    flat = isinstance(encoder, Flat)
+    gain, shift = input_map(table if flat else (), encoder.features, config.policy)
+    if flat:
+        mlp: type[Network] = FusedMLP if fused else MLP
+    else:
+        mlp = CodesMLP if fused and isinstance(encoder, OneHot) and config.policy.num_layers == 1 else EncodedMLP
+    kinds: dict[str, type[Network]] = {"mlp": mlp, "mingru": MinGRU, "lstm": LSTM}
     policy = kinds[config.policy.kind](
-        size,
+        encoder.features,
         head.output_sizes,
         hidden_size=config.policy.hidden_size,
         num_layers=config.policy.num_layers,
         compute_dtype=compute_dtype,
+        encoder=encoder,
         input_gain=gain,
         input_shift=shift,
-        generator=torch.Generator().manual_seed(seed),
+        generator=generator,
     )
     policy.head = head
     head.prepare(policy)
@@ -53,9 +60,10 @@ def make_policy(
 
 
 def input_map(table: Sequence[ObsInfo], size: int, config: PolicyConfig) -> tuple[Tensor, Tensor]:
-    """Gain and shift [size] that take the entries in `config.scaled_inputs` from their range to +-input_scale.
+    """Gain and shift [size] of the features that a network begins with.
 
-    The rest is multiplied by rest_scale.
+    They take the entries of the table in `config.scaled_inputs` from their range to +-input_scale; the rest is
+    multiplied by rest_scale.
     """
     gain, shift, begin = torch.full((size,), config.rest_scale), torch.zeros(size), 0
     for row in table:
