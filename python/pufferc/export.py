@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from pufferc.checkpoint import Checkpoint
-    from pufferc.policies import MLP, Policy
+    from pufferc.policies import EncodedMLP, Policy
     from pufferc.vector import VecEnv
 
 __all__ = ["Linear", "Normalise", "PolicyFile", "describe_policy", "export_onnx", "load_policy", "main"]
@@ -173,7 +173,8 @@ def describe_policy(policy: Policy, env: VecEnv, params: Mapping[str, float]) ->
     """The file of an MLP that plays `env`. TypeError for other networks: the format has no layers for them."""
     from pufferc.policies import MLP, Conv, DiscreteHead, EncodedMLP, OneHot, make_head
 
-    if type(policy) not in (MLP, EncodedMLP) or isinstance(policy.encoder, Conv):
+    exact = type(policy) in (MLP, EncodedMLP)  # what a subclass computes is its own affair
+    if not isinstance(policy, EncodedMLP) or not exact or isinstance(policy.encoder, Conv):
         kind = "convolutions" if isinstance(policy, EncodedMLP) else type(policy).__name__
         raise TypeError(f"policy must be an MLP, got {kind}; --onnx takes any without memory")
     head = policy.head or make_head(env.single_action_space)
@@ -195,7 +196,7 @@ def describe_policy(policy: Policy, env: VecEnv, params: Mapping[str, float]) ->
     )
 
 
-def _layers_of(policy: MLP) -> list[Linear]:
+def _layers_of(policy: EncodedMLP) -> list[Linear]:
     hidden = [policy._folded(i, layer) for i, layer in enumerate(policy._layers()[:-1])]
     pairs = [*hidden, (policy.output.weight, policy.output.bias)]
     arrays = [(weight.detach().float().cpu().numpy(), bias.detach().float().cpu().numpy()) for weight, bias in pairs]
