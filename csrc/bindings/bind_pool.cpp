@@ -16,11 +16,7 @@ extern "C" {
 }
 
 namespace pufferc {
-namespace {
 
-using PoolOwner = std::shared_ptr<PfcPool>;
-
-// Parameters as the C API takes them. Points into `dict`, which must outlive it.
 std::vector<PfcParamValue> param_values(const py::dict& dict) {
   std::vector<PfcParamValue> values;
   for (auto [key, value] : dict) {
@@ -30,6 +26,10 @@ std::vector<PfcParamValue> param_values(const py::dict& dict) {
   }
   return values;
 }
+
+namespace {
+
+using PoolOwner = std::shared_ptr<PfcPool>;
 
 int32_t agents_per_game(const py::object& env, const py::dict& params) {
   const Game game = find_game(env);

@@ -6,6 +6,7 @@ PYBIND11_MODULE(_core, m) {
   m.attr("__version__") = pfc_version();
   pufferc::bind_registry(m);
   pufferc::bind_module(m);
+  pufferc::bind_check(m);
   pufferc::bind_pool(m);
   pufferc::bind_draw(m);
   pufferc::bind_ops(m);

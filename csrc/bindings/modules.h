@@ -42,6 +42,9 @@ struct Game {
 // The game that a str (a built-in game's name) or a Module stands for. ValueError or TypeError for anything else.
 Game find_game(py::handle name_or_module);
 
+// Parameters as the C API takes them. Points into `dict`, which must outlive it.
+std::vector<PfcParamValue> param_values(const py::dict& dict);
+
 // A game as plain dictionaries, of which pufferc.registration makes classes.
 py::dict describe_env(const PfcEnvSpec& spec);
 

@@ -1,3 +1,5 @@
+import mmap
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,16 @@ def agents_per_game(env: str | Module, params: dict[str, float]) -> int: ...
 class Module:
     def __init__(self, file: str, shown: str, fd: int) -> None: ...
     def description(self) -> dict[str, Any]: ...
+
+def check_game(
+    env: str | Module,
+    params: dict[str, float],
+    trace: bytearray | mmap.mmap,
+    catch_signals: bool,
+    report: Callable[[dict[str, Any]], None],
+) -> None: ...
+def trace_bytes() -> int: ...
+def read_trace(data: bytes) -> dict[str, Any]: ...
 
 class Pool:
     def __init__(

@@ -30,6 +30,7 @@ commands:
   doctor                  what is installed and built, and what is not and why
   new NAME                a game of your own: source, configuration and test to start from
   build FILE.c            compile a game;  the others take it as ./NAME.so
+  check ./NAME.so         look for mistakes in a game, and explain them
   version
 
 In Python: import pufferc; pufferc.make("breakout", num_envs=1024)
@@ -56,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "doctor": _module("doctor"),
         "new": _module("newgame"),
         "build": _module("build"),
+        "check": _module("check"),
         "version": _version,
         "--version": _version,
     }

@@ -175,7 +175,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the game")
     options = parser.parse_args(list(words))
     env_info(options.game)
-    params = _params(options.param)
+    params = _errors.named_numbers("--param", options.param)
     agent: CheckpointAgent | None = None
     if options.checkpoint is not None:
         from pufferc.checkpoint import find_checkpoint
@@ -187,16 +187,3 @@ def main(words: Sequence[str]) -> int:
     if scores:
         print(f"{len(scores)} episodes, mean score {np.mean(scores):.4g}, best {max(scores):g}")
     return 0
-
-
-def _params(words: Sequence[str]) -> dict[str, float]:
-    params = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        try:
-            params[name] = float({"true": "1", "false": "0"}.get(value.lower(), value))
-        except ValueError:
-            equals = ""
-        if not equals:
-            raise ValueError(f"--param must be NAME=VALUE with a number, got {word!r}")
-    return params

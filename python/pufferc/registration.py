@@ -22,7 +22,7 @@ __all__ = ["EnvInfo", "Game", "ObsInfo", "ParamInfo", "agents_per_game", "env_in
 
 # Arguments of pufferc.make, which a game's parameters are given beside.
 _TAKEN = {"name", "num_envs", "num_games", "num_threads", "seed", "groups", "copy", "autoreset", "params"}
-_TAKEN |= {"render_mode", "render_games"}
+_TAKEN |= {"render_mode", "render_games", "game_numbers"}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from pufferc import newgame
 from pufferc.cli import main
 from pufferc.elf import Elf, ElfError
 from pufferc.modules import ModuleError
+from pufferc.registration import _TAKEN
 from pufferc.single import SingleEnv
 
 pytestmark = needs_compiler
@@ -215,6 +217,7 @@ def test_inconsistent_specs_are_refused_with_the_reason(tmp_path, field, words):
 
 
 def test_a_parameter_whose_name_is_taken(tmp_path):
+    assert set(inspect.signature(pufferc.make).parameters) == _TAKEN
     module = build_game(tmp_path, "catcher", ("float, ball_speed", 'float, seed, 1, 0, 2, "") X(float, ball_speed'))
     with pytest.raises(ModuleError, match=r"catcher.so: the parameter seed needs another name, pufferc.make has"):
         pufferc.make(module)
