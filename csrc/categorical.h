@@ -16,17 +16,11 @@
 #define PUFFERC_CATEGORICAL_H
 
 #include "base.h"
-#include "pufferc/fmath.h"
+#include "lanes.h"
 
-enum {
-  PFC_LANES = 32,         // two 512-bit vectors; fewer would be unrolled by compilers before they vectorise
-  PFC_MAX_CHOICES = 1024  // of all heads of a row together; bounds the scratch memory to 256 KiB
-};
+enum { PFC_MAX_CHOICES = 1024 };  // of all heads of a row together; bounds the scratch memory to 256 KiB
 
 #define PFC_MIN_SHIFTED (-64.0f)
-#define PFC_NAN __builtin_nanf("")
-
-typedef float PfcLanes[PFC_LANES];
 
 // Scratch for the logits of PFC_LANES rows; a head has its own stretch of choices.
 typedef struct PfcChoices {

@@ -116,11 +116,16 @@ PfcStatus pfc_policy_check(const PfcPolicy* policy, const PfcPool* pool) {
 
 // ---- the forward pass ----------------------------------------------------------------------------------
 
-// Scratch memory of one call: `inputs` [block, obs_size], two arrays [block, widest] that layers write in turn.
+// Scratch memory of one call: `inputs` [block, input_size], two arrays [block, widest] that layers write in turn.
 typedef struct Scratch {
   float *inputs, *layers[2];
   void* memory;
 } Scratch;
+
+// Numbers that the first layer with weights takes of one row.
+static int64_t input_size(const PfcPolicy* policy) {
+  return (int64_t)policy->info.obs_size * PFC_MAX(policy->codes, 1);
+}
 
 static bool needs_inputs(const PfcPolicy* policy) {
   return policy->normalise || policy->info.obs_dtype != PFC_FLOAT32;
@@ -130,7 +135,7 @@ static PfcStatus scratch_open(Scratch* scratch, const PfcPolicy* policy, int64_t
   const uint64_t block = (uint64_t)PFC_MIN(rows, (int64_t)POLICY_BLOCK_ROWS);
   const uint64_t line = PFC_ALIGNMENT / sizeof(float);
   const uint64_t layer = (block * (uint64_t)policy->widest + line - 1) / line * line;
-  const uint64_t inputs = needs_inputs(policy) ? (block * (uint64_t)policy->info.obs_size + line - 1) / line * line : 0;
+  const uint64_t inputs = needs_inputs(policy) ? (block * (uint64_t)input_size(policy) + line - 1) / line * line : 0;
   scratch->memory = aligned_alloc(PFC_ALIGNMENT, (size_t)((inputs + 2 * layer) * sizeof(float)));
   if (!scratch->memory)
     return pfc_fail(PFC_NO_MEMORY, "policy: no memory for a block of %llu rows", (unsigned long long)block);
@@ -155,6 +160,14 @@ static void convert(const void* from, PfcDtype dtype, int64_t first, int64_t cou
   }
 }
 
+// One-hot vectors of `count` bytes from `first` on, `codes` numbers each; 0 and bytes above `codes` have no entry.
+static void expand(const void* from, int64_t first, int64_t count, int32_t codes, float* to) {
+  const uint8_t* bytes = (const uint8_t*)from + first;
+  memset(to, 0, sizeof(float) * (size_t)(count * codes));
+  for (int64_t i = 0; i < count; ++i)
+    if (bytes[i] >= 1 && bytes[i] <= codes) to[i * codes + bytes[i] - 1] = 1.0f;
+}
+
 // NaN passes through, so that a bad observation is noticed.
 static void normalise(const PfcPolicy* policy, int32_t rows, float* x) {
   const int32_t size = policy->info.obs_size;
@@ -173,8 +186,11 @@ static const float* forward_block(const PfcPolicy* policy, const Scratch* scratc
                                   int64_t first, int32_t rows, int64_t* stride) {
   const int64_t size = policy->info.obs_size;
   const float* x;
-  *stride = size;
-  if (needs_inputs(policy)) {
+  *stride = input_size(policy);
+  if (policy->codes) {
+    expand(observations, first * size, rows * size, policy->codes, scratch->inputs);
+    x = scratch->inputs;
+  } else if (needs_inputs(policy)) {
     convert(observations, policy->info.obs_dtype, first * size, rows * size, scratch->inputs);
     if (policy->normalise) normalise(policy, rows, scratch->inputs);
     x = scratch->inputs;

@@ -9,7 +9,7 @@
 
 #define POLICY_MAGIC "PFCPOL\r\n"
 enum { POLICY_VERSION = 1 };
-enum { POLICY_NORMALISE = 1, POLICY_LINEAR = 2 };  // kinds of layers
+enum { POLICY_NORMALISE = 1, POLICY_LINEAR = 2, POLICY_CODES = 3 };  // kinds of layers
 
 // The bytes that are left, and the name for messages.
 typedef struct Reader {
@@ -184,20 +184,35 @@ static PfcStatus layer_wrong(const Reader* r, uint32_t index, const char* what, 
                   (unsigned long long)expected);
 }
 
+// The layer of codes: its option says how many, and it has no numbers.
+static PfcStatus check_codes(const Reader* r, const LayerHead* layer, const PfcPolicyInfo* info, uint64_t bytes) {
+  if (info->obs_dtype != PFC_UINT8 && info->obs_dtype != PFC_INT8)
+    return pfc_fail(PFC_INVALID, "%s: layer %u: kind 3 (codes) takes observations of uint8 or int8", r->name,
+                    layer->index);
+  if (layer->option < 1 || layer->option > UINT8_MAX)
+    return layer_wrong(r, layer->index, "the largest code", layer->option, UINT8_MAX);
+  if (layer->inputs > PFC_POLICY_MAX_WIDTH / layer->option || layer->outputs != layer->inputs * layer->option)
+    return layer_wrong(r, layer->index, "the number of outputs", layer->outputs,
+                       (uint64_t)layer->inputs * layer->option);
+  return bytes == 0 ? PFC_OK : layer_wrong(r, layer->index, "the size in bytes", bytes, 0);
+}
+
 // Reads one layer's head and checks it against the `width` of what comes in.
-static PfcStatus read_layer_head(Reader* r, LayerHead* layer, uint32_t width) {
+static PfcStatus read_layer_head(Reader* r, LayerHead* layer, uint32_t width, const PfcPolicyInfo* info) {
   const unsigned char* at = reader_take(r, 24);
   if (!at) return reader_cut_short(r, "a layer's head");
   layer->kind = get_u32(at), layer->option = get_u32(at + 4);
   layer->inputs = get_u32(at + 8), layer->outputs = get_u32(at + 12);
-  const bool normalise = layer->kind == POLICY_NORMALISE;
-  if (!normalise && layer->kind != POLICY_LINEAR)
-    return pfc_fail(PFC_INVALID, "%s: layer %u: kind %u is unknown here, expected 1 normalise or 2 linear", r->name,
-                    layer->index, layer->kind);
-  if (normalise && layer->index > 0)
-    return pfc_fail(PFC_INVALID, "%s: layer %u: kind 1 (normalise) may only come first", r->name, layer->index);
-  if (layer->option > (normalise ? 0u : 1u)) return layer_wrong(r, layer->index, "the option", layer->option, 0);
+  const bool normalise = layer->kind == POLICY_NORMALISE, codes = layer->kind == POLICY_CODES;
+  if (!normalise && !codes && layer->kind != POLICY_LINEAR)
+    return pfc_fail(PFC_INVALID, "%s: layer %u: kind %u is unknown here, expected 1 normalise, 2 linear or 3 codes",
+                    r->name, layer->index, layer->kind);
+  if (layer->index > 0 && layer->kind != POLICY_LINEAR)
+    return pfc_fail(PFC_INVALID, "%s: layer %u: kind %u (%s) may only come first", r->name, layer->index, layer->kind,
+                    normalise ? "normalise" : "codes");
   if (layer->inputs != width) return layer_wrong(r, layer->index, "the number of inputs", layer->inputs, width);
+  if (codes) return check_codes(r, layer, info, get_u64(at + 16));
+  if (layer->option > (normalise ? 0u : 1u)) return layer_wrong(r, layer->index, "the option", layer->option, 0);
   if (normalise && layer->outputs != width)
     return layer_wrong(r, layer->index, "the number of outputs", layer->outputs, width);
   if (layer->outputs < 1 || layer->outputs > PFC_POLICY_MAX_WIDTH)
@@ -228,8 +243,12 @@ static PfcStatus make_layer(PfcPolicy* policy, const LayerHead* layer, const flo
 }
 
 static PfcStatus read_layer(PfcPolicy* policy, Reader* r, LayerHead* layer, uint32_t width) {
-  PfcStatus status = read_layer_head(r, layer, width);
+  PfcStatus status = read_layer_head(r, layer, width, &policy->info);
   if (status) return status;
+  if (layer->kind == POLICY_CODES) {
+    policy->codes = (int32_t)layer->option;
+    return PFC_OK;
+  }
   const unsigned char* at = reader_take(r, (layer->numbers * 4 + 7) / 8 * 8);
   if (!at) return reader_cut_short(r, "a layer's weights");
   float* numbers = pfc_alloc(layer->numbers * 4);

@@ -21,6 +21,7 @@ struct PfcPolicy {
 
   float* normalise;   // mean[obs_size], scale[obs_size], or NULL
   float limit;        // of normalised values
+  int32_t codes;      // the largest code of an observed byte whose one-hot vectors the first linear layer takes, or 0
   int32_t num_linear;
   PfcLinear linear[PFC_POLICY_MAX_LAYERS];
   int32_t widest;     // the largest `padded` of all layers

@@ -2,6 +2,8 @@
 #include "pufferc/pufferc.h"
 
 #include <ctype.h>
+#include <float.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base.h"
@@ -46,6 +48,16 @@ static bool is_identifier(const char* name) {
   return strlen(name) <= 31;
 }
 
+// Whether every value in the range can be stored: 4 bytes of the parameter's type.
+static bool limits_fit(const PfcParam* p) {
+  switch (p->type) {
+    case PFC_PARAM_INT: return p->min >= INT32_MIN && p->max <= INT32_MAX;
+    case PFC_PARAM_FLOAT: return p->min >= -(double)FLT_MAX && p->max <= (double)FLT_MAX;
+    case PFC_PARAM_BOOL: return p->min >= 0.0 && p->max <= 1.0;
+  }
+  return false;
+}
+
 static PfcStatus validate_params(const PfcEnvSpec* spec) {
   if (spec->num_params < 1 || !spec->params || !spec->params[0].name || strcmp(spec->params[0].name, "max_steps") != 0 ||
       spec->params[0].type != PFC_PARAM_INT)
@@ -57,6 +69,12 @@ static PfcStatus validate_params(const PfcEnvSpec* spec) {
     const PfcParam* p = &spec->params[i];
     if (!is_identifier(p->name) || !p->help)
       return pfc_fail(PFC_INVALID, "%s: parameter %d needs a lower-case name and a help text", spec->name, i);
+    for (int32_t k = 0; k < i; ++k)
+      if (strcmp(spec->params[k].name, p->name) == 0)
+        return pfc_fail(PFC_INVALID, "%s: there are two parameters %s", spec->name, p->name);
+    if (!limits_fit(p))
+      return pfc_fail(PFC_INVALID, "%s: parameter %s is of type %d with the range [%g, %g]; expected int, float or bool, "
+                      "and a range that its type can hold", spec->name, p->name, (int)p->type, p->min, p->max);
     if (!(p->min <= p->default_value && p->default_value <= p->max))
       return pfc_fail(PFC_INVALID, "%s: default %g of parameter %s is outside [%g, %g]", spec->name, p->default_value,
                       p->name, p->min, p->max);
@@ -76,6 +94,10 @@ static PfcStatus validate_tables(const PfcEnvSpec* spec) {
   }
   if (!spec->metrics[0] || strcmp(spec->metrics[0], "score") != 0)
     return pfc_fail(PFC_INVALID, "%s: the first metric must be score", spec->name);
+  for (int32_t i = 1; i < PFC_MAX_METRICS && spec->metrics[i]; ++i)
+    for (int32_t k = 0; k < i; ++k)
+      if (strcmp(spec->metrics[k], spec->metrics[i]) == 0)
+        return pfc_fail(PFC_INVALID, "%s: there are two metrics %s", spec->name, spec->metrics[i]);
   return PFC_OK;
 }
 

@@ -3,22 +3,11 @@
 
 #include "base.h"
 #include "categorical.h"
+#include "uniform.h"
 
 enum { SAMPLE_BLOCK_ROWS = 512 };  // of one task: some 3 us, a few times what handing it over costs
 
 // ---- the uniform numbers ---------------------------------------------------------------------------
-
-#define SAMPLE_GOLDEN 0x9e3779b97f4a7c15ull  // SplitMix64's increment: 2^64 over the golden ratio, odd
-
-PFC_FN uint64_t sample_key(uint64_t seed, uint64_t step) {
-  return pfc_hash64(pfc_hash64(seed) ^ (step * 0xd1342543de82ef95ull));
-}
-
-// 23 random bits and a half: exact in float32, and neither 0 nor 1.
-PFC_FN float sample_uniform(uint64_t key, uint64_t row, uint64_t dim) {
-  const uint64_t bits = pfc_hash64(key + (row * PFC_MAX_ACTION_DIMS + dim) * SAMPLE_GOLDEN);
-  return ((float)(int32_t)(bits >> 41) + 0.5f) * (1.0f / 8388608.0f);
-}
 
 PfcStatus pfc_sample_uniforms(uint64_t seed, uint64_t step, uint64_t first_row, int64_t rows, int32_t dims,
                               float* uniforms) {
@@ -26,10 +15,10 @@ PfcStatus pfc_sample_uniforms(uint64_t seed, uint64_t step, uint64_t first_row, 
   if (dims < 1 || dims > PFC_MAX_ACTION_DIMS)
     return pfc_fail(PFC_INVALID, "dims: expected 1 to %d, got %d", PFC_MAX_ACTION_DIMS, dims);
   if (!uniforms) return pfc_fail(PFC_INVALID, "uniforms: expected float32 [rows, dims], got NULL");
-  const uint64_t key = sample_key(seed, step);
+  const uint64_t key = pfc_draw_key(seed, step);
   for (int64_t row = 0; row < rows; ++row)
     for (int32_t d = 0; d < dims; ++d)
-      uniforms[row * dims + d] = sample_uniform(key, first_row + (uint64_t)row, (uint64_t)d);
+      uniforms[row * dims + d] = pfc_uniform(key, first_row + (uint64_t)row, (uint64_t)d);
   return PFC_OK;
 }
 
@@ -40,7 +29,7 @@ PFC_ALWAYS_INLINE static void sample_inversion(const PfcHead* head, uint64_t key
                                                int32_t* restrict action) {
   PfcLanes threshold, sum;
   for (int32_t i = 0; i < PFC_LANES; ++i) {
-    threshold[i] = sample_uniform(key, row + (uint64_t)i, dim) * head->total[i];
+    threshold[i] = pfc_uniform(key, row + (uint64_t)i, dim) * head->total[i];
     sum[i] = 0.0f;
     action[i] = 0;
   }
@@ -89,7 +78,7 @@ PFC_ALWAYS_INLINE static int32_t sample_lanes(const PfcSampleArgs* args, uint64_
 
 PFC_MULTIVERSION static int64_t sample_rows(const PfcSampleArgs* args, int64_t begin, int64_t end) {
   PfcChoices choices;
-  const uint64_t key = sample_key(args->seed, args->step);
+  const uint64_t key = pfc_draw_key(args->seed, args->step);
   int64_t bad_rows = 0;
   for (int64_t row = begin; row < end; row += PFC_LANES)
     bad_rows += sample_lanes(args, key, row, (int32_t)PFC_MIN(end - row, (int64_t)PFC_LANES), &choices);

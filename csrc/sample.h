@@ -10,12 +10,8 @@
 // same actions, except where a difference in the last bit of exp moves a boundary across u (about once in a million).
 // Masked choices (logit minus infinity) are never drawn as long as one choice is not masked.
 //
-// The uniform numbers. u depends on (seed, step, row, dimension) alone, not on batch size, order, threads or earlier
-// calls: with pfc_hash64 of rng.h and integers modulo 2^64,
-//   key = pfc_hash64(pfc_hash64(seed) ^ (step * 0xd1342543de82ef95))
-//   u   = ((pfc_hash64(key + (row * 8 + dimension) * 0x9e3779b97f4a7c15) >> 41) + 0.5) * 2^-23
-// which is element row * 8 + dimension of the SplitMix64 sequence (Steele, Lea, Flood 2014) that starts at key. u is
-// exact in float32 and one of 2^23 equally spaced numbers in (0, 1), ends excluded.
+// The uniform numbers, made of the uppermost 23 bits as uniform.h says, depend on (seed, step, row, dimension) alone: not
+// on batch size, order, threads or earlier calls.
 #ifndef PUFFERC_SAMPLE_H
 #define PUFFERC_SAMPLE_H
 

@@ -67,7 +67,9 @@ inline bool overlaps(const void* a, uint64_t a_bytes, const void* b, uint64_t b_
   return a && b && first < second + b_bytes && second < first + a_bytes;
 }
 
+void bind_check(py::module_& m);
 void bind_draw(py::module_& m);
+void bind_module(py::module_& m);
 void bind_registry(py::module_& m);
 void bind_pool(py::module_& m);
 void bind_ops(py::module_& m);

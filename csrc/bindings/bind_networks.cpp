@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "bindings/calls.h"
+#include "codes.h"
 #include "mlp.h"
 #include "muon.h"
 
@@ -139,6 +140,54 @@ class Muon {
   std::mutex mutex_;
 };
 
+// ---- codes.h -------------------------------------------------------------------------------------------
+
+PfcCodes codes_batch(Arrays& arrays, py::handle codes, int32_t choices, py::ssize_t width) {
+  if (choices < 1 || choices > 255)
+    raise(PyExc_ValueError, "most must be in [1, 255], got " + std::to_string(choices));
+  const Shape shape = shape_with("codes", codes, 2);
+  constexpr py::ssize_t kMost = 1 << 24;
+  if (shape[1] < 1 || shape[1] * choices > kMost || width < 1 || width > kMost)
+    raise(PyExc_ValueError, "codes and table: expected 1 to 2^24 entries and columns, got " +
+                                std::to_string(shape[1] * choices) + " and " + std::to_string(width));
+  return {arrays.flags("codes", codes, shape), shape[0], static_cast<int32_t>(shape[1]), choices,
+          static_cast<int32_t>(width)};
+}
+
+void codes_forward(py::handle codes, int32_t choices, py::handle table, py::handle bias, bool relu, py::handle y) {
+  Arrays arrays;
+  const py::ssize_t width = shape_with("table", table, 2)[1];
+  const PfcCodes batch = codes_batch(arrays, codes, choices, width);
+  const float* entries = arrays.floats("table", table, {batch.cells * choices, width});
+  const float* start = arrays.floats("bias", bias, {width});
+  float* to = arrays.floats_out("y", y, {static_cast<py::ssize_t>(batch.rows), width});
+  arrays.check_apart();
+  PfcStatus status;
+  {
+    py::gil_scoped_release release;
+    const Lease lease(batch.rows * width);
+    status = pfc_codes_forward(&batch, entries, start, relu, to, lease.team());
+  }
+  check_status(status);
+}
+
+void codes_backward(py::handle codes, int32_t choices, py::handle grad_y, py::handle grad_table, py::handle grad_bias) {
+  Arrays arrays;
+  const py::ssize_t width = shape_with("grad_y", grad_y, 2)[1];
+  const PfcCodes batch = codes_batch(arrays, codes, choices, width);
+  const float* grad = arrays.floats("grad_y", grad_y, {static_cast<py::ssize_t>(batch.rows), width});
+  float* entries = arrays.floats_out("grad_table", grad_table, {batch.cells * choices, width});
+  float* start = arrays.floats_out("grad_bias", grad_bias, {width});
+  arrays.check_apart();
+  PfcStatus status;
+  {
+    py::gil_scoped_release release;
+    const Lease lease(batch.rows * width);
+    status = pfc_codes_backward(&batch, grad, entries, start, lease.team());
+  }
+  check_status(status);
+}
+
 }  // namespace
 
 void bind_networks(py::module_& m) {
@@ -147,6 +196,8 @@ void bind_networks(py::module_& m) {
       .def("set_layers", &Mlp::set_layers)
       .def("forward", &Mlp::forward)
       .def("backward", &Mlp::backward);
+  m.def("codes_forward", &codes_forward);
+  m.def("codes_backward", &codes_backward);
   py::class_<Muon>(m, "Muon").def(py::init<bool>()).def("step", &Muon::step);
 }
 

@@ -1,9 +1,11 @@
-// bind_ops.cpp - advantages, and drawing actions and the PPO loss of discrete policies, over arrays from Python.
+// bind_ops.cpp - advantages, drawing actions and the PPO loss over arrays from Python.
 //
-// Shapes: T steps, N rows of a rollout, B rows of a minibatch, D action dimensions, K logits. See calls.h for what holds
-// of all arrays. The GIL is dropped while a kernel runs.
+// Shapes: T steps, N rows of a rollout, B rows of a minibatch, D action dimensions, K logits; in Python the parameters
+// of continuous distributions are called logits as well. See calls.h for what holds of all arrays. The GIL is dropped
+// while a kernel runs.
 #include "advantage.h"
 #include "bindings/calls.h"
+#include "gaussian.h"
 #include "ppo_loss.h"
 #include "sample.h"
 
@@ -73,53 +75,125 @@ int64_t sample(py::handle logits, const std::vector<int32_t>& counts, uint64_t s
   return bad_rows;
 }
 
-PfcStatus run_ppo_loss(PfcPpoLossArgs& args, bool normalize, PfcPpoLossStats* stats) {
-  if (normalize) {
-    double mean, std;
-    const PfcStatus status = pfc_mean_std(args.advantages, args.alive, args.rows, &mean, &std);
-    if (status) return status;
-    args.advantage_mean = static_cast<float>(mean);
-    args.advantage_std = static_cast<float>(std);
-  }
-  const Lease lease(args.rows * args.logits_stride);
-  return pfc_ppo_loss(&args, lease.team(), stats);
-}
-
-py::tuple ppo_loss(py::handle logits, py::handle values, py::handle actions, py::handle old_logprobs,
-                   py::handle advantages, py::handle returns, const std::vector<int32_t>& counts, float clip,
-                   float value_coef, float entropy_coef, float value_clip, bool normalize, py::handle old_values,
-                   py::handle alive, py::handle grad_logits, py::handle grad_values, py::handle ratio) {
-  const py::ssize_t rows = shape_with("logits", logits, 2)[0], choices = sum(counts);
+// Continuous actions: outputs [N, 2 D], actions float32 [N, D].
+int64_t gaussian_sample(py::handle outputs, int32_t dims, uint64_t seed, uint64_t step, uint64_t first_row, bool greedy,
+                        py::handle actions, py::handle logprobs, py::handle entropy) {
+  const py::ssize_t rows = shape_with("logits", outputs, 2)[0];
   Arrays arrays;
-  PfcPpoLossArgs args = {};
+  PfcGaussianSampleArgs args = {};
   args.rows = rows;
-  args.dims = static_cast<int32_t>(counts.size());
-  args.action_counts = counts.data();
-  args.logits = arrays.strided("logits", logits, {rows, choices}, &args.logits_stride, false);
-  args.values = arrays.strided("values", values, {rows}, &args.values_stride, false);
-  args.actions = arrays.ints("actions", actions, action_shape(rows, counts.size()));
-  args.old_logprobs = arrays.floats("old_logprobs", old_logprobs, {rows});
-  args.advantages = arrays.floats("advantages", advantages, {rows});
-  args.returns = arrays.floats("returns", returns, {rows});
-  args.old_values = arrays.floats("old_values", old_values, {rows}, true);
-  args.alive = arrays.flags("alive", alive, {rows}, true);
-  args.clip = clip;
-  args.value_coef = value_coef;
-  args.entropy_coef = entropy_coef;
-  args.value_clip = value_clip;
-  args.grad_logits = arrays.strided("grad_logits", grad_logits, {rows, choices}, &args.grad_logits_stride, true);
-  args.grad_values = arrays.strided("grad_values", grad_values, {rows}, &args.grad_values_stride, true);
-  args.ratio = arrays.floats_out("ratio", ratio, {rows}, true);
+  args.dims = dims;
+  args.outputs = arrays.strided("logits", outputs, {rows, 2 * dims}, &args.outputs_stride, false);
+  args.seed = seed;
+  args.step = step;
+  args.first_row = first_row;
+  args.greedy = greedy;
+  args.actions = arrays.floats_out("actions", actions, {rows, dims});
+  args.logprobs = arrays.floats_out("logprobs", logprobs, {rows}, true);
+  args.entropy = arrays.floats_out("entropy", entropy, {rows}, true);
   arrays.check_apart();
-  PfcPpoLossStats stats = {};
+  int64_t bad_rows = 0;
   PfcStatus status;
   {
     py::gil_scoped_release release;
-    status = run_ppo_loss(args, normalize, &stats);
+    const Lease lease(rows * 8 * dims);  // a normal number takes as long as several choices
+    status = pfc_gaussian_sample(&args, lease.team(), &bad_rows);
+  }
+  check_status(status);
+  return bad_rows;
+}
+
+// ---- the PPO loss ------------------------------------------------------------------------------------
+
+// The part of a minibatch that does not depend on the kind of action, as it comes from Python.
+struct Batch {
+  py::handle values, old_logprobs, advantages, returns;
+  float clip, value_coef, entropy_coef, value_clip;
+  bool normalize;
+  py::handle old_values, alive, grad_values, ratio;
+};
+
+PfcPpoBatch read_batch(Arrays& arrays, py::ssize_t rows, const Batch& from) {
+  PfcPpoBatch batch = {};
+  batch.rows = rows;
+  batch.values = arrays.strided("values", from.values, {rows}, &batch.values_stride, false);
+  batch.old_logprobs = arrays.floats("old_logprobs", from.old_logprobs, {rows});
+  batch.advantages = arrays.floats("advantages", from.advantages, {rows});
+  batch.returns = arrays.floats("returns", from.returns, {rows});
+  batch.old_values = arrays.floats("old_values", from.old_values, {rows}, true);
+  batch.alive = arrays.flags("alive", from.alive, {rows}, true);
+  batch.clip = from.clip;
+  batch.value_coef = from.value_coef;
+  batch.entropy_coef = from.entropy_coef;
+  batch.value_clip = from.value_clip;
+  batch.grad_values = arrays.strided("grad_values", from.grad_values, {rows}, &batch.grad_values_stride, true);
+  batch.ratio = arrays.floats_out("ratio", from.ratio, {rows}, true);
+  return batch;
+}
+
+PfcStatus normalise(PfcPpoBatch* batch) {
+  double mean, std;
+  const PfcStatus status = pfc_mean_std(batch->advantages, batch->alive, batch->rows, &mean, &std);
+  if (status) return status;
+  batch->advantage_mean = static_cast<float>(mean);
+  batch->advantage_std = static_cast<float>(std);
+  return PFC_OK;
+}
+
+// Runs a loss whose arguments are complete; `loss` is pfc_ppo_loss or pfc_gaussian_ppo_loss.
+template <typename Args, typename Loss>
+py::tuple run_loss(const Arrays& arrays, Args& args, bool normalize, int64_t work, Loss loss) {
+  arrays.check_apart();
+  PfcPpoLossStats stats = {};
+  PfcStatus status = PFC_OK;
+  {
+    py::gil_scoped_release release;
+    if (normalize) status = normalise(&args.batch);
+    const Lease lease(work);
+    if (!status) status = loss(&args, lease.team(), &stats);
   }
   check_status(status);
   return py::make_tuple(stats.loss, stats.policy_loss, stats.value_loss, stats.entropy, stats.approx_kl,
                         stats.old_approx_kl, stats.clip_fraction, stats.count);
+}
+
+py::tuple discrete_loss(py::handle logits, py::handle actions, const std::vector<int32_t>& counts, const Batch& batch,
+                        py::handle grad_logits) {
+  const py::ssize_t rows = shape_with("logits", logits, 2)[0], choices = sum(counts);
+  Arrays arrays;
+  PfcPpoLossArgs args = {};
+  args.dims = static_cast<int32_t>(counts.size());
+  args.action_counts = counts.data();
+  args.logits = arrays.strided("logits", logits, {rows, choices}, &args.logits_stride, false);
+  args.batch = read_batch(arrays, rows, batch);
+  args.actions = arrays.ints("actions", actions, action_shape(rows, counts.size()));
+  args.grad_logits = arrays.strided("grad_logits", grad_logits, {rows, choices}, &args.grad_logits_stride, true);
+  return run_loss(arrays, args, batch.normalize, rows * args.logits_stride, &pfc_ppo_loss);
+}
+
+py::tuple gaussian_loss(py::handle outputs, py::handle actions, int32_t dims, const Batch& batch,
+                        py::handle grad_outputs) {
+  const py::ssize_t rows = shape_with("logits", outputs, 2)[0];
+  Arrays arrays;
+  PfcGaussianLossArgs args = {};
+  args.dims = dims;
+  args.outputs = arrays.strided("logits", outputs, {rows, 2 * dims}, &args.outputs_stride, false);
+  args.batch = read_batch(arrays, rows, batch);
+  args.actions = arrays.floats("actions", actions, {rows, dims});
+  args.grad_outputs = arrays.strided("grad_logits", grad_outputs, {rows, 2 * dims}, &args.grad_outputs_stride, true);
+  return run_loss(arrays, args, batch.normalize, rows * args.outputs_stride, &pfc_gaussian_ppo_loss);
+}
+
+// `controls` > 0 are the dimensions of continuous actions; otherwise `counts` are the choices of discrete ones.
+py::tuple ppo_loss(py::handle logits, py::handle values, py::handle actions, py::handle old_logprobs,
+                   py::handle advantages, py::handle returns, const std::vector<int32_t>& counts, int32_t controls,
+                   float clip, float value_coef, float entropy_coef, float value_clip, bool normalize,
+                   py::handle old_values, py::handle alive, py::handle grad_logits, py::handle grad_values,
+                   py::handle ratio) {
+  const Batch batch = {values,     old_logprobs, advantages, returns, clip,        value_coef, entropy_coef,
+                       value_clip, normalize,    old_values, alive,   grad_values, ratio};
+  return controls > 0 ? gaussian_loss(logits, actions, controls, batch, grad_logits)
+                      : discrete_loss(logits, actions, counts, batch, grad_logits);
 }
 
 }  // namespace
@@ -127,6 +201,7 @@ py::tuple ppo_loss(py::handle logits, py::handle values, py::handle actions, py:
 void bind_ops(py::module_& m) {
   m.def("advantage", &advantage);
   m.def("sample", &sample);
+  m.def("gaussian_sample", &gaussian_sample);
   m.def("ppo_loss", &ppo_loss);
   m.def("set_num_threads", &set_num_threads);
   m.def("get_num_threads", &get_num_threads);

@@ -9,18 +9,14 @@
 #include <cmath>
 #include <memory>
 
-#include "bindings/arrays.h"
+#include "bindings/modules.h"
 
 extern "C" {
 #include "layout.h"
 }
 
 namespace pufferc {
-namespace {
 
-using PoolOwner = std::shared_ptr<PfcPool>;
-
-// Parameters as the C API takes them. Points into `dict`, which must outlive it.
 std::vector<PfcParamValue> param_values(const py::dict& dict) {
   std::vector<PfcParamValue> values;
   for (auto [key, value] : dict) {
@@ -31,14 +27,13 @@ std::vector<PfcParamValue> param_values(const py::dict& dict) {
   return values;
 }
 
-const PfcEnvSpec& find_env(const std::string& name) {
-  const PfcEnvSpec* spec = pfc_env_find(name.c_str());
-  if (!spec) raise(PyExc_ValueError, pfc_last_error());
-  return *spec;
-}
+namespace {
 
-int32_t agents_per_game(const std::string& env, const py::dict& params) {
-  const PfcEnvSpec& spec = find_env(env);
+using PoolOwner = std::shared_ptr<PfcPool>;
+
+int32_t agents_per_game(const py::object& env, const py::dict& params) {
+  const Game game = find_game(env);
+  const PfcEnvSpec& spec = *game.spec;
   const auto values = param_values(params);
   std::vector<uint64_t> storage(spec.params_bytes / 8 + 1);
   PfcLayout layout;
@@ -99,12 +94,12 @@ void read_continuous(py::array array, const py::dtype& dtype, Actions& out) {
 
 class Pool {
  public:
-  Pool(const std::string& env, int32_t num_games, int32_t num_threads, int32_t num_groups, bool same_step, uint64_t seed,
+  Pool(const py::object& env, int32_t num_games, int32_t num_threads, int32_t num_groups, bool same_step, uint64_t seed,
        const py::dict& params, const py::object& game_numbers) {
-    const PfcEnvSpec& spec = find_env(env);
+    const Game game = find_game(env);
     const auto values = param_values(params);
     PfcPoolDesc desc = {};
-    desc.spec = &spec;
+    desc.spec = game.spec;
     desc.num_games = num_games;
     desc.num_threads = num_threads;
     desc.num_groups = num_groups;
@@ -118,7 +113,7 @@ class Pool {
       desc.game_numbers = static_cast<const uint64_t*>(
           array_data("game_numbers", numbers, py::dtype::of<uint64_t>(), {num_games}, false));
     }
-    create(desc);
+    create(desc, game.module);
     rows_ = buffers_->rows;
     groups_.resize(static_cast<size_t>(buffers_->num_groups) + 1);
     make_views();
@@ -279,14 +274,15 @@ class Pool {
     py::object object;
   };
 
-  void create(const PfcPoolDesc& desc) {
+  // A loaded game's code stays as long as the pool: the views may outlive everything else.
+  void create(const PfcPoolDesc& desc, const std::shared_ptr<Module>& module) {
     PfcPool* created;
     {
       py::gil_scoped_release release;
       created = pfc_pool_create(&desc);
     }
     if (!created) raise_creation();
-    owner_ = PoolOwner(created, pfc_pool_destroy);
+    owner_ = PoolOwner(created, [module](PfcPool* pool) { pfc_pool_destroy(pool); });
     buffers_ = pfc_pool_buffers(created);
     base_ = py::capsule(new PoolOwner(owner_), [](void* owner) { delete static_cast<PoolOwner*>(owner); });
   }
@@ -434,7 +430,7 @@ void bind_pool(py::module_& m) {
   using py::arg;
   m.def("agents_per_game", &agents_per_game, arg("env"), arg("params"));
   py::class_<Pool> pool(m, "Pool", py::is_final());
-  pool.def(py::init<const std::string&, int32_t, int32_t, int32_t, bool, uint64_t, const py::dict&, const py::object&>(),
+  pool.def(py::init<const py::object&, int32_t, int32_t, int32_t, bool, uint64_t, const py::dict&, const py::object&>(),
            arg("env"), arg("num_games"), arg("num_threads"), arg("num_groups"), arg("same_step"), arg("seed"),
            arg("params"), arg("game_numbers") = py::none())
       .def("reset", &Pool::reset, arg("seed"), arg("seeds"), arg("mask"), arg("observations"))

@@ -1,5 +1,5 @@
-// bind_registry.cpp - the games that are built in, as plain dictionaries that pufferc.registration makes classes of.
-#include "bindings/arrays.h"
+// bind_registry.cpp - games as plain dictionaries that pufferc.registration makes classes of.
+#include "bindings/modules.h"
 
 namespace pufferc {
 namespace {
@@ -26,12 +26,19 @@ py::dict describe_obs_row(const PfcObsRow& row) {
   return entry;
 }
 
+py::list env_descriptions() {
+  py::list all;
+  for (int32_t i = 0; i < pfc_env_count(); ++i) all.append(describe_env(*pfc_env_at(i)));
+  return all;
+}
+
+}  // namespace
+
 py::dict describe_env(const PfcEnvSpec& spec) {
   py::list params, rows, metrics;
   for (int32_t i = 0; i < spec.num_params; ++i) params.append(describe_param(spec.params[i]));
   for (int32_t i = 0; i < spec.num_obs_rows; ++i) rows.append(describe_obs_row(spec.obs_rows[i]));
-  for (const char* metric : spec.metrics)
-    if (metric) metrics.append(metric);
+  for (int32_t i = 0; i < PFC_MAX_METRICS && spec.metrics[i]; ++i) metrics.append(spec.metrics[i]);
   py::dict entry;
   entry["name"] = spec.name;
   entry["title"] = spec.title;
@@ -44,14 +51,6 @@ py::dict describe_env(const PfcEnvSpec& spec) {
   entry["metrics"] = metrics;
   return entry;
 }
-
-py::list env_descriptions() {
-  py::list all;
-  for (int32_t i = 0; i < pfc_env_count(); ++i) all.append(describe_env(*pfc_env_at(i)));
-  return all;
-}
-
-}  // namespace
 
 void bind_registry(py::module_& m) {
   m.def("env_descriptions", &env_descriptions, "One dictionary per built-in game, by name in ascending order.");

@@ -42,8 +42,8 @@ Lease::Lease(int64_t work) : lock_(shared_team().mutex, std::defer_lock) {
 
 void set_num_threads(int32_t threads) {
   if (threads < 1 || threads > PFC_MAX_THREADS)
-    raise(PyExc_ValueError, "num_threads must be in [1, " + std::to_string(PFC_MAX_THREADS) + "], got " +
-                                std::to_string(threads));
+    raise(PyExc_ValueError,
+          "num_threads must be in [1, " + std::to_string(PFC_MAX_THREADS) + "], got " + std::to_string(threads));
   wanted_threads = threads;
 }
 
@@ -88,8 +88,8 @@ float* Arrays::strided(const char* name, py::handle object, const Shape& shape, 
 Shape shape_with(const char* name, py::handle object, py::ssize_t dims) {
   const Shape shape = shape_of(borrow_array(name, object));
   if (static_cast<py::ssize_t>(shape.size()) != dims)
-    raise(PyExc_ValueError, std::string(name) + " must have " + std::to_string(dims) + " dimensions, got shape " +
-                                shape_text(shape));
+    raise(PyExc_ValueError,
+          std::string(name) + " must have " + std::to_string(dims) + " dimensions, got shape " + shape_text(shape));
   return shape;
 }
 

@@ -5,6 +5,8 @@ PYBIND11_MODULE(_core, m) {
   m.doc() = "Compiled part of pufferc; use the functions of the package instead.";
   m.attr("__version__") = pfc_version();
   pufferc::bind_registry(m);
+  pufferc::bind_module(m);
+  pufferc::bind_check(m);
   pufferc::bind_pool(m);
   pufferc::bind_draw(m);
   pufferc::bind_ops(m);

@@ -33,3 +33,7 @@ install(FILES ${generated_dir}/pufferc-config.cmake ${generated_dir}/pufferc-con
   DESTINATION ${package_dir} COMPONENT ${PUFFERC_INSTALL_COMPONENT})
 install(FILES ${generated_dir}/pufferc.pc DESTINATION ${PUFFERC_INSTALL_LIBDIR}/pkgconfig
   COMPONENT ${PUFFERC_INSTALL_COMPONENT})
+if(PUFFERC_PYTHON)  # what `pufferc new` starts from
+  install(FILES ${CMAKE_CURRENT_SOURCE_DIR}/envs/template.c DESTINATION pufferc/templates
+    COMPONENT ${PUFFERC_INSTALL_COMPONENT})
+endif()

@@ -22,10 +22,10 @@
 enum { TMAZE_LEFT, TMAZE_RIGHT };
 enum { TMAZE_MAX_LENGTH = 1000000 };
 
-#define TMAZE_PARAMS(X)                                                                  \
-  X(int, max_steps, 0, 0, PFC_MAX_STEPS, "steps until truncation; 0 = never")            \
+#define TMAZE_PARAMS(X)                                                                     \
+  X(int, max_steps, 0, 0, PFC_MAX_STEPS, "steps until truncation; 0 = never")               \
   X(int, length, 20, 1, TMAZE_MAX_LENGTH, "longest corridor, cells from start to junction") \
-  X(int, min_length, 10, 1, TMAZE_MAX_LENGTH, "shortest corridor")                       \
+  X(int, min_length, 10, 1, TMAZE_MAX_LENGTH, "shortest corridor")                          \
   X(bool, distractors, 1, 0, 1, "the lamp goes on at random after the start; 0: it goes dark")
 PFC_DEFINE_PARAMS(tmaze, TmazeParams, TMAZE_PARAMS)
 
@@ -100,7 +100,8 @@ static void tmaze_draw(const Tmaze* s, const TmazeParams* p, const PfcDraw* d) {
   const float cell = (junction - left) / (float)s->length, arm = 74.0f;
   const PfcColor floor_color = pfc_rgb(0x252b3a);
   d->begin(d->context, width, height, pfc_rgb(0x12141c));
-  d->rounded_rect(d->context, left - lane / 2.0f, middle - lane / 2.0f, junction - left + lane, lane, 8.0f, floor_color);
+  d->rounded_rect(d->context, left - lane / 2.0f, middle - lane / 2.0f, junction - left + lane, lane, 8.0f,
+                  floor_color);
   d->rounded_rect(d->context, junction - lane / 2.0f, middle - arm - lane / 2.0f, lane, 2.0f * arm + lane, 8.0f,
                   floor_color);
   for (int32_t i = 0; i <= s->length && s->length <= 60; ++i)

@@ -1,3 +1,5 @@
+import mmap
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -6,12 +8,26 @@ from numpy.typing import NDArray
 __version__: str
 
 def env_descriptions() -> list[dict[str, Any]]: ...
-def agents_per_game(env: str, params: dict[str, float]) -> int: ...
+def agents_per_game(env: str | Module, params: dict[str, float]) -> int: ...
+
+class Module:
+    def __init__(self, file: str, shown: str, fd: int) -> None: ...
+    def description(self) -> dict[str, Any]: ...
+
+def check_game(
+    env: str | Module,
+    params: dict[str, float],
+    trace: bytearray | mmap.mmap,
+    catch_signals: bool,
+    report: Callable[[dict[str, Any]], None],
+) -> None: ...
+def trace_bytes() -> int: ...
+def read_trace(data: bytes) -> dict[str, Any]: ...
 
 class Pool:
     def __init__(
         self,
-        env: str,
+        env: str | Module,
         num_games: int,
         num_threads: int,
         num_groups: int,
@@ -60,6 +76,9 @@ class Mlp:
     def forward(self, x: Any, keep: bool, outputs: Any, /) -> None: ...
     def backward(self, x: Any, grad_outputs: Any, grad_weights: list[Any], grad_biases: list[Any], /) -> None: ...
 
+def codes_forward(codes: Any, choices: int, table: Any, bias: Any, relu: bool, y: Any, /) -> None: ...
+def codes_backward(codes: Any, choices: int, grad_y: Any, grad_table: Any, grad_bias: Any, /) -> None: ...
+
 class Muon:
     def __init__(self, bfloat16: bool) -> None: ...
     def step(
@@ -102,6 +121,18 @@ def sample(
     entropy: Any,
     /,
 ) -> int: ...
+def gaussian_sample(
+    logits: Any,
+    controls: int,
+    seed: int,
+    step: int,
+    first_row: int,
+    greedy: bool,
+    actions: Any,
+    logprobs: Any,
+    entropy: Any,
+    /,
+) -> int: ...
 def ppo_loss(
     logits: Any,
     values: Any,
@@ -110,6 +141,7 @@ def ppo_loss(
     advantages: Any,
     returns: Any,
     counts: list[int],
+    controls: int,
     clip: float,
     value_coef: float,
     entropy_coef: float,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -67,6 +67,20 @@ def game_params(params: Mapping[str, Any]) -> dict[str, float]:
         except OverflowError:
             raise ValueError(f"parameter {name} is out of range: {value!r}") from None
     return checked
+
+
+def named_numbers(flag: str, words: Sequence[str]) -> dict[str, float]:
+    """NAME=VALUE words of a command line as a dict; true and false are numbers, too."""
+    params = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        try:
+            params[name] = float({"true": "1", "false": "0"}.get(value.lower(), value))
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise ValueError(f"{flag} must be NAME=VALUE with a number, got {word!r}")
+    return params
 
 
 def unknown(what: str, given: str, known: list[str]) -> NoReturn:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pufferc import _errors
+from pufferc.registration import Game
 from pufferc.vector import VecEnv
 
 __all__ = ["Agent", "CheckpointAgent", "Choice", "RandomAgent"]
@@ -55,25 +56,26 @@ class CheckpointAgent:
         path: The checkpoint's directory, as `pufferc.checkpoint.find_checkpoint` finds it.
         greedy: Takes the most probable action instead of drawing one.
         seed: Of the draws.
+        game: The game; needed where it was loaded from a shared object.
 
     Attributes:
         game, params: The game it was trained on, and the parameters that differ from the game's own.
     """
 
-    def __init__(self, path: Path, *, greedy: bool = False, seed: int = 0) -> None:
-        from pufferc.checkpoint import load_checkpoint
-        from pufferc.policies import action_counts, make_policy
+    def __init__(self, path: Path, *, greedy: bool = False, seed: int = 0, game: Game | None = None) -> None:
+        from pufferc.checkpoint import load_checkpoint, load_game_checkpoint
+        from pufferc.policies import make_head, make_policy
         from pufferc.sizes import resolve
         from pufferc.trainer import checkpoint_config, load_weights, torch_settings
 
-        checkpoint = load_checkpoint(path)
+        checkpoint = load_checkpoint(path) if game is None else load_game_checkpoint(path, game)
         config, _ = resolve(checkpoint_config(checkpoint, None))
         device, dtype, self._kernels = torch_settings(config)
         self.game: str = config.game
         self.params: dict[str, Any] = dict(config.env)
         probe = VecEnv(config.game, num_games=1, num_threads=1, seed=0, params=config.env)
         self._policy = make_policy(config, probe, dtype, device, seed=0)
-        self._counts = action_counts(probe.single_action_space)
+        self._head = self._policy.head or make_head(probe.single_action_space)
         probe.close()
         load_weights(self._policy, checkpoint)
         self._device, self._greedy, self._seed, self._step = device, greedy, seed, 0
@@ -88,9 +90,10 @@ class CheckpointAgent:
                 self._state = self._policy.initial_state(rows, self._device)
             inputs = torch.from_numpy(observations).to(self._device, self._policy.input_dtype)
             outputs, self._state = self._policy.step(inputs, self._state)
-            actions, _ = self._kernels.sample_actions(
-                outputs[:, :-1], self._counts, seed=self._seed, step=self._step, greedy=self._greedy
+            drawn = self._head.sample(
+                self._kernels, outputs.contiguous(), seed=self._seed, step=self._step, greedy=self._greedy
             )
+            actions = self._head.env_actions(drawn)
             values = outputs[:, -1].float().cpu().numpy().copy()
         self._step += 1
         return Choice(actions.cpu().numpy(), values)

@@ -103,7 +103,7 @@ def bench_game(name: str, num_threads: int, seconds: float, runs: int) -> dict[s
 def main(arguments: Sequence[str]) -> int:
     """Print the figures; `arguments` are those after `pufferc bench`."""
     parser = argparse.ArgumentParser(prog="pufferc bench", description=__doc__)
-    parser.add_argument("games", nargs="*", metavar="NAME", help="games to time; none = all")
+    parser.add_argument("games", nargs="*", metavar="NAME", help="names or paths of games; none = all built-in ones")
     parser.add_argument("--threads", type=int, default=0, help="threads of games and of training; 0 = all cores")
     parser.add_argument("--seconds", type=float, default=3.0, help="time for each figure")
     parser.add_argument("--runs", type=int, default=5, help="runs that the median is taken over")

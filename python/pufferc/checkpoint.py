@@ -20,7 +20,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from pufferc.registration import EnvInfo, Game, env_info
 from pufferc.run_directory import CHECKPOINT_PREFIX as _PREFIX
 from pufferc.run_directory import GROUP_SUFFIX, best_checkpoint, members
 from pufferc.run_directory import list_checkpoints as list_checkpoints
@@ -44,12 +45,17 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded checkpoint. `meta` is what checkpoint.json holds."""
+    """A loaded checkpoint. `meta` is what checkpoint.json holds.
+
+    `game` is where the caller says its game is: a name, or the path of a shared object. A checkpoint never has a shared
+    object loaded by itself, since that would run code that whoever made the checkpoint chose.
+    """
 
     path: Path
     policy: dict[str, Tensor]
     trainer: dict[str, Tensor]
     meta: dict[str, Any]
+    game: str | None = None
 
 
 def _sync_directory(path: Path) -> None:
@@ -138,17 +144,45 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def load_game_checkpoint(path: Path, game: str) -> Checkpoint:
+def load_game_checkpoint(path: Path, game: Game) -> Checkpoint:
     """Reads a checkpoint that a training run made; CheckpointError if it is damaged or of another game."""
     checkpoint = load_checkpoint(path)
     for name, kind in _FIELDS.items():
         if not isinstance(checkpoint.meta.get(name), kind):
             raise CheckpointError(f"checkpoint: {path / 'checkpoint.json'} has no valid {name!r}; it is damaged")
-    if checkpoint.meta["game"] != game:
-        raise CheckpointError(f"checkpoint: {path} is of {checkpoint.meta['game']}, not of {game}")
     if checkpoint.meta["precision"] not in ("float32", "bfloat16"):
         raise CheckpointError(f"checkpoint: {path} has the unknown precision {checkpoint.meta['precision']!r}")
-    return checkpoint
+    return of_game(checkpoint, game)
+
+
+def of_game(checkpoint: Checkpoint, game: Game) -> Checkpoint:
+    """The checkpoint, to be played with this game; CheckpointError if it is of another."""
+    info = env_info(game)
+    if checkpoint.meta["game"] != info.name:
+        raise CheckpointError(f"checkpoint: {checkpoint.path} is of {checkpoint.meta['game']}, not of {info.name}")
+    return replace(checkpoint, game=info.path or info.name)
+
+
+def game_of(checkpoint: Checkpoint) -> str:
+    """The game to play a checkpoint with; CheckpointError where it is a loaded one that the caller has not named."""
+    origin = checkpoint.meta.get("module")
+    if checkpoint.game is None and origin is not None:
+        raise CheckpointError(
+            f"checkpoint: {checkpoint.path} is of {checkpoint.meta['game']}, a game that was loaded from "
+            f"{origin['path']}; give the path of its shared object"
+        )
+    return checkpoint.game or str(checkpoint.meta["game"])
+
+
+def module_of(info: EnvInfo) -> dict[str, Any]:
+    """What a checkpoint says of a game's shared object, for people and `same_module`; empty for a built-in game."""
+    return {"module": {"path": info.path, "sha256": info.sha256}} if info.path else {}
+
+
+def same_module(checkpoint: Checkpoint, info: EnvInfo) -> bool:
+    """Whether a game's code is byte for byte what the checkpoint was made with, as far as that is known."""
+    origin = checkpoint.meta.get("module")
+    return origin is None or origin["sha256"] == info.sha256
 
 
 def prune_checkpoints(run: Path, keep: int) -> None:
@@ -167,16 +201,18 @@ def prune_checkpoints(run: Path, keep: int) -> None:
             shutil.rmtree(removed, ignore_errors=True)
 
 
-def latest_run(runs: Path, game: str) -> Path:
+def latest_run(runs: Path, game: Game) -> Path:
     """The newest run of a game that has a checkpoint; CheckpointError if there is none."""
-    candidates = sorted(runs.glob(f"{game}-*"), reverse=True) if runs.is_dir() else []
+    info = env_info(game)
+    candidates = sorted(runs.glob(f"{info.name}-*"), reverse=True) if runs.is_dir() else []
     for run in (member for path in candidates for member in reversed(members(path))):
         if list_checkpoints(run):
             return run
-    raise CheckpointError(f"checkpoint: no run of {game} with a checkpoint in {runs}; make one: pufferc train {game}")
+    train = f"pufferc train {info.path or info.name}"
+    raise CheckpointError(f"checkpoint: no run of {info.name} with a checkpoint in {runs}; make one: {train}")
 
 
-def find_checkpoint(name: str, runs: Path, game: str) -> Path:
+def find_checkpoint(name: str, runs: Path, game: Game) -> Path:
     """The checkpoint that `name` means.
 
     "latest" or "best": of the newest run of the game, or of all runs of the newest group of seeds. A directory of a

@@ -1,4 +1,4 @@
-"""The command line: pufferc envs | train | eval | export | play | plot | bench | doctor.
+"""The command line: pufferc envs | train | eval | export | play | runs | compare | plot | bench | doctor.
 
 Only what a command needs is imported, when it is needed: `pufferc envs` works without torch, and a command that wants
 the packages of the [train] extra says so when they are missing.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,9 +24,14 @@ commands:
   eval NAME [flags]       play a trained policy;  pufferc eval NAME --checkpoint latest --episodes 1000
   export NAME [flags]     a trained policy as one file for C and C++, or ONNX
   play NAME [flags]       play yourself, or watch a policy, in a window
+  runs [NAME]             what was trained, and how it ended
+  compare RUN RUN...      in what runs differ, and how each ended
   plot RUN...             learning curves of runs as a picture
   bench [NAME ...]        speed of games and training on this machine
   doctor                  what is installed and built, and what is not and why
+  new NAME                a game of your own: source, configuration and test to start from
+  build FILE.c            compile a game;  the others take it as ./NAME.so
+  check ./NAME.so         look for mistakes in a game, and explain them
   version
 
 In Python: import pufferc; pufferc.make("breakout", num_envs=1024)
@@ -46,8 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "export": _module("export"),
         "play": _module("play"),
         "plot": _module("plot"),
+        "runs": _module("runs"),
+        "compare": _module("compare"),
         "bench": _module("bench"),
         "doctor": _module("doctor"),
+        "new": _module("newgame"),
+        "build": _module("build"),
+        "check": _module("check"),
         "version": _version,
         "--version": _version,
     }
@@ -106,7 +117,7 @@ def _envs(words: list[str]) -> int:
     import pufferc
 
     parser = argparse.ArgumentParser("pufferc envs", description="The games, with their parameters.")
-    parser.add_argument("name", nargs="*", help="only these games")
+    parser.add_argument("name", nargs="*", help="only these games, or the paths of shared objects")
     parser.add_argument("--json", action="store_true", help="as JSON")
     options = parser.parse_args(words)
     found = [pufferc.env_info(name) for name in options.name or pufferc.list_envs()]
@@ -134,7 +145,9 @@ def _game(command: str, words: list[str]) -> tuple[str, list[str]]:
         if words and words[0] in ("-h", "--help"):
             print(f"usage: pufferc {command} NAME [flags]\n\ngames: {names}\nflags: pufferc {command} NAME --help")
             raise SystemExit(0)
-        raise ValueError(f"pufferc {command} needs the name of a game first, one of: {names}")
+        raise ValueError(
+            f"pufferc {command} needs the name of a game first, one of: {names}; or the path of your own, ./mygame.so"
+        )
     pufferc.env_info(words[0])
     return words[0], words[1:]
 
@@ -179,13 +192,17 @@ def parse_train(game: str, words: list[str]) -> Any:
     ]
     env_type = dataclasses.make_dataclass("Env", env_fields, frozen=True)
 
+    # A field of Python cannot be called "class", a flag can.
+    own = Annotated[str | None, tyro.conf.arg(name="class", help="A network of your own, as module:Class.")]
+    policy_type = dataclasses.make_dataclass("Policy", [("class_", own)], bases=(PolicyConfig,), frozen=True)
+
     def flag(kind: Any, text: str, default: Any, name: str | None = None) -> tuple[Any, Any]:
         return Annotated[kind, tyro.conf.arg(help=text, name=name)], dataclasses.field(default=default)
 
     fields: list[tuple[str, Any, Any]] = [
         ("env", Annotated[env_type, tyro.conf.arg(help="")], dataclasses.field(default_factory=env_type)),
         ("vec", VecConfig, dataclasses.field(default=config.vec)),
-        ("policy", PolicyConfig, dataclasses.field(default=config.policy)),
+        ("policy", policy_type, dataclasses.field(default=policy_type(**vars(config.policy)))),
         ("train", TrainConfig, dataclasses.field(default=config.train)),
         ("config", *flag(str | None, "TOML file over the game's own configuration.", path)),
         ("runs", *flag(Path, "Folder for the run's directory.", Path("runs"))),
@@ -206,7 +223,7 @@ def parse_train(game: str, words: list[str]) -> Any:
     defaults = {row.name: row.default for row in env_info(game).params}
     tables = {"env": {key: value for key, value in chosen.items() if value != defaults[key] or key in config.env}}
     final = dataclasses.replace(
-        merge(config, tables, "flags"), vec=parsed.vec, policy=parsed.policy, train=parsed.train
+        merge(config, tables, "flags"), vec=parsed.vec, policy=PolicyConfig(**vars(parsed.policy)), train=parsed.train
     )
     return argparse.Namespace(
         config=final,
@@ -220,10 +237,11 @@ def parse_train(game: str, words: list[str]) -> Any:
 
 
 def _train(words: list[str]) -> int:
-    from pufferc.distributed import process_rank
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        from pufferc.distributed import process_rank
 
-    if process_rank():
-        return _follow(words)
+        if process_rank():
+            return _follow(words)
     game, words = _game("train", words)
     options = parse_train(game, words)
     from pufferc.checkpoint import find_checkpoint, load_game_checkpoint
@@ -246,6 +264,7 @@ def _train(words: list[str]) -> int:
             weights=weights,
             quiet=options.quiet,
             dashboard=options.dashboard,
+            game=game if resume else None,
         )
     except NotFinite as error:
         return _fail(f"training stopped: {error}; the last checkpoint stands. A lower train.learning_rate may help", 1)
@@ -261,7 +280,6 @@ def _train(words: list[str]) -> int:
 def _follow(words: list[str]) -> int:
     """`train` in a process that torchrun started as another than the first one, which does all the talking."""
     import contextlib
-    import os
 
     from pufferc.distributed import LostRank
     from pufferc.train import train
@@ -321,7 +339,7 @@ def _record(file: str, game: str, checkpoint: Path, options: argparse.Namespace)
     from pufferc.agents import CheckpointAgent
     from pufferc.record import record
 
-    agent = CheckpointAgent(checkpoint, greedy=options.greedy, seed=options.seed)
+    agent = CheckpointAgent(checkpoint, greedy=options.greedy, seed=options.seed, game=game)
     path = record(
         file, game, agent=agent, params=agent.params, max_steps=options.record_steps, seed=options.seed
     )

@@ -11,6 +11,7 @@ step is one decision of one agent.
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from pufferc.registration import env_info
+from pufferc.registration import EnvInfo, env_info
 
 # Part of Python from 3.11 on; before that, its origin.
 tomllib: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
@@ -48,6 +49,11 @@ class PolicyConfig:
 
     kind: Literal["mlp", "mingru", "lstm"] = "mlp"
     """mlp has no memory; mingru and lstm have one layer of it after the hidden layers. mingru is the faster."""
+    class_: str | None = None
+    """A network of your own instead, as module:Class; modules are also found in the current directory."""
+    encoder: Literal["auto", "flat", "onehot", "conv"] = "auto"
+    """What the first layer sees. flat: the numbers; onehot: for codes in bytes, a weight for each code of each cell;
+    conv: convolutions over boards [height, width] of codes. auto: onehot for codes below 32, else flat."""
     hidden_size: int = 128
     """Width of each hidden layer."""
     num_layers: int = 1
@@ -58,6 +64,10 @@ class PolicyConfig:
     """See scaled_inputs. Larger values make a finer control of these quantities quicker to learn."""
     rest_scale: float = 1.0
     """All other entries are multiplied by this. Less than 1 keeps many flags from drowning a few measures."""
+    squash: bool = False
+    """Continuous actions: the game gets tanh of what is drawn, within its bounds, instead of it clamped to them."""
+    initial_log_std: float = 0.0
+    """Continuous actions: logarithm of the standard deviation that a new network draws with."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +141,11 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that decides a run. `env` holds the game's parameters that differ from their defaults."""
+    """Everything that decides a run.
+
+    `game` is a name, or the path of a shared object; files hold the name alone. `env` holds the game's parameters that
+    differ from their defaults.
+    """
 
     game: str
     env: Mapping[str, Value] = field(default_factory=dict)
@@ -146,15 +160,20 @@ _SECTIONS: dict[str, type] = {"vec": VecConfig, "policy": PolicyConfig, "train":
 # ---- reading and writing -----------------------------------------------------------------------------
 
 
-def load_config(game: str, path: Path | str | None = None) -> Config:
+def packaged_config(info: EnvInfo) -> Path | None:
+    """The TOML file that comes with a game: in configs/ for built-in ones, mygame.toml beside mygame.so for others."""
+    built_in = Path(__file__).parent / "configs" / f"{info.name}.toml"
+    path = Path(info.path).with_suffix(".toml") if info.path else built_in
+    return path if path.is_file() else None
+
+
+def load_config(game: str | os.PathLike[str], path: Path | str | None = None) -> Config:
     """The configuration of a game: defaults, its packaged TOML if there is one, then the file at `path` if given.
 
     Raises ConfigError for unknown tables, fields and values that do not fit, ValueError for an unknown game.
     """
-    env_info(game)
-    config = Config(game)
-    packaged = Path(__file__).parent / "configs" / f"{game}.toml"
-    for source in (packaged if packaged.is_file() else None, path):
+    config = Config(os.fspath(game))
+    for source in (packaged_config(env_info(game)), path):
         if source is not None:
             config = merge(config, read_toml(Path(source)), str(source))
     return config
@@ -175,9 +194,10 @@ def read_toml(path: Path) -> dict[str, Any]:
 def merge(config: Config, tables: Mapping[str, Any], source: str = "config") -> Config:
     """`config` with the fields of `tables` replaced; `source` is named in errors."""
     tables = dict(tables)
-    game = tables.pop("game", config.game)
-    if game != config.game:
-        raise ConfigError(f"{source}: this is a configuration of {game!r}, expected one of {config.game!r}")
+    name = env_info(config.game).name
+    game = tables.pop("game", name)
+    if game != name:
+        raise ConfigError(f"{source}: this is a configuration of {game!r}, expected one of {name!r}")
     changes: dict[str, Any] = {}
     for name, table in tables.items():
         if name not in ("env", *_SECTIONS):
@@ -193,11 +213,12 @@ def merge(config: Config, tables: Mapping[str, Any], source: str = "config") -> 
 
 def _merge_section(section: Any, name: str, table: Mapping[str, Any], source: str) -> Any:
     hints = get_type_hints(type(section))
+    fields = {hint.rstrip("_"): hint for hint in hints}  # "class" is no name in Python
     values = {}
     for key, value in table.items():
-        if key not in hints:
-            raise ConfigError(f"{source}: unknown field {name}.{key}{suggest(key, list(hints))}")
-        values[key] = _fit(value, hints[key], f"{source}: {name}.{key}")
+        if key not in fields:
+            raise ConfigError(f"{source}: unknown field {name}.{key}{suggest(key, list(fields))}")
+        values[fields[key]] = _fit(value, hints[fields[key]], f"{source}: {name}.{key}")
     return dataclasses.replace(section, **values)
 
 
@@ -257,7 +278,7 @@ def as_tables(config: Config) -> dict[str, dict[str, Any]]:
     tables: dict[str, dict[str, Any]] = {"env": dict(config.env)}
     for name in _SECTIONS:
         fields = dataclasses.asdict(getattr(config, name))
-        tables[name] = {key: value for key, value in fields.items() if value is not None}
+        tables[name] = {key.rstrip("_"): value for key, value in fields.items() if value is not None}
     return tables
 
 
@@ -274,7 +295,7 @@ def to_toml(config: Config) -> str:
         return repr(value)
 
     def lines() -> Iterator[str]:
-        yield f"game = {literal(config.game)}"
+        yield f"game = {literal(env_info(config.game).name)}"
         for name, table in as_tables(config).items():
             yield f"\n[{name}]"
             yield from (f"{key} = {literal(value)}" for key, value in table.items())

@@ -17,11 +17,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import pufferc
-from pufferc import _core, _errors
-from pufferc.policies import Policy, action_counts, restart_rows
+from pufferc import _errors
+from pufferc.policies import Policy, make_head, restart_rows
 from pufferc.ppo import Kernels
-from pufferc.registration import pool_limit
+from pufferc.registration import Game, agents_per_game, pool_limit
 from pufferc.vector import VecEnv
 
 _MAX_ROWS = 1000
@@ -55,12 +54,12 @@ class Evaluation:
         return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in values.items()}
 
 
-def choose_rows(game: str, params: Mapping[str, Any], episodes: int) -> int:
+def choose_rows(game: Game, params: Mapping[str, Any], episodes: int) -> int:
     """Rows for an evaluation: up to 1000, no more than episodes, a multiple of the agents of one game.
 
     A game of which a process can have only so many gets half of them, since the pool that trains is still open.
     """
-    agents = _core.agents_per_game(game, {key: float(value) for key, value in params.items()})
+    agents = agents_per_game(game, params)
     limit = pool_limit(game)
     most = _MAX_ROWS if limit is None else min(_MAX_ROWS, limit * agents)
     return max(agents, min(episodes, most) // agents * agents)
@@ -70,7 +69,7 @@ def choose_rows(game: str, params: Mapping[str, Any], episodes: int) -> int:
 def evaluate(
     policy: Policy,
     kernels: Kernels,
-    game: str,
+    game: Game,
     params: Mapping[str, Any],
     *,
     episodes: int,
@@ -84,7 +83,7 @@ def evaluate(
     Args:
         policy: The network; it is not changed.
         kernels: `pufferc.ops` or `pufferc.reference`.
-        game: Name of the game.
+        game: The game: a name, a path, or an EnvInfo.
         params: Parameters of the game.
         episodes: At least this many are counted: the same number of every row.
         seed: Of games and draws; the result depends on nothing else.
@@ -122,21 +121,20 @@ class _Tally:
 
 
 def _play(policy: Policy, kernels: Kernels, env: VecEnv, quota: int, seed: int, greedy: bool, limit: int) -> _Tally:
-    counts = action_counts(env.single_action_space)
+    head = policy.head or make_head(env.single_action_space)
     device = next(policy.parameters()).device
     observations, _ = env.reset(seed=seed)
-    tally = _Tally(env.num_envs, quota, ["r", "l", *pufferc.env_info(env.name).metrics])
+    tally = _Tally(env.num_envs, quota, ["r", "l", *env.info.metrics])
     playing = np.arange(env.num_envs)  # rows still needed; the network sees no others
-    actions = np.zeros((env.num_envs, len(counts)) if len(counts) > 1 else env.num_envs, np.int32)
+    space = env.single_action_space
+    actions = np.zeros((env.num_envs, *(space.shape or ())), np.int32 if head.dtype == torch.int32 else np.float32)
     state = policy.initial_state(env.num_envs, device)
     while playing.size and tally.steps < limit:
         seen = observations if playing.size == env.num_envs else observations[playing]
         inputs = torch.from_numpy(seen).to(device, policy.input_dtype)
         outputs, state = policy.step(inputs, state)
-        drawn, _ = kernels.sample_actions(
-            outputs.contiguous()[:, :-1], counts, seed=seed, step=_DRAW_STEP + tally.steps, greedy=greedy
-        )
-        actions[playing] = drawn.cpu().numpy()
+        drawn = head.sample(kernels, outputs.contiguous(), seed=seed, step=_DRAW_STEP + tally.steps, greedy=greedy)
+        actions[playing] = head.env_actions(drawn).cpu().numpy()
         over = ~env.alive
         observations, _, terminated, truncated, infos = env.step(actions)
         tally.steps += 1

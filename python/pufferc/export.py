@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from pufferc.checkpoint import Checkpoint
-    from pufferc.policies import Network
+    from pufferc.policies import EncodedMLP, Policy
     from pufferc.vector import VecEnv
 
 __all__ = ["Linear", "Normalise", "PolicyFile", "describe_policy", "export_onnx", "load_policy", "main"]
@@ -68,11 +68,12 @@ class PolicyFile:
     layers: Sequence[Linear]
     params: Mapping[str, float] = field(default_factory=dict)  # of the game, those that differ from their defaults
     normalise: Normalise | None = None
+    codes: int = 0  # the first layer takes one-hot vectors of observed codes 1 to this one; 0 = the numbers themselves
 
     def to_bytes(self) -> bytes:
         """The file. ValueError where something does not fit the format; the loader checks the rest."""
         body = self._head() + b"".join(self._layers())
-        count = len(self.layers) + (self.normalise is not None)
+        count = len(self.layers) + (self.normalise is not None) + (self.codes > 0)
         head = _MAGIC + struct.pack("<IIQQ", _VERSION, count, 32 + len(body), checksum(body))
         return head + body
 
@@ -101,6 +102,11 @@ class PolicyFile:
         if self.normalise is not None:
             numbers = [self.normalise.mean, self.normalise.scale, np.array([self.normalise.limit])]
             layers.append(_layer(1, 0, width, width, numbers))
+        if self.codes:
+            if self.normalise is not None:
+                raise ValueError("codes and normalise: expected one of them, got both; codes are not normalised")
+            layers.append(_layer(3, self.codes, width, width * self.codes, []))
+            width *= self.codes
         for index, layer in enumerate(self.layers):
             outputs = layer.bias.shape[0]
             if layer.weight.shape != (outputs, width):
@@ -143,7 +149,7 @@ def checksum(data: bytes) -> int:
 # ---- from a checkpoint ------------------------------------------------------------------------------------
 
 
-def load_policy(checkpoint: Checkpoint) -> tuple[Network, VecEnv, dict[str, float]]:
+def load_policy(checkpoint: Checkpoint) -> tuple[Policy, VecEnv, dict[str, float]]:
     """The network of a checkpoint, in float32 on the CPU, with what it plays.
 
     Returns the network, the smallest pool of its game (the caller's to close), and the game's parameters that differ
@@ -151,25 +157,31 @@ def load_policy(checkpoint: Checkpoint) -> tuple[Network, VecEnv, dict[str, floa
     """
     import torch
 
-    from pufferc import _core
     from pufferc.policies import make_policy
     from pufferc.trainer import checkpoint_config, load_weights
     from pufferc.vector import VecEnv
 
     config = checkpoint_config(checkpoint, "cpu")
     params = {name: float(value) for name, value in config.env.items()}
-    env = VecEnv(config.game, _core.agents_per_game(config.game, params), num_threads=1, seed=0, params=config.env)
+    env = VecEnv(config.game, num_games=1, num_threads=1, seed=0, params=config.env)
     policy = make_policy(config, env, torch.float32, torch.device("cpu"), seed=0)
     load_weights(policy, checkpoint)
     return policy, env, params
 
 
-def describe_policy(policy: Network, env: VecEnv, params: Mapping[str, float]) -> PolicyFile:
+def describe_policy(policy: Policy, env: VecEnv, params: Mapping[str, float]) -> PolicyFile:
     """The file of an MLP that plays `env`. TypeError for other networks: the format has no layers for them."""
-    from pufferc.policies import MLP, action_counts
+    from pufferc.policies import MLP, Conv, DiscreteHead, EncodedMLP, OneHot, make_head
 
-    if type(policy) is not MLP:
-        raise TypeError(f"policy must be an MLP, got {type(policy).__name__}; --onnx takes any without memory")
+    exact = type(policy) in (MLP, EncodedMLP)  # what a subclass computes is its own affair
+    if not isinstance(policy, EncodedMLP) or not exact or isinstance(policy.encoder, Conv):
+        kind = "convolutions" if isinstance(policy, EncodedMLP) else type(policy).__name__
+        raise TypeError(f"policy must be an MLP, got {kind}; --onnx takes any without memory")
+    head = policy.head or make_head(env.single_action_space)
+    if not isinstance(head, DiscreteHead):
+        raise ValueError(
+            f"a policy file takes discrete actions, this game has {env.single_action_space}; --onnx takes any network"
+        )
     space = env.single_observation_space
     assert space.shape is not None
     return PolicyFile(
@@ -177,20 +189,21 @@ def describe_policy(policy: Network, env: VecEnv, params: Mapping[str, float]) -
         game_version=env.version,
         obs_dtype=str(space.dtype),
         obs_shape=tuple(space.shape),
-        action_counts=tuple(action_counts(env.single_action_space)),
+        action_counts=tuple(head.output_sizes),
         params=params,
         layers=_layers_of(policy),
+        codes=policy.encoder.most if isinstance(policy.encoder, OneHot) else 0,
     )
 
 
-def _layers_of(policy: Network) -> list[Linear]:
+def _layers_of(policy: EncodedMLP) -> list[Linear]:
     hidden = [policy._folded(i, layer) for i, layer in enumerate(policy._layers()[:-1])]
     pairs = [*hidden, (policy.output.weight, policy.output.bias)]
     arrays = [(weight.detach().float().cpu().numpy(), bias.detach().float().cpu().numpy()) for weight, bias in pairs]
     return [Linear(weight, bias, relu=i < len(hidden)) for i, (weight, bias) in enumerate(arrays)]
 
 
-def export_onnx(policy: Network, env: VecEnv, path: Path) -> None:
+def export_onnx(policy: Policy, env: VecEnv, path: Path) -> None:
     """Writes the network as ONNX: observations [rows, O...] of the game's dtype -> outputs float32 [rows, K + 1].
 
     ValueError names the packages that torch's exporter needs where they are missing.
@@ -234,7 +247,7 @@ def export_onnx(policy: Network, env: VecEnv, path: Path) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Exports a policy; `arguments` are those after `pufferc export`."""
     parser = argparse.ArgumentParser("pufferc export", description="Write a trained policy for use without Python.")
-    parser.add_argument("name", help="the game")
+    parser.add_argument("name", help="the game, or the path of its shared object")
     parser.add_argument("--checkpoint", default="latest", help="latest, a run's directory or a checkpoint's")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder that latest looks in")
     parser.add_argument("--out", type=Path, help="the file to write; default NAME.pfc, or NAME.onnx")
@@ -242,13 +255,12 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(list(arguments))
 
     import pufferc
-    from pufferc.checkpoint import CheckpointError, find_checkpoint, load_checkpoint
+    from pufferc.checkpoint import find_checkpoint, load_checkpoint, of_game
 
-    pufferc.env_info(options.name)
-    checkpoint = load_checkpoint(find_checkpoint(options.checkpoint, options.runs, options.name))
-    if checkpoint.meta["game"] != options.name:
-        raise CheckpointError(f"checkpoint: {checkpoint.path} is of {checkpoint.meta['game']}, not of {options.name}")
-    out = options.out or Path(options.name + (".onnx" if options.onnx else ".pfc"))
+    name = pufferc.env_info(options.name).name
+    path = find_checkpoint(options.checkpoint, options.runs, options.name)
+    checkpoint = of_game(load_checkpoint(path), options.name)
+    out = options.out or Path(name + (".onnx" if options.onnx else ".pfc"))
     policy, env, params = load_policy(checkpoint)
     try:
         if options.onnx:
@@ -257,5 +269,5 @@ def main(arguments: Sequence[str]) -> int:
             describe_policy(policy, env, params).write(out)
     finally:
         env.close()
-    print(f"{out}: {options.name}, {out.stat().st_size} bytes, from {checkpoint.path}")
+    print(f"{out}: {name}, {out.stat().st_size} bytes, from {checkpoint.path}")
     return 0

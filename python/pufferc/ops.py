@@ -3,8 +3,10 @@
 Arrays are NumPy arrays or torch CPU tensors, used where they lie and never copied or cast; results are of the kind of
 the first argument. Importing this module does not import torch. A call uses `get_num_threads()` threads.
 
-Shapes: T steps, N agent rows, B rows of a minibatch, D action dimensions, K = sum(action_counts) logits.
-Actions are int32 [N] where D is 1, as environments take them, else [N, D].
+Shapes: T steps, N agent rows, B rows of a minibatch, D action dimensions, K parameters of a row's distribution, called
+its logits. Discrete actions (`action_counts`) have K = sum(action_counts) of them and are int32 [N] where D is 1, as
+environments take them, else [N, D]. Continuous actions (`controls` = D) are drawn from Gaussians of independent
+dimensions and are float32 [N, D]; K = 2 D, the D means and then the D logarithms of the standard deviations.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ __all__ = [
     "Muon",
     "PpoStats",
     "advantage",
+    "codes_backward",
+    "codes_forward",
     "get_num_threads",
     "ppo_loss",
     "ppo_loss_grad",
@@ -130,8 +134,9 @@ def advantage(
 
 def sample_actions(
     logits: Any,
-    action_counts: Sequence[int],
+    action_counts: Sequence[int] = (),
     *,
+    controls: int = 0,
     seed: int,
     step: int,
     first_row: int = 0,
@@ -140,53 +145,59 @@ def sample_actions(
     logprobs: Any = None,
     entropy: Any = None,
 ) -> tuple[Any, Any]:
-    """Draw discrete actions from a policy's logits.
+    """Draw actions from a policy's logits.
 
-    The uniform number behind a draw depends on (seed, step, row, dimension) alone: not on batch size, threads or
+    The random number behind a draw depends on (seed, step, row, dimension) alone: not on batch size, threads or
     earlier calls.
 
     Args:
-        logits: float32 [N, K], the D heads side by side; may be columns of a wider matrix. -inf masks a choice.
-        action_counts: Choices of each dimension.
+        logits: float32 [N, K]; may be columns of a wider matrix. Discrete: the D heads side by side, -inf masks a
+            choice. Continuous: means, then log standard deviations, which beyond +-20 count as +-20.
+        action_counts: Choices of each dimension, for discrete actions.
+        controls: D, for continuous actions; they have no bounds.
         seed: Integer in [0, 2**64).
         step: Integer in [0, 2**64) that is not used twice with this seed.
         first_row: Number of row 0 in the draw, for a part of a batch.
-        greedy: True takes the most probable action, the first of equals.
-        actions: int32 [N] (D = 1) or [N, D] to write into; None makes a new one.
-        logprobs: float32 [N] to write into, log-probability of the actions summed over D; None makes a new one.
+        greedy: True takes the most probable action, the first of equals; of continuous ones the means.
+        actions: int32 [N] (D = 1) or [N, D], or float32 [N, D], to write into; None makes a new one.
+        logprobs: float32 [N] to write into, log-probability or density of the actions, summed over D; None makes a
+            new one.
         entropy: float32 [N] to write into, nats; None computes none.
 
     Returns:
         actions and logprobs. No gradient flows through them.
 
     Raises:
-        FloatingPointError: Rows hold NaN, plus infinity or nothing but minus infinity; they got action 0.
+        FloatingPointError: Rows hold NaN or infinity, or of discrete actions nothing but minus infinity; they got
+            action 0.
         TypeError, ValueError: Something does not fit; nothing was written.
     """
     rows = _shape("logits", logits, 2)[0]
-    counts = _counts(action_counts)
+    counts, controls = _kind(action_counts, controls)
     if actions is None:
-        actions = _empty_like(logits, (rows,) if len(counts) == 1 else (rows, len(counts)), np.int32)
+        shape = (rows, controls) if controls else (rows,) if len(counts) == 1 else (rows, len(counts))
+        actions = _empty_like(logits, shape, np.float32 if controls else np.int32)
     if logprobs is None:
         logprobs = _empty_like(logits, (rows,), np.float32)
-    bad = _core.sample(
-        logits,
-        counts,
-        _errors.seed("seed", seed),
-        _errors.seed("step", step),
-        _errors.seed("first_row", first_row),
-        bool(greedy),
-        actions,
-        logprobs,
-        entropy,
-    )
+    seed, step = _errors.seed("seed", seed), _errors.seed("step", step)
+    first_row = _errors.seed("first_row", first_row)
+    greedy = bool(greedy)
+    if controls:
+        bad = _core.gaussian_sample(logits, controls, seed, step, first_row, greedy, actions, logprobs, entropy)
+    else:
+        bad = _core.sample(logits, counts, seed, step, first_row, greedy, actions, logprobs, entropy)
     if bad:
         raise FloatingPointError(f"logits: {bad} of {rows} rows hold NaN, infinity or no choice that can be drawn")
     return actions, logprobs
 
 
-def _counts(action_counts: Sequence[int]) -> list[int]:
-    return [_errors.integer("action_counts", count, 1, 1024) for count in action_counts]
+def _kind(action_counts: Sequence[int], controls: int) -> tuple[list[int], int]:
+    """Choices of each dimension, or the number of continuous ones: one of the two."""
+    counts = [_errors.integer("action_counts", count, 1, 1024) for count in action_counts]
+    controls = _errors.integer("controls", controls, 0, 8)
+    if bool(counts) == bool(controls):
+        raise ValueError(f"one of action_counts and controls must be given, got {counts} and {controls}")
+    return counts, controls
 
 
 class PpoStats(NamedTuple):
@@ -210,7 +221,8 @@ def ppo_loss_grad(
     advantages: Any,
     returns: Any,
     *,
-    action_counts: Sequence[int],
+    action_counts: Sequence[int] = (),
+    controls: int = 0,
     clip: float,
     value_coef: float,
     entropy_coef: float,
@@ -227,11 +239,12 @@ def ppo_loss_grad(
     Args:
         logits: float32 [B, K]; may be columns of a wider matrix, such as the [B, K + 1] output of a network.
         values: float32 [B], any stride: outputs[:, K].
-        actions: int32 [B] (D = 1) or [B, D].
+        actions: int32 [B] (D = 1) or [B, D], or float32 [B, D], as they were drawn.
         old_logprobs: float32 [B] of the rollout, summed over dimensions.
         advantages: float32 [B].
         returns: float32 [B], targets of the value.
-        action_counts: Choices of each dimension.
+        action_counts: Choices of each dimension, for discrete actions.
+        controls: D, for continuous actions.
         clip: Policy clip, > 0.
         value_coef: Weight of the value loss, >= 0; the value loss is (v - return)^2 / 2.
         entropy_coef: Weight of the entropy bonus.
@@ -246,6 +259,7 @@ def ppo_loss_grad(
     Raises:
         TypeError, ValueError: Something does not fit, or an action is out of range.
     """
+    counts, controls = _kind(action_counts, controls)
     return PpoStats(
         *_core.ppo_loss(
             logits,
@@ -254,7 +268,8 @@ def ppo_loss_grad(
             old_logprobs,
             advantages,
             returns,
-            _counts(action_counts),
+            counts,
+            controls,
             _errors.real("clip", clip, 0.0, math.inf),
             _errors.real("value_coef", value_coef, 0.0, math.inf),
             _errors.real("entropy_coef", entropy_coef, -math.inf, math.inf),
@@ -326,6 +341,25 @@ class Mlp:
         if not _is_tensor(x) or x.dtype != expected:
             raise TypeError(f"x must be a torch tensor of {expected}, got {getattr(x, 'dtype', type(x).__name__)}")
         return x.view(torch.int16) if self._bfloat16 else x
+
+
+def codes_forward(codes: Any, table: Any, bias: Any, y: Any, *, most: int, relu: bool = False) -> None:
+    """Writes y [B, H], a linear layer of one-hot vectors: bias plus table[cell * most + code - 1] of cells not 0.
+
+    Args:
+        codes: uint8 [B, cells], each 0 to `most`. ValueError where one is greater.
+        table: float32 [cells * most, H].
+        bias: float32 [H].
+        y: float32 [B, H].
+        most: The largest code, 1 to 255.
+        relu: Negative results become 0.
+    """
+    _core.codes_forward(codes, _errors.integer("most", most, 1, 255), table, bias, bool(relu), y)
+
+
+def codes_backward(codes: Any, grad_y: Any, grad_table: Any, grad_bias: Any, *, most: int) -> None:
+    """Writes the gradients of codes_forward's table and bias, given that of its y without relu; shapes as there."""
+    _core.codes_backward(codes, _errors.integer("most", most, 1, 255), grad_y, grad_table, grad_bias)
 
 
 class Muon:

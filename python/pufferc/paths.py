@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["cflags", "cmakedir", "includedir", "libdir", "library", "libs", "main"]
+__all__ = ["cflags", "cmakedir", "includedir", "libdir", "library", "libs", "main", "template"]
 
 # The floating-point flags are part of a game: with them a trajectory has the same hash everywhere.
 _GAME_FLAGS = ("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math")
@@ -53,6 +53,11 @@ def cmakedir() -> Path:
 def library() -> Path:
     """The shared library. It exports the functions of the public headers."""
     return libdir() / ("libpufferc.dylib" if sys.platform == "darwin" else "libpufferc.so")
+
+
+def template() -> Path:
+    """The source of the game `template`, which `pufferc new` starts from."""
+    return _root() / "templates" / "template.c"
 
 
 def cflags() -> list[str]:

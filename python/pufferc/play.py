@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pufferc import _errors
 from pufferc.agents import Agent, CheckpointAgent, RandomAgent
-from pufferc.registration import env_info
+from pufferc.registration import Game, env_info
 from pufferc.vector import VecEnv
 from pufferc.viewer import HELP, KEYS, Seen, Viewer
 
@@ -35,6 +35,7 @@ _BINDINGS = {
     "template": _Bindings(((1, _SIDES[0]), (2, _SIDES[1]))),
     "cartpole": _Bindings(((0, _SIDES[0]), (1, _SIDES[1])), "alternate"),
     "lander": _Bindings(((1, _SIDES[0]), (2, ("up", "w")), (3, _SIDES[1]))),
+    "pong": _Bindings(((1, ("up", "w")), (2, ("down", "s")))),
     "snake": _Bindings(((0, ("up", "w")), (1, ("down", "s")), (2, _SIDES[0]), (3, _SIDES[1])), "keep"),
     "tmaze": _Bindings(((0, ("left", "a", "up", "w")), (1, ("right", "d", "down", "s")))),
     "squared": _Bindings(((1, ("down", "s")), (2, ("up", "w")), (3, _SIDES[0]), (4, _SIDES[1]))),
@@ -91,7 +92,7 @@ class Keyboard:
 
 
 def play(
-    game: str,
+    game: Game,
     *,
     agent: Agent | None = None,
     params: Mapping[str, Any] | None = None,
@@ -103,7 +104,7 @@ def play(
     """Play a game in a window until it is closed.
 
     Args:
-        game: Name of the game.
+        game: The game: a name or a path.
         agent: Who plays the first row while the person leaves the keys alone; None: the person alone. Other rows of
             the game, if it has several agents, are played by `agent`, or at random.
         params: Parameters of the game. Without an agent a game's frameskip is 1 unless given, for a smooth picture.
@@ -165,7 +166,7 @@ def main(words: Sequence[str]) -> int:
         epilog="keys in the window:\n  " + "\n  ".join(HELP),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("game", metavar="NAME", help="the game")
+    parser.add_argument("game", metavar="NAME", help="the game, or the path of its shared object")
     parser.add_argument("--checkpoint", help="latest, a run's directory or a checkpoint's")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder that latest looks in")
     parser.add_argument("--greedy", action="store_true", help="the most probable action instead of a drawn one")
@@ -174,29 +175,15 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the game")
     options = parser.parse_args(list(words))
     env_info(options.game)
-    params = _params(options.param)
+    params = _errors.named_numbers("--param", options.param)
     agent: CheckpointAgent | None = None
     if options.checkpoint is not None:
         from pufferc.checkpoint import find_checkpoint
 
-        agent = CheckpointAgent(find_checkpoint(options.checkpoint, options.runs, options.game), greedy=options.greedy)
-        if agent.game != options.game:
-            raise ValueError(f"checkpoint: {options.checkpoint} is of {agent.game}, not of {options.game}")
+        path = find_checkpoint(options.checkpoint, options.runs, options.game)
+        agent = CheckpointAgent(path, greedy=options.greedy, game=options.game)
         params = {**agent.params, **params}
     scores = play(options.game, agent=agent, params=params, seed=options.seed, fps=options.fps)
     if scores:
         print(f"{len(scores)} episodes, mean score {np.mean(scores):.4g}, best {max(scores):g}")
     return 0
-
-
-def _params(words: Sequence[str]) -> dict[str, float]:
-    params = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        try:
-            params[name] = float({"true": "1", "false": "0"}.get(value.lower(), value))
-        except ValueError:
-            equals = ""
-        if not equals:
-            raise ValueError(f"--param must be NAME=VALUE with a number, got {word!r}")
-    return params

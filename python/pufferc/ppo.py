@@ -32,7 +32,7 @@ from pufferc.config import TrainConfig
 from pufferc.distributed import Ranks
 from pufferc.ops import PpoStats
 from pufferc.optim import Optimizer, clip_gradients
-from pufferc.policies import Policy, State, action_counts, restart_rows
+from pufferc.policies import Head, Policy, State, make_head, restart_rows
 from pufferc.shares import SharedMinibatches
 from pufferc.vector import VecEnv
 
@@ -73,7 +73,7 @@ class Rollout:
     """T steps of N rows; see the module."""
 
     observations: Tensor  # [T + 1, N, O...] of the policy's input dtype
-    actions: Tensor  # int32 [T, N], or [T, N, D] if D > 1
+    actions: Tensor  # as the policy's head draws them: int32 [T, N] or [T, N, D], or float32 [T, N, D]
     logprobs: Tensor  # float32 [T, N]
     values: Tensor  # float32 [T + 1, N]
     rewards: Tensor  # float32 [T, N], as the game gave them; `advantages` may clamp
@@ -83,7 +83,7 @@ class Rollout:
     alive: Tensor  # bool [T + 1, N]: the row acts at step t
     advantages: Tensor  # float32 [T, N]
     returns: Tensor  # float32 [T, N]
-    counts: list[int]  # [D]
+    head: Head
     state: State  # of the policy at step 0
     next_state: State  # at step T
     staging: Tensor | None  # [N, O...] host memory that games write to where they cannot write into the rollout
@@ -93,7 +93,7 @@ class Rollout:
     @staticmethod
     def make(env: VecEnv, policy: Policy, horizon: int, device: torch.device, blocks: Blocks | None = None) -> Rollout:
         """`blocks` number the rows for the draw of actions where this is a part of a larger run; see distributed.py."""
-        counts, rows = action_counts(env.single_action_space), env.num_envs
+        head, rows = policy.head or make_head(env.single_action_space), env.num_envs
         space = env.single_observation_space
         if space.shape is None or space.dtype is None:
             raise ValueError(f"the trainer takes observations that are arrays, this game has {space}")
@@ -105,11 +105,10 @@ class Rollout:
 
         staged = dtype != game_dtype or device.type != "cpu"
         staging = torch.zeros(rows, *space.shape, dtype=game_dtype, pin_memory=device.type == "cuda")
-        dims = (len(counts),) if len(counts) > 1 else ()
         state = policy.initial_state(rows, device)
         rollout = Rollout(
             observations=empty(horizon + 1, dtype, *space.shape),
-            actions=empty(horizon, torch.int32, *dims),
+            actions=head.empty_actions(horizon, rows, device),
             logprobs=empty(horizon),
             values=empty(horizon + 1),
             rewards=empty(horizon),
@@ -119,7 +118,7 @@ class Rollout:
             alive=empty(horizon + 1, torch.bool),
             advantages=empty(horizon),
             returns=empty(horizon),
-            counts=counts,
+            head=head,
             state=state,
             next_state=state,
             staging=staging if staged else None,
@@ -193,7 +192,7 @@ def collect(
         sampled = now()
         target = row.next_observations if rollout.staging is None else rollout.staging
         absent = not env.alive.all()
-        ended = bool(env.step(row.actions.cpu(), observations=target)[4])
+        ended = bool(env.step(rollout.head.env_actions(row.actions).cpu(), observations=target)[4])
         stepped = now()
         if rollout.staging is not None:
             row.next_observations.copy_(target)
@@ -217,9 +216,9 @@ def collect(
 def _sample(kernels: Kernels, outputs: Tensor, rollout: Rollout, row: _Row, seed: int, step: int) -> None:
     try:
         for part, first_row in rollout.blocks:
-            logits, actions, logprobs = outputs[part, :-1], row.actions[part], row.logprobs[part]
-            kernels.sample_actions(
-                logits, rollout.counts, seed=seed, step=step, first_row=first_row, actions=actions, logprobs=logprobs
+            actions, logprobs = row.actions[part], row.logprobs[part]
+            rollout.head.sample(
+                kernels, outputs[part], seed=seed, step=step, first_row=first_row, actions=actions, logprobs=logprobs
             )
     except FloatingPointError as error:
         raise NotFinite(f"the policy's outputs are not finite: {error}") from None
@@ -316,7 +315,7 @@ def optimise(
     shared = _share_minibatches(policy, rollout, size, settings, ranks) if ranks.world > 1 else None
     if shared is not None:
         settings = dataclasses.replace(settings, normalize_advantages=False)  # done here, over all ranks
-    grad_outputs = rollout.values.new_empty(size, sum(rollout.counts) + 1)
+    grad_outputs = rollout.values.new_empty(size, sum(rollout.head.output_sizes) + 1)
     totals, gradients = np.zeros(len(PpoStats._fields)), 0
     for _ in range(settings.epochs):
         order = torch.randperm(batch // size, generator=generator).tolist()
@@ -325,8 +324,9 @@ def optimise(
                 minibatch = minibatch._replace(advantages=shared.normalize(index, minibatch.advantages))
             outputs = policy.forward_for_training(minibatch.observations, minibatch.state, minibatch.starts)
             flat = outputs.flatten(0, 1).contiguous()
-            stats = _loss(kernels, flat, minibatch, rollout.counts, settings, grad_outputs)
+            stats = _loss(kernels, flat, minibatch, rollout.head, settings, grad_outputs)
             policy.backward(grad_outputs.view_as(outputs))
+            rollout.head.constrain(policy)
             if shared is not None:
                 stats = PpoStats._make(ranks.average(policy, stats, shared.weight[index]))
             if not math.isfinite(stats.loss):
@@ -353,18 +353,18 @@ def _loss(
     kernels: Kernels,
     outputs: Tensor,
     minibatch: _Minibatch,
-    counts: list[int],
+    head: Head,
     settings: TrainConfig,
     grad_outputs: Tensor,
 ) -> PpoStats:
-    return kernels.ppo_loss_grad(
-        outputs[:, :-1],
-        outputs[:, -1],
+    return head.loss(
+        kernels,
+        outputs,
+        grad_outputs,
         minibatch.actions,
         minibatch.logprobs,
         minibatch.advantages,
         minibatch.returns,
-        action_counts=counts,
         clip=settings.clip,
         value_coef=settings.value_coef,
         entropy_coef=settings.entropy_coef,
@@ -372,8 +372,6 @@ def _loss(
         normalize_advantages=settings.normalize_advantages,
         old_values=minibatch.values if settings.value_clip else None,
         alive=minibatch.alive,
-        grad_logits=grad_outputs[:, :-1],
-        grad_values=grad_outputs[:, -1],
     )
 
 

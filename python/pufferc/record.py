@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pufferc import _errors
 from pufferc.agents import Agent, RandomAgent
+from pufferc.registration import Game
 from pufferc.render import DrawingUnavailable, Renderer, frames_per_second
 from pufferc.vector import VecEnv
 
@@ -289,7 +290,7 @@ def play_and_record(
 
 def record(
     path: str | os.PathLike[str],
-    game: str,
+    game: Game,
     *,
     agent: Agent | None = None,
     params: Mapping[str, Any] | None = None,
@@ -304,7 +305,7 @@ def record(
 
     Args:
         path: See `Recorder`.
-        game: Name of the game.
+        game: The game: a name or a path.
         agent: Who plays; default: at random.
         params: Parameters of the game.
         games: Games played and shown at once, in a grid.

@@ -37,19 +37,36 @@ def _hash64(x: Tensor) -> Tensor:
     return x ^ _shift_right(x, 31)
 
 
-def uniforms(seed: int, step: int, rows: int, dims: int, *, first_row: int = 0, device: torch.device) -> Tensor:
-    """float32 [rows, dims]: the uniform numbers in (0, 1) behind the draw (seed, step); see csrc/sample.h."""
+def _random_bits(seed: int, step: int, rows: int, dims: int, first_row: int, device: torch.device) -> Tensor:
+    """int64 [rows, dims]: the random bits behind the draw (seed, step); see csrc/uniform.h."""
     key = _hash64(_hash64(torch.tensor(_signed(seed))) ^ _signed(step * 0xD1342543DE82EF95)).to(device)
     row = torch.arange(first_row, first_row + rows, device=device).unsqueeze(1)
     counter = row * 8 + torch.arange(dims, device=device)
-    bits = _shift_right(_hash64(key + counter * _signed(_GOLDEN)), 41)
-    return (bits.to(torch.float32) + 0.5) * 2.0**-23
+    return _hash64(key + counter * _signed(_GOLDEN))
+
+
+def _uniform_of(bits: Tensor, shift: int) -> Tensor:
+    """float32 in (0, 1) of the 23 bits from `shift` on."""
+    return (torch.bitwise_and(_shift_right(bits, shift), 2**23 - 1).to(torch.float32) + 0.5) * 2.0**-23
+
+
+def uniforms(seed: int, step: int, rows: int, dims: int, *, first_row: int = 0, device: torch.device) -> Tensor:
+    """float32 [rows, dims]: the uniform numbers in (0, 1) behind discrete actions of the draw (seed, step)."""
+    return _uniform_of(_random_bits(seed, step, rows, dims, first_row, device), 41)
+
+
+def normals(seed: int, step: int, rows: int, dims: int, *, first_row: int = 0, device: torch.device) -> Tensor:
+    """float32 [rows, dims]: the normal numbers behind continuous actions of the draw (seed, step); see gaussian.h."""
+    bits = _random_bits(seed, step, rows, dims, first_row, device)
+    radius = (-2.0 * _uniform_of(bits, 41).log()).sqrt()
+    return radius * (2.0 * math.pi * _uniform_of(bits, 18)).cos()
 
 
 def sample_actions(
     logits: Tensor,
-    action_counts: Sequence[int],
+    action_counts: Sequence[int] = (),
     *,
+    controls: int = 0,
     seed: int,
     step: int,
     first_row: int = 0,
@@ -59,25 +76,34 @@ def sample_actions(
     entropy: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Twin of `pufferc.ops.sample_actions`: the same actions from the same random numbers."""
-    if not torch.isfinite(logits.logsumexp(-1)).all():
+    finite = torch.isfinite(logits if controls else logits.logsumexp(-1))
+    if not finite.all():
         raise FloatingPointError("logits: rows hold NaN, infinity or no choice that can be drawn")
-    rows, dims = logits.shape[0], len(action_counts)
-    u = uniforms(seed, step, rows, dims, first_row=first_row, device=logits.device)
-    drawn, total, spread = [], logits.new_zeros(rows), logits.new_zeros(rows)
-    for d, head in enumerate(torch.split(logits, list(action_counts), dim=-1)):
-        logp = head.log_softmax(-1)
-        cumulative = (head - head.amax(-1, keepdim=True)).exp().cumsum(-1)
-        below = u[:, d : d + 1] * cumulative[:, -1:] >= cumulative[:, :-1]
-        action = head.argmax(-1) if greedy else below.sum(-1)
-        drawn.append(action.to(torch.int32))
-        total += logp.gather(-1, action.unsqueeze(-1)).squeeze(-1)
-        spread -= torch.special.xlogy(logp.exp(), logp.exp()).sum(-1)
-    chosen = drawn[0] if dims == 1 else torch.stack(drawn, dim=-1)
+    rows, dims = logits.shape[0], controls or len(action_counts)
+    if controls:
+        mean, log_std = _gaussian(logits, controls)
+        numbers = normals(seed, step, rows, dims, first_row=first_row, device=logits.device)
+        drawn = mean.clone() if greedy else mean + log_std.exp() * numbers
+    else:
+        u = uniforms(seed, step, rows, dims, first_row=first_row, device=logits.device)
+        choices = [
+            head.argmax(-1) if greedy else _inverted(head, u[:, d])
+            for d, head in enumerate(torch.split(logits, list(action_counts), dim=-1))
+        ]
+        drawn = torch.stack(choices, dim=-1).to(torch.int32)
+    total, spread = _logprob_entropy(logits, drawn, action_counts, controls)
+    chosen = drawn[:, 0] if dims == 1 and not controls else drawn
     actions = chosen if actions is None else actions.copy_(chosen)
     logprobs = total if logprobs is None else logprobs.copy_(total)
     if entropy is not None:
         entropy.copy_(spread)
     return actions, logprobs
+
+
+def _inverted(head: Tensor, u: Tensor) -> Tensor:
+    """The choices that uniform numbers u [N] select in one head [N, K]."""
+    cumulative = (head - head.amax(-1, keepdim=True)).exp().cumsum(-1)
+    return (u.unsqueeze(-1) * cumulative[:, -1:] >= cumulative[:, :-1]).sum(-1)
 
 
 def advantage(
@@ -118,7 +144,8 @@ def ppo_loss_grad(
     advantages: Tensor,
     returns: Tensor,
     *,
-    action_counts: Sequence[int],
+    action_counts: Sequence[int] = (),
+    controls: int = 0,
     clip: float,
     value_coef: float,
     entropy_coef: float,
@@ -141,8 +168,8 @@ def ppo_loss_grad(
         return PpoStats(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
     with torch.enable_grad():
         z, v = logits[mask].detach().requires_grad_(), values[mask].detach().requires_grad_()
-        chosen = actions.view(actions.shape[0], -1)[mask].long()
-        logp, entropy = _logprob_entropy(z, chosen, action_counts)
+        chosen = actions.view(actions.shape[0], -1)[mask]
+        logp, entropy = _logprob_entropy(z, chosen, action_counts, controls)
         a = advantages[mask]
         if normalize_advantages:
             std = a.std() if count > 1 else a.new_zeros(())
@@ -168,14 +195,27 @@ def ppo_loss_grad(
     )
 
 
-def _logprob_entropy(logits: Tensor, actions: Tensor, action_counts: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Log-probability of actions [B, D] and entropy in nats, both [B] and summed over heads."""
+def _logprob_entropy(
+    logits: Tensor, actions: Tensor, action_counts: Sequence[int], controls: int
+) -> tuple[Tensor, Tensor]:
+    """Log-probability of actions [B, D] and entropy in nats, both [B] and summed over dimensions."""
+    if controls:
+        mean, log_std = _gaussian(logits, controls)
+        z = ((actions - mean) * (-log_std).exp()).clamp(-1e9, 1e9)
+        half_log = 0.5 * math.log(2.0 * math.pi)
+        return (-0.5 * z.square() - log_std - half_log).sum(-1), (log_std + half_log + 0.5).sum(-1)
     total, entropy = logits.new_zeros(logits.shape[0]), logits.new_zeros(logits.shape[0])
     for d, head in enumerate(torch.split(logits, list(action_counts), dim=-1)):
         logp = head.log_softmax(-1).clamp(min=-math.inf if not torch.isinf(head).any() else -1e4)
-        total = total + logp.gather(-1, actions[:, d : d + 1]).squeeze(-1)
+        total = total + logp.gather(-1, actions[:, d : d + 1].long()).squeeze(-1)
         entropy = entropy - (logp.exp() * logp).sum(-1)
     return total, entropy
+
+
+def _gaussian(outputs: Tensor, controls: int) -> tuple[Tensor, Tensor]:
+    """Means and log standard deviations [B, D] within the limits of gaussian.h; NaN where one is infinite."""
+    outputs = torch.where(torch.isinf(outputs), math.nan, outputs)
+    return outputs[:, :controls], outputs[:, controls:].clamp(-20.0, 20.0)
 
 
 def _value_loss(values: Tensor, returns: Tensor, old_values: Tensor | None, value_clip: float) -> Tensor:
@@ -186,36 +226,50 @@ def _value_loss(values: Tensor, returns: Tensor, old_values: Tensor | None, valu
     return 0.5 * loss.mean()
 
 
+def restarting(starts: Tensor | None, steps: int) -> list[Tensor | None]:
+    """For each step the rows bool [M, 1] that begin an episode, None where no row does; of starts [T, M]."""
+    if starts is None:
+        return [None] * steps
+    masks = starts.bool().unsqueeze(-1)
+    return [mask if some else None for mask, some in zip(masks.unbind(), starts.any(-1).tolist(), strict=True)]
+
+
 class _MinGRUScan(torch.autograd.Function):
-    """`mingru_scan` with the gradient's own recurrence: a graph of T steps costs several times as much."""
+    """`mingru_scan` with the gradient's own recurrence: a graph of T steps costs several times as much.
+
+    A step's numbers stay in the cache for all that is done with them.
+    """
 
     @staticmethod
     def forward(ctx: Any, pre: Tensor, h0: Tensor, starts: Tensor | None) -> Tensor:
-        gate, candidate = pre.chunk(2, -1)
-        z = gate.sigmoid()
-        keep = 1.0 - z
-        if starts is not None:
-            keep.masked_fill_(starts.bool().unsqueeze(-1), 0.0)
-        h = z * candidate
-        previous = h0
-        for h_t, keep_t in zip(h.unbind(), keep.unbind(), strict=True):
-            previous = h_t.addcmul_(keep_t, previous)
-        ctx.save_for_backward(candidate, z, keep, h0, h)
-        ctx.starts = starts
+        restarts, before = restarting(starts, pre.shape[0]), h0
+        z, h = pre.new_empty(pre.shape[0], *h0.shape), pre.new_empty(pre.shape[0], *h0.shape)
+        for t, mask in enumerate(restarts):
+            if mask is not None:
+                before = before.masked_fill(mask, 0.0)
+            gate, candidate = pre[t].chunk(2, -1)
+            before = torch.lerp(before, candidate, z[t].copy_(gate).sigmoid_(), out=h[t])
+        ctx.save_for_backward(pre, z, h0, h)
+        ctx.restarts = restarts
         return h
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_h: Tensor) -> tuple[Tensor, Tensor, None]:
-        candidate, z, keep, h0, h = ctx.saved_tensors
-        grad = grad_h.clone(memory_format=torch.contiguous_format)
-        for t in range(grad.shape[0] - 2, -1, -1):
-            grad[t].addcmul_(keep[t + 1], grad[t + 1])
-        previous = torch.cat([h0.unsqueeze(0), h[:-1]])
-        if ctx.starts is not None:
-            previous.masked_fill_(ctx.starts.bool().unsqueeze(-1), 0.0)
-        grad_gate = grad * (candidate - previous) * z * (1.0 - z)
-        return torch.cat([grad_gate, grad * z], -1), keep[0] * grad[0], None
+        pre, z, h0, h = ctx.saved_tensors
+        grad_pre, carried = torch.empty_like(pre), torch.zeros_like(h0)
+        for t in range(pre.shape[0] - 1, -1, -1):
+            mask, before = ctx.restarts[t], h[t - 1] if t else h0
+            if mask is not None:
+                before = before.masked_fill(mask, 0.0)
+            grad_gate, grad_candidate = grad_pre[t].chunk(2, -1)
+            grad = carried + grad_h[t]
+            torch.mul(grad, z[t], out=grad_candidate)
+            carried = grad - grad_candidate  # grad (1 - z)
+            torch.sub(pre[t].chunk(2, -1)[1], before, out=grad_gate).mul_(z[t]).mul_(carried)
+            if mask is not None:
+                carried.masked_fill_(mask, 0.0)
+        return grad_pre, carried, None
 
 
 def mingru_scan(pre: Tensor, h0: Tensor, starts: Tensor | None = None) -> Tensor:

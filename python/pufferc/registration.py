@@ -1,15 +1,28 @@
-"""The games that are built in: what they are called, their parameters and tables, and their Gymnasium ids."""
+"""Games, built in or in shared objects: what they are called, their parameters and tables, and their Gymnasium ids.
+
+Whatever takes a game takes its name, the path of a shared object ("./mygame.so" or a Path; see modules.py), or an
+EnvInfo. A path is read anew at each use, an EnvInfo stands for the code that was loaded when it was made.
+"""
 
 from __future__ import annotations
 
+import keyword
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
-from pufferc import _core
+from pufferc import _core, modules
 from pufferc._errors import unknown
+from pufferc.modules import LoadedModule, ModuleError
 
-__all__ = ["EnvInfo", "ObsInfo", "ParamInfo", "env_info", "list_envs", "register_gymnasium"]
+__all__ = ["EnvInfo", "Game", "ObsInfo", "ParamInfo", "agents_per_game", "env_info", "list_envs", "register_gymnasium"]
+
+# Arguments of pufferc.make, which a game's parameters are given beside.
+_TAKEN = {"name", "num_envs", "num_games", "num_threads", "seed", "groups", "copy", "autoreset", "params"}
+_TAKEN |= {"render_mode", "render_games", "game_numbers"}
 
 
 @dataclass(frozen=True)
@@ -37,11 +50,12 @@ class ObsInfo:
 
 @dataclass(frozen=True)
 class EnvInfo:
-    """A built-in game as its source describes it.
+    """A game as its source describes it.
 
-    `agents` is the number of rows of one game with default parameters. `id` is the Gymnasium id. `max_games` is how
-    many games all pools of a process can have together, None = no limit. `can_save` is False for games that own
-    something outside their state: `VecEnv.save` and `load` refuse them.
+    `agents` is the number of rows of one game with default parameters. `id` is the Gymnasium id (of a loaded game: once
+    `register_gymnasium` was called for it). `max_games` is how many games all pools of a process can have together,
+    None = no limit. `can_save` is False for games that own something outside their state: `VecEnv.save` and `load`
+    refuse them. `path` and `sha256` say where a loaded game comes from, None for built-in ones.
     """
 
     name: str
@@ -55,6 +69,18 @@ class EnvInfo:
     params: tuple[ParamInfo, ...]
     observation: tuple[ObsInfo, ...]
     metrics: tuple[str, ...]
+    path: str | None = None
+    sha256: str | None = None
+
+    _loaded: ClassVar[LoadedModule | None] = None  # the code of a loaded game; set for each such object
+
+    @property
+    def engine(self) -> str | _core.Module:
+        """The game as `pufferc._core` takes it."""
+        return self.name if self._loaded is None else self._loaded.module
+
+
+Game = str | os.PathLike[str] | EnvInfo
 
 
 def _param_info(row: dict[str, Any]) -> ParamInfo:
@@ -63,24 +89,43 @@ def _param_info(row: dict[str, Any]) -> ParamInfo:
     return ParamInfo(name=row["name"], type=row["type"], help=row["help"], **values)
 
 
+def _make_info(entry: dict[str, Any], engine: str | _core.Module, **origin: str) -> EnvInfo:
+    return EnvInfo(
+        name=entry["name"],
+        id=f"pufferc/{entry['title']}-v{entry['version']}",
+        title=entry["title"],
+        summary=entry["summary"],
+        version=entry["version"],
+        agents=_core.agents_per_game(engine, {}),
+        max_games=entry["max_games"],
+        can_save=entry["can_save"],
+        params=tuple(_param_info(row) for row in entry["params"]),
+        observation=tuple(ObsInfo(**row) for row in entry["observation"]),
+        metrics=tuple(entry["metrics"]),
+        **origin,
+    )
+
+
 @lru_cache(maxsize=1)
 def _all_envs() -> dict[str, EnvInfo]:
-    envs = {}
-    for entry in _core.env_descriptions():
-        envs[entry["name"]] = EnvInfo(
-            name=entry["name"],
-            id=f"pufferc/{entry['title']}-v{entry['version']}",
-            title=entry["title"],
-            summary=entry["summary"],
-            version=entry["version"],
-            agents=_core.agents_per_game(entry["name"], {}),
-            max_games=entry["max_games"],
-            can_save=entry["can_save"],
-            params=tuple(_param_info(row) for row in entry["params"]),
-            observation=tuple(ObsInfo(**row) for row in entry["observation"]),
-            metrics=tuple(entry["metrics"]),
-        )
-    return envs
+    return {entry["name"]: _make_info(entry, entry["name"]) for entry in _core.env_descriptions()}
+
+
+def _module_info(loaded: LoadedModule) -> EnvInfo:
+    """Made once for each module. Raises ModuleError where sizes do not fit together or a name cannot be used."""
+    if isinstance(loaded.info, EnvInfo):
+        return loaded.info
+    try:
+        info = _make_info(loaded.module.description(), loaded.module, path=str(loaded.path), sha256=loaded.sha256)
+    except (ValueError, MemoryError) as error:
+        raise ModuleError(f"{loaded.path}: {error}") from None
+    for row in info.params:
+        if row.name in _TAKEN or keyword.iskeyword(row.name):
+            owner = "Python" if keyword.iskeyword(row.name) else "pufferc.make"
+            raise ModuleError(f"{loaded.path}: the parameter {row.name} needs another name, {owner} has that word")
+    object.__setattr__(info, "_loaded", loaded)
+    loaded.info = info
+    return info
 
 
 def list_envs() -> list[str]:
@@ -88,35 +133,59 @@ def list_envs() -> list[str]:
     return list(_all_envs())
 
 
-def env_info(name: str) -> EnvInfo:
-    """Description of one game. Raises ValueError for an unknown name, with the nearest one suggested."""
-    if not isinstance(name, str):
-        raise TypeError(f"name must be a string, got {type(name).__name__}")
+def env_info(game: Game) -> EnvInfo:
+    """Description of one game.
+
+    Args:
+        game: Name of a built-in game; path of a shared object, whose code is run; or an EnvInfo, which is returned.
+
+    Raises:
+        ValueError: Unknown name, with the nearest one suggested; or ModuleError, a file that cannot be loaded.
+    """
+    if isinstance(game, EnvInfo):
+        return game
+    if not isinstance(game, (str, os.PathLike)):
+        raise TypeError(f"name must be a string or the path of a shared object, got {type(game).__name__}")
+    if modules.is_path(game):
+        return _module_info(modules.load(game))
     envs = _all_envs()
-    if name not in envs:
-        unknown("game", name, list(envs))
-    return envs[name]
+    if game not in envs:
+        if Path(f"{game}.so").is_file():
+            raise ValueError(f"no game named {str(game)!r} is built in; the one in this folder is called './{game}.so'")
+        unknown("game", str(game), list(envs))
+    return envs[str(game)]
 
 
-def pool_limit(name: str) -> int | None:
+def agents_per_game(game: Game, params: Mapping[str, float]) -> int:
+    """Rows of one game with these parameters. Raises ValueError for parameters that do not fit."""
+    return _core.agents_per_game(env_info(game).engine, {name: float(value) for name, value in params.items()})
+
+
+def pool_limit(game: Game) -> int | None:
     """Most games of a pool that leaves room for another one beside it: evaluation beside training. None = no limit."""
-    most = env_info(name).max_games
+    most = env_info(game).max_games
     return None if most is None else max(1, most // 2)
 
 
-def register_gymnasium() -> None:
-    """Register every game as pufferc/Title-vN for `gymnasium.make` and `gymnasium.make_vec`.
+def register_gymnasium(*games: Game) -> None:
+    """Register games as pufferc/Title-vN for `gymnasium.make` and `gymnasium.make_vec`.
 
-    Done once by `import pufferc`. Games with several agents have the vector face only.
+    Without arguments those that are built in, which `import pufferc` does. Games with several agents have the vector
+    face only. ValueError where a built-in game has the id of another.
     """
     import gymnasium
 
-    for info in _all_envs().values():
+    built_in = {info.id for info in _all_envs().values()}
+    for info in map(env_info, games or _all_envs()):
         if info.id in gymnasium.registry:
-            continue
+            if info.path is None:
+                continue
+            if info.id in built_in:
+                raise ValueError(f"{info.path}: its id {info.id} is that of a built-in game; give it another .title")
+            del gymnasium.registry[info.id]
         gymnasium.register(
             id=info.id,
             entry_point="pufferc.single:SingleEnv" if info.agents == 1 else None,
             vector_entry_point="pufferc.vector:make_gymnasium_vector",
-            kwargs={"name": info.name},
+            kwargs={"name": info.path or info.name},
         )

@@ -41,6 +41,7 @@ _STEPS_PER_SECOND = {
     "breakout": 60.0,
     "cartpole": 50.0,
     "lander": 50.0,
+    "pong": 60.0,
     "snake": 12.0,
     "squared": 6.0,
     "tmaze": 8.0,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pufferc import _errors
+from pufferc.registration import Game
 from pufferc.render import can_draw
 from pufferc.vector import VecEnv
 
@@ -25,14 +26,14 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
     """One game of one agent. After an episode ended, call reset before the next step.
 
     Args:
-        name: One of `pufferc.list_envs()` with one agent.
+        name: One of `pufferc.list_envs()`, or the path of a shared object with a game; of one agent.
         render_mode: None, "rgb_array" (render returns a picture uint8 [H, W, 3]) or "human" (a window).
         **params: Parameters of the game, see `pufferc.env_info(name).params`.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "render_fps": 30}  # noqa: RUF012
 
-    def __init__(self, name: str, render_mode: str | None = None, **params: Any) -> None:
+    def __init__(self, name: Game, render_mode: str | None = None, **params: Any) -> None:
         """Make the game. Raises ValueError or TypeError for what does not fit."""
         if render_mode not in (None, "human", "rgb_array"):
             raise ValueError(f"render_mode must be None, 'human' or 'rgb_array', got {render_mode!r}")
@@ -41,7 +42,8 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
         self._vector = VecEnv(name, num_games=1, num_threads=1, copy=True, autoreset="disabled", params=params)
         if self._vector.agents != 1:
             raise ValueError(
-                f"{name} has {self._vector.agents} agents in one game; use pufferc.make or gymnasium.make_vec"
+                f"{self._vector.name} has {self._vector.agents} agents in one game; use pufferc.make or "
+                "gymnasium.make_vec"
             )
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space

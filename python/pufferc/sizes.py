@@ -9,9 +9,8 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from pufferc import _core
 from pufferc.config import Config, ConfigError, PolicyConfig, VecConfig, suggest
-from pufferc.registration import env_info, pool_limit
+from pufferc.registration import agents_per_game, env_info, pool_limit
 from pufferc.vector import available_cores
 
 _AUTO_ROWS = 1024  # enough for matrix products to run at speed, few enough for many updates
@@ -37,7 +36,7 @@ def resolve(config: Config, *, processes: int = 1, local_processes: int = 1) -> 
     of this machine; threads are those of each.
     """
     vec, train = config.vec, config.train
-    agents = _core.agents_per_game(config.game, {key: float(value) for key, value in config.env.items()})
+    agents = agents_per_game(config.game, config.env)
     limit = pool_limit(config.game)
     limit = None if limit is None else limit * processes
     games = max(1, math.ceil(_AUTO_ROWS / agents / processes)) * processes
@@ -69,7 +68,8 @@ def resolve(config: Config, *, processes: int = 1, local_processes: int = 1) -> 
     if batch % minibatch or minibatch % unit:
         below = unit * _largest_divisor(batch // unit, max(1, minibatch // unit))
         above = unit * _smallest_divisor(batch // unit, minibatch // unit + 1)
-        whole = f", in whole rows of {unit} steps since policy.kind is {config.policy.kind!r}" if unit > 1 else ""
+        name = config.policy.class_ or config.policy.kind
+        whole = f", in whole rows of {unit} steps since {name} has memory" if unit > 1 else ""
         raise ConfigError(
             f"train.minibatch_size must divide the batch of {batch} steps (vec.num_envs {rows} x train.horizon "
             f"{train.horizon}){whole}, got {minibatch}; {' or '.join(map(str, sorted({below, above})))} would fit"
@@ -100,6 +100,10 @@ def resolve(config: Config, *, processes: int = 1, local_processes: int = 1) -> 
 
 def is_recurrent(policy: PolicyConfig) -> bool:
     """Whether the network has memory, and so learns from whole rows of a rollout."""
+    if policy.class_ is not None:
+        from pufferc.policies.user import load_class
+
+        return bool(getattr(load_class(policy.class_), "recurrent", False))
     return policy.kind != "mlp"
 
 
@@ -112,6 +116,8 @@ def _check_numbers(config: Config, rows: int) -> None:
     for name in ("input_scale", "rest_scale"):
         if not 0.0 < getattr(policy, name) < math.inf:
             raise ConfigError(f"policy.{name} must be greater than 0 and finite, got {getattr(policy, name)!r}")
+    if not -20.0 <= policy.initial_log_std <= 20.0:
+        raise ConfigError(f"policy.initial_log_std must be in [-20, 20], got {policy.initial_log_std!r}")
     at_least_one: dict[str, int] = {
         "vec.num_envs": rows,
         "vec.num_threads": 1 if vec.num_threads == "auto" else vec.num_threads,

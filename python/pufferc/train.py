@@ -16,13 +16,14 @@ import numpy as np
 import torch
 
 import pufferc
-from pufferc.checkpoint import Checkpoint, load_checkpoint
+from pufferc.checkpoint import Checkpoint, load_checkpoint, load_game_checkpoint
 from pufferc.config import Config, ConfigError
 from pufferc.distributed import Ranks
 from pufferc.doctor import machine
 from pufferc.loggers import MetricsLog, Progress, Silent, check_loggers, count, duration, last_line, open_loggers
 from pufferc.loggers.background import Opening
 from pufferc.loop import Interrupt, Loop, Result, describe
+from pufferc.registration import Game
 from pufferc.run_directory import locked, make_directory, policy_name, write_json, write_start
 from pufferc.shares import INEXACT
 from pufferc.sizes import resolve
@@ -42,6 +43,7 @@ def train(
     quiet: bool = False,
     dashboard: bool = False,
     display: Progress | None = None,
+    game: Game | None = None,
 ) -> Result:
     """Trains until total_steps, the target score, or an interruption; always leaves a checkpoint of where it stopped.
 
@@ -54,6 +56,7 @@ def train(
         quiet: No progress lines.
         dashboard: A dashboard instead of progress lines where the terminal can show one.
         display: Takes what is shown instead of a terminal.
+        game: With `resume`, the game: needed where it was loaded from a shared object.
 
     In each of several processes that torchrun started, this is one run of all of them; see distributed.py. Every one
     returns the same result.
@@ -67,7 +70,12 @@ def train(
     def shown(trainer: Trainer, run: Path) -> Progress:
         return display or _display(trainer, run, quiet, dashboard)
 
-    return together(lambda ranks: _lead(ranks, config, Path(runs), directory, resume, weights, shown))
+    def resumed() -> Checkpoint | None:
+        if resume is None:
+            return None
+        return load_checkpoint(Path(resume)) if game is None else load_game_checkpoint(Path(resume), game)
+
+    return together(lambda ranks: _lead(ranks, config, Path(runs), directory, resumed, weights, shown))
 
 
 def _lead(
@@ -75,13 +83,13 @@ def _lead(
     config: Config | None,
     runs: Path,
     directory: Path | str | None,
-    resume: Path | str | None,
+    resumed: Callable[[], Checkpoint | None],
     weights: Path | str | None,
     shown: Callable[[Trainer, Path], Progress],
 ) -> Result:
     """The run, from the process that leads it."""
     began = time.perf_counter()
-    checkpoint = load_checkpoint(Path(resume)) if resume is not None else None
+    checkpoint = resumed()
     if checkpoint is not None:
         config = checkpoint_config(checkpoint)
     if config is None:
@@ -99,7 +107,7 @@ def _lead(
         else:
             if weights is not None:
                 load_weights(trainer.policy, load_checkpoint(Path(weights)))
-            run = make_directory(runs, config.game) if directory is None else Path(directory)
+            run = make_directory(runs, trainer.env.name) if directory is None else Path(directory)
             write_start(run, config, run_facts())
             trainer.start()
         stack.enter_context(locked(run))
@@ -152,7 +160,7 @@ def _display(trainer: Trainer, run: Path, quiet: bool, dashboard: bool) -> Progr
             policy, cuda = config.policy, trainer.device.type == "cuda"
             return Dashboard(
                 config.train.total_steps,
-                title=f"{config.game} · {policy_name(vars(policy))} · seed {config.train.seed}",
+                title=f"{trainer.env.name} · {policy_name(vars(policy))} · seed {config.train.seed}",
                 subtitle=str(run),
                 metrics=list(trainer.env.pop_metrics()),
                 target=config.train.target_score,

@@ -19,13 +19,12 @@ import torch
 from torch import Tensor
 
 from pufferc import ops, ppo, reference
-from pufferc.checkpoint import Checkpoint, CheckpointError, save_checkpoint
+from pufferc.checkpoint import Checkpoint, CheckpointError, game_of, module_of, same_module, save_checkpoint
 from pufferc.config import Config, ConfigError, as_tables, merge
 from pufferc.distributed import Ranks
 from pufferc.evaluate import Evaluation, evaluate
 from pufferc.optim import Adam, FusedMuon, Muon, Optimizer
 from pufferc.policies import Policy, make_policy
-from pufferc.registration import env_info
 from pufferc.shares import Share, plan_share
 from pufferc.sizes import resolve
 from pufferc.vector import VecEnv
@@ -91,14 +90,14 @@ class Trainer:
         self.config, train = config, config.train
         self.device, self.dtype, self.kernels = torch_settings(config)
         fused = self.kernels is ops
-        # What torch has left to do beside fused kernels is small; its threads would only disturb theirs.
-        torch.set_num_threads(1 if fused else int(train.threads))
         ops.set_num_threads(int(train.threads))
         with contextlib.closing(VecEnv(config.game, num_threads=1, seed=0, params=config.env)) as game:
             agents = game.agents
             self.policy: Policy = make_policy(config, game, self.dtype, self.device, train.seed, fused=fused)
             self.share = share = _share(config, self.ranks, agents, self.policy.recurrent)
             _check_memory(share.rows * self.ranks.local_world, train.horizon, game, self.dtype)
+        # What torch has left to do beside fused kernels is small; its threads would only disturb theirs.
+        torch.set_num_threads(1 if fused and self.policy.fused else int(train.threads))
         self.optimizer = make_optimizer(config, self.policy, self.dtype, fused=fused)
         self.env = VecEnv(
             config.game,
@@ -200,7 +199,7 @@ class Trainer:
         return evaluate(
             self.policy,
             self.kernels,
-            config.game,
+            self.env.info,  # the code that it trains on, whatever has become of its file
             config.env,
             episodes=config.train.target_episodes,
             seed=config.train.seed + _EVALUATION_SEED,
@@ -217,7 +216,7 @@ class Trainer:
         """The games and what the policy remembers of them, of all ranks, at rank 0."""
         own = {f"state.{i}": tensor.cpu() for i, tensor in enumerate(self.rollout.next_state)}
         own["alive"] = self.rollout.alive[-1].cpu()
-        if env_info(self.config.game).can_save:
+        if self.env.info.can_save:
             own["pool"] = torch.from_numpy(np.frombuffer(bytearray(self.env.save()), np.uint8))
         parts = self.ranks.gather(own)
         return {_games_key(rank, len(parts), name): part[name] for rank, part in enumerate(parts) for name in part}
@@ -231,16 +230,19 @@ class Trainer:
         tensors = {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
         tensors |= {"generator": self.generator.get_state(), **games}
         meta = {
-            "game": self.config.game,
+            "game": self.env.name,
             "version": self.env.version,
+            **module_of(self.env.info),
             "update": self.update,
             "seconds": self.seconds,
             "config": as_tables(self.config),
             "precision": str(self.dtype).removeprefix("torch."),
-            "processes": self.ranks.world,
+            **({"processes": self.ranks.world} if self.ranks.world > 1 else {}),
             **extra,
         }
-        return save_checkpoint(run / "checkpoints", self.steps, self.policy.state_dict(), tensors, meta)
+        # Parameters that a network uses twice share their memory, which the file format refuses.
+        weights = {name: tensor.clone() for name, tensor in self.policy.state_dict().items()}
+        return save_checkpoint(run / "checkpoints", self.steps, weights, tensors, meta)
 
     def restore(self, checkpoint: Checkpoint) -> str | None:
         """Goes on exactly where the checkpoint was made; or with new games, and returns why."""
@@ -251,7 +253,7 @@ class Trainer:
         return why
 
     def _restore(self, checkpoint: Checkpoint) -> str | None:
-        trainer, world = checkpoint.trainer, self.ranks.world
+        trainer, info = checkpoint.trainer, self.env.info
         load_weights(self.policy, checkpoint)
         prefix = "optimizer."
         self.optimizer.load_state(
@@ -259,31 +261,45 @@ class Trainer:
         )
         self.generator.set_state(trainer["generator"])
         self.update, self.seconds = int(checkpoint.meta["update"]), float(checkpoint.meta["seconds"])
-        saved_by = int(checkpoint.meta.get("processes", 1))
-        if not env_info(self.config.game).can_save:
+        games = _own_games(trainer, self.ranks)
+        why = None
+        if not info.can_save:
+            why = f"games of {info.name} cannot be saved"
+        elif not same_module(checkpoint, info):
+            why = f"games of {info.name} were built anew since the checkpoint"
+        elif (saved_by := int(checkpoint.meta.get("processes", 1))) != self.ranks.world:
+            why = f"the checkpoint is of {saved_by} process{'es' * (saved_by > 1)}, this run has {self.ranks.world}"
+        elif "pool" not in games:
+            why = "the checkpoint was saved when a process of the run was lost, and holds no games"
+        if why is not None:
             self._new_games()
-            return f"games of {self.config.game} cannot be saved"
-        if saved_by != world:
-            self._new_games()
-            return f"the checkpoint is of {saved_by} {'processes' if saved_by > 1 else 'process'}, this run has {world}"
-        games = {name: trainer.get(_games_key(self.ranks.rank, world, name)) for name in ("pool", "alive")}
-        if games["pool"] is None or games["alive"] is None:
-            self._new_games()
-            return "the checkpoint was saved when a process of the run was lost, and holds no games"
+            return why
         last = self.rollout.observations[-1]
         target = last if self.rollout.staging is None else self.rollout.staging
         self.env.load(games["pool"].numpy().tobytes(), observations=target)
         if target is not last:
             last.copy_(target)
         self.rollout.alive[-1].copy_(games["alive"])
-        keys = (_games_key(self.ranks.rank, world, f"state.{i}") for i in range(len(self.rollout.next_state)))
-        self.rollout.next_state = tuple(trainer[key].to(self.device) for key in keys)
+        expected = {f"state.{i}": tensor for i, tensor in enumerate(self.rollout.next_state)}
+        found = {name: tensor for name, tensor in games.items() if name.startswith("state.")}
+        shapes = [{name: tuple(tensor.shape) for name, tensor in state.items()} for state in (expected, found)]
+        if shapes[0] != shapes[1]:
+            raise CheckpointError(
+                f"checkpoint: {checkpoint.path} holds a state of {shapes[1]}, this policy's is {shapes[0]}"
+            )
+        self.rollout.next_state = tuple(found[name].to(self.device) for name in expected)
         return None
 
 
 def _games_key(rank: int, world: int, name: str) -> str:
     """Name of one rank's tensor in a checkpoint."""
     return name if world == 1 else f"rank{rank}.{name}"
+
+
+def _own_games(tensors: Mapping[str, Tensor], ranks: Ranks) -> dict[str, Tensor]:
+    """What `save_games` gave of this rank."""
+    prefix = _games_key(ranks.rank, ranks.world, "")
+    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _share(config: Config, ranks: Ranks, agents: int, recurrent: bool) -> Share:
@@ -304,26 +320,38 @@ def make_optimizer(config: Config, policy: Policy, dtype: torch.dtype, *, fused:
     `fused` takes its kernel where that can work on the parameters, with matrix products in `dtype`.
     """
     train = config.train
+    parameters = [(name, parameter) for name, parameter in policy.named_parameters() if parameter.requires_grad]
     if train.optimizer == "muon":
         momentum, decay = train.momentum, train.weight_decay
-        if fused and FusedMuon.takes(policy.parameters()):
+        if fused and FusedMuon.takes([parameter for _, parameter in parameters]):
             bfloat16 = dtype == torch.bfloat16
-            return FusedMuon(policy.named_parameters(), bfloat16=bfloat16, momentum=momentum, weight_decay=decay)
-        return Muon(policy.named_parameters(), momentum=momentum, weight_decay=decay)
-    return Adam(policy.named_parameters(), beta1=train.momentum, beta2=train.beta2, weight_decay=train.weight_decay)
+            return FusedMuon(parameters, bfloat16=bfloat16, momentum=momentum, weight_decay=decay)
+        return Muon(parameters, momentum=momentum, weight_decay=decay)
+    return Adam(parameters, beta1=train.momentum, beta2=train.beta2, weight_decay=train.weight_decay)
 
 
 def load_weights(policy: Policy, checkpoint: Checkpoint) -> None:
     """The network's weights; CheckpointError if they are those of another network."""
-    try:
-        policy.load_state_dict(checkpoint.policy)
-    except RuntimeError as error:
-        raise CheckpointError(f"checkpoint: {checkpoint.path} holds another network: {error}") from None
+    own, found = policy.state_dict(), checkpoint.policy
+    differences = [f"it has no {name}" for name in own if name not in found]
+    differences += [f"it has {name} besides" for name in found if name not in own]
+    differences += [
+        f"its {name} has shape {tuple(found[name].shape)}, not {tuple(own[name].shape)}"
+        for name in own
+        if name in found and own[name].shape != found[name].shape
+    ]
+    if differences:
+        more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
+        raise CheckpointError(
+            f"checkpoint: {checkpoint.path} holds another network than this {type(policy).__name__}: "
+            f"{'; '.join(differences[:3])}{more}"
+        )
+    policy.load_state_dict(found)
 
 
 def checkpoint_config(checkpoint: Checkpoint, device: str | None = None) -> Config:
     """The configuration that a checkpoint was made with, on this machine's device."""
-    config = merge(Config(checkpoint.meta["game"]), checkpoint.meta["config"], str(checkpoint.path))
+    config = merge(Config(game_of(checkpoint)), checkpoint.meta["config"], str(checkpoint.path))
     precision = checkpoint.meta["precision"]
     return dataclasses.replace(
         config, train=dataclasses.replace(config.train, precision=precision, device=device or config.train.device)

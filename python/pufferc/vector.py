@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pufferc import _core, _errors, spaces
 from pufferc._errors import available_cores
-from pufferc.registration import EnvInfo, env_info
+from pufferc.registration import EnvInfo, Game, agents_per_game, env_info
 
 __all__ = ["VecEnv", "available_cores", "make"]
 
@@ -38,7 +38,7 @@ _AUTORESET = {"same_step": AutoresetMode.SAME_STEP, "disabled": AutoresetMode.DI
 
 
 def make(
-    name: str,
+    name: Game,
     num_envs: int | None = None,
     *,
     num_games: int | None = None,
@@ -55,7 +55,7 @@ def make(
     """Make a pool of `num_envs` rows of the game `name`.
 
     Args:
-        name: One of `list_envs()`.
+        name: One of `list_envs()`, or the path of a shared object with a game ("./mygame.so"), whose code is run.
         num_envs: Rows in every buffer: games times agents per game; must be a multiple of the agents. Default one game.
         num_games: Number of games, instead of num_envs.
         num_threads: Threads that step, the caller's included. Default: the cores available, at most one per game.
@@ -90,7 +90,7 @@ def make(
     )
 
 
-def make_gymnasium_vector(name: str, num_envs: int = 1, *, copy: bool = True, **kwargs: Any) -> VecEnv:
+def make_gymnasium_vector(name: Game, num_envs: int = 1, *, copy: bool = True, **kwargs: Any) -> VecEnv:
     """Entry point of `gymnasium.make_vec`: like `make`, with arrays of the caller's own."""
     if "max_episode_steps" in kwargs:
         kwargs.setdefault("max_steps", kwargs.pop("max_episode_steps"))
@@ -105,7 +105,7 @@ def _count_games(info: EnvInfo, num_envs: int | None, num_games: int | None, par
     if num_envs is None:
         return 1
     rows = _errors.integer("num_envs", num_envs, 1, _MAX_GAMES)
-    agents = _core.agents_per_game(info.name, params)
+    agents = agents_per_game(info, params)
     if rows % agents:
         lower = rows - rows % agents
         near = f"{lower} or {lower + agents}" if lower else str(agents)
@@ -159,6 +159,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         num_envs: Rows N in every array. num_games * agents.
         num_games, agents: Games, and rows of each.
         num_threads, groups: As given to `make`.
+        info: Description of the game.
         name, version: The game.
         params: Every parameter of the game with its value in force.
         rewards: float32 [N], of the latest step.
@@ -171,7 +172,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
 
     def __init__(
         self,
-        name: str,
+        name: Game,
         num_envs: int | None = None,
         *,
         num_games: int | None = None,
@@ -203,7 +204,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self._copy = bool(copy)
         self._seed = int.from_bytes(os.urandom(8), "little") if seed is None else _errors.seed("seed", seed)
         self._pool = _core.Pool(
-            env=name,
+            env=info.engine,
             num_games=games,
             num_threads=self.num_threads,
             num_groups=self.groups,
@@ -217,6 +218,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
 
     def _describe(self, info: EnvInfo, autoreset: str) -> None:
         layout = self._pool.layout()
+        self.info = info
         self.name, self.version = info.name, info.version
         self.num_envs: int = layout["num_envs"]
         self.num_games: int = layout["num_games"]

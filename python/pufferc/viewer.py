@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pufferc import _core, _errors
-from pufferc.registration import env_info
 from pufferc.render import DrawingUnavailable, Renderer, drawing_module, frames_per_second
 from pufferc.vector import VecEnv
 
@@ -91,7 +90,7 @@ class Viewer:
     ) -> None:
         self._fps = frames_per_second(envs) if fps is None else _errors.real("fps", fps, 0.1, 1000.0)
         self._envs, self._pool = envs, envs._pool
-        self._table = env_info(envs.name).observation
+        self._table = envs.info.observation
         self._module = drawing_module("window")
         world = _core.world_size(self._pool, 0)
         scale = min(960.0 / max(world[0], 1.0), 720.0 / max(world[1], 1.0))

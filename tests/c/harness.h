@@ -1,5 +1,5 @@
-// harness.h - what the pool's tests share: the cases every game is tested in, deterministic actions,
-// a pool with its actions and step count, observation tables, and hashes of trajectories.
+// harness.h - what the pool's tests share: the cases every game is tested in, a pool with its actions and step
+// count, observation tables, and hashes of trajectories. Actions and values come from csrc/play.h.
 //
 // Everything here is header-only, because check.h counts per program. A Player owns its pool and its
 // action array; player_close frees both.
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "play.h"
 #include "pufferc/pufferc.h"
 
 // CHECK that also says which game was at fault.
@@ -33,13 +34,16 @@ typedef struct Case {
 } Case;
 
 // Games that are not named here are tested with their defaults. Snake's default board is large, so the
-// everyday case is a small one; test_soak and the golden hashes run the default too.
+// everyday case is a small one, and a match of Pong is long; test_soak and the golden hashes run the default too.
 static const Case special_cases[] = {
     {"breakout", "breakout", 0, {{0}}},
     {"breakout, continuous", "breakout", 1, {{"continuous", 1}}},
     {"breakout, one ball, no frameskip", "breakout", 2, {{"balls", 1}, {"frameskip", 1}}},
     {"cartpole", "cartpole", 0, {{0}}},
     {"cartpole, continuous", "cartpole", 1, {{"continuous", 1}}},
+    {"pong, three points", "pong", 1, {{"points", 3}}},
+    {"pong, three points, continuous", "pong", 2, {{"points", 3}, {"continuous", 1}}},
+    {"pong, one point, every frame", "pong", 2, {{"points", 1}, {"frameskip", 1}}},
     {"snake, small", "snake", 4, {{"width", 24}, {"height", 18}, {"snakes", 8}, {"food", 60}}},
     {"snake, small, shuffled", "snake", 6,
      {{"width", 17}, {"height", 31}, {"snakes", 5}, {"food", 90}, {"vision", 2}, {"shuffle", 1}}},
@@ -88,29 +92,6 @@ static inline PfcPoolDesc case_desc(const Case* c, int32_t num_games, uint64_t s
   return desc;
 }
 
-// ---- deterministic actions ------------------------------------------------------------------------------
-
-// The action of one dimension of one row at step t: a function of these numbers alone, so that any order of
-// sends sees the same actions. Each row holds an action for some steps, which carries it further than
-// a new choice every step would.
-static inline uint64_t action_noise(uint64_t seed, int64_t row, int32_t dim, int64_t t) {
-  const uint64_t own = pfc_hash64(seed ^ pfc_hash64((uint64_t)row * 8 + (uint64_t)dim));
-  const int64_t hold = 1 + (int64_t)(own % 6);
-  return pfc_hash64(own ^ (uint64_t)(t / hold));
-}
-
-// Fills [rows, action_dims] of int32 or float32. Some controls lie outside [-1, 1]: the pool clamps them.
-static inline void fill_actions(const PfcBuffers* b, uint64_t seed, int64_t t, void* actions) {
-  for (int64_t row = 0; row < b->rows; ++row) {
-    for (int32_t dim = 0; dim < b->action_dims; ++dim) {
-      const uint64_t noise = action_noise(seed, row, dim, t);
-      const int64_t at = row * b->action_dims + dim;
-      if (b->discrete) ((int32_t*)actions)[at] = (int32_t)((noise >> 32) % (uint64_t)b->action_counts[dim]);
-      else ((float*)actions)[at] = (float)(noise >> 40) * (2.5f / 16777216.0f) - 1.25f;
-    }
-  }
-}
-
 // ---- a pool and who plays it ----------------------------------------------------------------------------
 
 typedef struct Player {
@@ -146,8 +127,6 @@ static inline void player_close(Player* p) {
   p->pool = NULL;
 }
 
-static inline PfcDtype action_dtype(const PfcBuffers* b) { return b->discrete ? PFC_INT32 : PFC_FLOAT32; }
-
 // observations: NULL, or the array to write them into.
 static inline void player_step_into(Player* p, void* observations) {
   fill_actions(p->b, p->seed, p->t++, p->actions);
@@ -155,12 +134,6 @@ static inline void player_step_into(Player* p, void* observations) {
 }
 
 static inline void player_step(Player* p) { player_step_into(p, NULL); }
-
-static inline uint64_t obs_total_bytes(const PfcBuffers* b) { return (uint64_t)b->rows * b->obs_bytes; }
-static inline bool row_ended(const PfcBuffers* b, int64_t row) { return b->terminated[row] || b->truncated[row]; }
-static inline const unsigned char* obs_row(const void* observations, const PfcBuffers* b, int64_t row) {
-  return (const unsigned char*)observations + (uint64_t)row * b->obs_bytes;
-}
 
 // A copy of the pool's snapshot; the caller frees it.
 static inline unsigned char* take_snapshot(PfcPool* pool) {
@@ -171,23 +144,6 @@ static inline unsigned char* take_snapshot(PfcPool* pool) {
 }
 
 // ---- observation tables -----------------------------------------------------------------------------------
-
-static inline double obs_value(PfcDtype dtype, const unsigned char* obs, int64_t i) {
-  float f;
-  int32_t n;
-  switch (dtype) {
-    case PFC_FLOAT32: memcpy(&f, obs + 4 * i, 4); return (double)f;
-    case PFC_INT32: memcpy(&n, obs + 4 * i, 4); return n;
-    case PFC_INT8: return ((const int8_t*)obs)[i];
-    default: return obs[i];
-  }
-}
-
-static inline int64_t obs_values(const PfcBuffers* b) {
-  int64_t values = 1;
-  for (int32_t i = 0; i < b->obs_dims; ++i) values *= b->obs_shape[i];
-  return values;
-}
 
 // Whether one row's values are finite and within the game's own observation table; says which is not.
 static inline bool obs_fits_table(const PfcBuffers* b, const unsigned char* obs) {
@@ -216,18 +172,6 @@ static inline bool all_obs_fit(const PfcBuffers* b, const void* observations) {
 }
 
 // ---- trajectory hashes --------------------------------------------------------------------------------------
-
-static inline uint64_t hash_bytes(uint64_t hash, const void* data, uint64_t bytes) {
-  const unsigned char* at = data;
-  for (; bytes >= 8; bytes -= 8, at += 8) {
-    uint64_t word;
-    memcpy(&word, at, 8);
-    hash = (hash ^ word) * 0x9fb21c651e98df25ull;
-    hash ^= hash >> 29;
-  }
-  for (; bytes > 0; --bytes, ++at) hash = (hash ^ *at) * 0x100000001b3ull;
-  return hash;
-}
 
 // Everything that a step returned for one game. observations: batch row 0. Games that stand still
 // (autoreset disabled) keep their flags, but what belongs to their last step is no longer valid.

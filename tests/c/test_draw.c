@@ -1,71 +1,17 @@
 // test_draw.c - every game draws itself: begin first, end last, finite numbers, and nothing changes.
+#include "draw_record.h"
 #include "harness.h"
 
-// What the callbacks have seen.
-typedef struct Record {
-  int32_t begins, ends, shapes;
-  bool in_order, finite;
-} Record;
-
-static void note(Record* r, bool finite) {
-  r->shapes += 1;
-  r->in_order = r->in_order && r->begins == 1 && r->ends == 0;
-  r->finite = r->finite && finite;
-}
-
-static void on_begin(void* context, float width, float height, PfcColor background) {
-  Record* r = context;
-  (void)background;
-  r->in_order = r->in_order && r->begins == 0 && r->shapes == 0;
-  r->begins += 1;
-  r->finite = r->finite && isfinite(width) && isfinite(height) && width > 0.0f && height > 0.0f;
-}
-
-static void on_rect(void* context, float x, float y, float width, float height, PfcColor color) {
-  (void)color;
-  note(context, isfinite(x) && isfinite(y) && isfinite(width) && isfinite(height) && width >= 0.0f && height >= 0.0f);
-}
-
-static void on_rounded(void* context, float x, float y, float width, float height, float radius, PfcColor color) {
-  on_rect(context, x, y, width, height, color);
-  ((Record*)context)->finite = ((Record*)context)->finite && isfinite(radius) && radius >= 0.0f;
-}
-
-static void on_circle(void* context, float x, float y, float radius, PfcColor color) {
-  (void)color;
-  note(context, isfinite(x) && isfinite(y) && isfinite(radius) && radius >= 0.0f);
-}
-
-static void on_line(void* context, float x0, float y0, float x1, float y1, float thickness, PfcColor color) {
-  (void)color;
-  const bool ends = isfinite(x0) && isfinite(y0) && isfinite(x1) && isfinite(y1);
-  note(context, ends && isfinite(thickness) && thickness > 0.0f);
-}
-
-static void on_polygon(void* context, const PfcPoint* points, int32_t count, PfcColor color) {
-  (void)color;
-  bool good = count >= 3;
-  for (int32_t i = 0; i < count; ++i) good = good && isfinite(points[i].x) && isfinite(points[i].y);
-  note(context, good);
-}
-
-static void on_text(void* context, float x, float y, float size, const char* text, PfcColor color) {
-  (void)color;
-  note(context, isfinite(x) && isfinite(y) && isfinite(size) && size > 0.0f && text != NULL);
-}
-
-static void on_end(void* context) { ((Record*)context)->ends += 1; }
-
-static Record draw_game(Player* p, int32_t game) {
-  Record record = {.in_order = true, .finite = true};
-  const PfcDraw draw = {&record, on_begin, on_rect, on_rounded, on_circle, on_line, on_polygon, on_text, on_end};
+static DrawRecord draw_game(Player* p, int32_t game) {
+  DrawRecord record = draw_record_new();
+  const PfcDraw draw = draw_recorder(&record);
   CHECK_GAME(p->b->spec->name, pfc_pool_draw(p->pool, game, &draw) == PFC_OK);
   return record;
 }
 
 static void check_drawing(Player* p, int32_t game, const char* label) {
   const uint64_t before = hash_pool(p);
-  const Record record = draw_game(p, game);
+  const DrawRecord record = draw_game(p, game);
   CHECK_GAME(label, record.begins == 1 && record.ends == 1 && record.in_order);
   CHECK_GAME(label, record.finite);
   CHECK_GAME(label, record.shapes > 0);
@@ -107,8 +53,8 @@ static void test_after_the_end(const Case* c) {
 static void test_refusals(void) {
   const PfcPoolDesc desc = {.env = "squared", .num_games = 2, .num_groups = 2};
   Player p = player_open(&desc);
-  Record record = {0};
-  const PfcDraw draw = {&record, on_begin, on_rect, on_rounded, on_circle, on_line, on_polygon, on_text, on_end};
+  DrawRecord record = {0};
+  const PfcDraw draw = draw_recorder(&record);
   CHECK(pfc_pool_draw(p.pool, 0, &draw) == PFC_STATE);  // never reset
   CHECK(pfc_pool_reset(p.pool, NULL) == PFC_OK);
   CHECK(pfc_pool_draw(p.pool, -1, &draw) == PFC_INVALID);

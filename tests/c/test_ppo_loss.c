@@ -48,12 +48,12 @@ static Minibatch* make_minibatch(int64_t rows, const int32_t* counts, int32_t di
   m->alive = malloc((size_t)rows);
   for (int64_t i = 0; i < rows; ++i) m->alive[i] = pfc_rng_below(&rng, 4) != 0;
   m->args = (PfcPpoLossArgs){
-      .rows = rows, .dims = dims, .action_counts = m->counts, .logits = m->outputs, .logits_stride = m->width,
-      .values = m->outputs + m->choices, .values_stride = m->width, .actions = m->actions,
-      .old_logprobs = m->old_logprobs, .advantages = m->advantages, .returns = m->returns, .old_values = m->old_values,
-      .clip = 0.2f, .value_coef = 0.5f, .entropy_coef = 0.01f, .grad_logits = m->gradients,
-      .grad_logits_stride = m->width, .grad_values = m->gradients + m->choices, .grad_values_stride = m->width,
-      .ratio = m->ratio};
+      .batch = {.rows = rows, .values = m->outputs + m->choices, .values_stride = m->width,
+                .old_logprobs = m->old_logprobs, .advantages = m->advantages, .returns = m->returns,
+                .old_values = m->old_values, .clip = 0.2f, .value_coef = 0.5f, .entropy_coef = 0.01f,
+                .grad_values = m->gradients + m->choices, .grad_values_stride = m->width, .ratio = m->ratio},
+      .dims = dims, .action_counts = m->counts, .logits = m->outputs, .logits_stride = m->width,
+      .actions = m->actions, .grad_logits = m->gradients, .grad_logits_stride = m->width};
   return m;
 }
 
@@ -90,14 +90,14 @@ static RowTerms row_terms(const Minibatch* m, int64_t row, const double* x) {
     first += m->counts[d];
   }
   double advantage = m->advantages[row];
-  if (a->advantage_std > 0.0f) advantage = (advantage - (double)a->advantage_mean) / ((double)a->advantage_std + 1e-8);
+  if (a->batch.advantage_std > 0.0f) advantage = (advantage - (double)a->batch.advantage_mean) / ((double)a->batch.advantage_std + 1e-8);
   terms.log_ratio = logprob - (double)m->old_logprobs[row];
-  const double ratio = exp(terms.log_ratio), low = 1.0 - (double)a->clip, high = 1.0 + (double)a->clip;
+  const double ratio = exp(terms.log_ratio), low = 1.0 - (double)a->batch.clip, high = 1.0 + (double)a->batch.clip;
   terms.policy = fmax(-advantage * ratio, -advantage * fmin(fmax(ratio, low), high));
   const double value = x[m->choices], target = m->returns[row];
   terms.value = 0.5 * (value - target) * (value - target);
-  if (a->value_clip > 0.0f) {
-    const double old = m->old_values[row], limit = (double)a->value_clip;
+  if (a->batch.value_clip > 0.0f) {
+    const double old = m->old_values[row], limit = (double)a->batch.value_clip;
     const double clipped = old + fmin(fmax(value - old, -limit), limit);
     terms.value = fmax(terms.value, 0.5 * (clipped - target) * (clipped - target));
   }
@@ -106,26 +106,26 @@ static RowTerms row_terms(const Minibatch* m, int64_t row, const double* x) {
 
 static double row_loss(const Minibatch* m, int64_t row, const double* x) {
   const RowTerms terms = row_terms(m, row, x);
-  return terms.policy + (double)m->args.value_coef * terms.value - (double)m->args.entropy_coef * terms.entropy;
+  return terms.policy + (double)m->args.batch.value_coef * terms.value - (double)m->args.batch.entropy_coef * terms.entropy;
 }
 
 static void row_outputs(const Minibatch* m, int64_t row, double* x) {
   for (int32_t k = 0; k <= m->choices; ++k) x[k] = m->outputs[row * m->width + k];
 }
 
-static bool is_alive(const Minibatch* m, int64_t row) { return !m->args.alive || m->args.alive[row]; }
+static bool is_alive(const Minibatch* m, int64_t row) { return !m->args.batch.alive || m->args.batch.alive[row]; }
 
 static PfcPpoLossStats reference_stats(const Minibatch* m) {
   PfcPpoLossStats s = {0};
   double* x = malloc(sizeof(double) * (size_t)(m->choices + 1));
-  for (int64_t row = 0; row < m->args.rows; ++row) {
+  for (int64_t row = 0; row < m->args.batch.rows; ++row) {
     if (!is_alive(m, row)) continue;
     row_outputs(m, row, x);
     const RowTerms terms = row_terms(m, row, x);
     const double ratio = exp(terms.log_ratio);
     s.policy_loss += terms.policy, s.value_loss += terms.value, s.entropy += terms.entropy;
     s.approx_kl += ratio - 1.0 - terms.log_ratio, s.old_approx_kl -= terms.log_ratio;
-    s.clip_fraction += fabs(ratio - 1.0) > (double)m->args.clip;
+    s.clip_fraction += fabs(ratio - 1.0) > (double)m->args.batch.clip;
     s.loss += row_loss(m, row, x);
     s.count += 1;
   }
@@ -166,7 +166,7 @@ static bool gradient_fits(const Minibatch* m, int64_t row, double* x, int32_t k,
 
 static void check_gradients(const Minibatch* m, int64_t count) {
   double* x = malloc(sizeof(double) * (size_t)(m->choices + 1));
-  for (int64_t row = 0; row < m->args.rows; ++row) {
+  for (int64_t row = 0; row < m->args.batch.rows; ++row) {
     const float* gradient = m->gradients + row * m->width;
     row_outputs(m, row, x);
     for (int32_t k = 0; k <= m->choices; ++k) {
@@ -197,10 +197,10 @@ static void test_parity(void) {
     for (int j = 0; j < (i == 4 ? 1 : 5); ++j)  // differences over 1024 choices take long
       for (int kind = 0; kind < 8; ++kind) {
         Minibatch* m = make_minibatch(rows[j], counts[i], dims[i], (uint64_t)(i * 100 + j * 10 + kind));
-        if (kind & 1) m->args.alive = m->alive;
-        if (kind & 2) m->args.value_clip = 0.3f;
-        else m->args.old_values = NULL;
-        if (kind & 4) m->args.advantage_mean = 0.4f, m->args.advantage_std = 1.7f, m->args.entropy_coef = 0.3f;
+        if (kind & 1) m->args.batch.alive = m->alive;
+        if (kind & 2) m->args.batch.value_clip = 0.3f;
+        else m->args.batch.old_values = NULL;
+        if (kind & 4) m->args.batch.advantage_mean = 0.4f, m->args.batch.advantage_std = 1.7f, m->args.batch.entropy_coef = 0.3f;
         check_minibatch(m);
         free_minibatch(m);
       }
@@ -208,7 +208,7 @@ static void test_parity(void) {
 
 static bool same_results(Minibatch* m, const Minibatch* other, PfcTeam* team, const PfcPpoLossStats* expected) {
   PfcPpoLossStats stats;
-  const size_t rows = (size_t)m->args.rows, bytes = sizeof(float) * rows * (size_t)m->width;
+  const size_t rows = (size_t)m->args.batch.rows, bytes = sizeof(float) * rows * (size_t)m->width;
   return pfc_ppo_loss(&m->args, team, &stats) == PFC_OK && memcmp(&stats, expected, sizeof stats) == 0 &&
          memcmp(m->gradients, other->gradients, bytes) == 0 &&
          memcmp(m->ratio, other->ratio, sizeof(float) * rows) == 0;
@@ -237,7 +237,7 @@ static void test_dead(void) {
   const int32_t counts[] = {4};
   PfcPpoLossStats stats, clean;
   Minibatch* m = make_minibatch(300, counts, 1, 8);
-  m->args.alive = m->alive, m->args.value_clip = 0.3f, m->args.advantage_mean = 0.1f, m->args.advantage_std = 2.0f;
+  m->args.batch.alive = m->alive, m->args.batch.value_clip = 0.3f, m->args.batch.advantage_mean = 0.1f, m->args.batch.advantage_std = 2.0f;
   CHECK(pfc_ppo_loss(&m->args, NULL, &clean) == PFC_OK);
   for (int64_t row = 0; row < 300; ++row)
     if (!m->alive[row]) {
@@ -261,7 +261,7 @@ static void test_nan(void) {
   for (int kind = 0; kind < 8; ++kind) {
     PfcPpoLossStats stats;
     Minibatch* m = make_minibatch(70, counts, 2, 9);
-    m->args.value_clip = 0.3f;
+    m->args.batch.value_clip = 0.3f;
     float* const target[] = {m->outputs + 40 * m->width + 1, m->outputs + 40 * m->width + m->choices,
                              m->old_logprobs + 40,           m->advantages + 40,
                              m->returns + 40,                m->old_values + 40,
@@ -331,7 +331,7 @@ static void test_golden(void) {
   const int32_t counts[] = {4, 18, 3};
   PfcPpoLossStats stats;
   Minibatch* m = make_minibatch(1000, counts, 3, 2024);
-  m->args.alive = m->alive, m->args.value_clip = 0.3f, m->args.advantage_mean = 0.4f, m->args.advantage_std = 1.7f;
+  m->args.batch.alive = m->alive, m->args.batch.value_clip = 0.3f, m->args.batch.advantage_mean = 0.4f, m->args.batch.advantage_std = 1.7f;
   memset(m->old_logprobs, 0xc0, sizeof(float) * 1000);  // -6.0 and a bit: near the policy, and no libm behind it
   CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK);
   CHECK(pfc_checksum(m->gradients, sizeof(float) * 1000 * (uint64_t)m->width) == 0xc795abb206d0c7ebull);
@@ -353,31 +353,31 @@ static void test_refused(void) {
     args.field = (value);            \
     CHECK(refused(&args, name));     \
   } while (0)
-  REFUSED(rows, 0, "rows:");
-  REFUSED(rows, INT64_MAX, "rows:");
+  REFUSED(batch.rows, 0, "rows:");
+  REFUSED(batch.rows, INT64_MAX, "rows:");
   REFUSED(dims, 9, "dims:");
   REFUSED(action_counts, NULL, "action_counts:");
   REFUSED(action_counts, wrong, "action_counts[1]:");
   REFUSED(logits, NULL, "logits:");
   REFUSED(actions, NULL, "actions:");
-  REFUSED(advantages, NULL, "advantages:");
-  REFUSED(returns, NULL, "returns:");
-  REFUSED(grad_values, NULL, "grad_values:");
+  REFUSED(batch.advantages, NULL, "advantages:");
+  REFUSED(batch.returns, NULL, "returns:");
+  REFUSED(batch.grad_values, NULL, "grad_values:");
   REFUSED(logits_stride, 6, "logits_stride:");
   REFUSED(grad_logits_stride, 6, "grad_logits_stride:");
-  REFUSED(values_stride, 0, "values_stride:");
-  REFUSED(grad_values_stride, -1, "grad_values_stride:");
-  REFUSED(clip, 0.0f, "clip:");
-  REFUSED(clip, NAN, "clip:");
-  REFUSED(value_coef, -1.0f, "value_coef:");
-  REFUSED(entropy_coef, INFINITY, "entropy_coef:");
-  REFUSED(value_clip, NAN, "value_clip:");
-  REFUSED(advantage_std, -1.0f, "advantage_std:");
+  REFUSED(batch.values_stride, 0, "values_stride:");
+  REFUSED(batch.grad_values_stride, -1, "grad_values_stride:");
+  REFUSED(batch.clip, 0.0f, "clip:");
+  REFUSED(batch.clip, NAN, "clip:");
+  REFUSED(batch.value_coef, -1.0f, "value_coef:");
+  REFUSED(batch.entropy_coef, INFINITY, "entropy_coef:");
+  REFUSED(batch.value_clip, NAN, "value_clip:");
+  REFUSED(batch.advantage_std, -1.0f, "advantage_std:");
 #undef REFUSED
   for (int64_t i = 0; i < 600 * m->width; ++i) CHECK(m->gradients[i] == 7.0f);
-  m->args.old_values = NULL, m->args.value_clip = 0.1f;
+  m->args.batch.old_values = NULL, m->args.batch.value_clip = 0.1f;
   CHECK(refused(&m->args, "old_values:"));
-  m->args.value_clip = 0.0f;
+  m->args.batch.value_clip = 0.0f;
   m->actions[2 * 599 + 1] = 3, m->actions[2 * 555] = -1;
   CHECK(refused(&m->args, "actions[555]:"));
   m->actions[2 * 555] = 0;

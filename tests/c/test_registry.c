@@ -126,6 +126,20 @@ static void test_params(void) {
   expect_refused(&s, "lower-case");
   s.spec.params_bytes = 12;
   expect_refused(&s, "bytes");
+  s.spec.num_params = 2;
+  s.spec.params_bytes = 8;
+  s.params[1] = s.params[0];
+  expect_refused(&s, "two parameters max_steps");
+  s.params[0].max = 1e10;
+  expect_refused(&s, "type can hold");
+  s.spec.num_params = 2;
+  s.spec.params_bytes = 8;
+  s.params[1] = (PfcParam){"speed", PFC_PARAM_FLOAT, 1, 0, (double)__builtin_inff(), "a limit that is none"};
+  expect_refused(&s, "type can hold");
+  s.spec.num_params = 2;
+  s.spec.params_bytes = 8;
+  s.params[1] = (PfcParam){"kind", (PfcParamType)7, 1, 0, 1, "of no type"};
+  expect_refused(&s, "type 7");
 }
 
 static void test_tables(void) {
@@ -153,6 +167,8 @@ static void test_tables(void) {
   expect_refused(&s, "score");
   s.spec.metrics[0] = "points";
   expect_refused(&s, "score");
+  s.spec.metrics[1] = "score";
+  expect_refused(&s, "two metrics score");
 }
 
 int main(void) {

@@ -25,8 +25,11 @@ static Tmaze fresh(const TmazeParams* p, uint64_t seed, uint64_t index) {
 static Outcome step(Tmaze* s, const TmazeParams* p, int32_t action) {
   Outcome out = {0.0f, 0};
   uint8_t truncated = 0, alive = 1;
-  const PfcIo io = {.actions = &action, .rewards = &out.reward, .terminated = &out.terminated,
-                    .truncated = &truncated, .alive = &alive};
+  const PfcIo io = {.actions = &action,
+                    .rewards = &out.reward,
+                    .terminated = &out.terminated,
+                    .truncated = &truncated,
+                    .alive = &alive};
   tmaze_step(s, p, io);
   return out;
 }
@@ -37,7 +40,8 @@ static TmazeObs seen(const Tmaze* s, const TmazeParams* p) {
   return obs;
 }
 
-// Which of the six observations with distractors this is: lamp left or right, at the start, on the way, at the junction.
+// Which of the six observations with distractors this is: lamp left or right, at the start, on the way, at the
+// junction.
 static int observation_number(TmazeObs o) {
   const int where = o.start > 0.0f ? 0 : o.junction > 0.0f ? 2 : 1;
   return 2 * where + (o.lamp > 0.0f);

@@ -106,18 +106,18 @@ def test_kill_9_of_a_process_that_saves(tmp_path: Path) -> None:
 
 
 def test_latest_is_the_newest_run_with_a_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no run of g"):
-        find_checkpoint("latest", tmp_path, "g")
-    save(tmp_path / "g-20260101-000000" / "checkpoints", 5)
-    last = save(tmp_path / "g-20260102-000000" / "checkpoints", 3)
-    save(tmp_path / "g-20260102-000000" / "checkpoints", 2)
-    (tmp_path / "g-20260103-000000" / "checkpoints").mkdir(parents=True)
+    with pytest.raises(CheckpointError, match="no run of squared"):
+        find_checkpoint("latest", tmp_path, "squared")
+    save(tmp_path / "squared-20260101-000000" / "checkpoints", 5)
+    last = save(tmp_path / "squared-20260102-000000" / "checkpoints", 3)
+    save(tmp_path / "squared-20260102-000000" / "checkpoints", 2)
+    (tmp_path / "squared-20260103-000000" / "checkpoints").mkdir(parents=True)
     save(tmp_path / "other-20260104-000000" / "checkpoints", 9)
-    assert find_checkpoint("latest", tmp_path, "g") == last
-    assert find_checkpoint(str(last), tmp_path, "g") == last
-    assert find_checkpoint(str(last.parent.parent), tmp_path, "g") == last
+    assert find_checkpoint("latest", tmp_path, "squared") == last
+    assert find_checkpoint(str(last), tmp_path, "squared") == last
+    assert find_checkpoint(str(last.parent.parent), tmp_path, "squared") == last
     with pytest.raises(CheckpointError, match="neither a checkpoint nor a run"):
-        find_checkpoint(str(tmp_path / "absent"), tmp_path, "g")
+        find_checkpoint(str(tmp_path / "absent"), tmp_path, "squared")
 
 
 def damage_size(path: Path) -> None:

@@ -20,7 +20,7 @@ torch = pytest.importorskip("torch")
 from pufferc import export  # noqa: E402
 from pufferc.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from pufferc.config import Config, PolicyConfig, as_tables  # noqa: E402
-from pufferc.policies import MLP, make_policy  # noqa: E402
+from pufferc.policies import Network, make_policy  # noqa: E402
 
 
 class Draw(ctypes.Structure):
@@ -84,7 +84,7 @@ def env(request: pytest.FixtureRequest) -> Iterator[pufferc.VecEnv]:
     made.close()
 
 
-def random_policy(env: pufferc.VecEnv, seed: int, config: PolicyConfig | None = None) -> MLP:
+def random_policy(env: pufferc.VecEnv, seed: int, config: PolicyConfig | None = None) -> Network:
     whole = Config(env.name, policy=config or PolicyConfig())
     policy = make_policy(whole, env, torch.float32, torch.device("cpu"), seed)
     generator = torch.Generator().manual_seed(seed)

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 
 from pufferc import ppo, reference  # noqa: E402
 from pufferc.optim import Adam, Muon  # noqa: E402
-from pufferc.policies import MLP, Policy, State, make_policy  # noqa: E402
+from pufferc.policies import Policy, State, make_policy  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -283,12 +283,6 @@ def test_uniforms_are_those_of_the_kernel() -> None:
     u = reference.uniforms(12, 34, 4000, 1, device=CPU)[:, 0]
     assert torch.equal(actions == 1, u >= 0.5)
     assert u.min() > 0.0 and u.max() < 1.0
-
-
-def test_games_with_continuous_actions_are_refused() -> None:
-    env = pufferc.make("cartpole", 4, num_threads=1, seed=1, continuous=True)
-    with pytest.raises(ValueError, match="Discrete"):
-        ppo.Rollout.make(env, MLP(4, [2]), 4, CPU)
 
 
 def test_settings_reach_the_loss() -> None:

@@ -357,7 +357,7 @@ def test_minibatches_are_whole_rows() -> None:
     wide = dataclasses.replace(config, vec=dataclasses.replace(config.vec, num_envs=1000))
     config, _ = resolve(merge(wide, {"train": {"minibatch_size": "auto"}}))
     assert config.train.minibatch_size == 250 * 24  # the most rows that divide 1000 and are within 8192 steps
-    with pytest.raises(ConfigError, match=r"whole rows of 16 steps since policy.kind is 'mingru', got 8; 16 would fit"):
+    with pytest.raises(ConfigError, match=r"whole rows of 16 steps since mingru has memory, got 8; 16 would fit"):
         resolve(small("mingru", minibatch_size=8))
     with pytest.raises(ConfigError, match="got 72; 64 or 128 would fit"):
         resolve(small("mingru", minibatch_size=72))

@@ -15,7 +15,7 @@ from pufferc.train import train  # noqa: E402
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["squared", "cartpole", "breakout"])
+@pytest.mark.parametrize("name", ["squared", "cartpole", "breakout", "pong", "snake"])
 def test_the_packaged_configuration_reaches_its_target(name: str, tmp_path: Path) -> None:
     config = load_config(name)
     assert config.train.target_score is not None

@@ -47,6 +47,9 @@
 //                         y = min(max((x - mean) * scale, -limit), limit); option 0, outputs = inputs; first layer only
 //     kind 2, linear:     f32 weight[outputs][inputs], bias[outputs]
 //                         y = weight x + bias; option 0 leaves it at that, option 1 gives max(y, 0)
+//     kind 3, codes:      no numbers; option = C, the largest code, 1 to 255; outputs = inputs * C
+//                         y[i * C + c - 1] = 1 where x[i] = c, else 0: each observed byte as a one-hot vector in which
+//                         code 0, and codes above C, have no entry; first layer only, of uint8 or int8 observations
 //   The last layer is linear with option 0 and has K + 1 outputs: the logits, heads side by side, and the value.
 //
 // Whatever a file holds, it is either taken or refused with its name and the reason; nothing outside it is read.

@@ -111,17 +111,19 @@ class Background:
             self._alert(f"warning: {self.name} was too slow: {self._dropped} lines were not passed on to it")
 
     def _work(self) -> None:
+        ended = False
         try:
             tool = self._make()
             while (item := self._lines.get()) is not None:
                 tool.write(*item)
+            ended = True
             tool.close()
         except BaseException as error:  # whatever a tool does, the run goes on
             self._failed = True
             said = " ".join(str(error).split()) or type(error).__name__
             self._alert(f"warning: {self.name} failed and gets no more of this run: {type(error).__name__}: {said}")
-            while self._lines.get() is not None:  # so that nobody waits for room
-                pass
+            while not ended:  # so that nobody waits for room
+                ended = self._lines.get() is None
 
 
 def _is_number(value: Any) -> bool:

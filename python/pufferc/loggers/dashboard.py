@@ -36,7 +36,7 @@ from pufferc.scores import ScoreWindow
 _SHARE = 0.004  # of the run's time that drawing may take
 _INTERVAL_S = 0.25
 _WIDEST = 100
-_BAR = 8  # characters of the bars that show where the time goes
+_BAR = 6  # characters of the bars that show where the time goes
 _FIXED = ("update", "steps", "time_s", "sps", "learning_rate")
 _EVALUATION = "evaluation_"
 
@@ -59,6 +59,13 @@ def resident_bytes() -> int:
         return most if sys.platform == "darwin" else most * 1024
 
 
+class Terminal(Console):
+    """A console that leaves the cursor alone, so that no death of the process can leave it hidden."""
+
+    def show_cursor(self, show: bool = True) -> bool:
+        return False
+
+
 class Dashboard(Progress):
     """The panel. `metrics` are the keys of a line that are the game's own; `gpu_bytes` tells memory used on a GPU."""
 
@@ -75,7 +82,7 @@ class Dashboard(Progress):
         console: Console | None = None,
     ) -> None:
         super().__init__(total_steps, stream=stream)
-        self._console = Console(file=self._stream, highlight=False) if console is None else console
+        self._console = Terminal(file=self._stream, highlight=False) if console is None else console
         self._title, self._subtitle, self._target = title, subtitle, target
         self._metrics, self._gpu_bytes = list(metrics), gpu_bytes
         self._began = time.perf_counter()
@@ -148,7 +155,6 @@ class Dashboard(Progress):
         if self._live is None:
             self._live = Live(panel, console=self._console, auto_refresh=False, vertical_overflow="crop")
             self._live.start(refresh=True)
-            self._console.show_cursor(True)
         else:
             self._live.update(panel, refresh=True)
 
@@ -162,7 +168,7 @@ class Dashboard(Progress):
         columns = 3 if width >= 80 else 2 if width >= 48 else 1
         grid = Table.grid(expand=True, padding=(0, 1))
         for _ in range(columns):
-            grid.add_column(ratio=1)
+            grid.add_column()
         for first in range(0, len(tables), columns):
             grid.add_row(*tables[first : first + columns])
         return Panel(

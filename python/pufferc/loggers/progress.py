@@ -6,6 +6,7 @@ A display hears of every update (`note`), of every evaluation (`evaluated`) and 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import time
@@ -103,7 +104,8 @@ class Progress:
             self._writing = False
 
     def _write(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        with contextlib.suppress(OSError, ValueError):  # the terminal was closed: nobody is left to tell
+            print(text, file=self._stream, flush=True)
 
     def alert(self, text: str) -> None:
         """A message that is shown even where progress is not."""

@@ -1,20 +1,33 @@
 """Policies: what the trainer asks of a network (base), and the networks that come with it."""
 
-from pufferc.policies.base import Policy, State, action_counts, restart_rows
+from pufferc.policies.base import Policy, State, restart_rows
+from pufferc.policies.encoders import Conv, Encoder, Flat, OneHot
+from pufferc.policies.heads import DiscreteHead, GaussianHead, Head, make_head
 from pufferc.policies.make import input_map, make_policy
-from pufferc.policies.mlp import MLP, FusedMLP, Network
+from pufferc.policies.mlp import MLP, CodesMLP, EncodedMLP, FusedMLP, Network
 from pufferc.policies.recurrent import LSTM, MinGRU
+from pufferc.policies.user import PolicySpec
 
 __all__ = [
     "LSTM",
     "MLP",
+    "CodesMLP",
+    "Conv",
+    "DiscreteHead",
+    "EncodedMLP",
+    "Encoder",
+    "Flat",
     "FusedMLP",
+    "GaussianHead",
+    "Head",
     "MinGRU",
     "Network",
+    "OneHot",
     "Policy",
+    "PolicySpec",
     "State",
-    "action_counts",
     "input_map",
+    "make_head",
     "make_policy",
     "restart_rows",
 ]

@@ -1,9 +1,10 @@
 """What the trainer asks of a network.
 
 The interface, `Policy`, is small so that any torch module can be trained. Shapes: T steps, M agent rows (all N of the
-pool, or the part that a minibatch holds), K = sum(action_counts) logits. A network returns its K logits and its value
-estimate side by side, as one float32 tensor [..., K + 1] with the value in the last column: one matrix product makes
-both, and the sampling and loss kernels read the columns where they lie.
+pool, or the part that a minibatch holds), K numbers that describe a row's distribution of actions: sum(action_counts)
+logits, or means and log standard deviations, see heads.py. A network returns them and its value estimate side by side,
+as one float32 tensor [..., K + 1] with the value in the last column: one matrix product makes both, and the sampling
+and loss kernels read the columns where they lie.
 
 A policy with memory sets `recurrent` and keeps one tuple of tensors [M, ...] as its state. The trainer starts it with
 `initial_state`, hands it through `step`, stores the one that a rollout began with, and gives it back to `forward`
@@ -16,11 +17,10 @@ recurrent ones whole segments of neighbouring steps.
 
 from __future__ import annotations
 
-from typing import Any
-
-import gymnasium as gym
 import torch
 from torch import Tensor, nn
+
+from pufferc.policies.heads import Head
 
 State = tuple[Tensor, ...]
 
@@ -31,10 +31,14 @@ class Policy(nn.Module):
     Attributes:
         input_dtype: dtype in which the trainer keeps observations and passes them in; None = as the game makes them.
         recurrent: whether minibatches are made of whole segments.
+        head: what turns outputs into actions; make_policy sets it, None = what the game's action space asks for.
+        fused: whether its passes run in kernels with threads of their own, and torch has little left to do.
     """
 
     input_dtype: torch.dtype | None = None
     recurrent: bool = False
+    head: Head | None = None
+    fused: bool = False
     _recorded: Tensor
 
     def initial_state(self, rows: int, device: torch.device) -> State:
@@ -77,12 +81,3 @@ def restart_rows(policy: Policy, state: State, ended: Tensor) -> State:
     return tuple(
         torch.where(ended.view(-1, *[1] * (old.ndim - 1)), new, old) for new, old in zip(fresh, state, strict=True)
     )
-
-
-def action_counts(space: gym.Space[Any]) -> list[int]:
-    """Choices of each action dimension. ValueError for spaces other than Discrete and MultiDiscrete."""
-    if isinstance(space, gym.spaces.Discrete):
-        return [int(space.n)]
-    if isinstance(space, gym.spaces.MultiDiscrete):
-        return [int(n) for n in space.nvec]
-    raise ValueError(f"the trainer takes Discrete and MultiDiscrete actions, this game has {space}")

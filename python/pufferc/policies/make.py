@@ -2,49 +2,68 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from pufferc.config import Config, PolicyConfig
-from pufferc.policies.base import action_counts
-from pufferc.policies.mlp import MLP, FusedMLP, Network
+from pufferc.policies.base import Policy
+from pufferc.policies.encoders import Flat, OneHot, make_encoder
+from pufferc.policies.heads import make_head
+from pufferc.policies.mlp import MLP, CodesMLP, EncodedMLP, FusedMLP, Network
 from pufferc.policies.recurrent import LSTM, MinGRU
-from pufferc.registration import ObsInfo, env_info
+from pufferc.policies.user import make_own_policy
+from pufferc.registration import ObsInfo
 from pufferc.vector import VecEnv
 
 
 def make_policy(
     config: Config, env: VecEnv, compute_dtype: torch.dtype, device: torch.device, seed: int, *, fused: bool = False
-) -> Network:
+) -> Policy:
     """The network of a configuration for a pool's spaces, with weights drawn from `seed`.
 
     `fused` runs its passes in the kernels of pufferc.ops where it has them, which takes device = cpu.
+    Raises ConfigError for a class of the user's that does not keep to the contract of policies (docs/policies.md).
     """
+    head = make_head(
+        env.single_action_space, squash=config.policy.squash, initial_log_std=config.policy.initial_log_std
+    )
+    if config.policy.class_ is not None:
+        return make_own_policy(config, env, head, device, seed)
     space = env.single_observation_space
     if space.shape is None:
         raise ValueError(f"the trainer takes observations that are arrays, this game has {space}")
-    size = math.prod(space.shape)
-    gain, shift = input_map(env_info(config.game).observation, size, config.policy)
-    kinds: dict[str, type[Network]] = {"mlp": FusedMLP if fused else MLP, "mingru": MinGRU, "lstm": LSTM}
-    return kinds[config.policy.kind](
-        size,
-        action_counts(env.single_action_space),
+    table, generator = env.info.observation, torch.Generator().manual_seed(seed)
+    encoder = make_encoder(config.policy.encoder, space, table, dtype=compute_dtype, fused=fused, generator=generator)
+    flat = isinstance(encoder, Flat)
+    gain, shift = input_map(table if flat else (), encoder.features, config.policy)
+    if flat:
+        mlp: type[Network] = FusedMLP if fused else MLP
+    else:
+        mlp = CodesMLP if fused and isinstance(encoder, OneHot) and config.policy.num_layers == 1 else EncodedMLP
+    kinds: dict[str, type[Network]] = {"mlp": mlp, "mingru": MinGRU, "lstm": LSTM}
+    policy = kinds[config.policy.kind](
+        encoder.features,
+        head.output_sizes,
         hidden_size=config.policy.hidden_size,
         num_layers=config.policy.num_layers,
         compute_dtype=compute_dtype,
+        encoder=encoder,
         input_gain=gain,
         input_shift=shift,
-        generator=torch.Generator().manual_seed(seed),
-    ).to(device)
+        generator=generator,
+    )
+    policy.head = head
+    head.prepare(policy)
+    return policy.to(device)
 
 
 def input_map(table: Sequence[ObsInfo], size: int, config: PolicyConfig) -> tuple[Tensor, Tensor]:
-    """Gain and shift [size] that take the entries in `config.scaled_inputs` from their range to +-input_scale.
+    """Gain and shift [size] of the features that a network begins with.
 
-    The rest is multiplied by rest_scale.
+    They take the entries of the table in `config.scaled_inputs` from their range to +-input_scale; the rest is
+    multiplied by rest_scale.
     """
     gain, shift, begin = torch.full((size,), config.rest_scale), torch.zeros(size), 0
     for row in table:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pufferc import ops
 from pufferc.policies.base import Policy, State
+from pufferc.policies.encoders import Encoder, Flat, OneHot
 
 
 @dataclass
@@ -26,18 +27,19 @@ class _Buffers:
 
 
 class Network(Policy):
-    """Flattened observations, equal hidden layers with ReLU, and one output layer for logits and value.
+    """Features of observations, equal hidden layers with ReLU, and one output layer for logits and value.
 
-    What lies between the hidden layers and the output is the subclass's. Hidden layers multiply in `compute_dtype`
-    (bfloat16 is twice as fast on processors that have it); parameters, the output layer and gradients are float32
-    either way.
+    The features are those of an encoder: the observations' own numbers unless one is given; `observation_size` is how
+    many. What lies between the hidden layers and the output is the subclass's. Hidden layers multiply in
+    `compute_dtype` (bfloat16 is twice as fast on processors that have it); parameters, the output layer and gradients
+    are float32 either way.
 
-    The first layer sees observations as observation * input_gain + input_shift. The map is folded into that layer's
+    The first layer sees features as feature * input_gain + input_shift. The map is folded into that layer's
     weights and gradients, so it costs nothing per row. Both are buffers and saved with the parameters.
     """
 
-    input_gain: Tensor  # [O]
-    input_shift: Tensor  # [O]
+    input_gain: Tensor  # [F], of each feature
+    input_shift: Tensor  # [F]
 
     def __init__(
         self,
@@ -47,12 +49,15 @@ class Network(Policy):
         hidden_size: int = 128,
         num_layers: int = 1,
         compute_dtype: torch.dtype = torch.float32,
+        encoder: Encoder | None = None,
         input_gain: Tensor | None = None,
         input_shift: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.input_dtype = compute_dtype
+        self.encoder = encoder or Flat(observation_size)
+        self.compute_dtype = compute_dtype
+        self.input_dtype = None if self.encoder.codes else compute_dtype
         self.register_buffer("input_gain", torch.ones(observation_size) if input_gain is None else input_gain)
         self.register_buffer("input_shift", torch.zeros(observation_size) if input_shift is None else input_shift)
         sizes = [observation_size, *[hidden_size] * num_layers]
@@ -73,10 +78,10 @@ class Network(Policy):
 
     def encode(self, observations: Tensor) -> Tensor:
         """The last hidden layer [T, M, H] in compute_dtype, of observations [T, M, ...]."""
-        x = observations.flatten(2).to(self.input_dtype)
-        for i, layer in enumerate(self._layers()[:-1]):
-            weight, bias = self._folded(i, layer)
-            x = torch.relu(nn.functional.linear(x, weight.to(x.dtype), bias.to(x.dtype)))
+        first, *others = self._layers()[:-1]
+        x = torch.relu(self.encoder.linear(observations, *self._folded(0, first), self.compute_dtype))
+        for layer in others:
+            x = torch.relu(nn.functional.linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype)))
         return x
 
     def _folded(self, index: int, layer: nn.Linear) -> tuple[Tensor, Tensor]:
@@ -91,8 +96,15 @@ class Network(Policy):
         first.weight.grad.mul_(self.input_gain).addr_(first.bias.grad, self.input_shift)
 
 
-class MLP(Network):
-    """The hidden layers and the output, nothing between.
+class EncodedMLP(Network):
+    """The hidden layers and the output, nothing between, of any encoder's features."""
+
+    def forward(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
+        return nn.functional.linear(self.encode(observations).float(), self.output.weight, self.output.bias)
+
+
+class MLP(EncodedMLP):
+    """The same of the observations' own numbers, with fast passes.
 
     Acting and training go without autograd, into buffers that are made once per batch size: for a net of this size,
     recording a pass costs as much as its element-wise half. `forward` is the same network for everybody else, and what
@@ -104,9 +116,6 @@ class MLP(Network):
         self._pass_buffers: dict[tuple[str, int], _Buffers] = {}
         self._casts: list[tuple[Tensor, Tensor]] = []  # of the hidden layers, in compute_dtype
         self._cast_versions: tuple[int, ...] = ()
-
-    def forward(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
-        return nn.functional.linear(self.encode(observations).float(), self.output.weight, self.output.bias)
 
     @torch.no_grad()
     def step(self, observations: Tensor, state: State) -> tuple[Tensor, State]:
@@ -121,7 +130,7 @@ class MLP(Network):
     def _pass(self, use: str, x: Tensor) -> _Buffers:
         """One pass over x [B, O]. Acting and training have buffers of their own."""
         buffers = self._pass_buffers.get((use, x.shape[0])) or self._make_buffers(use, x.shape[0])
-        buffers.inputs = x = x.to(self.input_dtype)
+        buffers.inputs = x = x.to(self.compute_dtype)
         for (weight, bias), out in zip(self._cast_layers(), buffers.hidden, strict=True):
             x = torch.addmm(bias, x, weight.t(), out=out).relu_()
         if buffers.hidden_float is not x:
@@ -134,8 +143,8 @@ class MLP(Network):
     def _make_buffers(self, use: str, rows: int) -> _Buffers:
         weight = self.output.weight
         choices, hidden_size = weight.shape
-        hidden = [weight.new_empty(rows, hidden_size, dtype=self.input_dtype) for _ in self.hidden]
-        last = hidden[-1] if self.input_dtype == torch.float32 else weight.new_empty(rows, hidden_size)
+        hidden = [weight.new_empty(rows, hidden_size, dtype=self.compute_dtype) for _ in self.hidden]
+        last = hidden[-1] if self.compute_dtype == torch.float32 else weight.new_empty(rows, hidden_size)
         buffers = _Buffers(hidden, last, weight.new_empty(choices, rows), weight.new_empty(rows, choices), weight)
         self._pass_buffers = {key: value for key, value in self._pass_buffers.items() if key[0] != use}
         self._pass_buffers[use, rows] = buffers
@@ -147,7 +156,7 @@ class MLP(Network):
         versions = tuple(p._version for layer in layers for p in (layer.weight, layer.bias))
         if versions != self._cast_versions or self._casts[0][0].device != layers[0].weight.device:
             folded = [self._folded(i, layer) for i, layer in enumerate(layers)]
-            self._casts = [(weight.to(self.input_dtype), bias.to(self.input_dtype)) for weight, bias in folded]
+            self._casts = [(weight.to(self.compute_dtype), bias.to(self.compute_dtype)) for weight, bias in folded]
             self._cast_versions = versions
         return self._casts
 
@@ -155,7 +164,7 @@ class MLP(Network):
     def backward(self, grad_outputs: Tensor) -> None:
         passed, grad = self._trained, grad_outputs.reshape(-1, grad_outputs.shape[-1])
         self.output.bias.grad = grad.sum(0)
-        grad = grad.to(self.input_dtype)
+        grad = grad.to(self.compute_dtype)
         self.output.weight.grad = torch.mm(grad.t(), passed.hidden[-1]).float()
         weight = self.output.weight.to(grad.dtype)
         for i in reversed(range(len(self.hidden))):
@@ -168,17 +177,70 @@ class MLP(Network):
         self._unfold(self._layers()[0])
 
 
+class CodesMLP(EncodedMLP):
+    """An MLP of one hidden layer over one-hot codes, its passes without autograd, on the CPU.
+
+    The hidden layer is the kernel of ops.codes_forward, in float32 whatever the compute_dtype: it multiplies nothing.
+    """
+
+    def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:
+        super().__init__(observation_size, action_counts, **options)
+        assert isinstance(self.encoder, OneHot) and len(self.hidden) == 1
+        self._most = self.encoder.most
+        self._hidden: dict[str, Tensor] = {}  # [B, H] of the latest step, and of the latest pass of training
+        self._table, self._bias, self._versions = torch.empty(0), torch.empty(0), (-1, -1)
+        self._codes = torch.empty(0)
+
+    @torch.no_grad()
+    def step(self, observations: Tensor, state: State) -> tuple[Tensor, State]:
+        return self._pass("step", observations.flatten(1)), state
+
+    @torch.no_grad()
+    def forward_for_training(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
+        self._codes = observations.flatten(2).flatten(0, 1).contiguous().view(torch.uint8)
+        return self._pass("train", self._codes).view(*observations.shape[:2], -1)
+
+    def _pass(self, use: str, codes: Tensor) -> Tensor:
+        hidden = self._hidden.get(use)
+        if hidden is None or hidden.shape[0] != codes.shape[0]:
+            hidden = self._hidden[use] = torch.empty(codes.shape[0], self.output.in_features)
+        first = self._layers()[0]
+        if self._versions != (first.weight._version, first.bias._version):
+            weight, self._bias = self._folded(0, first)
+            self._table = weight.t().contiguous()
+            self._versions = first.weight._version, first.bias._version
+        codes = codes.contiguous().view(torch.uint8)
+        ops.codes_forward(codes, self._table, self._bias, hidden, most=self._most, relu=True)
+        # Thin products are several times faster with the long side in the columns.
+        return torch.mm(self.output.weight, hidden.t()).t().add(self.output.bias)
+
+    @torch.no_grad()
+    def backward(self, grad_outputs: Tensor) -> None:
+        hidden, grad = self._hidden["train"], grad_outputs.reshape(-1, grad_outputs.shape[-1])
+        self.output.bias.grad = grad.sum(0)
+        self.output.weight.grad = torch.mm(grad.t(), hidden)
+        grad = torch.mm(grad, self.output.weight)
+        torch.ops.aten.threshold_backward(grad, hidden, 0, grad_input=grad)
+        table, first = torch.empty_like(self._table), self._layers()[0]
+        first.bias.grad = torch.empty_like(first.bias)
+        ops.codes_backward(self._codes, grad, table, first.bias.grad, most=self._most)
+        first.weight.grad = table.t().contiguous()
+        self._unfold(first)
+
+
 class FusedMLP(MLP):
     """The same network with all of a pass in one kernel, on the CPU.
 
     Only the passes of acting and training differ: parameters, `forward` and checkpoints are those of an MLP.
     """
 
+    fused = True
+
     def __init__(self, *sizes: Any, **options: Any) -> None:
         super().__init__(*sizes, **options)
         layers = self._layers()
         widths = [layer.in_features for layer in layers] + [layers[-1].out_features]
-        self._kernel = ops.Mlp(widths, bfloat16=self.input_dtype == torch.bfloat16)
+        self._kernel = ops.Mlp(widths, bfloat16=self.compute_dtype == torch.bfloat16)
         self._kernel_versions: tuple[int, ...] = ()
         self._outputs: dict[str, Tensor] = {}
         self._inputs = torch.empty(0)  # of the pass that backward follows
@@ -193,7 +255,7 @@ class FusedMLP(MLP):
         return self._fused_pass("train", observations.reshape(steps * rows, -1)).view(steps, rows, -1)
 
     def _fused_pass(self, use: str, x: Tensor) -> Tensor:
-        x = x.to(self.input_dtype).contiguous()
+        x = x.to(self.compute_dtype).contiguous()
         outputs = self._outputs.get(use)
         if outputs is None or outputs.shape[0] != x.shape[0]:
             outputs = self._outputs[use] = torch.empty(x.shape[0], self.output.out_features)

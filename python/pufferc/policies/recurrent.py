@@ -49,7 +49,7 @@ class RecurrentNetwork(Network):
 
     def _product(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """Weight x + bias in float32, multiplied in compute_dtype."""
-        return nn.functional.linear(x, weight.to(x.dtype)).to(bias.dtype) + bias
+        return nn.functional.linear(x, weight.to(x.dtype)).to(bias.dtype).add_(bias)
 
 
 def time_scales(size: int, generator: torch.Generator | None) -> Tensor:
@@ -115,30 +115,29 @@ class LSTM(RecurrentNetwork):
 
 
 class _LSTMScan(torch.autograd.Function):
-    """`lstm_scan`; backwards, all that is not recurrent is one product over T steps."""
+    """`lstm_scan`. A step's numbers stay in the cache for all that is done with them; the gradient of the weight is one
+    product over T steps.
+    """
 
     @staticmethod
     def forward(
         ctx: Any, pre: Tensor, weight: Tensor, h0: Tensor, c0: Tensor, starts: Tensor | None, dtype: torch.dtype
     ) -> tuple[Tensor, Tensor]:
-        steps, size = pre.shape[0], h0.shape[1]
-        back = weight.to(dtype).t()
-        restarts = _restarts(starts, steps)
-        gates = pre.clone()
-        h, c = h0.new_empty(steps, *h0.shape), c0.new_empty(steps, *c0.shape)
+        back, restarts = weight.to(dtype).t(), reference.restarting(starts, pre.shape[0])
+        gates = torch.empty_like(pre, memory_format=torch.contiguous_format)
+        h, c = h0.new_empty(pre.shape[0], *h0.shape), c0.new_empty(pre.shape[0], *c0.shape)
         squashed = torch.empty_like(c)  # tanh(c)
         h_before, c_before = h0, c0
-        for t in range(steps):
-            mask = restarts[t]
+        for t, mask in enumerate(restarts):
             if mask is not None:
                 h_before, c_before = h_before.masked_fill(mask, 0.0), c_before.masked_fill(mask, 0.0)
-            gates[t] += torch.mm(h_before.to(dtype), back)
+            torch.add(pre[t], torch.mm(h_before.to(dtype), back).to(pre.dtype), out=gates[t])
             i, f, g, o = gates[t].chunk(4, -1)
-            gates[t, :, : 2 * size].sigmoid_()
-            g.tanh_()
-            o.sigmoid_()
+            g.mul_(2.0)
+            gates[t].sigmoid_()
+            g.mul_(2.0).sub_(1.0)  # tanh(x) = 2 sigmoid(2 x) - 1
             torch.mul(f, c_before, out=c[t]).addcmul_(i, g)
-            torch.tanh(c[t], out=squashed[t])
+            torch.mul(c[t], 2.0, out=squashed[t]).sigmoid_().mul_(2.0).sub_(1.0)
             torch.mul(o, squashed[t], out=h[t])
             h_before, c_before = h[t], c[t]
         ctx.save_for_backward(gates, weight, h0, c0, h, c, squashed)
@@ -149,40 +148,39 @@ class _LSTMScan(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_h: Tensor, grad_c: Tensor) -> tuple[Tensor | None, ...]:
         gates, weight, h0, c0, h, c, squashed = ctx.saved_tensors
-        steps = gates.shape[0]
-        h_before, c_before = torch.cat([h0.unsqueeze(0), h[:-1]]), torch.cat([c0.unsqueeze(0), c[:-1]])
-        for t, mask in enumerate(ctx.restarts):
+        low, grad_gates = weight.to(ctx.dtype), torch.empty_like(gates)
+        dh, dc = torch.zeros_like(h0), torch.zeros_like(c0)
+        h_before = torch.cat([h0.unsqueeze(0), h[:-1]])
+        for t in range(gates.shape[0] - 1, -1, -1):
+            mask = ctx.restarts[t]
+            c_before = c[t - 1] if t else c0
             if mask is not None:
                 h_before[t].masked_fill_(mask, 0.0)
-                c_before[t].masked_fill_(mask, 0.0)
-        i, f, g, o = gates.chunk(4, -1)
-        # Factors of the gradients, for all steps at once: those of i, f and g with respect to c, of o and c to h.
-        by_c = torch.cat([g * i * (1.0 - i), c_before * f * (1.0 - f), i * (1.0 - g * g)], -1)
-        by_h = squashed * o * (1.0 - o)
-        c_by_h = o * (1.0 - squashed * squashed)
-        grad_gates, low = torch.empty_like(gates), weight.to(ctx.dtype)
-        size = h0.shape[1]
-        dh, dc = grad_h[-1], grad_c[-1]
-        for t in range(steps - 1, -1, -1):
-            dc = torch.addcmul(dc, dh, c_by_h[t])
-            torch.mul(by_c[t].view(-1, 3, size), dc.unsqueeze(1), out=grad_gates[t, :, : 3 * size].view(-1, 3, size))
-            torch.mul(by_h[t], dh, out=grad_gates[t, :, 3 * size :])
+                c_before = c_before.masked_fill(mask, 0.0)
+            dh, dc = dh + grad_h[t], dc + grad_c[t]
+            _lstm_step_backward(gates[t], c_before, squashed[t], dh, dc, grad_gates[t])
             dh = torch.mm(grad_gates[t].to(ctx.dtype), low).to(weight.dtype)
-            dc = dc * f[t]
-            if ctx.restarts[t] is not None:
-                dh, dc = dh.masked_fill_(ctx.restarts[t], 0.0), dc.masked_fill_(ctx.restarts[t], 0.0)
-            if t:
-                dh, dc = dh + grad_h[t - 1], dc + grad_c[t - 1]
+            if mask is not None:
+                dh, dc = dh.masked_fill_(mask, 0.0), dc.masked_fill_(mask, 0.0)
         grad_weight = torch.mm(grad_gates.flatten(0, 1).to(ctx.dtype).t(), h_before.flatten(0, 1).to(ctx.dtype))
         return grad_gates, grad_weight.to(weight.dtype), dh, dc, None, None
 
 
-def _restarts(starts: Tensor | None, steps: int) -> list[Tensor | None]:
-    """For each step the rows bool [M, 1] that begin an episode, None where no row does."""
-    if starts is None:
-        return [None] * steps
-    masks = starts.bool().unsqueeze(-1)
-    return [mask if some else None for mask, some in zip(masks.unbind(), starts.any(-1).tolist(), strict=True)]
+def _lstm_step_backward(
+    gates: Tensor, c_before: Tensor, squashed: Tensor, dh: Tensor, dc: Tensor, grad_gates: Tensor
+) -> None:
+    """From d loss / d h and d c of one step: fills grad_gates [M, 4 H], and makes dc [M, H] that of the cell before."""
+    i, f, g, o = gates.chunk(4, -1)
+    slope = torch.addcmul(gates, gates, gates, value=-1.0)  # of sigmoids, s (1 - s)
+    slope_i, slope_f, _, slope_o = slope.chunk(4, -1)
+    grad_i, grad_f, grad_g, grad_o = grad_gates.chunk(4, -1)
+    torch.mul(dh, squashed, out=grad_o).mul_(slope_o)
+    through = dh * o
+    dc.add_(through).addcmul_(through.mul_(squashed), squashed, value=-1.0)
+    torch.mul(dc, g, out=grad_i).mul_(slope_i)
+    torch.mul(dc, c_before, out=grad_f).mul_(slope_f)
+    torch.mul(dc, i, out=grad_g).addcmul_(grad_g * g, g, value=-1.0)
+    dc.mul_(f)
 
 
 def lstm_scan(

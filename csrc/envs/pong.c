@@ -1,0 +1,262 @@
+// pong.c - the classic: two paddles, one ball, first to 21 points against a bot. One agent.
+//
+// The field is 480 x 320 px, y down; positions are centres and speeds px per frame of 1/60 s. The agent has the right
+// paddle, a bot the left one. Both are 56 px high and move by at most 3 px a frame, within the field. A frame goes:
+//
+// - The agent's paddle moves as its action says, the bot's towards the height at which it would meet the ball (as high
+//   as the ball is now) with the part of itself that it has in mind. It draws this part, up to 0.6 of the way from its
+//   centre to its ends, for each ball that comes to it; it never looks ahead.
+// - The ball (10 x 10) flies straight and bounces off the upper and lower wall. Where its way crosses the front of a
+//   paddle it is returned: its new vertical speed is 6 times its distance from the paddle's centre, as a part of the
+//   largest at which they touch (the classic's english: the ends send it off steeply, the middle straight ahead, and
+//   the way it came does not matter), and its horizontal speed rises by 0.25, up to 8. Contacts are found on the
+//   way, not where a frame ends, so no ball passes through a paddle; a paddle's other sides are not solid.
+// - A ball that has left the field is a point for the other side. The next one is served at once: both paddles in the
+//   middle, the ball on the middle line within 40 px of its centre, to a random side at 5, with a random vertical
+//   speed of at most 2. Either paddle can return every serve, so no point is won by luck of the serve.
+//
+// What beats the bot is skill: a steep ball (vertical speed above its 3) that does not bounce back to where the bot
+// follows it. The agent gets to the bot's steep ones by looking ahead.
+//
+// obs   float32[8]              range            unit
+//   0   paddle_y                [0, 1]           field heights: the agent's paddle
+//   1   bot_y                   [0, 1]           field heights: the bot's
+//   2   ball_x                  [-0.03, 1.03]    field widths
+//   3   ball_y                  [0, 1]           field heights
+//   4   ball_vx                 [-1, 1]          8 px per frame; positive = towards the agent
+//   5   ball_vy                 [-1, 1]          6 px per frame
+//   6   points                  [0, 1]           of those that win: the agent's
+//   7   bot_points              [0, 1]           of those that win: the bot's
+// act   int32[1]   0 stay  1 up  2 down, for `frameskip` frames; with `continuous` a velocity in [-1, 1], 1 = 3 px down
+// rew   +1 for each point, -1 for each of the bot's; terminated at the winning one
+//
+// score is the return, points for less points against, from -21 to 21; perf maps it to [0, 1].
+#include <stdio.h>
+
+#include "pufferc/env.h"
+
+enum { PONG_STAY, PONG_UP, PONG_DOWN };
+
+#define PONG_WIDTH 480.0f
+#define PONG_HEIGHT 320.0f
+#define PONG_BALL 10.0f
+#define PONG_PADDLE_HEIGHT 56.0f
+#define PONG_PADDLE_WIDTH 8.0f
+#define PONG_MARGIN 16.0f       // from a paddle's back to the end of the field
+#define PONG_PADDLE_SPEED 3.0f  // px per frame, as all speeds
+#define PONG_SERVE_SPEED 5.0f
+#define PONG_SPEED_RISE 0.25f  // with each return
+#define PONG_MAX_SPEED 8.0f
+#define PONG_MAX_CLIMB 6.0f      // vertical, off a paddle's end
+#define PONG_SERVE_CLIMB 2.0f    // vertical, at most
+#define PONG_SERVE_SPREAD 40.0f  // px from the middle, at most
+#define PONG_BOT_AIM 0.6f        // farthest part of its paddle that the bot has in mind
+// Between these the ball's centre moves; x where it touches a paddle's front; distance at which it still touches one.
+#define PONG_MIN_Y (0.5f * PONG_BALL)
+#define PONG_MAX_Y (PONG_HEIGHT - 0.5f * PONG_BALL)
+#define PONG_BOT_X (PONG_MARGIN + PONG_PADDLE_WIDTH + 0.5f * PONG_BALL)
+#define PONG_AGENT_X (PONG_WIDTH - PONG_BOT_X)
+#define PONG_REACH (0.5f * (PONG_PADDLE_HEIGHT + PONG_BALL))
+
+#define PONG_PARAMS(X)                                                        \
+  X(int, max_steps, 0, 0, PFC_MAX_STEPS, "steps until truncation; 0 = never") \
+  X(int, frameskip, 4, 1, 64, "frames of 1/60 s per step")                    \
+  X(int, points, 21, 1, 1000, "points that win")                              \
+  X(bool, continuous, 0, 0, 1, "the action is a paddle velocity in [-1, 1] instead of 0 stay, 1 up, 2 down")
+PFC_DEFINE_PARAMS(pong, PongParams, PONG_PARAMS)
+
+typedef struct Pong {
+  PfcRng rng;
+  float ball_x, ball_y, ball_vx, ball_vy;
+  float paddle_y, bot_y;
+  float bot_aim;  // px that the bot's paddle means to be below the ball
+  int32_t points, bot_points;
+  int32_t returns;  // of the agent in this episode
+} Pong;
+
+typedef struct PongObs {
+  float paddle_y, bot_y, ball_x, ball_y, ball_vx, ball_vy, points, bot_points;
+} PongObs;
+
+static const PfcObsRow pong_obs[] = {
+    {"paddle_y", 1, 0, 1, "centre of the agent's paddle, field heights from the top"},
+    {"bot_y", 1, 0, 1, "centre of the bot's paddle, likewise"},
+    {"ball_x", 1, -0.03f, 1.03f, "field widths from the bot's end; the agent's is at 1"},
+    {"ball_y", 1, 0, 1, "field heights from the top"},
+    {"ball_vx", 1, -1, 1, "8 px per frame of 1/60 s; positive towards the agent"},
+    {"ball_vy", 1, -1, 1, "6 px per frame of 1/60 s; positive downwards"},
+    {"points", 1, 0, 1, "the agent's, as a part of those that win"},
+    {"bot_points", 1, 0, 1, "the bot's, likewise"},
+};
+
+PFC_FN float pong_moved_paddle(float y, float move) {
+  return pfc_clampf(y + move, 0.5f * PONG_PADDLE_HEIGHT, PONG_HEIGHT - 0.5f * PONG_PADDLE_HEIGHT);
+}
+
+PFC_FN void pong_take_aim(Pong* s) {
+  s->bot_aim = pfc_rng_uniform(&s->rng, -PONG_BOT_AIM * PONG_REACH, PONG_BOT_AIM * PONG_REACH);
+}
+
+PFC_FN void pong_serve(Pong* s) {
+  s->paddle_y = s->bot_y = 0.5f * PONG_HEIGHT;
+  s->ball_x = 0.5f * PONG_WIDTH;
+  s->ball_y = 0.5f * PONG_HEIGHT + pfc_rng_uniform(&s->rng, -PONG_SERVE_SPREAD, PONG_SERVE_SPREAD);
+  s->ball_vx = pfc_rng_below(&s->rng, 2) ? PONG_SERVE_SPEED : -PONG_SERVE_SPEED;
+  s->ball_vy = pfc_rng_uniform(&s->rng, -PONG_SERVE_CLIMB, PONG_SERVE_CLIMB);
+  pong_take_aim(s);
+}
+
+// Moves the ball's height by `frames` of a frame, which is less than the field is high, off the walls where it meets
+// one.
+PFC_FN void pong_climb(Pong* s, float frames) {
+  const float y = s->ball_y + s->ball_vy * frames;
+  const bool above = y<PONG_MIN_Y, below = y> PONG_MAX_Y;
+  s->ball_y = above ? 2.0f * PONG_MIN_Y - y : below ? 2.0f * PONG_MAX_Y - y : y;
+  s->ball_vy = (above | below) ? -s->ball_vy : s->ball_vy;
+}
+
+PFC_FN void pong_move_paddles(Pong* s, float move) {
+  const float way = s->ball_y + s->bot_aim - s->bot_y;
+  s->paddle_y = pong_moved_paddle(s->paddle_y, move);
+  s->bot_y = pong_moved_paddle(s->bot_y, pfc_clampf(way, -PONG_PADDLE_SPEED, PONG_PADDLE_SPEED));
+}
+
+// A frame in which the ball meets no paddle.
+PFC_FN void pong_drift(Pong* s, float move) {
+  pong_move_paddles(s, move);
+  s->ball_x += s->ball_vx;
+  pong_climb(s, 1.0f);
+}
+
+// The ball is at the front of a paddle, `rest` of the frame left: returned or missed, it flies on.
+PFC_FN void pong_meet_paddle(Pong* s, float rest) {
+  const bool agent = s->ball_vx > 0.0f;
+  const float offset = (s->ball_y - (agent ? s->paddle_y : s->bot_y)) * (1.0f / PONG_REACH);
+  if (pfc_absf(offset) <= 1.0f) {
+    const float speed = pfc_minf(pfc_absf(s->ball_vx) + PONG_SPEED_RISE, PONG_MAX_SPEED);
+    s->ball_vx = agent ? -speed : speed;
+    s->ball_vy = PONG_MAX_CLIMB * offset;
+    s->returns += agent;
+    if (agent) pong_take_aim(s);
+  }
+  s->ball_x = (agent ? PONG_AGENT_X : PONG_BOT_X) + s->ball_vx * rest;
+  pong_climb(s, rest);
+}
+
+PFC_FN void pong_score(Pong* s, const PongParams* p, PfcIo io) {
+  const bool won = s->ball_x < 0.0f;
+  s->points += won;
+  s->bot_points += !won;
+  io.rewards[0] += won ? 1.0f : -1.0f;
+  if (s->points < p->points && s->bot_points < p->points)
+    pong_serve(s);
+  else
+    io.terminated[0] = 1;
+}
+
+PFC_FN void pong_frame(Pong* s, const PongParams* p, float move, PfcIo io) {
+  const bool rightwards = s->ball_vx > 0.0f;
+  const float front = rightwards ? PONG_AGENT_X : PONG_BOT_X, next = s->ball_x + s->ball_vx;
+  const bool meets = rightwards ? s->ball_x < front && next >= front : s->ball_x > front && next <= front;
+  if (!meets) {
+    pong_drift(s, move);
+  } else {
+    const float time = (front - s->ball_x) / s->ball_vx;
+    pong_move_paddles(s, move);
+    pong_climb(s, time);
+    pong_meet_paddle(s, 1.0f - time);
+  }
+  if (s->ball_x < -0.5f * PONG_BALL || s->ball_x > PONG_WIDTH + 0.5f * PONG_BALL) pong_score(s, p, io);
+}
+
+// Plays a whole step if the ball stays between the paddles in it (most do), else returns false. One pixel to spare, as
+// the sum of frames and their product may be rounded differently.
+PFC_FN bool pong_glide(Pong* s, float move, int32_t frames) {
+  const float last = s->ball_x + s->ball_vx * (float)frames;
+  const float low = pfc_minf(last, s->ball_x), high = pfc_maxf(last, s->ball_x);
+  if (!((low > PONG_BOT_X + 1.0f) & (high < PONG_AGENT_X - 1.0f))) return false;
+  for (int32_t frame = 0; frame < frames; ++frame) pong_drift(s, move);
+  return true;
+}
+
+PFC_FN void pong_play(Pong* s, const PongParams* p, float move, PfcIo io) {
+  for (int32_t frame = 0; frame < p->frameskip && !io.terminated[0]; ++frame) pong_frame(s, p, move, io);
+}
+
+PFC_FN void pong_reset(Pong* s, const PongParams* p) {
+  (void)p;
+  pong_serve(s);
+}
+
+// Inlined, so that gcc keeps pong_play out of the loop over games rather than this.
+__attribute__((always_inline)) PFC_FN void pong_step(Pong* s, const PongParams* p, PfcIo io) {
+  const float way = p->continuous ? io.controls[0] : (float)((io.actions[0] == PONG_DOWN) - (io.actions[0] == PONG_UP));
+  const float move = way * PONG_PADDLE_SPEED;
+  // The usual count as a constant, so that its loop unrolls.
+  const bool glided = p->frameskip == 4 ? pong_glide(s, move, 4) : pong_glide(s, move, p->frameskip);
+  if (!glided) pong_play(s, p, move, io);
+}
+
+PFC_FN void pong_observe(const Pong* s, const PongParams* p, int32_t agent, PongObs* obs) {
+  (void)agent;
+  const float share = 1.0f / (float)p->points;
+  obs->paddle_y = s->paddle_y * (1.0f / PONG_HEIGHT);
+  obs->bot_y = s->bot_y * (1.0f / PONG_HEIGHT);
+  obs->ball_x = s->ball_x * (1.0f / PONG_WIDTH);
+  obs->ball_y = s->ball_y * (1.0f / PONG_HEIGHT);
+  obs->ball_vx = s->ball_vx * (1.0f / PONG_MAX_SPEED);
+  obs->ball_vy = s->ball_vy * (1.0f / PONG_MAX_CLIMB);
+  obs->points = (float)s->points * share;
+  obs->bot_points = (float)s->bot_points * share;
+}
+
+static void pong_metrics(const Pong* s, const PongParams* p, int32_t agent, float* values) {
+  (void)agent;  // the score is the return: points for less points against
+  values[1] = 0.5f + 0.5f * (float)(s->points - s->bot_points) / (float)p->points;
+  values[2] = (float)s->points;
+  values[3] = (float)s->bot_points;
+  values[4] = (float)s->returns;
+}
+
+static void pong_draw_side(float x, float y, int32_t points, float score_x, uint32_t color, const PfcDraw* d) {
+  char text[16];
+  snprintf(text, sizeof text, "%d", (int)points);
+  d->text(d->context, score_x - (points < 10 ? 12.0f : 26.0f), 18.0f, 40.0f, text, pfc_rgb(0x566079));
+  d->rounded_rect(d->context, x, y - 0.5f * PONG_PADDLE_HEIGHT, PONG_PADDLE_WIDTH, PONG_PADDLE_HEIGHT, 4.0f,
+                  pfc_rgb(color));
+}
+
+static void pong_draw(const Pong* s, const PongParams* p, const PfcDraw* d) {
+  (void)p;
+  const float middle = 0.5f * PONG_WIDTH, dash = 10.0f, trail = 2.5f;  // the trail in frames
+  const PfcColor faint = {247, 200, 115, 40};
+  d->begin(d->context, PONG_WIDTH, PONG_HEIGHT, pfc_rgb(0x12141c));
+  d->rect(d->context, 0.0f, 0.0f, PONG_WIDTH, 2.0f, pfc_rgb(0x2a3040));
+  d->rect(d->context, 0.0f, PONG_HEIGHT - 2.0f, PONG_WIDTH, 2.0f, pfc_rgb(0x2a3040));
+  for (float y = 0.5f * dash; y < PONG_HEIGHT; y += 2.0f * dash)
+    d->rect(d->context, middle - 1.5f, y, 3.0f, dash, pfc_rgb(0x2a3040));
+  pong_draw_side(PONG_MARGIN, s->bot_y, s->bot_points, 0.5f * middle, 0xf2793b, d);
+  pong_draw_side(PONG_WIDTH - PONG_MARGIN - PONG_PADDLE_WIDTH, s->paddle_y, s->points, 1.5f * middle, 0x3fb6d3, d);
+  d->line(d->context, s->ball_x - trail * s->ball_vx, s->ball_y - trail * s->ball_vy, s->ball_x, s->ball_y,
+          0.7f * PONG_BALL, faint);
+  d->rounded_rect(d->context, s->ball_x - 0.5f * PONG_BALL, s->ball_y - 0.5f * PONG_BALL, PONG_BALL, PONG_BALL, 4.0f,
+                  pfc_rgb(0xf7c873));
+  d->end(d->context);
+}
+
+static void pong_layout(const void* params, PfcLayout* sizes) {
+  if (!((const PongParams*)params)->continuous) return;
+  sizes->action_counts[0] = 0;
+  sizes->controls = 1;
+}
+
+PFC_DEFINE_ENV(pong, Pong,
+               .title = "Pong",
+               .summary = "first to 21 points against a bot that follows the ball",
+               .version = 1,
+               .obs_dtype = PFC_FLOAT32,
+               .sizes = {.action_counts = {3}},
+               .layout = pong_layout,
+               .obs_rows = pong_obs,
+               .num_obs_rows = sizeof pong_obs / sizeof pong_obs[0],
+               .metrics = {"score", "perf", "points", "bot_points", "returns"})

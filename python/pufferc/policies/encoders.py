@@ -1,0 +1,169 @@
+"""What a network's first hidden layer sees of an observation: its numbers, its codes as one-hot vectors, or features.
+
+Boards such as Snake's are arrays of small codes (0 empty, 1 food, 2 corpse, ...) whose order means nothing. `OneHot`
+gives each code of each cell a weight of its own; `Conv` gives it the same weights wherever on the board it lies. Code 0
+has no entry in either: what it would add is in the biases.
+
+Shapes: T steps, M rows, B = T M, F features, C the largest code. Observations [T, M, ...] are as rollouts keep them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, cast
+
+import gymnasium as gym
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pufferc import ops
+from pufferc.config import ConfigError
+from pufferc.registration import ObsInfo
+
+MOST_CODES = 32  # of a cell, for one-hot vectors to be chosen without being asked for
+_CHANNELS = (16, 32)  # of the convolutions
+
+
+class Encoder(nn.Module):
+    """Base class; its own defaults are those of observations taken as they are.
+
+    Attributes:
+        features: F.
+        codes: whether observations are bytes that rollouts keep as the game makes them.
+    """
+
+    codes = False
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.features = features
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """Features [T, M, F] of observations [T, M, ...], in any dtype."""
+        return observations.flatten(2)
+
+    def linear(self, observations: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
+        """The weight [H, F] times the features, plus bias [H]: [T, M, H] in `dtype`, in which it multiplies."""
+        return nn.functional.linear(self(observations).to(dtype), weight.to(dtype), bias.to(dtype))
+
+
+class Flat(Encoder):
+    """The numbers of an observation."""
+
+
+class OneHot(Encoder):
+    """Each cell's code as a vector of C entries, of which one is 1, or none for code 0. F = cells x C, cell by cell.
+
+    With `fused`, its product with weights is a kernel on the CPU that adds up the columns of the cells that are not
+    empty, and refuses codes above C; in torch such codes have no entry.
+    """
+
+    codes = True
+
+    def __init__(self, cells: int, most: int, *, fused: bool = False) -> None:
+        """`cells` codes of 0 to `most` in each observation."""
+        super().__init__(cells * most)
+        self.most, self._fused = most, fused
+
+    def forward(self, observations: Tensor) -> Tensor:
+        return _one_hot(observations.flatten(2), self.most).flatten(2)
+
+    def linear(self, observations: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
+        if not self._fused:
+            return super().linear(observations, weight, bias, dtype)
+        codes = observations.flatten(2).contiguous().view(torch.uint8)
+        y = _CodesLinear.apply(codes.flatten(0, 1), weight, bias, self.most)  # type: ignore[no-untyped-call]
+        return cast(Tensor, y).view(*codes.shape[:2], -1).to(dtype)
+
+
+class _CodesLinear(torch.autograd.Function):
+    """The layer of ops.codes_forward: codes uint8 [B, cells], weight [H, cells x C], bias [H] to float32 [B, H]."""
+
+    @staticmethod
+    def forward(ctx: Any, codes: Tensor, weight: Tensor, bias: Tensor, most: int) -> Tensor:
+        y = weight.new_empty(codes.shape[0], weight.shape[0])
+        ops.codes_forward(codes, weight.detach().t().contiguous(), bias.detach().contiguous(), y, most=most)
+        ctx.save_for_backward(codes)
+        ctx.most = most
+        return y
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, Tensor, None]:
+        (codes,) = ctx.saved_tensors
+        table, bias = grad.new_empty(codes.shape[1] * ctx.most, grad.shape[1]), grad.new_empty(grad.shape[1])
+        ops.codes_backward(codes, grad.contiguous(), table, bias, most=ctx.most)
+        return None, table.t(), bias, None
+
+
+class Conv(Encoder):
+    """Two 3 x 3 convolutions with ReLU over the planes of a board, one for each code; the second has stride 2.
+
+    The first one's weights are an embedding of the codes, one for each of a cell's nine neighbours.
+    """
+
+    codes = True
+
+    def __init__(
+        self, shape: tuple[int, int], most: int, *, dtype: torch.dtype, generator: torch.Generator | None
+    ) -> None:
+        """Boards of `shape` (height, width) with codes of 0 to `most`; products in `dtype`."""
+        half = [(side + 1) // 2 for side in shape]
+        super().__init__(_CHANNELS[1] * half[0] * half[1])
+        self.most, self._dtype = most, dtype
+        self.planes = nn.Conv2d(most, _CHANNELS[0], 3, padding=1)
+        self.second = nn.Conv2d(*_CHANNELS, 3, padding=1, stride=2)
+        with torch.no_grad():
+            for layer in (self.planes, self.second):
+                nn.init.orthogonal_(layer.weight, math.sqrt(2.0), generator=generator)
+                cast(Tensor, layer.bias).zero_()
+
+    def forward(self, observations: Tensor) -> Tensor:
+        x = _one_hot(observations.flatten(0, 1), self.most).to(self._dtype).permute(0, 3, 1, 2)
+        for layer in (self.planes, self.second):
+            bias = cast(Tensor, layer.bias).to(x.dtype)
+            x = torch.relu(nn.functional.conv2d(x, layer.weight.to(x.dtype), bias, layer.stride, layer.padding))
+        return x.flatten(1).view(*observations.shape[:2], -1)
+
+
+def _one_hot(codes: Tensor, most: int) -> Tensor:
+    """One bool for each code above 0, [..., C] of codes [...]; all False for code 0 and for those above C."""
+    return codes.unsqueeze(-1) == torch.arange(1, most + 1, dtype=codes.dtype, device=codes.device)
+
+
+def make_encoder(
+    kind: Literal["auto", "flat", "onehot", "conv"],
+    space: gym.Space[Any],
+    table: Sequence[ObsInfo],
+    *,
+    dtype: torch.dtype,
+    fused: bool,
+    generator: torch.Generator | None,
+) -> Encoder:
+    """The encoder that `policy.encoder` means for an observation space and its table.
+
+    auto is onehot for bytes that are codes of 0 to less than MOST_CODES, else flat. ConfigError where it does not fit.
+    """
+    shape = space.shape or ()
+    most = _largest_code(space, table)
+    if kind == "flat" or (kind == "auto" and (most is None or most >= MOST_CODES)):
+        return Flat(math.prod(shape))
+    if most is None:
+        raise ConfigError(
+            f"policy.encoder: {kind!r} takes observations of codes from 0 in bytes, this game has {space}; use 'flat'"
+        )
+    if kind != "conv":
+        return OneHot(math.prod(shape), most, fused=fused)
+    if len(shape) != 2:
+        raise ConfigError(f"policy.encoder: 'conv' takes boards [height, width], this game has {space}; use 'onehot'")
+    return Conv((shape[0], shape[1]), most, dtype=dtype, generator=generator)
+
+
+def _largest_code(space: gym.Space[Any], table: Sequence[ObsInfo]) -> int | None:
+    """The largest code of an observation of bytes that count from 0, None for other observations."""
+    if space.dtype not in (np.dtype(np.int8), np.dtype(np.uint8)) or any(row.low != 0 for row in table):
+        return None
+    most = max((int(row.high) for row in table), default=0)
+    return most if most >= 1 else None

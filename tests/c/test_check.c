@@ -1,0 +1,32 @@
+// test_check.c - `pufferc check` finds nothing wrong with any registered game, and the wrapping it uses changes no game.
+#include "conformance.h"
+#include "harness.h"
+
+static int32_t errors;
+
+static void on_finding(void* context, const PfcFinding* f) {
+  const Case* c = context;
+  fprintf(stderr, "  %s: %s %s (%s): %s, game %lld, step %lld\n", c->label,
+          f->severity == PFC_ERROR ? "ERROR" : f->severity == PFC_WARNING ? "warning" : "note", f->code, f->subject, f->seen,
+          (long long)f->game, (long long)f->step);
+  errors += f->severity == PFC_ERROR;
+}
+
+static void test_game(const Case* c) {
+  PfcTrace trace = {0};
+  const PfcCheckDesc desc = {.spec = pfc_env_find(c->game),
+                             .params = c->params,
+                             .num_params = c->num_params,
+                             .trace = &trace,
+                             .report = on_finding,
+                             .context = (void*)c};
+  errors = 0;
+  CHECK_GAME(c->label, pfc_check_game(&desc) == PFC_OK);
+  CHECK_GAME(c->label, errors == 0);
+  CHECK_GAME(c->label, trace.done == 1 && trace.calls > 1000 && trace.function[0] == '\0');
+}
+
+int main(void) {
+  for_each_case(test_game);
+  return check_report();
+}

@@ -1,0 +1,286 @@
+// test_gaussian_loss.c - the PPO loss of continuous actions against a plain double-precision one written from the
+// definition, its gradient against central differences of that one, dead rows, NaN, extremes, equal bits over teams and
+// machines, and refused arguments.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base.h"
+#include "check.h"
+#include "gaussian.h"
+
+enum { PAD = 2, MAX_WIDTH = 2 * PFC_MAX_ACTION_DIMS + 1 };  // outputs, value and two unused columns share one matrix
+
+static const double kPi = 3.14159265358979323846;
+
+static float* floats(PfcRng* rng, int64_t count, float low, float high) {
+  float* x = malloc(sizeof *x * (size_t)count);
+  for (int64_t i = 0; i < count; ++i) x[i] = pfc_rng_uniform(rng, low, high);
+  return x;
+}
+
+typedef struct Minibatch {
+  PfcGaussianLossArgs args;
+  int32_t width;
+  float *outputs, *gradients, *actions, *old_logprobs, *advantages, *returns, *old_values, *ratio;
+  uint8_t* alive;
+} Minibatch;
+
+static Minibatch* make_minibatch(int64_t rows, int32_t dims, uint64_t seed) {
+  Minibatch* m = calloc(1, sizeof *m);
+  PfcRng rng;
+  pfc_rng_seed(&rng, seed, 2);
+  m->width = 2 * dims + 1 + PAD;
+  m->outputs = floats(&rng, rows * m->width, -1.0f, 1.0f);
+  m->gradients = floats(&rng, rows * m->width, 7.0f, 7.0f);
+  m->actions = floats(&rng, rows * dims, -1.5f, 1.5f);
+  m->old_logprobs = floats(&rng, rows, -0.9f * (float)dims - 1.0f, -0.9f * (float)dims);
+  m->advantages = floats(&rng, rows, -2.0f, 3.0f);
+  m->returns = floats(&rng, rows, -2.0f, 2.0f);
+  m->old_values = floats(&rng, rows, -1.0f, 1.0f);
+  m->ratio = floats(&rng, rows, 7.0f, 7.0f);
+  m->alive = malloc((size_t)rows);
+  for (int64_t i = 0; i < rows; ++i) m->alive[i] = pfc_rng_below(&rng, 4) != 0;
+  float *values = m->outputs + 2 * dims, *grad_values = m->gradients + 2 * dims;
+  m->args = (PfcGaussianLossArgs){.batch = {.rows = rows,
+                                            .values = values,
+                                            .values_stride = m->width,
+                                            .old_logprobs = m->old_logprobs,
+                                            .advantages = m->advantages,
+                                            .returns = m->returns,
+                                            .old_values = m->old_values,
+                                            .clip = 0.2f,
+                                            .value_coef = 0.5f,
+                                            .entropy_coef = 0.01f,
+                                            .grad_values = grad_values,
+                                            .grad_values_stride = m->width,
+                                            .ratio = m->ratio},
+                                  .dims = dims,
+                                  .outputs = m->outputs,
+                                  .outputs_stride = m->width,
+                                  .actions = m->actions,
+                                  .grad_outputs = m->gradients,
+                                  .grad_outputs_stride = m->width};
+  return m;
+}
+
+static void free_minibatch(Minibatch* m) {
+  free(m->outputs), free(m->gradients), free(m->actions), free(m->old_logprobs), free(m->advantages);
+  free(m->returns), free(m->old_values), free(m->ratio), free(m->alive), free(m);
+}
+
+typedef struct RowTerms {
+  double policy, value, entropy, log_ratio;
+} RowTerms;
+
+// The terms of one row for outputs x [2 dims + 1]: means, log_stds, value.
+static RowTerms row_terms(const Minibatch* m, int64_t row, const double* x) {
+  const PfcPpoBatch* b = &m->args.batch;
+  const int32_t dims = m->args.dims;
+  RowTerms terms = {.log_ratio = -(double)m->old_logprobs[row]};
+  for (int32_t d = 0; d < dims; ++d) {
+    const double log_std = x[dims + d], z = ((double)m->actions[row * dims + d] - x[d]) / exp(log_std);
+    terms.log_ratio += -0.5 * z * z - log_std - 0.5 * log(2.0 * kPi);
+    terms.entropy += log_std + 0.5 * log(2.0 * kPi * exp(1.0));
+  }
+  double advantage = m->advantages[row];
+  if (b->advantage_std > 0.0f) advantage = (advantage - (double)b->advantage_mean) / ((double)b->advantage_std + 1e-8);
+  const double ratio = exp(terms.log_ratio), low = 1.0 - (double)b->clip, high = 1.0 + (double)b->clip;
+  terms.policy = fmax(-advantage * ratio, -advantage * fmin(fmax(ratio, low), high));
+  const double value = x[2 * dims], target = m->returns[row], limit = (double)b->value_clip;
+  const double old = m->old_values[row], clipped = old + fmin(fmax(value - old, -limit), limit);
+  terms.value = 0.5 * (value - target) * (value - target);
+  if (limit > 0.0) terms.value = fmax(terms.value, 0.5 * (clipped - target) * (clipped - target));
+  return terms;
+}
+
+static double row_loss(const Minibatch* m, int64_t row, const double* x) {
+  const RowTerms terms = row_terms(m, row, x);
+  const PfcPpoBatch* b = &m->args.batch;
+  return terms.policy + (double)b->value_coef * terms.value - (double)b->entropy_coef * terms.entropy;
+}
+
+static int64_t alive_rows(const Minibatch* m) {
+  int64_t n = 0;
+  for (int64_t row = 0; row < m->args.batch.rows; ++row) n += !m->args.batch.alive || m->alive[row];
+  return n;
+}
+
+// Central differences, except within a hair of a kink of the loss.
+static void check_gradient(const Minibatch* m, int64_t row, double per_row) {
+  double x[MAX_WIDTH];
+  const int32_t width = 2 * m->args.dims + 1;
+  for (int32_t k = 0; k < width; ++k) x[k] = m->outputs[row * m->width + k];
+  const double step = 1e-6;
+  for (int32_t k = 0; k < width; ++k) {
+    const double here = x[k], middle = row_loss(m, row, x);
+    x[k] = here + step;
+    const double above = row_loss(m, row, x);
+    x[k] = here - step;
+    const double below = row_loss(m, row, x);
+    x[k] = here;
+    if (fabs((above - middle) - (middle - below)) > 1e-9) continue;
+    const double slope = (above - below) / (2.0 * step) * per_row;
+    CHECK(fabs(slope - (double)m->gradients[row * m->width + k]) < 1e-5 * (per_row + fabs(slope)));
+  }
+}
+
+static void check_minibatch(Minibatch* m) {
+  PfcPpoLossStats stats;
+  CHECK(pfc_gaussian_ppo_loss(&m->args, NULL, &stats) == PFC_OK);
+  const int64_t n = alive_rows(m);
+  RowTerms sums = {0};
+  double kl = 0.0;
+  for (int64_t row = 0; row < m->args.batch.rows; ++row) {
+    const bool alive = !m->args.batch.alive || m->alive[row];
+    for (int32_t k = 0; k < m->width; ++k) {
+      if (k > 2 * m->args.dims)
+        CHECK(m->gradients[row * m->width + k] == 7.0f);
+      else if (!alive)
+        CHECK(m->gradients[row * m->width + k] == 0.0f);
+    }
+    if (!alive) continue;
+    double x[MAX_WIDTH];
+    for (int32_t k = 0; k <= 2 * m->args.dims; ++k) x[k] = m->outputs[row * m->width + k];
+    const RowTerms terms = row_terms(m, row, x);
+    sums.policy += terms.policy, sums.value += terms.value, sums.entropy += terms.entropy;
+    sums.log_ratio += terms.log_ratio, kl += exp(terms.log_ratio) - 1.0 - terms.log_ratio;
+    CHECK(fabs((double)m->ratio[row] / exp(terms.log_ratio) - 1.0) < 1e-4);
+    check_gradient(m, row, 1.0 / (double)n);
+  }
+  const double count = (double)n;
+  CHECK(stats.count == n && fabs(stats.policy_loss - sums.policy / count) < 1e-5);
+  CHECK(fabs(stats.value_loss - sums.value / count) < 1e-5 && fabs(stats.entropy - sums.entropy / count) < 1e-5);
+  CHECK(fabs(stats.old_approx_kl + sums.log_ratio / count) < 1e-5 && fabs(stats.approx_kl - kl / count) < 1e-4);
+  const double expected = stats.policy_loss + 0.5 * stats.value_loss - 0.01 * stats.entropy;
+  CHECK(fabs(stats.loss - expected) < 1e-7);
+}
+
+static void test_loss(void) {
+  for (int masked = 0; masked <= 1; ++masked)
+    for (int32_t dims = 1; dims <= 8; dims += dims < 3 ? 1 : 5)
+      for (int64_t rows = 1; rows <= 901; rows += 300) {
+        Minibatch* m = make_minibatch(rows, dims, (uint64_t)(rows + dims));
+        if (masked) m->alive[0] = 1, m->args.batch.alive = m->alive;
+        if (rows > 300) m->args.batch.value_clip = 0.3f;
+        if (rows > 600) m->args.batch.advantage_mean = 0.4f, m->args.batch.advantage_std = 1.3f;
+        check_minibatch(m);
+        free_minibatch(m);
+      }
+}
+
+static void test_teams(void) {
+  PfcPpoLossStats alone, together;
+  Minibatch *a = make_minibatch(5000, 3, 8), *b = make_minibatch(5000, 3, 8);
+  CHECK(pfc_gaussian_ppo_loss(&a->args, NULL, &alone) == PFC_OK);
+  for (int32_t threads = 2; threads <= 7; threads += 5) {
+    PfcTeam* team = pfc_team_create(threads, 1);
+    CHECK(pfc_gaussian_ppo_loss(&b->args, team, &together) == PFC_OK);
+    CHECK(memcmp(&alone, &together, sizeof alone) == 0);
+    CHECK(memcmp(a->gradients, b->gradients, sizeof(float) * 5000 * (size_t)a->width) == 0);
+    pfc_team_destroy(team);
+  }
+  free_minibatch(a), free_minibatch(b);
+}
+
+// Dead rows may hold anything; without alive rows everything is 0.
+static void test_dead(void) {
+  PfcPpoLossStats clean, dirty;
+  Minibatch *a = make_minibatch(333, 2, 9), *b = make_minibatch(333, 2, 9);
+  a->args.batch.alive = a->alive, b->args.batch.alive = b->alive;
+  for (int64_t row = 0; row < 333; ++row) {
+    if (b->alive[row]) continue;
+    for (int32_t k = 0; k < b->width; ++k) b->outputs[row * b->width + k] = k % 2 ? NAN : INFINITY;
+    b->actions[2 * row] = NAN, b->advantages[row] = INFINITY, b->returns[row] = NAN, b->old_logprobs[row] = -1e30f;
+  }
+  CHECK(pfc_gaussian_ppo_loss(&a->args, NULL, &clean) == PFC_OK);
+  CHECK(pfc_gaussian_ppo_loss(&b->args, NULL, &dirty) == PFC_OK);
+  CHECK(memcmp(&clean, &dirty, sizeof clean) == 0);
+  CHECK(memcmp(a->gradients, b->gradients, sizeof(float) * 333 * (size_t)a->width) == 0);
+  memset(b->alive, 0, 333);
+  CHECK(pfc_gaussian_ppo_loss(&b->args, NULL, &dirty) == PFC_OK && dirty.loss == 0.0 && dirty.count == 0);
+  free_minibatch(a), free_minibatch(b);
+}
+
+// A damaged number reaches the loss and the gradient of its row, and of no other row.
+static void test_nan(void) {
+  for (int kind = 0; kind < 10; ++kind) {
+    PfcPpoLossStats stats;
+    Minibatch* m = make_minibatch(70, 2, 9);
+    float* output = m->outputs + 40 * m->width;
+    float* const target[] = {output,          output + 1,           output + 2,         output + 3,      output + 2,
+                             m->actions + 80, m->old_logprobs + 40, m->advantages + 40, m->actions + 81, output};
+    *target[kind] = kind == 4 || kind == 8 ? INFINITY : kind == 9 ? -INFINITY : NAN;
+    CHECK(pfc_gaussian_ppo_loss(&m->args, NULL, &stats) == PFC_OK && isnan(stats.loss));
+    for (int64_t row = 0; row < 70; ++row)
+      for (int32_t k = 0; k < 4; ++k) CHECK(row == 40 || isfinite(m->gradients[row * m->width + k]));
+    CHECK(isnan(m->gradients[40 * m->width]) && isnan(m->gradients[40 * m->width + 2]));
+    free_minibatch(m);
+  }
+}
+
+// Actions that a mean has left far behind, and log_stds beyond their limits: gradients stay finite, and 0 at the clamp.
+static void test_extremes(void) {
+  PfcPpoLossStats stats;
+  Minibatch* m = make_minibatch(40, 1, 10);
+  for (int64_t row = 0; row < 40; ++row) {
+    m->advantages[row] = fabsf(m->advantages[row]) + 0.1f;
+    m->outputs[row * m->width] = row % 2 ? 1e6f : -3e38f;
+    m->outputs[row * m->width + 1] = row % 4 < 2 ? -1e30f : row % 8 < 6 ? 25.0f : -PFC_MAX_LOG_STD;
+  }
+  CHECK(pfc_gaussian_ppo_loss(&m->args, NULL, &stats) == PFC_OK && isfinite(stats.loss));
+  for (int64_t row = 0; row < 40; ++row) {
+    const float* gradient = m->gradients + row * m->width;
+    CHECK(isfinite(gradient[0]) && isfinite(gradient[1]));
+    CHECK((gradient[1] == 0.0f) == (row % 4 < 2 || row % 8 < 6));
+  }
+  free_minibatch(m);
+}
+
+// One result for every compiler, machine and instruction set.
+static void test_golden(void) {
+  PfcPpoLossStats stats;
+  Minibatch* m = make_minibatch(1000, 3, 2024);
+  m->args.batch.alive = m->alive, m->args.batch.value_clip = 0.3f;
+  m->args.batch.advantage_mean = 0.4f, m->args.batch.advantage_std = 1.7f;
+  CHECK(pfc_gaussian_ppo_loss(&m->args, NULL, &stats) == PFC_OK);
+  CHECK(pfc_checksum(m->gradients, sizeof(float) * 1000 * (uint64_t)m->width) == 0x6e10a1953dd47193ull);
+  CHECK(pfc_checksum(&stats, sizeof stats) == 0x05285fd266365179ull);
+  free_minibatch(m);
+}
+
+static void test_refused(void) {
+  PfcPpoLossStats stats;
+  Minibatch* m = make_minibatch(60, 2, 6);
+#define REFUSED(field, value, name)                                   \
+  do {                                                                \
+    PfcGaussianLossArgs args = m->args;                               \
+    args.field = (value);                                             \
+    CHECK(pfc_gaussian_ppo_loss(&args, NULL, &stats) == PFC_INVALID); \
+    CHECK(strncmp(pfc_last_error(), name, strlen(name)) == 0);        \
+  } while (0)
+  REFUSED(batch.rows, 0, "rows:");
+  REFUSED(dims, 0, "dims:");
+  REFUSED(outputs, NULL, "outputs:");
+  REFUSED(actions, NULL, "actions:");
+  REFUSED(grad_outputs, NULL, "grad_outputs:");
+  REFUSED(outputs_stride, 3, "outputs_stride:");
+  REFUSED(grad_outputs_stride, 3, "grad_outputs_stride:");
+  REFUSED(batch.values_stride, 0, "values_stride:");
+  REFUSED(batch.returns, NULL, "returns:");
+  REFUSED(batch.clip, NAN, "clip:");
+#undef REFUSED
+  for (int64_t i = 0; i < 60 * m->width; ++i) CHECK(m->gradients[i] == 7.0f);
+  free_minibatch(m);
+}
+
+int main(void) {
+  test_loss();
+  test_teams();
+  test_dead();
+  test_nan();
+  test_extremes();
+  test_golden();
+  test_refused();
+  return check_report();
+}

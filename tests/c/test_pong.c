@@ -1,0 +1,235 @@
+// test_pong.c - the rules of Pong, and the game against an independent, obvious version of itself that moves the ball
+// in double precision from event to event; that skill wins, and neither luck nor standing still does.
+//
+//   test_pong [thousands of frames per player]
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../csrc/envs/pong.c"
+#include "check.h"
+
+static const PongParams usual = {.max_steps = 0, .frameskip = 4, .points = 21, .continuous = 0};
+static const PongParams single = {.max_steps = 0, .frameskip = 1, .points = 21, .continuous = 1};
+
+typedef struct Outcome {
+  float reward;
+  uint8_t terminated;
+} Outcome;
+
+static Pong fresh(const PongParams* p, uint64_t seed) {
+  Pong s;
+  memset(&s, 0, sizeof s);
+  pfc_rng_seed(&s.rng, seed, 0);
+  pong_reset(&s, p);
+  return s;
+}
+
+static Outcome play(Pong* s, const PongParams* p, int32_t action, float control) {
+  Outcome out = {0.0f, 0};
+  uint8_t truncated = 0, alive = 1;
+  const PfcIo io = {.actions = &action,
+                    .controls = &control,
+                    .rewards = &out.reward,
+                    .terminated = &out.terminated,
+                    .truncated = &truncated,
+                    .alive = &alive};
+  pong_step(s, p, io);
+  return out;
+}
+
+// ---- game against reference ------------------------------------------------------------------------------
+
+typedef struct Reference {
+  double x, y, vx, vy, paddle, bot;
+  bool returned, scored;
+  bool close;  // met a paddle's end within rounding: the two may differ in whether it was returned
+} Reference;
+
+static double limited(double x, double low, double high) { return fmin(fmax(x, low), high); }
+
+// One frame, from event to event: whichever of wall, paddle front and end of the frame comes first.
+static void reference_frame(Reference* g, double control, double aim) {
+  const double seen = g->y;
+  g->paddle = limited(g->paddle + 3.0 * control, 28.0, 292.0);
+  g->bot = limited(g->bot + limited(seen + aim - g->bot, -3.0, 3.0), 28.0, 292.0);
+  for (double left = 1.0; left > 0.0;) {
+    const double wall = g->vy > 0.0 ? (315.0 - g->y) / g->vy : g->vy < 0.0 ? (5.0 - g->y) / g->vy : 2.0;
+    double front = g->vx > 0.0 ? (451.0 - g->x) / g->vx : (29.0 - g->x) / g->vx;
+    if (front <= 0.0) front = 2.0;  // behind it
+    const double time = fmin(left, fmin(wall, front));
+    g->x += time * g->vx;
+    g->y += time * g->vy;
+    left -= time;
+    if (time == wall) g->vy = -g->vy;
+    if (time != front) continue;
+    const bool right = g->vx > 0.0;
+    const double offset = (g->y - (right ? g->paddle : g->bot)) / 33.0;
+    g->close = fabs(fabs(offset) - 1.0) < 1e-5;
+    g->x = right ? 451.0 + 1e-9 : 29.0 - 1e-9;
+    if (fabs(offset) > 1.0) continue;
+    g->x = right ? 451.0 - 1e-9 : 29.0 + 1e-9;
+    g->vx = (right ? -1.0 : 1.0) * fmin(fabs(g->vx) + 0.25, 8.0);
+    g->vy = 6.0 * offset;
+    g->returned = true;
+  }
+  g->scored = g->x < -5.0 || g->x > 485.0;
+}
+
+static bool near(double a, double b) { return fabs(a - b) < 1e-3; }
+
+static void test_against_reference(int32_t frames, uint64_t seed) {
+  PfcRng rng;
+  pfc_rng_seed(&rng, seed, 1);
+  Pong s = fresh(&single, seed);
+  float control = 0.0f;
+  int32_t returns = 0, points = 0, skipped = 0;
+  for (int32_t t = 0; t < frames; ++t) {
+    Reference g = {s.ball_x, s.ball_y, s.ball_vx, s.ball_vy, s.paddle_y, s.bot_y, false, false, false};
+    const Pong before = s;
+    const double aim = (double)s.bot_aim;
+    if (t % 40 == 0) control = pfc_rng_uniform(&rng, -1.0f, 1.0f);
+    if (seed & 1) control = pfc_clampf((s.ball_y - s.paddle_y + 20.0f) / 3.0f, -1.0f, 1.0f);  // keeps the ball in play
+    reference_frame(&g, (double)control, aim);
+    const Outcome out = play(&s, &single, 0, control);
+    if (g.close) {
+      skipped += 1;
+    } else if (g.scored) {
+      points += 1;
+      CHECK(out.reward == (g.x < 0.0 ? 1.0f : -1.0f));
+      CHECK(s.points + s.bot_points == before.points + before.bot_points + 1);
+      CHECK(out.terminated == (s.points == 21 || s.bot_points == 21));
+      if (out.terminated) {
+        s = fresh(&single, seed + 1000 + (uint64_t)t);
+        continue;
+      }
+      CHECK(s.ball_x == 240.0f && fabsf(s.ball_y - 160.0f) <= 40.0f && fabsf(s.ball_vy) <= 2.0f);
+      CHECK(fabsf(s.ball_vx) == 5.0f && s.paddle_y == 160.0f && s.bot_y == 160.0f);
+    } else {
+      CHECK(near(g.x, s.ball_x) && near(g.y, s.ball_y) && near(g.vx, s.ball_vx) && near(g.vy, s.ball_vy));
+      CHECK(near(g.paddle, s.paddle_y) && near(g.bot, s.bot_y) && out.reward == 0.0f);
+      returns += g.returned;
+    }
+  }
+  CHECK(points > frames / 2000 && returns > frames / 2000 && skipped <= 1 + returns / 1000);
+}
+
+// ---- properties --------------------------------------------------------------------------------------------
+
+// A step of 4 frames is 4 steps of one frame, to the bit: what is played at once is what is played frame by frame.
+static void test_a_step_is_its_frames(void) {
+  PongParams one = usual;
+  one.frameskip = 1;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    Pong whole = fresh(&usual, seed), parts = whole;
+    for (int32_t t = 0; t < 3000; ++t) {
+      const int32_t action = (int32_t)(pfc_hash64(seed * 7919 + (uint64_t)(t / 5)) % 3);
+      const Outcome out = play(&whole, &usual, action, 0.0f);
+      Outcome sum = {0.0f, 0};
+      for (int32_t frame = 0; frame < 4 && !sum.terminated; ++frame) {
+        const Outcome part = play(&parts, &one, action, 0.0f);
+        sum.reward += part.reward;
+        sum.terminated = part.terminated;
+      }
+      CHECK(memcmp(&whole, &parts, sizeof whole) == 0 && out.reward == sum.reward && out.terminated == sum.terminated);
+      if (out.terminated) whole = parts = fresh(&usual, seed + 500);
+    }
+  }
+}
+
+// The fastest ball, at every height and phase, against a paddle that covers the height it comes at.
+static void test_no_ball_passes_through_a_paddle(void) {
+  for (int32_t i = 0; i < 20000; ++i) {
+    Pong s = fresh(&single, 1);
+    const bool agent = i & 1;
+    s.ball_vx = agent ? 8.0f : -8.0f;
+    s.ball_vy = -6.0f + 12.0f * (float)(i % 101) / 100.0f;
+    s.ball_y = 60.0f + 200.0f * (float)(i % 997) / 996.0f;
+    s.ball_x = agent ? PONG_AGENT_X - 8.0f * (float)(i % 89) / 88.0f : PONG_BOT_X + 8.0f * (float)(i % 89) / 88.0f;
+    if (s.ball_x >= PONG_AGENT_X) s.ball_x = PONG_AGENT_X - 1e-3f;
+    if (s.ball_x <= PONG_BOT_X) s.ball_x = PONG_BOT_X + 1e-3f;
+    s.paddle_y = s.bot_y = s.ball_y + 20.0f - 40.0f * (float)(i % 53) / 52.0f;  // within 33 - 3 - 6 of the ball
+    (void)play(&s, &single, 0, 0.0f);
+    CHECK(agent ? s.ball_vx == -8.0f && s.ball_x <= PONG_AGENT_X : s.ball_vx == 8.0f && s.ball_x >= PONG_BOT_X);
+  }
+}
+
+static void test_the_bot_keeps_its_speed_limit(void) {
+  Pong s = fresh(&single, 4);
+  for (int32_t t = 0; t < 100000; ++t) {
+    const Pong before = s;
+    const Outcome out = play(&s, &single, 0, pfc_clampf((s.ball_y - s.paddle_y + 25.0f) / 3.0f, -1.0f, 1.0f));
+    if (out.reward == 0.0f) CHECK(fabsf(s.bot_y - before.bot_y) <= 3.0f + 1e-4f);
+    if (out.terminated) s = fresh(&single, (uint64_t)t);
+  }
+}
+
+// ---- players -----------------------------------------------------------------------------------------------
+
+typedef enum Style { IDLE, FOLLOW, FLAT, STEEP } Style;
+
+// Height at which the ball will reach the agent's front, by flying it there.
+static float arrival(const Pong* s) {
+  Pong ahead = *s;
+  while (ahead.ball_x < PONG_AGENT_X) {
+    ahead.ball_x += ahead.ball_vx;
+    pong_climb(&ahead, 1.0f);
+  }
+  return ahead.ball_y;
+}
+
+static float wanted(const Pong* s, Style style) {
+  if (style == IDLE || s->ball_x >= PONG_AGENT_X) return s->paddle_y;
+  if (style == FOLLOW || s->ball_vx < 0.0f) return s->ball_y;
+  const float y = arrival(s), away = s->bot_y < 160.0f ? 1.0f : -1.0f;  // towards the half where the bot is not
+  return style == FLAT ? y : y - away * 0.88f * PONG_REACH;
+}
+
+// Mean of points for less points against over `games` games at the usual frameskip.
+static double mean_score(Style style, int32_t games) {
+  PongParams p = usual;
+  p.continuous = 1;
+  double sum = 0.0;
+  for (int32_t game = 0; game < games; ++game) {
+    Pong s = fresh(&p, (uint64_t)game);
+    for (Outcome out = {0.0f, 0}; !out.terminated; sum += out.reward)
+      out = play(&s, &p, 0, pfc_clampf((wanted(&s, style) - s.paddle_y) / (4.0f * PONG_PADDLE_SPEED), -1.0f, 1.0f));
+    float values[5] = {0.0f};
+    pong_metrics(&s, &p, 0, values);
+    CHECK(pfc_maxi(s.points, s.bot_points) == 21 && values[2] == (float)s.points && values[3] == (float)s.bot_points);
+    CHECK(fabsf(values[1] - (float)(s.points - s.bot_points + 21) / 42.0f) < 1e-6f);
+  }
+  return sum / games;
+}
+
+static void test_skill_wins(void) {
+  const double idle = mean_score(IDLE, 50), follow = mean_score(FOLLOW, 50);
+  const double flat = mean_score(FLAT, 50), steep = mean_score(STEEP, 50);
+  printf("mean scores: idle %.1f, follow %.1f, flat %.1f, steep %.1f\n", idle, follow, flat, steep);
+  CHECK(idle < -15.0);                        // who stands still loses
+  CHECK(fabs(follow) < 12.0);                 // who plays as the bot does is about its equal
+  CHECK(steep > 15.0 && steep > flat + 3.0);  // looking ahead and the paddle's ends beat it
+}
+
+// Each serve can be returned by a paddle that follows the ball, on either side.
+static void test_serves_can_be_returned(void) {
+  for (uint64_t seed = 0; seed < 5000; ++seed) {
+    Pong s = fresh(&single, seed);
+    const float way = s.ball_vx;
+    while (s.ball_vx == way) {
+      const Outcome out = play(&s, &single, 0, pfc_clampf((s.ball_y - s.paddle_y) / 3.0f, -1.0f, 1.0f));
+      if (!CHECK(out.reward == 0.0f)) return;
+    }
+  }
+}
+
+int main(int argc, char** argv) {
+  const int32_t frames = 1000 * (argc > 1 ? atoi(argv[1]) : 100);
+  for (uint64_t seed = 0; seed < 6; ++seed) test_against_reference(frames, seed);
+  test_a_step_is_its_frames();
+  test_no_ball_passes_through_a_paddle();
+  test_the_bot_keeps_its_speed_limit();
+  test_skill_wins();
+  test_serves_can_be_returned();
+  return check_report();
+}

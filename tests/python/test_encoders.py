@@ -1,0 +1,182 @@
+"""Encoders of integer observations: parity with torch's one_hot, gradients, bad codes, which one a configuration means,
+and networks with memory, checkpoints and evaluations that use them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import pufferc
+from pufferc import ops
+from pufferc.config import Config, ConfigError, PolicyConfig, TrainConfig, VecConfig
+from pufferc.registration import ObsInfo
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+from pufferc.policies import CodesMLP, Conv, EncodedMLP, Flat, FusedMLP, Network, OneHot, make_policy  # noqa: E402
+from pufferc.policies.encoders import make_encoder  # noqa: E402
+
+CPU = torch.device("cpu")
+SNAKE = {"width": 24, "height": 18, "snakes": 8, "food": 60}
+
+
+def codes(*shape: int, most: int = 5, dtype: torch.dtype = torch.int8) -> torch.Tensor:
+    """Random codes, half of them 0."""
+    generator = torch.Generator().manual_seed(3)
+    drawn = torch.randint(1, most + 1, shape, generator=generator)
+    return torch.where(torch.rand(shape, generator=generator) < 0.5, 0, drawn).to(dtype)
+
+
+def policy(encoder: str, kind: str = "mlp", layers: int = 1, fused: bool = True, precision: str = "float32") -> Network:
+    env = pufferc.make("snake", 8, **SNAKE)
+    config = Config("snake", policy=PolicyConfig(kind, encoder, hidden_size=24, num_layers=layers, rest_scale=1.5))
+    made = make_policy(config, env, getattr(torch, precision), CPU, seed=4, fused=fused)
+    env.close()
+    return made
+
+
+def reference(network: Network, x: torch.Tensor) -> torch.Tensor:
+    """Outputs of an MLP over codes by torch's own one_hot, of which the entry of code 0 is left out."""
+    y = torch.nn.functional.one_hot(x.long(), 6)[..., 1:].flatten(2).float() * network.input_gain
+    for layer in network.hidden:
+        y = torch.relu(layer(y))
+    return network.output(y)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_outputs_and_gradients_are_those_of_torch(fused: bool, layers: int) -> None:
+    network, x = policy("onehot", layers=layers, fused=fused), codes(3, 40, 11, 11)
+    assert type(network) is (CodesMLP if fused and layers == 1 else EncodedMLP)
+    grad = torch.randn(3, 40, 5, generator=torch.Generator().manual_seed(5))
+    expected = reference(network, x)
+    expected.backward(grad)
+    wanted = {name: parameter.grad.clone() for name, parameter in network.named_parameters()}
+    torch.testing.assert_close(network(x, (), None), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(network.step(x[0], ())[0], expected[0], atol=1e-5, rtol=1e-4)
+    trained = network.forward_for_training(x, (), None)
+    torch.testing.assert_close(trained, expected.detach(), atol=1e-5, rtol=1e-4)
+    network.backward(grad)
+    for name, parameter in network.named_parameters():
+        torch.testing.assert_close(parameter.grad, wanted[name], atol=1e-4, rtol=1e-3)
+
+
+def test_acting_follows_a_changed_weight() -> None:
+    network, x = policy("onehot"), codes(1, 8, 11, 11)
+    before = network.step(x[0], ())[0].clone()
+    with torch.no_grad():
+        network.hidden[0].weight.mul_(2.0)
+    after = network.step(x[0], ())[0]
+    torch.testing.assert_close(after, reference(network, x)[0].detach(), atol=1e-5, rtol=1e-4)
+    assert (after - before).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("bad", [6, 127, -1])
+def test_codes_above_the_largest_are_refused(bad: int) -> None:
+    network, x = policy("onehot"), torch.zeros(1, 4, 11, 11, dtype=torch.int8)
+    x[0, 2, 1, 3] = bad
+    with pytest.raises(ValueError, match=f"expected 0 to 5, got {bad % 256} in row 2, cell 14"):
+        network.step(x[0], ())
+
+
+def test_the_kernel_refuses_what_does_not_fit() -> None:
+    cells, y = np.zeros((4, 6), np.uint8), np.zeros((4, 3), np.float32)
+    table, bias = np.zeros((12, 3), np.float32), np.zeros(3, np.float32)
+    ops.codes_forward(cells, table, bias, y, most=2)
+    with pytest.raises(ValueError, match="table"):
+        ops.codes_forward(cells, table[:6], bias, y, most=2)
+    with pytest.raises(TypeError, match="codes must be bool or uint8"):
+        ops.codes_forward(cells.astype(np.int8), table, bias, y, most=2)
+    with pytest.raises(ValueError, match="most must be"):
+        ops.codes_forward(cells, table, bias, y, most=256)
+    with pytest.raises(ValueError, match="grad_y"):
+        ops.codes_backward(cells, table[:4], table, bias, most=2)
+    with pytest.raises(ValueError, match="expected 1 to"):
+        ops.codes_forward(np.zeros((4, 0), np.uint8), np.zeros((0, 3), np.float32), bias, y, most=2)
+
+
+def test_convolutions_have_a_plane_for_each_code() -> None:
+    network, x = policy("conv", fused=False), codes(2, 10, 11, 11)
+    assert isinstance(network.encoder, Conv) and network.encoder.features == 32 * 6 * 6
+    planes = torch.nn.functional.one_hot(x.flatten(0, 1).long(), 6)[..., 1:].permute(0, 3, 1, 2).float()
+    y = torch.relu(network.encoder.second(torch.relu(network.encoder.planes(planes)))).flatten(1) * network.input_gain
+    expected = network.output(torch.relu(network.hidden[0](y))).view(2, 10, 5)
+    torch.testing.assert_close(network(x, (), None), expected, atol=1e-5, rtol=1e-4)
+    network.forward_for_training(x, (), None)
+    network.backward(torch.ones(2, 10, 5))
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.encoder.parameters())
+
+
+def test_a_board_moved_by_two_cells_moves_its_features() -> None:
+    encoder = Conv((12, 12), 3, dtype=torch.float32, generator=torch.Generator().manual_seed(1))
+    board = torch.zeros(1, 1, 12, 12, dtype=torch.uint8)
+    board[0, 0, 4:7, 4:7] = codes(3, 3, most=3, dtype=torch.uint8)
+    moved = torch.roll(board, (2, 2), (2, 3))
+    here, there = (encoder(x).view(32, 6, 6) for x in (board, moved))
+    torch.testing.assert_close(torch.roll(here, (1, 1), (1, 2)), there)
+
+
+def test_auto_is_one_hot_for_small_codes_in_bytes() -> None:
+    def kind(low: float, high: float, dtype: type, encoder: str = "auto", shape: tuple[int, ...] = (4, 5)) -> type:
+        space = gym.spaces.Box(low, high, shape, dtype)
+        table = [ObsInfo("cell", 0, low, high, "")]
+        made = make_encoder(encoder, space, table, dtype=torch.float32, fused=False, generator=None)  # type: ignore[arg-type]
+        return type(made)
+
+    assert kind(0, 5, np.int8) is OneHot and kind(0, 31, np.uint8) is OneHot
+    assert kind(0, 32, np.uint8) is Flat and kind(0, 32, np.uint8, "onehot") is OneHot
+    assert kind(-1, 5, np.int8) is Flat and kind(0, 5, np.int32) is Flat and kind(0, 1, np.float32) is Flat
+    assert kind(0, 5, np.int8, "flat") is Flat and kind(0, 5, np.int8, "conv") is Conv
+    for low, dtype, encoder in ((0, np.float32, "onehot"), (-1, np.int8, "onehot"), (0, np.int32, "conv")):
+        with pytest.raises(ConfigError, match=f"policy.encoder: '{encoder}' takes observations of codes from 0"):
+            kind(low, 5, dtype, encoder)
+    with pytest.raises(ConfigError, match="takes boards"):
+        kind(0, 5, np.uint8, "conv", (20,))
+
+
+def test_games_get_the_encoder_that_fits() -> None:
+    for name, expected in (("breakout", FusedMLP), ("squared", CodesMLP), ("tmaze", FusedMLP), ("pong", FusedMLP)):
+        env = pufferc.make(name, 4)
+        assert type(make_policy(Config(name), env, torch.float32, CPU, 1, fused=True)) is expected
+        env.close()
+
+
+@pytest.mark.parametrize("kind", ["mingru", "lstm"])
+@pytest.mark.parametrize("encoder", ["onehot", "conv"])
+def test_networks_with_memory_take_codes(kind: str, encoder: str) -> None:
+    fused, plain = policy(encoder, kind, fused=True), policy(encoder, kind, fused=False)
+    x, starts = codes(6, 8, 11, 11), torch.zeros(6, 8, dtype=torch.bool)
+    grad = torch.randn(6, 8, 5, generator=torch.Generator().manual_seed(5))
+    gradients = []
+    for network in (fused, plain):
+        state = network.initial_state(8, CPU)
+        outputs = network.forward_for_training(x, state, starts)
+        network.backward(grad)
+        gradients.append([outputs, *(p.grad.clone() for p in network.parameters())])
+        step, _ = network.step(x[0], state)
+        torch.testing.assert_close(step, outputs[0], atol=1e-5, rtol=1e-4)
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("encoder", "kind"), [("onehot", "mlp"), ("onehot", "mingru"), ("conv", "mlp")])
+def test_runs_are_saved_resumed_and_evaluated(encoder: str, kind: str, tmp_path: Path) -> None:
+    from pufferc.checkpoint import find_checkpoint, load_checkpoint
+    from pufferc.train import train
+    from pufferc.trainer import play_checkpoint
+
+    config = Config(
+        "snake",
+        env={**SNAKE, "max_steps": 50},
+        vec=VecConfig(16, 1),
+        policy=PolicyConfig(kind, encoder, hidden_size=16),
+        train=TrainConfig(total_steps=512, horizon=16, minibatch_size=128, threads=1),
+    )
+    result = train(config, runs=tmp_path, quiet=True)
+    path = find_checkpoint(str(result.run), tmp_path, "snake")
+    played = [play_checkpoint(load_checkpoint(path), episodes=16, seed=3) for _ in range(2)]
+    assert played[0].episodes >= 16 and played[0].score == played[1].score
