@@ -7,12 +7,14 @@ every rank takes the same step. Shares are cut so that the ranks' minibatches to
 same games with the same random streams, the same draws, the same order. Results then differ by rounding only.
 
 Two groups of torch.distributed: control, on the CPU, where waiting is no mistake (rank 0 evaluates, say), and data, for
-gradients, where it is one after `_DATA_TIMEOUT`. A rank that dies closes its connections, which the others notice at
-once: they stop, and the first of them saves what it knows (see `Ranks.rescue`).
+gradients, where it is one after `_DATA_TIMEOUT`. On the CPUs of one machine gradients go through shared memory instead,
+see exchange.py. The others notice at once when a rank dies: they stop, and the first of them saves what it knows (see
+`Ranks.rescue`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,12 +26,13 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from pufferc import exchange
 from pufferc.config import ConfigError
+from pufferc.exchange import Exchange
 from pufferc.shares import SharedMinibatches
 
 _CONNECT_TIMEOUT = timedelta(minutes=2)
 _DATA_TIMEOUT = timedelta(minutes=10)  # of a collective that all ranks are on their way to
-_FEW = 4  # processes that send all to all
 _CONTROL_TIMEOUT = timedelta(days=1)  # of one before which rank 0 may evaluate for long
 
 
@@ -120,7 +123,8 @@ class _Group(Ranks):
         self._leading = False  # an error now would find the others amid their part
         self._data: Any = None
         self._flat: Tensor | None = None
-        self._received: list[Tensor] | None = None
+        self._exchange: Exchange | None = None
+        self._exchange_wanted = True
         self._views: list[Tensor] = []
 
     @contextmanager
@@ -222,28 +226,36 @@ class _Group(Ranks):
         tail = self._flat[self._flat.numel() - len(numbers) :]
         tail.copy_(torch.tensor(numbers))
         self._flat.mul_(weight)
-        with self._contact():
-            self._sum(self._flat)
+        self._sum(self._flat)
         return [float(value) for value in tail]
 
     def _sum(self, flat: Tensor) -> None:
-        """All-reduce in place. A few processes on CPUs send all to all: one round, a quarter of the time of gloo's."""
-        if flat.device.type != "cpu" or self.world > _FEW:
-            dist.all_reduce(flat, group=self._data)
-            return
-        if self._received is None:
-            self._received = [torch.empty_like(flat) for _ in range(self.world)]
-        parts = self._received
-        parts[self.rank].copy_(flat)
-        others = [rank for rank in range(self.world) if rank != self.rank]
-        work = [dist.isend(parts[self.rank], rank, group=self._data) for rank in others]
-        work += [dist.irecv(parts[rank], rank, group=self._data) for rank in others]
-        for part in work:
-            if part is not None:
-                part.wait()
-        torch.add(parts[0], parts[1], out=flat)  # in the same order everywhere: the same sum
-        for part_of_rank in parts[2:]:
-            flat.add_(part_of_rank)
+        """All-reduce in place."""
+        if self._exchange is None and self._exchange_wanted:
+            self._exchange_wanted = False
+            self._exchange = self._make_exchange(flat)
+        with self._contact():
+            if self._exchange is not None:
+                self._exchange.sum(flat)
+            else:
+                dist.all_reduce(flat, group=self._data)
+
+    def _make_exchange(self, flat: Tensor) -> Exchange | None:
+        """Shared memory between CPUs of one machine; None where that cannot be had on every rank."""
+        if flat.device.type != "cpu" or self.local_world != self.world:
+            return None
+        path, made = None, None
+        if self.rank == 0 and exchange.available():
+            with contextlib.suppress(OSError):
+                path = exchange.create(self.world, flat.numel())
+        path = self._share(path)
+        if path is not None:
+            with contextlib.suppress(OSError):
+                made = Exchange(path, self.rank, self.world, flat.numel(), _DATA_TIMEOUT.total_seconds())
+        complete = self.sums([made is not None])[0] == self.world
+        if self.rank == 0 and path is not None:
+            os.unlink(path)
+        return made if complete else None
 
     # ---- the end ------------------------------------------------------------------------------------
 

@@ -27,8 +27,8 @@ _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 class Optimizer(Protocol):
     """What the trainer needs of an optimizer."""
 
-    def step(self, learning_rate: float) -> None:
-        """Updates every parameter from its .grad (which must be set)."""
+    def step(self, learning_rate: float | Tensor) -> None:
+        """Updates every parameter from its .grad (which must be set). A tensor [] is read by the device alone."""
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that a checkpoint keeps: live references, not copies."""
@@ -65,6 +65,14 @@ class _MomentumState:
             tensor.copy_(state[name])
 
 
+def _descend(parameter: Tensor, update: Tensor, rate: float | Tensor) -> None:
+    """Moves a parameter by minus rate times update."""
+    if isinstance(rate, Tensor):
+        parameter.sub_(update * rate)
+    else:
+        parameter.add_(update, alpha=-rate)
+
+
 class Muon(_MomentumState):
     """Muon with Nesterov momentum; see the module. Weight decay is decoupled and applies to matrices only."""
 
@@ -80,7 +88,7 @@ class Muon(_MomentumState):
         self.momentum, self.weight_decay, self.iterations = momentum, weight_decay, iterations
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
+    def step(self, learning_rate: float | Tensor) -> None:
         for name, parameter in self.parameters.items():
             grad, average = parameter.grad, self.averages[f"momentum.{name}"]
             if grad is None:
@@ -92,9 +100,9 @@ class Muon(_MomentumState):
                 update = orthogonalize(update.view(rows, -1), self.iterations).view_as(parameter)
                 if self.weight_decay:
                     parameter.mul_(1.0 - learning_rate * self.weight_decay)
-                parameter.add_(update, alpha=-learning_rate * math.sqrt(max(1.0, rows / (update.numel() / rows))))
+                _descend(parameter, update, learning_rate * math.sqrt(max(1.0, rows / (update.numel() / rows))))
             else:
-                parameter.add_(update, alpha=-learning_rate)
+                _descend(parameter, update, learning_rate)
 
 
 class FusedMuon(Muon):
@@ -116,12 +124,12 @@ class FusedMuon(Muon):
         return all(p.device.type == "cpu" and p.dtype == torch.float32 and p.is_contiguous() for p in parameters)
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
+    def step(self, learning_rate: float | Tensor) -> None:
         self._kernel.step(
             [_flat(parameter.detach()) for parameter in self.parameters.values()],
             [_flat(average) for average in self.averages.values()],
             [_flat(grad) for grad in self._gradients()],
-            learning_rate=learning_rate,
+            learning_rate=float(learning_rate),
             momentum=self.momentum,
             weight_decay=self.weight_decay,
             iterations=self.iterations,
@@ -167,17 +175,16 @@ class Adam(_MomentumState):
     ) -> None:
         super().__init__(named_parameters, ("mean", "square"))
         self.beta1, self.beta2, self.epsilon, self.weight_decay = beta1, beta2, epsilon, weight_decay
-        self.steps = torch.zeros((), dtype=torch.int64)
+        devices = {parameter.device for parameter in self.parameters.values()}
+        self.steps = torch.zeros((), dtype=torch.int64, device=next(iter(devices), None))
 
     def state(self) -> dict[str, Tensor]:
         return {**self.averages, "steps": self.steps}
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
+    def step(self, learning_rate: float | Tensor) -> None:
         self.steps += 1
-        steps = int(self.steps)
-        scale = learning_rate / (1.0 - self.beta1**steps)
-        square_scale = 1.0 / math.sqrt(1.0 - self.beta2**steps)
+        scale, square_scale = self._scales(learning_rate)
         for name, parameter in self.parameters.items():
             grad, mean, square = parameter.grad, self.averages[f"mean.{name}"], self.averages[f"square.{name}"]
             if grad is None:
@@ -186,7 +193,19 @@ class Adam(_MomentumState):
             square.mul_(self.beta2).addcmul_(grad, grad, value=1.0 - self.beta2)
             if self.weight_decay:
                 parameter.mul_(1.0 - learning_rate * self.weight_decay)
-            parameter.addcdiv_(mean, square.sqrt().mul_(square_scale).add_(self.epsilon), value=-scale)
+            divisor = square.sqrt().mul_(square_scale).add_(self.epsilon)
+            if isinstance(scale, Tensor):
+                parameter.sub_(mean / divisor * scale)
+            else:
+                parameter.addcdiv_(mean, divisor, value=-scale)
+
+    def _scales(self, learning_rate: float | Tensor) -> tuple[float | Tensor, float | Tensor]:
+        """Rate and factor of the root, which make up for averages that began at zero."""
+        if isinstance(learning_rate, Tensor):
+            shares = [1.0 - torch.pow(beta, self.steps.double()) for beta in (self.beta1, self.beta2)]
+            return (learning_rate / shares[0]).float(), shares[1].rsqrt().float()
+        steps = int(self.steps)
+        return learning_rate / (1.0 - self.beta1**steps), 1.0 / math.sqrt(1.0 - self.beta2**steps)
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> float:

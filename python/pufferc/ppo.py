@@ -257,7 +257,9 @@ def advantages(
     torch.add(rollout.advantages, rollout.values[:-1], out=rollout.returns)
 
 
-class _Minibatch(NamedTuple):
+class Minibatch(NamedTuple):
+    """M rows of a rollout, as views of it where they are neighbours."""
+
     observations: Tensor  # [S, M / S, O...]: S = 1 step for feed-forward policies, T for recurrent ones
     state: State
     starts: Tensor | None
@@ -269,13 +271,16 @@ class _Minibatch(NamedTuple):
     alive: Tensor | None
 
 
-def _minibatches(policy: Policy, rollout: Rollout, size: int, order: list[int]) -> Iterator[_Minibatch]:
+def minibatches(
+    policy: Policy, rollout: Rollout, size: int, order: list[int], *, masked: bool | None = None
+) -> Iterator[Minibatch]:
     """The minibatches of one epoch.
 
     Feed-forward: neighbouring rows of the flattened rollout, so nothing is copied; with M >= N that is some steps of
     every game, which learns as well as a shuffle of single steps. Recurrent: whole columns.
     """
-    steps, masked = rollout.rewards.shape[0], not bool(rollout.alive.all())
+    steps = rollout.rewards.shape[0]
+    masked = not bool(rollout.alive.all()) if masked is None else masked
     batch = [rollout.actions, rollout.logprobs, rollout.values[:-1], rollout.advantages, rollout.returns]
     batch += [rollout.alive[:-1]] if masked else []
     if policy.recurrent:
@@ -285,14 +290,14 @@ def _minibatches(policy: Policy, rollout: Rollout, size: int, order: list[int]) 
             columns = [column[:, part].flatten(0, 1) for column in batch]
             state = tuple(tensor[part] for tensor in rollout.state)
             observations = rollout.observations[:-1, part]
-            yield _Minibatch(observations, state, starts[:, part], *columns, *([] if masked else [None]))
+            yield Minibatch(observations, state, starts[:, part], *columns, *([] if masked else [None]))
     else:
         observations = rollout.observations[:-1].flatten(0, 1)
         flat = [column.flatten(0, 1) for column in batch]
         for i in order:
             part = slice(i * size, (i + 1) * size)
             columns = [column[part] for column in flat]
-            yield _Minibatch(observations[part].unsqueeze(0), (), None, *columns, *([] if masked else [None]))
+            yield Minibatch(observations[part].unsqueeze(0), (), None, *columns, *([] if masked else [None]))
 
 
 @torch.no_grad()
@@ -312,14 +317,14 @@ def optimise(
     With several `ranks` each takes its part of every minibatch.
     """
     size, batch = int(settings.minibatch_size) // ranks.world, rollout.rewards.numel()
-    shared = _share_minibatches(policy, rollout, size, settings, ranks) if ranks.world > 1 else None
+    shared = share_minibatches(policy, rollout, size, settings, ranks) if ranks.world > 1 else None
     if shared is not None:
         settings = dataclasses.replace(settings, normalize_advantages=False)  # done here, over all ranks
     grad_outputs = rollout.values.new_empty(size, sum(rollout.head.output_sizes) + 1)
     totals, gradients = np.zeros(len(PpoStats._fields)), 0
     for _ in range(settings.epochs):
         order = torch.randperm(batch // size, generator=generator).tolist()
-        for index, minibatch in zip(order, _minibatches(policy, rollout, size, order), strict=True):
+        for index, minibatch in zip(order, minibatches(policy, rollout, size, order), strict=True):
             if shared is not None:
                 minibatch = minibatch._replace(advantages=shared.normalize(index, minibatch.advantages))
             outputs = policy.forward_for_training(minibatch.observations, minibatch.state, minibatch.starts)
@@ -338,21 +343,22 @@ def optimise(
             gradients += 1
     means = dict(zip(PpoStats._fields, (totals / gradients).tolist(), strict=True))
     del means["rows"]
-    return {**means, "explained_variance": _explained_variance(rollout, ranks)}
+    return {**means, "explained_variance": explained_variance(rollout, ranks)}
 
 
-def _share_minibatches(
+def share_minibatches(
     policy: Policy, rollout: Rollout, size: int, settings: TrainConfig, ranks: Ranks
 ) -> SharedMinibatches:
+    """What all ranks together hold of each minibatch."""
     order = list(range(rollout.rewards.numel() // size))
-    advantages = [(minibatch.advantages, minibatch.alive) for minibatch in _minibatches(policy, rollout, size, order)]
+    advantages = [(minibatch.advantages, minibatch.alive) for minibatch in minibatches(policy, rollout, size, order)]
     return ranks.minibatches(advantages, normalize=settings.normalize_advantages)
 
 
 def _loss(
     kernels: Kernels,
     outputs: Tensor,
-    minibatch: _Minibatch,
+    minibatch: Minibatch,
     head: Head,
     settings: TrainConfig,
     grad_outputs: Tensor,
@@ -375,7 +381,7 @@ def _loss(
     )
 
 
-def _explained_variance(rollout: Rollout, ranks: Ranks) -> float:
+def explained_variance(rollout: Rollout, ranks: Ranks) -> float:
     """Share of the returns' variance that the rollout's values predicted; 1 is perfect, 0 no better than a constant."""
     alive = rollout.alive[:-1]
     returns, residuals = rollout.returns[alive], rollout.advantages[alive]

@@ -37,11 +37,19 @@ def _hash64(x: Tensor) -> Tensor:
     return x ^ _shift_right(x, 31)
 
 
-def _random_bits(seed: int, step: int, rows: int, dims: int, first_row: int, device: torch.device) -> Tensor:
-    """int64 [rows, dims]: the random bits behind the draw (seed, step); see csrc/uniform.h."""
-    key = _hash64(_hash64(torch.tensor(_signed(seed))) ^ _signed(step * 0xD1342543DE82EF95)).to(device)
-    row = torch.arange(first_row, first_row + rows, device=device).unsqueeze(1)
-    counter = row * 8 + torch.arange(dims, device=device)
+Number = int | Tensor
+"""An integer, or int64 on the device: a CUDA graph reads the latter anew each time."""
+
+
+def _random_bits(seed: int, step: Number, rows: int, dims: int, first_row: Number, device: torch.device) -> Tensor:
+    """int64 [rows, dims]: the random bits behind the draw (seed, step); see csrc/uniform.h.
+
+    `first_row` may be the numbers of all rows, int64 [rows].
+    """
+    mixed = step * _signed(0xD1342543DE82EF95) if isinstance(step, Tensor) else _signed(step * 0xD1342543DE82EF95)
+    key = _hash64(_hash64(torch.full((), _signed(seed), dtype=torch.int64, device=device)) ^ mixed)
+    row = first_row if isinstance(first_row, Tensor) else torch.arange(first_row, first_row + rows, device=device)
+    counter = row.unsqueeze(1) * 8 + torch.arange(dims, device=device)
     return _hash64(key + counter * _signed(_GOLDEN))
 
 
@@ -50,12 +58,12 @@ def _uniform_of(bits: Tensor, shift: int) -> Tensor:
     return (torch.bitwise_and(_shift_right(bits, shift), 2**23 - 1).to(torch.float32) + 0.5) * 2.0**-23
 
 
-def uniforms(seed: int, step: int, rows: int, dims: int, *, first_row: int = 0, device: torch.device) -> Tensor:
+def uniforms(seed: int, step: Number, rows: int, dims: int, *, first_row: Number = 0, device: torch.device) -> Tensor:
     """float32 [rows, dims]: the uniform numbers in (0, 1) behind discrete actions of the draw (seed, step)."""
     return _uniform_of(_random_bits(seed, step, rows, dims, first_row, device), 41)
 
 
-def normals(seed: int, step: int, rows: int, dims: int, *, first_row: int = 0, device: torch.device) -> Tensor:
+def normals(seed: int, step: Number, rows: int, dims: int, *, first_row: Number = 0, device: torch.device) -> Tensor:
     """float32 [rows, dims]: the normal numbers behind continuous actions of the draw (seed, step); see gaussian.h."""
     bits = _random_bits(seed, step, rows, dims, first_row, device)
     radius = (-2.0 * _uniform_of(bits, 41).log()).sqrt()
@@ -68,17 +76,40 @@ def sample_actions(
     *,
     controls: int = 0,
     seed: int,
-    step: int,
-    first_row: int = 0,
+    step: Number,
+    first_row: Number = 0,
     greedy: bool = False,
     actions: Tensor | None = None,
     logprobs: Tensor | None = None,
     entropy: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Twin of `pufferc.ops.sample_actions`: the same actions from the same random numbers."""
-    finite = torch.isfinite(logits if controls else logits.logsumexp(-1))
-    if not finite.all():
+    if not drawable(logits, controls):
         raise FloatingPointError("logits: rows hold NaN, infinity or no choice that can be drawn")
+    numbers = {"seed": seed, "step": step, "first_row": first_row}
+    into = {"actions": actions, "logprobs": logprobs, "entropy": entropy}
+    return draw_actions(logits, action_counts, controls=controls, greedy=greedy, **numbers, **into)  # type: ignore[arg-type]
+
+
+def drawable(logits: Tensor, controls: int = 0) -> Tensor:
+    """Bool [], whether actions can be drawn for every row."""
+    return torch.isfinite(logits if controls else logits.logsumexp(-1)).all()
+
+
+def draw_actions(
+    logits: Tensor,
+    action_counts: Sequence[int] = (),
+    *,
+    controls: int = 0,
+    seed: int,
+    step: Number,
+    first_row: Number = 0,
+    greedy: bool = False,
+    actions: Tensor | None = None,
+    logprobs: Tensor | None = None,
+    entropy: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """`sample_actions` without its check, which waits for the device: what it draws from rows of NaN means nothing."""
     rows, dims = logits.shape[0], controls or len(action_counts)
     if controls:
         mean, log_std = _gaussian(logits, controls)
@@ -158,41 +189,89 @@ def ppo_loss_grad(
     ratio: Tensor | None = None,
 ) -> PpoStats:
     """Twin of `pufferc.ops.ppo_loss_grad`, by autograd."""
-    mask = torch.ones_like(values, dtype=torch.bool) if alive is None else alive.bool()
-    count = int(mask.sum())
-    grad_logits.zero_()
-    grad_values.zero_()
-    if ratio is not None:
-        ratio.fill_(1.0)
-    if count == 0:
-        return PpoStats(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
-    with torch.enable_grad():
-        z, v = logits[mask].detach().requires_grad_(), values[mask].detach().requires_grad_()
-        chosen = actions.view(actions.shape[0], -1)[mask]
-        logp, entropy = _logprob_entropy(z, chosen, action_counts, controls)
-        a = advantages[mask]
-        if normalize_advantages:
-            std = a.std() if count > 1 else a.new_zeros(())
-            a = (a - a.mean()) / (std + 1e-8) if float(std) > 0.0 else a
-        log_ratio = logp - old_logprobs[mask]
-        r = log_ratio.exp()
-        policy_loss = torch.maximum(-a * r, -a * r.clamp(1.0 - clip, 1.0 + clip)).mean()
-        value_loss = _value_loss(v, returns[mask], None if old_values is None else old_values[mask], value_clip)
-        loss = policy_loss + value_coef * value_loss - entropy_coef * entropy.mean()
-        grad_z, grad_v = torch.autograd.grad(loss, (z, v))
-    grad_logits[mask], grad_values[mask] = grad_z, grad_v
-    if ratio is not None:
-        ratio[mask] = r.detach()
-    return PpoStats(
-        loss=float(loss.detach()),
-        policy_loss=float(policy_loss.detach()),
-        value_loss=float(value_loss.detach()),
-        entropy=float(entropy.detach().mean()),
-        approx_kl=float((r - 1.0 - log_ratio).detach().mean()),
-        old_approx_kl=float(-log_ratio.detach().mean()),
-        clip_fraction=float(((r - 1.0).detach().abs() > clip).float().mean()),
-        rows=count,
+    stats, *gradients, r = ppo_loss_tensors(
+        logits,
+        values,
+        actions,
+        old_logprobs,
+        advantages,
+        returns,
+        action_counts=action_counts,
+        controls=controls,
+        clip=clip,
+        value_coef=value_coef,
+        entropy_coef=entropy_coef,
+        value_clip=value_clip,
+        normalize_advantages=normalize_advantages,
+        old_values=old_values,
+        alive=alive,
     )
+    grad_logits.copy_(gradients[0])
+    grad_values.copy_(gradients[1])
+    if ratio is not None:
+        ratio.copy_(r)
+    *means, rows = stats.tolist()
+    return PpoStats._make([*means, int(rows)])
+
+
+def ppo_loss_tensors(
+    logits: Tensor,
+    values: Tensor,
+    actions: Tensor,
+    old_logprobs: Tensor,
+    advantages: Tensor,
+    returns: Tensor,
+    *,
+    action_counts: Sequence[int] = (),
+    controls: int = 0,
+    clip: float,
+    value_coef: float,
+    entropy_coef: float,
+    value_clip: float = 0.0,
+    normalize_advantages: bool = False,
+    old_values: Tensor | None = None,
+    alive: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Statistics float32 [8] in the order of PpoStats, gradients of logits and values, and ratios, all on the device.
+
+    No shape depends on what the tensors hold and nothing waits for the device, so a CUDA graph can hold it.
+    """
+    mask = None if alive is None else alive.bool()
+
+    def acting(x: Tensor) -> Tensor:
+        """Zeros in rows that do not act, which may hold anything."""
+        return x if mask is None else torch.where(mask.view(-1, *[1] * (x.ndim - 1)), x, torch.zeros_like(x))
+
+    def mean(x: Tensor) -> Tensor:
+        return x.mean() if mask is None else acting(x).sum() / mask.sum().clamp(min=1)
+
+    with torch.enable_grad():
+        z, v = acting(logits.detach()).requires_grad_(), acting(values.detach()).requires_grad_()
+        logp, entropy = _logprob_entropy(z, acting(actions.view(actions.shape[0], -1)), action_counts, controls)
+        a = acting(advantages)
+        if normalize_advantages and a.numel() > 1:
+            centre = mean(a)
+            std = a.std() if mask is None else _masked_std(a - centre, mask)
+            a = torch.where(std > 0.0, (a - centre) / (std + 1e-8), a)
+        log_ratio = logp - acting(old_logprobs)
+        r = log_ratio.exp()
+        policy_loss = mean(torch.maximum(-a * r, -a * r.clamp(1.0 - clip, 1.0 + clip)))
+        errors = _value_errors(v, acting(returns), None if old_values is None else acting(old_values), value_clip)
+        value_loss, bonus = 0.5 * mean(errors), mean(entropy)
+        loss = policy_loss + value_coef * value_loss - entropy_coef * bonus
+        grad_z, grad_v = torch.autograd.grad(loss, (z, v))
+    log_ratio, r = log_ratio.detach(), r.detach()
+    clipped = mean(((r - 1.0).abs() > clip).float())
+    rows = torch.full_like(clipped, values.shape[0]) if mask is None else mask.sum().to(clipped.dtype)
+    means = (loss, policy_loss, value_loss, bonus, mean(r - 1.0 - log_ratio), mean(-log_ratio), clipped, rows)
+    ratio = r if mask is None else torch.where(mask, r, torch.ones_like(r))
+    return torch.stack([value.detach() for value in means]), grad_z, grad_v, ratio
+
+
+def _masked_std(deviations: Tensor, mask: Tensor) -> Tensor:
+    """Sample standard deviation of the entries in `mask`, 0 for fewer than two."""
+    squares = torch.where(mask, deviations, torch.zeros_like(deviations)).square().sum()
+    return (squares / (mask.sum() - 1).clamp(min=1)).sqrt()
 
 
 def _logprob_entropy(
@@ -206,7 +285,8 @@ def _logprob_entropy(
         return (-0.5 * z.square() - log_std - half_log).sum(-1), (log_std + half_log + 0.5).sum(-1)
     total, entropy = logits.new_zeros(logits.shape[0]), logits.new_zeros(logits.shape[0])
     for d, head in enumerate(torch.split(logits, list(action_counts), dim=-1)):
-        logp = head.log_softmax(-1).clamp(min=-math.inf if not torch.isinf(head).any() else -1e4)
+        logp = head.log_softmax(-1)
+        logp = torch.where(torch.isneginf(logp), -1e4, logp)  # of choices that are masked: 0 log 0 is 0
         total = total + logp.gather(-1, actions[:, d : d + 1].long()).squeeze(-1)
         entropy = entropy - (logp.exp() * logp).sum(-1)
     return total, entropy
@@ -218,12 +298,12 @@ def _gaussian(outputs: Tensor, controls: int) -> tuple[Tensor, Tensor]:
     return outputs[:, :controls], outputs[:, controls:].clamp(-20.0, 20.0)
 
 
-def _value_loss(values: Tensor, returns: Tensor, old_values: Tensor | None, value_clip: float) -> Tensor:
+def _value_errors(values: Tensor, returns: Tensor, old_values: Tensor | None, value_clip: float) -> Tensor:
     loss = (values - returns).square()
     if value_clip > 0.0 and old_values is not None:
         clipped = old_values + (values - old_values).clamp(-value_clip, value_clip)
         loss = torch.maximum(loss, (clipped - returns).square())
-    return 0.5 * loss.mean()
+    return loss
 
 
 def restarting(starts: Tensor | None, steps: int) -> list[Tensor | None]:
@@ -231,6 +311,8 @@ def restarting(starts: Tensor | None, steps: int) -> list[Tensor | None]:
     if starts is None:
         return [None] * steps
     masks = starts.bool().unsqueeze(-1)
+    if starts.device.type != "cpu":
+        return list(masks.unbind())  # looking which are empty would wait for the device
     return [mask if some else None for mask, some in zip(masks.unbind(), starts.any(-1).tolist(), strict=True)]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,11 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pufferc import ops, ppo, reference
+from pufferc import ops, ppo
 from pufferc.checkpoint import Checkpoint, CheckpointError, game_of, module_of, same_module, save_checkpoint
-from pufferc.config import Config, ConfigError, as_tables, merge
+from pufferc.config import Config, as_tables, merge
+from pufferc.device import DeviceCollector, DeviceLearner
 from pufferc.distributed import Ranks
 from pufferc.evaluate import Evaluation, evaluate
+from pufferc.graphs import Recorder
+from pufferc.hardware import check_memory, torch_settings
 from pufferc.optim import Adam, FusedMuon, Muon, Optimizer
 from pufferc.policies import Policy, make_policy
 from pufferc.shares import Share, plan_share
@@ -31,45 +33,6 @@ from pufferc.vector import VecEnv
 
 _ALONE = Ranks()
 _EVALUATION_SEED = 1_000_003  # added to the run's seed: never the games that the run trains on
-
-
-def torch_settings(config: Config) -> tuple[torch.device, torch.dtype, ppo.Kernels]:
-    """Device, dtype of the hidden layers, and kernels that a configuration means on this machine.
-
-    Raises ConfigError for a device that is not there and for kernels that do not run on it.
-    """
-    train = config.train
-    name = train.device if train.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"train.device: {name!r} cannot be used: {str(error).splitlines()[0]}") from None
-    if train.kernels == "fused" and device.type != "cpu":
-        raise ConfigError(f"train.kernels: fused kernels run on the CPU, train.device is {name!r}; use torch or auto")
-    fused = train.kernels != "torch" and device.type == "cpu"
-    precision = train.precision
-    if precision == "auto":
-        precision = "bfloat16" if device.type == "cpu" and _has_bfloat16() else "float32"
-    return device, getattr(torch, precision), ops if fused else reference
-
-
-def _has_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 in hardware; without it, it is slower than float32."""
-    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(probe and probe())
-
-
-def _check_memory(rows: int, horizon: int, env: VecEnv, dtype: torch.dtype) -> None:
-    """ConfigError where the observations of one rollout alone exceed this machine's memory."""
-    values = math.prod(env.single_observation_space.shape or ())
-    needed = (horizon + 1) * rows * values * dtype.itemsize
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > memory:
-        raise ConfigError(
-            f"vec.num_envs, train.horizon: a rollout of {rows} rows x {horizon} steps takes {needed / 1e9:.0f} GB, "
-            f"this machine has {memory / 1e9:.0f} GB"
-        )
 
 
 class Trainer:
@@ -95,7 +58,7 @@ class Trainer:
             agents = game.agents
             self.policy: Policy = make_policy(config, game, self.dtype, self.device, train.seed, fused=fused)
             self.share = share = _share(config, self.ranks, agents, self.policy.recurrent)
-            _check_memory(share.rows * self.ranks.local_world, train.horizon, game, self.dtype)
+            check_memory(share.rows * self.ranks.local_world, train.horizon, game, self.dtype)
         # What torch has left to do beside fused kernels is small; its threads would only disturb theirs.
         torch.set_num_threads(1 if fused and self.policy.fused else int(train.threads))
         self.optimizer = make_optimizer(config, self.policy, self.dtype, fused=fused)
@@ -104,10 +67,16 @@ class Trainer:
             share.rows,
             num_threads=min(int(config.vec.num_threads), share.rows),
             seed=train.seed,
+            groups=2 if self.device.type != "cpu" and share.rows // agents % 2 == 0 else 1,
             params=config.env,
             game_numbers=share.game_numbers(agents),
         )
         self.rollout = ppo.Rollout.make(self.env, self.policy, train.horizon, self.device, share.blocks)
+        if self.device.type != "cpu":
+            recorder = Recorder(self.device, self.policy)
+            env, policy, rollout = self.env, self.policy, self.rollout
+            self.collector = DeviceCollector(env, policy, rollout, seed=train.seed, recorder=recorder)
+            self.learner = DeviceLearner(policy, self.optimizer, rollout, train, recorder=recorder)
         self.generator = torch.Generator().manual_seed(train.seed)
         self.batch = int(config.vec.num_envs) * train.horizon
         self.updates = train.total_steps // self.batch
@@ -145,16 +114,13 @@ class Trainer:
         train, rate, now = self.config.train, self.learning_rate(), time.perf_counter
         seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
         began = now()
-        first_step = self.update * train.horizon
-        env, policy, rollout = self.env, self.policy, self.rollout
         with self.ranks.agreement():
-            ppo.collect(env, policy, rollout, self.kernels, seed=train.seed, first_step=first_step, seconds=seconds)
+            self._collect(seconds)
         collected = now()
-        ppo.advantages(
-            rollout, self.kernels, gamma=train.gamma, gae_lambda=train.gae_lambda, reward_clamp=train.reward_clamp
-        )
+        gammas = {"gamma": train.gamma, "gae_lambda": train.gae_lambda}
+        ppo.advantages(self.rollout, self.kernels, **gammas, reward_clamp=train.reward_clamp)
         estimated = now()
-        losses = ppo.optimise(policy, self.optimizer, rollout, self.kernels, train, rate, self.generator, self.ranks)
+        losses = self._optimise(rate)
         ended = now()
         self.update += 1
         self.seconds += ended - began
@@ -169,6 +135,21 @@ class Trainer:
             **self._metrics(),
             **{f"seconds_{part}": value for part, value in seconds.items()},
         }
+
+    def _collect(self, seconds: dict[str, float]) -> None:
+        train = self.config.train
+        first_step = self.update * train.horizon
+        if self.device.type != "cpu":
+            self.collector.collect(first_step=first_step, seconds=seconds)
+            return
+        env, policy, rollout = self.env, self.policy, self.rollout
+        ppo.collect(env, policy, rollout, self.kernels, seed=train.seed, first_step=first_step, seconds=seconds)
+
+    def _optimise(self, rate: float) -> dict[str, float]:
+        if self.device.type != "cpu":
+            return self.learner.optimise(rate, self.generator, self.ranks)
+        policy, rollout, settings = self.policy, self.rollout, self.config.train
+        return ppo.optimise(policy, self.optimizer, rollout, self.kernels, settings, rate, self.generator, self.ranks)
 
     def _metrics(self) -> dict[str, float]:
         """Means over the episodes that ended on any rank."""

@@ -333,6 +333,49 @@ def test_one_process_is_alone(monkeypatch: Any) -> None:
             assert type(ranks) is Ranks and (ranks.rank, ranks.world) == (0, 1)
 
 
+def test_sums_through_shared_memory() -> None:
+    from pufferc import exchange
+
+    if not exchange.available():
+        pytest.skip("needs /dev/shm on x86-64")
+    program = """
+import sys, torch
+from pufferc.exchange import Exchange, PeerLost
+rank, path = int(sys.argv[1]), sys.argv[2]
+end = Exchange(path, rank, 3, 1000, timeout_s=30.0)
+sys.stdout.write("ready\\n"); sys.stdout.flush()
+sys.stdin.readline()
+for turn in range(200):
+    flat = torch.full((1000,), 10.0 ** rank) * turn
+    end.sum(flat)
+    assert torch.equal(flat, torch.full((1000,), 111.0 * turn)), (turn, flat)
+if rank == 2:
+    sys.exit(0)
+try:
+    end.sum(torch.zeros(1000))
+except PeerLost as error:
+    sys.stdout.write(str(error))
+"""
+    path = exchange.create(3, 1000)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(rank), path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, env=environment(),
+        )
+        for rank in range(3)
+    ]  # fmt: skip
+    for process in processes:
+        assert process.stdout is not None and process.stdin is not None
+        assert process.stdout.readline() == "ready\n"
+    os.unlink(path)
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    done = finish(processes)
+    assert [(code, err) for code, _, err in done] == [(0, "")] * 3
+    assert [out for _, out, _ in done] == ["rank 2 ended", "rank 2 ended", ""]
+
+
 def test_moments_of_parts_are_those_of_the_whole() -> None:
     generator = torch.Generator().manual_seed(1)
     values = torch.randn(1000, generator=generator) * 3 + 100

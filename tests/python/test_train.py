@@ -23,9 +23,10 @@ pytest.importorskip("safetensors")
 from pufferc import ppo  # noqa: E402
 from pufferc import train as train_module  # noqa: E402
 from pufferc.checkpoint import CheckpointError, list_checkpoints, load_checkpoint  # noqa: E402
+from pufferc.hardware import torch_settings  # noqa: E402
 from pufferc.sizes import resolve  # noqa: E402
 from pufferc.train import Result, train  # noqa: E402
-from pufferc.trainer import Trainer, play_checkpoint, torch_settings  # noqa: E402
+from pufferc.trainer import Trainer, play_checkpoint  # noqa: E402
 
 UPDATES, BATCH = 6, 32 * 16
 

@@ -55,8 +55,8 @@ class Head:
         outputs: Tensor,
         *,
         seed: int,
-        step: int,
-        first_row: int = 0,
+        step: int | Tensor,
+        first_row: int | Tensor = 0,
         greedy: bool = False,
         **into: Tensor,
     ) -> Tensor:

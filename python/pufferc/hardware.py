@@ -1,0 +1,57 @@
+"""What a configuration means on this machine: device, precision, kernels, and whether its rollout fits."""
+
+from __future__ import annotations
+
+import math
+import os
+
+import torch
+
+from pufferc import ops, ppo, reference
+from pufferc.config import Config, ConfigError
+from pufferc.device import device_kernels
+from pufferc.vector import VecEnv
+
+
+def torch_settings(config: Config) -> tuple[torch.device, torch.dtype, ppo.Kernels]:
+    """Device, dtype of the hidden layers, and kernels that a configuration means on this machine.
+
+    Raises ConfigError for a device that is not there and for kernels that do not run on it.
+    """
+    train = config.train
+    name = train.device if train.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"train.device: {name!r} cannot be used: {str(error).splitlines()[0]}") from None
+    if train.kernels == "fused" and device.type != "cpu":
+        raise ConfigError(f"train.kernels: fused kernels run on the CPU, train.device is {name!r}; use torch or auto")
+    if device.type == "cpu":
+        kernels: ppo.Kernels = reference if train.kernels == "torch" else ops
+    else:
+        kernels = device_kernels(device)
+    precision = train.precision
+    if precision == "auto":
+        precision = "bfloat16" if _has_bfloat16(device) else "float32"
+    return device, getattr(torch, precision), kernels
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    """Whether this CPU or GPU multiplies bfloat16 in hardware; without it, it is slower than float32."""
+    if device.type != "cpu":
+        return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(probe and probe())
+
+
+def check_memory(rows: int, horizon: int, env: VecEnv, dtype: torch.dtype) -> None:
+    """ConfigError where the observations of one rollout alone exceed this machine's memory."""
+    values = math.prod(env.single_observation_space.shape or ())
+    needed = (horizon + 1) * rows * values * dtype.itemsize
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory:
+        raise ConfigError(
+            f"vec.num_envs, train.horizon: a rollout of {rows} rows x {horizon} steps takes {needed / 1e9:.0f} GB, "
+            f"this machine has {memory / 1e9:.0f} GB"
+        )

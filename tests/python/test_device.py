@@ -1,0 +1,286 @@
+"""The device's path of training against that of the CPU, on the CPU; and on a GPU where there is one."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+import pufferc
+from pufferc.config import Config, load_config, merge
+
+torch = pytest.importorskip("torch")
+
+from pufferc import ops, ppo, reference  # noqa: E402
+from pufferc.device import DeviceCollector, DeviceLearner, device_kernels  # noqa: E402
+from pufferc.distributed import Ranks  # noqa: E402
+from pufferc.graphs import Recorder  # noqa: E402
+from pufferc.optim import Adam, Muon  # noqa: E402
+from pufferc.policies import make_policy  # noqa: E402
+
+CPU = torch.device("cpu")
+ROWS, HORIZON = 8, 12
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+
+def config_of(game: str, kind: str = "mlp", **train: Any) -> Config:
+    tables = {"policy": {"kind": kind, "hidden_size": 16}, "train": {"minibatch_size": 48, "epochs": 2, **train}}
+    return merge(Config(game), tables)
+
+
+class Side:
+    """One of two runs that must be the same: pool, policy, optimizer and rollout."""
+
+    def __init__(self, config: Config, device: torch.device, groups: int = 1, **params: Any) -> None:
+        self.config, self.device = config, device
+        self.env = pufferc.make(config.game, ROWS, num_threads=2, seed=1, groups=groups, **params)
+        self.policy = make_policy(config, self.env, torch.float32, device, seed=1)
+        kind = Adam if config.train.optimizer == "adam" else Muon
+        self.optimizer = kind(self.policy.named_parameters())
+        self.rollout = ppo.Rollout.make(self.env, self.policy, HORIZON, device)
+        if groups > 1 and self.rollout.staging is None:  # a boundary between host and device where there is none
+            self.rollout.staging = torch.zeros_like(self.rollout.observations[0])
+        self.rollout.reset(self.env, self.policy, 1)
+        self.generator = torch.Generator().manual_seed(1)
+        self.seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
+        self.recorder = Recorder(device, self.policy, enabled=device.type == "cuda")
+        self.collector = DeviceCollector(
+            self.env, self.policy, self.rollout, seed=3, recorder=self.recorder
+        ) if self.rollout.staging is not None else None  # fmt: skip
+        self.learner = DeviceLearner(
+            self.policy, self.optimizer, self.rollout, config.train, recorder=self.recorder
+        )  # fmt: skip
+
+    def plain(self, update: int) -> dict[str, float]:
+        step = update * HORIZON
+        ppo.collect(self.env, self.policy, self.rollout, reference, seed=3, first_step=step, seconds=self.seconds)
+        self.estimate(reference)
+        return ppo.optimise(
+            self.policy, self.optimizer, self.rollout, reference, self.config.train, 0.01, self.generator
+        )
+
+    def device_path(self, update: int) -> dict[str, float]:
+        assert self.collector is not None
+        self.collector.collect(first_step=update * HORIZON, seconds=self.seconds)
+        self.estimate(device_kernels(self.device))
+        return self.learner.optimise(0.01, self.generator, Ranks())
+
+    def estimate(self, kernels: Any) -> None:
+        ppo.advantages(self.rollout, kernels, gamma=0.97, gae_lambda=0.9)
+
+    def close(self) -> None:
+        self.env.close()
+
+
+CASES = [
+    ("cartpole", "mlp", {"optimizer": "muon"}, {"max_steps": 7}),
+    ("cartpole", "mingru", {"optimizer": "adam", "max_grad_norm": 0.3}, {"max_steps": 5}),
+    ("cartpole", "lstm", {"optimizer": "muon", "value_clip": 0.2}, {"max_steps": 5}),
+    ("cartpole", "mlp", {"optimizer": "adam", "normalize_advantages": False}, {"max_steps": 7, "continuous": True}),
+    ("breakout", "mlp", {"optimizer": "muon"}, {}),
+]
+
+
+def assert_alike(ours: Side, theirs: Side, stats: list[dict[str, float]], tolerance: float) -> None:
+    for name in ("observations", "actions", "rewards", "terminated", "truncated", "alive", "logprobs", "values"):
+        a, b = getattr(ours.rollout, name).cpu(), getattr(theirs.rollout, name).cpu()
+        torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance, msg=name)
+    cut = theirs.rollout.truncated.cpu()
+    a, b = (side.rollout.final_values.cpu()[cut] for side in (ours, theirs))
+    torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
+    for part, other in zip(ours.rollout.next_state, theirs.rollout.next_state, strict=True):
+        torch.testing.assert_close(part.cpu(), other.cpu(), rtol=tolerance, atol=tolerance)
+    for (name, p), q in zip(ours.policy.named_parameters(), theirs.policy.parameters(), strict=True):
+        torch.testing.assert_close(p.cpu(), q.cpu(), rtol=10 * tolerance, atol=10 * tolerance, msg=name)
+    for key, value in stats[1].items():
+        assert stats[0][key] == pytest.approx(value, rel=1e-3, abs=1e-4, nan_ok=True), key
+
+
+@pytest.mark.parametrize(("game", "kind", "train", "params"), CASES)
+@pytest.mark.parametrize("groups", [2, 4])
+def test_the_devices_path_learns_what_the_cpus_does(
+    game: str, kind: str, train: dict[str, Any], params: dict[str, Any], groups: int
+) -> None:
+    config = config_of(game, kind, **train)
+    ours, theirs = Side(config, CPU, groups, **params), Side(config, CPU, **params)
+    try:
+        for update in range(3):
+            stats = [ours.device_path(update), theirs.plain(update)]
+            assert_alike(ours, theirs, stats, 1e-4)
+        if params.get("max_steps"):
+            assert theirs.rollout.truncated.any()  # so final values were compared
+    finally:
+        ours.close()
+        theirs.close()
+
+
+def test_rows_of_a_part_of_a_run_draw_with_their_own_numbers() -> None:
+    config = config_of("cartpole")
+    whole, part = Side(config, CPU, 2), Side(config, CPU, 2)
+    part.rollout.blocks = ((slice(0, 2), 4), (slice(2, 8), 20))
+    part.collector = DeviceCollector(part.env, part.policy, part.rollout, seed=3, recorder=part.recorder)
+    for side in (whole, part):
+        assert side.collector is not None
+        side.collector.collect(first_step=5, seconds=side.seconds)
+    numbers = [4, 5, *range(20, 26)]
+    outputs = part.policy(part.rollout.observations[:1], (), None)[0].detach()
+    expected = [
+        ops.sample_actions(outputs[i : i + 1, :-1].contiguous(), [2], seed=3, step=5, first_row=number)[0].item()
+        for i, number in enumerate(numbers)
+    ]
+    assert part.rollout.actions[0].tolist() == expected
+    whole.close()
+    part.close()
+
+
+def test_outputs_and_losses_that_are_not_finite_stop_the_update() -> None:
+    side = Side(config_of("cartpole"), CPU, 2)
+    assert side.collector is not None
+    side.collector.collect(first_step=0, seconds=side.seconds)
+    side.estimate(reference)
+    side.rollout.returns[3, 3] = float("nan")
+    with pytest.raises(ppo.NotFinite, match="loss"):
+        side.learner.optimise(0.01, side.generator, Ranks())
+    assert all(bool(torch.isfinite(parameter).all()) for parameter in side.policy.parameters())
+    with torch.no_grad():
+        next(side.policy.parameters()).fill_(float("nan"))
+    with pytest.raises(ppo.NotFinite, match="outputs"):
+        side.collector.collect(first_step=HORIZON, seconds=side.seconds)
+    side.close()
+
+
+def test_rows_that_do_not_act_count_nowhere() -> None:
+    config = config_of("cartpole", optimizer="adam")
+    results = []
+    for garbage in (False, True):
+        side = Side(config, CPU, 2)
+        assert side.collector is not None
+        side.collector.collect(first_step=0, seconds=side.seconds)
+        side.rollout.alive[4:9, 2:5] = False
+        side.estimate(reference)
+        if garbage:
+            dead = ~side.rollout.alive[:-1]
+            side.rollout.returns[dead], side.rollout.logprobs[dead] = float("inf"), 50.0
+            side.rollout.advantages[dead] = float("nan")
+        side.learner.optimise(0.01, side.generator, Ranks())
+        results.append([parameter.detach().clone() for parameter in side.policy.parameters()])
+        side.close()
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize("kind", [Muon, Adam])
+def test_a_learning_rate_on_the_device_is_the_same(kind: Any) -> None:
+    generator = torch.Generator().manual_seed(1)
+    sides = []
+    for rate in (0.03, torch.tensor(0.03)):
+        layer = torch.nn.Linear(6, 4)
+        torch.nn.init.orthogonal_(layer.weight, generator=generator.manual_seed(1))
+        torch.nn.init.zeros_(layer.bias)
+        optimizer = kind(layer.named_parameters(), weight_decay=0.1)
+        for step in range(4):
+            for parameter in layer.parameters():
+                parameter.grad = torch.randn(parameter.shape, generator=generator.manual_seed(step))
+            optimizer.step(rate)
+        sides.append([*layer.parameters(), *optimizer.state().values()])
+    for a, b in zip(*sides, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_draws_take_their_numbers_from_tensors() -> None:
+    logits = torch.randn(40, 5, generator=torch.Generator().manual_seed(1))
+    step, numbers = torch.tensor(9), torch.arange(17, 57)
+    for options in ({"action_counts": [3, 2]}, {"controls": 2}):
+        outputs = logits[:, :4] if "controls" in options else logits
+        a, b = (
+            reference.draw_actions(outputs, **options, seed=2**63 + 5, step=s, first_row=r)
+            for s, r in ((9, 17), (step, numbers))
+        )
+        assert torch.equal(a[0], b[0]) and torch.equal(a[1], b[1])
+
+
+# ---- recording ---------------------------------------------------------------------------------------
+
+
+class Graph:
+    """Stands for a CUDA graph: remembers that it was replayed."""
+
+    replays = 0
+
+    def replay(self) -> None:
+        type(self).replays += 1
+
+
+def test_a_recording_that_fails_is_said_once_and_training_goes_on(monkeypatch: Any) -> None:
+    said: list[str] = []
+    recorder = Recorder(CPU, torch.nn.Linear(1, 1), say=said.append)
+    assert not recorder.enabled  # there is nothing to record on a CPU
+    recorder.enabled, calls = True, []
+    functions = [recorder.record(lambda i=i: calls.append(i)) for i in range(2)]  # type: ignore[misc]
+
+    def refuse(graph: Any) -> Any:
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph", refuse)
+    for function in functions:
+        function._calls = 100  # warmed up
+    for _ in range(3):
+        for function in functions:
+            function()
+    assert calls == [0, 1] * 3
+    assert said == [
+        "warning: CUDA graphs are off, training goes on without them: operation not permitted when stream is capturing"
+    ]
+
+
+def test_a_recording_is_replayed_and_renews_what_depends_on_parameters(monkeypatch: Any) -> None:
+    import contextlib
+
+    layer, calls = torch.nn.Linear(1, 1), []
+    recorder = Recorder(CPU, layer)
+    recorder.enabled = True
+    function = recorder.record(lambda: calls.append(layer.weight._version))
+    function._calls = 100
+    Graph.replays = 0
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph: contextlib.nullcontext())
+    before = layer.weight._version
+    for _ in range(4):
+        function()
+    assert len(calls) == 1 and calls[0] > before and layer.weight._version > calls[0]
+    assert Graph.replays == 4
+
+
+# ---- on a GPU ----------------------------------------------------------------------------------------
+
+
+@needs_gpu
+@pytest.mark.parametrize(("game", "kind", "train", "params"), CASES)
+@pytest.mark.parametrize("graphs", [False, True])
+def test_a_gpu_learns_what_the_cpu_does(
+    game: str, kind: str, train: dict[str, Any], params: dict[str, Any], graphs: bool
+) -> None:
+    config = config_of(game, kind, **train)
+    ours, theirs = Side(config, torch.device("cuda"), 2, **params), Side(config, CPU, **params)
+    ours.recorder.enabled = graphs
+    try:
+        # Enough for warm-up, recording and replays; after some updates rounding lets the two choose differently.
+        for update in range(3):
+            stats = [ours.device_path(update), theirs.plain(update)]
+            assert_alike(ours, theirs, stats, 1e-3)
+        assert ours.recorder.enabled == graphs  # nothing failed to record
+    finally:
+        ours.close()
+        theirs.close()
+
+
+@needs_gpu
+@pytest.mark.slow
+def test_a_gpu_trains(tmp_path: Any) -> None:
+    from pufferc.train import train
+
+    config = load_config("cartpole")
+    settings = dataclasses.replace(config.train, device="cuda")
+    result = train(dataclasses.replace(config, train=settings), runs=tmp_path, quiet=True)
+    assert result.outcome == "target"
