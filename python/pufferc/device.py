@@ -206,6 +206,7 @@ class DeviceCollector:
 
     def __init__(self, env: VecEnv, policy: Policy, rollout: ppo.Rollout, *, seed: int, recorder: Recorder) -> None:
         self.env, self.rollout = env, rollout
+        rollout.head.move(recorder.device)  # a copy from the host cannot be recorded
         self.groups = [_Group(i, env, policy, rollout, seed, recorder) for i in range(env.groups)]
         self.uploads = _Uploads(recorder.device)
         self.record = _Record(rollout, recorder.device.type == "cuda")

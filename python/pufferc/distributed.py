@@ -291,6 +291,17 @@ def process_rank() -> int:
     return found[0] if found is not None else 0
 
 
+def own_device(device: torch.device) -> torch.device:
+    """The GPU of this process where each of several has one of its own: the one of its number on this machine."""
+    if device.type != "cuda" or device.index is not None or _environment() is None:
+        return device
+    index, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if index >= there:
+        raise ConfigError(f"train.device: process {index} of this machine needs a GPU of its own, there are {there}")
+    torch.cuda.set_device(index)
+    return torch.device("cuda", index)
+
+
 def _environment() -> tuple[int, int, int] | None:
     """Rank, processes, and processes on this machine, as torchrun sets them; None without. ConfigError for nonsense."""
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:

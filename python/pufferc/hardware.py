@@ -10,6 +10,7 @@ import torch
 from pufferc import ops, ppo, reference
 from pufferc.config import Config, ConfigError
 from pufferc.device import device_kernels
+from pufferc.distributed import own_device
 from pufferc.vector import VecEnv
 
 
@@ -21,7 +22,7 @@ def torch_settings(config: Config) -> tuple[torch.device, torch.dtype, ppo.Kerne
     train = config.train
     name = train.device if train.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        device = torch.device(name)
+        device = own_device(torch.device(name))
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(f"train.device: {name!r} cannot be used: {str(error).splitlines()[0]}") from None

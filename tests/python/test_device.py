@@ -169,6 +169,24 @@ def test_rows_that_do_not_act_count_nowhere() -> None:
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
 
+def test_each_process_has_a_gpu_of_its_own(monkeypatch: Any) -> None:
+    from pufferc.config import ConfigError
+    from pufferc.distributed import own_device
+
+    chosen: list[int] = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    assert own_device(torch.device("cuda")) == torch.device("cuda")
+    for name, value in {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert own_device(torch.device("cuda")) == torch.device("cuda", 1) and chosen == [1]
+    assert own_device(torch.device("cuda", 0)) == torch.device("cuda", 0)
+    assert own_device(CPU) == CPU
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(ConfigError, match="process 2 of this machine needs a GPU of its own, there are 2"):
+        own_device(torch.device("cuda"))
+
+
 @pytest.mark.parametrize("kind", [Muon, Adam])
 def test_a_learning_rate_on_the_device_is_the_same(kind: Any) -> None:
     generator = torch.Generator().manual_seed(1)

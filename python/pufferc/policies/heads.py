@@ -89,6 +89,9 @@ class Head:
         )
         return stats
 
+    def move(self, device: torch.device) -> None:
+        """Keeps what `env_actions` needs on a device."""
+
     def prepare(self, policy: Policy) -> None:
         """Sets up a new network's output layer."""
 
@@ -135,6 +138,9 @@ class GaussianHead(Head):
             half = 0.5 * (high - low)
             u = (low + half) + half * u.tanh()
         return torch.minimum(torch.maximum(u, low), high)
+
+    def move(self, device: torch.device) -> None:
+        self.low, self.high = self.low.to(device), self.high.to(device)
 
     def prepare(self, policy: Policy) -> None:
         output = _output_layer(policy)
