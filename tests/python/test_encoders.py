@@ -33,7 +33,9 @@ def codes(*shape: int, most: int = 5, dtype: torch.dtype = torch.int8) -> torch.
 
 def policy(encoder: str, kind: str = "mlp", layers: int = 1, fused: bool = True, precision: str = "float32") -> Network:
     env = pufferc.make("snake", 8, **SNAKE)
-    config = Config("snake", policy=PolicyConfig(kind=kind, encoder=encoder, hidden_size=24, num_layers=layers, rest_scale=1.5))
+    config = Config(
+        "snake", policy=PolicyConfig(kind=kind, encoder=encoder, hidden_size=24, num_layers=layers, rest_scale=1.5)
+    )
     made = make_policy(config, env, getattr(torch, precision), CPU, seed=4, fused=fused)
     env.close()
     return made

@@ -189,7 +189,7 @@ class CodesMLP(EncodedMLP):
         self._most = self.encoder.most
         self._hidden: dict[str, Tensor] = {}  # [B, H] of the latest step, and of the latest pass of training
         self._table, self._bias, self._versions = torch.empty(0), torch.empty(0), (-1, -1)
-        self._codes = torch.empty(0)
+        self._codes, self._grad = torch.empty(0), torch.empty(0)
 
     @torch.no_grad()
     def step(self, observations: Tensor, state: State) -> tuple[Tensor, State]:
@@ -219,7 +219,9 @@ class CodesMLP(EncodedMLP):
         hidden, grad = self._hidden["train"], grad_outputs.reshape(-1, grad_outputs.shape[-1])
         self.output.bias.grad = grad.sum(0)
         self.output.weight.grad = torch.mm(grad.t(), hidden)
-        grad = torch.mm(grad, self.output.weight)
+        if self._grad.shape != hidden.shape:
+            self._grad = torch.empty_like(hidden)  # fresh memory costs three times the product
+        grad = torch.mm(grad, self.output.weight, out=self._grad)
         torch.ops.aten.threshold_backward(grad, hidden, 0, grad_input=grad)
         table, first = torch.empty_like(self._table), self._layers()[0]
         first.bias.grad = torch.empty_like(first.bias)
