@@ -112,6 +112,10 @@ class TrainConfig:
     """Weight of the entropy bonus."""
     reward_clamp: float = 0.0
     """Rewards are clamped to plus or minus this for learning; 0 = off. Scores are never clamped."""
+    normalize_observations: bool = False
+    """Each entry to mean 0 and standard deviation 1, by running statistics; times input_scale or rest_scale."""
+    normalize_rewards: bool = False
+    """Rewards are divided by the running standard deviation of the discounted return, before any clamp."""
     normalize_advantages: bool = True
     """Per minibatch, to mean 0 and standard deviation 1."""
     target_score: float | None = None

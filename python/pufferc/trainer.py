@@ -16,15 +16,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from pufferc import ops, ppo, reference
+from pufferc import normalise, ops, ppo, reference
 from pufferc.checkpoint import Checkpoint, CheckpointError, game_of, module_of, same_module, save_checkpoint
 from pufferc.config import Config, ConfigError, as_tables, merge
 from pufferc.evaluate import Evaluation, evaluate
 from pufferc.optim import Adam, FusedMuon, Muon, Optimizer
-from pufferc.policies import Policy, make_policy
+from pufferc.policies import Policy, input_scales, make_policy
 from pufferc.sizes import resolve
 from pufferc.vector import VecEnv
 
+_FIRST_STATISTICS_STEP = 2**61  # of draws in the rollout for statistics alone, far from those of training
 _EVALUATION_SEED = 1_000_003  # added to the run's seed: never the games that the run trains on
 
 
@@ -85,6 +86,7 @@ class Trainer:
         _check_memory(rows, train.horizon, self.env, self.dtype)
         self.rollout = ppo.Rollout.make(self.env, self.policy, train.horizon, self.device)
         self.generator = torch.Generator().manual_seed(train.seed)
+        self.observation_normaliser, self.reward_normaliser = make_normalisers(config, self.env, self.policy)
         self.batch = rows * train.horizon
         self.updates = train.total_steps // self.batch
         self.update = 0
@@ -95,7 +97,28 @@ class Trainer:
         return self.update * self.batch
 
     def start(self) -> None:
-        self.rollout.reset(self.env, self.policy, self.config.train.seed)
+        train = self.config.train
+        self.rollout.reset(self.env, self.policy, train.seed)
+        if self.observation_normaliser is not None:
+            seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
+            first_step = _FIRST_STATISTICS_STEP
+            ppo.collect(
+                self.env,
+                self.policy,
+                self.rollout,
+                self.kernels,
+                seed=train.seed,
+                first_step=first_step,
+                seconds=seconds,
+            )
+            self.observation_normaliser.update(self.rollout)
+            self.env.pop_metrics()
+            self.rollout.reset(self.env, self.policy, train.seed)
+
+    def normalisers(self) -> dict[str, normalise.Normaliser]:
+        """Those that the configuration asks for, by the name that checkpoints know them by."""
+        parts = {"observations": self.observation_normaliser, "rewards": self.reward_normaliser}
+        return {name: part for name, part in parts.items() if part is not None}
 
     def learning_rate(self) -> float:
         """Of the coming update: the schedule at the share of updates that are done."""
@@ -113,11 +136,19 @@ class Trainer:
             self.env, self.policy, self.rollout, self.kernels, seed=train.seed, first_step=first_step, seconds=seconds
         )
         collected = now()
+        factor = self.reward_normaliser.update(self.rollout) if self.reward_normaliser is not None else 1.0
         ppo.advantages(
-            self.rollout, self.kernels, gamma=train.gamma, gae_lambda=train.gae_lambda, reward_clamp=train.reward_clamp
+            self.rollout,
+            self.kernels,
+            gamma=train.gamma,
+            gae_lambda=train.gae_lambda,
+            reward_factor=factor,
+            reward_clamp=train.reward_clamp,
         )
         estimated = now()
         losses = ppo.optimise(self.policy, self.optimizer, self.rollout, self.kernels, train, rate, self.generator)
+        if self.observation_normaliser is not None:
+            self.observation_normaliser.update(self.rollout)
         ended = now()
         self.update += 1
         self.seconds += ended - began
@@ -167,6 +198,7 @@ class Trainer:
             tensors["pool"] = torch.from_numpy(np.frombuffer(bytearray(self.env.save()), np.uint8))
         tensors |= {f"state.{i}": tensor for i, tensor in enumerate(self.rollout.next_state)}
         tensors["alive"] = self.rollout.alive[-1]
+        tensors |= normalise.saved(self.normalisers())
         meta = {
             "game": self.env.name,
             "version": self.env.version,
@@ -190,6 +222,7 @@ class Trainer:
             {name[len(prefix) :]: tensor for name, tensor in trainer.items() if name.startswith(prefix)}
         )
         self.generator.set_state(trainer["generator"])
+        normalise.restore(self.normalisers(), trainer)
         self.update, self.seconds = int(checkpoint.meta["update"]), float(checkpoint.meta["seconds"])
         if "pool" not in trainer or not same_module(checkpoint, self.env.info):
             self.start()
@@ -208,6 +241,20 @@ class Trainer:
                 f"checkpoint: {checkpoint.path} holds a state of {shapes[1]}, this policy's is {shapes[0]}"
             )
         self.rollout.next_state = tuple(found[name].to(self.device) for name in expected)
+
+
+def make_normalisers(
+    config: Config, env: VecEnv, policy: Policy
+) -> tuple[normalise.ObservationNormaliser | None, normalise.RewardNormaliser | None]:
+    """Those of observations and of rewards, each None unless the configuration asks for it."""
+    train, size = config.train, math.prod(env.single_observation_space.shape or ())
+    observations = rewards = None
+    if train.normalize_observations:
+        scales = input_scales(env.info.observation, size, config.policy)
+        observations = normalise.ObservationNormaliser(policy, scales)
+    if train.normalize_rewards:
+        rewards = normalise.RewardNormaliser(env.num_envs, train.gamma)
+    return observations, rewards
 
 
 def make_optimizer(config: Config, policy: Policy, dtype: torch.dtype, *, fused: bool) -> Optimizer:

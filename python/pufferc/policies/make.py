@@ -65,12 +65,23 @@ def input_map(table: Sequence[ObsInfo], size: int, config: PolicyConfig) -> tupl
     They take the entries of the table in `config.scaled_inputs` from their range to +-input_scale; the rest is
     multiplied by rest_scale.
     """
-    gain, shift, begin = torch.full((size,), config.rest_scale), torch.zeros(size), 0
+    gain, shift, begin = input_scales(table, size, config), torch.zeros(size), 0
     for row in table:
         end = begin + row.count if row.count else size
         if row.name in config.scaled_inputs:
             half = 0.5 * (row.high - row.low)
-            gain[begin:end] = config.input_scale / half
+            gain[begin:end] /= half
             shift[begin:end] = -config.input_scale * (row.low + half) / half
         begin = end
     return gain, shift
+
+
+def input_scales(table: Sequence[ObsInfo], size: int, config: PolicyConfig) -> Tensor:
+    """float32 [size]: input_scale for entries in `config.scaled_inputs`, rest_scale for the rest."""
+    scale, begin = torch.full((size,), config.rest_scale), 0
+    for row in table:
+        end = begin + row.count if row.count else size
+        if row.name in config.scaled_inputs:
+            scale[begin:end] = config.input_scale
+        begin = end
+    return scale

@@ -90,6 +90,11 @@ class Network(Policy):
             return layer.weight, layer.bias
         return layer.weight * self.input_gain, layer.bias + layer.weight @ self.input_shift
 
+    def _layer_versions(self, layers: Sequence[nn.Linear]) -> tuple[int, ...]:
+        """Differs from before when a parameter of these layers, or the map of the observations, has been written to."""
+        tensors = [self.input_gain, self.input_shift, *(p for layer in layers for p in (layer.weight, layer.bias))]
+        return tuple(tensor._version for tensor in tensors)
+
     def _unfold(self, first: nn.Linear) -> None:
         """Gradients of the first layer from those of `_folded`, whose product takes the observations as they are."""
         assert first.weight.grad is not None and first.bias.grad is not None
@@ -153,7 +158,7 @@ class MLP(EncodedMLP):
     def _cast_layers(self) -> list[tuple[Tensor, Tensor]]:
         """Weights and biases of the hidden layers in compute_dtype, renewed when a parameter has changed."""
         layers = self._layers()[:-1]
-        versions = tuple(p._version for layer in layers for p in (layer.weight, layer.bias))
+        versions = self._layer_versions(layers)
         if versions != self._cast_versions or self._casts[0][0].device != layers[0].weight.device:
             folded = [self._folded(i, layer) for i, layer in enumerate(layers)]
             self._casts = [(weight.to(self.compute_dtype), bias.to(self.compute_dtype)) for weight, bias in folded]
@@ -270,7 +275,7 @@ class FusedMLP(MLP):
     def _update_kernel(self) -> None:
         """Hands the parameters to the kernel when one has changed."""
         layers = self._layers()
-        versions = tuple(p._version for layer in layers for p in (layer.weight, layer.bias))
+        versions = self._layer_versions(layers)
         if versions != self._kernel_versions:
             pairs = [
                 self._folded(i, layer) if layer is not self.output else (layer.weight, layer.bias)
