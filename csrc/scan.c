@@ -28,9 +28,9 @@ PFC_ALWAYS_INLINE static void scan_row(const float* update, const float* candida
   const float* restrict u = update, * restrict c = candidate, * restrict before = previous;
   float* restrict h = states;
   if (started)
-    for (int32_t i = 0; i < units; ++i) h[i] = pfc_scan_state(u[i], c[i], 0.0f);
+    PFC_INDEPENDENT_LOOP_ for (int32_t i = 0; i < units; ++i) h[i] = pfc_scan_state(u[i], c[i], 0.0f);
   else
-    for (int32_t i = 0; i < units; ++i) h[i] = pfc_scan_state(u[i], c[i], before[i]);
+    PFC_INDEPENDENT_LOOP_ for (int32_t i = 0; i < units; ++i) h[i] = pfc_scan_state(u[i], c[i], before[i]);
 }
 
 PFC_MULTIVERSION static void scan_rows(const PfcScanStep* step) {
@@ -50,12 +50,12 @@ PFC_ALWAYS_INLINE static void scan_row_backward(const float* update, const float
   const float* restrict u = update, * restrict h = states, * restrict before = previous, * restrict grad = grad_states;
   float* restrict later = carry, * restrict du = grad_update, * restrict dc = grad_candidate;
   if (started)
-    for (int32_t i = 0; i < units; ++i) {
+    PFC_INDEPENDENT_LOOP_ for (int32_t i = 0; i < units; ++i) {
       const PfcScanGradient g = pfc_scan_gradient(u[i], h[i], 0.0f, grad[i] + later[i]);
       du[i] = g.u, dc[i] = g.candidate, later[i] = 0.0f;
     }
   else
-    for (int32_t i = 0; i < units; ++i) {
+    PFC_INDEPENDENT_LOOP_ for (int32_t i = 0; i < units; ++i) {
       const PfcScanGradient g = pfc_scan_gradient(u[i], h[i], before[i], grad[i] + later[i]);
       du[i] = g.u, dc[i] = g.candidate, later[i] = g.previous;
     }
