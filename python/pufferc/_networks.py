@@ -66,7 +66,7 @@ class MinGru:
         self._bfloat16 = bool(bfloat16)
 
     def set_layers(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
-        """Copies [outputs, inputs] and [outputs] of the hidden layers, the gate (2 H outputs, u first), and the outputs."""
+        """Copies [outputs, inputs] and [outputs] of the hidden layers, the gate (2 H, u first), and the outputs."""
         self._core.set_layers(list(weights), list(biases))
 
     def forward(self, x: Tensor, state: Any, starts: Any, outputs: Any, next_state: Any, *, keep: bool = False) -> None:
