@@ -235,21 +235,57 @@ class CodesMLP(EncodedMLP):
         self._unfold(first)
 
 
-class FusedMLP(MLP):
-    """The same network with all of a pass in one kernel, on the CPU.
+class FusedNetwork(Network):
+    """What networks share whose passes are one kernel each, on the CPU.
 
-    Only the passes of acting and training differ: parameters, `forward` and checkpoints are those of an MLP.
+    Only the passes of acting and training differ: parameters, `forward` and checkpoints are those of the plain network.
     """
 
     fused = True
+    _kernel: ops.Mlp | ops.MinGru
 
-    def __init__(self, *sizes: Any, **options: Any) -> None:
-        super().__init__(*sizes, **options)
+    def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:
+        super().__init__(observation_size, action_counts, **options)
         layers = self._layers()
-        widths = [layer.in_features for layer in layers] + [layers[-1].out_features]
-        self._kernel = ops.Mlp(widths, bfloat16=self.compute_dtype == torch.bfloat16)
+        self._widths = [layer.in_features for layer in layers] + [layers[-1].out_features]
         self._kernel_versions: tuple[int, ...] = ()
         self._outputs: dict[str, Tensor] = {}
+
+    def _kernel_layers(self) -> list[nn.Linear]:
+        """The layers in the order in which the kernel has them."""
+        return self._layers()
+
+    def _output_buffer(self, use: str, *shape: int) -> Tensor:
+        """Memory for outputs of a shape, kept from pass to pass. Acting and training have buffers of their own."""
+        outputs = self._outputs.get(use)
+        if outputs is None or outputs.shape[:-1] != shape:
+            outputs = self._outputs[use] = torch.empty(*shape, self.output.out_features)
+        return outputs
+
+    def _update_kernel(self) -> None:
+        """Hands the parameters to the kernel when one has changed."""
+        layers = self._kernel_layers()
+        versions = tuple(p._version for layer in layers for p in (layer.weight, layer.bias))
+        if versions != self._kernel_versions:
+            pairs = [self._folded(i, layer) for i, layer in enumerate(layers)]
+            self._kernel.set_layers([weight.detach() for weight, _ in pairs], [bias.detach() for _, bias in pairs])
+            self._kernel_versions = versions
+
+    def _gradients(self) -> tuple[list[Tensor | None], list[Tensor | None]]:
+        """Memory for the gradients of all weights and biases, which the parameters' .grad is."""
+        for parameter in self.parameters():
+            if parameter.grad is None:
+                parameter.grad = torch.empty_like(parameter)
+        layers = self._kernel_layers()
+        return [layer.weight.grad for layer in layers], [layer.bias.grad for layer in layers]
+
+
+class FusedMLP(FusedNetwork, MLP):
+    """The MLP with all of a pass in one kernel, on the CPU."""
+
+    def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:
+        super().__init__(observation_size, action_counts, **options)
+        self._kernel: ops.Mlp = ops.Mlp(self._widths, bfloat16=self.compute_dtype == torch.bfloat16)
         self._inputs = torch.empty(0)  # of the pass that backward follows
 
     @torch.no_grad()
@@ -262,16 +298,14 @@ class FusedMLP(MLP):
         return self._fused_pass("train", observations.reshape(steps * rows, -1)).view(steps, rows, -1)
 
     def _fused_pass(self, use: str, x: Tensor) -> Tensor:
-        x = x.to(self.compute_dtype).contiguous()
-        outputs = self._outputs.get(use)
-        if outputs is None or outputs.shape[0] != x.shape[0]:
-            outputs = self._outputs[use] = torch.empty(x.shape[0], self.output.out_features)
+        x, outputs = x.to(self.compute_dtype).contiguous(), self._output_buffer(use, x.shape[0])
         self._update_kernel()
         self._kernel.forward(x, outputs, keep=use == "train")
         if use == "train":
             self._inputs = x
         return outputs
 
+<<<<<<< HEAD
     def _update_kernel(self) -> None:
         """Hands the parameters to the kernel when one has changed."""
         layers = self._layers()
@@ -284,13 +318,10 @@ class FusedMLP(MLP):
             self._kernel.set_layers([weight.detach() for weight, _ in pairs], [bias.detach() for _, bias in pairs])
             self._kernel_versions = versions
 
+=======
+>>>>>>> 62578b86c3d231dfbbfd25acdface4d74e87f4a9
     @torch.no_grad()
     def backward(self, grad_outputs: Tensor) -> None:
-        layers = self._layers()
-        for parameter in self.parameters():
-            if parameter.grad is None:
-                parameter.grad = torch.empty_like(parameter)
-        weights, biases = [layer.weight.grad for layer in layers], [layer.bias.grad for layer in layers]
         grad_outputs = grad_outputs.reshape(-1, grad_outputs.shape[-1]).contiguous()
-        self._kernel.backward(self._inputs, grad_outputs, weights, biases)
-        self._unfold(layers[0])
+        self._kernel.backward(self._inputs, grad_outputs, *self._gradients())
+        self._unfold(self._layers()[0])
