@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -236,9 +237,15 @@ def parse_train(game: str, words: list[str]) -> Any:
 
 
 def _train(words: list[str]) -> int:
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        from pufferc.distributed import process_rank
+
+        if process_rank():
+            return _follow(words)
     game, words = _game("train", words)
     options = parse_train(game, words)
     from pufferc.checkpoint import find_checkpoint, load_game_checkpoint
+    from pufferc.distributed import LostRank
     from pufferc.ppo import NotFinite
     from pufferc.train import summary, train
 
@@ -261,11 +268,31 @@ def _train(words: list[str]) -> int:
         )
     except NotFinite as error:
         return _fail(f"training stopped: {error}; the last checkpoint stands. A lower train.learning_rate may help", 1)
+    except LostRank as error:
+        return _fail(f"training stopped: {error}", 1)
     if options.json:
         print(json.dumps(result.as_dict(), indent=1))
     else:
         print(summary(result))
     return 130 if result.outcome == "interrupted" else 0
+
+
+def _follow(words: list[str]) -> int:
+    """`train` in a process that torchrun started as another than the first one, which does all the talking."""
+    import contextlib
+
+    from pufferc.distributed import LostRank
+    from pufferc.train import train
+
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        parse_train(*_game("train", words))  # leaves where the first process does
+    try:
+        train()
+    except LostRank as error:
+        return _fail(f"training stopped: {error}", 1)
+    except Exception:
+        return 1
+    return 0
 
 
 # ---- eval ------------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ Returns (`train.normalize_rewards`): rewards are divided by sqrt(variance + 1e-8
 G = r + gamma G (1 - terminated) of each row, as in Gymnasium's NormalizeReward; G starts at 0 in every episode.
 
 All statistics are float64, of rows that act alone, and merged by the parallel algorithm of Chan, Golub and LeVeque
-(1979). They begin at mean 0 and variance 1 with the weight of 1e-4 observations, as Gymnasium's do.
+(1979). They begin at mean 0 and variance 1 with the weight of 1e-4 observations, as Gymnasium's do. Of several processes
+each takes in what all have seen, so that all have the same.
 
 Shapes: T horizon, N rows, S entries of an observation, B rows of any batch.
 """
@@ -28,9 +29,11 @@ import torch
 from torch import Tensor
 
 from pufferc.config import ConfigError
+from pufferc.distributed import Ranks
 from pufferc.policies import Flat, Network, Policy
 from pufferc.ppo import Rollout
 
+_ALONE = Ranks()
 _LIMIT = 10.0  # of what the network sees
 _EPSILON = 1e-8  # added to variances
 _PRIOR_WEIGHT = 1e-4
@@ -55,6 +58,13 @@ class Moments:
         return Moments(count, empty, empty + 1.0, empty + torch.inf, empty - torch.inf)
 
     @staticmethod
+    def none(*shape: int) -> Moments:
+        """Of no rows at all."""
+        moments = Moments.prior(*shape)
+        moments.count = torch.zeros_like(moments.count)
+        return moments
+
+    @staticmethod
     def of(rows: Tensor) -> Moments:
         """Of rows [B, S...] with B >= 1.
 
@@ -71,6 +81,8 @@ class Moments:
 
     def merge(self, other: Moments) -> None:
         """Takes in what others have seen."""
+        if not other.count:
+            return
         total = self.count + other.count
         delta, share = other.mean - self.mean, other.count / total
         self.mean = self.mean + delta * share
@@ -78,6 +90,12 @@ class Moments:
         self.variance = (within + delta.square() * self.count * share) / total
         self.count = total
         self.low, self.high = torch.minimum(self.low, other.low), torch.maximum(self.high, other.high)
+
+    def merge_all(self, own: Moments, ranks: Ranks) -> None:
+        """Takes in what every process of a run has seen, this one's part being `own`."""
+        parts = torch.stack([own.count.expand_as(own.mean), own.mean, own.variance, own.low, own.high])
+        for count, *others in ranks.all_gather(parts):
+            self.merge(Moments(count.flatten()[0], *others))
 
     def state(self) -> dict[str, Tensor]:
         """What a checkpoint keeps."""
@@ -109,15 +127,17 @@ class ObservationNormaliser:
         self._policy, self._scale = policy, scale.double().cpu()
         self.moments = Moments.prior(scale.numel())
 
-    def update(self, rollout: Rollout) -> None:
-        """Takes in the observations of the rollout's T steps and renews the map."""
+    def update(self, rollout: Rollout, ranks: Ranks = _ALONE) -> None:
+        """Takes in the observations of the rollout's T steps, in all ranks, and renews the map."""
+        seen = Moments.none(self._scale.numel())
         observations, alive = rollout.observations[:-1].flatten(0, 1), rollout.alive[:-1].flatten()
         whole = bool(alive.all())
         for begin in range(0, observations.shape[0], _CHUNK_ROWS):
             rows = observations[begin : begin + _CHUNK_ROWS]
             rows = rows if whole else rows[alive[begin : begin + _CHUNK_ROWS]]
             if rows.shape[0]:
-                self.moments.merge(Moments.of(rows.flatten(1)))
+                seen.merge(Moments.of(rows.flatten(1)))
+        self.moments.merge_all(seen, ranks)
         self.apply()
 
     def apply(self) -> None:
@@ -150,8 +170,8 @@ class RewardNormaliser:
         self.moments = Moments.prior()
         self.returns = torch.zeros(rows, dtype=torch.float64)  # G of episodes under way
 
-    def update(self, rollout: Rollout) -> float:
-        """Takes in the rewards of the rollout's T steps; what to multiply rewards by from now on."""
+    def update(self, rollout: Rollout, ranks: Ranks = _ALONE) -> float:
+        """Takes in the rewards of the rollout's T steps, in all ranks; what to multiply rewards by from now on."""
         rewards, alive = rollout.rewards.double().cpu(), rollout.alive[:-1].cpu()
         kept = self.gamma * (~rollout.terminated.cpu()).double()
         ended = (rollout.terminated | rollout.truncated).cpu()
@@ -160,19 +180,14 @@ class RewardNormaliser:
             self.returns = torch.where(alive[t], self.returns * kept[t] + rewards[t], self.returns)
             seen[t] = self.returns
             self.returns = self.returns.masked_fill(ended[t], 0.0)
-        if alive.any():
-            self.moments.merge(Moments.of(seen[alive]))
+        self.moments.merge_all(Moments.of(seen[alive]) if alive.any() else Moments.none(), ranks)
         return float((self.moments.variance + _EPSILON).rsqrt())
 
     def state(self) -> dict[str, Tensor]:
-        return {**self.moments.state(), "returns": self.returns}
+        """Without `returns`, which belong to the games."""
+        return self.moments.state()
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        state = dict(state)
-        returns = state.pop("returns")
-        if returns.shape != self.returns.shape:
-            raise ValueError(f"statistics: expected {self.returns.numel()} returns, got {returns.numel()}")
-        self.returns = returns.clone()
         self.moments.load_state(state)
 
 

@@ -16,9 +16,10 @@ and alive flags that the next rollout begins with. Everything is allocated once,
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -28,12 +29,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pufferc.config import TrainConfig
+from pufferc.distributed import Ranks
 from pufferc.ops import PpoStats
 from pufferc.optim import Optimizer, clip_gradients
 from pufferc.policies import Head, Policy, State, make_head, restart_rows
+from pufferc.shares import SharedMinibatches
 from pufferc.vector import VecEnv
 
 Array = NDArray[Any]
+Blocks = Sequence[tuple[slice, int]]  # rows, and the number of the first of them in the run
+_ALONE = Ranks()
 
 
 class Kernels(Protocol):
@@ -83,9 +88,11 @@ class Rollout:
     next_state: State  # at step T
     staging: Tensor | None  # [N, O...] host memory that games write to where they cannot write into the rollout
     rows: list[_Row]
+    blocks: Blocks
 
     @staticmethod
-    def make(env: VecEnv, policy: Policy, horizon: int, device: torch.device) -> Rollout:
+    def make(env: VecEnv, policy: Policy, horizon: int, device: torch.device, blocks: Blocks | None = None) -> Rollout:
+        """`blocks` number the rows for the draw of actions where this is a part of a larger run; see distributed.py."""
         head, rows = policy.head or make_head(env.single_action_space), env.num_envs
         space = env.single_observation_space
         if space.shape is None or space.dtype is None:
@@ -116,6 +123,7 @@ class Rollout:
             next_state=state,
             staging=staging if staged else None,
             rows=[],
+            blocks=blocks or ((slice(0, rows), 0),),
         )
         rollout.rows = [rollout._row(t) for t in range(horizon)]
         return rollout
@@ -180,7 +188,7 @@ def collect(
         began = now()
         outputs, state = policy.step(row.observations, state)
         outputs = outputs.contiguous()
-        _sample(kernels, outputs, rollout.head, row, seed, first_step + t)
+        _sample(kernels, outputs, rollout, row, seed, first_step + t)
         sampled = now()
         target = row.next_observations if rollout.staging is None else rollout.staging
         absent = not env.alive.all()
@@ -205,9 +213,13 @@ def collect(
     rollout.values[-1].copy_(outputs[:, -1])
 
 
-def _sample(kernels: Kernels, outputs: Tensor, head: Head, row: _Row, seed: int, step: int) -> None:
+def _sample(kernels: Kernels, outputs: Tensor, rollout: Rollout, row: _Row, seed: int, step: int) -> None:
     try:
-        head.sample(kernels, outputs, seed=seed, step=step, actions=row.actions, logprobs=row.logprobs)
+        for part, first_row in rollout.blocks:
+            actions, logprobs = row.actions[part], row.logprobs[part]
+            rollout.head.sample(
+                kernels, outputs[part], seed=seed, step=step, first_row=first_row, actions=actions, logprobs=logprobs
+            )
     except FloatingPointError as error:
         raise NotFinite(f"the policy's outputs are not finite: {error}") from None
     row.values.copy_(outputs[:, -1])
@@ -302,24 +314,33 @@ def optimise(
     settings: TrainConfig,
     learning_rate: float,
     generator: torch.Generator,
+    ranks: Ranks = _ALONE,
 ) -> dict[str, float]:
     """`settings.epochs` passes over the rollout in minibatches of `settings.minibatch_size`.
 
     Returns the losses' means over all minibatches. Raises NotFinite before a gradient that is not finite is applied.
+    With several `ranks` each takes its part of every minibatch.
     """
-    size, batch = int(settings.minibatch_size), rollout.rewards.numel()
+    size, batch = int(settings.minibatch_size) // ranks.world, rollout.rewards.numel()
+    shared = _share_minibatches(policy, rollout, size, settings, ranks) if ranks.world > 1 else None
+    if shared is not None:
+        settings = dataclasses.replace(settings, normalize_advantages=False)  # done here, over all ranks
     grad_outputs = rollout.values.new_empty(size, sum(rollout.head.output_sizes) + 1)
     totals, gradients = np.zeros(len(PpoStats._fields)), 0
     for _ in range(settings.epochs):
         order = torch.randperm(batch // size, generator=generator).tolist()
-        for minibatch in _minibatches(policy, rollout, size, order):
+        for index, minibatch in zip(order, _minibatches(policy, rollout, size, order), strict=True):
+            if shared is not None:
+                minibatch = minibatch._replace(advantages=shared.normalize(index, minibatch.advantages))
             outputs = policy.forward_for_training(minibatch.observations, minibatch.state, minibatch.starts)
             flat = outputs.flatten(0, 1).contiguous()
             stats = _loss(kernels, flat, minibatch, rollout.head, settings, grad_outputs)
-            if not math.isfinite(stats.loss):
-                raise NotFinite(f"the loss is {stats.loss}")
             policy.backward(grad_outputs.view_as(outputs))
             rollout.head.constrain(policy)
+            if shared is not None:
+                stats = PpoStats._make(ranks.average(policy, stats, shared.weight[index]))
+            if not math.isfinite(stats.loss):
+                raise NotFinite(f"the loss is {stats.loss}")
             if settings.max_grad_norm:
                 clip_gradients(policy.parameters(), settings.max_grad_norm)
             optimizer.step(learning_rate)
@@ -327,7 +348,15 @@ def optimise(
             gradients += 1
     means = dict(zip(PpoStats._fields, (totals / gradients).tolist(), strict=True))
     del means["rows"]
-    return {**means, "explained_variance": _explained_variance(rollout)}
+    return {**means, "explained_variance": _explained_variance(rollout, ranks)}
+
+
+def _share_minibatches(
+    policy: Policy, rollout: Rollout, size: int, settings: TrainConfig, ranks: Ranks
+) -> SharedMinibatches:
+    order = list(range(rollout.rewards.numel() // size))
+    advantages = [(minibatch.advantages, minibatch.alive) for minibatch in _minibatches(policy, rollout, size, order)]
+    return ranks.minibatches(advantages, normalize=settings.normalize_advantages)
 
 
 def _loss(
@@ -356,9 +385,12 @@ def _loss(
     )
 
 
-def _explained_variance(rollout: Rollout) -> float:
+def _explained_variance(rollout: Rollout, ranks: Ranks) -> float:
     """Share of the returns' variance that the rollout's values predicted; 1 is perfect, 0 no better than a constant."""
     alive = rollout.alive[:-1]
     returns, residuals = rollout.returns[alive], rollout.advantages[alive]
-    variance = float(returns.var()) if returns.numel() > 1 else 0.0
-    return 1.0 - float(residuals.var()) / variance if variance > 0.0 else math.nan
+    if ranks.world > 1:
+        variance, left = ranks.moments([(returns, None), (residuals, None)])[2].square().tolist()
+    else:
+        variance, left = (float(values.var()) if values.numel() > 1 else 0.0 for values in (returns, residuals))
+    return 1.0 - left / variance if variance > 0.0 else math.nan

@@ -28,16 +28,18 @@ _AT_MOST = {
 }
 
 
-def resolve(config: Config) -> tuple[Config, list[str]]:
+def resolve(config: Config, *, processes: int = 1, local_processes: int = 1) -> tuple[Config, list[str]]:
     """`config` with every "auto" size replaced by a number, and warnings worth reading before the run.
 
     Raises ConfigError where sizes or values cannot work. `device`, `kernels` and `precision` stay as they are: the
-    trainer resolves them, since that takes torch.
+    trainer resolves them, since that takes torch. Of `processes` that share the run, `local_processes` share the cores
+    of this machine; threads are those of each.
     """
     vec, train = config.vec, config.train
     agents = agents_per_game(config.game, config.env)
     limit = pool_limit(config.game)
-    games = max(1, math.ceil(_AUTO_ROWS / agents))
+    limit = None if limit is None else limit * processes
+    games = max(1, math.ceil(_AUTO_ROWS / agents / processes)) * processes
     rows = vec.num_envs if vec.num_envs != "auto" else agents * (games if limit is None else min(games, limit))
     _check_numbers(config, rows)
     if limit is not None and rows > limit * agents:
@@ -55,8 +57,9 @@ def resolve(config: Config) -> tuple[Config, list[str]]:
     batch = rows * train.horizon
     # A minibatch is so many units: steps, or whole rows of a policy that must see them from their begin.
     unit = train.horizon if is_recurrent(config.policy) else 1
-    most = max(1, _AUTO_MINIBATCH // unit)
-    minibatch = train.minibatch_size if train.minibatch_size != "auto" else unit * _largest_divisor(batch // unit, most)
+    part = unit * processes
+    most = max(1, _AUTO_MINIBATCH // part)
+    minibatch = train.minibatch_size if train.minibatch_size != "auto" else part * _largest_divisor(batch // part, most)
     if minibatch > batch:
         # Possible but surely not meant: the batch is the most that one gradient can be taken over.
         over, minibatch = minibatch, batch
@@ -76,15 +79,23 @@ def resolve(config: Config) -> tuple[Config, list[str]]:
             f"train.total_steps must be at least one batch of {batch} steps (vec.num_envs {rows} x train.horizon "
             f"{train.horizon}), got {train.total_steps}"
         )
-    cores = available_cores()
+    cores = max(1, available_cores() // local_processes)
+    threads = min(cores, max(1, rows // agents // processes)) if vec.num_threads == "auto" else vec.num_threads
     resolved = dataclasses.replace(
         config,
-        vec=VecConfig(rows, min(cores, rows // agents) if vec.num_threads == "auto" else vec.num_threads),
+        vec=VecConfig(rows, threads),
         train=dataclasses.replace(
             train, minibatch_size=minibatch, threads=cores if train.threads == "auto" else train.threads
         ),
     )
-    return resolved, _warnings(resolved, batch, minibatch, over)
+    found = _warnings(resolved, batch, minibatch, over)
+    most = max(int(resolved.train.threads), int(resolved.vec.num_threads))
+    if local_processes > 1 and local_processes * most > available_cores():
+        found.append(
+            f"{local_processes} processes with up to {most} threads each share {available_cores()} cores and will "
+            "wait for one another; fewer processes, or --train.threads 1 --vec.num-threads 1"
+        )
+    return resolved, found
 
 
 def is_recurrent(policy: PolicyConfig) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,18 @@ import numpy as np
 import torch
 
 import pufferc
-from pufferc.checkpoint import Checkpoint, load_checkpoint, load_game_checkpoint, same_module
+from pufferc.checkpoint import Checkpoint, load_checkpoint, load_game_checkpoint
 from pufferc.config import Config, ConfigError
+from pufferc.distributed import Ranks
 from pufferc.doctor import machine
 from pufferc.loggers import MetricsLog, Progress, Silent, check_loggers, count, duration, last_line, open_loggers
 from pufferc.loggers.background import Opening
 from pufferc.loop import Interrupt, Loop, Result, describe
 from pufferc.registration import Game
 from pufferc.run_directory import locked, make_directory, policy_name, write_json, write_start
+from pufferc.shares import INEXACT
 from pufferc.sizes import resolve
+from pufferc.together import together
 from pufferc.trainer import Trainer, checkpoint_config, load_weights
 
 __all__ = ["Result", "describe", "run_facts", "summary", "train"]
@@ -54,44 +58,66 @@ def train(
         display: Takes what is shown instead of a terminal.
         game: With `resume`, the game: needed where it was loaded from a shared object.
 
+    In each of several processes that torchrun started, this is one run of all of them; see distributed.py. Every one
+    returns the same result.
+
     Raises:
         ConfigError, CheckpointError: Nothing was started.
         ppo.NotFinite: The loss became NaN; the last checkpoint stands.
+        distributed.LostRank: Another process of the run ended; the message says what was saved.
     """
+
+    def shown(trainer: Trainer, run: Path) -> Progress:
+        return display or _display(trainer, run, quiet, dashboard)
+
+    def resumed() -> Checkpoint | None:
+        if resume is None:
+            return None
+        return load_checkpoint(Path(resume)) if game is None else load_game_checkpoint(Path(resume), game)
+
+    return together(lambda ranks: _lead(ranks, config, Path(runs), directory, resumed, weights, shown))
+
+
+def _lead(
+    ranks: Ranks,
+    config: Config | None,
+    runs: Path,
+    directory: Path | str | None,
+    resumed: Callable[[], Checkpoint | None],
+    weights: Path | str | None,
+    shown: Callable[[Trainer, Path], Progress],
+) -> Result:
+    """The run, from the process that leads it."""
     began = time.perf_counter()
-    checkpoint = None
-    if resume is not None:
-        checkpoint = load_checkpoint(Path(resume)) if game is None else load_game_checkpoint(Path(resume), game)
+    checkpoint = resumed()
     if checkpoint is not None:
         config = checkpoint_config(checkpoint)
     if config is None:
         raise ConfigError("config: expected a Config, or resume=<checkpoint>")
-    config, warnings = resolve(config)
+    config, warnings = resolve(config, processes=ranks.world, local_processes=ranks.local_world)
     check_loggers(config.train.loggers)
     with ExitStack() as stack:
-        trainer = Trainer(config)
+        trainer = Trainer(config, ranks)
         stack.callback(trainer.env.close)
         if checkpoint is not None:
             run = checkpoint.path.parent.parent
-            trainer.restore(checkpoint)
+            why = trainer.restore(checkpoint)
+            if why is not None:
+                warnings.append(f"{why}: games begin anew, so this run will not equal one that was never interrupted")
         else:
             if weights is not None:
                 load_weights(trainer.policy, load_checkpoint(Path(weights)))
-            run = make_directory(Path(runs), trainer.env.name) if directory is None else Path(directory)
+            run = make_directory(runs, trainer.env.name) if directory is None else Path(directory)
             write_start(run, config, run_facts())
             trainer.start()
         stack.enter_context(locked(run))
-        progress = display or _display(trainer, run, quiet, dashboard)
+        trainer.announce(run)
+        progress = shown(trainer, run)
         stack.callback(progress.close)
+        if not trainer.share.exact:
+            warnings.append(INEXACT)
         for warning in warnings:
             progress.say(f"warning: {warning}")
-        info = trainer.env.info
-        if checkpoint is not None and not (info.can_save and same_module(checkpoint, info)):
-            reason = "were built anew since the checkpoint" if info.can_save else "cannot be saved"
-            progress.say(
-                f"warning: games of {trainer.env.name} {reason}: they begin anew, so this run will not equal one "
-                "that was never interrupted"
-            )
         progress.say(f"{'resuming' if checkpoint else 'run'} {run}")
         return _run(trainer, run, checkpoint, progress, began, stack)
 

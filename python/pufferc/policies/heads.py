@@ -50,14 +50,22 @@ class Head:
         return torch.zeros(steps, rows, *self.shape, dtype=self.dtype, device=device)
 
     def sample(
-        self, kernels: Any, outputs: Tensor, *, seed: int, step: int, greedy: bool = False, **into: Tensor
+        self,
+        kernels: Any,
+        outputs: Tensor,
+        *,
+        seed: int,
+        step: int,
+        first_row: int = 0,
+        greedy: bool = False,
+        **into: Tensor,
     ) -> Tensor:
         """Actions drawn from outputs float32 [N, K + 1], or with `greedy` the most probable ones.
 
         `into` may name actions and logprobs to write into. Raises FloatingPointError for outputs that are not finite.
         """
         actions: Tensor = kernels.sample_actions(
-            outputs[:, :-1], **self.options, seed=seed, step=step, greedy=greedy, **into
+            outputs[:, :-1], **self.options, seed=seed, step=step, first_row=first_row, greedy=greedy, **into
         )[0]
         return actions
 

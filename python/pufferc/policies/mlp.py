@@ -265,7 +265,7 @@ class FusedNetwork(Network):
     def _update_kernel(self) -> None:
         """Hands the parameters to the kernel when one has changed."""
         layers = self._kernel_layers()
-        versions = tuple(p._version for layer in layers for p in (layer.weight, layer.bias))
+        versions = self._layer_versions(layers)
         if versions != self._kernel_versions:
             pairs = [self._folded(i, layer) for i, layer in enumerate(layers)]
             self._kernel.set_layers([weight.detach() for weight, _ in pairs], [bias.detach() for _, bias in pairs])
@@ -305,21 +305,6 @@ class FusedMLP(FusedNetwork, MLP):
             self._inputs = x
         return outputs
 
-<<<<<<< HEAD
-    def _update_kernel(self) -> None:
-        """Hands the parameters to the kernel when one has changed."""
-        layers = self._layers()
-        versions = self._layer_versions(layers)
-        if versions != self._kernel_versions:
-            pairs = [
-                self._folded(i, layer) if layer is not self.output else (layer.weight, layer.bias)
-                for i, layer in enumerate(layers)
-            ]
-            self._kernel.set_layers([weight.detach() for weight, _ in pairs], [bias.detach() for _, bias in pairs])
-            self._kernel_versions = versions
-
-=======
->>>>>>> 62578b86c3d231dfbbfd25acdface4d74e87f4a9
     @torch.no_grad()
     def backward(self, grad_outputs: Tensor) -> None:
         grad_outputs = grad_outputs.reshape(-1, grad_outputs.shape[-1]).contiguous()

@@ -1,0 +1,356 @@
+"""Several processes, one run: the result of one process, one writer, and an end that leaves a usable checkpoint."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pufferc.config import Config, ConfigError, load_config, merge
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+if not torch.distributed.is_available():
+    pytest.skip("torch was built without torch.distributed", allow_module_level=True)
+
+from pufferc import shares  # noqa: E402
+from pufferc.checkpoint import list_checkpoints, load_checkpoint  # noqa: E402
+from pufferc.distributed import Ranks, connect, process_rank  # noqa: E402
+from pufferc.sizes import resolve  # noqa: E402
+from pufferc.train import train  # noqa: E402
+
+UPDATES = 4
+
+
+def small(name: str = "breakout", kind: str = "mlp", **fields: Any) -> dict[str, Any]:
+    return {
+        "vec": {"num_envs": 32, "num_threads": 1},
+        "policy": {"kind": kind, "hidden_size": 16},
+        "train": {
+            "total_steps": UPDATES * 32 * 16, "horizon": 16, "minibatch_size": 128, "threads": 1,
+            "precision": "float32", "target_score": None, "checkpoint_interval_s": 1e6, **fields,
+        },
+    }  # fmt: skip
+
+
+def environment(**extra: str) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("TORCHELASTIC", "MASTER_"))}
+    return {**kept, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "OMP_NUM_THREADS": "1", **extra}
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+def start(arguments: list[str], world: int = 2, port: str | None = None, code: str | None = None) -> list[Any]:
+    """The processes of a run, rank 0 first, as torchrun starts them but without its own process."""
+    port = free_port() if port is None else port
+    command = [sys.executable, *(["-c", code] if code else ["-m", "pufferc"]), *arguments]
+    return [
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=environment(
+                RANK=str(rank), WORLD_SIZE=str(world), LOCAL_RANK=str(rank), LOCAL_WORLD_SIZE=str(world),
+                MASTER_ADDR="127.0.0.1", MASTER_PORT=port,
+            ),
+        )
+        for rank in range(world)
+    ]  # fmt: skip
+
+
+def finish(processes: list[Any], timeout_s: float = 90.0) -> list[tuple[int, str, str]]:
+    try:
+        said = [process.communicate(timeout=timeout_s) for process in processes]
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+    return [(process.returncode, out, err) for process, (out, err) in zip(processes, said, strict=True)]
+
+
+def write(tmp_path: Path, game: str, tables: dict[str, Any]) -> list[str]:
+    """Words of `pufferc train` for these tables."""
+    from pufferc.config import to_toml
+
+    path = tmp_path / f"{game}.toml"
+    path.write_text(to_toml(merge(load_config(game), tables)))
+    return ["train", game, "--config", str(path)]
+
+
+def last(run: Path) -> Any:
+    return load_checkpoint(list_checkpoints(run)[-1])
+
+
+def only_run(runs: Path) -> Path:
+    (run,) = runs.iterdir()
+    return run
+
+
+# ---- equal to one process ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("game", "kind", "fields"),
+    [
+        ("breakout", "mlp", {"max_grad_norm": 0.5, "value_clip": 0.2}),
+        ("cartpole", "mingru", {"optimizer": "adam", "learning_rate": 0.003}),
+        ("snake", "mlp", {"normalize_advantages": False}),
+    ],
+)
+def test_two_processes_learn_what_one_does(tmp_path: Path, game: str, kind: str, fields: dict[str, Any]) -> None:
+    tables = small(game, kind, **fields)
+    if game == "snake":
+        tables["env"] = {"snakes": 4, "width": 40, "height": 30, "food": 40}  # two blocks of games with each process
+    words = write(tmp_path, game, tables)
+    done = finish(start([*words, "--runs", str(tmp_path / "two"), "--json"]))
+    assert [code for code, _, _ in done] == [0, 0], done
+    assert "warning: the minibatches" not in done[0][2]
+    assert done[1][1] == done[1][2] == ""  # rank 0 does the talking
+    assert json.loads(done[0][1])["steps"] == UPDATES * 32 * 16
+    alone = train(load_config(game, tmp_path / f"{game}.toml"), runs=tmp_path / "one", quiet=True).run
+    two = only_run(tmp_path / "two")
+    for name, tensor in last(alone).policy.items():
+        # Gradients are sums in another order: about 1e-7 each, which a few dozen steps of the optimizer carry on.
+        torch.testing.assert_close(last(two).policy[name], tensor, rtol=2e-4, atol=2e-5, msg=name)
+    logs = [
+        [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()] for run in (alone, two)
+    ]
+    for ours, theirs in zip(*logs, strict=True):
+        assert ours["episodes"] == theirs["episodes"]
+        for key in set(ours) - {"time_s", "sps", "evaluation_seconds"}:
+            if not key.startswith("seconds") and ours[key] is not None:
+                assert theirs[key] == pytest.approx(ours[key], rel=1e-3, abs=1e-4), key
+
+
+def test_a_resumed_run_of_two_is_bit_identical(tmp_path: Path) -> None:
+    words = write(tmp_path, "cartpole", small("cartpole", "mingru", checkpoint_interval_s=0.0, keep_checkpoints=100))
+    done = finish(start([*words, "--runs", str(tmp_path / "runs")]))
+    assert [code for code, _, _ in done] == [0, 0], done
+    run = only_run(tmp_path / "runs")
+    paths = list_checkpoints(run)
+    whole = load_checkpoint(paths[-1])
+    assert whole.meta["processes"] == 2 and {"rank0.pool", "rank1.pool", "rank1.state.0"} <= set(whole.trainer)
+    for path in paths[2:]:
+        for file in path.iterdir():
+            file.unlink()
+        path.rmdir()
+    done = finish(start([*words, "--resume", str(paths[1])]))
+    assert [code for code, _, _ in done] == [0, 0], done
+    again = load_checkpoint(list_checkpoints(run)[-1])
+    for one, other in ((whole.policy, again.policy), (whole.trainer, again.trainer)):
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[name], other[name]) for name in one)
+    # Another number of processes goes on with the weights, and says that the games are new.
+    for path in list_checkpoints(run)[2:]:
+        for file in path.iterdir():
+            file.unlink()
+        path.rmdir()
+    alone = subprocess.run(
+        [sys.executable, "-m", "pufferc", *words, "--resume", str(paths[1])],
+        env=environment(), capture_output=True, text=True, timeout=90,
+    )  # fmt: skip
+    assert alone.returncode == 0, alone.stderr
+    assert "the checkpoint is of 2 processes, this run has 1: games begin anew" in alone.stderr
+    assert last(run).meta["update"] == UPDATES
+
+
+# ---- how it ends ---------------------------------------------------------------------------------------
+
+ENDLESS = small("breakout", total_steps=10**9, checkpoint_interval_s=1e6)
+
+
+def wait_for(path: Path, lines: int, processes: list[Any]) -> None:
+    """Until a run in `path` has logged so many lines."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and all(process.poll() is None for process in processes):
+        logs = list(path.glob("*/metrics.jsonl"))
+        if logs and len(logs[0].read_text().splitlines()) >= lines:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"no log: {finish(processes, 1.0)}")
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_killed_process_ends_the_other_with_a_message_and_a_checkpoint(tmp_path: Path, victim: int) -> None:
+    words = write(tmp_path, "breakout", ENDLESS)
+    processes = start([*words, "--runs", str(tmp_path / "runs")])
+    wait_for(tmp_path / "runs", 3, processes)
+    processes[victim].send_signal(signal.SIGKILL)
+    code, _, said = finish(processes)[1 - victim]
+    run = only_run(tmp_path / "runs")
+    (path,) = list_checkpoints(run)
+    assert code == 1
+    assert f"rank {1 - victim} of 2 lost contact with the others" in said and f"saved {path}" in said
+    checkpoint = load_checkpoint(path)
+    assert checkpoint.meta["update"] >= 3
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in checkpoint.policy.values())
+    tables = load_config("breakout", run / "config.toml")
+    assert tables.vec.num_envs == 32
+    if victim == 1:
+        return
+    resumed = start([*words, "--resume", str(path)])
+    wait_for(tmp_path / "runs", checkpoint.meta["update"] + 2, resumed)
+    for process in resumed:
+        process.send_signal(signal.SIGTERM)
+    done = finish(resumed)
+    assert [code for code, _, _ in done] == [130, 0]
+    assert "was saved when a process of the run was lost, and holds no games" in done[0][2]
+
+
+def test_torchrun_trains_and_passes_on_ctrl_c(tmp_path: Path) -> None:
+    words = write(tmp_path, "breakout", ENDLESS)
+    process = subprocess.Popen(
+        [
+            sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
+            "-m", "pufferc", *words, "--runs", str(tmp_path / "runs"),
+        ],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
+    )  # fmt: skip
+    wait_for(tmp_path / "runs", 2, [process])
+    process.send_signal(signal.SIGINT)
+    ((_, out, err),) = finish([process])
+    run = only_run(tmp_path / "runs")
+    assert "interrupted" in out, err
+    checkpoint = last(run)
+    assert checkpoint.meta["update"] == len((run / "metrics.jsonl").read_text().splitlines())
+    assert {"rank0.pool", "rank1.pool"} <= set(checkpoint.trainer)
+
+
+# ---- what is refused ----------------------------------------------------------------------------------
+
+
+def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        processes = start(write(tmp_path, "breakout", small()), port=port)
+        try:
+            _, err = processes[0].communicate(timeout=60)
+        finally:
+            for process in processes:
+                process.kill()
+                process.communicate()
+    assert processes[0].returncode == 2
+    assert f"127.0.0.1:{port}" in err and "in use" in err
+
+
+def test_errors_are_told_once(tmp_path: Path) -> None:
+    tables = small()
+    tables["vec"]["num_envs"], tables["train"]["minibatch_size"] = 31, 31
+    done = finish(start(write(tmp_path, "breakout", tables)))
+    assert [code for code, _, _ in done] == [2, 1]
+    assert "vec.num_envs must be a multiple of 2 to be shared by 2 processes" in done[0][2]
+    assert done[1][1:] == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "text"),
+    [
+        ({"rows": 6, "world": 4}, "vec.num_envs must be a multiple of 4 .* 4 processes .* 4 or 8 would fit"),
+        ({"rows": 2, "world": 4}, "got 2; 4 would fit"),
+        ({"rows": 8, "world": 2, "agents": 8}, "multiple of 16"),
+        ({"minibatch": 33}, "train.minibatch_size must be a multiple of 2"),
+        ({"minibatch": 16, "recurrent": True}, "multiple of 32 .* in whole rows of 16 steps"),
+    ],
+)
+def test_shares_that_cannot_be(sizes: dict[str, Any], text: str) -> None:
+    whole = {"rows": 64, "agents": 1, "horizon": 16, "minibatch": 128, "recurrent": False, "world": 2, **sizes}
+    with pytest.raises(ConfigError, match=text):
+        shares.plan_share(0, whole.pop("world"), **whole)
+
+
+@pytest.mark.parametrize("world", [1, 2, 4])
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_shares_are_the_rows_of_each_minibatch(world: int, recurrent: bool) -> None:
+    horizon, rows, minibatch, agents = 8, 64, 128, 2
+    steps = np.arange(horizon)[:, None] * rows + np.arange(rows)
+    expected = steps.reshape(-1, minibatch)
+    if recurrent:
+        expected = np.stack([part.ravel() for part in np.split(steps, rows * horizon // minibatch, axis=1)])
+    found: list[list[int]] = [[] for _ in expected]
+    for rank in range(world):
+        share = shares.plan_share(
+            rank, world, rows=rows, agents=agents, horizon=horizon, minibatch=minibatch, recurrent=recurrent
+        )
+        assert share.exact and share.rows == rows // world
+        numbers = np.concatenate([np.arange(first, first + part.stop - part.start) for part, first in share.blocks])
+        games = share.game_numbers(agents)
+        assert (list(range(share.rows // agents)) if games is None else games) == (numbers[::agents] // agents).tolist()
+        own, size = steps[:, numbers], minibatch // world
+        local = own.reshape(-1, size)
+        if recurrent:
+            local = np.stack([part.ravel() for part in np.split(own, rows * horizon // minibatch, axis=1)])
+        for i, part in enumerate(local):
+            found[i] += part.tolist()
+    assert [sorted(part) for part in found] == [sorted(part) for part in expected.tolist()]
+
+
+def test_shares_that_differ_from_one_process_say_so() -> None:
+    options = {"rows": 64, "agents": 1, "horizon": 16}
+    assert not shares.plan_share(0, 2, **options, minibatch=32, recurrent=False).exact
+    assert not shares.plan_share(1, 2, **{**options, "agents": 4}, minibatch=64, recurrent=True).exact
+
+
+def test_sizes_of_several_processes_fit() -> None:
+    config, _ = resolve(Config("breakout"), processes=3, local_processes=3)
+    assert config.vec.num_envs == 1026 and int(config.train.minibatch_size) % 3 == 0
+    cores = len(os.sched_getaffinity(0))
+    _, warnings = resolve(Config("breakout"), processes=2 * cores, local_processes=2 * cores)
+    assert any(f"{2 * cores} processes with up to 1 threads each share {cores} cores" in text for text in warnings)
+
+
+@pytest.mark.parametrize(
+    ("variables", "text"),
+    [
+        ({"RANK": "one", "WORLD_SIZE": "2"}, "RANK must be a whole number, got 'one'"),
+        ({"RANK": "2", "WORLD_SIZE": "2"}, "RANK must be less than WORLD_SIZE 2, got 2"),
+    ],
+)
+def test_environments_that_make_no_sense(variables: dict[str, str], text: str, monkeypatch: Any) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=text):
+        process_rank()
+
+
+def test_one_process_is_alone(monkeypatch: Any) -> None:
+    for environment_of_one in ({}, {"RANK": "0", "WORLD_SIZE": "1"}):
+        for name, value in environment_of_one.items():
+            monkeypatch.setenv(name, value)
+        with connect() as ranks:
+            assert type(ranks) is Ranks and (ranks.rank, ranks.world) == (0, 1)
+
+
+def test_moments_of_parts_are_those_of_the_whole() -> None:
+    generator = torch.Generator().manual_seed(1)
+    values = torch.randn(1000, generator=generator) * 3 + 100
+    mask = torch.rand(1000, generator=generator) < 0.3
+    parts = [slice(0, 600), slice(600, 1000)]
+
+    class Parts(Ranks):
+        world = 2
+
+        def _all_moments(self, own: torch.Tensor) -> torch.Tensor:
+            from pufferc.distributed import _moments
+
+            return torch.stack([torch.stack([_moments(values[p], m) for m in (None, mask[p])]) for p in parts])
+
+    count, mean, std = Parts().moments([(values[parts[0]], None), (values[parts[0]], mask[parts[0]])])
+    for i, whole in enumerate((values.double(), values[mask].double())):
+        assert count[i] == whole.numel()
+        torch.testing.assert_close(mean[i], whole.mean())
+        torch.testing.assert_close(std[i], whole.std())
+    empty = Ranks().moments([(values[:5], torch.zeros(5, dtype=torch.bool)), (values[:1], None)])
+    assert empty[0].tolist() == [0.0, 1.0] and empty[2].tolist() == [0.0, 0.0]
