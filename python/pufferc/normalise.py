@@ -14,8 +14,8 @@ Returns (`train.normalize_rewards`): rewards are divided by sqrt(variance + 1e-8
 G = r + gamma G (1 - terminated) of each row, as in Gymnasium's NormalizeReward; G starts at 0 in every episode.
 
 All statistics are float64, of rows that act alone, and merged by the parallel algorithm of Chan, Golub and LeVeque
-(1979). They begin at mean 0 and variance 1 with the weight of 1e-4 observations, as Gymnasium's do. Of several processes
-each takes in what all have seen, so that all have the same.
+(1979). They begin at mean 0 and variance 1 with the weight of 1e-4 observations, as Gymnasium's do. Of several
+processes each takes in what all have seen, so that all have the same.
 
 Shapes: T horizon, N rows, S entries of an observation, B rows of any batch.
 """
