@@ -325,7 +325,7 @@ def test_rows_that_do_not_act_stay_out_of_statistics_and_loss(kind: str) -> None
 def test_each_snake_remembers_its_own_life(kind: str) -> None:
     """Snakes of one game die one by one; the value of each step is that of the life so far, in float64, alone."""
     env = pufferc.make("snake", num_games=2, num_threads=1, seed=1, snakes=3, width=8, height=8, food=4)
-    config = merge(Config("snake"), {"policy": {"kind": kind, "hidden_size": 8}})
+    config = merge(Config("snake"), {"policy": {"kind": kind, "hidden_size": 8, "encoder": "flat"}})
     policy: Any = make_policy(config, env, torch.float32, CPU, seed=1)
     rollout = ppo.Rollout.make(env, policy, 24, CPU)
     rollout.reset(env, policy, 1)
