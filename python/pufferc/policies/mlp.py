@@ -76,6 +76,12 @@ class Network(Policy):
     def _layers(self) -> list[nn.Linear]:
         return [*(module for module in self.hidden if isinstance(module, nn.Linear)), self.output]
 
+    def linear_layers(self) -> list[tuple[Tensor, Tensor]]:
+        """Weight and bias of every hidden layer and of the output, as they act on plain observations."""
+        return [self._folded(i, layer) for i, layer in enumerate(self._layers()[:-1])] + [
+            (self.output.weight, self.output.bias)
+        ]
+
     def encode(self, observations: Tensor) -> Tensor:
         """The last hidden layer [T, M, H] in compute_dtype, of observations [T, M, ...]."""
         first, *others = self._layers()[:-1]
