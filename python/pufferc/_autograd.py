@@ -57,7 +57,7 @@ class MinGruScan(torch.autograd.Function):
 
 def _scan(pre: Tensor, *rest: Tensor | None) -> None:
     """`_core.scan` where the tensors are."""
-    arrays = (pre, *rest, None, None, None)[:7]
+    arrays: tuple[Any, ...] = (pre, *rest, None, None, None)[:7]  # without gradients where they are not given
     if pre.is_cuda:
         from pufferc import _gpu
 

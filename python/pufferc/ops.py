@@ -309,7 +309,6 @@ def ppo_loss(
     return result
 
 
-
 def mingru_scan(pre: Tensor, h0: Tensor, starts: Tensor | None = None) -> Tensor:
     """The states of a minimal gated recurrent unit, h[t] = (1 - z) h[t - 1] + z c; as `reference.mingru_scan`.
 

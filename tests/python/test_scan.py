@@ -203,8 +203,8 @@ def test_the_kernel_refuses_what_does_not_fit() -> None:
 
 
 def test_training_takes_it_where_kernels_are_fused() -> None:
-    env = pufferc.make("squared", 4, num_threads=1, seed=1)
-    config = merge(Config("squared"), {"policy": {"kind": "mingru"}})
+    env = pufferc.make("cartpole", 4, num_threads=1, seed=1)
+    config = merge(Config("cartpole"), {"policy": {"kind": "mingru"}})
     kinds = [
         type(make_policy(config, env, torch.float32, torch.device("cpu"), 1, fused=fused)) for fused in (False, True)
     ]
