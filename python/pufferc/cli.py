@@ -211,6 +211,11 @@ def parse_train(game: str, words: list[str]) -> Any:
             *flag(str | None, "Go on with: latest, a run, or a checkpoint. Its own configuration counts.", None),
         ),
         ("weights", *flag(str | None, "Start from the weights of: latest, best, a run, or a checkpoint.", None)),
+        (
+            "seeds",
+            *flag(str | None, "Several seeds instead of one, a run each: 1,2,3 or 1-5.", None, name="train.seeds"),
+        ),
+        ("parallel", *flag(int, "Runs at once with train.seeds; they share the cores.", 1)),
         ("quiet", *flag(bool, "No progress lines.", False)),
         ("dashboard", *flag(bool, "A dashboard instead of progress lines, where the terminal can show one.", True)),
         ("json", *flag(bool, "Print the result as JSON.", False)),
@@ -230,6 +235,8 @@ def parse_train(game: str, words: list[str]) -> Any:
         runs=parsed.runs,
         resume=parsed.resume,
         weights=parsed.weights,
+        seeds=parsed.seeds,
+        parallel=parsed.parallel,
         quiet=parsed.quiet,
         dashboard=parsed.dashboard,
         json=parsed.json,
@@ -256,6 +263,8 @@ def _train(words: list[str]) -> int:
     for path in (resume, weights):
         if path is not None:
             load_game_checkpoint(path, game)  # refuses what is damaged or of another game before anything starts
+    if options.seeds is not None:
+        return _train_seeds(options, weights)
     try:
         result = train(
             None if resume else options.config,
@@ -293,6 +302,23 @@ def _follow(words: list[str]) -> int:
     except Exception:
         return 1
     return 0
+
+
+def _train_seeds(options: argparse.Namespace, weights: Path | None) -> int:
+    from pufferc.seeds import exit_code, parse_seeds, summary, train_seeds
+
+    if options.resume is not None:
+        raise ValueError("train.seeds: a group cannot be resumed as a whole; resume its runs: --resume GROUP/seed-1")
+    group = train_seeds(
+        options.config,
+        parse_seeds(options.seeds),
+        runs=options.runs,
+        parallel=options.parallel,
+        weights=weights,
+        quiet=options.quiet,
+    )
+    print(json.dumps(group, indent=1) if options.json else summary(group))
+    return exit_code(group)
 
 
 # ---- eval ------------------------------------------------------------------------------------------------
