@@ -21,7 +21,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pufferc._errors import available_cores
 from pufferc.config import Config, ConfigError, merge, read_toml, to_toml
@@ -32,7 +32,7 @@ from pufferc.scores import Score
 from pufferc.sizes import resolve
 
 _MOST = 1000
-_REPORT_S, _SHOW_S, _POLL_S = 0.5, 2.0, 0.05
+_REPORT_S, _SHOW_S, _POLL_S, _READ_S = 0.5, 2.0, 0.05, 2.0
 _ENDED = ("complete", "target")
 
 
@@ -83,6 +83,7 @@ class Member:
     seed: int
     run: Path
     process: subprocess.Popen[str] | None = None
+    reader: threading.Thread | None = None
     report: dict[str, Any] = field(default_factory=dict)  # newest: steps, steps_per_second, score
     said: list[str] = field(default_factory=list)  # by the process, not yet shown
     result: dict[str, Any] | None = None
@@ -98,23 +99,26 @@ class Member:
                 words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment,
                 start_new_session=True,  # Ctrl-C reaches it through this process only, which waits for it
             )  # fmt: skip
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
+        self.reader.start()
 
-    def _read(self) -> None:
-        assert self.process is not None and self.process.stdout is not None
-        for line in self.process.stdout:
-            try:
-                message = json.loads(line)
-            except ValueError:
-                continue  # something else that a library printed
-            if isinstance(message, dict):
-                self.said += [str(message["say"])] if "say" in message else []
-                self.report = self.report if "say" in message else message
+    def _read(self, stream: IO[str]) -> None:
+        with stream:
+            for line in stream:
+                try:
+                    message = json.loads(line)
+                except ValueError:
+                    continue  # something else that a library printed
+                if isinstance(message, dict):
+                    self.said += [str(message["say"])] if "say" in message else []
+                    self.report = self.report if "say" in message else message
 
     def ended(self) -> bool:
         """Whether the process has ended; then its result is known."""
         if self.process is None or self.process.poll() is None:
             return False
+        if self.reader is not None:
+            self.reader.join(_READ_S)  # a program that a logger started may hold the pipe longer
         code, self.process = self.process.returncode, None
         try:
             self.result = json.loads((self.run / "result.json").read_text(encoding="utf-8"))
@@ -189,6 +193,7 @@ class Group:
             if member.process is not None:
                 member.process.kill()
                 member.process.wait()
+            member.ended()
 
     def _look(self, progress: Progress) -> None:
         """Passes on what the processes said, and takes in the results of those that ended."""
@@ -213,10 +218,7 @@ class Group:
 
     def as_dict(self) -> dict[str, Any]:
         """Every result, mean and spread (standard deviation between seeds) of the scores at the end."""
-        results = [
-            member.result or {"run": str(member.run), "outcome": "killed" if member.run.is_dir() else "not started"}
-            for member in self.members
-        ]
+        results = [member.result or {"run": str(member.run), "outcome": "not started"} for member in self.members]
         scores = [score.value for score in (member.score() for member in self.members) if score is not None]
         return {
             "group": str(self.directory),

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from test_readme import commands
 
 pytest.importorskip("torch")
