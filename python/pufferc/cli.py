@@ -314,7 +314,7 @@ def _train_seeds(options: argparse.Namespace, weights: Path | None) -> int:
     from pufferc.seeds import exit_code, parse_seeds, summary, train_seeds
 
     if os.environ.get("WORLD_SIZE", "1") != "1":
-        raise ValueError("train.seeds: torchrun's processes make one run together; start several seeds without torchrun")
+        raise ValueError("train.seeds: torchrun's processes make one run together; leave it out for seeds")
     if options.resume is not None:
         raise ValueError("train.seeds: a group cannot be resumed as a whole; resume its runs: --resume GROUP/seed-1")
     group = train_seeds(

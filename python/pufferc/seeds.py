@@ -4,7 +4,7 @@ Each seed is a run of its own in a process of its own, so one that fails or is k
 result is the one that it has alone with as many threads. All lie in one directory, see run_directory.py; group.json in
 it holds every result, the mean and the spread, and is written anew whenever a seed ends.
 
-This module is also what such a process runs: python -m pufferc.seeds <directory of the run> [<weights>]
+This module is also what such a process runs: python -m pufferc.seeds <directory of the run> <game> [<weights>]
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import IO, Any
 from pufferc._errors import available_cores
 from pufferc.config import Config, ConfigError, merge, read_toml, to_toml
 from pufferc.loggers import Progress, Silent, check_loggers, count, duration, short
+from pufferc.registration import env_info
 from pufferc.run_directory import GROUP_SUFFIX, make_directory, write_json
 from pufferc.runs import score_text, table
 from pufferc.scores import Score
@@ -92,7 +93,7 @@ class Member:
         self.run.mkdir()
         own = dataclasses.replace(config, train=dataclasses.replace(config.train, seed=self.seed))
         (self.run / "config.toml").write_text(to_toml(own), encoding="utf-8")
-        words = [sys.executable, "-m", "pufferc.seeds", str(self.run), *([str(weights)] if weights else [])]
+        words = [sys.executable, "-m", "pufferc.seeds", str(self.run), own.game, *([str(weights)] if weights else [])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         with (self.run / "errors.txt").open("w", encoding="utf-8") as errors:
             self.process = subprocess.Popen(
@@ -150,7 +151,7 @@ class Group:
             resolve(dataclasses.replace(config, train=dataclasses.replace(config.train, seed=seed)))
         check_loggers(config.train.loggers)
         self.config, self.weights = config, weights
-        self.directory = make_directory(runs, config.game, GROUP_SUFFIX)
+        self.directory = make_directory(runs, env_info(config.game).name, GROUP_SUFFIX)
         self.members = [Member(seed, self.directory / f"seed-{seed}") for seed in seeds]
         self.began = time.perf_counter()
 
@@ -330,9 +331,8 @@ def main(words: list[str]) -> int:
     """Trains the run whose directory holds nothing but config.toml."""
     from pufferc.train import train
 
-    run, weights = Path(words[0]), words[1] if len(words) > 1 else None
-    tables = read_toml(run / "config.toml")
-    config = merge(Config(str(tables.get("game"))), tables, str(run))
+    run, game, weights = Path(words[0]), words[1], words[2] if len(words) > 2 else None
+    config = merge(Config(game), read_toml(run / "config.toml"), str(run))
     result = train(config, directory=run, weights=weights, display=_Report(config.train.total_steps))
     return 130 if result.outcome == "interrupted" else 0
 
