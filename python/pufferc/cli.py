@@ -209,7 +209,10 @@ def parse_train(game: str, words: list[str]) -> Any:
         ("vec", VecConfig, dataclasses.field(default=config.vec)),
         ("policy", policy_type, dataclasses.field(default=policy_type(**vars(config.policy)))),
         ("train", TrainConfig, dataclasses.field(default=config.train)),
-        ("config", *flag(str | None, "TOML file over the game's own configuration.", path)),
+        (
+            "config",
+            *flag(str | None, "TOML file over the game's own configuration, or a variant's name: continuous.", path),
+        ),
         ("runs", *flag(Path, "Folder for the run's directory.", Path("runs"))),
         (
             "resume",
