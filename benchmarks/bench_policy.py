@@ -31,8 +31,8 @@ def c_calls(policy: MLP, env: pufferc.VecEnv, observations: np.ndarray) -> dict[
     seen, out, chosen = (ctypes.c_void_p(array.ctypes.data) for array in (observations, outputs, actions))
     rows, keep = ctypes.c_int64(ROWS), (outputs, actions)
     return {
-        "C forward": lambda: (library.pfc_policy_forward(handle, seen, rows, out), keep),
-        "C act": lambda: (library.pfc_policy_act(handle, seen, rows, draw, chosen, None), keep),
+        "C forward": lambda: (library.pfc_policy_forward(handle, seen, rows, None, out), keep),
+        "C act": lambda: (library.pfc_policy_act(handle, seen, rows, draw, None, chosen, None), keep),
     }
 
 

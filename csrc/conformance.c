@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "conformance_image.h"
+#include "conformance_memory.h"
 #include "conformance_run.h"
 #include "conformance_stats.h"
 #include "draw_record.h"
@@ -159,7 +160,7 @@ PfcStatus pfc_check_game(const PfcCheckDesc* desc) {
     return pfc_fail(PFC_INVALID, "desc: expected a game and a report, got NULL");
   memset(&check, 0, sizeof check);
   pfc_check_begin(desc);
-  if (desc->trace && desc->catch_signals) pfc_guard_catch_signals(desc->trace);
+  if (desc->trace && desc->catch_signals) pfc_memory_catch_signals(desc->trace);
   if (desc->is_module) pfc_image_open(&check.image, desc->spec);
   PfcStatus status = check_memory(PFC_GUARD_END);
   if (!status) {

@@ -88,7 +88,7 @@ void pfc_check_repeat(void) {
     pfc_player_reset(&b, "repeat", NULL);
     play_alike(&a, &b, "repeat", steps, "seed_repeats");
     const PfcResetDesc again = {.has_seed = 1, .seed = 33};
-    for (int32_t t = 1; t <= 17; ++t) pfc_player_step(&b, "reset", t);  // so that their pasts differ
+    for (int32_t t = 1; t <= 97; ++t) pfc_player_step(&b, "reset", t);  // so that their pasts differ
     pfc_player_reset(&a, "reset", &again);
     pfc_player_reset(&b, "reset", &again);
     play_alike(&a, &b, "reset", steps, "reset_clears");

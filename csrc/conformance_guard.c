@@ -1,31 +1,16 @@
-// conformance_guard.c - see conformance_guard.h. Each buffer lies in an area of its own: forbidden pages, the buffer at
-// one edge of the readable pages, forbidden pages.
-#define _GNU_SOURCE
+// conformance_guard.c - see conformance_guard.h. Each buffer lies in an area of its own, conformance_memory.h.
 #include "conformance_guard.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <ucontext.h>
-#include <unistd.h>
 
+#include "conformance_memory.h"
 #include "layout.h"
 #include "play.h"
 #include "pool.h"
 
-enum { FORBIDDEN_BYTES = 1 << 20, SIGNAL_STACK_BYTES = 1 << 16, STACK_BYTES = 8 << 20 };
 enum { FIRST_FILL = 0x00, SECOND_FILL = 0xa4 };  // of observations before a game writes them
-
-// One buffer with forbidden memory on both sides.
-typedef struct Area {
-  const char* name;
-  unsigned char* map;  // NULL: not made
-  uint64_t map_bytes;
-  unsigned char* data;
-  uint64_t bytes;
-} Area;
 
 enum { STATE, PARAMS, ACTIONS, REWARDS, TERMINATED, TRUNCATED, ALIVE, OBSERVATION, METRICS, NUM_AREAS };
 
@@ -37,7 +22,7 @@ static struct {
   PfcLayout layout;
   int32_t action_dims, num_metrics;
   uint64_t row_bytes;  // of one observation
-  Area areas[NUM_AREAS];
+  PfcArea areas[NUM_AREAS];
   unsigned char* before;  // [layout.state_bytes] the state before a call that must not change it
   unsigned char* seen;    // [row_bytes] an observation for comparison
   PfcTrace* trace;
@@ -49,27 +34,19 @@ static struct {
 
 // ---- areas -------------------------------------------------------------------------------------------------
 
-static bool make_area(Area* area, const char* name, uint64_t bytes) {
-  const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-  const uint64_t room = (bytes + page - 1) / page * page + (bytes == 0) * page;
-  *area = (Area){.name = name, .map_bytes = room + 2 * FORBIDDEN_BYTES, .bytes = bytes};
-  void* map = mmap(NULL, area->map_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (map == MAP_FAILED) return false;
-  area->map = map;
-  if (mprotect(area->map + FORBIDDEN_BYTES, room, PROT_READ | PROT_WRITE) != 0) return false;
-  area->data = area->map + FORBIDDEN_BYTES + (guard.mode == PFC_GUARD_BEGIN ? 0 : room - bytes);
-  return true;
+static bool make(PfcArea* area, const char* name, uint64_t bytes) {
+  return pfc_area_make(area, name, bytes, guard.mode == PFC_GUARD_END);
 }
 
 static bool make_areas(const PfcCheckDesc* desc) {
   const uint64_t agents = (uint64_t)guard.layout.agents, dims = (uint64_t)guard.action_dims;
-  Area* a = guard.areas;
-  bool made = make_area(&a[STATE], "state", guard.layout.state_bytes) &&
-              make_area(&a[PARAMS], "parameters", guard.real->params_bytes) &&
-              make_area(&a[ACTIONS], "actions", 4 * agents * dims) && make_area(&a[REWARDS], "rewards", 4 * agents) &&
-              make_area(&a[TERMINATED], "terminated", agents) && make_area(&a[TRUNCATED], "truncated", agents) &&
-              make_area(&a[ALIVE], "alive", agents) && make_area(&a[OBSERVATION], "observation", guard.row_bytes) &&
-              make_area(&a[METRICS], "metrics", 4 * (uint64_t)guard.num_metrics);
+  PfcArea* a = guard.areas;
+  bool made = make(&a[STATE], "state", guard.layout.state_bytes) &&
+              make(&a[PARAMS], "parameters", guard.real->params_bytes) &&
+              make(&a[ACTIONS], "actions", 4 * agents * dims) && make(&a[REWARDS], "rewards", 4 * agents) &&
+              make(&a[TERMINATED], "terminated", agents) && make(&a[TRUNCATED], "truncated", agents) &&
+              make(&a[ALIVE], "alive", agents) && make(&a[OBSERVATION], "observation", guard.row_bytes) &&
+              make(&a[METRICS], "metrics", 4 * (uint64_t)guard.num_metrics);
   guard.before = malloc(guard.layout.state_bytes);
   guard.seen = malloc(guard.row_bytes);
   if (!made || !guard.before || !guard.seen) return false;
@@ -77,7 +54,7 @@ static bool make_areas(const PfcCheckDesc* desc) {
 }
 
 bool pfc_guard_owns(uint64_t address) {
-  const Area* area = &guard.areas[STATE];
+  const PfcArea* area = &guard.areas[STATE];
   const uint64_t begin = (uint64_t)(uintptr_t)area->map;
   return area->map && address >= begin && address < begin + area->map_bytes;
 }
@@ -227,7 +204,7 @@ static void step_range(const PfcRange* r) {
 
 // One agent's observation in the guard's buffer, which was filled with `fill`.
 static const unsigned char* look(const void* state, const void* params, int32_t agent, int fill) {
-  Area* area = &guard.areas[OBSERVATION];
+  PfcArea* area = &guard.areas[OBSERVATION];
   memset(area->data, fill, area->bytes);
   enter("observe", state, agent);
   guard.real->observe_one(guard.areas[STATE].data, params, agent, area->data);
@@ -334,6 +311,7 @@ static void wrap(void) {
 
 const PfcEnvSpec* pfc_guard_open(const PfcCheckDesc* desc, PfcGuardMode mode) {
   pfc_guard_close();
+  pfc_memory_watch(guard.areas, NUM_AREAS);
   guard.real = desc->spec;
   guard.mode = desc->spec->open ? PFC_GUARD_NONE : mode;
   guard.trace = desc->trace ? desc->trace : &guard.own_trace;
@@ -353,8 +331,7 @@ const PfcEnvSpec* pfc_guard_open(const PfcCheckDesc* desc, PfcGuardMode mode) {
 
 void pfc_guard_close(void) {
   for (int i = 0; i < NUM_AREAS; ++i) {
-    if (guard.areas[i].map) (void)munmap(guard.areas[i].map, guard.areas[i].map_bytes);
-    guard.areas[i] = (Area){0};
+    pfc_area_free(&guard.areas[i]);
   }
   free(guard.before);
   free(guard.seen);
@@ -370,66 +347,4 @@ void pfc_guard_set_step(const char* stage, int64_t step) {
   if (!guard.trace) return;
   (void)snprintf(guard.trace->stage, sizeof guard.trace->stage, "%s", stage);
   guard.trace->step = step;
-}
-
-// ---- signals -----------------------------------------------------------------------------------------------
-
-// "read", "wrote" or, where the processor does not say, "reached".
-static const char* verb_of(const void* context) {
-#if defined(__x86_64__) && defined(__linux__)
-  const greg_t error = ((const ucontext_t*)context)->uc_mcontext.gregs[REG_ERR];
-  return error & 2 ? "wrote" : "read";
-#else
-  (void)context;
-  return "reached";
-#endif
-}
-
-// What an address that must not be touched has to do with the game's buffers.
-static void describe_address(const void* pointer, const void* context) {
-  const uint64_t at = (uint64_t)(uintptr_t)pointer, stack = (uint64_t)(uintptr_t)guard.stack;
-  char* fault = guard.trace->fault;
-  const size_t room = sizeof guard.trace->fault;
-  const char* verb = verb_of(context);
-  for (int i = 0; i < NUM_AREAS; ++i) {
-    const Area* area = &guard.areas[i];
-    const uint64_t begin = (uint64_t)(uintptr_t)area->map, data = (uint64_t)(uintptr_t)area->data;
-    if (!area->map || at < begin || at >= begin + area->map_bytes) continue;
-    if (at >= data)
-      (void)snprintf(fault, room, "%s %llu bytes past the end of its %s, which has %llu bytes", verb,
-                     (unsigned long long)(at - data - area->bytes), area->name, (unsigned long long)area->bytes);
-    else
-      (void)snprintf(fault, room, "%s %llu bytes before the start of its %s", verb, (unsigned long long)(data - at),
-                     area->name);
-    return;
-  }
-  if (at < 4096)
-    (void)snprintf(fault, room, "%s through a NULL pointer", verb);
-  else if (at < stack && stack - at < 2ull * STACK_BYTES)
-    (void)snprintf(fault, room, "ran out of stack: a recursion that does not end, or a very large local array");
-  else
-    (void)snprintf(fault, room, "%s memory that is not there, at %p", verb, pointer);
-}
-
-static void on_signal(int number, siginfo_t* info, void* context) {
-  if (guard.trace) {
-    guard.trace->signal = number;
-    if (number == SIGSEGV || number == SIGBUS) describe_address(info->si_addr, context);
-    if (number == SIGFPE) (void)snprintf(guard.trace->fault, sizeof guard.trace->fault, "divided an integer by zero");
-  }
-  (void)signal(number, SIG_DFL);
-  (void)raise(number);
-}
-
-void pfc_guard_catch_signals(PfcTrace* trace) {
-  static unsigned char signal_stack[SIGNAL_STACK_BYTES];
-  static const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-  guard.trace = trace;
-  guard.stack = __builtin_frame_address(0);
-  const stack_t stack = {.ss_sp = signal_stack, .ss_size = sizeof signal_stack};
-  (void)sigaltstack(&stack, NULL);
-  struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
-  action.sa_sigaction = on_signal;
-  (void)sigemptyset(&action.sa_mask);
-  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; ++i) (void)sigaction(numbers[i], &action, NULL);
 }

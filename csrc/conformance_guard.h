@@ -22,10 +22,6 @@ void pfc_guard_close(void);
 void pfc_guard_report_to(void (*report)(const PfcFinding*));
 void pfc_guard_set_step(const char* stage, int64_t step);
 
-// Notes in desc->trace which signal ends the process and what it was about, and lets it happen. Own stack, so that
-// endless recursion is noted, too.
-void pfc_guard_catch_signals(PfcTrace* trace);
-
 // The pool that runs the wrapped spec, from which game numbers are known; NULL before it is destroyed.
 void pfc_guard_attach(PfcPool* pool);
 

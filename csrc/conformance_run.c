@@ -34,6 +34,7 @@ static bool was_reported(const char* code, const char* subject) {
 static bool follows(const char* code, const char* subject) {
   static const char* const consequences[][2] = {
       {"observation_constant", "observation_unwritten"},
+      {"observation_constant", "observation_not_finite"},
       {"observation_large", "observation_range"},
       {"reset_clears", "seed_repeats"},
       {"position", "seed_repeats"},
@@ -117,7 +118,7 @@ void pfc_player_step(PfcPlayer* p, const char* stage, int64_t step) {
 
 // How many steps a stage plays `games` games: fewer of a large game.
 int32_t pfc_player_steps(const PfcPlayer* p, int32_t games, int32_t most) {
-  const double bytes = (double)p->pool->state_stride + (double)p->b->agents * (3.0 * (double)p->b->obs_bytes + 64.0);
+  const double bytes = (double)p->pool->state_stride + (double)p->b->agents * (12.0 * (double)p->b->obs_bytes + 64.0);
   const double steps = STAGE_BYTES / (bytes * games);
   return steps > most ? most : steps < LEAST_STEPS ? LEAST_STEPS : (int32_t)steps;
 }

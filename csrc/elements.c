@@ -110,3 +110,33 @@ PFC_MULTIVERSION static void pair_rows(const uint16_t* from, int32_t rows, int32
 }
 
 void pfc_elements_pair(const void* from, int32_t rows, int32_t padded, void* to) { pair_rows(from, rows, padded, to); }
+
+PFC_MULTIVERSION static void add_rows(const float* from, int64_t stride, int32_t rows, int32_t width,
+                                      float* restrict sums) {
+  for (int32_t row = 0; row < rows; ++row, from += stride) {
+    const float* restrict x = from;
+    for (int32_t i = 0; i < width; ++i) sums[i] += x[i];
+  }
+}
+
+void pfc_elements_add_rows(const float* from, int64_t stride, int32_t rows, int32_t width, float* sums) {
+  add_rows(from, stride, rows, width, sums);
+}
+
+PFC_MULTIVERSION static void add_bfloat16(const uint16_t* restrict x, const float* restrict floats, int64_t count,
+                                          uint16_t* restrict to) {
+  for (int64_t i = 0; i < count; ++i) to[i] = bfloat16_of(pfc_bits_float((uint32_t)x[i] << 16) + floats[i]);
+}
+
+PFC_MULTIVERSION static void add_float(const float* restrict x, const float* restrict floats, int64_t count,
+                                       float* restrict to) {
+  for (int64_t i = 0; i < count; ++i) to[i] = x[i] + floats[i];
+}
+
+void pfc_elements_add(const void* x, const float* floats, int32_t rows, int32_t padded, bool bfloat16, void* to) {
+  const int64_t count = (int64_t)rows * padded;
+  if (bfloat16)
+    add_bfloat16(x, floats, count, to);
+  else
+    add_float(x, floats, count, to);
+}

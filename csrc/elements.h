@@ -27,6 +27,12 @@ void pfc_elements_pad(const void* from, int32_t rows, int32_t width, bool bfloat
 void pfc_elements_mask(const float* gradient, const void* maxima, int32_t rows, int32_t padded, bool bfloat16,
                        float* sums, void* to);
 
+// sums [width] += the rows of floats [rows, width] with `stride` from row to row.
+void pfc_elements_add_rows(const float* from, int64_t stride, int32_t rows, int32_t width, float* sums);
+
+// to <- x + floats [rows, padded], x and the sum as elements.
+void pfc_elements_add(const void* x, const float* floats, int32_t rows, int32_t padded, bool bfloat16, void* to);
+
 // to <- pairs of the bfloat16 elements [rows, padded]; a missing last row counts as zeros.
 void pfc_elements_pair(const void* from, int32_t rows, int32_t padded, void* to);
 

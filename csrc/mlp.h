@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "matmul.h"
+#include "dense.h"
 #include "pufferc/pufferc.h"
 #include "threads.h"
 
@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-enum { PFC_MLP_MAX_LAYERS = 16, PFC_MLP_MAX_WIDTH = 16384 };
+enum { PFC_MLP_MAX_LAYERS = 16, PFC_MLP_MAX_WIDTH = PFC_DENSE_MAX_WIDTH };
 
 typedef struct PfcMlp PfcMlp;
 

@@ -1,7 +1,5 @@
-// policy.c - loading a policy and using it. See policy.h; the file format is read by policy_file.c.
-//
-// Rows are taken in blocks small enough for the block's activations to stay in the second-level cache: observations are
-// converted to float32 where they are something else, and two scratch arrays take turns from layer to layer.
+// policy.c - loading a policy and using it. See policy.h; the file format is read by policy_file.c, and
+// policy_forward.c does the arithmetic of a block of rows.
 #include "pufferc/policy.h"
 
 #include <errno.h>
@@ -10,10 +8,9 @@
 #include <string.h>
 
 #include "base.h"
-#include "policy_file.h"
+#include "gaussian.h"
+#include "policy_forward.h"
 #include "sample.h"
-
-enum { POLICY_BLOCK_ROWS = 96 };  // a multiple of every tile's rows
 
 // ---- loading -----------------------------------------------------------------------------------------
 
@@ -85,7 +82,7 @@ PfcPolicy* pfc_policy_load(const char* path) {
 
 void pfc_policy_destroy(PfcPolicy* policy) {
   if (!policy) return;
-  for (int32_t i = 0; i < policy->num_linear; ++i) pfc_linear_free(&policy->linear[i]);
+  for (int32_t i = 0; i < policy->num_layers; ++i) pfc_linear_free(&policy->layers[i].linear);
   pfc_free(policy->normalise);
   pfc_free(policy);
 }
@@ -105,7 +102,7 @@ PfcStatus pfc_policy_check(const PfcPolicy* policy, const PfcPool* pool) {
   if (!same_obs)
     return pfc_fail(PFC_INVALID, "policy: was trained on observations of %d values, those of the pool are different; "
                     "create it with the parameters in the policy's info", p->obs_size);
-  bool same_actions = b->discrete && p->action_dims == b->action_dims;
+  bool same_actions = b->discrete == p->discrete && p->action_dims == b->action_dims;
   for (int32_t d = 0; same_actions && d < p->action_dims; ++d)
     same_actions = p->action_counts[d] == b->action_counts[d];
   if (!same_actions)
@@ -114,117 +111,46 @@ PfcStatus pfc_policy_check(const PfcPolicy* policy, const PfcPool* pool) {
   return PFC_OK;
 }
 
-// ---- the forward pass ----------------------------------------------------------------------------------
+// ---- playing ---------------------------------------------------------------------------------------------
 
-// Scratch memory of one call: `inputs` [block, input_size], two arrays [block, widest] that layers write in turn.
-typedef struct Scratch {
-  float *inputs, *layers[2];
-  void* memory;
-} Scratch;
-
-// Numbers that the first layer with weights takes of one row.
-static int64_t input_size(const PfcPolicy* policy) {
-  return (int64_t)policy->info.obs_size * PFC_MAX(policy->codes, 1);
-}
-
-static bool needs_inputs(const PfcPolicy* policy) {
-  return policy->normalise || policy->info.obs_dtype != PFC_FLOAT32;
-}
-
-static PfcStatus scratch_open(Scratch* scratch, const PfcPolicy* policy, int64_t rows) {
-  const uint64_t block = (uint64_t)PFC_MIN(rows, (int64_t)POLICY_BLOCK_ROWS);
-  const uint64_t line = PFC_ALIGNMENT / sizeof(float);
-  const uint64_t layer = (block * (uint64_t)policy->widest + line - 1) / line * line;
-  const uint64_t inputs = needs_inputs(policy) ? (block * (uint64_t)input_size(policy) + line - 1) / line * line : 0;
-  scratch->memory = aligned_alloc(PFC_ALIGNMENT, (size_t)((inputs + 2 * layer) * sizeof(float)));
-  if (!scratch->memory)
-    return pfc_fail(PFC_NO_MEMORY, "policy: no memory for a block of %llu rows", (unsigned long long)block);
-  scratch->inputs = scratch->memory;
-  scratch->layers[0] = scratch->inputs + inputs;
-  scratch->layers[1] = scratch->layers[0] + layer;
-  return PFC_OK;
-}
-
-static void convert(const void* from, PfcDtype dtype, int64_t first, int64_t count, float* restrict to) {
-  switch (dtype) {
-    case PFC_INT32:
-      for (int64_t i = 0; i < count; ++i) to[i] = (float)((const int32_t*)from)[first + i];
-      break;
-    case PFC_UINT8:
-      for (int64_t i = 0; i < count; ++i) to[i] = (float)((const uint8_t*)from)[first + i];
-      break;
-    case PFC_INT8:
-      for (int64_t i = 0; i < count; ++i) to[i] = (float)((const int8_t*)from)[first + i];
-      break;
-    default: memcpy(to, (const float*)from + first, sizeof(float) * (size_t)count);
-  }
-}
-
-// One-hot vectors of `count` bytes from `first` on, `codes` numbers each; 0 and bytes above `codes` have no entry.
-static void expand(const void* from, int64_t first, int64_t count, int32_t codes, float* to) {
-  const uint8_t* bytes = (const uint8_t*)from + first;
-  memset(to, 0, sizeof(float) * (size_t)(count * codes));
-  for (int64_t i = 0; i < count; ++i)
-    if (bytes[i] >= 1 && bytes[i] <= codes) to[i * codes + bytes[i] - 1] = 1.0f;
-}
-
-// NaN passes through, so that a bad observation is noticed.
-static void normalise(const PfcPolicy* policy, int32_t rows, float* x) {
-  const int32_t size = policy->info.obs_size;
-  const float *mean = policy->normalise, *scale = mean + size, limit = policy->limit;
-  for (int64_t row = 0; row < rows; ++row)
-    for (int32_t i = 0; i < size; ++i) {
-      float value = (x[row * size + i] - mean[i]) * scale[i];
-      value = value < -limit ? -limit : value;
-      x[row * size + i] = value > limit ? limit : value;
-    }
-}
-
-// Outputs of rows [first, first + rows), rows <= POLICY_BLOCK_ROWS: in the scratch array that is returned, `*stride`
-// numbers from row to row.
-static const float* forward_block(const PfcPolicy* policy, const Scratch* scratch, const void* observations,
-                                  int64_t first, int32_t rows, int64_t* stride) {
-  const int64_t size = policy->info.obs_size;
-  const float* x;
-  *stride = input_size(policy);
-  if (policy->codes) {
-    expand(observations, first * size, rows * size, policy->codes, scratch->inputs);
-    x = scratch->inputs;
-  } else if (needs_inputs(policy)) {
-    convert(observations, policy->info.obs_dtype, first * size, rows * size, scratch->inputs);
-    if (policy->normalise) normalise(policy, rows, scratch->inputs);
-    x = scratch->inputs;
-  } else {
-    x = (const float*)observations + first * size;
-  }
-  for (int32_t i = 0; i < policy->num_linear; ++i) {
-    float* out = scratch->layers[i % 2];
-    pfc_linear_forward(&policy->linear[i], x, *stride, rows, out);
-    x = out;
-    *stride = policy->linear[i].padded;
-  }
-  return x;
-}
-
-static PfcStatus check_call(const PfcPolicy* policy, const void* observations, int64_t rows, const void* out,
-                            const char* out_name) {
+// `state` and `out` are the caller's arrays, as yet unchecked.
+static PfcStatus check_call(const PfcPolicy* policy, const void* observations, int64_t rows, const float* state,
+                            const void* out, const char* out_name) {
   if (!policy) return pfc_fail(PFC_INVALID, "policy: expected a policy, got NULL");
   if (rows < 1) return pfc_fail(PFC_INVALID, "rows: expected at least 1, got %lld", (long long)rows);
   if (!observations) return pfc_fail(PFC_INVALID, "observations: expected [rows, %d], got NULL", policy->info.obs_size);
+  if (!state && policy->info.state_size)
+    return pfc_fail(PFC_INVALID, "state: this policy has memory; expected float32 [rows, %d], got NULL",
+                    policy->info.state_size);
   if (!out) return pfc_fail(PFC_INVALID, "%s: expected an array of %lld rows, got NULL", out_name, (long long)rows);
   return PFC_OK;
 }
 
-PfcStatus pfc_policy_forward(const PfcPolicy* policy, const void* observations, int64_t rows, float* outputs) {
-  Scratch scratch;
-  PfcStatus status = check_call(policy, observations, rows, outputs, "outputs");
-  if (!status) status = scratch_open(&scratch, policy, rows);
+PfcStatus pfc_policy_restart(const PfcPolicy* policy, int64_t rows, const uint8_t* terminated,
+                             const uint8_t* truncated, float* state) {
+  if (!policy) return pfc_fail(PFC_INVALID, "policy: expected a policy, got NULL");
+  const int64_t size = policy->info.state_size;
+  if (size == 0) return PFC_OK;
+  if (rows < 1) return pfc_fail(PFC_INVALID, "rows: expected at least 1, got %lld", (long long)rows);
+  if (!terminated || !truncated || !state)
+    return pfc_fail(PFC_INVALID, "terminated, truncated, state: expected arrays of %lld rows, got NULL",
+                    (long long)rows);
+  for (int64_t row = 0; row < rows; ++row)
+    if (terminated[row] | truncated[row]) memset(state + row * size, 0, sizeof(float) * (size_t)size);
+  return PFC_OK;
+}
+
+PfcStatus pfc_policy_forward(const PfcPolicy* policy, const void* observations, int64_t rows, float* state,
+                             float* outputs) {
+  PolicyScratch scratch;
+  PfcStatus status = check_call(policy, observations, rows, state, outputs, "outputs");
+  if (!status) status = pfc_policy_scratch_open(&scratch, policy, rows);
   if (status) return status;
   const int64_t num_outputs = policy->info.num_outputs;
   for (int64_t first = 0; first < rows; first += POLICY_BLOCK_ROWS) {
     const int32_t count = (int32_t)PFC_MIN(rows - first, (int64_t)POLICY_BLOCK_ROWS);
     int64_t stride;
-    const float* block = forward_block(policy, &scratch, observations, first, count, &stride);
+    const float* block = pfc_policy_forward_block(policy, &scratch, observations, first, count, state, &stride);
     for (int64_t i = 0; i < count; ++i)
       memcpy(outputs + (first + i) * num_outputs, block + i * stride, sizeof(float) * (size_t)num_outputs);
   }
@@ -232,28 +158,60 @@ PfcStatus pfc_policy_forward(const PfcPolicy* policy, const void* observations, 
   return PFC_OK;
 }
 
+// The outputs of a block of rows, and the number of its first row in the draw.
+typedef struct Block {
+  const float* outputs;
+  int64_t stride, rows;
+  uint64_t first_row;
+} Block;
+
+static PfcStatus draw_choices(const PfcPolicy* policy, const Block* block, const PfcPolicyDraw* draw, int32_t* actions,
+                              int64_t* bad) {
+  const PfcSampleArgs args = {.rows = block->rows, .dims = policy->info.action_dims,
+                              .action_counts = policy->info.action_counts, .logits = block->outputs,
+                              .logits_stride = block->stride, .seed = draw->seed, .step = draw->step,
+                              .first_row = block->first_row, .greedy = draw->greedy, .actions = actions};
+  return pfc_sample(&args, NULL, bad);
+}
+
+// The numbers drawn, and then what the game gets of them: within [-1, 1].
+static PfcStatus draw_controls(const PfcPolicy* policy, const Block* block, const PfcPolicyDraw* draw, float* controls,
+                               int64_t* bad) {
+  const PfcGaussianSampleArgs args = {.rows = block->rows, .dims = policy->info.action_dims,
+                                      .outputs = block->outputs, .outputs_stride = block->stride, .seed = draw->seed,
+                                      .step = draw->step, .first_row = block->first_row, .greedy = draw->greedy,
+                                      .actions = controls};
+  const PfcStatus status = pfc_gaussian_sample(&args, NULL, bad);
+  const int64_t count = status ? 0 : block->rows * policy->info.action_dims;
+  const bool squash = policy->head == POLICY_NORMAL_SQUASHED;
+  for (int64_t i = 0; i < count; ++i)
+    controls[i] = squash ? pfc_tanhf(controls[i]) : pfc_clampf(controls[i], -1.0f, 1.0f);
+  return status;
+}
+
 PfcStatus pfc_policy_act(const PfcPolicy* policy, const void* observations, int64_t rows, const PfcPolicyDraw* draw,
-                         int32_t* actions, float* values) {
+                         float* state, void* actions, float* values) {
   static const PfcPolicyDraw greedy = {.greedy = 1};
-  Scratch scratch;
-  PfcStatus status = check_call(policy, observations, rows, actions, "actions");
-  if (!status) status = scratch_open(&scratch, policy, rows);
+  PolicyScratch scratch;
+  PfcStatus status = check_call(policy, observations, rows, state, actions, "actions");
+  if (!status) status = pfc_policy_scratch_open(&scratch, policy, rows);
   if (status) return status;
   if (!draw) draw = &greedy;
   const PfcPolicyInfo* info = &policy->info;
   int64_t bad_rows = 0;
   for (int64_t first = 0; first < rows && !status; first += POLICY_BLOCK_ROWS) {
-    PfcSampleArgs args = {.dims = info->action_dims, .action_counts = info->action_counts, .seed = draw->seed};
-    args.rows = PFC_MIN(rows - first, (int64_t)POLICY_BLOCK_ROWS);
-    args.logits = forward_block(policy, &scratch, observations, first, (int32_t)args.rows, &args.logits_stride);
-    args.step = draw->step, args.first_row = draw->first_row + (uint64_t)first, args.greedy = draw->greedy;
-    args.actions = actions + first * info->action_dims;
+    Block block = {.rows = PFC_MIN(rows - first, (int64_t)POLICY_BLOCK_ROWS),
+                   .first_row = draw->first_row + (uint64_t)first};
+    block.outputs = pfc_policy_forward_block(policy, &scratch, observations, first, (int32_t)block.rows, state,
+                                             &block.stride);
     int64_t bad = 0;
-    status = pfc_sample(&args, NULL, &bad);
+    const int64_t at = first * info->action_dims;
+    status = info->discrete ? draw_choices(policy, &block, draw, (int32_t*)actions + at, &bad)
+                            : draw_controls(policy, &block, draw, (float*)actions + at, &bad);
     bad_rows += bad;
     if (!values) continue;
-    const float* column = args.logits + info->num_outputs - 1;
-    for (int64_t i = 0; i < args.rows; ++i) values[first + i] = column[i * args.logits_stride];
+    const float* column = block.outputs + info->num_outputs - 1;
+    for (int64_t i = 0; i < block.rows; ++i) values[first + i] = column[i * block.stride];
   }
   free(scratch.memory);
   if (status || !bad_rows) return status;

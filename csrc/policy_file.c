@@ -9,7 +9,6 @@
 
 #define POLICY_MAGIC "PFCPOL\r\n"
 enum { POLICY_VERSION = 1 };
-enum { POLICY_NORMALISE = 1, POLICY_LINEAR = 2, POLICY_CODES = 3 };  // kinds of layers
 
 // The bytes that are left, and the name for messages.
 typedef struct Reader {
@@ -117,24 +116,30 @@ static PfcStatus read_observation(PfcPolicyInfo* info, const unsigned char* at, 
   return PFC_OK;
 }
 
-static PfcStatus read_actions(PfcPolicyInfo* info, const unsigned char* at, const char* name) {
+static PfcStatus read_actions(PfcPolicy* policy, const unsigned char* at, const char* name) {
+  PfcPolicyInfo* info = &policy->info;
   const uint32_t head = get_u32(at);
   const int32_t dims = (int32_t)get_u32(at + 4);
-  if (head != 0)
-    return pfc_fail(PFC_INVALID, "%s: action head %u is unknown here, expected 0 (categorical)", name, head);
+  if (head > POLICY_NORMAL_SQUASHED)
+    return pfc_fail(PFC_INVALID, "%s: action head %u is unknown here, expected 0 (categorical), 1 or 2 (normal)", name,
+                    head);
+  policy->head = (PolicyHead)head;
+  info->discrete = head == POLICY_CATEGORICAL;
+  info->action_dtype = info->discrete ? PFC_INT32 : PFC_FLOAT32;
   if (dims < 1 || dims > PFC_MAX_ACTION_DIMS)
     return pfc_fail(PFC_INVALID, "%s: expected 1 to %d action dimensions, got %d", name, PFC_MAX_ACTION_DIMS, dims);
   info->action_dims = dims;
   int32_t left = PFC_MAX_CHOICES;
   for (int32_t d = 0; d < PFC_MAX_ACTION_DIMS; ++d) {
     const int32_t count = (int32_t)get_u32(at + 8 + 4 * d);
-    if (d >= dims ? count != 0 : count < 1 || count > left)
+    const bool used = d < dims && info->discrete;
+    if (used ? count < 1 || count > left : count != 0)
       return pfc_fail(PFC_INVALID, "%s: %d choices in action dimension %d of %d, expected %d to %d", name, count, d,
-                      dims, d < dims, d < dims ? left : 0);
+                      dims, used, used ? left : 0);
     info->action_counts[d] = count;
     left -= count;
   }
-  info->num_outputs = PFC_MAX_CHOICES - left + 1;
+  info->num_outputs = (info->discrete ? PFC_MAX_CHOICES - left : 2 * dims) + 1;
   return PFC_OK;
 }
 
@@ -166,7 +171,7 @@ static PfcStatus read_head(PfcPolicy* policy, Reader* r) {
   policy->info.game = policy->game;
   policy->info.game_version = (int32_t)get_u32(at + 64);
   PfcStatus status = read_observation(&policy->info, at + 68, r->name);
-  if (!status) status = read_actions(&policy->info, at + 84, r->name);
+  if (!status) status = read_actions(policy, at + 84, r->name);
   if (!status) status = read_params(policy, r, get_u32(at + 124));
   return status;
 }
@@ -175,8 +180,8 @@ static PfcStatus read_head(PfcPolicy* policy, Reader* r) {
 
 typedef struct LayerHead {
   uint32_t index, kind, option, inputs, outputs;
-  uint64_t numbers;      // float32 values that it must have
-  const float* weights;  // owned
+  uint64_t columns, rows;  // of its matrix; normalise has none
+  uint64_t numbers;        // float32 values that it must have
 } LayerHead;
 
 static PfcStatus layer_wrong(const Reader* r, uint32_t index, const char* what, uint64_t got, uint64_t expected) {
@@ -204,20 +209,24 @@ static PfcStatus read_layer_head(Reader* r, LayerHead* layer, uint32_t width, co
   layer->kind = get_u32(at), layer->option = get_u32(at + 4);
   layer->inputs = get_u32(at + 8), layer->outputs = get_u32(at + 12);
   const bool normalise = layer->kind == POLICY_NORMALISE, codes = layer->kind == POLICY_CODES;
-  if (!normalise && !codes && layer->kind != POLICY_LINEAR)
-    return pfc_fail(PFC_INVALID, "%s: layer %u: kind %u is unknown here, expected 1 normalise, 2 linear or 3 codes",
-                    r->name, layer->index, layer->kind);
-  if (layer->index > 0 && layer->kind != POLICY_LINEAR)
+  const bool keeps_width = normalise || layer->kind == POLICY_MINGRU;
+  if (layer->kind < POLICY_NORMALISE || layer->kind > POLICY_LSTM)
+    return pfc_fail(PFC_INVALID, "%s: layer %u: kind %u is unknown here, expected 1 normalise, 2 linear, 3 codes, "
+                    "4 MinGRU or 5 LSTM", r->name, layer->index, layer->kind);
+  if (layer->index > 0 && (normalise || codes))
     return pfc_fail(PFC_INVALID, "%s: layer %u: kind %u (%s) may only come first", r->name, layer->index, layer->kind,
                     normalise ? "normalise" : "codes");
   if (layer->inputs != width) return layer_wrong(r, layer->index, "the number of inputs", layer->inputs, width);
   if (codes) return check_codes(r, layer, info, get_u64(at + 16));
-  if (layer->option > (normalise ? 0u : 1u)) return layer_wrong(r, layer->index, "the option", layer->option, 0);
-  if (normalise && layer->outputs != width)
+  if (layer->option > (layer->kind == POLICY_LINEAR ? 1u : 0u))
+    return layer_wrong(r, layer->index, "the option", layer->option, 0);
+  if (keeps_width && layer->outputs != width)
     return layer_wrong(r, layer->index, "the number of outputs", layer->outputs, width);
   if (layer->outputs < 1 || layer->outputs > PFC_POLICY_MAX_WIDTH)
     return layer_wrong(r, layer->index, "the number of outputs", layer->outputs, PFC_POLICY_MAX_WIDTH);
-  layer->numbers = normalise ? 2 * (uint64_t)width + 1 : ((uint64_t)width + 1) * layer->outputs;
+  layer->rows = (uint64_t)layer->outputs * (layer->kind == POLICY_MINGRU ? 2 : layer->kind == POLICY_LSTM ? 4 : 1);
+  layer->columns = width + (layer->kind == POLICY_LSTM ? (uint64_t)layer->outputs : 0);
+  layer->numbers = normalise ? 2 * (uint64_t)width + 1 : (layer->columns + 1) * layer->rows;
   const uint64_t bytes = (layer->numbers * 4 + 7) / 8 * 8;
   if (get_u64(at + 16) != bytes) return layer_wrong(r, layer->index, "the size in bytes", get_u64(at + 16), bytes);
   return PFC_OK;
@@ -233,12 +242,15 @@ static PfcStatus make_layer(PfcPolicy* policy, const LayerHead* layer, const flo
     policy->limit = numbers[layer->numbers - 1];
     return PFC_OK;
   }
-  const float* bias = numbers + (uint64_t)layer->inputs * layer->outputs;
-  PfcLinear* linear = &policy->linear[policy->num_linear++];
-  if (!pfc_linear_init(linear, pfc_linear_kernels(0), (int32_t)layer->inputs, (int32_t)layer->outputs, numbers, bias,
-                       layer->option == 1))
+  PolicyLayer* made = &policy->layers[policy->num_layers++];
+  *made = (PolicyLayer){.kind = (PolicyKind)layer->kind, .inputs = (int32_t)layer->inputs,
+                        .outputs = (int32_t)layer->outputs, .state_offset = policy->info.state_size};
+  if (!pfc_linear_init(&made->linear, pfc_linear_kernels(0), (int32_t)layer->columns, (int32_t)layer->rows, numbers,
+                       numbers + layer->columns * layer->rows, layer->option == 1))
     return PFC_NO_MEMORY;
-  policy->widest = PFC_MAX(policy->widest, linear->padded);
+  policy->widest = PFC_MAX(policy->widest, made->linear.padded);
+  if (layer->kind == POLICY_LSTM) policy->joined = PFC_MAX(policy->joined, (int32_t)layer->columns);
+  policy->info.state_size += made->outputs * (layer->kind == POLICY_LSTM ? 2 : layer->kind == POLICY_MINGRU);
   return PFC_OK;
 }
 
@@ -280,7 +292,7 @@ PfcStatus pfc_policy_read(PfcPolicy* policy, const unsigned char* data, uint64_t
   }
   policy->info.num_layers = (int32_t)layers;
   if (layer.kind != POLICY_LINEAR || layer.option != 0 || width != (uint32_t)policy->info.num_outputs)
-    return pfc_fail(PFC_INVALID, "%s: the last layer must be linear with option 0 and %d outputs (logits and value)",
+    return pfc_fail(PFC_INVALID, "%s: the last layer must be linear with option 0 and %d outputs (of the action head, and the value)",
                     name, policy->info.num_outputs);
   if (r.left) return pfc_fail(PFC_INVALID, "%s: %llu bytes follow the last layer", name, (unsigned long long)r.left);
   return PFC_OK;

@@ -5,11 +5,34 @@
 
 #include "bindings/calls.h"
 #include "codes.h"
+#include "mingru.h"
 #include "mlp.h"
 #include "muon.h"
+#include "scan.h"
 
 namespace pufferc {
 namespace {
+
+// The parameters of a network's layers, or their gradients.
+struct Layers {
+  std::vector<float*> weights, biases;
+};
+
+// One matrix and one vector for each layer. shapes: [outputs, inputs] of the matrices.
+Layers borrow_layers(Arrays& arrays, const char* matrix, const std::vector<py::object>& matrices, const char* vector,
+                     const std::vector<py::object>& vectors, const std::vector<Shape>& shapes, bool writable) {
+  if (matrices.size() != shapes.size() || vectors.size() != shapes.size())
+    raise(PyExc_ValueError, std::string(matrix) + " and " + vector + " must have one array for each of the " +
+                                std::to_string(shapes.size()) + " layers, got " + std::to_string(matrices.size()) +
+                                " and " + std::to_string(vectors.size()));
+  Layers layers;
+  const auto read = writable ? &Arrays::floats_out : &Arrays::floats;
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    layers.weights.push_back((arrays.*read)(matrix, matrices[i], shapes[i], false));
+    layers.biases.push_back((arrays.*read)(vector, vectors[i], {shapes[i][0]}, false));
+  }
+  return layers;
+}
 
 // A network of mlp.h. Calls from several threads take turns.
 class Mlp {
@@ -17,6 +40,7 @@ class Mlp {
   Mlp(const std::vector<int32_t>& widths, bool bfloat16) : widths_(widths), bfloat16_(bfloat16) {
     const PfcMatmulKernels* kernels = pfc_matmul_kernels(bfloat16, 0);
     check_status(pfc_mlp_create(kernels, widths.data(), static_cast<int32_t>(widths.size()) - 1, &mlp_));
+    for (size_t i = 0; i + 1 < widths.size(); ++i) shapes_.push_back({widths[i + 1], widths[i]});
   }
   ~Mlp() { pfc_mlp_destroy(mlp_); }
   Mlp(const Mlp&) = delete;
@@ -24,10 +48,10 @@ class Mlp {
 
   void set_layers(const std::vector<py::object>& weights, const std::vector<py::object>& biases) {
     Arrays arrays;
-    std::vector<float*> w, b;
-    layers(arrays, "weights", weights, "biases", biases, false, &w, &b);
+    const Layers layers = borrow_layers(arrays, "weights", weights, "biases", biases, shapes_, false);
     const std::lock_guard<std::mutex> lock(mutex_);
-    for (size_t i = 0; i < w.size(); ++i) pfc_mlp_set_layer(mlp_, static_cast<int32_t>(i), w[i], b[i]);
+    for (size_t i = 0; i < shapes_.size(); ++i)
+      pfc_mlp_set_layer(mlp_, static_cast<int32_t>(i), layers.weights[i], layers.biases[i]);
   }
 
   void forward(py::handle x, bool keep, py::handle outputs) {
@@ -52,41 +76,125 @@ class Mlp {
     Arrays arrays;
     const void* from = arrays.elements("x", x, {rows, widths_.front()}, bfloat16_);
     const float* grad = arrays.floats("grad_outputs", grad_outputs, {rows, widths_.back()});
-    std::vector<float*> w, b;
-    layers(arrays, "grad_weights", grad_weights, "grad_biases", grad_biases, true, &w, &b);
+    const Layers grads = borrow_layers(arrays, "grad_weights", grad_weights, "grad_biases", grad_biases, shapes_, true);
     arrays.check_apart();
     PfcStatus status;
     {
       py::gil_scoped_release release;
       const std::lock_guard<std::mutex> lock(mutex_);
       const Lease lease(rows * widths_.front());
-      status = pfc_mlp_backward(mlp_, from, rows, grad, w.data(), b.data(), lease.team());
+      status = pfc_mlp_backward(mlp_, from, rows, grad, grads.weights.data(), grads.biases.data(),
+                                lease.team());
     }
     check_status(status);
   }
 
  private:
-  // One matrix and one vector for each layer, shaped as its parameters.
-  void layers(Arrays& arrays, const char* matrix, const std::vector<py::object>& matrices, const char* vector,
-              const std::vector<py::object>& vectors, bool writable, std::vector<float*>* w, std::vector<float*>* b) {
-    const size_t count = widths_.size() - 1;
-    if (matrices.size() != count || vectors.size() != count)
-      raise(PyExc_ValueError, std::string(matrix) + " and " + vector + " must have one array for each of the " +
-                                  std::to_string(count) + " layers, got " + std::to_string(matrices.size()) + " and " +
-                                  std::to_string(vectors.size()));
-    for (size_t i = 0; i < count; ++i) {
-      const Shape shape = {widths_[i + 1], widths_[i]}, side = {widths_[i + 1]};
-      const auto read = writable ? &Arrays::floats_out : &Arrays::floats;
-      w->push_back((arrays.*read)(matrix, matrices[i], shape, false));
-      b->push_back((arrays.*read)(vector, vectors[i], side, false));
-    }
-  }
-
   std::vector<int32_t> widths_;
+  std::vector<Shape> shapes_;
   bool bfloat16_;
   PfcMlp* mlp_ = nullptr;
   std::mutex mutex_;
 };
+
+// A network of mingru.h. Calls from several threads take turns.
+class MinGru {
+ public:
+  MinGru(const std::vector<int32_t>& widths, bool bfloat16) : widths_(widths), bfloat16_(bfloat16) {
+    const PfcMatmulKernels* kernels = pfc_matmul_kernels(bfloat16, 0);
+    check_status(pfc_mingru_create(kernels, widths.data(), static_cast<int32_t>(widths.size()) - 2, &net_));
+    const size_t last = widths.size() - 1;
+    for (size_t i = 0; i + 1 < last; ++i) shapes_.push_back({widths[i + 1], widths[i]});
+    shapes_.push_back({2 * static_cast<py::ssize_t>(units()), units()});
+    shapes_.push_back({widths[last], units()});
+  }
+  ~MinGru() { pfc_mingru_destroy(net_); }
+  MinGru(const MinGru&) = delete;
+  MinGru& operator=(const MinGru&) = delete;
+
+  void set_layers(const std::vector<py::object>& weights, const std::vector<py::object>& biases) {
+    Arrays arrays;
+    const Layers layers = borrow_layers(arrays, "weights", weights, "biases", biases, shapes_, false);
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (size_t i = 0; i < shapes_.size(); ++i)
+      pfc_mingru_set_layer(net_, static_cast<int32_t>(i), layers.weights[i], layers.biases[i]);
+  }
+
+  void forward(py::handle x, py::handle state, py::handle starts, bool keep, py::handle outputs,
+               py::handle next_state) {
+    Arrays arrays;
+    const PfcMinGruBatch batch = borrow_batch(arrays, x, state, starts);
+    float* to = arrays.floats_out("outputs", outputs, {batch.steps, batch.rows, widths_.back()});
+    float* next = arrays.floats_out("next_state", next_state, {batch.rows, units()});
+    arrays.check_apart();
+    check_status(run(batch, [&](PfcTeam* team) { return pfc_mingru_forward(net_, &batch, keep, to, next, team); }));
+  }
+
+  void backward(py::handle x, py::handle state, py::handle starts, py::handle grad_outputs,
+                const std::vector<py::object>& grad_weights, const std::vector<py::object>& grad_biases) {
+    Arrays arrays;
+    const PfcMinGruBatch batch = borrow_batch(arrays, x, state, starts);
+    const float* grad = arrays.floats("grad_outputs", grad_outputs, {batch.steps, batch.rows, widths_.back()});
+    const Layers grads = borrow_layers(arrays, "grad_weights", grad_weights, "grad_biases", grad_biases, shapes_, true);
+    arrays.check_apart();
+    check_status(run(batch, [&](PfcTeam* team) {
+      return pfc_mingru_backward(net_, &batch, grad, grads.weights.data(), grads.biases.data(), team);
+    }));
+  }
+
+ private:
+  int32_t units() const { return widths_[widths_.size() - 2]; }
+
+  PfcMinGruBatch borrow_batch(Arrays& arrays, py::handle x, py::handle state, py::handle starts) const {
+    const Shape shape = shape_with("x", x, 3);
+    PfcMinGruBatch batch = {};
+    batch.steps = shape[0];
+    batch.rows = shape[1];
+    batch.x = arrays.step_elements("x", x, {shape[0], shape[1], widths_.front()}, bfloat16_, &batch.x_step);
+    batch.state = arrays.floats("state", state, {shape[1], units()});
+    batch.starts = arrays.flags("starts", starts, {shape[0], shape[1]}, true);
+    return batch;
+  }
+
+  template <typename Pass>
+  PfcStatus run(const PfcMinGruBatch& batch, const Pass& pass) {
+    const py::gil_scoped_release release;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const Lease lease(batch.steps * batch.rows * units());
+    return pass(lease.team());
+  }
+
+  std::vector<int32_t> widths_;
+  std::vector<Shape> shapes_;
+  bool bfloat16_;
+  PfcMinGru* net_ = nullptr;
+  std::mutex mutex_;
+};
+
+// The scan of scan.h; backward where grad_states is given.
+void scan(py::handle pre, py::handle initial, py::handle starts, py::handle states, py::handle grad_states,
+          py::handle grad_pre, py::handle grad_initial) {
+  const Shape shape = shape_with("states", states, 3), row = {shape[1], shape[2]};
+  const Shape pre_shape = {shape[0], shape[1], 2 * shape[2]};
+  const bool backward = !grad_states.is_none();
+  Arrays arrays;
+  PfcScanArgs args = {};
+  args.steps = shape[0];
+  args.rows = shape[1];
+  args.units = shape[2];
+  args.pre = arrays.floats("pre", pre, pre_shape);
+  args.initial = arrays.floats("initial", initial, row);
+  args.starts = arrays.flags("starts", starts, {shape[0], shape[1]}, true);
+  args.states = backward ? arrays.floats("states", states, shape) : arrays.floats_out("states", states, shape);
+  args.grad_states = arrays.floats("grad_states", grad_states, shape, true);
+  args.grad_pre = arrays.floats_out("grad_pre", grad_pre, pre_shape, !backward);
+  args.grad_initial = arrays.floats_out("grad_initial", grad_initial, row, !backward);
+  arrays.check_apart();
+  check_status(pfc_scan_check(&args));
+  const py::gil_scoped_release release;
+  const Lease lease(args.steps * args.rows * args.units);
+  (backward ? pfc_scan_backward : pfc_scan)(&args, lease.team());
+}
 
 // The optimizer of muon.h. Calls from several threads take turns.
 class Muon {
@@ -198,6 +306,12 @@ void bind_networks(py::module_& m) {
       .def("backward", &Mlp::backward);
   m.def("codes_forward", &codes_forward);
   m.def("codes_backward", &codes_backward);
+  py::class_<MinGru>(m, "MinGru")
+      .def(py::init<const std::vector<int32_t>&, bool>())
+      .def("set_layers", &MinGru::set_layers)
+      .def("forward", &MinGru::forward)
+      .def("backward", &MinGru::backward);
+  m.def("scan", &scan);
   py::class_<Muon>(m, "Muon").def(py::init<bool>()).def("step", &Muon::step);
 }
 

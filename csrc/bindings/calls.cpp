@@ -85,6 +85,27 @@ float* Arrays::strided(const char* name, py::handle object, const Shape& shape, 
   return static_cast<float*>(const_cast<void*>(array.data()));
 }
 
+const void* Arrays::step_elements(const char* name, py::handle object, const Shape& shape, bool bfloat16,
+                                  int64_t* stride) {
+  const py::array array = borrow_array(name, object);
+  const py::dtype expected = bfloat16 ? py::dtype::of<int16_t>() : py::dtype::of<float>();
+  const std::string prefix(name);
+  if (!array.dtype().is(expected))
+    raise(PyExc_TypeError, prefix + " must be " + std::string(py::str(expected)) + ", got " +
+                               std::string(py::str(array.dtype())));
+  check_shape(name, array, shape);
+  const py::ssize_t item = expected.itemsize(), row = shape[2] * item, whole = shape[1] * row;
+  const py::ssize_t step = shape[0] > 1 ? array.strides(0) : whole;
+  const bool empty = array.size() == 0;
+  const bool neighbours = (shape[2] == 1 || array.strides(2) == item) && (shape[1] == 1 || array.strides(1) == row);
+  if (!empty && (!neighbours || step % item != 0 || step < whole || reinterpret_cast<uintptr_t>(array.data()) % 4 != 0))
+    raise(PyExc_ValueError, prefix + " must have neighbouring rows, and steps in ascending order of memory");
+  *stride = step / item;
+  keep_.push_back(array);
+  inputs_.push_back({name, array.data(), empty ? 0 : static_cast<uint64_t>((shape[0] - 1) * step + whole)});
+  return array.data();
+}
+
 Shape shape_with(const char* name, py::handle object, py::ssize_t dims) {
   const Shape shape = shape_of(borrow_array(name, object));
   if (static_cast<py::ssize_t>(shape.size()) != dims)

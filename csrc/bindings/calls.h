@@ -62,6 +62,9 @@ class Arrays {
   // float32 [rows] or [rows, columns] whose rows lie *stride elements apart.
   float* strided(const char* name, py::handle object, const Shape& shape, int64_t* stride, bool writable);
 
+  // Elements [steps, rows, size] whose steps lie *stride elements apart, and whose rows and numbers are neighbours.
+  const void* step_elements(const char* name, py::handle object, const Shape& shape, bool bfloat16, int64_t* stride);
+
   // Refuses calls that write to what they read.
   void check_apart() const;
 

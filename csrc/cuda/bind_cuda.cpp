@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "advantage_cuda.h"
+#include "scan_cuda.h"
 
 namespace py = pybind11;
 
@@ -199,6 +200,47 @@ void advantage(const py::object& rewards, const py::object& values, const py::ob
   if (error != cudaSuccess) raise_cuda("advantage: the kernel was not launched", error);
 }
 
+void scan(const py::object& pre, const py::object& initial, const py::object& starts, const py::object& states,
+          const py::object& grad_states, const py::object& grad_pre, const py::object& grad_initial, const Shape& shape,
+          uintptr_t stream) {
+  if (shape.size() != 3) throw py::value_error("shape: expected (T, M, H), got " + shape_text(shape));
+  const bool backward = !grad_states.is_none();
+  const Shape rows = {shape[1], shape[2]}, pre_shape = {shape[0], shape[1], 2 * shape[2]};
+  std::vector<DeviceArray> arrays, results;
+  const auto take = [&arrays](const char* name, const py::object& object, int64_t item_bytes, const Shape& expected) {
+    arrays.push_back(device_array(name, object, item_bytes, expected, false));
+    return arrays.back();
+  };
+  const auto result = [&arrays, &results](const char* name, const py::object& object, const Shape& expected) {
+    results.push_back(device_array(name, object, 4, expected, true));
+    arrays.push_back(results.back());
+    return results.back();
+  };
+  PfcScanArgs args{};
+  args.steps = shape[0];
+  args.rows = shape[1];
+  args.units = shape[2];
+  args.pre = pointer<const float>(take("pre", pre, 4, pre_shape));
+  args.initial = pointer<const float>(take("initial", initial, 4, rows));
+  if (!starts.is_none()) args.starts = pointer<const uint8_t>(take("starts", starts, 1, {shape[0], shape[1]}));
+  args.states = pointer<float>(backward ? take("states", states, 4, shape) : result("states", states, shape));
+  if (backward) {
+    args.grad_states = pointer<const float>(take("grad_states", grad_states, 4, shape));
+    args.grad_pre = pointer<float>(result("grad_pre", grad_pre, pre_shape));
+    args.grad_initial = pointer<float>(result("grad_initial", grad_initial, rows));
+  }
+  for (const DeviceArray& out : results) check_overlaps(arrays, out);
+  if (pfc_scan_check(&args)) throw py::value_error(pfc_last_error());
+
+  const DeviceGuard guard(common_device(arrays));
+  cudaError_t error;
+  {
+    const py::gil_scoped_release release;  // a full queue makes the launch wait
+    error = pfc_scan_cuda(args, backward, reinterpret_cast<cudaStream_t>(stream));
+  }
+  if (error != cudaSuccess) raise_cuda("scan: the kernel was not launched", error);
+}
+
 py::tuple devices() {
   int count = 0;
   const cudaError_t error = cudaGetDeviceCount(&count);
@@ -223,4 +265,11 @@ rewards, final_values, ratio, out: float32 (T, N); values: float32 (T + 1, N); t
 shares memory with none. stream: the handle of a stream of that device as an int (torch's Stream.cuda_stream), on which
 the inputs are ready. The caller makes that device current if it wants no context created on another one.
 TypeError, ValueError: an argument does not fit. RuntimeError: CUDA refused the launch.)");
+  m.def("scan", &scan, py::kw_only(), py::arg("pre"), py::arg("initial"), py::arg("starts"), py::arg("states"),
+        py::arg("grad_states"), py::arg("grad_pre"), py::arg("grad_initial"), py::arg("shape"), py::arg("stream"),
+        R"(Enqueues the scan of minimal gated recurrent units, or its gradient where grad_states is not None.
+
+shape: (T, M, H), none of them 0. pre, grad_pre: float32 (T, M, 2 H), gates and then candidates; states, grad_states:
+float32 (T, M, H); initial, grad_initial: float32 (M, H); starts: bool or uint8 (T, M) or None. Arrays, stream and errors
+as for advantage. Forward writes states; backward reads them and writes grad_pre and grad_initial.)");
 }

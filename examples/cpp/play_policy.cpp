@@ -19,7 +19,7 @@ constexpr std::uint64_t kMaxSteps = 100000;  // of an episode; policies that nev
 // The score of every row's first episode.
 std::vector<double> play(const pufferc::Policy& policy, pufferc::Pool& pool, std::uint64_t seed) {
   const std::size_t metrics = static_cast<std::size_t>(pool.buffers().num_metrics);  // the first of them is the score
-  std::vector<std::int32_t> actions(pool.rows() * pool.action_dims());
+  pufferc::Player player(policy, pool);
   std::vector<bool> done(pool.rows());
   std::vector<double> scores;
   pool.reset(seed);
@@ -27,8 +27,8 @@ std::vector<double> play(const pufferc::Policy& policy, pufferc::Pool& pool, std
     PfcPolicyDraw draw{};
     draw.seed = seed;
     draw.step = t;
-    policy.act(pool, draw, actions);
-    pool.step(actions);
+    player.act(draw);
+    player.step();
     if (pfc_pool_ended(pool.handle(), -1) == 0) continue;
     for (std::size_t row = 0; row < pool.rows(); ++row) {
       if (done[row] || !(pool.terminated()[row] || pool.truncated()[row])) continue;

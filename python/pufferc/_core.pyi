@@ -79,6 +79,32 @@ class Mlp:
 def codes_forward(codes: Any, choices: int, table: Any, bias: Any, relu: bool, y: Any, /) -> None: ...
 def codes_backward(codes: Any, choices: int, grad_y: Any, grad_table: Any, grad_bias: Any, /) -> None: ...
 
+class MinGru:
+    def __init__(self, widths: list[int], bfloat16: bool) -> None: ...
+    def set_layers(self, weights: list[Any], biases: list[Any], /) -> None: ...
+    def forward(self, x: Any, state: Any, starts: Any, keep: bool, outputs: Any, next_state: Any, /) -> None: ...
+    def backward(
+        self,
+        x: Any,
+        state: Any,
+        starts: Any,
+        grad_outputs: Any,
+        grad_weights: list[Any],
+        grad_biases: list[Any],
+        /,
+    ) -> None: ...
+
+def scan(
+    pre: Any,
+    initial: Any,
+    starts: Any,
+    states: Any,
+    grad_states: Any,
+    grad_pre: Any,
+    grad_initial: Any,
+    /,
+) -> None: ...
+
 class Muon:
     def __init__(self, bfloat16: bool) -> None: ...
     def step(
@@ -154,7 +180,6 @@ def ppo_loss(
     ratio: Any,
     /,
 ) -> tuple[float, float, float, float, float, float, float, int]: ...
-
 def world_size(pool: Pool, game: int) -> tuple[float, float]: ...
 
 class DrawModule:

@@ -18,3 +18,15 @@ def advantage(
     c_clip: float,
     stream: int,
 ) -> None: ...
+def scan(
+    *,
+    pre: Any,
+    initial: Any,
+    starts: Any,
+    states: Any,
+    grad_states: Any,
+    grad_pre: Any,
+    grad_initial: Any,
+    shape: tuple[int, ...],
+    stream: int,
+) -> None: ...

@@ -51,3 +51,28 @@ def advantage(
         names = ("gamma", "gae_lambda", "rho_clip", "c_clip")
         module.advantage(**arrays, out=result, **dict(zip(names, numbers, strict=True)), stream=stream)
     return result
+
+
+def scan(
+    pre: Tensor,
+    initial: Tensor,
+    starts: Tensor | None,
+    states: Tensor,
+    grad_states: Tensor | None,
+    grad_pre: Tensor | None,
+    grad_initial: Tensor | None,
+) -> None:
+    """`_core.scan` on one device, enqueued on its current stream."""
+    import torch
+
+    module = _load()
+    if not states.numel():
+        if grad_initial is not None:
+            grad_initial.zero_()
+        return
+    arrays = {"pre": pre, "initial": initial, "starts": starts, "states": states, "grad_states": grad_states}
+    arrays |= {"grad_pre": grad_pre, "grad_initial": grad_initial}
+    arrays = {name: None if tensor is None else tensor.detach() for name, tensor in arrays.items()}
+    with torch.cuda.device(pre.device):
+        stream = torch.cuda.current_stream().cuda_stream
+        module.scan(**arrays, shape=tuple(states.shape), stream=stream)

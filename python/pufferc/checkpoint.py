@@ -185,6 +185,17 @@ def same_module(checkpoint: Checkpoint, info: EnvInfo) -> bool:
     return origin is None or origin["sha256"] == info.sha256
 
 
+def games_key(rank: int, world: int, name: str) -> str:
+    """Name that a tensor of one of `world` processes' games has in a checkpoint."""
+    return name if world == 1 else f"rank{rank}.{name}"
+
+
+def own_games(tensors: Mapping[str, Tensor], rank: int, world: int) -> dict[str, Tensor]:
+    """The tensors of one process's games, by their own names, among all of a checkpoint's `trainer`."""
+    prefix = games_key(rank, world, "")
+    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
 def prune_checkpoints(run: Path, keep: int) -> None:
     """Removes all but the newest `keep` checkpoints and the best one; `keep` 0 keeps all."""
     found = list_checkpoints(run)

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pufferc._startup import quiet_interrupt
+
 _EXTRA = {"torch", "safetensors", "tyro", "tomli"}
 
 _USAGE = """usage: pufferc COMMAND ...
@@ -105,7 +107,9 @@ def _module(name: str) -> Callable[[list[str]], int]:
     def run(words: list[str]) -> int:
         from importlib import import_module
 
-        return int(import_module(f"pufferc.{name}").main(words) or 0)
+        with quiet_interrupt():
+            module = import_module(f"pufferc.{name}")
+        return int(module.main(words) or 0)
 
     return run
 
@@ -174,7 +178,8 @@ def parse_train(game: str, words: list[str]) -> Any:
     import dataclasses
     from typing import Annotated
 
-    import tyro
+    with quiet_interrupt():
+        import tyro
 
     from pufferc.config import PolicyConfig, TrainConfig, VecConfig, load_config, merge
     from pufferc.registration import env_info
@@ -204,13 +209,21 @@ def parse_train(game: str, words: list[str]) -> Any:
         ("vec", VecConfig, dataclasses.field(default=config.vec)),
         ("policy", policy_type, dataclasses.field(default=policy_type(**vars(config.policy)))),
         ("train", TrainConfig, dataclasses.field(default=config.train)),
-        ("config", *flag(str | None, "TOML file over the game's own configuration.", path)),
+        (
+            "config",
+            *flag(str | None, "TOML file over the game's own configuration, or a variant's name: continuous.", path),
+        ),
         ("runs", *flag(Path, "Folder for the run's directory.", Path("runs"))),
         (
             "resume",
             *flag(str | None, "Go on with: latest, a run, or a checkpoint. Its own configuration counts.", None),
         ),
         ("weights", *flag(str | None, "Start from the weights of: latest, best, a run, or a checkpoint.", None)),
+        (
+            "seeds",
+            *flag(str | None, "Several seeds instead of one, a run each: 1,2,3 or 1-5.", None, name="train.seeds"),
+        ),
+        ("parallel", *flag(int, "Runs at once with train.seeds; they share the cores.", 1)),
         ("quiet", *flag(bool, "No progress lines.", False)),
         ("dashboard", *flag(bool, "A dashboard instead of progress lines, where the terminal can show one.", True)),
         ("json", *flag(bool, "Print the result as JSON.", False)),
@@ -230,6 +243,8 @@ def parse_train(game: str, words: list[str]) -> Any:
         runs=parsed.runs,
         resume=parsed.resume,
         weights=parsed.weights,
+        seeds=parsed.seeds,
+        parallel=parsed.parallel,
         quiet=parsed.quiet,
         dashboard=parsed.dashboard,
         json=parsed.json,
@@ -244,10 +259,11 @@ def _train(words: list[str]) -> int:
             return _follow(words)
     game, words = _game("train", words)
     options = parse_train(game, words)
-    from pufferc.checkpoint import find_checkpoint, load_game_checkpoint
-    from pufferc.distributed import LostRank
-    from pufferc.ppo import NotFinite
-    from pufferc.train import summary, train
+    with quiet_interrupt():
+        from pufferc.checkpoint import find_checkpoint, load_game_checkpoint
+        from pufferc.distributed import LostRank
+        from pufferc.ppo import NotFinite
+        from pufferc.train import summary, train
 
     resume, weights = (
         find_checkpoint(name, options.runs, game) if name is not None else None
@@ -256,6 +272,8 @@ def _train(words: list[str]) -> int:
     for path in (resume, weights):
         if path is not None:
             load_game_checkpoint(path, game)  # refuses what is damaged or of another game before anything starts
+    if options.seeds is not None:
+        return _train_seeds(options, weights)
     try:
         result = train(
             None if resume else options.config,
@@ -295,6 +313,25 @@ def _follow(words: list[str]) -> int:
     return 0
 
 
+def _train_seeds(options: argparse.Namespace, weights: Path | None) -> int:
+    from pufferc.seeds import exit_code, parse_seeds, summary, train_seeds
+
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        raise ValueError("train.seeds: torchrun's processes make one run together; leave it out for seeds")
+    if options.resume is not None:
+        raise ValueError("train.seeds: a group cannot be resumed as a whole; resume its runs: --resume GROUP/seed-1")
+    group = train_seeds(
+        options.config,
+        parse_seeds(options.seeds),
+        runs=options.runs,
+        parallel=options.parallel,
+        weights=weights,
+        quiet=options.quiet,
+    )
+    print(json.dumps(group, indent=1) if options.json else summary(group))
+    return exit_code(group)
+
+
 # ---- eval ------------------------------------------------------------------------------------------------
 
 
@@ -315,9 +352,10 @@ def _eval(words: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     options = parser.parse_args(words)
 
-    from pufferc.checkpoint import find_checkpoint, load_game_checkpoint
-    from pufferc.train import describe
-    from pufferc.trainer import play_checkpoint
+    with quiet_interrupt():
+        from pufferc.checkpoint import find_checkpoint, load_game_checkpoint
+        from pufferc.train import describe
+        from pufferc.trainer import play_checkpoint
 
     checkpoint = load_game_checkpoint(find_checkpoint(options.checkpoint, options.runs, game), game)
     found = play_checkpoint(

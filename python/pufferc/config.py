@@ -11,6 +11,7 @@ step is one decision of one agent.
 from __future__ import annotations
 
 import dataclasses
+import glob
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -112,6 +113,10 @@ class TrainConfig:
     """Weight of the entropy bonus."""
     reward_clamp: float = 0.0
     """Rewards are clamped to plus or minus this for learning; 0 = off. Scores are never clamped."""
+    normalize_observations: bool = False
+    """Each entry to mean 0 and standard deviation 1, by running statistics; times input_scale or rest_scale."""
+    normalize_rewards: bool = False
+    """Rewards are divided by the running standard deviation of the discounted return, before any clamp."""
     normalize_advantages: bool = True
     """Per minibatch, to mean 0 and standard deviation 1."""
     target_score: float | None = None
@@ -160,23 +165,51 @@ _SECTIONS: dict[str, type] = {"vec": VecConfig, "policy": PolicyConfig, "train":
 # ---- reading and writing -----------------------------------------------------------------------------
 
 
+def _packaged_stem(info: EnvInfo) -> Path:
+    """Where a game's packaged files are, without their ends: in configs/, or beside mygame.so for one's own game."""
+    return Path(info.path).with_suffix("") if info.path else Path(__file__).parent / "configs" / info.name
+
+
 def packaged_config(info: EnvInfo) -> Path | None:
     """The TOML file that comes with a game: in configs/ for built-in ones, mygame.toml beside mygame.so for others."""
-    built_in = Path(__file__).parent / "configs" / f"{info.name}.toml"
-    path = Path(info.path).with_suffix(".toml") if info.path else built_in
+    stem = _packaged_stem(info)
+    path = stem.with_name(f"{stem.name}.toml")
     return path if path.is_file() else None
+
+
+def packaged_variants(info: EnvInfo) -> dict[str, Path]:
+    """The TOML files of a game's variants by their names: GAME-NAME.toml beside that of the game itself."""
+    stem = _packaged_stem(info)
+    found = sorted(stem.parent.glob(f"{glob.escape(stem.name)}-*.toml"))
+    return {path.stem.removeprefix(f"{stem.name}-"): path for path in found}
 
 
 def load_config(game: str | os.PathLike[str], path: Path | str | None = None) -> Config:
     """The configuration of a game: defaults, its packaged TOML if there is one, then the file at `path` if given.
 
+    Where there is no such file, `path` may be the name of a variant that comes with the game, such as "continuous".
+
     Raises ConfigError for unknown tables, fields and values that do not fit, ValueError for an unknown game.
     """
-    config = Config(os.fspath(game))
-    for source in (packaged_config(env_info(game)), path):
+    config, info = Config(os.fspath(game)), env_info(game)
+    for source in (packaged_config(info), None if path is None else _find_config(info, path)):
         if source is not None:
-            config = merge(config, read_toml(Path(source)), str(source))
+            config = merge(config, read_toml(source), str(source))
     return config
+
+
+def _find_config(info: EnvInfo, path: Path | str) -> Path:
+    """The file at `path`, or that of the variant of this name."""
+    variants = packaged_variants(info)
+    if Path(path).exists() or (str(path) not in variants and len(Path(path).parts) > 1):
+        return Path(path)
+    if str(path) not in variants:
+        known = ", ".join(variants) or "none"
+        raise ConfigError(
+            f"config: cannot read {str(path)!r}: there is no such file, and no variant of {info.name} of this name; "
+            f"its variants: {known}"
+        )
+    return variants[str(path)]
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -83,7 +83,7 @@ class Ranks:
         A sample is its values and where they count (None: everywhere). For fewer than two values the deviation is 0.
         """
         own = torch.stack([_moments(*sample) for sample in samples])
-        parts = self._all_moments(own)
+        parts = self.all_gather(own)
         count = parts[:, :, 0].sum(0)
         mean = (parts[:, :, 0] * parts[:, :, 1]).sum(0) / count.clamp(min=1.0)
         squares = (parts[:, :, 2] + parts[:, :, 0] * (parts[:, :, 1] - mean).square()).sum(0)  # Chan et al. 1979
@@ -96,7 +96,8 @@ class Ranks:
         weight = [mine / max(1.0, all_) for mine, all_ in zip(own, count.tolist(), strict=True)]
         return SharedMinibatches(mean.float(), std.float() if normalize else torch.zeros_like(mean), weight)
 
-    def _all_moments(self, own: Tensor) -> Tensor:
+    def all_gather(self, own: Tensor) -> Tensor:
+        """The tensors of all ranks, [world, ...], on the CPU."""
         return own.unsqueeze(0)
 
     def average(self, policy: nn.Module, numbers: Sequence[float], weight: float) -> list[float]:
@@ -192,7 +193,7 @@ class _Group(Ranks):
             dist.all_reduce(total, group=self._control)
         return [float(value) for value in total]
 
-    def _all_moments(self, own: Tensor) -> Tensor:
+    def all_gather(self, own: Tensor) -> Tensor:
         parts = [torch.empty_like(own) for _ in range(self.world)]
         with self._contact():
             dist.all_gather(parts, own, group=self._control)

@@ -1,8 +1,11 @@
 """`pufferc export`: a trained policy as one file that C and C++ programs play from, or as ONNX.
 
 The file's format stands in the header policy.h (`python -m pufferc --includedir`); `PolicyFile` is its contents. The
-map of the observations that an MLP begins with is folded into its first layer, so playing costs nothing for it.
+map of the observations that our networks begin with is folded into their first layer, so playing costs nothing for it.
 Weights are written in float32, whatever precision the policy was trained in.
+
+As ONNX, a policy with memory takes its state as further inputs and returns the state after the step as further outputs:
+zeros where an episode begins.
 """
 
 from __future__ import annotations
@@ -23,10 +26,20 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from pufferc.checkpoint import Checkpoint
-    from pufferc.policies import EncodedMLP, Policy
+    from pufferc.policies import Network, Policy
     from pufferc.vector import VecEnv
 
-__all__ = ["Linear", "Normalise", "PolicyFile", "describe_policy", "export_onnx", "load_policy", "main"]
+__all__ = [
+    "LSTM",
+    "Linear",
+    "MinGRU",
+    "Normalise",
+    "PolicyFile",
+    "describe_policy",
+    "export_onnx",
+    "load_policy",
+    "main",
+]
 
 Array = NDArray[np.float32]
 
@@ -55,20 +68,54 @@ class Linear:
     bias: Array
     relu: bool
 
+    def parts(self) -> tuple[int, int, int]:
+        """Kind in the file, and per output: rows of the weight, and columns of the state that join the inputs."""
+        return 2, 1, 0
+
+
+@dataclass(frozen=True)
+class MinGRU:
+    """y = x + h with h = (1 - z) h + z c, z = sigmoid(u); u, c = weight x + bias. weight: float32 [2 H, H]."""
+
+    weight: Array
+    bias: Array
+
+    def parts(self) -> tuple[int, int, int]:
+        """As in `Linear`."""
+        return 4, 2, 0
+
+
+@dataclass(frozen=True)
+class LSTM:
+    """Gates i, f, g, o = weight [x, h] + bias, as torch.nn.LSTMCell has them. weight: float32 [4 H, inputs + H]."""
+
+    weight: Array
+    bias: Array
+
+    def parts(self) -> tuple[int, int, int]:
+        """As in `Linear`."""
+        return 5, 4, 1
+
 
 @dataclass(frozen=True)
 class PolicyFile:
-    """What a policy file holds. The last layer has sum(action_counts) + 1 outputs: the logits and the value."""
+    """What a policy file holds: of a game with choices, or, where `controls` is not 0, with controls in [-1, 1].
+
+    The last layer is a Linear without relu whose outputs are the logits, sum(action_counts) of them, or `controls`
+    means and as many logarithms of standard deviations, and then the value.
+    """
 
     game: str
     game_version: int
     obs_dtype: str  # float32, int32, uint8 or int8
     obs_shape: tuple[int, ...]
-    action_counts: tuple[int, ...]
-    layers: Sequence[Linear]
+    action_counts: tuple[int, ...]  # () with controls
+    layers: Sequence[Linear | MinGRU | LSTM]
     params: Mapping[str, float] = field(default_factory=dict)  # of the game, those that differ from their defaults
     normalise: Normalise | None = None
     codes: int = 0  # the first layer takes one-hot vectors of observed codes 1 to this one; 0 = the numbers themselves
+    controls: int = 0
+    squash: bool = False  # controls are the hyperbolic tangent of what is drawn, not clamped
 
     def to_bytes(self) -> bytes:
         """The file. ValueError where something does not fit the format; the loader checks the rest."""
@@ -90,9 +137,16 @@ class PolicyFile:
         if self.obs_dtype not in _DTYPES:
             raise ValueError(f"obs_dtype must be one of {', '.join(_DTYPES)}, got {self.obs_dtype!r}")
         shape = _padded("obs_shape", self.obs_shape, _MAX_OBS_DIMS)
-        counts = _padded("action_counts", self.action_counts, _MAX_ACTION_DIMS)
+        if not 0 <= self.controls <= _MAX_ACTION_DIMS or (self.controls and self.action_counts):
+            raise ValueError(
+                f"controls must be 0 to {_MAX_ACTION_DIMS}, without action_counts beside them, got {self.controls}"
+            )
+        counts = [0] * _MAX_ACTION_DIMS
+        if not self.controls:
+            counts = _padded("action_counts", self.action_counts, _MAX_ACTION_DIMS)
+        kind, dims = (1 + self.squash, self.controls) if self.controls else (0, len(self.action_counts))
         head = _name("game", self.game, 64) + struct.pack("<iI3i", self.game_version, _DTYPES[self.obs_dtype], *shape)
-        head += struct.pack("<Ii8iI", 0, len(self.action_counts), *counts, len(self.params))
+        head += struct.pack("<Ii8iI", kind, dims, *counts, len(self.params))
         for name, value in self.params.items():
             head += _name("a parameter", name, 32) + struct.pack("<d", float(value))
         return head
@@ -108,14 +162,22 @@ class PolicyFile:
             layers.append(_layer(3, self.codes, width, width * self.codes, []))
             width *= self.codes
         for index, layer in enumerate(self.layers):
-            outputs = layer.bias.shape[0]
-            if layer.weight.shape != (outputs, width):
-                raise ValueError(f"layer {index}: weight must have shape {(outputs, width)}, got {layer.weight.shape}")
-            layers.append(_layer(2, int(layer.relu), width, outputs, [layer.weight, layer.bias]))
+            kind, rows, joined = layer.parts()
+            outputs = layer.bias.shape[0] // rows
+            expected = (outputs * rows, width + outputs * joined)
+            if layer.weight.shape != expected:
+                raise ValueError(f"layer {index}: weight must have shape {expected}, got {layer.weight.shape}")
+            relu = isinstance(layer, Linear) and layer.relu
+            layers.append(_layer(kind, int(relu), width, outputs, [layer.weight, layer.bias]))
             width = outputs
-        if width != sum(self.action_counts) + 1:
-            raise ValueError(f"the last layer must have {sum(self.action_counts) + 1} outputs, got {width}")
+        if width != self.outputs:
+            raise ValueError(f"the last layer must have {self.outputs} outputs, got {width}")
         return layers
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of the network, K + 1."""
+        return (2 * self.controls or sum(self.action_counts)) + 1
 
 
 def _padded(name: str, values: Sequence[int], dims: int) -> list[int]:
@@ -170,18 +232,13 @@ def load_policy(checkpoint: Checkpoint) -> tuple[Policy, VecEnv, dict[str, float
 
 
 def describe_policy(policy: Policy, env: VecEnv, params: Mapping[str, float]) -> PolicyFile:
-    """The file of an MLP that plays `env`. TypeError for other networks: the format has no layers for them."""
-    from pufferc.policies import MLP, Conv, DiscreteHead, EncodedMLP, OneHot, make_head
+    """The file of a network that plays `env`. TypeError for a network of one's own: the format has no layers for it."""
+    from pufferc.policies import GaussianHead, Network, OneHot, make_head
 
-    exact = type(policy) in (MLP, EncodedMLP)  # what a subclass computes is its own affair
-    if not isinstance(policy, EncodedMLP) or not exact or isinstance(policy.encoder, Conv):
-        kind = "convolutions" if isinstance(policy, EncodedMLP) else type(policy).__name__
-        raise TypeError(f"policy must be an MLP, got {kind}; --onnx takes any without memory")
+    if not isinstance(policy, Network):
+        raise TypeError(f"policy must be an MLP, MinGRU or LSTM, got {type(policy).__name__}; --onnx takes any network")
     head = policy.head or make_head(env.single_action_space)
-    if not isinstance(head, DiscreteHead):
-        raise ValueError(
-            f"a policy file takes discrete actions, this game has {env.single_action_space}; --onnx takes any network"
-        )
+    continuous = isinstance(head, GaussianHead)
     space = env.single_observation_space
     assert space.shape is not None
     return PolicyFile(
@@ -189,55 +246,77 @@ def describe_policy(policy: Policy, env: VecEnv, params: Mapping[str, float]) ->
         game_version=env.version,
         obs_dtype=str(space.dtype),
         obs_shape=tuple(space.shape),
-        action_counts=tuple(head.output_sizes),
+        action_counts=() if continuous else tuple(head.output_sizes),
         params=params,
         layers=_layers_of(policy),
         codes=policy.encoder.most if isinstance(policy.encoder, OneHot) else 0,
+        controls=head.shape[0] if continuous else 0,
+        squash=isinstance(head, GaussianHead) and head.squash,
     )
 
 
-def _layers_of(policy: EncodedMLP) -> list[Linear]:
-    hidden = [policy._folded(i, layer) for i, layer in enumerate(policy._layers()[:-1])]
-    pairs = [*hidden, (policy.output.weight, policy.output.bias)]
-    arrays = [(weight.detach().float().cpu().numpy(), bias.detach().float().cpu().numpy()) for weight, bias in pairs]
-    return [Linear(weight, bias, relu=i < len(hidden)) for i, (weight, bias) in enumerate(arrays)]
+def _layers_of(policy: Network) -> list[Linear | MinGRU | LSTM]:
+    import torch
+
+    from pufferc import policies
+
+    def array(tensor: torch.Tensor) -> Array:
+        return tensor.detach().float().cpu().numpy()
+
+    if isinstance(policy.encoder, policies.Conv):
+        raise TypeError("policy must not begin with convolutions: the format has no layers for them; --onnx takes them")
+    pairs = [(array(weight), array(bias)) for weight, bias in policy.linear_layers()]
+    *hidden, output = [Linear(weight, bias, relu=i + 1 < len(pairs)) for i, (weight, bias) in enumerate(pairs)]
+    if type(policy) in (policies.MLP, policies.EncodedMLP):  # what a subclass computes is its own affair
+        return [*hidden, output]
+    if type(policy) is policies.MinGRU:
+        return [*hidden, MinGRU(array(policy.gate.weight), array(policy.gate.bias)), output]
+    if type(policy) is policies.LSTM:
+        cell = policy.lstm
+        weight = torch.cat([cell.weight_ih, cell.weight_hh], 1)
+        return [*hidden, LSTM(array(weight), array(cell.bias_ih + cell.bias_hh)), output]
+    raise TypeError(f"policy must be an MLP, MinGRU or LSTM, got {type(policy).__name__}; --onnx takes any network")
 
 
 def export_onnx(policy: Policy, env: VecEnv, path: Path) -> None:
     """Writes the network as ONNX: observations [rows, O...] of the game's dtype -> outputs float32 [rows, K + 1].
 
+    A policy with memory has the inputs state_0, state_1, ... [rows, H] besides, and the outputs new_state_0, ...
     ValueError names the packages that torch's exporter needs where they are missing.
     """
     import torch
 
-    if policy.recurrent:
-        raise TypeError(f"policy: a {type(policy).__name__} has memory, which is not exported; expected one without")
     missing = [name for name in ("onnx", "onnxscript") if importlib.util.find_spec(name) is None]
     if missing:
         raise ValueError(f"--onnx needs {' and '.join(missing)}; install with: pip install onnx onnxscript")
 
     class Player(torch.nn.Module):
-        """One step without memory, as ONNX sees it."""
+        """One step, as ONNX sees it."""
 
         def __init__(self) -> None:
             super().__init__()
             self.policy = policy
 
-        def forward(self, observations: torch.Tensor) -> torch.Tensor:
-            outputs: torch.Tensor = self.policy(observations.unsqueeze(0), (), None)
-            return outputs.squeeze(0)
+        def forward(self, observations: torch.Tensor, *state: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            if not state:
+                return (self.policy(observations.unsqueeze(0), (), None).squeeze(0),)
+            outputs, new_state = self.policy.step(observations, state)
+            return outputs, *new_state
 
     space = env.single_observation_space
     example = torch.from_numpy(np.zeros((2, *(space.shape or ())), space.dtype))
+    state = policy.initial_state(2, torch.device("cpu"))
+    rows = {0: torch.export.Dim("rows")}
+    names = [f"state_{i}" for i in range(len(state))]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own, of no use to whoever exports
         torch.onnx.export(
             Player().eval(),
-            (example,),
+            (example, *state),
             str(path),
-            input_names=["observations"],
-            output_names=["outputs"],
-            dynamic_shapes=({0: torch.export.Dim("rows")},),
+            input_names=["observations", *names],
+            output_names=["outputs", *(f"new_{name}" for name in names)],
+            dynamic_shapes=(rows, tuple(rows for _ in state)) if state else (rows,),
             dynamo=True,
             external_data=False,
             verbose=False,

@@ -39,6 +39,7 @@ class Result:
     score: Score | None = None  # of the policy at the end
     best: Score | None = None  # of the best checkpoint
     best_checkpoint: Path | None = None
+    target_score: float | None = None
     logging_seconds: float = 0.0  # spent on metrics.jsonl, the display and loggers, in the training thread
 
     def as_dict(self) -> dict[str, Any]:
@@ -185,7 +186,7 @@ class Loop:
         path, best = best_checkpoint(self.run) or (None, None)
         return Result(
             self.run, outcome, trainer.steps, self.elapsed(), speed, self.evaluation, reached,
-            self._score(), best, path, self.logging_s,
+            self._score(), best, path, self.target, self.logging_s,
         )  # fmt: skip
 
 

@@ -47,9 +47,10 @@ game = "NAME"
 num_envs = 512  # games side by side
 
 [train]
-total_steps = 2_000_000
-horizon = 32  # steps of each game per update
-learning_rate = 0.03
+total_steps = 5_000_000
+horizon = 64  # steps of each game per update
+learning_rate = 0.05
+gamma = 0.97  # what counts: rewards of the next 1 / (1 - gamma) steps or so
 # The run ends early when the mean score of an evaluation reaches this.
 target_score = 90.0
 target_episodes = 500

@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pufferc import _core, _errors
+from pufferc._networks import MinGru, Mlp, Muon
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
+    "MinGru",
     "Mlp",
     "Muon",
     "PpoStats",
@@ -31,6 +33,7 @@ __all__ = [
     "codes_backward",
     "codes_forward",
     "get_num_threads",
+    "mingru_scan",
     "ppo_loss",
     "ppo_loss_grad",
     "sample_actions",
@@ -306,41 +309,24 @@ def ppo_loss(
     return result
 
 
-class Mlp:
-    """A multi-layer perceptron with ReLU for training on the CPU: forward passes, and the gradients of its parameters.
+def mingru_scan(pre: Tensor, h0: Tensor, starts: Tensor | None = None) -> Tensor:
+    """The states of a minimal gated recurrent unit, h[t] = (1 - z) h[t - 1] + z c; as `reference.mingru_scan`.
 
-    Weights are float32 [outputs, inputs] and copied by `set_layers`; products are taken in `bfloat16` or float32 and
-    summed in float32. Inputs x are torch tensors of that dtype, everything else is float32, torch or NumPy. Memory for
-    activations is kept from call to call. No result depends on the number of threads.
+    Args:
+        pre: float32 [T, M, 2 H]: u with z = sigmoid(u), then the candidates c.
+        h0: float32 [M, H], the state before step 0.
+        starts: bool or uint8 [T, M]: h[t - 1] counts as 0 where one is set. None = nowhere.
+
+    Returns:
+        h [T, M, H], differentiable with respect to pre and h0. Torch tensors only, on the CPU or on one GPU.
     """
+    from pufferc._autograd import MinGruScan
 
-    def __init__(self, widths: Sequence[int], *, bfloat16: bool) -> None:
-        """`widths` from inputs over hidden layers to outputs, each 1 to 16384; all weights begin as zeros."""
-        self._core = _core.Mlp([_errors.integer("widths", width, 1) for width in widths], bool(bfloat16))
-        self._bfloat16 = bool(bfloat16)
-
-    def set_layers(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
-        """Copies the parameters of all layers: [outputs, inputs] and [outputs] of each."""
-        self._core.set_layers(list(weights), list(biases))
-
-    def forward(self, x: Tensor, outputs: Any, *, keep: bool = False) -> None:
-        """Writes outputs [B, widths[-1]] of x [B, widths[0]]; `keep` remembers what `backward` needs."""
-        self._core.forward(self._elements(x), bool(keep), outputs)
-
-    def backward(self, x: Tensor, grad_outputs: Any, grad_weights: Sequence[Any], grad_biases: Sequence[Any]) -> None:
-        """Writes the gradients of all parameters, given those of the outputs of the last `forward` that kept its own.
-
-        x is that of the forward pass; the weights have not changed since. ValueError if the number of rows is another.
-        """
-        self._core.backward(self._elements(x), grad_outputs, list(grad_weights), list(grad_biases))
-
-    def _elements(self, x: Tensor) -> Any:
-        """The same memory in a dtype that NumPy knows."""
-        torch = sys.modules["torch"]
-        expected = torch.bfloat16 if self._bfloat16 else torch.float32
-        if not _is_tensor(x) or x.dtype != expected:
-            raise TypeError(f"x must be a torch tensor of {expected}, got {getattr(x, 'dtype', type(x).__name__)}")
-        return x.view(torch.int16) if self._bfloat16 else x
+    for name, tensor in (("pre", pre), ("h0", h0)):
+        if not _is_tensor(tensor):
+            raise TypeError(f"{name} must be a torch tensor, got {type(tensor).__name__}")
+    result: Tensor = MinGruScan.apply(pre, h0, starts)  # type: ignore[no-untyped-call]
+    return result
 
 
 def codes_forward(codes: Any, table: Any, bias: Any, y: Any, *, most: int, relu: bool = False) -> None:
@@ -360,38 +346,3 @@ def codes_forward(codes: Any, table: Any, bias: Any, y: Any, *, most: int, relu:
 def codes_backward(codes: Any, grad_y: Any, grad_table: Any, grad_bias: Any, *, most: int) -> None:
     """Writes the gradients of codes_forward's table and bias, given that of its y without relu; shapes as there."""
     _core.codes_backward(codes, _errors.integer("most", most, 1, 255), grad_y, grad_table, grad_bias)
-
-
-class Muon:
-    """Steps of the Muon optimizer on the CPU; `pufferc.optim` has the formula and the torch version.
-
-    Products are taken in `bfloat16` or float32 and summed in float32. No result depends on the number of threads.
-    """
-
-    def __init__(self, *, bfloat16: bool) -> None:
-        self._core = _core.Muon(bool(bfloat16))
-
-    def step(
-        self,
-        parameters: Sequence[Any],
-        averages: Sequence[Any],
-        grads: Sequence[Any],
-        *,
-        learning_rate: float,
-        momentum: float,
-        weight_decay: float,
-        iterations: int,
-    ) -> None:
-        """Updates parameters and their averages in place, each float32 [rows, columns] or [size] like its gradient.
-
-        torch does not see the change: tell it by torch.autograd.graph.increment_version.
-        """
-        self._core.step(
-            list(parameters),
-            list(averages),
-            list(grads),
-            _errors.real("learning_rate", learning_rate, -math.inf, math.inf),
-            _errors.real("momentum", momentum, -math.inf, math.inf),
-            _errors.real("weight_decay", weight_decay, -math.inf, math.inf),
-            _errors.integer("iterations", iterations, 0, 100),
-        )

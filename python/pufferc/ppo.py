@@ -238,10 +238,20 @@ def _bootstrap(env: VecEnv, policy: Policy, final_values: Tensor, state: State) 
 
 @torch.no_grad()
 def advantages(
-    rollout: Rollout, kernels: Kernels, *, gamma: float, gae_lambda: float, reward_clamp: float = 0.0
+    rollout: Rollout,
+    kernels: Kernels,
+    *,
+    gamma: float,
+    gae_lambda: float,
+    reward_factor: float = 1.0,
+    reward_clamp: float = 0.0,
 ) -> None:
-    """Fills advantages and returns. The horizon's end bootstraps from values[T], a truncation from final_values."""
-    rewards = rollout.rewards.clamp(-reward_clamp, reward_clamp) if reward_clamp else rollout.rewards
+    """Fills advantages and returns. The horizon's end bootstraps from values[T], a truncation from final_values.
+
+    Rewards are multiplied by `reward_factor`, then clamped to +-`reward_clamp` unless that is 0.
+    """
+    rewards = rollout.rewards if reward_factor == 1.0 else rollout.rewards * reward_factor
+    rewards = rewards.clamp(-reward_clamp, reward_clamp) if reward_clamp else rewards
     if not rollout.alive.all():
         rollout.values.mul_(rollout.alive)  # nobody learns the value of a row that does not act
     kernels.advantage(

@@ -103,8 +103,9 @@ def members(path: Path) -> list[Path]:
 
 def policy_name(table: Mapping[str, Any]) -> str:
     """The [policy] table of a configuration in two words: "mlp 128", "mingru 64 x 2", or the user's own class."""
-    if table.get("class"):
-        return str(table["class"]).rpartition(":")[2]
+    own = table.get("class") or table.get("class_")  # as TOML and as Python call it
+    if own:
+        return str(own).rpartition(":")[2]
     layers = table.get("num_layers", 1)
     return f"{table.get('kind', 'mlp')} {table.get('hidden_size', '?')}{f' x {layers}' if layers != 1 else ''}"
 

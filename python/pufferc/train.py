@@ -189,5 +189,6 @@ def summary(result: Result) -> str:
     if result.target_seconds is not None and result.evaluation is not None:
         text += f"\ntarget reached after {result.target_seconds:.2f} s: {describe(result.evaluation)}"
     elif result.evaluation is not None:
-        text += f"\ntarget not reached: {describe(result.evaluation)}"
+        what = "last evaluation" if result.target_score is None else "target not reached"
+        text += f"\n{what}: {describe(result.evaluation)}"
     return text

@@ -17,8 +17,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pufferc import ops, ppo
-from pufferc.checkpoint import Checkpoint, CheckpointError, game_of, module_of, same_module, save_checkpoint
+from pufferc import normalise, ops, ppo
+from pufferc.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    game_of,
+    games_key,
+    module_of,
+    own_games,
+    same_module,
+    save_checkpoint,
+)
 from pufferc.config import Config, as_tables, merge
 from pufferc.device import DeviceCollector, DeviceLearner
 from pufferc.distributed import Ranks
@@ -26,12 +35,13 @@ from pufferc.evaluate import Evaluation, evaluate
 from pufferc.graphs import Recorder
 from pufferc.hardware import check_memory, torch_settings
 from pufferc.optim import Adam, FusedMuon, Muon, Optimizer
-from pufferc.policies import Policy, make_policy
+from pufferc.policies import Policy, input_scales, make_policy
 from pufferc.shares import Share, plan_share
 from pufferc.sizes import resolve
 from pufferc.vector import VecEnv
 
 _ALONE = Ranks()
+_FIRST_STATISTICS_STEP = 2**61  # of draws in the rollout for statistics alone, far from those of training
 _EVALUATION_SEED = 1_000_003  # added to the run's seed: never the games that the run trains on
 
 
@@ -78,6 +88,7 @@ class Trainer:
             self.collector = DeviceCollector(env, policy, rollout, seed=train.seed, recorder=recorder)
             self.learner = DeviceLearner(policy, self.optimizer, rollout, train, recorder=recorder)
         self.generator = torch.Generator().manual_seed(train.seed)
+        self.observation_normaliser, self.reward_normaliser = make_normalisers(config, self.env, self.policy)
         self.batch = int(config.vec.num_envs) * train.horizon
         self.updates = train.total_steps // self.batch
         self.update = 0
@@ -92,9 +103,23 @@ class Trainer:
         with self.ranks.leading("start"):
             self._new_games()
             self._equal_weights()
+            if self.observation_normaliser is not None:
+                self._first_statistics(self.observation_normaliser)
 
     def _new_games(self) -> None:
         self.rollout.reset(self.env, self.policy, self.config.train.seed)
+
+    def _first_statistics(self, normaliser: normalise.ObservationNormaliser) -> None:
+        """Plays a rollout for its observations alone, then begins anew."""
+        self._collect(_FIRST_STATISTICS_STEP)
+        normaliser.update(self.rollout, self.ranks)
+        self.env.pop_metrics()
+        self._new_games()
+
+    def normalisers(self) -> dict[str, normalise.Normaliser]:
+        """Those that the configuration asks for, by the name that checkpoints know them by."""
+        parts = {"observations": self.observation_normaliser, "rewards": self.reward_normaliser}
+        return {name: part for name, part in parts.items() if part is not None}
 
     def _equal_weights(self) -> None:
         self.ranks.broadcast([*self.policy.parameters(), *self.policy.buffers()])
@@ -110,17 +135,36 @@ class Trainer:
         with self.ranks.leading("step"):
             return self._step()
 
+    def _collect(self, first_step: int) -> dict[str, float]:
+        """Fills the rollout; where its time went."""
+        seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
+        env, policy, rollout, seed = self.env, self.policy, self.rollout, self.config.train.seed
+        with self.ranks.agreement():
+            if self.device.type != "cpu":
+                self.collector.collect(first_step=first_step, seconds=seconds)
+            else:
+                ppo.collect(env, policy, rollout, self.kernels, seed=seed, first_step=first_step, seconds=seconds)
+        return seconds
+
     def _step(self) -> dict[str, Any]:
         train, rate, now = self.config.train, self.learning_rate(), time.perf_counter
-        seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
+        rollout = self.rollout
         began = now()
-        with self.ranks.agreement():
-            self._collect(seconds)
+        seconds = self._collect(self.update * train.horizon)
         collected = now()
-        gammas = {"gamma": train.gamma, "gae_lambda": train.gae_lambda}
-        ppo.advantages(self.rollout, self.kernels, **gammas, reward_clamp=train.reward_clamp)
+        factor = self.reward_normaliser.update(rollout, self.ranks) if self.reward_normaliser is not None else 1.0
+        ppo.advantages(
+            rollout,
+            self.kernels,
+            gamma=train.gamma,
+            gae_lambda=train.gae_lambda,
+            reward_factor=factor,
+            reward_clamp=train.reward_clamp,
+        )
         estimated = now()
         losses = self._optimise(rate)
+        if self.observation_normaliser is not None:
+            self.observation_normaliser.update(rollout, self.ranks)
         ended = now()
         self.update += 1
         self.seconds += ended - began
@@ -135,15 +179,6 @@ class Trainer:
             **self._metrics(),
             **{f"seconds_{part}": value for part, value in seconds.items()},
         }
-
-    def _collect(self, seconds: dict[str, float]) -> None:
-        train = self.config.train
-        first_step = self.update * train.horizon
-        if self.device.type != "cpu":
-            self.collector.collect(first_step=first_step, seconds=seconds)
-            return
-        env, policy, rollout = self.env, self.policy, self.rollout
-        ppo.collect(env, policy, rollout, self.kernels, seed=train.seed, first_step=first_step, seconds=seconds)
 
     def _optimise(self, rate: float) -> dict[str, float]:
         if self.device.type != "cpu":
@@ -199,8 +234,10 @@ class Trainer:
         own["alive"] = self.rollout.alive[-1].cpu()
         if self.env.info.can_save:
             own["pool"] = torch.from_numpy(np.frombuffer(bytearray(self.env.save()), np.uint8))
+        if self.reward_normaliser is not None:
+            own["returns"] = self.reward_normaliser.returns
         parts = self.ranks.gather(own)
-        return {_games_key(rank, len(parts), name): part[name] for rank, part in enumerate(parts) for name in part}
+        return {games_key(rank, len(parts), name): part[name] for rank, part in enumerate(parts) for name in part}
 
     def announce(self, run: Path) -> None:
         """Tells every rank the run's directory, for a checkpoint that it may have to write without the others."""
@@ -210,6 +247,7 @@ class Trainer:
     def _write(self, run: Path, games: Mapping[str, Tensor], extra: Mapping[str, Any]) -> Path:
         tensors = {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
         tensors |= {"generator": self.generator.get_state(), **games}
+        tensors |= normalise.saved(self.normalisers())
         meta = {
             "game": self.env.name,
             "version": self.env.version,
@@ -241,8 +279,9 @@ class Trainer:
             {name[len(prefix) :]: tensor for name, tensor in trainer.items() if name.startswith(prefix)}
         )
         self.generator.set_state(trainer["generator"])
+        normalise.restore(self.normalisers(), trainer)
         self.update, self.seconds = int(checkpoint.meta["update"]), float(checkpoint.meta["seconds"])
-        games = _own_games(trainer, self.ranks)
+        games = own_games(trainer, self.ranks.rank, self.ranks.world)
         why = None
         if not info.can_save:
             why = f"games of {info.name} cannot be saved"
@@ -269,18 +308,9 @@ class Trainer:
                 f"checkpoint: {checkpoint.path} holds a state of {shapes[1]}, this policy's is {shapes[0]}"
             )
         self.rollout.next_state = tuple(found[name].to(self.device) for name in expected)
+        if self.reward_normaliser is not None:
+            self.reward_normaliser.returns = games["returns"].clone()
         return None
-
-
-def _games_key(rank: int, world: int, name: str) -> str:
-    """Name of one rank's tensor in a checkpoint."""
-    return name if world == 1 else f"rank{rank}.{name}"
-
-
-def _own_games(tensors: Mapping[str, Tensor], ranks: Ranks) -> dict[str, Tensor]:
-    """What `save_games` gave of this rank."""
-    prefix = _games_key(ranks.rank, ranks.world, "")
-    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _share(config: Config, ranks: Ranks, agents: int, recurrent: bool) -> Share:
@@ -293,6 +323,20 @@ def _share(config: Config, ranks: Ranks, agents: int, recurrent: bool) -> Share:
         minibatch=int(config.train.minibatch_size),
         recurrent=recurrent,
     )
+
+
+def make_normalisers(
+    config: Config, env: VecEnv, policy: Policy
+) -> tuple[normalise.ObservationNormaliser | None, normalise.RewardNormaliser | None]:
+    """Those of observations and of rewards, each None unless the configuration asks for it."""
+    train, size = config.train, math.prod(env.single_observation_space.shape or ())
+    observations = rewards = None
+    if train.normalize_observations:
+        scales = input_scales(env.info.observation, size, config.policy)
+        observations = normalise.ObservationNormaliser(policy, scales)
+    if train.normalize_rewards:
+        rewards = normalise.RewardNormaliser(env.num_envs, train.gamma)
+    return observations, rewards
 
 
 def make_optimizer(config: Config, policy: Policy, dtype: torch.dtype, *, fused: bool) -> Optimizer:

@@ -65,18 +65,38 @@ typedef struct Net {
   PfcDtype dtype;
   int32_t action_dims, action_counts[PFC_MAX_ACTION_DIMS];
   int32_t normalise, params, layers, widths[8];
+  int32_t kinds[8];  // of the layers; 0 = linear
+  int32_t head;      // 0 categorical; 1, 2 normal, whose action_counts are 0
 } Net;
 
-static const Net breakout_net = {"breakout", PFC_FLOAT32, 1, {3}, 0, 0, 2, {118, 128, 4}};
+static const Net breakout_net = {.game = "breakout", .action_dims = 1, .action_counts = {3}, .layers = 2,
+                                 .widths = {118, 128, 4}};
+
+enum { NET_LINEAR = 2, NET_MINGRU = 4, NET_LSTM = 5 };
+
+static inline int32_t net_kind(const Net* net, int32_t i) { return net->kinds[i] ? net->kinds[i] : NET_LINEAR; }
+
+// Columns and rows of layer i's matrix.
+static inline uint64_t net_columns(const Net* net, int32_t i) {
+  return (uint64_t)net->widths[i] + (net_kind(net, i) == NET_LSTM ? (uint64_t)net->widths[i + 1] : 0);
+}
+static inline uint64_t net_rows(const Net* net, int32_t i) {
+  const uint64_t parts = net_kind(net, i) == NET_LSTM ? 4 : net_kind(net, i) == NET_MINGRU ? 2 : 1;
+  return parts * (uint64_t)net->widths[i + 1];
+}
+static inline uint64_t net_layer_bytes(const Net* net, int32_t i) {
+  return ((net_columns(net, i) + 1) * net_rows(net, i) * 4 + 7) / 8 * 8;
+}
 
 static inline void put_layer(File* file, PfcRng* rng, const Net* net, int32_t i) {
-  const uint32_t inputs = (uint32_t)net->widths[i], outputs = (uint32_t)net->widths[i + 1];
-  const float bound = sqrtf(3.0f / (float)inputs);
-  put_u32(file, 2), put_u32(file, i + 1 < net->layers);
-  put_u32(file, inputs), put_u32(file, outputs);
-  put_u64(file, ((uint64_t)(inputs + 1) * outputs * 4 + 7) / 8 * 8);
-  put_random(file, rng, (uint64_t)inputs * outputs, -bound, bound);
-  put_random(file, rng, outputs, -0.5f, 0.5f);
+  const uint64_t columns = net_columns(net, i), rows = net_rows(net, i);
+  const float bound = sqrtf(3.0f / (float)columns);
+  const bool linear = net_kind(net, i) == NET_LINEAR;
+  put_u32(file, (uint32_t)net_kind(net, i)), put_u32(file, linear && i + 1 < net->layers);
+  put_u32(file, (uint32_t)net->widths[i]), put_u32(file, (uint32_t)net->widths[i + 1]);
+  put_u64(file, net_layer_bytes(net, i));
+  put_random(file, rng, columns * rows, -bound, bound);
+  put_random(file, rng, rows, -0.5f, 0.5f);
   pad8(file);
 }
 
@@ -89,7 +109,7 @@ static inline File write_policy(const Net* net, uint64_t seed) {
   put_name(&file, net->game, 64);
   put_u32(&file, 1), put_u32(&file, (uint32_t)net->dtype);
   put_u32(&file, (uint32_t)net->widths[0]), put_u32(&file, 0), put_u32(&file, 0);
-  put_u32(&file, 0), put_u32(&file, (uint32_t)net->action_dims);
+  put_u32(&file, (uint32_t)net->head), put_u32(&file, (uint32_t)net->action_dims);
   put(&file, net->action_counts, sizeof net->action_counts);
   put_u32(&file, (uint32_t)net->params);
   for (int32_t i = 0; i < net->params; ++i) {

@@ -75,6 +75,16 @@ static void test_log(void) {
   CHECK(pfc_logf(0.0f) == pfc_logf(1.17549435e-38f) && pfc_logf(-3.0f) == pfc_logf(1.17549435e-38f));
 }
 
+static void test_sigmoid(void) {
+  Worst worst = {0};
+  for (int32_t i = -120000; i <= 120000; ++i) {
+    const float x = (float)i * 1e-3f;
+    meet(&worst, fabs((double)pfc_sigmoidf(x) - 1 / (1 + exp(-(double)x))), (double)x);
+  }
+  expect_below("sigmoid, absolute", worst, 2e-7);
+  CHECK(pfc_sigmoidf(0.0f) == 0.5f && pfc_sigmoidf(INFINITY) == 1.0f && pfc_sigmoidf(-INFINITY) < 1e-37f);
+}
+
 static void test_tanh(void) {
   Worst worst = {0};
   for (uint32_t bits = 0x00800000u; bits < 0x42c80000u; bits += 149) {
@@ -142,6 +152,7 @@ int main(void) {
   test_sincos();
   test_exp();
   test_log();
+  test_sigmoid();
   test_tanh();
   test_atan2();
   test_rounding();

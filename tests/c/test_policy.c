@@ -69,12 +69,12 @@ static void* make_observations(const Net* net, int64_t rows, PfcRng* rng, double
 }
 
 static const Net nets[] = {
-    {"breakout", PFC_FLOAT32, 1, {3}, 0, 0, 2, {118, 128, 4}},
-    {"breakout", PFC_FLOAT32, 1, {3}, 1, 2, 2, {118, 128, 4}},
-    {"squared", PFC_UINT8, 1, {5}, 1, 1, 3, {121, 64, 100, 6}},
-    {"other", PFC_INT8, 3, {2, 7, 1}, 0, 0, 1, {1, 11}},
-    {"other", PFC_INT32, 8, {1, 2, 3, 4, 5, 6, 7, 8}, 0, 2, 4, {33, 1, 257, 17, 37}},
-    {"other", PFC_FLOAT32, 1, {1024}, 1, 0, 2, {7, 65, 1025}},
+    {"breakout", PFC_FLOAT32, 1, {3}, 0, 0, 2, {118, 128, 4}, {0}, 0},
+    {"breakout", PFC_FLOAT32, 1, {3}, 1, 2, 2, {118, 128, 4}, {0}, 0},
+    {"squared", PFC_UINT8, 1, {5}, 1, 1, 3, {121, 64, 100, 6}, {0}, 0},
+    {"other", PFC_INT8, 3, {2, 7, 1}, 0, 0, 1, {1, 11}, {0}, 0},
+    {"other", PFC_INT32, 8, {1, 2, 3, 4, 5, 6, 7, 8}, 0, 2, 4, {33, 1, 257, 17, 37}, {0}, 0},
+    {"other", PFC_FLOAT32, 1, {1024}, 1, 0, 2, {7, 65, 1025}, {0}, 0},
 };
 enum { NUM_NETS = sizeof nets / sizeof nets[0] };
 
@@ -92,7 +92,7 @@ static void test_forward(const Net* net, uint64_t seed) {
     double *as_double, expected[1100];
     void* observations = make_observations(net, rows, &rng, &as_double);
     float* outputs = malloc(sizeof(float) * (size_t)(rows * outs));
-    CHECK(pfc_policy_forward(policy, observations, rows, outputs) == PFC_OK);
+    CHECK(pfc_policy_forward(policy, observations, rows, NULL, outputs) == PFC_OK);
     for (int64_t row = 0; row < rows; ++row) {
       reference(&file, net, as_double + row * net->widths[0], expected);
       double largest = 1, error = 0;
@@ -159,7 +159,7 @@ static void test_act(const Net* net, uint64_t seed) {
   int32_t expected[MAX_ROWS * 8], actions[MAX_ROWS * 8], parts[MAX_ROWS * 8];
   float values[MAX_ROWS];
   const int64_t row_bytes = net->widths[0] * (net->dtype == PFC_FLOAT32 || net->dtype == PFC_INT32 ? 4 : 1);
-  CHECK(pfc_policy_forward(policy, observations, MAX_ROWS, outputs) == PFC_OK);
+  CHECK(pfc_policy_forward(policy, observations, MAX_ROWS, NULL, outputs) == PFC_OK);
   for (int32_t greedy = 0; greedy <= 1; ++greedy) {
     const PfcSampleArgs args = {.rows = MAX_ROWS, .dims = net->action_dims, .action_counts = net->action_counts,
                                 .logits = outputs, .logits_stride = outs, .seed = 3, .step = 4, .first_row = 5,
@@ -168,15 +168,15 @@ static void test_act(const Net* net, uint64_t seed) {
     PfcPolicyDraw rest = draw;
     rest.first_row += (uint64_t)half;
     CHECK(pfc_sample(&args, NULL, NULL) == PFC_OK);
-    CHECK(pfc_policy_act(policy, observations, MAX_ROWS, &draw, actions, values) == PFC_OK);
-    CHECK(pfc_policy_act(policy, observations, half, &draw, parts, NULL) == PFC_OK);
+    CHECK(pfc_policy_act(policy, observations, MAX_ROWS, &draw, NULL, actions, values) == PFC_OK);
+    CHECK(pfc_policy_act(policy, observations, half, &draw, NULL, parts, NULL) == PFC_OK);
     const unsigned char* second = observations + half * row_bytes;
-    CHECK(pfc_policy_act(policy, second, MAX_ROWS - half, &rest, parts + half * dims, NULL) == PFC_OK);
+    CHECK(pfc_policy_act(policy, second, MAX_ROWS - half, &rest, NULL, parts + half * dims, NULL) == PFC_OK);
     CHECK(memcmp(actions, expected, sizeof(int32_t) * (size_t)(MAX_ROWS * dims)) == 0);
     CHECK(memcmp(actions, parts, sizeof(int32_t) * (size_t)(MAX_ROWS * dims)) == 0);
     for (int64_t row = 0; row < MAX_ROWS; ++row) CHECK(values[row] == outputs[row * outs + outs - 1]);
   }
-  CHECK(pfc_policy_act(policy, observations, MAX_ROWS, NULL, parts, NULL) == PFC_OK);  // greedy, as the last round
+  CHECK(pfc_policy_act(policy, observations, MAX_ROWS, NULL, NULL, parts, NULL) == PFC_OK);  // greedy, as the last round
   CHECK(memcmp(actions, parts, sizeof(int32_t) * (size_t)(MAX_ROWS * dims)) == 0);
   free(observations), free(as_double), free(outputs);
   pfc_policy_destroy(policy);
@@ -193,14 +193,14 @@ static void test_bad_calls(void) {
   PfcPolicy* policy = parse(&file);
   static float observations[2 * 118], outputs[8];
   int32_t actions[2] = {7, 7};
-  check_message(pfc_policy_forward(NULL, observations, 1, outputs) == PFC_INVALID, "policy");
-  check_message(pfc_policy_forward(policy, observations, 0, outputs) == PFC_INVALID, "rows: expected at least 1");
-  check_message(pfc_policy_forward(policy, NULL, 1, outputs) == PFC_INVALID, "observations");
-  check_message(pfc_policy_forward(policy, observations, 1, NULL) == PFC_INVALID, "outputs");
-  check_message(pfc_policy_act(policy, observations, 1, NULL, NULL, NULL) == PFC_INVALID, "actions");
-  check_message(pfc_policy_act(policy, observations, -1, NULL, actions, NULL) == PFC_INVALID, "rows");
+  check_message(pfc_policy_forward(NULL, observations, 1, NULL, outputs) == PFC_INVALID, "policy");
+  check_message(pfc_policy_forward(policy, observations, 0, NULL, outputs) == PFC_INVALID, "rows: expected at least 1");
+  check_message(pfc_policy_forward(policy, NULL, 1, NULL, outputs) == PFC_INVALID, "observations");
+  check_message(pfc_policy_forward(policy, observations, 1, NULL, NULL) == PFC_INVALID, "outputs");
+  check_message(pfc_policy_act(policy, observations, 1, NULL, NULL, NULL, NULL) == PFC_INVALID, "actions");
+  check_message(pfc_policy_act(policy, observations, -1, NULL, NULL, actions, NULL) == PFC_INVALID, "rows");
   observations[3] = NAN;
-  check_message(pfc_policy_act(policy, observations, 2, NULL, actions, NULL) == PFC_INVALID, "1 rows");
+  check_message(pfc_policy_act(policy, observations, 2, NULL, NULL, actions, NULL) == PFC_INVALID, "1 rows");
   CHECK(actions[0] == 0 && actions[1] >= 0 && actions[1] < 3);
   CHECK(pfc_policy_info(NULL) == NULL);
   pfc_policy_destroy(NULL);
@@ -246,11 +246,11 @@ static const Damage damages[] = {
     {12, 65, "layers, got 65"},       {12, 2, "last layer"},             {12, 4, "the file ends within a layer's head"},
     {32, 0, "game has no proper"},    {32, 0x2f2f2f2f, "proper name"},   {100, 9, "dtype 9"},
     {104, 0, "1 to 65536 values"},    {104, 119, "number of inputs"},    {108, 65536, "1 to 65536 values"},
-    {112, 3, "dimension 2"},          {116, 1, "action head 1"},         {120, 0, "action dimensions, got 0"},
+    {112, 3, "dimension 2"},          {116, 3, "action head 3"},         {120, 0, "action dimensions, got 0"},
     {120, 9, "dimensions, got 9"},    {124, 0, "0 choices"},             {124, 4, "last layer"},
     {124, 1025, "1025 choices"},      {128, 1, "1 choices"},             {156, 65, "at most 64"},
     {160, 0, "parameter 0"},          {160 + 36, 0x7ff00000, "max_steps is not finite"},
-    {240, 3, "kind 3"},               {244, 1, "option is 1"},           {248, 117, "number of inputs is 117"},
+    {240, 6, "kind 6"},               {244, 1, "option is 1"},           {248, 117, "number of inputs is 117"},
     {252, 117, "number of outputs"},  {256, 8, "size in bytes"},         {264, 0x7fc00000, "not finite"},
     {264 + 8 * 118, 0, "the limit"},  {264 + 4 * 240 - 8, 1, "kind 1"},  {264 + 4 * 238 + 4, 2, "option is 2"},
 };
@@ -274,12 +274,18 @@ static void use(PfcPolicy* policy) {
   const size_t value_bytes = info->obs_dtype == PFC_FLOAT32 || info->obs_dtype == PFC_INT32 ? 4 : 1;
   void* observation = calloc((size_t)info->obs_size, value_bytes);
   float* outputs = malloc(sizeof(float) * (size_t)info->num_outputs);
-  int32_t* actions = malloc(sizeof(int32_t) * (size_t)info->action_dims);
-  CHECK(pfc_policy_forward(policy, observation, 1, outputs) == PFC_OK);
-  (void)pfc_policy_act(policy, observation, 1, NULL, actions, NULL);  // huge weights may overflow
-  for (int32_t d = 0; d < info->action_dims; ++d) CHECK(actions[d] >= 0 && actions[d] < info->action_counts[d]);
+  int32_t* actions = malloc(sizeof(int32_t) * (size_t)info->action_dims);  // or as many floats
+  float* state = calloc((size_t)info->state_size + 1, sizeof(float));
+  CHECK(pfc_policy_forward(policy, observation, 1, state, outputs) == PFC_OK);
+  (void)pfc_policy_act(policy, observation, 1, NULL, state, actions, NULL);  // huge weights may overflow
+  for (int32_t d = 0; d < info->action_dims; ++d) {
+    float control;
+    memcpy(&control, &actions[d], sizeof control);
+    if (info->discrete) CHECK(actions[d] >= 0 && actions[d] < info->action_counts[d]);
+    else CHECK(control >= -1.0f && control <= 1.0f);
+  }
   CHECK(strlen(info->game) < 64);
-  free(observation), free(outputs), free(actions);
+  free(observation), free(outputs), free(actions), free(state);
 }
 
 static bool try_bytes(const unsigned char* data, uint64_t bytes) {
@@ -311,20 +317,24 @@ static void mutate(File* file, PfcRng* rng) {
 static void test_fuzz(void) {
   PfcRng rng;
   pfc_rng_seed(&rng, 2024, 0);
-  const Net small[] = {{"squared", PFC_UINT8, 2, {2, 3}, 1, 2, 2, {5, 4, 6}},
-                       {"x", PFC_FLOAT32, 1, {3}, 0, 0, 1, {3, 4}}};
-  const File whole[] = {write_policy(&small[0], 1), write_policy(&small[1], 1)};
+  const Net small[] = {{"squared", PFC_UINT8, 2, {2, 3}, 1, 2, 2, {5, 4, 6}, {0}, 0},
+                       {"x", PFC_FLOAT32, 1, {3}, 0, 0, 1, {3, 4}, {0}, 0},
+                       {"x", PFC_FLOAT32, 1, {3}, 0, 0, 3, {3, 3, 2, 4}, {NET_MINGRU, NET_LSTM}, 0},
+                       {"x", PFC_FLOAT32, 2, {0}, 0, 0, 1, {3, 5}, {0}, 2}};
+  enum { NUM_SMALL = sizeof small / sizeof small[0] };
+  File whole[NUM_SMALL];
+  for (size_t n = 0; n < NUM_SMALL; ++n) whole[n] = write_policy(&small[n], 1);
   int32_t taken = 0;
   for (int32_t i = 0; i < 30000; ++i) {
     File file = {0};
-    put(&file, whole[i % 2].data, whole[i % 2].bytes);
+    put(&file, whole[i / 4 % NUM_SMALL].data, whole[i / 4 % NUM_SMALL].bytes);
     mutate(&file, &rng);
     if (i % 4) seal(&file);  // the others must fail at the checksum
     taken += try_bytes(file.data, file.bytes);
     file_free(&file);
   }
   CHECK(taken > 1000 && taken < 25000);  // the mutations reach both sides
-  for (size_t n = 0; n < 2; ++n) {
+  for (size_t n = 0; n < NUM_SMALL; ++n) {
     File file = whole[n];
     CHECK(try_bytes(file.data, file.bytes));
     for (uint64_t bytes = 0; bytes < file.bytes; ++bytes) CHECK(!try_bytes(file.data, bytes));

@@ -21,13 +21,13 @@ static void put_codes(File* file, const Layer* layer) {
 
 // A policy with one layer of codes, `before` or after one of weights, whose numbers are copied to weight and bias.
 static File write_codes(PfcDtype dtype, const Layer* layer, bool before, float* weight, float* bias) {
-  const Net head = {"mine", dtype, 1, {3}, 0, 0, 0, {CELLS}};
+  const Net head = {"mine", dtype, 1, {3}, 0, 0, 0, {CELLS}, {0}, 0};
   File file = write_policy(&head, 1);
   const uint32_t layers = 2;
   memcpy(file.data + 12, &layers, sizeof layers);
   PfcRng rng;
   pfc_rng_seed(&rng, 5, 0);
-  const Net linear = {"mine", dtype, 1, {3}, 0, 0, 1, {before ? CELLS * CODES : CELLS, OUTPUTS}};
+  const Net linear = {"mine", dtype, 1, {3}, 0, 0, 1, {before ? CELLS * CODES : CELLS, OUTPUTS}, {0}, 0};
   if (before) put_codes(&file, layer);
   const uint64_t start = file.bytes + 24;
   put_layer(&file, &rng, &linear, 0);
@@ -51,7 +51,7 @@ static void test_outputs(PfcDtype dtype) {
       const uint64_t noise = pfc_hash64((uint64_t)(row * CELLS + i));
       cells[row][i] = (uint8_t)(noise % 8 == 7 ? 128 + noise / 8 % 128 : noise % 6);  // some above the largest code
     }
-  CHECK(pfc_policy_forward(policy, cells, ROWS, &outputs[0][0]) == PFC_OK);
+  CHECK(pfc_policy_forward(policy, cells, ROWS, NULL, &outputs[0][0]) == PFC_OK);
   for (int row = 0; row < ROWS; ++row)
     for (int k = 0; k < OUTPUTS; ++k) {
       double y = (double)bias[k];
@@ -84,7 +84,7 @@ int main(void) {
   l.inputs = 8, test_refused(PFC_UINT8, l, true, "the number of inputs is 8"), l = sound;
   l.outputs = 20, test_refused(PFC_UINT8, l, true, "the number of outputs is 20, expected 21"), l = sound;
   l.bytes = 8, test_refused(PFC_UINT8, l, true, "the size in bytes is 8, expected 0"), l = sound;
-  l.kind = 4, test_refused(PFC_UINT8, l, true, "kind 4 is unknown"), l = sound;
+  l.kind = 6, test_refused(PFC_UINT8, l, true, "kind 6 is unknown"), l = sound;
   l.inputs = OUTPUTS, l.outputs = OUTPUTS * CODES;
   test_refused(PFC_UINT8, l, false, "kind 3 (codes) may only come first");
   return check_report();

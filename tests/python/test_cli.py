@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -86,6 +88,24 @@ def test_train_then_eval_then_resume(tmp_path: Path, capsys: Any) -> None:
     for flag in ("--resume", "--weights"):
         assert main(["train", "squared", "--runs", runs, flag, result["run"], "--quiet"]) == 2
         assert "is of cartpole, not of squared" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module", ["numpy", "gymnasium", "tyro", "torch", "safetensors"])
+def test_ctrl_c_while_something_is_imported_ends_quietly(module: str, tmp_path: Path) -> None:
+    """A package that takes long to import stands in the place of one that is needed; Ctrl-C comes meanwhile."""
+    pytest.importorskip(module)
+    (tmp_path / f"{module}.py").write_text(
+        "import os, signal, time\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        "try:\n    time.sleep(20)\n"
+        "except KeyboardInterrupt:\n    raise ImportError('as extension modules do')\n"
+    )
+    path = os.pathsep.join([str(tmp_path), *(entry for entry in sys.path if entry)])
+    done = subprocess.run(
+        [sys.executable, "-m", "pufferc", "train", "squared", "--runs", str(tmp_path / "runs"), "--quiet"],
+        capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": path}, cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr, done.stdout) == (130, "", "")
 
 
 def test_damaged_checkpoints_are_errors_that_name_them(tmp_path: Path, capsys: Any) -> None:

@@ -24,10 +24,27 @@ def base(**train: Any) -> Config:
     "path", sorted((Path(pufferc.__file__).parent / "configs").glob("*.toml")), ids=lambda p: p.stem
 )
 def test_packaged_configs_resolve_without_warnings(path: Path) -> None:
-    if path.stem not in GAMES:
-        pytest.skip(f"built without {path.stem}")
-    config, warnings = resolve(load_config(path.stem))
-    assert config.game == path.stem and warnings == []
+    game, _, variant = path.stem.partition("-")
+    if game not in GAMES:
+        pytest.skip(f"built without {game}")
+    config, warnings = resolve(load_config(game, variant or None))
+    assert config.game == game and warnings == []
+
+
+def test_a_variant_is_found_by_its_name_unless_there_is_such_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    variant = load_config("cartpole", "continuous")
+    assert variant.env == {"continuous": True} and variant.train.target_score == 475
+    with pytest.raises(ConfigError, match=r"cannot read 'continous': there is no such file.*variants: continuous"):
+        load_config("cartpole", "continous")
+    with pytest.raises(ConfigError, match=r"no variant of squared of this name; its variants: none"):
+        load_config("squared", "continuous")
+    with pytest.raises(ConfigError, match=r"cannot read .*folder.none.toml"):
+        load_config("cartpole", tmp_path / "folder" / "none.toml")
+    Path("continuous").write_text("[train]\nclip = 0.7\n")
+    assert load_config("cartpole", "continuous").train.clip == 0.7
 
 
 def test_files_win_over_packaged_and_survive_the_way_through_toml(tmp_path: Path) -> None:

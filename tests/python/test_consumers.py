@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.machinery
+import importlib.util
 import os
 import shlex
 import shutil
@@ -41,6 +43,25 @@ def test_paths_lie_in_the_package() -> None:
     assert sorted(path.name for path in paths.libdir().glob("libpufferc.*")) == ["libpufferc.a", paths.library().name]
     done = subprocess.run([sys.executable, "-m", "pufferc.paths"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and "--cmakedir" in done.stderr
+
+
+def test_editable_installs_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There the Python files stay in the sources, and the headers lie beside the compiled module."""
+    (tmp_path / "sources").mkdir()
+    headers = tmp_path / "installed" / "include" / "pufferc"
+    monkeypatch.setattr(paths, "__file__", str(tmp_path / "sources" / "paths.py"))
+    core = importlib.machinery.ModuleSpec("pufferc._core", None, origin=str(tmp_path / "installed" / "_core.so"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: core if name == "pufferc._core" else None)
+    paths._root.cache_clear()
+    with pytest.raises(FileNotFoundError, match=r"no headers in .*sources or .*installed"):
+        paths.includedir()
+    headers.mkdir(parents=True)
+    (headers / "pufferc.h").touch()
+    try:
+        assert paths.includedir() == headers.parent
+        assert paths.cmakedir() == tmp_path / "installed" / "lib" / "cmake" / "pufferc"
+    finally:
+        paths._root.cache_clear()
 
 
 def test_other_builds_find_the_cmake_package() -> None:

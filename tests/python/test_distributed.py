@@ -385,7 +385,7 @@ def test_moments_of_parts_are_those_of_the_whole() -> None:
     class Parts(Ranks):
         world = 2
 
-        def _all_moments(self, own: torch.Tensor) -> torch.Tensor:
+        def all_gather(self, own: torch.Tensor) -> torch.Tensor:
             from pufferc.distributed import _moments
 
             return torch.stack([torch.stack([_moments(values[p], m) for m in (None, mask[p])]) for p in parts])

@@ -33,7 +33,9 @@ def codes(*shape: int, most: int = 5, dtype: torch.dtype = torch.int8) -> torch.
 
 def policy(encoder: str, kind: str = "mlp", layers: int = 1, fused: bool = True, precision: str = "float32") -> Network:
     env = pufferc.make("snake", 8, **SNAKE)
-    config = Config("snake", policy=PolicyConfig(kind, encoder, hidden_size=24, num_layers=layers, rest_scale=1.5))
+    config = Config(
+        "snake", policy=PolicyConfig(kind=kind, encoder=encoder, hidden_size=24, num_layers=layers, rest_scale=1.5)
+    )
     made = make_policy(config, env, getattr(torch, precision), CPU, seed=4, fused=fused)
     env.close()
     return made
@@ -173,7 +175,7 @@ def test_runs_are_saved_resumed_and_evaluated(encoder: str, kind: str, tmp_path:
         "snake",
         env={**SNAKE, "max_steps": 50},
         vec=VecConfig(16, 1),
-        policy=PolicyConfig(kind, encoder, hidden_size=16),
+        policy=PolicyConfig(kind=kind, encoder=encoder, hidden_size=16),
         train=TrainConfig(total_steps=512, horizon=16, minibatch_size=128, threads=1),
     )
     result = train(config, runs=tmp_path, quiet=True)

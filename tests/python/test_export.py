@@ -20,7 +20,7 @@ torch = pytest.importorskip("torch")
 from pufferc import export  # noqa: E402
 from pufferc.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from pufferc.config import Config, PolicyConfig, as_tables  # noqa: E402
-from pufferc.policies import Network, make_policy  # noqa: E402
+from pufferc.policies import Network, make_policy, restart_rows  # noqa: E402
 
 
 class Draw(ctypes.Structure):
@@ -46,25 +46,41 @@ class CPolicy:
         if not self.handle:
             raise ValueError(self.c.pfc_last_error().decode())
 
-    def forward(self, observations: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """Outputs float32 [rows, K + 1]."""
+    def forward(
+        self, observations: np.ndarray[Any, Any], state: np.ndarray[Any, Any] | None = None
+    ) -> np.ndarray[Any, Any]:
+        """Outputs float32 [rows, K + 1]; the state float32 [rows, S] is replaced."""
         out = np.empty((len(observations), self.outputs), np.float32)
-        pointers = (ctypes.c_void_p(array.ctypes.data) for array in (observations, out))
-        observed, written = pointers
-        assert self.c.pfc_policy_forward(self.handle, observed, ctypes.c_int64(len(observations)), written) == 0
+        rows = ctypes.c_int64(len(observations))
+        assert self.c.pfc_policy_forward(self.handle, at(observations), rows, at(state), at(out)) == 0
         return out
 
-    def act(self, observations: np.ndarray[Any, Any], draw: Draw) -> np.ndarray[Any, Any]:
-        """Actions int32 [rows, dims]."""
-        out = np.empty((len(observations), self.dims), np.int32)
-        observed, written = (ctypes.c_void_p(array.ctypes.data) for array in (observations, out))
-        rows = ctypes.c_int64(len(observations))
-        assert self.c.pfc_policy_act(self.handle, observed, rows, ctypes.byref(draw), written, None) == 0
+    def act(
+        self,
+        observations: np.ndarray[Any, Any],
+        draw: Draw,
+        state: np.ndarray[Any, Any] | None = None,
+        dtype: type[Any] = np.int32,
+    ) -> np.ndarray[Any, Any]:
+        """Actions int32 (or, of controls, float32) [rows, dims]."""
+        out = np.empty((len(observations), self.dims), dtype)
+        rows, drawn = ctypes.c_int64(len(observations)), ctypes.byref(draw)
+        assert self.c.pfc_policy_act(self.handle, at(observations), rows, drawn, at(state), at(out), None) == 0
         return out
+
+    def restart(self, ended: np.ndarray[Any, Any], state: np.ndarray[Any, Any]) -> None:
+        """Forget the past of the rows bool [rows] that ended."""
+        none, rows = np.zeros(len(ended), np.uint8), ctypes.c_int64(len(ended))
+        assert self.c.pfc_policy_restart(self.handle, rows, at(ended.astype(np.uint8)), at(none), at(state)) == 0
 
     def close(self) -> None:
         """Free it."""
         self.c.pfc_policy_destroy(self.handle)
+
+
+def at(array: np.ndarray[Any, Any] | None) -> ctypes.c_void_p:
+    """Where an array's numbers are, or NULL."""
+    return ctypes.c_void_p(None if array is None else array.ctypes.data)
 
 
 def states(env: pufferc.VecEnv, steps: int = 60) -> np.ndarray[Any, Any]:
@@ -106,11 +122,61 @@ def test_outputs_are_those_of_torch(env: pufferc.VecEnv, seed: int) -> None:
     exported.close()
 
 
+@pytest.mark.parametrize("kind", ["mingru", "lstm"])
+@pytest.mark.parametrize("seed", range(2))
+def test_memory_is_that_of_torch(env: pufferc.VecEnv, kind: str, seed: int) -> None:
+    """Forty steps of random play, rows starting anew where their episodes end: outputs and states of C and torch."""
+    policy = random_policy(env, seed, PolicyConfig(kind=kind, hidden_size=[128, 33][seed], num_layers=seed + 1))
+    data = export.describe_policy(policy, env, {})
+    exported = CPolicy(data.to_bytes(), data.outputs)
+    expected_state = policy.initial_state(env.num_envs, torch.device("cpu"))
+    state = np.zeros((env.num_envs, sum(part.shape[1] for part in expected_state)), np.float32)
+    env.action_space.seed(seed)
+    observations, _ = env.reset(seed=seed)
+    ends = 0
+    for _ in range(40):
+        with torch.no_grad():
+            expected, expected_state = policy.step(torch.from_numpy(observations), expected_state)
+        tolerance = 1e-5 * max(1.0, float(expected.abs().max()))
+        outputs = exported.forward(np.ascontiguousarray(observations), state)
+        np.testing.assert_allclose(outputs, expected.numpy(), rtol=0, atol=tolerance)
+        remembered = torch.cat(expected_state, 1).numpy()
+        np.testing.assert_allclose(state, remembered, rtol=0, atol=1e-5 * max(1.0, abs(remembered).max()))
+        observations, _, terminated, truncated, _ = env.step(env.action_space.sample())
+        ended = terminated | truncated
+        ends += int(ended.sum())
+        expected_state = restart_rows(policy, expected_state, torch.from_numpy(ended))
+        exported.restart(ended, state)
+    assert ends or env.name in ("breakout",)
+    exported.close()
+
+
+@pytest.mark.parametrize("squash", [False, True])
+def test_controls_are_those_of_python(squash: bool) -> None:
+    """A made-up network with three controls: the draw of the kernels, brought into [-1, 1]."""
+    rng = np.random.default_rng(2)
+    weight, bias = rng.normal(size=(7, 5)).astype(np.float32), rng.normal(size=7).astype(np.float32)
+    layers = [export.Linear(weight, bias, relu=False)]
+    data = export.PolicyFile("mine", 1, "float32", (5,), (), layers, controls=3, squash=squash)
+    assert data.outputs == 7
+    exported = CPolicy(data.to_bytes(), 7, 3)
+    observations = rng.normal(size=(40, 5)).astype(np.float32)
+    outputs = exported.forward(observations)
+    np.testing.assert_allclose(outputs, observations @ weight.T + bias, atol=1e-5)
+    for greedy in (False, True):
+        drawn, _ = pufferc.ops.sample_actions(outputs[:, :6].copy(), controls=3, seed=5, step=6, greedy=greedy)
+        expected = np.tanh(drawn) if squash else np.clip(drawn, -1, 1)
+        actions = exported.act(observations, Draw(greedy, 5, 6, 0), dtype=np.float32)
+        np.testing.assert_allclose(actions, expected, atol=1e-6)
+    assert (np.abs(drawn) > 1).any()
+    exported.close()
+
+
 def test_draws_are_those_of_python(env: pufferc.VecEnv) -> None:
     """From equal logits equal actions: the random numbers are named, not taken from a generator."""
     policy, observations = random_policy(env, 3), states(env)
     data = export.describe_policy(policy, env, {})
-    exported = CPolicy(data.to_bytes(), sum(data.action_counts) + 1, len(data.action_counts))
+    exported = CPolicy(data.to_bytes(), data.outputs, len(data.action_counts))
     logits = np.ascontiguousarray(exported.forward(observations)[:, :-1])
     for greedy in (False, True):
         expected, _ = pufferc.ops.sample_actions(logits, data.action_counts, seed=5, step=6, greedy=greedy)
@@ -199,6 +265,28 @@ def test_onnx(checkpoint: Path, tmp_path: Path) -> None:
     env.close()
 
 
+@pytest.mark.parametrize("kind", ["mingru", "lstm"])
+def test_onnx_with_memory(kind: str, tmp_path: Path) -> None:
+    """The state goes in and comes out: three steps of another number of rows than the exporter saw."""
+    reference = pytest.importorskip("onnx.reference")
+    pytest.importorskip("onnxscript")
+    env = pufferc.make("cartpole", 5, seed=1)
+    policy = random_policy(env, 3, PolicyConfig(kind=kind, hidden_size=16))
+    export.export_onnx(policy, env, tmp_path / "policy.onnx")
+    player = reference.ReferenceEvaluator(str(tmp_path / "policy.onnx"))
+    expected_state = policy.initial_state(5, torch.device("cpu"))
+    state = [part.numpy() for part in expected_state]
+    for step in range(3):
+        observations = states(env, step + 1)
+        expected, expected_state = policy.step(torch.from_numpy(observations), expected_state)
+        inputs = {"observations": observations, **{f"state_{i}": part for i, part in enumerate(state)}}
+        found, *state = player.run(None, inputs)
+        np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
+        for ours, theirs in zip(state, expected_state, strict=True):
+            np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-5)
+    env.close()
+
+
 def test_what_does_not_fit_is_refused(checkpoint: Path, tmp_path: Path) -> None:
     weight, bias = np.zeros((4, 5), np.float32), np.zeros(4, np.float32)
 
@@ -212,6 +300,11 @@ def test_what_does_not_fit_is_refused(checkpoint: Path, tmp_path: Path) -> None:
         ({"obs_shape": (6,)}, "weight must have shape"),
         ({"action_counts": (4,)}, "must have 5 outputs"),
         ({"action_counts": ()}, "action_counts"),
+        ({"controls": 1}, "without action_counts beside them"),
+        ({"controls": 9, "action_counts": ()}, "controls must be 0 to 8"),
+        ({"controls": 2, "action_counts": ()}, "must have 5 outputs"),
+        ({"layers": [export.MinGRU(weight, bias)]}, r"weight must have shape \(4, 5\)|outputs"),
+        ({"layers": [export.LSTM(weight, bias)]}, r"weight must have shape \(4, 6\)"),
         ({"obs_dtype": "float64"}, "float64"),
         ({"game": "m" * 64}, "63 bytes"),
         ({"params": {"": 1.0}}, "parameter"),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import pufferc
 from pufferc import ops
-from pufferc.config import Config, ConfigError, merge
+from pufferc.config import Config, ConfigError, TrainConfig, merge
 from pufferc.sizes import resolve
 
 torch = pytest.importorskip("torch")
@@ -23,6 +23,7 @@ pytest.importorskip("safetensors")
 
 from pufferc import ppo  # noqa: E402
 from pufferc.checkpoint import CheckpointError, list_checkpoints, load_checkpoint  # noqa: E402
+from pufferc.optim import Muon  # noqa: E402
 from pufferc.policies import LSTM, MinGRU, make_policy, restart_rows  # noqa: E402
 from pufferc.policies.recurrent import RecurrentNetwork, lstm_scan  # noqa: E402
 from pufferc.reference import mingru_scan  # noqa: E402
@@ -289,6 +290,63 @@ def test_rows_that_did_not_act_begin_anew() -> None:
         again = policy(rollout.observations[:-1], rollout.state, starts)[..., -1]
     torch.testing.assert_close(rollout.values[6:8, 2], fresh)
     torch.testing.assert_close(rollout.values[:-1], again)
+
+
+@pytest.mark.parametrize("kind", ["mingru", "lstm"])
+def test_rows_that_do_not_act_stay_out_of_statistics_and_loss(kind: str) -> None:
+    """Whatever stands in such rows, observations included, an update gives the same weights bit for bit."""
+    env = pufferc.make("cartpole", 8, num_threads=1, seed=1)
+    config = merge(Config("cartpole"), {"policy": {"kind": kind, "hidden_size": 8}})
+    settings = TrainConfig(minibatch_size=64, epochs=2, learning_rate=0.1)
+
+    def update(garbage: bool) -> tuple[list[torch.Tensor], dict[str, float]]:
+        policy = make_policy(config, env, torch.float32, CPU, seed=1)
+        rollout = ppo.Rollout.make(env, policy, 16, CPU)
+        rollout.reset(env, policy, 1)
+        seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
+        ppo.collect(env, policy, rollout, ops, seed=3, first_step=0, seconds=seconds)
+        rollout.alive[4:9, 2:5] = False
+        rollout.rewards[4:9, 2:5] = 0.0
+        ppo.advantages(rollout, ops, gamma=0.9, gae_lambda=0.9)
+        dead = ~rollout.alive[:-1]
+        if garbage:
+            rollout.returns[dead], rollout.advantages[dead], rollout.logprobs[dead] = 1e6, -1e6, 50.0
+            rollout.observations[:-1][dead] = 1e3
+        optimizer = Muon(policy.named_parameters())
+        stats = ppo.optimise(policy, optimizer, rollout, ops, settings, 0.1, torch.Generator().manual_seed(1))
+        return [parameter.detach().clone() for parameter in policy.parameters()], stats
+
+    (clean, stats), (dirty, dirty_stats) = update(False), update(True)
+    assert all(torch.equal(a, b) for a, b in zip(clean, dirty, strict=True))
+    assert stats == dirty_stats
+
+
+@pytest.mark.parametrize("kind", ["mingru", "lstm"])
+def test_each_snake_remembers_its_own_life(kind: str) -> None:
+    """Snakes of one game die one by one; the value of each step is that of the life so far, in float64, alone."""
+    env = pufferc.make("snake", num_games=2, num_threads=1, seed=1, snakes=3, width=8, height=8, food=4)
+    config = merge(Config("snake"), {"policy": {"kind": kind, "hidden_size": 8, "encoder": "flat"}})
+    policy: Any = make_policy(config, env, torch.float32, CPU, seed=1)
+    rollout = ppo.Rollout.make(env, policy, 24, CPU)
+    rollout.reset(env, policy, 1)
+    seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
+    doubles = {name: p.detach().double() for name, p in policy.named_parameters()}
+    lives: list[list[torch.Tensor]] = [[] for _ in range(env.num_envs)]
+    died = 0
+    for part in range(2):
+        ppo.collect(env, policy, rollout, ops, seed=3, first_step=24 * part, seconds=seconds)
+        for t in range(24):
+            for row, life in enumerate(lives):
+                life.append(rollout.observations[t, row].flatten().clone())
+                x = torch.stack(life).double().unsqueeze(1)
+                nowhere = torch.zeros(len(life), 1, dtype=torch.bool)
+                value = twin(policy, doubles, x, policy.initial_state(1, CPU), nowhere)[-1, 0, -1].float()
+                torch.testing.assert_close(rollout.values[t, row], value, atol=1e-5, rtol=1e-4)
+                if rollout.terminated[t, row]:
+                    life.clear()
+                    died += 1
+        assert int(rollout.terminated.any(1).sum()) > int(rollout.terminated.all(1).sum())
+    assert died >= 10
 
 
 # ---- whole runs --------------------------------------------------------------------------------------

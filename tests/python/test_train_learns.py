@@ -15,9 +15,10 @@ from pufferc.train import train  # noqa: E402
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["squared", "cartpole", "breakout", "pong", "snake"])
+@pytest.mark.parametrize("name", ["squared", "cartpole", "breakout", "pong", "snake", "cartpole-continuous"])
 def test_the_packaged_configuration_reaches_its_target(name: str, tmp_path: Path) -> None:
-    config = load_config(name)
+    game, _, variant = name.partition("-")
+    config = load_config(game, variant or None)
     assert config.train.target_score is not None
     result = train(config, runs=tmp_path, quiet=True)
     assert result.outcome == "target" and result.evaluation is not None

@@ -96,6 +96,7 @@ def make(name: str) -> Policy:
 # ---- what works --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_documented_commands_run(tmp_path: Path) -> None:
     """As they stand on the page, in order: train, eval, resume, with and without memory."""
     text = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
@@ -179,6 +180,16 @@ class Net(nn.Module):
     load_weights(policy, checkpoint)
     assert torch.equal(policy.module.frozen.weight, before)
     assert torch.equal(policy.module.first.weight, policy.module.second.weight)
+
+
+@pytest.mark.parametrize("squash", [False, True])
+def test_continuous_actions_ask_for_means_and_deviations(module: Write, tmp_path: Path, squash: bool) -> None:
+    name = module("from torch import nn\nclass Net(nn.Linear):\n"
+                  "    def __init__(self, spec): super().__init__(4, spec.outputs)\n")  # fmt: skip
+    config = merge(configured(f"{name}:Net"), {"env": {"continuous": True}, "policy": {"squash": squash}})
+    result = train(config, runs=tmp_path / "runs", quiet=True)
+    weights = load_checkpoint(list_checkpoints(result.run)[-1]).policy
+    assert weights["module.weight"].shape == (3, 4)  # mean, log standard deviation, value
 
 
 # ---- what does not -----------------------------------------------------------------------------------

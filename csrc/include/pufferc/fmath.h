@@ -116,6 +116,9 @@ PFC_FN float pfc_logf(float x) {
   return m + y + 0.693359375f * exponent;
 }
 
+// Logistic function 1 / (1 + e^-x), every x; absolute error below 2e-7.
+PFC_FN float pfc_sigmoidf(float x) { return 1.0f / (1.0f + pfc_expf(-x)); }
+
 // Hyperbolic tangent, every x; relative error below 3e-7.
 PFC_FN float pfc_tanhf(float x) {
   float a = pfc_absf(x);

@@ -11,15 +11,24 @@
 //   pfc_pool_reset(pool, NULL);
 //   const PfcBuffers* b = pfc_pool_buffers(pool);
 //   int32_t actions[1024];
+//   float* state = calloc(1024 * info->state_size + 1, sizeof(float));  // zeros: every row's episode begins
 //   for (uint64_t t = 0; t < 1000; ++t) {
 //     PfcPolicyDraw draw = {.seed = 1, .step = t};
-//     if (pfc_policy_act(policy, b->observations, b->rows, &draw, actions, NULL)) break;
-//     if (pfc_pool_step(pool, actions, PFC_INT32, NULL)) break;
+//     if (pfc_policy_act(policy, b->observations, b->rows, &draw, state, actions, NULL)) break;
+//     if (pfc_pool_step(pool, actions, info->action_dtype, NULL)) break;
+//     pfc_policy_restart(policy, b->rows, b->terminated, b->truncated, state);
 //   }
 //
-// A policy maps one row's observation to K logits, K = sum of action_counts, and one value estimate. It never changes
-// after loading: any number of threads may use it at the same time, each with its own rows. Calls work on the calling
-// thread alone; to use more, give each thread a part of the rows (PfcPolicyDraw.first_row).
+// A policy maps one row's observation to K outputs that say which actions are likely, and one value estimate. With
+// discrete actions they are the logits, K = sum of action_counts; with D controls the D means and D logarithms of the
+// standard deviations of normal distributions. It never changes after loading: any number of threads may use it at the
+// same time, each with its own rows. Calls work on the calling thread alone; to use more, give each thread a part of the
+// rows (PfcPolicyDraw.first_row).
+//
+// Memory. A recurrent policy keeps state_size numbers per row between calls. They belong to the caller, who passes them
+// to each call, which replaces them; all zeros is the state at the start of an episode. So rows can be moved, saved, or
+// played by another thread, and after a step that ended episodes pfc_policy_restart sets their rows back to zero. For
+// policies without memory state_size is 0 and the state may be NULL.
 //
 // Results agree with those of the network in float32 that was exported to about 1e-6 of the largest number in it. They
 // may differ in the last bits between machines, because sums are taken in vectors of the processor's width.
@@ -36,9 +45,10 @@
 //   96   i32           version of the game
 //   100  u32           dtype of an observation (PfcDtype), converted to float32 before the first layer
 //   104  i32[3]        shape of an observation, unused dimensions 0
-//   116  u32           action head, 0 = categorical: one softmax per action dimension
-//   120  i32           action dimensions
-//   124  i32[8]        choices per action dimension, unused dimensions 0
+//   116  u32           action head: 0 categorical, one softmax per action dimension; 1 normal, what a game gets is
+//                      the drawn number clamped to [-1, 1]; 2 normal, the game gets its hyperbolic tangent
+//   120  i32           action dimensions D
+//   124  i32[8]        choices per action dimension, unused dimensions 0; all 0 for normal heads
 //   156  u32           parameters of the game that follow, at most PFC_POLICY_MAX_PARAMS
 //   160                per parameter: char[32] name, zero-terminated; f64 value
 //   then               per layer: u32 kind, u32 option, u32 inputs, u32 outputs, u64 bytes that follow; its numbers,
@@ -50,7 +60,15 @@
 //     kind 3, codes:      no numbers; option = C, the largest code, 1 to 255; outputs = inputs * C
 //                         y[i * C + c - 1] = 1 where x[i] = c, else 0: each observed byte as a one-hot vector in which
 //                         code 0, and codes above C, have no entry; first layer only, of uint8 or int8 observations
-//   The last layer is linear with option 0 and has K + 1 outputs: the logits, heads side by side, and the value.
+//     kind 4, MinGRU:     f32 weight[2 outputs][inputs], bias[2 outputs]; option 0, outputs = inputs
+//                         u, c = weight x + bias;  z = 1 / (1 + exp(-u));  h = (1 - z) h + z c;  y = x + h
+//                         state h[outputs]
+//     kind 5, LSTM:       f32 weight[4 outputs][inputs + outputs], bias[4 outputs]; option 0
+//                         i, f, g, o = weight [x, h] + bias;  with s(v) = 1 / (1 + exp(-v)):
+//                         c = s(f) c + s(i) tanh(g);  h = s(o) tanh(c);  y = h
+//                         state h[outputs], c[outputs]
+//   The last layer is linear with option 0 and has K + 1 outputs: the K of the action head (logits side by side; or the
+//   means, then the logarithms of the deviations) and the value. A row's state holds those of its layers in order.
 //
 // Whatever a file holds, it is either taken or refused with its name and the reason; nothing outside it is read.
 #ifndef PUFFERC_POLICY_H
@@ -76,7 +94,10 @@ typedef struct PfcPolicyInfo {
   int32_t obs_dims, obs_shape[PFC_MAX_OBS_DIMS];
   int32_t obs_size;                     // values of one observation, the product of obs_shape
   int32_t action_dims, action_counts[PFC_MAX_ACTION_DIMS];
+  int32_t discrete;                     // 1: actions are choices; 0: controls in [-1, 1], action_counts all 0
+  PfcDtype action_dtype;                // accordingly, PFC_INT32 or PFC_FLOAT32
   int32_t num_outputs;                  // K + 1
+  int32_t state_size;                   // numbers that a row keeps between calls; 0 = no memory
   int32_t num_layers;
   int64_t num_weights;                  // numbers in all layers together
   const PfcParamValue* params;          // [num_params] of its game, those that differ from the defaults
@@ -92,23 +113,28 @@ PFC_API const PfcPolicyInfo* pfc_policy_info(const PfcPolicy* policy);
 // PFC_OK if the policy can play this pool: same game and version, observations and actions. Else PFC_INVALID.
 PFC_API PfcStatus pfc_policy_check(const PfcPolicy* policy, const PfcPool* pool);
 
-// outputs float32 [rows, K + 1], the caller's, of observations [rows, obs_size] of obs_dtype.
-PFC_API PfcStatus pfc_policy_forward(const PfcPolicy* policy, const void* observations, int64_t rows, float* outputs);
+// outputs float32 [rows, K + 1], the caller's, of observations [rows, obs_size] of obs_dtype. state float32
+// [rows, state_size]: replaced by the state after it; NULL for policies without memory.
+PFC_API PfcStatus pfc_policy_forward(const PfcPolicy* policy, const void* observations, int64_t rows, float* state,
+                                     float* outputs);
+// Sets the rows of the state whose episode ended (terminated or truncated [rows] nonzero) back to zero.
+PFC_API PfcStatus pfc_policy_restart(const PfcPolicy* policy, int64_t rows, const uint8_t* terminated,
+                                     const uint8_t* truncated, float* state);
 
 // How actions are chosen. Draws name their random numbers instead of using up a generator: row i draws from
 // (seed, step, first_row + i) alone, and these numbers give the same draw in Python's pufferc.ops.sample_actions.
 typedef struct PfcPolicyDraw {
-  int32_t greedy;      // 1: the most probable action, the first of equals; the rest is unused
+  int32_t greedy;      // 1: the most probable action (the first of equals), or the mean; the rest is unused
   uint64_t seed;
   uint64_t step;       // any number that is not used twice
   uint64_t first_row;  // number of row 0, for a part of a batch
 } PfcPolicyDraw;
 
-// actions int32 [rows, action_dims] for observations [rows, obs_size]; values float32 [rows] or NULL.
-// draw NULL = greedy.
+// actions [rows, action_dims] of action_dtype, as pfc_pool_step takes them, for observations [rows, obs_size]; state as
+// for pfc_policy_forward; values float32 [rows] or NULL. draw NULL = greedy.
 // Where the outputs of a row are not finite, its actions are 0 and the call returns PFC_INVALID when all rows are done.
 PFC_API PfcStatus pfc_policy_act(const PfcPolicy* policy, const void* observations, int64_t rows,
-                                 const PfcPolicyDraw* draw, int32_t* actions, float* values);
+                                 const PfcPolicyDraw* draw, float* state, void* actions, float* values);
 
 #ifdef __cplusplus
 }

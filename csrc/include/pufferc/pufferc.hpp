@@ -19,6 +19,9 @@
 //     std::printf("mean score %g\n", pool.pop_metrics().at("score"));
 //   }
 //
+// A trained policy plays it with  pufferc::Policy policy("breakout.pfc");  pufferc::Player player(policy, pool);  and, step
+// after step,  player.act(draw);  player.step();
+//
 // A Pool or Policy owns its C object, moves but does not copy, and frees it in its destructor; handle() hands it to
 // functions of the C headers, which document shapes, orders and lifetimes. Spans borrow: those of a pool are valid
 // until it is destroyed, what they show changes with the next step or reset.
@@ -312,7 +315,7 @@ class Pool {
   detail::Handle<PfcPool, pfc_pool_destroy> pool_;
 };
 
-// A trained policy; see policy.h.
+// A trained policy; see policy.h. To play a pool with it, make a Player.
 class Policy {
  public:
   explicit Policy(const std::string& path) : policy_(pfc_policy_load(path.c_str())) {}
@@ -332,28 +335,76 @@ class Policy {
   // Throws where the policy cannot play this pool.
   void check_fits(const Pool& pool) const { check(pfc_policy_check(policy_.get(), pool.handle())); }
 
-  // One action per row and dimension for every row of a pool that it fits; values [rows] or empty.
-  void act(const Pool& pool, const PfcPolicyDraw& draw, Span<std::int32_t> actions, Span<float> values = {}) const {
-    check_fits(pool);
-    detail::check_length("actions", pool.rows() * pool.action_dims(), actions.size());
-    if (!values.empty()) detail::check_length("values", pool.rows(), values.size());
-    check(pfc_policy_act(policy_.get(), pool.buffers().observations, pool.buffers().rows, &draw, actions.data(),
-                         values.data()));
-  }
-  // outputs [rows, num_outputs] of observations [rows, obs_size], of which T must be the type.
+  std::size_t state_size() const noexcept { return detail::length(info().state_size); }
+  // outputs [rows, num_outputs] of observations [rows, obs_size], whose type must be that of the game's; state
+  // [rows, state_size] is replaced, and may be left out where state_size is 0.
   template <class Observations>
-  void forward(const Observations& observations, Span<float> outputs) const {
+  void forward(const Observations& observations, Span<float> outputs, Span<float> state = {}) const {
     using Element = std::remove_const_t<std::remove_pointer_t<decltype(observations.data())>>;
     if (detail::dtype<Element>() != info().obs_dtype)
       throw Error(PFC_INVALID, "observations: those of this policy have another type");
     const std::size_t rows = observations.size() / detail::length(info().obs_size);
     detail::check_length("observations", rows * detail::length(info().obs_size), observations.size());
     detail::check_length("outputs", rows * detail::length(info().num_outputs), outputs.size());
-    check(pfc_policy_forward(policy_.get(), observations.data(), static_cast<std::int64_t>(rows), outputs.data()));
+    detail::check_length("state", rows * state_size(), state.size());
+    check(pfc_policy_forward(policy_.get(), observations.data(), static_cast<std::int64_t>(rows), state.data(),
+                             outputs.data()));
   }
 
  private:
   detail::Handle<PfcPolicy, pfc_policy_destroy> policy_;
+};
+
+// A policy that plays a pool, with the actions and the memory of every row. Borrows both, which must outlive it; the
+// pool may also be stepped and reset without it.
+class Player {
+ public:
+  // Throws where the policy does not fit the pool.
+  Player(const Policy& policy, Pool& pool)
+      : policy_(policy),
+        pool_(pool),
+        state_(pool.rows() * policy.state_size()),
+        choices_(policy.info().discrete != 0 ? pool.rows() * pool.action_dims() : 0),
+        controls_(policy.info().discrete != 0 ? 0 : pool.rows() * pool.action_dims()),
+        values_(pool.rows()) {
+    policy.check_fits(pool);
+  }
+
+  // Chooses the actions for what the pool shows now.
+  void act(const PfcPolicyDraw& draw) {
+    void* actions = discrete() ? static_cast<void*>(choices_.data()) : static_cast<void*>(controls_.data());
+    check(pfc_policy_act(policy_.handle(), pool_.buffers().observations, pool_.buffers().rows, &draw, state_.data(),
+                         actions, values_.data()));
+  }
+  // Steps the pool with these actions, and forgets the past of the rows whose episode ended.
+  void step() {
+    if (discrete()) pool_.step(choices_);
+    else pool_.step(controls_);
+    restart();
+  }
+  // The latter alone, for who steps the pool in another way.
+  void restart() {
+    check(pfc_policy_restart(policy_.handle(), pool_.buffers().rows, pool_.terminated().data(),
+                             pool_.truncated().data(), state_.data()));
+  }
+  // Forgets the past of all rows: to be called after a reset of the pool.
+  void forget() { state_.assign(state_.size(), 0.0f); }
+
+  // [rows, action_dims], to read or to change between act and step: one of the two is empty.
+  Span<std::int32_t> choices() noexcept { return choices_; }
+  Span<float> controls() noexcept { return controls_; }
+  // [rows]: value estimates of the latest act.
+  Span<const float> values() const noexcept { return values_; }
+
+ private:
+  bool discrete() const noexcept { return policy_.info().discrete != 0; }
+
+  const Policy& policy_;
+  Pool& pool_;
+  std::vector<float> state_;
+  std::vector<std::int32_t> choices_;
+  std::vector<float> controls_;
+  std::vector<float> values_;
 };
 
 }  // namespace pufferc

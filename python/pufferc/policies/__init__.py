@@ -2,8 +2,9 @@
 
 from pufferc.policies.base import Policy, State, restart_rows
 from pufferc.policies.encoders import Conv, Encoder, Flat, OneHot
+from pufferc.policies.fused_mingru import FusedMinGRU
 from pufferc.policies.heads import DiscreteHead, GaussianHead, Head, make_head
-from pufferc.policies.make import input_map, make_policy
+from pufferc.policies.make import input_map, input_scales, make_policy
 from pufferc.policies.mlp import MLP, CodesMLP, EncodedMLP, FusedMLP, Network
 from pufferc.policies.recurrent import LSTM, MinGRU
 from pufferc.policies.user import PolicySpec
@@ -18,6 +19,7 @@ __all__ = [
     "Encoder",
     "Flat",
     "FusedMLP",
+    "FusedMinGRU",
     "GaussianHead",
     "Head",
     "MinGRU",
@@ -27,6 +29,7 @@ __all__ = [
     "PolicySpec",
     "State",
     "input_map",
+    "input_scales",
     "make_head",
     "make_policy",
     "restart_rows",

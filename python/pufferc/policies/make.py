@@ -10,6 +10,7 @@ from torch import Tensor
 from pufferc.config import Config, PolicyConfig
 from pufferc.policies.base import Policy
 from pufferc.policies.encoders import Flat, OneHot, make_encoder
+from pufferc.policies.fused_mingru import FusedMinGRU
 from pufferc.policies.heads import make_head
 from pufferc.policies.mlp import MLP, CodesMLP, EncodedMLP, FusedMLP, Network
 from pufferc.policies.recurrent import LSTM, MinGRU
@@ -42,7 +43,8 @@ def make_policy(
         mlp: type[Network] = FusedMLP if fused else MLP
     else:
         mlp = CodesMLP if fused and isinstance(encoder, OneHot) and config.policy.num_layers == 1 else EncodedMLP
-    kinds: dict[str, type[Network]] = {"mlp": mlp, "mingru": MinGRU, "lstm": LSTM}
+    mingru = FusedMinGRU if fused and flat else MinGRU
+    kinds: dict[str, type[Network]] = {"mlp": mlp, "mingru": mingru, "lstm": LSTM}
     policy = kinds[config.policy.kind](
         encoder.features,
         head.output_sizes,
@@ -65,12 +67,23 @@ def input_map(table: Sequence[ObsInfo], size: int, config: PolicyConfig) -> tupl
     They take the entries of the table in `config.scaled_inputs` from their range to +-input_scale; the rest is
     multiplied by rest_scale.
     """
-    gain, shift, begin = torch.full((size,), config.rest_scale), torch.zeros(size), 0
+    gain, shift, begin = input_scales(table, size, config), torch.zeros(size), 0
     for row in table:
         end = begin + row.count if row.count else size
         if row.name in config.scaled_inputs:
             half = 0.5 * (row.high - row.low)
-            gain[begin:end] = config.input_scale / half
+            gain[begin:end] /= half
             shift[begin:end] = -config.input_scale * (row.low + half) / half
         begin = end
     return gain, shift
+
+
+def input_scales(table: Sequence[ObsInfo], size: int, config: PolicyConfig) -> Tensor:
+    """float32 [size]: input_scale for entries in `config.scaled_inputs`, rest_scale for the rest."""
+    scale, begin = torch.full((size,), config.rest_scale), 0
+    for row in table:
+        end = begin + row.count if row.count else size
+        if row.name in config.scaled_inputs:
+            scale[begin:end] = config.input_scale
+        begin = end
+    return scale

@@ -76,6 +76,12 @@ class Network(Policy):
     def _layers(self) -> list[nn.Linear]:
         return [*(module for module in self.hidden if isinstance(module, nn.Linear)), self.output]
 
+    def linear_layers(self) -> list[tuple[Tensor, Tensor]]:
+        """Weight and bias of every hidden layer and of the output, as they act on plain observations."""
+        return [self._folded(i, layer) for i, layer in enumerate(self._layers()[:-1])] + [
+            (self.output.weight, self.output.bias)
+        ]
+
     def encode(self, observations: Tensor) -> Tensor:
         """The last hidden layer [T, M, H] in compute_dtype, of observations [T, M, ...]."""
         first, *others = self._layers()[:-1]
@@ -89,6 +95,11 @@ class Network(Policy):
         if index:
             return layer.weight, layer.bias
         return layer.weight * self.input_gain, layer.bias + layer.weight @ self.input_shift
+
+    def _layer_versions(self, layers: Sequence[nn.Linear]) -> tuple[int, ...]:
+        """Differs from before when a parameter of these layers, or the map of the observations, has been written to."""
+        tensors = [self.input_gain, self.input_shift, *(p for layer in layers for p in (layer.weight, layer.bias))]
+        return tuple(tensor._version for tensor in tensors)
 
     def _unfold(self, first: nn.Linear) -> None:
         """Gradients of the first layer from those of `_folded`, whose product takes the observations as they are."""
@@ -153,7 +164,7 @@ class MLP(EncodedMLP):
     def _cast_layers(self) -> list[tuple[Tensor, Tensor]]:
         """Weights and biases of the hidden layers in compute_dtype, renewed when a parameter has changed."""
         layers = self._layers()[:-1]
-        versions = tuple(p._version for layer in layers for p in (layer.weight, layer.bias))
+        versions = self._layer_versions(layers)
         if versions != self._cast_versions or self._casts[0][0].device != layers[0].weight.device:
             folded = [self._folded(i, layer) for i, layer in enumerate(layers)]
             self._casts = [(weight.to(self.compute_dtype), bias.to(self.compute_dtype)) for weight, bias in folded]
@@ -189,7 +200,7 @@ class CodesMLP(EncodedMLP):
         self._most = self.encoder.most
         self._hidden: dict[str, Tensor] = {}  # [B, H] of the latest step, and of the latest pass of training
         self._table, self._bias, self._versions = torch.empty(0), torch.empty(0), (-1, -1)
-        self._codes = torch.empty(0)
+        self._codes, self._grad = torch.empty(0), torch.empty(0)
 
     @torch.no_grad()
     def step(self, observations: Tensor, state: State) -> tuple[Tensor, State]:
@@ -219,7 +230,9 @@ class CodesMLP(EncodedMLP):
         hidden, grad = self._hidden["train"], grad_outputs.reshape(-1, grad_outputs.shape[-1])
         self.output.bias.grad = grad.sum(0)
         self.output.weight.grad = torch.mm(grad.t(), hidden)
-        grad = torch.mm(grad, self.output.weight)
+        if self._grad.shape != hidden.shape:
+            self._grad = torch.empty_like(hidden)  # fresh memory costs three times the product
+        grad = torch.mm(grad, self.output.weight, out=self._grad)
         torch.ops.aten.threshold_backward(grad, hidden, 0, grad_input=grad)
         table, first = torch.empty_like(self._table), self._layers()[0]
         first.bias.grad = torch.empty_like(first.bias)
@@ -228,21 +241,57 @@ class CodesMLP(EncodedMLP):
         self._unfold(first)
 
 
-class FusedMLP(MLP):
-    """The same network with all of a pass in one kernel, on the CPU.
+class FusedNetwork(Network):
+    """What networks share whose passes are one kernel each, on the CPU.
 
-    Only the passes of acting and training differ: parameters, `forward` and checkpoints are those of an MLP.
+    Only the passes of acting and training differ: parameters, `forward` and checkpoints are those of the plain network.
     """
 
     fused = True
+    _kernel: ops.Mlp | ops.MinGru
 
-    def __init__(self, *sizes: Any, **options: Any) -> None:
-        super().__init__(*sizes, **options)
+    def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:
+        super().__init__(observation_size, action_counts, **options)
         layers = self._layers()
-        widths = [layer.in_features for layer in layers] + [layers[-1].out_features]
-        self._kernel = ops.Mlp(widths, bfloat16=self.compute_dtype == torch.bfloat16)
+        self._widths = [layer.in_features for layer in layers] + [layers[-1].out_features]
         self._kernel_versions: tuple[int, ...] = ()
         self._outputs: dict[str, Tensor] = {}
+
+    def _kernel_layers(self) -> list[nn.Linear]:
+        """The layers in the order in which the kernel has them."""
+        return self._layers()
+
+    def _output_buffer(self, use: str, *shape: int) -> Tensor:
+        """Memory for outputs of a shape, kept from pass to pass. Acting and training have buffers of their own."""
+        outputs = self._outputs.get(use)
+        if outputs is None or outputs.shape[:-1] != shape:
+            outputs = self._outputs[use] = torch.empty(*shape, self.output.out_features)
+        return outputs
+
+    def _update_kernel(self) -> None:
+        """Hands the parameters to the kernel when one has changed."""
+        layers = self._kernel_layers()
+        versions = self._layer_versions(layers)
+        if versions != self._kernel_versions:
+            pairs = [self._folded(i, layer) for i, layer in enumerate(layers)]
+            self._kernel.set_layers([weight.detach() for weight, _ in pairs], [bias.detach() for _, bias in pairs])
+            self._kernel_versions = versions
+
+    def _gradients(self) -> tuple[list[Tensor | None], list[Tensor | None]]:
+        """Memory for the gradients of all weights and biases, which the parameters' .grad is."""
+        for parameter in self.parameters():
+            if parameter.grad is None:
+                parameter.grad = torch.empty_like(parameter)
+        layers = self._kernel_layers()
+        return [layer.weight.grad for layer in layers], [layer.bias.grad for layer in layers]
+
+
+class FusedMLP(FusedNetwork, MLP):
+    """The MLP with all of a pass in one kernel, on the CPU."""
+
+    def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:
+        super().__init__(observation_size, action_counts, **options)
+        self._kernel: ops.Mlp = ops.Mlp(self._widths, bfloat16=self.compute_dtype == torch.bfloat16)
         self._inputs = torch.empty(0)  # of the pass that backward follows
 
     @torch.no_grad()
@@ -255,35 +304,15 @@ class FusedMLP(MLP):
         return self._fused_pass("train", observations.reshape(steps * rows, -1)).view(steps, rows, -1)
 
     def _fused_pass(self, use: str, x: Tensor) -> Tensor:
-        x = x.to(self.compute_dtype).contiguous()
-        outputs = self._outputs.get(use)
-        if outputs is None or outputs.shape[0] != x.shape[0]:
-            outputs = self._outputs[use] = torch.empty(x.shape[0], self.output.out_features)
+        x, outputs = x.to(self.compute_dtype).contiguous(), self._output_buffer(use, x.shape[0])
         self._update_kernel()
         self._kernel.forward(x, outputs, keep=use == "train")
         if use == "train":
             self._inputs = x
         return outputs
 
-    def _update_kernel(self) -> None:
-        """Hands the parameters to the kernel when one has changed."""
-        layers = self._layers()
-        versions = tuple(p._version for layer in layers for p in (layer.weight, layer.bias))
-        if versions != self._kernel_versions:
-            pairs = [
-                self._folded(i, layer) if layer is not self.output else (layer.weight, layer.bias)
-                for i, layer in enumerate(layers)
-            ]
-            self._kernel.set_layers([weight.detach() for weight, _ in pairs], [bias.detach() for _, bias in pairs])
-            self._kernel_versions = versions
-
     @torch.no_grad()
     def backward(self, grad_outputs: Tensor) -> None:
-        layers = self._layers()
-        for parameter in self.parameters():
-            if parameter.grad is None:
-                parameter.grad = torch.empty_like(parameter)
-        weights, biases = [layer.weight.grad for layer in layers], [layer.bias.grad for layer in layers]
         grad_outputs = grad_outputs.reshape(-1, grad_outputs.shape[-1]).contiguous()
-        self._kernel.backward(self._inputs, grad_outputs, weights, biases)
-        self._unfold(layers[0])
+        self._kernel.backward(self._inputs, grad_outputs, *self._gradients())
+        self._unfold(self._layers()[0])

@@ -1,0 +1,435 @@
+// mingru.c - see mingru.h. A thread takes a strip of rows through all steps. It does so in blocks of steps, so that a
+// matrix product always has about a hundred rows, and what a block makes is used while a core's cache still has it.
+//
+// A strip's activations lie together: [T, strip rows] in the order of steps, so a block is one matrix.
+#include "mingru.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base.h"
+#include "elements.h"
+#include "pufferc/env.h"
+#include "scan.h"
+
+enum {
+  MINGRU_MAX_CHUNKS = 16,  // each has a copy of the gradients, which are added up at the end
+  MINGRU_MIN_CHUNK_ROWS = 16,
+  MINGRU_BLOCK_ROWS = 128,  // rows of a product: steps times rows of a strip
+  MINGRU_MAX_LAYERS = PFC_MINGRU_MAX_HIDDEN + 3
+};
+
+// What one thread works in: matrices of MINGRU_BLOCK_ROWS rows of the widest layer.
+typedef struct MinGruScratch {
+  void *inputs, *a, *b;  // elements
+  uint32_t* pairs;       // atoms of two matrices
+  float *sums, *update, *candidate, *states;
+  float *carry, *initial;  // [strip rows, padded H]
+  char* memory;            // owned, holds all of them
+} MinGruScratch;
+
+struct PfcMinGru {
+  const PfcMatmulKernels* kernels;
+  int32_t hidden;                            // hidden layers; then the layers of u, of c, and of the outputs
+  int32_t units, padded;                     // H
+  int32_t widest;                            // the largest padded width
+  int64_t gradient_size;                     // floats of one chunk's gradients
+  int64_t kept_steps, kept_rows;             // 0 = nothing is kept
+  int64_t capacity;                          // steps times rows that there is memory for
+  int32_t lanes;                             // that have scratch memory
+  float* gradients;                          // [MINGRU_MAX_CHUNKS, gradient_size]
+  void* activations[PFC_MINGRU_MAX_HIDDEN];  // elements [capacity, padded_outputs] of each hidden layer
+  float *updates, *states;                   // u and h, [capacity, padded H]
+  int64_t gradient_at[MINGRU_MAX_LAYERS];    // where in a chunk's gradients
+  MinGruScratch scratch[PFC_MAX_THREADS];
+  PfcDense layer[MINGRU_MAX_LAYERS];
+};
+
+// One pass over a batch. Lanes of the team take chunks until none is left.
+typedef struct MinGruPass {
+  PfcMinGru* net;
+  const PfcMinGruBatch* batch;
+  int64_t chunk_rows;
+  int32_t chunks;
+  bool keep;
+  float *outputs, *next_state;
+  const float* grad_outputs;
+  void (*strip)(const struct MinGruPass* pass, MinGruScratch* scratch, int64_t first, int32_t count, float* gradients);
+  atomic_int next;
+} MinGruPass;
+
+// Some steps of a strip.
+typedef struct MinGruBlock {
+  int64_t first, step;   // of its rows and steps
+  int32_t count, steps;  // of them
+  int64_t kept;          // its first row among what is kept
+} MinGruBlock;
+
+// ---- making and destroying -----------------------------------------------------------------------------
+
+static bool mingru_make_layer(PfcMinGru* net, int32_t index, int32_t inputs, int32_t outputs) {
+  PfcDense* layer = &net->layer[index];
+  const bool made = pfc_dense_init(layer, net->kernels, inputs, outputs, index == net->hidden + 2);
+  net->gradient_at[index] = net->gradient_size;
+  net->gradient_size += layer->gradient_size;
+  net->widest = PFC_MAX(net->widest, PFC_MAX(layer->padded_inputs, layer->columns));
+  return made;
+}
+
+PfcStatus pfc_mingru_create(const PfcMatmulKernels* kernels, const int32_t* widths, int32_t hidden,
+                            PfcMinGru** network) {
+  *network = NULL;
+  if (hidden < 1 || hidden > PFC_MINGRU_MAX_HIDDEN)
+    return pfc_fail(PFC_INVALID, "widths: expected 3 to %d of them, got %d", PFC_MINGRU_MAX_HIDDEN + 2, hidden + 2);
+  for (int32_t i = 0; i < hidden + 2; ++i)
+    if (widths[i] < 1 || widths[i] > PFC_DENSE_MAX_WIDTH)
+      return pfc_fail(PFC_INVALID, "widths[%d]: expected 1 to %d, got %d", i, PFC_DENSE_MAX_WIDTH, widths[i]);
+  PfcMinGru* made = pfc_alloc(sizeof *made);
+  bool complete = made != NULL;
+  const int32_t units = widths[hidden];
+  if (complete) made->kernels = kernels, made->hidden = hidden, made->units = units, made->padded = pfc_padded(units);
+  for (int32_t i = 0; complete && i < hidden; ++i) complete = mingru_make_layer(made, i, widths[i], widths[i + 1]);
+  for (int32_t i = 0; complete && i < 2; ++i) complete = mingru_make_layer(made, hidden + i, units, units);
+  if (!complete || !mingru_make_layer(made, hidden + 2, units, widths[hidden + 1])) {
+    pfc_mingru_destroy(made);
+    return pfc_fail(PFC_NO_MEMORY, "there is not enough memory for the network");
+  }
+  *network = made;
+  return PFC_OK;
+}
+
+void pfc_mingru_destroy(PfcMinGru* net) {
+  if (!net) return;
+  for (int32_t i = 0; i < net->hidden + 3; ++i) pfc_dense_free(&net->layer[i]);
+  for (int32_t i = 0; i < net->hidden; ++i) pfc_free(net->activations[i]);
+  for (int32_t i = 0; i < net->lanes; ++i) pfc_free(net->scratch[i].memory);
+  pfc_free(net->updates);
+  pfc_free(net->states);
+  pfc_free(net->gradients);
+  pfc_free(net);
+}
+
+static bool mingru_make_scratch(const PfcMinGru* net, MinGruScratch* scratch) {
+  const uint64_t bytes = 4 * (uint64_t)MINGRU_BLOCK_ROWS * (uint64_t)net->widest;
+  void** const matrices[] = {&scratch->inputs, &scratch->a, &scratch->b};
+  float** const floats[] = {&scratch->sums,   &scratch->update, &scratch->candidate,
+                            &scratch->states, &scratch->carry,  &scratch->initial};
+  char* memory = scratch->memory = pfc_alloc(11 * bytes);
+  if (!memory) return false;
+  for (int32_t i = 0; i < 3; ++i, memory += bytes) *matrices[i] = memory;
+  for (int32_t i = 0; i < 6; ++i, memory += bytes) *floats[i] = (float*)(void*)memory;
+  scratch->pairs = (uint32_t*)(void*)memory;
+  return true;
+}
+
+// What is kept of `rows` steps times rows.
+static bool mingru_make_kept(PfcMinGru* net, int64_t rows) {
+  bool made = true;
+  net->capacity = net->kept_steps = net->kept_rows = 0;
+  for (int32_t i = 0; made && i < net->hidden; ++i) {
+    const uint64_t row_bytes = pfc_dense_row_bytes(net->kernels, net->layer[i].padded_outputs);
+    pfc_free(net->activations[i]);
+    net->activations[i] = pfc_alloc(row_bytes * (uint64_t)rows);
+    made = net->activations[i] != NULL;
+  }
+  pfc_free(net->updates);
+  pfc_free(net->states);
+  net->updates = net->states = NULL;
+  if (made) net->updates = pfc_alloc(4 * (uint64_t)net->padded * (uint64_t)rows);
+  if (made) net->states = pfc_alloc(4 * (uint64_t)net->padded * (uint64_t)rows);
+  if (net->updates && net->states) net->capacity = rows;
+  return net->capacity == rows;
+}
+
+// Memory for a pass of `lanes` threads that keeps `kept_rows` steps times rows.
+static PfcStatus mingru_grow(PfcMinGru* net, int32_t lanes, int64_t kept_rows) {
+  bool made = true;
+  for (; made && net->lanes < lanes; net->lanes += made) made = mingru_make_scratch(net, &net->scratch[net->lanes]);
+  if (made && kept_rows > net->capacity) made = mingru_make_kept(net, kept_rows);
+  return made ? PFC_OK : pfc_fail(PFC_NO_MEMORY, "there is not enough memory for a batch of this network");
+}
+
+void pfc_mingru_set_layer(PfcMinGru* net, int32_t layer, const float* weight, const float* bias) {
+  const int64_t units = net->units;
+  if (layer == net->hidden) {
+    pfc_dense_set(&net->layer[layer], weight, bias);
+    pfc_dense_set(&net->layer[layer + 1], weight + units * units, bias + units);
+  } else {
+    pfc_dense_set(&net->layer[layer + (layer > net->hidden)], weight, bias);
+  }
+}
+
+// ---- passes --------------------------------------------------------------------------------------------
+
+static void mingru_chunk(const MinGruPass* pass, MinGruScratch* scratch, int32_t chunk) {
+  const int64_t begin = chunk * pass->chunk_rows, end = PFC_MIN(begin + pass->chunk_rows, pass->batch->rows);
+  float* gradients = NULL;
+  if (pass->grad_outputs) {
+    gradients = pass->net->gradients + chunk * pass->net->gradient_size;
+    memset(gradients, 0, sizeof(float) * (size_t)pass->net->gradient_size);
+  }
+  for (int64_t first = begin; first < end; first += MINGRU_BLOCK_ROWS)
+    pass->strip(pass, scratch, first, (int32_t)PFC_MIN(end - first, (int64_t)MINGRU_BLOCK_ROWS), gradients);
+}
+
+static void mingru_lane(void* context, int32_t lane) {
+  MinGruPass* pass = context;
+  int32_t chunk;
+  while ((chunk = atomic_fetch_add(&pass->next, 1)) < pass->chunks)
+    mingru_chunk(pass, &pass->net->scratch[lane], chunk);
+}
+
+static PfcStatus mingru_run(MinGruPass* pass, PfcTeam* team) {
+  const int64_t rows = pass->batch->rows, share = (rows + MINGRU_MAX_CHUNKS - 1) / MINGRU_MAX_CHUNKS;
+  pass->chunk_rows = PFC_MAX(share, (int64_t)MINGRU_MIN_CHUNK_ROWS);
+  pass->chunks = (int32_t)((rows + pass->chunk_rows - 1) / pass->chunk_rows);
+  const int32_t lanes = PFC_MIN(team ? pfc_team_threads(team) : 1, pass->chunks);
+  const PfcStatus status = mingru_grow(pass->net, lanes, pass->keep ? pass->batch->steps * rows : 0);
+  if (status) return status;
+  pfc_team_run(team, mingru_lane, pass, lanes);
+  return PFC_OK;
+}
+
+// The block of a strip that begins at `step`. Blocks of a strip begin at multiples of the same number.
+static MinGruBlock mingru_block(const MinGruPass* pass, int64_t first, int32_t count, int64_t step) {
+  const int64_t steps = MINGRU_BLOCK_ROWS / count, left = pass->batch->steps - step;
+  return (MinGruBlock){.first = first,
+                       .step = step,
+                       .count = count,
+                       .steps = (int32_t)PFC_MIN(steps, left),
+                       .kept = first * pass->batch->steps + step * count};
+}
+
+// Row `row` of a kept activation.
+static void* mingru_kept(const PfcMinGru* net, int32_t layer, int64_t row) {
+  return (char*)net->activations[layer] +
+         pfc_dense_row_bytes(net->kernels, net->layer[layer].padded_outputs) * (uint64_t)row;
+}
+
+static void mingru_load_inputs(const MinGruPass* pass, const MinGruBlock* block, void* to) {
+  const PfcMinGru* net = pass->net;
+  const PfcMinGruBatch* batch = pass->batch;
+  const PfcDense* layer = &net->layer[0];
+  const uint64_t bytes = pfc_dense_row_bytes(net->kernels, 1);
+  for (int32_t t = 0; t < block->steps; ++t) {
+    const int64_t at = (block->step + t) * batch->x_step + block->first * layer->inputs;
+    pfc_elements_pad(
+        (const char*)batch->x + bytes * (uint64_t)at, block->count, layer->inputs, net->kernels->bfloat16,
+        (char*)to + pfc_dense_row_bytes(net->kernels, layer->padded_inputs) * (uint64_t)(t * block->count));
+  }
+}
+
+// to [count, padded H] <- the states of a strip's rows.
+static void mingru_load_states(const PfcMinGru* net, const float* from, int64_t first, int32_t count, float* to) {
+  pfc_elements_round(from + first * net->units, net->units, count, net->units, false, false, to);
+}
+
+// Step t of a block with the gates and states that lie there; `before` are the states before the block.
+static PfcScanStep mingru_scan_step(const MinGruPass* pass, const MinGruBlock* block, int32_t t, const float* update,
+                                    const float* candidate, float* states, const float* before) {
+  const int64_t padded = pass->net->padded, at = (int64_t)t * block->count * padded;
+  const uint8_t* starts = pass->batch->starts;
+  if (starts) starts += (block->step + t) * pass->batch->rows + block->first;
+  return (PfcScanStep){.rows = block->count,
+                       .units = (int32_t)padded,
+                       .pre_stride = padded,
+                       .state_stride = padded,
+                       .update = update + at,
+                       .candidate = candidate + at,
+                       .starts = starts,
+                       .states = states + at,
+                       .previous = t ? states + at - block->count * padded : before};
+}
+
+// ---- forward -------------------------------------------------------------------------------------------
+
+// The last hidden layer of a block, wherever it lies.
+static const void* mingru_encode(const MinGruPass* pass, MinGruScratch* scratch, const MinGruBlock* block) {
+  const PfcMinGru* net = pass->net;
+  void *x = scratch->inputs, *spare = scratch->a;
+  mingru_load_inputs(pass, block, x);
+  for (int32_t i = 0; i < net->hidden; ++i) {
+    const PfcDense* layer = &net->layer[i];
+    const int32_t rows = block->steps * block->count;
+    void* y = pass->keep ? mingru_kept(net, i, block->kept) : spare;
+    pfc_dense_forward(layer, x, rows, scratch->sums);
+    pfc_elements_round(scratch->sums, layer->columns, rows, layer->outputs, true, net->kernels->bfloat16, y);
+    spare = x == spare ? scratch->inputs : x;
+    x = y;
+  }
+  return x;
+}
+
+static void mingru_write_outputs(const MinGruPass* pass, const MinGruScratch* scratch, const MinGruBlock* block) {
+  const PfcDense* layer = &pass->net->layer[pass->net->hidden + 2];
+  for (int32_t t = 0; t < block->steps; ++t) {
+    const int64_t at = (block->step + t) * pass->batch->rows + block->first;
+    pfc_dense_outputs(layer, scratch->sums + (int64_t)t * block->count * layer->columns, block->count,
+                      pass->outputs + at * layer->outputs);
+  }
+}
+
+// scratch->carry: the states before the block, and then after it.
+static void mingru_forward_block(const MinGruPass* pass, MinGruScratch* scratch, const MinGruBlock* block) {
+  const PfcMinGru* net = pass->net;
+  const int32_t rows = block->steps * block->count;
+  float* update = pass->keep ? net->updates + block->kept * net->padded : scratch->update;
+  float* states = pass->keep ? net->states + block->kept * net->padded : scratch->states;
+  const void* x = mingru_encode(pass, scratch, block);
+  pfc_dense_forward(&net->layer[net->hidden], x, rows, update);
+  pfc_dense_forward(&net->layer[net->hidden + 1], x, rows, scratch->candidate);
+  for (int32_t t = 0; t < block->steps; ++t) {
+    const PfcScanStep step = mingru_scan_step(pass, block, t, update, scratch->candidate, states, scratch->carry);
+    pfc_scan_step(&step);
+  }
+  const int64_t strip = (int64_t)block->count * net->padded;
+  memcpy(scratch->carry, states + (block->steps - 1) * strip, sizeof(float) * (size_t)strip);
+  pfc_elements_add(x, states, rows, net->padded, net->kernels->bfloat16, scratch->b);
+  pfc_dense_forward(&net->layer[net->hidden + 2], scratch->b, rows, scratch->sums);
+  mingru_write_outputs(pass, scratch, block);
+}
+
+static void mingru_forward_strip(const MinGruPass* pass, MinGruScratch* scratch, int64_t first, int32_t count,
+                                 float* gradients) {
+  (void)gradients;
+  const PfcMinGru* net = pass->net;
+  mingru_load_states(net, pass->batch->state, first, count, scratch->carry);
+  for (int64_t step = 0; step < pass->batch->steps; step += MINGRU_BLOCK_ROWS / count) {
+    const MinGruBlock block = mingru_block(pass, first, count, step);
+    mingru_forward_block(pass, scratch, &block);
+  }
+  for (int64_t row = 0; row < count; ++row)
+    memcpy(pass->next_state + (first + row) * net->units, scratch->carry + row * net->padded,
+           sizeof(float) * (size_t)net->units);
+}
+
+PfcStatus pfc_mingru_forward(PfcMinGru* net, const PfcMinGruBatch* batch, bool keep, float* outputs, float* next_state,
+                             PfcTeam* team) {
+  if (keep) net->kept_steps = net->kept_rows = 0;
+  if (batch->rows == 0) return PFC_OK;
+  MinGruPass pass = {.net = net,
+                     .batch = batch,
+                     .keep = keep,
+                     .outputs = outputs,
+                     .next_state = next_state,
+                     .strip = mingru_forward_strip};
+  const PfcStatus status = mingru_run(&pass, team);
+  if (!status && keep) net->kept_steps = batch->steps, net->kept_rows = batch->rows;
+  return status;
+}
+
+// ---- backward ------------------------------------------------------------------------------------------
+
+// elements <- the gradients of a block's outputs, whose bias they are added to.
+static void mingru_load_gradients(const MinGruPass* pass, const MinGruBlock* block, float* bias, void* elements) {
+  const PfcMinGru* net = pass->net;
+  const PfcDense* layer = &net->layer[net->hidden + 2];
+  const uint64_t row_bytes = pfc_dense_row_bytes(net->kernels, layer->padded_outputs);
+  for (int32_t t = 0; t < block->steps; ++t) {
+    const float* grad = pass->grad_outputs + ((block->step + t) * pass->batch->rows + block->first) * layer->outputs;
+    pfc_elements_round(grad, layer->outputs, block->count, layer->outputs, false, net->kernels->bfloat16,
+                       (char*)elements + row_bytes * (uint64_t)(t * block->count));
+    pfc_elements_add_rows(grad, layer->outputs, block->count, layer->outputs, bias);
+  }
+}
+
+// scratch->update and ->candidate <- the gradients of u and c, from those of x + h in scratch->sums. scratch->carry
+// goes from what later blocks hand back to what this one does.
+static void mingru_scan_backward(const MinGruPass* pass, MinGruScratch* scratch, const MinGruBlock* block) {
+  const PfcMinGru* net = pass->net;
+  const int64_t strip = (int64_t)block->count * net->padded;
+  const float* update = net->updates + block->kept * net->padded;
+  float* states = net->states + block->kept * net->padded;
+  const float* before = block->step ? states - strip : scratch->initial;
+  for (int32_t t = block->steps - 1; t >= 0; --t) {
+    const PfcScanStep step = mingru_scan_step(pass, block, t, update, update, states, before);
+    pfc_scan_step_backward(&step, scratch->sums + t * strip, scratch->carry, scratch->update + t * strip,
+                           scratch->candidate + t * strip);
+  }
+}
+
+// Through one of the two gate layers: its own gradients, and scratch->sums += those of x.
+static void mingru_gate_backward(const MinGruPass* pass, MinGruScratch* scratch, int32_t index, const void* x,
+                                 const float* grad, int32_t rows, float* gradients) {
+  const PfcMinGru* net = pass->net;
+  const PfcDense* layer = &net->layer[index];
+  float* gradient = gradients + net->gradient_at[index];
+  pfc_elements_add_rows(grad, net->padded, rows, net->units, pfc_dense_bias(layer, gradient));
+  pfc_elements_round(grad, net->padded, rows, net->units, false, net->kernels->bfloat16, scratch->a);
+  pfc_dense_weight_gradient(layer, x, scratch->a, rows, scratch->pairs, gradient);
+  pfc_dense_input_gradient(layer, scratch->a, rows, true, scratch->sums);
+}
+
+// Through the hidden layers, from the gradient of the last in scratch->sums.
+static void mingru_hidden_backward(const MinGruPass* pass, MinGruScratch* scratch, const MinGruBlock* block,
+                                   float* gradients) {
+  const PfcMinGru* net = pass->net;
+  const int32_t rows = block->steps * block->count;
+  for (int32_t i = net->hidden - 1; i >= 0; --i) {
+    const PfcDense* layer = &net->layer[i];
+    float* gradient = gradients + net->gradient_at[i];
+    const void* x = i ? mingru_kept(net, i - 1, block->kept) : scratch->inputs;
+    pfc_elements_mask(scratch->sums, mingru_kept(net, i, block->kept), rows, layer->padded_outputs,
+                      net->kernels->bfloat16, pfc_dense_bias(layer, gradient), scratch->a);
+    if (i == 0) mingru_load_inputs(pass, block, scratch->inputs);
+    pfc_dense_weight_gradient(layer, x, scratch->a, rows, scratch->pairs, gradient);
+    if (i) pfc_dense_input_gradient(layer, scratch->a, rows, false, scratch->sums);
+  }
+}
+
+static void mingru_backward_block(const MinGruPass* pass, MinGruScratch* scratch, const MinGruBlock* block,
+                                  float* gradients) {
+  const PfcMinGru* net = pass->net;
+  const int32_t rows = block->steps * block->count, last = net->hidden + 2;
+  const PfcDense* layer = &net->layer[last];
+  const void* x = mingru_kept(net, net->hidden - 1, block->kept);
+  float* gradient = gradients + net->gradient_at[last];
+  mingru_load_gradients(pass, block, pfc_dense_bias(layer, gradient), scratch->a);
+  pfc_elements_add(x, net->states + block->kept * net->padded, rows, net->padded, net->kernels->bfloat16, scratch->b);
+  pfc_dense_weight_gradient(layer, scratch->b, scratch->a, rows, scratch->pairs, gradient);
+  pfc_dense_input_gradient(layer, scratch->a, rows, false, scratch->sums);
+  mingru_scan_backward(pass, scratch, block);
+  mingru_gate_backward(pass, scratch, net->hidden, x, scratch->update, rows, gradients);
+  mingru_gate_backward(pass, scratch, net->hidden + 1, x, scratch->candidate, rows, gradients);
+  mingru_hidden_backward(pass, scratch, block, gradients);
+}
+
+static void mingru_backward_strip(const MinGruPass* pass, MinGruScratch* scratch, int64_t first, int32_t count,
+                                  float* gradients) {
+  const PfcMinGru* net = pass->net;
+  const int64_t block_steps = MINGRU_BLOCK_ROWS / count, blocks = (pass->batch->steps + block_steps - 1) / block_steps;
+  mingru_load_states(net, pass->batch->state, first, count, scratch->initial);
+  memset(scratch->carry, 0, sizeof(float) * (size_t)count * (size_t)net->padded);
+  for (int64_t i = blocks - 1; i >= 0; --i) {
+    const MinGruBlock block = mingru_block(pass, first, count, i * block_steps);
+    mingru_backward_block(pass, scratch, &block, gradients);
+  }
+}
+
+// grad_weight and grad_bias <- the sum of what the chunks have of layer `index`.
+static void mingru_sum_gradients(const MinGruPass* pass, int32_t index, float* grad_weight, float* grad_bias) {
+  const PfcMinGru* net = pass->net;
+  pfc_dense_sum_gradients(&net->layer[index], net->gradients + net->gradient_at[index], net->gradient_size,
+                          pass->chunks, grad_weight, grad_bias);
+}
+
+PfcStatus pfc_mingru_backward(PfcMinGru* net, const PfcMinGruBatch* batch, const float* grad_outputs,
+                              float* const* grad_weights, float* const* grad_biases, PfcTeam* team) {
+  if (batch->rows < 1 || batch->rows != net->kept_rows || batch->steps != net->kept_steps)
+    return pfc_fail(PFC_INVALID,
+                    "x: expected the %lld steps and %lld rows of the forward pass that kept them, got %lld "
+                    "and %lld",
+                    (long long)net->kept_steps, (long long)net->kept_rows, (long long)batch->steps,
+                    (long long)batch->rows);
+  if (!net->gradients) net->gradients = pfc_alloc(sizeof(float) * MINGRU_MAX_CHUNKS * (uint64_t)net->gradient_size);
+  if (!net->gradients) return pfc_fail(PFC_NO_MEMORY, "there is not enough memory for the gradients of this network");
+  MinGruPass pass = {.net = net, .batch = batch, .grad_outputs = grad_outputs, .strip = mingru_backward_strip};
+  const PfcStatus status = mingru_run(&pass, team);
+  if (status) return status;
+  const int32_t gate = net->hidden;
+  const int64_t units = net->units;
+  for (int32_t i = 0; i <= gate; ++i) mingru_sum_gradients(&pass, i, grad_weights[i], grad_biases[i]);
+  mingru_sum_gradients(&pass, gate + 1, grad_weights[gate] + units * units, grad_biases[gate] + units);
+  mingru_sum_gradients(&pass, gate + 2, grad_weights[gate + 1], grad_biases[gate + 1]);
+  return PFC_OK;
+}

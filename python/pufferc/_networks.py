@@ -1,0 +1,125 @@
+"""Networks whose passes are kernels, and their optimizer. Public in `pufferc.ops`, whose rules for arrays hold here."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pufferc import _core, _errors
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def _elements(x: Tensor, bfloat16: bool) -> Any:
+    """The same memory in a dtype that NumPy knows."""
+    torch = sys.modules.get("torch")
+    expected = "torch.bfloat16" if bfloat16 else "torch.float32"
+    if torch is None or not isinstance(x, torch.Tensor) or str(x.dtype) != expected:
+        raise TypeError(f"x must be a torch tensor of {expected}, got {getattr(x, 'dtype', type(x).__name__)}")
+    return x.view(torch.int16) if bfloat16 else x
+
+
+class Mlp:
+    """A multi-layer perceptron with ReLU for training on the CPU: forward passes, and the gradients of its parameters.
+
+    Weights are float32 [outputs, inputs] and copied by `set_layers`; products are taken in `bfloat16` or float32 and
+    summed in float32. Inputs x are torch tensors of that dtype, everything else is float32, torch or NumPy. Memory for
+    activations is kept from call to call. No result depends on the number of threads.
+    """
+
+    def __init__(self, widths: Sequence[int], *, bfloat16: bool) -> None:
+        """`widths` from inputs over hidden layers to outputs, each 1 to 16384; all weights begin as zeros."""
+        self._core = _core.Mlp([_errors.integer("widths", width, 1) for width in widths], bool(bfloat16))
+        self._bfloat16 = bool(bfloat16)
+
+    def set_layers(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
+        """Copies the parameters of all layers: [outputs, inputs] and [outputs] of each."""
+        self._core.set_layers(list(weights), list(biases))
+
+    def forward(self, x: Tensor, outputs: Any, *, keep: bool = False) -> None:
+        """Writes outputs [B, widths[-1]] of x [B, widths[0]]; `keep` remembers what `backward` needs."""
+        self._core.forward(_elements(x, self._bfloat16), bool(keep), outputs)
+
+    def backward(self, x: Tensor, grad_outputs: Any, grad_weights: Sequence[Any], grad_biases: Sequence[Any]) -> None:
+        """Writes the gradients of all parameters, given those of the outputs of the last `forward` that kept its own.
+
+        x is that of the forward pass; the weights have not changed since. ValueError if the number of rows is another.
+        """
+        self._core.backward(_elements(x, self._bfloat16), grad_outputs, list(grad_weights), list(grad_biases))
+
+
+class MinGru:
+    """A network with memory for training on the CPU: hidden layers, a minimal gated recurrent unit, outputs.
+
+    `pufferc.policies.recurrent` has the formula. Shapes: T steps, M rows, O inputs, H hidden units, K outputs. Inputs x
+    [T, M, O] are torch tensors of bfloat16 or float32, as `bfloat16` says, whose steps may lie apart; everything else
+    is float32, torch or NumPy. starts [T, M] is bool or uint8, nonzero where an episode begins, or None. Memory for
+    what `backward` needs is kept from call to call. No result depends on the number of threads.
+    """
+
+    def __init__(self, widths: Sequence[int], *, bfloat16: bool) -> None:
+        """`widths` of inputs, hidden layers, of which the last is H, and outputs; all weights begin as zeros."""
+        self._core = _core.MinGru([_errors.integer("widths", width, 1) for width in widths], bool(bfloat16))
+        self._bfloat16 = bool(bfloat16)
+
+    def set_layers(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
+        """Copies [outputs, inputs] and [outputs] of the hidden layers, the gate (2 H, u first), and the outputs."""
+        self._core.set_layers(list(weights), list(biases))
+
+    def forward(self, x: Tensor, state: Any, starts: Any, outputs: Any, next_state: Any, *, keep: bool = False) -> None:
+        """Writes outputs [T, M, K] and next_state [M, H]; `keep` remembers what `backward` needs."""
+        self._core.forward(_elements(x, self._bfloat16), state, starts, bool(keep), outputs, next_state)
+
+    def backward(
+        self,
+        x: Tensor,
+        state: Any,
+        starts: Any,
+        grad_outputs: Any,
+        grad_weights: Sequence[Any],
+        grad_biases: Sequence[Any],
+    ) -> None:
+        """Writes the gradients of all parameters, given those of the outputs of the last `forward` that kept its own.
+
+        x, state and starts are those of the forward pass; the weights have not changed since.
+        """
+        elements = _elements(x, self._bfloat16)
+        self._core.backward(elements, state, starts, grad_outputs, list(grad_weights), list(grad_biases))
+
+
+class Muon:
+    """Steps of the Muon optimizer on the CPU; `pufferc.optim` has the formula and the torch version.
+
+    Products are taken in `bfloat16` or float32 and summed in float32. No result depends on the number of threads.
+    """
+
+    def __init__(self, *, bfloat16: bool) -> None:
+        self._core = _core.Muon(bool(bfloat16))
+
+    def step(
+        self,
+        parameters: Sequence[Any],
+        averages: Sequence[Any],
+        grads: Sequence[Any],
+        *,
+        learning_rate: float,
+        momentum: float,
+        weight_decay: float,
+        iterations: int,
+    ) -> None:
+        """Updates parameters and their averages in place, each float32 [rows, columns] or [size] like its gradient.
+
+        torch does not see the change: tell it by torch.autograd.graph.increment_version.
+        """
+        self._core.step(
+            list(parameters),
+            list(averages),
+            list(grads),
+            _errors.real("learning_rate", learning_rate, -math.inf, math.inf),
+            _errors.real("momentum", momentum, -math.inf, math.inf),
+            _errors.real("weight_decay", weight_decay, -math.inf, math.inf),
+            _errors.integer("iterations", iterations, 0, 100),
+        )

@@ -1,0 +1,63 @@
+"""Pong from Python: what its scores mean, who wins, and that what it shows are positions and real velocities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import pufferc
+
+
+def test_a_match_is_scored_by_its_points() -> None:
+    env = pufferc.make("pong", 64, seed=3, points=5)
+    env.reset(seed=3)
+    rng = np.random.default_rng(1)
+    returns = np.zeros(64)
+    matches = 0
+    for _ in range(600):
+        _, rewards, terminated, _, infos = env.step(rng.integers(3, size=64, dtype=np.int32))
+        returns += rewards
+        for row in np.flatnonzero(terminated):
+            episode = {name: values[row] for name, values in infos["final_info"]["episode"].items()}
+            assert episode["score"] == returns[row] == episode["points"] - episode["bot_points"]
+            assert max(episode["points"], episode["bot_points"]) == 5
+            assert episode["perf"] == pytest.approx((episode["score"] + 5) / 10)
+            returns[row] = 0.0
+            matches += 1
+    env.close()
+    assert matches > 64
+
+
+def test_the_ball_moves_as_its_velocity_says() -> None:
+    """Between two steps without a bounce, by 4 frames of it; most steps are such."""
+    env = pufferc.make("pong", 256, seed=4)
+    before, _ = env.reset(seed=4)
+    straight = 0
+    for _ in range(50):
+        before = before.copy()
+        after = env.step(np.zeros(256, np.int32))[0]
+        free = (after[:, 4:6] == before[:, 4:6]).all(1)
+        moved = (after[:, 2:4] - before[:, 2:4]) * (480, 320)
+        np.testing.assert_allclose(moved[free], (4 * before[:, 4:6] * (8, 6))[free], atol=1e-3)
+        straight += int(free.sum())
+        before = after
+    env.close()
+    assert straight > 0.8 * 50 * 256
+
+
+def test_a_player_who_looks_ahead_beats_the_bot() -> None:
+    """It meets the ball with the end of its paddle that sends it away from the bot."""
+    env = pufferc.make("pong", 32, seed=5, points=7)
+    seen, _ = env.reset(seed=5)
+    for _ in range(1500):
+        paddle, bot, x, y = seen[:, 0] * 320, seen[:, 1] * 320, seen[:, 2] * 480, seen[:, 3] * 320
+        vx, vy = seen[:, 4] * 8, seen[:, 5] * 6
+        frames = np.where(vx > 0, (451 - x) / np.maximum(vx, 1), 0)
+        path = (y + vy * frames - 5) % 620  # between the walls, unfolded
+        aim = np.where(path > 310, 620 - path, path) + 5
+        aim = np.where(vx > 0, aim - np.where(bot < 160, 1, -1) * 26, y)
+        actions = np.where(aim < paddle - 6, 1, np.where(aim > paddle + 6, 2, 0)).astype(np.int32)
+        seen = env.step(actions)[0]
+    metrics = env.pop_metrics()
+    env.close()
+    assert metrics["episodes"] > 32 and metrics["score"] > 4
