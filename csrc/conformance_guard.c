@@ -35,7 +35,8 @@ static struct {
 // ---- areas -------------------------------------------------------------------------------------------------
 
 static bool make(PfcArea* area, const char* name, uint64_t bytes) {
-  return pfc_area_make(area, name, bytes, guard.mode == PFC_GUARD_END);
+  return pfc_area_make(area, name, bytes, area == &guard.areas[STATE] ? _Alignof(uint64_t) : 1,
+                       guard.mode == PFC_GUARD_END);
 }
 
 static bool make_areas(const PfcCheckDesc* desc) {

@@ -18,7 +18,7 @@ static struct {
   const void* stack;  // somewhere on the stack of the thread that checks
 } watched;
 
-bool pfc_area_make(PfcArea* area, const char* name, uint64_t bytes, bool at_end) {
+bool pfc_area_make(PfcArea* area, const char* name, uint64_t bytes, uint64_t alignment, bool at_end) {
   const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
   const uint64_t room = (bytes + page - 1) / page * page + (bytes == 0) * page;
   *area = (PfcArea){.name = name, .map_bytes = room + 2 * FORBIDDEN_BYTES, .bytes = bytes};
@@ -26,7 +26,7 @@ bool pfc_area_make(PfcArea* area, const char* name, uint64_t bytes, bool at_end)
   if (map == MAP_FAILED) return false;
   area->map = map;
   if (mprotect(area->map + FORBIDDEN_BYTES, room, PROT_READ | PROT_WRITE) != 0) return false;
-  area->data = area->map + FORBIDDEN_BYTES + (at_end ? room - bytes : 0);
+  area->data = area->map + FORBIDDEN_BYTES + (at_end ? (room - bytes) / alignment * alignment : 0);
   return true;
 }
 

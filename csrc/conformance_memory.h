@@ -15,8 +15,9 @@ typedef struct PfcArea {
   uint64_t bytes;
 } PfcArea;
 
+// With bytes no multiple of the alignment, up to alignment - 1 of those past the end can be touched all the same.
 // false: no memory; pfc_area_free then takes back what there is.
-bool pfc_area_make(PfcArea* area, const char* name, uint64_t bytes, bool at_end);
+bool pfc_area_make(PfcArea* area, const char* name, uint64_t bytes, uint64_t alignment, bool at_end);
 void pfc_area_free(PfcArea* area);
 
 // The areas that a crash is explained with; they outlive the check.

@@ -1,69 +1,10 @@
-// mingru.c - see mingru.h. A thread takes a strip of rows through all steps. It does so in blocks of steps, so that a
-// matrix product always has about a hundred rows, and what a block makes is used while a core's cache still has it.
-//
-// A strip's activations lie together: [T, strip rows] in the order of steps, so a block is one matrix.
-#include "mingru.h"
-
-#include <stdatomic.h>
+// mingru.c - see mingru.h: making a network, what its passes share, and the forward pass.
 #include <string.h>
 
 #include "base.h"
 #include "elements.h"
+#include "mingru_pass.h"
 #include "pufferc/env.h"
-#include "scan.h"
-
-enum {
-  MINGRU_MAX_CHUNKS = 16,  // each has a copy of the gradients, which are added up at the end
-  MINGRU_MIN_CHUNK_ROWS = 16,
-  MINGRU_BLOCK_ROWS = 128,  // rows of a product: steps times rows of a strip
-  MINGRU_MAX_LAYERS = PFC_MINGRU_MAX_HIDDEN + 3
-};
-
-// What one thread works in: matrices of MINGRU_BLOCK_ROWS rows of the widest layer.
-typedef struct MinGruScratch {
-  void *inputs, *a, *b;  // elements
-  uint32_t* pairs;       // atoms of two matrices
-  float *sums, *update, *candidate, *states;
-  float *carry, *initial;  // [strip rows, padded H]
-  char* memory;            // owned, holds all of them
-} MinGruScratch;
-
-struct PfcMinGru {
-  const PfcMatmulKernels* kernels;
-  int32_t hidden;                            // hidden layers; then the layers of u, of c, and of the outputs
-  int32_t units, padded;                     // H
-  int32_t widest;                            // the largest padded width
-  int64_t gradient_size;                     // floats of one chunk's gradients
-  int64_t kept_steps, kept_rows;             // 0 = nothing is kept
-  int64_t capacity;                          // steps times rows that there is memory for
-  int32_t lanes;                             // that have scratch memory
-  float* gradients;                          // [MINGRU_MAX_CHUNKS, gradient_size]
-  void* activations[PFC_MINGRU_MAX_HIDDEN];  // elements [capacity, padded_outputs] of each hidden layer
-  float *updates, *states;                   // u and h, [capacity, padded H]
-  int64_t gradient_at[MINGRU_MAX_LAYERS];    // where in a chunk's gradients
-  MinGruScratch scratch[PFC_MAX_THREADS];
-  PfcDense layer[MINGRU_MAX_LAYERS];
-};
-
-// One pass over a batch. Lanes of the team take chunks until none is left.
-typedef struct MinGruPass {
-  PfcMinGru* net;
-  const PfcMinGruBatch* batch;
-  int64_t chunk_rows;
-  int32_t chunks;
-  bool keep;
-  float *outputs, *next_state;
-  const float* grad_outputs;
-  void (*strip)(const struct MinGruPass* pass, MinGruScratch* scratch, int64_t first, int32_t count, float* gradients);
-  atomic_int next;
-} MinGruPass;
-
-// Some steps of a strip.
-typedef struct MinGruBlock {
-  int64_t first, step;   // of its rows and steps
-  int32_t count, steps;  // of them
-  int64_t kept;          // its first row among what is kept
-} MinGruBlock;
 
 // ---- making and destroying -----------------------------------------------------------------------------
 
@@ -179,7 +120,7 @@ static void mingru_lane(void* context, int32_t lane) {
     mingru_chunk(pass, &pass->net->scratch[lane], chunk);
 }
 
-static PfcStatus mingru_run(MinGruPass* pass, PfcTeam* team) {
+PfcStatus pfc_mingru_run(MinGruPass* pass, PfcTeam* team) {
   const int64_t rows = pass->batch->rows, share = (rows + MINGRU_MAX_CHUNKS - 1) / MINGRU_MAX_CHUNKS;
   pass->chunk_rows = PFC_MAX(share, (int64_t)MINGRU_MIN_CHUNK_ROWS);
   pass->chunks = (int32_t)((rows + pass->chunk_rows - 1) / pass->chunk_rows);
@@ -190,8 +131,7 @@ static PfcStatus mingru_run(MinGruPass* pass, PfcTeam* team) {
   return PFC_OK;
 }
 
-// The block of a strip that begins at `step`. Blocks of a strip begin at multiples of the same number.
-static MinGruBlock mingru_block(const MinGruPass* pass, int64_t first, int32_t count, int64_t step) {
+MinGruBlock pfc_mingru_block(const MinGruPass* pass, int64_t first, int32_t count, int64_t step) {
   const int64_t steps = MINGRU_BLOCK_ROWS / count, left = pass->batch->steps - step;
   return (MinGruBlock){.first = first,
                        .step = step,
@@ -200,13 +140,12 @@ static MinGruBlock mingru_block(const MinGruPass* pass, int64_t first, int32_t c
                        .kept = first * pass->batch->steps + step * count};
 }
 
-// Row `row` of a kept activation.
-static void* mingru_kept(const PfcMinGru* net, int32_t layer, int64_t row) {
+void* pfc_mingru_kept(const PfcMinGru* net, int32_t layer, int64_t row) {
   return (char*)net->activations[layer] +
          pfc_dense_row_bytes(net->kernels, net->layer[layer].padded_outputs) * (uint64_t)row;
 }
 
-static void mingru_load_inputs(const MinGruPass* pass, const MinGruBlock* block, void* to) {
+void pfc_mingru_load_inputs(const MinGruPass* pass, const MinGruBlock* block, void* to) {
   const PfcMinGru* net = pass->net;
   const PfcMinGruBatch* batch = pass->batch;
   const PfcDense* layer = &net->layer[0];
@@ -219,14 +158,12 @@ static void mingru_load_inputs(const MinGruPass* pass, const MinGruBlock* block,
   }
 }
 
-// to [count, padded H] <- the states of a strip's rows.
-static void mingru_load_states(const PfcMinGru* net, const float* from, int64_t first, int32_t count, float* to) {
+void pfc_mingru_load_states(const PfcMinGru* net, const float* from, int64_t first, int32_t count, float* to) {
   pfc_elements_round(from + first * net->units, net->units, count, net->units, false, false, to);
 }
 
-// Step t of a block with the gates and states that lie there; `before` are the states before the block.
-static PfcScanStep mingru_scan_step(const MinGruPass* pass, const MinGruBlock* block, int32_t t, const float* update,
-                                    const float* candidate, float* states, const float* before) {
+PfcScanStep pfc_mingru_scan_step(const MinGruPass* pass, const MinGruBlock* block, int32_t t, const float* update,
+                                 const float* candidate, float* states, const float* before) {
   const int64_t padded = pass->net->padded, at = (int64_t)t * block->count * padded;
   const uint8_t* starts = pass->batch->starts;
   if (starts) starts += (block->step + t) * pass->batch->rows + block->first;
@@ -247,11 +184,11 @@ static PfcScanStep mingru_scan_step(const MinGruPass* pass, const MinGruBlock* b
 static const void* mingru_encode(const MinGruPass* pass, MinGruScratch* scratch, const MinGruBlock* block) {
   const PfcMinGru* net = pass->net;
   void *x = scratch->inputs, *spare = scratch->a;
-  mingru_load_inputs(pass, block, x);
+  pfc_mingru_load_inputs(pass, block, x);
   for (int32_t i = 0; i < net->hidden; ++i) {
     const PfcDense* layer = &net->layer[i];
     const int32_t rows = block->steps * block->count;
-    void* y = pass->keep ? mingru_kept(net, i, block->kept) : spare;
+    void* y = pass->keep ? pfc_mingru_kept(net, i, block->kept) : spare;
     pfc_dense_forward(layer, x, rows, scratch->sums);
     pfc_elements_round(scratch->sums, layer->columns, rows, layer->outputs, true, net->kernels->bfloat16, y);
     spare = x == spare ? scratch->inputs : x;
@@ -279,7 +216,7 @@ static void mingru_forward_block(const MinGruPass* pass, MinGruScratch* scratch,
   pfc_dense_forward(&net->layer[net->hidden], x, rows, update);
   pfc_dense_forward(&net->layer[net->hidden + 1], x, rows, scratch->candidate);
   for (int32_t t = 0; t < block->steps; ++t) {
-    const PfcScanStep step = mingru_scan_step(pass, block, t, update, scratch->candidate, states, scratch->carry);
+    const PfcScanStep step = pfc_mingru_scan_step(pass, block, t, update, scratch->candidate, states, scratch->carry);
     pfc_scan_step(&step);
   }
   const int64_t strip = (int64_t)block->count * net->padded;
@@ -293,9 +230,9 @@ static void mingru_forward_strip(const MinGruPass* pass, MinGruScratch* scratch,
                                  float* gradients) {
   (void)gradients;
   const PfcMinGru* net = pass->net;
-  mingru_load_states(net, pass->batch->state, first, count, scratch->carry);
+  pfc_mingru_load_states(net, pass->batch->state, first, count, scratch->carry);
   for (int64_t step = 0; step < pass->batch->steps; step += MINGRU_BLOCK_ROWS / count) {
-    const MinGruBlock block = mingru_block(pass, first, count, step);
+    const MinGruBlock block = pfc_mingru_block(pass, first, count, step);
     mingru_forward_block(pass, scratch, &block);
   }
   for (int64_t row = 0; row < count; ++row)
@@ -313,123 +250,7 @@ PfcStatus pfc_mingru_forward(PfcMinGru* net, const PfcMinGruBatch* batch, bool k
                      .outputs = outputs,
                      .next_state = next_state,
                      .strip = mingru_forward_strip};
-  const PfcStatus status = mingru_run(&pass, team);
+  const PfcStatus status = pfc_mingru_run(&pass, team);
   if (!status && keep) net->kept_steps = batch->steps, net->kept_rows = batch->rows;
   return status;
-}
-
-// ---- backward ------------------------------------------------------------------------------------------
-
-// elements <- the gradients of a block's outputs, whose bias they are added to.
-static void mingru_load_gradients(const MinGruPass* pass, const MinGruBlock* block, float* bias, void* elements) {
-  const PfcMinGru* net = pass->net;
-  const PfcDense* layer = &net->layer[net->hidden + 2];
-  const uint64_t row_bytes = pfc_dense_row_bytes(net->kernels, layer->padded_outputs);
-  for (int32_t t = 0; t < block->steps; ++t) {
-    const float* grad = pass->grad_outputs + ((block->step + t) * pass->batch->rows + block->first) * layer->outputs;
-    pfc_elements_round(grad, layer->outputs, block->count, layer->outputs, false, net->kernels->bfloat16,
-                       (char*)elements + row_bytes * (uint64_t)(t * block->count));
-    pfc_elements_add_rows(grad, layer->outputs, block->count, layer->outputs, bias);
-  }
-}
-
-// scratch->update and ->candidate <- the gradients of u and c, from those of x + h in scratch->sums. scratch->carry
-// goes from what later blocks hand back to what this one does.
-static void mingru_scan_backward(const MinGruPass* pass, MinGruScratch* scratch, const MinGruBlock* block) {
-  const PfcMinGru* net = pass->net;
-  const int64_t strip = (int64_t)block->count * net->padded;
-  const float* update = net->updates + block->kept * net->padded;
-  float* states = net->states + block->kept * net->padded;
-  const float* before = block->step ? states - strip : scratch->initial;
-  for (int32_t t = block->steps - 1; t >= 0; --t) {
-    const PfcScanStep step = mingru_scan_step(pass, block, t, update, update, states, before);
-    pfc_scan_step_backward(&step, scratch->sums + t * strip, scratch->carry, scratch->update + t * strip,
-                           scratch->candidate + t * strip);
-  }
-}
-
-// Through one of the two gate layers: its own gradients, and scratch->sums += those of x.
-static void mingru_gate_backward(const MinGruPass* pass, MinGruScratch* scratch, int32_t index, const void* x,
-                                 const float* grad, int32_t rows, float* gradients) {
-  const PfcMinGru* net = pass->net;
-  const PfcDense* layer = &net->layer[index];
-  float* gradient = gradients + net->gradient_at[index];
-  pfc_elements_add_rows(grad, net->padded, rows, net->units, pfc_dense_bias(layer, gradient));
-  pfc_elements_round(grad, net->padded, rows, net->units, false, net->kernels->bfloat16, scratch->a);
-  pfc_dense_weight_gradient(layer, x, scratch->a, rows, scratch->pairs, gradient);
-  pfc_dense_input_gradient(layer, scratch->a, rows, true, scratch->sums);
-}
-
-// Through the hidden layers, from the gradient of the last in scratch->sums.
-static void mingru_hidden_backward(const MinGruPass* pass, MinGruScratch* scratch, const MinGruBlock* block,
-                                   float* gradients) {
-  const PfcMinGru* net = pass->net;
-  const int32_t rows = block->steps * block->count;
-  for (int32_t i = net->hidden - 1; i >= 0; --i) {
-    const PfcDense* layer = &net->layer[i];
-    float* gradient = gradients + net->gradient_at[i];
-    const void* x = i ? mingru_kept(net, i - 1, block->kept) : scratch->inputs;
-    pfc_elements_mask(scratch->sums, mingru_kept(net, i, block->kept), rows, layer->padded_outputs,
-                      net->kernels->bfloat16, pfc_dense_bias(layer, gradient), scratch->a);
-    if (i == 0) mingru_load_inputs(pass, block, scratch->inputs);
-    pfc_dense_weight_gradient(layer, x, scratch->a, rows, scratch->pairs, gradient);
-    if (i) pfc_dense_input_gradient(layer, scratch->a, rows, false, scratch->sums);
-  }
-}
-
-static void mingru_backward_block(const MinGruPass* pass, MinGruScratch* scratch, const MinGruBlock* block,
-                                  float* gradients) {
-  const PfcMinGru* net = pass->net;
-  const int32_t rows = block->steps * block->count, last = net->hidden + 2;
-  const PfcDense* layer = &net->layer[last];
-  const void* x = mingru_kept(net, net->hidden - 1, block->kept);
-  float* gradient = gradients + net->gradient_at[last];
-  mingru_load_gradients(pass, block, pfc_dense_bias(layer, gradient), scratch->a);
-  pfc_elements_add(x, net->states + block->kept * net->padded, rows, net->padded, net->kernels->bfloat16, scratch->b);
-  pfc_dense_weight_gradient(layer, scratch->b, scratch->a, rows, scratch->pairs, gradient);
-  pfc_dense_input_gradient(layer, scratch->a, rows, false, scratch->sums);
-  mingru_scan_backward(pass, scratch, block);
-  mingru_gate_backward(pass, scratch, net->hidden, x, scratch->update, rows, gradients);
-  mingru_gate_backward(pass, scratch, net->hidden + 1, x, scratch->candidate, rows, gradients);
-  mingru_hidden_backward(pass, scratch, block, gradients);
-}
-
-static void mingru_backward_strip(const MinGruPass* pass, MinGruScratch* scratch, int64_t first, int32_t count,
-                                  float* gradients) {
-  const PfcMinGru* net = pass->net;
-  const int64_t block_steps = MINGRU_BLOCK_ROWS / count, blocks = (pass->batch->steps + block_steps - 1) / block_steps;
-  mingru_load_states(net, pass->batch->state, first, count, scratch->initial);
-  memset(scratch->carry, 0, sizeof(float) * (size_t)count * (size_t)net->padded);
-  for (int64_t i = blocks - 1; i >= 0; --i) {
-    const MinGruBlock block = mingru_block(pass, first, count, i * block_steps);
-    mingru_backward_block(pass, scratch, &block, gradients);
-  }
-}
-
-// grad_weight and grad_bias <- the sum of what the chunks have of layer `index`.
-static void mingru_sum_gradients(const MinGruPass* pass, int32_t index, float* grad_weight, float* grad_bias) {
-  const PfcMinGru* net = pass->net;
-  pfc_dense_sum_gradients(&net->layer[index], net->gradients + net->gradient_at[index], net->gradient_size,
-                          pass->chunks, grad_weight, grad_bias);
-}
-
-PfcStatus pfc_mingru_backward(PfcMinGru* net, const PfcMinGruBatch* batch, const float* grad_outputs,
-                              float* const* grad_weights, float* const* grad_biases, PfcTeam* team) {
-  if (batch->rows < 1 || batch->rows != net->kept_rows || batch->steps != net->kept_steps)
-    return pfc_fail(PFC_INVALID,
-                    "x: expected the %lld steps and %lld rows of the forward pass that kept them, got %lld "
-                    "and %lld",
-                    (long long)net->kept_steps, (long long)net->kept_rows, (long long)batch->steps,
-                    (long long)batch->rows);
-  if (!net->gradients) net->gradients = pfc_alloc(sizeof(float) * MINGRU_MAX_CHUNKS * (uint64_t)net->gradient_size);
-  if (!net->gradients) return pfc_fail(PFC_NO_MEMORY, "there is not enough memory for the gradients of this network");
-  MinGruPass pass = {.net = net, .batch = batch, .grad_outputs = grad_outputs, .strip = mingru_backward_strip};
-  const PfcStatus status = mingru_run(&pass, team);
-  if (status) return status;
-  const int32_t gate = net->hidden;
-  const int64_t units = net->units;
-  for (int32_t i = 0; i <= gate; ++i) mingru_sum_gradients(&pass, i, grad_weights[i], grad_biases[i]);
-  mingru_sum_gradients(&pass, gate + 1, grad_weights[gate] + units * units, grad_biases[gate] + units);
-  mingru_sum_gradients(&pass, gate + 2, grad_weights[gate + 1], grad_biases[gate + 1]);
-  return PFC_OK;
 }

@@ -131,7 +131,7 @@ def test_damaged_checkpoints_are_errors_that_name_them(tmp_path: Path, capsys: A
     [
         (["train"], "name of a game"),
         (["train", "braekout"], "breakout"),
-        (["train", "squared", "--config", "absent.toml"], "cannot read absent.toml"),
+        (["train", "squared", "--config", "absent.toml"], "cannot read 'absent.toml'"),
         (["train", "squared", "--train.minibatch-size", "1001", "--quiet"], "train.minibatch_size must divide"),
         (["train", "squared", "--env.max-steps", "-4", "--quiet"], "env.max_steps"),
         (["train", "squared", "--train.threads", "100000", "--quiet"], "train.threads must be at most"),
