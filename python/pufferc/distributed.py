@@ -121,6 +121,7 @@ class _Group(Ranks):
         self.rank, self.world, self.local_world = rank, world, local_world
         with self._contact():
             self._control = dist.new_group(backend="gloo", timeout=_CONTROL_TIMEOUT)
+        self.nccl = False
         self._leading = False  # an error now would find the others amid their part
         self._data: Any = None
         self._flat: Tensor | None = None
@@ -158,9 +159,21 @@ class _Group(Ranks):
         if self._leading:
             return  # they notice when this process ends
         self._share(("end", (_portable(result, 0) if isinstance(result, Exception) else result,)))
+        self._part()
+
+    def close(self) -> None:
+        """Lets the connections go; left to the end of the process, their threads may abort it."""
+        with contextlib.suppress(RuntimeError):
+            dist.destroy_process_group()
+
+    def _part(self) -> None:
+        """Before ranks may end: rank 0, last of all, since one that ends fails what others still read from it."""
+        self.gather(None)
 
     def listen(self) -> tuple[str, tuple[Any, ...]]:
         said: tuple[str, tuple[Any, ...]] = self._share(None)
+        if said[0] == "end":
+            self._part()
         return said
 
     @contextmanager
@@ -179,6 +192,7 @@ class _Group(Ranks):
                 return
             errors: list[Any] = [None] * self.world
             dist.all_gather_object(errors, None if own is None else _portable(own, self.rank), group=self._control)
+        self._part()
         raise own if own is not None else next(error for error in errors if error is not None)
 
     def gather(self, value: Any) -> list[Any]:
@@ -202,7 +216,8 @@ class _Group(Ranks):
     # ---- data ---------------------------------------------------------------------------------------
 
     def use_device(self, device: torch.device) -> None:
-        backend = "nccl" if device.type == "cuda" else "gloo"
+        self.nccl = device.type == "cuda"
+        backend = "nccl" if self.nccl else "gloo"
         with self._contact():
             self._data = dist.new_group(backend=backend, timeout=_DATA_TIMEOUT)
 
@@ -338,9 +353,11 @@ def connect() -> Iterator[Ranks]:
     try:
         yield group
     except LostRank as error:
+        owned &= not group.nccl  # which would wait for ranks that are gone
         raise LostRank(f"{error}; {_rescue(group)}") from None
-    if owned:
-        dist.destroy_process_group()
+    finally:
+        if owned:
+            group.close()
 
 
 def _initialise() -> None:
