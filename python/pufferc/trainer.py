@@ -148,8 +148,7 @@ class Trainer:
 
     def _step(self) -> dict[str, Any]:
         train, rate, now = self.config.train, self.learning_rate(), time.perf_counter
-        rollout = self.rollout
-        began = now()
+        rollout, began = self.rollout, now()
         seconds = self._collect(self.update * train.horizon)
         collected = now()
         factor = self.reward_normaliser.update(rollout, self.ranks) if self.reward_normaliser is not None else 1.0
