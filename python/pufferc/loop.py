@@ -175,6 +175,7 @@ class Loop:
             "evaluation": found.as_dict() if found else None,
             "score": score.as_dict() if score else None,
         }
+        self.log.flush()
         self.trainer.save(self.run, extra)
         prune_checkpoints(self.run, self.trainer.config.train.keep_checkpoints)
         self.saved_at = time.perf_counter()

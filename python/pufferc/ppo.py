@@ -366,12 +366,7 @@ def share_minibatches(
 
 
 def _loss(
-    kernels: Kernels,
-    outputs: Tensor,
-    minibatch: Minibatch,
-    head: Head,
-    settings: TrainConfig,
-    grad_outputs: Tensor,
+    kernels: Kernels, outputs: Tensor, minibatch: Minibatch, head: Head, settings: TrainConfig, grad_outputs: Tensor
 ) -> PpoStats:
     return head.loss(
         kernels,

@@ -52,6 +52,14 @@ static const Case special_cases[] = {
 };
 enum { NUM_SPECIAL_CASES = sizeof special_cases / sizeof special_cases[0] };
 
+// The case of this label; a mistake in it ends the test.
+static inline const Case* case_labelled(const char* label) {
+  for (int32_t k = 0; k < NUM_SPECIAL_CASES; ++k)
+    if (strcmp(special_cases[k].label, label) == 0) return &special_cases[k];
+  fprintf(stderr, "no case is labelled %s\n", label);
+  abort();
+}
+
 // Calls test for every case of every registered game.
 static inline void for_each_case(void (*test)(const Case*)) {
   for (int32_t i = 0; i < pfc_env_count(); ++i) {

@@ -43,7 +43,7 @@ static int thread_count(void) {
 
 static void make_and_end(int32_t i) {
   PfcPoolDesc desc = {.env = pfc_env_at(i % pfc_env_count())->name, .num_games = 4, .num_threads = 1 + i % 3};
-  const Case* small_snake = &special_cases[5];
+  const Case* small_snake = case_labelled("snake, small");
   if (strcmp(desc.env, "snake") == 0) desc.params = small_snake->params, desc.num_params = small_snake->num_params;
   Player p = player_start(&desc);
   player_step(&p);

@@ -105,7 +105,7 @@ static void test_shared_masks(void) {
 
 // Lives of single agents: only a flagged row's life ends; masks reset single rows.
 static void test_single_lives(void) {
-  const Case* c = &special_cases[5];
+  const Case* c = case_labelled("snake, small");
   PfcPoolDesc desc = case_desc(c, 4, 3);
   Player one = player_start(&desc), three = one;
   desc.num_threads = 3;

@@ -158,7 +158,7 @@ def test_drawing_takes_its_share_at_most(monkeypatch: Any) -> None:
     while clock[0] < 100.0:
         shown.note(LINE)
         clock[0] += 0.01
-    assert 15 <= drawings <= 25 and drawings * 0.02 / clock[0] <= 0.005
+    assert 10 <= drawings <= 25 and drawings * 0.02 / clock[0] <= 0.005
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from pufferc.config import Config, ConfigError, merge  # noqa: E402
 from pufferc.loggers import Background, MetricsLog, Progress, Silent, background, last_line  # noqa: E402
 from pufferc.loggers.text import count, duration, short, size  # noqa: E402
 from pufferc.train import Result, train  # noqa: E402
+from pufferc.trainer import Trainer  # noqa: E402
 
 UPDATES, BATCH = 6, 32 * 16
 
@@ -122,6 +123,26 @@ def test_metrics_have_one_schema_and_resume_drops_what_came_later(tmp_path: Path
     MetricsLog(path, ["update", "score"], resume_update=3).close()
     kept = [json.loads(text) for text in path.read_text().splitlines()]
     assert kept == [{"update": 1, "score": 1.0}, {"update": 2, "score": None}, {"update": 3, "score": 1.0}]
+
+
+def test_metrics_are_written_a_few_at_a_time_and_all_before_a_checkpoint(tmp_path: Path, monkeypatch: Any) -> None:
+    path = tmp_path / "metrics.jsonl"
+    log = MetricsLog(path, ["update"])
+    for update in range(1, 101):
+        log.write({"update": update})
+    log.flush()
+    assert last_line(path) == {"update": 100}
+    log.close()
+    updates: list[tuple[int, int]] = []
+    save = Trainer.save
+
+    def saving(trainer: Trainer, run: Path, extra: Any) -> Path:
+        updates.append((trainer.update, (last_line(run / "metrics.jsonl") or {})["update"]))
+        return save(trainer, run, extra)
+
+    monkeypatch.setattr(Trainer, "save", saving)
+    train(small(), runs=tmp_path, quiet=True)
+    assert len(updates) >= UPDATES and all(saved == logged for saved, logged in updates)
 
 
 def test_the_last_line_of_a_long_log_is_found_from_its_end(tmp_path: Path) -> None:
@@ -337,10 +358,17 @@ def leveldb_records(data: bytes) -> Iterator[bytes]:
             whole = b""
 
 
-def test_wandb_without_a_key_is_refused_before_anything_starts(tmp_path: Path, monkeypatch: Any) -> None:
+def refuses(**_: Any) -> bool:
+    raise PermissionError("the server is away")
+
+
+@pytest.mark.parametrize(("login", "message"), [(lambda **_: False, "no API key"), (refuses, "the server is away")])
+def test_wandb_without_a_key_or_server_is_refused_before_anything_starts(
+    login: Any, message: str, tmp_path: Path, monkeypatch: Any
+) -> None:
     wandb = pytest.importorskip("wandb")
-    monkeypatch.setattr(wandb, "login", lambda **_: False)
+    monkeypatch.setattr(wandb, "login", login)
     monkeypatch.setattr(wandb, "setup", lambda: SimpleNamespace(settings=SimpleNamespace(mode="online")))
-    with pytest.raises(ConfigError, match="WANDB_MODE=offline"):
+    with pytest.raises(ConfigError, match=f"{message}.*WANDB_MODE=offline"):
         train(small(loggers=["wandb"]), runs=tmp_path, quiet=True)
     assert not list(tmp_path.iterdir())

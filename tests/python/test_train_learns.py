@@ -15,7 +15,9 @@ from pufferc.train import train  # noqa: E402
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["squared", "cartpole", "breakout", "pong", "snake", "cartpole-continuous"])
+@pytest.mark.parametrize(
+    "name", ["squared", "cartpole", "breakout", "pong", "snake", "cartpole-continuous", "breakout-continuous"]
+)
 def test_the_packaged_configuration_reaches_its_target(name: str, tmp_path: Path) -> None:
     game, _, variant = name.partition("-")
     config = load_config(game, variant or None)

@@ -33,7 +33,7 @@ from pufferc.loggers.progress import Progress, Rate, parts
 from pufferc.loggers.text import count, duration, short, size
 from pufferc.scores import ScoreWindow
 
-_SHARE = 0.004  # of the run's time that drawing may take
+_SHARE = 0.003  # of the run's time that drawing may take
 _INTERVAL_S = 0.25
 _WIDEST = 100
 _BAR = 6  # characters of the bars that show where the time goes

@@ -47,10 +47,14 @@ class Wandb:
 
     @staticmethod
     def check() -> None:
-        """ConfigError where W&B would ask for a key in the middle of a run."""
+        """ConfigError where W&B would ask for a key in the middle of a run, or its server does not take the key."""
         wandb = import_module("wandb")
-        if wandb.setup().settings.mode in ("online", "run", "shared") and not wandb.login(prompt=False):
-            raise ConfigError(
-                "train.loggers: wandb has no API key; run `wandb login`, or set WANDB_MODE=offline to record without "
-                "a network"
-            )
+        if wandb.setup().settings.mode not in ("online", "run", "shared"):
+            return
+        remedy = "set WANDB_MODE=offline to record without a network"
+        try:
+            ready = wandb.login(prompt=False)
+        except Exception as error:  # of many classes, its own among them
+            raise ConfigError(f"train.loggers: wandb cannot log in: {error}; {remedy}") from None
+        if not ready:
+            raise ConfigError(f"train.loggers: wandb has no API key; run `wandb login`, or {remedy}")
