@@ -24,15 +24,6 @@ extern "C" {
 #define PFC_DRAW_MODULE_VERSION 1u  // changes with the struct below; a module built for another number is refused
 #define PFC_DRAW_MODULE_SYMBOL "pfc_draw_module"
 
-// Bounds of a picture's sides.
-#define PFC_DRAW_MIN_SIDE_PX 16
-#define PFC_DRAW_MAX_SIDE_PX 4096
-
-// The part of a picture that one game is drawn into. Its world keeps its aspect ratio and is centred.
-typedef struct PfcDrawCell {
-  float x, y, width, height;
-} PfcDrawCell;
-
 typedef struct PfcDrawModule {
   uint32_t version;       // PFC_DRAW_MODULE_VERSION
   uint32_t module_bytes;  // sizeof(PfcDrawModule)

@@ -3,14 +3,13 @@
 // Nothing here is loaded or linked before a DrawModule is made. A picture is an array uint8 [H, W, 3] of the caller's.
 // Everything that a frame needs is read from Python first; then the GIL is released and one lock, shared by all modules
 // because their state is global, is held until the frame is done.
-#include <dlfcn.h>
-
 #include <memory>
 #include <mutex>
 #include <thread>
 
 #include "bindings/arrays.h"
-#include "draw_module.h"
+#include "draw_load.h"
+#include "grid.h"
 
 namespace pufferc {
 namespace {
@@ -77,12 +76,8 @@ void draw_mark(const PfcDraw& draw, const Mark& mark) {
 class DrawModule {
  public:
   explicit DrawModule(const std::string& path) {
-    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);  // stays loaded: OpenGL drivers do not unload
-    if (!library) raise(PyExc_ImportError, dlerror());
-    module_ = static_cast<const PfcDrawModule*>(dlsym(library, PFC_DRAW_MODULE_SYMBOL));
-    if (!module_) raise(PyExc_ImportError, path + " is not a drawing module");
-    if (module_->version != PFC_DRAW_MODULE_VERSION || module_->module_bytes != sizeof(PfcDrawModule))
-      raise(PyExc_ImportError, path + " was built for another version of pufferc");
+    module_ = pfc_draw_load(path.c_str(), false);
+    if (!module_) raise(PyExc_ImportError, pfc_last_error());
   }
 
   bool windowed() const { return module_->windowed; }
@@ -179,36 +174,31 @@ class DrawModule {
   bool open_ = false;
 };
 
-// Size of a game's world, from what it says to `begin`; the rest of its drawing goes nowhere.
-struct World {
-  float width = 0.0f, height = 0.0f;
-};
-
-const PfcDraw measuring = {
-    nullptr,
-    [](void* world, float width, float height, PfcColor) { *static_cast<World*>(world) = {width, height}; },
-    [](void*, float, float, float, float, PfcColor) {},
-    [](void*, float, float, float, float, float, PfcColor) {},
-    [](void*, float, float, float, PfcColor) {},
-    [](void*, float, float, float, float, float, PfcColor) {},
-    [](void*, const PfcPoint*, int32_t, PfcColor) {},
-    [](void*, float, float, float, const char*, PfcColor) {},
-    [](void*) {},
-};
-
 py::tuple world_size(py::handle pool, int32_t game) {
-  World world;
-  PfcDraw draw = measuring;
-  draw.context = &world;
+  float width, height;
   const PoolOwner owner = pool_of(pool);
-  check_status(pfc_pool_draw(owner.get(), game, &draw));
-  return py::make_tuple(world.width, world.height);
+  check_status(pfc_world_size(owner.get(), game, &width, &height));
+  return py::make_tuple(width, height);
+}
+
+// (width, height, [(x, y, width, height) of every cell])
+py::tuple grid(int32_t count, const std::pair<float, float>& world, const std::pair<int32_t, int32_t>& box, bool exact) {
+  PfcGrid grid;
+  check_status(pfc_grid_fit(count, world.first, world.second, box.first, box.second, exact, &grid));
+  py::list cells;
+  for (int32_t i = 0; i < count; ++i) {
+    const PfcDrawCell cell = pfc_grid_cell(&grid, i);
+    cells.append(py::make_tuple(cell.x, cell.y, cell.width, cell.height));
+  }
+  return py::make_tuple(grid.width, grid.height, cells);
 }
 
 }  // namespace
 
 void bind_draw(py::module_& m) {
   using py::arg;
+  m.attr("GRID_GAP_COLOR") = (PFC_GRID_GAP_COLOR << 8) | 0xffu;
+  m.def("grid", &grid, arg("count"), arg("world"), arg("box"), arg("exact"));
   m.def("world_size", &world_size, arg("pool"), arg("game"));
   py::class_<DrawModule>(m, "DrawModule", py::is_final())
       .def(py::init<const std::string&>(), arg("path"))

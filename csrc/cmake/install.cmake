@@ -9,6 +9,9 @@ install(TARGETS pufferc_core pufferc_shared EXPORT pufferc-targets
   ARCHIVE DESTINATION ${PUFFERC_INSTALL_LIBDIR} COMPONENT ${PUFFERC_INSTALL_COMPONENT}
   LIBRARY DESTINATION ${PUFFERC_INSTALL_LIBDIR} COMPONENT ${PUFFERC_INSTALL_COMPONENT})
 set(private_libraries "-pthread -lm")
+if(CMAKE_DL_LIBS)
+  string(APPEND private_libraries " -l${CMAKE_DL_LIBS}")
+endif()
 if(TARGET pufferc_box2d)  # the static library refers to it, the shared one contains it
   set(private_libraries "-lpufferc_box2d ${private_libraries}")
   install(TARGETS pufferc_box2d EXPORT pufferc-targets

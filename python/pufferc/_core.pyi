@@ -180,6 +180,11 @@ def ppo_loss(
     ratio: Any,
     /,
 ) -> tuple[float, float, float, float, float, float, float, int]: ...
+GRID_GAP_COLOR: int
+
+def grid(
+    count: int, world: tuple[float, float], box: tuple[int, int], exact: bool
+) -> tuple[int, int, list[tuple[float, float, float, float]]]: ...
 def world_size(pool: Pool, game: int) -> tuple[float, float]: ...
 
 class DrawModule:

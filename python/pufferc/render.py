@@ -7,7 +7,6 @@ stepping games never touches it.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -26,12 +25,11 @@ __all__ = [
     "frames_per_second",
     "grid_layout",
     "why_missing",
+    "world_size",
 ]
 
 MIN_SIDE_PX, MAX_SIDE_PX = 16, 4096
 DEFAULT_SIZE_PX = (640, 480)
-_GAP_PX = 4
-_GAP_COLOR = 0x2A2F3AFF
 _SOURCES = (
     "third_party/fetch_raylib.sh fetches its source, PUFFERC_RAYLIB_SOURCE=FOLDER names one; then build pufferc again"
 )
@@ -79,11 +77,18 @@ def drawing_module(kind: str) -> _core.DrawModule:
     try:
         module = _core.DrawModule(str(path))
     except ImportError as error:
-        hint = "; GLFW opens windows (Debian: apt-get install libglfw3)" if "glfw" in str(error) else ""
-        raise DrawingUnavailable(f"no {what}: {error}{hint}") from None
+        raise DrawingUnavailable(f"no {what}: {error}") from None
     if kind == "headless":
         module.open(*DEFAULT_SIZE_PX, "")
     return module
+
+
+def world_size(pool: _core.Pool) -> tuple[float, float]:
+    """Width and height of the game's world in its own units. Raises DrawingUnavailable if it does not draw itself."""
+    try:
+        return _core.world_size(pool, 0)
+    except NotImplementedError as error:
+        raise DrawingUnavailable(str(error)) from None
 
 
 def frames_per_second(envs: VecEnv) -> float:
@@ -111,13 +116,6 @@ def _check_size(size: tuple[int, int]) -> tuple[int, int]:
     )
 
 
-def _scale(columns: int, rows: int, world: tuple[float, float], box: tuple[int, int]) -> float:
-    """Pixels per unit of a world that is repeated in a grid which fills a box."""
-    return min(
-        (box[0] - (columns - 1) * _GAP_PX) / (columns * world[0]), (box[1] - (rows - 1) * _GAP_PX) / (rows * world[1])
-    )
-
-
 def grid_layout(count: int, world: tuple[float, float], box: tuple[int, int], *, exact: bool = False) -> Layout:
     """The layout that shows `count` worlds of one size largest.
 
@@ -127,24 +125,7 @@ def grid_layout(count: int, world: tuple[float, float], box: tuple[int, int], *,
         box: Width and height that the picture must not exceed, in pixels.
         exact: The picture fills the box; else it is cut to its contents, with even sides, as video formats like them.
     """
-    columns = max(range(1, count + 1), key=lambda n: (_scale(n, math.ceil(count / n), world, box), -n))
-    rows = math.ceil(count / columns)
-    scale = _scale(columns, rows, world, box)
-    if scale * min(world) < 4.0:
-        raise ValueError(f"{count} games do not fit into a picture of {box[0]} x {box[1]} pixels; show fewer")
-    cell = (max(1, int(scale * world[0])), max(1, int(scale * world[1])))
-    if exact:
-        cell = ((box[0] - (columns - 1) * _GAP_PX) // columns, (box[1] - (rows - 1) * _GAP_PX) // rows)
-    full = (columns * cell[0] + (columns - 1) * _GAP_PX, rows * cell[1] + (rows - 1) * _GAP_PX)
-    width, height = box if exact else (max(MIN_SIDE_PX, full[0] + full[0] % 2), max(MIN_SIDE_PX, full[1] + full[1] % 2))
-    width, height = min(width, MAX_SIDE_PX), min(height, MAX_SIDE_PX)
-    if count == 1:
-        return Layout(width, height, ((0.0, 0.0, float(width), float(height)),))
-    left, top = (width - full[0]) // 2, (height - full[1]) // 2
-    cells = []
-    for i in range(count):
-        x, y = left + i % columns * (cell[0] + _GAP_PX), top + i // columns * (cell[1] + _GAP_PX)
-        cells.append((float(x), float(y), float(cell[0]), float(cell[1])))
+    width, height, cells = _core.grid(count, world, box, exact)
     return Layout(width, height, tuple(cells))
 
 
@@ -165,14 +146,12 @@ class Renderer:
         self._games = _errors.integer("games", games, 1, envs.num_games)
         self._size = None if size is None else _check_size(size)
         self._module = drawing_module("headless")
-        self._pool, self._name = envs._pool, envs.name
+        self._pool = envs._pool
 
     @cached_property
     def layout(self) -> Layout:
         """Size of every picture and where the games go in it. The pool must have been reset."""
-        world = _core.world_size(self._pool, 0)
-        if min(world) <= 0.0:
-            raise DrawingUnavailable(f"the game {self._name} does not draw itself")
+        world = world_size(self._pool)
         return grid_layout(self._games, world, self._size or DEFAULT_SIZE_PX, exact=self._size is not None)
 
     def render(self, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
@@ -188,5 +167,5 @@ class Renderer:
         if out is None:
             out = np.empty((layout.height, layout.width, 3), np.uint8)
         scenes = [(self._pool, game, *cell) for game, cell in enumerate(layout.cells)]
-        self._module.frame(layout.width, layout.height, _GAP_COLOR, scenes, [], out)
+        self._module.frame(layout.width, layout.height, _core.GRID_GAP_COLOR, scenes, [], out)
         return out

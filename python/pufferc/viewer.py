@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pufferc import _core, _errors
-from pufferc.render import DrawingUnavailable, Renderer, drawing_module, frames_per_second
+from pufferc import _errors
+from pufferc.render import DrawingUnavailable, Renderer, drawing_module, frames_per_second, world_size
 from pufferc.vector import VecEnv
 
 __all__ = ["HELP", "KEYS", "Screen", "Seen", "Viewer"]
@@ -92,8 +92,8 @@ class Viewer:
         self._envs, self._pool = envs, envs._pool
         self._table = envs.info.observation
         self._module = drawing_module("window")
-        world = _core.world_size(self._pool, 0)
-        scale = min(960.0 / max(world[0], 1.0), 720.0 / max(world[1], 1.0))
+        world = world_size(self._pool)
+        scale = min(960.0 / world[0], 720.0 / world[1])
         self._size = size or (max(320, round(scale * world[0])), max(240, round(scale * world[1])))
         try:
             self._module.open(*self._size, f"pufferc: {envs.name}")

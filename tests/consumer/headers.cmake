@@ -1,5 +1,5 @@
 # Compiles every public header by itself, in C and C++, with each compiler at its highest warning level, and the
-# example in the head comment of pufferc.hpp.
+# examples in the head comments of the C++ ones.
 #   cmake -DCOMPILERS="gcc;clang-14" -DHEADERS=folder -DWORK=folder -P headers.cmake
 #
 # Left out of clang's -Weverything is what does not speak of faults: compatibility with older standards than these
@@ -28,10 +28,12 @@ function(compile compiler standard language header flags)
 endfunction()
 
 file(MAKE_DIRECTORY ${WORK})
-file(READ ${HEADERS}/pufferc.hpp text)
-string(REGEX MATCH "//   #include.*\n//   }\n" example "${text}")
-string(REPLACE "\n//" "\n" example "\n${example}")
-file(WRITE ${WORK}/example.cpp "${example}")
+foreach(name pufferc render)
+  file(READ ${HEADERS}/${name}.hpp text)
+  string(REGEX MATCH "//   #include.*\n//   }\n" example "${text}")
+  string(REPLACE "\n//" "\n" example "\n${example}")
+  file(WRITE ${WORK}/example_${name}.cpp "${example}")
+endforeach()
 file(GLOB headers RELATIVE ${HEADERS} ${HEADERS}/*.h)
 foreach(compiler IN LISTS COMPILERS)
   execute_process(COMMAND ${compiler} --version OUTPUT_VARIABLE version ERROR_QUIET)
@@ -44,8 +46,10 @@ foreach(compiler IN LISTS COMPILERS)
     compile(${compiler} c17 c ${header} "${${kind}_c}")
     compile(${compiler} c++17 cpp ${header} "${${kind}_cxx}")
   endforeach()
-  compile(${compiler} c++17 cpp pufferc.hpp "${${kind}_cxx};-Wold-style-cast")
-  compile(${compiler} c++20 cpp pufferc.hpp "${${kind}_cxx};-Wold-style-cast")
-  execute_process(COMMAND ${compiler} -std=c++17 -Wall -Wextra -Werror -I${HEADERS}/.. -c ${WORK}/example.cpp
-    -o ${WORK}/example.o COMMAND_ERROR_IS_FATAL ANY)
+  foreach(name pufferc render)
+    compile(${compiler} c++17 cpp ${name}.hpp "${${kind}_cxx};-Wold-style-cast")
+    compile(${compiler} c++20 cpp ${name}.hpp "${${kind}_cxx};-Wold-style-cast")
+    execute_process(COMMAND ${compiler} -std=c++17 -Wall -Wextra -Werror -I${HEADERS}/.. -c ${WORK}/example_${name}.cpp
+      -o ${WORK}/example.o COMMAND_ERROR_IS_FATAL ANY)
+  endforeach()
 endforeach()

@@ -18,6 +18,15 @@ typedef struct PfcPoint {
   float x, y;
 } PfcPoint;
 
+// Bounds of a picture's sides, in pixels.
+#define PFC_DRAW_MIN_SIDE_PX 16
+#define PFC_DRAW_MAX_SIDE_PX 4096
+
+// The part of a picture that a game is drawn into, in pixels. Its world keeps its proportions and is centred.
+typedef struct PfcDrawCell {
+  float x, y, width, height;
+} PfcDrawCell;
+
 typedef struct PfcDraw {
   void* context;  // handed back as the first argument of every callback
 

@@ -1,4 +1,4 @@
-// pufferc.hpp - the C++17 face of pufferc.h and policy.h: ownership, spans, exceptions. Header only.
+// pufferc.hpp - the C++17 face of pufferc.h and policy.h: ownership, spans, exceptions. Header only. Pictures: render.hpp.
 //
 //   #include <cstdio>
 //   #include <pufferc/pufferc.hpp>

@@ -1,8 +1,11 @@
-/* A program that embeds pufferc: runs two pools and compares what they return with golden hashes. */
+/* A program that embeds pufferc: runs two pools and compares what they return with golden hashes. With an argument, the
+   path of a drawing module or "beside" for the one beside the library, it draws a picture instead. */
 #include <inttypes.h>
 #include <pufferc/policy.h>
 #include <pufferc/pufferc.h>
+#include <pufferc/render.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "golden.h"
 
@@ -35,7 +38,24 @@ static int check(const char* game, uint64_t expected) {
   return 1;
 }
 
-int main(void) {
+static int draw(const char* module) {
+  enum { WIDTH = 64, HEIGHT = 64 };
+  static uint8_t rgb[HEIGHT * WIDTH * 3];
+  const PfcPoolDesc pool_desc = {.env = "squared", .num_games = 4};
+  const PfcRendererDesc desc = {.module = strcmp(module, "beside") ? module : NULL};
+  PfcPool* pool = pfc_pool_create(&pool_desc);
+  PfcRenderer* renderer = pfc_renderer_create(&desc);
+  int failed = !pool || !renderer || pfc_pool_reset(pool, NULL) ||
+               pfc_renderer_picture(renderer, pool, 0, 4, WIDTH, HEIGHT, rgb, sizeof rgb);
+  if (failed) fprintf(stderr, "%s\n", pfc_last_error());
+  if (!memcmp(rgb, rgb + 3 * (WIDTH / 2), 3)) failed = 1; /* a game's ground, and the gap between two */
+  pfc_renderer_destroy(renderer);
+  pfc_pool_destroy(pool);
+  return failed;
+}
+
+int main(int argc, char** argv) {
+  if (argc > 1) return draw(argv[1]);
   PfcPolicy* policy = pfc_policy_load("no such policy");
   if (policy) return 1;
   printf("pufferc %s, %d games\n", pfc_version(), (int)pfc_env_count());

@@ -1,0 +1,102 @@
+// render.h - pictures of games in the caller's memory, or in a window.
+//
+//   #include <pufferc/render.h>
+//
+//   PfcRenderer* renderer = pfc_renderer_create(NULL);               // draws into memory; needs no display
+//   if (!renderer) { fprintf(stderr, "%s\n", pfc_last_error()); return 1; }
+//   static uint8_t rgb[360 * 640 * 3];                               // [height, width, 3]
+//   if (pfc_renderer_picture(renderer, pool, 0, 16, 640, 360, rgb, sizeof rgb)) fprintf(stderr, "%s\n", pfc_last_error());
+//   pfc_renderer_destroy(renderer);
+//
+// The library itself cannot draw: a renderer loads a drawing module at run time, pufferc_draw_headless.so for memory or
+// pufferc_draw_window.so for a window. They are built where raylib can be had, and installed beside the library, where
+// they are looked for; or name the file. Loading a file runs its code. A loaded module stays until the process ends.
+//
+// A frame of one's own:  begin -> { games | draw }* -> end.  Sizes and positions are in pixels of the frame, x right and
+// y down. Pictures are uint8 [height, width, 3], red, green, blue, top row first, and belong to the caller.
+//
+// Errors as in pufferc.h. Threads: a process draws one frame in memory and one in a window at a time; a renderer that
+// begins a frame while another one draws gets PFC_BUSY. There is one window per process, and all calls for it come from
+// the thread that opened it. Two threads must not use one renderer at the same time.
+#ifndef PUFFERC_RENDER_H
+#define PUFFERC_RENDER_H
+
+#include "pufferc/pufferc.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct PfcRenderer PfcRenderer;
+
+// Zero means default for every field.
+typedef struct PfcRendererDesc {
+  int32_t window;               // 1: opens a resizable window; 0: draws into memory
+  int32_t width_px, height_px;  // of the window, in [PFC_DRAW_MIN_SIDE_PX, PFC_DRAW_MAX_SIDE_PX]; 0 = 960 and 720
+  const char* title;            // of the window; NULL = "pufferc"
+  const char* module;           // path of the drawing module; NULL = beside this library, or in the folder above it
+} PfcRendererDesc;
+
+// NULL with pfc_last_error() set when the module cannot be found or loaded, or the window cannot be opened. desc NULL =
+// all defaults.
+PFC_API PfcRenderer* pfc_renderer_create(const PfcRendererDesc* desc);
+PFC_API void pfc_renderer_destroy(PfcRenderer* renderer);  // closes the window; NULL is allowed
+
+// ---- one call --------------------------------------------------------------------------------------
+
+// Games [first, first + count) of a pool, in a grid that fills the picture, into rgb [height_px, width_px, 3] of
+// rgb_bytes. The pool must have been reset, and not be between send and recv. In a window: shows them; rgb may be NULL
+// with 0 bytes, and sizes of 0 are those of the window.
+PFC_API PfcStatus pfc_renderer_picture(PfcRenderer* renderer, PfcPool* pool, int32_t first, int32_t count,
+                                       int32_t width_px, int32_t height_px, uint8_t* rgb, uint64_t rgb_bytes);
+// The size of the picture that shows `count` games of this pool largest within a box, in their own proportions and with
+// even sides, as video formats like them. *width_px and *height_px: the box on entry, the picture on return.
+PFC_API PfcStatus pfc_picture_size(PfcPool* pool, int32_t count, int32_t* width_px, int32_t* height_px);
+
+// ---- a frame in steps ------------------------------------------------------------------------------
+
+// Sides in [PFC_DRAW_MIN_SIDE_PX, PFC_DRAW_MAX_SIDE_PX]; 0 = those of the window.
+PFC_API PfcStatus pfc_renderer_begin(PfcRenderer* renderer, int32_t width_px, int32_t height_px, PfcColor background);
+// Games [first, first + count) of a pool in a part of the frame: one fills it, in its own proportions, more are a grid.
+PFC_API PfcStatus pfc_renderer_games(PfcRenderer* renderer, PfcPool* pool, int32_t first, int32_t count, PfcDrawCell cell);
+// For text and shapes of one's own in a part of the frame. Without a call to its `begin`, positions are pixels from the
+// cell's corner. Valid until the next call with this renderer; NULL outside a frame.
+PFC_API const PfcDraw* pfc_renderer_draw(PfcRenderer* renderer, PfcDrawCell cell);
+// Ends the frame; a window shows it, and may wait for the screen. rgb: NULL with 0 bytes, or [height_px, width_px, 3] of
+// rgb_bytes that receives the frame. After PFC_INVALID the frame goes on.
+PFC_API PfcStatus pfc_renderer_end(PfcRenderer* renderer, uint8_t* rgb, uint64_t rgb_bytes);
+
+// ---- windows ---------------------------------------------------------------------------------------
+
+// Keys: letters and digits are their own ASCII capitals, so are signs on a keyboard of the United States; and:
+typedef enum PfcKey {
+  PFC_KEY_SPACE = 32,
+  PFC_KEY_MINUS = 45,
+  PFC_KEY_EQUAL = 61,
+  PFC_KEY_ESCAPE = 256,
+  PFC_KEY_ENTER = 257,
+  PFC_KEY_TAB = 258,
+  PFC_KEY_RIGHT = 262,
+  PFC_KEY_LEFT = 263,
+  PFC_KEY_DOWN = 264,
+  PFC_KEY_UP = 265,
+  PFC_KEY_KEYPAD_MINUS = 333,
+  PFC_KEY_KEYPAD_PLUS = 334
+} PfcKey;
+
+typedef struct PfcWindowState {
+  int32_t closing;              // 1: the user asked to close it; Escape does not count
+  int32_t width_px, height_px;  // now
+} PfcWindowState;
+
+// Takes in what happened since the last poll; to be called once per frame. PFC_UNSUPPORTED in memory.
+PFC_API PfcStatus pfc_renderer_poll(PfcRenderer* renderer, PfcWindowState* state);
+// A key that was pressed before the last poll and was not yet returned; 0 = none.
+PFC_API int32_t pfc_renderer_next_key(PfcRenderer* renderer);
+PFC_API int32_t pfc_renderer_key_down(PfcRenderer* renderer, int32_t key);  // 1: held down at the last poll
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // PUFFERC_RENDER_H
