@@ -149,11 +149,13 @@ void text(const PfcDraw& draw, float x, float y, const std::string& line, std::u
 }
 
 std::string status(const Arcade& arcade, const View& view) {
-  char line[160];
-  std::snprintf(line, sizeof line, "%d %s   speed x%g   %lld episodes, mean score %.1f%s", view.shown(),
-                view.shown() == 1 ? "game" : "games", kSpeeds[view.speed], static_cast<long long>(arcade.episodes),
-                arcade.mean_score(), view.paused ? "   PAUSED" : "");
-  return line;
+  char games[80], scores[80] = "no episode has ended";
+  std::snprintf(games, sizeof games, "%d %s   speed x%g   ", view.shown(), view.shown() == 1 ? "game" : "games",
+                kSpeeds[view.speed]);
+  if (arcade.episodes > 0)
+    std::snprintf(scores, sizeof scores, "mean score %.1f, %lld episodes", arcade.mean_score(),
+                  static_cast<long long>(arcade.episodes));
+  return std::string(games) + scores + (view.paused ? "   PAUSED" : "");
 }
 
 // The line below the games.
@@ -168,10 +170,11 @@ void draw_bar(pufferc::Renderer& screen, const Arcade& arcade, const View& view,
 
 void draw_help(pufferc::Renderer& screen, PfcDrawCell whole) {
   static const char* const lines[][2] = {
-      {"space", "pause, go on"},    {"n", "one step"},           {"+  -", "faster, slower"},
-      {"m  l", "more games, less"}, {"1 to 9", "1 to 81 games"}, {"arrows", "play the first game"},
-      {"enter", "give it back"},    {"r", "start again"},        {"h", "this help"},
-      {"q  esc", "quit"},
+      {"space", "pause, go on"},   {"n", "one step"},
+      {"+  -", "faster, slower"},  {"m  l", "more, fewer games"},
+      {"1 to 9", "1 to 81 games"}, {"arrows", "play the first game"},
+      {"enter", "give it back"},   {"r", "start again"},
+      {"h", "this help"},          {"q  esc", "quit"},
   };
   constexpr float width = 300.0f, line_px = 23.0f;
   const float height = line_px * static_cast<float>(std::size(lines)) + 26.0f;

@@ -1,0 +1,132 @@
+"""The C++ example that shows many Breakouts, built against the installed package: as a file, and in a real window."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import pufferc
+from pufferc import paths, render
+
+SOURCE = Path(__file__).parents[2] / "examples" / "cpp" / "many_breakouts.cpp"
+CXX = next((name for name in (os.environ.get("CXX"), "c++", "g++", "clang++") if name and shutil.which(name)), None)
+BAR_PX = 30  # the line of text below the games
+
+pytestmark = [
+    pytest.mark.skipif(CXX is None, reason="no C++ compiler"),
+    pytest.mark.skipif(render.why_missing("headless") is not None, reason=str(render.why_missing("headless"))),
+]
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("example") / "many_breakouts"
+    flags = ["-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", *paths.cflags(), *paths.libs()]
+    done = subprocess.run([str(CXX), str(SOURCE), *flags, "-o", str(path)], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    if render.why_missing("window") is not None or not shutil.which("Xvfb") or not shutil.which("xdotool"):
+        pytest.skip("needs the window module, Xvfb and xdotool")
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x900x24", "-nolisten", "tcp", "-noreset"]
+    with subprocess.Popen(command, pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        os.close(write)
+        with os.fdopen(read) as pipe:
+            number = pipe.readline().strip()
+        if not number:
+            pytest.skip("Xvfb does not start here")
+        yield f":{number}"
+        server.terminate()
+
+
+def run(program: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(program), *words], capture_output=True, text=True, timeout=60)
+
+
+def picture(program: Path, path: Path, *words: str) -> NDArray[np.uint8]:
+    done = run(program, "--picture", str(path), *words)
+    assert done.returncode == 0, done.stderr
+    magic, size, _, data = path.read_bytes().split(b"\n", 3)
+    width, height = (int(word) for word in size.split())
+    assert magic == b"P6"
+    return np.frombuffer(data, np.uint8).reshape(height, width, 3)
+
+
+def test_picture_is_that_of_python(program: Path, tmp_path: Path) -> None:
+    """The first game of a seed, before its first step, as pufferc.render draws it; below it the line of text."""
+    shown = picture(program, tmp_path / "a.ppm", "--games", "1", "--steps", "0", "--seed", "3", "--size", "576x360")
+    envs = pufferc.make("breakout", num_threads=1)
+    envs.reset(seed=3)
+    expected = render.Renderer(envs, size=(576, 360 - BAR_PX)).render()
+    assert np.abs(shown[:-BAR_PX].astype(int) - expected).max() <= 2
+    assert len(np.unique(shown[-BAR_PX:].reshape(-1, 3), axis=0)) > 4  # text with soft edges
+
+
+def test_games_go_on_and_repeat(program: Path, tmp_path: Path) -> None:
+    words = ("--games", "16", "--size", "640x430")
+    first, later, again = (
+        picture(program, tmp_path / f"{steps}.ppm", *words, "--steps", str(steps)) for steps in (0, 60, 60)
+    )
+    assert (first != later).any() and (later == again).all()
+    bricks = (np.abs(later.astype(int) - (0xE5, 0x48, 0x4D)) <= 2).all(axis=2)  # the colour of the first row
+    columns = np.flatnonzero(bricks.any(axis=0))
+    assert columns.min() < 10 and columns.max() > 630  # from wall to wall
+    assert len(np.flatnonzero(np.diff(bricks.any(axis=1).astype(int)) == 1)) == 4  # four rows of games
+
+
+def test_bad_input_is_refused_with_words(program: Path, tmp_path: Path) -> None:
+    for words, code, message in (
+        (["--games", "145"], 2, "--games: expected a whole number from 1 to 144, got 145"),
+        (["--size", "10x10"], 2, "--size: expected a whole number from 320 to 4096, got 10"),
+        (["--steps"], 2, "--steps: expected a value"),
+        (["--what", "1"], 2, "unknown option --what 1"),
+        ([str(SOURCE)], 1, "many_breakouts.cpp: not a policy"),
+        (["--steps", "0", "--picture", str(tmp_path / "none" / "a.ppm")], 1, "cannot be written"),
+    ):
+        done = run(program, *words)
+        assert (done.returncode, done.stdout) == (code, "") and message in done.stderr, (words, done)
+
+
+def test_window(program: Path, display: str) -> None:
+    """A real screenshot shows moving games; keys pause them, change speed and number, take one over, and quit."""
+    pytest.importorskip("PIL")
+    from PIL import ImageGrab
+
+    def screen() -> NDArray[np.uint8]:
+        return np.asarray(ImageGrab.grab(xdisplay=display).convert("RGB"))
+
+    def press(*keys: str) -> None:
+        subprocess.run(["xdotool", "key", "--delay", "30", *keys], env=environment, check=True, timeout=20)
+        time.sleep(0.4)
+
+    environment = {**os.environ, "DISPLAY": display}
+    command = [str(program), "--size", "640x430", "--games", "9"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        end = time.monotonic() + 20.0
+        while not screen().any():
+            assert process.poll() is None and time.monotonic() < end, "the window did not open"
+            time.sleep(0.05)
+        press("h", "4")
+        one, other = screen(), (time.sleep(0.3), screen())[1]
+        assert (one != other).any()  # they move
+        press("space")
+        one, other = screen(), (time.sleep(0.3), screen())[1]
+        assert (one == other).all()
+        press("n")
+        assert (screen() != one).any()  # by one step
+        assert (np.abs(one.astype(int) - (0xF7, 0xC8, 0x73)) <= 3).all(axis=2).any()  # a ball
+        press("equal", "Left", "m", "q")
+        output, _ = process.communicate(timeout=20)
+    assert process.returncode == 0 and output.startswith("25 games   speed x2") and "PAUSED" in output
