@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from pufferc import paths
+from pufferc import paths, render
 
 ROOT = Path(__file__).parents[2]
 CONSUMER = ROOT / "tests" / "consumer"
 CC = next((name for name in (os.environ.get("CC"), "cc", "gcc", "clang") if name and shutil.which(name)), None)
 CXX = next((name for name in (os.environ.get("CXX"), "c++", "g++", "clang++") if name and shutil.which(name)), None)
+
+OFFLINE = ("No matching distribution", "Could not find a version", "Connection", "Temporary failure in name resolution")
 
 needs_compiler = pytest.mark.skipif(CC is None or CXX is None, reason="no C and C++ compiler")
 
@@ -28,6 +30,39 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=300, cwd=cwd)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+def build_wheel(folder: Path) -> Path:
+    """The repository's wheel, without CUDA; quick where there is a compiler cache or it was built before."""
+    environment = {**os.environ, "CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "1"}
+    if shutil.which("ccache"):
+        environment |= {"CMAKE_C_COMPILER_LAUNCHER": "ccache", "CMAKE_CXX_COMPILER_LAUNCHER": "ccache"}
+    fetched = next(ROOT.glob("build/*/third_party/raylib/src/raylib.h"), None)
+    if fetched:
+        environment.setdefault("PUFFERC_RAYLIB_SOURCE", str(fetched.parents[1]))
+    here = all(importlib.util.find_spec(name) for name in ("scikit_build_core", "pybind11"))
+    options = ["-C", f"build-dir={ROOT / 'build' / 'wheel-test'}", "-C", "cmake.define.PUFFERC_CUDA=OFF"]
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", *(["--no-build-isolation"] if here else [])]
+    done = subprocess.run(
+        [*command, *options, "-w", str(folder), str(ROOT)], capture_output=True, text=True, timeout=600, env=environment
+    )
+    if any(words in done.stderr for words in OFFLINE):
+        pytest.skip("no package index to get the build tools from")
+    assert done.returncode == 0, done.stderr
+    (wheel,) = folder.glob("pufferc-*.whl")
+    return wheel
+
+
+def clean_environment(folder: Path, wheel: Path) -> Path:
+    """The interpreter of a new virtual environment with the wheel and what it depends on."""
+    run(sys.executable, "-m", "venv", "--without-pip", folder)
+    python = folder / "bin" / "python"
+    command = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", str(wheel)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    if any(words in done.stderr for words in OFFLINE):
+        pytest.skip("no package index to get numpy and gymnasium from")
+    assert done.returncode == 0, done.stderr
+    return python
 
 
 def ask(*flags: str) -> str:
@@ -106,3 +141,25 @@ def test_examples_in_cpp(tmp_path: Path) -> None:
     for name in ("speed", "play_policy"):
         run(CXX, ROOT / "examples" / "cpp" / f"{name}.cpp", *flags, "-o", tmp_path / name)
     assert "million agent steps per second" in run(tmp_path / "speed", "squared", "64")
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_wheel_in_a_clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wheel built from the sources, with numpy and gymnasium alone: its CMake package serves a C project."""
+    cmake = shutil.which("cmake")
+    if cmake is None:
+        pytest.skip("no cmake")
+    python = clean_environment(tmp_path / "clean", build_wheel(tmp_path))
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    cmakedir = run(python, "-m", "pufferc", "--cmakedir").strip()
+    assert Path(cmakedir).is_relative_to(tmp_path / "clean")
+    packages = run(python, "-c", "import importlib.metadata as m; print(*(d.name.lower() for d in m.distributions()))")
+    assert {"pufferc", "numpy", "gymnasium"} <= set(packages.split()) and "torch" not in packages
+    project, build = CONSUMER / "c", tmp_path / "project"
+    run(cmake, "-S", project, "-B", build, f"-Dpufferc_DIR={cmakedir}", "-DCMAKE_BUILD_TYPE=Release")
+    run(cmake, "--build", build)
+    tested = run("ctest", "--test-dir", build, "--output-on-failure")
+    assert "100% tests passed" in tested and ("pictures" in tested) == (render.why_missing("headless") is None)
+    shape = run(python, "-c", "import pufferc; print(pufferc.make('cartpole', 2).reset()[0].shape)")
+    assert shape == "(2, 4)\n"
