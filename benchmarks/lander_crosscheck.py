@@ -1,11 +1,14 @@
 """Plays one pilot in the Lander and in Gymnasium's LunarLander-v3 and compares what comes of it.
 
-    python benchmarks/lander_crosscheck.py [--checkpoint RUN] [--episodes 200] [--continuous] [--wind]
+    python benchmarks/lander_crosscheck.py [--checkpoint RUN | --theirs FILE] [--episodes 200] [--continuous] [--wind]
+    python benchmarks/lander_crosscheck.py --theirs FILE --train STEPS
 
-The pilot is Gymnasium's own heuristic controller or, with --checkpoint, a policy trained on the Lander. The two games
-stand on different versions of Box2D, so that no two episodes agree; the statistics must. Exit status 1 if they do not:
-for the heuristic, mean returns farther apart than four standard errors and 10; for a policy, a mean below 150 in
-Gymnasium's game. Needs the built package and `pip install "gymnasium[box2d]"`.
+The pilot is Gymnasium's own heuristic controller; with --checkpoint a policy trained on the Lander; with --theirs one
+that Stable-Baselines3 trained on Gymnasium's game, where --train says to train it first and save it as FILE. The two
+games stand on different versions of Box2D, so that no two episodes agree; the statistics must. Exit status 1 if they do
+not: for the heuristic, mean returns farther apart than four standard errors and 10; for a policy, a mean below 150 in
+the game that it was not trained on. Needs the built package, `pip install "gymnasium[box2d]"` and, for --theirs,
+`pip install stable-baselines3`.
 """
 
 from __future__ import annotations
@@ -50,6 +53,24 @@ def checkpoint_pilot(name: str) -> Pilot:
 
     agent = CheckpointAgent(find_checkpoint(name, Path("runs"), "lander"))
     return lambda observations: agent.act(observations).actions
+
+
+def their_pilot(path: Path, steps: int | None, args: argparse.Namespace) -> Pilot:
+    """A policy of Stable-Baselines3; trained on Gymnasium's game for `steps` first, if that is given."""
+    import torch
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.env_util import make_vec_env
+
+    torch.set_num_threads(1)  # more only slow so small a network down
+    if steps is not None:
+        options = {"continuous": args.continuous, "enable_wind": args.wind}
+        env = make_vec_env("LunarLander-v3", 16, seed=args.seed, env_kwargs=options)
+        settings = {"n_steps": 1024, "batch_size": 64, "n_epochs": 4, "gamma": 0.999, "gae_lambda": 0.98}
+        learner = PPO("MlpPolicy", env, ent_coef=0.01, seed=args.seed, device="cpu", **settings)
+        learner.learn(steps)
+        learner.save(path)
+    trained = PPO.load(path, device="cpu")
+    return lambda observations: trained.predict(observations)[0]
 
 
 def play(step: Step, observations: NDArray[np.float32], pilot: Pilot, episodes: int) -> Episodes:
@@ -107,14 +128,23 @@ def report(name: str, episodes: Episodes) -> tuple[float, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--checkpoint", help="a run, a checkpoint, or latest; default: the heuristic controller")
+    parser.add_argument("--theirs", type=Path, metavar="FILE", help="a policy that Stable-Baselines3 saved")
+    parser.add_argument("--train", type=int, metavar="STEPS", help="train the policy --theirs first")
     parser.add_argument("--episodes", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--continuous", action="store_true")
     parser.add_argument("--wind", action="store_true")
     args = parser.parse_args()
-    pilot = checkpoint_pilot(args.checkpoint) if args.checkpoint else heuristic_pilot(args.continuous)
+    if args.train is not None and args.theirs is None:
+        parser.error("--train needs --theirs FILE, where to save what it trains")
+    if args.theirs is not None:
+        pilot = their_pilot(args.theirs, args.train, args)
+    else:
+        pilot = checkpoint_pilot(args.checkpoint) if args.checkpoint else heuristic_pilot(args.continuous)
     ours, our_error = report("pufferc", play_ours(pilot, args))
     theirs, their_error = report("Gymnasium", play_theirs(pilot, args))
+    if args.theirs:
+        return int(ours < 150.0)
     if args.checkpoint:
         return int(theirs < 150.0)
     return int(abs(ours - theirs) > 4.0 * math.hypot(our_error, their_error) + 10.0)
