@@ -54,6 +54,8 @@ def real(name: str, value: Any, low: float, high: float) -> float:
 
 def game_params(params: Mapping[str, Any]) -> dict[str, float]:
     """Return a game's parameters as floats; ints, floats and bools are taken."""
+    if not isinstance(params, Mapping):
+        raise TypeError(f"params must be a mapping of names to numbers, got {type(params).__name__}")
     checked: dict[str, float] = {}
     for name, value in params.items():
         if not isinstance(name, str):

@@ -188,7 +188,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
     ) -> None:
         """See `make`."""
         info = env_info(name)
-        values = _errors.game_params(params or {})
+        values = _errors.game_params({} if params is None else params)
         games = _count_games(info, num_envs, num_games, values)
         if not isinstance(autoreset, str) or autoreset not in _AUTORESET:
             raise ValueError(f"autoreset must be one of {sorted(_AUTORESET)}, got {autoreset!r}")

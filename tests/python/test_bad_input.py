@@ -370,3 +370,9 @@ sys.exit(os.waitstatus_to_exitcode(status))
 def test_render_without_a_mode_says_how(pool: MakePool) -> None:
     with pytest.raises(RuntimeError, match="give render_mode='rgb_array' or 'human' to make"):
         pool("cartpole").render()
+
+
+@pytest.mark.parametrize("params", [["width"], [], "width", 3])
+def test_parameters_that_are_no_mapping_are_refused(params: object) -> None:
+    with pytest.raises(TypeError, match="params must be a mapping of names to numbers, got"):
+        pufferc.VecEnv("squared", 4, params=params)  # type: ignore[arg-type]
