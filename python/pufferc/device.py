@@ -280,13 +280,7 @@ class DeviceLearner:
             batch.advantages,
             batch.returns,
             **head.options,
-            clip=settings.clip,
-            value_coef=settings.value_coef,
-            entropy_coef=settings.entropy_coef,
-            value_clip=settings.value_clip,
-            normalize_advantages=self.normalize,
-            old_values=batch.values if settings.value_clip else None,
-            alive=batch.alive,
+            **{**ppo.loss_settings(batch, settings), "normalize_advantages": self.normalize},
         )
         grad_outputs = torch.cat([grad_logits, grad_values.unsqueeze(1)], dim=1)
         Policy.backward(self.policy, grad_outputs.view_as(outputs))

@@ -368,22 +368,21 @@ def share_minibatches(
 def _loss(
     kernels: Kernels, outputs: Tensor, minibatch: Minibatch, head: Head, settings: TrainConfig, grad_outputs: Tensor
 ) -> PpoStats:
-    return head.loss(
-        kernels,
-        outputs,
-        grad_outputs,
-        minibatch.actions,
-        minibatch.logprobs,
-        minibatch.advantages,
-        minibatch.returns,
-        clip=settings.clip,
-        value_coef=settings.value_coef,
-        entropy_coef=settings.entropy_coef,
-        value_clip=settings.value_clip,
-        normalize_advantages=settings.normalize_advantages,
-        old_values=minibatch.values if settings.value_clip else None,
-        alive=minibatch.alive,
-    )
+    columns = (minibatch.actions, minibatch.logprobs, minibatch.advantages, minibatch.returns)
+    return head.loss(kernels, outputs, grad_outputs, *columns, **loss_settings(minibatch, settings))
+
+
+def loss_settings(minibatch: Minibatch, settings: TrainConfig) -> dict[str, Any]:
+    """What the loss takes by name."""
+    return {
+        "clip": settings.clip,
+        "value_coef": settings.value_coef,
+        "entropy_coef": settings.entropy_coef,
+        "value_clip": settings.value_clip,
+        "normalize_advantages": settings.normalize_advantages,
+        "old_values": minibatch.values if settings.value_clip else None,
+        "alive": minibatch.alive,
+    }
 
 
 def explained_variance(rollout: Rollout, ranks: Ranks) -> float:

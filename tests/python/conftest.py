@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +13,7 @@ import numpy as np
 import pytest
 
 import pufferc
+from pufferc import render
 
 GAMES = pufferc.list_envs()
 SAVED = [name for name in GAMES if pufferc.env_info(name).can_save]
@@ -38,6 +42,23 @@ def pool() -> Iterator[MakePool]:
     yield make
     for env in made:
         env.close()
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    """Name of a virtual display, shared by the tests of a module."""
+    if render.why_missing("window") is not None or not shutil.which("Xvfb") or not shutil.which("xdotool"):
+        pytest.skip("needs the window module, Xvfb and xdotool")
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x900x24", "-nolisten", "tcp", "-noreset"]
+    with subprocess.Popen(command, pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        os.close(write)
+        with os.fdopen(read) as pipe:
+            number = pipe.readline().strip()
+        if not number:
+            pytest.skip("Xvfb does not start here")
+        yield f":{number}"
+        server.terminate()
 
 
 def random_actions(env: pufferc.VecEnv, rng: np.random.Generator, rows: int | None = None) -> np.ndarray:

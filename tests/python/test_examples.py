@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,22 +32,6 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run([str(CXX), str(SOURCE), *flags, "-o", str(path)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return path
-
-
-@pytest.fixture(scope="module")
-def display() -> Iterator[str]:
-    if render.why_missing("window") is not None or not shutil.which("Xvfb") or not shutil.which("xdotool"):
-        pytest.skip("needs the window module, Xvfb and xdotool")
-    read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x900x24", "-nolisten", "tcp", "-noreset"]
-    with subprocess.Popen(command, pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        os.close(write)
-        with os.fdopen(read) as pipe:
-            number = pipe.readline().strip()
-        if not number:
-            pytest.skip("Xvfb does not start here")
-        yield f":{number}"
-        server.terminate()
 
 
 def run(program: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -41,20 +41,6 @@ def wait_until(condition, viewer, seconds=10.0):
 """
 
 
-@pytest.fixture(scope="module")
-def display():
-    read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x900x24", "-nolisten", "tcp", "-noreset"]
-    with subprocess.Popen(command, pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        os.close(write)
-        with os.fdopen(read) as pipe:
-            number = pipe.readline().strip()
-        if not number:
-            pytest.skip("Xvfb does not start here")
-        yield f":{number}"
-        server.terminate()
-
-
 def run(script, display):
     """Runs a script with the virtual display; what it prints."""
     pytest.importorskip("PIL")
