@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 __version__: str
+MAX_ROWS: int
+MAX_THREADS: int
+MAX_GROUPS: int
 
 def env_descriptions() -> list[dict[str, Any]]: ...
 def agents_per_game(env: str | Module, params: dict[str, float]) -> int: ...
