@@ -64,7 +64,7 @@ def test_make_refuses_names_and_sizes(arguments: tuple[Any, ...], error: Any, te
         ({"nonsense_entirely": 3}, ValueError, "nonsense_entirely"),
         ({"max_steps": -1}, ValueError, "max_steps: expected a value in"),
         ({"max_steps": 1.5}, ValueError, "max_steps: expected a whole number"),
-        ({"max_steps": 10**400}, ValueError, "max_steps is out of range"),
+        ({"max_steps": 10**400}, ValueError, r"max_steps: expected a value in \[0, 1000000000\], got inf"),
         ({"max_steps": float("nan")}, ValueError, "max_steps"),
         ({"max_steps": float("inf")}, ValueError, "max_steps"),
         ({"max_steps": "5"}, TypeError, "parameter max_steps must be a number"),
