@@ -95,6 +95,32 @@ static void test_odd_states(void) {
   }
 }
 
+static int32_t resets, bytes_left;
+
+static void look_and_litter(void* state, const void* params) {
+  (void)params;
+  unsigned char* const bytes = state;
+  const uint64_t rng = pfc_env_drift.rng_offset;
+  ++resets;
+  for (uint64_t i = 0; i < answer.state_bytes; ++i) {
+    if (i >= rng && i < rng + sizeof(PfcRng)) continue;
+    bytes_left += bytes[i] != 0;
+    bytes[i] = 0xff;
+  }
+}
+
+// A reset finds zeros in all of a state but its random stream, what lies behind the struct included.
+static void test_cleared_states(void) {
+  PfcEnvSpec spec = flexible_drift();
+  spec.reset_one = look_and_litter;
+  answer.state_bytes = spec.state_bytes + 100;
+  const PfcPoolDesc desc = {.spec = &spec, .num_games = 3};
+  Player p = player_start(&desc);
+  CHECK(pfc_pool_reset(p.pool, NULL) == PFC_OK);
+  CHECK(resets == 6 && bytes_left == 0);
+  player_close(&p);
+}
+
 // The observation as a matrix, and three agents where there was one, by parameters alone.
 static void test_shapes(void) {
   PfcEnvSpec spec = flexible_drift();
@@ -123,6 +149,7 @@ int main(void) {
   test_refused_layouts();
   test_reason();
   test_odd_states();
+  test_cleared_states();
   test_shapes();
   test_fill_params();
   return check_report();

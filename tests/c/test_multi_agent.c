@@ -139,6 +139,31 @@ static void test_single_lives(void) {
   player_close(&one), player_close(&three);
 }
 
+static void respawn_nothing(void* state, const void* params, int32_t agent) { (void)state, (void)params, (void)agent; }
+
+// Without autoreset an agent that waits gets nothing and keeps its flag, whatever the game gives it.
+static void test_single_waits(void) {
+  PfcEnvSpec spec = pfc_env_squad;
+  spec.respawn = respawn_nothing;
+  const PfcParamValue params[] = {{"max_steps", 5}, {"fall_chance", 0}};
+  const PfcPoolDesc desc = {.spec = &spec, .num_games = 1, .params = params, .num_params = 2,
+                            .autoreset = PFC_AUTORESET_DISABLED};
+  Player p = player_start(&desc);
+  const uint8_t mask[SQUAD_AGENTS] = {0, 1};
+  const PfcResetDesc reset = {.mask = mask};
+  for (int32_t t = 1; t <= 8; ++t) {
+    if (t == 4) CHECK(pfc_pool_reset(p.pool, &reset) == PFC_OK);  // agent 1 begins anew, and ends with step 8
+    player_step(&p);
+    for (int32_t i = 0; i < SQUAD_AGENTS; ++i) {
+      const int32_t last = i == 1 ? 8 : 5;
+      CHECK(p.b->rewards[i] == (t <= last ? (float)(i + 1) : 0.0f));
+      CHECK(p.b->truncated[i] == (t >= last) && p.b->terminated[i] == 0 && p.b->alive[i] == (t < last));
+    }
+    CHECK(pfc_pool_ended(p.pool, -1) == (t == 5 ? SQUAD_AGENTS - 1 : t == 8));
+  }
+  player_close(&p);
+}
+
 int main(void) {
   test_rows();
   test_shared_ends();
@@ -146,5 +171,6 @@ int main(void) {
   test_never_truncates();
   test_shared_masks();
   test_single_lives();
+  test_single_waits();
   return check_report();
 }

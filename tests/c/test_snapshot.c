@@ -1,5 +1,6 @@
 // test_snapshot.c - save and load: to go on from a snapshot is not to have been interrupted; what does not
 // fit is refused and changes nothing.
+#include "base.h"
 #include "harness.h"
 #include "test_games.h"
 
@@ -166,6 +167,30 @@ static void test_refusals(void) {
   player_close(&p), player_close(&v);
 }
 
+// The count of an episode that never ends stops at its largest number, and ends nothing.
+static void test_longest_episode(void) {
+  const PfcParamValue never = {"max_steps", 0};
+  const PfcPoolDesc desc = {.spec = &pfc_env_gate, .num_games = 2, .params = &never, .num_params = 1};
+  Player p = player_start(&desc);
+  unsigned char* snapshot = take_snapshot(p.pool);
+  const uint64_t bytes = pfc_pool_snapshot_bytes(p.pool), head_bytes = 88, body = bytes - head_bytes;
+  const int32_t lengths[2] = {INT32_MAX - 2, 7};
+  memcpy(snapshot + head_bytes + 4 + sizeof(float) * 2, lengths, sizeof lengths);  // behind a parameter and two returns
+  const uint64_t checksum = pfc_checksum(snapshot + head_bytes, body);
+  memcpy(snapshot + head_bytes - sizeof checksum, &checksum, sizeof checksum);
+  CHECK(pfc_pool_load(p.pool, snapshot, bytes, NULL) == PFC_OK);
+  for (int32_t t = 1; t <= 5; ++t) {
+    player_step(&p);
+    CHECK(pfc_pool_ended(p.pool, -1) == 0 && p.b->truncated[0] == 0);
+    CHECK(pfc_pool_save(p.pool, snapshot, bytes) == PFC_OK);
+    int32_t now[2];
+    memcpy(now, snapshot + head_bytes + 4 + sizeof(float) * 2, sizeof now);
+    CHECK(now[0] == (t < 2 ? INT32_MAX - 1 : INT32_MAX) && now[1] == 7 + t);
+  }
+  free(snapshot);
+  player_close(&p);
+}
+
 int main(void) {
   for_each_case(test_continues);
   for_each_case(test_damage);
@@ -176,5 +201,6 @@ int main(void) {
   check_continues("squad, stopping", stopping);
   test_foreign();
   test_refusals();
+  test_longest_episode();
   return check_report();
 }

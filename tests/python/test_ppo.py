@@ -121,6 +121,15 @@ def test_a_recurrent_policy_keeps_its_state_from_step_to_step_and_loses_it_with_
         torch.testing.assert_close(again, rollout.values[:-1])
 
 
+def test_a_reset_forgets_what_the_policy_remembered() -> None:
+    env, policy, rollout = make("cartpole", 4, 12, Recurrent(2))
+    collect(env, policy, rollout)
+    values = rollout.values.clone()
+    rollout.reset(env, policy, 1)
+    collect(env, policy, rollout)
+    assert torch.equal(rollout.values, values)
+
+
 def test_optimise_gives_recurrent_policies_whole_columns() -> None:
     env, policy, rollout = make("cartpole", 8, 12, Recurrent(2), max_steps=5)
     collect(env, policy, rollout)
@@ -167,6 +176,21 @@ def test_rows_that_do_not_act_stay_out_of_values_and_loss() -> None:
 
     for clean, dirty in zip(weights(False), weights(True), strict=True):
         assert torch.equal(torch.as_tensor(clean), torch.as_tensor(dirty))
+
+
+def test_draws_are_named_by_the_seed_and_the_step_of_the_run() -> None:
+    env, policy, rollout = make("cartpole", 4, 3)
+    seen = []
+
+    class Spy:
+        @staticmethod
+        def sample_actions(*arguments: Any, **options: Any) -> Any:
+            seen.append((options["seed"], options["step"], options["first_row"]))
+            return ops.sample_actions(*arguments, **options)
+
+    collect(env, policy, rollout, 0, Spy)
+    collect(env, policy, rollout, 30, Spy)
+    assert seen == [(3, step, 0) for step in (0, 1, 2, 30, 31, 32)]
 
 
 @pytest.mark.parametrize("kernels", [ops, reference])
