@@ -49,6 +49,8 @@ static void test_refused_layouts(void) {
   expect_refused(&spec, "shape");
   answer.obs_shape[0] = INT32_MAX, answer.obs_shape[1] = INT32_MAX, answer.obs_shape[2] = INT32_MAX;
   expect_refused(&spec, "shape");
+  answer.obs_shape[0] = 4097, answer.obs_shape[1] = 4096, answer.obs_shape[2] = 0;  // more than 2^24 values
+  expect_refused(&spec, "shape");
   answer = (PfcLayout){.state_bytes = spec.state_bytes, .agents = 1, .obs_shape = {4}, .controls = 2};
   expect_refused(&spec, "table");  // the observation table holds three values
   spec = flexible_drift();
@@ -62,6 +64,24 @@ static void test_refused_layouts(void) {
   expect_refused(&spec, "controls");  // both
   answer.controls = 0, answer.action_counts[0] = -2;
   expect_refused(&spec, "action_counts");
+  answer.action_counts[0] = (1 << 20) + 1;
+  expect_refused(&spec, "action_counts");
+  spec = pfc_env_drift;
+  spec.sizes.obs_shape[0] = 4;
+  expect_refused(&spec, "obs_shape holds 4 values, the observation struct 12 bytes");
+}
+
+// The last entry of a table may stand for all values that remain, at least one.
+static void test_open_table(void) {
+  static const PfcObsRow rows[] = {{"controls", 2, -1, 1, "as given"}, {"sums", 0, -1e9f, 1e9f, "of all so far"}};
+  PfcEnvSpec spec = flexible_drift();
+  spec.obs_rows = rows;
+  Player p = player_start(&(PfcPoolDesc){.spec = &spec, .num_games = 2});
+  player_close(&p);
+  answer.obs_shape[0] = 2;
+  expect_refused(&spec, "table");
+  answer.obs_shape[0] = 1;
+  expect_refused(&spec, "table");
 }
 
 static void test_reason(void) {
@@ -147,6 +167,7 @@ static void test_fill_params(void) {
 
 int main(void) {
   test_refused_layouts();
+  test_open_table();
   test_reason();
   test_odd_states();
   test_cleared_states();

@@ -90,7 +90,8 @@ static void test_never_truncates(void) {
 
 // Rows of one shared episode are reset together or not at all.
 static void test_shared_masks(void) {
-  Player p = open_squad(NULL, 0, 1);
+  const PfcParamValue params[] = {{"fall_chance", 0}};
+  Player p = open_squad(params, 1, 1);
   uint8_t mask[GAMES * SQUAD_AGENTS] = {0};
   const PfcResetDesc reset = {.mask = mask};
   mask[SQUAD_AGENTS + 2] = 1;
@@ -100,6 +101,11 @@ static void test_shared_masks(void) {
   unsigned char* after = take_snapshot(p.pool);
   CHECK(memcmp(before, after, pfc_pool_snapshot_bytes(p.pool)) == 0);
   free(before), free(after);
+  for (int32_t i = 0; i < SQUAD_AGENTS; ++i) mask[SQUAD_AGENTS + i] = (uint8_t)(i + 1);  // whatever is not 0 counts
+  for (int32_t t = 0; t < 3; ++t) player_step(&p);
+  CHECK(pfc_pool_reset(p.pool, &reset) == PFC_OK);
+  for (int32_t row = 0; row < p.b->rows; ++row)
+    CHECK(((const SquadObs*)p.b->observations)[row].steps == (mask[row] ? 0 : 3));
   player_close(&p);
 }
 
