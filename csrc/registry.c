@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base.h"
+#include "layout.h"
 #include "registry.h"
 
 // games.inc holds PFC_GAME(name) for every built-in game, by name, ascending, and PFC_LEFT_OUT(name) for those that this
@@ -86,6 +87,7 @@ static PfcStatus validate_params(const PfcEnvSpec* spec) {
                     spec->params_bytes, spec->num_params);
   for (int32_t i = 0; i < spec->num_params; ++i) {
     const PfcParam* p = &spec->params[i];
+    PfcParamText text[3];
     if (!is_identifier(p->name) || !p->help)
       return pfc_fail(PFC_INVALID, "%s: parameter %d needs a lower-case name and a help text", spec->name, i);
     for (int32_t k = 0; k < i; ++k)
@@ -95,8 +97,9 @@ static PfcStatus validate_params(const PfcEnvSpec* spec) {
       return pfc_fail(PFC_INVALID, "%s: parameter %s is of type %d with the range [%g, %g]; expected int, float or bool, "
                       "and a range that its type can hold", spec->name, p->name, (int)p->type, p->min, p->max);
     if (!(p->min <= p->default_value && p->default_value <= p->max))
-      return pfc_fail(PFC_INVALID, "%s: default %g of parameter %s is outside [%g, %g]", spec->name, p->default_value,
-                      p->name, p->min, p->max);
+      return pfc_fail(PFC_INVALID, "%s: default %s of parameter %s is outside [%s, %s]", spec->name,
+                      pfc_param_text(p, p->default_value, text[0]), p->name, pfc_param_text(p, p->min, text[1]),
+                      pfc_param_text(p, p->max, text[2]));
   }
   return PFC_OK;
 }

@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 __version__: str
+MAX_ROWS: int
+MAX_THREADS: int
+MAX_GROUPS: int
 
 def env_descriptions() -> list[dict[str, Any]]: ...
 def games_left_out() -> dict[str, str]: ...
