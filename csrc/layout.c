@@ -58,8 +58,6 @@ static PfcStatus set_param(const PfcEnvSpec* spec, const PfcParamValue* given, v
   if (param->type == PFC_PARAM_FLOAT) value = (double)(float)value;  // limits are compared as they are stored
   if (param->type != PFC_PARAM_FLOAT && value != floor(value))
     return pfc_fail(PFC_INVALID, "%s: expected a whole number, got %.9g", param->name, value);
-  if (param->type == PFC_PARAM_BOOL && value != 0.0 && value != 1.0)
-    return pfc_fail(PFC_INVALID, "%s: expected 0 or 1, got %.9g", param->name, value);
   PfcParamText low, high, got;
   if (!(value >= param->min && value <= param->max))
     return pfc_fail(PFC_INVALID, "%s: expected a value in [%s, %s], got %s", param->name,

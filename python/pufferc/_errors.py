@@ -85,7 +85,7 @@ def flag(name: str, value: Any) -> bool:
 
 def sequence(name: str, value: Any, entries: str, most: int) -> Sequence[Any]:
     """Return `value`, a sequence or an array of one or more dimensions, of at most `most` entries."""
-    if isinstance(value, (str, bytes)) or not (isinstance(value, Sequence) or getattr(value, "ndim", 0)):
+    if isinstance(value, (str, bytes)) or not (isinstance(value, Sequence) or getattr(value, "ndim", None)):
         raise TypeError(f"{name} must be a sequence of {entries}, got {shown(value)} of type {type(value).__name__}")
     if len(value) > most:
         raise ValueError(f"{name} must have at most {most} {entries}, got {len(value)}")

@@ -18,17 +18,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pufferc import _core, _errors
-from pufferc._networks import MinGru, Mlp, Muon
+from pufferc._networks import Lstm, MinGru, Mlp, Muon, Recurrent
 from pufferc._tensors import array_shape, check_tensor, empty_like, is_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
+    "Lstm",
     "MinGru",
     "Mlp",
     "Muon",
     "PpoStats",
+    "Recurrent",
     "advantage",
     "codes_backward",
     "codes_forward",

@@ -168,6 +168,8 @@ def env_info(game: Game) -> EnvInfo:
     if game not in envs:
         if Path(f"{game}.so").is_file():
             raise ValueError(f"no game named {str(game)!r} is built in; the one in this folder is called './{game}.so'")
+        if game in _core.games_left_out():
+            raise ValueError(f"{game} is left out: {_core.games_left_out()[str(game)]}")
         unknown("game", str(game), list(envs))
     return envs[str(game)]
 

@@ -237,7 +237,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         mask = self._reset_mask(options)
         if seed is None:
             out = self._pool.reset(None, None, mask, observations)
-        elif getattr(seed, "ndim", 0) or (isinstance(seed, Sequence) and not isinstance(seed, (str, bytes))):
+        elif (isinstance(seed, Sequence) and not isinstance(seed, (str, bytes))) or getattr(seed, "ndim", None):
             out = self._reset_by_list(seed, mask, observations)
         else:
             number = _errors.seed("seed", seed)
@@ -267,7 +267,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             raise ValueError("options['reset_mask'] must be True for at least one row")
         return np.ascontiguousarray(mask)
 
-    def _reset_by_list(self, seeds: Sequence[Any], mask: Flags | None, observations: Any) -> Array:
+    def _reset_by_list(self, seeds: Any, mask: Flags | None, observations: Any) -> Array:
         if len(_errors.sequence("seed", seeds, "integers", _core.MAX_ROWS)) != self.num_games:
             raise ValueError(f"seed must be one integer or {self.num_games}, one per game, got {len(seeds)}")
         given = np.array([s is not None for s in seeds], np.bool_)

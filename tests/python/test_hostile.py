@@ -40,16 +40,30 @@ def loss_arguments(kind: Callable[..., Any]) -> dict[str, Any]:
     return {"logits": kind(N, LOGITS), **arrays, **actions, **numbers}
 
 
-def network(kind: type[ops.Mlp | ops.MinGru]) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-    """An object, its parameters and arrays for their gradients."""
-    gate = [(16, 8)] if kind is ops.MinGru else []
-    shapes = [(8, 5), *gate, (3, 8)]
+def network_calls(kind: type[ops.Mlp | ops.MinGru | ops.Lstm]) -> dict[str, Call]:
+    """The constructor and the methods of a kind of network."""
+    own = {ops.Mlp: [], ops.MinGru: [(16, 8)], ops.Lstm: [(32, 8), (32, 8)]}[kind]
+    shapes = [(8, 5), *own, (3, 8)]
     weights, biases = [zeros(*shape) for shape in shapes], [zeros(shape[0]) for shape in shapes]
-    return (
-        kind([5, 8, 3], bfloat16=False),
-        {"weights": weights, "biases": biases},
-        {"grad_weights": copy.deepcopy(weights), "grad_biases": copy.deepcopy(biases)},
-    )
+    grads = {"grad_weights": copy.deepcopy(weights), "grad_biases": copy.deepcopy(biases)}
+    sizes = {"widths": [5, 8, 3], "bfloat16": False}
+    net = kind(**sizes)
+    states = [zeros(N, 8) for _ in range(2 if kind is ops.Lstm else 1)]
+    given: dict[str, Any] = {"x": tensor(N, 5)}
+    results: dict[str, Any] = {"outputs": zeros(N, 3), "keep": True}
+    if kind is not ops.Mlp:
+        given = {"x": tensor(T, N, 5), "state": states, "starts": zeros(T, N, dtype=bool)}
+        results |= {"outputs": zeros(T, N, 3), "next_state": copy.deepcopy(states)}
+        grads["grad_x"] = zeros(T, N, 5)
+    net.forward(**given, **results)
+    grad_outputs = np.ones_like(results["outputs"])
+    name = kind.__name__
+    return {
+        name: (kind, sizes),
+        f"{name}.set_layers": (net.set_layers, {"weights": weights, "biases": biases}),
+        f"{name}.forward": (net.forward, {**given, **results}),
+        f"{name}.backward": (net.backward, {**given, "grad_outputs": grad_outputs, **grads}),
+    }
 
 
 def calls() -> dict[str, Call]:
@@ -61,11 +75,6 @@ def calls() -> dict[str, Call]:
     drawn = {"actions": zeros(N, dtype=np.int32), "logprobs": zeros(N), "entropy": zeros(N), "greedy": False}
     grads = {"grad_logits": zeros(N, LOGITS), "grad_values": zeros(N), "ratio": zeros(N)}
     codes = {"codes": zeros(N, 7, dtype=np.uint8), "most": 2}
-    mlp, mlp_parameters, mlp_grads = network(ops.Mlp)
-    gru, gru_parameters, gru_grads = network(ops.MinGru)
-    mlp.forward(tensor(N, 5), zeros(N, 3), keep=True)
-    memory = {"x": tensor(T, N, 5), "state": zeros(N, 8), "starts": zeros(T, N, dtype=bool)}
-    gru.forward(**memory, outputs=zeros(T, N, 3), next_state=zeros(N, 8), keep=True)
     rates = {"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0.0, "iterations": 5}
     optimised = {name: [zeros(8, 5), zeros(8)] for name in ("parameters", "averages", "grads")}
     return {
@@ -86,26 +95,18 @@ def calls() -> dict[str, Call]:
             {**codes, "grad_y": zeros(N, 6), "grad_table": zeros(14, 6), "grad_bias": zeros(6)},
         ),
         "set_num_threads": (ops.set_num_threads, {"num_threads": ops.get_num_threads()}),
-        "Mlp": (ops.Mlp, {"widths": [5, 8, 3], "bfloat16": False}),
-        "Mlp.set_layers": (mlp.set_layers, mlp_parameters),
-        "Mlp.forward": (mlp.forward, {"x": tensor(N, 5), "outputs": zeros(N, 3), "keep": True}),
-        "Mlp.backward": (mlp.backward, {"x": tensor(N, 5), "grad_outputs": zeros(N, 3), **mlp_grads}),
-        "MinGru": (ops.MinGru, {"widths": [5, 8, 3], "bfloat16": False}),
-        "MinGru.set_layers": (gru.set_layers, gru_parameters),
-        "MinGru.forward": (
-            gru.forward,
-            {**memory, "outputs": zeros(T, N, 3), "next_state": zeros(N, 8), "keep": True},
-        ),
-        "MinGru.backward": (gru.backward, {**memory, "grad_outputs": zeros(T, N, 3), **gru_grads}),
+        **network_calls(ops.Mlp),
+        **network_calls(ops.MinGru),
+        **network_calls(ops.Lstm),
         "Muon": (ops.Muon, {"bfloat16": False}),
         "Muon.step": (ops.Muon(bfloat16=False).step, {**optimised, **rates}),
     }
 
 
 def test_the_table_holds_every_public_name() -> None:
-    named = set(ops.__all__) - {"PpoStats", "get_num_threads"}
-    for kind in (ops.Mlp, ops.MinGru, ops.Muon):
-        named |= {f"{kind.__name__}.{name}" for name in vars(kind) if not name.startswith("_")}
+    named = set(ops.__all__) - {"PpoStats", "Recurrent", "get_num_threads"}
+    for kind in (ops.Mlp, ops.MinGru, ops.Lstm, ops.Muon):
+        named |= {f"{kind.__name__}.{name}" for name in dir(kind) if not name.startswith("_")}
     assert set(calls()) == named
     for name, (function, arguments) in calls().items():
         function(**arguments)
@@ -173,8 +174,8 @@ def test_every_argument_is_checked_by_name(name: str) -> None:
                 function(**{**arguments, argument: odd})
             except (TypeError, ValueError, FloatingPointError) as error:
                 refused += 1
-                # An array of another size may fit, and those beside it not.
-                named = [argument, *arguments] if label == "another size" else [argument]
+                # Another size, or another list of sizes, may be right, and what stands beside it wrong.
+                named = [argument, *arguments] if label == "another size" or isinstance(odd, list) else [argument]
                 assert any(word in str(error) for word in named), f"{argument}, {label}: {error!r}"
                 assert len(str(error)) < 500
     assert refused >= len(calls()[name][1])
@@ -204,7 +205,7 @@ def test_no_instance_without_its_constructor(kind: Any) -> None:
         type("Child", (kind,), {})
     with pytest.raises(TypeError, match="immutable type"):
         kind.__init__ = None
-    with pytest.raises(TypeError, match="incompatible constructor arguments"):
+    with pytest.raises(TypeError, match="onstructor"):
         kind(Hostile())
 
 
