@@ -87,11 +87,15 @@ static PfcMinGru* make_network(const Case* c, const PfcMatmulKernels* kernels) {
   return net;
 }
 
-static void run(Case* c, const PfcMatmulKernels* kernels, PfcTeam* team) {
-  PfcMinGru* net = make_network(c, kernels);
+static void run_network(Case* c, PfcMinGru* net, const PfcMatmulKernels* kernels, PfcTeam* team) {
   const PfcMinGruBatch batch = batch_of(c, kernels->bfloat16);
   CHECK(pfc_mingru_forward(net, &batch, true, c->outputs, c->next_state, team) == PFC_OK);
   CHECK(pfc_mingru_backward(net, &batch, c->grad_outputs, c->grad_weight, c->grad_bias, team) == PFC_OK);
+}
+
+static void run(Case* c, const PfcMatmulKernels* kernels, PfcTeam* team) {
+  PfcMinGru* net = make_network(c, kernels);
+  run_network(c, net, kernels, team);
   pfc_mingru_destroy(net);
 }
 
@@ -203,6 +207,33 @@ static void test_bfloat16(const PfcMatmulKernels* kernels, const Net* net, int64
   free_case(&exact), free_case(&rounded);
 }
 
+static bool same_results(const Case* a, const Case* b) {
+  bool same = memcmp(a->outputs, b->outputs, 4 * (size_t)(a->steps * a->rows * outs(&a->net))) == 0 &&
+              memcmp(a->next_state, b->next_state, 4 * (size_t)(a->rows * units(&a->net))) == 0;
+  for (int32_t l = 0; l < a->net.hidden + 2; ++l) {
+    const size_t in = (size_t)layer_inputs(&a->net, l), out = (size_t)layer_outputs(&a->net, l);
+    same = same && memcmp(a->grad_weight[l], b->grad_weight[l], 4 * in * out) == 0;
+    same = same && memcmp(a->grad_bias[l], b->grad_bias[l], 4 * out) == 0;
+  }
+  return same;
+}
+
+// A network that is used again, for more steps and rows and then for fewer, gives what a new one gives.
+static void test_used_again(const PfcMatmulKernels* kernels, const Net* net) {
+  static const int64_t sizes[][2] = {{3, 10}, {3, 10}, {19, 70}, {5, 200}, {2, 4}};
+  PfcMinGru* network = NULL;
+  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; ++i) {
+    Case c = make_case(net, sizes[i][0], sizes[i][1]), model = make_case(net, sizes[i][0], sizes[i][1]);
+    if (!network) network = make_network(&c, kernels);
+    for (int32_t l = 0; l < net->hidden + 2; ++l) pfc_mingru_set_layer(network, l, c.weight[l], c.bias[l]);
+    run_network(&c, network, kernels, NULL);
+    run(&model, kernels, NULL);
+    CHECK(same_results(&c, &model));
+    free_case(&c), free_case(&model);
+  }
+  pfc_mingru_destroy(network);
+}
+
 static void test_teams(const PfcMatmulKernels* kernels, const Net* net, int64_t steps, int64_t rows) {
   Case alone = make_case(net, steps, rows);
   run(&alone, kernels, NULL);
@@ -210,13 +241,7 @@ static void test_teams(const PfcMatmulKernels* kernels, const Net* net, int64_t 
     Case shared = make_case(net, steps, rows);
     PfcTeam* team = pfc_team_create(threads, 1);
     run(&shared, kernels, team);
-    CHECK(memcmp(alone.outputs, shared.outputs, 4 * (size_t)(steps * rows * outs(net))) == 0);
-    CHECK(memcmp(alone.next_state, shared.next_state, 4 * (size_t)(rows * units(net))) == 0);
-    for (int32_t l = 0; l < net->hidden + 2; ++l) {
-      const size_t in = (size_t)layer_inputs(net, l), out = (size_t)layer_outputs(net, l);
-      CHECK(memcmp(alone.grad_weight[l], shared.grad_weight[l], 4 * in * out) == 0);
-      CHECK(memcmp(alone.grad_bias[l], shared.grad_bias[l], 4 * out) == 0);
-    }
+    CHECK(same_results(&alone, &shared));
     pfc_team_destroy(team);
     free_case(&shared);
   }
@@ -273,12 +298,16 @@ static void test_refusals(void) {
   PfcMinGruBatch batch = batch_of(&c, false);
   CHECK(pfc_mingru_backward(net, &batch, c.grad_outputs, c.grad_weight, c.grad_bias, NULL) == PFC_INVALID);
   CHECK(pfc_mingru_forward(net, &batch, true, c.outputs, c.next_state, NULL) == PFC_OK);
+  batch.steps = 3;
+  CHECK(pfc_mingru_backward(net, &batch, c.grad_outputs, c.grad_weight, c.grad_bias, NULL) == PFC_INVALID);
   batch.steps = 6, batch.rows = 4;
   CHECK(pfc_mingru_backward(net, &batch, c.grad_outputs, c.grad_weight, c.grad_bias, NULL) == PFC_INVALID);
   batch = batch_of(&c, false);
   CHECK(pfc_mingru_backward(net, &batch, c.grad_outputs, c.grad_weight, c.grad_bias, NULL) == PFC_OK);
   batch.rows = 0;
   CHECK(pfc_mingru_forward(net, &batch, true, c.outputs, c.next_state, NULL) == PFC_OK);
+  batch = batch_of(&c, false);  // the latest pass has kept nothing
+  CHECK(pfc_mingru_backward(net, &batch, c.grad_outputs, c.grad_weight, c.grad_bias, NULL) == PFC_INVALID);
   pfc_mingru_destroy(net);
   pfc_mingru_destroy(NULL);
   free_case(&c);
@@ -298,6 +327,7 @@ int main(void) {
         if (bfloat16) test_bfloat16(kernels, &nets[n], 19, 21);
       }
       if (!bfloat16) test_gradients(kernels, 21, 18, 1e-3);
+      test_used_again(kernels, &nets[1]);
       test_teams(kernels, &nets[0], 13, 150);
       test_teams(kernels, &nets[1], 40, 17);
     }
