@@ -258,9 +258,7 @@ class Screen:
     MODES = ("human", "rgb_array")
 
     def __init__(self, envs: VecEnv, mode: str, games: int = 1) -> None:
-        if mode not in self.MODES:
-            raise ValueError(f"render_mode must be None, 'human' or 'rgb_array', got {mode!r}")
-        self._envs, self._mode = envs, mode
+        self._envs, self._mode = envs, _errors.choice("render_mode", mode, self.MODES)
         self._games = _errors.integer("render_games", games, 1, envs.num_games)
         self._renderer: Renderer | None = None
         self._viewer: Viewer | None = None
