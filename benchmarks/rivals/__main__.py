@@ -39,8 +39,8 @@ def available_cores() -> int:
     return count()
 
 
-def times(ratio: float) -> str:
-    return f"{ratio:.1f} x as fast"
+def times(ratio: float, what: str = "as fast") -> str:
+    return f"{ratio:.1f} x {what}"
 
 
 def race_rows(title: str, threads: int, found: list[Figures], scale: float, unit: str) -> list[str]:
@@ -65,6 +65,17 @@ def training_figure(outcomes: list[training.Outcome]) -> str:
     return f"{', '.join(ends)}; {speed / 1e3:.3g} k steps/s"
 
 
+def training_ratio(ours: list[training.Outcome], theirs: list[training.Outcome]) -> str:
+    """By the median time to the target; where it was not reached, by the median speed."""
+    if not ours:
+        return ""
+    seconds = [[outcome.seconds for outcome in each if outcome.seconds is not None] for each in (ours, theirs)]
+    if (len(seconds[0]), len(seconds[1])) == (len(ours), len(theirs)):
+        return times(statistics.median(seconds[1]) / statistics.median(seconds[0]), "sooner")
+    speeds = [statistics.median(outcome.steps_per_second for outcome in each) for each in (ours, theirs)]
+    return times(speeds[0] / speeds[1], "the steps/s")
+
+
 def training_rows(title: str, threads: int, found: list[training.Trainings]) -> list[str]:
     rows = []
     for one in found:
@@ -72,8 +83,7 @@ def training_rows(title: str, threads: int, found: list[training.Trainings]) -> 
         if not one.outcomes:
             rows.append(f"| {title} | {threads} | {who} | {one.reason} | |")
             continue
-        speeds = [statistics.median(o.steps_per_second for o in each.outcomes) for each in (found[0], one)]
-        ratio = times(speeds[0] / speeds[1]) + " a step" if one is not found[0] else ""
+        ratio = training_ratio(found[0].outcomes, one.outcomes) if one is not found[0] else ""
         rows.append(f"| {title} | {threads} | {who} | {training_figure(one.outcomes)} | {ratio} |")
     return rows
 

@@ -73,6 +73,7 @@ def _rate(step: Step, seconds: float) -> float:
 def _serve(pipe: Connection, contender: Contender, threads: int) -> None:
     """The other process: sets the contender up, then measures for as long as it is told, until it is killed."""
     os.setsid()  # a process group of its own, with all that the contender starts
+    os.dup2(2, 1)  # what a library prints is no part of the table
     limit_threads(threads)
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(EOFError):
         os.chdir(folder)

@@ -117,28 +117,28 @@ def puffer_breakout(seed: int, threads: int, limit_s: float) -> Outcome:
     settings = config["train"] | {"env": "puffer_breakout", "use_rnn": False}
     pufferl.PuffeRL.print_dashboard = lambda *_, **__: None
     envs = pufferl.load_env("puffer_breakout", config)
-    # The learning rate falls over total_timesteps: as many as fit into the time, by the speed of two updates.
-    steps, took = _puffer_run(pufferl.PuffeRL(dict(settings), envs, pufferl.load_policy(config, envs)), 2, None)
-    settings["total_timesteps"] = max(2 * steps, int(limit_s * steps / took))
+    # The learning rate falls over total_timesteps: as many as fit into the time, by the speed of four updates.
+    trial = pufferl.PuffeRL(dict(settings), envs, pufferl.load_policy(config, envs))
+    settings["total_timesteps"] = int(limit_s * _puffer_run(trial, 4 * trial.config["batch_size"]).steps_per_second)
     trainer = pufferl.PuffeRL(settings, envs, pufferl.load_policy(config, envs))
-    steps, took = _puffer_run(trainer, 10**9, settings["total_timesteps"])
+    outcome = _puffer_run(trainer, settings["total_timesteps"])
     envs.close()
-    score = trainer.mean_and_log().get("environment/score", trainer.last_stats.get("score", 0.0))
-    return Outcome(None, steps / took, float(score))
+    return outcome
 
 
-def _puffer_run(trainer: Any, updates: int, total: int | None) -> tuple[int, float]:
-    """Steps and seconds of some updates, or of as many as `total` steps need."""
-    began = time.perf_counter()
-    while trainer.epoch < updates and (total is None or trainer.global_step < total):
+def _puffer_run(trainer: Any, steps: int) -> Outcome:
+    """At least so many steps; speed, and score as it logged it last."""
+    score, began = 0.0, time.perf_counter()
+    while trainer.global_step < steps:
         trainer.evaluate()
-        trainer.train()
+        score = (trainer.train() or {}).get("environment/score", score)
     took = time.perf_counter() - began
     trainer.utilization.stop()
-    return trainer.global_step, took
+    return Outcome(None, trainer.global_step / took, float(score))
 
 
 def _serve(pipe: Connection, trainer: Trainer, seed: int, threads: int, limit_s: float) -> None:
+    os.dup2(2, 1)  # what a library prints is no part of the table
     limit_threads(threads)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
