@@ -1,5 +1,6 @@
 // bind_registry.cpp - games as plain dictionaries that pufferc.registration makes classes of.
 #include "bindings/modules.h"
+#include "registry.h"
 
 namespace pufferc {
 namespace {
@@ -32,6 +33,12 @@ py::list env_descriptions() {
   return all;
 }
 
+py::dict games_left_out() {
+  py::dict all;
+  for (const char* const* name = pfc_games_left_out(); *name; ++name) all[*name] = PFC_LEFT_OUT_WHY;
+  return all;
+}
+
 }  // namespace
 
 py::dict describe_env(const PfcEnvSpec& spec) {
@@ -54,6 +61,7 @@ py::dict describe_env(const PfcEnvSpec& spec) {
 
 void bind_registry(py::module_& m) {
   m.def("env_descriptions", &env_descriptions, "One dictionary per built-in game, by name in ascending order.");
+  m.def("games_left_out", &games_left_out, "Games that this build lacks, each with the reason and the remedy.");
 }
 
 }  // namespace pufferc

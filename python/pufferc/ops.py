@@ -19,16 +19,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pufferc import _core, _errors
-from pufferc._networks import MinGru, Mlp, Muon
+from pufferc._networks import Lstm, MinGru, Mlp, Muon, Recurrent
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
+    "Lstm",
     "MinGru",
     "Mlp",
     "Muon",
     "PpoStats",
+    "Recurrent",
     "advantage",
     "codes_backward",
     "codes_forward",
@@ -40,7 +42,7 @@ __all__ = [
     "set_num_threads",
 ]
 
-_core.set_num_threads(min(_errors.available_cores(), 256))
+_core.set_num_threads(min(_errors.available_cores(), _core.MAX_THREADS))
 
 
 def get_num_threads() -> int:
@@ -50,7 +52,7 @@ def get_num_threads() -> int:
 
 def set_num_threads(num_threads: int) -> None:
     """Set the number of threads, 1 to 256. No result depends on it."""
-    _core.set_num_threads(_errors.integer("num_threads", num_threads, 1, 256))
+    _core.set_num_threads(_errors.integer("num_threads", num_threads, 1, _core.MAX_THREADS))
 
 
 def _is_tensor(array: Any) -> bool:

@@ -132,19 +132,29 @@ class _PngWriter:
         self._last = None
 
 
+def why_no_mp4() -> str | None:
+    """Why MP4 files cannot be written here, None where they can."""
+    try:
+        import imageio_ffmpeg  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+        imageio_ffmpeg.get_ffmpeg_exe()
+    except ImportError:
+        return str(_missing("imageio-ffmpeg", "an MP4"))
+    except RuntimeError as error:
+        return f"an MP4 needs ffmpeg: {error}"
+    return None
+
+
 class _Mp4Writer:
     """H.264 by the ffmpeg program that imageio-ffmpeg brings. Starts with the first picture, whose size counts."""
 
     def __init__(self, path: Path, fps: float) -> None:
-        try:
-            import imageio_ffmpeg  # type: ignore[import-untyped,import-not-found,unused-ignore]
-        except ImportError:
-            raise _missing("imageio-ffmpeg", "an MP4") from None
+        missing = why_no_mp4()
+        if missing:
+            raise DrawingUnavailable(missing)
+        import imageio_ffmpeg
+
         self._ffmpeg = imageio_ffmpeg
-        try:
-            imageio_ffmpeg.get_ffmpeg_exe()
-        except RuntimeError as error:
-            raise DrawingUnavailable(f"an MP4 needs ffmpeg: {error}") from None
         self._path = path
         self._fps = fps
         self._pipe: Any = None

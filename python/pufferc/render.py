@@ -30,9 +30,11 @@ __all__ = [
 
 MIN_SIDE_PX, MAX_SIDE_PX = 16, 4096
 DEFAULT_SIZE_PX = (640, 480)
-_SOURCES = (
-    "third_party/fetch_raylib.sh fetches its source, PUFFERC_RAYLIB_SOURCE=FOLDER names one; then build pufferc again"
+_NO_RAYLIB = (
+    "pufferc was built without raylib 6.0. third_party/fetch_raylib.sh fetches its source, "
+    "PUFFERC_RAYLIB_SOURCE=FOLDER names one; then build pufferc again"
 )
+_NO_GLFW = "pufferc was built without GLFW (Debian: apt-get install libglfw3-dev); then build pufferc again"
 
 # Steps a second at which a game looks as it is meant to. A step of breakout is `frameskip` frames of 1/60 s.
 _STEPS_PER_SECOND = {
@@ -73,7 +75,8 @@ def drawing_module(kind: str) -> _core.DrawModule:
     """The drawing module "headless" or "window", loaded once per process. Raises DrawingUnavailable."""
     path, what = _module_path(kind), {"headless": "pictures", "window": "windows"}[kind]
     if not path.exists():
-        raise DrawingUnavailable(f"no {what}: raylib 6.0 was not found when pufferc was built. {_SOURCES}")
+        found_raylib = kind == "window" and can_draw("headless")
+        raise DrawingUnavailable(f"no {what}: {_NO_GLFW if found_raylib else _NO_RAYLIB}")
     try:
         module = _core.DrawModule(str(path))
     except ImportError as error:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pufferc import _core, _errors, spaces
 from pufferc._errors import available_cores
-from pufferc.registration import EnvInfo, Game, agents_per_game, env_info
+from pufferc.registration import EnvInfo, Game, agents_per_game, env_info, param_value
 
 __all__ = ["VecEnv", "available_cores", "make"]
 
@@ -32,8 +32,6 @@ Array = NDArray[Any]
 Flags = NDArray[np.bool_]
 Step = tuple[Array, Array, Array, Array, dict[str, Any]]
 
-_MAX_GAMES = 2**31 - 1
-_MAX_THREADS = 256
 _AUTORESET = {"same_step": AutoresetMode.SAME_STEP, "disabled": AutoresetMode.DISABLED}
 
 
@@ -98,14 +96,14 @@ def make_gymnasium_vector(name: Game, num_envs: int = 1, *, copy: bool = True, *
 
 
 def _count_games(info: EnvInfo, num_envs: int | None, num_games: int | None, params: dict[str, float]) -> int:
+    agents = agents_per_game(info, params)
     if num_games is not None:
         if num_envs is not None:
             raise ValueError(f"give num_envs or num_games, not both (got {num_envs!r} and {num_games!r})")
-        return _errors.integer("num_games", num_games, 1, _MAX_GAMES)
+        return _errors.integer("num_games", num_games, 1, _core.MAX_ROWS // agents)
     if num_envs is None:
         return 1
-    rows = _errors.integer("num_envs", num_envs, 1, _MAX_GAMES)
-    agents = agents_per_game(info, params)
+    rows = _errors.integer("num_envs", num_envs, 1, _core.MAX_ROWS)
     if rows % agents:
         lower = rows - rows % agents
         near = f"{lower} or {lower + agents}" if lower else str(agents)
@@ -198,21 +196,29 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self._render_games = _errors.integer("render_games", render_games, 1, games)
         self._screen: Screen | None = None
         if num_threads is None:
-            num_threads = min(available_cores(), games, _MAX_THREADS)
-        self.num_threads = _errors.integer("num_threads", num_threads, 1, _MAX_THREADS)
-        self.groups = _errors.integer("groups", groups, 1, games)
+            num_threads = min(available_cores(), games, _core.MAX_THREADS)
+        self.num_threads = _errors.integer("num_threads", num_threads, 1, _core.MAX_THREADS)
+        self.groups = _errors.integer("groups", groups, 1, min(games, _core.MAX_GROUPS))
+        if games % self.groups:
+            raise ValueError(f"groups must divide the {games} games of this pool, got {self.groups}")
         self._copy = bool(copy)
         self._seed = int.from_bytes(os.urandom(8), "little") if seed is None else _errors.seed("seed", seed)
-        self._pool = _core.Pool(
-            env=info.engine,
-            num_games=games,
-            num_threads=self.num_threads,
-            num_groups=self.groups,
-            same_step=autoreset == "same_step",
-            seed=self._seed,
-            params=values,
-            game_numbers=None if game_numbers is None else _game_numbers(game_numbers, games),
-        )
+        numbers = None if game_numbers is None else _game_numbers(game_numbers, games)
+        try:
+            self._pool = _core.Pool(
+                env=info.engine,
+                num_games=games,
+                num_threads=self.num_threads,
+                num_groups=self.groups,
+                same_step=autoreset == "same_step",
+                seed=self._seed,
+                params=values,
+                game_numbers=numbers,
+            )
+        except (ValueError, MemoryError) as error:
+            if num_envs is None:
+                raise
+            raise type(error)(str(error).replace("num_games:", "num_envs:", 1)) from None
         self._describe(info, autoreset)
         self._hold_views(info)
 
@@ -224,7 +230,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self.num_games: int = layout["num_games"]
         self.agents: int = layout["agents"]
         self.params: dict[str, int | float | bool] = {
-            row.name: type(row.default)(value) for row, value in zip(info.params, layout["params"], strict=True)
+            row.name: param_value(row.type, value) for row, value in zip(info.params, layout["params"], strict=True)
         }
         from pufferc.render import frames_per_second  # which imports this module
 

@@ -127,15 +127,19 @@ static void test_controls(void) {
   player_close(&p);
 }
 
-// Actions are copied by send: what happens to the caller's array afterwards does not matter.
+// Actions are copied by send, to the rows of its group: what happens to the caller's array afterwards does not matter.
 static void test_copied(void) {
-  const PfcPoolDesc desc = {.spec = &pfc_env_drift, .num_games = 2, .num_threads = 1};
+  const PfcPoolDesc desc = {.spec = &pfc_env_drift, .num_games = 4, .num_threads = 1, .num_groups = 2};
   Player p = player_start(&desc);
   float controls[4] = {0.25f, 0.5f, -0.25f, -0.5f};
-  CHECK(pfc_pool_send(p.pool, 0, controls, PFC_FLOAT32, NULL) == PFC_OK);
-  for (int32_t i = 0; i < 4; ++i) controls[i] = NAN;
-  CHECK(pfc_pool_recv(p.pool, 0) == PFC_OK);
-  const DriftObs* obs = pfc_pool_group_observations(p.pool, 0);
+  CHECK(pfc_pool_send(p.pool, 1, controls, PFC_FLOAT32, NULL) == PFC_OK);
+  for (int32_t i = 0; i < 4; ++i) controls[i] = i == 3 ? NAN : 0.125f;
+  CHECK(pfc_pool_send(p.pool, 0, controls, PFC_FLOAT32, NULL) == PFC_INVALID);
+  CHECK(strstr(pfc_last_error(), "row 1, dimension 1 is nan") != NULL);
+  CHECK(pfc_pool_recv(p.pool, 1) == PFC_OK);
+  CHECK(pfc_pool_send(p.pool, 1, controls, PFC_FLOAT32, NULL) == PFC_INVALID);
+  CHECK(strstr(pfc_last_error(), "row 3, dimension 1 is nan") != NULL);
+  const DriftObs* obs = pfc_pool_group_observations(p.pool, 1);
   CHECK(obs[0].first == 0.25f && obs[0].second == 0.5f && obs[1].first == -0.25f && obs[1].second == -0.5f);
   player_close(&p);
 }

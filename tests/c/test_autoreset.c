@@ -64,6 +64,7 @@ static void test_standing_still(const Case* c) {
   double values[2 + PFC_MAX_METRICS];
   for (int32_t t = 0; t < 100; ++t) {
     player_step(&p);
+    int32_t ended = 0;
     for (int64_t row = 0; row < b->rows; ++row) {
       unsigned char* kept = last + (uint64_t)row * b->obs_bytes;
       const unsigned char* now = obs_row(b->observations, b, row);
@@ -74,11 +75,12 @@ static void test_standing_still(const Case* c) {
       } else if (row_ended(b, row)) {
         memcpy(kept, now, b->obs_bytes);
         terminated[row] = b->terminated[row], truncated[row] = b->truncated[row];
+        ++ended;
       }
     }
+    CHECK_GAME(c->label, pfc_pool_ended(p.pool, -1) == ended);
   }
   for (int64_t row = 0; row < b->rows; ++row) CHECK_GAME(c->label, row_ended(b, row));
-  CHECK_GAME(c->label, pfc_pool_ended(p.pool, -1) == 0);
   CHECK_GAME(c->label, pfc_pool_pop_metrics(p.pool, &episodes, values) == PFC_OK && episodes == b->rows);
   CHECK_GAME(c->label, pfc_pool_reset(p.pool, NULL) == PFC_OK);
   for (int64_t row = 0; row < b->rows; ++row) CHECK_GAME(c->label, !row_ended(b, row) && b->alive[row] == 1);
@@ -101,6 +103,11 @@ static void test_masked_games(const Case* c) {
   for (int32_t t = 0; t < 50; ++t) player_step(&touched), player_step(&other);
   CHECK_GAME(c->label, pfc_pool_reset(touched.pool, &reset) == PFC_OK);
   CHECK_GAME(c->label, pfc_pool_reset(fresh.pool, &fresh_reset) == PFC_OK);
+  for (int64_t row = 0; row < b->rows; ++row) {
+    const PfcBuffers* model = row < half ? fresh.b : other.b;  // the others keep what their latest step gave
+    CHECK_GAME(c->label, b->rewards[row] == model->rewards[row] && b->terminated[row] == model->terminated[row] &&
+                             b->truncated[row] == model->truncated[row] && b->alive[row] == model->alive[row]);
+  }
   fresh.t = touched.t;
   for (int32_t t = 0; t < STEPS; ++t) {
     CHECK_GAME(c->label, memcmp(b->observations, fresh.b->observations, half_bytes) == 0);

@@ -45,16 +45,22 @@ static void test_sizes(void) {
   for (int32_t i = 0; i < pfc_env_count(); ++i) {
     PfcPoolDesc desc = {.env = pfc_env_at(i)->name, .num_games = 1 << 28};
     expect_no_pool(desc, "num_games", "");
-    desc.num_groups = desc.num_games;
-    expect_no_pool(desc, "num_g", "");
+  }
+  expect_no_pool((PfcPoolDesc){.env = "squared", .num_games = 600, .num_groups = 300}, "num_groups: expected 1 to 256", "300");
+  for (int32_t i = 0; i < pfc_env_count(); ++i) {
+    PfcPool* one = pfc_pool_create(&(PfcPoolDesc){.env = pfc_env_at(i)->name, .num_games = 1});
+    const int32_t agents = pfc_pool_buffers(one)->agents;
+    pfc_pool_destroy(one);
+    const PfcPoolDesc beyond = {.env = pfc_env_at(i)->name, .num_games = PFC_MAX_ROWS / agents + 1};
+    expect_no_pool(beyond, "num_games: expected 1 to", "got");
   }
   // About twice this machine's memory: a number of games that could be addressed, but not held.
   const uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
   const uint64_t games = 2 * memory / 600;
   if (games < 1u << 28) {
     const int32_t num_games = (int32_t)games;
-    expect_no_pool((PfcPoolDesc){.env = "squared", .num_games = num_games}, "num_games", "GB");
-    expect_no_pool((PfcPoolDesc){.env = "breakout", .num_games = num_games}, "num_games", "GB");
+    expect_no_pool((PfcPoolDesc){.env = "squared", .num_games = num_games}, "num_games", "GB, this machine has");
+    expect_no_pool((PfcPoolDesc){.env = "breakout", .num_games = num_games}, "num_games", "GB, this machine has");
   }
   const PfcParamValue board[] = {{"width", 4096}, {"height", 4096}};
   const PfcPoolDesc boards = {.env = "snake", .num_games = 1 << 20, .params = board, .num_params = 2};
@@ -106,6 +112,7 @@ static void test_null(void) {
   pfc_pool_destroy(NULL);
   const PfcPoolDesc desc = {.env = "squared", .num_games = 1};
   Player p = player_start(&desc);
+  CHECK(pfc_pool_param(p.pool, p.b->spec->num_params) == 0.0 && strstr(pfc_last_error(), "no parameter"));
   CHECK(pfc_pool_pop_metrics(p.pool, NULL, values) == PFC_INVALID);
   CHECK(pfc_pool_pop_metrics(p.pool, &episodes, NULL) == PFC_INVALID);
   CHECK(pfc_pool_step(p.pool, NULL, PFC_INT32, NULL) == PFC_INVALID);

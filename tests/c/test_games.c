@@ -50,9 +50,9 @@ PFC_FN void squad_step(Squad* s, const SquadParams* p, PfcIo io) {
     if (pfc_rng_float(&s->rng) >= p->fall_chance) continue;
     s->fallen |= 1 << i;
     io.alive[i] = 0;
-    if (s->fallen == (1 << SQUAD_AGENTS) - 1) io.terminated[i] = 1;
+    if (s->fallen == (1 << SQUAD_AGENTS) - 1) io.terminated[i] = 2;  // the pool makes flags 0 or 1
   }
-  if (p->own_limit > 0 && s->steps >= p->own_limit) io.truncated[2] = 1;
+  if (p->own_limit > 0 && s->steps >= p->own_limit) io.truncated[2] = 2;
 }
 
 PFC_FN void squad_observe(const Squad* s, const SquadParams* p, int32_t agent, SquadObs* obs) {
@@ -66,7 +66,7 @@ PFC_FN void squad_observe(const Squad* s, const SquadParams* p, int32_t agent, S
 
 static void squad_metrics(const Squad* s, const SquadParams* p, int32_t agent, float* values) {
   (void)p;
-  values[1] = (float)(s->fallen >> agent & 1);
+  if (s->fallen >> agent & 1) values[1] = 1.0f;  // all but the score come as zeros
 }
 
 static void squad_draw(const Squad* s, const SquadParams* p, const PfcDraw* d) {

@@ -49,6 +49,8 @@ static void test_refused_layouts(void) {
   expect_refused(&spec, "shape");
   answer.obs_shape[0] = INT32_MAX, answer.obs_shape[1] = INT32_MAX, answer.obs_shape[2] = INT32_MAX;
   expect_refused(&spec, "shape");
+  answer.obs_shape[0] = 4097, answer.obs_shape[1] = 4096, answer.obs_shape[2] = 0;  // more than 2^24 values
+  expect_refused(&spec, "shape");
   answer = (PfcLayout){.state_bytes = spec.state_bytes, .agents = 1, .obs_shape = {4}, .controls = 2};
   expect_refused(&spec, "table");  // the observation table holds three values
   spec = flexible_drift();
@@ -62,6 +64,24 @@ static void test_refused_layouts(void) {
   expect_refused(&spec, "controls");  // both
   answer.controls = 0, answer.action_counts[0] = -2;
   expect_refused(&spec, "action_counts");
+  answer.action_counts[0] = (1 << 20) + 1;
+  expect_refused(&spec, "action_counts");
+  spec = pfc_env_drift;
+  spec.sizes.obs_shape[0] = 4;
+  expect_refused(&spec, "obs_shape holds 4 values, the observation struct 12 bytes");
+}
+
+// The last entry of a table may stand for all values that remain, at least one.
+static void test_open_table(void) {
+  static const PfcObsRow rows[] = {{"controls", 2, -1, 1, "as given"}, {"sums", 0, -1e9f, 1e9f, "of all so far"}};
+  PfcEnvSpec spec = flexible_drift();
+  spec.obs_rows = rows;
+  Player p = player_start(&(PfcPoolDesc){.spec = &spec, .num_games = 2});
+  player_close(&p);
+  answer.obs_shape[0] = 2;
+  expect_refused(&spec, "table");
+  answer.obs_shape[0] = 1;
+  expect_refused(&spec, "table");
 }
 
 static void test_reason(void) {
@@ -95,6 +115,32 @@ static void test_odd_states(void) {
   }
 }
 
+static int32_t resets, bytes_left;
+
+static void look_and_litter(void* state, const void* params) {
+  (void)params;
+  unsigned char* const bytes = state;
+  const uint64_t rng = pfc_env_drift.rng_offset;
+  ++resets;
+  for (uint64_t i = 0; i < answer.state_bytes; ++i) {
+    if (i >= rng && i < rng + sizeof(PfcRng)) continue;
+    bytes_left += bytes[i] != 0;
+    bytes[i] = 0xff;
+  }
+}
+
+// A reset finds zeros in all of a state but its random stream, what lies behind the struct included.
+static void test_cleared_states(void) {
+  PfcEnvSpec spec = flexible_drift();
+  spec.reset_one = look_and_litter;
+  answer.state_bytes = spec.state_bytes + 100;
+  const PfcPoolDesc desc = {.spec = &spec, .num_games = 3};
+  Player p = player_start(&desc);
+  CHECK(pfc_pool_reset(p.pool, NULL) == PFC_OK);
+  CHECK(resets == 6 && bytes_left == 0);
+  player_close(&p);
+}
+
 // The observation as a matrix, and three agents where there was one, by parameters alone.
 static void test_shapes(void) {
   PfcEnvSpec spec = flexible_drift();
@@ -121,8 +167,10 @@ static void test_fill_params(void) {
 
 int main(void) {
   test_refused_layouts();
+  test_open_table();
   test_reason();
   test_odd_states();
+  test_cleared_states();
   test_shapes();
   test_fill_params();
   return check_report();

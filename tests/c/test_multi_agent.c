@@ -90,7 +90,8 @@ static void test_never_truncates(void) {
 
 // Rows of one shared episode are reset together or not at all.
 static void test_shared_masks(void) {
-  Player p = open_squad(NULL, 0, 1);
+  const PfcParamValue params[] = {{"fall_chance", 0}};
+  Player p = open_squad(params, 1, 1);
   uint8_t mask[GAMES * SQUAD_AGENTS] = {0};
   const PfcResetDesc reset = {.mask = mask};
   mask[SQUAD_AGENTS + 2] = 1;
@@ -100,6 +101,11 @@ static void test_shared_masks(void) {
   unsigned char* after = take_snapshot(p.pool);
   CHECK(memcmp(before, after, pfc_pool_snapshot_bytes(p.pool)) == 0);
   free(before), free(after);
+  for (int32_t i = 0; i < SQUAD_AGENTS; ++i) mask[SQUAD_AGENTS + i] = (uint8_t)(i + 1);  // whatever is not 0 counts
+  for (int32_t t = 0; t < 3; ++t) player_step(&p);
+  CHECK(pfc_pool_reset(p.pool, &reset) == PFC_OK);
+  for (int32_t row = 0; row < p.b->rows; ++row)
+    CHECK(((const SquadObs*)p.b->observations)[row].steps == (mask[row] ? 0 : 3));
   player_close(&p);
 }
 
@@ -139,6 +145,31 @@ static void test_single_lives(void) {
   player_close(&one), player_close(&three);
 }
 
+static void respawn_nothing(void* state, const void* params, int32_t agent) { (void)state, (void)params, (void)agent; }
+
+// Without autoreset an agent that waits gets nothing and keeps its flag, whatever the game gives it.
+static void test_single_waits(void) {
+  PfcEnvSpec spec = pfc_env_squad;
+  spec.respawn = respawn_nothing;
+  const PfcParamValue params[] = {{"max_steps", 5}, {"fall_chance", 0}};
+  const PfcPoolDesc desc = {.spec = &spec, .num_games = 1, .params = params, .num_params = 2,
+                            .autoreset = PFC_AUTORESET_DISABLED};
+  Player p = player_start(&desc);
+  const uint8_t mask[SQUAD_AGENTS] = {0, 1};
+  const PfcResetDesc reset = {.mask = mask};
+  for (int32_t t = 1; t <= 8; ++t) {
+    if (t == 4) CHECK(pfc_pool_reset(p.pool, &reset) == PFC_OK);  // agent 1 begins anew, and ends with step 8
+    player_step(&p);
+    for (int32_t i = 0; i < SQUAD_AGENTS; ++i) {
+      const int32_t last = i == 1 ? 8 : 5;
+      CHECK(p.b->rewards[i] == (t <= last ? (float)(i + 1) : 0.0f));
+      CHECK(p.b->truncated[i] == (t >= last) && p.b->terminated[i] == 0 && p.b->alive[i] == (t < last));
+    }
+    CHECK(pfc_pool_ended(p.pool, -1) == (t == 5 ? SQUAD_AGENTS - 1 : t == 8));
+  }
+  player_close(&p);
+}
+
 int main(void) {
   test_rows();
   test_shared_ends();
@@ -146,5 +177,6 @@ int main(void) {
   test_never_truncates();
   test_shared_masks();
   test_single_lives();
+  test_single_waits();
   return check_report();
 }

@@ -80,9 +80,28 @@ static void test_group_arrays(const Case* c) {
   player_close(&own), player_close(&p);
 }
 
+// After one group has gone ahead, with the other buffer in turn, a call for all of them writes one array again.
+static void test_group_ahead(const Case* c) {
+  PfcPoolDesc desc = case_desc(c, GAMES, 6);
+  Player own = player_start(&desc);
+  desc.num_groups = 2;
+  Player p = player_start(&desc);
+  const PfcResetDesc reset = {.has_seed = 1, .seed = 9};
+  fill_actions(p.b, 1, 0, p.actions);
+  CHECK_GAME(c->label, pfc_pool_send(p.pool, 0, p.actions, action_dtype(p.b), NULL) == PFC_OK);
+  CHECK_GAME(c->label, pfc_pool_recv(p.pool, 0) == PFC_OK);
+  CHECK_GAME(c->label, pfc_pool_reset(p.pool, &reset) == PFC_OK && pfc_pool_reset(own.pool, &reset) == PFC_OK);
+  for (int32_t t = 0; t < 3; ++t) {
+    CHECK_GAME(c->label, memcmp(p.b->observations, own.b->observations, obs_total_bytes(p.b)) == 0);
+    player_step(&own), player_step(&p);
+  }
+  player_close(&own), player_close(&p);
+}
+
 int main(void) {
   for_each_case(test_alternation);
   for_each_case(test_rollout);
   for_each_case(test_group_arrays);
+  for_each_case(test_group_ahead);
   return check_report();
 }

@@ -1,5 +1,6 @@
 // test_snapshot.c - save and load: to go on from a snapshot is not to have been interrupted; what does not
 // fit is refused and changes nothing.
+#include "base.h"
 #include "harness.h"
 #include "test_games.h"
 
@@ -27,13 +28,15 @@ static void check_continues(const char* label, PfcPoolDesc desc) {
   for (int32_t t = 0; t < BEFORE; ++t) player_step(&p);
   unsigned char* snapshot = take_snapshot(p.pool);
   const uint64_t bytes = pfc_pool_snapshot_bytes(p.pool), obs_bytes = obs_total_bytes(p.b);
-  unsigned char* observations = malloc(obs_bytes);
+  unsigned char *observations = malloc(obs_bytes), *written = calloc(1, obs_bytes);
   memcpy(observations, p.b->observations, obs_bytes);
   const Outcome uninterrupted = play_on(&p);
 
   // The same pool, thrown back.
   CHECK_GAME(label, pfc_pool_load(p.pool, snapshot, bytes, NULL) == PFC_OK);
   CHECK_GAME(label, memcmp(p.b->observations, observations, obs_bytes) == 0);
+  for (int64_t row = 0; row < p.b->rows; ++row)  // no step was made here yet
+    CHECK_GAME(label, p.b->rewards[row] == 0.0f && (!row_ended(p.b, row) || !p.b->alive[row]));
   p.t = BEFORE;
   const Outcome again = play_on(&p);
   CHECK_GAME(label, same_outcome(&uninterrupted, &again));
@@ -43,13 +46,12 @@ static void check_continues(const char* label, PfcPoolDesc desc) {
   desc.num_threads = 3;
   desc.num_groups = 2;
   Player q = player_open(&desc);
-  memset(observations, 0, obs_bytes);
-  CHECK_GAME(label, pfc_pool_load(q.pool, snapshot, bytes, observations) == PFC_OK);
+  CHECK_GAME(label, pfc_pool_load(q.pool, snapshot, bytes, written) == PFC_OK);
+  CHECK_GAME(label, q.b->observations == written && memcmp(written, observations, obs_bytes) == 0);
   q.t = BEFORE;
-  for (int64_t row = 0; row < q.b->rows; ++row) CHECK_GAME(label, q.b->rewards[row] == 0.0f);
   const Outcome moved = play_on(&q);
   CHECK_GAME(label, same_outcome(&uninterrupted, &moved));
-  free(snapshot), free(observations);
+  free(snapshot), free(observations), free(written);
   player_close(&p), player_close(&q);
 }
 
@@ -141,6 +143,27 @@ static void test_foreign(void) {
   check_foreign(&plain, &other, "version 2");
 }
 
+// What the head says of where a snapshot is from is compared, field by field.
+static void test_head(void) {
+  static const struct {
+    int32_t at;
+    const char* words;
+  } fields[] = {{0, "not a snapshot"},   {8, "another byte order"}, {12, "of ABI"},    {16, "expected squared"},
+                {48, "expected squared"}, {52, "games with"},        {56, "games with"}, {60, "autoreset"},
+                {64, "has "},             {72, "has "},              {80, "checksum"}};
+  const PfcPoolDesc desc = {.env = "squared", .num_games = 4};
+  Player p = player_start(&desc);
+  unsigned char* snapshot = take_snapshot(p.pool);
+  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; ++i) {
+    snapshot[fields[i].at] ^= 4;
+    CHECK(refuses(&p, snapshot, pfc_pool_snapshot_bytes(p.pool)));
+    if (!CHECK(strstr(pfc_last_error(), fields[i].words))) fprintf(stderr, "  byte %d: %s\n", fields[i].at, pfc_last_error());
+    snapshot[fields[i].at] ^= 4;
+  }
+  free(snapshot);
+  player_close(&p);
+}
+
 static void test_refusals(void) {
   const PfcPoolDesc desc = {.env = "squared", .num_games = 4, .num_groups = 2};
   const PfcPoolDesc vault = {.spec = &pfc_env_vault, .num_games = 2};
@@ -166,6 +189,30 @@ static void test_refusals(void) {
   player_close(&p), player_close(&v);
 }
 
+// The count of an episode that never ends stops at its largest number, and ends nothing.
+static void test_longest_episode(void) {
+  const PfcParamValue never = {"max_steps", 0};
+  const PfcPoolDesc desc = {.spec = &pfc_env_gate, .num_games = 2, .params = &never, .num_params = 1};
+  Player p = player_start(&desc);
+  unsigned char* snapshot = take_snapshot(p.pool);
+  const uint64_t bytes = pfc_pool_snapshot_bytes(p.pool), head_bytes = 88, body = bytes - head_bytes;
+  const int32_t lengths[2] = {INT32_MAX - 2, 7};
+  memcpy(snapshot + head_bytes + 4 + sizeof(float) * 2, lengths, sizeof lengths);  // behind a parameter and two returns
+  const uint64_t checksum = pfc_checksum(snapshot + head_bytes, body);
+  memcpy(snapshot + head_bytes - sizeof checksum, &checksum, sizeof checksum);
+  CHECK(pfc_pool_load(p.pool, snapshot, bytes, NULL) == PFC_OK);
+  for (int32_t t = 1; t <= 5; ++t) {
+    player_step(&p);
+    CHECK(pfc_pool_ended(p.pool, -1) == 0 && p.b->truncated[0] == 0);
+    CHECK(pfc_pool_save(p.pool, snapshot, bytes) == PFC_OK);
+    int32_t now[2];
+    memcpy(now, snapshot + head_bytes + 4 + sizeof(float) * 2, sizeof now);
+    CHECK(now[0] == (t < 2 ? INT32_MAX - 1 : INT32_MAX) && now[1] == 7 + t);
+  }
+  free(snapshot);
+  player_close(&p);
+}
+
 int main(void) {
   for_each_case(test_continues);
   for_each_case(test_damage);
@@ -175,6 +222,8 @@ int main(void) {
   stopping.autoreset = PFC_AUTORESET_DISABLED;
   check_continues("squad, stopping", stopping);
   test_foreign();
+  test_head();
   test_refusals();
+  test_longest_episode();
   return check_report();
 }

@@ -1,6 +1,7 @@
 // test_threads.c - the worker team: every block exactly once, queues side by side, sleep when idle.
 #include "threads.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,28 @@ static void test_queues(void) {
   free(jobs);
 }
 
+// Workers take up the jobs of every queue by themselves, while the caller does something else.
+static void test_unattended(void) {
+  enum { QUEUES = 3, BLOCKS = 8 };
+  Job* job = malloc(sizeof *job);
+  PfcTeam* team = pfc_team_create(2, QUEUES);
+  for (int32_t q = QUEUES - 1; q >= 0; --q) {
+    prepare(job, q);
+    pfc_team_start(team, q, count_block, job, BLOCKS);
+    int32_t called = 0;
+    for (int32_t wait = 0; wait < 20000 && called < BLOCKS; ++wait, called = 0) {
+      for (int32_t block = 0; block < BLOCKS; ++block) called += job->calls[block];
+      if (called == BLOCKS) break;
+      nanosleep(&(struct timespec){0, 1000000}, NULL);
+    }
+    CHECK(called == BLOCKS);
+    pfc_team_finish(team, q);
+    CHECK(done_once(job, BLOCKS));
+  }
+  pfc_team_destroy(team);
+  free(job);
+}
+
 // Tiny jobs back to back: workers wake late, spin, sleep, and must never take a block of the wrong job.
 static void test_stress(void) {
   Job* job = malloc(sizeof *job);
@@ -115,12 +138,40 @@ static void meet(void* context, int32_t block) {
   atomic_fetch_add(&meeting->met, meeting->arrived == 4);
 }
 
-// The caller's own block is over first or last; either way it sleeps until the others are done.
 static void test_lanes_meet(void) {
   PfcTeam* team = pfc_team_create(4, 1);
   Meeting meeting = {0};
   pfc_team_run(team, meet, &meeting, 4);
   CHECK(meeting.met == 4);
+  pfc_team_destroy(team);
+}
+
+typedef struct Late {
+  pthread_t caller;
+  _Atomic bool begun, ended;
+} Late;
+
+// The caller's block is over once the other has begun, which takes far longer than anybody spins.
+static void be_late(void* context, int32_t block) {
+  Late* late = context;
+  (void)block;
+  if (pthread_equal(pthread_self(), late->caller)) {
+    while (!late->begun) nanosleep(&(struct timespec){0, 100000}, NULL);
+  } else {
+    late->begun = true;
+    nanosleep(&(struct timespec){0, 2000000}, NULL);
+    late->ended = true;
+  }
+}
+
+// A caller that sleeps until the others are done is woken by the last of them, and not before.
+static void test_caller_sleeps(void) {
+  PfcTeam* team = pfc_team_create(2, 1);
+  for (int32_t i = 0; i < 20; ++i) {
+    Late late = {.caller = pthread_self()};
+    pfc_team_run(team, be_late, &late, 2);
+    CHECK(late.ended);
+  }
   pfc_team_destroy(team);
 }
 
@@ -168,8 +219,10 @@ int main(void) {
   CHECK(pfc_process_generation() == pfc_process_generation());
   test_shapes();
   test_queues();
+  test_unattended();
   test_stress();
   test_lanes_meet();
+  test_caller_sleeps();
   test_create_destroy();
   test_idle();
   return check_report();

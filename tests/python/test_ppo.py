@@ -14,6 +14,7 @@ from pufferc.config import Config, TrainConfig, merge
 torch = pytest.importorskip("torch")
 
 from pufferc import ppo, reference  # noqa: E402
+from pufferc.distributed import Ranks  # noqa: E402
 from pufferc.optim import Adam, Muon  # noqa: E402
 from pufferc.policies import Policy, State, make_policy  # noqa: E402
 
@@ -121,6 +122,15 @@ def test_a_recurrent_policy_keeps_its_state_from_step_to_step_and_loses_it_with_
         torch.testing.assert_close(again, rollout.values[:-1])
 
 
+def test_a_reset_forgets_what_the_policy_remembered() -> None:
+    env, policy, rollout = make("cartpole", 4, 12, Recurrent(2))
+    collect(env, policy, rollout)
+    values = rollout.values.clone()
+    rollout.reset(env, policy, 1)
+    collect(env, policy, rollout)
+    assert torch.equal(rollout.values, values)
+
+
 def test_optimise_gives_recurrent_policies_whole_columns() -> None:
     env, policy, rollout = make("cartpole", 8, 12, Recurrent(2), max_steps=5)
     collect(env, policy, rollout)
@@ -147,6 +157,34 @@ def test_optimise_gives_recurrent_policies_whole_columns() -> None:
         torch.testing.assert_close(values, rollout.values[:-1, first : first + 2])
 
 
+@pytest.mark.parametrize("policy", [None, Recurrent(2)])
+def test_a_minibatch_holds_what_belongs_together(policy: Policy | None) -> None:
+    steps, rows, size = 6, 8, 12
+    _, policy, rollout = make("cartpole", rows, steps, policy)
+    number = torch.arange((steps + 1) * rows).view(steps + 1, rows)  # of each entry of the rollout
+    rollout.observations.copy_(number.unsqueeze(2).expand_as(rollout.observations))
+    rollout.values.copy_(number + 1000)
+    rollout.alive.copy_(number % 3 > 0)
+    for i, tensor in enumerate((rollout.actions, rollout.logprobs, rollout.advantages, rollout.returns)):
+        tensor.copy_(number[:-1] + 1000 * (i + 2))
+    rollout.terminated.copy_(number[:-1] % 5 == 0)
+    if policy.recurrent:
+        rollout.state = (number[:1].T.float(),)
+    starts, found = rollout.starts().flatten(), []
+    for batch in ppo.minibatches(policy, rollout, size, [2, 0, 3, 1]):
+        at = batch.returns.long() - 5000
+        found.append(at)
+        assert torch.equal(batch.observations.flatten(0, 1)[:, 0], at.float())
+        assert batch.alive is not None and torch.equal(batch.alive, at % 3 > 0)
+        columns = (batch.values, batch.actions, batch.logprobs, batch.advantages)
+        assert all(torch.equal(column.long(), at + 1000 * (i + 1)) for i, column in enumerate(columns))
+        if policy.recurrent:
+            assert batch.observations.shape[:2] == (steps, size // steps)
+            assert batch.starts is not None and torch.equal(batch.starts.flatten(), starts[at])
+            assert torch.equal(batch.state[0][:, 0].long(), at[: size // steps])
+    assert torch.equal(torch.cat(found).sort()[0], number[:-1].flatten())
+
+
 def test_rows_that_do_not_act_stay_out_of_values_and_loss() -> None:
     env, policy, rollout = make("cartpole", 8, 16)
     collect(env, policy, rollout)
@@ -167,6 +205,21 @@ def test_rows_that_do_not_act_stay_out_of_values_and_loss() -> None:
 
     for clean, dirty in zip(weights(False), weights(True), strict=True):
         assert torch.equal(torch.as_tensor(clean), torch.as_tensor(dirty))
+
+
+def test_draws_are_named_by_the_seed_and_the_step_of_the_run() -> None:
+    env, policy, rollout = make("cartpole", 4, 3)
+    seen = []
+
+    class Spy:
+        @staticmethod
+        def sample_actions(*arguments: Any, **options: Any) -> Any:
+            seen.append((options["seed"], options["step"], options["first_row"]))
+            return ops.sample_actions(*arguments, **options)
+
+    collect(env, policy, rollout, 0, Spy)
+    collect(env, policy, rollout, 30, Spy)
+    assert seen == [(3, step, 0) for step in (0, 1, 2, 30, 31, 32)]
 
 
 @pytest.mark.parametrize("kernels", [ops, reference])
@@ -286,7 +339,8 @@ def test_uniforms_are_those_of_the_kernel() -> None:
 
 
 def test_settings_reach_the_loss() -> None:
-    config = merge(Config("cartpole"), {"train": {"value_clip": 0.1, "clip": 0.3, "normalize_advantages": False}})
+    fields = {"value_clip": 0.1, "clip": 0.3, "normalize_advantages": False, "value_coef": 0.7}
+    config = merge(Config("cartpole"), {"train": fields})
     env, policy, rollout = make("cartpole", 8, 16)
     collect(env, policy, rollout)
     seen: dict[str, Any] = {}
@@ -304,5 +358,68 @@ def test_settings_reach_the_loss() -> None:
 
     settings = dataclasses.replace(config.train, minibatch_size=128)
     ppo.optimise(policy, Adam(policy.named_parameters()), rollout, Spy, settings, 0.1, torch.Generator().manual_seed(1))
-    assert (seen["clip"], seen["value_clip"], seen["normalize_advantages"]) == (0.3, 0.1, False)
-    assert seen["old_values"] is not None
+    assert (seen["clip"], seen["value_clip"], seen["value_coef"], seen["entropy_coef"]) == (0.3, 0.1, 0.7, 0.01)
+    assert seen["normalize_advantages"] is False and seen["alive"] is None
+    assert torch.equal(seen["old_values"], rollout.values[:-1].flatten())
+
+
+def test_explained_variance_is_the_share_that_values_predicted() -> None:
+    rollout = make("cartpole", 8, 16)[2]
+    rollout.alive.fill_(True)
+    rollout.returns.copy_(torch.randn(16, 8, generator=torch.Generator().manual_seed(1)))
+    for left, expected in ((0.0, 1.0), (0.5, 0.75), (1.0, 0.0), (2.0, -3.0)):
+        rollout.advantages.copy_(left * rollout.returns + 5.0)  # returns minus values
+        assert ppo.explained_variance(rollout, Ranks()) == pytest.approx(expected, abs=1e-5)
+    rollout.returns.fill_(3.0)
+    assert np.isnan(ppo.explained_variance(rollout, Ranks()))
+
+
+class Still:
+    """An optimizer that moves nothing and notes the norm of each gradient."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy, self.norms = policy, list[float]()
+
+    def step(self, learning_rate: Any) -> None:
+        parts = [parameter.grad.square().sum() for parameter in self.policy.parameters() if parameter.grad is not None]
+        self.norms.append(float(torch.stack(parts).sum().sqrt()))
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def load_state(self, state: Any) -> None: ...
+
+
+def test_gradients_are_clipped_and_statistics_are_means() -> None:
+    env, policy, rollout = make("cartpole", 8, 16)
+    collect(env, policy, rollout)
+    ppo.advantages(rollout, ops, gamma=0.9, gae_lambda=0.9)
+
+    def optimise(**fields: Any) -> tuple[list[float], dict[str, float]]:
+        optimizer = Still(policy)
+        settings = TrainConfig(minibatch_size=32, **fields)
+        generator = torch.Generator().manual_seed(1)
+        return optimizer.norms, ppo.optimise(policy, optimizer, rollout, ops, settings, 0.1, generator)
+
+    norms, stats = optimise(epochs=1)
+    clipped, again = optimise(epochs=3, max_grad_norm=0.01)
+    assert len(norms) == 4 and min(norms) > 0.02
+    assert len(clipped) == 12 and clipped == pytest.approx([0.01] * 12, rel=1e-3)
+    assert again == pytest.approx(stats)  # nothing has moved: every epoch saw the same
+
+
+def test_minibatches_come_in_an_order_of_their_own_in_every_epoch(monkeypatch: Any) -> None:
+    env, policy, rollout = make("cartpole", 8, 16)
+    collect(env, policy, rollout)
+    orders, original = [], ppo.minibatches
+
+    def spy(policy: Policy, rollout: Any, size: int, order: list[int], **options: Any) -> Any:
+        orders.append(order)
+        return original(policy, rollout, size, order, **options)
+
+    monkeypatch.setattr(ppo, "minibatches", spy)
+    settings = TrainConfig(minibatch_size=16, epochs=5)
+    for _ in range(2):
+        ppo.optimise(policy, Still(policy), rollout, ops, settings, 0.1, torch.Generator().manual_seed(1))
+    assert all(sorted(order) == list(range(8)) for order in orders)
+    assert len({tuple(order) for order in orders[:5]}) == 5 and orders[:5] == orders[5:]

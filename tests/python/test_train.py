@@ -24,9 +24,10 @@ from pufferc import ppo  # noqa: E402
 from pufferc import train as train_module  # noqa: E402
 from pufferc.checkpoint import CheckpointError, list_checkpoints, load_checkpoint  # noqa: E402
 from pufferc.hardware import torch_settings  # noqa: E402
+from pufferc.optim import Adam, FusedMuon, Muon  # noqa: E402
 from pufferc.sizes import resolve  # noqa: E402
 from pufferc.train import Result, train  # noqa: E402
-from pufferc.trainer import Trainer, play_checkpoint  # noqa: E402
+from pufferc.trainer import Trainer, make_optimizer, play_checkpoint  # noqa: E402
 
 UPDATES, BATCH = 6, 32 * 16
 
@@ -134,6 +135,17 @@ def test_results_depend_on_the_seed_and_not_on_game_threads(tmp_path: Path) -> N
     assert not torch.equal(tensors(paths[0])["output.weight"], tensors(paths[2])["output.weight"])
 
 
+def test_every_random_stream_comes_from_the_seed() -> None:
+    trainers = [Trainer(small(seed=seed)) for seed in (2, 2, 3)]
+    for trainer in trainers:
+        trainer.env.close()
+    assert [trainer.env.np_random_seed for trainer in trainers] == [2, 2, 3]
+    orders = [torch.randperm(100, generator=trainer.generator).tolist() for trainer in trainers]
+    weights = [trainer.policy.state_dict()["output.weight"] for trainer in trainers]
+    assert orders[0] == orders[1] != orders[2]
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+
+
 def test_weights_only_start(tmp_path: Path) -> None:
     first = run(tmp_path, small())
     checkpoint = list_checkpoints(first.run)[-1]
@@ -222,6 +234,18 @@ def test_schedules(tmp_path: Path) -> None:
     assert [rates["constant", update] for update in (0, 3, 6)] == [1.0, 1.0, 1.0]
     assert [rates["linear", update] for update in (0, 3, 6)] == pytest.approx([1.0, 0.6, 0.2])
     assert [rates["cosine", update] for update in (0, 3, 6)] == pytest.approx([1.0, 0.6, 0.2])
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_the_optimizer_gets_its_settings(fused: bool) -> None:
+    config = small(momentum=0.8, weight_decay=0.03, beta2=0.95)
+    policy = torch.nn.Linear(3, 2)
+    muon = make_optimizer(config, policy, torch.float32, fused=fused)
+    assert isinstance(muon, FusedMuon if fused else Muon) and (muon.momentum, muon.weight_decay) == (0.8, 0.03)
+    adam = make_optimizer(merge(config, {"train": {"optimizer": "adam"}}), policy, torch.float32, fused=fused)
+    assert isinstance(adam, Adam) and (adam.beta1, adam.beta2, adam.weight_decay) == (0.8, 0.95, 0.03)
+    policy.weight.requires_grad_(False)  # what does not learn is left out
+    assert list(make_optimizer(config, policy, torch.float32, fused=fused).state()) == ["momentum.bias"]
 
 
 def test_devices_and_kernels_that_cannot_be_used_are_refused() -> None:
