@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from test_readme import ROOT, commands
+from test_readme import ROOT, blocks, commands
 
 PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
 OURS = ("--train.", "--policy.", "--vec.", "--env.")
@@ -38,6 +38,19 @@ def test_pages_name_flags_that_exist() -> None:
     known = set(re.findall(r"--[a-z]+\.[a-z-]+", found.stdout))
     missing = {flag for flag in named if flag.startswith(OURS)} - known
     assert len(known) > 40 and len(named) > 10 and not missing, missing
+
+
+def test_the_configuration_on_the_page_is_taken(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("tyro")
+    from pufferc.cli import parse_train
+    from pufferc.config import load_config
+
+    (example,) = blocks("docs/training.md", "toml")
+    (tmp_path / "my.toml").write_text(example, encoding="utf-8")
+    config, packaged = parse_train("cartpole", ["--config", str(tmp_path / "my.toml")]).config, load_config("cartpole")
+    assert config.env["max_steps"] == 200 and config.train.learning_rate == 0.03 != packaged.train.learning_rate
+    assert config.train.gamma == packaged.train.gamma  # the game's own file still counts for the rest
 
 
 def test_every_page_is_in_the_index() -> None:
