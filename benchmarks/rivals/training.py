@@ -3,8 +3,8 @@
 CartPole until 100 separate episodes have a mean of 475: ours as `pufferc train cartpole`, Stable-Baselines3 with the
 settings of its zoo. Breakout with a network of one layer of 128 until 1,000 episodes have a mean of 821: ours as
 `pufferc train breakout`, PufferLib's trainer with its own configuration but for the LSTM, the device and the number of
-processes: one pass over each batch, where ours makes two. As that takes it minutes, it has a limit, its learning rate falls over what fits in, and the score then is
-shown. Imports are not counted, and of the rivals no evaluation is.
+processes (so one pass over each batch, where ours makes two). As that takes it minutes, it has a limit, its learning
+rate falls over what fits in, and the score then is shown. Imports are not counted, and of the rivals no evaluation is.
 """
 
 from __future__ import annotations
