@@ -28,7 +28,7 @@ RACES = {
 }
 TRAININGS = {
     "train-cartpole": ("PPO, CartPole to 475", training.CARTPOLE),
-    "train-breakout": ("PPO, Breakout to 821, 128 wide", training.BREAKOUT),
+    "train-breakout": ("PPO, Breakout, 128 wide", training.BREAKOUT),
 }
 HEAD = "| work | cores | who | figure | pufferc is |\n|---|---|---|---|---|"
 
@@ -39,8 +39,8 @@ def available_cores() -> int:
     return count()
 
 
-def times(ratio: float) -> str:
-    return f"{ratio:.1f} x as fast"
+def times(ratio: float, what: str = "as fast") -> str:
+    return f"{ratio:.1f} x {what}"
 
 
 def race_rows(title: str, threads: int, found: list[Figures], scale: float, unit: str) -> list[str]:
@@ -56,13 +56,21 @@ def race_rows(title: str, threads: int, found: list[Figures], scale: float, unit
 
 
 def training_figure(outcomes: list[training.Outcome]) -> str:
-    """Seconds to the target seed by seed, or the score where time ran out; then the median speed."""
+    """Seconds to the target seed by seed, "-" where it was not reached or asked for; then the median speed."""
     speed = statistics.median(outcome.steps_per_second for outcome in outcomes)
-    ends = [
-        f"{outcome.seconds:.1f} s" if outcome.seconds is not None else f"score {outcome.score:.0f} when time was up"
-        for outcome in outcomes
-    ]
+    ends = [f"{outcome.seconds:.1f} s" if outcome.seconds is not None else "-" for outcome in outcomes]
     return f"{', '.join(ends)}; {speed / 1e3:.3g} k steps/s"
+
+
+def training_ratio(ours: list[training.Outcome], theirs: list[training.Outcome]) -> str:
+    """By the median time to the target; where it was not reached, by the median speed."""
+    if not ours:
+        return ""
+    seconds = [[outcome.seconds for outcome in each if outcome.seconds is not None] for each in (ours, theirs)]
+    if (len(seconds[0]), len(seconds[1])) == (len(ours), len(theirs)):
+        return times(statistics.median(seconds[1]) / statistics.median(seconds[0]), "sooner")
+    speeds = [statistics.median(outcome.steps_per_second for outcome in each) for each in (ours, theirs)]
+    return times(speeds[0] / speeds[1], "the steps/s")
 
 
 def training_rows(title: str, threads: int, found: list[training.Trainings]) -> list[str]:
@@ -72,8 +80,7 @@ def training_rows(title: str, threads: int, found: list[training.Trainings]) -> 
         if not one.outcomes:
             rows.append(f"| {title} | {threads} | {who} | {one.reason} | |")
             continue
-        speeds = [statistics.median(o.steps_per_second for o in each.outcomes) for each in (found[0], one)]
-        ratio = times(speeds[0] / speeds[1]) + " a step" if one is not found[0] else ""
+        ratio = training_ratio(found[0].outcomes, one.outcomes) if one is not found[0] else ""
         rows.append(f"| {title} | {threads} | {who} | {training_figure(one.outcomes)} | {ratio} |")
     return rows
 
@@ -86,7 +93,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7, help="turns that the median is taken over")
     parser.add_argument("--seconds", type=float, default=0.3, help="length of a turn")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="of trainings")
-    parser.add_argument("--limit-s", type=float, default=60.0, help="for one training of a rival")
+    parser.add_argument("--limit-s", type=float, default=20.0, help="for a training without target")
     options = parser.parse_args(list(words))
     if unknown := [name for name in options.work if name not in names]:
         parser.error(f"{unknown[0]!r} is not among {', '.join(names)}")

@@ -13,6 +13,7 @@ from race import Contender, Step
 
 ROWS = 4096
 SCAN = 64  # steps in one call of gymnax
+PUFFERLIB = "pip install pufferlib"
 
 
 def actions(choices: int, dtype: type) -> itertools.cycle:
@@ -99,15 +100,15 @@ def gymnax_cartpole(threads: int) -> Step:
     return step
 
 
-def _puffer(creator: type, choices: int, threads: int) -> Step:
-    """PufferLib's own vectorisation: in this process, or shared between as many processes as there are cores."""
-    import pufferlib.vector
+def _puffer(creator: type, choices: int, processes: int) -> Step:
+    """PufferLib's own vectorisation: 0 = in this process, else shared between so many."""
+    import pufferlib.vector as vector
 
-    backend = pufferlib.vector.Serial if threads == 1 else pufferlib.vector.Multiprocessing
-    workers = {"num_workers": threads} if threads > 1 else {}
-    envs = pufferlib.vector.make(
-        creator, env_kwargs={"num_envs": ROWS // threads}, backend=backend, num_envs=threads, **workers
-    )
+    if processes:
+        shares = {"num_envs": processes, "num_workers": processes, "env_kwargs": {"num_envs": ROWS // processes}}
+        envs = vector.make(creator, backend=vector.Multiprocessing, **shares)
+    else:
+        envs = vector.make(creator, backend=vector.Serial, num_envs=1, env_kwargs={"num_envs": ROWS})
     envs.reset(seed=1)
     batches = actions(choices, np.int32)
 
@@ -121,10 +122,22 @@ def _puffer(creator: type, choices: int, threads: int) -> Step:
 def puffer_cartpole(threads: int) -> Step:
     from pufferlib.ocean.cartpole.cartpole import Cartpole
 
+    return _puffer(Cartpole, 2, 0)
+
+
+def puffer_cartpole_processes(threads: int) -> Step:
+    from pufferlib.ocean.cartpole.cartpole import Cartpole
+
     return _puffer(Cartpole, 2, threads)
 
 
 def puffer_breakout(threads: int) -> Step:
+    from pufferlib.ocean.breakout.breakout import Breakout
+
+    return _puffer(Breakout, 3, 0)
+
+
+def puffer_breakout_processes(threads: int) -> Step:
     from pufferlib.ocean.breakout.breakout import Breakout
 
     return _puffer(Breakout, 3, threads)
@@ -135,9 +148,11 @@ CARTPOLE = (
     Contender("EnvPool", "envpool", envpool_cartpole, "pip install envpool"),
     Contender("Gymnasium", "gymnasium", gymnasium_cartpole, max_threads=1, note="vectorised NumPy"),
     Contender("gymnax", "gymnax", gymnax_cartpole, "pip install gymnax six", note=f"{SCAN} steps a call, compiled"),
-    Contender("PufferLib", "pufferlib", puffer_cartpole, "pip install pufferlib", note="ends episodes at 200"),
+    Contender("PufferLib", "pufferlib", puffer_cartpole, PUFFERLIB, note="one process, ends episodes at 200"),
+    Contender("PufferLib", "pufferlib", puffer_cartpole_processes, PUFFERLIB, min_threads=2, note="processes"),
 )
 BREAKOUT = (
     Contender("pufferc", "pufferc", pufferc_breakout),
-    Contender("PufferLib", "pufferlib", puffer_breakout, "pip install pufferlib"),
+    Contender("PufferLib", "pufferlib", puffer_breakout, PUFFERLIB, note="one process"),
+    Contender("PufferLib", "pufferlib", puffer_breakout_processes, PUFFERLIB, min_threads=2, note="processes"),
 )

@@ -31,7 +31,8 @@ class Contender:
     package: str  # distribution, for its version
     make: Callable[[int], Any]  # a function of a module, so that another process can import it
     install: str = ""  # what to type for it
-    max_threads: int = 256
+    min_threads: int = 1  # it is left out of races with fewer
+    max_threads: int = 256  # or with more
     note: str = ""  # what it does differently
 
 
@@ -73,6 +74,7 @@ def _rate(step: Step, seconds: float) -> float:
 def _serve(pipe: Connection, contender: Contender, threads: int) -> None:
     """The other process: sets the contender up, then measures for as long as it is told, until it is killed."""
     os.setsid()  # a process group of its own, with all that the contender starts
+    os.dup2(2, 1)  # what a library prints is no part of the table
     limit_threads(threads)
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(EOFError):
         os.chdir(folder)
@@ -137,7 +139,7 @@ def race(contenders: Sequence[Contender], threads: int, rounds: int, seconds: fl
     lanes: list[_Lane] = []
     try:
         for contender in contenders:
-            if threads <= contender.max_threads:
+            if contender.min_threads <= threads <= contender.max_threads:
                 lanes.append(_Lane(contender, threads))
         for turn in range(rounds + 1):
             for lane in lanes:
