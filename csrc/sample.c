@@ -63,7 +63,6 @@ PFC_ALWAYS_INLINE static int32_t sample_lanes(const PfcSampleArgs* args, uint64_
     pfc_head_softmax(&head);
     if (args->greedy) sample_greedy(&head, action);
     else sample_inversion(&head, key, args->first_row + (uint64_t)row, (uint64_t)d, action);
-    for (int32_t i = 0; i < PFC_LANES; ++i) action[i] = head.bad[i] ? 0 : action[i];
     pfc_head_add_logprob(&head, action, logprob);
     for (int32_t i = 0; i < PFC_LANES; ++i) bad[i] |= head.bad[i], entropy[i] += head.entropy[i];
     for (int32_t i = 0; i < count; ++i) args->actions[(row + i) * args->dims + d] = action[i];
@@ -72,7 +71,10 @@ PFC_ALWAYS_INLINE static int32_t sample_lanes(const PfcSampleArgs* args, uint64_
   if (args->logprobs) memcpy(args->logprobs + row, logprob, sizeof(float) * (size_t)count);
   if (args->entropy) memcpy(args->entropy + row, entropy, sizeof(float) * (size_t)count);
   int32_t bad_rows = 0;
-  for (int32_t i = 0; i < count; ++i) bad_rows += bad[i];
+  for (int32_t i = 0; i < count; ++i) {
+    bad_rows += bad[i];
+    for (int32_t d = 0; bad[i] && d < args->dims; ++d) args->actions[(row + i) * args->dims + d] = 0;
+  }
   return bad_rows;
 }
 

@@ -49,7 +49,7 @@ class Mlp {
   void set_layers(const std::vector<py::object>& weights, const std::vector<py::object>& biases) {
     Arrays arrays;
     const Layers layers = borrow_layers(arrays, "weights", weights, "biases", biases, shapes_, false);
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::lock_guard<std::mutex> lock(turns_.mutex());
     for (size_t i = 0; i < shapes_.size(); ++i)
       pfc_mlp_set_layer(mlp_, static_cast<int32_t>(i), layers.weights[i], layers.biases[i]);
   }
@@ -61,9 +61,10 @@ class Mlp {
     float* to = arrays.floats_out("outputs", outputs, {rows, widths_.back()});
     arrays.check_apart();
     PfcStatus status;
+    std::mutex& mutex = turns_.mutex();
     {
       py::gil_scoped_release release;
-      const std::lock_guard<std::mutex> lock(mutex_);
+      const std::lock_guard<std::mutex> lock(mutex);
       const Lease lease(rows * widths_.front());
       status = pfc_mlp_forward(mlp_, from, rows, keep, to, lease.team());
     }
@@ -79,9 +80,10 @@ class Mlp {
     const Layers grads = borrow_layers(arrays, "grad_weights", grad_weights, "grad_biases", grad_biases, shapes_, true);
     arrays.check_apart();
     PfcStatus status;
+    std::mutex& mutex = turns_.mutex();
     {
       py::gil_scoped_release release;
-      const std::lock_guard<std::mutex> lock(mutex_);
+      const std::lock_guard<std::mutex> lock(mutex);
       const Lease lease(rows * widths_.front());
       status = pfc_mlp_backward(mlp_, from, rows, grad, grads.weights.data(), grads.biases.data(),
                                 lease.team());
@@ -94,7 +96,7 @@ class Mlp {
   std::vector<Shape> shapes_;
   bool bfloat16_;
   PfcMlp* mlp_ = nullptr;
-  std::mutex mutex_;
+  Turns turns_;
 };
 
 // A network of recurrent.h. Calls from several threads take turns.
@@ -119,7 +121,7 @@ class Recurrent {
     Arrays arrays;
     const Layers layers = borrow_layers(arrays, "weights", weights, "biases", biases, shapes_, false);
     const std::vector<PfcRecurrentLayer> parameters = joined(layers);
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::lock_guard<std::mutex> lock(turns_.mutex());
     pfc_recurrent_set_layers(net_, parameters.data());
   }
 
@@ -180,8 +182,9 @@ class Recurrent {
 
   template <typename Pass>
   PfcStatus run(const PfcRecurrentBatch& batch, const Pass& pass) {
+    std::mutex& mutex = turns_.mutex();
     const py::gil_scoped_release release;
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::lock_guard<std::mutex> lock(mutex);
     const Lease lease(batch.steps * batch.rows * units());
     return pass(lease.team());
   }
@@ -191,7 +194,7 @@ class Recurrent {
   bool bfloat16_;
   size_t states_ = 0;
   PfcRecurrent* net_ = nullptr;
-  std::mutex mutex_;
+  Turns turns_;
 };
 
 class MinGru : public Recurrent {
@@ -216,7 +219,7 @@ void scan(py::handle pre, py::handle initial, py::handle starts, py::handle stat
   args.rows = shape[1];
   args.units = shape[2];
   args.pre = arrays.floats("pre", pre, pre_shape);
-  args.initial = arrays.floats("initial", initial, row);
+  args.initial = arrays.floats("h0", initial, row);
   args.starts = arrays.flags("starts", starts, {shape[0], shape[1]}, true);
   args.states = backward ? arrays.floats("states", states, shape) : arrays.floats_out("states", states, shape);
   args.grad_states = arrays.floats("grad_states", grad_states, shape, true);
@@ -268,8 +271,9 @@ class Muon {
 
  private:
   PfcStatus run(const std::vector<PfcMuonStep>& steps) {
+    std::mutex& mutex = turns_.mutex();
     const py::gil_scoped_release release;
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::lock_guard<std::mutex> lock(mutex);
     for (const PfcMuonStep& step : steps) {
       const Lease lease(step.rows * step.columns * std::min(step.rows, step.columns));
       if (const PfcStatus status = pfc_muon_step(muon_, &step, lease.team())) return status;
@@ -278,7 +282,7 @@ class Muon {
   }
 
   PfcMuon* muon_ = nullptr;
-  std::mutex mutex_;
+  Turns turns_;
 };
 
 // ---- codes.h -------------------------------------------------------------------------------------------

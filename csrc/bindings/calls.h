@@ -5,6 +5,7 @@
 #ifndef PUFFERC_BINDINGS_CALLS_H
 #define PUFFERC_BINDINGS_CALLS_H
 
+#include <memory>
 #include <mutex>
 
 extern "C" {
@@ -27,6 +28,17 @@ class Lease {
  private:
   std::unique_lock<std::mutex> lock_;
   PfcTeam* team_ = nullptr;
+};
+
+// Calls of one object from several threads take turns.
+class Turns {
+ public:
+  // To be asked for with the GIL held. New in a forked child, where the thread that had the old one may be missing.
+  std::mutex& mutex();
+
+ private:
+  std::unique_ptr<std::mutex> mutex_;
+  uint64_t generation_ = 0;
 };
 
 // Memory of one array of a call, first byte to last.

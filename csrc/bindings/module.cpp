@@ -14,4 +14,6 @@ PYBIND11_MODULE(_core, m) {
   pufferc::bind_draw(m);
   pufferc::bind_ops(m);
   pufferc::bind_networks(m);
+  for (auto [name, value] : m.attr("__dict__").cast<pybind11::dict>())
+    if (pybind11::isinstance<pybind11::type>(value)) pufferc::seal(value);
 }

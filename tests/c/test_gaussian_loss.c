@@ -40,7 +40,7 @@ static Minibatch* make_minibatch(int64_t rows, int32_t dims, uint64_t seed) {
   m->old_values = floats(&rng, rows, -1.0f, 1.0f);
   m->ratio = floats(&rng, rows, 7.0f, 7.0f);
   m->alive = malloc((size_t)rows);
-  for (int64_t i = 0; i < rows; ++i) m->alive[i] = pfc_rng_below(&rng, 4) != 0;
+  for (int64_t i = 0; i < rows; ++i) m->alive[i] = (uint8_t)pfc_rng_below(&rng, 4);  // 0 = dead
   float *values = m->outputs + 2 * dims, *grad_values = m->gradients + 2 * dims;
   m->args = (PfcGaussianLossArgs){.batch = {.rows = rows,
                                             .values = values,

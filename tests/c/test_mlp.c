@@ -184,6 +184,25 @@ static void test_teams(const PfcMatmulKernels* kernels, const Net* net, int64_t 
   free_case(alone), free_case(shared);
 }
 
+// A network that is used again, for more rows and then for fewer, gives what a new one gives.
+static void test_used_again(const PfcMatmulKernels* kernels, const Net* net) {
+  static const int64_t rows[] = {3, 70, 700, 5};
+  PfcMlp* mlp = NULL;
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; ++i) {
+    Case *c = make_case(net, kernels->bfloat16, rows[i]), *model = make_case(net, kernels->bfloat16, rows[i]);
+    if (!mlp) mlp = make_mlp(c, kernels);
+    for (int32_t l = 0; l < net->layers; ++l) pfc_mlp_set_layer(mlp, l, c->weight[l], c->bias[l]);
+    PfcMlp* fresh = make_mlp(model, kernels);
+    run(c, mlp, NULL), run(model, fresh, NULL);
+    CHECK(memcmp(c->outputs, model->outputs, 4 * (size_t)(rows[i] * net->widths[net->layers])) == 0);
+    for (int32_t l = 0; l < net->layers; ++l)
+      CHECK(memcmp(c->grad_weight[l], model->grad_weight[l], 4 * (size_t)(net->widths[l + 1] * net->widths[l])) == 0);
+    pfc_mlp_destroy(fresh);
+    free_case(c), free_case(model);
+  }
+  pfc_mlp_destroy(mlp);
+}
+
 static void test_nan(const PfcMatmulKernels* kernels, const Net* net) {
   Case* c = make_case(net, kernels->bfloat16, 7);
   set_input(c, 3 * net->widths[0] + net->widths[0] - 1, NAN);
@@ -210,7 +229,8 @@ static void test_refusals(void) {
   CHECK(pfc_mlp_forward(mlp, c->x, 6, true, c->outputs, NULL) == PFC_OK);
   CHECK(pfc_mlp_backward(mlp, c->x, 5, c->grad_outputs, c->grad_weight, c->grad_bias, NULL) == PFC_INVALID);
   CHECK(pfc_mlp_backward(mlp, c->x, 6, c->grad_outputs, c->grad_weight, c->grad_bias, NULL) == PFC_OK);
-  CHECK(pfc_mlp_forward(mlp, c->x, 0, true, c->outputs, NULL) == PFC_OK);
+  CHECK(pfc_mlp_forward(mlp, c->x, 0, true, c->outputs, NULL) == PFC_OK);  // and has kept nothing
+  CHECK(pfc_mlp_backward(mlp, c->x, 6, c->grad_outputs, c->grad_weight, c->grad_bias, NULL) == PFC_INVALID);
   pfc_mlp_destroy(mlp);
   pfc_mlp_destroy(NULL);
   free_case(c);
@@ -227,6 +247,7 @@ int main(void) {
         const PfcMatmulKernels* kernels = pfc_matmul_kernels(bfloat16 != 0, set);
         for (size_t r = 0; r < sizeof row_counts / sizeof row_counts[0]; ++r)
           test_against_loops(kernels, &nets[n], row_counts[r]);
+        test_used_again(kernels, &nets[n]);
         test_teams(kernels, &nets[n], 1777);
         test_nan(kernels, &nets[n]);
       }

@@ -46,7 +46,7 @@ static Minibatch* make_minibatch(int64_t rows, const int32_t* counts, int32_t di
   m->actions = malloc(sizeof(int32_t) * (size_t)(rows * dims));
   for (int64_t i = 0; i < rows * dims; ++i) m->actions[i] = (int32_t)pfc_rng_below(&rng, (uint32_t)counts[i % dims]);
   m->alive = malloc((size_t)rows);
-  for (int64_t i = 0; i < rows; ++i) m->alive[i] = pfc_rng_below(&rng, 4) != 0;
+  for (int64_t i = 0; i < rows; ++i) m->alive[i] = (uint8_t)pfc_rng_below(&rng, 4);  // 0 = dead
   m->args = (PfcPpoLossArgs){
       .batch = {.rows = rows, .values = m->outputs + m->choices, .values_stride = m->width,
                 .old_logprobs = m->old_logprobs, .advantages = m->advantages, .returns = m->returns,
@@ -302,6 +302,37 @@ static void test_extremes(void) {
   free_minibatch(m);
 }
 
+// Where a value has not moved far its gradient is that of the plain error, however the clipped one is rounded.
+static void test_value_inside_clip(void) {
+  enum { ROWS = 64 };
+  const int32_t counts[] = {2};
+  PfcPpoLossStats stats;
+  Minibatch* m = make_minibatch(ROWS, counts, 1, 11);
+  m->args.batch.value_clip = 1.0f;
+  for (int64_t row = 0; row < ROWS; ++row) {
+    float* value = &m->outputs[row * m->width + m->choices];
+    *value *= 0.1f, m->old_values[row] *= 0.37f;
+  }
+  CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK);
+  for (int64_t row = 0; row < ROWS; ++row) {
+    const float error = m->outputs[row * m->width + m->choices] - m->returns[row];
+    CHECK(m->gradients[row * m->width + m->choices] == 0.5f / ROWS * error);
+  }
+  free_minibatch(m);
+}
+
+// 1e-8 is added to the deviation.
+static void test_small_deviation(void) {
+  const int32_t counts[] = {2};
+  PfcPpoLossStats plain, scaled;
+  Minibatch* m = make_minibatch(100, counts, 1, 12);
+  CHECK(pfc_ppo_loss(&m->args, NULL, &plain) == PFC_OK);
+  m->args.batch.advantage_std = 3e-8f;
+  CHECK(pfc_ppo_loss(&m->args, NULL, &scaled) == PFC_OK);
+  CHECK(near(scaled.policy_loss * 4e-8, plain.policy_loss, 1e-5));
+  free_minibatch(m);
+}
+
 static void test_mean_std(void) {
   enum { COUNT = 10007 };
   PfcRng rng;
@@ -370,6 +401,7 @@ static void test_refused(void) {
   REFUSED(batch.clip, 0.0f, "clip:");
   REFUSED(batch.clip, NAN, "clip:");
   REFUSED(batch.value_coef, -1.0f, "value_coef:");
+  REFUSED(batch.value_coef, INFINITY, "value_coef:");
   REFUSED(batch.entropy_coef, INFINITY, "entropy_coef:");
   REFUSED(batch.value_clip, NAN, "value_clip:");
   REFUSED(batch.advantage_std, -1.0f, "advantage_std:");
@@ -382,6 +414,11 @@ static void test_refused(void) {
   CHECK(refused(&m->args, "actions[555]:"));
   m->actions[2 * 555] = 0;
   CHECK(refused(&m->args, "actions[599]:"));
+  m->actions[0] = 4;
+  CHECK(refused(&m->args, "actions[0]:"));
+  memset(m->alive, 2, 600);  // any byte but 0
+  m->args.batch.alive = m->alive;
+  CHECK(refused(&m->args, "actions[0]:"));
   free_minibatch(m);
 }
 
@@ -391,6 +428,8 @@ int main(void) {
   test_dead();
   test_nan();
   test_extremes();
+  test_value_inside_clip();
+  test_small_deviation();
   test_mean_std();
   test_golden();
   test_refused();

@@ -102,11 +102,15 @@ static PfcRecurrent* make_network(const Case* c, const PfcMatmulKernels* kernels
   return net;
 }
 
-static void run(Case* c, const PfcMatmulKernels* kernels, PfcTeam* team) {
-  PfcRecurrent* net = make_network(c, kernels);
+static void run_network(Case* c, PfcRecurrent* net, const PfcMatmulKernels* kernels, PfcTeam* team) {
   const PfcRecurrentBatch batch = batch_of(c, kernels->bfloat16);
   CHECK(pfc_recurrent_forward(net, &batch, true, c->outputs, c->next_state, team) == PFC_OK);
   CHECK(pfc_recurrent_backward(net, &batch, c->grad_outputs, c->grad, c->grad_x, team) == PFC_OK);
+}
+
+static void run(Case* c, const PfcMatmulKernels* kernels, PfcTeam* team) {
+  PfcRecurrent* net = make_network(c, kernels);
+  run_network(c, net, kernels, team);
   pfc_recurrent_destroy(net);
 }
 
@@ -242,6 +246,37 @@ static void test_bfloat16(const PfcMatmulKernels* kernels, const Net* net, int64
   free_case(&exact), free_case(&rounded);
 }
 
+static bool same_results(const Case* a, const Case* b) {
+  const Net* net = &a->net;
+  const size_t count = (size_t)(a->steps * a->rows);
+  bool same = memcmp(a->outputs, b->outputs, 4 * count * (size_t)outs(net)) == 0 &&
+              memcmp(a->grad_x, b->grad_x, 4 * count * (size_t)net->widths[0]) == 0;
+  for (int32_t i = 0; i < states_of(net); ++i)
+    same = same && memcmp(a->next_state[i], b->next_state[i], 4 * (size_t)(a->rows * units(net))) == 0;
+  for (int32_t l = 0; l <= last_layer(net); ++l) {
+    const size_t in = (size_t)layer_inputs(net, l), out = (size_t)layer_outputs(net, l);
+    same = same && memcmp(a->grad[l].weight, b->grad[l].weight, 4 * in * out) == 0;
+    same = same && memcmp(a->grad[l].bias, b->grad[l].bias, 4 * out) == 0;
+  }
+  return same;
+}
+
+// A network that is used again, for more steps and rows and then for fewer, gives what a new one gives.
+static void test_used_again(const PfcMatmulKernels* kernels, const Net* net) {
+  static const int64_t sizes[][2] = {{3, 10}, {3, 10}, {19, 70}, {5, 200}, {2, 4}};
+  PfcRecurrent* network = NULL;
+  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; ++i) {
+    Case c = make_case(net, sizes[i][0], sizes[i][1]), model = make_case(net, sizes[i][0], sizes[i][1]);
+    if (!network) network = make_network(&c, kernels);
+    pfc_recurrent_set_layers(network, c.layer);
+    run_network(&c, network, kernels, NULL);
+    run(&model, kernels, NULL);
+    CHECK(same_results(&c, &model));
+    free_case(&c), free_case(&model);
+  }
+  pfc_recurrent_destroy(network);
+}
+
 static void test_teams(const PfcMatmulKernels* kernels, const Net* net, int64_t steps, int64_t rows) {
   Case alone = make_case(net, steps, rows);
   run(&alone, kernels, NULL);
@@ -249,15 +284,7 @@ static void test_teams(const PfcMatmulKernels* kernels, const Net* net, int64_t 
     Case shared = make_case(net, steps, rows);
     PfcTeam* team = pfc_team_create(threads, 1);
     run(&shared, kernels, team);
-    CHECK(memcmp(alone.outputs, shared.outputs, 4 * (size_t)(steps * rows * outs(net))) == 0);
-    CHECK(memcmp(alone.grad_x, shared.grad_x, 4 * (size_t)(steps * rows * net->widths[0])) == 0);
-    for (int32_t i = 0; i < states_of(net); ++i)
-      CHECK(memcmp(alone.next_state[i], shared.next_state[i], 4 * (size_t)(rows * units(net))) == 0);
-    for (int32_t l = 0; l <= last_layer(net); ++l) {
-      const size_t in = (size_t)layer_inputs(net, l), out = (size_t)layer_outputs(net, l);
-      CHECK(memcmp(alone.grad[l].weight, shared.grad[l].weight, 4 * in * out) == 0);
-      CHECK(memcmp(alone.grad[l].bias, shared.grad[l].bias, 4 * out) == 0);
-    }
+    CHECK(same_results(&alone, &shared));
     pfc_team_destroy(team);
     free_case(&shared);
   }
@@ -329,12 +356,16 @@ static void test_refusals(void) {
   PfcRecurrentBatch batch = batch_of(&c, false);
   CHECK(pfc_recurrent_backward(net, &batch, c.grad_outputs, c.grad, NULL, NULL) == PFC_INVALID);
   CHECK(pfc_recurrent_forward(net, &batch, true, c.outputs, c.next_state, NULL) == PFC_OK);
+  batch.steps = 3;
+  CHECK(pfc_recurrent_backward(net, &batch, c.grad_outputs, c.grad, NULL, NULL) == PFC_INVALID);
   batch.steps = 6, batch.rows = 4;
   CHECK(pfc_recurrent_backward(net, &batch, c.grad_outputs, c.grad, NULL, NULL) == PFC_INVALID);
   batch = batch_of(&c, false);
   CHECK(pfc_recurrent_backward(net, &batch, c.grad_outputs, c.grad, NULL, NULL) == PFC_OK);
   batch.rows = 0;
   CHECK(pfc_recurrent_forward(net, &batch, true, c.outputs, c.next_state, NULL) == PFC_OK);
+  batch = batch_of(&c, false);  // the latest pass has kept nothing
+  CHECK(pfc_recurrent_backward(net, &batch, c.grad_outputs, c.grad, NULL, NULL) == PFC_INVALID);
   pfc_recurrent_destroy(net);
   pfc_recurrent_destroy(NULL);
   free_case(&c);
@@ -359,6 +390,7 @@ int main(void) {
       for (int32_t set = 0; (kernels = pfc_matmul_kernels(bfloat16 != 0, set)) != NULL; ++set) {
         for (size_t n = 0; n < sizeof nets / sizeof *nets; ++n) test_kernels(kernels, &nets[n]);
         test_teams(kernels, &nets[0], 13, 150);
+        test_used_again(kernels, &nets[1]);
         if (!bfloat16) test_gradients(kernels, &small, 21, 18, 1e-3);
         if (!bfloat16) test_gradients(kernels, &direct, 21, 18, 1e-3);
       }

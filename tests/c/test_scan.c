@@ -148,6 +148,14 @@ static void test_extremes(void) {
   free_case(&c);
 }
 
+// A gate that is nearly open lets a little of the old state through, with all its digits.
+static void test_digits(void) {
+  float pre[] = {30.0f, 0.0f}, initial = 3.0f, state = 0.0f;
+  const PfcScanArgs args = {.steps = 1, .rows = 1, .units = 1, .pre = pre, .initial = &initial, .states = &state};
+  pfc_scan(&args, NULL);
+  CHECK(fabs((double)state / (3.0 * exp(-30.0)) - 1.0) < 1e-5);
+}
+
 static void test_refusals(void) {
   PfcScanArgs args = {.steps = -1, .rows = 2, .units = 3};
   CHECK(pfc_scan_check(&args) == PFC_INVALID && strstr(pfc_last_error(), "steps"));
@@ -167,6 +175,7 @@ int main(void) {
   }
   test_teams();
   test_extremes();
+  test_digits();
   test_refusals();
   return check_report();
 }

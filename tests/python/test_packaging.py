@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,60 @@ def test_installed_files_are_the_packages_own() -> None:
     foreign = ("test", "third_party", "raylib", "box2d", "pybind11")
     own = [name for name in names if not name.startswith(("pufferc/licenses/", "pufferc/lib/libpufferc_box2d."))]
     assert not [name for name in own if any(word in name.lower() for word in foreign)]
+
+
+def binaries() -> list[Path]:
+    """The package's shared objects."""
+    package = Path(pufferc._core.__file__).parent
+    return sorted([*package.glob("*.so"), *package.glob("lib/*.so")])
+
+
+def test_licences_of_what_is_linked_in() -> None:
+    package = Path(pufferc._core.__file__).parent
+    licences = {path.stem: path.read_text(encoding="utf-8") for path in (package / "licenses").glob("*.txt")}
+    drawing = {"raylib", "rlsw", "khronos"} if (package / "pufferc_draw_headless.so").exists() else set()
+    physics = {"box2d"} if "lander" in pufferc.list_envs() else set()
+    assert drawing | physics <= set(licences) <= drawing | physics | {"glfw"}
+    holders = {
+        "raylib": "Ramon Santamaria",
+        "rlsw": "Permission is hereby",
+        "khronos": "Khronos",
+        "box2d": "Erin Catto",
+    }
+    for name, text in licences.items():
+        assert holders.get(name, "GLFW") in text, name
+    own = importlib.metadata.metadata("pufferc")
+    assert own["License-Expression"] == "MIT" or own["License"] == "MIT"
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("nm"), reason="needs Linux and nm")
+def test_binaries_show_only_what_is_theirs() -> None:
+    """So that two libraries with a raylib or a Box2D inside can share a process, and so can ours and its C library."""
+    assert binaries()
+    for path in binaries():
+        table = subprocess.run(
+            ["nm", "-D", "--defined-only", path], capture_output=True, text=True, timeout=60, check=True
+        )
+        symbols = {line.split()[-1].split("@")[0] for line in table.stdout.splitlines()}
+        symbols -= {"_edata", "_end", "__bss_start", "_init", "_fini"}
+        symbols = {name for name in symbols if not name.startswith("_Z")}  # weak parts of the C++ library
+        if path.name.startswith("pufferc_draw_"):
+            assert symbols == {"pfc_draw_module"}, path
+        elif path.name.startswith("libpufferc."):
+            assert "pfc_pool_create" in symbols and all(name.startswith("pfc_") for name in symbols), path
+        else:
+            assert symbols == {f"PyInit_{path.name.partition('.')[0]}"}, path
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("readelf"), reason="needs Linux and readelf")
+def test_binaries_search_no_folder_of_the_builder() -> None:
+    system = ("libc.so", "libm.so", "libstdc++.so", "libgcc_s.so", "ld-linux", "libpthread.so", "libdl.so", "librt.so")
+    for path in binaries():
+        table = subprocess.run(["readelf", "-dW", path], capture_output=True, text=True, timeout=60, check=True).stdout
+        assert "RPATH" not in table and "RUNPATH" not in table, path
+        needed = [line.partition("[")[2].rstrip("]") for line in table.splitlines() if "(NEEDED)" in line]
+        windows = ("libglfw", "libX", "libGL", "libraylib") if path.name == "pufferc_draw_window.so" else ()
+        assert all(name.startswith((*system, *windows)) for name in needed), (path, needed)
 
 
 def test_everything_public_has_a_docstring() -> None:

@@ -1,6 +1,7 @@
 """Recordings and plots: what is in the files, and that nothing is lost when something goes wrong."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import pufferc
 from pufferc import render
 from pufferc.plot import main as plot_main
 from pufferc.plot import plot, read_metrics
-from pufferc.record import Recorder, record
+from pufferc.record import Recorder, check_recording, record
 from pufferc.render import DrawingUnavailable, Renderer
 
 needs_pictures = pytest.mark.skipif(
@@ -115,6 +116,19 @@ def test_other_endings_are_refused(tmp_path, name):
         Recorder(tmp_path / name)
 
 
+def test_a_check_beforehand_writes_nothing(tmp_path):
+    pytest.importorskip("PIL")
+    path = tmp_path / "out.gif"
+    for words in ({"max_steps": 0}, {"params": {"frameskip": -1}}):
+        with pytest.raises(ValueError, match=next(iter(words)) if "max_steps" in words else "frameskip"):
+            check_recording(path, "breakout", **words)
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        check_recording(tmp_path / "nowhere" / "out.gif", "breakout")
+    if render.why_missing("headless") is None:
+        check_recording(path, "breakout")
+    assert not list(tmp_path.iterdir())
+
+
 def test_unwritable_places(tmp_path):
     pytest.importorskip("PIL")
     with pytest.raises(FileNotFoundError, match="there is no folder"):
@@ -156,6 +170,85 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch, ending, module, packa
     with pytest.raises(DrawingUnavailable, match=rf"needs {package}; install it with: pip install 'pufferc\[render\]'"):
         Recorder(tmp_path / f"out.{ending}")
     assert not list(tmp_path.iterdir())
+
+
+def unwritten(path):
+    """The folder holds `path` as it was before a recording, and nothing beside it."""
+    return path.read_bytes() == b"precious" and list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"), [("echo '[out @ 0x1] no codec' >&2; exit 3", "no codec"), ("kill -9 $$", "-9")]
+)
+def test_a_failing_ffmpeg_is_an_error(tmp_path, monkeypatch, script, reason):
+    ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    program = tmp_path / "ffmpeg"
+    program.write_text(f"#!/bin/sh\ncat >/dev/null\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(ffmpeg, "get_ffmpeg_exe", lambda: str(program))
+    (tmp_path / "out").mkdir()
+    path = tmp_path / "out" / "out.mp4"
+    path.write_bytes(b"precious")
+    with (
+        pytest.raises(OSError, match=rf"cannot record to .*out\.mp4: ffmpeg failed: .*{reason}$"),
+        Recorder(path) as recorder,
+    ):
+        recorder.add(moving_square(1)[0])
+    assert unwritten(path)
+    program.write_text("#!/bin/sh\necho 'no pipe' >&2; exit 1\n")
+    with pytest.raises(OSError, match="ffmpeg failed: no pipe"), Recorder(path) as recorder:
+        for picture in moving_square():
+            recorder.add(picture)
+    assert unwritten(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX's")
+@pytest.mark.parametrize(("ending", "package"), [("gif", "PIL"), ("png", "PIL"), ("mp4", "imageio_ffmpeg")])
+def test_a_full_disk_leaves_what_was_there(tmp_path, ending, package):
+    """A limit on the size of files stands in for the disk."""
+    pytest.importorskip(package)
+    path = tmp_path / f"out.{ending}"
+    path.write_bytes(b"precious")
+    script = """
+import resource, sys
+import numpy as np
+from pufferc.record import Recorder
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    with Recorder(sys.argv[1]) as recorder:
+        for _ in range(8):
+            recorder.add(np.random.default_rng(1).integers(0, 256, (120, 160, 3), np.uint8))
+except OSError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script, path], check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith(f"cannot record to {path}: "), done.stdout + done.stderr
+    assert unwritten(path)
+
+
+@needs_pictures
+@pytest.mark.parametrize(("ending", "package"), [("gif", "PIL"), ("mp4", "imageio_ffmpeg")])
+def test_ctrl_c_leaves_what_was_there(tmp_path, ending, package):
+    pytest.importorskip(package)
+    path = tmp_path / f"out.{ending}"
+    path.write_bytes(b"precious")
+    script = """
+import sys
+from pufferc import record
+step = record.Renderer.render
+def render(self, out=None):
+    print(".", flush=True)
+    return step(self, out)
+record.Renderer.render = render
+record.record(sys.argv[1], "squared", params={"max_steps": 0}, episodes=10**6, max_steps=100_000)
+"""
+    with subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        for _ in range(40):
+            assert run.stdout.readline()
+        run.send_signal(signal.SIGINT)
+        errors = run.communicate(timeout=60)[1]
+    assert run.returncode != 0 and errors.strip().endswith(b"KeyboardInterrupt")
+    assert unwritten(path)
 
 
 @needs_pictures
