@@ -59,7 +59,7 @@ PFC_ALWAYS_INLINE static void lstm_row(float* gates, const float* previous, bool
   float* restrict c = cells, * restrict h = outputs;
   PFC_INDEPENDENT_LOOP_ for (int32_t i = 0; i < units; ++i) {
     const PfcLstmGates made = pfc_lstm_gates(in[i], forget[i], candidate[i], out[i]);
-    const float cell = pfc_lstm_cell(made, started ? 0.0f : before[i]);
+    const float cell = pfc_lstm_next_cell(made, started ? 0.0f : before[i]);
     in[i] = made.in, forget[i] = made.forget, candidate[i] = made.candidate, out[i] = made.out;
     c[i] = cell;
     h[i] = pfc_lstm_output(made, cell);

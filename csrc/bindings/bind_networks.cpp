@@ -60,15 +60,7 @@ class Mlp {
     const void* from = arrays.elements("x", x, {rows, widths_.front()}, bfloat16_);
     float* to = arrays.floats_out("outputs", outputs, {rows, widths_.back()});
     arrays.check_apart();
-    PfcStatus status;
-    std::mutex& mutex = turns_.mutex();
-    {
-      py::gil_scoped_release release;
-      const std::lock_guard<std::mutex> lock(mutex);
-      const Lease lease(rows * widths_.front());
-      status = pfc_mlp_forward(mlp_, from, rows, keep, to, lease.team());
-    }
-    check_status(status);
+    turns_.run(rows * widths_.front(), [&](PfcTeam* team) { return pfc_mlp_forward(mlp_, from, rows, keep, to, team); });
   }
 
   void backward(py::handle x, py::handle grad_outputs, const std::vector<py::object>& grad_weights,
@@ -79,16 +71,9 @@ class Mlp {
     const float* grad = arrays.floats("grad_outputs", grad_outputs, {rows, widths_.back()});
     const Layers grads = borrow_layers(arrays, "grad_weights", grad_weights, "grad_biases", grad_biases, shapes_, true);
     arrays.check_apart();
-    PfcStatus status;
-    std::mutex& mutex = turns_.mutex();
-    {
-      py::gil_scoped_release release;
-      const std::lock_guard<std::mutex> lock(mutex);
-      const Lease lease(rows * widths_.front());
-      status = pfc_mlp_backward(mlp_, from, rows, grad, grads.weights.data(), grads.biases.data(),
-                                lease.team());
-    }
-    check_status(status);
+    turns_.run(rows * widths_.front(), [&](PfcTeam* team) {
+      return pfc_mlp_backward(mlp_, from, rows, grad, grads.weights.data(), grads.biases.data(), team);
+    });
   }
 
  private:
@@ -134,7 +119,7 @@ class Recurrent {
     float* next[PFC_RECURRENT_MAX_STATES] = {};
     for (size_t i = 0; i < states_; ++i) next[i] = arrays.floats_out("next_state", next_state[i], {batch.rows, units()});
     arrays.check_apart();
-    check_status(run(batch, [&](PfcTeam* team) { return pfc_recurrent_forward(net_, &batch, keep, to, next, team); }));
+    turns_.run(work(batch), [&](PfcTeam* team) { return pfc_recurrent_forward(net_, &batch, keep, to, next, team); });
   }
 
   void backward(py::handle x, const std::vector<py::object>& state, py::handle starts, py::handle grad_outputs,
@@ -147,9 +132,9 @@ class Recurrent {
     const std::vector<PfcRecurrentLayer> gradients = joined(grads);
     float* inputs = arrays.floats_out("grad_x", grad_x, {batch.steps, batch.rows, widths_.front()}, true);
     arrays.check_apart();
-    check_status(run(batch, [&](PfcTeam* team) {
+    turns_.run(work(batch), [&](PfcTeam* team) {
       return pfc_recurrent_backward(net_, &batch, grad, gradients.data(), inputs, team);
-    }));
+    });
   }
 
  private:
@@ -180,14 +165,7 @@ class Recurrent {
     return batch;
   }
 
-  template <typename Pass>
-  PfcStatus run(const PfcRecurrentBatch& batch, const Pass& pass) {
-    std::mutex& mutex = turns_.mutex();
-    const py::gil_scoped_release release;
-    const std::lock_guard<std::mutex> lock(mutex);
-    const Lease lease(batch.steps * batch.rows * units());
-    return pass(lease.team());
-  }
+  int64_t work(const PfcRecurrentBatch& batch) const { return batch.steps * batch.rows * units(); }
 
   std::vector<int32_t> widths_;
   std::vector<Shape> shapes_;
@@ -307,13 +285,7 @@ void codes_forward(py::handle codes, int32_t choices, py::handle table, py::hand
   const float* start = arrays.floats("bias", bias, {width});
   float* to = arrays.floats_out("y", y, {static_cast<py::ssize_t>(batch.rows), width});
   arrays.check_apart();
-  PfcStatus status;
-  {
-    py::gil_scoped_release release;
-    const Lease lease(batch.rows * width);
-    status = pfc_codes_forward(&batch, entries, start, relu, to, lease.team());
-  }
-  check_status(status);
+  run_kernel(batch.rows * width, [&](PfcTeam* team) { return pfc_codes_forward(&batch, entries, start, relu, to, team); });
 }
 
 void codes_backward(py::handle codes, int32_t choices, py::handle grad_y, py::handle grad_table, py::handle grad_bias) {
@@ -324,13 +296,7 @@ void codes_backward(py::handle codes, int32_t choices, py::handle grad_y, py::ha
   float* entries = arrays.floats_out("grad_table", grad_table, {batch.cells * choices, width});
   float* start = arrays.floats_out("grad_bias", grad_bias, {width});
   arrays.check_apart();
-  PfcStatus status;
-  {
-    py::gil_scoped_release release;
-    const Lease lease(batch.rows * width);
-    status = pfc_codes_backward(&batch, grad, entries, start, lease.team());
-  }
-  check_status(status);
+  run_kernel(batch.rows * width, [&](PfcTeam* team) { return pfc_codes_backward(&batch, grad, entries, start, team); });
 }
 
 }  // namespace

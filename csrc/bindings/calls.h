@@ -30,11 +30,30 @@ class Lease {
   PfcTeam* team_ = nullptr;
 };
 
+// Runs a kernel without the GIL and raises what it reports; kernel(team) gives a status. `work` as for Lease. Waits for
+// its turn where there is one.
+template <typename Kernel>
+void run_kernel(int64_t work, const Kernel& kernel, std::mutex* turn = nullptr) {
+  PfcStatus status;
+  {
+    const py::gil_scoped_release release;
+    const auto lock = turn ? std::unique_lock<std::mutex>(*turn) : std::unique_lock<std::mutex>();
+    const Lease lease(work);
+    status = kernel(lease.team());
+  }
+  check_status(status);
+}
+
 // Calls of one object from several threads take turns.
 class Turns {
  public:
   // To be asked for with the GIL held. New in a forked child, where the thread that had the old one may be missing.
   std::mutex& mutex();
+  // run_kernel in a turn of its own.
+  template <typename Kernel>
+  void run(int64_t work, const Kernel& kernel) {
+    run_kernel(work, kernel, &mutex());
+  }
 
  private:
   std::unique_ptr<std::mutex> mutex_;

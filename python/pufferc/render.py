@@ -146,7 +146,7 @@ class Renderer:
     """
 
     def __init__(self, envs: VecEnv, *, games: int = 1, size: tuple[int, int] | None = None) -> None:
-        self._games = _errors.integer("games", games, 1, envs.num_games)
+        self._games, self._total = _errors.integer("games", games, 1, envs.num_games), envs.num_games
         self._size = None if size is None else _check_size(size)
         self._module = drawing_module("headless")
         self._pool = envs._pool
@@ -157,11 +157,12 @@ class Renderer:
         world = world_size(self._pool)
         return grid_layout(self._games, world, self._size or DEFAULT_SIZE_PX, exact=self._size is not None)
 
-    def render(self, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+    def render(self, out: NDArray[np.uint8] | None = None, *, first: int = 0) -> NDArray[np.uint8]:
         """Draw the games as they are now.
 
         Args:
             out: uint8 [height, width, 3], contiguous, to write into; default: a new array.
+            first: The first game shown; the others follow it.
 
         Returns:
             The picture uint8 [height, width, 3], red, green, blue, top row first. It belongs to the caller.
@@ -169,6 +170,7 @@ class Renderer:
         layout = self.layout
         if out is None:
             out = np.empty((layout.height, layout.width, 3), np.uint8)
-        scenes = [(self._pool, game, *cell) for game, cell in enumerate(layout.cells)]
+        first = _errors.integer("first", first, 0, self._total - self._games)
+        scenes = [(self._pool, first + i, *cell) for i, cell in enumerate(layout.cells)]
         self._module.frame(layout.width, layout.height, _core.GRID_GAP_COLOR, scenes, [], out)
         return out

@@ -78,7 +78,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         autoreset: "same_step": an ended game is reset within the step that ended it; "disabled": it stands still until
             reset with options={"reset_mask": ...}.
         render_mode: "rgb_array": `render` returns a picture; "human": a window shows every reset and step.
-        render_games: How many games a picture shows, the first ones, in a grid.
+        render_games: How many games a picture shows, the first ones, in a grid. None: `render` returns a tuple with one
+            picture for each row, as Gymnasium's own vector environments do and its RecordVideo for them expects.
         game_numbers: One integer in [0, 2**64) per game: where each stands in a larger set of games, so that a pool of
             a part plays what the whole would with the same seed. Default 0, 1, 2, ...
         params: Parameters of the game by name, see `env_info(name).params`.
@@ -115,7 +116,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         copy: bool = False,
         autoreset: str = "same_step",
         render_mode: str | None = None,
-        render_games: int = 1,
+        render_games: int | None = 1,
         game_numbers: Sequence[int] | None = None,
         params: Mapping[str, Any] | None = None,
         **more_params: Any,
@@ -128,7 +129,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         if render_mode is not None:
             _errors.choice("render_mode", render_mode, self.metadata["render_modes"])
         self.render_mode = render_mode
-        self._render_games = _errors.integer("render_games", render_games, 1, games)
+        self._render_games = None if render_games is None else _errors.integer("render_games", render_games, 1, games)
         self._screen: Screen | None = None
         if num_threads is None:
             num_threads = min(available_cores(), games, _core.MAX_THREADS)
@@ -361,8 +362,11 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             self._screen.close()
         self._pool.close()
 
-    def render(self) -> Array | None:  # type: ignore[override]
-        """The first render_games games as one picture uint8 [H, W, 3], or None: a window shows them.
+    def render(self) -> Array | tuple[Array, ...] | None:  # type: ignore[override]
+        """The first render_games games as one picture uint8 [H, W, 3], or None: a window shows one of them.
+
+        With render_games=None (the default of `gymnasium.make_vec`) a tuple of N pictures, one for each row; rows of
+        one game share theirs.
 
         With render_mode="human" every reset and step calls it. Raises pufferc.render.DrawingUnavailable where this
         build or machine cannot draw.
@@ -372,8 +376,9 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         if self._screen is None:
             from pufferc.viewer import Screen
 
-            self._screen = Screen(self, self.render_mode, self._render_games)
-        return self._screen.show()
+            self._screen = Screen(self, self.render_mode, self._render_games or 1)
+        each = self._render_games is None and self.render_mode == "rgb_array"
+        return self._screen.each() if each else self._screen.show()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a VecEnv cannot be pickled or copied; use save() and load() for the state of its games")
@@ -386,7 +391,8 @@ make = VecEnv
 
 
 def make_gymnasium_vector(name: Game, num_envs: int = 1, *, copy: bool = True, **kwargs: Any) -> VecEnv:
-    """Entry point of `gymnasium.make_vec`: like `make`, with arrays of the caller's own."""
+    """Entry point of `gymnasium.make_vec`: like `make`, with arrays of the caller's own and a picture for each row."""
+    kwargs.setdefault("render_games", None)
     if "max_episode_steps" in kwargs:
         kwargs.setdefault("max_steps", kwargs.pop("max_episode_steps"))
     return make(name, num_envs, copy=copy, **kwargs)

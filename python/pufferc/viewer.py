@@ -267,7 +267,7 @@ class Screen:
     Args:
         envs: The pool.
         mode: "rgb_array" or "human".
-        games: How many games one picture shows, in a grid; a window shows one, and keys choose which.
+        games: How many games one picture shows, in a grid. A window shows one, and keys choose which.
     """
 
     MODES = ("human", "rgb_array")
@@ -289,6 +289,12 @@ class Screen:
         self._viewer = self._viewer or Viewer(self._envs)
         self._viewer.show(seen)
         return None
+
+    def each(self) -> tuple[NDArray[np.uint8], ...]:
+        """A picture uint8 [H, W, 3] for each row of the pool; rows of one game share theirs."""
+        renderer = self._renderer = self._renderer or Renderer(self._envs)
+        pictures = [renderer.render(first=game) for game in range(self._envs.num_games)]
+        return tuple(picture for picture in pictures for _ in range(self._envs.agents))
 
     def close(self) -> None:
         """Close the window, if there is one."""

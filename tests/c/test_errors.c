@@ -112,7 +112,9 @@ static void test_null(void) {
   pfc_pool_destroy(NULL);
   const PfcPoolDesc desc = {.env = "squared", .num_games = 1};
   Player p = player_start(&desc);
-  CHECK(pfc_pool_param(p.pool, p.b->spec->num_params) == 0.0 && strstr(pfc_last_error(), "no parameter"));
+  char words[32];
+  snprintf(words, sizeof words, "no parameter %d", p.b->spec->num_params);
+  CHECK(pfc_pool_param(p.pool, p.b->spec->num_params) == 0.0 && strstr(pfc_last_error(), words));
   CHECK(pfc_pool_pop_metrics(p.pool, NULL, values) == PFC_INVALID);
   CHECK(pfc_pool_pop_metrics(p.pool, &episodes, NULL) == PFC_INVALID);
   CHECK(pfc_pool_step(p.pool, NULL, PFC_INT32, NULL) == PFC_INVALID);

@@ -163,6 +163,17 @@ MISTAKES = {
             "episode_short": "episodes ended with its first step",
         },
     ),
+    "luck": (
+        [
+            include("stdlib.h"),
+            ("io.rewards[0] = 1.0f;", "io.rewards[0] = (float)(rand() % 2);"),
+            ("io.terminated[0] = 1;\n    return;", "io.terminated[0] = 1;\n    s->ball_y = 2.0f;\n    return;"),
+        ],
+        {
+            "seed_repeats": "went different ways: the reward was",
+            "observation_range": r"observation ball_y was 2; its table says \[0, 1\]",
+        },
+    ),
     "past": (
         [
             include(),

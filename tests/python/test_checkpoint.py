@@ -130,6 +130,13 @@ def damage_bytes(path: Path) -> None:
     file.write_bytes(b"\xff" * file.stat().st_size)
 
 
+def damage_a_bit(path: Path) -> None:
+    file = path / "trainer.safetensors"
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1  # of a number
+    file.write_bytes(data)
+
+
 def damage_json(path: Path) -> None:
     (path / "checkpoint.json").write_text("{")
 
@@ -147,7 +154,10 @@ def remove_json(path: Path) -> None:
     (path / "checkpoint.json").unlink()
 
 
-@pytest.mark.parametrize("harm", [damage_size, damage_bytes, damage_json, damage_format, remove_file, remove_json])
+HARMS = [damage_size, damage_bytes, damage_a_bit, damage_json, damage_format, remove_file, remove_json]
+
+
+@pytest.mark.parametrize("harm", HARMS)
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path, harm: Callable[[Path], None]) -> None:
     path = save(tmp_path / "checkpoints", 4)
     harm(path)

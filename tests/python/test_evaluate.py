@@ -68,6 +68,54 @@ def test_every_row_gives_its_first_episodes(episodes: int) -> None:
         assert (found.score_min, found.score_max) == (expected.min(), expected.max())
 
 
+def uniform(choices: int) -> Fixed:
+    policy = Fixed(choices, 0)
+    with torch.no_grad():
+        policy.row.zero_()
+    return policy
+
+
+def test_rows_that_are_fast_count_no_more_than_others() -> None:
+    found = play(uniform(5), "squared", 2500)
+    assert found.episodes == 3000 and found.unfinished == 0
+
+
+def test_every_step_has_draws_of_its_own() -> None:
+    seen = []
+
+    class Spy:
+        @staticmethod
+        def sample_actions(*arguments: Any, **options: Any) -> Any:
+            seen.append((options["seed"], options["step"]))
+            return ops.sample_actions(*arguments, **options)
+
+    evaluate(uniform(5), Spy, "squared", {}, episodes=20, seed=11, num_threads=1)  # type: ignore[arg-type]
+    first = seen[0][1]
+    assert seen == [(11, first + i) for i in range(len(seen))] and first > 2**60  # none of training's
+
+
+class Aging(Fixed):
+    """Remembers how long it has played."""
+
+    recurrent = True
+    oldest = 0.0
+
+    def initial_state(self, rows: int, device: torch.device) -> Any:
+        return (torch.zeros(rows, 1),)
+
+    def step(self, observations: torch.Tensor, state: Any) -> Any:
+        ages = state[0] + 1.0
+        self.oldest = max(self.oldest, float(ages.max()))
+        return self.row.expand(observations.shape[0], -1).detach(), (ages,)
+
+
+@pytest.mark.parametrize("max_steps", [5, 0])
+def test_a_memory_ends_with_the_episode(max_steps: int) -> None:
+    policy = Aging(2, 1)
+    found = play(policy, "cartpole", 3000, params={"max_steps": max_steps})
+    assert policy.oldest == found.score_max <= (5 if max_steps else 12)  # cut short, or fallen
+
+
 def test_an_evaluation_repeats_and_its_seed_matters() -> None:
     policy = policy_for("breakout", balls=1)
     first, second = (play(policy, "breakout", 50, params={"balls": 1}) for _ in range(2))

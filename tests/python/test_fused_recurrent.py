@@ -192,7 +192,7 @@ def test_the_kernel_refuses_what_does_not_fit(kind: Any, states: int, gates: lis
         net.forward(x, state, None, outputs, [])
     with pytest.raises(ValueError, match="next_state is written to and must not overlap state"):
         net.forward(x, state, None, outputs, state)
-    with pytest.raises(ValueError, match="x must have neighbouring rows"):
+    with pytest.raises(ValueError, match="x must be aligned, with neighbouring rows"):
         net.forward(torch.zeros(5, 12, 3)[:, ::2], state, None, outputs, after)
     with pytest.raises(TypeError, match="starts"):
         net.forward(x, state, torch.zeros(5, 6), outputs, after)

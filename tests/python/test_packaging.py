@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
 
 import pufferc
+
+ROOT = Path(__file__).parents[2]
 
 
 def run(program: str) -> str:
@@ -121,6 +125,34 @@ def test_binaries_search_no_folder_of_the_builder() -> None:
         needed = [line.partition("[")[2].rstrip("]") for line in table.splitlines() if "(NEEDED)" in line]
         windows = ("libglfw", "libX", "libGL", "libraylib") if path.name == "pufferc_draw_window.so" else ()
         assert all(name.startswith((*system, *windows)) for name in needed), (path, needed)
+
+
+def test_sdist_holds_every_source_and_nothing_else(tmp_path: Path) -> None:
+    pytest.importorskip("build")
+    git = shutil.which("git")
+    tracked = (
+        git
+        and subprocess.run(
+            [git, "-C", ROOT, "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True, timeout=60
+        ).stdout
+    )
+    if not tracked:
+        pytest.skip("no git checkout to compare with")
+    here = ["--no-isolation"] if importlib.util.find_spec("scikit_build_core") else []
+    command = [sys.executable, "-m", "build", "--sdist", "-o", str(tmp_path), *here, str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    if "No matching distribution" in done.stdout + done.stderr:
+        pytest.skip("no package index to get the build tools from")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (archive,) = tmp_path.glob("pufferc-*.tar.gz")
+    with tarfile.open(archive) as tar:
+        names = {member.name.partition("/")[2] for member in tar.getmembers() if member.isfile()} - {"PKG-INFO"}
+    files = set(tracked.splitlines())
+    needed = {name for name in files if name.startswith(("csrc/", "python/", "third_party/"))}
+    needed |= {"CMakeLists.txt", "LICENSE", "README.md", "pyproject.toml"}
+    assert not needed - names, needed - names
+    assert all("/" not in name for name in names - needed), names - needed  # front-door files alone
+    assert archive.stat().st_size < 2_000_000
 
 
 def test_everything_public_has_a_docstring() -> None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
@@ -278,6 +279,108 @@ def test_a_recording_ends_with_the_episode(tmp_path):
     pytest.importorskip("PIL")
     path = record(tmp_path / "out.gif", "cartpole", seed=1)
     assert 8 <= len(frames_of(path)[0]) < 120
+
+
+# ---- Gymnasium's recorders ------------------------------------------------------------------------------
+
+
+def video_of(folder):
+    """(number of frames, width, height, the frames) of the one .mp4 file in `folder`."""
+    ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    (path,) = folder.glob("*.mp4")
+    reader = ffmpeg.read_frames(str(path))
+    width, height = next(reader)["size"]
+    frames = [np.frombuffer(frame, np.uint8).reshape(height, width, 3).astype(int) for frame in reader]
+    return len(frames), width, height, frames
+
+
+# Gymnasium says that same-step autoreset leaves an episode's last frame out; moviepy leaves pipes open.
+records_by_gymnasium = [
+    needs_pictures,
+    pytest.mark.filterwarnings("ignore:.*same-step"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:moviepy"),
+]
+
+
+@pytest.fixture
+def video():
+    """Gymnasium's RecordVideo for single and for vector environments."""
+    pytest.importorskip("moviepy")
+    from gymnasium.wrappers import RecordVideo, vector
+
+    return RecordVideo, vector.RecordVideo
+
+
+@pytest.mark.parametrize("made", ["make", "make_vec"])
+class TestRecordVideo:
+    pytestmark = records_by_gymnasium
+
+    def envs(self, made, count):
+        if made == "make":
+            return pufferc.make("breakout", count, num_threads=1, seed=3, render_mode="rgb_array", render_games=None)
+        return gym.make_vec(pufferc.env_info("breakout").id, count, num_threads=1, seed=3, render_mode="rgb_array")
+
+    def test_all_rows(self, tmp_path, video, made):
+        envs = video[1](self.envs(made, 4), str(tmp_path / "video"), video_length=12, fps=8)
+        envs.reset(seed=3)
+        first = envs.render()
+        for _ in range(20):
+            envs.step(np.array([0, 1, 2, 1]))
+        envs.close()
+        count, width, height, frames = video_of(tmp_path / "video")
+        tall, wide = first[0].shape[:2]
+        assert (count, width, height) == (12 + 1, 2 * wide, 2 * tall)
+        assert np.abs(frames[0][:tall, :wide] - first[0]).mean() < 4
+        assert np.abs(frames[0][tall:, wide:] - first[3]).mean() < 4
+        assert np.abs(frames[-1] - frames[0]).max() > 60, "nothing moves"
+
+    def test_first_row_alone(self, tmp_path, video, made):
+        envs = video[1](self.envs(made, 3), str(tmp_path / "video"), record_first_only=True, video_length=5, fps=8)
+        envs.reset(seed=3)
+        size = envs.render()[0].shape
+        for _ in range(6):
+            envs.step(np.zeros(3, np.int64))
+        envs.close()
+        assert video_of(tmp_path / "video")[:3] == (5 + 1, size[1], size[0])
+
+
+class TestRecordVideoOfOneGame:
+    pytestmark = records_by_gymnasium
+
+    def test_whole_episode(self, tmp_path, video):
+        env = video[0](gym.make(pufferc.env_info("cartpole").id, render_mode="rgb_array"), str(tmp_path / "video"), fps=8)
+        env.reset(seed=1)
+        steps, ended = 0, False
+        while not ended:
+            _, _, terminated, truncated, _ = env.step(1)
+            steps, ended = steps + 1, terminated or truncated
+        size = env.render().shape
+        env.close()
+        assert video_of(tmp_path / "video")[:3] == (steps + 1, size[1], size[0])
+
+    def test_a_list_of_pictures(self):
+        env = gym.make(pufferc.env_info("cartpole").id, render_mode="rgb_array_list")
+        env.reset(seed=1)
+        for _ in range(3):
+            env.step(1)
+        assert [picture.dtype for picture in env.render()] == [np.uint8] * 4
+        env.close()
+
+
+@needs_pictures
+def test_a_picture_for_each_row():
+    """render_games=None: as many pictures as rows; those of one game are one; a number gives one picture."""
+    envs = pufferc.make("snake", num_games=2, num_threads=1, seed=1, render_mode="rgb_array", render_games=None)
+    envs.reset()
+    pictures = envs.render()
+    assert isinstance(pictures, tuple) and len(pictures) == envs.num_envs > 2
+    assert all(picture.shape == pictures[0].shape and picture.dtype == np.uint8 for picture in pictures)
+    half = envs.agents
+    assert (pictures[0] == pictures[half - 1]).all() and (pictures[0] != pictures[half]).any()
+    grid = pufferc.make("snake", num_games=2, num_threads=1, seed=1, render_mode="rgb_array", render_games=2)
+    grid.reset()
+    assert grid.render().ndim == 3
 
 
 # ---- plots ----------------------------------------------------------------------------------------------

@@ -110,6 +110,14 @@ def test_the_best_checkpoint_is_the_newest_of_the_highest_and_is_kept(tmp_path: 
     assert len(list_checkpoints(run)) == 3
 
 
+def test_the_best_of_a_group_is_the_best_of_all_its_seeds(tmp_path: Path) -> None:
+    group = tmp_path / "cartpole-20260101-000000-seeds"
+    paths = [scored(group / f"seed-{seed}", 7, score) for seed, score in ((1, 3.0), (2, 8.0), (10, 5.0))]
+    assert find_checkpoint(f"{group}/best", tmp_path, "cartpole") == paths[1]
+    assert find_checkpoint("best", tmp_path, "cartpole") == paths[1]
+    assert find_checkpoint("latest", tmp_path, "cartpole") == paths[2]
+
+
 def test_without_scores_there_is_no_best(tmp_path: Path) -> None:
     scored(tmp_path / "cartpole-20260101-000000", 1, None)
     with pytest.raises(ValueError, match="take latest"):

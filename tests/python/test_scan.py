@@ -59,11 +59,11 @@ def test_scan_takes_strided_tensors_and_empty_ones() -> None:
 
 def test_scan_refuses_what_does_not_fit() -> None:
     pre, h0 = torch.zeros(3, 2, 8), torch.zeros(2, 4)
-    with pytest.raises(TypeError, match="pre must be a torch tensor"):
+    with pytest.raises(TypeError, match="pre must be a dense torch tensor"):
         ops.mingru_scan(pre.numpy(), h0)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"pre must have shape \(3, 2, 6\)"):
         ops.mingru_scan(torch.zeros(3, 2, 7), torch.zeros(2, 3))
-    with pytest.raises(ValueError, match=r"initial must have shape \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"h0 must have shape \(2, 4\)"):
         ops.mingru_scan(pre, torch.zeros(2, 5))
     with pytest.raises(TypeError, match="float32"):
         ops.mingru_scan(pre.double(), h0)

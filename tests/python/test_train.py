@@ -111,6 +111,8 @@ def test_a_resumed_run_is_bit_identical(tmp_path: Path, name: str, fields: dict[
             for result in (whole, resumed)
         ]
         assert timeless[0] == timeless[1]
+        times = [line["time_s"] for line in lines(resumed)]
+        assert times == sorted(times)  # of all parts of the run together
 
 
 @needs_lander
@@ -144,6 +146,47 @@ def test_every_random_stream_comes_from_the_seed() -> None:
     weights = [trainer.policy.state_dict()["output.weight"] for trainer in trainers]
     assert orders[0] == orders[1] != orders[2]
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+
+
+def test_settings_and_step_numbers_reach_the_verbs(monkeypatch: Any) -> None:
+    seen: dict[str, list[dict[str, Any]]] = {"collect": [], "advantages": []}
+
+    def spy(name: str) -> Any:
+        original = getattr(ppo, name)
+
+        def called(*arguments: Any, **options: Any) -> Any:
+            seen[name].append(options)
+            return original(*arguments, **options)
+
+        return called
+
+    for name in seen:
+        monkeypatch.setattr(ppo, name, spy(name))
+    fields = {"gamma": 0.9, "gae_lambda": 0.8, "reward_clamp": 0.5, "seed": 7}
+    trainer = Trainer(small(normalize_observations=True, normalize_rewards=True, **fields))
+    trainer.start()
+    for _ in range(3):
+        trainer.step()
+    trainer.env.close()
+    assert {options["seed"] for options in seen["collect"]} == {7}
+    first, *steps = [options["first_step"] for options in seen["collect"]]
+    assert steps == [0, 16, 32] and first > 2**60  # that of the rollout for statistics alone names no draw of the run
+    for options in seen["advantages"]:
+        assert (options["gamma"], options["gae_lambda"], options["reward_clamp"]) == (0.9, 0.8, 0.5)
+        assert options["reward_factor"] not in (0.0, 1.0)
+
+
+def test_who_acts_next_is_part_of_a_checkpoint(tmp_path: Path) -> None:
+    trainer, other = Trainer(small()), Trainer(small())
+    trainer.start()
+    trainer.step()
+    pattern = torch.arange(32) % 3 > 0
+    trainer.rollout.alive[-1] = pattern
+    path = trainer.save(tmp_path, {"wall_seconds": 0.0})
+    other.restore(load_checkpoint(path))
+    assert torch.equal(other.rollout.alive[-1], pattern)
+    for one in (trainer, other):
+        one.env.close()
 
 
 def test_weights_only_start(tmp_path: Path) -> None:
