@@ -58,7 +58,7 @@ void pfc_dense_set(PfcDense* layer, const float* weight, const float* bias) {
   }
 }
 
-void pfc_dense_forward(const PfcDense* layer, const void* x, int32_t rows, float* sums) {
+void pfc_dense_forward(const PfcDense* layer, const void* x, int32_t rows, bool add, float* sums) {
   pfc_matmul(layer->kernels, &(PfcMatmul){.a = x,
                                           .a_row = dense_steps(layer, layer->padded_inputs),
                                           .a_step = 1,
@@ -66,7 +66,8 @@ void pfc_dense_forward(const PfcDense* layer, const void* x, int32_t rows, float
                                           .b_step = layer->columns,
                                           .c = sums,
                                           .c_row = layer->columns,
-                                          .start = layer->bias,
+                                          .start = add ? sums : layer->bias,
+                                          .start_row = add ? layer->columns : 0,
                                           .rows = rows,
                                           .columns = layer->columns,
                                           .steps = dense_steps(layer, layer->inputs)});

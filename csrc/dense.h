@@ -6,7 +6,7 @@
 // with remainders takes its weights with twice the digits of bfloat16, as a rounded part and its rounded remainder.
 // Weights are packed twice, since y sums over inputs and the gradient of x over outputs.
 //
-// A layer owns its packed weights; they change in pfc_dense_set alone. Internal: for mlp.c and mingru.c.
+// A layer owns its packed weights; they change in pfc_dense_set alone. Internal: for mlp.c and recurrent.c.
 #ifndef PUFFERC_DENSE_H
 #define PUFFERC_DENSE_H
 
@@ -39,8 +39,8 @@ void pfc_dense_set(PfcDense* layer, const float* weight, const float* bias);
 // Bytes of a row of elements with `padded` entries.
 uint64_t pfc_dense_row_bytes(const PfcMatmulKernels* kernels, int32_t padded);
 
-// sums [rows, columns] <- weight x + bias
-void pfc_dense_forward(const PfcDense* layer, const void* x, int32_t rows, float* sums);
+// sums [rows, columns] <- weight x + bias; where `add` is set, weight x on top of what they were.
+void pfc_dense_forward(const PfcDense* layer, const void* x, int32_t rows, bool add, float* sums);
 // outputs [rows, outputs] <- those sums without padding, remainders added.
 void pfc_dense_outputs(const PfcDense* layer, const float* sums, int32_t rows, float* outputs);
 

@@ -34,6 +34,10 @@ if(draw_modules AND PUFFERC_INSTALL AND PUFFERC_RAYLIB_LICENSE)
   set(licenses ${PROJECT_SOURCE_DIR}/third_party/licenses)
   install(FILES ${PUFFERC_RAYLIB_LICENSE} DESTINATION ${draw_licenses_dir} RENAME raylib.txt
     COMPONENT ${PUFFERC_INSTALL_COMPONENT})
+  if(PUFFERC_GLFW_LICENSE)
+    install(FILES ${PUFFERC_GLFW_LICENSE} DESTINATION ${draw_licenses_dir} RENAME glfw.txt
+      COMPONENT ${PUFFERC_INSTALL_COMPONENT})
+  endif()
   install(FILES ${licenses}/rlsw.txt ${licenses}/khronos.txt DESTINATION ${draw_licenses_dir}
     COMPONENT ${PUFFERC_INSTALL_COMPONENT})
 endif()

@@ -1,33 +1,32 @@
-// draw_raylib.c - PfcDraw over raylib, the only file that includes it. Compiled twice: into memory, and, with
-// PFC_DRAW_WINDOW, into a window. See draw_module.h for what both offer.
+// draw_raylib.c - PfcDraw over raylib, which only this file and its part draw_canvas.h include. Compiled twice: into
+// memory, and, with PFC_DRAW_WINDOW, into a window. See draw_module.h for what both offer.
+//
+// Pixels are made in one of two ways: by draw_raster.h in a canvas, or, in a window, by OpenGL. See draw_canvas.h.
 //
 // raylib keeps its state in globals, and so does this file: one picture per process and module.
 #include "draw_module.h"
 
+#include "draw_canvas.h"
 #include "draw_shapes.h"
 
 #include <math.h>
+#include <raylib.h>
+#include <rlgl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <raylib.h>
-#include <rlgl.h>
-#ifndef PFC_DRAW_WINDOW
-#include <external/rlsw.h>
-#endif
 
 #define MAX_POSITION_PX 1e6f  // what lies further away is not drawn
 
 static struct {
   bool open;
-  int32_t width, height;  // of the frame
+  int32_t width, height;   // of the frame
   float scale, left, top;  // pixel = left + scale * world
   PfcDrawCell cell;
-#ifndef PFC_DRAW_WINDOW
-  unsigned char* pixels;  // of the frame, [height, width, 4] from the bottom row up; the renderer's
-  int clip[4];            // pixels of the cell: left, top, right, bottom
-#endif
+  bool on_canvas;     // pixels are made there, not by OpenGL
+  Canvas canvas;      // without pixels until the first frame, and where OpenGL makes them
+  Corner corners[3];  // of the triangle that is begun,
+  int32_t corner;     // and how many of them there are
   char message[256];
 } state;
 
@@ -39,42 +38,41 @@ static const char* fail(const char* format, ...) {
   return state.message;
 }
 
-#ifdef PFC_DRAW_WINDOW
+// ---- pixels, as draw_shapes.h asks for them ------------------------------------------------------------
+
+static void triangles_begin(void) {
+  state.corner = 0;
+  if (!state.on_canvas) rlBegin(RL_TRIANGLES);
+}
+
+static void triangles_end(void) {
+  if (!state.on_canvas) rlEnd();
+}
+
+static void vertex(PfcPoint p, PfcColor color, float alpha) {
+  const float opacity = alpha * (float)color.a;
+  if (!state.on_canvas) {
+    rlColor4ub(color.r, color.g, color.b, (unsigned char)(opacity + 0.5f));
+    rlVertex2f(p.x, p.y);
+    return;
+  }
+  state.corners[state.corner++] = (Corner){p.x, p.y, opacity};
+  if (state.corner < 3) return;
+  state.corner = 0;
+  raster_triangle(&state.canvas, state.corners, color);
+}
+
 static void fill_pixels(int x0, int y0, int x1, int y1, PfcColor color, float alpha) {
+  if (state.on_canvas) {
+    raster_block(&state.canvas, x0, y0, x1, y1, color, alpha * (float)color.a);
+    return;
+  }
   const float left = (float)x0, top = (float)y0, right = (float)x1, bottom = (float)y1;
   const PfcPoint a = {left, top}, b = {left, bottom}, c = {right, bottom}, d = {right, top};
   triangles_begin();
   triangle(a, b, c, color, alpha);
   triangle(a, c, d, color, alpha);
   triangles_end();
-}
-#else
-static int clamp_int(int value, int low, int high) { return value < low ? low : value > high ? high : value; }
-
-// Straight into the renderer's buffer, which holds RGBA bytes with the bottom row first.
-static void fill_pixels(int x0, int y0, int x1, int y1, PfcColor color, float alpha) {
-  x0 = clamp_int(x0, state.clip[0], state.clip[2]), x1 = clamp_int(x1, state.clip[0], state.clip[2]);
-  y0 = clamp_int(y0, state.clip[1], state.clip[3]), y1 = clamp_int(y1, state.clip[1], state.clip[3]);
-  const uint32_t a = (uint32_t)(alpha * (float)color.a + 0.5f), b = 255 - a;
-  const uint32_t added[4] = {a * color.r + 127, a * color.g + 127, a * color.b + 127, a * 255 + 127};
-  for (int y = y0; y < y1; ++y) {
-    unsigned char* row = state.pixels + 4 * (size_t)state.width * (size_t)(state.height - 1 - y);
-    if (a == 255) {
-      const unsigned char bytes[4] = {color.r, color.g, color.b, 255};
-      for (int x = x0; x < x1; ++x) memcpy(row + 4 * x, bytes, 4);
-      continue;
-    }
-    for (int x = x0; x < x1; ++x)
-      for (int i = 0; i < 4; ++i) row[4 * x + i] = (unsigned char)((added[i] + b * row[4 * x + i]) / 255);
-  }
-}
-#endif
-
-static void triangles_begin(void) { rlBegin(RL_TRIANGLES); }
-static void triangles_end(void) { rlEnd(); }
-static void vertex(PfcPoint p, PfcColor color, float alpha) {
-  rlColor4ub(color.r, color.g, color.b, (unsigned char)(alpha * (float)color.a + 0.5f));
-  rlVertex2f(p.x, p.y);
 }
 
 // ---- PfcDraw: from the game's world to pixels ----------------------------------------------------------
@@ -123,7 +121,8 @@ static void draw_line(void* context, float x0, float y0, float x1, float y1, flo
   (void)context;
   const PfcPoint a = pixel(x0, y0), b = pixel(x1, y1);
   const float half = thickness * state.scale / 2.0f;
-  if (drawable(a.x, a.y) && drawable(b.x, b.y) && half > 0.0f && half < MAX_POSITION_PX) fill_capsule(a, b, half, color);
+  if (drawable(a.x, a.y) && drawable(b.x, b.y) && half > 0.0f && half < MAX_POSITION_PX)
+    fill_capsule(a, b, half, color);
 }
 
 static void draw_polygon(void* context, const PfcPoint* points, int32_t count, PfcColor color) {
@@ -146,8 +145,8 @@ static void draw_text(void* context, float x, float y, float size, const char* t
 
 static void draw_end(void* context) { (void)context; }
 
-static const PfcDraw draw_callbacks = {NULL,        draw_begin, draw_rect,    draw_rounded_rect,
-                                       draw_circle, draw_line,  draw_polygon, draw_text, draw_end};
+static const PfcDraw draw_callbacks = {NULL,      draw_begin,   draw_rect, draw_rounded_rect, draw_circle,
+                                       draw_line, draw_polygon, draw_text, draw_end};
 
 // ---- frames ---------------------------------------------------------------------------------------------
 
@@ -187,6 +186,7 @@ static const char* module_open(int32_t width, int32_t height, const char* title)
   rlDisableBackfaceCulling();
   rlDisableDepthTest();
   rlSetTexture(0);
+  state.on_canvas = canvas_wanted();
   state.open = true;
   state.width = width;
   state.height = height;
@@ -195,22 +195,13 @@ static const char* module_open(int32_t width, int32_t height, const char* title)
 
 static void module_close(void) {
   if (!state.open) return;
+  canvas_drop(&state.canvas);
   CloseWindow();
   state.open = false;
 }
 
-static const char* module_begin_frame(int32_t width, int32_t height, PfcColor background) {
-  if (!state.open) return fail("no picture is open");
-  if (check_size(width, height)) return state.message;
-#ifndef PFC_DRAW_WINDOW
-  if (width != state.width || height != state.height) rlResizeFramebuffer(width, height);
-  int buffer_width = 0, buffer_height = 0;
-  state.pixels = swGetColorBuffer(&buffer_width, &buffer_height);
-  if (!state.pixels || buffer_width != width || buffer_height != height)
-    return fail("no memory for a picture of %d x %d pixels", width, height);
-#endif
-  state.width = width;
-  state.height = height;
+// Where OpenGL makes the pixels: they count from the upper left corner.
+static void begin_triangles(int32_t width, int32_t height, PfcColor background) {
   rlViewport(0, 0, width, height);
   rlMatrixMode(RL_PROJECTION);
   rlLoadIdentity();
@@ -220,6 +211,21 @@ static const char* module_begin_frame(int32_t width, int32_t height, PfcColor ba
   rlDisableScissorTest();
   rlClearColor(background.r, background.g, background.b, 255);
   rlClearScreenBuffers();
+}
+
+static const char* module_begin_frame(int32_t width, int32_t height, PfcColor background) {
+  if (!state.open) return fail("no picture is open");
+  if (check_size(width, height)) return state.message;
+  state.width = width;
+  state.height = height;
+  if (!state.on_canvas) {
+    begin_triangles(width, height, background);
+    return NULL;
+  }
+  if (!canvas_resize(&state.canvas, width, height))
+    return fail("no memory for a picture of %d x %d pixels", width, height);
+  canvas_clip(&state.canvas, 0, 0, width, height);
+  raster_block(&state.canvas, 0, 0, width, height, background, 255.0f);
   return NULL;
 }
 
@@ -228,16 +234,13 @@ static const PfcDraw* module_draw(PfcDrawCell cell) {
   if (!somewhere || cell.width < 0.0f || cell.height < 0.0f) cell = (PfcDrawCell){0.0f, 0.0f, 0.0f, 0.0f};
   const int left = (int)floorf(cell.x), top = (int)floorf(cell.y);
   const int right = (int)ceilf(cell.x + cell.width), bottom = (int)ceilf(cell.y + cell.height);
-  rlDrawRenderBatchActive();
-  rlEnableScissorTest();
-#ifdef PFC_DRAW_WINDOW
-  rlScissor(left, state.height - bottom, right - left, bottom - top);
-#else
-  rlScissor(left, top, right - left, bottom - top);  // the software renderer counts y from the top here
-  const int clip[4] = {clamp_int(left, 0, state.width), clamp_int(top, 0, state.height),
-                       clamp_int(right, 0, state.width), clamp_int(bottom, 0, state.height)};
-  memcpy(state.clip, clip, sizeof clip);
-#endif
+  if (state.on_canvas) {
+    canvas_clip(&state.canvas, left, top, right, bottom);
+  } else {
+    rlDrawRenderBatchActive();
+    rlEnableScissorTest();
+    rlScissor(left, state.height - bottom, right - left, bottom - top);
+  }
   state.cell = cell;
   state.scale = 1.0f;
   state.left = cell.x;
@@ -252,23 +255,25 @@ static void pack_row(uint8_t* rgb, const unsigned char* rgba, int32_t width) {
 
 // The frame as it was drawn, into `rgb` with the top row first.
 static const char* read_back(uint8_t* rgb) {
-  const size_t width = (size_t)state.width, height = (size_t)state.height;
-#ifdef PFC_DRAW_WINDOW
+  const size_t row_bytes = 3 * (size_t)state.width;
+  if (state.on_canvas) {
+    for (int32_t y = 0; y < state.height; ++y)
+      pack_row(rgb + row_bytes * (size_t)y, (const unsigned char*)canvas_row(&state.canvas, y), state.width);
+    return NULL;
+  }
   unsigned char* rgba = rlReadScreenPixels(state.width, state.height);
   if (!rgba) return fail("no memory for a picture of %d x %d pixels", state.width, state.height);
-  for (size_t y = 0; y < height; ++y) pack_row(rgb + 3 * width * y, rgba + 4 * width * y, state.width);
+  for (size_t y = 0; y < (size_t)state.height; ++y)
+    pack_row(rgb + row_bytes * y, rgba + 4 * (size_t)state.width * y, state.width);
   MemFree(rgba);
-#else
-  for (size_t y = 0; y < height; ++y)
-    pack_row(rgb + 3 * width * y, state.pixels + 4 * width * (height - 1 - y), state.width);
-#endif
   return NULL;
 }
 
 static const char* module_end_frame(uint8_t* rgb) {
-  rlDrawRenderBatchActive();
+  if (!state.on_canvas) rlDrawRenderBatchActive();
   const char* message = rgb ? read_back(rgb) : NULL;
 #ifdef PFC_DRAW_WINDOW
+  if (state.on_canvas) canvas_show(&state.canvas);
   SwapScreenBuffer();
 #endif
   return message;

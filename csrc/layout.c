@@ -1,7 +1,11 @@
 // layout.c - parameters and sizes of one pool. See layout.h.
 #include "layout.h"
 
+#include <float.h>
 #include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base.h"
@@ -36,6 +40,16 @@ static void write_param(const PfcEnvSpec* spec, const PfcParam* param, double va
   }
 }
 
+const char* pfc_param_text(const PfcParam* param, double value, PfcParamText text) {
+  // Fewer digits than these lose nothing: %g leaves out zeros at the end.
+  const bool single = param->type == PFC_PARAM_FLOAT;
+  for (int digits = single ? FLT_DIG : 10; digits <= DBL_DECIMAL_DIG; ++digits) {
+    snprintf(text, sizeof(PfcParamText), "%.*g", digits, value);
+    if (single ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value) break;
+  }
+  return text;
+}
+
 static PfcStatus set_param(const PfcEnvSpec* spec, const PfcParamValue* given, void* params) {
   if (!given->name) return pfc_fail(PFC_INVALID, "%s: a parameter's name is NULL", spec->name);
   const PfcParam* param = find_param(spec, given->name);
@@ -44,9 +58,11 @@ static PfcStatus set_param(const PfcEnvSpec* spec, const PfcParamValue* given, v
   if (param->type == PFC_PARAM_FLOAT) value = (double)(float)value;  // limits are compared as they are stored
   if (param->type != PFC_PARAM_FLOAT && value != floor(value))
     return pfc_fail(PFC_INVALID, "%s: expected a whole number, got %.9g", param->name, value);
+  PfcParamText low, high, got;
   if (!(value >= param->min && value <= param->max))
-    return pfc_fail(PFC_INVALID, "%s: expected a value in [%.10g, %.10g], got %.10g", param->name, param->min, param->max,
-                    value);
+    return pfc_fail(PFC_INVALID, "%s: expected a value in [%s, %s], got %s", param->name,
+                    pfc_param_text(param, param->min, low), pfc_param_text(param, param->max, high),
+                    pfc_param_text(param, value, got));
   write_param(spec, param, value, params);
   return PFC_OK;
 }

@@ -11,6 +11,10 @@ PfcStatus pfc_fill_params(const PfcEnvSpec* spec, const PfcParamValue* values, i
 // Reads value `index` of a filled parameter struct.
 double pfc_read_param(const PfcEnvSpec* spec, const void* params, int32_t index);
 
+// Writes a parameter's value as a person would: the shortest text that gives the same value. Returns `text`.
+typedef char PfcParamText[32];
+const char* pfc_param_text(const PfcParam* param, double value, PfcParamText text);
+
 // Bytes of one observation element.
 int32_t pfc_dtype_bytes(PfcDtype dtype);
 

@@ -7,7 +7,7 @@
 //
 // Every sum runs over steps in order, whatever the tile that makes it, so an entry of C does not depend on the rows and
 // columns that are computed beside it. Instruction sets may differ in the last bits. Subnormal numbers may count as
-// zero in bfloat16; NaN and infinity pass through. Internal: for mlp.c and its tests.
+// zero in bfloat16; NaN and infinity pass through. Internal: for the networks and their tests.
 #ifndef PUFFERC_MATMUL_H
 #define PUFFERC_MATMUL_H
 

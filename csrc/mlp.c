@@ -162,7 +162,7 @@ static void mlp_forward_block(const MlpPass* pass, MlpScratch* scratch, int64_t 
   mlp_load_inputs(pass, row, count, x);
   for (int32_t i = 0; i < mlp->layers; ++i) {
     const PfcDense* layer = &mlp->layer[i];
-    pfc_dense_forward(layer, x, count, scratch->sums);
+    pfc_dense_forward(layer, x, count, false, scratch->sums);
     if (i + 1 == mlp->layers) break;
     void* y = pass->keep ? mlp_kept(mlp, i, row) : spare;
     pfc_elements_round(scratch->sums, layer->columns, count, layer->outputs, true, mlp->kernels->bfloat16, y);

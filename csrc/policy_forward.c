@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base.h"
+#include "lstm_step.h"
 #include "scan_step.h"
 
 // Numbers that the first product takes of one row.
@@ -85,14 +86,14 @@ PFC_MULTIVERSION static void mingru_row(int32_t size, const float* restrict x, f
   }
 }
 
-// pre [4 size] holds the gates i, f, g, o and then y = h in its first quarter. The functions that squash would hide a
-// NaN; the product with 0 lets it through.
+// pre [4 size] holds the gates i, f, g, o and then y = h in its first quarter.
 PFC_MULTIVERSION static void lstm_row(int32_t size, float* restrict pre, float* restrict h, float* restrict c) {
   float* restrict in = pre;
   const float *restrict forget = pre + size, *restrict g = forget + size, *restrict out = g + size;
   for (int32_t i = 0; i < size; ++i) {
-    c[i] = pfc_sigmoidf(forget[i]) * c[i] + pfc_sigmoidf(in[i]) * pfc_tanhf(g[i]) + 0.0f * g[i];
-    in[i] = h[i] = pfc_sigmoidf(out[i]) * pfc_tanhf(c[i]) + 0.0f * c[i];
+    const PfcLstmGates gates = pfc_lstm_gates(in[i], forget[i], g[i], out[i]);
+    c[i] = pfc_lstm_next_cell(gates, c[i]);
+    in[i] = h[i] = pfc_lstm_output(gates, c[i]);
   }
 }
 

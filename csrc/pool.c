@@ -6,7 +6,7 @@
 
 // A block is large enough that handing it out costs nothing, and small enough to stay in the L1 cache
 // from step to observation; there are several per thread, so that a slow one is made up for.
-enum { ROWS_PER_BLOCK = 256, LEAST_ROWS_PER_BLOCK = 16, BLOCKS_PER_THREAD = 4, MAX_GAMES = 1 << 28, MAX_GROUPS = 256 };
+enum { ROWS_PER_BLOCK = 256, LEAST_ROWS_PER_BLOCK = 16, BLOCKS_PER_THREAD = 4 };
 
 // ---- memory ------------------------------------------------------------------------------------------
 
@@ -68,8 +68,8 @@ static PfcStatus allocate(PfcPool* pool) {
 // ---- creation ----------------------------------------------------------------------------------------
 
 static PfcStatus check_desc(const PfcPoolDesc* desc) {
-  if (desc->num_games < 1 || desc->num_games > MAX_GAMES)
-    return pfc_fail(PFC_INVALID, "num_games: expected 1 to %d, got %d", MAX_GAMES, desc->num_games);
+  if (desc->num_games < 1 || desc->num_games > PFC_MAX_ROWS)
+    return pfc_fail(PFC_INVALID, "num_games: expected 1 to %d, got %d", PFC_MAX_ROWS, desc->num_games);
   if (desc->spec->max_games && desc->num_games > desc->spec->max_games)
     return pfc_fail(PFC_INVALID, "num_games: expected 1 to %d games of %s, got %d; %s", desc->spec->max_games,
                     desc->spec->name, desc->num_games, desc->spec->limit_help);
@@ -77,8 +77,8 @@ static PfcStatus check_desc(const PfcPoolDesc* desc) {
     return pfc_fail(PFC_INVALID, "num_threads: expected 1 to %d (0 = 1), got %d", PFC_MAX_THREADS, desc->num_threads);
   if (desc->num_groups < 0 || (desc->num_groups > 0 && desc->num_games % desc->num_groups != 0))
     return pfc_fail(PFC_INVALID, "num_groups: %d does not divide num_games %d", desc->num_groups, desc->num_games);
-  if (desc->num_groups > MAX_GROUPS)
-    return pfc_fail(PFC_INVALID, "num_groups: expected 1 to %d, got %d", MAX_GROUPS, desc->num_groups);
+  if (desc->num_groups > PFC_MAX_GROUPS)
+    return pfc_fail(PFC_INVALID, "num_groups: expected 1 to %d, got %d", PFC_MAX_GROUPS, desc->num_groups);
   if (desc->autoreset != PFC_AUTORESET_SAME_STEP && desc->autoreset != PFC_AUTORESET_DISABLED)
     return pfc_fail(PFC_INVALID, "autoreset: expected 0 (same step) or 1 (disabled), got %d", (int)desc->autoreset);
   return PFC_OK;
@@ -98,9 +98,9 @@ static PfcStatus describe(PfcPool* pool, const PfcPoolDesc* desc) {
   PfcBuffers* b = &pool->buffers;
   const PfcLayout* layout = &pool->layout;
   const int64_t rows = (int64_t)desc->num_games * layout->agents;
-  if (rows > INT32_MAX)
-    return pfc_fail(PFC_INVALID, "num_games: %d games of %s with %d agents are more than %d rows", desc->num_games,
-                    pool->spec->name, layout->agents, INT32_MAX);
+  if (rows > PFC_MAX_ROWS)
+    return pfc_fail(PFC_INVALID, "num_games: expected 1 to %d games of %s with %d agents, got %d",
+                    PFC_MAX_ROWS / layout->agents, pool->spec->name, layout->agents, desc->num_games);
   b->spec = pool->spec;
   b->num_games = desc->num_games;
   b->agents = layout->agents;

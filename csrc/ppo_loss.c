@@ -13,6 +13,7 @@ typedef struct LossLanes {
 
 PFC_ALWAYS_INLINE static void loss_load(LossLanes* l, const PfcPpoLossArgs* args, int64_t row, int32_t count) {
   pfc_ppo_load(&l->shared, &args->batch, row, count);
+  if (count < PFC_LANES) memset(l->actions, 0, sizeof l->actions);  // lanes without a row read no stale bytes
   for (int32_t d = 0; d < args->dims; ++d)
     for (int32_t i = 0; i < count; ++i) l->actions[d][i] = args->actions[(row + i) * args->dims + d];
 }

@@ -7,9 +7,12 @@
 #include <string.h>
 
 #include "base.h"
+#include "layout.h"
+#include "registry.h"
 
-// games.inc holds PFC_GAME(name) for every built-in game, by name, ascending; CMake writes it from the list
-// PUFFERC_GAMES in csrc/CMakeLists.txt.
+// games.inc holds PFC_GAME(name) for every built-in game, by name, ascending, and PFC_LEFT_OUT(name) for those that this
+// build lacks; CMake writes it from the lists in csrc/CMakeLists.txt.
+#define PFC_LEFT_OUT(id)
 #define PFC_GAME(id) extern const PfcEnvSpec pfc_env_##id;
 #include "games.inc"
 #undef PFC_GAME
@@ -19,11 +22,23 @@ static const PfcEnvSpec* const games[] = {
 #include "games.inc"
 };
 #undef PFC_GAME
+#undef PFC_LEFT_OUT
+
+#define PFC_GAME(id)
+#define PFC_LEFT_OUT(id) #id,
+static const char* const left_out[] = {
+#include "games.inc"
+    NULL};
+#undef PFC_GAME
+#undef PFC_LEFT_OUT
+
 enum { NUM_GAMES = sizeof games / sizeof games[0] };
 
 int32_t pfc_env_count(void) { return NUM_GAMES; }
 
 const PfcEnvSpec* pfc_env_at(int32_t index) { return index >= 0 && index < NUM_GAMES ? games[index] : NULL; }
+
+const char* const* pfc_games_left_out(void) { return left_out; }
 
 const PfcEnvSpec* pfc_env_find(const char* name) {
   if (!name) {
@@ -34,6 +49,11 @@ const PfcEnvSpec* pfc_env_find(const char* name) {
   for (int32_t i = 0; i < NUM_GAMES; ++i) {
     if (strcmp(games[i]->name, name) == 0) return games[i];
     names[i] = games[i]->name;
+  }
+  for (int32_t i = 0; left_out[i]; ++i) {
+    if (strcmp(left_out[i], name) != 0) continue;
+    (void)pfc_fail(PFC_UNSUPPORTED, "env: %s is left out: " PFC_LEFT_OUT_WHY, name);
+    return NULL;
   }
   const char* near = pfc_nearest(name, names, NUM_GAMES);
   (void)pfc_fail(PFC_INVALID, near ? "env: no game named \"%.64s\"; did you mean \"%s\"?" : "env: no game named \"%.64s\"",
@@ -67,6 +87,7 @@ static PfcStatus validate_params(const PfcEnvSpec* spec) {
                     spec->params_bytes, spec->num_params);
   for (int32_t i = 0; i < spec->num_params; ++i) {
     const PfcParam* p = &spec->params[i];
+    PfcParamText text[3];
     if (!is_identifier(p->name) || !p->help)
       return pfc_fail(PFC_INVALID, "%s: parameter %d needs a lower-case name and a help text", spec->name, i);
     for (int32_t k = 0; k < i; ++k)
@@ -76,8 +97,9 @@ static PfcStatus validate_params(const PfcEnvSpec* spec) {
       return pfc_fail(PFC_INVALID, "%s: parameter %s is of type %d with the range [%g, %g]; expected int, float or bool, "
                       "and a range that its type can hold", spec->name, p->name, (int)p->type, p->min, p->max);
     if (!(p->min <= p->default_value && p->default_value <= p->max))
-      return pfc_fail(PFC_INVALID, "%s: default %g of parameter %s is outside [%g, %g]", spec->name, p->default_value,
-                      p->name, p->min, p->max);
+      return pfc_fail(PFC_INVALID, "%s: default %s of parameter %s is outside [%s, %s]", spec->name,
+                      pfc_param_text(p, p->default_value, text[0]), p->name, pfc_param_text(p, p->min, text[1]),
+                      pfc_param_text(p, p->max, text[2]));
   }
   return PFC_OK;
 }

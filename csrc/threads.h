@@ -17,7 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PFC_MAX_THREADS 256
+#include "pufferc/pufferc.h"
+
 #define PFC_SPIN_NS 20000
 
 typedef struct PfcTeam PfcTeam;

@@ -23,7 +23,7 @@ if [ -e "$folder/src/raylib.h" ]; then exit 0; fi
 if [ -e "$folder" ]; then echo "fetch_raylib: $folder exists and is not raylib; remove it first" >&2; exit 2; fi
 
 work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work" "$folder.partial.$$"' EXIT
 trap 'exit 1' HUP INT TERM
 
 limit() {  # limit SECONDS COMMAND...: ends a command that takes longer, where the system can
@@ -70,7 +70,12 @@ for place in github debian; do
   if [ "$from" != any ] && [ "$from" != "$place" ]; then continue; fi
   rm -rf "$work/source"
   if "from_$place" >"$work/log" 2>&1 && [ -e "$work/source/src/raylib.h" ]; then
-    mkdir -p "$(dirname "$folder")" && mv "$work/source" "$folder" && exit 0
+    # Copied under another name, since /tmp may be another disk: the folder is there whole or not at all.
+    partial=$folder.partial.$$
+    mkdir -p "$(dirname "$folder")" && mv "$work/source" "$partial" && mv "$partial" "$folder" && exit 0
+    rm -rf "$partial"
+    echo "fetch_raylib: cannot write $folder" >&2
+    exit 1
   fi
   echo "fetch_raylib: not from $place: $(tail -n 1 "$work/log")" >&2
 done

@@ -32,17 +32,41 @@ std::string shape_text(const Shape& shape) {
 
 Shape shape_of(const py::array& array) { return Shape(array.shape(), array.shape() + array.ndim()); }
 
+std::string memory_text(const py::array& array) {
+  return std::string(py::str(array.dtype().attr("str"))) + " with strides " +
+         shape_text(Shape(array.strides(), array.strides() + array.ndim())) + " at address " +
+         std::to_string(reinterpret_cast<uintptr_t>(array.data()));
+}
+
 std::string type_name(py::handle object) { return Py_TYPE(object.ptr())->tp_name; }
+
+[[noreturn]] static void refuse_array(const char* name, const std::string& got) {
+  raise(PyExc_TypeError, std::string(name) + " must be a NumPy array or a torch CPU tensor, got " + got);
+}
+
+// What a tensor's numpy() gives. It refuses what is sparse, quantised, on another device or of a dtype NumPy lacks.
+static py::object read_tensor(const char* name, py::handle tensor) {
+  try {
+    return tensor.attr("detach")().attr("numpy")();
+  } catch (const py::error_already_set& error) {
+    if (!error.matches(PyExc_Exception)) throw;
+    const auto text = [&](const char* property) {
+      return std::string(py::str(py::getattr(tensor, property, py::str("unknown"))));
+    };
+    const std::string reason = py::str(error.value());
+    refuse_array(name, "a tensor of dtype " + text("dtype") + ", layout " + text("layout") + " on " + text("device") +
+                           ": " + reason.substr(0, reason.find('\n')));
+  }
+}
 
 py::array borrow_array(const char* name, py::handle object) {
   if (py::isinstance<py::array>(object)) return py::reinterpret_borrow<py::array>(object);
   // A torch tensor, recognised by what it can do; numpy() itself refuses one that is not in the CPU's memory.
   if (py::hasattr(object, "detach") && py::hasattr(object, "numpy")) {
-    py::object array = object.attr("detach")().attr("numpy")();
+    py::object array = read_tensor(name, object);
     if (py::isinstance<py::array>(array)) return py::reinterpret_borrow<py::array>(array);
   }
-  raise(PyExc_TypeError,
-        std::string(name) + " must be a NumPy array or a torch CPU tensor, got " + type_name(object));
+  refuse_array(name, type_name(object));
 }
 
 void check_shape(const char* name, const py::array& array, const Shape& expected) {
@@ -61,7 +85,8 @@ void* array_data(const char* name, const py::array& array, const py::dtype& dtyp
                                std::string(py::str(actual)));
   check_shape(name, array, shape);
   if (!is_plain(array, actual))
-    raise(PyExc_ValueError, prefix + " must be contiguous (row-major), aligned and of native byte order");
+    raise(PyExc_ValueError, prefix + " must be contiguous (row-major), aligned and of native byte order, got " +
+                                memory_text(array));
   if (writable && !array.writeable()) raise(PyExc_ValueError, prefix + " is written to, but the array is read-only");
   return const_cast<void*>(array.data());
 }
@@ -85,6 +110,20 @@ const uint8_t* flag_data(const char* name, py::handle object, const Shape& shape
   const void* data = array_data(name, array, dtype, shape, false);
   keep.push_back(std::move(array));
   return static_cast<const uint8_t*>(data);
+}
+
+static PyObject* new_instance(PyTypeObject* type, PyObject*, PyObject*) { return py::detail::make_new_instance(type); }
+
+void seal(py::handle type) {
+  // Without it, the oldest way to pickle makes an instance of pybind11's base class, which ends the process.
+  type.attr("__reduce_ex__") = py::cpp_function(
+      [](py::handle self, py::handle) { raise(PyExc_TypeError, "cannot pickle or copy a " + type_name(self)); },
+      py::is_method(type), py::name("__reduce_ex__"));
+  auto* object = reinterpret_cast<PyTypeObject*>(type.ptr());
+  // The __new__ that classes inherit from pybind11 refuses a type that makes its instances in another way than it does.
+  object->tp_new = new_instance;
+  object->tp_flags = (object->tp_flags & ~Py_TPFLAGS_BASETYPE) | Py_TPFLAGS_IMMUTABLETYPE;
+  PyType_Modified(object);
 }
 
 }  // namespace pufferc

@@ -36,6 +36,8 @@ py::dtype dtype_of(PfcDtype dtype);
 // "(8, 121)", as NumPy writes it.
 std::string shape_text(const Shape& shape);
 Shape shape_of(const py::array& array);
+// How an array lies in memory: "<f4 with strides (24, 4) at address 94", in bytes.
+std::string memory_text(const py::array& array);
 std::string type_name(py::handle object);
 
 // True for arrays whose bytes can be read as plain C arrays: contiguous, aligned, native byte order.
@@ -66,6 +68,10 @@ inline bool overlaps(const void* a, uint64_t a_bytes, const void* b, uint64_t b_
   const auto first = reinterpret_cast<uintptr_t>(a), second = reinterpret_cast<uintptr_t>(b);
   return a && b && first < second + b_bytes && second < first + a_bytes;
 }
+
+// Closes a class whose methods are all there: calling it, which runs its constructor, is the only way to an instance;
+// it has no subclasses, its instances cannot be pickled or copied, and Python cannot change it or their class.
+void seal(py::handle type);
 
 void bind_check(py::module_& m);
 void bind_draw(py::module_& m);

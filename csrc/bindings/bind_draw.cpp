@@ -200,7 +200,7 @@ void bind_draw(py::module_& m) {
   m.attr("GRID_GAP_COLOR") = (PFC_GRID_GAP_COLOR << 8) | 0xffu;
   m.def("grid", &grid, arg("count"), arg("world"), arg("box"), arg("exact"));
   m.def("world_size", &world_size, arg("pool"), arg("game"));
-  py::class_<DrawModule>(m, "DrawModule", py::is_final())
+  py::class_<DrawModule>(m, "DrawModule")
       .def(py::init<const std::string&>(), arg("path"))
       .def_property_readonly("windowed", &DrawModule::windowed)
       .def("open", &DrawModule::open, arg("width"), arg("height"), arg("title"))

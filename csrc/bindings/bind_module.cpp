@@ -66,7 +66,7 @@ Game find_game(py::handle name_or_module) {
 }
 
 void bind_module(py::module_& m) {
-  py::class_<Module, std::shared_ptr<Module>>(m, "Module", py::is_final())
+  py::class_<Module, std::shared_ptr<Module>>(m, "Module")
       .def(py::init<const std::string&, const std::string&, int>(), py::arg("file"), py::arg("shown"), py::arg("fd"))
       .def("description", [](const Module& module) { return describe_env(module.spec()); })
       .def("__repr__", [](const Module& module) { return "<pufferc._core.Module " + module.shown() + ">"; });

@@ -5,9 +5,9 @@
 
 #include "bindings/calls.h"
 #include "codes.h"
-#include "mingru.h"
 #include "mlp.h"
 #include "muon.h"
+#include "recurrent.h"
 #include "scan.h"
 
 namespace pufferc {
@@ -49,7 +49,7 @@ class Mlp {
   void set_layers(const std::vector<py::object>& weights, const std::vector<py::object>& biases) {
     Arrays arrays;
     const Layers layers = borrow_layers(arrays, "weights", weights, "biases", biases, shapes_, false);
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::lock_guard<std::mutex> lock(turns_.mutex());
     for (size_t i = 0; i < shapes_.size(); ++i)
       pfc_mlp_set_layer(mlp_, static_cast<int32_t>(i), layers.weights[i], layers.biases[i]);
   }
@@ -60,14 +60,7 @@ class Mlp {
     const void* from = arrays.elements("x", x, {rows, widths_.front()}, bfloat16_);
     float* to = arrays.floats_out("outputs", outputs, {rows, widths_.back()});
     arrays.check_apart();
-    PfcStatus status;
-    {
-      py::gil_scoped_release release;
-      const std::lock_guard<std::mutex> lock(mutex_);
-      const Lease lease(rows * widths_.front());
-      status = pfc_mlp_forward(mlp_, from, rows, keep, to, lease.team());
-    }
-    check_status(status);
+    turns_.run(rows * widths_.front(), [&](PfcTeam* team) { return pfc_mlp_forward(mlp_, from, rows, keep, to, team); });
   }
 
   void backward(py::handle x, py::handle grad_outputs, const std::vector<py::object>& grad_weights,
@@ -78,15 +71,9 @@ class Mlp {
     const float* grad = arrays.floats("grad_outputs", grad_outputs, {rows, widths_.back()});
     const Layers grads = borrow_layers(arrays, "grad_weights", grad_weights, "grad_biases", grad_biases, shapes_, true);
     arrays.check_apart();
-    PfcStatus status;
-    {
-      py::gil_scoped_release release;
-      const std::lock_guard<std::mutex> lock(mutex_);
-      const Lease lease(rows * widths_.front());
-      status = pfc_mlp_backward(mlp_, from, rows, grad, grads.weights.data(), grads.biases.data(),
-                                lease.team());
-    }
-    check_status(status);
+    turns_.run(rows * widths_.front(), [&](PfcTeam* team) {
+      return pfc_mlp_backward(mlp_, from, rows, grad, grads.weights.data(), grads.biases.data(), team);
+    });
   }
 
  private:
@@ -94,81 +81,108 @@ class Mlp {
   std::vector<Shape> shapes_;
   bool bfloat16_;
   PfcMlp* mlp_ = nullptr;
-  std::mutex mutex_;
+  Turns turns_;
 };
 
-// A network of mingru.h. Calls from several threads take turns.
-class MinGru {
+// A network of recurrent.h. Calls from several threads take turns.
+class Recurrent {
  public:
-  MinGru(const std::vector<int32_t>& widths, bool bfloat16) : widths_(widths), bfloat16_(bfloat16) {
+  Recurrent(PfcRecurrentKind kind, const std::vector<int32_t>& widths, bool bfloat16)
+      : widths_(widths), bfloat16_(bfloat16) {
     const PfcMatmulKernels* kernels = pfc_matmul_kernels(bfloat16, 0);
-    check_status(pfc_mingru_create(kernels, widths.data(), static_cast<int32_t>(widths.size()) - 2, &net_));
-    const size_t last = widths.size() - 1;
-    for (size_t i = 0; i + 1 < last; ++i) shapes_.push_back({widths[i + 1], widths[i]});
-    shapes_.push_back({2 * static_cast<py::ssize_t>(units()), units()});
-    shapes_.push_back({widths[last], units()});
+    check_status(pfc_recurrent_create(kernels, kind, widths.data(), static_cast<int32_t>(widths.size()) - 2, &net_));
+    states_ = static_cast<size_t>(pfc_recurrent_states(net_));
+    for (int32_t i = 0; i < pfc_recurrent_layers(net_); ++i) {
+      int32_t outputs, inputs;
+      pfc_recurrent_layer_shape(net_, i, &outputs, &inputs);
+      shapes_.push_back({outputs, inputs});
+    }
   }
-  ~MinGru() { pfc_mingru_destroy(net_); }
-  MinGru(const MinGru&) = delete;
-  MinGru& operator=(const MinGru&) = delete;
+  ~Recurrent() { pfc_recurrent_destroy(net_); }
+  Recurrent(const Recurrent&) = delete;
+  Recurrent& operator=(const Recurrent&) = delete;
 
   void set_layers(const std::vector<py::object>& weights, const std::vector<py::object>& biases) {
     Arrays arrays;
     const Layers layers = borrow_layers(arrays, "weights", weights, "biases", biases, shapes_, false);
-    const std::lock_guard<std::mutex> lock(mutex_);
-    for (size_t i = 0; i < shapes_.size(); ++i)
-      pfc_mingru_set_layer(net_, static_cast<int32_t>(i), layers.weights[i], layers.biases[i]);
+    const std::vector<PfcRecurrentLayer> parameters = joined(layers);
+    const std::lock_guard<std::mutex> lock(turns_.mutex());
+    pfc_recurrent_set_layers(net_, parameters.data());
   }
 
-  void forward(py::handle x, py::handle state, py::handle starts, bool keep, py::handle outputs,
-               py::handle next_state) {
+  void forward(py::handle x, const std::vector<py::object>& state, py::handle starts, bool keep, py::handle outputs,
+               const std::vector<py::object>& next_state) {
     Arrays arrays;
-    const PfcMinGruBatch batch = borrow_batch(arrays, x, state, starts);
+    const PfcRecurrentBatch batch = borrow_batch(arrays, x, state, starts);
     float* to = arrays.floats_out("outputs", outputs, {batch.steps, batch.rows, widths_.back()});
-    float* next = arrays.floats_out("next_state", next_state, {batch.rows, units()});
+    check_states("next_state", next_state);
+    float* next[PFC_RECURRENT_MAX_STATES] = {};
+    for (size_t i = 0; i < states_; ++i) next[i] = arrays.floats_out("next_state", next_state[i], {batch.rows, units()});
     arrays.check_apart();
-    check_status(run(batch, [&](PfcTeam* team) { return pfc_mingru_forward(net_, &batch, keep, to, next, team); }));
+    turns_.run(work(batch), [&](PfcTeam* team) { return pfc_recurrent_forward(net_, &batch, keep, to, next, team); });
   }
 
-  void backward(py::handle x, py::handle state, py::handle starts, py::handle grad_outputs,
-                const std::vector<py::object>& grad_weights, const std::vector<py::object>& grad_biases) {
+  void backward(py::handle x, const std::vector<py::object>& state, py::handle starts, py::handle grad_outputs,
+                const std::vector<py::object>& grad_weights, const std::vector<py::object>& grad_biases,
+                py::handle grad_x) {
     Arrays arrays;
-    const PfcMinGruBatch batch = borrow_batch(arrays, x, state, starts);
+    const PfcRecurrentBatch batch = borrow_batch(arrays, x, state, starts);
     const float* grad = arrays.floats("grad_outputs", grad_outputs, {batch.steps, batch.rows, widths_.back()});
     const Layers grads = borrow_layers(arrays, "grad_weights", grad_weights, "grad_biases", grad_biases, shapes_, true);
+    const std::vector<PfcRecurrentLayer> gradients = joined(grads);
+    float* inputs = arrays.floats_out("grad_x", grad_x, {batch.steps, batch.rows, widths_.front()}, true);
     arrays.check_apart();
-    check_status(run(batch, [&](PfcTeam* team) {
-      return pfc_mingru_backward(net_, &batch, grad, grads.weights.data(), grads.biases.data(), team);
-    }));
+    turns_.run(work(batch), [&](PfcTeam* team) {
+      return pfc_recurrent_backward(net_, &batch, grad, gradients.data(), inputs, team);
+    });
   }
 
  private:
   int32_t units() const { return widths_[widths_.size() - 2]; }
 
-  PfcMinGruBatch borrow_batch(Arrays& arrays, py::handle x, py::handle state, py::handle starts) const {
+  static std::vector<PfcRecurrentLayer> joined(const Layers& layers) {
+    std::vector<PfcRecurrentLayer> all;
+    for (size_t i = 0; i < layers.weights.size(); ++i) all.push_back({layers.weights[i], layers.biases[i]});
+    return all;
+  }
+
+  void check_states(const char* name, const std::vector<py::object>& state) const {
+    if (state.size() != states_)
+      raise(PyExc_ValueError, std::string(name) + " must have " + std::to_string(states_) +
+                                  (states_ == 1 ? " array" : " arrays") + ", got " + std::to_string(state.size()));
+  }
+
+  PfcRecurrentBatch borrow_batch(Arrays& arrays, py::handle x, const std::vector<py::object>& state,
+                                 py::handle starts) const {
     const Shape shape = shape_with("x", x, 3);
-    PfcMinGruBatch batch = {};
+    check_states("state", state);
+    PfcRecurrentBatch batch = {};
     batch.steps = shape[0];
     batch.rows = shape[1];
     batch.x = arrays.step_elements("x", x, {shape[0], shape[1], widths_.front()}, bfloat16_, &batch.x_step);
-    batch.state = arrays.floats("state", state, {shape[1], units()});
+    for (size_t i = 0; i < states_; ++i) batch.state[i] = arrays.floats("state", state[i], {shape[1], units()});
     batch.starts = arrays.flags("starts", starts, {shape[0], shape[1]}, true);
     return batch;
   }
 
-  template <typename Pass>
-  PfcStatus run(const PfcMinGruBatch& batch, const Pass& pass) {
-    const py::gil_scoped_release release;
-    const std::lock_guard<std::mutex> lock(mutex_);
-    const Lease lease(batch.steps * batch.rows * units());
-    return pass(lease.team());
-  }
+  int64_t work(const PfcRecurrentBatch& batch) const { return batch.steps * batch.rows * units(); }
 
   std::vector<int32_t> widths_;
   std::vector<Shape> shapes_;
   bool bfloat16_;
-  PfcMinGru* net_ = nullptr;
-  std::mutex mutex_;
+  size_t states_ = 0;
+  PfcRecurrent* net_ = nullptr;
+  Turns turns_;
+};
+
+class MinGru : public Recurrent {
+ public:
+  MinGru(const std::vector<int32_t>& widths, bool bfloat16) : Recurrent(PFC_RECURRENT_MINGRU, widths, bfloat16) {}
+};
+
+class Lstm : public Recurrent {
+ public:
+  Lstm(const std::vector<int32_t>& widths, bool bfloat16) : Recurrent(PFC_RECURRENT_LSTM, widths, bfloat16) {}
 };
 
 // The scan of scan.h; backward where grad_states is given.
@@ -183,7 +197,7 @@ void scan(py::handle pre, py::handle initial, py::handle starts, py::handle stat
   args.rows = shape[1];
   args.units = shape[2];
   args.pre = arrays.floats("pre", pre, pre_shape);
-  args.initial = arrays.floats("initial", initial, row);
+  args.initial = arrays.floats("h0", initial, row);
   args.starts = arrays.flags("starts", starts, {shape[0], shape[1]}, true);
   args.states = backward ? arrays.floats("states", states, shape) : arrays.floats_out("states", states, shape);
   args.grad_states = arrays.floats("grad_states", grad_states, shape, true);
@@ -235,8 +249,9 @@ class Muon {
 
  private:
   PfcStatus run(const std::vector<PfcMuonStep>& steps) {
+    std::mutex& mutex = turns_.mutex();
     const py::gil_scoped_release release;
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::lock_guard<std::mutex> lock(mutex);
     for (const PfcMuonStep& step : steps) {
       const Lease lease(step.rows * step.columns * std::min(step.rows, step.columns));
       if (const PfcStatus status = pfc_muon_step(muon_, &step, lease.team())) return status;
@@ -245,7 +260,7 @@ class Muon {
   }
 
   PfcMuon* muon_ = nullptr;
-  std::mutex mutex_;
+  Turns turns_;
 };
 
 // ---- codes.h -------------------------------------------------------------------------------------------
@@ -270,13 +285,7 @@ void codes_forward(py::handle codes, int32_t choices, py::handle table, py::hand
   const float* start = arrays.floats("bias", bias, {width});
   float* to = arrays.floats_out("y", y, {static_cast<py::ssize_t>(batch.rows), width});
   arrays.check_apart();
-  PfcStatus status;
-  {
-    py::gil_scoped_release release;
-    const Lease lease(batch.rows * width);
-    status = pfc_codes_forward(&batch, entries, start, relu, to, lease.team());
-  }
-  check_status(status);
+  run_kernel(batch.rows * width, [&](PfcTeam* team) { return pfc_codes_forward(&batch, entries, start, relu, to, team); });
 }
 
 void codes_backward(py::handle codes, int32_t choices, py::handle grad_y, py::handle grad_table, py::handle grad_bias) {
@@ -287,13 +296,7 @@ void codes_backward(py::handle codes, int32_t choices, py::handle grad_y, py::ha
   float* entries = arrays.floats_out("grad_table", grad_table, {batch.cells * choices, width});
   float* start = arrays.floats_out("grad_bias", grad_bias, {width});
   arrays.check_apart();
-  PfcStatus status;
-  {
-    py::gil_scoped_release release;
-    const Lease lease(batch.rows * width);
-    status = pfc_codes_backward(&batch, grad, entries, start, lease.team());
-  }
-  check_status(status);
+  run_kernel(batch.rows * width, [&](PfcTeam* team) { return pfc_codes_backward(&batch, grad, entries, start, team); });
 }
 
 }  // namespace
@@ -306,11 +309,12 @@ void bind_networks(py::module_& m) {
       .def("backward", &Mlp::backward);
   m.def("codes_forward", &codes_forward);
   m.def("codes_backward", &codes_backward);
-  py::class_<MinGru>(m, "MinGru")
-      .def(py::init<const std::vector<int32_t>&, bool>())
-      .def("set_layers", &MinGru::set_layers)
-      .def("forward", &MinGru::forward)
-      .def("backward", &MinGru::backward);
+  py::class_<Recurrent>(m, "Recurrent")
+      .def("set_layers", &Recurrent::set_layers)
+      .def("forward", &Recurrent::forward)
+      .def("backward", &Recurrent::backward);
+  py::class_<MinGru, Recurrent>(m, "MinGru").def(py::init<const std::vector<int32_t>&, bool>());
+  py::class_<Lstm, Recurrent>(m, "Lstm").def(py::init<const std::vector<int32_t>&, bool>());
   m.def("scan", &scan);
   py::class_<Muon>(m, "Muon").def(py::init<bool>()).def("step", &Muon::step);
 }

@@ -38,13 +38,7 @@ void advantage(py::handle rewards, py::handle values, py::handle terminated, py:
   args.rho_clip = rho_clip;
   args.c_clip = c_clip;
   arrays.check_apart();
-  PfcStatus status;
-  {
-    py::gil_scoped_release release;
-    const Lease lease(args.steps * args.rows);
-    status = pfc_advantage(&args, lease.team());
-  }
-  check_status(status);
+  run_kernel(args.steps * args.rows, [&](PfcTeam* team) { return pfc_advantage(&args, team); });
 }
 
 int64_t sample(py::handle logits, const std::vector<int32_t>& counts, uint64_t seed, uint64_t step, uint64_t first_row,
@@ -65,13 +59,7 @@ int64_t sample(py::handle logits, const std::vector<int32_t>& counts, uint64_t s
   args.entropy = arrays.floats_out("entropy", entropy, {rows}, true);
   arrays.check_apart();
   int64_t bad_rows = 0;
-  PfcStatus status;
-  {
-    py::gil_scoped_release release;
-    const Lease lease(rows * sum(counts));
-    status = pfc_sample(&args, lease.team(), &bad_rows);
-  }
-  check_status(status);
+  run_kernel(rows * sum(counts), [&](PfcTeam* team) { return pfc_sample(&args, team, &bad_rows); });
   return bad_rows;
 }
 
@@ -93,13 +81,8 @@ int64_t gaussian_sample(py::handle outputs, int32_t dims, uint64_t seed, uint64_
   args.entropy = arrays.floats_out("entropy", entropy, {rows}, true);
   arrays.check_apart();
   int64_t bad_rows = 0;
-  PfcStatus status;
-  {
-    py::gil_scoped_release release;
-    const Lease lease(rows * 8 * dims);  // a normal number takes as long as several choices
-    status = pfc_gaussian_sample(&args, lease.team(), &bad_rows);
-  }
-  check_status(status);
+  // A normal number takes as long as several choices.
+  run_kernel(rows * 8 * dims, [&](PfcTeam* team) { return pfc_gaussian_sample(&args, team, &bad_rows); });
   return bad_rows;
 }
 
@@ -145,14 +128,10 @@ template <typename Args, typename Loss>
 py::tuple run_loss(const Arrays& arrays, Args& args, bool normalize, int64_t work, Loss loss) {
   arrays.check_apart();
   PfcPpoLossStats stats = {};
-  PfcStatus status = PFC_OK;
-  {
-    py::gil_scoped_release release;
-    if (normalize) status = normalise(&args.batch);
-    const Lease lease(work);
-    if (!status) status = loss(&args, lease.team(), &stats);
-  }
-  check_status(status);
+  run_kernel(work, [&](PfcTeam* team) {
+    const PfcStatus status = normalize ? normalise(&args.batch) : PFC_OK;
+    return status ? status : loss(&args, team, &stats);
+  });
   return py::make_tuple(stats.loss, stats.policy_loss, stats.value_loss, stats.entropy, stats.approx_kl,
                         stats.old_approx_kl, stats.clip_fraction, stats.count);
 }

@@ -6,91 +6,20 @@
 // A caller's array given to be written into is kept alive until the pool has written it.
 // All methods run under the GIL except the stretch inside the C library, where the pool itself keeps a second thread out.
 #include <algorithm>
-#include <cmath>
 #include <memory>
 
+#include "bindings/actions.h"
 #include "bindings/modules.h"
 
 extern "C" {
-#include "layout.h"
+#include "threads.h"
 }
 
 namespace pufferc {
 
-std::vector<PfcParamValue> param_values(const py::dict& dict) {
-  std::vector<PfcParamValue> values;
-  for (auto [key, value] : dict) {
-    const char* name = PyUnicode_AsUTF8(key.ptr());
-    if (!name) throw py::error_already_set();
-    values.push_back({name, value.cast<double>()});
-  }
-  return values;
-}
-
 namespace {
 
 using PoolOwner = std::shared_ptr<PfcPool>;
-
-int32_t agents_per_game(const py::object& env, const py::dict& params) {
-  const Game game = find_game(env);
-  const PfcEnvSpec& spec = *game.spec;
-  const auto values = param_values(params);
-  std::vector<uint64_t> storage(spec.params_bytes / 8 + 1);
-  PfcLayout layout;
-  check_status(pfc_fill_params(&spec, values.data(), static_cast<int32_t>(values.size()), storage.data()));
-  check_status(pfc_fill_layout(&spec, storage.data(), &layout));
-  return layout.agents;
-}
-
-// Actions as the C API takes them: `data` points into the caller's array or into `converted`.
-struct Actions {
-  const void* data = nullptr;
-  PfcDtype dtype = PFC_INT32;
-  py::object keep;
-  std::vector<float> converted;
-};
-
-// float64 to float32 without making an infinity of a large finite number.
-std::vector<float> narrow(const py::array& wide) {
-  const auto* from = static_cast<const double*>(wide.data());
-  std::vector<float> to(static_cast<size_t>(wide.size()));
-  for (size_t i = 0; i < to.size(); ++i) {
-    const double value = from[i];
-    to[i] = static_cast<float>(!std::isfinite(value) ? value : value < -1.0 ? -1.0 : value > 1.0 ? 1.0 : value);
-  }
-  return to;
-}
-
-void read_discrete(py::array array, const py::dtype& dtype, Actions& out) {
-  const int kind = dtype.num();
-  const bool narrow_int = kind == py::detail::npy_api::NPY_INT32_, wide_int = kind == py::detail::npy_api::NPY_INT64_;
-  if ((narrow_int || wide_int) && is_plain(array, dtype)) {
-    out.dtype = narrow_int ? PFC_INT32 : PFC_INT64;
-  } else {
-    if (dtype.kind() != 'i' && dtype.kind() != 'u')
-      raise(PyExc_TypeError, "actions must be integers for this game, got " + std::string(py::str(dtype)));
-    array = py::array_t<int64_t, py::array::c_style | py::array::forcecast>::ensure(array);
-    if (!array) throw py::error_already_set();
-    out.dtype = PFC_INT64;
-  }
-  out.data = array.data();
-  out.keep = std::move(array);
-}
-
-void read_continuous(py::array array, const py::dtype& dtype, Actions& out) {
-  out.dtype = PFC_FLOAT32;
-  if (dtype.num() == py::detail::npy_api::NPY_FLOAT_ && is_plain(array, dtype)) {
-    out.data = array.data();
-    out.keep = std::move(array);
-    return;
-  }
-  if (dtype.kind() != 'f')
-    raise(PyExc_TypeError, "actions must be floats for this game, got " + std::string(py::str(dtype)));
-  array = py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(array);
-  if (!array) throw py::error_already_set();
-  out.converted = narrow(array);
-  out.data = out.converted.data();
-}
 
 class Pool {
  public:
@@ -129,6 +58,7 @@ class Pool {
 
   py::object reset(const py::object& seed, const py::object& seeds, const py::object& mask,
                    const py::object& observations) {
+    const Turn turn(*this);
     PfcResetDesc desc = {};
     std::vector<py::object> keep;
     if (!seed.is_none()) {
@@ -155,7 +85,8 @@ class Pool {
 
   // (observations, whether any row's episode ended)
   py::tuple step(py::handle actions, const py::object& observations) {
-    const Actions read = read_actions(actions, rows_);
+    const Turn turn(*this);
+    const Actions read = read_actions(actions, rows_, *buffers_);
     Target target = read_target(observations, whole());
     PfcStatus status;
     {
@@ -167,8 +98,9 @@ class Pool {
   }
 
   void send(py::handle actions, int32_t group, const py::object& observations) {
+    const Turn turn(*this);
     check_group(group);
-    const Actions read = read_actions(actions, group_rows());
+    const Actions read = read_actions(actions, group_rows(), *buffers_);
     Target target = read_target(observations, group);
     PfcStatus status;
     {
@@ -181,6 +113,7 @@ class Pool {
   }
 
   py::tuple recv(int32_t group) {
+    const Turn turn(*this);
     check_group(group);
     PfcStatus status;
     {
@@ -193,6 +126,7 @@ class Pool {
   }
 
   py::tuple pop_metrics() {
+    const Turn turn(*this);
     std::vector<double> values(static_cast<size_t>(buffers_->num_metrics) + 2);
     int64_t episodes = 0;
     check_status(pfc_pool_pop_metrics(pool(), &episodes, values.data()));
@@ -200,6 +134,7 @@ class Pool {
   }
 
   py::bytes save() {
+    const Turn turn(*this);
     const uint64_t bytes = pfc_pool_snapshot_bytes(pool());
     auto snapshot = py::reinterpret_steal<py::bytes>(
         PyBytes_FromStringAndSize(nullptr, static_cast<py::ssize_t>(bytes)));
@@ -215,6 +150,7 @@ class Pool {
   }
 
   py::object load(const py::bytes& snapshot, const py::object& observations) {
+    const Turn turn(*this);
     Target target = read_target(observations, whole());
     const void* data = PyBytes_AS_STRING(snapshot.ptr());
     const auto bytes = static_cast<uint64_t>(PyBytes_GET_SIZE(snapshot.ptr()));
@@ -228,6 +164,7 @@ class Pool {
   }
 
   void close() {
+    const Turn turn(*this);
     PfcStatus status;
     {
       py::gil_scoped_release release;
@@ -259,6 +196,23 @@ class Pool {
   py::object ended;  // bool [N]: terminated or truncated in the latest step; belongs to this class, not to the pool
 
  private:
+  // One call at a time, from the first look at its arguments to its result, also where one of those calls back. Taken
+  // under the GIL. In a forked child the C library refuses every call, whoever was in one.
+  class Turn {
+   public:
+    explicit Turn(Pool& pool) : pool_(pool) {
+      if (pool.in_call_ && pool.generation_ == pfc_process_generation())
+        raise(PyExc_RuntimeError, "another thread is using this pool; a pool takes one call at a time");
+      pool.in_call_ = true;
+    }
+    ~Turn() { pool_.in_call_ = false; }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    Pool& pool_;
+  };
+
   struct View {
     const void* data;
     py::object array;
@@ -335,31 +289,6 @@ class Pool {
                                   std::to_string(group));
   }
 
-  Actions read_actions(py::handle object, py::ssize_t rows) const {
-    const PfcBuffers& b = *buffers_;
-    py::array array = py::isinstance<py::array>(object) ? py::reinterpret_borrow<py::array>(object) : as_array(object);
-    const bool flat = b.discrete && b.action_dims == 1;
-    if (array.ndim() != (flat ? 1 : 2) || array.shape(0) != rows || (!flat && array.shape(1) != b.action_dims))
-      check_shape("actions", array, flat ? Shape{rows} : Shape{rows, b.action_dims});
-    Actions read;
-    const py::dtype dtype = array.dtype();
-    if (b.discrete)
-      read_discrete(std::move(array), dtype, read);
-    else
-      read_continuous(std::move(array), dtype, read);
-    return read;
-  }
-
-  // Lists of numbers, and whatever else NumPy can read.
-  static py::array as_array(py::handle object) {
-    if (py::hasattr(object, "detach")) return borrow_array("actions", object);
-    try {
-      return py::module_::import("numpy").attr("asarray")(object);
-    } catch (const py::error_already_set& error) {
-      raise(PyExc_ValueError, std::string("actions cannot be read as an array: ") + error.what());
-    }
-  }
-
   Target read_target(const py::object& object, size_t group) const {
     if (object.is_none()) return {};
     const Shape shape = obs_shape(group == whole() ? rows_ : group_rows());
@@ -422,14 +351,15 @@ class Pool {
   py::ssize_t rows_ = 0;
   uint8_t* ended_data_ = nullptr;  // of `ended`
   std::vector<Group> groups_;
+  uint64_t generation_ = pfc_process_generation();
+  bool in_call_ = false;
 };
 
 }  // namespace
 
 void bind_pool(py::module_& m) {
   using py::arg;
-  m.def("agents_per_game", &agents_per_game, arg("env"), arg("params"));
-  py::class_<Pool> pool(m, "Pool", py::is_final());
+  py::class_<Pool> pool(m, "Pool");
   pool.def(py::init<const py::object&, int32_t, int32_t, int32_t, bool, uint64_t, const py::dict&, const py::object&>(),
            arg("env"), arg("num_games"), arg("num_threads"), arg("num_groups"), arg("same_step"), arg("seed"),
            arg("params"), arg("game_numbers") = py::none())

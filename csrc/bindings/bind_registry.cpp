@@ -1,8 +1,35 @@
-// bind_registry.cpp - games as plain dictionaries that pufferc.registration makes classes of.
+// bind_registry.cpp - games as plain dictionaries that pufferc.registration makes classes of, and their parameters.
 #include "bindings/modules.h"
+#include "registry.h"
+
+extern "C" {
+#include "layout.h"
+}
 
 namespace pufferc {
+
+std::vector<PfcParamValue> param_values(const py::dict& dict) {
+  std::vector<PfcParamValue> values;
+  for (auto [key, value] : dict) {
+    const char* name = PyUnicode_AsUTF8(key.ptr());
+    if (!name) throw py::error_already_set();
+    values.push_back({name, value.cast<double>()});
+  }
+  return values;
+}
+
 namespace {
+
+int32_t agents_per_game(const py::object& env, const py::dict& params) {
+  const Game game = find_game(env);
+  const PfcEnvSpec& spec = *game.spec;
+  const auto values = param_values(params);
+  std::vector<uint64_t> storage(spec.params_bytes / 8 + 1);
+  PfcLayout layout;
+  check_status(pfc_fill_params(&spec, values.data(), static_cast<int32_t>(values.size()), storage.data()));
+  check_status(pfc_fill_layout(&spec, storage.data(), &layout));
+  return layout.agents;
+}
 
 py::dict describe_param(const PfcParam& param) {
   static const char* const kinds[] = {"int", "float", "bool"};
@@ -32,6 +59,12 @@ py::list env_descriptions() {
   return all;
 }
 
+py::dict games_left_out() {
+  py::dict all;
+  for (const char* const* name = pfc_games_left_out(); *name; ++name) all[*name] = PFC_LEFT_OUT_WHY;
+  return all;
+}
+
 }  // namespace
 
 py::dict describe_env(const PfcEnvSpec& spec) {
@@ -53,7 +86,9 @@ py::dict describe_env(const PfcEnvSpec& spec) {
 }
 
 void bind_registry(py::module_& m) {
+  m.def("agents_per_game", &agents_per_game, py::arg("env"), py::arg("params"));
   m.def("env_descriptions", &env_descriptions, "One dictionary per built-in game, by name in ascending order.");
+  m.def("games_left_out", &games_left_out, "Games that this build lacks, each with the reason and the remedy.");
 }
 
 }  // namespace pufferc

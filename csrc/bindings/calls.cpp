@@ -49,6 +49,16 @@ void set_num_threads(int32_t threads) {
 
 int32_t get_num_threads() { return wanted_threads.load(); }
 
+std::mutex& Turns::mutex() {
+  const uint64_t generation = pfc_process_generation();
+  if (!mutex_ || generation_ != generation) {
+    (void)mutex_.release();  // not destroyed: it may be locked
+    mutex_ = std::make_unique<std::mutex>();
+    generation_ = generation;
+  }
+  return *mutex_;
+}
+
 // ---- arrays ------------------------------------------------------------------------------------------
 
 void* Arrays::exact(const char* name, py::handle object, const py::dtype& dtype, const Shape& shape, bool writable) {
@@ -76,7 +86,8 @@ float* Arrays::strided(const char* name, py::handle object, const Shape& shape, 
   const py::ssize_t step = rows > 1 ? array.strides(0) : columns * 4;
   const bool neighbours = shape.size() == 1 || columns == 1 || array.strides(1) == 4;
   if (!neighbours || step % 4 != 0 || step < columns * 4 || reinterpret_cast<uintptr_t>(array.data()) % 4 != 0)
-    raise(PyExc_ValueError, prefix + " must have neighbouring columns and rows in ascending order of memory");
+    raise(PyExc_ValueError, prefix + " must be aligned, with neighbouring columns and rows in ascending order of memory, "
+                                     "got " + memory_text(array));
   if (writable && !array.writeable()) raise(PyExc_ValueError, prefix + " is written to, but the array is read-only");
   *stride = step / 4;
   keep_.push_back(array);
@@ -99,7 +110,8 @@ const void* Arrays::step_elements(const char* name, py::handle object, const Sha
   const bool empty = array.size() == 0;
   const bool neighbours = (shape[2] == 1 || array.strides(2) == item) && (shape[1] == 1 || array.strides(1) == row);
   if (!empty && (!neighbours || step % item != 0 || step < whole || reinterpret_cast<uintptr_t>(array.data()) % 4 != 0))
-    raise(PyExc_ValueError, prefix + " must have neighbouring rows, and steps in ascending order of memory");
+    raise(PyExc_ValueError, prefix + " must be aligned, with neighbouring rows and steps in ascending order of memory, "
+                                     "got " + memory_text(array));
   *stride = step / item;
   keep_.push_back(array);
   inputs_.push_back({name, array.data(), empty ? 0 : static_cast<uint64_t>((shape[0] - 1) * step + whole)});

@@ -5,6 +5,7 @@
 #ifndef PUFFERC_BINDINGS_CALLS_H
 #define PUFFERC_BINDINGS_CALLS_H
 
+#include <memory>
 #include <mutex>
 
 extern "C" {
@@ -27,6 +28,36 @@ class Lease {
  private:
   std::unique_lock<std::mutex> lock_;
   PfcTeam* team_ = nullptr;
+};
+
+// Runs a kernel without the GIL and raises what it reports; kernel(team) gives a status. `work` as for Lease. Waits for
+// its turn where there is one.
+template <typename Kernel>
+void run_kernel(int64_t work, const Kernel& kernel, std::mutex* turn = nullptr) {
+  PfcStatus status;
+  {
+    const py::gil_scoped_release release;
+    const auto lock = turn ? std::unique_lock<std::mutex>(*turn) : std::unique_lock<std::mutex>();
+    const Lease lease(work);
+    status = kernel(lease.team());
+  }
+  check_status(status);
+}
+
+// Calls of one object from several threads take turns.
+class Turns {
+ public:
+  // To be asked for with the GIL held. New in a forked child, where the thread that had the old one may be missing.
+  std::mutex& mutex();
+  // run_kernel in a turn of its own.
+  template <typename Kernel>
+  void run(int64_t work, const Kernel& kernel) {
+    run_kernel(work, kernel, &mutex());
+  }
+
+ private:
+  std::unique_ptr<std::mutex> mutex_;
+  uint64_t generation_ = 0;
 };
 
 // Memory of one array of a call, first byte to last.

@@ -4,6 +4,9 @@
 PYBIND11_MODULE(_core, m) {
   m.doc() = "Compiled part of pufferc; use the functions of the package instead.";
   m.attr("__version__") = pfc_version();
+  m.attr("MAX_ROWS") = PFC_MAX_ROWS;
+  m.attr("MAX_THREADS") = PFC_MAX_THREADS;
+  m.attr("MAX_GROUPS") = PFC_MAX_GROUPS;
   pufferc::bind_registry(m);
   pufferc::bind_module(m);
   pufferc::bind_check(m);
@@ -11,4 +14,6 @@ PYBIND11_MODULE(_core, m) {
   pufferc::bind_draw(m);
   pufferc::bind_ops(m);
   pufferc::bind_networks(m);
+  for (auto [name, value] : m.attr("__dict__").cast<pybind11::dict>())
+    if (pybind11::isinstance<pybind11::type>(value)) pufferc::seal(value);
 }

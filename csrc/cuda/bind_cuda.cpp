@@ -221,7 +221,7 @@ void scan(const py::object& pre, const py::object& initial, const py::object& st
   args.rows = shape[1];
   args.units = shape[2];
   args.pre = pointer<const float>(take("pre", pre, 4, pre_shape));
-  args.initial = pointer<const float>(take("initial", initial, 4, rows));
+  args.initial = pointer<const float>(take("h0", initial, 4, rows));
   if (!starts.is_none()) args.starts = pointer<const uint8_t>(take("starts", starts, 1, {shape[0], shape[1]}));
   args.states = pointer<float>(backward ? take("states", states, 4, shape) : result("states", states, shape));
   if (backward) {

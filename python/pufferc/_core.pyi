@@ -6,8 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 __version__: str
+MAX_ROWS: int
+MAX_THREADS: int
+MAX_GROUPS: int
 
 def env_descriptions() -> list[dict[str, Any]]: ...
+def games_left_out() -> dict[str, str]: ...
 def agents_per_game(env: str | Module, params: dict[str, float]) -> int: ...
 
 class Module:
@@ -79,20 +83,35 @@ class Mlp:
 def codes_forward(codes: Any, choices: int, table: Any, bias: Any, relu: bool, y: Any, /) -> None: ...
 def codes_backward(codes: Any, choices: int, grad_y: Any, grad_table: Any, grad_bias: Any, /) -> None: ...
 
-class MinGru:
-    def __init__(self, widths: list[int], bfloat16: bool) -> None: ...
+class Recurrent:
     def set_layers(self, weights: list[Any], biases: list[Any], /) -> None: ...
-    def forward(self, x: Any, state: Any, starts: Any, keep: bool, outputs: Any, next_state: Any, /) -> None: ...
+    def forward(
+        self,
+        x: Any,
+        state: list[Any],
+        starts: Any,
+        keep: bool,
+        outputs: Any,
+        next_state: list[Any],
+        /,
+    ) -> None: ...
     def backward(
         self,
         x: Any,
-        state: Any,
+        state: list[Any],
         starts: Any,
         grad_outputs: Any,
         grad_weights: list[Any],
         grad_biases: list[Any],
+        grad_x: Any,
         /,
     ) -> None: ...
+
+class MinGru(Recurrent):
+    def __init__(self, widths: list[int], bfloat16: bool) -> None: ...
+
+class Lstm(Recurrent):
+    def __init__(self, widths: list[int], bfloat16: bool) -> None: ...
 
 def scan(
     pre: Any,

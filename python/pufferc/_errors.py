@@ -20,17 +20,26 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+def shown(value: Any) -> str:
+    """`value` as an error shows it: not too long, whatever it is."""
+    try:
+        text = repr(value)
+    except Exception:
+        return f"one of type {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:60]}... of {len(text)} characters"
+
+
 def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
     """Return `value` as an int in [low, high], from anything that is an integer but a bool."""
     if isinstance(value, bool):
         raise TypeError(f"{name} must be an integer, got {value!r}")
     try:
         number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}") from None
+    except Exception:  # objects may raise what they like
+        raise TypeError(f"{name} must be an integer, got {shown(value)} of type {type(value).__name__}") from None
     if number < low or (high is not None and number > high):
         expected = f"at least {low}" if high is None else f"in [{low}, {high}]"
-        raise ValueError(f"{name} must be {expected}, got {number}")
+        raise ValueError(f"{name} must be {expected}, got {shown(number)}")
     return number
 
 
@@ -39,17 +48,48 @@ def seed(name: str, value: Any) -> int:
     return integer(name, value, 0, _SEED_LIMIT - 1)
 
 
+def _float(name: str, value: Any) -> float:
+    """`value` as a float, infinite beyond the range of floats."""
+    try:
+        if isinstance(value, (str, complex, np.complexfloating)) or np.ndim(value):
+            raise TypeError
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+    except Exception:  # objects may raise what they like
+        raise TypeError(f"{name} must be a number, got {shown(value)} of type {type(value).__name__}") from None
+
+
 def real(name: str, value: Any, low: float, high: float) -> float:
     """Return `value` as a float in [low, high]; NaN is refused."""
-    if isinstance(value, str) or not hasattr(value, "__float__"):
-        raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = float("inf") if value > 0 else float("-inf")
+    number = _float(name, value)
     if not low <= number <= high:
         raise ValueError(f"{name} must be in [{low:g}, {high:g}], got {number:g}")
     return number
+
+
+def choice(name: str, value: Any, options: Sequence[str]) -> str:
+    """Return `value`, which is one of the strings `options`."""
+    if isinstance(value, str) and value in options:
+        return value
+    raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, got {shown(value)}")
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return `value` as a bool, from anything that has one truth."""
+    try:
+        return bool(value)
+    except Exception:  # objects may raise what they like
+        raise TypeError(f"{name} must be true or false, got {shown(value)} of type {type(value).__name__}") from None
+
+
+def sequence(name: str, value: Any, entries: str, most: int) -> Sequence[Any]:
+    """Return `value`, a sequence or an array of one or more dimensions, of at most `most` entries."""
+    if isinstance(value, (str, bytes)) or not (isinstance(value, Sequence) or getattr(value, "ndim", None)):
+        raise TypeError(f"{name} must be a sequence of {entries}, got {shown(value)} of type {type(value).__name__}")
+    if len(value) > most:
+        raise ValueError(f"{name} must have at most {most} {entries}, got {len(value)}")
+    return value  # type: ignore[no-any-return]
 
 
 def game_params(params: Mapping[str, Any]) -> dict[str, float]:
@@ -59,15 +99,10 @@ def game_params(params: Mapping[str, Any]) -> dict[str, float]:
     checked: dict[str, float] = {}
     for name, value in params.items():
         if not isinstance(name, str):
-            raise TypeError(f"names of parameters must be strings, got {name!r}")
+            raise TypeError(f"names of parameters must be strings, got {shown(name)}")
         if not name.isidentifier():
-            raise ValueError(f"no parameter named {name!r}")
-        if isinstance(value, str) or not hasattr(value, "__float__") or np.ndim(value):
-            raise TypeError(f"parameter {name} must be a number, got {value!r} of type {type(value).__name__}")
-        try:
-            checked[name] = float(value)
-        except OverflowError:
-            raise ValueError(f"parameter {name} is out of range: {value!r}") from None
+            raise ValueError(f"no parameter named {shown(name)}")
+        checked[name] = _float(f"parameter {name}", value)
     return checked
 
 
@@ -89,4 +124,4 @@ def unknown(what: str, given: str, known: list[str]) -> NoReturn:
     """Raise ValueError for a name that is not among `known`, with the nearest one suggested."""
     near = get_close_matches(given, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"no {what} named {given!r}{hint} (known: {', '.join(known)})")
+    raise ValueError(f"no {what} named {shown(given)}{hint} (known: {', '.join(known)})")

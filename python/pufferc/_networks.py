@@ -8,18 +8,27 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pufferc import _core, _errors
+from pufferc._tensors import check_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+_MOST_ARRAYS = 4096  # of one network or step
 
-def _elements(x: Tensor, bfloat16: bool) -> Any:
+
+def _elements(x: Tensor, dims: int, bfloat16: bool) -> Any:
     """The same memory in a dtype that NumPy knows."""
-    torch = sys.modules.get("torch")
-    expected = "torch.bfloat16" if bfloat16 else "torch.float32"
-    if torch is None or not isinstance(x, torch.Tensor) or str(x.dtype) != expected:
-        raise TypeError(f"x must be a torch tensor of {expected}, got {getattr(x, 'dtype', type(x).__name__)}")
-    return x.view(torch.int16) if bfloat16 else x
+    check_tensor("x", x, dims, "bfloat16" if bfloat16 else "float32")
+    return x.view(sys.modules["torch"].int16) if bfloat16 else x
+
+
+def _widths(widths: Sequence[int]) -> list[int]:
+    sizes = _errors.sequence("widths", widths, "integers", _MOST_ARRAYS)
+    return [_errors.integer("widths", width, 1, _core.MAX_ROWS) for width in sizes]
+
+
+def _arrays(name: str, arrays: Sequence[Any]) -> list[Any]:
+    return list(_errors.sequence(name, arrays, "arrays", _MOST_ARRAYS))
 
 
 class Mlp:
@@ -32,62 +41,105 @@ class Mlp:
 
     def __init__(self, widths: Sequence[int], *, bfloat16: bool) -> None:
         """`widths` from inputs over hidden layers to outputs, each 1 to 16384; all weights begin as zeros."""
-        self._core = _core.Mlp([_errors.integer("widths", width, 1) for width in widths], bool(bfloat16))
+        self._core = _core.Mlp(_widths(widths), _errors.flag("bfloat16", bfloat16))
         self._bfloat16 = bool(bfloat16)
 
     def set_layers(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
         """Copies the parameters of all layers: [outputs, inputs] and [outputs] of each."""
-        self._core.set_layers(list(weights), list(biases))
+        self._core.set_layers(_arrays("weights", weights), _arrays("biases", biases))
 
     def forward(self, x: Tensor, outputs: Any, *, keep: bool = False) -> None:
         """Writes outputs [B, widths[-1]] of x [B, widths[0]]; `keep` remembers what `backward` needs."""
-        self._core.forward(_elements(x, self._bfloat16), bool(keep), outputs)
+        self._core.forward(_elements(x, 2, self._bfloat16), _errors.flag("keep", keep), outputs)
 
     def backward(self, x: Tensor, grad_outputs: Any, grad_weights: Sequence[Any], grad_biases: Sequence[Any]) -> None:
         """Writes the gradients of all parameters, given those of the outputs of the last `forward` that kept its own.
 
         x is that of the forward pass; the weights have not changed since. ValueError if the number of rows is another.
         """
-        self._core.backward(_elements(x, self._bfloat16), grad_outputs, list(grad_weights), list(grad_biases))
+        self._core.backward(
+            _elements(x, 2, self._bfloat16),
+            grad_outputs,
+            _arrays("grad_weights", grad_weights),
+            _arrays("grad_biases", grad_biases),
+        )
 
 
-class MinGru:
-    """A network with memory for training on the CPU: hidden layers, a minimal gated recurrent unit, outputs.
+class Recurrent:
+    """What MinGru and Lstm share: a network with memory for training on the CPU.
 
-    `pufferc.policies.recurrent` has the formula. Shapes: T steps, M rows, O inputs, H hidden units, K outputs. Inputs x
-    [T, M, O] are torch tensors of bfloat16 or float32, as `bfloat16` says, whose steps may lie apart; everything else
-    is float32, torch or NumPy. starts [T, M] is bool or uint8, nonzero where an episode begins, or None. Memory for
-    what `backward` needs is kept from call to call. No result depends on the number of threads.
+    Hidden layers, one layer of units with memory, outputs; `pufferc.policies.recurrent` has the formulas. Shapes: T
+    steps, M rows, O inputs, H hidden units, K outputs. Inputs x [T, M, O] are torch tensors of bfloat16 or float32, as
+    `bfloat16` says, whose steps may lie apart; everything else is float32, torch or NumPy. A state is a sequence of
+    arrays [M, H]. starts [T, M] is bool or uint8, nonzero where an episode begins, or None. Memory for what `backward`
+    needs is kept from call to call. No result depends on the number of threads.
     """
 
-    def __init__(self, widths: Sequence[int], *, bfloat16: bool) -> None:
-        """`widths` of inputs, hidden layers, of which the last is H, and outputs; all weights begin as zeros."""
-        self._core = _core.MinGru([_errors.integer("widths", width, 1) for width in widths], bool(bfloat16))
-        self._bfloat16 = bool(bfloat16)
+    def __init__(self, core: _core.Recurrent, bfloat16: bool) -> None:
+        self._core, self._bfloat16 = core, bfloat16
 
     def set_layers(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
-        """Copies [outputs, inputs] and [outputs] of the hidden layers, the gate (2 H, u first), and the outputs."""
-        self._core.set_layers(list(weights), list(biases))
+        """Copies [outputs, inputs] and [outputs] of the hidden layers, of the class's own, and of the outputs."""
+        self._core.set_layers(_arrays("weights", weights), _arrays("biases", biases))
 
-    def forward(self, x: Tensor, state: Any, starts: Any, outputs: Any, next_state: Any, *, keep: bool = False) -> None:
-        """Writes outputs [T, M, K] and next_state [M, H]; `keep` remembers what `backward` needs."""
-        self._core.forward(_elements(x, self._bfloat16), state, starts, bool(keep), outputs, next_state)
+    def forward(
+        self,
+        x: Tensor,
+        state: Sequence[Any],
+        starts: Any,
+        outputs: Any,
+        next_state: Sequence[Any],
+        *,
+        keep: bool = False,
+    ) -> None:
+        """Writes outputs [T, M, K] and next_state; `keep` remembers what `backward` needs."""
+        elements = _elements(x, 3, self._bfloat16)
+        self._core.forward(
+            elements,
+            _arrays("state", state),
+            starts,
+            _errors.flag("keep", keep),
+            outputs,
+            _arrays("next_state", next_state),
+        )
 
     def backward(
         self,
         x: Tensor,
-        state: Any,
+        state: Sequence[Any],
         starts: Any,
         grad_outputs: Any,
         grad_weights: Sequence[Any],
         grad_biases: Sequence[Any],
+        grad_x: Any = None,
     ) -> None:
         """Writes the gradients of all parameters, given those of the outputs of the last `forward` that kept its own.
 
-        x, state and starts are those of the forward pass; the weights have not changed since.
+        x, state and starts are those of the forward pass; the weights have not changed since. grad_x [T, M, O] gets the
+        gradient of x where it is given.
         """
-        elements = _elements(x, self._bfloat16)
-        self._core.backward(elements, state, starts, grad_outputs, list(grad_weights), list(grad_biases))
+        grads = _arrays("grad_weights", grad_weights), _arrays("grad_biases", grad_biases)
+        elements = _elements(x, 3, self._bfloat16)
+        self._core.backward(elements, _arrays("state", state), starts, grad_outputs, *grads, grad_x)
+
+
+class MinGru(Recurrent):
+    """Minimal gated recurrent units. Layers of its own: the gate [2 H, H], u first. State: (h,)."""
+
+    def __init__(self, widths: Sequence[int], *, bfloat16: bool) -> None:
+        """`widths` of inputs, hidden layers, of which the last is H, and outputs; all weights begin as zeros.
+
+        Without hidden layers, inputs are H.
+        """
+        super().__init__(_core.MinGru(_widths(widths), _errors.flag("bfloat16", bfloat16)), bool(bfloat16))
+
+
+class Lstm(Recurrent):
+    """LSTM units. Layers of its own: [4 H, H] of x, [4 H, H] of the h before; gates i, f, g, o. State: (h, c)."""
+
+    def __init__(self, widths: Sequence[int], *, bfloat16: bool) -> None:
+        """As in MinGru."""
+        super().__init__(_core.Lstm(_widths(widths), _errors.flag("bfloat16", bfloat16)), bool(bfloat16))
 
 
 class Muon:
@@ -97,7 +149,7 @@ class Muon:
     """
 
     def __init__(self, *, bfloat16: bool) -> None:
-        self._core = _core.Muon(bool(bfloat16))
+        self._core = _core.Muon(_errors.flag("bfloat16", bfloat16))
 
     def step(
         self,
@@ -115,9 +167,9 @@ class Muon:
         torch does not see the change: tell it by torch.autograd.graph.increment_version.
         """
         self._core.step(
-            list(parameters),
-            list(averages),
-            list(grads),
+            _arrays("parameters", parameters),
+            _arrays("averages", averages),
+            _arrays("grads", grads),
             _errors.real("learning_rate", learning_rate, -math.inf, math.inf),
             _errors.real("momentum", momentum, -math.inf, math.inf),
             _errors.real("weight_decay", weight_decay, -math.inf, math.inf),

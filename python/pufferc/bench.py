@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 import pufferc
+from pufferc import _core
 from pufferc.doctor import machine
 
 __all__ = ["bench_game", "main"]
@@ -109,8 +110,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--runs", type=int, default=5, help="runs that the median is taken over")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(list(arguments))
-    if not 0 < options.seconds < math.inf or options.runs < 1 or not 0 <= options.threads <= 256:
-        parser.error("--seconds must be above 0 and finite, --runs at least 1, --threads in [0, 256]")
+    if not 0 < options.seconds < math.inf or options.runs < 1 or not 0 <= options.threads <= _core.MAX_THREADS:
+        parser.error(f"--seconds must be above 0 and finite, --runs at least 1, --threads in [0, {_core.MAX_THREADS}]")
     import torch
 
     games = options.games or pufferc.list_envs()

@@ -358,6 +358,7 @@ def _eval(words: list[str]) -> int:
         from pufferc.trainer import play_checkpoint
 
     checkpoint = load_game_checkpoint(find_checkpoint(options.checkpoint, options.runs, game), game)
+    write_recording = None if options.record is None else _recording(game, checkpoint.path, options)
     found = play_checkpoint(
         checkpoint, episodes=options.episodes, seed=options.seed, greedy=options.greedy, device=options.device
     )
@@ -367,18 +368,28 @@ def _eval(words: list[str]) -> int:
         print(f"{checkpoint.path}\n{describe(found)}")
         for name, value in found.metrics.items():
             print(f"  {name:<16} {value:.4g}")
-    if options.record:
-        _record(options.record, game, checkpoint.path, options)
+    if write_recording is not None:
+        sys.stdout.flush()
+        path = write_recording()
+        print(f"recorded {path}", file=sys.stderr if options.json else sys.stdout)
     return 0
 
 
-def _record(file: str, game: str, checkpoint: Path, options: argparse.Namespace) -> None:
-    """Writes one game of a checkpoint's policy to a picture file."""
+def _recording(game: str, checkpoint: Path, options: argparse.Namespace) -> Callable[[], Path]:
+    """A function that writes one game of a checkpoint's policy to a picture file. What cannot work is refused now."""
+    from functools import partial
+
     from pufferc.agents import CheckpointAgent
-    from pufferc.record import record
+    from pufferc.record import check_recording, record
 
     agent = CheckpointAgent(checkpoint, greedy=options.greedy, seed=options.seed, game=game)
-    path = record(
-        file, game, agent=agent, params=agent.params, max_steps=options.record_steps, seed=options.seed
+    check_recording(options.record, game, agent.params, max_steps=options.record_steps)
+    return partial(
+        record,
+        options.record,
+        game,
+        agent=agent,
+        params=agent.params,
+        max_steps=options.record_steps,
+        seed=options.seed,
     )
-    print(f"recorded {path}", file=sys.stderr if options.json else sys.stdout)

@@ -5,23 +5,37 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.metadata
+import importlib.util
 import json
+import os
 import platform
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 __all__ = ["main", "report"]
 
-_PACKAGES = ("numpy", "gymnasium", "torch", "safetensors", "rich", "tyro")
+_EXTRAS = {
+    "train": ("torch", "safetensors", "rich", "tyro"),
+    "render": ("pillow", "imageio-ffmpeg", "matplotlib"),
+}
+_MORE_WORLDS = "; a build from Box2D's source has 16384: PUFFERC_BOX2D_SOURCE=FOLDER"
+_NAME_WIDTH = 18
 
 
-def _version(package: str) -> str | None:
+def _version(package: str, extra: str | None) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return None
+        return "not installed: pip install " + (package if extra is None else f"'pufferc[{extra}]'")
+
+
+def _packages() -> dict[str, str]:
+    found = {name: _version(name, None) for name in ("numpy", "gymnasium")}
+    return found | {name: _version(name, extra) for extra, names in _EXTRAS.items() for name in names}
 
 
 def cpu_model() -> str:
@@ -64,8 +78,12 @@ def _cuda_module() -> str:
 def _torch_cuda() -> str:
     try:
         import torch
-    except ImportError:
-        return "torch is not installed: pip install 'pufferc[train]'"
+    except ImportError as error:
+        if error.name == "torch":
+            return "torch is not installed: pip install 'pufferc[train]'"
+        return f"torch is installed, but cannot be imported: {error}"
+    except OSError as error:
+        return f"torch is installed, but cannot be imported: {error}"
     if torch.cuda.is_available():
         return f"yes: {torch.cuda.get_device_name()}"
     if torch.version.cuda is None:
@@ -73,29 +91,75 @@ def _torch_cuda() -> str:
     return f"no: torch was built for CUDA {torch.version.cuda}, but sees no device or driver"
 
 
+def _games() -> dict[str, str]:
+    """What is built in, what is limited, and what this build lacks with the remedy."""
+    import pufferc
+    from pufferc import _core
+
+    limits = {info.name: info.max_games for info in map(pufferc.env_info, pufferc.list_envs())}
+    return (
+        {"built in": ", ".join(limits)}
+        | {
+            f"limit of {name}": f"{most} games in a process{_MORE_WORLDS if most < 16384 else ''}"
+            for name, most in limits.items()
+            if most
+        }
+        | {name: f"left out: {why}" for name, why in _core.games_left_out().items()}
+    )
+
+
+def _pictures() -> dict[str, str]:
+    """The drawing modules, and the packages that write files."""
+    from pufferc.record import why_no_mp4
+    from pufferc.render import why_missing
+
+    window = why_missing("window")
+    if window is None and sys.platform != "darwin" and not os.environ.get("DISPLAY"):
+        window = "built, but there is no display here: DISPLAY is not set"
+    pillow = importlib.util.find_spec("PIL") is not None
+    return {
+        "headless": why_missing("headless") or "available",
+        "window": window or "available",
+        "GIF, PNG": "available" if pillow else "pillow is not installed: pip install 'pufferc[render]'",
+        "MP4": why_no_mp4() or "available",
+    }
+
+
 def report() -> dict[str, dict[str, Any]]:
     """Sections of facts, each a dict of names and values that JSON can hold."""
     import pufferc
     from pufferc import _core
-    from pufferc.render import why_missing
 
     return {
-        "pufferc": {
-            "version": pufferc.__version__,
-            "module": str(_core.__file__),
-            "games": ", ".join(pufferc.list_envs()),
-            "limited games": ", ".join(
-                f"{info.name} ({info.max_games} in a process)"
-                for info in map(pufferc.env_info, pufferc.list_envs())
-                if info.max_games is not None
-            )
-            or "none",
-        },
+        "pufferc": {"version": pufferc.__version__, "module": str(_core.__file__)},
+        "games": _games(),
         "machine": machine(),
-        "packages": {name: _version(name) or "not installed" for name in _PACKAGES},
-        "pictures": {kind: why_missing(kind) or "available" for kind in ("headless", "window")},
+        "packages": _packages(),
+        "pictures": _pictures(),
         "cuda": {"kernels": _cuda_module(), "torch sees a GPU": _torch_cuda()},
     }
+
+
+def _lines(facts: dict[str, dict[str, Any]], columns: int | None) -> list[str]:
+    """The report as text: values start in one column and go on there; `columns` = None breaks no lines."""
+    indent = " " * (_NAME_WIDTH + 3)
+    lines = []
+    for section, entries in facts.items():
+        lines.append(section)
+        for name, value in entries.items():
+            first = f"  {name:<{_NAME_WIDTH}} "
+            if columns is None:
+                lines.append(f"{first}{value}")
+                continue
+            lines += textwrap.wrap(
+                str(value),
+                columns,
+                initial_indent=first,
+                subsequent_indent=indent,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+    return lines
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -108,8 +172,6 @@ def main(arguments: Sequence[str]) -> int:
         json.dump(facts, sys.stdout, indent=2)
         print()
         return 0
-    for section, entries in facts.items():
-        print(section)
-        for name, value in entries.items():
-            print(f"  {name:<18} {value}")
+    columns = max(2 * _NAME_WIDTH + 20, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+    print(*_lines(facts, columns), sep="\n")
     return 0

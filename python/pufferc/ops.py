@@ -12,23 +12,25 @@ dimensions and are float32 [N, D]; K = 2 D, the D means and then the D logarithm
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from pufferc import _core, _errors
-from pufferc._networks import MinGru, Mlp, Muon
+from pufferc._networks import Lstm, MinGru, Mlp, Muon, Recurrent
+from pufferc._tensors import array_shape, check_tensor, empty_like, is_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
+    "Lstm",
     "MinGru",
     "Mlp",
     "Muon",
     "PpoStats",
+    "Recurrent",
     "advantage",
     "codes_backward",
     "codes_forward",
@@ -40,7 +42,7 @@ __all__ = [
     "set_num_threads",
 ]
 
-_core.set_num_threads(min(_errors.available_cores(), 256))
+_core.set_num_threads(min(_errors.available_cores(), _core.MAX_THREADS))
 
 
 def get_num_threads() -> int:
@@ -50,27 +52,7 @@ def get_num_threads() -> int:
 
 def set_num_threads(num_threads: int) -> None:
     """Set the number of threads, 1 to 256. No result depends on it."""
-    _core.set_num_threads(_errors.integer("num_threads", num_threads, 1, 256))
-
-
-def _is_tensor(array: Any) -> bool:
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(array, torch.Tensor)
-
-
-def _empty_like(kind: Any, shape: tuple[int, ...], dtype: type) -> Any:
-    """New array of a shape, torch or NumPy as `kind` is."""
-    array: np.ndarray[Any, Any] = np.empty(shape, dtype)
-    return sys.modules["torch"].from_numpy(array) if _is_tensor(kind) else array
-
-
-def _shape(name: str, array: Any, dims: int) -> tuple[int, ...]:
-    shape = getattr(array, "shape", None)
-    if not isinstance(shape, tuple):
-        raise TypeError(f"{name} must be a NumPy array or a torch CPU tensor, got {type(array).__name__}")
-    if len(shape) != dims:
-        raise ValueError(f"{name} must have {dims} dimensions, got shape {tuple(shape)}")
-    return shape
+    _core.set_num_threads(_errors.integer("num_threads", num_threads, 1, _core.MAX_THREADS))
 
 
 def advantage(
@@ -121,13 +103,13 @@ def advantage(
         _errors.real("rho_clip", rho_clip, 0.0, math.inf),
         _errors.real("c_clip", c_clip, 0.0, math.inf),
     )
-    shape = _shape("rewards", rewards, 2)
-    if getattr(rewards, "is_cuda", False):
+    shape = array_shape("rewards", rewards, 2)
+    if is_tensor(rewards) and rewards.is_cuda:
         from pufferc import _gpu
 
         return _gpu.advantage(rewards, values, terminated, truncated, final_values, ratio, out, numbers)
     if out is None:
-        out = _empty_like(rewards, tuple(shape), np.float32)
+        out = empty_like(rewards, tuple(shape), np.float32)
     gamma, gae_lambda, rho_clip, c_clip = numbers
     _core.advantage(
         rewards, values, terminated, truncated, final_values, gamma, gae_lambda, ratio, rho_clip, c_clip, out
@@ -175,16 +157,16 @@ def sample_actions(
             action 0.
         TypeError, ValueError: Something does not fit; nothing was written.
     """
-    rows = _shape("logits", logits, 2)[0]
+    rows = array_shape("logits", logits, 2)[0]
     counts, controls = _kind(action_counts, controls)
     if actions is None:
         shape = (rows, controls) if controls else (rows,) if len(counts) == 1 else (rows, len(counts))
-        actions = _empty_like(logits, shape, np.float32 if controls else np.int32)
+        actions = empty_like(logits, shape, np.float32 if controls else np.int32)
     if logprobs is None:
-        logprobs = _empty_like(logits, (rows,), np.float32)
+        logprobs = empty_like(logits, (rows,), np.float32)
     seed, step = _errors.seed("seed", seed), _errors.seed("step", step)
     first_row = _errors.seed("first_row", first_row)
-    greedy = bool(greedy)
+    greedy = _errors.flag("greedy", greedy)
     if controls:
         bad = _core.gaussian_sample(logits, controls, seed, step, first_row, greedy, actions, logprobs, entropy)
     else:
@@ -196,7 +178,8 @@ def sample_actions(
 
 def _kind(action_counts: Sequence[int], controls: int) -> tuple[list[int], int]:
     """Choices of each dimension, or the number of continuous ones: one of the two."""
-    counts = [_errors.integer("action_counts", count, 1, 1024) for count in action_counts]
+    choices = _errors.sequence("action_counts", action_counts, "integers", 8)
+    counts = [_errors.integer("action_counts", count, 1, 1024) for count in choices]
     controls = _errors.integer("controls", controls, 0, 8)
     if bool(counts) == bool(controls):
         raise ValueError(f"one of action_counts and controls must be given, got {counts} and {controls}")
@@ -277,7 +260,7 @@ def ppo_loss_grad(
             _errors.real("value_coef", value_coef, 0.0, math.inf),
             _errors.real("entropy_coef", entropy_coef, -math.inf, math.inf),
             _errors.real("value_clip", value_clip, -math.inf, math.inf),
-            bool(normalize_advantages),
+            _errors.flag("normalize_advantages", normalize_advantages),
             old_values,
             alive,
             grad_logits,
@@ -302,8 +285,8 @@ def ppo_loss(
     """
     from pufferc._autograd import PpoLoss
 
-    if not _is_tensor(logits) or not _is_tensor(values):
-        raise TypeError("logits and values must be torch tensors; ppo_loss_grad takes NumPy arrays")
+    check_tensor("logits", logits, 2, "float32")
+    check_tensor("values", values, 1, "float32")
     batch = (actions, old_logprobs, advantages, returns)
     result: tuple[Tensor, PpoStats] = PpoLoss.apply(logits, values, batch, options)  # type: ignore[no-untyped-call]
     return result
@@ -322,9 +305,10 @@ def mingru_scan(pre: Tensor, h0: Tensor, starts: Tensor | None = None) -> Tensor
     """
     from pufferc._autograd import MinGruScan
 
-    for name, tensor in (("pre", pre), ("h0", h0)):
-        if not _is_tensor(tensor):
-            raise TypeError(f"{name} must be a torch tensor, got {type(tensor).__name__}")
+    check_tensor("pre", pre, 3, "float32")
+    check_tensor("h0", h0, 2, "float32")
+    if starts is not None:
+        check_tensor("starts", starts, 2, "bool", "uint8")
     result: Tensor = MinGruScan.apply(pre, h0, starts)  # type: ignore[no-untyped-call]
     return result
 
@@ -340,7 +324,7 @@ def codes_forward(codes: Any, table: Any, bias: Any, y: Any, *, most: int, relu:
         most: The largest code, 1 to 255.
         relu: Negative results become 0.
     """
-    _core.codes_forward(codes, _errors.integer("most", most, 1, 255), table, bias, bool(relu), y)
+    _core.codes_forward(codes, _errors.integer("most", most, 1, 255), table, bias, _errors.flag("relu", relu), y)
 
 
 def codes_backward(codes: Any, grad_y: Any, grad_table: Any, grad_bias: Any, *, most: int) -> None:

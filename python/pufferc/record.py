@@ -6,7 +6,11 @@ is complete; whatever goes wrong before that leaves what was there untouched. A 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+import subprocess
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,10 +21,10 @@ from numpy.typing import NDArray
 from pufferc import _errors
 from pufferc.agents import Agent, RandomAgent
 from pufferc.registration import Game
-from pufferc.render import DrawingUnavailable, Renderer, frames_per_second
+from pufferc.render import DrawingUnavailable, Renderer, drawing_module, frames_per_second, world_size
 from pufferc.vector import VecEnv
 
-__all__ = ["Recorder", "play_and_record", "record"]
+__all__ = ["Recorder", "check_recording", "play_and_record", "record"]
 
 Picture = NDArray[np.uint8]
 
@@ -132,45 +136,82 @@ class _PngWriter:
         self._last = None
 
 
+def why_no_mp4() -> str | None:
+    """Why MP4 files cannot be written here, None where they can."""
+    try:
+        import imageio_ffmpeg  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+        imageio_ffmpeg.get_ffmpeg_exe()
+    except ImportError:
+        return str(_missing("imageio-ffmpeg", "an MP4"))
+    except RuntimeError as error:
+        return f"an MP4 needs ffmpeg: {error}"
+    return None
+
+
 class _Mp4Writer:
-    """H.264 by the ffmpeg program that imageio-ffmpeg brings. Starts with the first picture, whose size counts."""
+    """H.264 by the ffmpeg program that imageio-ffmpeg brings. Starts with the first picture, whose size counts.
+
+    The program is run here and not by imageio_ffmpeg.write_frames, which does not tell whether it succeeded.
+    """
 
     def __init__(self, path: Path, fps: float) -> None:
-        try:
-            import imageio_ffmpeg  # type: ignore[import-untyped,import-not-found,unused-ignore]
-        except ImportError:
-            raise _missing("imageio-ffmpeg", "an MP4") from None
-        self._ffmpeg = imageio_ffmpeg
-        try:
-            imageio_ffmpeg.get_ffmpeg_exe()
-        except RuntimeError as error:
-            raise DrawingUnavailable(f"an MP4 needs ffmpeg: {error}") from None
+        missing = why_no_mp4()
+        if missing:
+            raise DrawingUnavailable(missing)
         self._path = path
         self._fps = fps
-        self._pipe: Any = None
+        self._ffmpeg: subprocess.Popen[bytes] | None = None
+        self._messages = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the writer is done
+
+    def _start(self, width: int, height: int) -> subprocess.Popen[bytes]:
+        import imageio_ffmpeg
+
+        even = f"scale={width + width % 2}:{height + height % 2}"  # as the pixel format wants it
+        raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{self._fps:.6f}", "-i", "-"]
+        h264 = ["-an", "-vf", even, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "10", "-movflags", "+faststart"]
+        return subprocess.Popen(
+            [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *raw, *h264, "-f", "mp4", str(self._path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=self._messages,
+            start_new_session=True,  # Ctrl-C is for this process to handle
+        )
 
     def add(self, picture: Picture) -> None:
-        height, width = picture.shape[:2]
-        if self._pipe is None:
-            self._pipe = self._ffmpeg.write_frames(
-                str(self._path),
-                (width, height),
-                fps=self._fps,
-                codec="libx264",
-                quality=8,
-                macro_block_size=2,
-                ffmpeg_log_level="error",
-                output_params=["-f", "mp4", "-movflags", "+faststart"],
-            )
-            self._pipe.send(None)
-        self._pipe.send(np.ascontiguousarray(picture))
+        if self._ffmpeg is None:
+            self._ffmpeg = self._start(picture.shape[1], picture.shape[0])
+        assert self._ffmpeg.stdin is not None
+        try:
+            self._ffmpeg.stdin.write(picture.tobytes())
+        except BrokenPipeError:
+            raise OSError(self._why()) from None
+
+    def _why(self) -> str:
+        """What ffmpeg said first, without the part of it that said so."""
+        assert self._ffmpeg is not None
+        code = self._ffmpeg.wait()
+        self._messages.seek(0)
+        said = self._messages.read(4096).decode(errors="replace").strip().splitlines()
+        return "ffmpeg failed: " + (re.sub(r"^\[.*?\] ", "", said[0]) if said else f"exit status {code}")
 
     def finish(self) -> None:
-        self._pipe.close()
+        assert self._ffmpeg is not None and self._ffmpeg.stdin is not None
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                self._ffmpeg.stdin.close()
+            if self._ffmpeg.wait() != 0:
+                raise OSError(self._why())
+        finally:
+            self.abandon()
 
     def abandon(self) -> None:
-        if self._pipe is not None:
-            self._pipe.close()
+        if self._ffmpeg is not None:
+            self._ffmpeg.kill()  # nothing where it has ended
+            with contextlib.suppress(BrokenPipeError):
+                self._ffmpeg.stdin.close()  # type: ignore[union-attr]
+            self._ffmpeg.wait()
+        self._messages.close()
 
 
 class Recorder:
@@ -199,7 +240,7 @@ class Recorder:
         }
         suffix = self.path.suffix.lower()
         if suffix not in writers:
-            raise ValueError(f"a recording must end in one of {', '.join(_SUFFIXES)}, got {str(self.path)!r}")
+            raise ValueError(f"a recording must end in one of {', '.join(_SUFFIXES)}, got {os.fspath(path)!r}")
         self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         self._reserve()
         self._shape: tuple[int, ...] | None = None
@@ -219,9 +260,14 @@ class Recorder:
                 raise IsADirectoryError(f"cannot record to {self.path}: it is a folder")
             self._temporary.touch()
         except OSError as error:
-            if error.strerror is None:
-                raise
-            raise type(error)(f"cannot record to {self.path}: {error.strerror}") from None
+            raise self._cannot(error) from None
+
+    def _cannot(self, error: OSError) -> OSError:
+        """The error with the recording's name."""
+        prefix = f"cannot record to {self.path}: "
+        if str(error).startswith(prefix):
+            return error
+        return type(error)(prefix + (error.strerror or str(error)))
 
     def add(self, picture: Picture) -> None:
         """Add a picture uint8 [H, W, 3]; all of one recording have one size."""
@@ -233,7 +279,10 @@ class Recorder:
         if self._shape is not None and picture.shape != self._shape:
             raise ValueError(f"picture must have shape {self._shape} like the first one, got {picture.shape}")
         self._shape = picture.shape
-        self._writer.add(picture)
+        try:
+            self._writer.add(picture)
+        except OSError as error:
+            raise self._cannot(error) from None
         self.pictures += 1
 
     def close(self) -> None:
@@ -247,6 +296,8 @@ class Recorder:
         try:
             self._writer.finish()
             self._temporary.replace(self.path)
+        except OSError as error:
+            raise self._cannot(error) from None
         finally:
             self._temporary.unlink(missing_ok=True)
 
@@ -286,6 +337,21 @@ def play_and_record(
         if ended_episodes >= episodes:
             return step
     return steps
+
+
+def check_recording(
+    path: str | os.PathLike[str], game: Game, params: Mapping[str, Any] | None = None, *, max_steps: int = 1
+) -> None:
+    """Raises what `record` with these arguments would raise before it plays, and writes nothing."""
+    _errors.integer("max_steps", max_steps, 1, _MAX_STEPS)
+    Recorder(path).abandon()
+    drawing_module("headless")
+    envs = VecEnv(game, num_games=1, num_threads=1, seed=0, params=params)
+    try:
+        envs.reset()
+        world_size(envs._pool)
+    finally:
+        envs.close()
 
 
 def record(

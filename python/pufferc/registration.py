@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import keyword
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
+
+import numpy as np
 
 from pufferc import _core, modules
 from pufferc._errors import unknown
@@ -83,10 +85,24 @@ class EnvInfo:
 Game = str | os.PathLike[str] | EnvInfo
 
 
+def _shortest(value: float) -> float:
+    """The number with the fewest digits that a float32, in which games hold theirs, cannot tell from `value`."""
+    return float(str(np.float32(value)))
+
+
+def param_value(kind: str, value: float) -> int | float | bool:
+    """A parameter's value, as the engine has it, in the Python type of its kind."""
+    convert: dict[str, Callable[[float], int | float | bool]] = {"int": int, "float": _shortest, "bool": bool}
+    return convert[kind](value)
+
+
 def _param_info(row: dict[str, Any]) -> ParamInfo:
-    convert = {"int": int, "float": float, "bool": bool}[row["type"]]
-    values = {key: convert(row[key]) for key in ("default", "min", "max")}
+    values = {key: param_value(row["type"], row[key]) for key in ("default", "min", "max")}
     return ParamInfo(name=row["name"], type=row["type"], help=row["help"], **values)
+
+
+def _obs_info(row: dict[str, Any]) -> ObsInfo:
+    return ObsInfo(**{**row, "low": _shortest(row["low"]), "high": _shortest(row["high"])})
 
 
 def _make_info(entry: dict[str, Any], engine: str | _core.Module, **origin: str) -> EnvInfo:
@@ -100,7 +116,7 @@ def _make_info(entry: dict[str, Any], engine: str | _core.Module, **origin: str)
         max_games=entry["max_games"],
         can_save=entry["can_save"],
         params=tuple(_param_info(row) for row in entry["params"]),
-        observation=tuple(ObsInfo(**row) for row in entry["observation"]),
+        observation=tuple(_obs_info(row) for row in entry["observation"]),
         metrics=tuple(entry["metrics"]),
         **origin,
     )
@@ -152,6 +168,8 @@ def env_info(game: Game) -> EnvInfo:
     if game not in envs:
         if Path(f"{game}.so").is_file():
             raise ValueError(f"no game named {str(game)!r} is built in; the one in this folder is called './{game}.so'")
+        if game in _core.games_left_out():
+            raise ValueError(f"{game} is left out: {_core.games_left_out()[str(game)]}")
         unknown("game", str(game), list(envs))
     return envs[str(game)]
 

@@ -30,9 +30,11 @@ __all__ = [
 
 MIN_SIDE_PX, MAX_SIDE_PX = 16, 4096
 DEFAULT_SIZE_PX = (640, 480)
-_SOURCES = (
-    "third_party/fetch_raylib.sh fetches its source, PUFFERC_RAYLIB_SOURCE=FOLDER names one; then build pufferc again"
+_NO_RAYLIB = (
+    "pufferc was built without raylib 6.0. third_party/fetch_raylib.sh fetches its source, "
+    "PUFFERC_RAYLIB_SOURCE=FOLDER names one; then build pufferc again"
 )
+_NO_GLFW = "pufferc was built without GLFW (Debian: apt-get install libglfw3-dev); then build pufferc again"
 
 # Steps a second at which a game looks as it is meant to. A step of breakout is `frameskip` frames of 1/60 s.
 _STEPS_PER_SECOND = {
@@ -73,7 +75,8 @@ def drawing_module(kind: str) -> _core.DrawModule:
     """The drawing module "headless" or "window", loaded once per process. Raises DrawingUnavailable."""
     path, what = _module_path(kind), {"headless": "pictures", "window": "windows"}[kind]
     if not path.exists():
-        raise DrawingUnavailable(f"no {what}: raylib 6.0 was not found when pufferc was built. {_SOURCES}")
+        found_raylib = kind == "window" and can_draw("headless")
+        raise DrawingUnavailable(f"no {what}: {_NO_GLFW if found_raylib else _NO_RAYLIB}")
     try:
         module = _core.DrawModule(str(path))
     except ImportError as error:
@@ -143,7 +146,7 @@ class Renderer:
     """
 
     def __init__(self, envs: VecEnv, *, games: int = 1, size: tuple[int, int] | None = None) -> None:
-        self._games = _errors.integer("games", games, 1, envs.num_games)
+        self._games, self._total = _errors.integer("games", games, 1, envs.num_games), envs.num_games
         self._size = None if size is None else _check_size(size)
         self._module = drawing_module("headless")
         self._pool = envs._pool
@@ -154,11 +157,12 @@ class Renderer:
         world = world_size(self._pool)
         return grid_layout(self._games, world, self._size or DEFAULT_SIZE_PX, exact=self._size is not None)
 
-    def render(self, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+    def render(self, out: NDArray[np.uint8] | None = None, *, first: int = 0) -> NDArray[np.uint8]:
         """Draw the games as they are now.
 
         Args:
             out: uint8 [height, width, 3], contiguous, to write into; default: a new array.
+            first: The first game shown; the others follow it.
 
         Returns:
             The picture uint8 [height, width, 3], red, green, blue, top row first. It belongs to the caller.
@@ -166,6 +170,7 @@ class Renderer:
         layout = self.layout
         if out is None:
             out = np.empty((layout.height, layout.width, 3), np.uint8)
-        scenes = [(self._pool, game, *cell) for game, cell in enumerate(layout.cells)]
+        first = _errors.integer("first", first, 0, self._total - self._games)
+        scenes = [(self._pool, first + i, *cell) for i, cell in enumerate(layout.cells)]
         self._module.frame(layout.width, layout.height, _core.GRID_GAP_COLOR, scenes, [], out)
         return out

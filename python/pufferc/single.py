@@ -35,8 +35,8 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
 
     def __init__(self, name: Game, render_mode: str | None = None, **params: Any) -> None:
         """Make the game. Raises ValueError or TypeError for what does not fit."""
-        if render_mode not in (None, "human", "rgb_array"):
-            raise ValueError(f"render_mode must be None, 'human' or 'rgb_array', got {render_mode!r}")
+        if render_mode is not None:
+            _errors.choice("render_mode", render_mode, self.metadata["render_modes"])
         self.render_mode = render_mode
         self._screen: Screen | None = None
         self._vector = VecEnv(name, num_games=1, num_threads=1, copy=True, autoreset="disabled", params=params)

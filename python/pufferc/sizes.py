@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
+from pufferc import _core
 from pufferc.config import Config, ConfigError, PolicyConfig, VecConfig, suggest
 from pufferc.registration import agents_per_game, env_info, pool_limit
 from pufferc.vector import available_cores
@@ -18,13 +19,13 @@ _AUTO_MINIBATCH = 8192
 _FEW_UPDATES = 20
 # Beyond these a machine runs out of memory, threads or time, or torch ends the process, instead of an error.
 _AT_MOST = {
-    "vec.num_envs": 2**31 - 1,
-    "vec.num_threads": 256,
+    "vec.num_envs": _core.MAX_ROWS,
+    "vec.num_threads": _core.MAX_THREADS,
     "policy.hidden_size": 16_384,
     "policy.num_layers": 64,
     "train.horizon": 2**20,
     "train.target_episodes": 10**8,
-    "train.threads": 256,
+    "train.threads": _core.MAX_THREADS,
 }
 
 

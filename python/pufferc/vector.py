@@ -1,4 +1,4 @@
-"""VecEnv: a pool of games as a `gymnasium.vector.VectorEnv`, and `make`, which builds one.
+"""VecEnv, also called `make`: a pool of games as a `gymnasium.vector.VectorEnv`.
 
 Shapes: N = num_envs rows = games * agents of one game, O... = shape of one observation. The rows of one game are
 adjacent. All arrays belong to the pool. With copy=False (the default) the arrays returned by reset and step are
@@ -20,8 +20,9 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from pufferc import _core, _errors, spaces
+from pufferc._ended import Ended
 from pufferc._errors import available_cores
-from pufferc.registration import EnvInfo, Game, agents_per_game, env_info
+from pufferc.registration import EnvInfo, Game, agents_per_game, env_info, param_value
 
 __all__ = ["VecEnv", "available_cores", "make"]
 
@@ -32,27 +33,39 @@ Array = NDArray[Any]
 Flags = NDArray[np.bool_]
 Step = tuple[Array, Array, Array, Array, dict[str, Any]]
 
-_MAX_GAMES = 2**31 - 1
-_MAX_THREADS = 256
 _AUTORESET = {"same_step": AutoresetMode.SAME_STEP, "disabled": AutoresetMode.DISABLED}
 
 
-def make(
-    name: Game,
-    num_envs: int | None = None,
-    *,
-    num_games: int | None = None,
-    num_threads: int | None = None,
-    seed: int | None = None,
-    groups: int = 1,
-    copy: bool = False,
-    autoreset: str = "same_step",
-    render_mode: str | None = None,
-    render_games: int = 1,
-    game_numbers: Sequence[int] | None = None,
-    **params: Any,
-) -> VecEnv:
-    """Make a pool of `num_envs` rows of the game `name`.
+def _count_games(info: EnvInfo, num_envs: int | None, num_games: int | None, params: dict[str, float]) -> int:
+    agents = agents_per_game(info, params)
+    if num_games is not None:
+        if num_envs is not None:
+            raise ValueError(
+                f"give num_envs or num_games, not both (got {_errors.shown(num_envs)} and {_errors.shown(num_games)})"
+            )
+        return _errors.integer("num_games", num_games, 1, _core.MAX_ROWS // agents)
+    if num_envs is None:
+        return 1
+    rows = _errors.integer("num_envs", num_envs, 1, _core.MAX_ROWS)
+    if rows % agents:
+        lower = rows - rows % agents
+        near = f"{lower} or {lower + agents}" if lower else str(agents)
+        raise ValueError(
+            f"num_envs counts rows and must be a multiple of the {agents} agents of one game of {info.name}, "
+            f"got {rows}; {near} would fit"
+        )
+    return rows // agents
+
+
+def _game_numbers(numbers: Sequence[int], games: int) -> NDArray[np.uint64]:
+    _errors.sequence("game_numbers", numbers, "integers", _core.MAX_ROWS)
+    if len(numbers) != games:
+        raise ValueError(f"game_numbers must be {games}, one per game, got {len(numbers)}")
+    return np.array([_errors.seed("game_numbers", number) for number in numbers], np.uint64)
+
+
+class VecEnv(VectorEnv[Array, Any, Array]):
+    """A pool of `num_envs` rows of the game `name` behind Gymnasium's vector interface. `pufferc.make` is this class.
 
     Args:
         name: One of `list_envs()`, or the path of a shared object with a game ("./mygame.so"), whose code is run.
@@ -65,100 +78,17 @@ def make(
         autoreset: "same_step": an ended game is reset within the step that ended it; "disabled": it stands still until
             reset with options={"reset_mask": ...}.
         render_mode: "rgb_array": `render` returns a picture; "human": a window shows every reset and step.
-        render_games: How many games a picture shows, the first ones, in a grid.
+        render_games: How many games a picture shows, the first ones, in a grid. None: `render` returns a tuple with one
+            picture for each row, as Gymnasium's own vector environments do and its RecordVideo for them expects.
         game_numbers: One integer in [0, 2**64) per game: where each stands in a larger set of games, so that a pool of
             a part plays what the whole would with the same seed. Default 0, 1, 2, ...
-        **params: Parameters of the game, see `env_info(name).params`.
-
-    Raises:
-        ValueError, TypeError: An argument does not fit; the message names it.
-        MemoryError: The pool would not fit into this machine.
-    """
-    return VecEnv(
-        name,
-        num_envs,
-        num_games=num_games,
-        num_threads=num_threads,
-        seed=seed,
-        groups=groups,
-        copy=copy,
-        autoreset=autoreset,
-        render_mode=render_mode,
-        render_games=render_games,
-        game_numbers=game_numbers,
-        params=params,
-    )
-
-
-def make_gymnasium_vector(name: Game, num_envs: int = 1, *, copy: bool = True, **kwargs: Any) -> VecEnv:
-    """Entry point of `gymnasium.make_vec`: like `make`, with arrays of the caller's own."""
-    if "max_episode_steps" in kwargs:
-        kwargs.setdefault("max_steps", kwargs.pop("max_episode_steps"))
-    return make(name, num_envs, copy=copy, **kwargs)
-
-
-def _count_games(info: EnvInfo, num_envs: int | None, num_games: int | None, params: dict[str, float]) -> int:
-    if num_games is not None:
-        if num_envs is not None:
-            raise ValueError(f"give num_envs or num_games, not both (got {num_envs!r} and {num_games!r})")
-        return _errors.integer("num_games", num_games, 1, _MAX_GAMES)
-    if num_envs is None:
-        return 1
-    rows = _errors.integer("num_envs", num_envs, 1, _MAX_GAMES)
-    agents = agents_per_game(info, params)
-    if rows % agents:
-        lower = rows - rows % agents
-        near = f"{lower} or {lower + agents}" if lower else str(agents)
-        raise ValueError(
-            f"num_envs counts rows and must be a multiple of the {agents} agents of one game of {info.name}, "
-            f"got {rows}; {near} would fit"
-        )
-    return rows // agents
-
-
-def _game_numbers(numbers: Sequence[int], games: int) -> NDArray[np.uint64]:
-    if not isinstance(numbers, (Sequence, np.ndarray)) or isinstance(numbers, (str, bytes)):
-        raise TypeError(f"game_numbers must be a sequence of integers, got {type(numbers).__name__}")
-    if len(numbers) != games:
-        raise ValueError(f"game_numbers must be {games}, one per game, got {len(numbers)}")
-    return np.array([_errors.seed("game_numbers", number) for number in numbers], np.uint64)
-
-
-class _Ended:
-    """What infos say of the rows, all or one group's, whose episodes a step ended: views, made into dictionaries."""
-
-    def __init__(self, mask: Flags, stats: dict[str, Array], final: Array | None) -> None:
-        """`mask` bool [n], `stats` arrays [n], `final` observations [n, O...] or None without same-step autoreset."""
-        self.mask, self.stats, self.final = mask, stats, final
-        self._episode = {
-            name: array for key, values in stats.items() for name, array in ((key, values), ("_" + key, mask))
-        }
-
-    def part(self, rows: slice) -> _Ended:
-        """The same for some of the rows."""
-        stats = {key: values[rows] for key, values in self.stats.items()}
-        return _Ended(self.mask[rows], stats, None if self.final is None else self.final[rows])
-
-    def infos(self, copy: bool) -> dict[str, Any]:
-        """New dictionaries, over the views or over copies of them."""
-        if copy:
-            stats = {key: values.copy() for key, values in self.stats.items()}
-            final = None if self.final is None else self.final.copy()
-            return _Ended(self.mask.copy(), stats, final).infos(False)
-        mask = self.mask
-        final_info = {"episode": self._episode.copy(), "_episode": mask}
-        if self.final is None:
-            return {"final_info": final_info, "_final_info": mask}
-        return {"final_obs": self.final, "_final_obs": mask, "final_info": final_info, "_final_info": mask}
-
-
-class VecEnv(VectorEnv[Array, Any, Array]):
-    """A pool of games behind Gymnasium's vector interface, with same-step autoreset. Made by `make`.
+        params: Parameters of the game by name, see `env_info(name).params`.
+        **more_params: The same as keywords, which count where both have one.
 
     Attributes:
         num_envs: Rows N in every array. num_games * agents.
         num_games, agents: Games, and rows of each.
-        num_threads, groups: As given to `make`.
+        num_threads, groups: As given.
         info: Description of the game.
         name, version: The game.
         params: Every parameter of the game with its value in force.
@@ -166,6 +96,10 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         terminated, truncated: bool [N]: the episode ended by the rules, was cut short. Never both.
         alive: bool [N]: the row acts in the next step.
         final_observations: [N, O...]: last observation of the episodes that the latest step ended; other rows are old.
+
+    Raises:
+        ValueError, TypeError: An argument does not fit; the message names it.
+        MemoryError: The pool would not fit into this machine.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
@@ -182,37 +116,45 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         copy: bool = False,
         autoreset: str = "same_step",
         render_mode: str | None = None,
-        render_games: int = 1,
+        render_games: int | None = 1,
         game_numbers: Sequence[int] | None = None,
         params: Mapping[str, Any] | None = None,
+        **more_params: Any,
     ) -> None:
-        """See `make`."""
+        """Make the pool. See the class."""
         info = env_info(name)
-        values = _errors.game_params({} if params is None else params)
+        values = _errors.game_params({} if params is None else params) | _errors.game_params(more_params)
         games = _count_games(info, num_envs, num_games, values)
-        if not isinstance(autoreset, str) or autoreset not in _AUTORESET:
-            raise ValueError(f"autoreset must be one of {sorted(_AUTORESET)}, got {autoreset!r}")
-        if render_mode not in (None, "human", "rgb_array"):
-            raise ValueError(f"render_mode must be None, 'human' or 'rgb_array', got {render_mode!r}")
+        _errors.choice("autoreset", autoreset, list(_AUTORESET))
+        if render_mode is not None:
+            _errors.choice("render_mode", render_mode, self.metadata["render_modes"])
         self.render_mode = render_mode
-        self._render_games = _errors.integer("render_games", render_games, 1, games)
+        self._render_games = None if render_games is None else _errors.integer("render_games", render_games, 1, games)
         self._screen: Screen | None = None
         if num_threads is None:
-            num_threads = min(available_cores(), games, _MAX_THREADS)
-        self.num_threads = _errors.integer("num_threads", num_threads, 1, _MAX_THREADS)
-        self.groups = _errors.integer("groups", groups, 1, games)
-        self._copy = bool(copy)
+            num_threads = min(available_cores(), games, _core.MAX_THREADS)
+        self.num_threads = _errors.integer("num_threads", num_threads, 1, _core.MAX_THREADS)
+        self.groups = _errors.integer("groups", groups, 1, min(games, _core.MAX_GROUPS))
+        if games % self.groups:
+            raise ValueError(f"groups must divide the {games} games of this pool, got {self.groups}")
+        self._copy = _errors.flag("copy", copy)
         self._seed = int.from_bytes(os.urandom(8), "little") if seed is None else _errors.seed("seed", seed)
-        self._pool = _core.Pool(
-            env=info.engine,
-            num_games=games,
-            num_threads=self.num_threads,
-            num_groups=self.groups,
-            same_step=autoreset == "same_step",
-            seed=self._seed,
-            params=values,
-            game_numbers=None if game_numbers is None else _game_numbers(game_numbers, games),
-        )
+        numbers = None if game_numbers is None else _game_numbers(game_numbers, games)
+        try:
+            self._pool = _core.Pool(
+                env=info.engine,
+                num_games=games,
+                num_threads=self.num_threads,
+                num_groups=self.groups,
+                same_step=autoreset == "same_step",
+                seed=self._seed,
+                params=values,
+                game_numbers=numbers,
+            )
+        except (ValueError, MemoryError) as error:
+            if num_envs is None:
+                raise
+            raise type(error)(str(error).replace("num_games:", "num_envs:", 1)) from None
         self._describe(info, autoreset)
         self._hold_views(info)
 
@@ -224,7 +166,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self.num_games: int = layout["num_games"]
         self.agents: int = layout["agents"]
         self.params: dict[str, int | float | bool] = {
-            row.name: type(row.default)(value) for row, value in zip(info.params, layout["params"], strict=True)
+            row.name: param_value(row.type, value) for row, value in zip(info.params, layout["params"], strict=True)
         }
         from pufferc.render import frames_per_second  # which imports this module
 
@@ -252,7 +194,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         stats: dict[str, Array] = {"r": pool.episode_returns, "l": pool.episode_lengths}
         stats.update((name, pool.episode_metrics[:, i]) for i, name in enumerate(info.metrics))
         final = self.final_observations if self.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP else None
-        self._whole = _Ended(pool.ended, stats, final)
+        self._whole = Ended(pool.ended, stats, final)
         rows = self.num_envs // self.groups
         parts = [slice(group * rows, (group + 1) * rows) for group in range(self.groups)]
         self._group_views = [(self.rewards[part], self.terminated[part], self.truncated[part]) for part in parts]
@@ -296,8 +238,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         mask = self._reset_mask(options)
         if seed is None:
             out = self._pool.reset(None, None, mask, observations)
-        elif isinstance(seed, (Sequence, np.ndarray)) and not isinstance(seed, str):
-            out = self._reset_by_list(list(seed), mask, observations)
+        elif (isinstance(seed, Sequence) and not isinstance(seed, (str, bytes))) or getattr(seed, "ndim", None):
+            out = self._reset_by_list(seed, mask, observations)
         else:
             number = _errors.seed("seed", seed)
             out = self._pool.reset(number, None, mask, observations)
@@ -307,6 +249,10 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         return self._own(out, observations), {}
 
     def _reset_mask(self, options: dict[str, Any] | None) -> Flags | None:
+        if options is None:
+            return None
+        if not isinstance(options, Mapping):
+            raise TypeError(f"options must be a dict, got {_errors.shown(options)} of type {type(options).__name__}")
         if not options:
             return None
         for key in options:
@@ -322,8 +268,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             raise ValueError("options['reset_mask'] must be True for at least one row")
         return np.ascontiguousarray(mask)
 
-    def _reset_by_list(self, seeds: list[Any], mask: Flags | None, observations: Any) -> Array:
-        if len(seeds) != self.num_games:
+    def _reset_by_list(self, seeds: Any, mask: Flags | None, observations: Any) -> Array:
+        if len(_errors.sequence("seed", seeds, "integers", _core.MAX_ROWS)) != self.num_games:
             raise ValueError(f"seed must be one integer or {self.num_games}, one per game, got {len(seeds)}")
         given = np.array([s is not None for s in seeds], np.bool_)
         numbers = np.array([0 if s is None else _errors.seed("seed", s) for s in seeds], np.uint64)
@@ -416,8 +362,11 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             self._screen.close()
         self._pool.close()
 
-    def render(self) -> Array | None:  # type: ignore[override]
-        """The first render_games games as one picture uint8 [H, W, 3], or None: a window shows them.
+    def render(self) -> Array | tuple[Array, ...] | None:  # type: ignore[override]
+        """The first render_games games as one picture uint8 [H, W, 3], or None: a window shows one of them.
+
+        With render_games=None (the default of `gymnasium.make_vec`) a tuple of N pictures, one for each row; rows of
+        one game share theirs.
 
         With render_mode="human" every reset and step calls it. Raises pufferc.render.DrawingUnavailable where this
         build or machine cannot draw.
@@ -427,11 +376,23 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         if self._screen is None:
             from pufferc.viewer import Screen
 
-            self._screen = Screen(self, self.render_mode, self._render_games)
-        return self._screen.show()
+            self._screen = Screen(self, self.render_mode, self._render_games or 1)
+        each = self._render_games is None and self.render_mode == "rgb_array"
+        return self._screen.each() if each else self._screen.show()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a VecEnv cannot be pickled or copied; use save() and load() for the state of its games")
 
     def __repr__(self) -> str:
         return f"VecEnv({self.name!r}, num_envs={self.num_envs}, num_threads={self.num_threads})"
+
+
+make = VecEnv
+
+
+def make_gymnasium_vector(name: Game, num_envs: int = 1, *, copy: bool = True, **kwargs: Any) -> VecEnv:
+    """Entry point of `gymnasium.make_vec`: like `make`, with arrays of the caller's own and a picture for each row."""
+    kwargs.setdefault("render_games", None)
+    if "max_episode_steps" in kwargs:
+        kwargs.setdefault("max_steps", kwargs.pop("max_episode_steps"))
+    return make(name, num_envs, copy=copy, **kwargs)

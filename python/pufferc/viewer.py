@@ -43,6 +43,7 @@ _TEXT, _DIM, _MARK = 0xE8EAF0FF, 0x9AA3B5FF, 0xF2B134FF
 _TEXT_PX = 15.0
 _SPEEDS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 _REFRESH_S = 1.0 / 60.0
+_CATCH_UP_S = 0.05  # of lateness that the next steps make up for
 _MAX_LINES = 24
 _NOTE_S = 2.0
 
@@ -104,7 +105,7 @@ class Viewer:
         self.paused, self.fast, self.overlay, self.help = paused, False, False, False
         self._speed = _SPEEDS.index(1.0)
         self._due = time.perf_counter()
-        self._drawn_at = 0.0
+        self._drawn_at, self._draw_s = 0.0, 0.0  # when the latest frame was begun, how long it took
         self._note, self._note_until = "", 0.0
 
     @property
@@ -116,18 +117,30 @@ class Viewer:
         """Show the games as they are; wait until the next step is due. False when the window is closed."""
         self.pressed = []
         now = time.perf_counter()
-        if not self.fast or now - self._drawn_at >= _REFRESH_S:
+        period = 1.0 / (self._fps * self.speed)
+        if not self._hurried(period) or now - self._drawn_at >= _REFRESH_S:
             self._refresh(seen)
-        self._due = max(self._due + 1.0 / (self._fps * self.speed), now)
+        self._due = max(self._due + period, now - _CATCH_UP_S)
         stepping = False
-        while not self.closed and not stepping and (self.paused or (not self.fast and time.perf_counter() < self._due)):
-            left = _REFRESH_S if self.paused else self._due - time.perf_counter()
-            time.sleep(max(0.0, min(left, _REFRESH_S)))
-            if self.paused or time.perf_counter() - self._drawn_at >= _REFRESH_S:
+        while not self.closed and not stepping and (self.paused or not (self.fast or self._left() <= 0.0)):
+            time.sleep(max(0.0, min(self._left(), _REFRESH_S)) if not self.paused else _REFRESH_S)
+            if self.paused or self._time_to_draw():
                 stepping = self._refresh(seen)
         if self.paused:
             self._due = time.perf_counter()
         return not self.closed
+
+    def _hurried(self, period: float) -> bool:
+        """Whether steps come faster than a screen shows them; then not each one is drawn."""
+        return self.fast or period < 0.99 * _REFRESH_S
+
+    def _left(self) -> float:
+        """Seconds until the next step is due."""
+        return self._due - time.perf_counter()
+
+    def _time_to_draw(self) -> bool:
+        """Whether to draw once more, for keys and notes, before the next step; not where that would make it late."""
+        return time.perf_counter() - self._drawn_at >= _REFRESH_S and self._left() > 2.0 * self._draw_s
 
     def note(self, text: str) -> None:
         """Show a line of text for two seconds."""
@@ -161,8 +174,10 @@ class Viewer:
         """Draw, then take in keys; True if the user asked for a single step."""
         if self.closed:
             return False
+        began = time.perf_counter()
         self._draw(seen, None)
-        self._drawn_at = time.perf_counter()
+        self._drawn_at = began
+        self._draw_s = time.perf_counter() - began
         closing, self._size, keys = self._module.poll()
         self.pressed += keys
         step = False
@@ -252,15 +267,13 @@ class Screen:
     Args:
         envs: The pool.
         mode: "rgb_array" or "human".
-        games: How many games one picture shows, in a grid; a window shows one, and keys choose which.
+        games: How many games one picture shows, in a grid. A window shows one, and keys choose which.
     """
 
     MODES = ("human", "rgb_array")
 
     def __init__(self, envs: VecEnv, mode: str, games: int = 1) -> None:
-        if mode not in self.MODES:
-            raise ValueError(f"render_mode must be None, 'human' or 'rgb_array', got {mode!r}")
-        self._envs, self._mode = envs, mode
+        self._envs, self._mode = envs, _errors.choice("render_mode", mode, self.MODES)
         self._games = _errors.integer("render_games", games, 1, envs.num_games)
         self._renderer: Renderer | None = None
         self._viewer: Viewer | None = None
@@ -276,6 +289,12 @@ class Screen:
         self._viewer = self._viewer or Viewer(self._envs)
         self._viewer.show(seen)
         return None
+
+    def each(self) -> tuple[NDArray[np.uint8], ...]:
+        """A picture uint8 [H, W, 3] for each row of the pool; rows of one game share theirs."""
+        renderer = self._renderer = self._renderer or Renderer(self._envs)
+        pictures = [renderer.render(first=game) for game in range(self._envs.num_games)]
+        return tuple(picture for picture in pictures for _ in range(self._envs.agents))
 
     def close(self) -> None:
         """Close the window, if there is one."""

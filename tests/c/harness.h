@@ -228,4 +228,10 @@ static inline uint64_t play_and_hash(Player* p, int32_t steps) {
   return hash;
 }
 
+// A call that must have failed, with this word in its message.
+static inline void check_message(bool failed, const char* word) {
+  if (CHECK(failed && strstr(pfc_last_error(), word))) return;
+  fprintf(stderr, "  expected a message with \"%s\", got \"%s\"\n", word, pfc_last_error());
+}
+
 #endif  // PUFFERC_TESTS_HARNESS_H

@@ -6,6 +6,7 @@
 #define PUFFERC_TESTS_POLICY_WRITER_H
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,6 +131,13 @@ static inline File write_policy(const Net* net, uint64_t seed) {
   for (int32_t i = 0; i < net->layers; ++i) put_layer(&file, &rng, net, i);
   seal(&file);
   return file;
+}
+
+static inline PfcPolicy* parse(const File* file) { return pfc_policy_parse(file->data, file->bytes, "test.pfc"); }
+
+static inline bool save(const char* path, const File* file) {
+  FILE* out = fopen(path, "wb");
+  return out && fwrite(file->data, 1, file->bytes, out) == file->bytes && fclose(out) == 0;
 }
 
 #endif  // PUFFERC_TESTS_POLICY_WRITER_H

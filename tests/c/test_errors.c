@@ -47,7 +47,13 @@ static void test_sizes(void) {
     expect_no_pool(desc, "num_games", "");
   }
   expect_no_pool((PfcPoolDesc){.env = "squared", .num_games = 600, .num_groups = 300}, "num_groups: expected 1 to 256", "300");
-  expect_no_pool((PfcPoolDesc){.env = "snake", .num_games = 1 << 28}, "num_games", "more than 2147483647 rows");
+  for (int32_t i = 0; i < pfc_env_count(); ++i) {
+    PfcPool* one = pfc_pool_create(&(PfcPoolDesc){.env = pfc_env_at(i)->name, .num_games = 1});
+    const int32_t agents = pfc_pool_buffers(one)->agents;
+    pfc_pool_destroy(one);
+    const PfcPoolDesc beyond = {.env = pfc_env_at(i)->name, .num_games = PFC_MAX_ROWS / agents + 1};
+    expect_no_pool(beyond, "num_games: expected 1 to", "got");
+  }
   // About twice this machine's memory: a number of games that could be addressed, but not held.
   const uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
   const uint64_t games = 2 * memory / 600;

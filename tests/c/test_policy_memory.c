@@ -178,11 +178,6 @@ static void test_not_finite(const Net* net) {
   file_free(&file);
 }
 
-static void check_message(bool failed, const char* word) {
-  if (CHECK(failed && strstr(pfc_last_error(), word))) return;
-  fprintf(stderr, "  expected a message with \"%s\", got \"%s\"\n", word, pfc_last_error());
-}
-
 static void test_bad_calls(void) {
   File file = write_policy(&nets[0], 1);
   PfcPolicy* policy = pfc_policy_parse(file.data, file.bytes, "test");

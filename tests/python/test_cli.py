@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import pufferc
+from pufferc import render
 from pufferc.cli import main, parse_train
 
 TINY = [
@@ -106,6 +107,29 @@ def test_ctrl_c_while_something_is_imported_ends_quietly(module: str, tmp_path: 
         capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": path}, cwd=tmp_path,
     )  # fmt: skip
     assert (done.returncode, done.stderr, done.stdout) == (130, "", "")
+
+
+def test_recordings_that_cannot_be_are_refused_before_the_evaluation(tmp_path: Path, capsys: Any) -> None:
+    pytest.importorskip("tyro")
+    pytest.importorskip("PIL")
+    runs = str(tmp_path / "runs")
+    assert main(["train", "cartpole", "--runs", runs, "--quiet", *TINY]) == 0
+    capsys.readouterr()
+    gif = str(tmp_path / "out.gif")
+    for words, message in (
+        (["--record", "out.avi"], "must end in one of .gif, .mp4, .png, got 'out.avi'"),
+        (["--record", ""], "must end in one of .gif, .mp4, .png, got ''"),
+        (["--record", str(tmp_path / "nowhere" / "out.gif")], "there is no folder"),
+        (["--record", gif, "--record-steps", "0"], "max_steps must be in [1, 100000], got 0"),
+    ):
+        assert main(["eval", "cartpole", "--runs", runs, *words]) == 2
+        captured = capsys.readouterr()
+        assert message in captured.err and captured.out == ""
+    if render.why_missing("headless") is None:
+        words = ["--runs", runs, "--episodes", "4", "--record", gif, "--record-steps", "9"]
+        assert main(["eval", "cartpole", *words]) == 0
+        assert capsys.readouterr().out.endswith(f"recorded {gif}\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == (["out.gif", "runs"] if Path(gif).exists() else ["runs"])
 
 
 def test_damaged_checkpoints_are_errors_that_name_them(tmp_path: Path, capsys: Any) -> None:

@@ -86,7 +86,7 @@ def test_make_vec_passes_parameters_on() -> None:
     assert env.params["max_steps"] == 9
     env = gym.make_vec(cartpole_id(), 4, max_episode_steps=8, num_threads=1)
     assert env.params["max_steps"] == 8
-    with pytest.raises(ValueError, match="render_mode must be None, 'human' or 'rgb_array', got 'ansi'"):
+    with pytest.raises(ValueError, match="render_mode must be one of 'human', 'rgb_array', got 'ansi'"):
         gym.make_vec(cartpole_id(), 4, render_mode="ansi")
     with pytest.raises(ValueError, match='did you mean "max_steps"'):
         gym.make_vec(cartpole_id(), 4, max_stepz=9)
@@ -171,7 +171,7 @@ def test_single_refuses() -> None:
         env.unwrapped.step(7)
     with pytest.raises(TypeError, match="integers"):
         env.unwrapped.step(0.5)
-    with pytest.raises(ValueError, match="render_mode must be None, 'human' or 'rgb_array', got 'ansi'"):
+    with pytest.raises(ValueError, match="render_mode must be one of 'human', 'rgb_array', got 'ansi'"):
         gym.make(cartpole_id(), render_mode="ansi", disable_env_checker=True)
     with pytest.raises(ValueError, match='did you mean "max_steps"'):
         gym.make(cartpole_id(), max_step=4)

@@ -131,6 +131,10 @@ def test_sb3_pictures(make_sb3: Any) -> None:
     picture = envs.render()
     assert picture.ndim == 3 and picture.dtype == np.uint8 and picture.std() > 0
     np.testing.assert_array_equal(envs.get_images()[0], envs.render("rgb_array"))
+    each = make_sb3("breakout", 4, render_mode="rgb_array", render_games=None)
+    each.reset()
+    wide, tall = each.render().shape[:2]
+    assert [image.shape for image in each.get_images()] == [(wide // 2, tall // 2, 3)] * 4
 
 
 @pytest.mark.slow

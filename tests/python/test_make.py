@@ -15,6 +15,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 import pufferc
 from conftest import GAMES, MakePool, needs_lander
+from pufferc import _core
 from pufferc._errors import available_cores
 
 
@@ -33,6 +34,26 @@ def test_env_info(game: str) -> None:
         assert param.min <= param.default <= param.max and param.help
         assert type(param.default).__name__ == type(param.min).__name__ == param.type
     assert info.observation and info.metrics[0] == "score" and info.agents >= 1
+
+
+def test_numbers_of_a_game_show_as_they_are_written() -> None:
+    for entry in _core.env_descriptions():
+        info = pufferc.env_info(entry["name"])
+        shown = [getattr(row, key) for row in info.params for key in ("default", "min", "max")]
+        shown += [bound for row in info.observation for bound in (row.low, row.high)]
+        exact = [row[key] for row in entry["params"] for key in ("default", "min", "max")]
+        exact += [row[key] for row in entry["observation"] for key in ("low", "high")]
+        for number, value in zip(shown, exact, strict=True):
+            assert np.float32(number) == np.float32(value)
+            assert not isinstance(number, float) or len(repr(number)) <= len(repr(value))
+    ball_speed = next(row for row in pufferc.env_info("template").params if row.name == "ball_speed")
+    assert (ball_speed.default, ball_speed.min) == (0.04, 0.001)
+
+
+def test_numbers_of_a_pool_show_as_they_were_given(pool: MakePool) -> None:
+    assert pool("template", ball_speed=0.1).params["ball_speed"] == 0.1
+    with pytest.raises(ValueError, match=r"ball_speed: expected a value in \[0.001, 0.5\], got 0.7$"):
+        pool("template", ball_speed=0.7)
 
 
 def test_is_a_vector_env(game: str, pool: MakePool) -> None:

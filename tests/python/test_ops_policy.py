@@ -68,7 +68,7 @@ def test_rows_that_cannot_be_drawn_from_are_counted(bad: float) -> None:
         ({"logits": np.zeros(3, np.float32)}, ValueError, "logits must have 2 dimensions"),
         ({"logits": np.zeros((4, 4), np.float32)}, ValueError, r"logits must have shape \(4, 3\), got \(4, 4\)"),
         ({"logits": np.zeros((0, 3), np.float32)}, ValueError, "rows"),
-        ({"logits": np.zeros((3, 4), np.float32).T}, ValueError, "logits must have neighbouring columns"),
+        ({"logits": np.zeros((3, 4), np.float32).T}, ValueError, "logits must be aligned, with neighbouring columns"),
         ({"logits": np.zeros((4, 3), np.float32)[::-1]}, ValueError, "ascending"),
         ({"logits": None}, TypeError, "logits must be a NumPy array"),
         ({"action_counts": []}, ValueError, "logits|action_counts"),
@@ -226,5 +226,5 @@ def test_loss_refuses_to_write_what_it_reads() -> None:
     options: dict[str, Any] = {"action_counts": [3], "clip": 0.2, "value_coef": 0.5, "entropy_coef": 0.0}
     with pytest.raises(ValueError, match="grad_logits is written to and must not overlap logits"):
         ops.ppo_loss_grad(**batch, **options, grad_logits=batch["logits"], grad_values=torch.zeros(4))
-    with pytest.raises(TypeError, match="must be torch tensors"):
+    with pytest.raises(TypeError, match="logits must be a dense torch tensor"):
         ops.ppo_loss(**{name: x.numpy() for name, x in batch.items()}, **options)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
+import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
 
 import pufferc
+
+ROOT = Path(__file__).parents[2]
 
 
 def run(program: str) -> str:
@@ -66,6 +71,88 @@ def test_installed_files_are_the_packages_own() -> None:
     foreign = ("test", "third_party", "raylib", "box2d", "pybind11")
     own = [name for name in names if not name.startswith(("pufferc/licenses/", "pufferc/lib/libpufferc_box2d."))]
     assert not [name for name in own if any(word in name.lower() for word in foreign)]
+
+
+def binaries() -> list[Path]:
+    """The package's shared objects."""
+    package = Path(pufferc._core.__file__).parent
+    return sorted([*package.glob("*.so"), *package.glob("lib/*.so")])
+
+
+def test_licences_of_what_is_linked_in() -> None:
+    package = Path(pufferc._core.__file__).parent
+    licences = {path.stem: path.read_text(encoding="utf-8") for path in (package / "licenses").glob("*.txt")}
+    drawing = {"raylib", "rlsw", "khronos"} if (package / "pufferc_draw_headless.so").exists() else set()
+    physics = {"box2d"} if "lander" in pufferc.list_envs() else set()
+    assert drawing | physics <= set(licences) <= drawing | physics | {"glfw"}
+    holders = {
+        "raylib": "Ramon Santamaria",
+        "rlsw": "Permission is hereby",
+        "khronos": "Khronos",
+        "box2d": "Erin Catto",
+    }
+    for name, text in licences.items():
+        assert holders.get(name, "GLFW") in text, name
+    own = importlib.metadata.metadata("pufferc")
+    assert own["License-Expression"] == "MIT" or own["License"] == "MIT"
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("nm"), reason="needs Linux and nm")
+def test_binaries_show_only_what_is_theirs() -> None:
+    """So that two libraries with a raylib or a Box2D inside can share a process, and so can ours and its C library."""
+    assert binaries()
+    for path in binaries():
+        table = subprocess.run(
+            ["nm", "-D", "--defined-only", path], capture_output=True, text=True, timeout=60, check=True
+        )
+        symbols = {line.split()[-1].split("@")[0] for line in table.stdout.splitlines()}
+        symbols -= {"_edata", "_end", "__bss_start", "_init", "_fini"}
+        symbols = {name for name in symbols if not name.startswith("_Z")}  # weak parts of the C++ library
+        if path.name.startswith("pufferc_draw_"):
+            assert symbols == {"pfc_draw_module"}, path
+        elif path.name.startswith("libpufferc."):
+            assert "pfc_pool_create" in symbols and all(name.startswith("pfc_") for name in symbols), path
+        else:
+            assert symbols == {f"PyInit_{path.name.partition('.')[0]}"}, path
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("readelf"), reason="needs Linux and readelf")
+def test_binaries_search_no_folder_of_the_builder() -> None:
+    system = ("libc.so", "libm.so", "libstdc++.so", "libgcc_s.so", "ld-linux", "libpthread.so", "libdl.so", "librt.so")
+    for path in binaries():
+        table = subprocess.run(["readelf", "-dW", path], capture_output=True, text=True, timeout=60, check=True).stdout
+        assert "RPATH" not in table and "RUNPATH" not in table, path
+        needed = [line.partition("[")[2].rstrip("]") for line in table.splitlines() if "(NEEDED)" in line]
+        windows = ("libglfw", "libX", "libGL", "libraylib") if path.name == "pufferc_draw_window.so" else ()
+        assert all(name.startswith((*system, *windows)) for name in needed), (path, needed)
+
+
+def test_sdist_holds_every_source_and_nothing_else(tmp_path: Path) -> None:
+    pytest.importorskip("build")
+    git = shutil.which("git")
+    tracked = (
+        git
+        and subprocess.run(
+            [git, "-C", ROOT, "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True, timeout=60
+        ).stdout
+    )
+    if not tracked:
+        pytest.skip("no git checkout to compare with")
+    here = ["--no-isolation"] if importlib.util.find_spec("scikit_build_core") else []
+    command = [sys.executable, "-m", "build", "--sdist", "-o", str(tmp_path), *here, str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    if "No matching distribution" in done.stdout + done.stderr:
+        pytest.skip("no package index to get the build tools from")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (archive,) = tmp_path.glob("pufferc-*.tar.gz")
+    with tarfile.open(archive) as tar:
+        names = {member.name.partition("/")[2] for member in tar.getmembers() if member.isfile()} - {"PKG-INFO"}
+    files = set(tracked.splitlines())
+    needed = {name for name in files if name.startswith(("csrc/", "python/", "third_party/"))}
+    needed |= {"CMakeLists.txt", "LICENSE", "README.md", "pyproject.toml"}
+    assert not needed - names, needed - names
+    assert all("/" not in name for name in names - needed), names - needed  # front-door files alone
+    assert archive.stat().st_size < 2_000_000
 
 
 def test_everything_public_has_a_docstring() -> None:

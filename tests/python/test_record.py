@@ -1,9 +1,11 @@
 """Recordings and plots: what is in the files, and that nothing is lost when something goes wrong."""
 
 import json
+import signal
 import subprocess
 import sys
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ import pufferc
 from pufferc import render
 from pufferc.plot import main as plot_main
 from pufferc.plot import plot, read_metrics
-from pufferc.record import Recorder, record
+from pufferc.record import Recorder, check_recording, record
 from pufferc.render import DrawingUnavailable, Renderer
 
 needs_pictures = pytest.mark.skipif(
@@ -115,6 +117,19 @@ def test_other_endings_are_refused(tmp_path, name):
         Recorder(tmp_path / name)
 
 
+def test_a_check_beforehand_writes_nothing(tmp_path):
+    pytest.importorskip("PIL")
+    path = tmp_path / "out.gif"
+    for words in ({"max_steps": 0}, {"params": {"frameskip": -1}}):
+        with pytest.raises(ValueError, match=next(iter(words)) if "max_steps" in words else "frameskip"):
+            check_recording(path, "breakout", **words)
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        check_recording(tmp_path / "nowhere" / "out.gif", "breakout")
+    if render.why_missing("headless") is None:
+        check_recording(path, "breakout")
+    assert not list(tmp_path.iterdir())
+
+
 def test_unwritable_places(tmp_path):
     pytest.importorskip("PIL")
     with pytest.raises(FileNotFoundError, match="there is no folder"):
@@ -158,6 +173,85 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch, ending, module, packa
     assert not list(tmp_path.iterdir())
 
 
+def unwritten(path):
+    """The folder holds `path` as it was before a recording, and nothing beside it."""
+    return path.read_bytes() == b"precious" and list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"), [("echo '[out @ 0x1] no codec' >&2; exit 3", "no codec"), ("kill -9 $$", "-9")]
+)
+def test_a_failing_ffmpeg_is_an_error(tmp_path, monkeypatch, script, reason):
+    ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    program = tmp_path / "ffmpeg"
+    program.write_text(f"#!/bin/sh\ncat >/dev/null\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(ffmpeg, "get_ffmpeg_exe", lambda: str(program))
+    (tmp_path / "out").mkdir()
+    path = tmp_path / "out" / "out.mp4"
+    path.write_bytes(b"precious")
+    with (
+        pytest.raises(OSError, match=rf"cannot record to .*out\.mp4: ffmpeg failed: .*{reason}$"),
+        Recorder(path) as recorder,
+    ):
+        recorder.add(moving_square(1)[0])
+    assert unwritten(path)
+    program.write_text("#!/bin/sh\necho 'no pipe' >&2; exit 1\n")
+    with pytest.raises(OSError, match="ffmpeg failed: no pipe"), Recorder(path) as recorder:
+        for picture in moving_square():
+            recorder.add(picture)
+    assert unwritten(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX's")
+@pytest.mark.parametrize(("ending", "package"), [("gif", "PIL"), ("png", "PIL"), ("mp4", "imageio_ffmpeg")])
+def test_a_full_disk_leaves_what_was_there(tmp_path, ending, package):
+    """A limit on the size of files stands in for the disk."""
+    pytest.importorskip(package)
+    path = tmp_path / f"out.{ending}"
+    path.write_bytes(b"precious")
+    script = """
+import resource, sys
+import numpy as np
+from pufferc.record import Recorder
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    with Recorder(sys.argv[1]) as recorder:
+        for _ in range(8):
+            recorder.add(np.random.default_rng(1).integers(0, 256, (120, 160, 3), np.uint8))
+except OSError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script, path], check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith(f"cannot record to {path}: "), done.stdout + done.stderr
+    assert unwritten(path)
+
+
+@needs_pictures
+@pytest.mark.parametrize(("ending", "package"), [("gif", "PIL"), ("mp4", "imageio_ffmpeg")])
+def test_ctrl_c_leaves_what_was_there(tmp_path, ending, package):
+    pytest.importorskip(package)
+    path = tmp_path / f"out.{ending}"
+    path.write_bytes(b"precious")
+    script = """
+import sys
+from pufferc import record
+step = record.Renderer.render
+def render(self, out=None):
+    print(".", flush=True)
+    return step(self, out)
+record.Renderer.render = render
+record.record(sys.argv[1], "squared", params={"max_steps": 0}, episodes=10**6, max_steps=100_000)
+"""
+    with subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        for _ in range(40):
+            assert run.stdout.readline()
+        run.send_signal(signal.SIGINT)
+        errors = run.communicate(timeout=60)[1]
+    assert run.returncode != 0 and errors.strip().endswith(b"KeyboardInterrupt")
+    assert unwritten(path)
+
+
 @needs_pictures
 @pytest.mark.parametrize("name", pufferc.list_envs())
 def test_every_game_records(tmp_path, name):
@@ -185,6 +279,108 @@ def test_a_recording_ends_with_the_episode(tmp_path):
     pytest.importorskip("PIL")
     path = record(tmp_path / "out.gif", "cartpole", seed=1)
     assert 8 <= len(frames_of(path)[0]) < 120
+
+
+# ---- Gymnasium's recorders ------------------------------------------------------------------------------
+
+
+def video_of(folder):
+    """(number of frames, width, height, the frames) of the one .mp4 file in `folder`."""
+    ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    (path,) = folder.glob("*.mp4")
+    reader = ffmpeg.read_frames(str(path))
+    width, height = next(reader)["size"]
+    frames = [np.frombuffer(frame, np.uint8).reshape(height, width, 3).astype(int) for frame in reader]
+    return len(frames), width, height, frames
+
+
+# Gymnasium says that same-step autoreset leaves an episode's last frame out; moviepy leaves pipes open.
+records_by_gymnasium = [
+    needs_pictures,
+    pytest.mark.filterwarnings("ignore:.*same-step"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:moviepy"),
+]
+
+
+@pytest.fixture
+def video():
+    """Gymnasium's RecordVideo for single and for vector environments."""
+    pytest.importorskip("moviepy")
+    from gymnasium.wrappers import RecordVideo, vector
+
+    return RecordVideo, vector.RecordVideo
+
+
+@pytest.mark.parametrize("made", ["make", "make_vec"])
+class TestRecordVideo:
+    pytestmark = records_by_gymnasium
+
+    def envs(self, made, count):
+        if made == "make":
+            return pufferc.make("breakout", count, num_threads=1, seed=3, render_mode="rgb_array", render_games=None)
+        return gym.make_vec(pufferc.env_info("breakout").id, count, num_threads=1, seed=3, render_mode="rgb_array")
+
+    def test_all_rows(self, tmp_path, video, made):
+        envs = video[1](self.envs(made, 4), str(tmp_path / "video"), video_length=12, fps=8)
+        envs.reset(seed=3)
+        first = envs.render()
+        for _ in range(20):
+            envs.step(np.array([0, 1, 2, 1]))
+        envs.close()
+        count, width, height, frames = video_of(tmp_path / "video")
+        tall, wide = first[0].shape[:2]
+        assert (count, width, height) == (12 + 1, 2 * wide, 2 * tall)
+        assert np.abs(frames[0][:tall, :wide] - first[0]).mean() < 4
+        assert np.abs(frames[0][tall:, wide:] - first[3]).mean() < 4
+        assert np.abs(frames[-1] - frames[0]).max() > 60, "nothing moves"
+
+    def test_first_row_alone(self, tmp_path, video, made):
+        envs = video[1](self.envs(made, 3), str(tmp_path / "video"), record_first_only=True, video_length=5, fps=8)
+        envs.reset(seed=3)
+        size = envs.render()[0].shape
+        for _ in range(6):
+            envs.step(np.zeros(3, np.int64))
+        envs.close()
+        assert video_of(tmp_path / "video")[:3] == (5 + 1, size[1], size[0])
+
+
+class TestRecordVideoOfOneGame:
+    pytestmark = records_by_gymnasium
+
+    def test_whole_episode(self, tmp_path, video):
+        env = video[0](gym.make(pufferc.env_info("cartpole").id, render_mode="rgb_array"), str(tmp_path / "video"), fps=8)
+        env.reset(seed=1)
+        steps, ended = 0, False
+        while not ended:
+            _, _, terminated, truncated, _ = env.step(1)
+            steps, ended = steps + 1, terminated or truncated
+        size = env.render().shape
+        env.close()
+        assert video_of(tmp_path / "video")[:3] == (steps + 1, size[1], size[0])
+
+    def test_a_list_of_pictures(self):
+        env = gym.make(pufferc.env_info("cartpole").id, render_mode="rgb_array_list")
+        env.reset(seed=1)
+        for _ in range(3):
+            env.step(1)
+        assert [picture.dtype for picture in env.render()] == [np.uint8] * 4
+        env.close()
+
+
+@needs_pictures
+def test_a_picture_for_each_row():
+    """render_games=None: as many pictures as rows; those of one game are one; a number gives one picture."""
+    envs = pufferc.make("snake", num_games=2, num_threads=1, seed=1, render_mode="rgb_array", render_games=None)
+    envs.reset()
+    pictures = envs.render()
+    assert isinstance(pictures, tuple) and len(pictures) == envs.num_envs > 2
+    assert all(picture.shape == pictures[0].shape and picture.dtype == np.uint8 for picture in pictures)
+    half = envs.agents
+    assert (pictures[0] == pictures[half - 1]).all() and (pictures[0] != pictures[half]).any()
+    grid = pufferc.make("snake", num_games=2, num_threads=1, seed=1, render_mode="rgb_array", render_games=2)
+    grid.reset()
+    assert grid.render().ndim == 3
 
 
 # ---- plots ----------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -20,7 +22,9 @@ NOTHING = {"PUFFERC_DOWNLOAD": "OFF", "PUFFERC_RAYLIB": "OFF", "PUFFERC_BOX2D": 
 pytestmark = pytest.mark.skipif(CMAKE is None or not shutil.which("cc"), reason="needs cmake and a C compiler")
 
 
-def configure(build: Path, *, python: bool = False, **options: str | Path) -> subprocess.CompletedProcess[str]:
+def configure(
+    build: Path, *, python: bool = False, cwd: Path = ROOT, env: dict[str, str] | None = None, **options: str | Path
+) -> subprocess.CompletedProcess[str]:
     settings = {**NOTHING, "CMAKE_BUILD_TYPE": "Release", "PUFFERC_TESTS": "OFF", "PUFFERC_EXAMPLES": "OFF"}
     settings |= {"PUFFERC_BENCHMARKS": "OFF", **{name: str(value) for name, value in options.items()}}
     if python:
@@ -28,7 +32,9 @@ def configure(build: Path, *, python: bool = False, **options: str | Path) -> su
         settings |= {"PUFFERC_PYTHON": "ON", "pybind11_DIR": pybind11.get_cmake_dir()}
         settings |= {"Python_EXECUTABLE": sys.executable, "SKBUILD_SABI_COMPONENT": ""}
     command = [str(CMAKE), "-S", str(ROOT), "-B", str(build), *(f"-D{key}={value}" for key, value in settings.items())]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+    # PWD as a shell sets it.
+    environment = {**os.environ, "PWD": str(cwd), **(env or {})}
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=cwd, env=environment)
 
 
 def words(done: subprocess.CompletedProcess[str]) -> str:
@@ -81,10 +87,8 @@ def test_a_folder_without_source_is_refused(library: str, variable: str, tmp_pat
 
 
 def test_another_version_of_raylib_is_refused(tmp_path: Path) -> None:
-    source = tmp_path / "raylib"
-    (source / "src").mkdir(parents=True)
-    (source / "src" / "raylib.h").write_text('#define RAYLIB_VERSION  "5.5"\n')
-    done = configure(tmp_path / "build", python=True, PUFFERC_RAYLIB="AUTO", PUFFERC_RAYLIB_SOURCE=source)
+    source = stub_raylib(tmp_path / "raylib", "5.5")
+    done = configure(tmp_path / "build", PUFFERC_RAYLIB="AUTO", PUFFERC_RAYLIB_SOURCE=source)
     assert done.returncode != 0 and f"{source} is not raylib 6.0" in words(done)
 
 
@@ -102,3 +106,133 @@ def test_what_must_be_there_and_is_not_is_an_error(tmp_path: Path) -> None:
         pytest.skip("this checkout has raylib's source in third_party/raylib")
     done = configure(tmp_path / "build", python=True, PUFFERC_RAYLIB="ON", CMAKE_FIND_USE_CMAKE_SYSTEM_PATH="OFF")
     assert done.returncode != 0 and "-DPUFFERC_RAYLIB_SOURCE=" in words(done)
+
+
+def stub_raylib(folder: Path, version: str = "6.0") -> Path:
+    """As much of a source folder as CMake looks at."""
+    (folder / "src").mkdir(parents=True)
+    (folder / "src" / "raylib.h").write_text(f'#define RAYLIB_VERSION  "{version}"\n')
+    for name in ("src/rcore.c", "LICENSE"):
+        (folder / name).touch()
+    return folder
+
+
+def test_an_incomplete_folder_is_refused(tmp_path: Path) -> None:
+    (stub_raylib(tmp_path / "raylib") / "src" / "rcore.c").unlink()
+    done = configure(tmp_path / "build", PUFFERC_RAYLIB="AUTO", PUFFERC_RAYLIB_SOURCE=tmp_path / "raylib")
+    assert done.returncode != 0 and "there is no" in words(done) and "raylib/src/rcore.c" in words(done)
+
+
+def test_folders_named_in_the_environment(tmp_path: Path) -> None:
+    """Relative to the user's shell; in a build folder that was configured before without, as pip keeps one."""
+    first, second = stub_raylib(tmp_path / "first"), stub_raylib(tmp_path / "zwei ü")
+    build = tmp_path / "build"
+    done = configure(build, PUFFERC_RAYLIB="AUTO")
+    assert done.returncode == 0, done.stderr
+    for folder, name in ((first, "first"), (second, "zwei ü")):
+        done = configure(build, PUFFERC_RAYLIB="AUTO", cwd=tmp_path, env={"PUFFERC_RAYLIB_SOURCE": name})
+        assert done.returncode == 0 and f"pictures by raylib in {folder}" in words(done), done.stderr
+    done = configure(build, PUFFERC_RAYLIB="AUTO", cwd=tmp_path, env={"PUFFERC_RAYLIB_SOURCE": "nowhere"})
+    assert done.returncode != 0 and f"no raylib source in {tmp_path / 'nowhere'}" in words(done)
+    done = configure(build, PUFFERC_RAYLIB="OFF", cwd=tmp_path, env={"PUFFERC_RAYLIB_SOURCE": "nowhere"})
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("option", ["PUFFERC_RAYLIB", "PUFFERC_BOX2D", "PUFFERC_CUDA"])
+def test_options_of_three_values(option: str, tmp_path: Path) -> None:
+    done = configure(tmp_path / "wrong", **{option: "perhaps"})
+    assert done.returncode != 0 and f"{option} must be AUTO, ON or OFF, got 'perhaps'" in words(done)
+
+
+def test_a_small_on_is_no_auto(tmp_path: Path) -> None:
+    if (ROOT / "third_party" / "raylib").exists():
+        pytest.skip("this checkout has raylib's source in third_party/raylib")
+    done = configure(tmp_path / "build", PUFFERC_RAYLIB="yes", CMAKE_FIND_USE_CMAKE_SYSTEM_PATH="OFF")
+    assert done.returncode != 0 and "PUFFERC_RAYLIB is ON, but" in words(done)
+
+
+def test_a_failed_download_is_tried_again_later(tmp_path: Path) -> None:
+    """Not by the next configuration, which is there before the network is back; but not never."""
+    git, calls = tmp_path / "git", tmp_path / "calls"
+    git.write_text(f"#!/bin/sh\n[ $1 = init ] && echo call >>{calls}\necho 'fatal: no route to anywhere' >&2\nexit 1\n")
+    git.chmod(0o755)
+    options = {"PUFFERC_BOX2D": "AUTO", "PUFFERC_DOWNLOAD": "ON", "GIT_EXECUTABLE": git, "box2d_DIR": tmp_path}
+    said = [words(configure(tmp_path / "build", **options)) for _ in range(2)]
+    assert "Box2D was not downloaded: fatal: no route to anywhere" in said[0]
+    assert "Box2D could not be downloaded" in said[1] and "-UPUFFERC_BOX2D_FAILED_AT" in said[1]
+    assert calls.read_text().splitlines() == ["call"]
+    words(configure(tmp_path / "build", **options, PUFFERC_BOX2D_FAILED_AT="1000"))
+    assert calls.read_text().splitlines() == ["call", "call"]
+
+
+# ---- Box2D from a source folder: a stand-in for its source says what it is compiled with -----------------
+
+GUARDED = "#ifndef B2_MAX_WORLDS\n#define B2_MAX_WORLDS 128\n#endif\n"
+
+
+def stub_box2d(folder: Path, constants: str, version: str = "3.1.1") -> Path:
+    for name, text in {
+        "include/box2d/box2d.h": "#include <box2d/base.h>\n",
+        "include/box2d/base.h": "#include <stdint.h>\nuint64_t b2GetTicks(void);\n",
+        "src/constants.h": constants,
+        "src/world.c": (
+            '#include <box2d/box2d.h>\n#include "constants.h"\n#ifndef BOX2D_ENABLE_SIMD\n#error no SIMD\n#endif\n'
+            "int b2_worlds[B2_MAX_WORLDS];\nuint64_t b2Now(void) { return b2GetTicks(); }\n"
+        ),
+        "src/timer.c": "#error stands in for the clock, which is ours\n",
+        "test/test.c": "#error not ours to compile\n",
+        "CMakeLists.txt": f"project(box2d\n\tVERSION {version}\n\tLANGUAGES C CXX\n)\n",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("constants", "worlds"),
+    [(GUARDED, 16384), ("#define B2_MAX_WORLDS 64\n", 64), ("#\tdefine B2_MAX_WORLDS\t64 // worlds\n", 64)],
+)
+def test_box2d_from_a_source_folder(constants: str, worlds: int, tmp_path: Path) -> None:
+    source, build = stub_box2d(tmp_path / "my box2d", constants), tmp_path / "build"
+    done = configure(
+        build,
+        PUFFERC_BOX2D="ON",
+        PUFFERC_BOX2D_SOURCE=source,
+        CMAKE_EXPORT_COMPILE_COMMANDS="ON",
+        PUFFERC_INSTALL="OFF",
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"Box2D in {source}, {worlds} worlds" in words(done)
+    built = subprocess.run(
+        [str(CMAKE), "--build", str(build), "--target", "pufferc_box2d"], capture_output=True, text=True, timeout=120
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    commands = {entry["file"]: entry["command"] for entry in json.loads((build / "compile_commands.json").read_text())}
+    assert {name for name in commands if "box2d" in name} == {
+        str(source / "src" / "world.c"),
+        str(ROOT / "third_party" / "box2d" / "clock.c"),
+    }
+    flags = commands[str(source / "src" / "world.c")].split()
+    assert {"-DB2_MAX_WORLDS=16384", "-DBOX2D_ENABLE_SIMD", "-DNDEBUG", "-ffp-contract=off", "-fPIC"} <= set(flags)
+    assert "-fvisibility=hidden" in flags and not any(flag.startswith(("-march", "-mavx")) for flag in flags)
+    lander = commands[str(ROOT / "csrc" / "envs" / "lander.c")].split()
+    assert f"-DPFC_BOX2D_MAX_WORLDS={worlds}" in lander
+    nm = shutil.which("nm")
+    if nm is not None:
+        (library,) = build.rglob("libpufferc_box2d.a")
+        table = subprocess.run([nm, "-S", str(library)], capture_output=True, text=True, timeout=60).stdout
+        sizes = {words[3]: int(words[1], 16) for words in map(str.split, table.splitlines()) if len(words) == 4}
+        assert sizes["b2_worlds"] == 4 * worlds and "b2GetTicks" in sizes
+
+
+@pytest.mark.parametrize("version", ["3.0.0", "3.2.0", "3.10.0", "2.4.1"])
+def test_another_version_of_box2d_is_refused(version: str, tmp_path: Path) -> None:
+    source = stub_box2d(tmp_path / "box2d", GUARDED, version)
+    done = configure(tmp_path / "build", PUFFERC_BOX2D="AUTO", PUFFERC_BOX2D_SOURCE=source)
+    assert done.returncode != 0 and f"{source} is Box2D {version}; pufferc needs 3.1" in words(done)
+
+
+def test_a_box2d_that_hides_its_number_of_worlds_is_refused(tmp_path: Path) -> None:
+    source = stub_box2d(tmp_path / "box2d", "enum { B2_MAX_WORLDS = 7 };\n")
+    done = configure(tmp_path / "build", PUFFERC_BOX2D="AUTO", PUFFERC_BOX2D_SOURCE=source)
+    assert done.returncode != 0 and "B2_MAX_WORLDS" in words(done)

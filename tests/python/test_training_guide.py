@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,11 +20,11 @@ pytest.importorskip("tyro")
 def test_the_commands_of_the_guide_run(tmp_path: Path) -> None:
     for package in ("tensorboard", "wandb", "matplotlib"):
         pytest.importorskip(package)
-    lines = [line for line in commands("docs/training.md") if line.startswith("pufferc ")]
+    lines = [line for line in commands("docs/training.md") if line.startswith(("pufferc ", "for "))]
     assert len(lines) >= 10
     environment = {**os.environ, "WANDB_MODE": "offline"}
     for line in lines:
-        command = f'"{sys.executable}" -m {line}'  # by a shell, which knows what * means
+        command = re.sub(r"(^|do )pufferc ", rf'\1"{sys.executable}" -m pufferc ', line)  # by a shell: * and for
         done = subprocess.run(
             command, shell=True, capture_output=True, text=True, timeout=120, cwd=tmp_path, env=environment
         )

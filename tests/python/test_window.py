@@ -41,12 +41,12 @@ def wait_until(condition, viewer, seconds=10.0):
 """
 
 
-def run(script, display):
+def run(script, display, **environment):
     """Runs a script with the virtual display; what it prints."""
     pytest.importorskip("PIL")
     done = subprocess.run(
         [sys.executable, "-c", PRELUDE + script],
-        env={**os.environ, "DISPLAY": display},
+        env={**os.environ, "DISPLAY": display, **environment},
         capture_output=True,
         text=True,
         timeout=100,
@@ -56,7 +56,8 @@ def run(script, display):
     return done.stdout
 
 
-def test_the_screen_shows_the_game(display):
+@pytest.mark.parametrize("renderer", ["cpu", "gpu"])
+def test_the_screen_shows_the_game(display, renderer):
     run(
         """
 envs = pufferc.make("breakout", num_threads=1, seed=1)
@@ -74,6 +75,7 @@ difference = np.abs(shown - expected).max(axis=2)
 assert difference.mean() < 2 and (difference > 48).mean() < 0.005, (difference.mean(), (difference > 48).mean())
 """,
         display,
+        PUFFERC_WINDOW_RENDERER=renderer,
     )
 
 

@@ -82,13 +82,18 @@ typedef struct PfcParamValue {
   double value;
 } PfcParamValue;
 
+// Limits of a pool. What is above them is refused before any memory is touched.
+#define PFC_MAX_ROWS (1 << 28)  // games times the agents of one
+#define PFC_MAX_THREADS 256
+#define PFC_MAX_GROUPS 256
+
 // Zero means default for every field but num_games, and env or spec.
 typedef struct PfcPoolDesc {
   const char* env;             // name of a built-in game,
   const PfcEnvSpec* spec;      // or a spec; it must outlive the pool
-  int32_t num_games;           // >= 1
-  int32_t num_threads;         // threads that step, the caller included; 0 = 1; at most 256
-  int32_t num_groups;          // 0 = 1; divides num_games
+  int32_t num_games;           // >= 1; at most PFC_MAX_ROWS rows
+  int32_t num_threads;         // threads that step, the caller included; 0 = 1; at most PFC_MAX_THREADS
+  int32_t num_groups;          // 0 = 1; at most PFC_MAX_GROUPS; divides num_games
   PfcAutoreset autoreset;
   uint64_t seed;
   const PfcParamValue* params; // [num_params] overrides of the parameter table

@@ -140,7 +140,8 @@ class ParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
 
     def render(self) -> NDArray[np.uint8] | None:
         """The game as a picture uint8 [H, W, 3], or None: a window shows it. Needs a render_mode."""
-        picture: NDArray[np.uint8] | None = self._pool.render()
+        picture = self._pool.render()
+        assert not isinstance(picture, tuple)  # the pool was made for one picture
         return picture
 
     def close(self) -> None:

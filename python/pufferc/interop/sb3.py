@@ -159,11 +159,18 @@ class Sb3VecEnv(vec_env.VecEnv):
         return [issubclass(wrapper_class, monitor.Monitor)] * len(self._rows(indices))
 
     def get_images(self) -> list[NDArray[np.uint8] | None]:
-        """The picture of the first `render_games` games, as one."""
-        return [self.env.render()]
+        """The picture of the first `render_games` games, as one; with render_games=None one for each row."""
+        pictures = self.env.render()
+        return list(pictures) if isinstance(pictures, tuple) else [pictures]
 
     def render(self, mode: str | None = None) -> NDArray[np.uint8] | None:
-        """That picture, uint8 [H, W, 3], or None where a window shows it. `mode` is the one given to `make_sb3`."""
+        """One picture of what `get_images` returns, uint8 [H, W, 3], or None where a window shows it.
+
+        `mode` is the one given to `make_sb3`.
+        """
         if mode is not None and mode != self.render_mode:
             raise ValueError(f"mode must be the render_mode of the pool, {self.render_mode!r}, got {mode!r}")
-        return self.env.render()
+        images = self.get_images()
+        if len(images) == 1:
+            return images[0]
+        return vec_env.base_vec_env.tile_images([image for image in images if image is not None])

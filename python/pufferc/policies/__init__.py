@@ -2,7 +2,7 @@
 
 from pufferc.policies.base import Policy, State, restart_rows
 from pufferc.policies.encoders import Conv, Encoder, Flat, OneHot
-from pufferc.policies.fused_mingru import FusedMinGRU
+from pufferc.policies.fused_recurrent import FusedLSTM, FusedMinGRU
 from pufferc.policies.heads import DiscreteHead, GaussianHead, Head, make_head
 from pufferc.policies.make import input_map, input_scales, make_policy
 from pufferc.policies.mlp import MLP, CodesMLP, EncodedMLP, FusedMLP, Network
@@ -18,6 +18,7 @@ __all__ = [
     "EncodedMLP",
     "Encoder",
     "Flat",
+    "FusedLSTM",
     "FusedMLP",
     "FusedMinGRU",
     "GaussianHead",

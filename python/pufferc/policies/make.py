@@ -10,7 +10,7 @@ from torch import Tensor
 from pufferc.config import Config, PolicyConfig
 from pufferc.policies.base import Policy
 from pufferc.policies.encoders import Flat, OneHot, make_encoder
-from pufferc.policies.fused_mingru import FusedMinGRU
+from pufferc.policies.fused_recurrent import FusedLSTM, FusedMinGRU
 from pufferc.policies.heads import make_head
 from pufferc.policies.mlp import MLP, CodesMLP, EncodedMLP, FusedMLP, Network
 from pufferc.policies.recurrent import LSTM, MinGRU
@@ -43,8 +43,9 @@ def make_policy(
         mlp: type[Network] = FusedMLP if fused else MLP
     else:
         mlp = CodesMLP if fused and isinstance(encoder, OneHot) and config.policy.num_layers == 1 else EncodedMLP
-    mingru = FusedMinGRU if fused and flat else MinGRU
-    kinds: dict[str, type[Network]] = {"mlp": mlp, "mingru": mingru, "lstm": LSTM}
+    kinds: dict[str, type[Network]] = {"mlp": mlp, "mingru": MinGRU, "lstm": LSTM}
+    if fused and isinstance(encoder, Flat | OneHot):
+        kinds |= {"mingru": FusedMinGRU, "lstm": FusedLSTM}
     policy = kinds[config.policy.kind](
         encoder.features,
         head.output_sizes,

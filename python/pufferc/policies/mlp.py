@@ -96,9 +96,9 @@ class Network(Policy):
             return layer.weight, layer.bias
         return layer.weight * self.input_gain, layer.bias + layer.weight @ self.input_shift
 
-    def _layer_versions(self, layers: Sequence[nn.Linear]) -> tuple[int, ...]:
-        """Differs from before when a parameter of these layers, or the map of the observations, has been written to."""
-        tensors = [self.input_gain, self.input_shift, *(p for layer in layers for p in (layer.weight, layer.bias))]
+    def _parameter_versions(self, layers: Sequence[tuple[Tensor, Tensor]]) -> tuple[int, ...]:
+        """Differs from before when one of these weights and biases, or the map of the observations, was written to."""
+        tensors = [self.input_gain, self.input_shift, *(parameter for layer in layers for parameter in layer)]
         return tuple(tensor._version for tensor in tensors)
 
     def _unfold(self, first: nn.Linear) -> None:
@@ -164,7 +164,7 @@ class MLP(EncodedMLP):
     def _cast_layers(self) -> list[tuple[Tensor, Tensor]]:
         """Weights and biases of the hidden layers in compute_dtype, renewed when a parameter has changed."""
         layers = self._layers()[:-1]
-        versions = self._layer_versions(layers)
+        versions = self._parameter_versions([(layer.weight, layer.bias) for layer in layers])
         if versions != self._cast_versions or self._casts[0][0].device != layers[0].weight.device:
             folded = [self._folded(i, layer) for i, layer in enumerate(layers)]
             self._casts = [(weight.to(self.compute_dtype), bias.to(self.compute_dtype)) for weight, bias in folded]
@@ -188,57 +188,79 @@ class MLP(EncodedMLP):
         self._unfold(self._layers()[0])
 
 
-class CodesMLP(EncodedMLP):
-    """An MLP of one hidden layer over one-hot codes, its passes without autograd, on the CPU.
+class CodesLayer:
+    """The first hidden layer of a network over one-hot codes, its passes without autograd, on the CPU.
 
-    The hidden layer is the kernel of ops.codes_forward, in float32 whatever the compute_dtype: it multiplies nothing.
+    It is the kernel of ops.codes_forward, in float32 whatever the compute_dtype: it multiplies nothing.
     """
+
+    def __init__(self, network: Network) -> None:
+        assert isinstance(network.encoder, OneHot)
+        self._network, self._most = network, network.encoder.most
+        self._hidden: dict[str, Tensor] = {}  # [B, H] of the latest step, and of the latest pass of training
+        self._table, self._bias = torch.empty(0), torch.empty(0)
+        self._versions: tuple[int, ...] = ()
+        self._codes = torch.empty(0)
+
+    def forward(self, use: str, observations: Tensor) -> Tensor:
+        """float32 [B, H] after ReLU, of observations [B, ...]; the next pass of the same use overwrites it."""
+        network, first = self._network, self._first()
+        codes = observations.flatten(1).contiguous().view(torch.uint8)
+        hidden = self._hidden.get(use)
+        if hidden is None or hidden.shape[0] != codes.shape[0]:
+            hidden = self._hidden[use] = torch.empty(codes.shape[0], first.out_features)
+        versions = network._parameter_versions([(first.weight, first.bias)])
+        if self._versions != versions:
+            weight, self._bias = network._folded(0, first)
+            self._table, self._versions = weight.t().contiguous(), versions
+        ops.codes_forward(codes, self._table, self._bias, hidden, most=self._most, relu=True)
+        if use == "train":
+            self._codes = codes
+        return hidden
+
+    def backward(self, grad: Tensor) -> None:
+        """Sets .grad from d loss / d output [B, H] of the latest pass of training, which it overwrites."""
+        torch.ops.aten.threshold_backward(grad, self._hidden["train"], 0, grad_input=grad)
+        table, first = torch.empty_like(self._table), self._first()
+        first.bias.grad = torch.empty_like(first.bias)
+        ops.codes_backward(self._codes, grad, table, first.bias.grad, most=self._most)
+        first.weight.grad = table.t().contiguous()
+        self._network._unfold(first)
+
+    def _first(self) -> nn.Linear:
+        return self._network._layers()[0]
+
+
+class CodesMLP(EncodedMLP):
+    """An MLP of one hidden layer over one-hot codes, its passes without autograd, on the CPU."""
 
     def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:
         super().__init__(observation_size, action_counts, **options)
-        assert isinstance(self.encoder, OneHot) and len(self.hidden) == 1
-        self._most = self.encoder.most
-        self._hidden: dict[str, Tensor] = {}  # [B, H] of the latest step, and of the latest pass of training
-        self._table, self._bias, self._versions = torch.empty(0), torch.empty(0), (-1, -1)
-        self._codes, self._grad = torch.empty(0), torch.empty(0)
+        assert len(self.hidden) == 1
+        self._codes_layer = CodesLayer(self)
+        self._trained, self._grad = torch.empty(0), torch.empty(0)
 
     @torch.no_grad()
     def step(self, observations: Tensor, state: State) -> tuple[Tensor, State]:
-        return self._pass("step", observations.flatten(1)), state
+        return self._output_of(self._codes_layer.forward("step", observations)), state
 
     @torch.no_grad()
     def forward_for_training(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
-        self._codes = observations.flatten(2).flatten(0, 1).contiguous().view(torch.uint8)
-        return self._pass("train", self._codes).view(*observations.shape[:2], -1)
+        self._trained = self._codes_layer.forward("train", observations.flatten(0, 1))
+        return self._output_of(self._trained).view(*observations.shape[:2], -1)
 
-    def _pass(self, use: str, codes: Tensor) -> Tensor:
-        hidden = self._hidden.get(use)
-        if hidden is None or hidden.shape[0] != codes.shape[0]:
-            hidden = self._hidden[use] = torch.empty(codes.shape[0], self.output.in_features)
-        first = self._layers()[0]
-        if self._versions != (first.weight._version, first.bias._version):
-            weight, self._bias = self._folded(0, first)
-            self._table = weight.t().contiguous()
-            self._versions = first.weight._version, first.bias._version
-        codes = codes.contiguous().view(torch.uint8)
-        ops.codes_forward(codes, self._table, self._bias, hidden, most=self._most, relu=True)
+    def _output_of(self, hidden: Tensor) -> Tensor:
         # Thin products are several times faster with the long side in the columns.
         return torch.mm(self.output.weight, hidden.t()).t().add(self.output.bias)
 
     @torch.no_grad()
     def backward(self, grad_outputs: Tensor) -> None:
-        hidden, grad = self._hidden["train"], grad_outputs.reshape(-1, grad_outputs.shape[-1])
+        hidden, grad = self._trained, grad_outputs.reshape(-1, grad_outputs.shape[-1])
         self.output.bias.grad = grad.sum(0)
         self.output.weight.grad = torch.mm(grad.t(), hidden)
         if self._grad.shape != hidden.shape:
             self._grad = torch.empty_like(hidden)  # fresh memory costs three times the product
-        grad = torch.mm(grad, self.output.weight, out=self._grad)
-        torch.ops.aten.threshold_backward(grad, hidden, 0, grad_input=grad)
-        table, first = torch.empty_like(self._table), self._layers()[0]
-        first.bias.grad = torch.empty_like(first.bias)
-        ops.codes_backward(self._codes, grad, table, first.bias.grad, most=self._most)
-        first.weight.grad = table.t().contiguous()
-        self._unfold(first)
+        self._codes_layer.backward(torch.mm(grad, self.output.weight, out=self._grad))
 
 
 class FusedNetwork(Network):
@@ -248,7 +270,7 @@ class FusedNetwork(Network):
     """
 
     fused = True
-    _kernel: ops.Mlp | ops.MinGru
+    _kernel: ops.Mlp | ops.Recurrent
 
     def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:
         super().__init__(observation_size, action_counts, **options)
@@ -257,9 +279,9 @@ class FusedNetwork(Network):
         self._kernel_versions: tuple[int, ...] = ()
         self._outputs: dict[str, Tensor] = {}
 
-    def _kernel_layers(self) -> list[nn.Linear]:
-        """The layers in the order in which the kernel has them."""
-        return self._layers()
+    def _kernel_layers(self) -> list[tuple[Tensor, Tensor]]:
+        """Weights and biases of the layers in the order in which the kernel has them."""
+        return [(layer.weight, layer.bias) for layer in self._layers()]
 
     def _output_buffer(self, use: str, *shape: int) -> Tensor:
         """Memory for outputs of a shape, kept from pass to pass. Acting and training have buffers of their own."""
@@ -270,20 +292,21 @@ class FusedNetwork(Network):
 
     def _update_kernel(self) -> None:
         """Hands the parameters to the kernel when one has changed."""
-        layers = self._kernel_layers()
-        versions = self._layer_versions(layers)
+        layers, first = self._kernel_layers(), self._layers()[0]
+        versions = self._parameter_versions(layers)
         if versions != self._kernel_versions:
-            pairs = [self._folded(i, layer) for i, layer in enumerate(layers)]
-            self._kernel.set_layers([weight.detach() for weight, _ in pairs], [bias.detach() for _, bias in pairs])
+            if layers[0][0] is first.weight:
+                layers[0] = self._folded(0, first)
+            self._kernel.set_layers([weight.detach() for weight, _ in layers], [bias.detach() for _, bias in layers])
             self._kernel_versions = versions
 
     def _gradients(self) -> tuple[list[Tensor | None], list[Tensor | None]]:
-        """Memory for the gradients of all weights and biases, which the parameters' .grad is."""
+        """Memory for the gradients of the kernel's weights and biases, which the parameters' .grad is."""
         for parameter in self.parameters():
             if parameter.grad is None:
                 parameter.grad = torch.empty_like(parameter)
         layers = self._kernel_layers()
-        return [layer.weight.grad for layer in layers], [layer.bias.grad for layer in layers]
+        return [weight.grad for weight, _ in layers], [bias.grad for _, bias in layers]
 
 
 class FusedMLP(FusedNetwork, MLP):

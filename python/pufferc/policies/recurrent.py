@@ -1,4 +1,4 @@
-"""Networks with memory: MinGRU and LSTM, in plain torch.
+"""Networks with memory: MinGRU and LSTM, in plain torch; `fused_recurrent` has them as kernels.
 
 Both put one layer of memory between the hidden layers and the output. What does not depend on the past is computed for
 all T steps at once, by one matrix product; only what does goes step by step, and backwards by a recurrence of its own

@@ -1,0 +1,20 @@
+// registry.h - games that a build does without, since a library they stand on was not found.
+#ifndef PUFFERC_REGISTRY_H
+#define PUFFERC_REGISTRY_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Names of the games that would be built in with Box2D; NULL ends the list. Empty in a build that has it.
+const char* const* pfc_games_left_out(void);
+
+#define PFC_LEFT_OUT_WHY                                                                                          \
+  "this pufferc was built without Box2D 3.1; PUFFERC_BOX2D_SOURCE=FOLDER names its source, or pip install pyb2d3==0.11.1, " \
+  "which has it inside; then build pufferc again"
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // PUFFERC_REGISTRY_H

@@ -1,0 +1,114 @@
+"""`pufferc doctor` tells what is there, and what is missing with the remedy."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pufferc
+from pufferc import _core, doctor, render
+from pufferc.cli import main
+
+LEFT_OUT = {"moonwalk": "this pufferc was built without Box2D 3.1; PUFFERC_BOX2D_SOURCE=FOLDER names its source"}
+
+
+@pytest.fixture
+def nothing_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that stands in for the one with the drawing modules, which it lacks."""
+    monkeypatch.setattr(render, "_module_path", lambda kind: tmp_path / f"pufferc_draw_{kind}.so")
+    render.drawing_module.cache_clear()
+    return tmp_path
+
+
+def test_report_is_json_and_names_everything(capsys: Any) -> None:
+    assert main(["doctor", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["pufferc"]["version"] == pufferc.__version__
+    assert facts["games"]["built in"].split(", ") == pufferc.list_envs()
+    for info in map(pufferc.env_info, pufferc.list_envs()):
+        assert (f"limit of {info.name}" in facts["games"]) == (info.max_games is not None)
+    for package in ("numpy", "torch", "pillow", "imageio-ffmpeg", "matplotlib"):
+        assert facts["packages"][package]
+    assert set(facts["pictures"]) == {"headless", "window", "GIF, PNG", "MP4"}
+    assert (facts["pictures"]["headless"] == "available") == (render.why_missing("headless") is None)
+
+
+def test_left_out_games_are_named_with_the_remedy(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_core, "games_left_out", lambda: LEFT_OUT)
+    assert main(["doctor"]) == 0
+    assert f"moonwalk           left out: {LEFT_OUT['moonwalk']}" in capsys.readouterr().out
+    for command in ("train", "eval", "play"):
+        assert main([command, "moonwalk"]) == 2
+        assert f"moonwalk is left out: {LEFT_OUT['moonwalk']}" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="PUFFERC_BOX2D_SOURCE"):
+        pufferc.make("moonwalk")
+
+
+def test_games_are_built_in_or_left_out() -> None:
+    missing = _core.games_left_out()
+    assert ("lander" in missing) != ("lander" in pufferc.list_envs())
+    assert all("PUFFERC_BOX2D_SOURCE" in why for why in missing.values())
+
+
+def test_missing_drawing_modules_are_named_with_the_remedy(nothing_drawn: Path, capsys: Any) -> None:
+    pictures = doctor.report()["pictures"]
+    for kind in ("headless", "window"):
+        assert "without raylib 6.0" in pictures[kind] and "PUFFERC_RAYLIB_SOURCE" in pictures[kind]
+    (nothing_drawn / "pufferc_draw_headless.so").touch()
+    pictures = doctor.report()["pictures"]
+    assert "without GLFW" in pictures["window"] and "libglfw3-dev" in pictures["window"]
+    assert "raylib" not in pictures["window"] and "no pictures" in pictures["headless"]
+
+
+def test_missing_packages_are_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", absent)
+    for name in ("PIL", "imageio_ffmpeg", "torch"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    facts = doctor.report()
+    assert facts["packages"]["numpy"] == "not installed: pip install numpy"
+    assert facts["packages"]["safetensors"] == "not installed: pip install 'pufferc[train]'"
+    assert facts["packages"]["matplotlib"] == "not installed: pip install 'pufferc[render]'"
+    assert "pip install 'pufferc[render]'" in facts["pictures"]["GIF, PNG"]
+    assert "pip install 'pufferc[render]'" in facts["pictures"]["MP4"]
+    assert "pip install 'pufferc[train]'" in facts["cuda"]["torch sees a GPU"]
+
+
+def test_a_torch_that_cannot_be_loaded_is_no_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "torch.py").write_text("raise OSError('libtorch_cpu.so: file too short')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    assert "cannot be imported: libtorch_cpu.so: file too short" in doctor.report()["cuda"]["torch sees a GPU"]
+
+
+@pytest.mark.skipif(render.why_missing("window") is not None, reason="no windows in this build")
+def test_a_machine_without_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    assert "DISPLAY is not set" in doctor.report()["pictures"]["window"]
+    monkeypatch.setenv("DISPLAY", ":7")
+    assert doctor.report()["pictures"]["window"] == "available"
+
+
+@pytest.mark.parametrize("columns", [20, 60, 100])
+def test_a_terminal_gets_lines_that_fit(columns: int, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Down to 56 columns, but for words that are longer; a file gets one line for each fact."""
+    monkeypatch.setattr(_core, "games_left_out", lambda: LEFT_OUT)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["doctor"]) == 0
+    whole = capsys.readouterr().out
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= max(columns, 56) or len(line.split()) <= 2 for line in lines)
+    assert whole.split() == " ".join(lines).split() and len(lines) > len(whole.splitlines())
+    assert os.linesep.join(whole.splitlines()).count(LEFT_OUT["moonwalk"]) == 1

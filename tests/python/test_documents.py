@@ -1,0 +1,94 @@
+"""Pages of documentation hold together: links lead somewhere, flags exist, the one on embedding runs as written."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from test_readme import ROOT, blocks, commands
+
+PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+OURS = ("--train.", "--policy.", "--vec.", "--env.")
+
+
+def text(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", text(page)):
+        if "://" not in target:
+            assert (ROOT / page).parent.joinpath(target).exists(), f"{page}: {target}"
+
+
+def test_pages_name_flags_that_exist() -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("tyro")
+    named = {flag for page in PAGES for flag in re.findall(r"(?<![\w-])--[a-z]+\.[a-z-]+", text(page))}
+    found = subprocess.run(
+        [sys.executable, "-m", "pufferc", "train", "cartpole", "--help"], capture_output=True, text=True, timeout=60
+    )
+    known = set(re.findall(r"--[a-z]+\.[a-z-]+", found.stdout))
+    missing = {flag for flag in named if flag.startswith(OURS)} - known
+    assert len(known) > 40 and len(named) > 10 and not missing, missing
+
+
+def test_the_configuration_on_the_page_is_taken(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("tyro")
+    from pufferc.cli import parse_train
+    from pufferc.config import load_config
+
+    (example,) = blocks("docs/training.md", "toml")
+    (tmp_path / "my.toml").write_text(example, encoding="utf-8")
+    config, packaged = parse_train("cartpole", ["--config", str(tmp_path / "my.toml")]).config, load_config("cartpole")
+    assert config.env["max_steps"] == 200 and config.train.learning_rate == 0.03 != packaged.train.learning_rate
+    assert config.train.gamma == packaged.train.gamma  # the game's own file still counts for the rest
+
+
+def test_every_page_is_in_the_index() -> None:
+    for page in PAGES:
+        if page.startswith("docs/") and page != "docs/README.md":
+            assert f"({page.removeprefix('docs/')})" in text("docs/README.md"), page
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("cc") is None or shutil.which("c++") is None, reason="needs a C and C++ compiler")
+def test_the_page_on_embedding_runs(tmp_path: Path) -> None:
+    """In order, beside the two examples that it compiles."""
+    pytest.importorskip("torch")
+    pytest.importorskip("tyro")
+    for example in ("c/random_play.c", "cpp/play_policy.cpp"):
+        shutil.copy(ROOT / "examples" / example, tmp_path)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    lines = [re.sub(r"^pufferc ", "python -m pufferc ", line) for line in commands("docs/embedding.md")]
+    assert len(lines) >= 5
+    for line in lines:
+        done = subprocess.run(
+            line, shell=True, capture_output=True, text=True, timeout=120, cwd=tmp_path, env=environment
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    assert float(re.search(r"mean score ([\d.]+)", done.stdout)[1]) > 400.0, done.stdout
+
+
+def test_rivals_are_measured_or_named() -> None:
+    """One very short round: a rate for ours, and for each rival a rate or what to type to have it."""
+    pytest.importorskip("torch")
+    command = [sys.executable, ROOT / "benchmarks" / "rivals", "advantages", "breakout"]
+    options = ["--threads", "1", "--rounds", "1", "--seconds", "0.01"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines() if line[:1] == "|"]
+    who = {(row[0].split()[0], row[2].split()[0]): row[3] for row in rows[2:]}
+    assert float(who["Breakout,", "pufferc"].removesuffix(" M steps/s")) > 0
+    assert float(who["advantages", "torch"].removesuffix(" per ms")) > 0
+    assert re.search(r"steps/s$|pip install pufferlib", who["Breakout,", "PufferLib"])
+    done = subprocess.run([*command, "--threads", "0"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "--threads in [1, " in done.stderr

@@ -1,0 +1,268 @@
+"""Whatever is typed, the answer is an error that names the argument: for every kernel, and the engine's classes."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import pufferc
+from conftest import MakePool
+from pufferc import _core, ops
+
+F32 = np.float32
+T, N, LOGITS = 3, 4, 5
+Call = tuple[Callable[..., Any], dict[str, Any]]
+
+
+def zeros(*shape: int, dtype: Any = F32) -> np.ndarray[Any, Any]:
+    return np.zeros(shape, dtype)
+
+
+def tensor(*shape: int) -> torch.Tensor:
+    return torch.zeros(shape)
+
+
+def loss_arguments(kind: Callable[..., Any]) -> dict[str, Any]:
+    names = ("values", "old_logprobs", "advantages", "returns", "old_values")
+    numbers = {"clip": 0.2, "value_coef": 0.5, "entropy_coef": 0.0, "value_clip": 0.0, "normalize_advantages": False}
+    arrays = {name: kind(N) for name in names}
+    actions = {"actions": zeros(N, dtype=np.int32), "alive": zeros(N, dtype=bool), "action_counts": [LOGITS]}
+    return {"logits": kind(N, LOGITS), **arrays, **actions, **numbers}
+
+
+def network_calls(kind: type[ops.Mlp | ops.MinGru | ops.Lstm]) -> dict[str, Call]:
+    """The constructor and the methods of a kind of network."""
+    own = {ops.Mlp: [], ops.MinGru: [(16, 8)], ops.Lstm: [(32, 8), (32, 8)]}[kind]
+    shapes = [(8, 5), *own, (3, 8)]
+    weights, biases = [zeros(*shape) for shape in shapes], [zeros(shape[0]) for shape in shapes]
+    grads = {"grad_weights": copy.deepcopy(weights), "grad_biases": copy.deepcopy(biases)}
+    sizes = {"widths": [5, 8, 3], "bfloat16": False}
+    net = kind(**sizes)
+    states = [zeros(N, 8) for _ in range(2 if kind is ops.Lstm else 1)]
+    given: dict[str, Any] = {"x": tensor(N, 5)}
+    results: dict[str, Any] = {"outputs": zeros(N, 3), "keep": True}
+    if kind is not ops.Mlp:
+        given = {"x": tensor(T, N, 5), "state": states, "starts": zeros(T, N, dtype=bool)}
+        results |= {"outputs": zeros(T, N, 3), "next_state": copy.deepcopy(states)}
+        grads["grad_x"] = zeros(T, N, 5)
+    net.forward(**given, **results)
+    grad_outputs = np.ones_like(results["outputs"])
+    name = kind.__name__
+    return {
+        name: (kind, sizes),
+        f"{name}.set_layers": (net.set_layers, {"weights": weights, "biases": biases}),
+        f"{name}.forward": (net.forward, {**given, **results}),
+        f"{name}.backward": (net.backward, {**given, "grad_outputs": grad_outputs, **grads}),
+    }
+
+
+def calls() -> dict[str, Call]:
+    """Every public function and method of `ops`, with arguments that fit."""
+    flags = {"terminated": zeros(T, N, dtype=bool), "truncated": zeros(T, N, dtype=np.uint8)}
+    discounts = {"gamma": 0.9, "gae_lambda": 0.9, "rho_clip": 1.0, "c_clip": 1.0}
+    returns = {"rewards": zeros(T, N), "values": zeros(T + 1, N), "final_values": zeros(T, N)}
+    draw = {"logits": zeros(N, LOGITS), "action_counts": [LOGITS], "seed": 1, "step": 2, "first_row": 0}
+    drawn = {"actions": zeros(N, dtype=np.int32), "logprobs": zeros(N), "entropy": zeros(N), "greedy": False}
+    grads = {"grad_logits": zeros(N, LOGITS), "grad_values": zeros(N), "ratio": zeros(N)}
+    codes = {"codes": zeros(N, 7, dtype=np.uint8), "most": 2}
+    rates = {"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0.0, "iterations": 5}
+    optimised = {name: [zeros(8, 5), zeros(8)] for name in ("parameters", "averages", "grads")}
+    return {
+        "advantage": (ops.advantage, {**returns, **flags, **discounts, "ratio": zeros(T, N), "out": zeros(T, N)}),
+        "sample_actions": (ops.sample_actions, {**draw, **drawn}),
+        "ppo_loss_grad": (ops.ppo_loss_grad, {**loss_arguments(zeros), **grads}),
+        "ppo_loss": (ops.ppo_loss, loss_arguments(tensor)),
+        "mingru_scan": (
+            ops.mingru_scan,
+            {"pre": tensor(T, N, 16), "h0": tensor(N, 8), "starts": tensor(T, N).bool()},
+        ),
+        "codes_forward": (
+            ops.codes_forward,
+            {**codes, "table": zeros(14, 6), "bias": zeros(6), "y": zeros(N, 6), "relu": False},
+        ),
+        "codes_backward": (
+            ops.codes_backward,
+            {**codes, "grad_y": zeros(N, 6), "grad_table": zeros(14, 6), "grad_bias": zeros(6)},
+        ),
+        "set_num_threads": (ops.set_num_threads, {"num_threads": ops.get_num_threads()}),
+        **network_calls(ops.Mlp),
+        **network_calls(ops.MinGru),
+        **network_calls(ops.Lstm),
+        "Muon": (ops.Muon, {"bfloat16": False}),
+        "Muon.step": (ops.Muon(bfloat16=False).step, {**optimised, **rates}),
+    }
+
+
+def test_the_table_holds_every_public_name() -> None:
+    named = set(ops.__all__) - {"PpoStats", "Recurrent", "get_num_threads"}
+    for kind in (ops.Mlp, ops.MinGru, ops.Lstm, ops.Muon):
+        named |= {f"{kind.__name__}.{name}" for name in dir(kind) if not name.startswith("_")}
+    assert set(calls()) == named
+    for name, (function, arguments) in calls().items():
+        function(**arguments)
+        known = set(inspect.signature(function).parameters) - {"options", "controls"}
+        assert known <= set(arguments), name
+
+
+class Hostile:
+    """An object whose every conversion raises."""
+
+    def refuse(self, *_: Any, **__: Any) -> Any:
+        raise RuntimeError("not this way")
+
+    __array__ = __index__ = __float__ = __bool__ = __len__ = __iter__ = __repr__ = detach = numpy = refuse
+
+
+def strangers(array: Any) -> Iterator[tuple[str, Any]]:
+    """Arrays and tensors of the same content that do not fit a place for `array`."""
+    data = array.numpy() if isinstance(array, torch.Tensor) else array
+    like = torch.from_numpy(data.copy())
+    yield "a list", data.tolist()
+    yield "no dimensions", np.array(data.reshape(-1)[0])
+    yield "one dimension more", data[None]
+    yield "another size", np.concatenate([data, data])
+    yield "complex", data.astype(np.complex64)
+    yield "objects", data.astype(object)
+    yield "swapped bytes", data.astype(data.dtype.newbyteorder(">")) if data.itemsize > 1 else data.astype(">f4")
+    yield "backwards", data[::-1]
+    yield "of nothing", np.lib.stride_tricks.as_strided(data, data.shape, (0,) * data.ndim)
+    yield "endless", np.lib.stride_tricks.as_strided(data, (2**40, *data.shape[1:]), (0, *data.strides[1:]))
+    yield "records", zeros(*data.shape, dtype=[("a", "f4")])
+    yield "half", like.half()
+    yield "bfloat16", like.bfloat16()
+    yield "meta", like.to("meta")
+    yield "sparse", like.to_sparse()
+    yield "quantised", torch.quantize_per_tensor(like.float(), 0.1, 0, torch.quint8)
+    yield "negated", torch._neg_view(like.float())
+
+
+def numbers() -> list[Any]:
+    return [float("nan"), 10**400, -(2**70), "1", b"1", 1j, [1], np.zeros(3), torch.zeros(2), object(), Hostile()]
+
+
+def variants(value: Any) -> Iterator[tuple[str, Any]]:
+    yield from ((f"number {index}", number) for index, number in enumerate(numbers()))
+    if isinstance(value, (np.ndarray, torch.Tensor)):
+        yield from strangers(value)
+    elif isinstance(value, list) and isinstance(value[0], int):
+        yield from (("an entry", [value[0], odd]) for odd in [*numbers(), 0, 2**31, True])
+        yield "too many", range(10**12)
+    elif isinstance(value, list):
+        yield from ((label, [odd, *value[1:]]) for label, odd in strangers(value[0]))
+        yield "one missing", value[1:]
+        yield "too many", range(10**12)
+
+
+@pytest.mark.filterwarnings("ignore")  # of torch and NumPy about their own kinds of arrays
+@pytest.mark.parametrize("name", calls())
+def test_every_argument_is_checked_by_name(name: str) -> None:
+    refused = 0
+    for argument in calls()[name][1]:
+        for label, odd in variants(calls()[name][1][argument]):
+            function, arguments = calls()[name]
+            try:
+                function(**{**arguments, argument: odd})
+            except (TypeError, ValueError, FloatingPointError) as error:
+                refused += 1
+                # Another size, or another list of sizes, may be right, and what stands beside it wrong.
+                named = [argument, *arguments] if label == "another size" or isinstance(odd, list) else [argument]
+                assert any(word in str(error) for word in named), f"{argument}, {label}: {error!r}"
+                assert len(str(error)) < 500
+    assert refused >= len(calls()[name][1])
+
+
+@pytest.mark.parametrize("argument", [*inspect.signature(pufferc.make).parameters][:-1])
+def test_make_checks_every_argument_by_name(argument: str) -> None:
+    for odd in numbers():
+        try:
+            pufferc.make(**{"name": "cartpole", argument: odd}).close()
+        except (TypeError, ValueError) as error:
+            assert argument in str(error) or (argument == "params" and "parameter" in str(error)), repr(odd)
+
+
+# ---- the classes of the engine ---------------------------------------------------------------------------
+
+
+CLASSES = [kind for kind in vars(_core).values() if inspect.isclass(kind)]
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_no_instance_without_its_constructor(kind: Any) -> None:
+    for make in (lambda: kind.__new__(kind), lambda: object.__new__(kind), lambda: kind.__new__(kind, "cartpole", 1)):
+        with pytest.raises(TypeError, match="__new__"):
+            make()
+    with pytest.raises(TypeError, match="not an acceptable base type"):
+        type("Child", (kind,), {})
+    with pytest.raises(TypeError, match="immutable type"):
+        kind.__init__ = None
+    with pytest.raises(TypeError, match="onstructor"):
+        kind(Hostile())
+
+
+def test_objects_of_the_engine_stay_what_they_are(pool: MakePool) -> None:
+    objects: list[Any] = [pool("cartpole")._pool, _core.Muon(False), _core.Mlp([2, 1], False)]
+    for one, other in zip(objects, objects[1:] + objects[:1], strict=True):
+        with pytest.raises(TypeError, match="mutable types"):
+            one.__class__ = type(other)
+        with pytest.raises(AttributeError):
+            one.extra = 1
+        for duplicate in (copy.copy, copy.deepcopy, *(lambda o, p=p: pickle.dumps(o, p) for p in range(6))):
+            with pytest.raises(TypeError, match="cannot pickle or copy a pufferc"):
+                duplicate(one)
+
+
+# ---- calls within calls, and in other processes ------------------------------------------------------------
+
+
+def test_arguments_that_call_back_are_refused(pool: MakePool) -> None:
+    env = pool("cartpole", 4, groups=2)
+    env.reset()
+    errors: list[str] = []
+
+    class Actions:
+        def __array__(self, *_: Any, **__: Any) -> np.ndarray[Any, Any]:
+            for call in (env.close, env.reset, env.save, lambda: env.step([0] * 4), lambda: env.recv(0)):
+                with pytest.raises(RuntimeError) as caught:
+                    call()
+                errors.append(str(caught.value))
+            return np.zeros(4, np.int32)
+
+    env.step(Actions())
+    assert len(errors) == 5 and all("one call at a time" in error for error in errors)
+    env.step([0] * 4)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_networks_work_in_a_child_that_was_forked_during_a_call() -> None:
+    program = """
+import os, signal, threading
+import torch
+from pufferc import ops
+net = ops.Mlp([64, 256, 256, 8], bfloat16=False)
+x, y = torch.zeros(4096, 64), torch.zeros(4096, 8)
+done = threading.Event()
+def work():
+    while not done.is_set():
+        net.forward(x, y)
+threading.Thread(target=work, daemon=True).start()
+for _ in range(20):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        net.forward(x[:4], torch.zeros(4, 8))
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+done.set()
+"""
+    run = subprocess.run([sys.executable, "-W", "ignore", "-c", program], timeout=120, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr

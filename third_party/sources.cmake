@@ -1,0 +1,65 @@
+# sources.cmake - what the ways to find raylib and Box2D have in common. Included by the top CMakeLists.txt before either.
+
+option(PUFFERC_DOWNLOAD "Download what is not found on this machine" ON)
+set(PUFFERC_DOWNLOAD_PAUSE_S 600)
+
+# Makes AUTO, ON or OFF of an option, whatever case and word for true or false was typed.
+function(pufferc_three_way option)
+  string(TOUPPER "${${option}}" value)
+  if(value MATCHES "^(ON|YES|TRUE|Y|1)$")
+    set(value ON)
+  elseif(value MATCHES "^(OFF|NO|FALSE|N|0)$")
+    set(value OFF)
+  elseif(NOT value STREQUAL "AUTO")
+    message(FATAL_ERROR "${option} must be AUTO, ON or OFF, got '${${option}}'")
+  endif()
+  set(${option} ${value} PARENT_SCOPE)
+endfunction()
+
+# Sets `result` to the folder with a library's source that the user names, or to nothing. It is named by
+# PUFFERC_<name>_SOURCE or FETCHCONTENT_SOURCE_DIR_<name>, else by the first of them in the environment, which is read
+# anew each time: pip keeps its build folder. ARGN are files that must be there.
+function(pufferc_named_source result name title)
+  set(${result} "" PARENT_SCOPE)
+  set(here "$ENV{PWD}")  # of the user's shell, where relative paths count from
+  if(NOT IS_DIRECTORY "${here}")
+    set(here "${CMAKE_SOURCE_DIR}")
+  endif()
+  foreach(named "${PUFFERC_${name}_SOURCE}" "${FETCHCONTENT_SOURCE_DIR_${name}}" "$ENV{PUFFERC_${name}_SOURCE}")
+    if(named)
+      file(REAL_PATH "${named}" folder BASE_DIRECTORY "${here}" EXPAND_TILDE)
+      foreach(file ${ARGN})
+        if(NOT EXISTS "${folder}/${file}")
+          message(FATAL_ERROR "no ${title} source in ${folder}: there is no ${folder}/${file}")
+        endif()
+      endforeach()
+      set(${result} "${folder}" PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+endfunction()
+
+# Sets `result` to whether a download may be tried. One that failed is not tried again for some minutes: CMake configures
+# whenever one of its files has changed, and a machine that reaches nothing would wait each time.
+function(pufferc_may_download result name title)
+  set(${result} OFF PARENT_SCOPE)
+  if(NOT PUFFERC_DOWNLOAD OR FETCHCONTENT_FULLY_DISCONNECTED)
+    return()
+  endif()
+  if(PUFFERC_${name}_FAILED_AT)
+    string(TIMESTAMP now "%s" UTC)
+    math(EXPR age_s "${now} - ${PUFFERC_${name}_FAILED_AT}")
+    if(age_s LESS PUFFERC_DOWNLOAD_PAUSE_S)
+      message(STATUS "pufferc: ${title} could not be downloaded ${age_s} s ago; tried again after "
+        "${PUFFERC_DOWNLOAD_PAUSE_S} s, or at once with -UPUFFERC_${name}_FAILED_AT")
+      return()
+    endif()
+  endif()
+  set(${result} ON PARENT_SCOPE)
+endfunction()
+
+# Notes the time of a download that failed.
+function(pufferc_download_failed name)
+  string(TIMESTAMP now "%s" UTC)
+  set(PUFFERC_${name}_FAILED_AT ${now} CACHE INTERNAL "When the download failed, in seconds since 1970")
+endfunction()
