@@ -88,6 +88,9 @@ static void test_every_team_makes_the_same_bits(int32_t width) {
   CHECK(pfc_codes_backward(&one.b, one.grad_y, one.grad_table, one.grad_bias, NULL) == PFC_OK);
   for (int32_t threads = 1; threads <= 7; ++threads) {
     PfcTeam* team = pfc_team_create(threads, 1);
+    memset(many.y, 0xff, sizeof(float) * 300 * (size_t)width);
+    memset(many.grad_table, 0xff, sizeof(float) * 605 * (size_t)width);
+    memset(many.grad_bias, 0xff, sizeof(float) * (size_t)width);
     CHECK(pfc_codes_forward(&many.b, many.table, many.bias, true, many.y, team) == PFC_OK);
     CHECK(pfc_codes_backward(&many.b, many.grad_y, many.grad_table, many.grad_bias, team) == PFC_OK);
     CHECK(memcmp(one.y, many.y, sizeof(float) * 300 * (size_t)width) == 0);

@@ -132,6 +132,28 @@ static void test_teams(const PfcMatmulKernels* kernels, int64_t rows, int64_t co
   free_case(&alone);
 }
 
+// An optimizer goes from matrix to matrix, of whatever size, as a new one for each would; and counts its iterations.
+static void test_sizes_in_turn(const PfcMatmulKernels* kernels) {
+  static const int64_t shapes[][2] = {{9, 30}, {70, 65}, {130, 40}, {3, 5}, {50, 51}};
+  PfcMuon* muon;
+  CHECK(pfc_muon_create(kernels, &muon) == PFC_OK);
+  for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; ++i) {
+    Case used = make_case(shapes[i][0], shapes[i][1]), fresh = make_case(shapes[i][0], shapes[i][1]);
+    PfcMuon* own;
+    CHECK(pfc_muon_create(kernels, &own) == PFC_OK);
+    PfcMuonStep args = step_of(&used, 0), model = step_of(&fresh, 0);
+    CHECK(pfc_muon_step(muon, &args, NULL) == PFC_OK && pfc_muon_step(own, &model, NULL) == PFC_OK);
+    CHECK(memcmp(used.parameter, fresh.parameter, 4 * (size_t)used.size) == 0);
+    args = step_of(&used, 1), model = step_of(&fresh, 1);
+    model.iterations = ITERATIONS - 1;
+    CHECK(pfc_muon_step(muon, &args, NULL) == PFC_OK && pfc_muon_step(own, &model, NULL) == PFC_OK);
+    CHECK(memcmp(used.parameter, fresh.parameter, 4 * (size_t)used.size) != 0);
+    pfc_muon_destroy(own);
+    free_case(&used), free_case(&fresh);
+  }
+  pfc_muon_destroy(muon);
+}
+
 // One NaN in a gradient reaches all of a matrix; a gradient of zeros moves nothing.
 static void test_special_gradients(const PfcMatmulKernels* kernels) {
   Case c = make_case(9, 20);
@@ -171,6 +193,7 @@ int main(void) {
         test_against_loops(kernels, shapes[i][0], shapes[i][1]);
       test_teams(kernels, 128, 118);
       test_teams(kernels, 31, 100);
+      test_sizes_in_turn(kernels);
       test_special_gradients(kernels);
     }
   test_refusals();
