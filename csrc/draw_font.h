@@ -11,8 +11,7 @@
 
 #include <string.h>
 
-#define DRAW_FONT_ROWS 8.0f       // from the top of capitals to the bottom of descenders
-#define DRAW_FONT_PITCH 0.6f      // from character to character, as a part of the text's height
+enum { DRAW_FONT_COLUMNS = 5, DRAW_FONT_ROWS = 9 };  // of the grid
 #define DRAW_FONT_MAX_POINTS 128  // of one stroke after rounding
 
 static const char* const draw_font[] = {
@@ -137,14 +136,16 @@ static inline int draw_font_round(PfcPoint* points, int count) {
   return made;
 }
 
-// The next stroke of a character, on the grid: its number of points, 0 at the end. *strokes moves past it.
-static inline int draw_font_stroke(const char** strokes, int roundings, PfcPoint points[DRAW_FONT_MAX_POINTS]) {
+// The next stroke of a character on a grid whose lines lie at the given places: its number of points, 0 at the end.
+// *strokes moves past it.
+static inline int draw_font_stroke(const char** strokes, int roundings, const float columns[DRAW_FONT_COLUMNS],
+                                   const float rows[DRAW_FONT_ROWS], PfcPoint points[DRAW_FONT_MAX_POINTS]) {
   const char* s = *strokes;
   while (*s == ' ') ++s;
   const bool curve = *s == '~';
   if (curve) ++s;
   int count = 0;
-  for (; s[0] >= '0' && s[1] >= '0'; s += 2) points[count++] = (PfcPoint){(float)(s[0] - '0'), (float)(s[1] - '0')};
+  for (; s[0] >= '0' && s[1] >= '0'; s += 2) points[count++] = (PfcPoint){columns[s[0] - '0'], rows[s[1] - '0']};
   *strokes = s;
   for (int i = 0; curve && i < roundings; ++i) count = draw_font_round(points, count);
   return count;

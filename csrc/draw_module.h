@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define PFC_DRAW_MODULE_VERSION 1u  // changes with the struct below; a module built for another number is refused
+#define PFC_DRAW_MODULE_VERSION 2u  // changes with the struct below and with PfcDraw; a module built for another number is refused
 #define PFC_DRAW_MODULE_SYMBOL "pfc_draw_module"
 
 typedef struct PfcDrawModule {

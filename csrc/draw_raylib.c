@@ -90,8 +90,8 @@ static void draw_begin(void* context, float width, float height, PfcColor backgr
   const float scale = fminf(cell.width / width, cell.height / height);
   if (!(scale > 1e-6f && scale < 1e6f)) return;
   state.scale = scale;
-  state.left = cell.x + (cell.width - scale * width) / 2.0f;
-  state.top = cell.y + (cell.height - scale * height) / 2.0f;
+  state.left = cell.x + roundf((cell.width - scale * width) / 2.0f);  // whole pixels keep the world's borders sharp
+  state.top = cell.y + roundf((cell.height - scale * height) / 2.0f);
   fill_rect(cell.x, cell.y, cell.width, cell.height, background);
 }
 
@@ -140,13 +140,19 @@ static void draw_text(void* context, float x, float y, float size, const char* t
   (void)context;
   const PfcPoint p = pixel(x, y);
   const float height = size * state.scale;
-  if (drawable(p.x, p.y) && height > 0.0f && height < MAX_POSITION_PX) fill_text(p.x, p.y, height, text, color);
+  if (drawable(p.x, p.y) && height >= PFC_TEXT_MIN_PX && height < MAX_POSITION_PX) fill_text(p.x, p.y, height, text, color);
 }
 
 static void draw_end(void* context) { (void)context; }
 
-static const PfcDraw draw_callbacks = {NULL,      draw_begin,   draw_rect, draw_rounded_rect, draw_circle,
-                                       draw_line, draw_polygon, draw_text, draw_end};
+static const PfcDraw draw_callbacks = {.begin = draw_begin,
+                                       .rect = draw_rect,
+                                       .rounded_rect = draw_rounded_rect,
+                                       .circle = draw_circle,
+                                       .line = draw_line,
+                                       .polygon = draw_polygon,
+                                       .text = draw_text,
+                                       .end = draw_end};
 
 // ---- frames ---------------------------------------------------------------------------------------------
 

@@ -72,8 +72,15 @@ static inline void draw_on_end_(void* context) { ((DrawRecord*)context)->ends +=
 static inline DrawRecord draw_record_new(void) { return (DrawRecord){.in_order = true, .finite = true}; }
 
 static inline PfcDraw draw_recorder(DrawRecord* record) {
-  return (PfcDraw){record,        draw_on_begin_,   draw_on_rect_, draw_on_rounded_, draw_on_circle_,
-                   draw_on_line_, draw_on_polygon_, draw_on_text_, draw_on_end_};
+  return (PfcDraw){.context = record,
+                   .begin = draw_on_begin_,
+                   .rect = draw_on_rect_,
+                   .rounded_rect = draw_on_rounded_,
+                   .circle = draw_on_circle_,
+                   .line = draw_on_line_,
+                   .polygon = draw_on_polygon_,
+                   .text = draw_on_text_,
+                   .end = draw_on_end_};
 }
 
 #endif  // PUFFERC_DRAW_RECORD_H

@@ -27,6 +27,8 @@ enum { MAX_RING = 256, MIN_ROUND_POINTS = 8, MAX_ROUND_POINTS = 160 };
 #define MAX_ROUND_ERROR_PX 0.1f  // by which a circle's sides may lie inside it
 #define MAX_MITER 2.2f           // length of a corner's offset, in offsets of a straight edge
 #define TEXT_THICKNESS 0.095f    // of a stroke, as a part of the text's height
+#define TEXT_BASE_ROW 6.0f       // of the font's grid
+#define GENTLE_CORNER 0.6f       // cosine of the turn up to which a stroke's corner is mitred
 
 static void triangle(PfcPoint a, PfcPoint b, PfcPoint c, PfcColor color, float alpha) {
   vertex(a, color, alpha);
@@ -214,47 +216,68 @@ static void fill_polygon(const PfcPoint* points, int count, PfcColor color) {
   fill(inner, outer, count, color, edge.alpha);
 }
 
-// A chain of strokes of one thickness, joined at its corners; one that ends where it began is closed.
-static void fill_stroke(const PfcPoint* points, int count, float half, PfcColor color) {
+// One piece of a stroke from a to b, whose ends are cut along the offsets m and n of its left side.
+static void fill_piece(PfcPoint a, PfcPoint b, PfcPoint m, PfcPoint n, float half, PfcColor color) {
+  if (a.x == b.x || a.y == b.y) {
+    const float across = a.x == b.x ? half : 0.0f, along = half - across, left = fminf(a.x, b.x), top = fminf(a.y, b.y);
+    fill_rect(left - across, top - along, fabsf(b.x - a.x) + 2.0f * across, fabsf(b.y - a.y) + 2.0f * along, color);
+    return;
+  }
   const Edge edge = edge_of(half);
-  const bool closed = points[0].x == points[count - 1].x && points[0].y == points[count - 1].y;
-  const float core = half - edge.inset, rim = half + 0.5f;
-  PfcPoint n[DRAW_FONT_MAX_POINTS];
-  for (int i = 0; i < count; ++i) {
-    const PfcPoint before = i > 0 ? points[i - 1] : closed ? points[count - 2] : points[0];
-    const PfcPoint after = i + 1 < count ? points[i + 1] : closed ? points[1] : points[i];
-    const bool end = !closed && (i == 0 || i + 1 == count);
-    n[i] = end ? normal_of(before, after) : corner_of(before, points[i], after);
+  const float offsets[4] = {half + 0.5f, half - edge.inset, edge.inset - half, -half - 0.5f};  // rim, core, core, rim
+  PfcPoint from[4], to[4];
+  for (int side = 0; side < 4; ++side) {
+    from[side] = (PfcPoint){a.x + offsets[side] * m.x, a.y + offsets[side] * m.y};
+    to[side] = (PfcPoint){b.x + offsets[side] * n.x, b.y + offsets[side] * n.y};
   }
   triangles_begin();
-  for (int i = 0; i + 1 < count; ++i) {
-    PfcPoint at[2][4];  // both ends: left rim, left core, right core, right rim
-    for (int k = 0; k < 2; ++k)
-      for (int side = 0; side < 4; ++side) {
-        const float offset = (side < 2 ? 1.0f : -1.0f) * (side == 0 || side == 3 ? rim : core);
-        at[k][side] = (PfcPoint){points[i + k].x + offset * n[i + k].x, points[i + k].y + offset * n[i + k].y};
-      }
-    triangle(at[0][1], at[0][2], at[1][2], color, edge.alpha);
-    triangle(at[0][1], at[1][2], at[1][1], color, edge.alpha);
-    fade(at[0][1], at[1][1], at[0][0], at[1][0], color, edge.alpha);
-    fade(at[0][2], at[1][2], at[0][3], at[1][3], color, edge.alpha);
-  }
+  triangle(from[1], from[2], to[2], color, edge.alpha);
+  triangle(from[1], to[2], to[1], color, edge.alpha);
+  fade(from[1], to[1], from[0], to[0], color, edge.alpha);
+  fade(from[2], to[2], from[3], to[3], color, edge.alpha);
   triangles_end();
-  if (closed) return;
-  fill_circle(points[0], half, color);
-  fill_circle(points[count - 1], half, color);
+}
+
+// A chain of strokes of one thickness with round ends; one that ends where it began is closed. Gentle corners are mitred,
+// sharp ones are round.
+static void fill_stroke(const PfcPoint* points, int count, float half, PfcColor color) {
+  const bool closed = points[0].x == points[count - 1].x && points[0].y == points[count - 1].y;
+  bool joined[DRAW_FONT_MAX_POINTS];
+  for (int i = 0; i < count; ++i) {
+    const PfcPoint before = points[i > 0 ? i - 1 : count - 2], after = points[i + 1 < count ? i + 1 : 1];
+    const PfcPoint m = normal_of(before, points[i]), n = normal_of(points[i], after);
+    const bool end = !closed && (i == 0 || i + 1 == count);
+    joined[i] = !end && m.x * n.x + m.y * n.y > GENTLE_CORNER;
+  }
+  for (int i = 0; i + 1 < count; ++i) {
+    const PfcPoint a = points[i], b = points[i + 1], own = normal_of(a, b);
+    const PfcPoint before = points[i > 0 ? i - 1 : count - 2], after = points[i + 2 < count ? i + 2 : 1];
+    fill_piece(a, b, joined[i] ? corner_of(before, a, b) : own, joined[i + 1] ? corner_of(a, b, after) : own, half, color);
+  }
+  for (int i = 0; i + closed < count; ++i)
+    if (!joined[i]) fill_circle(points[i], half, color);
+}
+
+// Strokes are whole pixels thick and the grid's lines lie on whole pixels, so that small text is sharp. Halves are rounded
+// up with something to spare: they are frequent, and must not depend on where in a picture a game lies.
+static float snap(float at, float thickness) {
+  const float centre = fmodf(thickness, 2.0f) / 2.0f;
+  return floorf(at - centre + 0.505f) + centre;
 }
 
 static void fill_text(float x, float y, float size, const char* text, PfcColor color) {
-  const float unit = size / DRAW_FONT_ROWS, half = fmaxf(size * TEXT_THICKNESS, 1.0f) / 2.0f;
-  const float wide = size * DRAW_FONT_PITCH * 0.7f / 4.0f, margin = size * DRAW_FONT_PITCH * 0.15f;
+  const float thickness = fmaxf(roundf(size * TEXT_THICKNESS), 1.0f), half = thickness / 2.0f;
+  const float pitch = size * PFC_TEXT_PITCH, column = 0.7f * pitch / (DRAW_FONT_COLUMNS - 1);
+  const float row = size * (PFC_TEXT_BASELINE - TEXT_THICKNESS / 2.0f) / TEXT_BASE_ROW;
   const int roundings = size < 24.0f ? 2 : 3;
-  for (; *text; x += size * DRAW_FONT_PITCH) {
+  float columns[DRAW_FONT_COLUMNS], rows[DRAW_FONT_ROWS];
+  for (int i = 0; i < DRAW_FONT_ROWS; ++i) rows[i] = snap(y + half + row * (float)i, thickness);
+  for (; *text; x += pitch) {
     const char* strokes = draw_font_next(&text);
     PfcPoint points[DRAW_FONT_MAX_POINTS];
-    for (int count; (count = draw_font_stroke(&strokes, roundings, points)) > 0;) {
-      for (int i = 0; i < count; ++i)
-        points[i] = (PfcPoint){x + margin + wide * points[i].x, y + half + unit * points[i].y * 0.94f};
+    for (int i = 0; i < DRAW_FONT_COLUMNS; ++i)  // about the middle, so that what is symmetric remains so
+      columns[i] = snap(x + pitch / 2.0f, thickness) + roundf(column * (float)(i - DRAW_FONT_COLUMNS / 2));
+    for (int count; (count = draw_font_stroke(&strokes, roundings, columns, rows, points)) > 0;) {
       const bool dot = count == 2 && points[0].x == points[1].x && points[0].y == points[1].y;
       if (dot)
         fill_circle(points[0], 1.2f * half, color);

@@ -76,8 +76,9 @@ static void skip_end(void* context) { (void)context; }
 
 PfcStatus pfc_world_size(PfcPool* pool, int32_t game, float* width, float* height) {
   float world[2] = {0.0f, 0.0f};
-  const PfcDraw draw = {world,     measure_begin, skip_rect, skip_five, skip_circle,
-                        skip_five, skip_polygon,  skip_text, skip_end};
+  const PfcDraw draw = {.context = world,          .begin = measure_begin, .rect = skip_rect, .rounded_rect = skip_five,
+                        .circle = skip_circle,     .line = skip_five,      .polygon = skip_polygon,
+                        .text = skip_text,         .end = skip_end};
   const PfcStatus status = pfc_pool_draw(pool, game, &draw);
   if (status) return status;
   if (!(world[0] > 0.0f && world[1] > 0.0f && isfinite(world[0]) && isfinite(world[1])))

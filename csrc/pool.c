@@ -348,6 +348,14 @@ int32_t pfc_pool_ended(const PfcPool* pool, int32_t group) {
   return ended;
 }
 
+static void draw_game(const PfcPool* pool, int32_t game, const PfcDraw* draw) {
+  const int64_t row = (int64_t)game * pool->layout.agents + draw->agent;
+  PfcDraw with = *draw;
+  with.steps = pool->running_lengths[row];
+  with.episode_return = pool->running_returns[row];
+  pool->spec->draw_one(pfc_state_of(pool, game), pool->params, &with);
+}
+
 PfcStatus pfc_pool_draw(PfcPool* pool, int32_t game, const PfcDraw* draw) {
   PfcStatus status = pfc_pool_enter(pool);
   if (status) return status;
@@ -356,7 +364,9 @@ PfcStatus pfc_pool_draw(PfcPool* pool, int32_t game, const PfcDraw* draw) {
   if (!status && (game < 0 || game >= pool->buffers.num_games))
     status = pfc_fail(PFC_INVALID, "game: expected 0 to %d, got %d", pool->buffers.num_games - 1, game);
   if (!status && !draw) status = pfc_fail(PFC_INVALID, "draw: expected callbacks, got NULL");
-  if (!status) pool->spec->draw_one(pfc_state_of(pool, game), pool->params, draw);
+  if (!status && (draw->agent < 0 || draw->agent >= pool->layout.agents))
+    status = pfc_fail(PFC_INVALID, "agent: expected 0 to %d, got %d", pool->layout.agents - 1, draw->agent);
+  if (!status) draw_game(pool, game, draw);
   pfc_pool_leave(pool);
   return status;
 }

@@ -34,11 +34,12 @@ PfcColor color_of(uint32_t rgba) {
           static_cast<uint8_t>(rgba)};
 }
 
-// One game and where it goes.
+// One game and where it goes; of a game of several agents, whom to follow.
 struct Scene {
   PoolOwner pool;
   int32_t game;
   PfcDrawCell cell;
+  int32_t agent;
 };
 
 // A rectangle, or text where there is one, over the games.
@@ -51,11 +52,17 @@ struct Mark {
 std::vector<Scene> read_scenes(const py::list& list) {
   std::vector<Scene> scenes;
   for (py::handle item : list) {
-    const auto [pool, game, x, y, width, height] =
-        item.cast<std::tuple<py::object, int32_t, float, float, float, float>>();
-    scenes.push_back({pool_of(pool), game, {x, y, width, height}});
+    const auto [pool, game, x, y, width, height, agent] =
+        item.cast<std::tuple<py::object, int32_t, float, float, float, float, int32_t>>();
+    scenes.push_back({pool_of(pool), game, {x, y, width, height}, agent});
   }
   return scenes;
+}
+
+PfcStatus draw_scene(const Scene& scene, const PfcDrawModule& module) {
+  PfcDraw draw = *module.draw(scene.cell);
+  draw.agent = scene.agent;
+  return pfc_pool_draw(scene.pool.get(), scene.game, &draw);
 }
 
 std::vector<Mark> read_marks(const py::list& list) {
@@ -128,7 +135,7 @@ class DrawModule {
       message = module_->begin_frame(width, height, color_of(background));
       if (!message) {
         for (const Scene& scene : scenes)
-          if (status == PFC_OK) status = pfc_pool_draw(scene.pool.get(), scene.game, module_->draw(scene.cell));
+          if (status == PFC_OK) status = draw_scene(scene, *module_);
         const PfcDraw& whole =
             *module_->draw({0.0f, 0.0f, static_cast<float>(width), static_cast<float>(height)});
         for (const Mark& mark : marks) draw_mark(whole, mark);

@@ -15,8 +15,6 @@
 // - Of equal overlaps on one line the brick with the lower index is hit; of two lines, the level face.
 // - A paddle hit uses the speed first and raises it after. The ball always leaves upwards, at 15 px/s or
 //   more: the formula alone sends it level or down where it overhangs a narrow paddle.
-#include <stdio.h>
-
 #include "pufferc/env.h"
 
 enum { BREAKOUT_ROWS = 6, BREAKOUT_COLUMNS = 18, BREAKOUT_BRICKS = BREAKOUT_ROWS * BREAKOUT_COLUMNS };
@@ -353,33 +351,7 @@ static void breakout_metrics(const Breakout* s, const BreakoutParams* p, int32_t
   values[3] = (float)s->paddle_hits;
 }
 
-static void breakout_draw_bricks(const Breakout* s, const PfcDraw* d) {
-  static const uint32_t colors[BREAKOUT_ROWS] = {0xe5484d, 0xf2793b, 0xf2b134, 0x5fb96c, 0x3fb6d3, 0x6d7ff0};
-  const PfcColor shine = {255, 255, 255, 48};
-  for (int32_t i = 0; i < BREAKOUT_BRICKS; ++i) {
-    const int32_t row = i / BREAKOUT_COLUMNS, column = i % BREAKOUT_COLUMNS;
-    if (!breakout_standing(s, row, column)) continue;
-    const float x = (float)(BREAKOUT_BRICK_WIDTH * column) + 1.0f;
-    const float y = (float)(BREAKOUT_BRICK_TOP + BREAKOUT_BRICK_HEIGHT * row) + 1.0f;
-    d->rounded_rect(d->context, x, y, BREAKOUT_BRICK_WIDTH - 2, BREAKOUT_BRICK_HEIGHT - 2, 2.5f, pfc_rgb(colors[row]));
-    d->rect(d->context, x + 2.5f, y + 1.0f, BREAKOUT_BRICK_WIDTH - 7, 1.5f, shine);
-  }
-}
-
-static void breakout_draw(const Breakout* s, const BreakoutParams* p, const PfcDraw* d) {
-  (void)p;
-  const PfcColor ink = pfc_rgb(0xe8ebf2), dim = pfc_rgb(0x8a93a8);
-  char score[32];
-  snprintf(score, sizeof score, "%d", (int)s->score);
-  d->begin(d->context, BREAKOUT_WIDTH, BREAKOUT_HEIGHT, pfc_rgb(0x12141c));
-  d->text(d->context, 12.0f, 13.0f, 22.0f, score, ink);
-  for (int32_t i = 0; i < pfc_mini(s->balls, 10); ++i)
-    d->circle(d->context, BREAKOUT_WIDTH - 18.0f - 16.0f * (float)i, 24.0f, 5.0f, dim);
-  breakout_draw_bricks(s, d);
-  d->rounded_rect(d->context, s->paddle_x, BREAKOUT_PADDLE_Y, s->paddle_width, BREAKOUT_PADDLE_HEIGHT, 4.0f, ink);
-  d->rounded_rect(d->context, s->ball_x, s->ball_y, BREAKOUT_BALL, BREAKOUT_BALL, 11.0f, pfc_rgb(0xf7c873));
-  d->end(d->context);
-}
+#include "breakout_draw.h"
 
 static void breakout_layout(const void* params, PfcLayout* sizes) {
   if (!((const BreakoutParams*)params)->continuous) return;

@@ -90,22 +90,58 @@ static void cartpole_metrics(const Cartpole* s, const CartpoleParams* p, int32_t
   values[1] = p->max_steps > 0 ? values[0] / (float)p->max_steps : 0.0f;
 }
 
+// Drawn in pixels, 600 x 400, 100 to the metre.
+#define CARTPOLE_VIEW_SCALE 100.0f
+#define CARTPOLE_RAIL_Y 316.0f
+
+// The rail, its end stops, and a mark for each metre.
+static void cartpole_draw_rail(const PfcDraw* d, float middle) {
+  const float reach = CARTPOLE_MAX_X * CARTPOLE_VIEW_SCALE, y = CARTPOLE_RAIL_Y;
+  for (int32_t metre = -2; metre <= 2; ++metre) {
+    const float x = middle + CARTPOLE_VIEW_SCALE * (float)metre;
+    d->rect(d->context, x - 1.0f, y + 12.0f, 2.0f, metre == 0 ? 14.0f : 8.0f, pfc_rgb(PFC_LINE));
+  }
+  d->rounded_rect(d->context, middle - reach - 40.0f, y, 2.0f * reach + 80.0f, 6.0f, 3.0f, pfc_rgb(PFC_LINE));
+  for (int32_t side = -1; side <= 1; side += 2) {
+    const float x = middle + (float)side * reach;
+    d->rounded_rect(d->context, x - 3.0f, y - 16.0f, 6.0f, 24.0f, 3.0f, pfc_rgb(PFC_BAD));
+  }
+}
+
+// The angles at which the pole counts as standing, as a faint wedge over its hinge.
+static void cartpole_draw_wedge(const PfcDraw* d, float x, float y, float radius) {
+  enum { ARC = 9 };
+  PfcPoint points[ARC + 1];
+  for (int32_t i = 0; i < ARC; ++i) {
+    float sine, cosine;
+    pfc_sincosf(CARTPOLE_MAX_ANGLE * (2.0f * (float)i / (ARC - 1) - 1.0f), &sine, &cosine);
+    points[i].x = x + radius * sine, points[i].y = y - radius * cosine;
+  }
+  points[ARC].x = x, points[ARC].y = y;
+  d->polygon(d->context, points, ARC + 1, pfc_tint(PFC_GOOD, 26));
+}
+
 static void cartpole_draw(const Cartpole* s, const CartpoleParams* p, const PfcDraw* d) {
   (void)p;
-  const float scale = 100.0f, width = 600.0f, height = 400.0f, rail_y = 300.0f;  // 100 px to the metre
-  const float cart_x = width / 2.0f + scale * s->x, cart_y = rail_y - 18.0f;
-  const float length = 2.0f * CARTPOLE_HALF_LENGTH * scale * 1.6f;  // longer than true, to be seen
+  const float width = 600.0f, height = 400.0f, middle = width / 2.0f, wheel = 8.0f;
+  const float x = middle + CARTPOLE_VIEW_SCALE * s->x, y = CARTPOLE_RAIL_Y - wheel - 22.0f;  // of the hinge
+  const float length = 3.2f * CARTPOLE_HALF_LENGTH * CARTPOLE_VIEW_SCALE;                    // longer than true, to be seen
+  const bool fallen = pfc_absf(s->angle) > CARTPOLE_MAX_ANGLE || pfc_absf(s->x) > CARTPOLE_MAX_X;
   float sine, cosine;
+  char angle[16];
   pfc_sincosf(s->angle, &sine, &cosine);
-  d->begin(d->context, width, height, pfc_rgb(0x14171f));
-  d->line(d->context, 0.0f, rail_y, width, rail_y, 3.0f, pfc_rgb(0x3a4152));
-  for (int32_t side = -1; side <= 1; side += 2) {
-    const float x = width / 2.0f + (float)side * CARTPOLE_MAX_X * scale;
-    d->line(d->context, x, rail_y - 10.0f, x, rail_y + 10.0f, 3.0f, pfc_rgb(0xc2495b));
-  }
-  d->rounded_rect(d->context, cart_x - 32.0f, cart_y - 16.0f, 64.0f, 32.0f, 6.0f, pfc_rgb(0x3fb6d3));
-  d->line(d->context, cart_x, cart_y, cart_x + length * sine, cart_y - length * cosine, 9.0f, pfc_rgb(0xf2b134));
-  d->circle(d->context, cart_x, cart_y, 6.0f, pfc_rgb(0xe8eaf0));
+  pfc_draw_board(d, width, height);
+  cartpole_draw_wedge(d, x, y, length + 18.0f);
+  cartpole_draw_rail(d, middle);
+  for (int32_t side = -1; side <= 1; side += 2)
+    d->circle(d->context, x + 19.0f * (float)side, CARTPOLE_RAIL_Y - wheel, wheel, pfc_rgb(PFC_DIM));
+  d->rounded_rect(d->context, x - 34.0f, y - 12.0f, 68.0f, 26.0f, 7.0f, pfc_rgb(PFC_AGENT));
+  d->line(d->context, x, y, x + length * sine, y - length * cosine, 9.0f, pfc_rgb(fallen ? PFC_BAD : PFC_GOAL));
+  d->circle(d->context, x, y, 7.5f, pfc_rgb(PFC_INK));
+  d->circle(d->context, x, y, 3.0f, pfc_rgb(PFC_BOARD));
+  snprintf(angle, sizeof angle, "%+.1f", (double)(s->angle * (180.0f / PFC_PI)));
+  pfc_draw_count(d, 24.0f, 22.0f, 30.0f, true, d->steps, "steps");
+  pfc_draw_figure(d, width - 24.0f, 30.0f, 20.0f, false, angle, "degrees");
   d->end(d->context);
 }
 

@@ -6,8 +6,6 @@
 // observing and drawing only read the state.
 #include "pufferc/env.h"
 
-#include <stdio.h>
-
 #include "box2d_world.h"
 
 #define LANDER_SCALE 30.0f  // pixels to the metre: the shapes below are given in pixels, as they have always been

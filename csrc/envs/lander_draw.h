@@ -1,8 +1,10 @@
-// lander_draw.h - how the Lander looks: night sky, stars, moonscape, flags, rocket and flames. Part of lander.c.
+// lander_draw.h - how the Lander looks: night sky, earth, moonscape, flags, rocket and flames. Part of lander.c.
 //
 // Drawn in pixels, 600 x 400, y down: a point of the world is scaled and turned over on its way to the screen.
 #ifndef PUFFERC_ENVS_LANDER_DRAW_H
 #define PUFFERC_ENVS_LANDER_DRAW_H
+
+#define LANDER_VIEW_BEYOND 2000.0f  // by which sky and land go on outside the world, in pictures of other proportions
 
 typedef struct LanderFrame {
   b2Vec2 at;
@@ -29,53 +31,117 @@ static void lander_fill(const PfcDraw* d, LanderFrame f, const float (*corners)[
   d->polygon(d->context, points, count, color);
 }
 
-static PfcColor lander_faint(uint32_t rgb, uint8_t alpha) {
-  PfcColor color = pfc_rgb(rgb);
-  color.a = alpha;
-  return color;
+// A flat ellipse about (x, y).
+static void lander_ellipse(const PfcDraw* d, float x, float y, float half_width, float half_height, PfcColor color) {
+  enum { CORNERS = 20 };
+  PfcPoint points[CORNERS];
+  for (int32_t i = 0; i < CORNERS; ++i) {
+    float sine, cosine;
+    pfc_sincosf(2.0f * PFC_PI * (float)i / CORNERS, &sine, &cosine);
+    points[i].x = x + half_width * cosine, points[i].y = y + half_height * sine;
+  }
+  d->polygon(d->context, points, CORNERS, color);
+}
+
+// A planet of which a little more than half is lit: a half disc whose straight side bulges into the night.
+static void lander_draw_earth(const PfcDraw* d, float x, float y, float radius) {
+  enum { ARC = 24 };
+  static const float land[4][4] = {{-9, -9, 7, 4}, {-8, 7, 4, 7}, {4, -14, 5, 3}, {-17, 0, 3, 4}};
+  PfcPoint lit[2 * ARC];
+  for (int32_t i = 0; i < 2 * ARC; ++i) {
+    float sine, cosine;
+    pfc_sincosf(PFC_PI * (0.5f + (float)i / ARC), &sine, &cosine);
+    const float across = radius * cosine * (i < ARC ? 1.0f : 0.35f), along = radius * sine;
+    lit[i].x = x + 0.93f * across - 0.37f * along, lit[i].y = y + 0.37f * across + 0.93f * along;  // tilted by 22 degrees
+  }
+  d->circle(d->context, x, y, radius + 5.0f, pfc_tint(0x4f7fb8, 22));
+  d->circle(d->context, x, y, radius, pfc_rgb(0x16233c));
+  d->polygon(d->context, lit, 2 * ARC, pfc_rgb(0x4a86c5));
+  for (int32_t i = 0; i < 4; ++i)
+    lander_ellipse(d, x + land[i][0], y + land[i][1], land[i][2], land[i][3], pfc_tint(0x7fb98a, 190));
 }
 
 static void lander_draw_sky(const PfcDraw* d) {
-  enum { BANDS = 16, STARS = 70 };
-  for (int32_t i = 0; i < BANDS; ++i) {  // a glow that grows towards the horizon
-    const float height = LANDER_VIEW_HEIGHT / BANDS;
-    d->rect(d->context, 0.0f, height * (float)i, LANDER_VIEW_WIDTH, height, lander_faint(0x35406b, (uint8_t)(i * 9)));
+  enum { BANDS = 20, STARS = 90 };
+  const float beyond = LANDER_VIEW_BEYOND, height = LANDER_VIEW_HEIGHT / BANDS;
+  for (int32_t i = 1; i < BANDS; ++i) {  // a glow that grows towards the horizon
+    PfcColor color = pfc_rgb(0x0b0e1a);
+    color.r = (uint8_t)(color.r + i), color.g = (uint8_t)(color.g + 5 * i / 4), color.b = (uint8_t)(color.b + 2 * i);
+    d->rect(d->context, -beyond, height * (float)i, LANDER_VIEW_WIDTH + 2.0f * beyond, height, color);
   }
   for (uint64_t i = 0; i < STARS; ++i) {
     const uint64_t noise = pfc_hash64(i);
-    const float x = (float)(noise % 600), y = (float)(noise >> 16 & 0xffff) * (LANDER_VIEW_HEIGHT / 65536.0f);
-    const float radius = 0.5f + (float)(noise >> 40 & 3) * 0.25f;
-    d->circle(d->context, x, y, radius, lander_faint(0xdfe6ff, (uint8_t)(90 + (noise >> 48 & 127))));
+    const float x = (float)(noise % 800) - 100.0f, y = (float)(noise >> 16 & 0xffff) * (400.0f / 65536.0f) - 100.0f;
+    const float radius = 0.6f + (float)(noise >> 40 & 3) * 0.25f;
+    d->circle(d->context, x, y, radius, pfc_tint(0xdfe6ff, (uint8_t)(90 + (noise >> 48 & 127))));
   }
-  d->circle(d->context, 512.0f, 62.0f, 25.0f, pfc_rgb(0x4f7fb8));  // the earth
-  d->circle(d->context, 517.0f, 58.0f, 17.5f, lander_faint(0x86b6df, 110));
-  d->circle(d->context, 506.0f, 70.0f, 8.0f, lander_faint(0x6fae7d, 150));
+}
+
+// The land from a slope, (x0, y0) to (x1, y1), down to `low`. It goes on a little to the right, never above the next slope,
+// which ends at y2: pieces that overlap leave no seam between them.
+static void lander_fill_slope(const PfcDraw* d, float x0, float y0, float x1, float y1, float y2, float low,
+                              PfcColor color) {
+  const float over = 10.0f, slope = over / (x1 - x0);
+  const float end = pfc_maxf(y1 + slope * (y1 - y0), y1 + slope * (y2 - y1));
+  const PfcPoint points[5] = {{x0, y0}, {x1, y1}, {x1 + over, end}, {x1 + over, low}, {x0, low}};
+  d->polygon(d->context, points, 5, color);
+}
+
+// A chain of slopes over evenly spread heights, moved down by `depth`, which goes on level beyond both ends. What lies
+// below all of it is a rectangle, which is quicker.
+static void lander_fill_chain(const PfcDraw* d, const float* y, int32_t count, float depth, PfcColor color) {
+  const float beyond = LANDER_VIEW_BEYOND, width = LANDER_VIEW_WIDTH, step = width / (float)(count - 1);
+  float low = y[0] + depth;
+  for (int32_t i = 1; i < count; ++i) low = pfc_maxf(low, y[i] + depth);
+  for (int32_t i = 0; i + 1 < count; ++i)
+    lander_fill_slope(d, step * (float)i, y[i] + depth, step * (float)(i + 1), y[i + 1] + depth,
+                      y[pfc_mini(i + 2, count - 1)] + depth, low + 12.0f, color);
+  d->rect(d->context, -beyond, y[0] + depth, beyond, low - y[0] - depth + 1.0f, color);
+  d->rect(d->context, width, y[count - 1] + depth, beyond, low - y[count - 1] - depth + 1.0f, color);
+  d->rect(d->context, -beyond, low, width + 2.0f * beyond, beyond, color);
+}
+
+static void lander_draw_hills(const PfcDraw* d) {
+  enum { HILLS = 23 };
+  for (int32_t layer = 0; layer < 2; ++layer) {
+    float y[HILLS];
+    for (int32_t i = 0; i < HILLS; ++i)
+      y[i] = 236.0f + 34.0f * (float)layer + (float)(pfc_hash64((uint64_t)(100 * (layer + 1) + i)) % 44);
+    lander_fill_chain(d, y, HILLS, 0.0f, pfc_rgb(layer == 0 ? 0x252c49 : 0x333a56));
+  }
 }
 
 static void lander_draw_ground(const Lander* s, const PfcDraw* d) {
+  const float beyond = LANDER_VIEW_BEYOND;
+  float y[LANDER_CHUNKS];
+  for (int32_t i = 0; i < LANDER_CHUNKS; ++i) y[i] = LANDER_VIEW_HEIGHT - LANDER_SCALE * s->ground[i];
+  lander_fill_chain(d, y, LANDER_CHUNKS, 0.0f, pfc_rgb(0xa6acb9));
+  lander_fill_chain(d, y, LANDER_CHUNKS, 7.0f, pfc_rgb(0x878d9c));
+  lander_fill_chain(d, y, LANDER_CHUNKS, 26.0f, pfc_rgb(0x6f7585));
   for (int32_t i = 0; i + 1 < LANDER_CHUNKS; ++i) {
     const float x0 = LANDER_SCALE * lander_ground_x(i), x1 = LANDER_SCALE * lander_ground_x(i + 1);
-    const float y0 = LANDER_VIEW_HEIGHT - LANDER_SCALE * s->ground[i];
-    const float y1 = LANDER_VIEW_HEIGHT - LANDER_SCALE * s->ground[i + 1];
-    const PfcPoint near[4] = {{x0, y0}, {x1, y1}, {x1, LANDER_VIEW_HEIGHT}, {x0, LANDER_VIEW_HEIGHT}};
-    const PfcPoint deep[4] = {{x0, pfc_minf(y0 + 14.0f, 400.0f)}, {x1, pfc_minf(y1 + 14.0f, 400.0f)},
-                              {x1, LANDER_VIEW_HEIGHT}, {x0, LANDER_VIEW_HEIGHT}};
-    d->polygon(d->context, near, 4, pfc_rgb(0x9aa0ad));
-    d->polygon(d->context, deep, 4, pfc_rgb(0x757b89));
-    d->line(d->context, x0, y0, x1, y1, 2.0f, pfc_rgb(0xd5d9e2));
+    const uint64_t noise = pfc_hash64((uint64_t)i + 7);
+    const float x = x0 + 10.0f + (float)(noise % 40), depth = 44.0f + (float)(noise >> 8 & 31);
+    const float half = 9.0f + (float)(noise >> 16 & 15), at = pfc_maxf(y[i], y[i + 1]) + depth;
+    lander_ellipse(d, x, at + 1.5f, half, 0.28f * half, pfc_rgb(0x7d8393));  // a crater's lit rim, then its shade
+    lander_ellipse(d, x, at, half, 0.26f * half, pfc_rgb(0x5b6172));
+    d->line(d->context, x0, y[i], x1, y[i + 1], 2.0f, pfc_rgb(0xd5d9e2));
   }
+  d->line(d->context, -beyond, y[0], 0.0f, y[0], 2.0f, pfc_rgb(0xd5d9e2));
+  d->line(d->context, LANDER_VIEW_WIDTH, y[LANDER_CHUNKS - 1], LANDER_VIEW_WIDTH + beyond, y[LANDER_CHUNKS - 1], 2.0f,
+          pfc_rgb(0xd5d9e2));
 }
 
 static void lander_draw_pad(const PfcDraw* d) {
   const float left = LANDER_SCALE * lander_ground_x(LANDER_CHUNKS / 2 - 1);
   const float right = LANDER_SCALE * lander_ground_x(LANDER_CHUNKS / 2 + 1);
   const float y = LANDER_VIEW_HEIGHT - LANDER_SCALE * LANDER_PAD_Y * 0.99f;  // as the smoothing leaves it
-  d->line(d->context, left, y, right, y, 4.0f, pfc_rgb(0xf2b134));
+  d->line(d->context, left, y, right, y, 4.0f, pfc_rgb(PFC_GOAL));
   for (int32_t i = 0; i < 2; ++i) {
     const float x = i == 0 ? left : right;
     const PfcPoint flag[3] = {{x, y - 48.0f}, {x, y - 34.0f}, {x + 24.0f, y - 41.0f}};
-    d->line(d->context, x, y, x, y - 49.0f, 2.0f, pfc_rgb(0xe8ebf2));
-    d->polygon(d->context, flag, 3, pfc_rgb(0xf2b134));
+    d->line(d->context, x, y, x, y - 49.0f, 2.0f, pfc_rgb(PFC_INK));
+    d->polygon(d->context, flag, 3, pfc_rgb(PFC_GOAL));
   }
 }
 
@@ -92,7 +158,7 @@ static void lander_draw_flame(const PfcDraw* d, LanderFrame f, b2Vec2 from, b2Ve
                                  {from.x + along.x * waist - along.y * half, from.y + along.y * waist + along.x * half},
                                  {from.x + along.x * l, from.y + along.y * l},
                                  {from.x + along.y * w, from.y - along.x * w}};
-    lander_fill(d, f, corners, 4, lander_faint(colors[i], 225));
+    lander_fill(d, f, corners, 4, pfc_tint(colors[i], 225));
   }
 }
 
@@ -132,21 +198,29 @@ static void lander_draw_hull(const PfcDraw* d, LanderFrame f) {
   d->circle(d->context, window.x, window.y, 3.6f, pfc_rgb(0x3fb6d3));
 }
 
+static void lander_draw_figures(const Lander* s, const PfcDraw* d) {
+  const float right = LANDER_VIEW_WIDTH - 24.0f;
+  char number[16];
+  pfc_draw_count(d, 24.0f, 20.0f, 30.0f, true, (int32_t)d->episode_return, "points");
+  snprintf(number, sizeof number, "%.1f", (double)(s->seen.y * LANDER_HEIGHT / 2.0f));
+  pfc_draw_figure(d, right, 20.0f, 20.0f, false, number, "m high  ");
+  snprintf(number, sizeof number, "%+.1f", (double)(s->seen.vy * LANDER_FPS / (LANDER_HEIGHT / 2.0f)));
+  pfc_draw_figure(d, right, 44.0f, 20.0f, false, number, "m/s     ");
+}
+
 static void lander_draw(const Lander* s, const LanderParams* p, const PfcDraw* d) {
   (void)p;
   const LanderFrame hull = lander_frame(s->bodies.hull);
-  char text[48];
   d->begin(d->context, LANDER_VIEW_WIDTH, LANDER_VIEW_HEIGHT, pfc_rgb(0x0b0e1a));
   lander_draw_sky(d);
+  lander_draw_earth(d, 500.0f, 118.0f, 24.0f);
+  lander_draw_hills(d);
   lander_draw_ground(s, d);
   lander_draw_pad(d);
   lander_draw_flames(s, d, hull);
   for (int32_t leg = 0; leg < 2; ++leg) lander_draw_leg(s, d, hull, leg);
   lander_draw_hull(d, hull);
-  snprintf(text, sizeof text, "height %5.1f m", (double)(s->seen.y * LANDER_HEIGHT / 2.0f));
-  d->text(d->context, 14.0f, 12.0f, 16.0f, text, pfc_rgb(0xe8ebf2));
-  snprintf(text, sizeof text, "speed %6.1f m/s", (double)(s->seen.vy * LANDER_FPS / (LANDER_HEIGHT / 2.0f)));
-  d->text(d->context, 14.0f, 32.0f, 16.0f, text, pfc_rgb(0x8a93a8));
+  lander_draw_figures(s, d);
   d->end(d->context);
 }
 

@@ -31,8 +31,6 @@
 // rew   +1 for each point, -1 for each of the bot's; terminated at the winning one
 //
 // score is the return, points for less points against, from -21 to 21; perf maps it to [0, 1].
-#include <stdio.h>
-
 #include "pufferc/env.h"
 
 enum { PONG_STAY, PONG_UP, PONG_DOWN };
@@ -218,27 +216,31 @@ static void pong_metrics(const Pong* s, const PongParams* p, int32_t agent, floa
   values[4] = (float)s->returns;
 }
 
-static void pong_draw_side(float x, float y, int32_t points, float score_x, uint32_t color, const PfcDraw* d) {
+static void pong_draw_side(float x, float y, int32_t points, float score_x, const char* name, uint32_t color,
+                           const PfcDraw* d) {
   char text[16];
   snprintf(text, sizeof text, "%d", (int)points);
-  d->text(d->context, score_x - (points < 10 ? 12.0f : 26.0f), 18.0f, 40.0f, text, pfc_rgb(0x566079));
+  d->text(d->context, score_x - 0.5f * pfc_text_width(text, 44.0f), 20.0f, 44.0f, text, pfc_rgb(0x66708a));
+  d->text(d->context, score_x - 0.5f * pfc_text_width(name, 14.0f), 64.0f, 14.0f, name, pfc_rgb(0x4a546c));
   d->rounded_rect(d->context, x, y - 0.5f * PONG_PADDLE_HEIGHT, PONG_PADDLE_WIDTH, PONG_PADDLE_HEIGHT, 4.0f,
                   pfc_rgb(color));
 }
 
 static void pong_draw(const Pong* s, const PongParams* p, const PfcDraw* d) {
   (void)p;
-  const float middle = 0.5f * PONG_WIDTH, dash = 10.0f, trail = 2.5f;  // the trail in frames
-  const PfcColor faint = {247, 200, 115, 40};
-  d->begin(d->context, PONG_WIDTH, PONG_HEIGHT, pfc_rgb(0x12141c));
-  d->rect(d->context, 0.0f, 0.0f, PONG_WIDTH, 2.0f, pfc_rgb(0x2a3040));
-  d->rect(d->context, 0.0f, PONG_HEIGHT - 2.0f, PONG_WIDTH, 2.0f, pfc_rgb(0x2a3040));
+  const float middle = 0.5f * PONG_WIDTH, dash = 10.0f, agent_x = PONG_WIDTH - PONG_MARGIN - PONG_PADDLE_WIDTH;
+  pfc_draw_board(d, PONG_WIDTH, PONG_HEIGHT);
+  d->rect(d->context, 0.0f, 0.0f, PONG_WIDTH, 2.0f, pfc_rgb(PFC_LINE));
+  d->rect(d->context, 0.0f, PONG_HEIGHT - 2.0f, PONG_WIDTH, 2.0f, pfc_rgb(PFC_LINE));
   for (float y = 0.5f * dash; y < PONG_HEIGHT; y += 2.0f * dash)
-    d->rect(d->context, middle - 1.5f, y, 3.0f, dash, pfc_rgb(0x2a3040));
-  pong_draw_side(PONG_MARGIN, s->bot_y, s->bot_points, 0.5f * middle, 0xf2793b, d);
-  pong_draw_side(PONG_WIDTH - PONG_MARGIN - PONG_PADDLE_WIDTH, s->paddle_y, s->points, 1.5f * middle, 0x3fb6d3, d);
-  d->line(d->context, s->ball_x - trail * s->ball_vx, s->ball_y - trail * s->ball_vy, s->ball_x, s->ball_y,
-          0.7f * PONG_BALL, faint);
+    d->rect(d->context, middle - 1.5f, y, 3.0f, dash, pfc_rgb(PFC_LINE));
+  pong_draw_side(PONG_MARGIN, s->bot_y, s->bot_points, 0.5f * middle, "bot", PFC_RIVAL, d);
+  pong_draw_side(agent_x, s->paddle_y, s->points, 1.5f * middle, "agent", PFC_AGENT, d);
+  for (int32_t i = 3; i >= 1; --i) {  // where it was, in frames
+    const float x = s->ball_x - 1.6f * (float)i * s->ball_vx, y = s->ball_y - 1.6f * (float)i * s->ball_vy;
+    d->circle(d->context, x, pfc_clampf(y, PONG_MIN_Y, PONG_MAX_Y), PONG_BALL * (0.5f - 0.08f * (float)i),
+              pfc_tint(PFC_GOAL, (uint8_t)(110 - 30 * i)));
+  }
   d->rounded_rect(d->context, s->ball_x - 0.5f * PONG_BALL, s->ball_y - 0.5f * PONG_BALL, PONG_BALL, PONG_BALL, 4.0f,
                   pfc_rgb(0xf7c873));
   d->end(d->context);

@@ -291,47 +291,7 @@ static const char* snake_check(const void* params) {
   return NULL;
 }
 
-// ---- drawing: one unit is one cell, with a wall one cell thick round the board ------------------------
-
-PFC_TABLE uint32_t snake_palette[] = {0x4cc38a, 0x52a9ff, 0xbf7af0, 0xf76190, 0xff8b3e, 0x3ec9b6,
-                                      0x849dff, 0xe879c7, 0xb5d14c, 0x6fd3f5, 0xd19dff, 0xffb86b};
-enum { SNAKE_PALETTE = sizeof snake_palette / sizeof snake_palette[0] };
-
-static void snake_draw_cell(const PfcDraw* d, int32_t x, int32_t y, float margin, uint32_t color) {
-  const float side = 1.0f - 2.0f * margin;
-  d->rounded_rect(d->context, (float)x + 1.0f + margin, (float)y + 1.0f + margin, side, side, 0.35f * side,
-                  pfc_rgb(color));
-}
-
-// One board row. Neighbouring cells of one snake become one rectangle.
-static void snake_draw_row(const int16_t* row, int32_t width, int32_t y, const PfcDraw* d) {
-  for (int32_t x = 0, end; x < width; x = end) {
-    end = x + 1;
-    if (row[x] == SNAKE_FOOD) snake_draw_cell(d, x, y, 0.2f, 0xf2d04b);
-    if (row[x] == SNAKE_CORPSE) snake_draw_cell(d, x, y, 0.1f, 0x6b7280);
-    if (row[x] <= SNAKE_WALL) continue;
-    while (end < width && snake_piece_agent(row[end]) == snake_piece_agent(row[x])) ++end;
-    const uint32_t color = snake_palette[snake_piece_agent(row[x]) % SNAKE_PALETTE];
-    d->rect(d->context, (float)x + 1.0f, (float)y + 1.0f, (float)(end - x), 1.0f, pfc_rgb(color));
-  }
-}
-
-static void snake_draw(const Snake* s, const SnakeParams* p, const PfcDraw* d) {
-  const int16_t* board = snake_board_view(s, p);
-  const int32_t stride = snake_stride(p);
-  const float width = (float)p->width, height = (float)p->height;
-  d->begin(d->context, width + 2.0f, height + 2.0f, pfc_rgb(0x39404f));
-  d->rect(d->context, 1.0f, 1.0f, width, height, pfc_rgb(0x14171f));
-  for (int32_t y = 0; y < p->height; ++y) snake_draw_row(board + snake_field(p, y * p->width), p->width, y, d);
-  for (int32_t agent = 0; agent < p->snakes; ++agent) {
-    const SnakeBody* body = snake_body(s, agent);
-    if (!body->present) continue;
-    const int32_t x = body->head % stride - p->vision, y = body->head / stride - p->vision;
-    snake_draw_cell(d, x, y, 0.0f, 0xf5f7fa);
-    snake_draw_cell(d, x, y, 0.25f, snake_palette[agent % SNAKE_PALETTE]);
-  }
-  d->end(d->context);
-}
+#include "snake_draw.h"
 
 PFC_DEFINE_ENV(snake, Snake,
                .title = "Snake",

@@ -64,19 +64,27 @@ static void squared_metrics(const Squared* s, const SquaredParams* p, int32_t ag
   values[0] = values[1] = (float)s->reached;
 }
 
+// Tiles with a rim where the target may be; the world goes half a tile beyond, where an agent that has left is seen.
 static void squared_draw(const Squared* s, const SquaredParams* p, const PfcDraw* d) {
-  (void)p;
-  const float cell = 32.0f, side = cell * SQUARED_SIDE;
-  d->begin(d->context, side, side, pfc_rgb(0x14171f));
+  const float tile = 32.0f, left = 0.5f * tile, top = 56.0f, side = tile * SQUARED_SIDE;
+  const float width = side + tile, target_x = left + tile * ((float)s->target_x + 0.5f);
+  const float target_y = top + tile * ((float)s->target_y + 0.5f);
+  const float x = left + tile * (float)s->x, y = top + tile * (float)s->y;
+  const bool outside = s->x < 0 || s->x >= SQUARED_SIDE || s->y < 0 || s->y >= SQUARED_SIDE;
+  pfc_draw_board(d, width, top + side + left);
   for (int32_t i = 0; i < SQUARED_CELLS; ++i) {
-    const float x = cell * (float)(i % SQUARED_SIDE), y = cell * (float)(i / SQUARED_SIDE);
-    d->rounded_rect(d->context, x + 1.5f, y + 1.5f, cell - 3.0f, cell - 3.0f, 4.0f, pfc_rgb(0x1f2430));
+    const int32_t column = i % SQUARED_SIDE, row = i / SQUARED_SIDE, last = SQUARED_SIDE - 1;
+    const bool rim = column == 0 || row == 0 || column == last || row == last;
+    d->rounded_rect(d->context, left + tile * (float)column + 1.5f, top + tile * (float)row + 1.5f, tile - 3.0f,
+                    tile - 3.0f, 5.0f, pfc_rgb(rim ? 0x2a3040 : PFC_TILE));
   }
-  const float tx = cell * ((float)s->target_x + 0.5f), ty = cell * ((float)s->target_y + 0.5f);
-  d->circle(d->context, tx, ty, 11.0f, pfc_rgb(0xf2b134));
-  d->circle(d->context, tx, ty, 5.0f, pfc_rgb(0x14171f));
-  d->rounded_rect(d->context, cell * (float)s->x + 4.0f, cell * (float)s->y + 4.0f, cell - 8.0f, cell - 8.0f, 6.0f,
-                  pfc_rgb(0x3fb6d3));
+  d->circle(d->context, target_x, target_y, 11.0f, pfc_rgb(s->reached ? PFC_GOOD : PFC_GOAL));
+  d->circle(d->context, target_x, target_y, 6.0f, pfc_rgb(PFC_BOARD));
+  d->rounded_rect(d->context, x + 4.5f, y + 4.5f, tile - 9.0f, tile - 9.0f, 7.0f,
+                  pfc_rgb(outside ? PFC_BAD : PFC_AGENT));
+  if (s->reached) d->circle(d->context, target_x, target_y, 5.0f, pfc_rgb(PFC_GOOD));
+  pfc_draw_count(d, left, 14.0f, 30.0f, true, d->steps, "steps");
+  if (p->max_steps > 0) pfc_draw_count(d, width - left, 22.0f, 20.0f, false, p->max_steps - d->steps, "left");
   d->end(d->context);
 }
 

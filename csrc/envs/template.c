@@ -89,14 +89,18 @@ static void template_metrics(const Template* s, const TemplateParams* p, int32_t
   values[1] = (float)s->catches / (float)TEMPLATE_MAX_CATCHES;
 }
 
-// 8. A picture, by the callbacks of pufferc/draw.h, in units of your choice.
+// 8. A picture, back to front, by the callbacks of pufferc/draw.h, in units of your choice: here 440 x 400. Colours by
+//    meaning and the helpers pfc_draw_* come from pufferc/style.h.
 static void template_draw(const Template* s, const TemplateParams* p, const PfcDraw* d) {
   (void)p;
-  const float size = 400.0f, paddle_width = TEMPLATE_PADDLE_WIDTH * size;
-  d->begin(d->context, size, size, pfc_rgb(0x14171f));
-  d->circle(d->context, size * s->ball_x, (size - 20.0f) * s->ball_y, 9.0f, pfc_rgb(0xf2b134));
-  d->rounded_rect(d->context, size * s->paddle_x - paddle_width / 2.0f, size - 18.0f, paddle_width, 10.0f, 5.0f,
-                  pfc_rgb(0x3fb6d3));
+  const float width = 440.0f, height = 400.0f, field = 360.0f, left = 40.0f, floor = 372.0f;
+  const float ball_x = left + field * s->ball_x, ball_y = 24.0f + (floor - 24.0f) * s->ball_y;
+  const float paddle = field * TEMPLATE_PADDLE_WIDTH, paddle_x = left + field * s->paddle_x - paddle / 2.0f;
+  pfc_draw_board(d, width, height);
+  d->line(d->context, ball_x, ball_y, ball_x, floor, 2.0f, pfc_tint(PFC_GOAL, 40));  // where it comes down
+  d->rounded_rect(d->context, paddle_x, floor, paddle, 12.0f, 6.0f, pfc_rgb(PFC_AGENT));
+  d->circle(d->context, ball_x, ball_y - 11.0f, 11.0f, pfc_rgb(PFC_GOAL));
+  pfc_draw_count(d, 20.0f, 18.0f, 30.0f, true, s->catches, "caught");
   d->end(d->context);
 }
 

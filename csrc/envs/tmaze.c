@@ -84,38 +84,57 @@ static void tmaze_metrics(const Tmaze* s, const TmazeParams* p, int32_t agent, f
   values[1] = s->turned == s->side ? 1.0f : 0.0f;
 }
 
-static void tmaze_draw_lamp(const Tmaze* s, float x, float y, const PfcDraw* d) {
-  for (int32_t side = -1; side <= 1; side += 2) {  // the left lies above, as the walker goes to the right
-    const float lamp_y = y + 46.0f * (float)side;
-    const bool lit = s->lamp == side, true_light = s->place == 0;
-    const uint32_t color = !lit ? 0x2a3040 : true_light ? 0xf2b134 : 0x8a7442;
-    if (lit && true_light) d->circle(d->context, x, lamp_y, 15.0f, pfc_rgb(0x4a3d22));
-    d->circle(d->context, x, lamp_y, 9.0f, pfc_rgb(color));
+// Drawn in pixels, 640 x 360; the walker goes to the right, so the left lies above.
+#define TMAZE_VIEW_MIDDLE 212.0f
+#define TMAZE_VIEW_ARM 92.0f
+#define TMAZE_VIEW_LANE 56.0f
+#define TMAZE_VIEW_LEFT 60.0f
+#define TMAZE_VIEW_JUNCTION 568.0f
+
+// A lamp that tells the truth shines; the others only glow.
+static void tmaze_draw_lamps(const Tmaze* s, float x, const PfcDraw* d) {
+  for (int32_t side = -1; side <= 1; side += 2) {
+    const float y = TMAZE_VIEW_MIDDLE + 54.0f * (float)side;
+    const bool lit = s->lamp == side, truth = lit && s->place == 0;
+    if (truth) d->circle(d->context, x, y, 24.0f, pfc_tint(PFC_GOAL, 40));
+    if (truth) d->circle(d->context, x, y, 17.0f, pfc_tint(PFC_GOAL, 70));
+    d->circle(d->context, x, y, 11.0f, pfc_rgb(truth ? PFC_GOAL : lit ? 0x8a7442 : PFC_TILE));
   }
+}
+
+static void tmaze_draw_maze(const Tmaze* s, const PfcDraw* d) {
+  const float half = TMAZE_VIEW_LANE / 2.0f, left = TMAZE_VIEW_LEFT - half, right = TMAZE_VIEW_JUNCTION - half;
+  const float middle = TMAZE_VIEW_MIDDLE, arm = TMAZE_VIEW_ARM + half;
+  for (int32_t wall = 1; wall >= 0; --wall) {  // the walls, then the floor within
+    const float rim = 4.0f * (float)wall;
+    const PfcColor color = pfc_rgb(wall ? PFC_LINE : PFC_TILE);
+    d->rounded_rect(d->context, left - rim, middle - half - rim, right - left + TMAZE_VIEW_LANE + 2.0f * rim,
+                    TMAZE_VIEW_LANE + 2.0f * rim, 10.0f + rim, color);
+    d->rounded_rect(d->context, right - rim, middle - arm - rim, TMAZE_VIEW_LANE + 2.0f * rim,
+                    2.0f * (arm + rim), 10.0f + rim, color);
+  }
+  const float cell = (TMAZE_VIEW_JUNCTION - TMAZE_VIEW_LEFT) / (float)s->length;
+  for (int32_t i = 0; i <= s->length && s->length <= 60; ++i)
+    d->circle(d->context, TMAZE_VIEW_LEFT + cell * (float)i, middle, 2.5f, pfc_rgb(0x4a546c));
+  for (int32_t side = -1; side <= 1; side += 2)
+    d->rounded_rect(d->context, TMAZE_VIEW_JUNCTION - 18.0f, middle + TMAZE_VIEW_ARM * (float)side - 18.0f, 36.0f, 36.0f,
+                    8.0f, pfc_rgb(side == s->side ? PFC_GOOD : PFC_BAD));
 }
 
 static void tmaze_draw(const Tmaze* s, const TmazeParams* p, const PfcDraw* d) {
   (void)p;
-  const float width = 640.0f, height = 240.0f, lane = 44.0f, middle = height / 2.0f, left = 52.0f, junction = 574.0f;
-  const float cell = (junction - left) / (float)s->length, arm = 74.0f;
-  const PfcColor floor_color = pfc_rgb(0x252b3a);
-  d->begin(d->context, width, height, pfc_rgb(0x12141c));
-  d->rounded_rect(d->context, left - lane / 2.0f, middle - lane / 2.0f, junction - left + lane, lane, 8.0f,
-                  floor_color);
-  d->rounded_rect(d->context, junction - lane / 2.0f, middle - arm - lane / 2.0f, lane, 2.0f * arm + lane, 8.0f,
-                  floor_color);
-  for (int32_t i = 0; i <= s->length && s->length <= 60; ++i)
-    d->circle(d->context, left + cell * (float)i, middle, 2.0f, pfc_rgb(0x3d465c));
-  for (int32_t side = -1; side <= 1; side += 2) {
-    const uint32_t color = side == s->side ? 0x5fb96c : 0xc2495b;
-    d->rounded_rect(d->context, junction - 13.0f, middle + arm * (float)side - 13.0f, 26.0f, 26.0f, 6.0f,
-                    pfc_rgb(color));
-  }
-  const float x = left + cell * (float)s->place, y = middle + arm * (float)s->turned;
-  tmaze_draw_lamp(s, x, middle, d);
-  d->circle(d->context, x, y, 13.0f, pfc_rgb(0x3fb6d3));
-  d->circle(d->context, x + 4.5f, y - 4.0f, 2.5f, pfc_rgb(0x12141c));
-  d->circle(d->context, x + 4.5f, y + 4.0f, 2.5f, pfc_rgb(0x12141c));
+  const float way = TMAZE_VIEW_JUNCTION - TMAZE_VIEW_LEFT;
+  const float x = TMAZE_VIEW_LEFT + way * (float)s->place / (float)s->length;
+  const float y = TMAZE_VIEW_MIDDLE + TMAZE_VIEW_ARM * (float)s->turned;
+  char number[32];
+  pfc_draw_board(d, 640.0f, 360.0f);
+  tmaze_draw_maze(s, d);
+  tmaze_draw_lamps(s, x, d);
+  d->circle(d->context, x, y, 17.0f, pfc_rgb(PFC_AGENT));
+  for (int32_t eye = -1; eye <= 1; eye += 2)
+    d->circle(d->context, x + 6.0f, y + 5.5f * (float)eye, 3.2f, pfc_rgb(PFC_BOARD));
+  snprintf(number, sizeof number, "%d/%d", (int)s->place, (int)s->length);
+  pfc_draw_figure(d, 28.0f, 22.0f, 30.0f, true, number, "cells");
   d->end(d->context);
 }
 

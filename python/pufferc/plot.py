@@ -1,5 +1,6 @@
 """Learning curves: score, speed and losses of one or more runs, from their metrics.jsonl to one PNG.
 
+The seeds of a group (runs/NAME-seeds/seed-*) are one curve, their mean, in a band from the lowest seed to the highest.
 Needs matplotlib, which comes with pufferc[render]. Nothing is shown on a screen.
 """
 
@@ -16,23 +17,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pufferc.render import DrawingUnavailable
+from pufferc.run_directory import GROUP_SUFFIX, members
 
 __all__ = ["main", "plot", "read_metrics"]
 
 Curve = NDArray[np.float64]
+Table = dict[str, Curve]  # the columns of one run
 
-# One panel each: title, and the keys of metrics.jsonl whose curves it may hold; what a run lacks is left out.
-_PANELS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("score of the episodes that ended", ("score",)),
-    ("steps per second", ("sps",)),
-    ("length of the episodes that ended, steps", ("episode_length",)),
-    ("policy loss", ("policy_loss",)),
-    ("value loss", ("value_loss",)),
-    ("entropy", ("entropy",)),
-    ("approximate KL divergence", ("approx_kl", "kl")),
-    ("explained variance of the values", ("explained_variance",)),
+# One panel each: title, unit of the vertical axis, and the keys of metrics.jsonl of which it shows the first found.
+_PANELS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("Score of finished episodes", "score", ("score",)),
+    ("Speed", "agent steps per second", ("sps",)),
+    ("Length of finished episodes", "steps", ("episode_length",)),
+    ("Policy loss", "loss", ("policy_loss",)),
+    ("Value loss", "loss", ("value_loss",)),
+    ("Entropy of the policy", "nats", ("entropy",)),
+    ("Approximate KL divergence", "nats", ("approx_kl", "kl")),
+    ("Explained variance of values", "share", ("explained_variance",)),
 )
-_COLORS = ("#2f7ed8", "#e4572e", "#2e9e6b", "#8e5bd0", "#c79a0a", "#d0487e", "#3aa5b5", "#6b7280")
+_X_LABELS = {"steps": "agent steps", "time_s": "seconds", "update": "update"}
+# Okabe and Ito's palette, which people with any kind of colour vision can tell apart; then by line style.
+_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#3c3c3c")
+_STYLES = ("-", "--", ":", "-.")
+_GRID_POINTS = 400  # of the mean over seeds
 
 
 def read_metrics(run: str | os.PathLike[str]) -> dict[str, Curve]:
@@ -81,25 +88,68 @@ def _smooth(curve: Curve, window: int) -> Curve:
     return mean
 
 
-def _draw(axes: Any, key: str, x: str, runs: dict[str, dict[str, Curve]]) -> None:
-    for color, (name, columns) in zip(_COLORS * len(runs), runs.items(), strict=False):
-        if key in columns and x in columns:
-            curve = columns[key]
-            axes.plot(columns[x], curve, color=color, alpha=0.25, linewidth=0.8)
-            axes.plot(columns[x], _smooth(curve, max(1, curve.size // 50)), color=color, linewidth=1.8, label=name)
-        if key == "score" and x in columns and "evaluation_score" in columns:
-            found = np.isfinite(columns["evaluation_score"])
-            axes.plot(
-                columns[x][found],
-                columns["evaluation_score"][found],
-                "o",
-                color=color,
-                markersize=4,
-                markeredgecolor="white",
-            )
+def _curve(table: Table, key: str, x: str) -> tuple[Curve, Curve] | None:
+    """Places and smoothed values of one run's curve; None if it has none."""
+    if key not in table or x not in table:
+        return None
+    curve = _smooth(table[key], max(1, table[key].size // 50))
+    valid = np.isfinite(curve) & np.isfinite(table[x])
+    return (table[x][valid], curve[valid]) if valid.any() else None
+
+
+def _across_seeds(curves: Sequence[tuple[Curve, Curve]]) -> tuple[Curve, Curve]:
+    """Places, and the values [runs, places] of all curves there, NaN where one has begun not yet or ended already."""
+    places = np.linspace(min(at[0] for at, _ in curves), max(at[-1] for at, _ in curves), _GRID_POINTS)
+    return places, np.stack([np.interp(places, at, values, np.nan, np.nan) for at, values in curves])
+
+
+def _draw_series(axes: Any, key: str, x: str, name: str, tables: Sequence[Table], **line: Any) -> None:
+    """One run, thin as logged and thick as a running mean; or the mean of several in the band of all of them."""
+    curves = [curve for curve in (_curve(table, key, x) for table in tables) if curve is not None]
+    if not curves:
+        return
+    if len(tables) == 1:
+        axes.plot(tables[0][x], tables[0][key], color=line["color"], alpha=0.25, linewidth=0.7)
+        axes.plot(*curves[0], linewidth=1.8, label=name, **line)
+        return
+    places, values = _across_seeds(curves)
+    kept = np.isfinite(values).any(axis=0)
+    places, values = places[kept], values[:, kept]
+    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+    axes.fill_between(places, low, high, color=line["color"], alpha=0.18, linewidth=0)
+    axes.plot(places, np.nanmean(values, axis=0), linewidth=1.8, label=f"{name} ({len(tables)} seeds)", **line)
+
+
+def _draw_evaluations(axes: Any, x: str, tables: Sequence[Table], color: str) -> None:
+    for table in tables:
+        if x in table and "evaluation_score" in table:
+            found = np.isfinite(table["evaluation_score"])
+            places, scores = table[x][found], table["evaluation_score"][found]
+            axes.plot(places, scores, "o", color=color, markersize=4.5, markeredgecolor="white", markeredgewidth=0.8)
+
+
+def _draw_panel(axes: Any, panel: tuple[str, str, str], x: str, series: dict[str, list[Table]]) -> None:
+    from matplotlib.ticker import EngFormatter, MaxNLocator
+
+    title, unit, key = panel
+    for i, (name, tables) in enumerate(series.items()):
+        color, style = _COLORS[i % len(_COLORS)], _STYLES[i // len(_COLORS) % len(_STYLES)]
+        _draw_series(axes, key, x, name, tables, color=color, linestyle=style)
+        if key == "score":
+            _draw_evaluations(axes, x, tables, color)
+    axes.set_title(title, fontsize=10, loc="left", fontweight="bold", color="#222222")
+    axes.set_ylabel(unit, fontsize=8, color="#444444")
+    axes.set_xlabel(_X_LABELS.get(x, x), fontsize=8, color="#444444")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    if key == "sps":
+        axes.yaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.set_ylim(bottom=0)
     axes.grid(True, color="#e5e7eb", linewidth=0.8)
+    axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.margins(x=0.01)
+    axes.margins(x=0.02)
+    axes.tick_params(labelsize=8, colors="#444444")
 
 
 def _names(runs: Sequence[str | os.PathLike[str]]) -> list[str]:
@@ -108,11 +158,25 @@ def _names(runs: Sequence[str | os.PathLike[str]]) -> list[str]:
     return [str(run) if short.count(name) > 1 else name for run, name in zip(runs, short, strict=True)]
 
 
+def _series(runs: Sequence[str | os.PathLike[str]]) -> dict[str, list[Table]]:
+    """The tables of runs by name; those of one group of seeds, named together or one by one, are one series."""
+    groups: dict[Path, list[Path]] = {}
+    for run in map(Path, runs):
+        for member in members(run) or [run]:
+            folder = member.parent if member.name == "metrics.jsonl" else member
+            seed = folder.parent.name.endswith(GROUP_SUFFIX)
+            groups.setdefault(folder.parent if seed else member, []).append(member)
+    tables = [[read_metrics(run) for run in found] for found in groups.values()]
+    return dict(zip(_names(list(groups)), tables, strict=True))
+
+
 def plot(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str] = "plot.png", *, x: str = "steps") -> Path:
     """Draw the learning curves of runs into one PNG, thin as logged and thick as running means; dots are evaluations.
 
+    The seeds of a group are one curve, their mean, in a band from the lowest to the highest.
+
     Args:
-        runs: Directories of runs, or metrics.jsonl files; each run one colour.
+        runs: Directories of runs or of groups of seeds, or metrics.jsonl files; each run or group one colour.
         out: The PNG to write.
         x: Column for the horizontal axis: "steps", "time_s" or "update".
 
@@ -126,32 +190,28 @@ def plot(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str] = "
     out = Path(out)
     if out.suffix.lower() != ".png":
         raise ValueError(f"a plot must end in .png, got {str(out)!r}")
-    columns = dict(zip(_names(runs), [read_metrics(run) for run in runs], strict=True))
-    if not any(x in table for table in columns.values()):
-        known = sorted({key for table in columns.values() for key in table})
+    series = _series(runs)
+    every = [table for found in series.values() for table in found]
+    if not any(x in table for table in every):
+        known = sorted({key for table in every for key in table})
         raise ValueError(f"no run has a column {x!r} (known: {', '.join(known)})")
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
         raise DrawingUnavailable("a plot needs matplotlib; install it with: pip install 'pufferc[render]'") from None
-    present = {key for table in columns.values() for key, curve in table.items() if np.isfinite(curve).any()}
-    panels = [(title, next(key for key in keys if key in present)) for title, keys in _PANELS if present & set(keys)]
-    across = min(4, len(panels))
-    down = -(-len(panels) // across) if across else 1
-    figure = Figure(figsize=(4.2 * max(across, 1), 3.0 * down), dpi=110, layout="constrained")
+    present = {key for table in every for key, curve in table.items() if np.isfinite(curve).any()}
+    shown = [(title, unit, [key for key in keys if key in present]) for title, unit, keys in _PANELS]
+    panels = [(title, unit, keys[0]) for title, unit, keys in shown if keys]
+    across = min(4, max(len(panels), 1))
+    down = max(1, -(-len(panels) // across))
+    figure = Figure(figsize=(3.9 * across, 2.9 * down + 0.5), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    for i, (title, key) in enumerate(panels):
-        axes = figure.add_subplot(down, across, i + 1)
-        _draw(axes, key, x, columns)
-        axes.set_title(title, fontsize=10, loc="left")
-        if i >= len(panels) - across:
-            axes.set_xlabel({"steps": "agent steps", "time_s": "seconds", "update": "update"}.get(x, x), fontsize=9)
-        axes.tick_params(labelsize=8)
-        if i == 0 and len(columns) > 1:
-            axes.legend(fontsize=7, frameon=False)
-    if len(columns) == 1:
-        figure.suptitle(next(iter(columns)), fontsize=11, x=0.01, ha="left")
+    for i, panel in enumerate(panels):
+        _draw_panel(figure.add_subplot(down, across, i + 1), panel, x, series)
+    if panels:
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=4, fontsize=9, frameon=False)
     figure.savefig(out)
     return out
 
@@ -159,7 +219,8 @@ def plot(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str] = "
 def main(words: Sequence[str]) -> int:
     """`pufferc plot RUN... [--out FILE] [--x COLUMN]`."""
     parser = argparse.ArgumentParser("pufferc plot", description="Draw score, speed and losses of runs into a PNG.")
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="a run's directory, or its metrics.jsonl")
+    runs_help = "a run's directory, that of a group of seeds, or a metrics.jsonl"
+    parser.add_argument("runs", nargs="+", metavar="RUN", help=runs_help)
     parser.add_argument("--out", default="plot.png", help="the picture to write (default %(default)s)")
     parser.add_argument("--x", default="steps", help="horizontal axis: steps, time_s or update (default %(default)s)")
     options = parser.parse_args(list(words))

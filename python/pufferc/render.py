@@ -171,6 +171,6 @@ class Renderer:
         if out is None:
             out = np.empty((layout.height, layout.width, 3), np.uint8)
         first = _errors.integer("first", first, 0, self._total - self._games)
-        scenes = [(self._pool, first + i, *cell) for i, cell in enumerate(layout.cells)]
+        scenes = [(self._pool, first + i, *cell, 0) for i, cell in enumerate(layout.cells)]
         self._module.frame(layout.width, layout.height, _core.GRID_GAP_COLOR, scenes, [], out)
         return out

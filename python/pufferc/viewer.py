@@ -38,7 +38,7 @@ HELP = (
     "n       one step, then pause",
     "+ -     faster, slower",
     "f       fast-forward",
-    "[ ]     another game",
+    "[ ]     another env",
     "o       what the agent sees",
     "h       this help",
     "q esc   close",
@@ -87,7 +87,8 @@ class Viewer:
 
     Attributes:
         closed: The window was closed, by the user or `close`. From then on `show` returns at once.
-        game: The game that is shown; its first row is the overlay's.
+        env: The row of the pool whose game is shown, and which the overlay is about. Of several agents on one board the
+            picture follows this one.
         pressed: Keys pressed since the last `show` returned, as numbers of `KEYS`.
         hints: Lines that the help shows first, on what the user's own keys do.
         player: Who plays, for the line of state; empty: not said.
@@ -112,7 +113,7 @@ class Viewer:
             self._module.open(*self._size, f"pufferc: {envs.name}")
         except RuntimeError as error:
             raise DrawingUnavailable(f"no window: {error}") from None
-        self.closed, self.game = False, 0
+        self.closed, self.env = False, 0
         self.pressed: list[int] = []
         self.paused, self.fast, self.overlay, self.help = paused, False, False, False
         self._speed = _SPEEDS.index(1.0)
@@ -219,7 +220,7 @@ class Viewer:
         elif key == KEYS["f"]:
             self.fast = not self.fast
         elif key in (KEYS["["], KEYS["]"]):
-            self.game = (self.game + (1 if key == KEYS["]"] else -1)) % self._envs.num_games
+            self.env = (self.env + (1 if key == KEYS["]"] else -1)) % self._envs.num_envs
         elif key == KEYS["o"]:
             self.overlay = not self.overlay
         elif key == KEYS["h"]:
@@ -242,15 +243,16 @@ class Viewer:
         if status:
             wide = 0.6 * _TEXT_PX * len(status)
             marks += self._panel(max(8.0, width - wide - 28.0), height - 8.0 - 1.4 * _TEXT_PX * 1.6, [(status, _MARK)])
-        scene = (self._pool, self.game, 0.0, 0.0, float(width), float(height))
+        game, agent = divmod(self.env, self._envs.agents)
+        scene = (self._pool, game, 0.0, 0.0, float(width), float(height), agent)
         self._module.frame(width, height, _BACKGROUND, [scene], marks, out)
 
     def _status(self) -> str:
         parts = ["paused"] if self.paused else ["fast-forward"] if self.fast else []
         if self.speed != 1.0:
             parts.append(f"speed x{self.speed:g}")
-        if self._envs.num_games > 1:
-            parts.append(f"game {self.game}")
+        if self._envs.num_envs > 1:
+            parts.append(f"env {self.env}")
         if self.player:
             parts.append(self.player)
         if time.perf_counter() < self._note_until:
@@ -267,7 +269,7 @@ class Viewer:
         return marks
 
     def _lines(self, seen: Seen) -> list[tuple[str, int]]:
-        row = self.game * self._envs.agents
+        row = self.env
         wide = max(12, *(len(entry.name) + 1 for entry in self._table))
         lines = [(f"row {row}", _MARK)]
         for name, part in (("action", seen.actions), ("value", seen.values), ("reward", seen.rewards)):

@@ -416,10 +416,24 @@ def test_plot_draws_runs_in_different_colours(tmp_path):
     ]
     path = plot(runs, tmp_path / "out.png")
     picture = np.asarray(image.open(path).convert("RGB")).astype(int)
-    for color in ((0x2F, 0x7E, 0xD8), (0xE4, 0x57, 0x2E)):
+    for color in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):
         assert (np.abs(picture - color).max(axis=2) < 8).sum() > 100
     single = plot(runs[:1], tmp_path / "one.png", x="time_s")
     assert single.stat().st_size > 5000
+
+
+def test_seeds_of_a_group_are_one_curve_in_a_band(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    pytest.importorskip("matplotlib")
+    group = tmp_path / "game-1-seeds"
+    group.mkdir()
+    runs = [write_run(group / f"seed-{seed}", value_loss=lambda i, seed=seed: seed + i / 50) for seed in (1, 2, 3)]
+    together = np.asarray(image.open(plot([group], tmp_path / "group.png")).convert("RGB")).astype(int)
+    one_by_one = np.asarray(image.open(plot(runs, tmp_path / "runs.png")).convert("RGB"))
+    assert (together == one_by_one).all()
+    band = np.array([0xFF, 0xFF, 0xFF]) * 0.82 + 0.18 * np.array([0x00, 0x72, 0xB2])
+    assert (np.abs(together - band).max(axis=2) < 3).sum() > 5000
+    assert not (np.abs(together - (0xD5, 0x5E, 0x00)).max(axis=2) < 8).any(), "a second colour"
 
 
 def test_plot_command_prints_the_path(tmp_path, capsys):

@@ -22,6 +22,10 @@ typedef struct PfcPoint {
 #define PFC_DRAW_MIN_SIDE_PX 16
 #define PFC_DRAW_MAX_SIDE_PX 4096
 
+#define PFC_TEXT_PITCH 0.6f      // from character to character, as a part of the text's size
+#define PFC_TEXT_BASELINE 0.75f  // from the upper edge to the line that letters stand on, likewise
+#define PFC_TEXT_MIN_PX 6.0f
+
 // The part of a picture that a game is drawn into, in pixels. Its world keeps its proportions and is centred.
 typedef struct PfcDrawCell {
   float x, y, width, height;
@@ -38,9 +42,16 @@ typedef struct PfcDraw {
   void (*line)(void* context, float x0, float y0, float x1, float y1, float thickness, PfcColor color);
   // A filled convex polygon of count >= 3 corners in either order.
   void (*polygon)(void* context, const PfcPoint* points, int32_t count, PfcColor color);
-  // UTF-8 text; (x, y) is the left end of its upper edge, size its height in game units.
+  // UTF-8 text; (x, y) is the left end of its upper edge, size its height in game units. All characters are
+  // PFC_TEXT_PITCH wide. What would be less than PFC_TEXT_MIN_PX high in the picture is left out: nobody could read it.
   void (*text)(void* context, float x, float y, float size, const char* text, PfcColor color);
   void (*end)(void* context);
+
+  // What a game does not know of itself. The agent is the caller's choice: the one of a game of several that a picture
+  // follows if it cannot show all. The rest is filled in by the pool.
+  int32_t agent;
+  int32_t steps;         // that its episode has taken so far
+  float episode_return;  // of the steps so far
 } PfcDraw;
 
 static inline PfcColor pfc_rgb(uint32_t rgb) {  // 0xRRGGBB

@@ -39,6 +39,7 @@
 #include "pufferc/draw.h"
 #include "pufferc/fmath.h"
 #include "pufferc/rng.h"
+#include "pufferc/style.h"
 
 #ifdef __cplusplus
 extern "C" {

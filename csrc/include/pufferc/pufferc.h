@@ -175,7 +175,7 @@ PFC_API uint64_t pfc_pool_snapshot_bytes(const PfcPool* pool);
 PFC_API PfcStatus pfc_pool_save(PfcPool* pool, void* buffer, uint64_t bytes);
 PFC_API PfcStatus pfc_pool_load(PfcPool* pool, const void* buffer, uint64_t bytes, void* observations);
 
-// Draws one game. Between recv and send only.
+// Draws one game, following draw->agent. Between recv and send only.
 PFC_API PfcStatus pfc_pool_draw(PfcPool* pool, int32_t game, const PfcDraw* draw);
 
 #ifdef __cplusplus
