@@ -48,9 +48,11 @@ $(VENV)/.tools: python/constraints.txt
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.tools $(SOURCES)
+	@echo "compiling pufferc: a minute or two, longer with nvcc"
 	$(BIN)/pip install -q -c $(VENV)/constraints.txt '.[train,render]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.tools $(SOURCES)
+	@echo "compiling pufferc: a minute or two, longer with nvcc"
 	$(BIN)/pip install -q -c $(VENV)/constraints.txt '.[train,render,dev]'
 	@touch $@ $(VENV)/.installed

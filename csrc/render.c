@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base.h"
 #include "draw_load.h"
@@ -16,7 +17,8 @@ enum { DEFAULT_WIDTH_PX = 960, DEFAULT_HEIGHT_PX = 720 };
 
 struct PfcRenderer {
   const PfcDrawModule* module;
-  pthread_t thread;       // which opened the window
+  pthread_t thread;       // which opened the window, as did
+  pid_t process;          // this process
   bool drawing;           // between begin and end
   int32_t width, height;  // of the frame
   char title[128];        // the window borrows it
@@ -26,6 +28,8 @@ static _Atomic(PfcRenderer*) drawing_now[2];  // in memory, in the window
 
 static PfcStatus check_renderer(const PfcRenderer* r) {
   if (!r) return pfc_fail(PFC_INVALID, "renderer: expected one, got NULL");
+  if (r->module->windowed && r->process != getpid())
+    return pfc_fail(PFC_STATE, "renderer: a window cannot be used in a forked child of the process that opened it");
   if (r->module->windowed && !pthread_equal(r->thread, pthread_self()))
     return pfc_fail(PFC_STATE, "renderer: a window is used by another thread than the one that opened it");
   return PFC_OK;
@@ -66,6 +70,7 @@ static PfcStatus open_module(PfcRenderer* r, const PfcRendererDesc* desc) {
   snprintf(r->title, sizeof r->title, "%s", desc->title ? desc->title : "pufferc");
   const char* message = r->module->open(width, height, r->title);
   r->thread = pthread_self();
+  r->process = getpid();
   return message ? pfc_fail(PFC_UNSUPPORTED, "no %s: %s", r->module->windowed ? "window" : "pictures", message)
                  : PFC_OK;
 }
@@ -107,8 +112,9 @@ static void drop_frame(PfcRenderer* r) {
 
 void pfc_renderer_destroy(PfcRenderer* renderer) {
   if (!renderer) return;
-  drop_frame(renderer);
-  if (renderer->module->windowed) renderer->module->close();
+  const bool ours = renderer->process == getpid();
+  if (ours) drop_frame(renderer);
+  if (ours && renderer->module->windowed) renderer->module->close();
   pfc_free(renderer);
 }
 

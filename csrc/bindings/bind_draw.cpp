@@ -3,6 +3,8 @@
 // Nothing here is loaded or linked before a DrawModule is made. A picture is an array uint8 [H, W, 3] of the caller's.
 // Everything that a frame needs is read from Python first; then the GIL is released and one lock, shared by all modules
 // because their state is global, is held until the frame is done.
+#include <unistd.h>
+
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -85,6 +87,7 @@ class DrawModule {
   void open(int32_t width, int32_t height, const std::string& title) {
     title_ = title;
     const char* message;
+    check_thread();
     {
       py::gil_scoped_release release;
       const std::lock_guard<std::mutex> lock(drawing);
@@ -92,11 +95,13 @@ class DrawModule {
     }
     if (message) raise(PyExc_RuntimeError, message);
     thread_ = std::this_thread::get_id();
+    process_ = getpid();
     open_ = true;
   }
 
   void close() {
     if (!open_) return;
+    if (module_->windowed && process_ != getpid()) return;  // the window is the parent's
     check_thread();
     py::gil_scoped_release release;
     const std::lock_guard<std::mutex> lock(drawing);
@@ -164,13 +169,16 @@ class DrawModule {
 
   // A window belongs to the thread that opened it; pictures in memory may come from any.
   void check_thread() const {
+    if (module_->windowed && open_ && process_ != getpid())
+      raise(PyExc_RuntimeError, "a window cannot be used in a forked child of the process that opened it");
     if (module_->windowed && open_ && thread_ != std::this_thread::get_id())
       raise(PyExc_RuntimeError, "a window is used by another thread than the one that opened it");
   }
 
   const PfcDrawModule* module_ = nullptr;
   std::string title_;
-  std::thread::id thread_;
+  std::thread::id thread_;  // which opened the window, as did
+  pid_t process_ = 0;       // this process
   bool open_ = false;
 };
 

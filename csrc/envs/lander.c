@@ -30,12 +30,14 @@
 #define LANDER_LEG_HALF_HEIGHT (8.0f / LANDER_SCALE)
 #define LANDER_LEG_TORQUE 40.0f  // N m of the motor that holds a leg out
 #define LANDER_LEG_SPEED 0.3f    // rad/s
-#define LANDER_LEG_LEAST 0.4f    // rad, range of a leg's joint
-#define LANDER_LEG_MOST 0.9f
-#define LANDER_SLEEP_SPEED 0.02f  // m/s below which a body may fall asleep
-#define LANDER_LEG_MOMENT 0.05f   // kg m^2, moved from the hull to each leg
+#define LANDER_LEG_LEAST 0.35f   // rad between hull and leg: the original's 0.4 to 0.9 count from the 0.05 at which
+#define LANDER_LEG_MOST 0.85f    // it builds the leg
+#define LANDER_LEG_MASS 1.0f     // kg; see lander_spread_mass
+#define LANDER_LEG_ROUNDING 0.015f     // m: Box2D 2.3 keeps 0.015 between bodies at rest, v3 lets them sink in by 0.005
+#define LANDER_REST_SPEED 0.01f        // m/s and
+#define LANDER_REST_TURN 0.034906585f  // rad/s (two degrees), up to which Box2D 2.3 counts a body as resting
 
-enum { LANDER_CHUNKS = 11, LANDER_SUBSTEPS = 4, LANDER_HULL_CORNERS = 6 };
+enum { LANDER_CHUNKS = 11, LANDER_SUBSTEPS = 4, LANDER_HULL_CORNERS = 6, LANDER_REST_STEPS = 25 };
 enum { LANDER_COAST, LANDER_LEFT, LANDER_MAIN, LANDER_RIGHT };
 enum { LANDER_GROUND_BIT = 0x01, LANDER_HULL_BIT = 0x10, LANDER_LEG_BIT = 0x20 };
 
@@ -64,10 +66,11 @@ typedef struct Lander {
   float ground[LANDER_CHUNKS];   // m, height of the terrain at x = 2 i
   float heading;                 // rad in [-pi, pi]
   float shaping;                 // the potential whose change is rewarded
+  b2Vec2 centre;                 // m, where the hull's shape has its centre of mass, which is what is observed
   float main_power, side_power;  // of the latest step: 0 or 0.5 to 1, side_power negative for the left engine
   int32_t turns;                 // whole turns to add to heading
   int32_t wind_step, torque_step;
-  int32_t landed;
+  int32_t rest_steps, landed;    // steps that hull and legs have been resting; 1: long enough
 } Lander;
 
 static const PfcObsRow lander_obs[] = {
@@ -125,7 +128,7 @@ static b2BodyId lander_add_body(const Lander* s, b2Vec2 position, float angle, c
   body.position = position;
   body.rotation.c = cosine;
   body.rotation.s = sine;
-  body.sleepThreshold = LANDER_SLEEP_SPEED;
+  body.enableSleep = false;
   const b2BodyId id = b2CreateBody(s->bodies.world, &body);
   b2ShapeDef shape = b2DefaultShapeDef();
   shape.density = density;
@@ -145,7 +148,7 @@ static void lander_build_leg(Lander* s, b2Vec2 centre, int32_t leg) {
   pfc_sincosf(angle, &sine, &cosine);
   const b2Vec2 position = {centre.x - (cosine * anchor.x - sine * anchor.y),
                            centre.y - (sine * anchor.x + cosine * anchor.y)};
-  const b2Polygon box = b2MakeBox(LANDER_LEG_HALF_WIDTH, LANDER_LEG_HALF_HEIGHT);
+  const b2Polygon box = b2MakeRoundedBox(LANDER_LEG_HALF_WIDTH, LANDER_LEG_HALF_HEIGHT, LANDER_LEG_ROUNDING);
   s->bodies.legs[leg] = lander_add_body(s, position, angle, &box, 1.0f, 0.2f, LANDER_LEG_BIT);
   b2RevoluteJointDef joint = b2DefaultRevoluteJointDef();
   joint.bodyIdA = s->bodies.hull;
@@ -159,12 +162,32 @@ static void lander_build_leg(Lander* s, b2Vec2 centre, int32_t leg) {
   (void)b2CreateRevoluteJoint(s->bodies.world, &joint);
 }
 
-// A leg weighs so little beside the hull that v3's soft joints cannot hold it: the rocket would rock on its legs for
-// ever. So each leg takes over a part of the hull's moment of inertia; that of the whole stays what it was.
-static void lander_move_moment(b2BodyId body, float moment) {
-  b2MassData mass = b2Body_GetMassData(body);
-  mass.rotationalInertia += moment;
-  b2Body_SetMassData(body, mass);
+// A leg weighs so little beside the hull that the few iterations of v3 cannot hold it: the rocket would sink into its
+// legs or rock on them for ever. So each leg becomes heavier at the hull's expense, with its mass at the joint and the
+// moment about it that it has by its shape. Hull and legs in flight keep the mass, centre and moment of their shapes.
+static void lander_spread_mass(Lander* s) {
+  const b2Polygon box = b2MakeBox(LANDER_LEG_HALF_WIDTH, LANDER_LEG_HALF_HEIGHT);
+  const b2Vec2 leg_at = b2Body_GetLocalPoint(s->bodies.hull, b2Body_GetPosition(s->bodies.legs[0]));
+  b2MassData hull = b2Body_GetMassData(s->bodies.hull), leg = b2ComputePolygonMass(&box, 1.0f);
+  s->centre = hull.center;
+  const float mass = hull.mass + 2.0f * leg.mass;
+  const float centre = (hull.mass * hull.center.y + 2.0f * leg.mass * leg_at.y) / mass;
+  const float below = leg_at.y - centre, above = hull.center.y - centre;
+  const float moment = hull.rotationalInertia + hull.mass * above * above +
+                       2.0f * (leg.rotationalInertia + leg.mass * (leg_at.x * leg_at.x + below * below));
+  leg.rotationalInertia += leg.mass * (LANDER_LEG_X * LANDER_LEG_X + LANDER_LEG_Y * LANDER_LEG_Y);
+  leg.mass = LANDER_LEG_MASS;
+  hull.mass = mass - 2.0f * leg.mass;
+  hull.center.y = centre * mass / hull.mass;
+  const float lift = hull.center.y - centre;
+  leg.center.y = LANDER_LEG_Y;
+  hull.rotationalInertia = moment - hull.mass * lift * lift;
+  hull.rotationalInertia -= 2.0f * (leg.rotationalInertia + leg.mass * centre * centre);
+  b2Body_SetMassData(s->bodies.hull, hull);
+  for (int32_t i = 0; i < 2; ++i) {
+    leg.center.x = i == 0 ? -LANDER_LEG_X : LANDER_LEG_X;
+    b2Body_SetMassData(s->bodies.legs[i], leg);
+  }
 }
 
 static void lander_build(Lander* s) {
@@ -173,11 +196,8 @@ static void lander_build(Lander* s) {
   const b2Polygon polygon = b2MakePolygon(&hull, 0.0f);
   lander_build_moon(s);
   s->bodies.hull = lander_add_body(s, centre, 0.0f, &polygon, 5.0f, 0.1f, LANDER_HULL_BIT);
-  for (int32_t leg = 0; leg < 2; ++leg) {
-    lander_build_leg(s, centre, leg);
-    lander_move_moment(s->bodies.legs[leg], LANDER_LEG_MOMENT);
-    lander_move_moment(s->bodies.hull, -LANDER_LEG_MOMENT);
-  }
+  for (int32_t leg = 0; leg < 2; ++leg) lander_build_leg(s, centre, leg);
+  lander_spread_mass(s);
 }
 
 // In the reverse order of lander_build, so that the next bodies get the same numbers.
@@ -200,6 +220,14 @@ static void lander_close(void* state) { pfc_box2d_destroy_world(&((Lander*)state
 
 // ---- one step ------------------------------------------------------------------------------------------
 
+static b2Vec2 lander_centre(const Lander* s) { return b2Body_GetWorldPoint(s->bodies.hull, s->centre); }
+
+// A force for one step, all of it at the step's beginning as in the original.
+static void lander_push(Lander* s, float x, float y) {
+  const b2Vec2 impulse = {x / LANDER_FPS, y / LANDER_FPS};
+  b2Body_ApplyLinearImpulse(s->bodies.hull, impulse, lander_centre(s), true);
+}
+
 // tanh(sin(k/50) + sin(pi k/100)), which never repeats. Whole turns are taken off in double precision, which keeps
 // the sine's argument small in a game of any length.
 static float lander_gust(int32_t k) {
@@ -210,9 +238,9 @@ static float lander_gust(int32_t k) {
 
 static void lander_blow(Lander* s, const LanderParams* p) {
   if (!p->enable_wind || s->seen.contacts[0] > 0.0f || s->seen.contacts[1] > 0.0f) return;
-  const b2Vec2 wind = {lander_gust(s->wind_step) * p->wind_power, 0.0f};
-  b2Body_ApplyForceToCenter(s->bodies.hull, wind, true);
-  b2Body_ApplyTorque(s->bodies.hull, lander_gust(s->torque_step) * p->turbulence_power, true);
+  const float torque = lander_gust(s->torque_step) * p->turbulence_power;
+  lander_push(s, lander_gust(s->wind_step) * p->wind_power, 0.0f);
+  b2Body_ApplyAngularImpulse(s->bodies.hull, torque / LANDER_FPS, true);
   if (++s->wind_step == INT32_MAX) s->wind_step = 0;
   if (++s->torque_step == INT32_MAX) s->torque_step = 0;
 }
@@ -256,13 +284,20 @@ static bool lander_touches(b2BodyId body) {
   return b2Body_GetContactData(body, &contact, 1) > 0;
 }
 
+// v3 has one threshold for speed and turning together, which engines that go on firing on the ground would not exceed.
+static bool lander_rests(b2BodyId body, b2Vec2 velocity) {
+  return velocity.x * velocity.x + velocity.y * velocity.y <= LANDER_REST_SPEED * LANDER_REST_SPEED &&
+         pfc_absf(b2Body_GetAngularVelocity(body)) <= LANDER_REST_TURN;
+}
+
 static float lander_bounded(float value, int32_t row) {
   return pfc_clampf(value, lander_obs[row].low, lander_obs[row].high);
 }
 
 // Reads the bodies into s->seen.
 static void lander_measure(Lander* s) {
-  const b2Vec2 at = b2Body_GetPosition(s->bodies.hull), velocity = b2Body_GetLinearVelocity(s->bodies.hull);
+  const b2Vec2 at = b2Body_GetPosition(s->bodies.hull);
+  const b2Vec2 velocity = b2Body_GetWorldPointVelocity(s->bodies.hull, lander_centre(s));
   const b2Rot turn = b2Body_GetRotation(s->bodies.hull);
   const float half_width = LANDER_WIDTH / 2.0f, half_height = LANDER_HEIGHT / 2.0f;
   const float heading = pfc_atan2f(turn.s, turn.c), change = heading - s->heading;
@@ -274,7 +309,13 @@ static void lander_measure(Lander* s) {
   s->seen.vy = lander_bounded(velocity.y * half_height / LANDER_FPS, 3);
   s->seen.angle = lander_bounded(heading + 2.0f * PFC_PI * (float)s->turns, 4);
   s->seen.angular_velocity = lander_bounded(20.0f * b2Body_GetAngularVelocity(s->bodies.hull) / LANDER_FPS, 5);
-  for (int32_t leg = 0; leg < 2; ++leg) s->seen.contacts[leg] = lander_touches(s->bodies.legs[leg]) ? 1.0f : 0.0f;
+  bool rests = lander_rests(s->bodies.hull, velocity);
+  for (int32_t leg = 0; leg < 2; ++leg) {
+    const b2BodyId body = s->bodies.legs[leg];
+    s->seen.contacts[leg] = lander_touches(body) ? 1.0f : 0.0f;
+    rests = rests && lander_rests(body, b2Body_GetWorldPointVelocity(body, b2Body_GetPosition(body)));
+  }
+  s->rest_steps = rests ? s->rest_steps + 1 : 0;
 }
 
 static float lander_potential(const LanderObs* seen) {
@@ -296,7 +337,7 @@ PFC_FN void lander_step(Lander* s, const LanderParams* p, PfcIo io) {
   lander_advance(s, p);
   const float potential = lander_potential(&s->seen);
   const bool crashed = lander_touches(s->bodies.hull) || pfc_absf(s->seen.x) >= 1.0f;
-  s->landed = !b2Body_IsAwake(s->bodies.hull);
+  s->landed = s->rest_steps >= LANDER_REST_STEPS;
   io.rewards[0] = potential - s->shaping - 0.3f * s->main_power - 0.03f * pfc_absf(s->side_power);
   s->shaping = potential;
   if (crashed) io.rewards[0] = -100.0f;
@@ -315,10 +356,9 @@ PFC_FN void lander_reset(Lander* s, const LanderParams* p) {
   pfc_box2d_forget(world);
   lander_shape_ground(s);
   lander_build(s);
-  b2Vec2 kick;
-  kick.x = pfc_rng_uniform(&s->rng, -LANDER_KICK, LANDER_KICK);
-  kick.y = pfc_rng_uniform(&s->rng, -LANDER_KICK, LANDER_KICK);
-  b2Body_ApplyForceToCenter(s->bodies.hull, kick, true);
+  const float kick_x = pfc_rng_uniform(&s->rng, -LANDER_KICK, LANDER_KICK);
+  const float kick_y = pfc_rng_uniform(&s->rng, -LANDER_KICK, LANDER_KICK);
+  lander_push(s, kick_x, kick_y);
   s->wind_step = (int32_t)pfc_rng_below(&s->rng, 2 * 9999) - 9999;
   s->torque_step = (int32_t)pfc_rng_below(&s->rng, 2 * 9999) - 9999;
   lander_advance(s, p);
@@ -346,7 +386,7 @@ static void lander_layout(const void* params, PfcLayout* sizes) {
 PFC_DEFINE_ENV(lander, Lander,
                .title = "Lander",
                .summary = "land a rocket between two flags, as in Gymnasium's LunarLander-v3",
-               .version = 1,
+               .version = 2,
                .obs_dtype = PFC_FLOAT32,
                .sizes = {.action_counts = {4}},
                .layout = lander_layout,

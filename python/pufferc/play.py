@@ -58,6 +58,12 @@ class Keyboard:
             self._bindings = _Bindings(tuple((n, (str(n),)) for n in range(min(10, int(self._space.n)))))
         self._last = 0
 
+    def hints(self) -> tuple[str, ...]:
+        """Which keys play, as lines of the window's help."""
+        if self._bindings is None:
+            return ("arrows  play",)
+        return tuple(f"{' '.join(keys):<7} action {action}" for action, keys in self._bindings.keys)
+
     def active(self) -> bool:
         """Whether a key that means an action is down or was pressed since the last step."""
         names = [name for _, keys in self._bindings.keys for name in keys] if self._bindings else ["left", "right"]
@@ -138,12 +144,15 @@ def _loop(
     keyboard, scores, played = Keyboard(envs, viewer), [], 0
     others = agent or RandomAgent(envs)
     viewer.note("press h for help")
+    viewer.hints = keyboard.hints()
     seen = Seen(observations=observations)
     while viewer.show(seen) and (limit is None or played < limit):
         choice = others.act(observations)
         actions = np.array(choice.actions)
-        if agent is None or keyboard.active():
+        taken = agent is None or keyboard.active()
+        if taken:
             actions[0] = keyboard.action()
+        viewer.player = "" if agent is None else "you play" if taken else "policy"
         absent = ~envs.alive
         observations, rewards, terminated, truncated, infos = envs.step(actions)
         played += 1

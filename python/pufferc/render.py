@@ -108,7 +108,7 @@ class Layout:
     cells: tuple[tuple[float, float, float, float], ...]
 
 
-def _check_size(size: tuple[int, int]) -> tuple[int, int]:
+def check_size(size: tuple[int, int]) -> tuple[int, int]:
     try:
         width, height = size
     except (TypeError, ValueError):
@@ -147,7 +147,7 @@ class Renderer:
 
     def __init__(self, envs: VecEnv, *, games: int = 1, size: tuple[int, int] | None = None) -> None:
         self._games, self._total = _errors.integer("games", games, 1, envs.num_games), envs.num_games
-        self._size = None if size is None else _check_size(size)
+        self._size = None if size is None else check_size(size)
         self._module = drawing_module("headless")
         self._pool = envs._pool
 

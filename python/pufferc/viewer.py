@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pufferc import _errors
-from pufferc.render import DrawingUnavailable, Renderer, drawing_module, frames_per_second, world_size
+from pufferc.render import (
+    DrawingUnavailable,
+    Renderer,
+    check_size,
+    drawing_module,
+    frames_per_second,
+    world_size,
+)
 from pufferc.vector import VecEnv
 
 __all__ = ["HELP", "KEYS", "Screen", "Seen", "Viewer"]
@@ -38,7 +45,7 @@ HELP = (
 )
 
 _BACKGROUND = 0x0E1015FF
-_PANEL = 0x0B0D12D8
+_PANEL = 0x0B0D12EC
 _TEXT, _DIM, _MARK = 0xE8EAF0FF, 0x9AA3B5FF, 0xF2B134FF
 _TEXT_PX = 15.0
 _SPEEDS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -74,15 +81,19 @@ class Viewer:
     Args:
         envs: The pool; it must have been reset before the first `show`.
         fps: Steps per second at speed 1, in [0.1, 1000]. Default: as the game is meant to look.
-        size: (width, height) of the window in pixels. Default: 960 x 720 at most, in the game's proportions.
+        size: (width, height) of the window in pixels, both in [16, 4096]. Default: 960 x 720 at most, in the game's
+            proportions.
         paused: Begin paused.
 
     Attributes:
         closed: The window was closed, by the user or `close`. From then on `show` returns at once.
         game: The game that is shown; its first row is the overlay's.
         pressed: Keys pressed since the last `show` returned, as numbers of `KEYS`.
+        hints: Lines that the help shows first, on what the user's own keys do.
+        player: Who plays, for the line of state; empty: not said.
 
     Raises:
+        ValueError, TypeError: fps or size does not fit.
         DrawingUnavailable: No window module, no display, or another window is open; the message says which.
     """
 
@@ -95,7 +106,8 @@ class Viewer:
         self._module = drawing_module("window")
         world = world_size(self._pool)
         scale = min(960.0 / world[0], 720.0 / world[1])
-        self._size = size or (max(320, round(scale * world[0])), max(240, round(scale * world[1])))
+        fitting = max(320, round(scale * world[0])), max(240, round(scale * world[1]))
+        self._size = fitting if size is None else check_size(size)
         try:
             self._module.open(*self._size, f"pufferc: {envs.name}")
         except RuntimeError as error:
@@ -107,6 +119,8 @@ class Viewer:
         self._due = time.perf_counter()
         self._drawn_at, self._draw_s = 0.0, 0.0  # when the latest frame was begun, how long it took
         self._note, self._note_until = "", 0.0
+        self.hints: tuple[str, ...] = ()
+        self.player = ""
 
     @property
     def speed(self) -> float:
@@ -152,6 +166,8 @@ class Viewer:
 
     def picture(self, seen: Seen | None = None) -> NDArray[np.uint8]:
         """What the window shows, uint8 [H, W, 3]. Raises RuntimeError when it is closed."""
+        if self.closed:
+            raise RuntimeError("the window is closed")
         out = np.empty((self._size[1], self._size[0], 3), np.uint8)
         self._draw(seen, out)
         return out
@@ -159,8 +175,8 @@ class Viewer:
     def close(self) -> None:
         """Close the window; allowed more than once."""
         if not self.closed:
-            self.closed = True
             self._module.close()
+            self.closed = True
 
     def __enter__(self) -> Viewer:
         return self
@@ -213,12 +229,15 @@ class Viewer:
     def _draw(self, seen: Seen | None, out: NDArray[np.uint8] | None) -> None:
         width, height = self._size
         marks: list[tuple[float, float, float, float, int, str]] = []
-        if self.overlay:
-            marks += self._panel(8.0, 8.0, self._lines(seen or Seen()))
-        if self.help:
-            marks += self._panel(
-                8.0, height - 8.0 - 1.4 * _TEXT_PX * (len(HELP) + 0.6), [(line, _TEXT) for line in HELP]
-            )
+        lines = self._lines(seen or Seen()) if self.overlay else []
+        help_lines = [(line, _MARK) for line in self.hints] + [(line, _TEXT) for line in HELP] if self.help else []
+        if help_lines and len(lines) + len(help_lines) + 2 > height / (1.4 * _TEXT_PX):
+            lines = []  # no room for both
+        if lines:
+            marks += self._panel(8.0, 8.0, lines)
+        if help_lines:
+            top = height - 8.0 - 1.4 * _TEXT_PX * (len(help_lines) + 0.6)
+            marks += self._panel(8.0, max(8.0, top), help_lines)
         status = self._status()
         if status:
             wide = 0.6 * _TEXT_PX * len(status)
@@ -232,6 +251,8 @@ class Viewer:
             parts.append(f"speed x{self.speed:g}")
         if self._envs.num_games > 1:
             parts.append(f"game {self.game}")
+        if self.player:
+            parts.append(self.player)
         if time.perf_counter() < self._note_until:
             parts.append(self._note)
         return "  ".join(parts)
@@ -247,16 +268,17 @@ class Viewer:
 
     def _lines(self, seen: Seen) -> list[tuple[str, int]]:
         row = self.game * self._envs.agents
+        wide = max(12, *(len(entry.name) + 1 for entry in self._table))
         lines = [(f"row {row}", _MARK)]
         for name, part in (("action", seen.actions), ("value", seen.values), ("reward", seen.rewards)):
             if part is not None:
-                lines.append((f"{name:<12} {_values_text(np.atleast_1d(part[row]))}", _TEXT))
+                lines.append((f"{name:<{wide}} {_values_text(np.atleast_1d(part[row]))}", _TEXT))
         if seen.observations is not None:
             flat = np.asarray(seen.observations[row]).reshape(-1)
             start = 0
             for entry in self._table:
                 stop = start + entry.count if entry.count else flat.size
-                lines.append((f"{entry.name:<12} {_values_text(flat[start:stop])}", _DIM))
+                lines.append((f"{entry.name:<{wide}} {_values_text(flat[start:stop])}", _DIM))
                 start = stop
         return lines[:_MAX_LINES]
 

@@ -151,6 +151,27 @@ static void test_forgets(void) {
   player_close(&other);
 }
 
+// The first and the last slots of Box2D's table are alike, and a slot is like new after the worlds of other games.
+static void test_slots(void) {
+  enum { GAMES = 6, STEPS = 400 };
+  PfcPoolDesc desc = {.env = "lander", .num_games = GAMES, .seed = 1};
+  Player first = player_start(&desc);
+  const uint64_t expected = hash_from_seed(&first, 12, STEPS);
+  player_close(&first);
+  desc.num_games = pfc_env_find("lander")->max_games - GAMES;
+  Player most = player_start(&desc);
+  fly(&most);
+  desc.num_games = GAMES;
+  Player last = player_start(&desc);
+  CHECK(hash_from_seed(&last, 12, STEPS) == expected);
+  player_close(&most);
+  Player again = player_start(&desc);
+  CHECK(hash_from_seed(&again, 12, STEPS) == expected);
+  CHECK(hash_from_seed(&last, 12, STEPS) == expected);
+  player_close(&last);
+  player_close(&again);
+}
+
 // Several games side by side, their worlds stepped and reset by any of the threads.
 static void test_threads(void) {
   PfcPoolDesc desc = {.env = "lander", .num_games = 40, .seed = 2};
@@ -190,6 +211,7 @@ int main(void) {
   test_forces();
   test_wind();
   test_forgets();
+  test_slots();
   test_threads();
   test_world_limit();
   return check_report();

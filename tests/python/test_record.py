@@ -349,7 +349,8 @@ class TestRecordVideoOfOneGame:
     pytestmark = records_by_gymnasium
 
     def test_whole_episode(self, tmp_path, video):
-        env = video[0](gym.make(pufferc.env_info("cartpole").id, render_mode="rgb_array"), str(tmp_path / "video"), fps=8)
+        made = gym.make(pufferc.env_info("cartpole").id, render_mode="rgb_array")
+        env = video[0](made, str(tmp_path / "video"), fps=8)
         env.reset(seed=1)
         steps, ended = 0, False
         while not ended:

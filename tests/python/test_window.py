@@ -10,7 +10,9 @@ import sys
 
 import pytest
 
+import pufferc
 from pufferc import render
+from pufferc.viewer import Viewer
 
 pytestmark = [
     pytest.mark.skipif(render.why_missing("window") is not None, reason=str(render.why_missing("window"))),
@@ -223,6 +225,84 @@ again.close()
 """,
         display,
     )
+
+
+def test_a_forked_child_cannot_use_the_window(display):
+    output = run(
+        """
+import os
+envs = pufferc.make("squared", num_threads=1, seed=1)
+envs.reset(seed=1)
+viewer = Viewer(envs)
+viewer.show()
+def attempt(action):
+    try:
+        action()
+    except RuntimeError as error:
+        print(error, flush=True)
+child = os.fork()
+if child == 0:
+    for action in (viewer.show, viewer.picture, lambda: Viewer(envs)):
+        attempt(action)
+    viewer.close()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0 and viewer.show()
+viewer.close()
+""",
+        display,
+    )
+    assert output.count("forked child") == 2 and output.count("after fork") == 1, output
+
+
+def test_after_the_window_was_closed_the_game_goes_on(display):
+    output = run(
+        """
+envs = pufferc.make("squared", num_threads=1, seed=1, render_mode="human")
+envs.reset(seed=1)
+envs._screen._viewer.close()
+envs.step([0])
+assert envs.render() is None
+viewer = Viewer(envs)
+envs.close()
+for action in (viewer.show, envs.render, lambda: envs.step([0])):
+    try:
+        action()
+    except RuntimeError as error:
+        print(error)
+viewer.close()
+assert not viewer.show() and not viewer.held("left")
+try:
+    viewer.picture()
+except RuntimeError as error:
+    print(error)
+""",
+        display,
+    )
+    assert output.count("closed") == 3, output
+
+
+@pytest.mark.parametrize("size", [(0, 0), (-5, 100), (10**9, 300), (float("nan"), 300), "ab", 5, (1.5, 300), (300,)])
+def test_absurd_window_sizes_are_refused(size):
+    envs = pufferc.make("squared", num_threads=1)
+    envs.reset()
+    with pytest.raises((ValueError, TypeError), match=r"size must be|width must be"):
+        Viewer(envs, size=size)
+
+
+def test_a_dead_display_is_a_clear_error():
+    script = """
+import pufferc
+from pufferc.render import DrawingUnavailable
+envs = pufferc.make("squared", num_threads=1, render_mode="human")
+for _ in range(2):
+    try:
+        envs.reset()
+    except DrawingUnavailable as error:
+        print(error)
+"""
+    env = {**os.environ, "DISPLAY": ":98765"}
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.count("no window") == 2, done.stdout + done.stderr
 
 
 def test_no_display_is_a_clear_error():
