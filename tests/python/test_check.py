@@ -135,11 +135,18 @@ MISTAKES = {
             "looking_changes_state": "observe changed the state: it drew a random number",
         },
     ),
-    "pictures": (
+    "pictures and ends": (
         [
+            include("stdlib.h"),
             ("d->circle(d->context, size * s->ball_x", "d->circle(d->context, size / (s->paddle_x - s->paddle_x)"),
+            ("io.rewards[0] = 1.0f;", "io.rewards[0] = (float)(rand() % 2);"),
+            ("io.terminated[0] = 1;\n    return;", "io.terminated[0] = 1;\n    s->ball_y = 2.0f;\n    return;"),
         ],
-        {"draw_not_finite": "not a number"},
+        {
+            "draw_not_finite": "not a number",
+            "seed_repeats": "went different ways: the reward was",
+            "observation_range": r"observation ball_y was 2; its table says \[0, 1\]",
+        },
     ),
     "state": (
         [
@@ -161,17 +168,6 @@ MISTAKES = {
             "rng_overwritten": "reset wrote over s->rng",
             "draw_nothing": "draw drew nothing",
             "episode_short": "episodes ended with its first step",
-        },
-    ),
-    "luck": (
-        [
-            include("stdlib.h"),
-            ("io.rewards[0] = 1.0f;", "io.rewards[0] = (float)(rand() % 2);"),
-            ("io.terminated[0] = 1;\n    return;", "io.terminated[0] = 1;\n    s->ball_y = 2.0f;\n    return;"),
-        ],
-        {
-            "seed_repeats": "went different ways: the reward was",
-            "observation_range": r"observation ball_y was 2; its table says \[0, 1\]",
         },
     ),
     "past": (

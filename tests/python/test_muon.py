@@ -58,6 +58,14 @@ def test_muon_weight_decay_shrinks_matrices_only(kind: type[Muon]) -> None:
     torch.testing.assert_close(vector.data, torch.ones(2))
 
 
+def test_adam_weight_decay_is_decoupled() -> None:
+    parameter = torch.nn.Parameter(torch.ones(2))
+    adam = Adam([("vector", parameter)], weight_decay=0.5)
+    parameter.grad = torch.zeros(2)
+    adam.step(0.1)
+    torch.testing.assert_close(parameter.data, torch.full((2,), 0.95))
+
+
 def parameters_of(*shapes: tuple[int, ...]) -> list[tuple[str, torch.nn.Parameter]]:
     generator = torch.Generator().manual_seed(7)
     return [(str(i), torch.nn.Parameter(torch.randn(shape, generator=generator))) for i, shape in enumerate(shapes)]

@@ -1,4 +1,4 @@
-"""The three verbs: what collect records, where values bootstrap, who counts in the loss, and the kernels' twins."""
+"""The three verbs: what collect records, where values bootstrap, and who counts in the loss."""
 
 from __future__ import annotations
 
@@ -271,71 +271,6 @@ def test_not_finite_outputs_stop_the_collection(kernels: Any) -> None:
         next(policy.parameters()).fill_(float("nan"))
     with pytest.raises(ppo.NotFinite, match="not finite"):
         collect(env, policy, rollout, kernels=kernels)
-
-
-# ---- the twins ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("counts", [[3], [2, 5, 1]])
-@pytest.mark.parametrize("greedy", [False, True])
-def test_sampling_twins_draw_the_same(counts: list[int], greedy: bool) -> None:
-    logits = torch.randn(5000, sum(counts) + 1, generator=torch.Generator().manual_seed(1))[:, :-1]
-    entropies = [torch.empty(5000), torch.empty(5000)]
-    results = [
-        kernels.sample_actions(logits, counts, seed=2**63 + 5, step=9, first_row=17, greedy=greedy, entropy=entropy)
-        for kernels, entropy in zip((ops, reference), entropies, strict=True)
-    ]
-    (a, logp), (b, logp_twin) = results
-    assert a.shape == b.shape and a.dtype == b.dtype == torch.int32
-    same = (a == b).view(5000, -1).all(1)
-    assert same.float().mean() > 0.999  # one differing bit of exp may move a boundary
-    torch.testing.assert_close(logp[same], logp_twin[same], atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(entropies[0], entropies[1], atol=1e-5, rtol=1e-4)
-
-
-@pytest.mark.parametrize("value_clip", [0.0, 0.2])
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("normalize", [False, True])
-def test_loss_twins_agree(value_clip: float, masked: bool, normalize: bool) -> None:
-    generator = torch.Generator().manual_seed(4)
-    counts, rows = [3, 2], 700
-    outputs = torch.randn(rows, 6, generator=generator)
-    columns = [torch.randn(rows, generator=generator) for _ in range(4)]
-    actions = torch.stack([torch.randint(0, n, (rows,), generator=generator) for n in counts], 1).int()
-    alive = torch.rand(rows, generator=generator) < 0.7 if masked else None
-    results = []
-    for kernels in (ops, reference):
-        grad, ratio = torch.full((rows, 6), 7.0), torch.full((rows,), 7.0)
-        stats = kernels.ppo_loss_grad(
-            outputs[:, :5], outputs[:, 5], actions, columns[0] - 2.0, columns[1], columns[2],
-            action_counts=counts, clip=0.2, value_coef=0.7, entropy_coef=0.01, value_clip=value_clip,
-            normalize_advantages=normalize, old_values=columns[3], alive=alive, ratio=ratio,
-            grad_logits=grad[:, :5], grad_values=grad[:, 5],
-        )  # fmt: skip
-        results.append((torch.tensor(stats, dtype=torch.float64), grad, ratio))
-    for ours, twin in zip(*results, strict=True):
-        torch.testing.assert_close(ours, twin, atol=2e-5, rtol=2e-4)
-
-
-def test_advantage_twins_agree() -> None:
-    generator = torch.Generator().manual_seed(5)
-    rewards, ratio = torch.randn(33, 21, generator=generator), torch.rand(33, 21, generator=generator) * 2
-    values, final = torch.randn(34, 21, generator=generator), torch.randn(33, 21, generator=generator)
-    ended = [torch.rand(33, 21, generator=generator) < 0.1 for _ in range(2)]
-    for options in ({}, {"ratio": ratio, "rho_clip": 0.9, "c_clip": 0.8}):
-        ours, twin = (
-            kernels.advantage(rewards, values, *ended, final, gamma=0.97, gae_lambda=0.9, **options)
-            for kernels in (ops, reference)
-        )
-        torch.testing.assert_close(ours, twin, atol=1e-5, rtol=1e-4)
-
-
-def test_uniforms_are_those_of_the_kernel() -> None:
-    # With two equal choices the kernel takes the second one exactly where u >= 1/2.
-    actions, _ = ops.sample_actions(torch.zeros(4000, 2), [2], seed=12, step=34)
-    u = reference.uniforms(12, 34, 4000, 1, device=CPU)[:, 0]
-    assert torch.equal(actions == 1, u >= 0.5)
-    assert u.min() > 0.0 and u.max() < 1.0
 
 
 def test_settings_reach_the_loss() -> None:
