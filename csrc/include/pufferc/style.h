@@ -54,8 +54,9 @@ static inline void pfc_draw_figure(const PfcDraw* d, float x, float y, float siz
 
 static inline void pfc_draw_count(const PfcDraw* d, float x, float y, float size, bool rightwards, int32_t count,
                                   const char* unit) {
+  const int plain = count;
   char number[16];
-  snprintf(number, sizeof number, "%d", (int)count);
+  snprintf(number, sizeof number, "%d", plain);
   pfc_draw_figure(d, x, y, size, rightwards, number, unit);
 }
 
