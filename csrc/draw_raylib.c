@@ -136,11 +136,17 @@ static void draw_polygon(void* context, const PfcPoint* points, int32_t count, P
   fill_polygon(at, count, color);
 }
 
+static float least_text_px(const char* text) {
+  bool letters = false;
+  for (; *text; ++text) letters |= *text >= 'a' && *text <= 'z';
+  return letters ? PFC_TEXT_LETTER_PX : PFC_TEXT_MIN_PX;
+}
+
 static void draw_text(void* context, float x, float y, float size, const char* text, PfcColor color) {
   (void)context;
   const PfcPoint p = pixel(x, y);
   const float height = size * state.scale;
-  if (drawable(p.x, p.y) && height >= PFC_TEXT_MIN_PX && height < MAX_POSITION_PX) fill_text(p.x, p.y, height, text, color);
+  if (drawable(p.x, p.y) && height >= least_text_px(text) && height < MAX_POSITION_PX) fill_text(p.x, p.y, height, text, color);
 }
 
 static void draw_end(void* context) { (void)context; }

@@ -46,7 +46,7 @@ def frame(scenes=(), marks=(), size=(64, 48), background=0x000000FF):
 
 
 def near(picture, other):
-    """Equal but for rounding, which depends on where in the picture a shape lies, and decides on few pixels at edges."""
+    """Equal but for rounding, which depends on where in the picture a shape lies, and decides on a few pixels."""
     return (np.abs(picture.astype(int) - other.astype(int)) > 2).mean() < 0.0003
 
 

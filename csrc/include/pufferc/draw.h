@@ -24,7 +24,8 @@ typedef struct PfcPoint {
 
 #define PFC_TEXT_PITCH 0.6f      // from character to character, as a part of the text's size
 #define PFC_TEXT_BASELINE 0.75f  // from the upper edge to the line that letters stand on, likewise
-#define PFC_TEXT_MIN_PX 6.0f
+#define PFC_TEXT_MIN_PX 6.0f     // high: the least at which figures can be read
+#define PFC_TEXT_LETTER_PX 9.0f  // small letters
 
 // The part of a picture that a game is drawn into, in pixels. Its world keeps its proportions and is centred.
 typedef struct PfcDrawCell {
@@ -43,7 +44,7 @@ typedef struct PfcDraw {
   // A filled convex polygon of count >= 3 corners in either order.
   void (*polygon)(void* context, const PfcPoint* points, int32_t count, PfcColor color);
   // UTF-8 text; (x, y) is the left end of its upper edge, size its height in game units. All characters are
-  // PFC_TEXT_PITCH wide. What would be less than PFC_TEXT_MIN_PX high in the picture is left out: nobody could read it.
+  // PFC_TEXT_PITCH wide. What would be too small in the picture to be read is left out.
   void (*text)(void* context, float x, float y, float size, const char* text, PfcColor color);
   void (*end)(void* context);
 
