@@ -199,6 +199,7 @@ def ppo_loss(
     ratio: Any,
     /,
 ) -> tuple[float, float, float, float, float, float, float, int]: ...
+
 GRID_GAP_COLOR: int
 
 def grid(

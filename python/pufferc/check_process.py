@@ -146,9 +146,7 @@ def _conclude(played: Played, state: Mapping[str, Any], code: int, hung: bool, t
     complaint = _SANITIZER.search(text)
     if complaint:
         start = text.rfind("\n", 0, complaint.start()) + 1
-        played.add(
-            "error", "sanitizer", f"{doing}: {_excerpt('sanitizer', text[start:])}", **place
-        )
+        played.add("error", "sanitizer", f"{doing}: {_excerpt('sanitizer', text[start:])}", **place)
     elif hung:
         played.add("error", "hang", f"the game did not come back {doing}", **place)
     elif code < 0:

@@ -254,9 +254,7 @@ def test_even_a_kill_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
     assert "\x1b[?" not in text
 
 
-@pytest.mark.parametrize(
-    ("words", "variables"), [(["--no-dashboard"], {}), ([], {"TERM": "dumb"}), (["--quiet"], {})]
-)
+@pytest.mark.parametrize(("words", "variables"), [(["--no-dashboard"], {}), ([], {"TERM": "dumb"}), (["--quiet"], {})])
 def test_without_a_dashboard_there_are_no_control_sequences(
     tmp_path: Path, words: list[str], variables: dict[str, str]
 ) -> None:

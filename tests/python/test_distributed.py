@@ -123,9 +123,7 @@ def test_two_processes_learn_what_one_does(tmp_path: Path, game: str, kind: str,
     for name, tensor in last(alone).policy.items():
         # Gradients are sums in another order: about 1e-7 each, which a few dozen steps of the optimizer carry on.
         torch.testing.assert_close(last(two).policy[name], tensor, rtol=2e-4, atol=2e-5, msg=name)
-    logs = [
-        [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()] for run in (alone, two)
-    ]
+    logs = [[json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()] for run in (alone, two)]
     for ours, theirs in zip(*logs, strict=True):
         assert ours["episodes"] == theirs["episodes"]
         for key in set(ours) - {"time_s", "sps", "evaluation_seconds"}:

@@ -92,3 +92,24 @@ def test_rivals_are_measured_or_named() -> None:
     assert re.search(r"steps/s$|pip install pufferlib", who["Breakout,", "PufferLib"])
     done = subprocess.run([*command, "--threads", "0"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and "--threads in [1, " in done.stderr
+
+
+def test_the_page_on_pictures_runs(tmp_path: Path) -> None:
+    """The commands after a short training, then the snippet."""
+    for package in ("torch", "tyro", "PIL", "matplotlib"):
+        pytest.importorskip(package)
+    from pufferc.render import why_missing
+
+    if why_missing("headless"):
+        pytest.skip("built without raylib")
+    lines = [line for line in commands("docs/pictures.md") if line.startswith("pufferc ")]
+    training = "pufferc train cartpole --train.total-steps 70000 --train.target-score None"
+    assert len(lines) == 2
+    for line in [training, *lines]:
+        shell = f"{sys.executable} -m {line}"  # a shell, for runs/*
+        done = subprocess.run(shell, shell=True, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    assert (tmp_path / "film.gif").stat().st_size > 1000 and (tmp_path / "curves.png").stat().st_size > 10_000
+    (snippet,) = blocks("docs/pictures.md", "python")
+    done = subprocess.run([sys.executable, "-c", snippet], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
