@@ -104,7 +104,10 @@ def _across_seeds(curves: Sequence[tuple[Curve, Curve]]) -> tuple[Curve, Curve]:
 
 
 def _draw_series(axes: Any, key: str, x: str, name: str, tables: Sequence[Table], **line: Any) -> None:
-    """One run, thin as logged and thick as a running mean; or the mean of several in the band of all of them."""
+    """One run, thin as logged and thick as a running mean; or the mean of several in the band of all of them.
+
+    The mean goes as far as all of them; those that train on are thin lines of their own.
+    """
     curves = [curve for curve in (_curve(table, key, x) for table in tables) if curve is not None]
     if not curves:
         return
@@ -113,11 +116,13 @@ def _draw_series(axes: Any, key: str, x: str, name: str, tables: Sequence[Table]
         axes.plot(*curves[0], linewidth=1.8, label=name, **line)
         return
     places, values = _across_seeds(curves)
-    kept = np.isfinite(values).any(axis=0)
-    places, values = places[kept], values[:, kept]
-    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
-    axes.fill_between(places, low, high, color=line["color"], alpha=0.18, linewidth=0)
-    axes.plot(places, np.nanmean(values, axis=0), linewidth=1.8, label=f"{name} ({len(tables)} seeds)", **line)
+    shared = np.isfinite(values).all(axis=0)
+    low, high = values[:, shared].min(axis=0), values[:, shared].max(axis=0)
+    axes.fill_between(places[shared], low, high, color=line["color"], alpha=0.18, linewidth=0)
+    for run in values:  # where some have stopped, a mean of the others would mislead
+        axes.plot(places, np.where(shared, np.nan, run), color=line["color"], alpha=0.6, linewidth=0.9)
+    label = f"{name} ({len(tables)} seeds)"
+    axes.plot(places[shared], values[:, shared].mean(axis=0), linewidth=1.8, label=label, **line)
 
 
 def _draw_evaluations(axes: Any, x: str, tables: Sequence[Table], color: str) -> None:
@@ -173,7 +178,7 @@ def _series(runs: Sequence[str | os.PathLike[str]]) -> dict[str, list[Table]]:
 def plot(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str] = "plot.png", *, x: str = "steps") -> Path:
     """Draw the learning curves of runs into one PNG, thin as logged and thick as running means; dots are evaluations.
 
-    The seeds of a group are one curve, their mean, in a band from the lowest to the highest.
+    The seeds of a group are one curve, their mean, in a band from the lowest to the highest, as far as all of them go.
 
     Args:
         runs: Directories of runs or of groups of seeds, or metrics.jsonl files; each run or group one colour.
