@@ -217,7 +217,8 @@ def test_inconsistent_specs_are_refused_with_the_reason(tmp_path, field, words):
 
 
 def test_a_parameter_whose_name_is_taken(tmp_path):
-    assert set(inspect.signature(pufferc.make).parameters) == _TAKEN
+    parameters = inspect.signature(pufferc.make).parameters.values()
+    assert {row.name for row in parameters if row.kind is not row.VAR_KEYWORD} == _TAKEN
     module = build_game(tmp_path, "catcher", ("float, ball_speed", 'float, seed, 1, 0, 2, "") X(float, ball_speed'))
     with pytest.raises(ModuleError, match=r"catcher.so: the parameter seed needs another name, pufferc.make has"):
         pufferc.make(module)
