@@ -128,7 +128,6 @@ static void cartpole_draw(const Cartpole* s, const CartpoleParams* p, const PfcD
   const float length = 3.2f * CARTPOLE_HALF_LENGTH * CARTPOLE_VIEW_SCALE;                    // longer than true, to be seen
   const bool fallen = pfc_absf(s->angle) > CARTPOLE_MAX_ANGLE || pfc_absf(s->x) > CARTPOLE_MAX_X;
   float sine, cosine;
-  char angle[16];
   pfc_sincosf(s->angle, &sine, &cosine);
   pfc_draw_board(d, width, height);
   cartpole_draw_wedge(d, x, y, length + 18.0f);
@@ -139,9 +138,8 @@ static void cartpole_draw(const Cartpole* s, const CartpoleParams* p, const PfcD
   d->line(d->context, x, y, x + length * sine, y - length * cosine, 9.0f, pfc_rgb(fallen ? PFC_BAD : PFC_GOAL));
   d->circle(d->context, x, y, 7.5f, pfc_rgb(PFC_INK));
   d->circle(d->context, x, y, 3.0f, pfc_rgb(PFC_BOARD));
-  snprintf(angle, sizeof angle, "%+.1f", (double)(s->angle * (180.0f / PFC_PI)));
   pfc_draw_count(d, 24.0f, 22.0f, 30.0f, true, d->steps, "steps");
-  pfc_draw_figure(d, width - 24.0f, 30.0f, 20.0f, false, angle, "degrees");
+  pfc_draw_measure(d, width - 24.0f, 30.0f, 20.0f, false, s->angle * (180.0f / PFC_PI), true, "degrees");
   d->end(d->context);
 }
 

@@ -200,12 +200,10 @@ static void lander_draw_hull(const PfcDraw* d, LanderFrame f) {
 
 static void lander_draw_figures(const Lander* s, const PfcDraw* d) {
   const float right = LANDER_VIEW_WIDTH - 24.0f;
-  char number[16];
+  const float height = s->seen.y * LANDER_HEIGHT / 2.0f, climb = s->seen.vy * LANDER_FPS / (LANDER_HEIGHT / 2.0f);
   pfc_draw_count(d, 24.0f, 20.0f, 30.0f, true, (int32_t)d->episode_return, "points");
-  snprintf(number, sizeof number, "%.1f", (double)(s->seen.y * LANDER_HEIGHT / 2.0f));
-  pfc_draw_figure(d, right, 20.0f, 20.0f, false, number, "m high  ");
-  snprintf(number, sizeof number, "%+.1f", (double)(s->seen.vy * LANDER_FPS / (LANDER_HEIGHT / 2.0f)));
-  pfc_draw_figure(d, right, 44.0f, 20.0f, false, number, "m/s     ");
+  pfc_draw_measure(d, right, 20.0f, 20.0f, false, height, false, "m high  ");
+  pfc_draw_measure(d, right, 44.0f, 20.0f, false, climb, true, "m/s     ");
 }
 
 static void lander_draw(const Lander* s, const LanderParams* p, const PfcDraw* d) {

@@ -60,4 +60,14 @@ static inline void pfc_draw_count(const PfcDraw* d, float x, float y, float size
   pfc_draw_figure(d, x, y, size, rightwards, number, unit);
 }
 
+// A figure with one decimal, bounded by a million; 0 has no sign. `sign`: positive ones show theirs.
+static inline void pfc_draw_measure(const PfcDraw* d, float x, float y, float size, bool rightwards, float value,
+                                    bool sign, const char* unit) {
+  const float bounded = value >= -1e6f ? value <= 1e6f ? value : 1e6f : -1e6f;
+  const int32_t tenths = (int32_t)(10.0f * bounded + (bounded < 0.0f ? -0.5f : 0.5f));
+  char number[16];
+  snprintf(number, sizeof number, sign && tenths != 0 ? "%+.1f" : "%.1f", (double)tenths / 10.0);
+  pfc_draw_figure(d, x, y, size, rightwards, number, unit);
+}
+
 #endif  // PUFFERC_STYLE_H
