@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,6 +21,12 @@ SAVED = [name for name in GAMES if pufferc.env_info(name).can_save]
 needs_lander = pytest.mark.skipif("lander" not in GAMES, reason="built without Box2D")
 
 MakePool = Callable[..., pufferc.VecEnv]
+
+
+def pytest_configure() -> None:
+    """Ctrl-C counts in what tests start, also where this process was started in the background, which ignores it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=GAMES)
