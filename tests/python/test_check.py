@@ -138,7 +138,7 @@ MISTAKES = {
     "pictures and ends": (
         [
             include("stdlib.h"),
-            ("d->circle(d->context, size * s->ball_x", "d->circle(d->context, size / (s->paddle_x - s->paddle_x)"),
+            ("d->circle(d->context, ball_x", "d->circle(d->context, left / (s->paddle_x - s->paddle_x)"),
             ("io.rewards[0] = 1.0f;", "io.rewards[0] = (float)(rand() % 2);"),
             ("io.terminated[0] = 1;\n    return;", "io.terminated[0] = 1;\n    s->ball_y = 2.0f;\n    return;"),
         ],
