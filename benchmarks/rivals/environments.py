@@ -7,6 +7,7 @@ CartPole: the rules of Gymnasium's CartPole-v1, 4096 at a time. Breakout: bricks
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 from race import Contender, Step
@@ -22,10 +23,8 @@ def actions(choices: int, dtype: type) -> itertools.cycle:
     return itertools.cycle([rng.integers(0, choices, ROWS).astype(dtype) for _ in range(16)])
 
 
-def _pufferc(game: str, choices: int, threads: int) -> Step:
-    import pufferc
-
-    envs = pufferc.make(game, num_envs=ROWS, num_threads=threads, seed=1)
+def _stepping(envs: Any, choices: int) -> Step:
+    """Steps of an environment of ROWS rows that takes int32 actions."""
     envs.reset(seed=1)
     batches = actions(choices, np.int32)
 
@@ -34,6 +33,13 @@ def _pufferc(game: str, choices: int, threads: int) -> Step:
         return ROWS
 
     return step
+
+
+def _pufferc(game: str, choices: int, threads: int) -> Step:
+    import pufferc
+
+    envs = pufferc.make(game, num_envs=ROWS, num_threads=threads, seed=1)
+    return _stepping(envs, choices)
 
 
 def pufferc_cartpole(threads: int) -> Step:
@@ -109,14 +115,7 @@ def _puffer(creator: type, choices: int, processes: int) -> Step:
         envs = vector.make(creator, backend=vector.Multiprocessing, **shares)
     else:
         envs = vector.make(creator, backend=vector.Serial, num_envs=1, env_kwargs={"num_envs": ROWS})
-    envs.reset(seed=1)
-    batches = actions(choices, np.int32)
-
-    def step() -> int:
-        envs.step(next(batches))
-        return ROWS
-
-    return step
+    return _stepping(envs, choices)
 
 
 def puffer_cartpole(threads: int) -> Step:

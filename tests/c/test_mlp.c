@@ -7,6 +7,7 @@
 #include "base.h"
 #include "check.h"
 #include "mlp.h"
+#include "near.h"
 #include "pufferc/rng.h"
 
 enum { MAX_LAYERS = 3 };
@@ -114,17 +115,6 @@ static void reference_row(Case* c, int64_t row) {
     }
     for (int32_t k = 0; k < net->widths[l]; ++k) grad[k] = y[l][k] > 0 ? below[k] : 0;
   }
-}
-
-// Whether all of got are within `tolerance` of the largest expected number.
-static bool near(const float* got, const double* expected, int64_t count, double tolerance) {
-  double largest = 0, error = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    largest = fmax(largest, fabs(expected[i]));
-    const double difference = fabs((double)got[i] - expected[i]);
-    error = difference <= error ? error : difference;  // a NaN stays
-  }
-  return error <= tolerance * largest;
 }
 
 static PfcMlp* make_mlp(const Case* c, const PfcMatmulKernels* kernels) {

@@ -6,6 +6,7 @@
 
 #include "base.h"
 #include "check.h"
+#include "near.h"
 #include "pufferc/rng.h"
 #include "recurrent.h"
 
@@ -173,17 +174,6 @@ static double reference(const Case* c, double* outputs, double* const* states) {
       memcpy(states[s] + row * size, state[s], sizeof **state * (size_t)size);
   }
   return loss;
-}
-
-// Whether all of got are within `tolerance` of the largest expected number.
-static bool near(const float* got, const double* expected, int64_t count, double tolerance) {
-  double largest = 0, error = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    largest = fmax(largest, fabs(expected[i]));
-    const double difference = fabs((double)got[i] - expected[i]);
-    error = difference <= error ? error : difference;  // a NaN stays
-  }
-  return error <= tolerance * largest;
 }
 
 // d loss / d numbers by central differences; the step is small, since they are off where a hidden unit switches.
