@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "bindings/arrays.h"
+#include "bindings/unlocked.h"
 #include "draw_load.h"
 #include "grid.h"
 
@@ -96,7 +97,7 @@ class DrawModule {
     const char* message;
     check_thread();
     {
-      py::gil_scoped_release release;
+      const Unlocked unlocked;
       const std::lock_guard<std::mutex> lock(drawing);
       message = module_->open(width, height, title_.c_str());
     }
@@ -110,7 +111,7 @@ class DrawModule {
     if (!open_) return;
     if (module_->windowed && process_ != getpid()) return;  // the window is the parent's
     check_thread();
-    py::gil_scoped_release release;
+    const Unlocked unlocked;
     const std::lock_guard<std::mutex> lock(drawing);
     module_->close();
     open_ = false;
@@ -130,7 +131,7 @@ class DrawModule {
     const char* message;
     PfcStatus status = PFC_OK;
     {
-      py::gil_scoped_release release;
+      const Unlocked unlocked;
       const std::lock_guard<std::mutex> lock(drawing);
       message = module_->begin_frame(width, height, color_of(background));
       if (!message) {
@@ -153,7 +154,7 @@ class DrawModule {
     int32_t width, height;
     std::vector<int32_t> keys;
     {
-      py::gil_scoped_release release;
+      const Unlocked unlocked;
       const std::lock_guard<std::mutex> lock(drawing);
       module_->poll();
       closing = module_->should_close();

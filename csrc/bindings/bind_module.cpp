@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "bindings/modules.h"
+#include "bindings/unlocked.h"
 
 namespace pufferc {
 namespace {
@@ -34,7 +35,7 @@ Module::~Module() { unload(); }
 void Module::load(const std::string& file) {
   std::string error;
   {
-    py::gil_scoped_release release;
+    const Unlocked unlocked;
     handle_ = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!handle_) error = loader_error(file);
   }

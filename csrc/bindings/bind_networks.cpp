@@ -205,7 +205,7 @@ void scan(py::handle pre, py::handle initial, py::handle starts, py::handle stat
   args.grad_initial = arrays.floats_out("grad_initial", grad_initial, row, !backward);
   arrays.check_apart();
   check_status(pfc_scan_check(&args));
-  const py::gil_scoped_release release;
+  const Unlocked unlocked;
   const Lease lease(args.steps * args.rows * args.units);
   (backward ? pfc_scan_backward : pfc_scan)(&args, lease.team());
 }
@@ -250,7 +250,7 @@ class Muon {
  private:
   PfcStatus run(const std::vector<PfcMuonStep>& steps) {
     std::mutex& mutex = turns_.mutex();
-    const py::gil_scoped_release release;
+    const Unlocked unlocked;
     const std::lock_guard<std::mutex> lock(mutex);
     for (const PfcMuonStep& step : steps) {
       const Lease lease(step.rows * step.columns * std::min(step.rows, step.columns));

@@ -10,6 +10,7 @@
 
 #include "bindings/actions.h"
 #include "bindings/modules.h"
+#include "bindings/unlocked.h"
 
 extern "C" {
 #include "threads.h"
@@ -76,7 +77,7 @@ class Pool {
     desc.observations = target.data;
     PfcStatus status;
     {
-      py::gil_scoped_release release;
+      const Unlocked unlocked;
       status = pfc_pool_reset(pool(), &desc);
     }
     check_status(status);
@@ -90,7 +91,7 @@ class Pool {
     Target target = read_target(observations, whole());
     PfcStatus status;
     {
-      py::gil_scoped_release release;
+      const Unlocked unlocked;
       status = pfc_pool_step(pool(), read.data, read.dtype, target.data);
     }
     check_status(status);
@@ -104,7 +105,7 @@ class Pool {
     Target target = read_target(observations, group);
     PfcStatus status;
     {
-      py::gil_scoped_release release;
+      const Unlocked unlocked;
       status = pfc_pool_send(pool(), group, read.data, read.dtype, target.data);
     }
     check_status(status);
@@ -117,7 +118,7 @@ class Pool {
     check_group(group);
     PfcStatus status;
     {
-      py::gil_scoped_release release;
+      const Unlocked unlocked;
       status = pfc_pool_recv(pool(), group);
     }
     check_status(status);
@@ -142,7 +143,7 @@ class Pool {
     void* data = PyBytes_AS_STRING(snapshot.ptr());
     PfcStatus status;
     {
-      py::gil_scoped_release release;
+      const Unlocked unlocked;
       status = pfc_pool_save(pool(), data, bytes);
     }
     check_status(status);
@@ -156,7 +157,7 @@ class Pool {
     const auto bytes = static_cast<uint64_t>(PyBytes_GET_SIZE(snapshot.ptr()));
     PfcStatus status;
     {
-      py::gil_scoped_release release;
+      const Unlocked unlocked;
       status = pfc_pool_load(pool(), data, bytes, target.data);
     }
     check_status(status);
@@ -167,7 +168,7 @@ class Pool {
     const Turn turn(*this);
     PfcStatus status;
     {
-      py::gil_scoped_release release;
+      const Unlocked unlocked;
       status = pfc_pool_close(pool());
     }
     if (status != PFC_CLOSED) check_status(status);
@@ -232,7 +233,7 @@ class Pool {
   void create(const PfcPoolDesc& desc, const std::shared_ptr<Module>& module) {
     PfcPool* created;
     {
-      py::gil_scoped_release release;
+      const Unlocked unlocked;
       created = pfc_pool_create(&desc);
     }
     if (!created) raise_creation();

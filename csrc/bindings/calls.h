@@ -13,6 +13,7 @@ extern "C" {
 }
 
 #include "bindings/arrays.h"
+#include "bindings/unlocked.h"
 
 namespace pufferc {
 
@@ -36,7 +37,7 @@ template <typename Kernel>
 void run_kernel(int64_t work, const Kernel& kernel, std::mutex* turn = nullptr) {
   PfcStatus status;
   {
-    const py::gil_scoped_release release;
+    const Unlocked unlocked;
     const auto lock = turn ? std::unique_lock<std::mutex>(*turn) : std::unique_lock<std::mutex>();
     const Lease lease(work);
     status = kernel(lease.team());

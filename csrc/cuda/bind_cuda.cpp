@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "advantage_cuda.h"
+#include "bindings/unlocked.h"
 #include "scan_cuda.h"
 
 namespace py = pybind11;
@@ -194,7 +195,7 @@ void advantage(const py::object& rewards, const py::object& values, const py::ob
   const DeviceGuard guard(common_device(arrays));
   cudaError_t error;
   {
-    const py::gil_scoped_release release;  // a full queue makes the launch wait
+    const pufferc::Unlocked unlocked;  // a full queue makes the launch wait
     error = pfc_advantage_cuda(args, reinterpret_cast<cudaStream_t>(stream));
   }
   if (error != cudaSuccess) raise_cuda("advantage: the kernel was not launched", error);
@@ -235,7 +236,7 @@ void scan(const py::object& pre, const py::object& initial, const py::object& st
   const DeviceGuard guard(common_device(arrays));
   cudaError_t error;
   {
-    const py::gil_scoped_release release;  // a full queue makes the launch wait
+    const pufferc::Unlocked unlocked;  // a full queue makes the launch wait
     error = pfc_scan_cuda(args, backward, reinterpret_cast<cudaStream_t>(stream));
   }
   if (error != cudaSuccess) raise_cuda("scan: the kernel was not launched", error);

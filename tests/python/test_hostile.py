@@ -266,3 +266,38 @@ done.set()
 """
     run = subprocess.run([sys.executable, "-W", "ignore", "-c", program], timeout=120, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "pool.step(actions)",
+        "pufferc.ops.advantage(x, values, flags, flags, gamma=0.9, gae_lambda=0.9)",
+        "net.forward(x, y)",
+        "pool.render()",
+    ],
+)
+def test_the_process_ends_well_while_daemon_threads_are_in_a_call(call: str) -> None:
+    program = f"""
+import threading, time
+import numpy as np, torch
+import pufferc, pufferc.ops
+pool = pufferc.make("cartpole", num_envs=4096, render_mode="rgb_array")
+pool.reset(seed=1)
+actions = np.zeros(4096, np.int64)
+net = pufferc.ops.Mlp([64, 256, 8], bfloat16=False)
+x, y = torch.zeros(4096, 64), torch.zeros(4096, 8)
+values, flags = torch.zeros(4097, 64), torch.zeros(4096, 64, dtype=torch.uint8)
+def work():
+    while True:
+        {call}
+class Last:
+    def __del__(self, sleep=time.sleep):
+        sleep(0.2)  # the interpreter is ending: the others now ask for its lock
+last = Last()
+{call}
+threading.Thread(target=work, daemon=True).start()
+time.sleep(0.05)
+"""
+    run = subprocess.run([sys.executable, "-W", "ignore", "-c", program], timeout=120, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr

@@ -327,8 +327,10 @@ def test_wandb_offline_records_and_a_resumed_run_keeps_its_id(tmp_path: Path, mo
 
 def wandb_steps(run: Path, skip: Any = ()) -> list[int]:
     """Steps of the lines in W&B files."""
+    import wandb
     from wandb.proto import wandb_internal_pb2
 
+    wandb.teardown()  # its service ends; until then the last lines may not be in the file
     found = []
     for file in sorted(set(run.glob("wandb/offline-run-*/*.wandb")) - set(skip)):
         for data in leveldb_records(file.read_bytes()):
