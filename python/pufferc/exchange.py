@@ -89,7 +89,7 @@ class Exchange:
             time.sleep(0.0 if now - began < _SPIN_S else _PAUSE_S)
             if now - looked > _LOOK_S:
                 looked = now
-                if self._ended(other):
+                if self._ended(other) and self._turns[other] < self._turn:  # it may have counted before it ended
                     raise PeerLost(f"rank {other} ended")
                 if now - began > self._timeout_s:
                     raise PeerLost(f"rank {other} does not answer for {self._timeout_s:.0f} s")

@@ -94,13 +94,14 @@ def _read_start(run: Run, problems: list[str]) -> None:
 
 def _read_end(run: Run, problems: list[str]) -> None:
     """Of a run that did not end in order, its log tells how far it came."""
+    running = is_locked(run.path)  # asked first: a run that ends writes its result, and then lets go of the lock
     if (run.path / "result.json").exists():
         result = _read_json(run.path / "result.json", problems)
         run.state = result["outcome"] if result.get("outcome") in _ENDS else "damaged"
         run.score = Score.from_dict(result.get("score"))
         if run.state == "failed":
             run.problem = str(result.get("error", "no reason given"))
-    elif is_locked(run.path):
+    elif running:
         result, run.state = {}, "running"
     else:
         result = {}

@@ -101,16 +101,18 @@ def _lead(
         stack.callback(trainer.env.close)
         if checkpoint is not None:
             run = checkpoint.path.parent.parent
-            why = trainer.restore(checkpoint)
-            if why is not None:
-                warnings.append(f"{why}: games begin anew, so this run will not equal one that was never interrupted")
         else:
             if weights is not None:
                 load_weights(trainer.policy, load_checkpoint(Path(weights)))
             run = make_directory(runs, trainer.env.name) if directory is None else Path(directory)
+        stack.enter_context(locked(run))
+        if checkpoint is not None:
+            why = trainer.restore(checkpoint)
+            if why is not None:
+                warnings.append(f"{why}: games begin anew, so this run will not equal one that was never interrupted")
+        else:
             write_start(run, config, run_facts())
             trainer.start()
-        stack.enter_context(locked(run))
         trainer.announce(run)
         progress = shown(trainer, run)
         stack.callback(progress.close)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -325,24 +326,25 @@ def test_two_threads_in_one_pool_get_errors_not_crashes(pool: MakePool) -> None:
     env = pool("breakout", 2048, num_threads=2)
     env.reset()
     actions = np.zeros(2048, np.int32)
-    outcomes: list[str] = []
+    outcomes: set[str] = set()
+    end = time.monotonic() + 60.0
 
     def hammer() -> None:
-        for _ in range(100):
-            try:
-                env.step(actions)
-                outcomes.append("stepped")
-            except RuntimeError as error:
-                outcomes.append(str(error))
+        while len(outcomes) < 2 and time.monotonic() < end:
+            for _ in range(100):
+                try:
+                    env.step(actions)
+                    outcomes.add("stepped")
+                except RuntimeError as error:
+                    outcomes.add(str(error))
 
     threads = [threading.Thread(target=hammer) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(outcomes) == 400 and "stepped" in outcomes
-    assert all(outcome == "stepped" or "another thread" in outcome for outcome in outcomes)
-    assert any("another thread" in outcome for outcome in outcomes)
+    (refused,) = outcomes - {"stepped"}
+    assert "stepped" in outcomes and "another thread" in refused
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

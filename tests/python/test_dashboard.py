@@ -205,7 +205,7 @@ def on_a_terminal(
         command, stdout=child, stderr=child, stdin=child, env=environment, start_new_session=True
     )
     os.close(child)
-    found, acted, end = b"", False, time.monotonic() + 60
+    found, acted, end = b"", False, time.monotonic() + 180
     while time.monotonic() < end:
         ready, _, _ = select.select([parent], [], [], 0.05)
         if ready:
@@ -220,9 +220,10 @@ def on_a_terminal(
             acted = True
             act(process)
     try:
-        code = process.wait(timeout=20)
+        code = process.wait(timeout=60)
     finally:
         process.kill()
+        process.wait()
         os.close(parent)
     return code, found.decode()
 

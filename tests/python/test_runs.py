@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,10 @@ def test_the_states_of_a_run(tmp_path: Path, monkeypatch: Any) -> None:
             while "%" not in (seen := child.stderr.readline()):
                 assert seen
             (path,) = tmp_path.iterdir()
+            end = time.monotonic() + 60
+            while not list_checkpoints(path):
+                assert time.monotonic() < end
+                time.sleep(0.05)
             running = read_run(path)
             assert running.state == "running" and running.steps and running.steps_per_second
             with pytest.raises(ConfigError, match=f"is being trained by process {child.pid}"):

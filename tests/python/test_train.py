@@ -233,11 +233,14 @@ def test_ctrl_c_saves_and_the_run_can_go_on(tmp_path: Path) -> None:
     ) as child:  # fmt: skip
         assert child.stderr is not None
         seen = []
-        while not any("steps" in line and "%" in line for line in seen):
-            seen.append(child.stderr.readline())
-            assert seen[-1], seen
-        child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=60)
+        try:
+            while not any("steps" in line and "%" in line for line in seen):
+                seen.append(child.stderr.readline())
+                assert seen[-1], seen
+            child.send_signal(signal.SIGINT)
+            out, err = child.communicate(timeout=120)
+        finally:
+            child.kill()
     assert child.returncode == 130, err
     assert "interrupted" in out
     (directory,) = tmp_path.iterdir()
