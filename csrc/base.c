@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { MUCH_BYTES = 1 << 28 };  // from here on the system may promise memory that it does not have
+
 static _Thread_local char last_error[512];
 
 const char* pfc_last_error(void) { return last_error; }
@@ -24,7 +26,7 @@ const char* pfc_version(void) { return PFC_VERSION; }
 uint32_t pfc_abi_version(void) { return PFC_ABI_VERSION; }
 
 void* pfc_alloc(uint64_t bytes) {
-  if (bytes > SIZE_MAX - PFC_ALIGNMENT) return NULL;
+  if (bytes > SIZE_MAX - PFC_ALIGNMENT || (bytes > MUCH_BYTES && bytes > pfc_memory_left())) return NULL;
   size_t rounded = ((size_t)bytes + PFC_ALIGNMENT) / PFC_ALIGNMENT * PFC_ALIGNMENT;
   void* memory = aligned_alloc(PFC_ALIGNMENT, rounded);
   if (memory) memset(memory, 0, rounded);
@@ -33,10 +35,37 @@ void* pfc_alloc(uint64_t bytes) {
 
 void pfc_free(void* memory) { free(memory); }
 
-uint64_t pfc_physical_memory(void) {
-  long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
-  if (pages <= 0 || page_bytes <= 0) return UINT64_MAX;
-  return (uint64_t)pages * (uint64_t)page_bytes;
+// The number after `key` ("" = at the start) in a file of the system; `otherwise` where there is none.
+static uint64_t system_number(const char* path, const char* key, uint64_t otherwise) {
+  char text[4096];
+  FILE* file = fopen(path, "r");
+  if (!file) return otherwise;
+  text[fread(text, 1, sizeof text - 1, file)] = 0;
+  fclose(file);
+  const char* at = strstr(text, key);
+  unsigned long long number;
+  return at && sscanf(at + strlen(key), "%llu", &number) == 1 ? number : otherwise;
+}
+
+static uint64_t physical_memory(void) {
+  const long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+  return pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes : UINT64_MAX;
+}
+
+// What a container may use (cgroup v2, then v1), less what this process has. UINT64_MAX outside of one.
+static uint64_t container_memory(void) {
+  uint64_t limit = system_number("/sys/fs/cgroup/memory.max", "", UINT64_MAX);
+  limit = PFC_MIN(limit, system_number("/sys/fs/cgroup/memory/memory.limit_in_bytes", "", UINT64_MAX));
+  if (limit >= INT64_MAX) return UINT64_MAX;
+  const uint64_t used = system_number("/proc/self/status", "VmRSS:", 0) * 1024;
+  return limit > used ? limit - used : 0;
+}
+
+uint64_t pfc_memory_left(void) {
+  const uint64_t available_kb = system_number("/proc/meminfo", "MemAvailable:", 0);
+  const uint64_t swap_kb = system_number("/proc/meminfo", "SwapFree:", 0);
+  const uint64_t machine = available_kb ? (available_kb + swap_kb) * 1024 : physical_memory();
+  return PFC_MIN(machine, container_memory());
 }
 
 uint64_t pfc_checksum(const void* data, uint64_t bytes) {

@@ -19,12 +19,13 @@
 // Sets this thread's last error (printf style) and returns `status`.
 PfcStatus pfc_fail(PfcStatus status, const char* format, ...) __attribute__((format(printf, 2, 3)));
 
-// Zeroed, PFC_ALIGNMENT-aligned memory; NULL when there is none. 0 bytes give a valid pointer.
+// Zeroed, PFC_ALIGNMENT-aligned memory; NULL when there is none, also where the system would promise it and later end
+// the process. 0 bytes give a valid pointer.
 void* pfc_alloc(uint64_t bytes);
 void pfc_free(void* memory);  // NULL is allowed
 
-// bytes of RAM in this machine; UINT64_MAX where unknown.
-uint64_t pfc_physical_memory(void);
+// Bytes that this process can still have on this machine, or in its container; UINT64_MAX where unknown.
+uint64_t pfc_memory_left(void);
 
 // 64-bit FNV-1a over 8-byte words (the tail byte by byte): detects damage, not forgery.
 uint64_t pfc_checksum(const void* data, uint64_t bytes);

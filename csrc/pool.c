@@ -54,10 +54,11 @@ static void carve_all(PfcPool* pool, Arena* arena) {
 static PfcStatus allocate(PfcPool* pool) {
   Arena arena = {0};
   carve_all(pool, &arena);
-  if (arena.overflow || arena.used > pfc_physical_memory())
-    return pfc_fail(PFC_NO_MEMORY, "num_games: %d games of %s need %.3g GB, this machine has %.3g GB",
+  const uint64_t left = pfc_memory_left();
+  if (arena.overflow || arena.used > left)
+    return pfc_fail(PFC_NO_MEMORY, "num_games: %d games of %s need %.3g GB, this machine has %.3g GB free",
                     pool->buffers.num_games, pool->spec->name, arena.overflow ? 1e10 : (double)arena.used / 1e9,
-                    (double)pfc_physical_memory() / 1e9);
+                    (double)left / 1e9);
   arena.base = pool->memory = pfc_alloc(arena.used);
   if (!pool->memory) return pfc_fail(PFC_NO_MEMORY, "num_games: no memory for %.3g GB", (double)arena.used / 1e9);
   arena.used = 0;

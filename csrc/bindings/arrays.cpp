@@ -3,6 +3,13 @@
 
 namespace pufferc {
 
+void raise(PyObject* type, const std::string& message) {
+  const auto text = py::reinterpret_steal<py::object>(
+      PyUnicode_DecodeUTF8(message.data(), static_cast<Py_ssize_t>(message.size()), "replace"));
+  if (text) PyErr_SetObject(type, text.ptr());
+  throw py::error_already_set();
+}
+
 void check_status(PfcStatus status) {
   switch (status) {
     case PFC_OK: return;
@@ -110,20 +117,6 @@ const uint8_t* flag_data(const char* name, py::handle object, const Shape& shape
   const void* data = array_data(name, array, dtype, shape, false);
   keep.push_back(std::move(array));
   return static_cast<const uint8_t*>(data);
-}
-
-static PyObject* new_instance(PyTypeObject* type, PyObject*, PyObject*) { return py::detail::make_new_instance(type); }
-
-void seal(py::handle type) {
-  // Without it, the oldest way to pickle makes an instance of pybind11's base class, which ends the process.
-  type.attr("__reduce_ex__") = py::cpp_function(
-      [](py::handle self, py::handle) { raise(PyExc_TypeError, "cannot pickle or copy a " + type_name(self)); },
-      py::is_method(type), py::name("__reduce_ex__"));
-  auto* object = reinterpret_cast<PyTypeObject*>(type.ptr());
-  // The __new__ that classes inherit from pybind11 refuses a type that makes its instances in another way than it does.
-  object->tp_new = new_instance;
-  object->tp_flags = (object->tp_flags & ~Py_TPFLAGS_BASETYPE) | Py_TPFLAGS_IMMUTABLETYPE;
-  PyType_Modified(object);
 }
 
 }  // namespace pufferc

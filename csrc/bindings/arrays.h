@@ -22,11 +22,8 @@ namespace py = pybind11;
 
 using Shape = std::vector<py::ssize_t>;
 
-// Raises `type` with `message`.
-[[noreturn]] inline void raise(PyObject* type, const std::string& message) {
-  PyErr_SetString(type, message.c_str());
-  throw py::error_already_set();
-}
+// Raises `type` with `message`, of which the end of a long name may have been cut off within a letter.
+[[noreturn]] void raise(PyObject* type, const std::string& message);
 
 // Raises the exception that fits a failed status, with pfc_last_error() as its text.
 void check_status(PfcStatus status);
@@ -68,10 +65,6 @@ inline bool overlaps(const void* a, uint64_t a_bytes, const void* b, uint64_t b_
   const auto first = reinterpret_cast<uintptr_t>(a), second = reinterpret_cast<uintptr_t>(b);
   return a && b && first < second + b_bytes && second < first + a_bytes;
 }
-
-// Closes a class whose methods are all there: calling it, which runs its constructor, is the only way to an instance;
-// it has no subclasses, its instances cannot be pickled or copied, and Python cannot change it or their class.
-void seal(py::handle type);
 
 void bind_check(py::module_& m);
 void bind_draw(py::module_& m);

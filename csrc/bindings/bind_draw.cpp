@@ -3,13 +3,14 @@
 // Nothing here is loaded or linked before a DrawModule is made. A picture is an array uint8 [H, W, 3] of the caller's.
 // Everything that a frame needs is read from Python first; then the GIL is released and one lock, shared by all modules
 // because their state is global, is held until the frame is done.
+#include <pthread.h>
 #include <unistd.h>
 
 #include <memory>
 #include <mutex>
 #include <thread>
 
-#include "bindings/arrays.h"
+#include "bindings/pools.h"
 #include "bindings/unlocked.h"
 #include "draw_load.h"
 #include "grid.h"
@@ -17,17 +18,12 @@
 namespace pufferc {
 namespace {
 
-using PoolOwner = std::shared_ptr<PfcPool>;
-
 std::mutex drawing;
 
-// The PfcPool of a _core.Pool, shared: the views that a Pool returns have a capsule that holds it as their base.
-PoolOwner pool_of(py::handle object) {
-  const py::object type = py::module_::import("pufferc._core").attr("Pool");
-  if (!py::type::of(object).is(type))
-    raise(PyExc_TypeError, "pool must be a pufferc._core.Pool, got " + type_name(object));
-  const py::capsule base = object.attr("rewards").attr("base");
-  return *base.get_pointer<PoolOwner>();
+// A fork waits for the frame that another thread draws, so that the child finds nothing half done and the lock free.
+void keep_through_forks() {
+  const auto unlock = [] { drawing.unlock(); };
+  (void)pthread_atfork([] { drawing.lock(); }, unlock, unlock);
 }
 
 PfcColor color_of(uint32_t rgba) {
@@ -55,7 +51,7 @@ std::vector<Scene> read_scenes(const py::list& list) {
   for (py::handle item : list) {
     const auto [pool, game, x, y, width, height, agent] =
         item.cast<std::tuple<py::object, int32_t, float, float, float, float, int32_t>>();
-    scenes.push_back({pool_of(pool), game, {x, y, width, height}, agent});
+    scenes.push_back({pool_owner(pool), game, {x, y, width, height}, agent});
   }
   return scenes;
 }
@@ -192,7 +188,7 @@ class DrawModule {
 
 py::tuple world_size(py::handle pool, int32_t game) {
   float width, height;
-  const PoolOwner owner = pool_of(pool);
+  const PoolOwner owner = pool_owner(pool);
   check_status(pfc_world_size(owner.get(), game, &width, &height));
   return py::make_tuple(width, height);
 }
@@ -213,6 +209,7 @@ py::tuple grid(int32_t count, const std::pair<float, float>& world, const std::p
 
 void bind_draw(py::module_& m) {
   using py::arg;
+  keep_through_forks();
   m.attr("GRID_GAP_COLOR") = (PFC_GRID_GAP_COLOR << 8) | 0xffu;
   m.def("grid", &grid, arg("count"), arg("world"), arg("box"), arg("exact"));
   m.def("world_size", &world_size, arg("pool"), arg("game"));

@@ -5,11 +5,12 @@
 // PfcPool, so the memory lives until the last view is gone, whatever became of the Pool object.
 // A caller's array given to be written into is kept alive until the pool has written it.
 // All methods run under the GIL except the stretch inside the C library, where the pool itself keeps a second thread out.
-#include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "bindings/actions.h"
 #include "bindings/modules.h"
+#include "bindings/pools.h"
 #include "bindings/unlocked.h"
 
 extern "C" {
@@ -19,8 +20,6 @@ extern "C" {
 namespace pufferc {
 
 namespace {
-
-using PoolOwner = std::shared_ptr<PfcPool>;
 
 class Pool {
  public:
@@ -109,8 +108,7 @@ class Pool {
       status = pfc_pool_send(pool(), group, read.data, read.dtype, target.data);
     }
     check_status(status);
-    groups_[group].pending = std::move(target.object);
-    groups_[group].pending_data = target.data;
+    groups_[group].pending = std::move(target);
   }
 
   py::tuple recv(int32_t group) {
@@ -122,8 +120,8 @@ class Pool {
       status = pfc_pool_recv(pool(), group);
     }
     check_status(status);
-    groups_[group].pending_data = nullptr;
-    return result(group, std::move(groups_[group].pending), group * group_rows(), group_rows());
+    const Target target = std::exchange(groups_[group].pending, {});
+    return result(group, target.object, group * group_rows(), group_rows());
   }
 
   py::tuple pop_metrics() {
@@ -174,6 +172,8 @@ class Pool {
     if (status != PFC_CLOSED) check_status(status);
   }
 
+  const PoolOwner& owner() const { return owner_; }
+
   py::dict layout() const {
     const PfcBuffers& b = *buffers_;
     py::dict layout;
@@ -214,19 +214,21 @@ class Pool {
     Pool& pool_;
   };
 
+  using Flags = std::shared_ptr<uint8_t[]>;
   struct View {
     const void* data;
     py::object array;
   };
+  // Where the caller wants observations.
+  struct Target {
+    void* data = nullptr;
+    py::object object;  // as given, to be returned
+    py::object array;   // keeps the memory, also where `object` lets go of it
+  };
   // Where one group's observations come from. The last entry of groups_ stands for all groups together.
   struct Group {
     std::vector<View> views;  // of the pool's own buffers, made when first seen
-    py::object pending;       // the caller's array that a send writes into until recv, kept alive
-    void* pending_data = nullptr;
-  };
-  struct Target {
-    void* data = nullptr;
-    py::object object;
+    Target pending;           // what a send writes into until recv
   };
 
   // A loaded game's code stays as long as the pool: the views may outlive everything else.
@@ -268,10 +270,9 @@ class Pool {
     episode_returns = view(b.episode_returns, {rows_});
     episode_lengths = view(b.episode_lengths, {rows_});
     episode_metrics = view(b.episode_metrics, {rows_, b.num_metrics});
-    auto mask = py::array_t<bool>(rows_);
-    ended_data_ = reinterpret_cast<uint8_t*>(mask.mutable_data());
-    std::fill_n(ended_data_, rows_, uint8_t{0});
-    ended = std::move(mask);
+    ended_ = Flags(new uint8_t[static_cast<size_t>(rows_)]());
+    const py::capsule base(new Flags(ended_), [](void* flags) { delete static_cast<Flags*>(flags); });
+    ended = py::array(py::dtype::of<bool>(), Shape{rows_}, {}, ended_.get(), base);
   }
 
   PfcPool* pool() const { return owner_.get(); }
@@ -296,7 +297,7 @@ class Pool {
     const py::array array = borrow_array("observations", object);
     void* data = array_data("observations", array, dtype_of(buffers_->spec->obs_dtype), shape, true);
     check_apart(data, static_cast<uint64_t>(array.nbytes()));
-    return {data, object};
+    return {data, object, array};
   }
 
   // Refuses memory that the pool itself uses, or that another group's step writes to.
@@ -312,7 +313,7 @@ class Pool {
                   overlaps(data, bytes, b.episode_metrics, rows * metrics * 4);
     const uint64_t group_bytes = static_cast<uint64_t>(group_rows()) * b.obs_bytes;
     for (size_t g = 0; g < groups_.size(); ++g) {
-      shared |= overlaps(data, bytes, groups_[g].pending_data, group_bytes);
+      shared |= overlaps(data, bytes, groups_[g].pending.data, group_bytes);
       for (const View& own : groups_[g].views)
         shared |= overlaps(data, bytes, own.data, g == whole() ? rows * b.obs_bytes : group_bytes);
     }
@@ -336,7 +337,7 @@ class Pool {
     // Bytes may alias anything: only with pointers of its own does the loop become vector instructions.
     const uint8_t* __restrict terminated_data = buffers_->terminated + first;
     const uint8_t* __restrict truncated_data = buffers_->truncated + first;
-    uint8_t* __restrict ended_data = ended_data_ + first;
+    uint8_t* __restrict ended_data = ended_.get() + first;
     uint8_t any = 0;
     for (py::ssize_t i = 0; i < rows; ++i) {
       const auto flag = static_cast<uint8_t>(terminated_data[i] | truncated_data[i]);
@@ -350,13 +351,19 @@ class Pool {
   const PfcBuffers* buffers_ = nullptr;
   py::object base_;  // the capsule that all views share
   py::ssize_t rows_ = 0;
-  uint8_t* ended_data_ = nullptr;  // of `ended`
+  Flags ended_;  // memory of `ended`, owned here as well: NumPy lets an array be torn from its base
   std::vector<Group> groups_;
   uint64_t generation_ = pfc_process_generation();
   bool in_call_ = false;
 };
 
 }  // namespace
+
+PoolOwner pool_owner(py::handle object) {
+  if (!py::isinstance<Pool>(object))
+    raise(PyExc_TypeError, "pool must be a pufferc._core.Pool, got " + type_name(object));
+  return object.cast<const Pool&>().owner();
+}
 
 void bind_pool(py::module_& m) {
   using py::arg;

@@ -85,7 +85,8 @@ float* Arrays::strided(const char* name, py::handle object, const Shape& shape, 
   const py::ssize_t columns = shape.size() == 2 ? shape[1] : 1, rows = shape[0];
   const py::ssize_t step = rows > 1 ? array.strides(0) : columns * 4;
   const bool neighbours = shape.size() == 1 || columns == 1 || array.strides(1) == 4;
-  if (!neighbours || step % 4 != 0 || step < columns * 4 || reinterpret_cast<uintptr_t>(array.data()) % 4 != 0)
+  const bool plain = neighbours && step % 4 == 0 && step >= columns * 4;
+  if (array.size() != 0 && (!plain || reinterpret_cast<uintptr_t>(array.data()) % 4 != 0))
     raise(PyExc_ValueError, prefix + " must be aligned, with neighbouring columns and rows in ascending order of memory, "
                                      "got " + memory_text(array));
   if (writable && !array.writeable()) raise(PyExc_ValueError, prefix + " is written to, but the array is read-only");

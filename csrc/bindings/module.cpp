@@ -1,5 +1,10 @@
 // module.cpp - the compiled module pufferc._core: one bind_*(m) per subject, each in its own file.
 #include "bindings/arrays.h"
+#include "bindings/seal.h"
+
+extern "C" {
+#include "base.h"
+}
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "Compiled part of pufferc; use the functions of the package instead.";
@@ -7,6 +12,7 @@ PYBIND11_MODULE(_core, m) {
   m.attr("MAX_ROWS") = PFC_MAX_ROWS;
   m.attr("MAX_THREADS") = PFC_MAX_THREADS;
   m.attr("MAX_GROUPS") = PFC_MAX_GROUPS;
+  m.def("memory_left", &pfc_memory_left, "Bytes that this process can still have.");
   pufferc::bind_registry(m);
   pufferc::bind_module(m);
   pufferc::bind_check(m);
@@ -14,6 +20,5 @@ PYBIND11_MODULE(_core, m) {
   pufferc::bind_draw(m);
   pufferc::bind_ops(m);
   pufferc::bind_networks(m);
-  for (auto [name, value] : m.attr("__dict__").cast<pybind11::dict>())
-    if (pybind11::isinstance<pybind11::type>(value)) pufferc::seal(value);
+  pufferc::seal(m);
 }

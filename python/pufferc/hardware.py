@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 
 import torch
 
-from pufferc import ops, ppo, reference
+from pufferc import _core, ops, ppo, reference
 from pufferc.config import Config, ConfigError
 from pufferc.device import device_kernels
 from pufferc.distributed import own_device
@@ -47,12 +46,12 @@ def _has_bfloat16(device: torch.device) -> bool:
 
 
 def check_memory(rows: int, horizon: int, env: VecEnv, dtype: torch.dtype) -> None:
-    """ConfigError where the observations of one rollout alone exceed this machine's memory."""
+    """ConfigError where the observations of one rollout alone need more memory than this machine has left."""
     values = math.prod(env.single_observation_space.shape or ())
     needed = (horizon + 1) * rows * values * dtype.itemsize
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = _core.memory_left()
     if needed > memory:
         raise ConfigError(
             f"vec.num_envs, train.horizon: a rollout of {rows} rows x {horizon} steps takes {needed / 1e9:.0f} GB, "
-            f"this machine has {memory / 1e9:.0f} GB"
+            f"this machine has {memory / 1e9:.0f} GB free"
         )

@@ -41,7 +41,8 @@ static void test_memory(void) {
   }
   CHECK(pfc_alloc(UINT64_MAX) == NULL && pfc_alloc(UINT64_MAX - 64) == NULL);
   pfc_free(NULL);
-  CHECK(pfc_physical_memory() > 1u << 24);
+  CHECK(pfc_memory_left() > 1u << 24);
+  CHECK(pfc_alloc(UINT64_MAX / 4) == NULL);
 }
 
 // Every bit of the data counts, and so does the length.

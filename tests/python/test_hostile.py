@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,7 +18,7 @@ import torch
 
 import pufferc
 from conftest import MakePool
-from pufferc import _core, ops
+from pufferc import _core, ops, render
 
 F32 = np.float32
 T, N, LOGITS = 3, 4, 5
@@ -209,6 +210,21 @@ def test_no_instance_without_its_constructor(kind: Any) -> None:
         kind(Hostile())
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [_core.Pool.__mro__[1], type(_core.advantage.__self__)],  # type: ignore[attr-defined]
+    ids=["base", "function"],
+)
+def test_the_classes_behind_the_engine_make_no_instances(kind: Any) -> None:
+    for make in (kind, lambda: kind.__new__(kind), lambda: object.__new__(kind), lambda: type("Child", (kind,), {})()):
+        with pytest.raises(TypeError, match=r"cannot create|not safe|not an acceptable base type"):
+            make()
+    for changed in (kind, *([] if type(kind) is type else [type(kind)])):
+        with pytest.raises(TypeError, match="immutable type"):
+            changed.__new__ = None
+    _core.advantage.__self__.__init__()  # type: ignore[attr-defined]
+
+
 def test_objects_of_the_engine_stay_what_they_are(pool: MakePool) -> None:
     objects: list[Any] = [pool("cartpole")._pool, _core.Muon(False), _core.Mlp([2, 1], False)]
     for one, other in zip(objects, objects[1:] + objects[:1], strict=True):
@@ -219,6 +235,56 @@ def test_objects_of_the_engine_stay_what_they_are(pool: MakePool) -> None:
         for duplicate in (copy.copy, copy.deepcopy, *(lambda o, p=p: pickle.dumps(o, p) for p in range(6))):
             with pytest.raises(TypeError, match="cannot pickle or copy a pufferc"):
                 duplicate(one)
+
+
+# ---- memory that goes away ---------------------------------------------------------------------------------
+
+
+class Borrowed:
+    """What looks like a tensor, and has a new array whenever it is asked for one."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape, self.given = shape, weakref.WeakValueDictionary[int, Any]()
+
+    def detach(self) -> Borrowed:
+        return self
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        array = zeros(*self.shape)
+        self.given[id(array)] = array
+        return array
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_an_array_that_is_written_to_stays_until_it_is_written(pool: MakePool, groups: int) -> None:
+    env = pool("cartpole", 4, groups=groups)
+    env.reset()
+    for group in range(groups):
+        target = Borrowed((4 // groups, 4))
+        env.send([0] * (4 // groups), group, observations=target)
+        (array,) = target.given.values()
+        assert env.recv(group)[0] is target and array.any()
+        del array
+        assert not target.given
+
+
+def test_no_array_of_a_pool_owns_memory_that_the_pool_writes_to(pool: MakePool) -> None:
+    env = pool("snake", num_games=2)
+    observations = env.reset()[0]
+    arrays = [value for value in vars(type(env._pool)).values() if isinstance(value, property)]
+    assert len(arrays) == 9
+    for array in (observations, *(each.__get__(env._pool) for each in arrays)):
+        assert not array.flags.owndata  # NumPy frees what an array owns, in __setstate__ and resize
+        array.__setstate__((1, (1,), np.dtype(np.int8), False, b"0"))
+    for _ in range(10):
+        env.step(np.zeros(env.num_envs, np.int32))
+    env.reset(seed=1)
+
+
+def test_a_name_that_is_cut_off_within_a_letter_is_shown() -> None:
+    for letters in ("字" * 100, "a" + "字" * 100, "aa" + "字" * 100):
+        with pytest.raises(ValueError, match="no parameter named"):
+            pufferc.make("cartpole", params={letters: 1})
 
 
 # ---- calls within calls, and in other processes ------------------------------------------------------------
@@ -263,6 +329,33 @@ for _ in range(20):
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
 done.set()
+"""
+    run = subprocess.run([sys.executable, "-W", "ignore", "-c", program], timeout=120, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.skipif(render.why_missing("headless") is not None, reason="needs the drawing module")
+def test_a_child_that_was_forked_during_a_picture_can_draw() -> None:
+    program = """
+import os, signal, threading, time
+import pufferc
+env = pufferc.make("cartpole", render_mode="rgb_array")
+env.reset()
+env.render()
+def work():
+    while True:
+        env.render()
+threading.Thread(target=work, daemon=True).start()
+time.sleep(0.05)
+for _ in range(60):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        own = pufferc.make("cartpole", num_threads=1, render_mode="rgb_array")
+        own.reset()
+        os._exit(0 if own.render().any() else 1)
+    assert os.waitpid(child, 0)[1] == 0
 """
     run = subprocess.run([sys.executable, "-W", "ignore", "-c", program], timeout=120, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
