@@ -136,9 +136,9 @@ static void draw_polygon(void* context, const PfcPoint* points, int32_t count, P
   fill_polygon(at, count, color);
 }
 
+// What is made of figures and their signs alone can be read when it is smaller.
 static float least_text_px(const char* text) {
-  bool letters = false;
-  for (; *text; ++text) letters |= *text >= 'a' && *text <= 'z';
+  const bool letters = text[strspn(text, "0123456789 +-./")] != 0;
   return letters ? PFC_TEXT_LETTER_PX : PFC_TEXT_MIN_PX;
 }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base.h"
+#include "pufferc/style.h"
 
 #define MIN_WORLD_PX 4.0  // a world's shorter side in a picture
 
@@ -43,12 +44,21 @@ PfcStatus pfc_grid_fit(int32_t count, float world_width, float world_height, int
   return PFC_OK;
 }
 
+int32_t pfc_grid_cells(const PfcGrid* grid) {
+  return (grid->count + grid->columns - 1) / grid->columns * grid->columns;
+}
+
 PfcDrawCell pfc_grid_cell(const PfcGrid* grid, int32_t index) {
   const int32_t column = index % grid->columns, row = index / grid->columns;
   if (grid->count == 1) return (PfcDrawCell){0.0f, 0.0f, (float)grid->width, (float)grid->height};
   return (PfcDrawCell){(float)(grid->left + column * (grid->cell_width + PFC_GRID_GAP_PX)),
                        (float)(grid->top + row * (grid->cell_height + PFC_GRID_GAP_PX)), (float)grid->cell_width,
                        (float)grid->cell_height};
+}
+
+void pfc_draw_empty(const PfcDraw* draw) {
+  draw->begin(draw->context, 1.0f, 1.0f, pfc_rgb(PFC_PAGE));
+  draw->end(draw->context);
 }
 
 // Callbacks that keep what `begin` says; the rest of the drawing goes nowhere.

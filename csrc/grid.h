@@ -24,8 +24,13 @@ typedef struct PfcGrid {
 // is in it, with even sides. PFC_INVALID where the games would be too small to see.
 PfcStatus pfc_grid_fit(int32_t count, float world_width, float world_height, int32_t box_width, int32_t box_height,
                        bool exact, PfcGrid* grid);
+// Cells in all rows, the empty ones of the last row included.
+int32_t pfc_grid_cells(const PfcGrid* grid);
 // One game has the whole picture.
 PfcDrawCell pfc_grid_cell(const PfcGrid* grid, int32_t index);
+
+// Fills a cell that has no game.
+void pfc_draw_empty(const PfcDraw* draw);
 
 // Size of a game's world in its own units, as it says when it draws itself. PFC_UNSUPPORTED: it does not draw itself.
 PfcStatus pfc_world_size(PfcPool* pool, int32_t game, float* width, float* height);

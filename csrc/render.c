@@ -145,9 +145,13 @@ PfcStatus pfc_renderer_begin(PfcRenderer* r, int32_t width_px, int32_t height_px
 
 // The grid's cells, moved to where it goes.
 static PfcStatus draw_games(PfcRenderer* r, PfcPool* pool, int32_t first, const PfcGrid* grid, float x, float y) {
-  for (int32_t i = 0; i < grid->count; ++i) {
+  for (int32_t i = 0; i < pfc_grid_cells(grid); ++i) {
     PfcDrawCell cell = pfc_grid_cell(grid, i);
     cell.x += x, cell.y += y;
+    if (i >= grid->count) {
+      pfc_draw_empty(r->module->draw(cell));
+      continue;
+    }
     const PfcStatus status = pfc_pool_draw(pool, first + i, r->module->draw(cell));
     if (status) return status;
   }

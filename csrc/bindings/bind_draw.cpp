@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -31,7 +32,7 @@ PfcColor color_of(uint32_t rgba) {
           static_cast<uint8_t>(rgba)};
 }
 
-// One game and where it goes; of a game of several agents, whom to follow.
+// One game and where it goes; of a game of several agents, whom to follow. Without a pool: an empty cell of a grid.
 struct Scene {
   PoolOwner pool;
   int32_t game;
@@ -51,7 +52,7 @@ std::vector<Scene> read_scenes(const py::list& list) {
   for (py::handle item : list) {
     const auto [pool, game, x, y, width, height, agent] =
         item.cast<std::tuple<py::object, int32_t, float, float, float, float, int32_t>>();
-    scenes.push_back({pool_owner(pool), game, {x, y, width, height}, agent});
+    scenes.push_back({pool.is_none() ? nullptr : pool_owner(pool), game, {x, y, width, height}, agent});
   }
   return scenes;
 }
@@ -59,6 +60,10 @@ std::vector<Scene> read_scenes(const py::list& list) {
 PfcStatus draw_scene(const Scene& scene, const PfcDrawModule& module) {
   PfcDraw draw = *module.draw(scene.cell);
   draw.agent = scene.agent;
+  if (!scene.pool) {
+    pfc_draw_empty(&draw);
+    return PFC_OK;
+  }
   return pfc_pool_draw(scene.pool.get(), scene.game, &draw);
 }
 
@@ -73,8 +78,9 @@ std::vector<Mark> read_marks(const py::list& list) {
 }
 
 void draw_mark(const PfcDraw& draw, const Mark& mark) {
+  const float radius = std::min(6.0f, 0.2f * std::min(mark.width, mark.height));
   if (mark.text.empty())
-    draw.rounded_rect(draw.context, mark.x, mark.y, mark.width, mark.height, 6.0f, mark.color);
+    draw.rounded_rect(draw.context, mark.x, mark.y, mark.width, mark.height, radius, mark.color);
   else
     draw.text(draw.context, mark.x, mark.y, mark.height, mark.text.c_str(), mark.color);
 }
@@ -193,12 +199,12 @@ py::tuple world_size(py::handle pool, int32_t game) {
   return py::make_tuple(width, height);
 }
 
-// (width, height, [(x, y, width, height) of every cell])
+// (width, height, [(x, y, width, height) of every cell], those of the last row that stay empty included)
 py::tuple grid(int32_t count, const std::pair<float, float>& world, const std::pair<int32_t, int32_t>& box, bool exact) {
   PfcGrid grid;
   check_status(pfc_grid_fit(count, world.first, world.second, box.first, box.second, exact, &grid));
   py::list cells;
-  for (int32_t i = 0; i < count; ++i) {
+  for (int32_t i = 0; i < pfc_grid_cells(&grid); ++i) {
     const PfcDrawCell cell = pfc_grid_cell(&grid, i);
     cells.append(py::make_tuple(cell.x, cell.y, cell.width, cell.height));
   }

@@ -102,6 +102,19 @@ static void tmaze_draw_lamps(const Tmaze* s, float x, const PfcDraw* d) {
   }
 }
 
+// A door with a tick or a cross, which eyes that see no difference between green and red can tell apart.
+static void tmaze_draw_end(float x, float y, bool out, const PfcDraw* d) {
+  const PfcColor sign = pfc_rgb(PFC_PAGE);
+  d->rounded_rect(d->context, x - 18.0f, y - 18.0f, 36.0f, 36.0f, 8.0f, pfc_rgb(out ? PFC_GOOD : PFC_BAD));
+  if (out) {
+    d->line(d->context, x - 8.0f, y + 1.0f, x - 2.0f, y + 7.0f, 4.0f, sign);
+    d->line(d->context, x - 2.0f, y + 7.0f, x + 9.0f, y - 7.0f, 4.0f, sign);
+  } else {
+    d->line(d->context, x - 7.0f, y - 7.0f, x + 7.0f, y + 7.0f, 4.0f, sign);
+    d->line(d->context, x - 7.0f, y + 7.0f, x + 7.0f, y - 7.0f, 4.0f, sign);
+  }
+}
+
 static void tmaze_draw_maze(const Tmaze* s, const PfcDraw* d) {
   const float half = TMAZE_VIEW_LANE / 2.0f, left = TMAZE_VIEW_LEFT - half, right = TMAZE_VIEW_JUNCTION - half;
   const float middle = TMAZE_VIEW_MIDDLE, arm = TMAZE_VIEW_ARM + half;
@@ -117,8 +130,7 @@ static void tmaze_draw_maze(const Tmaze* s, const PfcDraw* d) {
   for (int32_t i = 0; i <= s->length && s->length <= 60; ++i)
     d->circle(d->context, TMAZE_VIEW_LEFT + cell * (float)i, middle, 2.5f, pfc_rgb(0x4a546c));
   for (int32_t side = -1; side <= 1; side += 2)
-    d->rounded_rect(d->context, TMAZE_VIEW_JUNCTION - 18.0f, middle + TMAZE_VIEW_ARM * (float)side - 18.0f, 36.0f, 36.0f,
-                    8.0f, pfc_rgb(side == s->side ? PFC_GOOD : PFC_BAD));
+    tmaze_draw_end(TMAZE_VIEW_JUNCTION, middle + TMAZE_VIEW_ARM * (float)side, side == s->side, d);
 }
 
 static void tmaze_draw(const Tmaze* s, const TmazeParams* p, const PfcDraw* d) {

@@ -219,7 +219,7 @@ class DrawModule:
         width: int,
         height: int,
         background: int,
-        scenes: list[tuple[Pool, int, float, float, float, float, int]],
+        scenes: list[tuple[Pool | None, int, float, float, float, float, int]],
         marks: list[tuple[float, float, float, float, int, str]],
         out: NDArray[np.uint8] | None,
     ) -> None: ...

@@ -110,7 +110,7 @@ def _games() -> dict[str, str]:
 
 def _pictures() -> dict[str, str]:
     """The drawing modules, and the packages that write files."""
-    from pufferc.record import why_no_mp4
+    from pufferc.film import why_no_mp4
     from pufferc.render import why_missing
 
     window = why_missing("window")

@@ -1,217 +1,31 @@
 """Recordings: pictures of a game being played, written to a .gif, .png or .mp4 file.
 
 GIF and PNG need Pillow, MP4 needs imageio-ffmpeg; both come with pufferc[render]. A file appears under its name when it
-is complete; whatever goes wrong before that leaves what was there untouched. A .png holds the last picture alone.
+is complete; whatever goes wrong before that leaves what was there untouched. A .png holds the last picture
+alone.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
-import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pufferc import _errors
 from pufferc.agents import Agent, RandomAgent
+from pufferc.film import GifWriter, Mp4Writer, Picture, PngWriter, Writer
 from pufferc.registration import Game
-from pufferc.render import DrawingUnavailable, Renderer, drawing_module, frames_per_second, world_size
+from pufferc.render import Renderer, drawing_module, frames_per_second, world_size
 from pufferc.vector import VecEnv
 
 __all__ = ["Recorder", "check_recording", "play_and_record", "record"]
 
-Picture = NDArray[np.uint8]
-
 _SUFFIXES = (".gif", ".mp4", ".png")
-_PALETTE_PICTURES = 24  # pictures that a GIF's one palette is made from
-_UNCHANGED = 255  # palette index of pixels that a GIF keeps from the picture before
 _MAX_STEPS = 100_000
-
-
-class _Writer(Protocol):
-    def add(self, picture: Picture) -> None:
-        """Take in a picture; it may be overwritten afterwards."""
-
-    def finish(self) -> None:
-        """Complete the file."""
-
-    def abandon(self) -> None:
-        """Let go of everything; the file is removed afterwards."""
-
-
-def _missing(package: str, what: str) -> DrawingUnavailable:
-    return DrawingUnavailable(f"{what} needs {package}; install it with: pip install 'pufferc[render]'")
-
-
-class _GifWriter:
-    """One palette for all pictures, and only the pixels that changed.
-
-    The palette is chosen from the first pictures, which are held back for it; the rest is reduced to it as it comes.
-    """
-
-    def __init__(self, path: Path, fps: float) -> None:
-        try:
-            from PIL import Image
-        except ImportError:
-            raise _missing("Pillow", "a GIF") from None
-        self._image = Image
-        self._path = path
-        self._duration_ms = max(20, round(100.0 / fps) * 10)  # GIF counts in hundredths, and 10 ms is shown slower
-        self._held: list[Any] = []
-        self._palette: Any = None
-        self._frames: list[Any] = []
-        self._before: NDArray[np.uint8] | None = None
-
-    def add(self, picture: Picture) -> None:
-        image = self._image.fromarray(picture.copy())
-        if self._palette is not None:
-            self._reduce(image)
-            return
-        self._held.append(image)
-        if len(self._held) == _PALETTE_PICTURES:
-            self._choose_palette()
-
-    def _choose_palette(self) -> None:
-        width, height = self._held[0].size
-        sheet = self._image.new("RGB", (width, height * len(self._held)))
-        for i, image in enumerate(self._held):
-            sheet.paste(image, (0, i * height))
-        method, dither = self._image.Quantize.MEDIANCUT, self._image.Dither.NONE
-        self._palette = sheet.quantize(_UNCHANGED, method=method, dither=dither)
-        held, self._held = self._held, []
-        for image in held:
-            self._reduce(image)
-
-    def _reduce(self, image: Any) -> None:
-        indexed = np.asarray(image.quantize(palette=self._palette, dither=self._image.Dither.NONE))
-        shown = indexed if self._before is None else np.where(indexed == self._before, np.uint8(_UNCHANGED), indexed)
-        self._before = indexed
-        frame = self._image.fromarray(shown)
-        frame.putpalette(self._palette.getpalette())
-        self._frames.append(frame)
-
-    def finish(self) -> None:
-        if self._palette is None:
-            self._choose_palette()
-        first, *rest = self._frames
-        first.save(
-            self._path,
-            format="GIF",
-            save_all=True,
-            append_images=rest,
-            duration=self._duration_ms,
-            loop=0,
-            transparency=_UNCHANGED,
-            disposal=1,
-            optimize=False,
-        )
-
-    def abandon(self) -> None:
-        self._frames, self._held = [], []
-
-
-class _PngWriter:
-    def __init__(self, path: Path, fps: float) -> None:
-        try:
-            from PIL import Image
-        except ImportError:
-            raise _missing("Pillow", "a PNG") from None
-        self._image = Image
-        self._path = path
-        self._last: Any = None
-
-    def add(self, picture: Picture) -> None:
-        self._last = picture.copy()
-
-    def finish(self) -> None:
-        self._image.fromarray(self._last).save(self._path, format="PNG", optimize=True)
-
-    def abandon(self) -> None:
-        self._last = None
-
-
-def why_no_mp4() -> str | None:
-    """Why MP4 files cannot be written here, None where they can."""
-    try:
-        import imageio_ffmpeg  # type: ignore[import-untyped,import-not-found,unused-ignore]
-
-        imageio_ffmpeg.get_ffmpeg_exe()
-    except ImportError:
-        return str(_missing("imageio-ffmpeg", "an MP4"))
-    except RuntimeError as error:
-        return f"an MP4 needs ffmpeg: {error}"
-    return None
-
-
-class _Mp4Writer:
-    """H.264 by the ffmpeg program that imageio-ffmpeg brings. Starts with the first picture, whose size counts.
-
-    The program is run here and not by imageio_ffmpeg.write_frames, which does not tell whether it succeeded.
-    """
-
-    def __init__(self, path: Path, fps: float) -> None:
-        missing = why_no_mp4()
-        if missing:
-            raise DrawingUnavailable(missing)
-        self._path = path
-        self._fps = fps
-        self._ffmpeg: subprocess.Popen[bytes] | None = None
-        self._messages = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the writer is done
-
-    def _start(self, width: int, height: int) -> subprocess.Popen[bytes]:
-        import imageio_ffmpeg
-
-        even = f"scale={width + width % 2}:{height + height % 2}"  # as the pixel format wants it
-        raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{self._fps:.6f}", "-i", "-"]
-        h264 = ["-an", "-vf", even, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "10", "-movflags", "+faststart"]
-        return subprocess.Popen(
-            [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *raw, *h264, "-f", "mp4", str(self._path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=self._messages,
-            start_new_session=True,  # Ctrl-C is for this process to handle
-        )
-
-    def add(self, picture: Picture) -> None:
-        if self._ffmpeg is None:
-            self._ffmpeg = self._start(picture.shape[1], picture.shape[0])
-        assert self._ffmpeg.stdin is not None
-        try:
-            self._ffmpeg.stdin.write(picture.tobytes())
-        except BrokenPipeError:
-            raise OSError(self._why()) from None
-
-    def _why(self) -> str:
-        """What ffmpeg said first, without the part of it that said so."""
-        assert self._ffmpeg is not None
-        code = self._ffmpeg.wait()
-        self._messages.seek(0)
-        said = self._messages.read(4096).decode(errors="replace").strip().splitlines()
-        return "ffmpeg failed: " + (re.sub(r"^\[.*?\] ", "", said[0]) if said else f"exit status {code}")
-
-    def finish(self) -> None:
-        assert self._ffmpeg is not None and self._ffmpeg.stdin is not None
-        try:
-            with contextlib.suppress(BrokenPipeError):
-                self._ffmpeg.stdin.close()
-            if self._ffmpeg.wait() != 0:
-                raise OSError(self._why())
-        finally:
-            self.abandon()
-
-    def abandon(self) -> None:
-        if self._ffmpeg is not None:
-            self._ffmpeg.kill()  # nothing where it has ended
-            with contextlib.suppress(BrokenPipeError):
-                self._ffmpeg.stdin.close()  # type: ignore[union-attr]
-            self._ffmpeg.wait()
-        self._messages.close()
+_END_S = 0.6  # for which the end of an episode is shown
 
 
 class Recorder:
@@ -233,10 +47,10 @@ class Recorder:
         self.path = Path(path)
         self.pictures = 0
         fps = _errors.real("fps", fps, 0.1, 1000.0)
-        writers: dict[str, Callable[[Path, float], _Writer]] = {
-            ".gif": _GifWriter,
-            ".mp4": _Mp4Writer,
-            ".png": _PngWriter,
+        writers: dict[str, Callable[[Path, float], Writer]] = {
+            ".gif": GifWriter,
+            ".mp4": Mp4Writer,
+            ".png": PngWriter,
         }
         suffix = self.path.suffix.lower()
         if suffix not in writers:
@@ -246,7 +60,7 @@ class Recorder:
         self._shape: tuple[int, ...] | None = None
         self._open = True
         try:
-            self._writer: _Writer = writers[suffix](self._temporary, fps)
+            self._writer: Writer = writers[suffix](self._temporary, fps)
         except BaseException:
             self._temporary.unlink(missing_ok=True)
             raise
@@ -319,9 +133,21 @@ class Recorder:
 
 
 def play_and_record(
-    recorder: Recorder, envs: VecEnv, agent: Agent, *, games: int = 1, steps: int, episodes: int, size: Any = None
+    recorder: Recorder,
+    envs: VecEnv,
+    agent: Agent,
+    *,
+    games: int = 1,
+    steps: int,
+    episodes: int,
+    size: Any = None,
+    end_pictures: int = 1,
 ) -> int:
-    """Reset, play until the first game has ended `episodes` episodes, or for `steps` steps; how many were played."""
+    """Reset, play until the first game has ended `episodes` episodes, or for `steps` steps; how many were played.
+
+    `envs` is made with autoreset="disabled", so that the end of an episode is seen; of a game that is alone in the
+    picture for `end_pictures`.
+    """
     renderer = Renderer(envs, games=games, size=size)
     observations, _ = envs.reset()
     picture = np.empty((renderer.layout.height, renderer.layout.width, 3), np.uint8)
@@ -334,8 +160,13 @@ def play_and_record(
         ended = terminated | truncated
         agent.restart(ended | absent)
         ended_episodes += int(ended[0])
+        if games == 1 and ended.all():
+            for _ in range(end_pictures - 1):
+                recorder.add(picture)
         if ended_episodes >= episodes:
             return step
+        if ended.any():
+            observations, _ = envs.reset(options={"reset_mask": ended})
     return steps
 
 
@@ -386,12 +217,19 @@ def record(
     """
     steps = _errors.integer("max_steps", max_steps, 1, _MAX_STEPS)
     episodes = _errors.integer("episodes", episodes, 1)
-    envs = VecEnv(game, num_games=games, num_threads=1, seed=seed, params=params)
+    envs = VecEnv(game, num_games=games, num_threads=1, seed=seed, autoreset="disabled", params=params)
     try:
         rate = frames_per_second(envs) if fps is None else fps
         with Recorder(path, rate) as recorder:
             play_and_record(
-                recorder, envs, agent or RandomAgent(envs, seed), games=games, steps=steps, episodes=episodes, size=size
+                recorder,
+                envs,
+                agent or RandomAgent(envs, seed),
+                games=games,
+                steps=steps,
+                episodes=episodes,
+                size=size,
+                end_pictures=max(1, round(_END_S * rate)),
             )
     finally:
         envs.close()

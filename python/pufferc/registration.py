@@ -204,6 +204,6 @@ def register_gymnasium(*games: Game) -> None:
         gymnasium.register(
             id=info.id,
             entry_point="pufferc.single:SingleEnv" if info.agents == 1 else None,
-            vector_entry_point="pufferc.vector:make_gymnasium_vector",
+            vector_entry_point="pufferc.single:make_gymnasium_vector",
             kwargs={"name": info.path or info.name},
         )

@@ -48,6 +48,10 @@ _STEPS_PER_SECOND = {
 }
 
 
+# A game of a pool, or nothing, in a cell x, y, width, height; of a game of several agents, whom to follow.
+Scene = tuple[_core.Pool | None, int, float, float, float, float, int]
+
+
 class DrawingUnavailable(RuntimeError):
     """Pictures or windows cannot be had here; the message says what is missing and how to get it."""
 
@@ -101,11 +105,15 @@ def frames_per_second(envs: VecEnv) -> float:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where games go in a picture: `cells` are (x, y, width, height) in pixels, one per game."""
+    """Where games go in a picture: `cells` are (x, y, width, height) in pixels, one per game.
+
+    `empty` are those of the last row that no game is in.
+    """
 
     width: int
     height: int
     cells: tuple[tuple[float, float, float, float], ...]
+    empty: tuple[tuple[float, float, float, float], ...] = ()
 
 
 def check_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -129,7 +137,7 @@ def grid_layout(count: int, world: tuple[float, float], box: tuple[int, int], *,
         exact: The picture fills the box; else it is cut to its contents, with even sides, as video formats like them.
     """
     width, height, cells = _core.grid(count, world, box, exact)
-    return Layout(width, height, tuple(cells))
+    return Layout(width, height, tuple(cells[:count]), tuple(cells[count:]))
 
 
 class Renderer:
@@ -171,6 +179,7 @@ class Renderer:
         if out is None:
             out = np.empty((layout.height, layout.width, 3), np.uint8)
         first = _errors.integer("first", first, 0, self._total - self._games)
-        scenes = [(self._pool, first + i, *cell, 0) for i, cell in enumerate(layout.cells)]
+        scenes: list[Scene] = [(self._pool, first + i, *cell, 0) for i, cell in enumerate(layout.cells)]
+        scenes += [(None, 0, *cell, 0) for cell in layout.empty]
         self._module.frame(layout.width, layout.height, _core.GRID_GAP_COLOR, scenes, [], out)
         return out

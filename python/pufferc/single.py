@@ -1,6 +1,6 @@
-"""SingleEnv: one game of one agent as a `gymnasium.Env`, for `gymnasium.make`.
+"""What Gymnasium makes of a game: `SingleEnv`, one game of one agent, and pools for `gymnasium.make_vec`.
 
-A pool of one game with autoreset disabled. Arrays that are returned belong to the caller.
+A SingleEnv is a pool of one game with autoreset disabled. Arrays that are returned belong to the caller.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pufferc import _errors
+from pufferc.overlay import Seen
 from pufferc.registration import Game
 from pufferc.render import can_draw
 from pufferc.vector import VecEnv
@@ -39,6 +40,7 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
             _errors.choice("render_mode", render_mode, self.metadata["render_modes"])
         self.render_mode = render_mode
         self._screen: Screen | None = None
+        self._seen: Seen | None = None
         self._vector = VecEnv(name, num_games=1, num_threads=1, copy=True, autoreset="disabled", params=params)
         if self._vector.agents != 1:
             raise ValueError(
@@ -62,7 +64,8 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
             seed = int(self.np_random.integers(2**63))
         observations, _ = self._vector.reset(seed=seed)
         self._started = True
-        self._show()
+        if self.render_mode == "human":
+            self._show(Seen(observations))
         return observations[0], {}
 
     def step(self, action: Any) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
@@ -76,12 +79,14 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
         if infos:
             stats = infos["final_info"]["episode"]
             info["metrics"] = {key: values[0].item() for key, values in stats.items() if not key.startswith("_")}
-        self._show()
+        if self.render_mode == "human":
+            self._show(Seen(observations, np.asarray(action)[None], None, rewards))
         return observations[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), info
 
-    def _show(self) -> None:
-        if self.render_mode == "human":
-            self.render()
+    def _show(self, seen: Seen) -> None:
+        """In the window, which can also tell what the agent sees and did."""
+        self._seen = seen
+        self.render()
 
     def render(self) -> NDArray[np.uint8] | None:
         """The game as a picture uint8 [H, W, 3], or None: a window shows it, as it does after every step anyway.
@@ -95,10 +100,18 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
             from pufferc.viewer import Screen
 
             self._screen = Screen(self._vector, self.render_mode)
-        return self._screen.show()
+        return self._screen.show(self._seen)
 
     def close(self) -> None:
         """End the game and close its window. Stepping after it raises RuntimeError."""
         if self._screen is not None:
             self._screen.close()
         self._vector.close()
+
+
+def make_gymnasium_vector(name: Game, num_envs: int = 1, *, copy: bool = True, **kwargs: Any) -> VecEnv:
+    """Entry point of `gymnasium.make_vec`: like `make`, with arrays of the caller's own and a picture for each row."""
+    kwargs.setdefault("render_games", None)
+    if "max_episode_steps" in kwargs:
+        kwargs.setdefault("max_steps", kwargs.pop("max_episode_steps"))
+    return VecEnv(name, num_envs, copy=copy, **kwargs)

@@ -27,6 +27,7 @@ from pufferc.registration import EnvInfo, Game, agents_per_game, env_info, param
 __all__ = ["VecEnv", "available_cores", "make"]
 
 if TYPE_CHECKING:
+    from pufferc.overlay import Seen
     from pufferc.viewer import Screen
 
 Array = NDArray[Any]
@@ -131,6 +132,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self.render_mode = render_mode
         self._render_games = None if render_games is None else _errors.integer("render_games", render_games, 1, games)
         self._screen: Screen | None = None
+        self._seen: Seen | None = None
         if num_threads is None:
             num_threads = min(available_cores(), games, _core.MAX_THREADS)
         self.num_threads = _errors.integer("num_threads", num_threads, 1, _core.MAX_THREADS)
@@ -245,7 +247,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             out = self._pool.reset(number, None, mask, observations)
             self._seed = number
         if self.render_mode == "human":
-            self.render()
+            self._show(out)
         return self._own(out, observations), {}
 
     def _reset_mask(self, options: dict[str, Any] | None) -> Flags | None:
@@ -301,7 +303,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         out, ended = self._pool.step(actions, observations)
         infos = self._whole.infos(self._copy) if ended else {}
         if self.render_mode == "human":
-            self.render()
+            self._show(out, actions)
         if self._copy:
             rewards, terminated, truncated = self.rewards.copy(), self.terminated.copy(), self.truncated.copy()
             return self._own(out, observations), rewards, terminated, truncated, infos
@@ -378,7 +380,15 @@ class VecEnv(VectorEnv[Array, Any, Array]):
 
             self._screen = Screen(self, self.render_mode, self._render_games or 1)
         each = self._render_games is None and self.render_mode == "rgb_array"
-        return self._screen.each() if each else self._screen.show()
+        return self._screen.each() if each else self._screen.show(self._seen)
+
+    def _show(self, observations: Array, actions: Any = None) -> None:
+        """Shows the games in the window, which can also tell what the agents see and did."""
+        from pufferc.overlay import Seen  # which imports this module
+
+        told = {} if actions is None else {"actions": np.asarray(actions), "rewards": self.rewards}
+        self._seen = Seen(observations, **told)
+        self.render()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a VecEnv cannot be pickled or copied; use save() and load() for the state of its games")
@@ -388,11 +398,3 @@ class VecEnv(VectorEnv[Array, Any, Array]):
 
 
 make = VecEnv
-
-
-def make_gymnasium_vector(name: Game, num_envs: int = 1, *, copy: bool = True, **kwargs: Any) -> VecEnv:
-    """Entry point of `gymnasium.make_vec`: like `make`, with arrays of the caller's own and a picture for each row."""
-    kwargs.setdefault("render_games", None)
-    if "max_episode_steps" in kwargs:
-        kwargs.setdefault("max_steps", kwargs.pop("max_episode_steps"))
-    return make(name, num_envs, copy=copy, **kwargs)

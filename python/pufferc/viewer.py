@@ -1,22 +1,23 @@
 """A window that shows one game of a pool, with pause, single step, speed and a look into what the agent sees and does.
 
-Drawing needs the module pufferc_draw_window (see `pufferc.render`) and a display. A process has one window at a time,
-and uses it from the thread that opened it.
+The game has the window to itself but for a bar below it; a key opens a panel beside it (`pufferc.overlay`). Drawing
+needs the module pufferc_draw_window (see `pufferc.render`) and a display. A process has one window at a time, and uses
+it from the thread that opened it.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pufferc import _errors
+from pufferc.overlay import BACKGROUND, BAR_PX, Mark, Seen, bar_marks, keys_marks, row_name, seen_marks, split
 from pufferc.render import (
     DrawingUnavailable,
     Renderer,
+    Scene,
     check_size,
     drawing_module,
     frames_per_second,
@@ -29,50 +30,27 @@ __all__ = ["HELP", "KEYS", "Screen", "Seen", "Viewer"]
 # Names of keys, as raylib numbers them; letters and digits are their own ASCII codes.
 KEYS = {
     "space": 32, "-": 45, ".": 46, "=": 61, "[": 91, "]": 93, "escape": 256, "enter": 257, "tab": 258, "right": 262,
-    "left": 263, "down": 264, "up": 265, "keypad-": 333, "keypad+": 334,
+    "left": 263, "down": 264, "up": 265, "pageup": 266, "pagedown": 267, "keypad-": 333, "keypad+": 334,
     **{c.lower(): ord(c) for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"},
 }  # fmt: skip
 
 HELP = (
-    "space   pause, go on",
-    "n       one step, then pause",
-    "+ -     faster, slower",
-    "f       fast-forward",
-    "[ ]     another env",
-    "o       what the agent sees",
-    "h       this help",
-    "q esc   close",
+    ("space", "pause, go on"),
+    ("n", "one step; held: more"),
+    ("+ -", "faster, slower"),
+    ("f", "as fast as it goes"),
+    ("[ ]", "another game or agent"),
+    ("o", "what the agent sees, does"),
+    ("h", "these keys"),
+    ("q esc", "close"),
 )
 
-_BACKGROUND = 0x0E1015FF
-_PANEL = 0x0B0D12EC
-_TEXT, _DIM, _MARK = 0xE8EAF0FF, 0x9AA3B5FF, 0xF2B134FF
-_TEXT_PX = 15.0
+_BAR = ("h help", "space pause", "n step", "+ - speed", "o inside the agent", "q close")  # first what matters most
 _SPEEDS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 _REFRESH_S = 1.0 / 60.0
 _CATCH_UP_S = 0.05  # of lateness that the next steps make up for
-_MAX_LINES = 24
 _NOTE_S = 2.0
-
-
-@dataclass
-class Seen:
-    """What the overlay shows, for all N rows of the pool; None leaves a line out."""
-
-    observations: NDArray[Any] | None = None  # [N, O...]
-    actions: NDArray[Any] | None = None  # [N] or [N, A]
-    values: NDArray[np.float32] | None = None  # [N]
-    rewards: NDArray[np.float32] | None = None  # [N]
-
-
-def _number(value: Any) -> str:
-    return f"{float(value):.3g}" if isinstance(value, (float, np.floating)) else str(int(value))
-
-
-def _values_text(values: NDArray[Any]) -> str:
-    if values.size <= 4:
-        return " ".join(_number(v) for v in values)
-    return f"{values.size} values in [{_number(values.min())}, {_number(values.max())}]"
+_REPEAT_S = 0.4, 0.1  # until a key that is held down counts again, and from then on
 
 
 class Viewer:
@@ -81,8 +59,8 @@ class Viewer:
     Args:
         envs: The pool; it must have been reset before the first `show`.
         fps: Steps per second at speed 1, in [0.1, 1000]. Default: as the game is meant to look.
-        size: (width, height) of the window in pixels, both in [16, 4096]. Default: 960 x 720 at most, in the game's
-            proportions.
+        size: (width, height) of the window in pixels, both in [16, 4096]. Default: for the game 960 x 720 at most, in
+            its proportions, and the bar.
         paused: Begin paused.
 
     Attributes:
@@ -90,8 +68,8 @@ class Viewer:
         env: The row of the pool whose game is shown, and which the overlay is about. Of several agents on one board the
             picture follows this one.
         pressed: Keys pressed since the last `show` returned, as numbers of `KEYS`.
-        hints: Lines that the help shows first, on what the user's own keys do.
-        player: Who plays, for the line of state; empty: not said.
+        hints: (keys, meaning) of the caller's own keys, which the help shows first.
+        player: Who plays, for the bar; empty: not said.
 
     Raises:
         ValueError, TypeError: fps or size does not fit.
@@ -103,11 +81,10 @@ class Viewer:
     ) -> None:
         self._fps = frames_per_second(envs) if fps is None else _errors.real("fps", fps, 0.1, 1000.0)
         self._envs, self._pool = envs, envs._pool
-        self._table = envs.info.observation
         self._module = drawing_module("window")
-        world = world_size(self._pool)
+        self._world = world = world_size(self._pool)
         scale = min(960.0 / world[0], 720.0 / world[1])
-        fitting = max(320, round(scale * world[0])), max(240, round(scale * world[1]))
+        fitting = max(320, round(scale * world[0])), max(240, round(scale * world[1])) + round(BAR_PX)
         self._size = fitting if size is None else check_size(size)
         try:
             self._module.open(*self._size, f"pufferc: {envs.name}")
@@ -120,7 +97,8 @@ class Viewer:
         self._due = time.perf_counter()
         self._drawn_at, self._draw_s = 0.0, 0.0  # when the latest frame was begun, how long it took
         self._note, self._note_until = "", 0.0
-        self.hints: tuple[str, ...] = ()
+        self._stepped_at, self._holding = 0.0, False  # when "n" counted last; it has been held since
+        self.hints: tuple[tuple[str, str], ...] = ()
         self.player = ""
 
     @property
@@ -143,6 +121,15 @@ class Viewer:
                 stepping = self._refresh(seen)
         if self.paused:
             self._due = time.perf_counter()
+        return not self.closed
+
+    def linger(self, seconds: float, seen: Seen | None = None) -> bool:
+        """Show the games as they are for a while, at speed 1; not in fast-forward or pause. False when it is closed."""
+        until = time.perf_counter() + seconds / self.speed
+        while not (self.closed or self.fast or self.paused) and time.perf_counter() < until:
+            self._refresh(seen)
+            time.sleep(max(0.0, min(_REFRESH_S - self._draw_s, until - time.perf_counter())))
+        self._due = time.perf_counter()
         return not self.closed
 
     def _hurried(self, period: float) -> bool:
@@ -200,6 +187,7 @@ class Viewer:
         step = False
         for key in keys:
             step = self._handle(key) or step
+        step = step or self._held_step()
         if closing:
             self.close()
         return step
@@ -211,7 +199,8 @@ class Viewer:
         elif key == KEYS["space"]:
             self.paused = not self.paused
         elif key == KEYS["n"]:
-            self.paused = True
+            self.paused, self._holding = True, False
+            self._stepped_at = time.perf_counter()
             return True
         elif key in (KEYS["="], KEYS["keypad+"]):
             self._speed = min(self._speed + 1, len(_SPEEDS) - 1)
@@ -219,70 +208,50 @@ class Viewer:
             self._speed = max(self._speed - 1, 0)
         elif key == KEYS["f"]:
             self.fast = not self.fast
-        elif key in (KEYS["["], KEYS["]"]):
-            self.env = (self.env + (1 if key == KEYS["]"] else -1)) % self._envs.num_envs
+        elif key in (KEYS["["], KEYS["pageup"], KEYS["]"], KEYS["pagedown"]):
+            forward = key in (KEYS["]"], KEYS["pagedown"])
+            self.env = (self.env + (1 if forward else -1)) % self._envs.num_envs
         elif key == KEYS["o"]:
-            self.overlay = not self.overlay
+            self.overlay, self.help = self.help or not self.overlay, False
         elif key == KEYS["h"]:
             self.help = not self.help
         return False
 
+    def _held_step(self) -> bool:
+        """Whether "n" is held down for so long that it counts once more."""
+        if not self.paused or not self.held("n"):
+            return False
+        if time.perf_counter() - self._stepped_at < _REPEAT_S[self._holding]:
+            return False
+        self._stepped_at, self._holding = time.perf_counter(), True
+        return True
+
     def _draw(self, seen: Seen | None, out: NDArray[np.uint8] | None) -> None:
         width, height = self._size
-        marks: list[tuple[float, float, float, float, int, str]] = []
-        lines = self._lines(seen or Seen()) if self.overlay else []
-        help_lines = [(line, _MARK) for line in self.hints] + [(line, _TEXT) for line in HELP] if self.help else []
-        if help_lines and len(lines) + len(help_lines) + 2 > height / (1.4 * _TEXT_PX):
-            lines = []  # no room for both
-        if lines:
-            marks += self._panel(8.0, 8.0, lines)
-        if help_lines:
-            top = height - 8.0 - 1.4 * _TEXT_PX * (len(help_lines) + 0.6)
-            marks += self._panel(8.0, max(8.0, top), help_lines)
-        status = self._status()
-        if status:
-            wide = 0.6 * _TEXT_PX * len(status)
-            marks += self._panel(max(8.0, width - wide - 28.0), height - 8.0 - 1.4 * _TEXT_PX * 1.6, [(status, _MARK)])
+        panel = self.help or self.overlay
+        divided = split(self._size, self._world, panel)
+        marks: list[Mark] = []
+        if self.help:
+            marks = keys_marks(divided, [("play", self.hints), ("window", HELP)])
+        elif self.overlay:
+            marks = seen_marks(divided, self._envs, self.env, seen or Seen())
+        marks += bar_marks(divided, self._bar_hints(), self._status())
         game, agent = divmod(self.env, self._envs.agents)
-        scene = (self._pool, game, 0.0, 0.0, float(width), float(height), agent)
-        self._module.frame(width, height, _BACKGROUND, [scene], marks, out)
+        scenes: list[Scene] = [(self._pool, game, *divided.game, agent)]
+        self._module.frame(width, height, BACKGROUND, scenes, marks, out)
+
+    def _bar_hints(self) -> tuple[str, ...]:
+        keys = " ".join(keys.split(" ")[0] for keys, _ in self.hints)
+        return (_BAR[0], *((f"{keys} play",) if keys else ()), *_BAR[1:])
 
     def _status(self) -> str:
         parts = ["paused"] if self.paused else ["fast-forward"] if self.fast else []
         if self.speed != 1.0:
             parts.append(f"speed x{self.speed:g}")
-        if self._envs.num_envs > 1:
-            parts.append(f"env {self.env}")
-        if self.player:
-            parts.append(self.player)
+        parts += [part for part in (row_name(self._envs, self.env), self.player) if part]
         if time.perf_counter() < self._note_until:
             parts.append(self._note)
         return "  ".join(parts)
-
-    def _panel(
-        self, x: float, y: float, lines: list[tuple[str, int]]
-    ) -> list[tuple[float, float, float, float, int, str]]:
-        step = 1.4 * _TEXT_PX
-        wide = 0.6 * _TEXT_PX * max(len(text) for text, _ in lines) + 20.0
-        marks = [(x, y, wide, step * (len(lines) + 0.6), _PANEL, "")]
-        marks += [(x + 10.0, y + step * (i + 0.5), 0.0, _TEXT_PX, color, text) for i, (text, color) in enumerate(lines)]
-        return marks
-
-    def _lines(self, seen: Seen) -> list[tuple[str, int]]:
-        row = self.env
-        wide = max(12, *(len(entry.name) + 1 for entry in self._table))
-        lines = [(f"row {row}", _MARK)]
-        for name, part in (("action", seen.actions), ("value", seen.values), ("reward", seen.rewards)):
-            if part is not None:
-                lines.append((f"{name:<{wide}} {_values_text(np.atleast_1d(part[row]))}", _TEXT))
-        if seen.observations is not None:
-            flat = np.asarray(seen.observations[row]).reshape(-1)
-            start = 0
-            for entry in self._table:
-                stop = start + entry.count if entry.count else flat.size
-                lines.append((f"{entry.name:<{wide}} {_values_text(flat[start:stop])}", _DIM))
-                start = stop
-        return lines[:_MAX_LINES]
 
 
 class Screen:

@@ -60,6 +60,59 @@ def test_gif_of_fewer_pictures_than_the_palette_takes(tmp_path):
     assert len(frames_of(tmp_path / "one.GIF")[0]) == 1
 
 
+def test_gif_shows_colours_that_come_late(tmp_path):
+    """Later than the pictures that the palette is made from: the nearest of its colours, not what was there before."""
+    pytest.importorskip("PIL")
+    dark, late = np.full((20, 30, 3), 40, np.uint8), np.full((20, 30, 3), 40, np.uint8)
+    dark[:, 15:], late[5:15, 5:15] = 90, 255
+    with Recorder(tmp_path / "out.gif", fps=10) as recorder:
+        for picture in [dark] * 300 + [late]:
+            recorder.add(picture)
+    frames, _ = frames_of(tmp_path / "out.gif")
+    assert len(frames) == 2 and (frames[1][5:15, 5:15] >= 80).all()
+
+
+@pytest.mark.parametrize("fps", [12.0, 15.0, 50.0, 60.0, 120.0])
+def test_gif_keeps_the_pace(tmp_path, fps):
+    """Whole hundredths of a second, none shorter than viewers show, add up to the time of all pictures."""
+    image = pytest.importorskip("PIL.Image")
+    pictures = moving_square()
+    with Recorder(tmp_path / "out.gif", fps=fps) as recorder:
+        for picture in pictures:
+            recorder.add(picture)
+    with image.open(tmp_path / "out.gif") as film:
+        durations = []
+        for i in range(film.n_frames):
+            film.seek(i)
+            durations.append(film.info["duration"])
+        last = np.asarray(film.convert("RGB")).astype(int)
+    assert min(durations) >= 20 and abs(sum(durations) / 1000.0 - len(pictures) / fps) <= 0.03
+    assert len(durations) == len(pictures) if fps <= 50.0 else len(durations) < len(pictures)
+    assert np.abs(last - pictures[-1]).max() <= 4
+
+
+def test_a_long_gif_needs_little_memory(tmp_path):
+    pytest.importorskip("PIL")
+    script = """
+import resource, sys
+import numpy as np
+from pufferc.record import Recorder
+picture = np.zeros((480, 640, 3), np.uint8)
+with Recorder(sys.argv[1]) as recorder:
+    for i in range(1200):
+        picture[:] = 20
+        picture[200:240, i % 600:i % 600 + 40] = 200
+        recorder.add(picture)
+        if i == 300:
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    out = tmp_path / "out.gif"
+    done = subprocess.run([sys.executable, "-c", script, out], check=True, capture_output=True, text=True, timeout=120)
+    assert int(done.stdout) < 50_000, "900 more pictures of 300 kB each were kept"
+    assert out.stat().st_size < 1_000_000
+
+
 def test_png_is_the_last_picture(tmp_path):
     image = pytest.importorskip("PIL.Image")
     pictures = moving_square(5)
@@ -276,9 +329,13 @@ def test_a_recording_is_small_and_true(tmp_path):
 
 @needs_pictures
 def test_a_recording_ends_with_the_episode(tmp_path):
+    """With its last state, a red pole that has fallen, and not with the first one of the next."""
     pytest.importorskip("PIL")
     path = record(tmp_path / "out.gif", "cartpole", seed=1)
-    assert 8 <= len(frames_of(path)[0]) < 120
+    frames = frames_of(path)[0]
+    assert 8 <= len(frames) < 120
+    red = [int(((f[..., 0] > 180) & (f[..., 1] < 110) & (f[..., 2] < 110)).sum()) for f in frames]
+    assert red[-1] > 2 * max(red[:-1])
 
 
 # ---- Gymnasium's recorders ------------------------------------------------------------------------------

@@ -157,6 +157,17 @@ def test_every_character_draws_and_differs():
     assert (box == frame(marks=[(10.0, 10.0, 0.0, 30.0, 0xFFFFFFFF, "🐡")])).all() and (box > 128).any()
 
 
+@pytest.mark.parametrize("size", [7.0, 11.0, 30.0])
+def test_figures_differ_at_every_size(size):
+    """So do the letters that are most alike, where letters are drawn."""
+    texts = [*"0123456789", *("aeocsgq" if size >= 9.0 else "")]
+    pictures = [frame(marks=[(10.0, 10.0, 0.0, size, 0xFFFFFFFF, text)]).astype(int) for text in texts]
+    for i, one in enumerate(pictures):
+        assert one.max() > 128, texts[i]
+        for other in pictures[:i]:
+            assert (np.abs(one - other).max(axis=2) > 96).sum() >= 2, texts[i]
+
+
 def test_a_game_stays_in_its_cell():
     envs = played("breakout")
     inside = frame([(envs._pool, 0, 0.0, 0.0, 96.0, 56.0)], size=(96, 56))
@@ -182,6 +193,15 @@ def test_grid_shows_each_game(games):
         assert near(part, alone)
         seen.add(part.tobytes())
     assert len(seen) == games
+
+
+@pytest.mark.parametrize(("games", "empty"), [(3, 1), (5, 1), (9, 0), (16, 0)])
+def test_cells_without_a_game_are_page(games, empty):
+    renderer = Renderer(played("cartpole", 3, games=games), games=games, size=(640, 480))
+    picture, layout = renderer.render(), renderer.layout
+    assert len(layout.empty) == empty
+    for x, y, width, height in np.array(layout.empty, int).reshape(-1, 4):
+        assert (picture[y : y + height, x : x + width] == (0x0B, 0x0D, 0x13)).all()
 
 
 def test_default_size_has_the_games_proportions():
@@ -248,8 +268,9 @@ def test_closed_and_not_reset_pools():
 def test_what_is_not_a_pool_is_refused(pool):
     with pytest.raises(TypeError, match="Pool"):
         _core.world_size(pool, 0)
-    with pytest.raises(TypeError, match="Pool"):
-        frame([(pool, 0, 0.0, 0.0, 64.0, 48.0)])
+    if pool is not None:  # which stands for an empty cell
+        with pytest.raises(TypeError, match="Pool"):
+            frame([(pool, 0, 0.0, 0.0, 64.0, 48.0)])
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_the_screen_shows_the_game(display, renderer):
         """
 envs = pufferc.make("breakout", num_threads=1, seed=1)
 envs.reset(seed=1)
-with Viewer(envs, size=(640, 366)) as viewer:
+with Viewer(envs, size=(640, 366 + 28)) as viewer:  # the bar below the game
     expected = Renderer(envs, size=(640, 366)).render().astype(int)
     def is_shown():
         screen = np.asarray(ImageGrab.grab(xdisplay="").convert("RGB")).astype(int)
@@ -129,6 +129,79 @@ press("Escape")
 wait_until(lambda: viewer.closed, viewer)
 assert viewer.show(seen) is False
 viewer.close()
+""",
+        display,
+    )
+
+
+def test_a_step_key_that_is_held_goes_on_stepping(display):
+    run(
+        """
+envs = pufferc.make("cartpole", num_threads=1, seed=1)
+envs.reset(seed=1)
+with Viewer(envs, paused=True) as viewer:
+    viewer._refresh(None)
+    subprocess.run(["xdotool", "keydown", "n"], check=True)
+    began = time.monotonic()
+    for _ in range(4):
+        assert viewer.show()
+    seconds = time.monotonic() - began
+    subprocess.run(["xdotool", "keyup", "n"], check=True)
+    assert viewer.paused and seconds > 0.5, seconds
+""",
+        display,
+    )
+
+
+@pytest.mark.parametrize("key", ["o", "h"])
+def test_what_a_key_opens_does_not_cover_the_game(display, key):
+    """Beside the panel the game is what it is in a picture of that size."""
+    run(
+        f"""
+from pufferc.overlay import split
+envs = pufferc.make("lander", num_threads=1, seed=1)
+observations, _ = envs.reset(seed=1)
+seen = Seen(observations, np.zeros(1, np.int32), np.ones(1, np.float32), np.zeros(1, np.float32))
+with Viewer(envs) as viewer:
+    press("{key}")
+    wait_until(lambda: viewer.overlay or viewer.help, viewer)
+    shown = viewer.picture(seen).astype(int)
+    x, y, width, height = map(int, split(viewer._size, (600.0, 400.0), True).game)
+    assert width > 400
+    expected = Renderer(envs, size=(width, height)).render().astype(int)
+    difference = np.abs(shown[y:y + height, x:x + width] - expected).max(axis=2)
+    assert (difference > 48).mean() < 0.005
+    assert (shown[:, x + width + 4:] > 150).any(), "the panel is empty"
+""",
+        display,
+    )
+
+
+def test_the_end_of_an_episode_is_seen(display):
+    """Squared marks a target that was reached; the next episode follows later."""
+    run(
+        """
+import pufferc.play as module
+from pufferc.agents import Choice
+green, steps = [], []
+class Down:
+    def act(self, observations):
+        board = observations[0].reshape(11, 11)
+        (y,), (x,) = np.nonzero(board == 1)
+        (to_y,), (to_x,) = np.nonzero(board == 2)
+        action = 1 if y < to_y else 2 if y > to_y else 3 if x > to_x else 4
+        return Choice(np.array([action]), None)
+    def restart(self, ended):
+        pass
+class Spy(module.Viewer):
+    def linger(self, seconds, seen=None):
+        green.append(bool((self.picture(seen) == (0x5F, 0xB9, 0x6C)).all(axis=2).any()))
+        assert super().linger(0.05, seen)
+        return True
+module.Viewer = Spy
+scores = play("squared", agent=Down(), seed=1, fps=200, steps=40)
+assert len(scores) >= 2 and all(score > 0.9 for score in scores), scores
+assert green == [True] * len(scores), green
 """,
         display,
     )

@@ -24,8 +24,8 @@ typedef struct PfcPoint {
 
 #define PFC_TEXT_PITCH 0.6f      // from character to character, as a part of the text's size
 #define PFC_TEXT_BASELINE 0.75f  // from the upper edge to the line that letters stand on, likewise
-#define PFC_TEXT_MIN_PX 6.0f     // high: the least at which figures can be read
-#define PFC_TEXT_LETTER_PX 9.0f  // small letters
+#define PFC_TEXT_MIN_PX 6.0f     // high: the least at which figures and their signs can be read
+#define PFC_TEXT_LETTER_PX 9.0f  // letters and everything else
 
 // The part of a picture that a game is drawn into, in pixels. Its world keeps its proportions and is centred.
 typedef struct PfcDrawCell {
