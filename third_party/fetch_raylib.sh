@@ -32,6 +32,8 @@ limit() {  # limit SECONDS COMMAND...: ends a command that takes longer, where t
 
 from_github() {
   command -v git >/dev/null || { echo "git is not installed"; return 1; }
+  # A build that runs in one of git's hooks is told which repository is meant; it is not this one.
+  unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_COMMON_DIR
   git init -q "$work/source" &&
     GIT_TERMINAL_PROMPT=0 limit 120 git -C "$work/source" -c http.lowSpeedLimit=1000 -c http.lowSpeedTime=10 \
       fetch -q --depth 1 "$repository" "$commit" &&
