@@ -59,7 +59,8 @@ from_debian() {
   mkdir -p "$work/sources" "$work/lists/partial" "$work/cache/archives/partial" "$work/package" "$work/source" || return 1
   debian_sources >"$work/sources/raylib.sources" || return 1
   set -- -q -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$work/sources" -o Dir::State::lists="$work/lists" \
-    -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root -o Acquire::Retries=1 -o Acquire::http::Timeout=15
+    -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root -o Acquire::Retries=1 -o Acquire::http::Timeout=15 \
+    -o APT::Update::Error-Mode=any
   limit 120 apt-get "$@" update &&
     (cd "$work/package" && limit 120 apt-get "$@" source --download-only raylib) || return 1
   tarball=$work/package/raylib_$debian_version.orig.tar.gz
@@ -79,6 +80,6 @@ for place in github debian; do
     echo "fetch_raylib: cannot write $folder" >&2
     exit 1
   fi
-  echo "fetch_raylib: not from $place: $(tail -n 1 "$work/log")" >&2
+  echo "fetch_raylib: not from $place: $(grep -m 1 'Failed to fetch' "$work/log" || tail -n 1 "$work/log")" >&2
 done
 exit 1

@@ -27,7 +27,7 @@ def load_core() -> None:
         folder, version = Path(__file__).parent, ".".join(map(str, sys.version_info[:2]))
         raise ImportError(
             f"{folder} has no compiled module for Python {version}: it is the source, or was installed for another "
-            "Python. Install pufferc (pip install . in its source), and start Python elsewhere than in this folder's parent",
+            "Python. Install pufferc (pip install . in its source), and start Python in another folder",
             name="pufferc._core",
         ) from None
 
