@@ -43,7 +43,7 @@ def test_import_is_quick() -> None:
     """Under 0.3 s beyond NumPy: the best of five, as a machine under load is slow now and then."""
     program = "import time, numpy; start = time.perf_counter(); import pufferc; print(time.perf_counter() - start)"
     outputs = [run(program).splitlines() for _ in range(5)]
-    if max(len(lines) for lines in outputs) > 1 or "build" in pufferc._core.__file__:
+    if max(len(lines) for lines in outputs) > 1 or Path(pufferc._core.__file__).parent != Path(pufferc.__file__).parent:
         pytest.skip("an editable install looks for changed sources when it is imported")
     assert min(float(lines[-1]) for lines in outputs) < 0.3
 
