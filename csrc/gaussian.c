@@ -27,7 +27,7 @@ PFC_ALWAYS_INLINE static void normal_load(Normal* normal, const float* outputs, 
   for (int32_t i = 0; i < PFC_LANES; ++i) {
     const float mean = normal->mean[i], log_std = normal->log_std[i];
     const float clamped = pfc_clampf(log_std, -PFC_MAX_LOG_STD, PFC_MAX_LOG_STD);
-    const int32_t finite = (pfc_absf(mean) < PFC_INFINITY) & (pfc_absf(log_std) < PFC_INFINITY);
+    const int32_t finite = (int32_t)(pfc_absf(mean) < PFC_INFINITY) & (int32_t)(pfc_absf(log_std) < PFC_INFINITY);
     normal->bad[i] = !finite;
     normal->inside[i] = clamped == log_std;
     normal->mean[i] = finite ? mean : PFC_NAN;

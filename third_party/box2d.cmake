@@ -36,8 +36,11 @@ function(pufferc_download_box2d folder)
   message(STATUS "pufferc: downloading Box2D v3.1.1")
   set(partial "${folder}.partial")
   file(REMOVE_RECURSE "${partial}")
-  set(git ${CMAKE_COMMAND} -E env GIT_TERMINAL_PROMPT=0 ${GIT_EXECUTABLE} -C "${partial}")
-  execute_process(COMMAND ${GIT_EXECUTABLE} init -q "${partial}" RESULT_VARIABLE failed ERROR_VARIABLE why)
+  # A build that runs in one of git's hooks is told which repository is meant; it is not this one.
+  set(git ${CMAKE_COMMAND} -E env GIT_TERMINAL_PROMPT=0 --unset=GIT_DIR --unset=GIT_WORK_TREE --unset=GIT_INDEX_FILE
+    --unset=GIT_OBJECT_DIRECTORY --unset=GIT_COMMON_DIR ${GIT_EXECUTABLE})
+  execute_process(COMMAND ${git} init -q "${partial}" RESULT_VARIABLE failed ERROR_VARIABLE why)
+  list(APPEND git -C "${partial}")
   if(NOT failed)
     execute_process(
       COMMAND ${git} -c http.lowSpeedLimit=1000 -c http.lowSpeedTime=10

@@ -32,6 +32,8 @@ limit() {  # limit SECONDS COMMAND...: ends a command that takes longer, where t
 
 from_github() {
   command -v git >/dev/null || { echo "git is not installed"; return 1; }
+  # A build that runs in one of git's hooks is told which repository is meant; it is not this one.
+  unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_COMMON_DIR
   git init -q "$work/source" &&
     GIT_TERMINAL_PROMPT=0 limit 120 git -C "$work/source" -c http.lowSpeedLimit=1000 -c http.lowSpeedTime=10 \
       fetch -q --depth 1 "$repository" "$commit" &&
@@ -57,7 +59,8 @@ from_debian() {
   mkdir -p "$work/sources" "$work/lists/partial" "$work/cache/archives/partial" "$work/package" "$work/source" || return 1
   debian_sources >"$work/sources/raylib.sources" || return 1
   set -- -q -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$work/sources" -o Dir::State::lists="$work/lists" \
-    -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root -o Acquire::Retries=1 -o Acquire::http::Timeout=15
+    -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root -o Acquire::Retries=1 -o Acquire::http::Timeout=15 \
+    -o APT::Update::Error-Mode=any
   limit 120 apt-get "$@" update &&
     (cd "$work/package" && limit 120 apt-get "$@" source --download-only raylib) || return 1
   tarball=$work/package/raylib_$debian_version.orig.tar.gz
@@ -77,6 +80,6 @@ for place in github debian; do
     echo "fetch_raylib: cannot write $folder" >&2
     exit 1
   fi
-  echo "fetch_raylib: not from $place: $(tail -n 1 "$work/log")" >&2
+  echo "fetch_raylib: not from $place: $(grep -m 1 'Failed to fetch' "$work/log" || tail -n 1 "$work/log")" >&2
 done
 exit 1

@@ -15,7 +15,8 @@
 #define LANDER_WIDTH (LANDER_VIEW_WIDTH / LANDER_SCALE)
 #define LANDER_HEIGHT (LANDER_VIEW_HEIGHT / LANDER_SCALE)
 #define LANDER_PAD_Y (LANDER_HEIGHT / 4.0f)
-#define LANDER_KICK 1000.0f  // N, largest component of the force of the first step
+#define LANDER_KICK 1000.0f     // N, largest component of the force of the first step
+#define LANDER_KICK_UP 0.0081f  // m above the hull's centre: the original's kick turns more, its legs being elsewhere
 #define LANDER_MAIN_POWER 13.0f
 #define LANDER_MAIN_Y (4.0f / LANDER_SCALE)  // where the main engine pushes, below the centre
 #define LANDER_SIDE_POWER 0.6f
@@ -30,7 +31,8 @@
 #define LANDER_LEG_SPEED 0.3f    // rad/s
 #define LANDER_LEG_LEAST 0.35f   // rad between hull and leg: the original's 0.4 to 0.9 count from the 0.05 at which
 #define LANDER_LEG_MOST 0.85f    // it builds the leg
-#define LANDER_LEG_MASS 1.0f     // kg; see lander_spread_mass
+#define LANDER_LEG_MASS 1.8f     // kg; see lander_spread_mass
+#define LANDER_JOINT_DAMPING 30.0f  // for Box2D's 2, with which a joint torn by a crash throws the rocket up again
 #define LANDER_LEG_ROUNDING 0.015f     // m: Box2D 2.3 keeps 0.015 between bodies at rest, v3 lets them sink in by 0.005
 #define LANDER_REST_SPEED 0.01f        // m/s and
 #define LANDER_REST_TURN 0.034906585f  // rad/s (two degrees), up to which Box2D 2.3 counts a body as resting
@@ -60,7 +62,7 @@ typedef struct LanderBodies {
 typedef struct Lander {
   PfcRng rng;
   LanderBodies bodies;
-  LanderObs seen;                // after the latest step, clamped to its table
+  LanderObs seen;                // after the latest step; what is observed of it is clamped, rewards are not
   float ground[LANDER_CHUNKS];   // m, height of the terrain at x = 2 i
   float heading;                 // rad in [-pi, pi]
   float shaping;                 // the potential whose change is rewarded
@@ -157,7 +159,8 @@ static void lander_build_leg(Lander* s, b2Vec2 centre, int32_t leg) {
   joint.motorSpeed = -side * LANDER_LEG_SPEED;
   joint.lowerAngle = side > 0.0f ? LANDER_LEG_LEAST : -LANDER_LEG_MOST;
   joint.upperAngle = side > 0.0f ? LANDER_LEG_MOST : -LANDER_LEG_LEAST;
-  (void)b2CreateRevoluteJoint(s->bodies.world, &joint);
+  const b2JointId id = b2CreateRevoluteJoint(s->bodies.world, &joint);
+  b2Joint_SetConstraintTuning(id, 60.0f, LANDER_JOINT_DAMPING);  // 60 Hz is its own
 }
 
 // A leg weighs so little beside the hull that the few iterations of v3 cannot hold it: the rocket would sink into its
@@ -220,10 +223,11 @@ static void lander_close(void* state) { pfc_box2d_destroy_world(&((Lander*)state
 
 static b2Vec2 lander_centre(const Lander* s) { return b2Body_GetWorldPoint(s->bodies.hull, s->centre); }
 
-// A force for one step, all of it at the step's beginning as in the original.
-static void lander_push(Lander* s, float x, float y) {
-  const b2Vec2 impulse = {x / LANDER_FPS, y / LANDER_FPS};
-  b2Body_ApplyLinearImpulse(s->bodies.hull, impulse, lander_centre(s), true);
+// A force for one step, `up` above the hull's centre; all of it at the step's beginning as in the original.
+static void lander_push(Lander* s, float x, float y, float up) {
+  const b2Vec2 impulse = {x / LANDER_FPS, y / LANDER_FPS}, centre = lander_centre(s);
+  const b2Vec2 place = {centre.x, centre.y + up};
+  b2Body_ApplyLinearImpulse(s->bodies.hull, impulse, place, true);
 }
 
 // tanh(sin(k/50) + sin(pi k/100)), which never repeats. Whole turns are taken off in double precision, which keeps
@@ -237,7 +241,7 @@ static float lander_gust(int32_t k) {
 static void lander_blow(Lander* s, const LanderParams* p) {
   if (!p->enable_wind || s->seen.contacts[0] > 0.0f || s->seen.contacts[1] > 0.0f) return;
   const float torque = lander_gust(s->torque_step) * p->turbulence_power;
-  lander_push(s, lander_gust(s->wind_step) * p->wind_power, 0.0f);
+  lander_push(s, lander_gust(s->wind_step) * p->wind_power, 0.0f, 0.0f);
   b2Body_ApplyAngularImpulse(s->bodies.hull, torque / LANDER_FPS, true);
   if (++s->wind_step == INT32_MAX) s->wind_step = 0;
   if (++s->torque_step == INT32_MAX) s->torque_step = 0;
@@ -288,10 +292,6 @@ static bool lander_rests(b2BodyId body, b2Vec2 velocity) {
          pfc_absf(b2Body_GetAngularVelocity(body)) <= LANDER_REST_TURN;
 }
 
-static float lander_bounded(float value, int32_t row) {
-  return pfc_clampf(value, lander_obs[row].low, lander_obs[row].high);
-}
-
 // Reads the bodies into s->seen.
 static void lander_measure(Lander* s) {
   const b2Vec2 at = b2Body_GetPosition(s->bodies.hull);
@@ -301,12 +301,12 @@ static void lander_measure(Lander* s) {
   const float heading = pfc_atan2f(turn.s, turn.c), change = heading - s->heading;
   s->turns += (change < -PFC_PI) - (change > PFC_PI);
   s->heading = heading;
-  s->seen.x = lander_bounded((at.x - half_width) / half_width, 0);
-  s->seen.y = lander_bounded((at.y - (LANDER_PAD_Y + LANDER_LEG_Y)) / half_height, 1);
-  s->seen.vx = lander_bounded(velocity.x * half_width / LANDER_FPS, 2);
-  s->seen.vy = lander_bounded(velocity.y * half_height / LANDER_FPS, 3);
-  s->seen.angle = lander_bounded(heading + 2.0f * PFC_PI * (float)s->turns, 4);
-  s->seen.angular_velocity = lander_bounded(20.0f * b2Body_GetAngularVelocity(s->bodies.hull) / LANDER_FPS, 5);
+  s->seen.x = (at.x - half_width) / half_width;
+  s->seen.y = (at.y - (LANDER_PAD_Y + LANDER_LEG_Y)) / half_height;
+  s->seen.vx = velocity.x * half_width / LANDER_FPS;
+  s->seen.vy = velocity.y * half_height / LANDER_FPS;
+  s->seen.angle = heading + 2.0f * PFC_PI * (float)s->turns;
+  s->seen.angular_velocity = 20.0f * b2Body_GetAngularVelocity(s->bodies.hull) / LANDER_FPS;
   bool rests = lander_rests(s->bodies.hull, velocity);
   for (int32_t leg = 0; leg < 2; ++leg) {
     const b2BodyId body = s->bodies.legs[leg];
@@ -355,8 +355,7 @@ PFC_FN void lander_reset(Lander* s, const LanderParams* p) {
   lander_shape_ground(s);
   lander_build(s);
   const float kick_x = pfc_rng_uniform(&s->rng, -LANDER_KICK, LANDER_KICK);
-  const float kick_y = pfc_rng_uniform(&s->rng, -LANDER_KICK, LANDER_KICK);
-  lander_push(s, kick_x, kick_y);
+  lander_push(s, kick_x, pfc_rng_uniform(&s->rng, -LANDER_KICK, LANDER_KICK), LANDER_KICK_UP);
   s->wind_step = (int32_t)pfc_rng_below(&s->rng, 2 * 9999) - 9999;
   s->torque_step = (int32_t)pfc_rng_below(&s->rng, 2 * 9999) - 9999;
   lander_advance(s, p);
@@ -365,7 +364,10 @@ PFC_FN void lander_reset(Lander* s, const LanderParams* p) {
 
 PFC_FN void lander_observe(const Lander* s, const LanderParams* p, int32_t agent, LanderObs* obs) {
   (void)p, (void)agent;
-  *obs = s->seen;
+  const float* seen = (const float*)&s->seen;
+  float* values = (float*)obs;
+  for (int32_t i = 0; i < 6; ++i) values[i] = pfc_clampf(seen[i], lander_obs[i].low, lander_obs[i].high);
+  memcpy(obs->contacts, s->seen.contacts, sizeof obs->contacts);
 }
 
 static void lander_metrics(const Lander* s, const LanderParams* p, int32_t agent, float* values) {
@@ -384,7 +386,7 @@ static void lander_layout(const void* params, PfcLayout* sizes) {
 PFC_DEFINE_ENV(lander, Lander,
                .title = "Lander",
                .summary = "land a rocket between two flags, as in Gymnasium's LunarLander-v3",
-               .version = 2,
+               .version = 3,
                .obs_dtype = PFC_FLOAT32,
                .sizes = {.action_counts = {4}},
                .layout = lander_layout,

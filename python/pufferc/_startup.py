@@ -7,6 +7,7 @@ often as another error, and there is nothing yet that would need tidying up.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import signal
 import sys
@@ -14,6 +15,21 @@ import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+
+
+def load_core() -> None:
+    """Imports pufferc._core; says what is wrong where there is none, as in the source folder."""
+    try:
+        importlib.import_module("pufferc._core")
+    except ModuleNotFoundError as error:
+        if error.name != "pufferc._core":
+            raise
+        folder, version = Path(__file__).parent, ".".join(map(str, sys.version_info[:2]))
+        raise ImportError(
+            f"{folder} has no compiled module for Python {version}: it is the source, or was installed for another "
+            "Python. Install pufferc (pip install . in its source), and start Python in another folder",
+            name="pufferc._core",
+        ) from None
 
 
 def _is_command_line() -> bool:

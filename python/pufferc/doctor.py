@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
 import json
 import os
 import platform
+import re
 import shutil
+import socket
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -108,14 +111,32 @@ def _games() -> dict[str, str]:
     )
 
 
+def _no_display() -> str | None:
+    """Why no window can open here, None where one can or it cannot be told without trying."""
+    display = os.environ.get("DISPLAY")
+    if sys.platform == "darwin":
+        return None
+    if not display:
+        return "there is no display here: DISPLAY is not set"
+    local = re.fullmatch(r"(?:unix)?:(\d+)(?:\.\d+)?", display)
+    if local is None:
+        return None
+    for name in ("\0", ""):  # X servers listen at an abstract name, a file, or both
+        with socket.socket(socket.AF_UNIX) as server, contextlib.suppress(OSError):
+            server.connect(f"{name}/tmp/.X11-unix/X{local[1]}")
+            return None
+    return f"no X server answers at DISPLAY={display}"
+
+
 def _pictures() -> dict[str, str]:
     """The drawing modules, and the packages that write files."""
     from pufferc.film import why_no_mp4
     from pufferc.render import why_missing
 
     window = why_missing("window")
-    if window is None and sys.platform != "darwin" and not os.environ.get("DISPLAY"):
-        window = "built, but there is no display here: DISPLAY is not set"
+    no_display = _no_display()
+    if window is None and no_display is not None:
+        window = f"built, but {no_display}"
     pillow = importlib.util.find_spec("PIL") is not None
     return {
         "headless": why_missing("headless") or "available",

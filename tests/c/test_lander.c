@@ -18,20 +18,24 @@ typedef struct Statistics {
   double episodes, returns, lengths, landed;
 } Statistics;
 
-static void fly(Player* p) {
+typedef int32_t Choice(const float* seen);
+
+static void fly_by(Player* p, Choice* choose) {
   for (int32_t row = 0; row < p->b->rows; ++row)
-    ((int32_t*)p->actions)[row] = pilot((const float*)p->b->observations + 8 * row);
+    ((int32_t*)p->actions)[row] = choose((const float*)p->b->observations + 8 * row);
   CHECK(pfc_pool_step(p->pool, p->actions, PFC_INT32, NULL) == PFC_OK);
 }
 
+static void fly(Player* p) { fly_by(p, pilot); }
+
 // Every game's first episodes, so that short ones do not count more often than long ones.
-static Statistics fly_episodes(const PfcPoolDesc* desc, int32_t episodes_per_game) {
+static Statistics fly_episodes(const PfcPoolDesc* desc, int32_t episodes_per_game, Choice* choose) {
   Player p = player_start(desc);
   int32_t* flown = calloc((size_t)p.b->rows, sizeof *flown);
   Statistics sum = {0};
   const double wanted = (double)p.b->rows * episodes_per_game;
   while (sum.episodes < wanted) {
-    fly(&p);
+    fly_by(&p, choose);
     for (int32_t row = 0; row < p.b->rows; ++row) {
       if (!row_ended(p.b, row) || flown[row]++ >= episodes_per_game) continue;
       sum.episodes += 1.0;
@@ -49,10 +53,25 @@ static Statistics fly_episodes(const PfcPoolDesc* desc, int32_t episodes_per_gam
 // errors of 400 episodes here and leave room for the other Box2D.
 static void test_statistics(void) {
   const PfcPoolDesc desc = {.env = "lander", .num_games = 80, .seed = 5};
-  const Statistics sum = fly_episodes(&desc, 5);
+  const Statistics sum = fly_episodes(&desc, 5, pilot);
   CHECK(sum.returns / sum.episodes > 215.0 && sum.returns / sum.episodes < 275.0);
   CHECK(sum.lengths / sum.episodes > 225.0 && sum.lengths / sum.episodes < 280.0);
   CHECK(sum.landed / sum.episodes > 0.84 && sum.landed / sum.episodes < 0.98);
+}
+
+static int32_t coast(const float* seen) { return (void)seen, 0; }
+static int32_t turn_left(const float* seen) { return (void)seen, 1; }
+
+// What breaks stays broken. Gymnasium 1.4, 300 episodes each: without engines return -135 +- 3, length 70.3; with the left
+// engine always on -586 +- 10, length 67.3. Bounds as above.
+static void test_crashes(void) {
+  const PfcPoolDesc desc = {.env = "lander", .num_games = 80, .seed = 6};
+  const Statistics fall = fly_episodes(&desc, 5, coast), spin = fly_episodes(&desc, 5, turn_left);
+  CHECK(fall.returns / fall.episodes > -165.0 && fall.returns / fall.episodes < -110.0);
+  CHECK(fall.lengths / fall.episodes > 66.0 && fall.lengths / fall.episodes < 76.0);
+  CHECK(spin.returns / spin.episodes > -680.0 && spin.returns / spin.episodes < -510.0);
+  CHECK(spin.lengths / spin.episodes > 62.0 && spin.lengths / spin.episodes < 82.0);
+  CHECK(fall.landed + spin.landed == 0.0);
 }
 
 // ---- rules ----------------------------------------------------------------------------------------------------
@@ -207,6 +226,7 @@ static void test_world_limit(void) {
 
 int main(void) {
   test_statistics();
+  test_crashes();
   test_fall();
   test_forces();
   test_wind();

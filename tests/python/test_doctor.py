@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -92,10 +93,19 @@ def test_a_torch_that_cannot_be_loaded_is_no_crash(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.skipif(render.why_missing("window") is not None, reason="no windows in this build")
+@pytest.mark.skipif(sys.platform != "linux", reason="X11's sockets as Linux has them")
 def test_a_machine_without_display(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     assert "DISPLAY is not set" in doctor.report()["pictures"]["window"]
-    monkeypatch.setenv("DISPLAY", ":7")
+    number = 100_000 + os.getpid()
+    for name in (f":{number}", f"unix:{number}.0"):
+        monkeypatch.setenv("DISPLAY", name)
+        assert f"no X server answers at DISPLAY={name}" in doctor.report()["pictures"]["window"]
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"\0/tmp/.X11-unix/X{number}")
+        server.listen()
+        assert doctor.report()["pictures"]["window"] == "available"
+    monkeypatch.setenv("DISPLAY", "elsewhere:0")  # which may not answer for a minute
     assert doctor.report()["pictures"]["window"] == "available"
 
 
