@@ -48,6 +48,14 @@ ELEMENTS_AVX512BF16 static void round_avx512bf16(const float* from, int64_t stri
     }
 }
 
+ELEMENTS_AVX512BF16 static void pack_avx512bf16(const float* from, int64_t count, uint16_t* to) {
+  for (int64_t i = 0; i < count; i += 16) {
+    const __mmask16 inside = lanes_before((int32_t)PFC_MIN(count - i, (int64_t)16), 0);
+    const __m512 x = _mm512_maskz_loadu_ps(inside, from + i);
+    _mm256_mask_storeu_epi16(to + i, inside, (__m256i)_mm512_cvtneps_pbh(x));
+  }
+}
+
 ELEMENTS_AVX512BF16 static void mask_avx512bf16(const float* gradient, const uint16_t* maxima, int32_t rows,
                                                 int32_t padded, float* sums, uint16_t* to) {
   for (int32_t i = 0; i < padded; i += 16) {
@@ -73,6 +81,7 @@ static void round_avx512bf16(const float* from, int64_t stride, int32_t rows, in
                              uint16_t* to) {
   (void)from, (void)stride, (void)rows, (void)width, (void)relu, (void)padded, (void)to;
 }
+static void pack_avx512bf16(const float* from, int64_t count, uint16_t* to) { (void)from, (void)count, (void)to; }
 static void mask_avx512bf16(const float* gradient, const uint16_t* maxima, int32_t rows, int32_t padded, float* sums,
                             uint16_t* to) {
   (void)gradient, (void)maxima, (void)rows, (void)padded, (void)sums, (void)to;
@@ -122,6 +131,17 @@ void pfc_elements_round(const float* from, int64_t stride, int32_t rows, int32_t
     round_to_bfloat16(from, stride, rows, width, relu, pfc_padded(width), to);
   else
     round_to_float(from, stride, rows, width, relu, pfc_padded(width), to);
+}
+
+PFC_MULTIVERSION static void pack_bfloat16(const float* restrict from, int64_t count, uint16_t* restrict to) {
+  for (int64_t i = 0; i < count; ++i) to[i] = bfloat16_of(from[i]);
+}
+
+void pfc_elements_pack(const float* from, int64_t count, void* to) {
+  if (rounds_bfloat16())
+    pack_avx512bf16(from, count, to);
+  else
+    pack_bfloat16(from, count, to);
 }
 
 void pfc_elements_remainder(const float* from, int32_t width, void* to) {

@@ -10,6 +10,7 @@
 
 #include "bindings/actions.h"
 #include "bindings/modules.h"
+#include "bindings/pools.h"
 #include "bindings/unlocked.h"
 
 extern "C" {
@@ -192,6 +193,8 @@ class Pool {
     return layout;
   }
 
+  PfcPool* pool() const { return owner_.get(); }
+
   py::object rewards, terminated, truncated, alive, final_observations;
   py::object episode_returns, episode_lengths, episode_metrics;
   py::object ended;  // bool [N]: terminated or truncated in the latest step; belongs to this class, not to the pool
@@ -274,7 +277,6 @@ class Pool {
     ended = std::move(mask);
   }
 
-  PfcPool* pool() const { return owner_.get(); }
   size_t whole() const { return groups_.size() - 1; }
   py::ssize_t group_rows() const { return rows_ / buffers_->num_groups; }
 
@@ -357,6 +359,12 @@ class Pool {
 };
 
 }  // namespace
+
+PfcPool* borrow_pool(const char* name, py::handle object) {
+  if (!py::isinstance<Pool>(object))
+    raise(PyExc_TypeError, std::string(name) + " must be a pool, got " + type_name(object));
+  return object.cast<const Pool&>().pool();
+}
 
 void bind_pool(py::module_& m) {
   using py::arg;
