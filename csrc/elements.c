@@ -1,4 +1,5 @@
-// elements.c - see elements.h. Plain loops over a row, which compilers vectorise for each instruction set.
+// elements.c - see elements.h. Plain loops over a row, which compilers vectorise for each instruction set; where a
+// processor multiplies bfloat16 it also rounds to it, sixteen numbers at once, which takes a quarter of the time.
 #include "elements.h"
 
 #include <string.h>
@@ -6,6 +7,91 @@
 #include "base.h"
 #include "matmul.h"
 #include "pufferc/env.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+// ---- rounding by the processor -------------------------------------------------------------------------
+
+// Same results as the loops below, but that subnormal numbers become 0, as they are in products.
+#if defined(__x86_64__)
+#define ELEMENTS_AVX512BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
+
+static bool rounds_bfloat16(void) {
+  return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl");
+}
+
+// Which of the sixteen numbers from `first` on lie before `width`.
+ELEMENTS_AVX512BF16 static __mmask16 lanes_before(int32_t width, int32_t first) {
+  const int32_t left = width - first;
+  return (__mmask16)(left >= 16 ? 0xffff : left <= 0 ? 0 : (1 << left) - 1);
+}
+
+ELEMENTS_AVX512BF16 static __m512 floats_of(const uint16_t* bfloat16) {
+  const __m256i halves = _mm256_loadu_si256((const __m256i*)(const void*)bfloat16);
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
+
+ELEMENTS_AVX512BF16 static void store_rounded(uint16_t* to, __m512 x) {
+  _mm256_storeu_si256((__m256i*)(void*)to, (__m256i)_mm512_cvtneps_pbh(x));
+}
+
+ELEMENTS_AVX512BF16 static void round_avx512bf16(const float* from, int64_t stride, int32_t rows, int32_t width,
+                                                 bool relu, int32_t padded, uint16_t* to) {
+  for (int64_t row = 0; row < rows; ++row, from += stride, to += padded)
+    for (int32_t i = 0; i < padded; i += 16) {
+      const __m512 x = _mm512_maskz_loadu_ps(lanes_before(width, i), from + i);
+      const __mmask16 negative = relu ? _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ) : (__mmask16)0;
+      store_rounded(to + i, _mm512_maskz_mov_ps((__mmask16)~negative, x));
+    }
+}
+
+ELEMENTS_AVX512BF16 static void pack_avx512bf16(const float* from, int64_t count, uint16_t* to) {
+  for (int64_t i = 0; i < count; i += 16) {
+    const __mmask16 inside = lanes_before((int32_t)PFC_MIN(count - i, (int64_t)16), 0);
+    const __m512 x = _mm512_maskz_loadu_ps(inside, from + i);
+    _mm256_mask_storeu_epi16(to + i, inside, (__m256i)_mm512_cvtneps_pbh(x));
+  }
+}
+
+ELEMENTS_AVX512BF16 static void mask_avx512bf16(const float* gradient, const uint16_t* maxima, int32_t rows,
+                                                int32_t padded, float* sums, uint16_t* to) {
+  for (int32_t i = 0; i < padded; i += 16) {
+    __m512 sum = _mm512_loadu_ps(sums + i);
+    for (int64_t row = 0, at = i; row < rows; ++row, at += padded) {
+      // Not less or equal: true of a NaN.
+      const __mmask16 passes = _mm512_cmp_ps_mask(floats_of(maxima + at), _mm512_setzero_ps(), _CMP_NLE_UQ);
+      const __m512 passed = _mm512_maskz_loadu_ps(passes, gradient + at);
+      sum = _mm512_add_ps(sum, passed);
+      store_rounded(to + at, passed);
+    }
+    _mm512_storeu_ps(sums + i, sum);
+  }
+}
+
+ELEMENTS_AVX512BF16 static void add_avx512bf16(const uint16_t* x, const float* floats, int64_t count, uint16_t* to) {
+  for (int64_t i = 0; i < count; i += 16)
+    store_rounded(to + i, _mm512_add_ps(floats_of(x + i), _mm512_loadu_ps(floats + i)));
+}
+#else
+static bool rounds_bfloat16(void) { return false; }
+static void round_avx512bf16(const float* from, int64_t stride, int32_t rows, int32_t width, bool relu, int32_t padded,
+                             uint16_t* to) {
+  (void)from, (void)stride, (void)rows, (void)width, (void)relu, (void)padded, (void)to;
+}
+static void pack_avx512bf16(const float* from, int64_t count, uint16_t* to) { (void)from, (void)count, (void)to; }
+static void mask_avx512bf16(const float* gradient, const uint16_t* maxima, int32_t rows, int32_t padded, float* sums,
+                            uint16_t* to) {
+  (void)gradient, (void)maxima, (void)rows, (void)padded, (void)sums, (void)to;
+}
+static void add_avx512bf16(const uint16_t* x, const float* floats, int64_t count, uint16_t* to) {
+  (void)x, (void)floats, (void)count, (void)to;
+}
+#endif
+
+// ---- rounding by arithmetic ----------------------------------------------------------------------------
 
 // To the nearest bfloat16, ties to even; a NaN stays one.
 PFC_ALWAYS_INLINE static uint16_t bfloat16_of(float x) {
@@ -39,10 +125,23 @@ PFC_MULTIVERSION static void round_to_float(const float* from, int64_t stride, i
 
 void pfc_elements_round(const float* from, int64_t stride, int32_t rows, int32_t width, bool relu, bool bfloat16,
                         void* to) {
-  if (bfloat16)
+  if (bfloat16 && rounds_bfloat16())
+    round_avx512bf16(from, stride, rows, width, relu, pfc_padded(width), to);
+  else if (bfloat16)
     round_to_bfloat16(from, stride, rows, width, relu, pfc_padded(width), to);
   else
     round_to_float(from, stride, rows, width, relu, pfc_padded(width), to);
+}
+
+PFC_MULTIVERSION static void pack_bfloat16(const float* restrict from, int64_t count, uint16_t* restrict to) {
+  for (int64_t i = 0; i < count; ++i) to[i] = bfloat16_of(from[i]);
+}
+
+void pfc_elements_pack(const float* from, int64_t count, void* to) {
+  if (rounds_bfloat16())
+    pack_avx512bf16(from, count, to);
+  else
+    pack_bfloat16(from, count, to);
 }
 
 void pfc_elements_remainder(const float* from, int32_t width, void* to) {
@@ -92,7 +191,9 @@ PFC_MULTIVERSION static void mask_float(const float* gradient, const float* maxi
 
 void pfc_elements_mask(const float* gradient, const void* maxima, int32_t rows, int32_t padded, bool bfloat16,
                        float* sums, void* to) {
-  if (bfloat16)
+  if (bfloat16 && rounds_bfloat16())
+    mask_avx512bf16(gradient, maxima, rows, padded, sums, to);
+  else if (bfloat16)
     mask_bfloat16(gradient, maxima, rows, padded, sums, to);
   else
     mask_float(gradient, maxima, rows, padded, sums, to);
@@ -135,7 +236,9 @@ PFC_MULTIVERSION static void add_float(const float* restrict x, const float* res
 
 void pfc_elements_add(const void* x, const float* floats, int32_t rows, int32_t padded, bool bfloat16, void* to) {
   const int64_t count = (int64_t)rows * padded;
-  if (bfloat16)
+  if (bfloat16 && rounds_bfloat16())
+    add_avx512bf16(x, floats, count, to);
+  else if (bfloat16)
     add_bfloat16(x, floats, count, to);
   else
     add_float(x, floats, count, to);

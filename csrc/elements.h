@@ -19,6 +19,9 @@ void pfc_elements_round(const float* from, int64_t stride, int32_t rows, int32_t
 // to <- what rounding to bfloat16 loses of floats [width], itself as bfloat16 elements.
 void pfc_elements_remainder(const float* from, int32_t width, void* to);
 
+// to [count] <- floats [count], rounded to bfloat16; nothing is padded.
+void pfc_elements_pack(const float* from, int64_t count, void* to);
+
 // to <- from, elements [rows, width] without padding.
 void pfc_elements_pad(const void* from, int32_t rows, int32_t width, bool bfloat16, void* to);
 

@@ -11,11 +11,10 @@
 
 enum {
   MLP_MAX_CHUNKS = 16,      // each has a copy of the gradients, which are added up at the end
-  MLP_MIN_CHUNK_ROWS = 64,  // a few times what handing a chunk over costs
-  MLP_BLOCK_ROWS = 128      // activations of a block and the weights stay in a core's second cache
+  MLP_MIN_CHUNK_ROWS = 64   // a few times what handing a chunk over costs
 };
 
-// What one thread works in. Matrices of MLP_BLOCK_ROWS rows of the widest layer.
+// What one thread works in. Matrices of PFC_MLP_BLOCK_ROWS rows of the widest layer.
 typedef struct MlpScratch {
   void *inputs, *outputs;  // elements
   uint32_t* pairs;         // atoms of two matrices
@@ -92,7 +91,7 @@ void pfc_mlp_destroy(PfcMlp* mlp) {
 }
 
 static bool mlp_make_scratch(const PfcMlp* mlp, MlpScratch* scratch) {
-  const uint64_t bytes = 4 * (uint64_t)MLP_BLOCK_ROWS * (uint64_t)mlp->widest;
+  const uint64_t bytes = 4 * (uint64_t)PFC_MLP_BLOCK_ROWS * (uint64_t)mlp->widest;
   char* memory = scratch->memory = pfc_alloc(5 * bytes);
   if (!memory) return false;
   scratch->inputs = memory;
@@ -175,8 +174,8 @@ static void mlp_forward_block(const MlpPass* pass, MlpScratch* scratch, int64_t 
 
 static void mlp_forward_chunk(MlpPass* pass, MlpScratch* scratch, int32_t chunk) {
   const int64_t begin = chunk * pass->chunk_rows, end = PFC_MIN(begin + pass->chunk_rows, pass->rows);
-  for (int64_t row = begin; row < end; row += MLP_BLOCK_ROWS)
-    mlp_forward_block(pass, scratch, row, (int32_t)PFC_MIN(end - row, (int64_t)MLP_BLOCK_ROWS));
+  for (int64_t row = begin; row < end; row += PFC_MLP_BLOCK_ROWS)
+    mlp_forward_block(pass, scratch, row, (int32_t)PFC_MIN(end - row, (int64_t)PFC_MLP_BLOCK_ROWS));
 }
 
 PfcStatus pfc_mlp_forward(PfcMlp* mlp, const void* x, int64_t rows, bool keep, float* outputs, PfcTeam* team) {
@@ -186,6 +185,18 @@ PfcStatus pfc_mlp_forward(PfcMlp* mlp, const void* x, int64_t rows, bool keep, f
   const PfcStatus status = mlp_run(&pass, team);
   if (!status && keep) mlp->kept_rows = rows;
   return status;
+}
+
+PfcStatus pfc_mlp_reserve(PfcMlp* mlp, int32_t lanes) { return mlp_grow(mlp, lanes, 0); }
+
+void pfc_mlp_forward_block(PfcMlp* mlp, int32_t lane, const void* x, int32_t rows, float* outputs) {
+  PFC_ASSERT(lane < mlp->lanes && rows <= PFC_MLP_BLOCK_ROWS);
+  const MlpPass pass = {.mlp = mlp, .x = x, .rows = rows, .outputs = outputs};
+  mlp_forward_block(&pass, &mlp->scratch[lane], 0, rows);
+}
+
+PfcMlpShape pfc_mlp_shape(const PfcMlp* mlp) {
+  return (PfcMlpShape){mlp->layer[0].inputs, mlp->layer[mlp->layers - 1].outputs, mlp->kernels->bfloat16};
 }
 
 // ---- backward ------------------------------------------------------------------------------------------
@@ -214,8 +225,8 @@ static void mlp_backward_chunk(MlpPass* pass, MlpScratch* scratch, int32_t chunk
   const int64_t begin = chunk * pass->chunk_rows, end = PFC_MIN(begin + pass->chunk_rows, pass->rows);
   float* gradients = pass->mlp->gradients + chunk * pass->mlp->gradient_size;
   memset(gradients, 0, sizeof(float) * (size_t)pass->mlp->gradient_size);
-  for (int64_t row = begin; row < end; row += MLP_BLOCK_ROWS)
-    mlp_backward_block(pass, scratch, row, (int32_t)PFC_MIN(end - row, (int64_t)MLP_BLOCK_ROWS), gradients);
+  for (int64_t row = begin; row < end; row += PFC_MLP_BLOCK_ROWS)
+    mlp_backward_block(pass, scratch, row, (int32_t)PFC_MIN(end - row, (int64_t)PFC_MLP_BLOCK_ROWS), gradients);
 }
 
 PfcStatus pfc_mlp_backward(PfcMlp* mlp, const void* x, int64_t rows, const float* grad_outputs,

@@ -25,7 +25,11 @@
 extern "C" {
 #endif
 
-enum { PFC_MLP_MAX_LAYERS = 16, PFC_MLP_MAX_WIDTH = PFC_DENSE_MAX_WIDTH };
+enum {
+  PFC_MLP_MAX_LAYERS = 16,
+  PFC_MLP_MAX_WIDTH = PFC_DENSE_MAX_WIDTH,
+  PFC_MLP_BLOCK_ROWS = 128  // that go through all layers together: their activations stay in a core's second cache
+};
 
 typedef struct PfcMlp PfcMlp;
 
@@ -38,6 +42,18 @@ void pfc_mlp_set_layer(PfcMlp* mlp, int32_t layer, const float* weight, const fl
 
 // outputs [rows, widths[layers]] of x [rows, widths[0]]. `keep` stores the activations for pfc_mlp_backward.
 PfcStatus pfc_mlp_forward(PfcMlp* mlp, const void* x, int64_t rows, bool keep, float* outputs, PfcTeam* team);
+
+// The same in a caller's own threads: outputs [rows, widths[layers]] of at most PFC_MLP_BLOCK_ROWS rows, in the memory of
+// `lane`, one of those that pfc_mlp_reserve was asked for. Lanes may be used at the same time. Same bits as above.
+PfcStatus pfc_mlp_reserve(PfcMlp* mlp, int32_t lanes);
+void pfc_mlp_forward_block(PfcMlp* mlp, int32_t lane, const void* x, int32_t rows, float* outputs);
+
+typedef struct PfcMlpShape {
+  int32_t inputs, outputs;
+  bool bfloat16;  // what x is made of
+} PfcMlpShape;
+
+PfcMlpShape pfc_mlp_shape(const PfcMlp* mlp);
 
 // From grad_outputs [rows, widths[layers]] to grad_weights[l] and grad_biases[l], shaped as the parameters. x and rows
 // are those of the last forward that kept its activations, and no weight has changed since.

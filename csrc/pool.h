@@ -74,6 +74,9 @@ void pfc_pool_leave(PfcPool* pool);
 // step.c: runs `job` over all blocks of a group (start), and waits for it (finish).
 void pfc_group_start(PfcPool* pool, int32_t group, PfcJob job, void* observations);
 void pfc_group_finish(PfcPool* pool, int32_t group);
+// The same for games [begin, end) in the calling thread, with the actions that lie in the pool: one step, and observations
+// to `target`, batch row 0. Returns how many rows ended. Threads may step different games at the same time.
+int32_t pfc_step_block(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target);
 // The same over every group; observations: batch row 0, or NULL for the next buffer.
 void pfc_pool_run(PfcPool* pool, PfcJob job, void* observations);
 PfcStatus pfc_pool_expect_idle(PfcPool* pool);  // PFC_STATE while a group was sent and not received

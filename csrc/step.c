@@ -235,20 +235,31 @@ static void reset_masked(PfcPool* pool, int32_t game) {
   }
 }
 
+static void observe_games(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target) {
+  const PfcRange range = range_of(pool, begin, end, target);
+  pool->spec->observe_range(&range);
+}
+
+int32_t pfc_step_block(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target) {
+  const int32_t ended =
+      pool->autoreset == PFC_AUTORESET_DISABLED ? step_running_games(pool, begin, end) : step_games(pool, begin, end);
+  observe_games(pool, begin, end, target);
+  return ended;
+}
+
 static void run_block(void* context, int32_t block) {
   PfcGroup* group = context;
   PfcPool* pool = group->pool;
   const int32_t begin = group->begin + block * pool->games_per_block;
   const int32_t end = PFC_MIN(begin + pool->games_per_block, group->end);
   if (group->job == PFC_JOB_STEP) {
-    const int32_t ended =
-        pool->autoreset == PFC_AUTORESET_DISABLED ? step_running_games(pool, begin, end) : step_games(pool, begin, end);
+    const int32_t ended = pfc_step_block(pool, begin, end, group->target);
     if (ended) atomic_fetch_add_explicit(&group->ended, ended, memory_order_relaxed);
-  } else if (group->job == PFC_JOB_RESET) {
-    for (int32_t game = begin; game < end; ++game) reset_masked(pool, game);
+    return;
   }
-  const PfcRange range = range_of(pool, begin, end, group->target);
-  pool->spec->observe_range(&range);
+  if (group->job == PFC_JOB_RESET)
+    for (int32_t game = begin; game < end; ++game) reset_masked(pool, game);
+  observe_games(pool, begin, end, group->target);
 }
 
 // ---- groups ------------------------------------------------------------------------------------------

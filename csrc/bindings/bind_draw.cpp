@@ -52,7 +52,7 @@ std::vector<Scene> read_scenes(const py::list& list) {
   for (py::handle item : list) {
     const auto [pool, game, x, y, width, height, agent] =
         item.cast<std::tuple<py::object, int32_t, float, float, float, float, int32_t>>();
-    scenes.push_back({pool.is_none() ? nullptr : pool_owner(pool), game, {x, y, width, height}, agent});
+    scenes.push_back({pool.is_none() ? nullptr : pool_owner("pool", pool), game, {x, y, width, height}, agent});
   }
   return scenes;
 }
@@ -194,7 +194,7 @@ class DrawModule {
 
 py::tuple world_size(py::handle pool, int32_t game) {
   float width, height;
-  const PoolOwner owner = pool_owner(pool);
+  const PoolOwner owner = pool_owner("pool", pool);
   check_status(pfc_world_size(owner.get(), game, &width, &height));
   return py::make_tuple(width, height);
 }

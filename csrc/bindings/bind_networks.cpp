@@ -4,10 +4,12 @@
 #include <mutex>
 
 #include "bindings/calls.h"
+#include "bindings/pools.h"
 #include "codes.h"
 #include "mlp.h"
 #include "muon.h"
 #include "recurrent.h"
+#include "rollout.h"
 #include "scan.h"
 
 namespace pufferc {
@@ -74,6 +76,35 @@ class Mlp {
     turns_.run(rows * widths_.front(), [&](PfcTeam* team) {
       return pfc_mlp_backward(mlp_, from, rows, grad, grads.weights.data(), grads.biases.data(), team);
     });
+  }
+
+  // Arrays of a rollout, as rollout.h has them: (rows without a distribution, seconds of policy, games and the rest).
+  py::tuple rollout(py::handle pool, py::handle observations, py::handle actions, py::handle logprobs, py::handle values,
+                    py::handle rewards, py::handle terminated, py::handle truncated, py::handle final_values,
+                    py::handle alive, uint64_t seed, uint64_t first_step, uint64_t first_row) {
+    const PoolOwner owner = pool_owner("pool", pool);
+    PfcPool* games = owner.get();
+    const PfcBuffers& buffers = *pfc_pool_buffers(games);
+    const py::ssize_t steps = shape_with("rewards", rewards, 2)[0], rows = buffers.rows;
+    Shape action_shape{steps, rows};
+    if (buffers.action_dims > 1) action_shape.push_back(buffers.action_dims);
+    Arrays arrays;
+    PfcRollout args = {};
+    args.steps = steps;
+    args.observations = arrays.elements_out("observations", observations, {steps + 1, rows, widths_.front()}, bfloat16_);
+    args.actions = arrays.ints_out("actions", actions, action_shape);
+    args.logprobs = arrays.floats_out("logprobs", logprobs, {steps, rows});
+    args.values = arrays.floats_out("values", values, {steps + 1, rows});
+    args.rewards = arrays.floats_out("rewards", rewards, {steps, rows});
+    args.terminated = arrays.flags_out("terminated", terminated, {steps, rows});
+    args.truncated = arrays.flags_out("truncated", truncated, {steps, rows});
+    args.final_values = arrays.floats_out("final_values", final_values, {steps, rows});
+    args.alive = arrays.flags_out("alive", alive, {steps + 1, rows});
+    args.seed = seed, args.first_step = first_step, args.first_row = first_row;
+    PfcRolloutReport report = {};
+    turns_.run(steps * rows * widths_.front(),
+               [&](PfcTeam* team) { return pfc_rollout(games, mlp_, &args, team, &report); });
+    return py::make_tuple(report.bad_rows, report.policy_s, report.env_s, report.copy_s);
   }
 
  private:
@@ -306,7 +337,8 @@ void bind_networks(py::module_& m) {
       .def(py::init<const std::vector<int32_t>&, bool>())
       .def("set_layers", &Mlp::set_layers)
       .def("forward", &Mlp::forward)
-      .def("backward", &Mlp::backward);
+      .def("backward", &Mlp::backward)
+      .def("rollout", &Mlp::rollout);
   m.def("codes_forward", &codes_forward);
   m.def("codes_backward", &codes_backward);
   py::class_<Recurrent>(m, "Recurrent")

@@ -192,6 +192,8 @@ class Pool {
     return layout;
   }
 
+  PfcPool* pool() const { return owner_.get(); }
+
   py::object rewards, terminated, truncated, alive, final_observations;
   py::object episode_returns, episode_lengths, episode_metrics;
   py::object ended;  // bool [N]: terminated or truncated in the latest step; belongs to this class, not to the pool
@@ -275,7 +277,6 @@ class Pool {
     ended = py::array(py::dtype::of<bool>(), Shape{rows_}, {}, ended_.get(), base);
   }
 
-  PfcPool* pool() const { return owner_.get(); }
   size_t whole() const { return groups_.size() - 1; }
   py::ssize_t group_rows() const { return rows_ / buffers_->num_groups; }
 
@@ -359,9 +360,9 @@ class Pool {
 
 }  // namespace
 
-PoolOwner pool_owner(py::handle object) {
+PoolOwner pool_owner(const char* name, py::handle object) {
   if (!py::isinstance<Pool>(object))
-    raise(PyExc_TypeError, "pool must be a pufferc._core.Pool, got " + type_name(object));
+    raise(PyExc_TypeError, std::string(name) + " must be a pufferc._core.Pool, got " + type_name(object));
   return object.cast<const Pool&>().owner();
 }
 

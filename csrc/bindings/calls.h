@@ -88,6 +88,13 @@ class Arrays {
     if (!bfloat16) return floats(name, object, shape);
     return note(name, static_cast<int16_t*>(exact(name, object, py::dtype::of<int16_t>(), shape, false)), inputs_);
   }
+  uint8_t* flags_out(const char* name, py::handle object, const Shape& shape) {
+    return note(name, static_cast<uint8_t*>(exact(name, object, py::dtype::of<bool>(), shape, true)), outputs_);
+  }
+  void* elements_out(const char* name, py::handle object, const Shape& shape, bool bfloat16) {
+    if (!bfloat16) return floats_out(name, object, shape);
+    return note(name, static_cast<int16_t*>(exact(name, object, py::dtype::of<int16_t>(), shape, true)), outputs_);
+  }
   int32_t* ints_out(const char* name, py::handle object, const Shape& shape) {
     return note(name, static_cast<int32_t*>(exact(name, object, py::dtype::of<int32_t>(), shape, true)), outputs_);
   }

@@ -11,8 +11,8 @@ namespace pufferc {
 // Shared: by a Pool, by the capsule that is the base of its views, and by who draws its games.
 using PoolOwner = std::shared_ptr<PfcPool>;
 
-// TypeError for anything but a Pool.
-PoolOwner pool_owner(py::handle object);
+// TypeError naming `name` for anything but a Pool.
+PoolOwner pool_owner(const char* name, py::handle object);
 
 }  // namespace pufferc
 

@@ -80,6 +80,23 @@ class Mlp:
     def set_layers(self, weights: list[Any], biases: list[Any], /) -> None: ...
     def forward(self, x: Any, keep: bool, outputs: Any, /) -> None: ...
     def backward(self, x: Any, grad_outputs: Any, grad_weights: list[Any], grad_biases: list[Any], /) -> None: ...
+    def rollout(
+        self,
+        pool: Pool,
+        observations: Any,
+        actions: Any,
+        logprobs: Any,
+        values: Any,
+        rewards: Any,
+        terminated: Any,
+        truncated: Any,
+        final_values: Any,
+        alive: Any,
+        seed: int,
+        first_step: int,
+        first_row: int,
+        /,
+    ) -> tuple[int, float, float, float]: ...
 
 def codes_forward(codes: Any, choices: int, table: Any, bias: Any, relu: bool, y: Any, /) -> None: ...
 def codes_backward(codes: Any, choices: int, grad_y: Any, grad_table: Any, grad_bias: Any, /) -> None: ...

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pufferc import _core, _errors
-from pufferc._tensors import check_tensor
+from pufferc._tensors import array_shape, check_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from pufferc.vector import VecEnv
 
 _MOST_ARRAYS = 4096  # of one network or step
 
@@ -63,6 +65,71 @@ class Mlp:
             _arrays("grad_weights", grad_weights),
             _arrays("grad_biases", grad_biases),
         )
+
+    def rollout(
+        self,
+        env: VecEnv,
+        *,
+        observations: Tensor,
+        actions: Any,
+        logprobs: Any,
+        values: Any,
+        rewards: Any,
+        terminated: Any,
+        truncated: Any,
+        final_values: Any,
+        alive: Any,
+        seed: int,
+        first_step: int,
+        first_row: int = 0,
+    ) -> tuple[float, float, float]:
+        """Plays T steps of a pool of N rows with this network as the policy, whose last output is the value.
+
+        The games have discrete actions, float32 observations of O numbers, and one group. Threads take some games
+        through all steps each; the numbers are those of steps one by one with `sample_actions`.
+
+        Args:
+            env: The pool; reset. It is left after the last step.
+            observations: [T + 1, N, O], inputs of the network; row 0 is what the pool has shown last, the rest is
+                written.
+            actions: int32 [T, N] or, with D > 1 dimensions, [T, N, D], written; like all that follow.
+            logprobs: float32 [T, N].
+            values: float32 [T + 1, N].
+            rewards: float32 [T, N].
+            terminated: bool [T, N].
+            truncated: bool [T, N].
+            final_values: float32 [T, N], values of last observations; written where truncated.
+            alive: bool [T + 1, N]; row 0 is given.
+            seed: As in `sample_actions`.
+            first_step: Step t draws as that step plus t.
+            first_row: As in `sample_actions`.
+
+        Returns:
+            Seconds that threads spent with the network and the draws, with the games, and with the rest.
+
+        Raises:
+            FloatingPointError: Outputs are no distribution; the games have moved on, and the arrays are half written.
+        """
+        rows = array_shape("rewards", rewards, 2)[1]
+        bad, *seconds = self._core.rollout(
+            env._pool,
+            _elements(observations, 3, self._bfloat16),
+            actions,
+            logprobs,
+            values,
+            rewards,
+            terminated,
+            truncated,
+            final_values,
+            alive,
+            _errors.seed("seed", seed),
+            _errors.seed("first_step", first_step),
+            _errors.seed("first_row", first_row),
+        )
+        if bad:
+            raise FloatingPointError(f"logits: {bad} of {rows} rows hold NaN, infinity or no choice that can be drawn")
+        policy_s, env_s, copy_s = seconds
+        return policy_s, env_s, copy_s
 
 
 class Recurrent:

@@ -28,6 +28,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pufferc import fused
 from pufferc.config import TrainConfig
 from pufferc.distributed import Ranks
 from pufferc.ops import PpoStats
@@ -184,6 +185,12 @@ def collect(
     rollout.alive[0].copy_(rollout.alive[-1])
     rollout.state = state = rollout.next_state
     now = time.perf_counter
+    if fused.takes_rollout(env, policy, rollout, kernels):
+        try:
+            fused.collect(env, policy, rollout, seed=seed, first_step=first_step, seconds=seconds)
+        except FloatingPointError as error:
+            raise NotFinite(f"the policy's outputs are not finite: {error}") from None
+        return
     for t, row in enumerate(rollout.rows):
         began = now()
         outputs, state = policy.step(row.observations, state)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pufferc import ops
 from pufferc.policies.base import Policy, State
 from pufferc.policies.encoders import Encoder, Flat, OneHot
+from pufferc.vector import VecEnv
 
 
 @dataclass
@@ -325,6 +326,12 @@ class FusedMLP(FusedNetwork, MLP):
     def forward_for_training(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
         steps, rows = observations.shape[:2]
         return self._fused_pass("train", observations.reshape(steps * rows, -1)).view(steps, rows, -1)
+
+    @torch.no_grad()
+    def rollout(self, env: VecEnv, **arrays: Any) -> tuple[float, float, float]:
+        """Plays a pool for some steps in one kernel; arguments and seconds as of ops.Mlp.rollout."""
+        self._update_kernel()
+        return self._kernel.rollout(env, **arrays)
 
     def _fused_pass(self, use: str, x: Tensor) -> Tensor:
         x, outputs = x.to(self.compute_dtype).contiguous(), self._output_buffer(use, x.shape[0])

@@ -1,0 +1,66 @@
+"""Rollouts in one kernel, where all of their parts are kernels: what ppo.py takes instead of a loop over steps.
+
+Results are those of the loop, bit for bit but for the values of last observations, which the loop takes in torch.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
+from pufferc import ops
+from pufferc.policies.base import Policy
+from pufferc.policies.heads import DiscreteHead
+from pufferc.policies.mlp import FusedMLP
+from pufferc.vector import VecEnv
+
+if TYPE_CHECKING:
+    from pufferc.ppo import Rollout
+
+_MOST_AGENTS = 128  # of a game, whose rows stay together
+
+
+def takes_rollout(env: VecEnv, policy: Policy, rollout: Rollout, kernels: Any) -> bool:
+    """Whether `collect` can play this: a fused MLP with discrete actions on games with float32 observations."""
+    return (
+        kernels is ops
+        and type(policy) is FusedMLP
+        and type(env) is VecEnv
+        and isinstance(rollout.head, DiscreteHead)
+        and rollout.observations.dtype == policy.compute_dtype
+        and env.single_observation_space.dtype == np.float32
+        and env.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
+        and env.groups == len(rollout.blocks) == 1
+        and env.agents <= _MOST_AGENTS
+        and env.render_mode is None
+    )
+
+
+def collect(
+    env: VecEnv, policy: Policy, rollout: Rollout, *, seed: int, first_step: int, seconds: dict[str, float]
+) -> None:
+    """Fills the rollout, whose rows 0 are set, as ppo.collect does. Raises FloatingPointError."""
+    assert isinstance(policy, FusedMLP)
+    began = time.perf_counter()
+    parts = policy.rollout(
+        env,
+        observations=rollout.observations.flatten(2),
+        actions=rollout.actions,
+        logprobs=rollout.logprobs,
+        values=rollout.values,
+        rewards=rollout.rewards,
+        terminated=rollout.terminated,
+        truncated=rollout.truncated,
+        final_values=rollout.final_values,
+        alive=rollout.alive,
+        seed=seed,
+        first_step=first_step,
+        first_row=rollout.blocks[0][1],
+    )
+    # Threads work on all parts at the same time: each gets its share of the time that passed.
+    wall_s, total_s = time.perf_counter() - began, sum(parts)
+    for name, part_s in zip(("policy", "env", "copy"), parts, strict=True):
+        seconds[name] += wall_s * part_s / total_s

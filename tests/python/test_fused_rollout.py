@@ -1,0 +1,180 @@
+"""A rollout in one kernel is that of the loop over steps, whatever the game, the threads and the precision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import pufferc
+from pufferc import ops
+from pufferc.config import Config
+
+torch = pytest.importorskip("torch")
+
+from pufferc import fused, ppo  # noqa: E402
+from pufferc.policies import make_policy  # noqa: E402
+
+CPU = torch.device("cpu")
+GAMES: list[tuple[str, int, dict[str, Any]]] = [
+    ("breakout", 96, {"max_steps": 20}),
+    ("cartpole", 37, {}),
+    ("pong", 130, {"max_steps": 15}),
+    ("tmaze", 64, {}),
+]
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Any:
+    before = ops.get_num_threads()
+    yield
+    ops.set_num_threads(before)
+
+
+def no_seconds() -> dict[str, float]:
+    return dict.fromkeys(("policy", "env", "copy"), 0.0)
+
+
+def play(
+    name: str, rows: int, params: dict[str, Any], dtype: torch.dtype, horizons: int = 2, first_row: int = 0
+) -> Any:
+    """Rollout, last observations and metrics after some rollouts of 24 steps."""
+    env = pufferc.make(name, rows, num_threads=1, seed=1, params=params)
+    policy = make_policy(Config(name), env, dtype, CPU, seed=1, fused=True)
+    with torch.no_grad():
+        policy.output.weight.mul_(30.0)
+    blocks = ((slice(0, env.num_envs), first_row),)
+    rollout = ppo.Rollout.make(env, policy, 24, CPU, blocks)
+    rollout.reset(env, policy, 1)
+    seconds = no_seconds()
+    for i in range(horizons):
+        ppo.collect(env, policy, rollout, ops, seed=3, first_step=24 * i, seconds=seconds)
+    assert all(value > 0.0 for value in seconds.values())
+    snapshot, metrics = env.save(), env.pop_metrics()
+    env.close()
+    return rollout, snapshot, metrics
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused, "takes_rollout", lambda *_: False)
+
+
+ARRAYS = ("observations", "actions", "logprobs", "values", "rewards", "terminated", "truncated", "alive")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("name", "rows", "params"), GAMES)
+def test_equals_the_loop(
+    name: str, rows: int, params: dict[str, Any], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ops.set_num_threads(1)
+    with monkeypatch.context() as patch:
+        forbid(patch)
+        expected, snapshot, metrics = play(name, rows, params, dtype, first_row=7)
+    assert expected.terminated.any() or expected.truncated.any()
+    for threads in (1, 3):
+        ops.set_num_threads(threads)
+        found, own_snapshot, own_metrics = play(name, rows, params, dtype, first_row=7)
+        for array in ARRAYS:
+            assert torch.equal(getattr(found, array), getattr(expected, array)), array
+        assert own_snapshot == snapshot and own_metrics == metrics
+        tolerance = 1e-5 if dtype == torch.float32 else 0.05
+        cut = expected.truncated
+        torch.testing.assert_close(found.final_values[cut], expected.final_values[cut], rtol=tolerance, atol=tolerance)
+
+
+def test_truncated_rows_bootstrap_from_their_last_observations() -> None:
+    rollout, _, _ = play("breakout", 32, {"max_steps": 10}, torch.float32, horizons=1)
+    # Every episode that did not end by the rules is cut after ten steps; the value of what it saw last is not that of
+    # the new game's first observation.
+    cut = rollout.truncated
+    assert cut.any()
+    assert (rollout.final_values[cut] != rollout.values[1:][cut]).all()
+    assert (rollout.final_values[~cut] == 0.0).all()
+
+
+def test_the_pool_goes_on_from_a_rollout() -> None:
+    """Its own observations are those that the rollout ends with, and steps one by one continue the games."""
+    env = pufferc.make("cartpole", 16, num_threads=1, seed=1)
+    policy = make_policy(Config("cartpole"), env, torch.float32, CPU, seed=1, fused=True)
+    rollout = ppo.Rollout.make(env, policy, 8, CPU)
+    rollout.reset(env, policy, 1)
+    ppo.collect(env, policy, rollout, ops, seed=3, first_step=0, seconds=no_seconds())
+    twin = pufferc.make("cartpole", 16, num_threads=1, seed=1)
+    twin.reset(seed=1)
+    for t in range(8):
+        twin.step(rollout.actions[t])
+    actions = rollout.actions[0]
+    assert (env.step(actions)[0] == twin.step(actions)[0]).all()
+    env.close()
+    twin.close()
+
+
+def test_outputs_that_are_not_finite_stop_it() -> None:
+    env = pufferc.make("cartpole", 16, num_threads=1, seed=1)
+    policy = make_policy(Config("cartpole"), env, torch.float32, CPU, seed=1, fused=True)
+    with torch.no_grad():
+        policy.output.bias[0] = float("nan")
+    rollout = ppo.Rollout.make(env, policy, 8, CPU)
+    rollout.reset(env, policy, 1)
+    with pytest.raises(ppo.NotFinite, match="16 of 16 rows"):
+        ppo.collect(env, policy, rollout, ops, seed=3, first_step=0, seconds=no_seconds())
+    env.close()
+
+
+def arguments(rows: int = 4, size: int = 4, steps: int = 3) -> dict[str, Any]:
+    floats = {name: torch.zeros(steps, rows) for name in ("logprobs", "rewards", "final_values")}
+    flags = {name: torch.zeros(steps, rows, dtype=torch.bool) for name in ("terminated", "truncated")}
+    return {
+        "observations": torch.zeros(steps + 1, rows, size),
+        "actions": torch.zeros(steps, rows, dtype=torch.int32),
+        "values": torch.zeros(steps + 1, rows),
+        "alive": torch.ones(steps + 1, rows, dtype=torch.bool),
+        **floats,
+        **flags,
+        "seed": 1,
+        "first_step": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"observations": torch.zeros(3, 4, 4)}, ValueError, "observations"),
+        ({"observations": torch.zeros(4, 4, 4, dtype=torch.bfloat16)}, TypeError, "x must be a dense torch tensor"),
+        ({"actions": torch.zeros(3, 4, dtype=torch.int64)}, TypeError, "actions"),
+        ({"alive": torch.ones(3, 4, dtype=torch.bool)}, ValueError, "alive"),
+        ({"terminated": torch.zeros(3, 4)}, TypeError, "terminated"),
+        ({"rewards": torch.zeros(0, 4)}, ValueError, "observations"),
+        ({"rewards": torch.zeros(3)}, ValueError, "rewards must have 2 dimensions"),
+        ({"seed": -1}, ValueError, "seed"),
+    ],
+)
+def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception], message: str) -> None:
+    env = pufferc.make("cartpole", 4, num_threads=1, seed=1)
+    env.reset(seed=1)
+    mlp = ops.Mlp([4, 8, 3], bfloat16=False)
+    mlp.rollout(env, **arguments())
+    with pytest.raises(error, match=message):
+        mlp.rollout(env, **(arguments() | change))
+    env.close()
+
+
+def test_refuses_pools_and_networks_that_it_cannot_play() -> None:
+    mlp = ops.Mlp([4, 8, 3], bfloat16=False)
+    env = pufferc.make("cartpole", 4, num_threads=1, seed=1)
+    with pytest.raises(RuntimeError, match="reset the pool"):
+        mlp.rollout(env, **arguments())
+    env.reset(seed=1)
+    with pytest.raises(ValueError, match="expected 4 inputs and 3 outputs"):
+        ops.Mlp([4, 8, 5], bfloat16=False).rollout(env, **arguments())
+    env.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        mlp.rollout(env, **arguments())
+    grouped = pufferc.make("cartpole", 4, num_threads=1, seed=1, groups=2)
+    grouped.reset(seed=1)
+    with pytest.raises(ValueError, match="one group"):
+        mlp.rollout(grouped, **arguments())
+    grouped.close()
+    with pytest.raises((TypeError, AttributeError)):
+        mlp.rollout(object(), **arguments())  # type: ignore[arg-type]
