@@ -1,4 +1,4 @@
-"""The command line: pufferc envs | train | eval | export | play | runs | compare | plot | bench | doctor.
+"""The command line: pufferc envs | train | eval | export | play | runs | compare | sweep | plot | bench | doctor.
 
 Only what a command needs is imported, when it is needed: `pufferc envs` works without torch, and a command that wants
 the packages of the [train] extra says so when they are missing.
@@ -28,6 +28,7 @@ commands:
   play NAME [flags]       play yourself, or watch a policy, in a window
   runs [NAME]             what was trained, and how it ended
   compare RUN RUN...      in what runs differ, and how each ended
+  sweep NAME [flags]      search for better settings with many short runs
   plot RUN...             learning curves of runs as a picture
   bench [NAME ...]        speed of games and training on this machine
   doctor                  what is installed and built, and what is not and why
@@ -56,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "plot": _module("plot"),
         "runs": _module("runs"),
         "compare": _module("compare"),
+        "sweep": _module("sweep.command"),
         "bench": _module("bench"),
         "doctor": _module("doctor"),
         "new": _module("newgame"),
@@ -140,7 +142,7 @@ def _envs(words: list[str]) -> int:
 # ---- train -----------------------------------------------------------------------------------------------
 
 
-def _game(command: str, words: list[str]) -> tuple[str, list[str]]:
+def split_game(command: str, words: list[str]) -> tuple[str, list[str]]:
     """The game's name, which comes first, and the other words."""
     import pufferc
 
@@ -170,7 +172,7 @@ def _split_config(words: list[str]) -> tuple[str | None, list[str]]:
     return path, kept
 
 
-def parse_train(game: str, words: list[str]) -> Any:
+def parse_train(game: str, words: list[str], command: str = "train") -> Any:
     """Flags of `pufferc train GAME` as an object with config, runs, resume, weights, quiet and json.
 
     The flags --env.* are made from the game's own parameter table.
@@ -230,7 +232,7 @@ def parse_train(game: str, words: list[str]) -> Any:
     ]
     arguments = dataclasses.make_dataclass("Arguments", fields, frozen=True)
     parsed: Any = tyro.cli(
-        arguments, prog=f"pufferc train {game}", description=f"Train a policy for {game}.", args=words
+        arguments, prog=f"pufferc {command} {game}", description=f"Train a policy for {game}.", args=words
     )
     chosen = dataclasses.asdict(parsed.env)
     defaults = {row.name: row.default for row in env_info(game).params}
@@ -257,7 +259,7 @@ def _train(words: list[str]) -> int:
 
         if process_rank():
             return _follow(words)
-    game, words = _game("train", words)
+    game, words = split_game("train", words)
     options = parse_train(game, words)
     with quiet_interrupt():
         from pufferc.checkpoint import find_checkpoint, load_game_checkpoint
@@ -303,7 +305,7 @@ def _follow(words: list[str]) -> int:
     from pufferc.train import train
 
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-        parse_train(*_game("train", words))  # leaves where the first process does
+        parse_train(*split_game("train", words))  # leaves where the first process does
     try:
         train()
     except LostRank as error:
@@ -336,7 +338,7 @@ def _train_seeds(options: argparse.Namespace, weights: Path | None) -> int:
 
 
 def _eval(words: list[str]) -> int:
-    game, words = _game("eval", words)
+    game, words = split_game("eval", words)
     parser = argparse.ArgumentParser(
         f"pufferc eval {game}",
         description="Play a trained policy and report the mean score over the first episodes of every row.",

@@ -255,6 +255,21 @@ def _merge_section(section: Any, name: str, table: Mapping[str, Any], source: st
     return dataclasses.replace(section, **values)
 
 
+def field_type(config: Config, key: str, source: str = "config") -> Any:
+    """The type of one field such as "train.horizon" or "env.max_steps". ConfigError for one that there is not."""
+    section, _, name = key.partition(".")
+    if section not in ("env", *_SECTIONS):
+        raise ConfigError(f"{source}: unknown table [{section}]{suggest(section, ['env', *_SECTIONS])}")
+    if section == "env":
+        kinds: dict[str, Any] = {"int": int, "float": float, "bool": bool}
+        hints = {row.name: kinds[row.type] for row in env_info(config.game).params}
+    else:
+        hints = {field.rstrip("_"): hint for field, hint in get_type_hints(_SECTIONS[section]).items()}
+    if name not in hints:
+        raise ConfigError(f"{source}: unknown field {key}{suggest(name, list(hints))}")
+    return hints[name]
+
+
 def _checked_env(game: str, table: Mapping[str, Any], source: str) -> dict[str, Value]:
     params = {row.name: row for row in env_info(game).params}
     values: dict[str, Value] = {}

@@ -6,17 +6,15 @@ run. Times are wall-clock seconds.
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from pufferc.checkpoint import prune_checkpoints
 from pufferc.evaluate import Evaluation
+from pufferc.interrupt import Interrupt
 from pufferc.loggers import Background, MetricsLog, Progress
 from pufferc.run_directory import best_checkpoint
 from pufferc.scores import Score, ScoreWindow, evaluation_score
@@ -51,31 +49,6 @@ class Result:
             return str(item) if isinstance(item, Path) else item
 
         return {name: value(item) for name, item in vars(self).items()}
-
-
-class Interrupt:
-    """Turns the first Ctrl-C, SIGTERM or hang-up into a flag that the loop looks at; the next one is real."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self.requested = False
-        self._say = say
-        self._old: dict[int, Any] = {}
-
-    def __enter__(self) -> Interrupt:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                if signal.getsignal(number) != signal.SIG_IGN or number == signal.SIGINT:
-                    self._old[number] = signal.signal(number, self._request)
-        return self
-
-    def _request(self, number: int, frame: FrameType | None) -> None:
-        self.requested = True
-        signal.signal(number, self._old[number] or signal.SIG_DFL)
-        self._say("\nstopping after this update, with a checkpoint; once more to stop at once")
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
 
 
 class Loop:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pufferc.render import DrawingUnavailable
 from pufferc.run_directory import GROUP_SUFFIX, members
 
-__all__ = ["main", "plot", "read_metrics"]
+__all__ = ["COLORS", "main", "make_figure", "plot", "read_metrics", "style_panel"]
 
 Curve = NDArray[np.float64]
 Table = dict[str, Curve]  # the columns of one run
@@ -37,7 +37,7 @@ _PANELS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 _X_LABELS = {"steps": "agent steps", "time_s": "seconds", "update": "update"}
 # Okabe and Ito's palette, which people with any kind of colour vision can tell apart; then by line style.
-_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#3c3c3c")
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#3c3c3c")
 _STYLES = ("-", "--", ":", "-.")
 _GRID_POINTS = 400  # of the mean over seeds
 
@@ -133,28 +133,45 @@ def _draw_evaluations(axes: Any, x: str, tables: Sequence[Table], color: str) ->
             axes.plot(places, scores, "o", color=color, markersize=4.5, markeredgecolor="white", markeredgewidth=0.8)
 
 
+def style_panel(axes: Any, title: str, x_label: str, y_label: str) -> None:
+    """What all panels have in common: titles, a light grid, no frame."""
+    axes.set_title(title, fontsize=10, loc="left", fontweight="bold", color="#222222")
+    axes.set_ylabel(y_label, fontsize=8, color="#444444")
+    axes.set_xlabel(x_label, fontsize=8, color="#444444")
+    axes.grid(True, color="#e5e7eb", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8, colors="#444444")
+
+
+def make_figure(across: int, down: int) -> Any:
+    """A figure with room for so many panels, for no screen. DrawingUnavailable where matplotlib is missing."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise DrawingUnavailable("a plot needs matplotlib; install it with: pip install 'pufferc[render]'") from None
+    figure = Figure(figsize=(3.9 * across, 2.9 * down + 0.5), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def _draw_panel(axes: Any, panel: tuple[str, str, str], x: str, series: dict[str, list[Table]]) -> None:
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
     title, unit, key = panel
     for i, (name, tables) in enumerate(series.items()):
-        color, style = _COLORS[i % len(_COLORS)], _STYLES[i // len(_COLORS) % len(_STYLES)]
+        color, style = COLORS[i % len(COLORS)], _STYLES[i // len(COLORS) % len(_STYLES)]
         _draw_series(axes, key, x, name, tables, color=color, linestyle=style)
         if key == "score":
             _draw_evaluations(axes, x, tables, color)
-    axes.set_title(title, fontsize=10, loc="left", fontweight="bold", color="#222222")
-    axes.set_ylabel(unit, fontsize=8, color="#444444")
-    axes.set_xlabel(_X_LABELS.get(x, x), fontsize=8, color="#444444")
+    style_panel(axes, title, _X_LABELS.get(x, x), unit)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     if key == "sps":
         axes.yaxis.set_major_formatter(EngFormatter(sep=""))
         axes.set_ylim(bottom=0)
-    axes.grid(True, color="#e5e7eb", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.02)
-    axes.tick_params(labelsize=8, colors="#444444")
 
 
 def _names(runs: Sequence[str | os.PathLike[str]]) -> list[str]:
@@ -200,18 +217,12 @@ def plot(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str] = "
     if not any(x in table for table in every):
         known = sorted({key for table in every for key in table})
         raise ValueError(f"no run has a column {x!r} (known: {', '.join(known)})")
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise DrawingUnavailable("a plot needs matplotlib; install it with: pip install 'pufferc[render]'") from None
     present = {key for table in every for key, curve in table.items() if np.isfinite(curve).any()}
     shown = [(title, unit, [key for key in keys if key in present]) for title, unit, keys in _PANELS]
     panels = [(title, unit, keys[0]) for title, unit, keys in shown if keys]
     across = min(4, max(len(panels), 1))
     down = max(1, -(-len(panels) // across))
-    figure = Figure(figsize=(3.9 * across, 2.9 * down + 0.5), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = make_figure(across, down)
     for i, panel in enumerate(panels):
         _draw_panel(figure.add_subplot(down, across, i + 1), panel, x, series)
     if panels:

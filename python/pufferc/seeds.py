@@ -25,6 +25,7 @@ from typing import IO, Any
 
 from pufferc._errors import available_cores
 from pufferc.config import Config, ConfigError, merge, read_toml, to_toml
+from pufferc.interrupt import Interrupt
 from pufferc.loggers import Progress, Silent, check_loggers, count, duration, short
 from pufferc.registration import env_info
 from pufferc.run_directory import GROUP_SUFFIX, make_directory, write_json
@@ -77,6 +78,15 @@ def split_cores(config: Config, parallel: int, seeds: int) -> tuple[Config, int,
     return config, parallel, notes
 
 
+def exit_reason(code: int, errors: Path) -> str:
+    """Why a process ended that did not end in order; `errors` is the file that its standard error went to."""
+    if code < 0:
+        return f"killed by signal {-code} ({signal.Signals(-code).name})"
+    lines = errors.read_text(encoding="utf-8", errors="replace").split("\n")
+    last = [line for line in lines if line.strip()][-1:]
+    return last[0].strip() if last else f"exit code {code}"
+
+
 @dataclass
 class Member:
     """One seed: its run's directory, its process while there is one, and its result once it ended."""
@@ -124,18 +134,12 @@ class Member:
         try:
             self.result = json.loads((self.run / "result.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            self.result = {"run": str(self.run), "outcome": "failed", "error": self._reason(code)}
+            error = exit_reason(code, self.run / "errors.txt")
+            self.result = {"run": str(self.run), "outcome": "failed", "error": error}
         errors = self.run / "errors.txt"
         if errors.is_file() and not errors.stat().st_size:
             errors.unlink()
         return True
-
-    def _reason(self, code: int) -> str:
-        if code < 0:
-            return f"killed by signal {-code} ({signal.Signals(-code).name})"
-        lines = (self.run / "errors.txt").read_text(encoding="utf-8", errors="replace").split("\n")
-        last = [line for line in lines if line.strip()][-1:]
-        return last[0].strip() if last else f"exit code {code}"
 
     def score(self) -> Score | None:
         return Score.from_dict((self.result or {}).get("score"))
@@ -157,8 +161,6 @@ class Group:
 
     def go(self, progress: Progress) -> dict[str, Any]:
         """Trains all seeds; the content of group.json. A first Ctrl-C stops them with checkpoints, a second at once."""
-        from pufferc.loop import Interrupt
-
         for note in (*self.notes, f"group {self.directory}: {len(self.members)} seeds, {self.parallel} at a time"):
             progress.say(note)
         waiting, shown_at, stopped = list(self.members), time.perf_counter(), False

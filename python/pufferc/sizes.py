@@ -99,6 +99,21 @@ def resolve(config: Config, *, processes: int = 1, local_processes: int = 1) -> 
     return resolved, found
 
 
+def fit_minibatch(config: Config) -> Config:
+    """`config` with the minibatch size that fits its batch and is nearest, by ratio, to the one given.
+
+    Raises ConfigError where something else cannot work.
+    """
+    wanted = config.train.minibatch_size
+    if wanted == "auto" or wanted < 1:
+        return config  # resolve says what is wrong with it
+    sized, _ = resolve(dataclasses.replace(config, train=dataclasses.replace(config.train, minibatch_size="auto")))
+    unit = config.train.horizon if is_recurrent(config.policy) else 1
+    fitting = [unit * d for d in _divisors(int(sized.vec.num_envs) * config.train.horizon // unit)]
+    nearest = min(fitting, key=lambda size: abs(math.log(size / wanted)))
+    return dataclasses.replace(config, train=dataclasses.replace(config.train, minibatch_size=nearest))
+
+
 def is_recurrent(policy: PolicyConfig) -> bool:
     """Whether the network has memory, and so learns from whole rows of a rollout."""
     if policy.class_ is not None:

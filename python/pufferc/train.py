@@ -20,9 +20,10 @@ from pufferc.checkpoint import Checkpoint, load_checkpoint, load_game_checkpoint
 from pufferc.config import Config, ConfigError
 from pufferc.distributed import Ranks
 from pufferc.doctor import machine
+from pufferc.interrupt import Interrupt
 from pufferc.loggers import MetricsLog, Progress, Silent, check_loggers, count, duration, last_line, open_loggers
 from pufferc.loggers.background import Opening
-from pufferc.loop import Interrupt, Loop, Result, describe
+from pufferc.loop import Loop, Result, describe
 from pufferc.registration import Game
 from pufferc.run_directory import locked, make_directory, policy_name, write_json, write_start
 from pufferc.shares import INEXACT

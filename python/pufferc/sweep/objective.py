@@ -1,0 +1,111 @@
+"""What makes one run better than another, and the front of those that none beats in both score and cost.
+
+    score    the separate evaluation at the end of a fixed budget of steps; higher is better
+    steps    agent steps until the separate evaluation reached train.target_score; fewer is better
+    time     wall-clock seconds until then; less is better
+
+Runs that missed the target come after all that reached it, by their score; then stopped ones; failed ones come last.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pufferc.sweep.trials import BASE, CONFIRM, SEARCH, Trial
+
+OBJECTIVES = ("score", "steps", "time")
+LABELS = {"score": "score", "steps": "steps to target", "time": "seconds to target"}
+_MISSED, _WORST = 1e12, 1e15  # losses beyond any number of steps or seconds
+
+
+def value(objective: str, trial: Trial) -> float | None:
+    """The number that a run is judged by; None if it has none: stopped, failed, or the target not reached."""
+    if objective == "score":
+        return trial.score.value if trial.outcome in ("complete", "target") and trial.score else None
+    if trial.outcome != "target":
+        return None
+    return float(trial.steps) if objective == "steps" else trial.seconds
+
+
+def loss(objective: str, trial: Trial) -> float:
+    """A number that is lower for better runs, of all that were not stopped; samplers look at its order only."""
+    found = value(objective, trial)
+    if found is not None:
+        return -found if objective == "score" else found
+    if trial.outcome == "complete" and trial.score is not None:
+        shortfall = -trial.score.value / (1.0 + abs(trial.score.value))  # in (-1, 1)
+        return _MISSED * (2.0 + shortfall)
+    return _WORST
+
+
+def ranked(objective: str, trials: Iterable[Trial]) -> list[Trial]:
+    """The runs of the search that came to their end, best first, equal ones by what they cost."""
+    ended = [trial for trial in trials if trial.phase == SEARCH and trial.outcome in ("complete", "target")]
+    return sorted(ended, key=lambda trial: (loss(objective, trial), trial.seconds, trial.number))
+
+
+def pareto(trials: Iterable[Trial]) -> list[Trial]:
+    """Of runs that came to their end, those that no other beats in score at no more seconds; cheapest first."""
+    ended = [trial for trial in trials if trial.phase == SEARCH and trial.outcome in ("complete", "target")]
+    front: list[Trial] = []
+    for trial in sorted(ended, key=lambda t: (t.seconds, -(t.score.value if t.score else 0.0))):
+        if trial.score and (not front or front[-1].score is None or trial.score.value > front[-1].score.value):
+            front.append(trial)
+    return front
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """One configuration run again with fresh seeds. `mean` and `spread` are of the objective's values there are."""
+
+    number: int
+    runs: tuple[Trial, ...]
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float | None:
+        return statistics.mean(self.values) if self.values else None
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation between seeds; None of fewer than two."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+    @property
+    def missing(self) -> int:
+        """Runs without a value: failed, or the target not reached."""
+        return len(self.runs) - len(self.values)
+
+
+def confirmed(objective: str, trials: Sequence[Trial]) -> list[Confirmed]:
+    """The configurations that were run again, best first; those with seeds that have no value come later."""
+    groups: dict[int, list[Trial]] = {}
+    for trial in trials:
+        if trial.phase == CONFIRM:
+            groups.setdefault(trial.number, []).append(trial)
+    found = []
+    for number, runs in groups.items():
+        values = (value(objective, run) for run in runs)
+        found.append(Confirmed(number, tuple(runs), tuple(v for v in values if v is not None)))
+    sign = -1.0 if objective == "score" else 1.0
+    return sorted(found, key=lambda c: (c.missing, c.mean is None, sign * (c.mean or 0.0), c.number))
+
+
+def best(objective: str, trials: Sequence[Trial]) -> Trial | None:
+    """The run of the search whose configuration is best: by fresh seeds where there are any, else by its own."""
+    by_number = {trial.number: trial for trial in trials if trial.phase == SEARCH}
+    for candidate in confirmed(objective, trials):
+        if candidate.number != BASE and candidate.values and candidate.number in by_number:
+            return by_number[candidate.number]
+    order = ranked(objective, trials)
+    return order[0] if order else None
+
+
+def difference(better: Confirmed, other: Confirmed) -> tuple[float, float] | None:
+    """Difference of two means and its standard error; None with fewer than two seeds each."""
+    if better.mean is None or other.mean is None or better.spread is None or other.spread is None:
+        return None
+    variance = better.spread**2 / len(better.values) + other.spread**2 / len(other.values)
+    return better.mean - other.mean, variance**0.5

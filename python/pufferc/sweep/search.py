@@ -1,0 +1,198 @@
+"""Which values to try next.
+
+    random    independent draws; the proposal of a number depends on the seed and that number alone
+    grid      every combination once, in an order drawn by the seed, so that a part of it still covers the space
+    tpe       tree-structured Parzen estimators of Optuna: draws, then more and more near what was good
+
+random and grid need nothing but NumPy and go on after an interruption as if there had been none. tpe proposes by what
+is known at the moment: the same for the same seed and history, which more than one run at a time makes unlikely.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from pufferc._errors import choice
+from pufferc.config import ConfigError
+from pufferc.sweep.objective import loss
+from pufferc.sweep.space import Dimension, Space
+from pufferc.sweep.trials import Trial
+
+METHODS = ("random", "grid", "tpe")
+_MOST_COMBINATIONS = 1_000_000
+_FIRST_DRAWS = 10  # of tpe, before it estimates anything
+
+
+class MissingPackage(ConfigError):
+    """A package that a method needs is not installed; the message says how to get it."""
+
+
+class Search(Protocol):
+    """A method. `total` is how many proposals there are, None = no end."""
+
+    total: int | None
+
+    def propose(self, number: int) -> dict[str, Any]:
+        """Values by key for configuration `number`, from 1 on."""
+
+    def learn(self, trial: Trial) -> None:
+        """Takes in a run of the search that ended, whoever proposed it."""
+
+
+def make_search(method: str, space: Space, objective: str, seed: int) -> Search:
+    """The method of this name. ConfigError where the space is none for it, MissingPackage without its package."""
+    choice("method", method, METHODS)
+    if method == "grid":
+        return GridSearch(space, seed)
+    return RandomSearch(space, seed) if method == "random" else ParzenSearch(space, objective, seed)
+
+
+class RandomSearch:
+    """Independent draws."""
+
+    total: int | None = None
+
+    def __init__(self, space: Space, seed: int) -> None:
+        self._space, self._seed = space, seed
+
+    def propose(self, number: int) -> dict[str, Any]:
+        positions = np.random.default_rng([self._seed, number]).random(len(self._space))
+        return {d.key: d.value(float(position)) for d, position in zip(self._space, positions, strict=True)}
+
+    def learn(self, trial: Trial) -> None:
+        """Nothing: draws are independent."""
+
+
+class GridSearch:
+    """Every combination once."""
+
+    def __init__(self, space: Space, seed: int) -> None:
+        self._axes: dict[str, tuple[Any, ...]] = {}
+        for dimension in space:
+            values = dimension.all_values()
+            if values is None:
+                raise ConfigError(
+                    f"space: {dimension.key} is a range, and the method grid needs values to count: "
+                    "grid:LOW:HIGH:COUNT, integer:LOW:HIGH or choice:A,B,C"
+                )
+            self._axes[dimension.key] = values
+        self.total: int | None = math.prod(map(len, self._axes.values()))
+        if self.total > _MOST_COMBINATIONS:
+            raise ConfigError(f"space: a grid of {self.total} combinations is more than {_MOST_COMBINATIONS}")
+        self._order = np.random.default_rng(seed).permutation(self.total)
+
+    def propose(self, number: int) -> dict[str, Any]:
+        place = int(self._order[number - 1])
+        found = {}
+        for key, values in self._axes.items():
+            place, index = divmod(place, len(values))
+            found[key] = values[index]
+        return found
+
+    def learn(self, trial: Trial) -> None:
+        """Nothing: every combination comes once, whatever it gives."""
+
+
+class ParzenSearch:
+    """Optuna's TPE over positions of the space, so that scales are ours; its order of runs is the objective's."""
+
+    total: int | None = None
+
+    def __init__(self, space: Space, objective: str, seed: int) -> None:
+        self._optuna = import_optuna("the method tpe")
+        self._space, self._objective, self._seed = space, objective, seed
+        self._distributions = {d.key: self._distribution(d) for d in space}
+        self._study = self._optuna.create_study(direction="minimize", sampler=self._sampler(0))
+        self._open: dict[int, Any] = {}
+
+    def _distribution(self, dimension: Dimension) -> Any:
+        distributions = self._optuna.distributions
+        if dimension.values and dimension.ordered:
+            return distributions.IntDistribution(0, len(dimension.values) - 1)
+        if dimension.values:
+            return distributions.CategoricalDistribution(list(range(len(dimension.values))))
+        return distributions.FloatDistribution(0.0, math.nextafter(1.0, 0.0))
+
+    def _sampler(self, number: int) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that multivariate and constant_liar may change
+            return self._optuna.samplers.TPESampler(
+                seed=int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0]),
+                n_startup_trials=_FIRST_DRAWS,
+                multivariate=True,
+                constant_liar=True,
+            )
+
+    def propose(self, number: int) -> dict[str, Any]:
+        self._study.sampler = self._sampler(number)
+        trial = self._open[number] = self._study.ask(self._distributions)
+        return {d.key: d.values[trial.params[d.key]] if d.values else d.value(trial.params[d.key]) for d in self._space}
+
+    def learn(self, trial: Trial) -> None:
+        state = self._optuna.trial.TrialState
+        stopped = trial.outcome == "stopped"
+        asked = self._open.pop(trial.number, None)
+        if asked is None:
+            self._study.add_trial(self.frozen(trial))
+            return
+        for steps, score in trial.rungs:
+            asked.report(-score, steps)
+        if stopped:
+            self._study.tell(asked, state=state.PRUNED)
+        else:
+            self._study.tell(asked, loss(self._objective, trial))
+
+    def frozen(self, trial: Trial) -> Any:
+        """A trial as Optuna holds those of the past."""
+        state = self._optuna.trial.TrialState
+        stopped = trial.outcome == "stopped"
+        return self._optuna.trial.create_trial(
+            state=state.PRUNED if stopped else state.COMPLETE,
+            value=None if stopped else loss(self._objective, trial),
+            params={d.key: self._place(d, trial.params) for d in self._space},
+            distributions=self._distributions,
+            intermediate_values={steps: -score for steps, score in trial.rungs},
+        )
+
+    @staticmethod
+    def _place(dimension: Dimension, params: Mapping[str, Any]) -> float | int:
+        position = dimension.position(params[dimension.key])
+        return int(position * len(dimension.values)) if dimension.values else position
+
+
+def import_optuna(what: str) -> Any:
+    """Optuna, told to be quiet; MissingPackage with the command that installs it."""
+    try:
+        import optuna
+    except ImportError:
+        raise MissingPackage(f"{what} needs optuna; install it with: pip install 'pufferc[sweep]'") from None
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna
+
+
+def importances(space: Space, objective: str, trials: list[Trial]) -> dict[str, float] | None:
+    """The share of each field in what sets the better runs apart, by Optuna's PED-ANOVA; None without Optuna.
+
+    Also None where there are too few runs with a value, or all have the same one: nothing honest can be said then.
+    """
+    ended = [trial for trial in trials if trial.outcome in ("complete", "target") and trial.phase == "search"]
+    if len(ended) < 4 * len(space) or len({loss(objective, trial) for trial in ended}) < 3 or len(space) < 2:
+        return None
+    try:
+        search = ParzenSearch(space, objective, 0)
+    except MissingPackage:
+        return None
+    import optuna
+
+    for trial in ended:
+        search.learn(trial)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that PED-ANOVA may change
+        evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+        found = optuna.importance.get_param_importances(search._study, evaluator=evaluator)
+    return {key: float(share) for key, share in found.items() if math.isfinite(share)}

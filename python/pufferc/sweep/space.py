@@ -1,0 +1,281 @@
+"""The space of a sweep: which fields of a configuration vary, and how.
+
+A dimension maps positions in [0, 1) to values of one field, so that samplers know nothing of scales and types:
+
+    uniform:LOW:HIGH        every number is as likely
+    log:LOW:HIGH            every ratio; LOW > 0
+    logit:LOW:HIGH          every ratio of x to 1 - x, for shares near 0 or 1 such as gamma; 0 < LOW, HIGH < 1
+    around:FACTOR           log from the configuration's own value / FACTOR to it x FACTOR
+    integer:LOW:HIGH        whole numbers, both ends included
+    grid:LOW:HIGH:COUNT     COUNT numbers at equal distances; grid:LOW:HIGH:COUNT:log at equal ratios
+    choice:A,B,C            one of these, in no order
+
+Fields that take whole numbers get whole numbers from all of them. A space is checked against the types and ranges of
+the configuration before anything is trained.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from pufferc._errors import shown
+from pufferc.compare import flat
+from pufferc.config import Config, ConfigError, as_tables, field_type, merge, read_toml, suggest
+from pufferc.sizes import fit_minibatch, resolve
+
+KINDS = ("uniform", "log", "logit", "around", "integer", "grid", "choice")
+_SCALES = ("uniform", "log", "logit")
+_DIGITS = 6  # of numbers that are proposed: enough for any setting, few enough to read
+_MOST_VALUES = 100_000  # of one dimension that is enumerated
+_GIVEN = {  # fields that a sweep must hold still, and why
+    "train.seed": "the sweep gives every run a seed of its own",
+    "train.target_score": "it is what runs are judged by",
+    "train.target_episodes": "it is what runs are judged by",
+    "train.loggers": "it does not change what is learned",
+}
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One field that varies. `values` is empty for a range; else what there is, `ordered` if that means something."""
+
+    key: str
+    kind: str
+    low: float = 0.0
+    high: float = 0.0
+    integral: bool = False
+    values: tuple[Any, ...] = ()
+    ordered: bool = True
+
+    def value(self, position: float) -> Any:
+        """The value at a position in [0, 1)."""
+        if self.values:
+            return self.values[min(int(position * len(self.values)), len(self.values) - 1)]
+        if self.integral and self.kind == "uniform":
+            return int(self.low) + min(int(position * (self.high - self.low + 1)), int(self.high - self.low))
+        low, high = self._scaled(self.low), self._scaled(self.high)
+        number = self._unscaled(low + position * (high - low))
+        number = round(number) if self.integral else float(f"{number:.{_DIGITS}g}")
+        return type(number)(min(max(number, self.low), self.high))
+
+    def position(self, value: Any) -> float:
+        """A position of a value; that of the nearest one for numbers which the space cannot propose."""
+        if self.values:
+            if value in self.values or not isinstance(value, (int, float)):
+                index = self.values.index(value)
+            else:
+                index = min(range(len(self.values)), key=lambda i: abs(self.values[i] - value))
+            return (index + 0.5) / len(self.values)
+        number = min(max(float(value), self.low), self.high)
+        if self.integral and self.kind == "uniform":
+            return (number - self.low + 0.5) / (self.high - self.low + 1)
+        low, high = self._scaled(self.low), self._scaled(self.high)
+        return min((self._scaled(number) - low) / (high - low), math.nextafter(1.0, 0.0))
+
+    def all_values(self) -> tuple[Any, ...] | None:
+        """Every value, in order; None for a range of numbers that are not whole."""
+        if self.values:
+            return self.values
+        return tuple(range(int(self.low), int(self.high) + 1)) if self.integral and self.kind == "uniform" else None
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether its values are best drawn on a logarithmic axis."""
+        if self.values and self.ordered:
+            return self.kind == "grid-log"
+        return self.kind == "log"
+
+    def _scaled(self, number: float) -> float:
+        if self.kind == "log":
+            return math.log(number)
+        return math.log(number / (1.0 - number)) if self.kind == "logit" else number
+
+    def _unscaled(self, number: float) -> float:
+        if self.kind == "log":
+            return math.exp(number)
+        return 1.0 / (1.0 + math.exp(-number)) if self.kind == "logit" else number
+
+
+Space = tuple[Dimension, ...]
+
+
+# ---- reading -----------------------------------------------------------------------------------------------
+
+
+def read_space(path: Path) -> dict[str, Any]:
+    """Keys and specifications, not checked yet, of a TOML file with tables like those of a configuration."""
+    tables = read_toml(path)
+    for name, table in tables.items():
+        if not isinstance(table, Mapping) and "." not in name:
+            raise ConfigError(f"{path}: expected tables such as [train] with fields to sweep, got {name} = {table!r}")
+    return {key.replace("-", "_"): spec for key, spec in flat(tables).items()}
+
+
+def read_words(words: Sequence[str]) -> dict[str, Any]:
+    """The same from KEY=SPECIFICATION words of a command line."""
+    specifications = {}
+    for word in words:
+        key, equals, spec = word.partition("=")
+        if not equals or not key.strip() or not spec.strip():
+            raise ConfigError(f"space must be KEY=KIND:..., such as train.learning_rate=log:1e-3:1e-1, got {word!r}")
+        specifications[key.strip().lstrip("-").replace("-", "_")] = spec.strip()
+    return specifications
+
+
+def make_space(config: Config, specifications: Mapping[str, Any]) -> Space:
+    """The space of `specifications` around `config`. ConfigError, naming the key, for what cannot work."""
+    if not specifications:
+        raise ConfigError("space: expected at least one field to sweep, got none")
+    space = tuple(_make_dimension(config, key, spec) for key, spec in specifications.items())
+    for dimension in space:
+        _check_ends(config, dimension)
+    return space
+
+
+def _make_dimension(config: Config, key: str, spec: Any) -> Dimension:
+    where = f"space: {key}"
+    if key in _GIVEN:
+        raise ConfigError(f"{where} cannot be swept: {_GIVEN[key]}")
+    hint = field_type(config, key, "space")
+    options = get_args(hint) or (hint,)
+    integral = int in options and float not in options
+    if isinstance(spec, Sequence) and not isinstance(spec, str):
+        return _choice(config, key, spec)
+    kind, _, rest = str(spec).partition(":")
+    if not isinstance(spec, str) or kind not in KINDS:
+        hint = suggest(kind, KINDS) if isinstance(spec, str) else ""
+        raise ConfigError(
+            f"{where} must be a list, or one of {', '.join(f'{k}:...' for k in KINDS)}, got {spec!r}{hint}"
+        )
+    if kind == "choice":
+        return _choice(config, key, [_plain(word.strip()) for word in rest.split(",")])
+    words = rest.split(":")
+    if kind == "grid":
+        return _grid(where, key, words, integral)
+    if kind == "around":
+        kind, words = "log", _around(config, key, words, spec)
+    numbers = _numbers(where, words, 2, f"{kind}:LOW:HIGH", spec)
+    low, high = numbers
+    if kind == "integer":
+        if low != int(low) or high != int(high):
+            raise ConfigError(f"{where} must have whole numbers as ends, got {spec!r}")
+        kind, integral = "uniform", True
+    if not low < high:
+        raise ConfigError(f"{where} must have LOW below HIGH, got {spec!r}")
+    if kind == "log" and low <= 0.0:
+        raise ConfigError(f"{where} must have LOW above 0 for log, got {spec!r}")
+    if kind == "logit" and not (low > 0.0 and high < 1.0):
+        raise ConfigError(f"{where} must lie within 0 and 1, without them, for logit, got {spec!r}")
+    if integral and math.floor(high) <= math.ceil(low):
+        raise ConfigError(f"{where} must hold at least two whole numbers, got {spec!r}")
+    low, high = (math.ceil(low), math.floor(high)) if integral else (low, high)
+    return Dimension(key, kind, float(low), float(high), integral)
+
+
+def _numbers(where: str, words: Sequence[str], count: int, form: str, spec: Any) -> list[float]:
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
+        raise ConfigError(f"{where} must be {form} with finite numbers, got {spec!r}")
+    return numbers
+
+
+def _around(config: Config, key: str, words: Sequence[str], spec: Any) -> list[str]:
+    where = f"space: {key}"
+    (factor,) = _numbers(where, words, 1, "around:FACTOR", spec)
+    centre = flat(as_tables(config)).get(key)
+    if factor <= 1.0:
+        raise ConfigError(f"{where} must have a FACTOR above 1, got {spec!r}")
+    if isinstance(centre, bool) or not isinstance(centre, (int, float)) or centre <= 0:
+        raise ConfigError(
+            f"{where} cannot be swept {spec}: the configuration has {shown(centre)}, expected a number above 0; "
+            "use log:LOW:HIGH"
+        )
+    return [repr(centre / factor), repr(centre * factor)]
+
+
+def _grid(where: str, key: str, words: Sequence[str], integral: bool) -> Dimension:
+    spec, logarithmic = "grid:" + ":".join(words), words[-1] == "log"
+    form = "grid:LOW:HIGH:COUNT or grid:LOW:HIGH:COUNT:log"
+    low, high, count = _numbers(where, words[:-1] if logarithmic else words, 3, form, spec)
+    if count != int(count) or not 2 <= count <= _MOST_VALUES:
+        raise ConfigError(f"{where} must have a whole COUNT in [2, {_MOST_VALUES}], got {spec!r}")
+    if not low < high or (logarithmic and low <= 0.0):
+        raise ConfigError(f"{where} must have LOW below HIGH{', and above 0 for log' * logarithmic}, got {spec!r}")
+    shares = [i / (int(count) - 1) for i in range(int(count))]
+    raw = [low * (high / low) ** share if logarithmic else low + share * (high - low) for share in shares]
+    values = tuple(dict.fromkeys(round(x) if integral else float(f"{x:.{_DIGITS}g}") for x in raw))
+    if len(values) != count:
+        raise ConfigError(f"{where} must have {int(count)} different values, got {spec!r} with {len(values)}")
+    return Dimension(key, "grid-log" if logarithmic else "grid", values=values)
+
+
+def _plain(word: str) -> Any:
+    """A word of a command line as TOML would have it."""
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(word, word)
+
+
+def _choice(config: Config, key: str, values: Sequence[Any]) -> Dimension:
+    found = [used(_with(config, {key: value}, "space"), {key: value})[key] for value in values]
+    different = [value for i, value in enumerate(found) if value not in found[:i]]
+    if len(found) < 2 or len(different) != len(found):
+        raise ConfigError(f"space: {key} must be two or more different values, got {shown(list(values))}")
+    return Dimension(key, "choice", values=tuple(found), ordered=False)
+
+
+# ---- configurations ----------------------------------------------------------------------------------------
+
+
+def _with(config: Config, params: Mapping[str, Any], source: str) -> Config:
+    tables: dict[str, dict[str, Any]] = {}
+    for key, value in params.items():
+        section, _, name = key.partition(".")
+        tables.setdefault(section, {})[name] = value
+    return merge(config, tables, source)
+
+
+def apply(config: Config, params: Mapping[str, Any]) -> Config:
+    """`config` with the values of one proposal; the minibatch size becomes the nearest that its batch allows.
+
+    Raises ConfigError for values that do not fit together.
+    """
+    return fit_minibatch(_with(config, params, "sweep"))
+
+
+def used(config: Config, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of `params` as `config`, which `apply` made of them, has them."""
+    values = flat(as_tables(config))
+    return {key: list(value) if isinstance(value := values.get(key), tuple) else value for key in params}
+
+
+def _check_ends(config: Config, dimension: Dimension) -> None:
+    """Each value alone must work, with all else as it is: the ends of a range, all of a choice."""
+    values = dimension.values or tuple(dimension.value(position) for position in (0.0, 0.3, 1.0))
+    for value in itertools.islice(values, 1000):
+        try:
+            resolve(apply(config, {dimension.key: value}))
+        except ConfigError as error:
+            raise ConfigError(f"space: {dimension.key} = {value!r} cannot work: {error}") from None
+
+
+def as_saved(space: Space) -> list[dict[str, Any]]:
+    """Plain values that `from_saved` makes the same space of."""
+    return [dataclasses.asdict(dimension) for dimension in space]
+
+
+def from_saved(rows: Sequence[Mapping[str, Any]]) -> Space:
+    """The space that `as_saved` was given. TypeError or KeyError for anything else."""
+    return tuple(Dimension(**{**row, "values": tuple(row["values"])}) for row in rows)

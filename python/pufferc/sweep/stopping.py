@@ -1,0 +1,51 @@
+"""Early stopping of hopeless runs, by the mean score of training's last episodes at fixed numbers of steps (rungs).
+
+    median    a run stops that is below the median of all that came as far, once five of them have; at a fifth of
+              the steps and every tenth after it
+    asha      a run goes on if it is in the upper third of those that came as far so far; at a 9th and a 3rd of the
+              steps. It spends most on the best, and may stop one that learns late (Li et al., 2020)
+    none
+
+Training scores compare runs here and nowhere else: what counts in the end is the separate evaluation.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+
+RULES = ("median", "asha", "none")
+_MEDIAN_SHARES = tuple(share / 10 for share in range(2, 10))
+_MEDIAN_LEAST = 5
+_REDUCTION = 3
+_ASHA_SHARES = (1 / 9, 1 / 3)
+
+
+def rungs(rule: str, total_steps: int) -> list[int]:
+    """Steps after which a run is looked at; the same for all runs of a sweep."""
+    shares: Sequence[float] = {"median": _MEDIAN_SHARES, "asha": _ASHA_SHARES, "none": ()}[rule]
+    return [round(share * total_steps) for share in shares]
+
+
+class Stopping:
+    """What runs had reached at each rung."""
+
+    def __init__(self, rule: str) -> None:
+        self.rule = rule
+        self._scores: dict[int, list[float]] = {}
+
+    def restore(self, runs: Iterable[Sequence[tuple[int, float]]]) -> None:
+        """Takes in what runs of an earlier part of the sweep reported."""
+        for reports in runs:
+            for rung, score in reports:
+                self._scores.setdefault(rung, []).append(score)
+
+    def goes_on(self, rung: int, score: float) -> bool:
+        """Whether a run goes on that has `score` at a rung."""
+        scores = self._scores.setdefault(rung, [])
+        scores.append(score)
+        if self.rule == "median":
+            return len(scores) <= _MEDIAN_LEAST or score >= statistics.median(scores)
+        if self.rule == "asha":
+            return len(scores) < _REDUCTION or score >= sorted(scores, reverse=True)[len(scores) // _REDUCTION - 1]
+        return True

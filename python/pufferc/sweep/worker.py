@@ -1,0 +1,153 @@
+"""The process that trains runs of a sweep, one after another: python -m pufferc.sweep.worker <socket's number>.
+
+Torch is imported once, before the first run. A run that fails is reported and the process goes on with the next one; if
+the sweep is gone, the process ends.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pufferc.config import Config, ConfigError, merge
+from pufferc.interrupt import Interrupt
+from pufferc.loggers import MetricsLog, Silent
+from pufferc.loop import Loop, Result
+from pufferc.ppo import NotFinite
+from pufferc.sizes import resolve
+from pufferc.sweep.channel import Channel
+from pufferc.train import train
+from pufferc.trainer import Trainer
+
+_SIGN_S = 1.0  # between signs of life
+
+
+class _Sweep:
+    """The sweep as a run sees it: it hears how far the run is, and says whether to go on."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._said_at = -math.inf
+        self.steps = 0
+
+    def hear(self, steps: int) -> None:
+        """A sign of life, now and then."""
+        self.steps = steps
+        if time.monotonic() - self._said_at >= _SIGN_S:
+            self._said_at = time.monotonic()
+            self.tell({"steps": steps})
+
+    def tell(self, message: Mapping[str, Any]) -> None:
+        try:
+            self._channel.send(message)
+        except OSError:
+            os._exit(1)  # nobody is left to train for
+
+    def ask(self, message: Mapping[str, Any]) -> bool:
+        """Whether a run goes on from a rung."""
+        self.tell(message)
+        answer = self._channel.receive()
+        if answer is None:
+            os._exit(1)
+        return bool(answer["go"])
+
+
+class _SweepLoop(Loop):
+    """A run without checkpoints, which stops where the sweep says so."""
+
+    def __init__(self, trainer: Trainer, log: MetricsLog, sweep: _Sweep, rungs: Sequence[int], began: float) -> None:
+        silent, interrupt = Silent(trainer.config.train.total_steps), Interrupt(lambda text: None)
+        super().__init__(trainer, Path(os.devnull), log, (), silent, interrupt, began)
+        self._sweep, self._rungs = sweep, list(rungs)
+        self.reported: list[tuple[int, float]] = []
+
+    def _record(self, line: dict[str, Any], last: bool) -> None:
+        super()._record(line, last)
+        steps = int(line["steps"])
+        self._sweep.hear(steps)
+        while self._rungs and steps >= self._rungs[0] and not last and not self.interrupt.requested:
+            rung, score = self._rungs.pop(0), self.window.score()
+            if score is None:
+                continue  # no episode has ended yet: nothing to compare
+            self.reported.append((rung, score.value))
+            if not self._sweep.ask({"rung": rung, "score": score.value}):
+                self.interrupt.requested = True
+
+    def _save(self) -> None:
+        self.log.flush()
+
+
+class _Signs(Silent):
+    """The display of a run that keeps checkpoints."""
+
+    def __init__(self, total_steps: int, sweep: _Sweep) -> None:
+        super().__init__(total_steps)
+        self._sweep = sweep
+
+    def note(self, line: Mapping[str, Any], *, last: bool = False) -> None:
+        self._sweep.hear(int(line["steps"]))
+
+
+def _search_run(config: Config, job: Mapping[str, Any], sweep: _Sweep) -> tuple[Result, list[tuple[int, float]]]:
+    began = time.perf_counter()
+    trainer = Trainer(resolve(config)[0])
+    try:
+        trainer.start()
+        log = MetricsLog(Path(job["log"]), trainer.log_keys())
+        try:
+            loop = _SweepLoop(trainer, log, sweep, job["rungs"], began)
+            return loop.go(), loop.reported
+        finally:
+            log.close()
+    finally:
+        trainer.env.close()
+
+
+def _run(job: Mapping[str, Any], sweep: _Sweep) -> dict[str, Any]:
+    config = merge(Config(job["game"]), job["config"], "sweep")
+    if job["directory"] is None:
+        result, rungs = _search_run(config, job, sweep)
+    else:
+        directory, rungs = Path(job["directory"]), []
+        directory.mkdir(parents=True)
+        result = train(config, directory=directory, display=_Signs(config.train.total_steps, sweep))
+    score = result.score.as_dict() if result.score else None
+    return {
+        "outcome": "stopped" if result.outcome == "interrupted" else result.outcome,
+        "steps": result.steps,
+        "seconds": result.seconds,
+        "score": score,
+        "rungs": rungs,
+    }
+
+
+def _answer(job: Mapping[str, Any], sweep: _Sweep) -> dict[str, Any]:
+    began, sweep.steps = time.perf_counter(), 0
+    try:
+        return {"result": _run(job, sweep)}
+    except (ConfigError, NotFinite) as error:
+        text, trace = str(error), None
+    except Exception as error:
+        text, trace = f"{type(error).__name__}: {error}", traceback.format_exc()
+    return {"error": text, "traceback": trace, "steps": sweep.steps, "seconds": time.perf_counter() - began}
+
+
+def main(words: list[str]) -> int:
+    """Trains what comes until nothing more does."""
+    channel = Channel(socket.socket(fileno=int(words[0])))
+    sweep = _Sweep(channel)
+    sweep.tell({"ready": True})
+    while (job := channel.receive()) is not None:
+        sweep.tell(_answer(job, sweep))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
