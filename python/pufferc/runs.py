@@ -54,7 +54,10 @@ class Run:
 
 def is_run(path: Path) -> bool:
     """Whether a directory is, or looks as if it had been, a run."""
-    return path.is_dir() and (bool(_STAMP.match(path.name)) or any((path / name).exists() for name in _FILES))
+    if not path.is_dir():
+        return False
+    group = path.name.endswith(GROUP_SUFFIX) and bool(members(path))
+    return group or bool(_STAMP.match(path.name)) or any((path / name).exists() for name in _FILES)
 
 
 def read_run(path: Path) -> Run:

@@ -20,7 +20,7 @@ from pufferc.sweep import objective as objectives
 from pufferc.sweep import plots
 from pufferc.sweep.plan import DEFAULT_RUNS, Plan, Settings, load_plan
 from pufferc.sweep.runner import BEST_FILE, run_sweep
-from pufferc.sweep.search import METHODS, import_optuna, importances
+from pufferc.sweep.search import METHODS, importances
 from pufferc.sweep.space import make_space, read_space, read_words
 from pufferc.sweep.stopping import RULES
 from pufferc.sweep.text import report_text
@@ -163,8 +163,6 @@ def main(words: list[str]) -> int:
 def _go(plan: Plan, options: argparse.Namespace, progress: Progress, directory: Path | None) -> int:
     """Makes the sweep, or goes on with the one in `directory`."""
     warnings = plan.check()
-    if plan.settings.method == "tpe":
-        import_optuna("the method tpe")
     new = directory is None
     if directory is None:
         directory = _new_directory(plan.base.game, options.directory)

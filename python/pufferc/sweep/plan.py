@@ -21,7 +21,7 @@ from pufferc.registration import env_info
 from pufferc.run_directory import write_json
 from pufferc.sizes import resolve
 from pufferc.sweep.objective import OBJECTIVES
-from pufferc.sweep.search import METHODS
+from pufferc.sweep.search import METHODS, make_search
 from pufferc.sweep.space import Space, as_saved, from_saved
 from pufferc.sweep.stopping import RULES
 
@@ -72,8 +72,9 @@ class Plan:
     settings: Settings
 
     def check(self) -> list[str]:
-        """Warnings worth reading first. ConfigError or ValueError for what cannot work, before anything is made."""
+        """Warnings worth reading first. ConfigError or ValueError, before anything is made, for what cannot work."""
         self.settings.check()
+        make_search(self.settings.method, self.space, self.settings.objective, self.settings.seed)
         _, found = resolve(self.prepared(self.base, 0, 0))
         if self.settings.objective != "score" and self.base.train.target_score is None:
             raise ConfigError(
