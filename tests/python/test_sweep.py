@@ -7,6 +7,7 @@ import json
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -126,6 +127,22 @@ def test_a_lost_worker_costs_one_run(tmp_path: Path, monkeypatch: Any, capsys: A
     out, err = capsys.readouterr()
     assert "2 complete, 3 failed" in out and "run 2 failed: killed by signal 9" in err
     assert not list((tmp_path / "s").glob(".worker-*"))
+
+
+def test_workers_do_not_outlive_the_sweep(tmp_path: Path) -> None:
+    config = load_config("cartpole")
+    train = dataclasses.replace(config.train, total_steps=10**10, target_score=None, threads=1)
+    workers = Workers(1, tmp_path, 60.0)
+    (worker,) = workers.free()
+    workers.give(worker, Job(1, "search", 1, {}, dataclasses.replace(config, train=train), tmp_path / "log.jsonl"))
+    end = time.monotonic() + 60
+    while not (tmp_path / "log.jsonl").is_file() or not (tmp_path / "log.jsonl").stat().st_size:
+        assert not workers.wait(0.05) and time.monotonic() < end
+    process, channel = worker.process, worker.channel
+    assert process is not None and channel is not None
+    channel.end.shutdown(socket.SHUT_RDWR)  # as if this process had been killed
+    assert process.wait(60) == 1
+    workers.close()
 
 
 def test_ctrl_c_loses_nothing_that_ended(tmp_path: Path) -> None:

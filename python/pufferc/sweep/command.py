@@ -166,10 +166,9 @@ def _go(plan: Plan, options: argparse.Namespace, progress: Progress, directory: 
     new = directory is None
     if directory is None:
         directory = _new_directory(plan.base.game, options.directory)
-        plan.save(directory)
     for warning in warnings:
         progress.say(f"warning: {warning}")
-    limit = f"{plan.settings.runs} runs" if plan.settings.runs else "no limit of runs"
+    limit = f"at most {plan.settings.runs} runs" if plan.settings.runs else "no limit of runs"
     progress.say(f"{'sweep' if new else 'going on with'} {directory}: {limit}, {plan.settings.jobs} at a time")
     done = run_sweep(plan, directory, progress)
     trials = _report(directory, plan, options.json)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -72,7 +72,7 @@ class GridSearch:
     """Every combination once."""
 
     def __init__(self, space: Space, seed: int) -> None:
-        self._axes: dict[str, tuple[Any, ...]] = {}
+        self._axes: dict[str, Sequence[Any]] = {}
         for dimension in space:
             values = dimension.all_values()
             if values is None:
