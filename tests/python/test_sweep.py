@@ -258,7 +258,7 @@ def test_the_commands_of_the_page_run(tmp_path: Path) -> None:
     lines.insert(1, "pufferc sweep cartpole --sweep space.toml --method tpe --runs 12")
     assert len(lines) == 7
     short = ["--train.total-steps", "131072", "--train.target-episodes", "20"]
-    fewer = ["--runs", "3", "--jobs", "1", "--confirm", "1", "--confirm-seeds", "1", "--quiet"]
+    fewer = ["--runs", "2", "--jobs", "1", "--confirm", "0", "--quiet"]
     for line in lines:
         made = min((tmp_path / "sweeps").glob("cartpole-*"), default=Path())
         words = line.replace("cartpole-20260131-120000", made.name).split()[1:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -143,6 +144,8 @@ def main(words: list[str]) -> int:
     if words and not words[0].startswith("-"):
         game, words = split_game("sweep", words)
     options, rest = _parser().parse_known_args(words)
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        raise ConfigError("sweep: torchrun's processes make one run together; a sweep starts its own, see --jobs")
     progress = (Silent if options.quiet else Progress)(0)
     if options.resume is None and options.report is None:
         if game is None:

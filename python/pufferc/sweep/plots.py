@@ -1,7 +1,7 @@
 """A sweep as a picture: best so far over time, score against cost, every field against the objective, importance.
 
-Filled dots came to their end, rings were stopped early (at the score that they had then), crosses at the lower edge
-have no value: failed, or the target not reached. The star is the configuration in best.toml.
+Filled dots came to their end, rings were stopped early (at the score that they had then), crosses at the worse
+edge have no value: failed, or the target not reached. The star is the configuration in best.toml.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ def _scatter(axes: Any, objective: str, xs: Sequence[float], trials: Sequence[Tr
             label="stopped early",
         )  # fmt: skip
     if without.any():
-        edge = axes.get_xaxis_transform()
+        edge, place = axes.get_xaxis_transform(), _EDGE if objective == "score" else 1.0 - _EDGE
         axes.plot(
-            x[without], np.full(without.sum(), _EDGE), "x", color=_FAILED, markersize=4, transform=edge,
+            x[without], np.full(without.sum(), place), "x", color=_FAILED, markersize=4, transform=edge,
             label="without a value", clip_on=False,
         )  # fmt: skip
 
