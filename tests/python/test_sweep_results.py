@@ -288,17 +288,18 @@ def test_tpe_goes_on_with_what_is_known() -> None:
 def test_importance_tells_what_matters(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     plan, trials = made(tmp_path, 80)
-    shares = importances(plan.space, "score", trials)
+    shares = importances("random", plan.space, "score", trials)
     assert shares[KEY] > 0.6 and shares[KEY] == max(shares.values())
-    assert importances(plan.space, "score", trials[:8]) is None  # too few to say
+    assert importances("random", plan.space, "score", trials[:8]) is None  # too few to say
+    assert importances("tpe", plan.space, "score", trials) is None  # which looks near the best, so little varies
     same = [dataclasses.replace(t, score=Score(1.0, "evaluation", 9)) for t in trials]
-    assert importances(plan.space, "score", same) is None
+    assert importances("random", plan.space, "score", same) is None
 
 
 def test_without_optuna_the_command_to_get_it_is_named(monkeypatch: Any, tmp_path: Path, capsys: Any) -> None:
     pytest.importorskip("tyro")
     monkeypatch.setitem(sys.modules, "optuna", None)
     plan, trials = made(tmp_path / "s")
-    assert importances(plan.space, "score", trials) is None
+    assert importances("random", plan.space, "score", trials) is None
     assert main(["sweep", "cartpole", "--method", "tpe", "--directory", str(tmp_path / "new")]) == 2
     assert "pip install 'pufferc[sweep]'" in capsys.readouterr().err and not (tmp_path / "new").exists()

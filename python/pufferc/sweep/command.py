@@ -108,7 +108,7 @@ def _report(directory: Path, plan: Plan, as_json: bool) -> list[Trial]:
     """Prints and draws what is known."""
     trials = read_trials(directory)
     objective = plan.settings.objective
-    shares = importances(plan.space, objective, trials)
+    shares = importances(plan.settings.method, plan.space, objective, trials)
     chosen = objectives.best(objective, trials)
     if as_json:
         values = {
