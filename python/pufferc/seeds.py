@@ -78,6 +78,11 @@ def split_cores(config: Config, parallel: int, seeds: int) -> tuple[Config, int,
     return config, parallel, notes
 
 
+def child_environment() -> dict[str, str]:
+    """For a process that imports what this one can import."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
 def exit_reason(code: int, errors: Path) -> str:
     """Why a process ended that did not end in order; `errors` is the file that its standard error went to."""
     if code < 0:
@@ -104,10 +109,10 @@ class Member:
         own = dataclasses.replace(config, train=dataclasses.replace(config.train, seed=self.seed))
         (self.run / "config.toml").write_text(to_toml(own), encoding="utf-8")
         words = [sys.executable, "-m", "pufferc.seeds", str(self.run), own.game, *([str(weights)] if weights else [])]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         with (self.run / "errors.txt").open("w", encoding="utf-8") as errors:
             self.process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment,
+                words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True,
+                env=child_environment(),
                 start_new_session=True,  # Ctrl-C reaches it through this process only, which waits for it
             )  # fmt: skip
         self.reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)

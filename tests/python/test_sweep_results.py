@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 from pufferc.cli import main
 from pufferc.config import ConfigError, load_config, merge
+from pufferc.loggers import Silent
 from pufferc.scores import Score
 from pufferc.sweep.objective import best, confirmed, loss, pareto, ranked, value
 from pufferc.sweep.plan import Plan, Settings, load_plan
+from pufferc.sweep.runner import Sweep
 from pufferc.sweep.search import importances, make_search
 from pufferc.sweep.space import make_space
 from pufferc.sweep.stopping import RULES, Stopping, rungs
@@ -226,6 +228,22 @@ def test_runs_differ_in_seeds_and_fresh_ones_are_the_same_for_all() -> None:
     assert timed.prepared(CONFIG, 3, None).train.target_score == CONFIG.train.target_score
 
 
+def test_a_budget_sets_time_aside_for_fresh_seeds(tmp_path: Path) -> None:
+    """40 runs in 40 s, of 1 to 7 s each: four configurations with three seeds each take some 12 to 84 s."""
+
+    def over(**settings: Any) -> str | None:
+        directory = tmp_path / str(len(list(tmp_path.iterdir())))
+        plan, _ = made(directory, **settings)
+        sweep = Sweep(plan, directory, Silent(0))
+        sweep.file.close()
+        return sweep._search_is_over()
+
+    assert over() is None and over(budget_s=1000.0) is None
+    assert "budget of 30 s" in str(over(budget_s=30.0)) and "budget of 30 s" in str(over(budget_s=30.0, confirm=0))
+    assert over(budget_s=52.0) is not None and over(budget_s=52.0, confirm=0) is None
+    assert over(budget_s=85.0, jobs=1, confirm_seeds=1000) is None  # half of it is for the search, whatever comes
+
+
 # ---- Optuna ------------------------------------------------------------------------------------------------
 
 
@@ -253,28 +271,35 @@ def test_tpe_goes_on_with_what_is_known() -> None:
     pytest.importorskip("optuna")
     search = make_search("tpe", make_space(CONFIG, {**SPACE, "train.minibatch_size": [512, 2000]}), "score", 1)
     for number in range(1, 31):
-        params = {KEY: 0.02 + number * 1e-5, "train.horizon": 32, "train.gamma": 0.97, "train.minibatch_size": 2048}
+        horizon = (16, 32, 64)[number % 3]
+        params = {KEY: 0.02, "train.horizon": horizon, "train.gamma": 0.97, "train.minibatch_size": 2048}
         outcome = {3: "failed", 4: "stopped"}.get(number, "complete")
-        search.learn(trial(number, float(number), outcome, params=params, rungs=((10, 1.0),)))
-    proposals = [search.propose(number) for number in range(31, 51)]
-    assert np.mean([p["train.horizon"] == 32 for p in proposals]) > 0.5
-    assert {p["train.minibatch_size"] for p in proposals} <= {512, 2000}
+        score = 100.0 if horizon == 32 else 1.0
+        search.learn(trial(number, score, outcome, params=params, rungs=((10, 1.0),)))
+    found = []
+    for number in range(31, 61):
+        found.append(search.propose(number))
+        score = 100.0 if found[-1]["train.horizon"] == 32 else 1.0
+        search.learn(trial(number, score, params=found[-1]))
+    assert np.mean([params["train.horizon"] == 32 for params in found]) > 0.5
+    assert {params["train.minibatch_size"] for params in found} <= {512, 2000}
 
 
 def test_importance_tells_what_matters(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     plan, trials = made(tmp_path, 80)
-    shares = importances(plan.space, "score", trials)
+    shares = importances("random", plan.space, "score", trials)
     assert shares[KEY] > 0.6 and shares[KEY] == max(shares.values())
-    assert importances(plan.space, "score", trials[:8]) is None  # too few to say
+    assert importances("random", plan.space, "score", trials[:8]) is None  # too few to say
+    assert importances("tpe", plan.space, "score", trials) is None  # which looks near the best, so little varies
     same = [dataclasses.replace(t, score=Score(1.0, "evaluation", 9)) for t in trials]
-    assert importances(plan.space, "score", same) is None
+    assert importances("random", plan.space, "score", same) is None
 
 
 def test_without_optuna_the_command_to_get_it_is_named(monkeypatch: Any, tmp_path: Path, capsys: Any) -> None:
     pytest.importorskip("tyro")
     monkeypatch.setitem(sys.modules, "optuna", None)
     plan, trials = made(tmp_path / "s")
-    assert importances(plan.space, "score", trials) is None
+    assert importances("random", plan.space, "score", trials) is None
     assert main(["sweep", "cartpole", "--method", "tpe", "--directory", str(tmp_path / "new")]) == 2
     assert "pip install 'pufferc[sweep]'" in capsys.readouterr().err and not (tmp_path / "new").exists()

@@ -71,7 +71,7 @@ def test_specifications_as_people_write_them() -> None:
     assert one("choice:true,false", "train.normalize_rewards").values == (True, False)
     assert one([16, 32.0], "train.horizon").values == (16, 32)  # as the configuration's type has them
     assert one("log:16.5:64.9", "train.horizon") == Dimension("train.horizon", "log", 17.0, 64.0, True)
-    assert one("integer:100:300", "env.max_steps").all_values() == tuple(range(100, 301))
+    assert one("integer:100:300", "env.max_steps").all_values() == range(100, 301)
     assert read_words(["train.learning-rate=log:1:2", "--vec.num-envs=choice:8,16"]) == {
         "train.learning_rate": "log:1:2",
         "vec.num_envs": "choice:8,16",
@@ -184,6 +184,8 @@ def test_a_grid_of_ranges_or_without_end_is_refused() -> None:
     endless = {f"train.{key}": "integer:1:400" for key in ("epochs", "keep_checkpoints")} | {
         "env.max_steps": [8, 9, 10]
     }
+    with pytest.raises(ConfigError, match="more than 1000000"):  # not counted out one by one
+        make_search("grid", make_space(BASE, {"env.max_steps": "integer:1:1000000000"}), "score", 1)
     with pytest.raises(ConfigError, match="more than 1000000"):
         make_search("grid", make_space(BASE, {**endless, "train.value_coef": "grid:0:1:100"}), "score", 1)
     with pytest.raises(ValueError, match="method must be one of 'random', 'grid', 'tpe', got 'bayes'"):

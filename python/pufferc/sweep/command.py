@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -107,7 +108,7 @@ def _report(directory: Path, plan: Plan, as_json: bool) -> list[Trial]:
     """Prints and draws what is known."""
     trials = read_trials(directory)
     objective = plan.settings.objective
-    shares = importances(plan.space, objective, trials)
+    shares = importances(plan.settings.method, plan.space, objective, trials)
     chosen = objectives.best(objective, trials)
     if as_json:
         values = {
@@ -143,6 +144,8 @@ def main(words: list[str]) -> int:
     if words and not words[0].startswith("-"):
         game, words = split_game("sweep", words)
     options, rest = _parser().parse_known_args(words)
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        raise ConfigError("sweep: torchrun's processes make one run together; a sweep starts its own, see --jobs")
     progress = (Silent if options.quiet else Progress)(0)
     if options.resume is None and options.report is None:
         if game is None:
@@ -166,10 +169,9 @@ def _go(plan: Plan, options: argparse.Namespace, progress: Progress, directory: 
     new = directory is None
     if directory is None:
         directory = _new_directory(plan.base.game, options.directory)
-        plan.save(directory)
     for warning in warnings:
         progress.say(f"warning: {warning}")
-    limit = f"{plan.settings.runs} runs" if plan.settings.runs else "no limit of runs"
+    limit = f"at most {plan.settings.runs} runs" if plan.settings.runs else "no limit of runs"
     progress.say(f"{'sweep' if new else 'going on with'} {directory}: {limit}, {plan.settings.jobs} at a time")
     done = run_sweep(plan, directory, progress)
     trials = _report(directory, plan, options.json)

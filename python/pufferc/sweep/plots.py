@@ -1,7 +1,7 @@
 """A sweep as a picture: best so far over time, score against cost, every field against the objective, importance.
 
-Filled dots came to their end, rings were stopped early (at the score that they had then), crosses at the lower edge
-have no value: failed, or the target not reached. The star is the configuration that is best with fresh seeds.
+Filled dots came to their end, rings were stopped early (at the score that they had then), crosses at the worse
+edge have no value: failed, or the target not reached. The star is the configuration in best.toml.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _ACROSS = 4
 _ENDED, _STOPPED, _FAILED, _LINE, _STAR = COLORS[0], "#9aa0a6", COLORS[1], COLORS[2], COLORS[4]
 _EDGE = 0.02  # of an axis, where what has no value is marked
 _MOST_TICKS = 9
+_LOGIT_TICKS = (0.001, 0.01, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9999)
 _JITTER = 0.18  # of dots over one choice, in choices
 
 
@@ -42,8 +43,9 @@ def draw_report(
         _draw_field(panel, objective, dimension, search, chosen)
     if shares:
         _draw_shares(axes[-1], shares)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=5, fontsize=9, frameon=False)
+    known = [axis.get_legend_handles_labels() for axis in axes]
+    legend = {label: handle for handles, labels in known for handle, label in zip(handles, labels, strict=True)}
+    figure.legend(list(legend.values()), list(legend), loc="outside upper left", ncols=5, fontsize=9, frameon=False)
     figure.savefig(out)
     return out
 
@@ -70,9 +72,9 @@ def _scatter(axes: Any, objective: str, xs: Sequence[float], trials: Sequence[Tr
             label="stopped early",
         )  # fmt: skip
     if without.any():
-        edge = axes.get_xaxis_transform()
+        edge, place = axes.get_xaxis_transform(), _EDGE if objective == "score" else 1.0 - _EDGE
         axes.plot(
-            x[without], np.full(without.sum(), _EDGE), "x", color=_FAILED, markersize=4, transform=edge,
+            x[without], np.full(without.sum(), place), "x", color=_FAILED, markersize=4, transform=edge,
             label="without a value", clip_on=False,
         )  # fmt: skip
 
@@ -91,8 +93,8 @@ def _draw_history(axes: Any, objective: str, trials: Sequence[Trial]) -> None:
         sign = 1.0 if objective == "score" else -1.0
         record = sign * np.maximum.accumulate([sign * v for _, v in known])
         end = max(trial.at_s for trial in trials)
-        axes.step([*(at for at, _ in known), end], [*record, record[-1]], where="post", color=_LINE, linewidth=1.8,
-                  label="best so far (one seed each)")  # fmt: skip
+        x, y = [*(at for at, _ in known), end], [*record, record[-1]]
+        axes.step(x, y, where="post", color=_LINE, linewidth=1.8, label="best so far (one seed each)")
     style_panel(axes, "Best so far", "seconds of the sweep", LABELS[objective])
     _numbers(axes.xaxis)
     _numbers(axes.yaxis)
@@ -127,6 +129,19 @@ def _log_axis(axes: Any, values: Sequence[float]) -> None:
     axes.set_xlim(low / (high / low) ** 0.04, high * (high / low) ** 0.04)
 
 
+def _scale_axis(axes: Any, dimension: Dimension, values: Sequence[float]) -> None:
+    """The axis on which a field was drawn evenly."""
+    from matplotlib.ticker import NullLocator
+
+    if dimension.logarithmic:
+        _log_axis(axes, values)
+    elif dimension.kind == "logit":
+        axes.set_xscale("logit")
+        ticks = [x for x in _LOGIT_TICKS if min(values) <= x <= max(values)]
+        axes.set_xticks(ticks, [f"{x:g}" for x in ticks])
+        axes.xaxis.set_minor_locator(NullLocator())
+
+
 def _draw_field(axes: Any, objective: str, dimension: Dimension, trials: Sequence[Trial], chosen: Trial | None) -> None:
     key, jitter = dimension.key, np.random.default_rng(0)
     seen = [trial for trial in trials if key in trial.params]
@@ -138,8 +153,8 @@ def _draw_field(axes: Any, objective: str, dimension: Dimension, trials: Sequenc
         axes.set_xticks(range(len(names)), names)
     else:
         xs = [float(trial.params[key]) for trial in seen]
-        if dimension.logarithmic and len(set(xs)) > 1:
-            _log_axis(axes, xs)
+        if len(set(xs)) > 1:
+            _scale_axis(axes, dimension, xs)
         every = dimension.all_values() or ()
         if 0 < len(every) <= _MOST_TICKS:
             axes.set_xticks(every, [f"{number:g}" for number in every], minor=False)
@@ -147,8 +162,10 @@ def _draw_field(axes: Any, objective: str, dimension: Dimension, trials: Sequenc
     _scatter(axes, objective, xs, seen)
     if chosen is not None and chosen in seen and np.isfinite(_height(objective, chosen)):
         at = xs[seen.index(chosen)]
-        axes.plot([at], [_height(objective, chosen)], "*", color=_STAR, markersize=13, markeredgecolor="#222222",
-                  markeredgewidth=0.7)  # fmt: skip
+        axes.plot(
+            [at], [_height(objective, chosen)], "*", color=_STAR, markersize=13, markeredgecolor="#222222",
+            markeredgewidth=0.7, label="best.toml",
+        )  # fmt: skip
     style_panel(axes, key, "", LABELS[objective])
     _numbers(axes.yaxis)
 

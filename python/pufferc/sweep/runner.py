@@ -235,4 +235,5 @@ def run_sweep(plan: Plan, directory: Path, progress: Progress) -> bool:
     Returns whether it came to its end; False after Ctrl-C. Raises ConfigError or OSError where it cannot go on.
     """
     with locked(directory):
+        plan.save(directory)
         return Sweep(plan, directory, progress).go()

@@ -10,9 +10,10 @@ is known at the moment: the same for the same seed and history, which more than 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,10 +22,11 @@ from pufferc._errors import choice
 from pufferc.config import ConfigError
 from pufferc.sweep.objective import loss
 from pufferc.sweep.space import Dimension, Space
-from pufferc.sweep.trials import Trial
+from pufferc.sweep.trials import SEARCH, Trial
 
 METHODS = ("random", "grid", "tpe")
 _MOST_COMBINATIONS = 1_000_000
+_LEAST_DIFFERENT = 3  # results, for importances
 _FIRST_DRAWS = 10  # of tpe, before it estimates anything
 
 
@@ -72,7 +74,7 @@ class GridSearch:
     """Every combination once."""
 
     def __init__(self, space: Space, seed: int) -> None:
-        self._axes: dict[str, tuple[Any, ...]] = {}
+        self._axes: dict[str, Sequence[Any]] = {}
         for dimension in space:
             values = dimension.all_values()
             if values is None:
@@ -165,6 +167,10 @@ class ParzenSearch:
         return int(position * len(dimension.values)) if dimension.values else position
 
 
+def _as_worst(trial: Trial) -> Trial:
+    return dataclasses.replace(trial, outcome="failed", rungs=())
+
+
 def import_optuna(what: str) -> Any:
     """Optuna, told to be quiet; MissingPackage with the command that installs it."""
     try:
@@ -175,13 +181,16 @@ def import_optuna(what: str) -> Any:
     return optuna
 
 
-def importances(space: Space, objective: str, trials: list[Trial]) -> dict[str, float] | None:
+def importances(method: str, space: Space, objective: str, trials: Sequence[Trial]) -> dict[str, float] | None:
     """The share of each field in what sets the better runs apart, by Optuna's PED-ANOVA; None without Optuna.
 
-    Also None where there are too few runs with a value, or all have the same one: nothing honest can be said then.
+    Stopped and failed runs count as worse than all others. Also None where nothing honest can be said: too few runs, or
+    all alike, or a method that tries little but what was good, so that fields which matter hardly vary.
     """
-    ended = [trial for trial in trials if trial.outcome in ("complete", "target") and trial.phase == "search"]
-    if len(ended) < 4 * len(space) or len({loss(objective, trial) for trial in ended}) < 3 or len(space) < 2:
+    search_runs = [trial for trial in trials if trial.phase == SEARCH]
+    ended = [trial if trial.outcome in ("complete", "target") else _as_worst(trial) for trial in search_runs]
+    different = len({loss(objective, trial) for trial in ended})
+    if method == "tpe" or len(ended) < 4 * len(space) or different < _LEAST_DIFFERENT or len(space) < 2:
         return None
     try:
         search = ParzenSearch(space, objective, 0)

@@ -78,11 +78,11 @@ class Dimension:
         low, high = self._scaled(self.low), self._scaled(self.high)
         return min((self._scaled(number) - low) / (high - low), math.nextafter(1.0, 0.0))
 
-    def all_values(self) -> tuple[Any, ...] | None:
+    def all_values(self) -> Sequence[Any] | None:
         """Every value, in order; None for a range of numbers that are not whole."""
         if self.values:
             return self.values
-        return tuple(range(int(self.low), int(self.high) + 1)) if self.integral and self.kind == "uniform" else None
+        return range(int(self.low), int(self.high) + 1) if self.integral and self.kind == "uniform" else None
 
     @property
     def logarithmic(self) -> bool:

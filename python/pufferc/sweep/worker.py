@@ -122,7 +122,7 @@ def _run(job: Mapping[str, Any], sweep: _Sweep) -> dict[str, Any]:
     return {
         "outcome": "stopped" if result.outcome == "interrupted" else result.outcome,
         "steps": result.steps,
-        "seconds": result.seconds,
+        "seconds": result.seconds if result.target_seconds is None else result.target_seconds,
         "score": score,
         "rungs": rungs,
     }

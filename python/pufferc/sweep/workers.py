@@ -6,7 +6,6 @@ A process that is lost costs the run that it trained and no other. None of them 
 from __future__ import annotations
 
 import contextlib
-import os
 import selectors
 import socket
 import subprocess
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pufferc.config import Config, ConfigError, as_tables
-from pufferc.seeds import exit_reason
+from pufferc.seeds import child_environment, exit_reason
 from pufferc.sweep.channel import Channel
 
 _STARTS = 3  # that may fail in a row, of one worker
@@ -108,10 +107,9 @@ class Workers:
     def _start(self, worker: Worker) -> None:
         ours, theirs = socket.socketpair()
         words = [sys.executable, "-m", "pufferc.sweep.worker", str(theirs.fileno())]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         with theirs, worker.errors.open("wb") as errors:
             worker.process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, env=environment,
+                words, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, env=child_environment(),
                 pass_fds=[theirs.fileno()], start_new_session=True,
             )  # fmt: skip
         worker.channel, worker.ready, worker.heard_at = Channel(ours), False, time.monotonic()
