@@ -39,7 +39,7 @@ typedef struct Flaw {
 } Flaw;
 
 extern const PfcEnvSpec pfc_env_flawed;
-extern Flaw flaw;            // of the check that goes on
+extern Flaw flaw;             // of the check that goes on
 extern PfcTrace* flaw_trace;  // of the check that goes on
 
 // Whether the check is at this stage and step (and game, -1: any), and how often it has been: 0 = it is not there,
@@ -60,8 +60,7 @@ Found flaw_check(Flaw spoiled, const PfcParamValue* params, int32_t num_params);
 const PfcFinding* found_find(const Found* found, const char* code, const char* subject);
 
 // Whether there is such a finding, at this game and step (-1: nowhere), that says these words.
-bool found_is(const Found* found, const char* code, const char* subject, int64_t game, int64_t step,
-              const char* words);
+bool found_is(const Found* found, const char* code, const char* subject, int64_t game, int64_t step, const char* words);
 
 // Whether a check found so many things besides the speed, which it always gives. Prints them if not.
 bool found_only(const Found* found, int32_t count);

@@ -1,6 +1,9 @@
-// test_check_compare.c - what `pufferc check` finds by comparing: differences that come late, in the last of many games,
-// in one value of one agent; and no difference where there should be one. Made in a game that is otherwise sound.
+// test_check_compare.c - what `pufferc check` finds by comparing: differences that come late, in the last of many
+// games, in one value of one agent; and no difference where there should be one. Made in a game that is otherwise
+// sound.
+#include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #include "check.h"
 #include "flawed.h"
@@ -68,6 +71,17 @@ static void threads_late(Flawed* s, PfcIo io) {
   if (flaw_visit("threads", 200, -1) == 190) io.truncated[0] = 1;
 }
 
+static pthread_t checking;
+
+// Another way whenever another thread steps; the one that checks rests now and then, so that others come to it.
+static void threads_matter(Flawed* s, PfcIo io) {
+  if (strcmp(flaw_trace->stage, "threads") != 0) return;
+  if (!pthread_equal(pthread_self(), checking))
+    io.rewards[1] += 1.0f;
+  else if (s->age % 8 == 0)
+    nanosleep(&(struct timespec){0, 20000}, NULL);
+}
+
 static void test_other_ways(void) {
   Found found = check_with(reset_late);
   CHECK(found_is(&found, "reset_clears", "", 5, 2000, "the episode ended in one and not in the other"));
@@ -79,6 +93,10 @@ static void test_other_ways(void) {
   const PfcFinding* threads = found_find(&found, "threads", "");
   CHECK(found_only(&found, 1));
   CHECK(threads && found_is(&found, "threads", "", threads->game, 200, "the episode ended in one and not in the"));
+  checking = pthread_self();
+  found = check_with(threads_matter);
+  CHECK(found_find(&found, "threads", "") != NULL);
+  CHECK(found_only(&found, 1));
 }
 
 // Once before the snapshot, then in the pool that was saved, then in the one that was loaded.

@@ -20,7 +20,7 @@ static const struct {
 } areas[AREAS] = {
     [STATE] = {"state", "step", sizeof(Flawed)},
     [PARAMS] = {"parameters", "reset", 4},
-    [ACTIONS] = {"actions", "step", 4 * FLAWED_AGENTS * FLAWED_DIMS},
+    [ACTIONS] = {"actions", "step", 4 * FLAWED_AGENTS* FLAWED_DIMS},
     [REWARDS] = {"rewards", "step", 4 * FLAWED_AGENTS},
     [TERMINATED] = {"terminated", "step", FLAWED_AGENTS},
     [TRUNCATED] = {"truncated", "step", FLAWED_AGENTS},
@@ -37,8 +37,10 @@ static bool writes;
 static void reach(Area area, const void* base) {
   if (area != reached || flaw_trace->game != 4) return;
   volatile unsigned char* at = (unsigned char*)(uintptr_t)base + offset;
-  if (writes) *at = 1;
-  else (void)*at;
+  if (writes)
+    *at = 1;
+  else
+    (void)*at;
 }
 
 static void reach_reset(Flawed* s, const FlawedParams* p) {
@@ -85,8 +87,7 @@ static int crash_of(Flaw reaching, PfcTrace* trace) {
 }
 
 static void test_area(Area area, bool past, int32_t distance) {
-  const Flaw reaching = {
-      .reset = reach_reset, .step = reach_step, .observe = reach_observe, .metrics = reach_metrics};
+  const Flaw reaching = {.reset = reach_reset, .step = reach_step, .observe = reach_observe, .metrics = reach_metrics};
   char expected[96];
   PfcTrace trace;
   reached = area;
@@ -154,6 +155,12 @@ static void draw_changes(const PfcDraw* d) {
   if (strcmp(flaw_trace->stage, "memory") == 0) drawn->age += 1;
 }
 
+static void observe_counts(const Flawed* s, int32_t agent, FlawedObs* obs) {
+  if (agent == 1 || strcmp(flaw_trace->stage, "memory") != 0) return;
+  if (s->scratch) obs->x = 0.0f;
+  *(int32_t*)(uintptr_t)&s->scratch = 1;
+}
+
 static void test_looking_changes_nothing(void) {
   const Flaw looks = {
       .observe = observe_changes, .metrics = metrics_draw_chance, .draw = draw_changes, .step = remember};
@@ -168,6 +175,9 @@ static void test_looking_changes_nothing(void) {
   (void)snprintf(at, sizeof at, "draw changed the state, at its byte %zu", offsetof(Flawed, age));
   CHECK(f && strcmp(f->seen, at) == 0);
   CHECK(found_only(&found, 3));
+  const Found counts = flaw_check((Flaw){.observe = observe_counts}, NULL, 0);
+  CHECK(found_find(&counts, "looking_changes_state", "observe") != NULL);
+  CHECK(found_only(&counts, 1));  // the change is undone, so that the second look sees what the first one saw
 }
 
 // ---- what is written ---------------------------------------------------------------------------------------
@@ -178,8 +188,10 @@ static unsigned char rest[4];
 static void observe_badly(const Flawed* s, int32_t agent, FlawedObs* obs) {
   static int32_t looks;
   (void)s;
-  if (agent == 0) obs->clock = (float)(looks++ % 2);
-  else memcpy((unsigned char*)&obs->pair[1] + 3, &rest[3], 1);
+  if (agent == 0)
+    obs->clock = (float)(looks++ % 2);
+  else
+    memcpy((unsigned char*)&obs->pair[1] + 3, &rest[3], 1);
 }
 
 static void flag_badly(Flawed* s, PfcIo io) {
