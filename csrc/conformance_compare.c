@@ -115,6 +115,7 @@ void pfc_check_position(void) {
     const int32_t steps = pfc_player_steps(&together, 2 * games, PFC_CHECK_MOST_STEPS / 2);
     const uint64_t game_bytes = 4ull * (uint64_t)together.b->agents * (uint64_t)together.b->action_dims;
     bool same = true;
+    for (int32_t g = 0; g < games && same; ++g) same = !compare(&together, &alone[g], g, 1, 0, "position");
     for (int32_t t = 1; t <= steps && same; ++t) {
       pfc_player_step(&together, "position", t);
       for (int32_t g = 0; g < games && same; ++g) {

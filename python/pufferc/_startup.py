@@ -33,9 +33,9 @@ def load_core() -> None:
 
 
 def _is_command_line() -> bool:
-    """Whether this process is `pufferc ...` or `python -m pufferc ...`, and no program that imports the package."""
-    words = sys.orig_argv
-    return Path(sys.argv[0]).name == "pufferc" or any(pair == ("-m", "pufferc") for pair in pairwise(words))
+    """Whether this is `pufferc ...`, `python -m pufferc ...` or one of its seeds, and no program that imports it."""
+    ours = {("-m", "pufferc"), ("-m", "pufferc.seeds")}
+    return Path(sys.argv[0]).name == "pufferc" or any(pair in ours for pair in pairwise(sys.orig_argv))
 
 
 @contextlib.contextmanager

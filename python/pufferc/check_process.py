@@ -101,7 +101,8 @@ def _wait(child: subprocess.Popen[bytes], trace: Path, hang_s: float) -> bool:
         except subprocess.TimeoutExpired:
             state = _core.read_trace(trace.read_bytes())
         now = time.monotonic()
-        if state["calls"] != calls or not (state["function"] or state["stage"]):
+        crashing = bool(state["signal"])  # it may take long to write a core file
+        if crashing or state["calls"] != calls or not (state["function"] or state["stage"]):
             calls, since = state["calls"], now
         elif now - since > (hang_s if state["function"] else 4 * hang_s):
             child.kill()

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pufferc._errors import available_cores
+from pufferc._startup import quiet_interrupt
 from pufferc.config import Config, ConfigError, merge, read_toml, to_toml
 from pufferc.interrupt import Interrupt
 from pufferc.loggers import Progress, Silent, check_loggers, count, duration, short
@@ -139,8 +140,9 @@ class Member:
         try:
             self.result = json.loads((self.run / "result.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            error = exit_reason(code, self.run / "errors.txt")
-            self.result = {"run": str(self.run), "outcome": "failed", "error": error}
+            self.result = {"run": str(self.run), "outcome": "interrupted"}  # before it began to train
+            if code not in (130, -signal.SIGINT):
+                self.result |= {"outcome": "failed", "error": exit_reason(code, self.run / "errors.txt")}
         errors = self.run / "errors.txt"
         if errors.is_file() and not errors.stat().st_size:
             errors.unlink()
@@ -336,7 +338,8 @@ class _Report(Progress):
 
 def main(words: list[str]) -> int:
     """Trains the run whose directory holds nothing but config.toml."""
-    from pufferc.train import train
+    with quiet_interrupt():
+        from pufferc.train import train
 
     run, game, weights = Path(words[0]), words[1], words[2] if len(words) > 2 else None
     config = merge(Config(game), read_toml(run / "config.toml"), str(run))
@@ -345,4 +348,7 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

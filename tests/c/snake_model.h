@@ -1,4 +1,4 @@
-// snake_model.h - a second, naive model of snake for test_snake.c: every snake a list of coordinates, every
+// snake_model.h - a second, naive model of snake for test_snake_model.c: every snake a list of coordinates, every
 // question answered by looking through all of them. It shares with the game nothing but the parameters,
 // the generator, the numbers of the directions and the order of draws, which are part of the rules.
 // Owns all its memory; included after snake.c.

@@ -104,7 +104,7 @@ static void test_open_close(void) {
   vault_limit = 1000000;
 }
 
-enum { CHILD_GOOD = 0, CHILD_LIMIT_S = 20 };
+enum { CHILD_GOOD = 0, CHILD_LIMIT_S = 60 };
 
 static bool child_is_refused(Player* p) {
   int64_t episodes;

@@ -1,81 +1,6 @@
-// test_snake.c - the rules of snake: scripted scenes drawn as text, then long random runs against a
-// second, naive model of the game (snake_model.h) that must agree in every cell, reward, flag, metric,
-// observation and random number.
-#include "../../csrc/envs/snake.c"
-
-#include <stdlib.h>
-
+// test_snake.c - the rules of snake: scripted scenes drawn as text, and its picture. Long runs: test_snake_model.c.
 #include "check.h"
-#include "snake_model.h"
-
-enum { UP = SNAKE_UP, DOWN = SNAKE_DOWN, LEFT = SNAKE_LEFT, RIGHT = SNAKE_RIGHT };
-static const PfcEnvSpec* const spec = &pfc_env_module;
-
-// ---- one game, driven as a pool drives it. Owns all its memory. ---------------------------------------
-
-typedef struct Game {
-  SnakeParams p;
-  PfcLayout layout;
-  int32_t rows, sight;
-  Snake* state;
-  int32_t* actions;
-  float* controls;  // unused by the rules, but offsets are taken from it
-  float* rewards;
-  uint8_t *terminated, *truncated, *alive;
-  int8_t *obs, *final_obs;  // [rows, sight, sight]
-  float* metrics;           // [rows, 2], of the lives that this step ended
-} Game;
-
-static PfcRange game_range(Game* g) {
-  const PfcIo io = {g->actions, g->controls, g->rewards, g->terminated, g->truncated, g->alive};
-  const uint64_t obs_bytes = (uint64_t)(g->sight * g->sight);
-  const PfcRange range = {(unsigned char*)g->state, g->layout.state_bytes, &g->p, 0, 1, g->rows, 1, obs_bytes, io,
-                          (unsigned char*)g->obs};
-  return range;
-}
-
-static Game game_open(SnakeParams p, uint64_t seed) {
-  Game g = {.p = p, .rows = p.snakes, .sight = 2 * p.vision + 1};
-  spec->layout(&p, &g.layout);
-  const size_t rows = (size_t)g.rows, obs_bytes = rows * (size_t)(g.sight * g.sight);
-  g.state = calloc(1, g.layout.state_bytes);
-  g.actions = calloc(rows, sizeof(int32_t));
-  g.rewards = calloc(rows, sizeof(float)), g.controls = calloc(rows, sizeof(float));
-  g.terminated = calloc(rows, 1), g.truncated = calloc(rows, 1), g.alive = calloc(rows, 1);
-  g.obs = calloc(1, obs_bytes), g.final_obs = calloc(1, obs_bytes);
-  g.metrics = calloc(rows, 2 * sizeof(float));
-  memset(g.alive, 1, rows);
-  pfc_rng_seed(&g.state->rng, seed, 0);
-  spec->reset_one(g.state, &g.p);
-  const PfcRange range = game_range(&g);
-  spec->observe_range(&range);
-  return g;
-}
-
-static void game_close(Game* g) {
-  free(g->state), free(g->actions), free(g->controls), free(g->rewards), free(g->metrics);
-  free(g->terminated), free(g->truncated), free(g->alive), free(g->obs), free(g->final_obs);
-}
-
-static void game_step_only(Game* g) {
-  memset(g->rewards, 0, (size_t)g->rows * sizeof(float));
-  memset(g->terminated, 0, (size_t)g->rows), memset(g->truncated, 0, (size_t)g->rows);
-  const PfcRange range = game_range(g);
-  spec->step_range(&range);
-}
-
-static void game_finish(Game* g) {
-  const PfcRange range = game_range(g);
-  for (int32_t i = 0; i < g->rows; ++i) {
-    if (g->p.max_steps > 0 && !g->terminated[i] && snake_body(g->state, i)->life >= g->p.max_steps) g->truncated[i] = 1;
-    if (!g->terminated[i] && !g->truncated[i]) continue;
-    spec->observe_one(g->state, &g->p, i, g->final_obs + i * g->sight * g->sight);
-    spec->metrics_one(g->state, &g->p, i, g->metrics + 2 * i);
-  }
-  for (int32_t i = 0; i < g->rows; ++i)
-    if (g->terminated[i] || g->truncated[i]) spec->respawn(g->state, &g->p, i);
-  spec->observe_range(&range);
-}
+#include "snake_game.h"
 
 // ---- scripted scenes ---------------------------------------------------------------------------------
 
@@ -254,96 +179,6 @@ static void test_shuffle(void) {
   game_close(&g);
 }
 
-// ---- random runs against the model ---------------------------------------------------------------------
-
-// Every cell of the board, every chain of pieces and every observation.
-static void compare(Model* m, Game* g) {
-  const int16_t* board = snake_board(g->state, &g->p);
-  int32_t food = 0, bodies = 0, differences = 0;
-  model_paint(m);
-  for (int32_t i = 0; i < m->fields; ++i) {
-    const int16_t cell = board[snake_field(&g->p, i)];
-    differences += (cell > SNAKE_WALL ? cell / 4 + 2 : cell) != m->shown[i];
-    food += cell == SNAKE_FOOD, bodies += cell > SNAKE_WALL;
-  }
-  CHECK(differences == 0 && food == g->p.food && bodies == g->state->claimed);
-  for (int32_t a = 0; a < g->rows; ++a) {
-    const SnakeBody* body = snake_body(g->state, a);
-    int32_t cell = body->tail;
-    for (int32_t k = m->length[a] - 1; k >= 0; --k) {
-      differences += cell != snake_field(&g->p, m->piece[a][k]);
-      if (k > 0) cell = snake_neighbour(&g->p, cell, board[cell] & 3);
-    }
-    CHECK(differences == 0 && cell == body->head && body->length == m->length[a]);
-    CHECK(model_sees(m, a, g->obs + a * g->sight * g->sight));
-  }
-  CHECK(memcmp(&m->rng, &g->state->rng, sizeof m->rng) == 0);
-}
-
-// Mostly goes for what lies beside the head and keeps out of trouble, so that snakes grow long.
-static int32_t choose(const Game* g, int32_t a, PfcRng* rng) {
-  const int8_t* head = g->obs + a * g->sight * g->sight + g->p.vision * (g->sight + 1);
-  const int32_t beside[4] = {-g->sight, g->sight, -1, 1};
-  int32_t action = (int32_t)pfc_rng_below(rng, 4);
-  if (pfc_rng_below(rng, 16) == 0) return action;
-  for (int32_t i = 0; i < 4 && head[beside[action]] >= SNAKE_WALL; ++i) action = (action + 1) & 3;
-  for (int32_t i = 0; i < 4; ++i)
-    if (head[beside[i]] == SNAKE_FOOD || head[beside[i]] == SNAKE_CORPSE) action = i;
-  return action;
-}
-
-static int64_t cut_lives;
-
-static void check_ended_lives(Model* m, Game* g) {
-  model_paint(m);
-  for (int32_t a = 0; a < g->rows; ++a) {
-    const bool cut = m->p.max_steps > 0 && m->present[a] && m->life[a] == m->p.max_steps;
-    CHECK(g->terminated[a] == !m->present[a] && g->truncated[a] == cut);
-    if (m->present[a] && !cut) continue;
-    cut_lives += cut;
-    CHECK(model_sees(m, a, g->final_obs + a * g->sight * g->sight));
-    CHECK(g->metrics[2 * a] == (float)m->length[a] && g->metrics[2 * a + 1] == (float)m->life[a]);
-  }
-}
-
-static void run_against_model(SnakeParams p, int32_t steps) {
-  CHECK(spec->check(&p) == NULL);
-  Game g = game_open(p, 11);
-  Model m = model_open(p, 11);
-  PfcRng rng;
-  pfc_rng_seed(&rng, 3, (uint64_t)p.width);
-  compare(&m, &g);
-  for (int32_t step = 0; step < steps; ++step) {
-    for (int32_t a = 0; a < g.rows; ++a) g.actions[a] = choose(&g, a, &rng);
-    game_step_only(&g);
-    model_order(&m);
-    for (int32_t i = 0; i < g.rows; ++i) {
-      const int32_t a = m.order[i];
-      CHECK(g.rewards[a] == model_move(&m, a, g.actions[a]));
-    }
-    game_finish(&g);
-    check_ended_lives(&m, &g);
-    for (int32_t a = 0; a < g.rows; ++a)
-      if (g.terminated[a] || g.truncated[a]) model_spawn(&m, a);
-    compare(&m, &g);
-  }
-  game_close(&g), model_close(&m);
-}
-
-static void test_against_model(void) {
-  // max_steps, width, height, snakes, food, vision, max_length, shuffle
-  static const SnakeParams small[] = {
-      {0, 1, 1, 1, 0, 1, 5, 0},     {0, 4, 3, 2, 10, 1, 4, 0},      {0, 8, 8, 4, 60, 2, 1024, 1},
-      {0, 6, 6, 3, 5, 5, 1024, 0},  {17, 20, 15, 12, 30, 5, 99, 1}, {0, 24, 9, 6, 12, 3, 1, 0},
-      {0, 9, 30, 2, 20, 5, 300, 0}, {90, 64, 48, 32, 64, 7, 40, 0},
-  };
-  for (size_t i = 0; i < sizeof small / sizeof small[0]; ++i) run_against_model(small[i], 10000);
-  const SnakeParams large = {150, 640, 360, 256, 4096, 5, 1024, 0};
-  run_against_model(large, 400);
-  for (int32_t i = 0; i < MODEL_EVENTS; ++i) CHECK(model_events[i] > 0);
-  CHECK(cut_lives > 0);
-}
-
 // ---- drawing -------------------------------------------------------------------------------------------
 
 enum { CANVAS_LINES = 16 };
@@ -422,7 +257,6 @@ int main(void) {
   test_cut_short();
   test_parameters();
   test_shuffle();
-  test_against_model();
   test_draw();
   return check_report();
 }

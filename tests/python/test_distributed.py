@@ -13,20 +13,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from pufferc.config import Config, ConfigError, load_config, merge
+from pufferc.config import ConfigError, load_config, merge
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 if not torch.distributed.is_available():
     pytest.skip("torch was built without torch.distributed", allow_module_level=True)
 
-from pufferc import shares  # noqa: E402
 from pufferc.checkpoint import list_checkpoints, load_checkpoint  # noqa: E402
 from pufferc.distributed import Ranks, connect, process_rank  # noqa: E402
-from pufferc.sizes import resolve  # noqa: E402
 from pufferc.train import train  # noqa: E402
 
 UPDATES = 4
@@ -266,62 +263,6 @@ def test_errors_are_told_once(tmp_path: Path) -> None:
     assert [code for code, _, _ in done] == [2, 1]
     assert "vec.num_envs must be a multiple of 2 to be shared by 2 processes" in done[0][2]
     assert done[1][1:] == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("sizes", "text"),
-    [
-        ({"rows": 6, "world": 4}, "vec.num_envs must be a multiple of 4 .* 4 processes .* 4 or 8 would fit"),
-        ({"rows": 2, "world": 4}, "got 2; 4 would fit"),
-        ({"rows": 8, "world": 2, "agents": 8}, "multiple of 16"),
-        ({"minibatch": 33}, "train.minibatch_size must be a multiple of 2"),
-        ({"minibatch": 16, "recurrent": True}, "multiple of 32 .* in whole rows of 16 steps"),
-    ],
-)
-def test_shares_that_cannot_be(sizes: dict[str, Any], text: str) -> None:
-    whole = {"rows": 64, "agents": 1, "horizon": 16, "minibatch": 128, "recurrent": False, "world": 2, **sizes}
-    with pytest.raises(ConfigError, match=text):
-        shares.plan_share(0, whole.pop("world"), **whole)
-
-
-@pytest.mark.parametrize("world", [1, 2, 4])
-@pytest.mark.parametrize("recurrent", [False, True])
-def test_shares_are_the_rows_of_each_minibatch(world: int, recurrent: bool) -> None:
-    horizon, rows, minibatch, agents = 8, 64, 128, 2
-    steps = np.arange(horizon)[:, None] * rows + np.arange(rows)
-    expected = steps.reshape(-1, minibatch)
-    if recurrent:
-        expected = np.stack([part.ravel() for part in np.split(steps, rows * horizon // minibatch, axis=1)])
-    found: list[list[int]] = [[] for _ in expected]
-    for rank in range(world):
-        share = shares.plan_share(
-            rank, world, rows=rows, agents=agents, horizon=horizon, minibatch=minibatch, recurrent=recurrent
-        )
-        assert share.exact and share.rows == rows // world
-        numbers = np.concatenate([np.arange(first, first + part.stop - part.start) for part, first in share.blocks])
-        games = share.game_numbers(agents)
-        assert (list(range(share.rows // agents)) if games is None else games) == (numbers[::agents] // agents).tolist()
-        own, size = steps[:, numbers], minibatch // world
-        local = own.reshape(-1, size)
-        if recurrent:
-            local = np.stack([part.ravel() for part in np.split(own, rows * horizon // minibatch, axis=1)])
-        for i, part in enumerate(local):
-            found[i] += part.tolist()
-    assert [sorted(part) for part in found] == [sorted(part) for part in expected.tolist()]
-
-
-def test_shares_that_differ_from_one_process_say_so() -> None:
-    options = {"rows": 64, "agents": 1, "horizon": 16}
-    assert not shares.plan_share(0, 2, **options, minibatch=32, recurrent=False).exact
-    assert not shares.plan_share(1, 2, **{**options, "agents": 4}, minibatch=64, recurrent=True).exact
-
-
-def test_sizes_of_several_processes_fit() -> None:
-    config, _ = resolve(Config("breakout"), processes=3, local_processes=3)
-    assert config.vec.num_envs == 1026 and int(config.train.minibatch_size) % 3 == 0
-    cores = len(os.sched_getaffinity(0))
-    _, warnings = resolve(Config("breakout"), processes=2 * cores, local_processes=2 * cores)
-    assert any(f"{2 * cores} processes with up to 1 threads each share {cores} cores" in text for text in warnings)
 
 
 @pytest.mark.parametrize(

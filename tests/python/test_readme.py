@@ -37,7 +37,7 @@ def test_the_command_lines_run(tmp_path: Path) -> None:
     assert len(lines) >= 4
     for line in lines:
         words = [sys.executable, "-m", *line.split()]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=300, cwd=tmp_path)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=1200, cwd=tmp_path)
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
 
 

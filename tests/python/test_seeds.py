@@ -164,6 +164,19 @@ def test_ctrl_c_stops_all_with_checkpoints(tmp_path: Path) -> None:
     assert list_checkpoints(Path(group["runs"][0]["run"]))
 
 
+def test_ctrl_c_before_a_seed_has_begun_to_train(tmp_path: Path, monkeypatch: Any) -> None:
+    original = seeds_module.Member.start
+
+    def start(member: Any, config: Config, weights: Path | None) -> None:
+        original(member, config, weights)
+        os.kill(os.getpid(), signal.SIGINT)  # its process is being started, or imports what it needs
+
+    monkeypatch.setattr(seeds_module.Member, "start", start)
+    group = train_seeds(small(), [1, 2], runs=tmp_path, quiet=True)
+    assert [run["outcome"] for run in group["runs"]] == ["interrupted", "not started"]
+    assert exit_code(group) == 130 and "Traceback" not in str(group)
+
+
 def test_seeds_do_not_outlive_the_process_that_started_them(tmp_path: Path) -> None:
     with started(tmp_path, "--train.seeds", "1,2") as child:
         child.send_signal(signal.SIGKILL)

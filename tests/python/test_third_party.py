@@ -155,7 +155,8 @@ def test_a_small_on_is_no_auto(tmp_path: Path) -> None:
 def test_a_failed_download_is_tried_again_later(tmp_path: Path) -> None:
     """Not by the next configuration, which is there before the network is back; but not never."""
     git, calls = tmp_path / "git", tmp_path / "calls"
-    git.write_text(f"#!/bin/sh\n[ $1 = init ] && echo call >>{calls}\necho 'fatal: no route to anywhere' >&2\nexit 1\n")
+    script = f"[ $1 = init ] && echo call >>'{calls}'\necho 'fatal: no route to anywhere' >&2\nexit 1\n"
+    git.write_text(f"#!/bin/sh\n{script}")
     git.chmod(0o755)
     options = {"PUFFERC_BOX2D": "AUTO", "PUFFERC_DOWNLOAD": "ON", "GIT_EXECUTABLE": git, "box2d_DIR": tmp_path}
     said = [words(configure(tmp_path / "build", **options)) for _ in range(2)]

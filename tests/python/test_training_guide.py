@@ -26,6 +26,6 @@ def test_the_commands_of_the_guide_run(tmp_path: Path) -> None:
     for line in lines:
         command = re.sub(r"(^|do )pufferc ", rf'\1"{sys.executable}" -m pufferc ', line)  # by a shell: * and for
         done = subprocess.run(
-            command, shell=True, capture_output=True, text=True, timeout=120, cwd=tmp_path, env=environment
+            command, shell=True, capture_output=True, text=True, timeout=600, cwd=tmp_path, env=environment
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"

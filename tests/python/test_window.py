@@ -141,8 +141,8 @@ envs = pufferc.make("cartpole", num_threads=1, seed=1)
 envs.reset(seed=1)
 with Viewer(envs, paused=True) as viewer:
     viewer._refresh(None)
-    subprocess.run(["xdotool", "keydown", "n"], check=True)
     began = time.monotonic()
+    subprocess.run(["xdotool", "keydown", "n"], check=True)
     for _ in range(4):
         assert viewer.show()
     seconds = time.monotonic() - began

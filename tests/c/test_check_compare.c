@@ -1,0 +1,228 @@
+// test_check_compare.c - what `pufferc check` finds by comparing: differences that come late, in the last of many
+// games, in one value of one agent; and no difference where there should be one. Made in a game that is otherwise
+// sound.
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "check.h"
+#include "flawed.h"
+#include "pufferc/env.h"
+
+static Found check_with(void (*step)(Flawed* s, PfcIo io)) { return flaw_check((Flaw){.step = step}, NULL, 0); }
+
+// ---- the same seed -----------------------------------------------------------------------------------------
+
+// The second of two pools, at the last step of the last game.
+static void repeat_late(Flawed* s, PfcIo io) {
+  (void)s;
+  if (flaw_visit("repeat", 2000, 5) == 2) io.rewards[1] += 1.0f;
+}
+
+static void test_sound(void) {
+  const Found found = flaw_check((Flaw){0}, NULL, 0);
+  CHECK(found_only(&found, 0));
+}
+
+static void test_repeat(void) {
+  const Found found = check_with(repeat_late);
+  CHECK(found_is(&found, "seed_repeats", "", 5, 2000, "went different ways: the reward was "));
+  CHECK(found_only(&found, 1));
+}
+
+static void first_look(const Flawed* s, int32_t agent, FlawedObs* obs) {
+  (void)s;
+  if (agent == 1 && flaw_visit("repeat", 0, 5) == 2) obs->pair[1] = 0.5f;
+}
+
+// Before any step, and never again.
+static void test_first_observation(void) {
+  const Found found = flaw_check((Flaw){.observe = first_look}, NULL, 0);
+  CHECK(found_is(&found, "seed_repeats", "", 5, 0, "observation pair was 1 in one and 0.5 in the other"));
+  CHECK(found_only(&found, 1));
+}
+
+static void first_look_alone(const Flawed* s, int32_t agent, FlawedObs* obs) {
+  (void)s;
+  if (agent == 1 && flaw_visit("position", 0, 2) == 1) obs->x *= 0.5f;
+}
+
+static void test_first_observation_among_others(void) {
+  const Found found = flaw_check((Flaw){.observe = first_look_alone}, NULL, 0);
+  CHECK(found_is(&found, "position", "", 2, 0, "a game went another way among others than alone: observation x was "));
+  CHECK(found_only(&found, 1));
+}
+
+// ---- the same game, another way ----------------------------------------------------------------------------
+
+static void reset_late(Flawed* s, PfcIo io) {
+  (void)s;
+  if (flaw_visit("reset", 2000, 5) == 2) io.terminated[1] = 1;
+}
+
+static void position_late(Flawed* s, PfcIo io) {
+  (void)s;
+  if (flaw_visit("position", 1000, 2) == 1) io.alive[1] = 0;  // only among others is there a game 2
+}
+
+// 96 games by one thread, then 96 by four.
+static void threads_late(Flawed* s, PfcIo io) {
+  (void)s;
+  if (flaw_visit("threads", 200, -1) == 190) io.truncated[0] = 1;
+}
+
+static pthread_t checking;
+
+// Another way whenever another thread steps; the one that checks rests now and then, so that others come to it.
+static void threads_matter(Flawed* s, PfcIo io) {
+  if (strcmp(flaw_trace->stage, "threads") != 0) return;
+  if (!pthread_equal(pthread_self(), checking))
+    io.rewards[1] += 1.0f;
+  else if (s->age % 8 == 0)
+    nanosleep(&(struct timespec){0, 20000}, NULL);
+}
+
+static void test_other_ways(void) {
+  Found found = check_with(reset_late);
+  CHECK(found_is(&found, "reset_clears", "", 5, 2000, "the episode ended in one and not in the other"));
+  CHECK(found_only(&found, 1));
+  found = check_with(position_late);
+  CHECK(found_is(&found, "position", "", 2, 1000, "the agent was out in one and not in the other"));
+  CHECK(found_only(&found, 1));
+  found = check_with(threads_late);
+  const PfcFinding* threads = found_find(&found, "threads", "");
+  CHECK(found_only(&found, 1));
+  CHECK(threads && found_is(&found, "threads", "", threads->game, 200, "the episode ended in one and not in the"));
+  checking = pthread_self();
+  found = check_with(threads_matter);
+  CHECK(found_find(&found, "threads", "") != NULL);
+  CHECK(found_only(&found, 1));
+}
+
+// Once before the snapshot, then in the pool that was saved, then in the one that was loaded.
+static void loaded_late(const Flawed* s, int32_t agent, FlawedObs* obs) {
+  (void)s;
+  if (agent == 1 && flaw_visit("snapshot", 1000, 5) == 3) obs->pair[1] = 2.0f;
+}
+
+static void test_snapshot(void) {
+  const Found found = flaw_check((Flaw){.observe = loaded_late}, NULL, 0);
+  CHECK(found_is(&found, "snapshot", "", 5, 1000, "another way than without: observation pair was "));
+  CHECK(found_only(&found, 1));
+}
+
+// ---- what should differ ------------------------------------------------------------------------------------
+
+static void chance_at_last(Flawed* s, PfcIo io) {
+  if (flaw_visit("seeds", 1000, 5) == 1) io.rewards[1] += 1.0f;
+  (void)s;
+}
+
+static void test_seeds(void) {
+  Found found = flaw_check((Flaw){.dull = true}, NULL, 0);
+  CHECK(found_is(&found, "seed_without_effect", "", -1, -1, "two different seeds played the same games"));
+  CHECK(found_only(&found, 1));
+  found = flaw_check((Flaw){.dull = true, .step = chance_at_last}, NULL, 0);
+  CHECK(found_only(&found, 0));
+}
+
+// The game without an effect of its first dimension, so that what follows is all there is.
+static int32_t choice_of(Flawed* s, PfcIo io) {
+  const int32_t chosen = io.actions[0];
+  for (int i = 0; i < FLAWED_AGENTS; ++i) {
+    s->x[i] = 0.5f;
+    io.rewards[i] = 0.5f;
+  }
+  return chosen;
+}
+
+static void no_effect(Flawed* s, PfcIo io) { (void)choice_of(s, io); }
+
+static void two_alike(Flawed* s, PfcIo io) {
+  if (choice_of(s, io) == 1) s->x[1] = 0.75f;
+}
+
+static bool at_the_last(const Flawed* s) {
+  (void)s;
+  return flaw_visit("actions", 1499, 5) > 0;
+}
+
+static void reward_at_last(Flawed* s, PfcIo io) {
+  const int32_t chosen = choice_of(s, io);
+  if (at_the_last(s)) io.rewards[1] += (float)chosen;
+}
+
+static void end_at_last(Flawed* s, PfcIo io) {
+  const int32_t chosen = choice_of(s, io);
+  if (chosen == 2) io.rewards[0] = 0.75f;
+  if (at_the_last(s)) io.terminated[1] = chosen == 1;
+}
+
+static void nothing_to_see(const Flawed* s, int32_t agent, FlawedObs* obs) {
+  (void)s, (void)agent;
+  *obs = (FlawedObs){0};
+}
+
+static void sight_at_last(Flawed* s, PfcIo io) {
+  const int32_t chosen = choice_of(s, io);
+  s->x[1] = at_the_last(s) ? 0.5f + 0.125f * (float)chosen : 0.5f;
+}
+
+static void test_actions(void) {
+  Found found = check_with(no_effect);
+  CHECK(found_is(&found, "action_without_effect", "0", -1, -1, "whatever is chosen in dimension 0"));
+  CHECK(found_find(&found, "action_twice", NULL) == NULL && found_find(&found, "action_without_effect", "1") == NULL);
+  found = check_with(two_alike);
+  CHECK(found_is(&found, "action_twice", "0", -1, -1, "choices 0 and 2 in dimension 0 of the action did the same"));
+  CHECK(found_find(&found, "action_without_effect", NULL) == NULL);
+  const Flaw late[] = {{.step = reward_at_last},
+                       {.step = sight_at_last},
+                       {.step = end_at_last, .observe = nothing_to_see, .endless = true, .dull = true}};
+  for (size_t i = 0; i < sizeof late / sizeof late[0]; ++i) {
+    found = flaw_check(late[i], NULL, 0);
+    if (!CHECK(!found_find(&found, "action_twice", "0") && !found_find(&found, "action_without_effect", "0")))
+      fprintf(stderr, "  late effect %zu was not seen\n", i);
+  }
+}
+
+// ---- what is said once -------------------------------------------------------------------------------------
+
+static void everything_differs(Flawed* s, PfcIo io) {
+  static int32_t turn;
+  s->x[0] = (float)(turn++ % 7) / 7.0f;
+  (void)io;
+}
+
+// A game that does not even repeat itself cannot be the same among others, or after a snapshot: that is not said.
+static void test_consequences(void) {
+  const Found found = check_with(everything_differs);
+  CHECK(found_find(&found, "seed_repeats", "") != NULL);
+  for (int32_t i = 0; i < found.count; ++i)
+    for (int32_t k = 0; k < i; ++k)
+      CHECK(strcmp(found.findings[i].code, found.findings[k].code) != 0 ||
+            strcmp(found.subjects[i], found.subjects[k]) != 0);
+  CHECK(!found_find(&found, "position", NULL) && !found_find(&found, "snapshot", NULL));
+  CHECK(!found_find(&found, "reset_clears", NULL) && !found_find(&found, "threads", NULL));
+}
+
+static void test_arguments(void) {
+  CHECK(pfc_check_game(NULL) == PFC_INVALID && strstr(pfc_last_error(), "expected a game and a report"));
+  CHECK(pfc_check_game(&(PfcCheckDesc){.spec = &pfc_env_flawed}) == PFC_INVALID);
+  const PfcParamValue none = {"max_stebs", 3};
+  const Found found = flaw_check((Flaw){0}, &none, 1);
+  CHECK(found.status != PFC_OK && found.count == 0);
+}
+
+int main(void) {
+  test_sound();
+  test_repeat();
+  test_first_observation();
+  test_first_observation_among_others();
+  test_other_ways();
+  test_snapshot();
+  test_seeds();
+  test_actions();
+  test_consequences();
+  test_arguments();
+  return check_report();
+}

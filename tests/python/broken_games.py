@@ -1,0 +1,272 @@
+"""Mistakes that a game can have, as changes to the source of a new one, and what `pufferc check` says of each.
+
+Data only: a change is a pair, words of the source and what takes their place; expected words are patterns.
+"""
+
+from __future__ import annotations
+
+OBSERVE = "obs->ball_x = s->ball_x;"
+FALL = "s->ball_y += p->ball_speed;"
+CATCH = "s->catches += 1;"
+BEGIN = "s->paddle_x = 0.5f;"
+STATE = "  int32_t catches;\n"
+HEADERS = '#include "pufferc/env.h"\n'
+
+
+def include(*names):
+    return (HEADERS, HEADERS + "".join(f"#include <{name}>\n" for name in names))
+
+
+# Mistakes that can be made together: each game is checked once, and every finding must be there with these words.
+MISTAKES = {
+    "observations": (
+        [
+            (OBSERVE, ""),
+            ("obs->paddle_x = s->paddle_x;", "obs->paddle_x = 1.5f * s->paddle_x;"),
+            ("obs->ball_y = s->ball_y;", "obs->ball_y = 0.5f;"),
+            (
+                "(float)s->catches / (float)CATCHER_MAX_CATCHES;\n}",
+                "s->catches > 0 ? 0.0f / (float)(s->catches - s->catches) : 0;\n}",
+            ),
+        ],
+        {
+            "observation_unwritten": r"observe did not write value 1, part of ball_x",
+            "observation_range": r"observation paddle_x was 1\.\d+; its table says \[0, 1\]",
+            "observation_not_finite": r"observation caught was NaN",
+            "observation_constant": r"observation ball_y never changed: it was always 0.5",
+        },
+    ),
+    "nothing to learn": (
+        [
+            ("obs->paddle_x = s->paddle_x;", "obs->paddle_x = obs->ball_x = obs->ball_y = obs->caught = 0;"),
+            (OBSERVE, ""),
+            ("obs->ball_y = s->ball_y;", ""),
+            ("obs->caught = (float)s->catches / (float)CATCHER_MAX_CATCHES;", ""),
+            ("io.rewards[0] = -1.0f;", ""),
+            ("io.rewards[0] = 1.0f;", ""),
+            ("io.terminated[0] = 1;\n    return;", "catcher_drop_ball(s);\n    return;"),
+            ("5000, 0, PFC", "0, 0, PFC"),
+            ("if (s->catches == CATCHER_MAX_CATCHES) io.terminated[0] = 1;\n  else ", ""),
+        ],
+        {
+            "observation_zero": "every observation was all zeros",
+            "reward_zero": "every reward of [0-9]+ steps was 0",
+            "episode_endless": r"no episode ended in [0-9]+ steps of random play, and max_steps is 0",
+            "seed_without_effect": "two different seeds played the same games",
+            "action_without_effect": "whatever is chosen in dimension 0",
+        },
+    ),
+    "numbers": (
+        [
+            ("io.rewards[0] = -1.0f;", "io.rewards[0] = -5000.0f;"),
+            ("io.rewards[0] = 1.0f;", "io.rewards[0] = s->catches > 1 ? __builtin_inff() : 1.0f;"),
+            ("values[1] = (float)s->catches / (float)CATCHER_MAX_CATCHES;", "values[1] = 3.0f;"),
+            ("values[0] = (float)s->catches;", 'values[0] = __builtin_nanf("");'),
+            ("obs->ball_x = s->ball_x;", "obs->ball_x = 900.0f * s->ball_x;"),
+            ('{"ball_x", 1, 0, 1,', '{"ball_x", 1, 0, 1000,'),
+            ("io.actions[0] == 2", "io.actions[0] == 3"),
+            ("io.terminated[0] = 1;\n    return;", "io.terminated[0] = 2;\n    return;"),
+        ],
+        {
+            "reward_not_finite": "a reward was infinite",
+            "reward_large": "a reward of size 5000",
+            "metric_not_finite": "metric score was NaN",
+            "perf_range": "metric perf was 3, expected 0 to 1",
+            "observation_large": r"observation ball_x reached 89\d|observation ball_x reached 9",
+            "action_twice": "choices 0 and 2 in dimension 0",
+            "flag_value": r"step wrote 2 to io.terminated\[0\]",
+        },
+    ),
+    "chance": (
+        [
+            include("stdlib.h", "stdio.h", "time.h", "math.h"),
+            (FALL, FALL + " static int steps_so_far; steps_so_far++; if (rand() % 50 == 0) s->ball_x = 0.5f;"),
+            (
+                CATCH,
+                CATCH + ' printf("caught one\\n"); { void* volatile block = malloc(3 + time(0) % 2); free(block); }'
+                " if (s->catches > 1000) exit(1);",
+            ),
+            ("pfc_absf(s->ball_x - s->paddle_x)", "fabsf(sinf(s->ball_x - s->paddle_x))"),
+        ],
+        {
+            "seed_repeats": "two games with the same seed and actions went different ways: ",
+            "global_variable": "the global or static variable steps_so_far changed",
+            "import_random": "calls rand",
+            "import_clock": "calls time",
+            "import_memory": "calls free, malloc",
+            "import_exit": "calls exit",
+            "import_files": "calls ",
+            "import_math": "calls sinf",
+            "output": "wrote to the terminal: caught one",
+        },
+    ),
+    "pictures and looks": (
+        [
+            ("d->end(d->context);", ""),
+            (
+                "(void)p, (void)agent;\n  obs->paddle_x",
+                "(void)p, (void)agent;\n  (void)pfc_rng_u32((PfcRng*)&s->rng);\n  obs->paddle_x",
+            ),
+            ("values[0] = (float)s->catches;", "values[0] = (float)s->catches; ((Catcher*)s)->catches = 0;"),
+        ],
+        {
+            "draw_order": "begin first, once, and end last, once",
+            "looking_changes_state": "observe changed the state: it drew a random number",
+        },
+    ),
+    "pictures and ends": (
+        [
+            include("stdlib.h"),
+            ("d->circle(d->context, ball_x", "d->circle(d->context, left / (s->paddle_x - s->paddle_x)"),
+            ("io.rewards[0] = 1.0f;", "io.rewards[0] = (float)(rand() % 2);"),
+            ("io.terminated[0] = 1;\n    return;", "io.terminated[0] = 1;\n    s->ball_y = 2.0f;\n    return;"),
+        ],
+        {
+            "draw_not_finite": "not a number",
+            "seed_repeats": "went different ways: the reward was",
+            "observation_range": r"observation ball_y was 2; its table says \[0, 1\]",
+        },
+    ),
+    "state": (
+        [
+            (STATE, STATE + "  struct Catcher* self;\n  float own_x[2];\n"),
+            (BEGIN, BEGIN + " s->self = s;"),
+            (
+                "catcher_reset(Catcher* s, const CatcherParams* p) {\n",
+                "catcher_reset(Catcher* s, const CatcherParams* p) {\n  __builtin_memset(s, 0, sizeof *s);\n",
+            ),
+            (
+                "static void catcher_draw(const Catcher* s, const CatcherParams* p, const PfcDraw* d) {\n",
+                "static void catcher_draw(const Catcher* s, const CatcherParams* p, const PfcDraw* d) {\n"
+                "  d->begin(d->context, 9, 9, pfc_rgb(0)); d->end(d->context); return;\n",
+            ),
+            (FALL, "io.terminated[0] = 1; " + FALL),
+        ],
+        {
+            "state_address": "the state holds an address, at its byte ",
+            "rng_overwritten": "reset wrote over s->rng",
+            "draw_nothing": "draw drew nothing",
+            "episode_short": "episodes ended with its first step",
+        },
+    ),
+    "past": (
+        [
+            include(),
+            ("PFC_FN void catcher_drop_ball", "static int games_so_far;\nPFC_FN void catcher_drop_ball"),
+            (BEGIN, BEGIN + " s->catches = games_so_far++ < 60 ? 0 : 1;"),
+        ],
+        {"global_variable": "variable games_so_far changed"},
+    ),
+    "no end": (
+        [
+            ("io.terminated[0] = 1;\n    return;", "catcher_drop_ball(s);\n    return;"),
+            ("5000, 0, PFC", "500, 0, PFC"),
+            ("if (s->catches == CATCHER_MAX_CATCHES) io.terminated[0] = 1;\n  else ", "s->catches %= 100;\n  "),
+        ],
+        {"episode_truncated": "none ended by the rules"},
+    ),
+}
+
+
+CRASHES = {
+    "past the end of the observation": (
+        (OBSERVE, OBSERVE + " (&obs->paddle_x)[4] = 1.0f;"),
+        "crash",
+        r"crashed with SIGSEGV in observe: it wrote 0 bytes past the end of its observation, which has 16 bytes",
+    ),
+    "before the rewards": (
+        ("io.rewards[0] = -1.0f;", "io.rewards[-1] = -1.0f;"),
+        "crash",
+        r"SIGSEGV in step: it wrote 4 bytes before the start of its rewards",
+    ),
+    "past the state": (
+        (FALL, FALL + " ((volatile unsigned char*)s)[sizeof *s + 100] = 1;"),
+        "crash",
+        r"SIGSEGV in step: it wrote 100 bytes past the end of its state",
+    ),
+    "reading other agents' actions": (
+        ("io.actions[0] == 1", "io.actions[1] == 1"),
+        "crash",
+        r"SIGSEGV in step: it read 0 bytes past the end of its actions",
+    ),
+    "metrics that are not there": (
+        ("values[0] = (float)s->catches;", "values[2] = 1;"),
+        "crash",
+        r"SIGSEGV in metrics: it wrote 0 bytes past the end of its metrics",
+    ),
+    "a NULL pointer": (
+        (BEGIN, "*(volatile int*)0 = 1;"),
+        "crash",
+        r"SIGSEGV in reset: it wrote through a NULL pointer",
+    ),
+    "division by zero": (
+        (CATCH, CATCH + " { volatile int zero = 0; s->catches /= zero; }"),
+        "crash",
+        r"SIGFPE in step: it divided an integer by zero",
+    ),
+    "endless recursion": (
+        (
+            "PFC_FN void catcher_drop_ball(Catcher* s) {\n",
+            "int deeper(volatile int* n) {\n"
+            "  volatile int here[64]; here[*n % 64] = *n; return deeper(here) + here[3];\n}\n"
+            "PFC_FN void catcher_drop_ball(Catcher* s) {\n  volatile int n = 3; s->catches += deeper(&n);\n",
+        ),
+        "crash",
+        r"SIGSEGV in reset: it ran out of stack",
+    ),
+    "a loop without an end": (
+        (CATCH, 'while (s->catches >= 0) __asm__ volatile("");'),
+        "hang",
+        "the game did not come back in step",
+    ),
+    "exit": (
+        (CATCH, "__builtin_exit(3);"),
+        "exit",
+        "ended the process with exit code 3, in step",
+    ),
+}
+
+# What a game keeps outside its state, and a state that is not cleared since the game owns something (open and close).
+OPENED = (
+    ('.title = "Catcher"', '.title = "Catcher", .open = catcher_open, .close = catcher_close'),
+    (
+        "static void catcher_draw",
+        "static bool catcher_open(void* s, const void* p) { return s != p; }\n"
+        "static void catcher_close(void* s) { (void)s; }\nstatic void catcher_draw",
+    ),
+)
+ELSEWHERE = {
+    "observation_unrepeatable": (
+        [(OBSERVE, "static int looks; obs->ball_x = (float)(looks++ % 2);")],
+        "two looks at the same state gave different values of ball_x",
+    ),
+    "reset_clears": ([*OPENED], "a game that was reset with a seed and a new one with that seed went different ways"),
+    "position": (
+        [*OPENED, (BEGIN, BEGIN + " s->catches = 0;"), (FALL, FALL + " if (io.actions[1] == 2) s->ball_x = 0;")],
+        "a game went another way among others than alone",
+    ),
+    "threads": (
+        [
+            include("unistd.h", "sys/syscall.h"),
+            (  # the first thread rests now and then, so that others come to work on a single core, too
+                FALL,
+                FALL + " static int calls; if (syscall(SYS_gettid) != getpid()) s->ball_x = 0;"
+                " else if (++calls % 512 == 0) usleep(100);",
+            ),
+        ],
+        "games went another way with four threads than with one: ",
+    ),
+    "snapshot": (
+        [
+            (STATE, STATE + "  int32_t falls;\n"),
+            (
+                "PFC_FN void catcher_drop_ball",
+                "static struct { const void* of; int count; } table[1 << 12];\n"
+                "#define SLOT(s) table[((uintptr_t)(s) / sizeof *(s)) % (1 << 12)]\nPFC_FN void catcher_drop_ball",
+            ),
+            (BEGIN, BEGIN + " SLOT(s).of = s; SLOT(s).count = 0;"),
+            (FALL, FALL + " if (SLOT(s).of == s) s->paddle_x = (float)(++SLOT(s).count % 13) / 13.0f;"),
+        ],
+        "a game that was saved and loaded went another way than without",
+    ),
+}
