@@ -9,6 +9,7 @@ PYTHON ?= python3
 VENV ?= .venv
 TORCH ?= $(shell grep '^torch==' python/constraints.txt)
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install -q -c $(VENV)/constraints.txt
 SOURCES := $(shell find csrc python third_party -type f -not -path '*/__pycache__/*' 2>/dev/null) CMakeLists.txt pyproject.toml
 
 .PHONY: train test dev bench lint clean
@@ -28,10 +29,8 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check python tests examples benchmarks
 	$(BIN)/mypy
 
-dev: $(VENV)/.tools
-	$(BIN)/pip install -q -c $(VENV)/constraints.txt scikit-build-core pybind11 ninja cmake \
-	  "pyb2d3==0.11.1; sys_platform == 'linux' and platform_machine == 'x86_64'"
-	$(BIN)/pip install -q -c $(VENV)/constraints.txt --no-build-isolation -C editable.rebuild=true -C build-dir=build/editable -e '.[train,render,dev]'
+dev: $(VENV)/.build-tools
+	$(INSTALL) --no-build-isolation -C editable.rebuild=true -C build-dir=build/editable -e '.[train,render,dev]'
 
 bench: $(VENV)/.installed
 	$(BIN)/pufferc bench
@@ -44,15 +43,22 @@ $(VENV)/.tools: python/constraints.txt
 	  || { echo "make: $(PYTHON) must be Python 3.10 or later with venv (Debian: apt-get install python3-venv)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	{ grep -v '^torch==' python/constraints.txt; echo '$(TORCH)'; } > $(VENV)/constraints.txt
-	$(BIN)/pip install -q '$(TORCH)'
+	$(BIN)/python -m pip install -q '$(TORCH)'
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/.tools $(SOURCES)
-	@echo "compiling pufferc: a minute or two, longer with nvcc"
-	$(BIN)/pip install -q -c $(VENV)/constraints.txt '.[train,render]'
+# What pyproject.toml asks for, in .venv rather than in an environment of pip's for each build: a second build compiles
+# what has changed, and needs no network.
+$(VENV)/.build-tools: $(VENV)/.tools pyproject.toml
+	$(INSTALL) 'scikit-build-core>=0.11' 'pybind11>=3.0' cmake ninja \
+	  "pyb2d3==0.11.1; sys_platform == 'linux' and platform_machine == 'x86_64'"
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.tools $(SOURCES)
+$(VENV)/.installed: $(VENV)/.build-tools $(SOURCES)
 	@echo "compiling pufferc: a minute or two, longer with nvcc"
-	$(BIN)/pip install -q -c $(VENV)/constraints.txt '.[train,render,dev]'
+	$(INSTALL) --no-build-isolation '.[train,render]'
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.build-tools $(SOURCES)
+	@echo "compiling pufferc: a minute or two, longer with nvcc"
+	$(INSTALL) --no-build-isolation '.[train,render,dev]'
 	@touch $@ $(VENV)/.installed

@@ -236,3 +236,49 @@ def test_a_box2d_that_hides_its_number_of_worlds_is_refused(tmp_path: Path) -> N
     source = stub_box2d(tmp_path / "box2d", "enum { B2_MAX_WORLDS = 7 };\n")
     done = configure(tmp_path / "build", PUFFERC_BOX2D="AUTO", PUFFERC_BOX2D_SOURCE=source)
     assert done.returncode != 0 and "B2_MAX_WORLDS" in words(done)
+
+
+def test_a_download_arrives_whole_or_not_at_all(tmp_path: Path) -> None:
+    """What an interrupted build left is thrown away; and a build in a hook of git does not touch that repository."""
+    source, build, git = stub_box2d(tmp_path / "upstream", GUARDED), tmp_path / "build", tmp_path / "git"
+    (build / "box2d.partial" / "include" / "box2d").mkdir(parents=True)
+    (build / "box2d.partial" / "include" / "box2d" / "half").touch()
+    git.write_text(
+        "#!/bin/sh\n[ -z \"$GIT_DIR$GIT_WORK_TREE$GIT_INDEX_FILE\" ] || { echo 'wrong repository' >&2; exit 1; }\n"
+        'case "$*" in init*) mkdir -p "$3" ;; *" checkout "*) '
+        f'cp -r "{source}/." "$2" ;; esac\n'
+    )
+    git.chmod(0o755)
+    hook = {"GIT_DIR": str(tmp_path / ".git"), "GIT_WORK_TREE": str(tmp_path), "GIT_INDEX_FILE": "index"}
+    options = {"PUFFERC_BOX2D": "ON", "PUFFERC_DOWNLOAD": "ON", "GIT_EXECUTABLE": git, "PUFFERC_INSTALL": "OFF"}
+    done = configure(build, env=hook, **options)
+    assert done.returncode == 0, done.stderr
+    assert f"Box2D in {build / 'box2d'}, 16384 worlds" in words(done)
+    assert not (build / "box2d.partial").exists() and not (build / "box2d" / "include" / "box2d" / "half").exists()
+    git.write_text("#!/bin/sh\nexit 1\n")  # it is not asked again
+    assert configure(build, **options).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("apt_get", "reason"),
+    [
+        ('case "$*" in *" source "*) echo junk >raylib_6.0+ds.orig.tar.gz ;; esac', "did NOT match"),
+        ("echo 'E: Failed to fetch http://m: no route'; echo 'E: Some files failed'; exit 100", "http://m: no route"),
+        ("true", "no longer carries version"),
+    ],
+)
+def test_a_fetch_that_fails_says_why_and_leaves_nothing(apt_get: str, reason: str, tmp_path: Path) -> None:
+    programs, temporary, folder = tmp_path / "bin", tmp_path / "temporary", tmp_path / "new" / "raylib"
+    temporary.mkdir()
+    programs.mkdir()
+    for name, text in {"git": "echo 'fatal: no route' >&2; exit 1", "apt-get": apt_get}.items():
+        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+        (programs / name).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "TMPDIR": str(temporary), "LC_ALL": "C"}
+    command = ["sh", str(ROOT / "third_party" / "fetch_raylib.sh"), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path, env=environment)
+    assert done.returncode == 1 and "not from github: fatal: no route" in done.stderr
+    assert not folder.parent.exists() and not list(temporary.iterdir())
+    if "no Debian mirror" in done.stderr:
+        pytest.skip("no Debian in the apt sources of this machine")
+    assert reason in done.stderr
