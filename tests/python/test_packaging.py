@@ -129,6 +129,15 @@ def test_binaries_search_no_folder_of_the_builder() -> None:
         assert all(name.startswith((*system, *windows)) for name in needed), (path, needed)
 
 
+def test_make_installs_what_the_build_asks_for() -> None:
+    """The Makefile builds without an environment of pip's, so it names the requirements of the build again."""
+    tomllib = pytest.importorskip("tomllib")
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        requires = tomllib.load(file)["build-system"]["requires"]
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert [name for name in requires if f"'{name}'" not in text and f'"{name}"' not in text] == []
+
+
 def test_sdist_holds_every_source_and_nothing_else(tmp_path: Path) -> None:
     pytest.importorskip("build")
     git = shutil.which("git")
