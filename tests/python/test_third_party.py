@@ -32,8 +32,9 @@ def configure(
         settings |= {"PUFFERC_PYTHON": "ON", "pybind11_DIR": pybind11.get_cmake_dir()}
         settings |= {"Python_EXECUTABLE": sys.executable, "SKBUILD_SABI_COMPONENT": ""}
     command = [str(CMAKE), "-S", str(ROOT), "-B", str(build), *(f"-D{key}={value}" for key, value in settings.items())]
-    # PWD as a shell sets it.
-    environment = {**os.environ, "PWD": str(cwd), **(env or {})}
+    # PWD as a shell sets it; folders that the user names for his own builds are not meant here.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PUFFERC_")}
+    environment |= {"PWD": str(cwd), **(env or {})}
     return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=cwd, env=environment)
 
 
