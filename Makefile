@@ -13,13 +13,15 @@ INSTALL := $(BIN)/python -m pip install -q -c $(VENV)/constraints.txt
 SOURCES := $(shell find csrc python third_party -type f -not -path '*/__pycache__/*' 2>/dev/null) CMakeLists.txt pyproject.toml
 
 .PHONY: train test dev bench lint clean
+.NOTPARALLEL:
 
 train: $(VENV)/.installed
 	$(BIN)/pufferc train breakout
 	-$(BIN)/pufferc eval breakout --episodes 100 --record runs/breakout.gif
 
+# Ninja by the environment: a build folder that was configured for make before keeps its generator.
 test: $(VENV)/.installed-dev
-	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --preset dev -G Ninja
+	PATH="$(CURDIR)/$(BIN):$$PATH" CMAKE_GENERATOR=Ninja cmake --preset dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build build/dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir build/dev --output-on-failure
 	$(MAKE) lint
