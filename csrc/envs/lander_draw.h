@@ -73,6 +73,7 @@ static void lander_draw_sky(const PfcDraw* d) {
     const uint64_t noise = pfc_hash64(i);
     const float x = (float)(noise % 800) - 100.0f, y = (float)(noise >> 16 & 0xffff) * (400.0f / 65536.0f) - 100.0f;
     const float radius = 0.6f + (float)(noise >> 40 & 3) * 0.25f;
+    if (y > 10.0f && y < 72.0f && (x < 230.0f || x > 430.0f)) continue;  // figures stand here
     d->circle(d->context, x, y, radius, pfc_tint(0xdfe6ff, (uint8_t)(90 + (noise >> 48 & 127))));
   }
 }

@@ -83,7 +83,8 @@ class GifWriter:
         """Choose the palette and begin the file; then what was held back."""
         pictures = [self._unpack(held) for held in self._held[:: -(-len(self._held) // _PALETTE_PICTURES)]]
         sheet = self._image.fromarray(np.concatenate(pictures))
-        method, dither = self._image.Quantize.MEDIANCUT, self._image.Dither.NONE
+        # An octree keeps colours that are few but far from the others; cutting by numbers of pixels would not.
+        method, dither = self._image.Quantize.FASTOCTREE, self._image.Dither.NONE
         chosen = sheet.quantize(_UNCHANGED, method=method, dither=dither).getpalette() or []
         free = _UNCHANGED + 1 - len(chosen[: 3 * _UNCHANGED]) // 3
         colors = bytes(chosen[: 3 * _UNCHANGED] + free * chosen[:3])  # the first colour at every place that is free
@@ -230,7 +231,7 @@ class Mp4Writer:
 
         even = f"scale={width + width % 2}:{height + height % 2}"  # as the pixel format wants it
         raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{self._fps:.6f}", "-i", "-"]
-        h264 = ["-an", "-vf", even, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "10", "-movflags", "+faststart"]
+        h264 = ["-an", "-vf", even, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "16", "-movflags", "+faststart"]
         return subprocess.Popen(
             [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *raw, *h264, "-f", "mp4", str(self._path)],
             stdin=subprocess.PIPE,

@@ -232,7 +232,9 @@ def _cover(divided: Split, used: _Column) -> list[Mark]:
     """The ground for text that has to lie on the game."""
     assert divided.panel is not None
     x, y, width, height = divided.panel
-    return [(x, y, width, height - max(0.0, used.left_px), _COVER, "")] if divided.covers else []
+    if not divided.covers or not used.marks:
+        return []
+    return [(x, y, width, height - max(0.0, used.left_px), _COVER, "")]
 
 
 def seen_marks(divided: Split, envs: VecEnv, row: int, seen: Seen) -> list[Mark]:

@@ -197,7 +197,7 @@ def _loop(
         if ended[row]:
             episode = infos["final_info"]["episode"]
             scores.append(float(episode.get("score", episode["r"])[row]))
-            viewer.note(f"score {scores[-1]:g}")
+            viewer.note("score " + f"{scores[-1]:.1f}".removesuffix(".0"))
         if ended.any():
             if ended.all():
                 viewer.show(seen)

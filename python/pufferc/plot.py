@@ -39,6 +39,7 @@ _X_LABELS = {"steps": "agent steps", "time_s": "seconds", "update": "update"}
 # Okabe and Ito's palette, which people with any kind of colour vision can tell apart; then by line style.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#3c3c3c")
 _STYLES = ("-", "--", ":", "-.")
+_LEGEND_CHARACTERS = 50  # of the legend's text, as wide as one panel
 _GRID_POINTS = 400  # of the mean over seeds
 
 
@@ -103,17 +104,20 @@ def _across_seeds(curves: Sequence[tuple[Curve, Curve]]) -> tuple[Curve, Curve]:
     return places, np.stack([np.interp(places, at, values, np.nan, np.nan) for at, values in curves])
 
 
-def _draw_series(axes: Any, key: str, x: str, name: str, tables: Sequence[Table], **line: Any) -> None:
+def _draw_series(axes: Any, key: str, x: str, name: str, tables: Sequence[Table], detail: bool, **line: Any) -> None:
     """One run, thin as logged and thick as a running mean; or the mean of several in the band of all of them.
 
-    The mean goes as far as all of them; those that train on are thin lines of their own.
+    The mean goes as far as all of them; those that train on are thin lines of their own. Without `detail` a run is its
+    running mean alone.
     """
     curves = [curve for curve in (_curve(table, key, x) for table in tables) if curve is not None]
     if not curves:
         return
     if len(tables) == 1:
-        axes.plot(tables[0][x], tables[0][key], color=line["color"], alpha=0.25, linewidth=0.7)
-        axes.plot(*curves[0], linewidth=1.8, label=name, **line)
+        marker = "o" if curves[0][0].size == 1 else None  # a line of one point cannot be seen
+        if detail:
+            axes.plot(tables[0][x], tables[0][key], color=line["color"], alpha=0.25, linewidth=0.7)
+        axes.plot(*curves[0], linewidth=1.8 if detail else 1.1, label=name, marker=marker, **line)
         return
     places, values = _across_seeds(curves)
     shared = np.isfinite(values).all(axis=0)
@@ -144,25 +148,35 @@ def style_panel(axes: Any, title: str, x_label: str, y_label: str) -> None:
     axes.tick_params(labelsize=8, colors="#444444")
 
 
-def make_figure(across: int, down: int) -> Any:
-    """A figure with room for so many panels, for no screen. DrawingUnavailable where matplotlib is missing."""
+def make_figure(across: int, down: int, legend_rows: int = 1) -> Any:
+    """A figure with room for so many panels and such a legend, for no screen. DrawingUnavailable without matplotlib."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
         raise DrawingUnavailable("a plot needs matplotlib; install it with: pip install 'pufferc[render]'") from None
-    figure = Figure(figsize=(3.9 * across, 2.9 * down + 0.5), dpi=150, layout="constrained")
+    figure = Figure(figsize=(3.9 * across, 2.9 * down + 0.3 + 0.2 * legend_rows), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def _look(number: int, count: int) -> tuple[Any, str]:
+    """Colour and line style of a series, of which there are `count`; no two are alike."""
+    if count <= len(COLORS) * len(_STYLES):
+        return COLORS[number % len(COLORS)], _STYLES[number // len(COLORS)]
+    from matplotlib import colormaps
+
+    return colormaps["viridis"](0.95 * number / (count - 1)), _STYLES[number % len(_STYLES)]
 
 
 def _draw_panel(axes: Any, panel: tuple[str, str, str], x: str, series: dict[str, list[Table]]) -> None:
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
     title, unit, key = panel
+    detail = len(series) <= len(COLORS)
     for i, (name, tables) in enumerate(series.items()):
-        color, style = COLORS[i % len(COLORS)], _STYLES[i // len(COLORS) % len(_STYLES)]
-        _draw_series(axes, key, x, name, tables, color=color, linestyle=style)
+        color, style = _look(i, len(series))
+        _draw_series(axes, key, x, name, tables, detail, color=color, linestyle=style)
         if key == "score":
             _draw_evaluations(axes, x, tables, color)
     style_panel(axes, title, _X_LABELS.get(x, x), unit)
@@ -172,6 +186,9 @@ def _draw_panel(axes: Any, panel: tuple[str, str, str], x: str, series: dict[str
         axes.yaxis.set_major_formatter(EngFormatter(sep=""))
         axes.set_ylim(bottom=0)
     axes.margins(x=0.02)
+    ends = [float(np.nanmax(table[x], initial=0.0)) for found in series.values() for table in found if x in table]
+    if x in _X_LABELS and max(ends) > 0.0:  # one axis for all panels, also where a curve stops early
+        axes.set_xlim(0.0, 1.02 * max(ends))
 
 
 def _names(runs: Sequence[str | os.PathLike[str]]) -> list[str]:
@@ -222,12 +239,14 @@ def plot(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str] = "
     panels = [(title, unit, keys[0]) for title, unit, keys in shown if keys]
     across = min(4, max(len(panels), 1))
     down = max(1, -(-len(panels) // across))
-    figure = make_figure(across, down)
+    legend_columns = max(1, int(_LEGEND_CHARACTERS * across / (max(map(len, series)) + 16)))
+    legend_rows = -(-len(series) // legend_columns)
+    figure = make_figure(across, down, legend_rows)
     for i, panel in enumerate(panels):
         _draw_panel(figure.add_subplot(down, across, i + 1), panel, x, series)
     if panels:
         handles, labels = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=4, fontsize=9, frameon=False)
+        figure.legend(handles, labels, loc="outside upper left", ncols=legend_columns, fontsize=9, frameon=False)
     figure.savefig(out)
     return out
 

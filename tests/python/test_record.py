@@ -72,6 +72,20 @@ def test_gif_shows_colours_that_come_late(tmp_path):
     assert len(frames) == 2 and (frames[1][5:15, 5:15] >= 80).all()
 
 
+def test_gif_keeps_the_colour_of_small_things(tmp_path):
+    """A flame of a few pixels before a sky of many shades."""
+    pytest.importorskip("PIL")
+    shades = np.linspace(10, 90, 300)[None, :] + np.linspace(0, 60, 200)[:, None]
+    sky = np.repeat(shades.astype(np.uint8)[:, :, None], 3, axis=2)
+    flame = sky.copy()
+    flame[100:104, 50:53] = (229, 72, 77)
+    with Recorder(tmp_path / "out.gif", fps=10) as recorder:
+        for picture in [sky] * 20 + [flame] * 4:
+            recorder.add(picture)
+    frames, _ = frames_of(tmp_path / "out.gif")
+    assert np.abs(frames[-1][100:104, 50:53] - (229, 72, 77)).max() <= 30
+
+
 @pytest.mark.parametrize("fps", [12.0, 15.0, 50.0, 60.0, 120.0])
 def test_gif_keeps_the_pace(tmp_path, fps):
     """Whole hundredths of a second, none shorter than viewers show, add up to the time of all pictures."""
@@ -477,6 +491,27 @@ def test_plot_draws_runs_in_different_colours(tmp_path):
         assert (np.abs(picture - color).max(axis=2) < 8).sum() > 100
     single = plot(runs[:1], tmp_path / "one.png", x="time_s")
     assert single.stat().st_size > 5000
+
+
+def test_many_runs_have_lines_of_their_own(tmp_path, monkeypatch):
+    """Also where there are more than colours, and runs of one update, which is a dot."""
+    figure = pytest.importorskip("matplotlib.figure")
+    made, init = [], figure.Figure.__init__
+
+    def spy(self, *args, **kwargs):
+        made.append(self)
+        init(self, *args, **kwargs)
+
+    monkeypatch.setattr(figure.Figure, "__init__", spy)
+    runs = [write_run(tmp_path / f"run-{i:02d}", updates=5 + i) for i in range(35)]
+    plot(runs, tmp_path / "many.png")
+    (many,) = made
+    looks = {(str(line.get_color()), line.get_linestyle()) for line in many.axes[1].lines}
+    assert len(looks) == len(runs) and len(many.legends[0].get_texts()) == len(runs)
+    assert len({axes.get_xlim() for axes in many.axes}) == 1 and many.axes[0].get_position().height > 0.2
+    made.clear()
+    plot([write_run(tmp_path / "short", updates=1)], tmp_path / "short.png")
+    assert any(line.get_marker() == "o" for line in made[0].axes[0].lines)
 
 
 def test_seeds_of_a_group_are_one_curve_in_a_band(tmp_path):

@@ -177,6 +177,46 @@ with Viewer(envs) as viewer:
     )
 
 
+def test_resized_and_closed_by_the_window_manager(display):
+    """In pause and with the panel open, as a window manager asks for it: a message, not a key."""
+    run(
+        """
+import ctypes
+def ask_to_close(window):
+    class Message(ctypes.Structure):
+        _fields_ = [("type", ctypes.c_int), ("serial", ctypes.c_ulong), ("sent", ctypes.c_int),
+                    ("display", ctypes.c_void_p), ("window", ctypes.c_ulong), ("name", ctypes.c_ulong),
+                    ("format", ctypes.c_int), ("values", ctypes.c_long * 5), ("rest", ctypes.c_long * 16)]
+    x = ctypes.CDLL("libX11.so.6")
+    x.XOpenDisplay.restype = ctypes.c_void_p
+    x.XInternAtom.argtypes, x.XInternAtom.restype = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int], ctypes.c_ulong
+    x.XSendEvent.argtypes = [ctypes.c_void_p, ctypes.c_ulong, ctypes.c_int, ctypes.c_long, ctypes.c_void_p]
+    x.XCloseDisplay.argtypes = [ctypes.c_void_p]
+    display = x.XOpenDisplay(None)
+    name, value = (x.XInternAtom(display, text, 0) for text in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW"))
+    message = Message(type=33, window=window, name=name, format=32)
+    message.values[0] = value
+    x.XSendEvent(display, window, 0, 0, ctypes.byref(message))
+    x.XCloseDisplay(display)
+
+envs = pufferc.make("cartpole", num_threads=1, seed=1)
+observations, _ = envs.reset(seed=1)
+viewer = Viewer(envs, paused=True)
+viewer._refresh(None)
+window = subprocess.run(["xdotool", "search", "--name", "pufferc"], check=True, capture_output=True).stdout.split()[-1]
+viewer.overlay = True
+for size in ((500, 700), (300, 200), (60, 40), (1200, 400)):
+    subprocess.run(["xdotool", "windowsize", window, *map(str, size)], check=True)
+    wait_until(lambda: viewer._size == size, viewer)
+    picture = viewer.picture(Seen(observations))
+    assert picture.shape == (size[1], size[0], 3) and picture.max() > 200
+ask_to_close(int(window))
+assert viewer.show() is False and viewer.closed
+""",
+        display,
+    )
+
+
 def test_the_end_of_an_episode_is_seen(display):
     """Squared marks a target that was reached; the next episode follows later."""
     run(
