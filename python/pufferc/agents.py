@@ -63,13 +63,13 @@ class CheckpointAgent:
     """
 
     def __init__(self, path: Path, *, greedy: bool = False, seed: int = 0, game: Game | None = None) -> None:
-        from pufferc.checkpoint import load_checkpoint, load_game_checkpoint
+        from pufferc.checkpoint import load_game_checkpoint, load_run_checkpoint
         from pufferc.hardware import torch_settings
         from pufferc.policies import make_head, make_policy
         from pufferc.sizes import resolve
         from pufferc.trainer import checkpoint_config, load_weights
 
-        checkpoint = load_checkpoint(path) if game is None else load_game_checkpoint(path, game)
+        checkpoint = load_run_checkpoint(path) if game is None else load_game_checkpoint(path, game)
         config, _ = resolve(checkpoint_config(checkpoint, None))
         device, dtype, self._kernels = torch_settings(config)
         self.game: str = config.game

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pufferc import _errors, modules
+from pufferc._files import read_file
 from pufferc.build import BuildError, build
 from pufferc.check_process import play_in_process
 from pufferc.check_texts import IMPORTS, TEXTS
@@ -145,7 +146,7 @@ def _read_elf(place: str) -> Elf | None:
     if not modules.is_path(place):
         return None
     try:
-        return Elf(Path(place).read_bytes())
+        return Elf(read_file(Path(place)))
     except (OSError, ElfError):
         return None  # loading says it better
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from pufferc import _core, modules
+from pufferc._files import read_file
 from pufferc.build import compiler
 from pufferc.modules import ModuleError
 
@@ -184,7 +185,7 @@ def _environment(game: str) -> dict[str, str]:
     if not modules.is_path(game):
         return environment
     try:
-        names = modules.sanitizers(Path(game).read_bytes())
+        names = modules.sanitizers(read_file(Path(game)))
     except OSError:
         return environment
     if "AddressSanitizer" in names:

@@ -15,11 +15,12 @@ of it, or else of training's last episodes. So there is nothing to keep in step,
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from pufferc._files import parse_json, read_file, read_short
 from pufferc.registration import EnvInfo, Game, env_info
 from pufferc.run_directory import CHECKPOINT_PREFIX as _PREFIX
 from pufferc.run_directory import GROUP_SUFFIX, best_checkpoint, members
@@ -118,17 +120,19 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"checkpoint: {path} is not a checkpoint directory (it has no checkpoint.json)")
     loaded: list[dict[str, Tensor]] = []
     try:
-        meta = json.loads(meta_path.read_text())
+        meta = parse_json(read_short(meta_path))
         if meta["format"] != FORMAT:
             raise CheckpointError(f"checkpoint: {path} has format {meta['format']}, expected {FORMAT}")
         for name in _FILES:
-            data = (path / name).read_bytes()
+            data = read_file(path / name)
             if hashlib.sha256(data).hexdigest() != meta["sha256"][name]:
                 raise CheckpointError(
                     f"checkpoint: {path / name} is damaged: its hash is not the one it was saved with"
                 )
             loaded.append(load(data))
-    except (OSError, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
+    except CheckpointError:
+        raise
+    except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise CheckpointError(f"checkpoint: {path} cannot be read: {error}") from None
     return Checkpoint(path, loaded[0], loaded[1], meta)
 
@@ -144,22 +148,46 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def load_game_checkpoint(path: Path, game: Game) -> Checkpoint:
-    """Reads a checkpoint that a training run made; CheckpointError if it is damaged or of another game."""
+def load_run_checkpoint(path: Path) -> Checkpoint:
+    """Reads a checkpoint that a training run made; CheckpointError if it is none or damaged."""
     checkpoint = load_checkpoint(path)
     for name, kind in _FIELDS.items():
         if not isinstance(checkpoint.meta.get(name), kind):
             raise CheckpointError(f"checkpoint: {path / 'checkpoint.json'} has no valid {name!r}; it is damaged")
     if checkpoint.meta["precision"] not in ("float32", "bfloat16"):
         raise CheckpointError(f"checkpoint: {path} has the unknown precision {checkpoint.meta['precision']!r}")
-    return of_game(checkpoint, game)
+    origin = checkpoint.meta.get("module", {"path": "", "sha256": ""})
+    if not isinstance(origin, dict) or not all(isinstance(origin.get(key), str) for key in ("path", "sha256")):
+        raise CheckpointError(f"checkpoint: {path / 'checkpoint.json'} has no valid 'module'; it is damaged")
+    return checkpoint
+
+
+def load_game_checkpoint(path: Path, game: Game) -> Checkpoint:
+    """Reads a checkpoint that a training run made; CheckpointError if it is damaged or of another game."""
+    return of_game(load_run_checkpoint(path), game)
+
+
+@contextlib.contextmanager
+def fitting(checkpoint: Checkpoint) -> Iterator[None]:
+    """Where a checkpoint is put to use: what does not fit in it, or is missing, is a CheckpointError."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except KeyError as error:
+        raise CheckpointError(
+            f"checkpoint: {checkpoint.path} has no {error}; it is damaged or of another run"
+        ) from None
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+        raise CheckpointError(f"checkpoint: {checkpoint.path} does not fit: {error}") from None
 
 
 def of_game(checkpoint: Checkpoint, game: Game) -> Checkpoint:
     """The checkpoint, to be played with this game; CheckpointError if it is of another."""
     info = env_info(game)
-    if checkpoint.meta["game"] != info.name:
-        raise CheckpointError(f"checkpoint: {checkpoint.path} is of {checkpoint.meta['game']}, not of {info.name}")
+    game_name = checkpoint.meta.get("game")
+    if game_name != info.name:
+        raise CheckpointError(f"checkpoint: {checkpoint.path} is of {game_name}, not of {info.name}")
     return replace(checkpoint, game=info.path or info.name)
 
 

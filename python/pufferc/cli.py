@@ -7,6 +7,7 @@ the packages of the [train] extra says so when they are missing.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -14,7 +15,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pufferc import _streams
 from pufferc._startup import quiet_interrupt
+from pufferc._streams import fail as _fail
 
 _EXTRA = {"torch", "safetensors", "tyro", "tomli"}
 
@@ -43,7 +46,16 @@ In Python: import pufferc; pufferc.make("breakout", num_envs=1024)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    _streams.prepare()
+    try:
+        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+    except SystemExit as end:  # of a parser
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else _fail(str(end.code), 2)
+        raise SystemExit(_streams.finish(code)) from None
+    return _streams.finish(code)
+
+
+def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(_USAGE, end="")
         return 0 if words else 2
@@ -87,13 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not isinstance(error, DrawingUnavailable):
             raise
         return _fail(str(error), 1)
-    except (ValueError, TypeError, MemoryError, OSError) as error:
+    except (ValueError, TypeError, ArithmeticError, MemoryError, OSError) as error:
         return _fail(str(error) or type(error).__name__, 2)
-
-
-def _fail(message: str, code: int) -> int:
-    print(f"pufferc: {message}", file=sys.stderr)
-    return code
 
 
 def _version(words: list[str]) -> int:
@@ -299,8 +306,6 @@ def _train(words: list[str]) -> int:
 
 def _follow(words: list[str]) -> int:
     """`train` in a process that torchrun started as another than the first one, which does all the talking."""
-    import contextlib
-
     from pufferc.distributed import LostRank
     from pufferc.train import train
 

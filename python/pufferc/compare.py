@@ -57,7 +57,7 @@ def _spread(runs: Sequence[Run]) -> str | None:
 
 
 def _text(value: Any) -> str:
-    return _ABSENT if value is None else value if isinstance(value, str) else json.dumps(value)
+    return _ABSENT if value is None else value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _section(title: str, found: Mapping[str, Sequence[Any]], letters: Sequence[str]) -> str:
@@ -78,7 +78,8 @@ def main(words: list[str]) -> int:
     config = differences([run.config for run in runs])
     machine = differences([run.machine for run in runs], ignore=("started",))
     if options.json:
-        print(json.dumps({"config": config, "machine": machine, "runs": [run.as_dict() for run in runs]}, indent=1))
+        found = {"config": config, "machine": machine, "runs": [run.as_dict() for run in runs]}
+        print(json.dumps(found, indent=1, default=str))  # TOML has dates
         return 0
     letters = [chr(ord("A") + i) if i < 26 else str(i) for i in range(len(runs))]
     head = ["", *HEAD[:1], *HEAD[4:7], "score at the end", *HEAD[7:]]

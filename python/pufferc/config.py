@@ -21,6 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from pufferc._files import read_short
 from pufferc.registration import EnvInfo, env_info
 
 # Part of Python from 3.11 on; before that, its origin.
@@ -194,7 +195,7 @@ def load_config(game: str | os.PathLike[str], path: Path | str | None = None) ->
     config, info = Config(os.fspath(game)), env_info(game)
     for source in (packaged_config(info), None if path is None else _find_config(info, path)):
         if source is not None:
-            config = merge(config, read_toml(source), str(source))
+            config = merge(config, read_toml(source, pipes=True), str(source))
     return config
 
 
@@ -212,15 +213,16 @@ def _find_config(info: EnvInfo, path: Path | str) -> Path:
     return variants[str(path)]
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file; ConfigError if it cannot be read or parsed."""
+def read_toml(path: Path, *, pipes: bool = False) -> dict[str, Any]:
+    """The tables of a TOML file; ConfigError if it cannot be read or parsed. `pipes`: the file may be a pipe."""
     try:
-        with path.open("rb") as file:
-            tables: dict[str, Any] = tomllib.load(file)
-            return tables
+        tables: dict[str, Any] = tomllib.loads(read_short(path, pipes=pipes).decode())
+        return tables
     except OSError as error:
         raise ConfigError(f"config: cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise ConfigError(f"config: {path} is not valid TOML: it is nested too deeply") from None
+    except ValueError as error:  # of TOML, of UTF-8, and of numbers that are too long
         raise ConfigError(f"config: {path} is not valid TOML: {error}") from None
 
 

@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pufferc._files import check_target
+
 if TYPE_CHECKING:
     from pufferc.checkpoint import Checkpoint
     from pufferc.policies import Network, Policy
@@ -126,6 +128,7 @@ class PolicyFile:
 
     def write(self, path: Path) -> None:
         """Writes the file under a temporary name and renames it, so that nobody ever reads half of one."""
+        check_target(path)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             temporary.write_bytes(self.to_bytes())
@@ -334,13 +337,14 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(list(arguments))
 
     import pufferc
-    from pufferc.checkpoint import find_checkpoint, load_checkpoint, of_game
+    from pufferc.checkpoint import find_checkpoint, fitting, load_checkpoint, of_game
 
     name = pufferc.env_info(options.name).name
     path = find_checkpoint(options.checkpoint, options.runs, options.name)
     checkpoint = of_game(load_checkpoint(path), options.name)
     out = options.out or Path(name + (".onnx" if options.onnx else ".pfc"))
-    policy, env, params = load_policy(checkpoint)
+    with fitting(checkpoint):
+        policy, env, params = load_policy(checkpoint)
     try:
         if options.onnx:
             export_onnx(policy, env, out)

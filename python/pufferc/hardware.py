@@ -22,7 +22,7 @@ def torch_settings(config: Config) -> tuple[torch.device, torch.dtype, ppo.Kerne
     name = train.device if train.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = own_device(torch.device(name))
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()  # of "meta" there are no numbers
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(f"train.device: {name!r} cannot be used: {str(error).splitlines()[0]}") from None
     if train.kernels == "fused" and device.type != "cpu":

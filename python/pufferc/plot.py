@@ -7,7 +7,6 @@ Needs matplotlib, which comes with pufferc[render]. Nothing is shown on a screen
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pufferc._files import parse_json, read_file
 from pufferc.render import DrawingUnavailable
 from pufferc.run_directory import GROUP_SUFFIX, members
 
@@ -44,7 +44,7 @@ _GRID_POINTS = 400  # of the mean over seeds
 
 
 def read_metrics(run: str | os.PathLike[str]) -> dict[str, Curve]:
-    """The columns of a run's metrics.jsonl: float64 [updates] by key, NaN where a line has null.
+    """The columns of a run's metrics.jsonl: float64 [updates] by key, NaN where a line has no number.
 
     `run` is a run's directory or the file itself. A last line that is cut off, by a run still going on, is left out.
 
@@ -57,11 +57,11 @@ def read_metrics(run: str | os.PathLike[str]) -> dict[str, Curve]:
     if not path.is_file():
         raise FileNotFoundError(f"no run in {run}: there is no {path}")
     rows: list[dict[str, Any]] = []
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = read_file(path).decode("utf-8", errors="replace").splitlines()
     for number, line in enumerate(lines, 1):
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
+            row = parse_json(line)
+        except ValueError:
             if number == len(lines):
                 break
             raise ValueError(f"{path}, line {number}: not JSON") from None
@@ -72,7 +72,7 @@ def read_metrics(run: str | os.PathLike[str]) -> dict[str, Curve]:
         raise ValueError(f"{path} holds no update yet")
     numbers = {key for row in rows for key, value in row.items() if isinstance(value, (int, float))}
     return {
-        key: np.array([np.nan if row.get(key) is None else float(row[key]) for row in rows])
+        key: np.array([float(row[key]) if isinstance(row.get(key), (int, float)) else np.nan for row in rows])
         for key in rows[0]
         if key in numbers
     }

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pufferc import _errors
+from pufferc._files import check_target
 from pufferc.agents import Agent, RandomAgent
 from pufferc.film import GifWriter, Mp4Writer, Picture, PngWriter, Writer
 from pufferc.registration import Game
@@ -72,6 +73,7 @@ class Recorder:
         try:
             if self.path.is_dir():
                 raise IsADirectoryError(f"cannot record to {self.path}: it is a folder")
+            check_target(self.path)
             self._temporary.touch()
         except OSError as error:
             raise self._cannot(error) from None

@@ -24,6 +24,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pufferc._files import parse_json, read_short
 from pufferc.config import Config, ConfigError, to_toml
 from pufferc.scores import Score
 
@@ -84,7 +85,7 @@ def locked(run: Path) -> Iterator[None]:
 def is_locked(run: Path) -> bool:
     """Whether a process trains this run now."""
     try:
-        with (run / "lock").open("r", encoding="utf-8") as file:
+        with open(os.open(run / "lock", os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -122,7 +123,7 @@ def list_checkpoints(run: Path) -> list[Path]:
 def checkpoint_score(checkpoint: Path) -> Score | None:
     """The score that a checkpoint was saved with; None if it had none, or cannot be read."""
     try:
-        meta = json.loads((checkpoint / "checkpoint.json").read_text(encoding="utf-8"))
+        meta = parse_json(read_short(checkpoint / "checkpoint.json"))
     except (OSError, ValueError):
         return None
     return Score.from_dict(meta.get("score")) if isinstance(meta, dict) else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import re
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pufferc._files import parse_json, read_short
 from pufferc.config import ConfigError, read_toml
 from pufferc.loggers.metrics import last_line
 from pufferc.loggers.text import count, duration
@@ -129,7 +131,7 @@ def _progress(log: Path, problems: list[str]) -> dict[str, Any]:
 
 def _read_json(path: Path, problems: list[str]) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(read_short(path))
         if isinstance(values, dict):
             return values
         problems.append(f"{path} does not hold a JSON object")
@@ -141,7 +143,7 @@ def _read_json(path: Path, problems: list[str]) -> dict[str, Any]:
 
 
 def _number(value: Any) -> Any:
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    return value if isinstance(value, (int, float)) and math.isfinite(value) and not isinstance(value, bool) else None
 
 
 def list_runs(runs: Path, game: str | None = None) -> list[Run]:
@@ -200,7 +202,7 @@ def main(words: list[str]) -> int:
         raise ValueError(f"runs: there is no folder {options.runs}; pufferc train makes it, --runs names another one")
     found = list_runs(options.runs, options.game)
     if options.json:
-        print(json.dumps([run.as_dict() for run in found], indent=1))
+        print(json.dumps([run.as_dict() for run in found], indent=1, default=str))  # TOML has dates
         return 0
     if not found:
         print(f"no runs{f' of {options.game}' if options.game else ''} in {options.runs}", file=sys.stderr)

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pufferc._errors import available_cores
+from pufferc._files import parse_json, read_short
 from pufferc._startup import quiet_interrupt
 from pufferc.config import Config, ConfigError, merge, read_toml, to_toml
 from pufferc.interrupt import Interrupt
@@ -138,7 +139,7 @@ class Member:
             self.reader.join(_READ_S)  # a program that a logger started may hold the pipe longer
         code, self.process = self.process.returncode, None
         try:
-            self.result = json.loads((self.run / "result.json").read_text(encoding="utf-8"))
+            self.result = parse_json(read_short(self.run / "result.json"))
         except (OSError, ValueError):
             self.result = {"run": str(self.run), "outcome": "interrupted"}  # before it began to train
             if code not in (130, -signal.SIGINT):

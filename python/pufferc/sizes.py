@@ -123,6 +123,16 @@ def is_recurrent(policy: PolicyConfig) -> bool:
     return policy.kind != "mlp"
 
 
+def _check_network(policy: PolicyConfig) -> None:
+    """ConfigError where a network, its gradients and what its optimizer keeps need more memory than is left."""
+    needed = 0 if policy.class_ else 16 * policy.num_layers * policy.hidden_size**2
+    if needed > _core.memory_left():
+        raise ConfigError(
+            f"policy.hidden_size, policy.num_layers: a network of {policy.num_layers} layers of {policy.hidden_size} "
+            f"takes {needed / 1e9:.0f} GB, this machine has {_core.memory_left() / 1e9:.0f} GB free"
+        )
+
+
 def _check_numbers(config: Config, rows: int) -> None:
     train, policy, vec = config.train, config.policy, config.vec
     known = [row.name for row in env_info(config.game).observation]
@@ -151,6 +161,7 @@ def _check_numbers(config: Config, rows: int) -> None:
             raise ConfigError(f"{name} must be at least 1, got {count}")
         if count > _AT_MOST.get(name, count):
             raise ConfigError(f"{name} must be at most {_AT_MOST[name]}, got {count}")
+    _check_network(policy)
     ranges: dict[str, tuple[float, float, bool]] = {  # low, high, high included
         "final_learning_rate": (0.0, 1.0, True),
         "momentum": (0.0, 1.0, False),

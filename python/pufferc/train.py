@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 import pufferc
-from pufferc.checkpoint import Checkpoint, load_checkpoint, load_game_checkpoint
+from pufferc.checkpoint import Checkpoint, load_checkpoint, load_game_checkpoint, load_run_checkpoint
 from pufferc.config import Config, ConfigError
 from pufferc.distributed import Ranks
 from pufferc.doctor import machine
@@ -74,7 +74,7 @@ def train(
     def resumed() -> Checkpoint | None:
         if resume is None:
             return None
-        return load_checkpoint(Path(resume)) if game is None else load_game_checkpoint(Path(resume), game)
+        return load_run_checkpoint(Path(resume)) if game is None else load_game_checkpoint(Path(resume), game)
 
     return together(lambda ranks: _lead(ranks, config, Path(runs), directory, resumed, weights, shown))
 
@@ -145,7 +145,8 @@ def _run(
     except BaseException as error:
         outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         said = str(error) or type(error).__name__
-        write_json(result_file, {"run": str(run), "outcome": outcome, "steps": trainer.steps, "error": said})
+        with suppress(OSError):  # a full disk, which may be the error itself
+            write_json(result_file, {"run": str(run), "outcome": outcome, "steps": trainer.steps, "error": said})
         raise
     write_json(result_file, result.as_dict())
     return result

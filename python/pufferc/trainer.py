@@ -21,6 +21,7 @@ from pufferc import normalise, ops, ppo
 from pufferc.checkpoint import (
     Checkpoint,
     CheckpointError,
+    fitting,
     game_of,
     games_key,
     module_of,
@@ -265,7 +266,7 @@ class Trainer:
     def restore(self, checkpoint: Checkpoint) -> str | None:
         """Goes on exactly where the checkpoint was made; or with new games, and returns why."""
         with self.ranks.leading("restore", checkpoint):
-            with self.ranks.agreement():
+            with self.ranks.agreement(), fitting(checkpoint):
                 why = self._restore(checkpoint)
             self._equal_weights()
         return why
@@ -303,9 +304,7 @@ class Trainer:
         found = {name: tensor for name, tensor in games.items() if name.startswith("state.")}
         shapes = [{name: tuple(tensor.shape) for name, tensor in state.items()} for state in (expected, found)]
         if shapes[0] != shapes[1]:
-            raise CheckpointError(
-                f"checkpoint: {checkpoint.path} holds a state of {shapes[1]}, this policy's is {shapes[0]}"
-            )
+            raise ValueError(f"it holds a state of {shapes[1]}, this policy's is {shapes[0]}")
         self.rollout.next_state = tuple(found[name].to(self.device) for name in expected)
         if self.reward_normaliser is not None:
             self.reward_normaliser.returns = games["returns"].clone()

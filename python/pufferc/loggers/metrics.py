@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pufferc._files import check_target, parse_json, read_file
 from pufferc.loggers.text import plain
 
 _INTERVAL_S = 0.25  # between writes
@@ -31,6 +32,7 @@ class MetricsLog:
         self._written_at = -math.inf
         if resume_update is not None and path.is_file():
             _keep_updates(path, resume_update)
+        check_target(path)
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, values: Mapping[str, Any]) -> None:
@@ -57,12 +59,12 @@ class MetricsLog:
 def _keep_updates(path: Path, last: int) -> None:
     """Rewrites a log with the complete lines up to update `last`."""
     kept = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in read_file(path).decode("utf-8", errors="replace").splitlines():
         try:
-            if json.loads(line)["update"] <= last:
+            if parse_json(line)["update"] <= last:
                 kept.append(line + "\n")
-        except (json.JSONDecodeError, KeyError, TypeError):
-            break  # the line that a killed process was writing
+        except (ValueError, KeyError, TypeError):
+            continue  # what a killed process was writing, or a line that was damaged
     temporary = path.with_suffix(".tmp")
     temporary.write_text("".join(kept), encoding="utf-8")
     temporary.replace(path)
@@ -75,8 +77,8 @@ def last_line(path: Path, *, tail_bytes: int = 65_536) -> dict[str, Any] | None:
         lines = file.read().decode("utf-8", errors="replace").splitlines()
     for text in reversed(lines):
         try:
-            line = json.loads(text)
-        except json.JSONDecodeError:
+            line = parse_json(text)
+        except ValueError:
             continue  # cut off: being written, or the start of the tail
         if isinstance(line, dict):
             return line

@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from importlib import import_module
 
+from pufferc._files import parse_json, read_short
 from pufferc.config import ConfigError, as_tables
 from pufferc.loggers.background import Opening
 
@@ -23,7 +24,7 @@ class Wandb:
     def __init__(self, opening: Opening) -> None:
         wandb = import_module("wandb")
         file = opening.run / _ID_FILE
-        known = json.loads(file.read_text(encoding="utf-8"))["id"] if file.is_file() else None
+        known = parse_json(read_short(file))["id"] if file.is_file() else None
         self._written = opening.written if known else -1
         self._run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", "pufferc"),
