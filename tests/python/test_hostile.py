@@ -353,7 +353,7 @@ time.sleep(0.05)
 for _ in range(60):
     child = os.fork()
     if child == 0:
-        signal.alarm(20)
+        signal.alarm(100)
         own = pufferc.make("cartpole", num_threads=1, render_mode="rgb_array")
         own.reset()
         os._exit(0 if own.render().any() else 1)
