@@ -192,7 +192,7 @@ static void loss_rows(const void* args, int64_t begin, int64_t end, float per_ro
   loss_block(args, begin, end, per_row, partial);
 }
 
-PfcStatus pfc_gaussian_ppo_loss(const PfcGaussianLossArgs* args, PfcTeam* team, PfcPpoLossStats* stats) {
+PfcStatus pfc_gaussian_ppo_kernel(const PfcGaussianLossArgs* args, PfcPpoKernel* kernel) {
   PfcStatus status = check_dims(args->dims);
   if (!status) status = pfc_ppo_check(&args->batch);
   if (!status) status = pfc_ppo_check_array("outputs", args->outputs);
@@ -200,5 +200,12 @@ PfcStatus pfc_gaussian_ppo_loss(const PfcGaussianLossArgs* args, PfcTeam* team, 
   if (!status) status = pfc_ppo_check_array("grad_outputs", args->grad_outputs);
   if (!status) status = pfc_ppo_check_stride("outputs_stride", args->outputs_stride, 2 * args->dims);
   if (!status) status = pfc_ppo_check_stride("grad_outputs_stride", args->grad_outputs_stride, 2 * args->dims);
-  return status ? status : pfc_ppo_run(&args->batch, loss_rows, args, team, stats);
+  *kernel = (PfcPpoKernel){.batch = &args->batch, .args = args, .rows = loss_rows};
+  return status;
+}
+
+PfcStatus pfc_gaussian_ppo_loss(const PfcGaussianLossArgs* args, PfcTeam* team, PfcPpoLossStats* stats) {
+  PfcPpoKernel kernel;
+  const PfcStatus status = pfc_gaussian_ppo_kernel(args, &kernel);
+  return status ? status : pfc_ppo_run(&kernel, team, stats);
 }

@@ -67,6 +67,7 @@ typedef struct PfcGaussianLossArgs {
 } PfcGaussianLossArgs;
 
 // As pfc_ppo_loss, for continuous actions. NaN and infinity in an alive row's outputs or actions go through as there.
+PfcStatus pfc_gaussian_ppo_kernel(const PfcGaussianLossArgs* args, PfcPpoKernel* kernel);  // checks them
 PfcStatus pfc_gaussian_ppo_loss(const PfcGaussianLossArgs* args, PfcTeam* team, PfcPpoLossStats* stats);
 
 #ifdef __cplusplus

@@ -9,27 +9,25 @@
 #include "elements.h"
 #include "pufferc/env.h"
 
-enum {
-  MLP_MAX_CHUNKS = 16,      // each has a copy of the gradients, which are added up at the end
-  MLP_MIN_CHUNK_ROWS = 64   // a few times what handing a chunk over costs
-};
+enum { MLP_MIN_CHUNK_ROWS = 64 };  // a few times what handing a chunk over costs
 
 // What one thread works in. Matrices of PFC_MLP_BLOCK_ROWS rows of the widest layer.
 typedef struct MlpScratch {
   void *inputs, *outputs;  // elements
   uint32_t* pairs;         // atoms of two matrices
   float* sums;
-  char* memory;  // owned, holds all of them
+  int64_t first_kept;  // row of the kept activations that this thread's blocks have to themselves in pfc_mlp_learn
+  char* memory;        // owned, holds the matrices
 } MlpScratch;
 
 struct PfcMlp {
   const PfcMatmulKernels* kernels;
   int32_t layers, widest;                   // widest: the largest padded width
   int64_t gradient_size;                    // floats of one chunk's gradients
-  int64_t kept_rows;                        // of the activations; 0 = none
+  int64_t kept_rows;                        // of the activations that backward may use; 0 = none
   int64_t capacity;                         // rows that the activations have memory for
   int32_t lanes;                            // that have scratch memory
-  float* gradients;                         // [MLP_MAX_CHUNKS, gradient_size]
+  float* gradients;                         // [PFC_MLP_MAX_CHUNKS, gradient_size]
   void* activations[PFC_MLP_MAX_LAYERS];    // elements [capacity, padded_outputs] of each hidden layer
   int64_t gradient_at[PFC_MLP_MAX_LAYERS];  // where in a chunk's gradients
   MlpScratch scratch[PFC_MAX_THREADS];
@@ -43,6 +41,7 @@ typedef struct MlpPass {
   int64_t rows, chunk_rows;
   int32_t chunks;
   bool keep;
+  const PfcMlpLoss* loss;  // of pfc_mlp_learn, else NULL
   float* outputs;
   const float* grad_outputs;
   void (*chunk)(struct MlpPass* pass, MlpScratch* scratch, int32_t chunk);
@@ -98,6 +97,7 @@ static bool mlp_make_scratch(const PfcMlp* mlp, MlpScratch* scratch) {
   scratch->outputs = memory + bytes;
   scratch->pairs = (uint32_t*)(void*)(memory + 2 * bytes);
   scratch->sums = (float*)(void*)(memory + 4 * bytes);
+  scratch->first_kept = (scratch - mlp->scratch) * PFC_MLP_BLOCK_ROWS;
   return true;
 }
 
@@ -132,11 +132,12 @@ static void mlp_lane(void* context, int32_t lane) {
 
 static PfcStatus mlp_run(MlpPass* pass, PfcTeam* team) {
   PfcMlp* mlp = pass->mlp;
-  const int64_t share = (pass->rows + MLP_MAX_CHUNKS - 1) / MLP_MAX_CHUNKS;
+  const int64_t share = (pass->rows + PFC_MLP_MAX_CHUNKS - 1) / PFC_MLP_MAX_CHUNKS;
   pass->chunk_rows = PFC_MAX(share + share % 2, (int64_t)MLP_MIN_CHUNK_ROWS);
   pass->chunks = (int32_t)((pass->rows + pass->chunk_rows - 1) / pass->chunk_rows);
   const int32_t lanes = PFC_MIN(team ? pfc_team_threads(team) : 1, pass->chunks);
-  const PfcStatus status = mlp_grow(mlp, lanes, pass->keep ? pass->rows : 0);
+  const int64_t kept_rows = pass->loss ? (int64_t)lanes * PFC_MLP_BLOCK_ROWS : pass->keep ? pass->rows : 0;
+  const PfcStatus status = mlp_grow(mlp, lanes, kept_rows);
   if (status) return status;
   pfc_team_run(team, mlp_lane, pass, lanes);
   return PFC_OK;
@@ -163,7 +164,7 @@ static void mlp_forward_block(const MlpPass* pass, MlpScratch* scratch, int64_t 
     const PfcDense* layer = &mlp->layer[i];
     pfc_dense_forward(layer, x, count, false, scratch->sums);
     if (i + 1 == mlp->layers) break;
-    void* y = pass->keep ? mlp_kept(mlp, i, row) : spare;
+    void* y = pass->keep ? mlp_kept(mlp, i, pass->loss ? scratch->first_kept : row) : spare;
     pfc_elements_round(scratch->sums, layer->columns, count, layer->outputs, true, mlp->kernels->bfloat16, y);
     spare = x == spare ? scratch->inputs : x;
     x = y;
@@ -211,13 +212,13 @@ static void mlp_backward_block(const MlpPass* pass, MlpScratch* scratch, int64_t
                         pfc_dense_bias(&mlp->layer[last], gradients + mlp->gradient_at[last]));
   for (int32_t i = last; i > 0; --i) {
     const PfcDense* layer = &mlp->layer[i];
-    const void* inputs = mlp_kept(mlp, i - 1, row);
+    const void* inputs = mlp_kept(mlp, i - 1, pass->loss ? scratch->first_kept : row);
     pfc_dense_weight_gradient(layer, inputs, scratch->outputs, count, scratch->pairs, gradients + mlp->gradient_at[i]);
     pfc_dense_input_gradient(layer, scratch->outputs, count, false, scratch->sums);
     pfc_elements_mask(scratch->sums, inputs, count, layer->padded_inputs, bfloat16,
                       pfc_dense_bias(layer - 1, gradients + mlp->gradient_at[i - 1]), scratch->outputs);
   }
-  mlp_load_inputs(pass, row, count, scratch->inputs);
+  if (!pass->loss) mlp_load_inputs(pass, row, count, scratch->inputs);  // else they lie there still
   pfc_dense_weight_gradient(&mlp->layer[0], scratch->inputs, scratch->outputs, count, scratch->pairs, gradients);
 }
 
@@ -225,8 +226,27 @@ static void mlp_backward_chunk(MlpPass* pass, MlpScratch* scratch, int32_t chunk
   const int64_t begin = chunk * pass->chunk_rows, end = PFC_MIN(begin + pass->chunk_rows, pass->rows);
   float* gradients = pass->mlp->gradients + chunk * pass->mlp->gradient_size;
   memset(gradients, 0, sizeof(float) * (size_t)pass->mlp->gradient_size);
-  for (int64_t row = begin; row < end; row += PFC_MLP_BLOCK_ROWS)
-    mlp_backward_block(pass, scratch, row, (int32_t)PFC_MIN(end - row, (int64_t)PFC_MLP_BLOCK_ROWS), gradients);
+  for (int64_t row = begin; row < end; row += PFC_MLP_BLOCK_ROWS) {
+    const int32_t count = (int32_t)PFC_MIN(end - row, (int64_t)PFC_MLP_BLOCK_ROWS);
+    if (pass->loss) {
+      mlp_forward_block(pass, scratch, row, count);
+      pass->loss->rows(pass->loss->context, chunk, row, row + count);
+    }
+    mlp_backward_block(pass, scratch, row, count, gradients);
+  }
+}
+
+// Runs a pass with gradients and adds up those of its chunks.
+static PfcStatus mlp_run_backward(MlpPass* pass, float* const* grad_weights, float* const* grad_biases, PfcTeam* team) {
+  PfcMlp* mlp = pass->mlp;
+  if (!mlp->gradients) mlp->gradients = pfc_alloc(sizeof(float) * PFC_MLP_MAX_CHUNKS * (uint64_t)mlp->gradient_size);
+  if (!mlp->gradients) return pfc_fail(PFC_NO_MEMORY, "there is not enough memory for the gradients of this network");
+  const PfcStatus status = mlp_run(pass, team);
+  if (status) return status;
+  for (int32_t i = 0; i < mlp->layers; ++i)
+    pfc_dense_sum_gradients(&mlp->layer[i], mlp->gradients + mlp->gradient_at[i], mlp->gradient_size, pass->chunks,
+                            grad_weights[i], grad_biases[i]);
+  return PFC_OK;
 }
 
 PfcStatus pfc_mlp_backward(PfcMlp* mlp, const void* x, int64_t rows, const float* grad_outputs,
@@ -234,13 +254,22 @@ PfcStatus pfc_mlp_backward(PfcMlp* mlp, const void* x, int64_t rows, const float
   if (rows < 1 || rows != mlp->kept_rows)
     return pfc_fail(PFC_INVALID, "rows: expected the %lld of the forward pass that kept its activations, got %lld",
                     (long long)mlp->kept_rows, (long long)rows);
-  if (!mlp->gradients) mlp->gradients = pfc_alloc(sizeof(float) * MLP_MAX_CHUNKS * (uint64_t)mlp->gradient_size);
-  if (!mlp->gradients) return pfc_fail(PFC_NO_MEMORY, "there is not enough memory for the gradients of this network");
   MlpPass pass = {.mlp = mlp, .x = x, .rows = rows, .grad_outputs = grad_outputs, .chunk = mlp_backward_chunk};
-  const PfcStatus status = mlp_run(&pass, team);
-  if (status) return status;
-  for (int32_t i = 0; i < mlp->layers; ++i)
-    pfc_dense_sum_gradients(&mlp->layer[i], mlp->gradients + mlp->gradient_at[i], mlp->gradient_size, pass.chunks,
-                            grad_weights[i], grad_biases[i]);
-  return PFC_OK;
+  return mlp_run_backward(&pass, grad_weights, grad_biases, team);
+}
+
+PfcStatus pfc_mlp_learn(PfcMlp* mlp, const void* x, int64_t rows, const PfcMlpLoss* loss, float* outputs,
+                        const float* grad_outputs, float* const* grad_weights, float* const* grad_biases,
+                        PfcTeam* team) {
+  if (rows < 1) return pfc_fail(PFC_INVALID, "rows: expected at least 1, got %lld", (long long)rows);
+  mlp->kept_rows = 0;
+  MlpPass pass = {.mlp = mlp,
+                  .x = x,
+                  .rows = rows,
+                  .keep = true,
+                  .loss = loss,
+                  .outputs = outputs,
+                  .grad_outputs = grad_outputs,
+                  .chunk = mlp_backward_chunk};
+  return mlp_run_backward(&pass, grad_weights, grad_biases, team);
 }

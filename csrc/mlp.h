@@ -6,7 +6,7 @@
 // nearest even. The outputs take their layer's weights with twice the digits of bfloat16, as a rounded part and its
 // rounded remainder. Inputs are of the kernels' kind, outputs and gradients float32. NaN passes through all of them.
 //
-// Rows are cut into at most 16 chunks, by their number alone. Threads take chunks; gradients are summed per
+// Rows are cut into at most PFC_MLP_MAX_CHUNKS chunks, by their number alone. Threads take chunks; gradients are summed per
 // chunk and the chunks in order, so all results have the same bits for every team.
 //
 // A network owns packed copies of its weights, the activations that pfc_mlp_backward needs, and scratch memory, all of
@@ -28,6 +28,7 @@ extern "C" {
 enum {
   PFC_MLP_MAX_LAYERS = 16,
   PFC_MLP_MAX_WIDTH = PFC_DENSE_MAX_WIDTH,
+  PFC_MLP_MAX_CHUNKS = 16,  // of a batch; each has a copy of the gradients, which are added up at the end
   PFC_MLP_BLOCK_ROWS = 128  // that go through all layers together: their activations stay in a core's second cache
 };
 
@@ -59,6 +60,19 @@ PfcMlpShape pfc_mlp_shape(const PfcMlp* mlp);
 // are those of the last forward that kept its activations, and no weight has changed since.
 PfcStatus pfc_mlp_backward(PfcMlp* mlp, const void* x, int64_t rows, const float* grad_outputs,
                            float* const* grad_weights, float* const* grad_biases, PfcTeam* team);
+
+// What makes the gradients of the outputs of rows [begin, end), which were just written. Threads call it at the same
+// time, for rows of different chunks; those of a chunk come in order.
+typedef struct PfcMlpLoss {
+  void (*rows)(void* context, int32_t chunk, int64_t begin, int64_t end);
+  void* context;
+} PfcMlpLoss;
+
+// Both passes at once: every block of rows goes forward, through `loss`, and backward while a core's cache holds it.
+// Same bits as one after the other. Activations that were kept before are lost.
+PfcStatus pfc_mlp_learn(PfcMlp* mlp, const void* x, int64_t rows, const PfcMlpLoss* loss, float* outputs,
+                        const float* grad_outputs, float* const* grad_weights, float* const* grad_biases,
+                        PfcTeam* team);
 
 #ifdef __cplusplus
 }

@@ -99,7 +99,7 @@ static void loss_rows(const void* args, int64_t begin, int64_t end, float per_ro
   loss_block(args, begin, end, per_row, partial);
 }
 
-PfcStatus pfc_ppo_loss(const PfcPpoLossArgs* args, PfcTeam* team, PfcPpoLossStats* stats) {
+PfcStatus pfc_ppo_kernel(const PfcPpoLossArgs* args, PfcPpoKernel* kernel) {
   int32_t choices = 0;
   PfcStatus status = pfc_check_heads(args->action_counts, args->dims, &choices);
   if (!status) status = pfc_ppo_check(&args->batch);
@@ -108,5 +108,12 @@ PfcStatus pfc_ppo_loss(const PfcPpoLossArgs* args, PfcTeam* team, PfcPpoLossStat
   if (!status) status = pfc_ppo_check_array("grad_logits", args->grad_logits);
   if (!status) status = pfc_ppo_check_stride("logits_stride", args->logits_stride, choices);
   if (!status) status = pfc_ppo_check_stride("grad_logits_stride", args->grad_logits_stride, choices);
-  return status ? status : pfc_ppo_run(&args->batch, loss_rows, args, team, stats);
+  *kernel = (PfcPpoKernel){.batch = &args->batch, .args = args, .rows = loss_rows};
+  return status;
+}
+
+PfcStatus pfc_ppo_loss(const PfcPpoLossArgs* args, PfcTeam* team, PfcPpoLossStats* stats) {
+  PfcPpoKernel kernel;
+  const PfcStatus status = pfc_ppo_kernel(args, &kernel);
+  return status ? status : pfc_ppo_run(&kernel, team, stats);
 }

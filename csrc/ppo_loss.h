@@ -63,6 +63,23 @@ typedef struct PfcPpoBatch {
   float* ratio;                // [B] out or NULL: r of each row, 1 where dead
 } PfcPpoBatch;
 
+// What one block of rows gives to the loss.
+enum { PFC_PPO_POLICY, PFC_PPO_VALUE, PFC_PPO_ENTROPY, PFC_PPO_KL, PFC_PPO_OLD_KL, PFC_PPO_CLIPPED, PFC_PPO_SUMS };
+typedef struct PfcPpoPartial {
+  double sums[PFC_PPO_SUMS];
+  int64_t first_bad_row;  // whose action is out of range; -1 = none
+} PfcPpoPartial;
+
+// Rows [begin, end) of a minibatch: writes their gradients and *partial. per_row is 1 / n.
+typedef void (*PfcPpoRows)(const void* args, int64_t begin, int64_t end, float per_row, PfcPpoPartial* partial);
+
+// The loss of a minibatch as a function of blocks of rows, whose arguments were checked. Borrows `args` and its batch.
+typedef struct PfcPpoKernel {
+  const PfcPpoBatch* batch;
+  const void* args;
+  PfcPpoRows rows;
+} PfcPpoKernel;
+
 typedef struct PfcPpoLossArgs {
   PfcPpoBatch batch;
   int32_t dims;                  // action dimensions, 1 to PFC_MAX_ACTION_DIMS
@@ -90,6 +107,7 @@ typedef struct PfcPpoLossStats {
 // PFC_INVALID as well and the error names the row; only then have outputs been written, and they mean nothing.
 // Rows go over the team in blocks; NULL = the calling thread alone. Sums are taken in double precision in an order that
 // depends on B alone: the result has the same bits for every team and instruction set.
+PfcStatus pfc_ppo_kernel(const PfcPpoLossArgs* args, PfcPpoKernel* kernel);  // checks them
 PfcStatus pfc_ppo_loss(const PfcPpoLossArgs* args, PfcTeam* team, PfcPpoLossStats* stats);
 
 // Mean and sample standard deviation (divisor n - 1; 0 for fewer than two) of the alive entries of x [rows], for

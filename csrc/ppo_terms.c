@@ -62,19 +62,17 @@ PfcStatus pfc_ppo_check(const PfcPpoBatch* batch) {
 // ---- blocks ----------------------------------------------------------------------------------------
 
 typedef struct PpoJob {
-  const PfcPpoBatch* batch;
-  PfcPpoRows rows;
-  const void* args;
-  int64_t count;  // alive rows
+  const PfcPpoKernel* kernel;
+  float per_row;
   int64_t block_rows;
   PfcPpoPartial partials[PPO_MAX_BLOCKS];
 } PpoJob;
 
 static void ppo_task(void* context, int32_t block) {
   PpoJob* job = context;
-  const int64_t begin = block * job->block_rows, end = PFC_MIN(begin + job->block_rows, job->batch->rows);
-  const float per_row = job->count > 0 ? (float)(1.0 / (double)job->count) : 0.0f;
-  job->rows(job->args, begin, end, per_row, &job->partials[block]);
+  const PfcPpoKernel* kernel = job->kernel;
+  const int64_t begin = block * job->block_rows, end = PFC_MIN(begin + job->block_rows, kernel->batch->rows);
+  kernel->rows(kernel->args, begin, end, job->per_row, &job->partials[block]);
 }
 
 static int64_t count_alive(const uint8_t* alive, int64_t rows) {
@@ -83,39 +81,46 @@ static int64_t count_alive(const uint8_t* alive, int64_t rows) {
   return count;
 }
 
-// Adds up the blocks.
-static PfcStatus ppo_reduce(const PpoJob* job, int32_t blocks, PfcPpoLossStats* stats) {
-  double sums[PFC_PPO_SUMS] = {0};
-  for (int32_t b = 0; b < blocks; ++b) {
-    const PfcPpoPartial* partial = &job->partials[b];
-    if (partial->first_bad_row >= 0)
-      return pfc_fail(PFC_INVALID, "actions[%lld]: an action is not in [0, action_counts of its dimension)",
-                      (long long)partial->first_bad_row);
-    for (int32_t s = 0; s < PFC_PPO_SUMS; ++s) sums[s] += partial->sums[s];
-  }
-  const double count = job->count > 0 ? (double)job->count : 1.0;
-  stats->policy_loss = sums[PFC_PPO_POLICY] / count;
-  stats->value_loss = sums[PFC_PPO_VALUE] / count;
-  stats->entropy = sums[PFC_PPO_ENTROPY] / count;
-  stats->approx_kl = sums[PFC_PPO_KL] / count;
-  stats->old_approx_kl = sums[PFC_PPO_OLD_KL] / count;
-  stats->clip_fraction = sums[PFC_PPO_CLIPPED] / count;
-  stats->loss = stats->policy_loss + (double)job->batch->value_coef * stats->value_loss -
-                (double)job->batch->entropy_coef * stats->entropy;
-  stats->count = job->count;
+int64_t pfc_ppo_count(const PfcPpoBatch* batch) {
+  return batch->alive ? count_alive(batch->alive, batch->rows) : batch->rows;
+}
+
+float pfc_ppo_per_row(int64_t count) { return count > 0 ? (float)(1.0 / (double)count) : 0.0f; }
+
+void pfc_ppo_add(PfcPpoPartial* sum, const PfcPpoPartial* block) {
+  if (sum->first_bad_row < 0) sum->first_bad_row = block->first_bad_row;
+  for (int32_t s = 0; s < PFC_PPO_SUMS; ++s) sum->sums[s] += block->sums[s];
+}
+
+PfcStatus pfc_ppo_finish(const PfcPpoBatch* batch, int64_t count, const PfcPpoPartial* sum, PfcPpoLossStats* stats) {
+  if (sum->first_bad_row >= 0)
+    return pfc_fail(PFC_INVALID, "actions[%lld]: an action is not in [0, action_counts of its dimension)",
+                    (long long)sum->first_bad_row);
+  const double* sums = sum->sums;
+  const double rows = count > 0 ? (double)count : 1.0;
+  stats->policy_loss = sums[PFC_PPO_POLICY] / rows;
+  stats->value_loss = sums[PFC_PPO_VALUE] / rows;
+  stats->entropy = sums[PFC_PPO_ENTROPY] / rows;
+  stats->approx_kl = sums[PFC_PPO_KL] / rows;
+  stats->old_approx_kl = sums[PFC_PPO_OLD_KL] / rows;
+  stats->clip_fraction = sums[PFC_PPO_CLIPPED] / rows;
+  stats->loss = stats->policy_loss + (double)batch->value_coef * stats->value_loss -
+                (double)batch->entropy_coef * stats->entropy;
+  stats->count = count;
   return PFC_OK;
 }
 
-PfcStatus pfc_ppo_run(const PfcPpoBatch* batch, PfcPpoRows rows, const void* args, PfcTeam* team,
-                      PfcPpoLossStats* stats) {
-  PpoJob job = {.batch = batch, .rows = rows, .args = args};
-  job.count = batch->alive ? count_alive(batch->alive, batch->rows) : batch->rows;
-  const int64_t share = (batch->rows + PPO_MAX_BLOCKS - 1) / PPO_MAX_BLOCKS;
+PfcStatus pfc_ppo_run(const PfcPpoKernel* kernel, PfcTeam* team, PfcPpoLossStats* stats) {
+  const int64_t rows = kernel->batch->rows, count = pfc_ppo_count(kernel->batch);
+  PpoJob job = {.kernel = kernel, .per_row = pfc_ppo_per_row(count)};
+  const int64_t share = (rows + PPO_MAX_BLOCKS - 1) / PPO_MAX_BLOCKS;
   const int64_t whole = (share + PFC_LANES - 1) / PFC_LANES * PFC_LANES;
   job.block_rows = PFC_MAX(whole, (int64_t)PPO_MIN_ROWS);
-  const int32_t blocks = (int32_t)((batch->rows + job.block_rows - 1) / job.block_rows);
+  const int32_t blocks = (int32_t)((rows + job.block_rows - 1) / job.block_rows);
   pfc_team_run(team, ppo_task, &job, blocks);
-  return ppo_reduce(&job, blocks, stats);
+  PfcPpoPartial sum = {.first_bad_row = -1};
+  for (int32_t b = 0; b < blocks; ++b) pfc_ppo_add(&sum, &job.partials[b]);
+  return pfc_ppo_finish(kernel->batch, count, &sum, stats);
 }
 
 // ---- mean and deviation ----------------------------------------------------------------------------

@@ -12,17 +12,6 @@
 #include "lanes.h"
 #include "ppo_loss.h"
 
-enum { PFC_PPO_POLICY, PFC_PPO_VALUE, PFC_PPO_ENTROPY, PFC_PPO_KL, PFC_PPO_OLD_KL, PFC_PPO_CLIPPED, PFC_PPO_SUMS };
-
-// What one block of rows gives.
-typedef struct PfcPpoPartial {
-  double sums[PFC_PPO_SUMS];
-  int64_t first_bad_row;  // whose action is out of range; -1 = none
-} PfcPpoPartial;
-
-// Rows [begin, end) of a minibatch: writes their gradients and *partial. per_row is 1 / n.
-typedef void (*PfcPpoRows)(const void* args, int64_t begin, int64_t end, float per_row, PfcPpoPartial* partial);
-
 // PFC_OK, or PFC_INVALID naming what of the shared part does not fit.
 PfcStatus pfc_ppo_check(const PfcPpoBatch* batch);
 
@@ -31,8 +20,14 @@ PfcStatus pfc_ppo_check_array(const char* name, const void* array);
 PfcStatus pfc_ppo_check_stride(const char* name, int64_t stride, int64_t least);
 
 // Runs `rows` over all blocks and adds up. PFC_INVALID if a row's action was out of range.
-PfcStatus pfc_ppo_run(const PfcPpoBatch* batch, PfcPpoRows rows, const void* args, PfcTeam* team,
-                      PfcPpoLossStats* stats);
+PfcStatus pfc_ppo_run(const PfcPpoKernel* kernel, PfcTeam* team, PfcPpoLossStats* stats);
+
+// The same for who takes the rows himself: alive rows of the batch and their share of a mean; a block added to what the
+// blocks before it gave; and the end.
+int64_t pfc_ppo_count(const PfcPpoBatch* batch);
+float pfc_ppo_per_row(int64_t count);
+void pfc_ppo_add(PfcPpoPartial* sum, const PfcPpoPartial* block);
+PfcStatus pfc_ppo_finish(const PfcPpoBatch* batch, int64_t count, const PfcPpoPartial* sum, PfcPpoLossStats* stats);
 
 // PFC_LANES rows of the minibatch. Lanes past the end of the block are dead rows of zeros.
 typedef struct PfcPpoLanes {

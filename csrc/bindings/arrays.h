@@ -72,6 +72,7 @@ void bind_module(py::module_& m);
 void bind_registry(py::module_& m);
 void bind_pool(py::module_& m);
 void bind_ops(py::module_& m);
+void bind_mlp(py::module_& m);
 void bind_networks(py::module_& m);
 
 }  // namespace pufferc

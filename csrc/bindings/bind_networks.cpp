@@ -3,117 +3,14 @@
 #include <algorithm>
 #include <mutex>
 
-#include "bindings/calls.h"
-#include "bindings/pools.h"
+#include "bindings/layers.h"
 #include "codes.h"
-#include "mlp.h"
 #include "muon.h"
 #include "recurrent.h"
-#include "rollout.h"
 #include "scan.h"
 
 namespace pufferc {
 namespace {
-
-// The parameters of a network's layers, or their gradients.
-struct Layers {
-  std::vector<float*> weights, biases;
-};
-
-// One matrix and one vector for each layer. shapes: [outputs, inputs] of the matrices.
-Layers borrow_layers(Arrays& arrays, const char* matrix, const std::vector<py::object>& matrices, const char* vector,
-                     const std::vector<py::object>& vectors, const std::vector<Shape>& shapes, bool writable) {
-  if (matrices.size() != shapes.size() || vectors.size() != shapes.size())
-    raise(PyExc_ValueError, std::string(matrix) + " and " + vector + " must have one array for each of the " +
-                                std::to_string(shapes.size()) + " layers, got " + std::to_string(matrices.size()) +
-                                " and " + std::to_string(vectors.size()));
-  Layers layers;
-  const auto read = writable ? &Arrays::floats_out : &Arrays::floats;
-  for (size_t i = 0; i < shapes.size(); ++i) {
-    layers.weights.push_back((arrays.*read)(matrix, matrices[i], shapes[i], false));
-    layers.biases.push_back((arrays.*read)(vector, vectors[i], {shapes[i][0]}, false));
-  }
-  return layers;
-}
-
-// A network of mlp.h. Calls from several threads take turns.
-class Mlp {
- public:
-  Mlp(const std::vector<int32_t>& widths, bool bfloat16) : widths_(widths), bfloat16_(bfloat16) {
-    const PfcMatmulKernels* kernels = pfc_matmul_kernels(bfloat16, 0);
-    check_status(pfc_mlp_create(kernels, widths.data(), static_cast<int32_t>(widths.size()) - 1, &mlp_));
-    for (size_t i = 0; i + 1 < widths.size(); ++i) shapes_.push_back({widths[i + 1], widths[i]});
-  }
-  ~Mlp() { pfc_mlp_destroy(mlp_); }
-  Mlp(const Mlp&) = delete;
-  Mlp& operator=(const Mlp&) = delete;
-
-  void set_layers(const std::vector<py::object>& weights, const std::vector<py::object>& biases) {
-    Arrays arrays;
-    const Layers layers = borrow_layers(arrays, "weights", weights, "biases", biases, shapes_, false);
-    const std::lock_guard<std::mutex> lock(turns_.mutex());
-    for (size_t i = 0; i < shapes_.size(); ++i)
-      pfc_mlp_set_layer(mlp_, static_cast<int32_t>(i), layers.weights[i], layers.biases[i]);
-  }
-
-  void forward(py::handle x, bool keep, py::handle outputs) {
-    const py::ssize_t rows = shape_with("x", x, 2)[0];
-    Arrays arrays;
-    const void* from = arrays.elements("x", x, {rows, widths_.front()}, bfloat16_);
-    float* to = arrays.floats_out("outputs", outputs, {rows, widths_.back()});
-    arrays.check_apart();
-    turns_.run(rows * widths_.front(), [&](PfcTeam* team) { return pfc_mlp_forward(mlp_, from, rows, keep, to, team); });
-  }
-
-  void backward(py::handle x, py::handle grad_outputs, const std::vector<py::object>& grad_weights,
-                const std::vector<py::object>& grad_biases) {
-    const py::ssize_t rows = shape_with("x", x, 2)[0];
-    Arrays arrays;
-    const void* from = arrays.elements("x", x, {rows, widths_.front()}, bfloat16_);
-    const float* grad = arrays.floats("grad_outputs", grad_outputs, {rows, widths_.back()});
-    const Layers grads = borrow_layers(arrays, "grad_weights", grad_weights, "grad_biases", grad_biases, shapes_, true);
-    arrays.check_apart();
-    turns_.run(rows * widths_.front(), [&](PfcTeam* team) {
-      return pfc_mlp_backward(mlp_, from, rows, grad, grads.weights.data(), grads.biases.data(), team);
-    });
-  }
-
-  // Arrays of a rollout, as rollout.h has them: (rows without a distribution, seconds of policy, games and the rest).
-  py::tuple rollout(py::handle pool, py::handle observations, py::handle actions, py::handle logprobs, py::handle values,
-                    py::handle rewards, py::handle terminated, py::handle truncated, py::handle final_values,
-                    py::handle alive, uint64_t seed, uint64_t first_step, uint64_t first_row) {
-    const PoolOwner owner = pool_owner("pool", pool);
-    PfcPool* games = owner.get();
-    const PfcBuffers& buffers = *pfc_pool_buffers(games);
-    const py::ssize_t steps = shape_with("rewards", rewards, 2)[0], rows = buffers.rows;
-    Shape action_shape{steps, rows};
-    if (buffers.action_dims > 1) action_shape.push_back(buffers.action_dims);
-    Arrays arrays;
-    PfcRollout args = {};
-    args.steps = steps;
-    args.observations = arrays.elements_out("observations", observations, {steps + 1, rows, widths_.front()}, bfloat16_);
-    args.actions = arrays.ints_out("actions", actions, action_shape);
-    args.logprobs = arrays.floats_out("logprobs", logprobs, {steps, rows});
-    args.values = arrays.floats_out("values", values, {steps + 1, rows});
-    args.rewards = arrays.floats_out("rewards", rewards, {steps, rows});
-    args.terminated = arrays.flags_out("terminated", terminated, {steps, rows});
-    args.truncated = arrays.flags_out("truncated", truncated, {steps, rows});
-    args.final_values = arrays.floats_out("final_values", final_values, {steps, rows});
-    args.alive = arrays.flags_out("alive", alive, {steps + 1, rows});
-    args.seed = seed, args.first_step = first_step, args.first_row = first_row;
-    PfcRolloutReport report = {};
-    turns_.run(steps * rows * widths_.front(),
-               [&](PfcTeam* team) { return pfc_rollout(games, mlp_, &args, team, &report); });
-    return py::make_tuple(report.bad_rows, report.policy_s, report.env_s, report.copy_s);
-  }
-
- private:
-  std::vector<int32_t> widths_;
-  std::vector<Shape> shapes_;
-  bool bfloat16_;
-  PfcMlp* mlp_ = nullptr;
-  Turns turns_;
-};
 
 // A network of recurrent.h. Calls from several threads take turns.
 class Recurrent {
@@ -333,12 +230,6 @@ void codes_backward(py::handle codes, int32_t choices, py::handle grad_y, py::ha
 }  // namespace
 
 void bind_networks(py::module_& m) {
-  py::class_<Mlp>(m, "Mlp")
-      .def(py::init<const std::vector<int32_t>&, bool>())
-      .def("set_layers", &Mlp::set_layers)
-      .def("forward", &Mlp::forward)
-      .def("backward", &Mlp::backward)
-      .def("rollout", &Mlp::rollout);
   m.def("codes_forward", &codes_forward);
   m.def("codes_backward", &codes_backward);
   py::class_<Recurrent>(m, "Recurrent")

@@ -4,7 +4,7 @@
 // of continuous distributions are called logits as well. See calls.h for what holds of all arrays. The GIL is dropped
 // while a kernel runs.
 #include "advantage.h"
-#include "bindings/calls.h"
+#include "bindings/losses.h"
 #include "gaussian.h"
 #include "ppo_loss.h"
 #include "sample.h"
@@ -88,39 +88,18 @@ int64_t gaussian_sample(py::handle outputs, int32_t dims, uint64_t seed, uint64_
 
 // ---- the PPO loss ------------------------------------------------------------------------------------
 
-// The part of a minibatch that does not depend on the kind of action, as it comes from Python.
+// What the loss alone has of its own: the values and the gradients, as columns of the caller's.
 struct Batch {
-  py::handle values, old_logprobs, advantages, returns;
-  float clip, value_coef, entropy_coef, value_clip;
-  bool normalize;
-  py::handle old_values, alive, grad_values, ratio;
+  PpoColumns columns;
+  py::handle values, grad_values, ratio;
 };
 
 PfcPpoBatch read_batch(Arrays& arrays, py::ssize_t rows, const Batch& from) {
-  PfcPpoBatch batch = {};
-  batch.rows = rows;
+  PfcPpoBatch batch = read_columns(arrays, rows, from.columns);
   batch.values = arrays.strided("values", from.values, {rows}, &batch.values_stride, false);
-  batch.old_logprobs = arrays.floats("old_logprobs", from.old_logprobs, {rows});
-  batch.advantages = arrays.floats("advantages", from.advantages, {rows});
-  batch.returns = arrays.floats("returns", from.returns, {rows});
-  batch.old_values = arrays.floats("old_values", from.old_values, {rows}, true);
-  batch.alive = arrays.flags("alive", from.alive, {rows}, true);
-  batch.clip = from.clip;
-  batch.value_coef = from.value_coef;
-  batch.entropy_coef = from.entropy_coef;
-  batch.value_clip = from.value_clip;
   batch.grad_values = arrays.strided("grad_values", from.grad_values, {rows}, &batch.grad_values_stride, true);
   batch.ratio = arrays.floats_out("ratio", from.ratio, {rows}, true);
   return batch;
-}
-
-PfcStatus normalise(PfcPpoBatch* batch) {
-  double mean, std;
-  const PfcStatus status = pfc_mean_std(batch->advantages, batch->alive, batch->rows, &mean, &std);
-  if (status) return status;
-  batch->advantage_mean = static_cast<float>(mean);
-  batch->advantage_std = static_cast<float>(std);
-  return PFC_OK;
 }
 
 // Runs a loss whose arguments are complete; `loss` is pfc_ppo_loss or pfc_gaussian_ppo_loss.
@@ -129,11 +108,10 @@ py::tuple run_loss(const Arrays& arrays, Args& args, bool normalize, int64_t wor
   arrays.check_apart();
   PfcPpoLossStats stats = {};
   run_kernel(work, [&](PfcTeam* team) {
-    const PfcStatus status = normalize ? normalise(&args.batch) : PFC_OK;
+    const PfcStatus status = normalize ? normalise_advantages(&args.batch) : PFC_OK;
     return status ? status : loss(&args, team, &stats);
   });
-  return py::make_tuple(stats.loss, stats.policy_loss, stats.value_loss, stats.entropy, stats.approx_kl,
-                        stats.old_approx_kl, stats.clip_fraction, stats.count);
+  return stats_tuple(stats);
 }
 
 py::tuple discrete_loss(py::handle logits, py::handle actions, const std::vector<int32_t>& counts, const Batch& batch,
@@ -147,7 +125,7 @@ py::tuple discrete_loss(py::handle logits, py::handle actions, const std::vector
   args.batch = read_batch(arrays, rows, batch);
   args.actions = arrays.ints("actions", actions, action_shape(rows, counts.size()));
   args.grad_logits = arrays.strided("grad_logits", grad_logits, {rows, choices}, &args.grad_logits_stride, true);
-  return run_loss(arrays, args, batch.normalize, rows * args.logits_stride, &pfc_ppo_loss);
+  return run_loss(arrays, args, batch.columns.normalize, rows * args.logits_stride, &pfc_ppo_loss);
 }
 
 py::tuple gaussian_loss(py::handle outputs, py::handle actions, int32_t dims, const Batch& batch,
@@ -160,7 +138,7 @@ py::tuple gaussian_loss(py::handle outputs, py::handle actions, int32_t dims, co
   args.batch = read_batch(arrays, rows, batch);
   args.actions = arrays.floats("actions", actions, {rows, dims});
   args.grad_outputs = arrays.strided("grad_logits", grad_outputs, {rows, 2 * dims}, &args.grad_outputs_stride, true);
-  return run_loss(arrays, args, batch.normalize, rows * args.outputs_stride, &pfc_gaussian_ppo_loss);
+  return run_loss(arrays, args, batch.columns.normalize, rows * args.outputs_stride, &pfc_gaussian_ppo_loss);
 }
 
 // `controls` > 0 are the dimensions of continuous actions; otherwise `counts` are the choices of discrete ones.
@@ -169,8 +147,11 @@ py::tuple ppo_loss(py::handle logits, py::handle values, py::handle actions, py:
                    float clip, float value_coef, float entropy_coef, float value_clip, bool normalize,
                    py::handle old_values, py::handle alive, py::handle grad_logits, py::handle grad_values,
                    py::handle ratio) {
-  const Batch batch = {values,     old_logprobs, advantages, returns, clip,        value_coef, entropy_coef,
-                       value_clip, normalize,    old_values, alive,   grad_values, ratio};
+  const Batch batch = {{old_logprobs, advantages, returns, clip, value_coef, entropy_coef, value_clip, normalize,
+                        old_values, alive},
+                       values,
+                       grad_values,
+                       ratio};
   return controls > 0 ? gaussian_loss(logits, actions, controls, batch, grad_logits)
                       : discrete_loss(logits, actions, counts, batch, grad_logits);
 }

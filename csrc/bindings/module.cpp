@@ -19,6 +19,7 @@ PYBIND11_MODULE(_core, m) {
   pufferc::bind_pool(m);
   pufferc::bind_draw(m);
   pufferc::bind_ops(m);
+  pufferc::bind_mlp(m);
   pufferc::bind_networks(m);
   pufferc::seal(m);
 }

@@ -80,6 +80,28 @@ class Mlp:
     def set_layers(self, weights: list[Any], biases: list[Any], /) -> None: ...
     def forward(self, x: Any, keep: bool, outputs: Any, /) -> None: ...
     def backward(self, x: Any, grad_outputs: Any, grad_weights: list[Any], grad_biases: list[Any], /) -> None: ...
+    def learn(
+        self,
+        x: Any,
+        outputs: Any,
+        grad_outputs: Any,
+        actions: Any,
+        old_logprobs: Any,
+        advantages: Any,
+        returns: Any,
+        counts: list[int],
+        controls: int,
+        clip: float,
+        value_coef: float,
+        entropy_coef: float,
+        value_clip: float,
+        normalize: bool,
+        old_values: Any,
+        alive: Any,
+        grad_weights: list[Any],
+        grad_biases: list[Any],
+        /,
+    ) -> tuple[float, float, float, float, float, float, float, int]: ...
     def rollout(
         self,
         pool: Pool,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pufferc import _core, _errors
+from pufferc._losses import PpoStats, action_kind, loss_options
 from pufferc._tensors import array_shape, check_tensor
 
 if TYPE_CHECKING:
@@ -64,6 +65,53 @@ class Mlp:
             grad_outputs,
             _arrays("grad_weights", grad_weights),
             _arrays("grad_biases", grad_biases),
+        )
+
+    def learn(
+        self,
+        x: Tensor,
+        outputs: Any,
+        grad_outputs: Any,
+        actions: Any,
+        old_logprobs: Any,
+        advantages: Any,
+        returns: Any,
+        *,
+        action_counts: Sequence[int] = (),
+        controls: int = 0,
+        clip: float,
+        value_coef: float,
+        entropy_coef: float,
+        value_clip: float = 0.0,
+        normalize_advantages: bool = False,
+        old_values: Any = None,
+        alive: Any = None,
+        grad_weights: Sequence[Any],
+        grad_biases: Sequence[Any],
+    ) -> PpoStats:
+        """A minibatch of PPO in one pass: `forward`, `ppo_loss_grad` with the value as the last output, `backward`.
+
+        Writes outputs and grad_outputs, float32 [B, widths[-1]], and the gradients of all parameters, all with the bits
+        that the three give one after the other. The other arguments, and errors, are theirs.
+        """
+        counts, controls = action_kind(action_counts, controls)
+        return PpoStats(
+            *self._core.learn(
+                _elements(x, 2, self._bfloat16),
+                outputs,
+                grad_outputs,
+                actions,
+                old_logprobs,
+                advantages,
+                returns,
+                counts,
+                controls,
+                *loss_options(clip, value_coef, entropy_coef, value_clip, normalize_advantages),
+                old_values,
+                alive,
+                _arrays("grad_weights", grad_weights),
+                _arrays("grad_biases", grad_biases),
+            )
         )
 
     def rollout(

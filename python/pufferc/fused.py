@@ -1,6 +1,8 @@
-"""Rollouts in one kernel, where all of their parts are kernels: what ppo.py takes instead of a loop over steps.
+"""Rollouts and minibatches in one kernel each, where all of their parts are kernels: what ppo.py takes instead of loops
+over steps, and instead of a pass forward, a loss and a pass backward.
 
-Results are those of the loop, bit for bit but for the values of last observations, which the loop takes in torch.
+Results are the same bit for bit, but for the values of last observations, which the loop over steps takes in torch, and
+for the last digits of the losses' means.
 """
 
 from __future__ import annotations
@@ -12,13 +14,16 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from pufferc import ops
+from pufferc._losses import NotFinite
 from pufferc.policies.base import Policy
-from pufferc.policies.heads import DiscreteHead
+from pufferc.policies.heads import DiscreteHead, Head
 from pufferc.policies.mlp import FusedMLP
 from pufferc.vector import VecEnv
 
 if TYPE_CHECKING:
-    from pufferc.ppo import Rollout
+    from torch import Tensor
+
+    from pufferc.ppo import Minibatch, Rollout
 
 _MOST_AGENTS = 128  # of a game, whose rows stay together
 
@@ -42,25 +47,43 @@ def takes_rollout(env: VecEnv, policy: Policy, rollout: Rollout, kernels: Any) -
 def collect(
     env: VecEnv, policy: Policy, rollout: Rollout, *, seed: int, first_step: int, seconds: dict[str, float]
 ) -> None:
-    """Fills the rollout, whose rows 0 are set, as ppo.collect does. Raises FloatingPointError."""
+    """Fills the rollout, whose rows 0 are set, as ppo.collect does. Raises NotFinite."""
     assert isinstance(policy, FusedMLP)
     began = time.perf_counter()
-    parts = policy.rollout(
-        env,
-        observations=rollout.observations.flatten(2),
-        actions=rollout.actions,
-        logprobs=rollout.logprobs,
-        values=rollout.values,
-        rewards=rollout.rewards,
-        terminated=rollout.terminated,
-        truncated=rollout.truncated,
-        final_values=rollout.final_values,
-        alive=rollout.alive,
-        seed=seed,
-        first_step=first_step,
-        first_row=rollout.blocks[0][1],
-    )
+    try:
+        parts = policy.rollout(
+            env,
+            observations=rollout.observations.flatten(2),
+            actions=rollout.actions,
+            logprobs=rollout.logprobs,
+            values=rollout.values,
+            rewards=rollout.rewards,
+            terminated=rollout.terminated,
+            truncated=rollout.truncated,
+            final_values=rollout.final_values,
+            alive=rollout.alive,
+            seed=seed,
+            first_step=first_step,
+            first_row=rollout.blocks[0][1],
+        )
+    except FloatingPointError as error:
+        raise NotFinite(f"the policy's outputs are not finite: {error}") from None
     # Threads work on all parts at the same time: each gets its share of the time that passed.
     wall_s, total_s = time.perf_counter() - began, sum(parts)
     for name, part_s in zip(("policy", "env", "copy"), parts, strict=True):
         seconds[name] += wall_s * part_s / total_s
+
+
+def takes_minibatches(policy: Policy, kernels: Any) -> bool:
+    """Whether `learn` can take them: a fused MLP."""
+    return kernels is ops and type(policy) is FusedMLP
+
+
+def learn(
+    policy: Policy, head: Head, minibatch: Minibatch, grad_outputs: Tensor, settings: dict[str, Any]
+) -> ops.PpoStats:
+    """Sets .grad of the policy's parameters. `settings`: what the loss takes by name."""
+    assert isinstance(policy, FusedMLP)
+    columns = (minibatch.actions, minibatch.logprobs, minibatch.advantages, minibatch.returns)
+    observations = minibatch.observations.flatten(0, 1)
+    return policy.learn(observations, grad_outputs, *columns, **head.options, **settings)

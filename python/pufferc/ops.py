@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pufferc import _core, _errors
+from pufferc._losses import PpoStats, action_kind, loss_options
 from pufferc._networks import Lstm, MinGru, Mlp, Muon, Recurrent
 from pufferc._tensors import array_shape, check_tensor, empty_like, is_tensor
 
@@ -158,7 +159,7 @@ def sample_actions(
         TypeError, ValueError: Something does not fit; nothing was written.
     """
     rows = array_shape("logits", logits, 2)[0]
-    counts, controls = _kind(action_counts, controls)
+    counts, controls = action_kind(action_counts, controls)
     if actions is None:
         shape = (rows, controls) if controls else (rows,) if len(counts) == 1 else (rows, len(counts))
         actions = empty_like(logits, shape, np.float32 if controls else np.int32)
@@ -174,29 +175,6 @@ def sample_actions(
     if bad:
         raise FloatingPointError(f"logits: {bad} of {rows} rows hold NaN, infinity or no choice that can be drawn")
     return actions, logprobs
-
-
-def _kind(action_counts: Sequence[int], controls: int) -> tuple[list[int], int]:
-    """Choices of each dimension, or the number of continuous ones: one of the two."""
-    choices = _errors.sequence("action_counts", action_counts, "integers", 8)
-    counts = [_errors.integer("action_counts", count, 1, 1024) for count in choices]
-    controls = _errors.integer("controls", controls, 0, 8)
-    if bool(counts) == bool(controls):
-        raise ValueError(f"one of action_counts and controls must be given, got {counts} and {controls}")
-    return counts, controls
-
-
-class PpoStats(NamedTuple):
-    """Means over the alive rows of one minibatch."""
-
-    loss: float
-    policy_loss: float
-    value_loss: float  # before value_coef
-    entropy: float  # nats
-    approx_kl: float  # mean(r - 1 - log r)
-    old_approx_kl: float  # mean(-log r)
-    clip_fraction: float  # share of rows with |r - 1| > clip
-    rows: int  # alive ones
 
 
 def ppo_loss_grad(
@@ -245,7 +223,7 @@ def ppo_loss_grad(
     Raises:
         TypeError, ValueError: Something does not fit, or an action is out of range.
     """
-    counts, controls = _kind(action_counts, controls)
+    counts, controls = action_kind(action_counts, controls)
     return PpoStats(
         *_core.ppo_loss(
             logits,
@@ -256,11 +234,7 @@ def ppo_loss_grad(
             returns,
             counts,
             controls,
-            _errors.real("clip", clip, 0.0, math.inf),
-            _errors.real("value_coef", value_coef, 0.0, math.inf),
-            _errors.real("entropy_coef", entropy_coef, -math.inf, math.inf),
-            _errors.real("value_clip", value_clip, -math.inf, math.inf),
-            _errors.flag("normalize_advantages", normalize_advantages),
+            *loss_options(clip, value_coef, entropy_coef, value_clip, normalize_advantages),
             old_values,
             alive,
             grad_logits,

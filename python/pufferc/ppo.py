@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pufferc import fused
+from pufferc._losses import NotFinite as NotFinite
 from pufferc.config import TrainConfig
 from pufferc.distributed import Ranks
 from pufferc.ops import PpoStats
@@ -48,10 +49,6 @@ class Kernels(Protocol):
     sample_actions: Callable[..., tuple[Any, Any]]
     advantage: Callable[..., Any]
     ppo_loss_grad: Callable[..., PpoStats]
-
-
-class NotFinite(ArithmeticError):
-    """The loss or the policy's outputs became NaN or infinite; parameters are those of the last good gradient."""
 
 
 class _Row(NamedTuple):
@@ -186,11 +183,7 @@ def collect(
     rollout.state = state = rollout.next_state
     now = time.perf_counter
     if fused.takes_rollout(env, policy, rollout, kernels):
-        try:
-            fused.collect(env, policy, rollout, seed=seed, first_step=first_step, seconds=seconds)
-        except FloatingPointError as error:
-            raise NotFinite(f"the policy's outputs are not finite: {error}") from None
-        return
+        return fused.collect(env, policy, rollout, seed=seed, first_step=first_step, seconds=seconds)
     for t, row in enumerate(rollout.rows):
         began = now()
         outputs, state = policy.step(row.observations, state)
@@ -344,10 +337,7 @@ def optimise(
         for index, minibatch in zip(order, minibatches(policy, rollout, size, order), strict=True):
             if shared is not None:
                 minibatch = minibatch._replace(advantages=shared.normalize(index, minibatch.advantages))
-            outputs = policy.forward_for_training(minibatch.observations, minibatch.state, minibatch.starts)
-            flat = outputs.flatten(0, 1).contiguous()
-            stats = _loss(kernels, flat, minibatch, rollout.head, settings, grad_outputs)
-            policy.backward(grad_outputs.view_as(outputs))
+            stats = _gradient(policy, kernels, minibatch, rollout.head, settings, grad_outputs)
             rollout.head.constrain(policy)
             if shared is not None:
                 stats = PpoStats._make(ranks.average(policy, stats, shared.weight[index]))
@@ -372,11 +362,18 @@ def share_minibatches(
     return ranks.minibatches(advantages, normalize=settings.normalize_advantages)
 
 
-def _loss(
-    kernels: Kernels, outputs: Tensor, minibatch: Minibatch, head: Head, settings: TrainConfig, grad_outputs: Tensor
+def _gradient(
+    policy: Policy, kernels: Kernels, minibatch: Minibatch, head: Head, settings: TrainConfig, grad_outputs: Tensor
 ) -> PpoStats:
+    """Sets .grad of the policy's parameters; grad_outputs [M, K + 1] is memory for the outputs' own."""
+    options = loss_settings(minibatch, settings)
+    if fused.takes_minibatches(policy, kernels):
+        return fused.learn(policy, head, minibatch, grad_outputs, options)
+    outputs = policy.forward_for_training(minibatch.observations, minibatch.state, minibatch.starts)
     columns = (minibatch.actions, minibatch.logprobs, minibatch.advantages, minibatch.returns)
-    return head.loss(kernels, outputs, grad_outputs, *columns, **loss_settings(minibatch, settings))
+    stats = head.loss(kernels, outputs.flatten(0, 1).contiguous(), grad_outputs, *columns, **options)
+    policy.backward(grad_outputs.view_as(outputs))
+    return stats
 
 
 def loss_settings(minibatch: Minibatch, settings: TrainConfig) -> dict[str, Any]:

@@ -1,0 +1,172 @@
+"""A minibatch in one pass has the gradients of a forward pass, the loss and a backward pass, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+import pufferc
+from pufferc import ops
+from pufferc.config import Config, TrainConfig
+
+torch = pytest.importorskip("torch")
+
+from pufferc import fused, ppo  # noqa: E402
+from pufferc.optim import FusedMuon  # noqa: E402
+from pufferc.policies import make_policy  # noqa: E402
+
+SIZE, HIDDEN = 21, 40
+CPU = torch.device("cpu")
+SETTINGS = {"clip": 0.2, "value_coef": 0.7, "entropy_coef": 0.03}
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    before = ops.get_num_threads()
+    yield
+    ops.set_num_threads(before)
+
+
+class Case:
+    """A network of two hidden layers, and a minibatch with the kind of actions that `counts` or `controls` say."""
+
+    def __init__(self, rows: int, counts: list[int], controls: int, bfloat16: bool, seed: int = 1) -> None:
+        draw = torch.Generator().manual_seed(seed)
+        self.outputs = 1 + (2 * controls or sum(counts))
+        self.kind: dict[str, Any] = {"controls": controls} if controls else {"action_counts": counts}
+        widths = [SIZE, HIDDEN, HIDDEN, self.outputs]
+        self.weights = [torch.randn(b, a, generator=draw) * 0.3 for a, b in pairwise(widths)]
+        self.biases = [torch.randn(b, generator=draw) * 0.3 for b in widths[1:]]
+        self.mlp = ops.Mlp(widths, bfloat16=bfloat16)
+        self.mlp.set_layers(self.weights, self.biases)
+        self.x = torch.randn(rows, SIZE, generator=draw).to(torch.bfloat16 if bfloat16 else torch.float32)
+        if controls:
+            self.actions = torch.randn(rows, controls, generator=draw)
+        else:
+            columns = [torch.randint(0, count, (rows,), generator=draw) for count in counts]
+            self.actions = (torch.stack(columns, 1) if len(counts) > 1 else columns[0]).to(torch.int32)
+        self.logprobs = -torch.rand(rows, generator=draw) * 2.0
+        self.advantages, self.returns = (torch.randn(rows, generator=draw) for _ in range(2))
+        self.old_values = torch.randn(rows, generator=draw)
+        self.alive = torch.rand(rows, generator=draw) < 0.8
+
+    def columns(self) -> tuple[Any, ...]:
+        return self.actions, self.logprobs, self.advantages, self.returns
+
+    def empty(self) -> tuple[Any, Any, list[Any], list[Any]]:
+        rows = self.x.shape[0]
+        outputs, grad = torch.zeros(rows, self.outputs), torch.zeros(rows, self.outputs)
+        return outputs, grad, [torch.zeros_like(w) for w in self.weights], [torch.zeros_like(b) for b in self.biases]
+
+    def by_parts(self, **settings: Any) -> tuple[list[Any], Any]:
+        outputs, grad, weights, biases = self.empty()
+        self.mlp.forward(self.x, outputs, keep=True)
+        stats = ops.ppo_loss_grad(
+            outputs[:, :-1],
+            outputs[:, -1],
+            *self.columns(),
+            **self.kind,
+            **settings,
+            grad_logits=grad[:, :-1],
+            grad_values=grad[:, -1],
+        )
+        self.mlp.backward(self.x, grad, weights, biases)
+        return [outputs, grad, *weights, *biases], stats
+
+    def at_once(self, **settings: Any) -> tuple[list[Any], Any]:
+        outputs, grad, weights, biases = self.empty()
+        stats = self.mlp.learn(
+            self.x, outputs, grad, *self.columns(), **self.kind, **settings, grad_weights=weights, grad_biases=biases
+        )
+        return [outputs, grad, *weights, *biases], stats
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+@pytest.mark.parametrize(("counts", "controls"), [([3], 0), ([2, 4, 3], 0), ([], 2)])
+@pytest.mark.parametrize("rows", [1, 63, 700, 4099])
+def test_equals_the_three_calls(rows: int, counts: list[int], controls: int, bfloat16: bool) -> None:
+    case = Case(rows, counts, controls, bfloat16)
+    more: list[dict[str, Any]] = [
+        {},
+        {"normalize_advantages": True, "alive": case.alive},
+        {"value_clip": 0.1, "old_values": case.old_values},
+    ]
+    for options in more:
+        expected, expected_stats = case.by_parts(**SETTINGS, **options)
+        for threads in (1, 3):
+            ops.set_num_threads(threads)
+            found, stats = case.at_once(**SETTINGS, **options)
+            assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+            assert stats == pytest.approx(expected_stats, rel=1e-12, abs=1e-12)
+            again, again_stats = case.at_once(**SETTINGS, **options)
+            assert again_stats == stats and all(torch.equal(a, b) for a, b in zip(again, found, strict=True))
+
+
+def test_activations_that_were_kept_before_are_lost() -> None:
+    case = Case(300, [3], 0, False)
+    outputs, grad, weights, biases = case.empty()
+    case.mlp.forward(case.x, outputs, keep=True)
+    case.at_once(**SETTINGS)
+    with pytest.raises(ValueError, match="rows"):
+        case.mlp.backward(case.x, grad, weights, biases)
+
+
+def test_not_a_number_shows_in_the_loss() -> None:
+    case = Case(300, [3], 0, True)
+    case.x[17, 3] = float("nan")
+    assert case.at_once(**SETTINGS)[1].loss != case.at_once(**SETTINGS)[1].loss
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"actions": torch.full((8,), 3, dtype=torch.int32)}, ValueError, r"actions\[0\]"),
+        ({"actions": torch.zeros(8)}, TypeError, "actions"),
+        ({"logprobs": torch.zeros(7)}, ValueError, "old_logprobs"),
+        ({"x": torch.zeros(8, SIZE + 1)}, ValueError, "x must"),
+        ({"x": torch.zeros(0, SIZE)}, ValueError, "old_logprobs must have shape"),
+        ({"kind": {"action_counts": [4]}}, ValueError, "this network has 4"),
+        ({"kind": {"controls": 2}}, ValueError, "this network has 4"),
+        ({"kind": {}}, ValueError, "one of action_counts and controls"),
+    ],
+)
+def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception], message: str) -> None:
+    case = Case(8, [3], 0, False)
+    vars(case).update(change)
+    with pytest.raises(error, match=message):
+        case.at_once(**SETTINGS)
+
+
+def test_refuses_numbers_out_of_range() -> None:
+    case = Case(8, [3], 0, False)
+    with pytest.raises(ValueError, match="clip"):
+        case.at_once(**{**SETTINGS, "clip": 0.0})
+    with pytest.raises(ValueError, match="old_values"):
+        case.at_once(**SETTINGS, value_clip=0.1)
+
+
+def learned(game: str, settings: TrainConfig) -> list[Any]:
+    """Parameters after two updates."""
+    env = pufferc.make(game, 64, num_threads=1, seed=1)
+    policy = make_policy(Config(game), env, torch.bfloat16, CPU, seed=1, fused=True)
+    optimizer = FusedMuon(policy.named_parameters(), bfloat16=True)
+    rollout, generator = ppo.Rollout.make(env, policy, 16, CPU), torch.Generator().manual_seed(1)
+    rollout.reset(env, policy, 1)
+    for update in range(2):
+        seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
+        ppo.collect(env, policy, rollout, ops, seed=3, first_step=16 * update, seconds=seconds)
+        ppo.advantages(rollout, ops, gamma=0.98, gae_lambda=0.95)
+        ppo.optimise(policy, optimizer, rollout, ops, settings, 0.02, generator)
+    env.close()
+    return [parameter.detach().clone() for parameter in policy.parameters()]
+
+
+@pytest.mark.parametrize("game", ["breakout", "cartpole"])
+def test_learns_what_the_three_calls_learn(game: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = TrainConfig(minibatch_size=256, epochs=2)
+    found = learned(game, settings)
+    monkeypatch.setattr(fused, "takes_minibatches", lambda *_: False)
+    assert all(torch.equal(a, b) for a, b in zip(found, learned(game, settings), strict=True))
