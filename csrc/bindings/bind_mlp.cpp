@@ -99,11 +99,11 @@ class Mlp {
     Arrays arrays;
     PfcRollout args = {};
     args.steps = steps;
+    args.rewards = arrays.floats_out("rewards", rewards, {steps, rows});  // first: the others are held against it
     args.observations = arrays.elements_out("observations", observations, {steps + 1, rows, widths_.front()}, bfloat16_);
     args.actions = arrays.ints_out("actions", actions, action_shape);
     args.logprobs = arrays.floats_out("logprobs", logprobs, {steps, rows});
     args.values = arrays.floats_out("values", values, {steps + 1, rows});
-    args.rewards = arrays.floats_out("rewards", rewards, {steps, rows});
     args.terminated = arrays.flags_out("terminated", terminated, {steps, rows});
     args.truncated = arrays.flags_out("truncated", truncated, {steps, rows});
     args.final_values = arrays.floats_out("final_values", final_values, {steps, rows});

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 _MOST_ARRAYS = 4096  # of one network or step
 
 
-def _elements(x: Tensor, dims: int, bfloat16: bool) -> Any:
+def _elements(x: Tensor, dims: int, bfloat16: bool, name: str = "x") -> Any:
     """The same memory in a dtype that NumPy knows."""
-    check_tensor("x", x, dims, "bfloat16" if bfloat16 else "float32")
+    check_tensor(name, x, dims, "bfloat16" if bfloat16 else "float32")
     return x.view(sys.modules["torch"].int16) if bfloat16 else x
 
 
@@ -158,10 +158,14 @@ class Mlp:
         Raises:
             FloatingPointError: Outputs are no distribution; the games have moved on, and the arrays are half written.
         """
+        from pufferc.vector import VecEnv
+
+        if not isinstance(env, VecEnv):
+            raise TypeError(f"env must be a VecEnv, got {type(env).__name__}")
         rows = array_shape("rewards", rewards, 2)[1]
         bad, *seconds = self._core.rollout(
             env._pool,
-            _elements(observations, 3, self._bfloat16),
+            _elements(observations, 3, self._bfloat16, "observations"),
             actions,
             logprobs,
             values,

@@ -67,6 +67,26 @@ def network_calls(kind: type[ops.Mlp | ops.MinGru | ops.Lstm]) -> dict[str, Call
     }
 
 
+def mlp_calls() -> dict[str, Call]:
+    """What a perceptron does beyond its passes."""
+    net, arrays = ops.Mlp([4, 8, 3], bfloat16=False), loss_arguments(zeros)
+    for own in ("logits", "values"):
+        del arrays[own]
+    grads = {"grad_weights": [zeros(8, 4), zeros(3, 8)], "grad_biases": [zeros(8), zeros(3)]}
+    passes = {"x": tensor(N, 4), "outputs": zeros(N, 3), "grad_outputs": zeros(N, 3), "action_counts": [2]}
+    env = pufferc.make("cartpole", N, num_threads=1, seed=1)
+    env.reset(seed=1)
+    written = {name: zeros(T, N) for name in ("logprobs", "rewards", "final_values")}
+    written |= {name: zeros(T, N, dtype=bool) for name in ("terminated", "truncated")}
+    written |= {"values": zeros(T + 1, N), "alive": zeros(T + 1, N, dtype=bool)}
+    played = {"env": env, "observations": tensor(T + 1, N, 4), "actions": zeros(T, N, dtype=np.int32)}
+    draw = {"seed": 1, "first_step": 2, "first_row": 0}
+    return {
+        "Mlp.learn": (net.learn, {**arrays, **passes, **grads}),
+        "Mlp.rollout": (net.rollout, {**played, **written, **draw}),
+    }
+
+
 def calls() -> dict[str, Call]:
     """Every public function and method of `ops`, with arguments that fit."""
     flags = {"terminated": zeros(T, N, dtype=bool), "truncated": zeros(T, N, dtype=np.uint8)}
@@ -97,6 +117,7 @@ def calls() -> dict[str, Call]:
         ),
         "set_num_threads": (ops.set_num_threads, {"num_threads": ops.get_num_threads()}),
         **network_calls(ops.Mlp),
+        **mlp_calls(),
         **network_calls(ops.MinGru),
         **network_calls(ops.Lstm),
         "Muon": (ops.Muon, {"bfloat16": False}),
