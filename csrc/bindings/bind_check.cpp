@@ -1,9 +1,9 @@
-// bind_check.cpp - the checks of csrc/conformance.h for pufferc.check, which calls them in a process of its own.
+// bind_check.cpp - the checks of csrc/conformance/conformance.h for pufferc.check, which calls them in a process of its own.
 #include <algorithm>
 #include <cstring>
 
 #include "bindings/modules.h"
-#include "conformance.h"
+#include "conformance/conformance.h"
 
 namespace pufferc {
 namespace {

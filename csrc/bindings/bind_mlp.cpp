@@ -5,10 +5,10 @@
 #include "bindings/layers.h"
 #include "bindings/losses.h"
 #include "bindings/pools.h"
-#include "gaussian.h"
-#include "learn.h"
-#include "mlp.h"
-#include "rollout.h"
+#include "kernels/gaussian.h"
+#include "kernels/learn.h"
+#include "networks/mlp.h"
+#include "kernels/rollout.h"
 
 namespace pufferc {
 namespace {

@@ -4,10 +4,10 @@
 #include <mutex>
 
 #include "bindings/layers.h"
-#include "codes.h"
-#include "muon.h"
-#include "recurrent.h"
-#include "scan.h"
+#include "networks/codes.h"
+#include "kernels/muon.h"
+#include "networks/recurrent.h"
+#include "networks/scan.h"
 
 namespace pufferc {
 namespace {

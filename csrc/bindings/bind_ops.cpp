@@ -3,11 +3,11 @@
 // Shapes: T steps, N rows of a rollout, B rows of a minibatch, D action dimensions, K logits; in Python the parameters
 // of continuous distributions are called logits as well. See calls.h for what holds of all arrays. The GIL is dropped
 // while a kernel runs.
-#include "advantage.h"
+#include "kernels/advantage.h"
 #include "bindings/losses.h"
-#include "gaussian.h"
-#include "ppo_loss.h"
-#include "sample.h"
+#include "kernels/gaussian.h"
+#include "kernels/ppo_loss.h"
+#include "kernels/sample.h"
 
 namespace pufferc {
 namespace {

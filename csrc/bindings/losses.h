@@ -3,7 +3,7 @@
 #define PUFFERC_BINDINGS_LOSSES_H
 
 #include "bindings/calls.h"
-#include "ppo_loss.h"
+#include "kernels/ppo_loss.h"
 
 namespace pufferc {
 

@@ -7,7 +7,7 @@
 
 #include <cuda_runtime_api.h>
 
-#include "advantage.h"
+#include "kernels/advantage.h"
 
 // On the caller's stream. Sizes and numbers must have been checked (pfc_advantage_check). cudaSuccess, or why the
 // launch was refused.

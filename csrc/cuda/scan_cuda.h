@@ -7,7 +7,7 @@
 
 #include <cuda_runtime_api.h>
 
-#include "scan.h"
+#include "networks/scan.h"
 
 // On the caller's stream. Sizes must have been checked (pfc_scan_check); rows * units of 0 enqueues nothing.
 // cudaSuccess, or why the launch was refused.

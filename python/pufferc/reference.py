@@ -42,7 +42,7 @@ Number = int | Tensor
 
 
 def _random_bits(seed: int, step: Number, rows: int, dims: int, first_row: Number, device: torch.device) -> Tensor:
-    """int64 [rows, dims]: the random bits behind the draw (seed, step); see csrc/uniform.h.
+    """int64 [rows, dims]: the random bits behind the draw (seed, step); see csrc/kernels/uniform.h.
 
     `first_row` may be the numbers of all rows, int64 [rows].
     """

@@ -82,7 +82,7 @@ class SharedMinibatches:
     weight: list[float]  # the part of these rows that this rank holds
 
     def normalize(self, index: int, advantages: Tensor) -> Tensor:
-        """To mean 0 and standard deviation 1 over all ranks, with the formula of csrc/ppo_loss.h."""
+        """To mean 0 and standard deviation 1 over all ranks, with the formula of csrc/kernels/ppo_loss.h."""
         if float(self.std[index]) == 0.0:
             return advantages
         return (advantages - self.mean[index]) * (1.0 / (self.std[index] + 1e-8))

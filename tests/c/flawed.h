@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "conformance.h"
+#include "conformance/conformance.h"
 
 enum { FLAWED_AGENTS = 2, FLAWED_DIMS = 2, FLAWED_FOUND = 24 };
 

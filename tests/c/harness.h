@@ -1,5 +1,5 @@
 // harness.h - what the pool's tests share: the cases every game is tested in, a pool with its actions and step
-// count, observation tables, and hashes of trajectories. Actions and values come from csrc/play.h.
+// count, observation tables, and hashes of trajectories. Actions and values come from csrc/conformance/play.h.
 //
 // Everything here is header-only, because check.h counts per program. A Player owns its pool and its
 // action array; player_close frees both.
@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "play.h"
+#include "conformance/play.h"
 #include "pufferc/pufferc.h"
 
 // CHECK that also says which game was at fault.

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "ppo_loss.h"
+#include "kernels/ppo_loss.h"
 #include "pufferc/rng.h"
 
 enum { PAD = 2 };  // logits, value and two unused columns share one matrix; so do the gradients

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "advantage.h"
-#include "advantage_step.h"
+#include "kernels/advantage.h"
+#include "kernels/advantage_step.h"
 #include "base.h"
 #include "check.h"
 

@@ -1,5 +1,5 @@
 // test_check.c - `pufferc check` finds nothing wrong with any registered game, and the wrapping it uses changes no game.
-#include "conformance.h"
+#include "conformance/conformance.h"
 #include "harness.h"
 
 static int32_t errors;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "draw_record.h"
+#include "draw/draw_record.h"
 #include "flawed.h"
 #include "pufferc/env.h"
 

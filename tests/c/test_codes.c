@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "codes.h"
+#include "networks/codes.h"
 #include "pufferc/rng.h"
 
 typedef struct Case {

@@ -1,5 +1,5 @@
 // test_draw.c - every game draws itself: begin first, end last, finite numbers, and nothing changes.
-#include "draw_record.h"
+#include "draw/draw_record.h"
 #include "harness.h"
 
 static DrawRecord draw_game(Player* p, int32_t game) {

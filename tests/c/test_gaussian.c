@@ -6,8 +6,8 @@
 
 #include "base.h"
 #include "check.h"
-#include "gaussian.h"
-#include "uniform.h"
+#include "kernels/gaussian.h"
+#include "kernels/uniform.h"
 
 static const double kPi = 3.14159265358979323846;
 

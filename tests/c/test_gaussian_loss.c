@@ -7,7 +7,7 @@
 
 #include "base.h"
 #include "check.h"
-#include "gaussian.h"
+#include "kernels/gaussian.h"
 
 enum { PAD = 2, MAX_WIDTH = 2 * PFC_MAX_ACTION_DIMS + 1 };  // outputs, value and two unused columns share one matrix
 

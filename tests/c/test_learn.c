@@ -6,7 +6,7 @@
 
 #include "base.h"
 #include "check.h"
-#include "learn.h"
+#include "kernels/learn.h"
 #include "pufferc/rng.h"
 
 enum { LAYERS = 3, INPUTS = 19, HIDDEN = 33, OUTPUTS = 6 };  // heads of 2 and 3 choices, and the value

@@ -6,7 +6,7 @@
 
 #include "base.h"
 #include "check.h"
-#include "mlp.h"
+#include "networks/mlp.h"
 #include "near.h"
 #include "pufferc/rng.h"
 

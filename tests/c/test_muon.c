@@ -6,7 +6,7 @@
 
 #include "base.h"
 #include "check.h"
-#include "muon.h"
+#include "kernels/muon.h"
 #include "pufferc/rng.h"
 
 enum { STEPS = 3, ITERATIONS = 5 };

@@ -1,6 +1,6 @@
 // test_policy_memory.c - policies with memory and with continuous actions: many steps with episodes that end against
 // plain loops in double precision, the state as the caller owns it, and the controls against the sampler.
-#include "gaussian.h"
+#include "kernels/gaussian.h"
 #include "harness.h"
 #include "policy_writer.h"
 

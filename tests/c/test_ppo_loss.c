@@ -6,7 +6,7 @@
 
 #include "base.h"
 #include "check.h"
-#include "ppo_loss.h"
+#include "kernels/ppo_loss.h"
 #include "ppo_minibatch.h"
 
 // ---- the reference -----------------------------------------------------------------------------------

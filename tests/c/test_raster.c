@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "draw_raster.h"
+#include "draw/draw_raster.h"
 #include "pufferc/rng.h"
 
 enum { WIDTH = 61, HEIGHT = 47 };

@@ -8,7 +8,7 @@
 #include "check.h"
 #include "near.h"
 #include "pufferc/rng.h"
-#include "recurrent.h"
+#include "networks/recurrent.h"
 
 enum { MAX_HIDDEN = 2, MAX_LAYERS = MAX_HIDDEN + 3 };
 

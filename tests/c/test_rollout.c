@@ -5,10 +5,10 @@
 
 #include "base.h"
 #include "check.h"
-#include "matmul.h"
+#include "networks/matmul.h"
 #include "pufferc/rng.h"
-#include "rollout.h"
-#include "sample.h"
+#include "kernels/rollout.h"
+#include "kernels/sample.h"
 
 enum { STEPS = 30, HIDDEN = 40 };
 

@@ -6,7 +6,7 @@
 
 #include "base.h"
 #include "check.h"
-#include "sample.h"
+#include "kernels/sample.h"
 
 enum { MAX_CHOICES = 1024 };
 

@@ -7,7 +7,7 @@
 #include "base.h"
 #include "check.h"
 #include "pufferc/rng.h"
-#include "scan.h"
+#include "networks/scan.h"
 
 typedef struct Case {
   int64_t steps, rows, units;

@@ -1,0 +1,181 @@
+// conformance.c - the checks of conformance.h, one after the other: each makes its pools, plays, compares, and lets
+// them go. Games are played side by side, so that what they should not share shows.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "conformance/conformance_image.h"
+#include "conformance/conformance_memory.h"
+#include "conformance/conformance_run.h"
+#include "conformance/conformance_stats.h"
+#include "draw/draw_record.h"
+
+enum { LONG_STEPS = 20000, DRAW_EVERY = 7, SPEED_ROWS = 4096 };
+static const double SPEED_SECONDS = 0.25;
+
+static struct {
+  PfcStats stats;
+  bool watching;  // whether stats are open
+  PfcImage image;
+} check;
+
+// ---- stages ------------------------------------------------------------------------------------------------
+
+static void watch(const PfcPlayer* p, int64_t step) {
+  if (step == 0 && !check.watching) check.watching = pfc_stats_open(&check.stats, p->pool, pfc_check_report);
+  if (!check.watching || (step == 0 && !pfc_stats_begin(&check.stats, p->pool))) return;
+  pfc_stats_watch(&check.stats, p->pool, step);
+}
+
+static void draw(PfcPlayer* p, int32_t game, int64_t step) {
+  DrawRecord record = draw_record_new();
+  const PfcDraw recorder = draw_recorder(&record);
+  pfc_guard_attach(p->pool);
+  (void)pfc_pool_draw(p->pool, game, &recorder);
+  if (record.begins != 1 || record.ends != 1 || !record.in_order)
+    pfc_check_find(PFC_ERROR, "draw_order", "", game, step, "draw did not call begin first, once, and end last, once");
+  else if (!record.finite)
+    pfc_check_find(PFC_ERROR, "draw_not_finite", "", game, step,
+                   "draw gave a shape a position or size that is not a number or negative");
+  else if (record.shapes == 0)
+    pfc_check_find(PFC_WARNING, "draw_nothing", "", game, step, "draw drew nothing");
+}
+
+// Whether the states hold an address at the same place in every game: a pointer, which a snapshot cannot carry.
+static void find_addresses(const PfcPlayer* p) {
+  const uint64_t rng = pfc_check.desc->spec->rng_offset;
+  for (uint64_t at = 0; at + 8 <= p->pool->layout.state_bytes; at += 8) {
+    if (at + 8 > rng && at < rng + sizeof(PfcRng)) continue;
+    bool everywhere = true;
+    for (int32_t game = 0; game < p->b->num_games && everywhere; ++game) {
+      uint64_t word;
+      memcpy(&word, (const unsigned char*)pfc_state_of(p->pool, game) + at, 8);
+      everywhere = pfc_guard_owns(word) || pfc_image_holds(&check.image, word);
+    }
+    if (!everywhere) continue;
+    char seen[128];
+    (void)snprintf(seen, sizeof seen, "the state holds an address, at its byte %llu", (unsigned long long)at);
+    pfc_check_find(PFC_ERROR, "state_address", "", -1, -1, seen);
+    return;
+  }
+}
+
+// Every buffer at the edge of forbidden memory; observations, rewards, ends, metrics and pictures looked at.
+static PfcStatus check_memory(PfcGuardMode mode) {
+  pfc_check.spec = pfc_guard_open(pfc_check.desc, mode);
+  if (!pfc_check.spec) return PFC_NO_MEMORY;
+  pfc_guard_report_to(pfc_check_report);
+  const PfcPoolDesc desc = pfc_check_pool(pfc_check_games(PFC_CHECK_GAMES, 1), 11);
+  PfcPlayer p = pfc_player_open(&desc);
+  if (!p.pool) return PFC_INVALID;
+  const int32_t steps = pfc_player_steps(&p, p.b->num_games, PFC_CHECK_MOST_STEPS);
+  pfc_player_reset(&p, "memory", NULL);
+  watch(&p, 0);
+  for (int32_t t = 1; t <= steps; ++t) {
+    pfc_player_step(&p, "memory", t);
+    watch(&p, t);
+    if (t % DRAW_EVERY == 0) draw(&p, t / DRAW_EVERY % p.b->num_games, t);
+  }
+  if (!pfc_check.desc->spec->open) find_addresses(&p);
+  pfc_player_close(&p);
+  return PFC_OK;
+}
+
+// ---- long runs ---------------------------------------------------------------------------------------------
+
+// Long enough for what is rare, until there were episodes and rewards.
+static void check_long(void) {
+  const PfcPoolDesc desc = pfc_check_pool(pfc_check_games(PFC_CHECK_GAMES, 1), 81);
+  PfcPlayer p = pfc_player_open(&desc);
+  if (!p.pool) return;
+  const int32_t limit = (int32_t)pfc_pool_param(p.pool, 0);
+  const int32_t wanted = limit > 0 && limit < LONG_STEPS - 1 ? PFC_MAX(limit + 1, PFC_CHECK_MOST_STEPS) : LONG_STEPS;
+  const int32_t steps = pfc_player_steps(&p, p.b->num_games, wanted);
+  pfc_player_reset(&p, "episodes", NULL);
+  watch(&p, 0);
+  for (int32_t t = 1; t <= steps; ++t) {
+    pfc_player_step(&p, "episodes", t);
+    watch(&p, t);
+    if (t >= PFC_CHECK_MOST_STEPS && check.stats.episodes > 100 && check.stats.nonzero_rewards > 0) break;
+  }
+  pfc_player_close(&p);
+}
+
+static double now_s(void) {
+  struct timespec t;
+  (void)clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void measure_speed(void) {
+  pfc_check.spec = pfc_check.desc->spec;
+  PfcPoolDesc desc = pfc_check_pool(1, 91);
+  PfcPlayer p = pfc_player_open(&desc);
+  if (!p.pool) return;
+  desc.num_games = pfc_check_games(PFC_MAX(SPEED_ROWS / p.b->agents, 1), 1);
+  pfc_player_close(&p);
+  p = pfc_player_open(&desc);
+  if (!p.pool) return;
+  pfc_player_reset(&p, "speed", NULL);
+  for (int32_t t = 1; t <= 8; ++t) pfc_player_step(&p, "speed", t);
+  int64_t steps = 0;
+  const double began = now_s();
+  while (now_s() - began < SPEED_SECONDS) {
+    pfc_player_act(&p, "speed", ++steps);
+  }
+  char seen[128];
+  (void)snprintf(seen, sizeof seen, "%.3g million agent steps per second on one thread, %d rows",
+                 (double)steps * p.b->rows / (now_s() - began) / 1e6, p.b->rows);
+  pfc_check_find(PFC_NOTE, "speed", "", -1, -1, seen);
+  pfc_player_close(&p);
+}
+
+// ---- all of it ---------------------------------------------------------------------------------------------
+
+static void look_at_variables(const char* stage) {
+  uint64_t address;
+  if (!pfc_image_changed(&check.image, &address)) return;
+  PfcFinding finding = {
+      .severity = PFC_ERROR, .code = "global_variable", .subject = "", .game = -1, .agent = -1, .step = -1};
+  finding.address = address;
+  (void)snprintf(finding.seen, sizeof finding.seen, "a global or static variable changed while the game ran (%s)",
+                 stage);
+  pfc_check_report(&finding);
+}
+
+static void check_traced(void) {
+  pfc_check_repeat();
+  look_at_variables("repeat");
+  pfc_check_position();
+  pfc_check_snapshot();
+  pfc_check_seeds();
+  pfc_check_actions();
+  check_long();
+  look_at_variables("episodes");
+}
+
+PfcStatus pfc_check_game(const PfcCheckDesc* desc) {
+  if (!desc || !desc->spec || !desc->report)
+    return pfc_fail(PFC_INVALID, "desc: expected a game and a report, got NULL");
+  memset(&check, 0, sizeof check);
+  pfc_check_begin(desc);
+  if (desc->trace && desc->catch_signals) pfc_memory_catch_signals(desc->trace);
+  if (desc->is_module) pfc_image_open(&check.image, desc->spec);
+  PfcStatus status = check_memory(PFC_GUARD_END);
+  if (!status) {
+    look_at_variables("memory");
+    (void)check_memory(PFC_GUARD_BEGIN);
+    pfc_check.spec = pfc_guard_open(desc, PFC_GUARD_NONE);
+    pfc_guard_report_to(pfc_check_report);
+    if (pfc_check.spec) check_traced();
+    pfc_check_threads();
+    if (check.watching) pfc_stats_conclude(&check.stats);
+    measure_speed();
+  }
+  pfc_guard_close();
+  pfc_image_close(&check.image);
+  pfc_stats_close(&check.stats);
+  if (desc->trace) desc->trace->done = 1;
+  return status;
+}

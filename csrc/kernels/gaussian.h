@@ -1,0 +1,77 @@
+// gaussian.h - continuous actions: drawing them from diagonal Gaussians, and the PPO loss of such policies.
+//
+// A row's distribution has D independent dimensions. `outputs` are float32 [N, 2 D], the D means and then the D
+// logarithms of the standard deviations; neighbouring rows lie `outputs_stride` elements apart, so they may be columns
+// of a wider matrix. All arrays belong to the caller and are borrowed for the call; outputs overlap no input.
+//
+//   s       = clamp(log_std, -PFC_MAX_LOG_STD, PFC_MAX_LOG_STD)
+//   z_d     = (u_d - mean_d) exp(-s_d), at most PFC_MAX_DEVIATIONS in size
+//   log p   = sum_d (-z_d^2 / 2 - s_d - log(2 pi) / 2)
+//   entropy = sum_d (s_d + log(2 pi e) / 2)
+//
+// u is the drawn action without bounds. What a game gets is a function of u, such as clamp(u, -1, 1) or tanh(u); log p
+// and entropy are those of u. Ratios of probabilities are the same either way, since the function has no parameters.
+//
+// The draw. u_d = mean_d + exp(s_d) n_d with the normal number (Box and Muller 1958)
+//   n = sqrt(-2 log a) cos(2 pi b)
+// of two uniform numbers: a of the uppermost 23 bits, b of the next 23 bits of what uniform.h gives for (seed, step,
+// row, dimension). It does not depend on batch size, order, threads or earlier calls; |n| < 5.8.
+//
+// The loss is that of ppo_loss.h. With g and n as there, and 0 in place of d / d log_std where the clamp is at work:
+//
+//   d loss / d mean_d    = g z_d exp(-s_d) / n
+//   d loss / d log_std_d = (g (z_d^2 - 1) - entropy_coef) / n
+#ifndef PUFFERC_GAUSSIAN_H
+#define PUFFERC_GAUSSIAN_H
+
+#include <stdint.h>
+
+#include "kernels/ppo_loss.h"
+#include "pufferc/pufferc.h"
+#include "threads.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PFC_MAX_LOG_STD 20.0f    // deviations of 2e-9 to 5e8: wider than any action needs, narrow enough for finite z^2
+#define PFC_MAX_DEVIATIONS 1e9f  // keeps gradients finite where a mean has left an action far behind
+
+typedef struct PfcGaussianSampleArgs {
+  int64_t rows;            // N >= 1
+  int32_t dims;            // D, 1 to PFC_MAX_ACTION_DIMS
+  const float* outputs;    // [N, 2 D]
+  int64_t outputs_stride;  // elements from row to row, >= 2 D
+  uint64_t seed, step;     // name the draw; step is any number that is not used twice
+  uint64_t first_row;      // number of row 0 in the draw (the part of a batch starts here)
+  int32_t greedy;          // 1: the means; seed and step are unused
+  float* actions;          // [N, D] out: u
+  float* logprobs;         // [N] out or NULL: log p of the drawn actions
+  float* entropy;          // [N] out or NULL: in nats
+} PfcGaussianSampleArgs;
+
+// PFC_OK, or PFC_INVALID (pfc_last_error names the argument) with nothing written.
+// *bad_rows: how many rows hold a NaN or an infinity. Those rows get action 0 in every dimension, logprob and entropy
+// NaN; a caller that trains stops there. May be NULL.
+// Blocks of rows go over the team; NULL = the calling thread alone. Same bits for every team and instruction set.
+PfcStatus pfc_gaussian_sample(const PfcGaussianSampleArgs* args, PfcTeam* team, int64_t* bad_rows);
+
+typedef struct PfcGaussianLossArgs {
+  PfcPpoBatch batch;
+  int32_t dims;                 // D, 1 to PFC_MAX_ACTION_DIMS
+  const float* outputs;         // [B, 2 D]
+  int64_t outputs_stride;       // >= 2 D
+  const float* actions;         // [B, D]: u
+  float* grad_outputs;          // [B, 2 D] out
+  int64_t grad_outputs_stride;  // >= 2 D
+} PfcGaussianLossArgs;
+
+// As pfc_ppo_loss, for continuous actions. NaN and infinity in an alive row's outputs or actions go through as there.
+PfcStatus pfc_gaussian_ppo_kernel(const PfcGaussianLossArgs* args, PfcPpoKernel* kernel);  // checks them
+PfcStatus pfc_gaussian_ppo_loss(const PfcGaussianLossArgs* args, PfcTeam* team, PfcPpoLossStats* stats);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // PUFFERC_GAUSSIAN_H

@@ -1,0 +1,51 @@
+// muon.h - one step of the Muon optimizer (Jordan 2024) on one parameter.
+//
+//   average <- momentum average + grad                        update = grad + momentum average   (Nesterov)
+//   a matrix [rows, columns]: update <- orthogonalised update, times sqrt(max(1, rows / columns)), and the parameter
+//                             shrinks by learning_rate weight_decay; a vector takes its update as it is
+//   parameter <- parameter - learning_rate update
+//
+// To orthogonalise is to move all singular values near one, by a Newton-Schulz iteration on X = update / |update|:
+// X <- X (a + b G + c G G) with G = X' X, where X is the matrix or its transpose, whichever is not wide. Products are
+// taken in the kernels' bfloat16 or float32 and summed in float32.
+//
+// Threads share the rows of a product, so all results have the same bits for every team. NaN passes through.
+// A PfcMuon owns scratch memory for the largest matrix that it has seen. One call at a time. Internal: for the
+// bindings.
+#ifndef PUFFERC_MUON_H
+#define PUFFERC_MUON_H
+
+#include <stdint.h>
+
+#include "networks/matmul.h"
+#include "pufferc/pufferc.h"
+#include "threads.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { PFC_MUON_MAX_SIDE = 16384 };  // of a matrix's smaller side: bounds the scratch memory
+
+typedef struct PfcMuon PfcMuon;
+
+typedef struct PfcMuonStep {
+  int64_t rows, columns;  // columns = 0: a vector of `rows` numbers
+  float *parameter, *average;
+  const float* grad;  // overlaps neither
+  float learning_rate, momentum, weight_decay;
+  int32_t iterations;  // of Newton-Schulz
+} PfcMuonStep;
+
+// *muon is NULL unless the result is PFC_OK.
+PfcStatus pfc_muon_create(const PfcMatmulKernels* kernels, PfcMuon** muon);
+void pfc_muon_destroy(PfcMuon* muon);  // NULL is allowed
+
+// Nothing has changed unless the result is PFC_OK.
+PfcStatus pfc_muon_step(PfcMuon* muon, const PfcMuonStep* step, PfcTeam* team);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // PUFFERC_MUON_H

@@ -1,0 +1,121 @@
+// ppo_terms.h - the PPO loss apart from the actions' distributions: what discrete and continuous policies share.
+//
+// The formulas are in ppo_loss.h. A kernel takes PFC_LANES rows at a time; loops run over lanes. It loads the shared
+// part (pfc_ppo_load), sets `logprob` and `entropy` from its distributions, lets pfc_ppo_policy and pfc_ppo_value add
+// to the sums, and turns `policy_gradient` into the gradient of its own parameters. Rows are cut into blocks whose size
+// depends on B alone. Each block sums its statistics per lane in double precision, then over lanes in order; the
+// blocks' sums are added in order at the end. Internal: for ppo_loss.c and gaussian.c.
+#ifndef PUFFERC_PPO_TERMS_H
+#define PUFFERC_PPO_TERMS_H
+
+#include "base.h"
+#include "kernels/lanes.h"
+#include "kernels/ppo_loss.h"
+
+// PFC_OK, or PFC_INVALID naming what of the shared part does not fit.
+PfcStatus pfc_ppo_check(const PfcPpoBatch* batch);
+
+// PFC_OK, or PFC_INVALID naming the array that is missing or the stride that is too small.
+PfcStatus pfc_ppo_check_array(const char* name, const void* array);
+PfcStatus pfc_ppo_check_stride(const char* name, int64_t stride, int64_t least);
+
+// Runs `rows` over all blocks and adds up. PFC_INVALID if a row's action was out of range.
+PfcStatus pfc_ppo_run(const PfcPpoKernel* kernel, PfcTeam* team, PfcPpoLossStats* stats);
+
+// The same for who takes the rows himself: alive rows of the batch and their share of a mean; a block added to what the
+// blocks before it gave; and the end.
+int64_t pfc_ppo_count(const PfcPpoBatch* batch);
+float pfc_ppo_per_row(int64_t count);
+void pfc_ppo_add(PfcPpoPartial* sum, const PfcPpoPartial* block);
+PfcStatus pfc_ppo_finish(const PfcPpoBatch* batch, int64_t count, const PfcPpoPartial* sum, PfcPpoLossStats* stats);
+
+// PFC_LANES rows of the minibatch. Lanes past the end of the block are dead rows of zeros.
+typedef struct PfcPpoLanes {
+  int64_t row;    // of lane 0
+  int32_t count;  // lanes in use
+  int32_t alive[PFC_LANES];
+  PfcLanes old_logprob, advantage, value, target, old_value;
+  PfcLanes logprob, entropy;
+  PfcLanes policy_gradient;  // d loss / d log p of the row's actions
+  PfcLanes value_gradient;
+  PfcLanes ratio;
+} PfcPpoLanes;
+
+PFC_ALWAYS_INLINE static void pfc_ppo_copy(float* lanes, const float* from, int64_t stride, int32_t count) {
+  for (int32_t i = 0; i < count; ++i) lanes[i] = from[i * stride];
+}
+
+PFC_ALWAYS_INLINE static void pfc_ppo_load(PfcPpoLanes* l, const PfcPpoBatch* batch, int64_t row, int32_t count) {
+  if (count < PFC_LANES) memset(l, 0, sizeof *l);
+  l->row = row;
+  l->count = count;
+  for (int32_t i = 0; i < count; ++i) l->alive[i] = batch->alive ? batch->alive[row + i] != 0 : 1;
+  pfc_ppo_copy(l->old_logprob, batch->old_logprobs + row, 1, count);
+  pfc_ppo_copy(l->advantage, batch->advantages + row, 1, count);
+  pfc_ppo_copy(l->target, batch->returns + row, 1, count);
+  pfc_ppo_copy(l->value, batch->values + row * batch->values_stride, batch->values_stride, count);
+  if (batch->value_clip > 0.0f) pfc_ppo_copy(l->old_value, batch->old_values + row, 1, count);
+}
+
+// From logprob to the policy's gradient and ratio; adds to all sums but that of the value loss.
+PFC_ALWAYS_INLINE static void pfc_ppo_policy(PfcPpoLanes* restrict l, const PfcPpoBatch* batch, float per_row,
+                                             double (*restrict sums)[PFC_LANES]) {
+  const bool normalise = batch->advantage_std != 0.0f;
+  const float mean = normalise ? batch->advantage_mean : 0.0f;
+  const float scale = normalise ? 1.0f / (batch->advantage_std + 1e-8f) : 1.0f;
+  const float low = 1.0f - batch->clip, high = 1.0f + batch->clip;
+  for (int32_t i = 0; i < PFC_LANES; ++i) {
+    const int alive = l->alive[i];
+    const float advantage = (l->advantage[i] - mean) * scale;
+    const float log_ratio = l->logprob[i] - l->old_logprob[i];
+    const float power = pfc_expf(log_ratio);
+    const float ratio = log_ratio == log_ratio ? power : log_ratio;  // keeps a NaN
+    const float plain = -advantage * ratio;
+    const float clipped = -advantage * pfc_clamp_or_nan(ratio, low, high);
+    const float gradient = clipped > plain ? 0.0f : plain;
+    l->ratio[i] = alive ? ratio : 1.0f;
+    l->policy_gradient[i] = gradient * per_row;
+    sums[PFC_PPO_POLICY][i] += (double)(alive ? (clipped > plain ? clipped : plain) : 0.0f);
+    sums[PFC_PPO_ENTROPY][i] += (double)(alive ? l->entropy[i] : 0.0f);
+    sums[PFC_PPO_KL][i] += (double)(alive ? (ratio - 1.0f) - log_ratio : 0.0f);
+    sums[PFC_PPO_OLD_KL][i] += (double)(alive ? -log_ratio : 0.0f);
+    sums[PFC_PPO_CLIPPED][i] += (double)(alive && pfc_absf(ratio - 1.0f) > batch->clip ? 1.0f : 0.0f);
+  }
+}
+
+// From value, target and old_value to the value's gradient.
+PFC_ALWAYS_INLINE static void pfc_ppo_value(PfcPpoLanes* restrict l, const PfcPpoBatch* batch, float per_row,
+                                            double* restrict sum) {
+  const float clip = batch->value_clip, coef = batch->value_coef * per_row;
+  const bool clipping = clip > 0.0f;
+  for (int32_t i = 0; i < PFC_LANES; ++i) {
+    const float error = l->value[i] - l->target[i];
+    const float move = l->value[i] - l->old_value[i];
+    const float clipped_move = pfc_clamp_or_nan(move, -clip, clip);
+    const float clipped_error = (l->old_value[i] + clipped_move) - l->target[i];
+    const float plain = error * error, clipped = clipped_error * clipped_error;
+    const float larger = (clipping & !(clipped <= plain)) ? clipped : plain;  // a NaN in old_value counts as the larger
+    // Inside the range both terms are equal but for rounding, and so are their gradients.
+    const bool flat = clipping & (clipped > plain) & (clipped_move != move);
+    const float gradient = flat ? 0.0f : error;
+    l->value_gradient[i] = l->alive[i] ? coef * gradient : 0.0f;
+    sum[i] += (double)(l->alive[i] ? 0.5f * larger : 0.0f);
+  }
+}
+
+// Writes the gradient of the value, and the ratio if it is asked for.
+PFC_ALWAYS_INLINE static void pfc_ppo_store(const PfcPpoLanes* l, const PfcPpoBatch* batch) {
+  float* out = batch->grad_values + l->row * batch->grad_values_stride;
+  for (int32_t i = 0; i < l->count; ++i) out[i * batch->grad_values_stride] = l->value_gradient[i];
+  if (batch->ratio) memcpy(batch->ratio + l->row, l->ratio, sizeof(float) * (size_t)l->count);
+}
+
+// Adds up the lanes of a block.
+PFC_ALWAYS_INLINE static void pfc_ppo_sum(double (*sums)[PFC_LANES], PfcPpoPartial* partial) {
+  for (int32_t s = 0; s < PFC_PPO_SUMS; ++s) {
+    partial->sums[s] = 0.0;
+    for (int32_t i = 0; i < PFC_LANES; ++i) partial->sums[s] += sums[s][i];
+  }
+}
+
+#endif  // PUFFERC_PPO_TERMS_H

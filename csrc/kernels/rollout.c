@@ -1,0 +1,249 @@
+// rollout.c - see rollout.h. A block's observations, states and outputs stay in a core's cache from step to step.
+#include "kernels/rollout.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "networks/elements.h"
+#include "pool.h"
+#include "kernels/sample.h"
+
+// What one thread works in, for a block's rows.
+typedef struct RolloutScratch {
+  float* outputs;  // [rows, K + 1]
+  void* last;      // elements [rows, O]: last observations of episodes that were truncated
+  int64_t* cut;    // [rows] which rows those are
+  double policy_s, env_s, copy_s;
+  char* memory;  // owned, holds the arrays
+} RolloutScratch;
+
+typedef struct RolloutJob {
+  PfcPool* pool;
+  PfcMlp* mlp;
+  const PfcRollout* rollout;
+  PfcMlpShape shape;
+  int64_t rows, row_bytes;  // of the pool; of an observation as elements
+  int32_t block_games, blocks;
+  RolloutScratch* scratch;  // [lanes]
+  int64_t bad_rows;
+  atomic_int next;
+} RolloutJob;
+
+// The rows of a block.
+typedef struct RolloutBlock {
+  int32_t begin, end;  // games
+  int64_t first;       // row
+  int32_t count;       // rows
+} RolloutBlock;
+
+static double now_s(void) {
+  struct timespec t;
+  (void)clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// ---- a step of a block ---------------------------------------------------------------------------------
+
+static char* rollout_observations(const RolloutJob* job, int64_t step, int64_t row) {
+  return (char*)job->rollout->observations + (step * job->rows + row) * job->row_bytes;
+}
+
+// outputs <- those of the observations before step t; their last column goes to the values.
+static void rollout_forward(const RolloutJob* job, int32_t lane, const RolloutBlock* block, int64_t step) {
+  const float* outputs = job->scratch[lane].outputs;
+  float* values = job->rollout->values + step * job->rows + block->first;
+  pfc_mlp_forward_block(job->mlp, lane, rollout_observations(job, step, block->first), block->count,
+                        job->scratch[lane].outputs);
+  for (int32_t i = 0; i < block->count; ++i) values[i] = outputs[(i + 1) * job->shape.outputs - 1];
+}
+
+// Draws actions and hands them to the pool; the number of rows that have no distribution.
+static int64_t rollout_act(const RolloutJob* job, const RolloutScratch* scratch, const RolloutBlock* block,
+                           int64_t step) {
+  const PfcRollout* rollout = job->rollout;
+  const PfcBuffers* buffers = &job->pool->buffers;
+  const int64_t at = step * job->rows + block->first;
+  int32_t* actions = rollout->actions + at * buffers->action_dims;
+  int64_t bad_rows = 0;
+  const PfcSampleArgs args = {.rows = block->count,
+                              .dims = buffers->action_dims,
+                              .action_counts = buffers->action_counts,
+                              .logits = scratch->outputs,
+                              .logits_stride = job->shape.outputs,
+                              .seed = rollout->seed,
+                              .step = rollout->first_step + (uint64_t)step,
+                              .first_row = rollout->first_row + (uint64_t)block->first,
+                              .actions = actions,
+                              .logprobs = rollout->logprobs + at};
+  if (pfc_sample(&args, NULL, &bad_rows) || bad_rows) return PFC_MAX(bad_rows, (int64_t)1);
+  memcpy((int32_t*)job->pool->actions + block->first * buffers->action_dims, actions,
+         sizeof(int32_t) * (size_t)buffers->action_dims * (size_t)block->count);
+  return 0;
+}
+
+// Moves the games; their observations go to row t + 1, by way of the pool's own memory where they have to be rounded.
+static void rollout_step(const RolloutJob* job, const RolloutBlock* block, int64_t step) {
+  PfcPool* pool = job->pool;
+  char* to = rollout_observations(job, step + 1, 0);
+  unsigned char* target = job->shape.bfloat16 ? pool->observations[0] : (unsigned char*)to;
+  pfc_step_block(pool, block->begin, block->end, target);
+}
+
+// What the step caused.
+static void rollout_store(const RolloutJob* job, const RolloutBlock* block, int64_t step) {
+  const PfcRollout* rollout = job->rollout;
+  const PfcPool* pool = job->pool;
+  const int64_t first = block->first, at = step * job->rows + first;
+  const size_t count = (size_t)block->count;
+  if (job->shape.bfloat16)
+    pfc_elements_pack((const float*)(const void*)pool->observations[0] + first * job->shape.inputs,
+                      (int64_t)block->count * job->shape.inputs, rollout_observations(job, step + 1, first));
+  memcpy(rollout->rewards + at, pool->rewards + first, sizeof(float) * count);
+  memcpy(rollout->terminated + at, pool->terminated + first, count);
+  memcpy(rollout->truncated + at, pool->truncated + first, count);
+  memcpy(rollout->alive + at + job->rows, pool->alive + first, count);
+}
+
+// Values of the last observations of rows that were truncated.
+static void rollout_bootstrap(const RolloutJob* job, int32_t lane, const RolloutBlock* block, int64_t step) {
+  const PfcPool* pool = job->pool;
+  RolloutScratch* scratch = &job->scratch[lane];
+  const int64_t inputs = job->shape.inputs;
+  int32_t cut = 0;
+  for (int64_t row = block->first; row < block->first + block->count; ++row) {
+    if (!pool->truncated[row]) continue;
+    const float* last = (const float*)(const void*)pool->final_observations + row * inputs;
+    char* to = (char*)scratch->last + cut * job->row_bytes;
+    if (job->shape.bfloat16)
+      pfc_elements_pack(last, inputs, to);
+    else
+      memcpy(to, last, sizeof(float) * (size_t)inputs);
+    scratch->cut[cut++] = row;
+  }
+  if (cut == 0) return;
+  pfc_mlp_forward_block(job->mlp, lane, scratch->last, cut, scratch->outputs);
+  for (int32_t i = 0; i < cut; ++i)
+    job->rollout->final_values[step * job->rows + scratch->cut[i]] = scratch->outputs[(i + 1) * job->shape.outputs - 1];
+}
+
+// ---- blocks --------------------------------------------------------------------------------------------
+
+static void rollout_block(RolloutJob* job, int32_t lane, const RolloutBlock* block) {
+  RolloutScratch* scratch = &job->scratch[lane];
+  double before = now_s();
+  for (int64_t step = 0; step < job->rollout->steps; ++step) {
+    rollout_forward(job, lane, block, step);
+    const int64_t bad = rollout_act(job, scratch, block, step);
+    if (bad) {
+      __atomic_fetch_add(&job->bad_rows, bad, __ATOMIC_RELAXED);
+      return;
+    }
+    const double acted = now_s();
+    rollout_step(job, block, step);
+    const double stepped = now_s();
+    rollout_store(job, block, step);
+    rollout_bootstrap(job, lane, block, step);
+    const double stored = now_s();
+    scratch->policy_s += acted - before, scratch->env_s += stepped - acted, scratch->copy_s += stored - stepped;
+    before = stored;
+  }
+  rollout_forward(job, lane, block, job->rollout->steps);
+  scratch->policy_s += now_s() - before;
+}
+
+static void rollout_lane(void* context, int32_t lane) {
+  RolloutJob* job = context;
+  int32_t index;
+  while ((index = atomic_fetch_add(&job->next, 1)) < job->blocks) {
+    const int32_t begin = index * job->block_games, agents = job->pool->layout.agents;
+    const int32_t end = PFC_MIN(begin + job->block_games, job->pool->buffers.num_games);
+    const RolloutBlock block = {begin, end, (int64_t)begin * agents, (end - begin) * agents};
+    rollout_block(job, lane, &block);
+  }
+}
+
+// ---- the call ------------------------------------------------------------------------------------------
+
+static PfcStatus rollout_check(const PfcPool* pool, const PfcMlpShape* shape, const PfcRollout* rollout) {
+  const PfcBuffers* buffers = &pool->buffers;
+  int64_t numbers = 1, choices = 0;
+  for (int32_t i = 0; i < buffers->obs_dims; ++i) numbers *= buffers->obs_shape[i];
+  for (int32_t d = 0; buffers->discrete && d < buffers->action_dims; ++d) choices += buffers->action_counts[d];
+  if (!pool->was_reset) return pfc_fail(PFC_STATE, "reset the pool before its first step");
+  if (buffers->num_groups != 1 || !buffers->discrete || pool->autoreset != PFC_AUTORESET_SAME_STEP ||
+      pool->spec->obs_dtype != PFC_FLOAT32)
+    return pfc_fail(PFC_INVALID, "pool: expected one group, discrete actions, float32 observations and autoreset");
+  if (pool->layout.agents > PFC_MLP_BLOCK_ROWS)
+    return pfc_fail(PFC_INVALID, "pool: expected at most %d agents in a game, got %d", PFC_MLP_BLOCK_ROWS,
+                    pool->layout.agents);
+  if (shape->inputs != numbers || shape->outputs != choices + 1)
+    return pfc_fail(PFC_INVALID, "mlp: expected %lld inputs and %lld outputs for this pool, got %d and %d",
+                    (long long)numbers, (long long)(choices + 1), shape->inputs, shape->outputs);
+  if (rollout->steps < 1) return pfc_fail(PFC_INVALID, "steps: expected at least 1, got %lld", (long long)rollout->steps);
+  return PFC_OK;
+}
+
+static bool rollout_make_scratch(const RolloutJob* job, RolloutScratch* scratch) {
+  const uint64_t rows = (uint64_t)job->block_games * (uint64_t)job->pool->layout.agents;
+  const uint64_t cut = sizeof(int64_t) * rows, outputs = sizeof(float) * rows * (uint64_t)job->shape.outputs;
+  scratch->memory = pfc_alloc(cut + outputs + rows * (uint64_t)job->row_bytes);
+  if (!scratch->memory) return false;
+  scratch->cut = (int64_t*)(void*)scratch->memory;
+  scratch->outputs = (float*)(void*)(scratch->memory + cut);
+  scratch->last = scratch->memory + cut + outputs;
+  return true;
+}
+
+// Blocks of as many rows as the network takes at once, or of fewer so that every thread gets some.
+static void rollout_cut(RolloutJob* job, int32_t threads) {
+  const int32_t games = job->pool->buffers.num_games, agents = job->pool->layout.agents;
+  const int32_t share = (games + threads - 1) / threads;
+  job->block_games = PFC_MAX(PFC_MIN(PFC_MLP_BLOCK_ROWS / agents, share), 1);
+  job->blocks = (games + job->block_games - 1) / job->block_games;
+}
+
+// The pool's own view of where its games are now.
+static void rollout_leave(const RolloutJob* job) {
+  PfcPool* pool = job->pool;
+  PfcGroup* group = &pool->groups[0];
+  group->buffer = 0;
+  group->target = job->shape.bfloat16 ? pool->observations[0]
+                                      : (unsigned char*)rollout_observations(job, job->rollout->steps, 0);
+  pool->buffers.observations = group->target;
+  int32_t ended = 0;
+  for (int64_t row = 0; row < job->rows; ++row) ended += pool->terminated[row] | pool->truncated[row];
+  atomic_store_explicit(&group->ended, ended, memory_order_relaxed);
+}
+
+static PfcStatus rollout_run(RolloutJob* job, PfcTeam* team, PfcRolloutReport* report) {
+  const int32_t threads = team ? pfc_team_threads(team) : 1;
+  rollout_cut(job, threads);
+  const int32_t lanes = PFC_MIN(threads, job->blocks);
+  RolloutScratch scratch[PFC_MAX_THREADS] = {0};
+  job->scratch = scratch;
+  bool made = pfc_mlp_reserve(job->mlp, lanes) == PFC_OK;
+  for (int32_t i = 0; made && i < lanes; ++i) made = rollout_make_scratch(job, &scratch[i]);
+  if (made) {
+    pfc_team_run(team, rollout_lane, job, lanes);
+    rollout_leave(job);
+  }
+  *report = (PfcRolloutReport){.bad_rows = job->bad_rows};
+  for (int32_t i = 0; i < lanes; ++i) {
+    report->policy_s += scratch[i].policy_s, report->env_s += scratch[i].env_s, report->copy_s += scratch[i].copy_s;
+    pfc_free(scratch[i].memory);
+  }
+  return made ? PFC_OK : pfc_fail(PFC_NO_MEMORY, "there is not enough memory for a rollout of this network");
+}
+
+PfcStatus pfc_rollout(PfcPool* pool, PfcMlp* mlp, const PfcRollout* rollout, PfcTeam* team, PfcRolloutReport* report) {
+  PfcStatus status = pfc_pool_enter(pool);
+  if (status) return status;
+  RolloutJob job = {.pool = pool, .mlp = mlp, .rollout = rollout, .shape = pfc_mlp_shape(mlp)};
+  job.rows = pool->buffers.rows;
+  job.row_bytes = (job.shape.bfloat16 ? 2 : 4) * (int64_t)job.shape.inputs;
+  status = pfc_pool_expect_idle(pool);
+  if (!status) status = rollout_check(pool, &job.shape, rollout);
+  if (!status) status = rollout_run(&job, team, report);
+  pfc_pool_leave(pool);
+  return status;
+}

@@ -1,0 +1,275 @@
+// mlp.c - see mlp.h. Chunks go through all layers in blocks of rows that fit a core's cache.
+#include "networks/mlp.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base.h"
+#include "networks/dense.h"
+#include "networks/elements.h"
+#include "pufferc/env.h"
+
+enum { MLP_MIN_CHUNK_ROWS = 64 };  // a few times what handing a chunk over costs
+
+// What one thread works in. Matrices of PFC_MLP_BLOCK_ROWS rows of the widest layer.
+typedef struct MlpScratch {
+  void *inputs, *outputs;  // elements
+  uint32_t* pairs;         // atoms of two matrices
+  float* sums;
+  int64_t first_kept;  // row of the kept activations that this thread's blocks have to themselves in pfc_mlp_learn
+  char* memory;        // owned, holds the matrices
+} MlpScratch;
+
+struct PfcMlp {
+  const PfcMatmulKernels* kernels;
+  int32_t layers, widest;                   // widest: the largest padded width
+  int64_t gradient_size;                    // floats of one chunk's gradients
+  int64_t kept_rows;                        // of the activations that backward may use; 0 = none
+  int64_t capacity;                         // rows that the activations have memory for
+  int32_t lanes;                            // that have scratch memory
+  float* gradients;                         // [PFC_MLP_MAX_CHUNKS, gradient_size]
+  void* activations[PFC_MLP_MAX_LAYERS];    // elements [capacity, padded_outputs] of each hidden layer
+  int64_t gradient_at[PFC_MLP_MAX_LAYERS];  // where in a chunk's gradients
+  MlpScratch scratch[PFC_MAX_THREADS];
+  PfcDense layer[PFC_MLP_MAX_LAYERS];
+};
+
+// One pass over a batch. Lanes of the team take chunks until none is left.
+typedef struct MlpPass {
+  PfcMlp* mlp;
+  const char* x;
+  int64_t rows, chunk_rows;
+  int32_t chunks;
+  bool keep;
+  const PfcMlpLoss* loss;  // of pfc_mlp_learn, else NULL
+  float* outputs;
+  const float* grad_outputs;
+  void (*chunk)(struct MlpPass* pass, MlpScratch* scratch, int32_t chunk);
+  atomic_int next;
+} MlpPass;
+
+// ---- making and destroying -----------------------------------------------------------------------------
+
+static bool mlp_make_layer(PfcMlp* mlp, int32_t index, int32_t inputs, int32_t outputs) {
+  PfcDense* layer = &mlp->layer[index];
+  const bool made = pfc_dense_init(layer, mlp->kernels, inputs, outputs, index + 1 == mlp->layers);
+  mlp->gradient_at[index] = mlp->gradient_size;
+  mlp->gradient_size += layer->gradient_size;
+  mlp->widest = PFC_MAX(mlp->widest, PFC_MAX(layer->padded_inputs, layer->columns));
+  return made;
+}
+
+PfcStatus pfc_mlp_create(const PfcMatmulKernels* kernels, const int32_t* widths, int32_t layers, PfcMlp** mlp) {
+  *mlp = NULL;
+  if (layers < 1 || layers > PFC_MLP_MAX_LAYERS)
+    return pfc_fail(PFC_INVALID, "widths: expected 2 to %d of them, got %d", PFC_MLP_MAX_LAYERS + 1, layers + 1);
+  for (int32_t i = 0; i <= layers; ++i)
+    if (widths[i] < 1 || widths[i] > PFC_MLP_MAX_WIDTH)
+      return pfc_fail(PFC_INVALID, "widths[%d]: expected 1 to %d, got %d", i, PFC_MLP_MAX_WIDTH, widths[i]);
+  PfcMlp* made = pfc_alloc(sizeof *made);
+  bool complete = made != NULL;
+  if (complete) made->kernels = kernels, made->layers = layers;
+  for (int32_t i = 0; complete && i < layers; ++i) complete = mlp_make_layer(made, i, widths[i], widths[i + 1]);
+  if (!complete) {
+    pfc_mlp_destroy(made);
+    return pfc_fail(PFC_NO_MEMORY, "there is not enough memory for the network");
+  }
+  *mlp = made;
+  return PFC_OK;
+}
+
+void pfc_mlp_destroy(PfcMlp* mlp) {
+  if (!mlp) return;
+  for (int32_t i = 0; i < mlp->layers; ++i) {
+    pfc_dense_free(&mlp->layer[i]);
+    pfc_free(mlp->activations[i]);
+  }
+  for (int32_t i = 0; i < mlp->lanes; ++i) pfc_free(mlp->scratch[i].memory);
+  pfc_free(mlp->gradients);
+  pfc_free(mlp);
+}
+
+static bool mlp_make_scratch(const PfcMlp* mlp, MlpScratch* scratch) {
+  const uint64_t bytes = 4 * (uint64_t)PFC_MLP_BLOCK_ROWS * (uint64_t)mlp->widest;
+  char* memory = scratch->memory = pfc_alloc(5 * bytes);
+  if (!memory) return false;
+  scratch->inputs = memory;
+  scratch->outputs = memory + bytes;
+  scratch->pairs = (uint32_t*)(void*)(memory + 2 * bytes);
+  scratch->sums = (float*)(void*)(memory + 4 * bytes);
+  scratch->first_kept = (scratch - mlp->scratch) * PFC_MLP_BLOCK_ROWS;
+  return true;
+}
+
+// Memory for a pass of `lanes` threads that keeps the activations of `kept_rows` rows.
+static PfcStatus mlp_grow(PfcMlp* mlp, int32_t lanes, int64_t kept_rows) {
+  bool made = true;
+  for (; made && mlp->lanes < lanes; mlp->lanes += made) made = mlp_make_scratch(mlp, &mlp->scratch[mlp->lanes]);
+  if (made && kept_rows > mlp->capacity) {
+    mlp->capacity = mlp->kept_rows = 0;
+    for (int32_t i = 0; made && i + 1 < mlp->layers; ++i) {
+      const uint64_t row_bytes = pfc_dense_row_bytes(mlp->kernels, mlp->layer[i].padded_outputs);
+      pfc_free(mlp->activations[i]);
+      mlp->activations[i] = pfc_alloc(row_bytes * (uint64_t)kept_rows);
+      made = mlp->activations[i] != NULL;
+    }
+    if (made) mlp->capacity = kept_rows;
+  }
+  return made ? PFC_OK : pfc_fail(PFC_NO_MEMORY, "there is not enough memory for a batch of this network");
+}
+
+void pfc_mlp_set_layer(PfcMlp* mlp, int32_t index, const float* weight, const float* bias) {
+  pfc_dense_set(&mlp->layer[index], weight, bias);
+}
+
+// ---- passes --------------------------------------------------------------------------------------------
+
+static void mlp_lane(void* context, int32_t lane) {
+  MlpPass* pass = context;
+  int32_t chunk;
+  while ((chunk = atomic_fetch_add(&pass->next, 1)) < pass->chunks) pass->chunk(pass, &pass->mlp->scratch[lane], chunk);
+}
+
+static PfcStatus mlp_run(MlpPass* pass, PfcTeam* team) {
+  PfcMlp* mlp = pass->mlp;
+  const int64_t share = (pass->rows + PFC_MLP_MAX_CHUNKS - 1) / PFC_MLP_MAX_CHUNKS;
+  pass->chunk_rows = PFC_MAX(share + share % 2, (int64_t)MLP_MIN_CHUNK_ROWS);
+  pass->chunks = (int32_t)((pass->rows + pass->chunk_rows - 1) / pass->chunk_rows);
+  const int32_t lanes = PFC_MIN(team ? pfc_team_threads(team) : 1, pass->chunks);
+  const int64_t kept_rows = pass->loss ? (int64_t)lanes * PFC_MLP_BLOCK_ROWS : pass->keep ? pass->rows : 0;
+  const PfcStatus status = mlp_grow(mlp, lanes, kept_rows);
+  if (status) return status;
+  pfc_team_run(team, mlp_lane, pass, lanes);
+  return PFC_OK;
+}
+
+// Row `row` of a kept activation.
+static void* mlp_kept(const PfcMlp* mlp, int32_t layer, int64_t row) {
+  return (char*)mlp->activations[layer] +
+         pfc_dense_row_bytes(mlp->kernels, mlp->layer[layer].padded_outputs) * (uint64_t)row;
+}
+
+static void mlp_load_inputs(const MlpPass* pass, int64_t row, int32_t count, void* to) {
+  const PfcMlp* mlp = pass->mlp;
+  const int32_t width = mlp->layer[0].inputs;
+  const char* x = pass->x + pfc_dense_row_bytes(mlp->kernels, width) * (uint64_t)row;
+  pfc_elements_pad(x, count, width, mlp->kernels->bfloat16, to);
+}
+
+static void mlp_forward_block(const MlpPass* pass, MlpScratch* scratch, int64_t row, int32_t count) {
+  const PfcMlp* mlp = pass->mlp;
+  void *x = scratch->inputs, *spare = scratch->outputs;
+  mlp_load_inputs(pass, row, count, x);
+  for (int32_t i = 0; i < mlp->layers; ++i) {
+    const PfcDense* layer = &mlp->layer[i];
+    pfc_dense_forward(layer, x, count, false, scratch->sums);
+    if (i + 1 == mlp->layers) break;
+    void* y = pass->keep ? mlp_kept(mlp, i, pass->loss ? scratch->first_kept : row) : spare;
+    pfc_elements_round(scratch->sums, layer->columns, count, layer->outputs, true, mlp->kernels->bfloat16, y);
+    spare = x == spare ? scratch->inputs : x;
+    x = y;
+  }
+  const PfcDense* last = &mlp->layer[mlp->layers - 1];
+  pfc_dense_outputs(last, scratch->sums, count, pass->outputs + row * last->outputs);
+}
+
+static void mlp_forward_chunk(MlpPass* pass, MlpScratch* scratch, int32_t chunk) {
+  const int64_t begin = chunk * pass->chunk_rows, end = PFC_MIN(begin + pass->chunk_rows, pass->rows);
+  for (int64_t row = begin; row < end; row += PFC_MLP_BLOCK_ROWS)
+    mlp_forward_block(pass, scratch, row, (int32_t)PFC_MIN(end - row, (int64_t)PFC_MLP_BLOCK_ROWS));
+}
+
+PfcStatus pfc_mlp_forward(PfcMlp* mlp, const void* x, int64_t rows, bool keep, float* outputs, PfcTeam* team) {
+  if (keep) mlp->kept_rows = 0;
+  if (rows == 0) return PFC_OK;
+  MlpPass pass = {.mlp = mlp, .x = x, .rows = rows, .keep = keep, .outputs = outputs, .chunk = mlp_forward_chunk};
+  const PfcStatus status = mlp_run(&pass, team);
+  if (!status && keep) mlp->kept_rows = rows;
+  return status;
+}
+
+PfcStatus pfc_mlp_reserve(PfcMlp* mlp, int32_t lanes) { return mlp_grow(mlp, lanes, 0); }
+
+void pfc_mlp_forward_block(PfcMlp* mlp, int32_t lane, const void* x, int32_t rows, float* outputs) {
+  PFC_ASSERT(lane < mlp->lanes && rows <= PFC_MLP_BLOCK_ROWS);
+  const MlpPass pass = {.mlp = mlp, .x = x, .rows = rows, .outputs = outputs};
+  mlp_forward_block(&pass, &mlp->scratch[lane], 0, rows);
+}
+
+PfcMlpShape pfc_mlp_shape(const PfcMlp* mlp) {
+  return (PfcMlpShape){mlp->layer[0].inputs, mlp->layer[mlp->layers - 1].outputs, mlp->kernels->bfloat16};
+}
+
+// ---- backward ------------------------------------------------------------------------------------------
+
+static void mlp_backward_block(const MlpPass* pass, MlpScratch* scratch, int64_t row, int32_t count, float* gradients) {
+  const PfcMlp* mlp = pass->mlp;
+  const bool bfloat16 = mlp->kernels->bfloat16;
+  const int32_t last = mlp->layers - 1, outputs = mlp->layer[last].outputs;
+  const float* grad = pass->grad_outputs + row * outputs;
+  pfc_elements_round(grad, outputs, count, outputs, false, bfloat16, scratch->outputs);
+  pfc_elements_add_rows(grad, outputs, count, outputs,
+                        pfc_dense_bias(&mlp->layer[last], gradients + mlp->gradient_at[last]));
+  for (int32_t i = last; i > 0; --i) {
+    const PfcDense* layer = &mlp->layer[i];
+    const void* inputs = mlp_kept(mlp, i - 1, pass->loss ? scratch->first_kept : row);
+    pfc_dense_weight_gradient(layer, inputs, scratch->outputs, count, scratch->pairs, gradients + mlp->gradient_at[i]);
+    pfc_dense_input_gradient(layer, scratch->outputs, count, false, scratch->sums);
+    pfc_elements_mask(scratch->sums, inputs, count, layer->padded_inputs, bfloat16,
+                      pfc_dense_bias(layer - 1, gradients + mlp->gradient_at[i - 1]), scratch->outputs);
+  }
+  if (!pass->loss) mlp_load_inputs(pass, row, count, scratch->inputs);  // else they lie there still
+  pfc_dense_weight_gradient(&mlp->layer[0], scratch->inputs, scratch->outputs, count, scratch->pairs, gradients);
+}
+
+static void mlp_backward_chunk(MlpPass* pass, MlpScratch* scratch, int32_t chunk) {
+  const int64_t begin = chunk * pass->chunk_rows, end = PFC_MIN(begin + pass->chunk_rows, pass->rows);
+  float* gradients = pass->mlp->gradients + chunk * pass->mlp->gradient_size;
+  memset(gradients, 0, sizeof(float) * (size_t)pass->mlp->gradient_size);
+  for (int64_t row = begin; row < end; row += PFC_MLP_BLOCK_ROWS) {
+    const int32_t count = (int32_t)PFC_MIN(end - row, (int64_t)PFC_MLP_BLOCK_ROWS);
+    if (pass->loss) {
+      mlp_forward_block(pass, scratch, row, count);
+      pass->loss->rows(pass->loss->context, chunk, row, row + count);
+    }
+    mlp_backward_block(pass, scratch, row, count, gradients);
+  }
+}
+
+// Runs a pass with gradients and adds up those of its chunks.
+static PfcStatus mlp_run_backward(MlpPass* pass, float* const* grad_weights, float* const* grad_biases, PfcTeam* team) {
+  PfcMlp* mlp = pass->mlp;
+  if (!mlp->gradients) mlp->gradients = pfc_alloc(sizeof(float) * PFC_MLP_MAX_CHUNKS * (uint64_t)mlp->gradient_size);
+  if (!mlp->gradients) return pfc_fail(PFC_NO_MEMORY, "there is not enough memory for the gradients of this network");
+  const PfcStatus status = mlp_run(pass, team);
+  if (status) return status;
+  for (int32_t i = 0; i < mlp->layers; ++i)
+    pfc_dense_sum_gradients(&mlp->layer[i], mlp->gradients + mlp->gradient_at[i], mlp->gradient_size, pass->chunks,
+                            grad_weights[i], grad_biases[i]);
+  return PFC_OK;
+}
+
+PfcStatus pfc_mlp_backward(PfcMlp* mlp, const void* x, int64_t rows, const float* grad_outputs,
+                           float* const* grad_weights, float* const* grad_biases, PfcTeam* team) {
+  if (rows < 1 || rows != mlp->kept_rows)
+    return pfc_fail(PFC_INVALID, "rows: expected the %lld of the forward pass that kept its activations, got %lld",
+                    (long long)mlp->kept_rows, (long long)rows);
+  MlpPass pass = {.mlp = mlp, .x = x, .rows = rows, .grad_outputs = grad_outputs, .chunk = mlp_backward_chunk};
+  return mlp_run_backward(&pass, grad_weights, grad_biases, team);
+}
+
+PfcStatus pfc_mlp_learn(PfcMlp* mlp, const void* x, int64_t rows, const PfcMlpLoss* loss, float* outputs,
+                        const float* grad_outputs, float* const* grad_weights, float* const* grad_biases,
+                        PfcTeam* team) {
+  if (rows < 1) return pfc_fail(PFC_INVALID, "rows: expected at least 1, got %lld", (long long)rows);
+  mlp->kept_rows = 0;
+  MlpPass pass = {.mlp = mlp,
+                  .x = x,
+                  .rows = rows,
+                  .keep = true,
+                  .loss = loss,
+                  .outputs = outputs,
+                  .grad_outputs = grad_outputs,
+                  .chunk = mlp_backward_chunk};
+  return mlp_run_backward(&pass, grad_weights, grad_biases, team);
+}

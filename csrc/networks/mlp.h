@@ -1,0 +1,81 @@
+// mlp.h - a multi-layer perceptron for training: forward over a batch of rows, and the gradients of its parameters.
+//
+//   layer l:  y = weight[l] x + bias[l], weight[l] float32 [widths[l + 1], widths[l]]; max(y, 0) but in the last layer
+//
+// Products are taken in bfloat16 or float32, as the kernels say, and summed in float32; rounding to bfloat16 is to
+// nearest even. The outputs take their layer's weights with twice the digits of bfloat16, as a rounded part and its
+// rounded remainder. Inputs are of the kernels' kind, outputs and gradients float32. NaN passes through all of them.
+//
+// Rows are cut into at most PFC_MLP_MAX_CHUNKS chunks, by their number alone. Threads take chunks; gradients are summed per
+// chunk and the chunks in order, so all results have the same bits for every team.
+//
+// A network owns packed copies of its weights, the activations that pfc_mlp_backward needs, and scratch memory, all of
+// which grow to the largest batch and team that were used. One call at a time. Internal: for the bindings and tests.
+#ifndef PUFFERC_MLP_H
+#define PUFFERC_MLP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "networks/dense.h"
+#include "pufferc/pufferc.h"
+#include "threads.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+  PFC_MLP_MAX_LAYERS = 16,
+  PFC_MLP_MAX_WIDTH = PFC_DENSE_MAX_WIDTH,
+  PFC_MLP_MAX_CHUNKS = 16,  // of a batch; each has a copy of the gradients, which are added up at the end
+  PFC_MLP_BLOCK_ROWS = 128  // that go through all layers together: their activations stay in a core's second cache
+};
+
+typedef struct PfcMlp PfcMlp;
+
+// widths [layers + 1], from inputs to outputs. All weights begin as zeros. *mlp is NULL unless the result is PFC_OK.
+PfcStatus pfc_mlp_create(const PfcMatmulKernels* kernels, const int32_t* widths, int32_t layers, PfcMlp** mlp);
+void pfc_mlp_destroy(PfcMlp* mlp);  // NULL is allowed
+
+// Copies the parameters of one layer: weight [outputs, inputs], bias [outputs].
+void pfc_mlp_set_layer(PfcMlp* mlp, int32_t layer, const float* weight, const float* bias);
+
+// outputs [rows, widths[layers]] of x [rows, widths[0]]. `keep` stores the activations for pfc_mlp_backward.
+PfcStatus pfc_mlp_forward(PfcMlp* mlp, const void* x, int64_t rows, bool keep, float* outputs, PfcTeam* team);
+
+// The same in a caller's own threads: outputs [rows, widths[layers]] of at most PFC_MLP_BLOCK_ROWS rows, in the memory of
+// `lane`, one of those that pfc_mlp_reserve was asked for. Lanes may be used at the same time. Same bits as above.
+PfcStatus pfc_mlp_reserve(PfcMlp* mlp, int32_t lanes);
+void pfc_mlp_forward_block(PfcMlp* mlp, int32_t lane, const void* x, int32_t rows, float* outputs);
+
+typedef struct PfcMlpShape {
+  int32_t inputs, outputs;
+  bool bfloat16;  // what x is made of
+} PfcMlpShape;
+
+PfcMlpShape pfc_mlp_shape(const PfcMlp* mlp);
+
+// From grad_outputs [rows, widths[layers]] to grad_weights[l] and grad_biases[l], shaped as the parameters. x and rows
+// are those of the last forward that kept its activations, and no weight has changed since.
+PfcStatus pfc_mlp_backward(PfcMlp* mlp, const void* x, int64_t rows, const float* grad_outputs,
+                           float* const* grad_weights, float* const* grad_biases, PfcTeam* team);
+
+// What makes the gradients of the outputs of rows [begin, end), which were just written. Threads call it at the same
+// time, for rows of different chunks; those of a chunk come in order.
+typedef struct PfcMlpLoss {
+  void (*rows)(void* context, int32_t chunk, int64_t begin, int64_t end);
+  void* context;
+} PfcMlpLoss;
+
+// Both passes at once: every block of rows goes forward, through `loss`, and backward while a core's cache holds it.
+// Same bits as one after the other. Activations that were kept before are lost.
+PfcStatus pfc_mlp_learn(PfcMlp* mlp, const void* x, int64_t rows, const PfcMlpLoss* loss, float* outputs,
+                        const float* grad_outputs, float* const* grad_weights, float* const* grad_biases,
+                        PfcTeam* team);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // PUFFERC_MLP_H

@@ -1,0 +1,292 @@
+// recurrent.c - see recurrent.h: making a network, what its passes share, and the forward pass.
+#include <string.h>
+
+#include "base.h"
+#include "networks/elements.h"
+#include "pufferc/env.h"
+#include "networks/recurrent_pass.h"
+
+// ---- making and destroying -----------------------------------------------------------------------------
+
+static bool recurrent_make_layer(PfcRecurrent* net, int32_t index, int32_t inputs, int32_t outputs) {
+  PfcDense* layer = &net->layer[index];
+  const bool made = pfc_dense_init(layer, net->kernels, inputs, outputs, index == pfc_recurrent_output_index(net));
+  net->gradient_at[index] = net->gradient_size;
+  net->gradient_size += layer->gradient_size;
+  net->widest = PFC_MAX(net->widest, PFC_MAX(layer->padded_inputs, layer->columns));
+  return made;
+}
+
+static bool recurrent_make_layers(PfcRecurrent* net, const int32_t* widths) {
+  const int32_t hidden = net->hidden, units = widths[hidden], gates = net->cell->gates * units;
+  net->units = units, net->padded = pfc_padded(units), net->gate_stride = pfc_padded(gates);
+  for (int32_t i = 0; i < hidden; ++i)
+    if (!recurrent_make_layer(net, i, widths[i], widths[i + 1])) return false;
+  for (int32_t i = 0; i < net->cell->layers; ++i)
+    if (!recurrent_make_layer(net, hidden + i, units, gates)) return false;
+  return recurrent_make_layer(net, pfc_recurrent_output_index(net), units, widths[hidden + 1]);
+}
+
+PfcStatus pfc_recurrent_create(const PfcMatmulKernels* kernels, PfcRecurrentKind kind, const int32_t* widths,
+                               int32_t hidden, PfcRecurrent** network) {
+  *network = NULL;
+  if (hidden < 0 || hidden > PFC_RECURRENT_MAX_HIDDEN)
+    return pfc_fail(PFC_INVALID, "widths: expected 2 to %d of them, got %d", PFC_RECURRENT_MAX_HIDDEN + 2, hidden + 2);
+  const RecurrentCell* cell = kind == PFC_RECURRENT_LSTM ? &pfc_recurrent_lstm : &pfc_recurrent_mingru;
+  for (int32_t i = 0; i < hidden + 2; ++i) {
+    const int32_t most = i == hidden ? PFC_DENSE_MAX_WIDTH / cell->gates : PFC_DENSE_MAX_WIDTH;
+    if (widths[i] < 1 || widths[i] > most)
+      return pfc_fail(PFC_INVALID, "widths[%d]: expected 1 to %d, got %d", i, most, widths[i]);
+  }
+  PfcRecurrent* made = pfc_alloc(sizeof *made);
+  if (made) made->kernels = kernels, made->cell = cell, made->hidden = hidden;
+  if (!made || !recurrent_make_layers(made, widths)) {
+    pfc_recurrent_destroy(made);
+    return pfc_fail(PFC_NO_MEMORY, "there is not enough memory for the network");
+  }
+  *network = made;
+  return PFC_OK;
+}
+
+void pfc_recurrent_destroy(PfcRecurrent* net) {
+  if (!net) return;
+  for (int32_t i = 0; i < RECURRENT_MAX_LAYERS; ++i) pfc_dense_free(&net->layer[i]);
+  for (int32_t i = 0; i <= net->hidden; ++i) pfc_free(net->activations[i]);
+  for (int32_t i = 0; i < net->lanes; ++i) pfc_free(net->scratch[i].memory);
+  pfc_free(net->gates);
+  pfc_free(net->states);
+  pfc_free(net->gradients);
+  pfc_free(net);
+}
+
+// Memory for a scratch matrix of that width, taken from *memory.
+static void* recurrent_take(char** memory, int32_t width) {
+  void* taken = *memory;
+  *memory += 4 * (int64_t)RECURRENT_BLOCK_ROWS * width;
+  return taken;
+}
+
+static bool recurrent_make_scratch(const PfcRecurrent* net, RecurrentScratch* scratch) {
+  const int32_t widest = net->widest, padded = net->padded, states = net->cell->states;
+  const uint64_t width =
+      5 * (uint64_t)widest + (uint64_t)net->gate_stride + 2 * (uint64_t)(1 + states) * (uint64_t)padded;
+  char* memory = scratch->memory = pfc_alloc(4 * RECURRENT_BLOCK_ROWS * width);
+  if (!memory) return false;
+  scratch->inputs = recurrent_take(&memory, widest);
+  scratch->a = recurrent_take(&memory, widest);
+  scratch->b = recurrent_take(&memory, widest);
+  scratch->pairs = recurrent_take(&memory, widest);
+  scratch->sums = recurrent_take(&memory, widest);
+  scratch->gates = recurrent_take(&memory, net->gate_stride);
+  scratch->states = recurrent_take(&memory, padded);
+  scratch->before = recurrent_take(&memory, padded);
+  for (int32_t i = 0; i < states; ++i) {
+    scratch->carry[i] = recurrent_take(&memory, padded);
+    scratch->initial[i] = recurrent_take(&memory, padded);
+  }
+  return true;
+}
+
+// *memory <- room for `rows` rows, in place of what it was.
+static bool recurrent_renew(void** memory, uint64_t row_bytes, int64_t rows) {
+  pfc_free(*memory);
+  *memory = pfc_alloc(row_bytes * (uint64_t)rows);
+  return *memory != NULL;
+}
+
+static bool recurrent_renew_floats(float** memory, int32_t width, int64_t rows) {
+  void* renewed = *memory;
+  const bool made = recurrent_renew(&renewed, 4 * (uint64_t)width, rows);
+  *memory = renewed;
+  return made;
+}
+
+// Elements of a kept activation.
+static int32_t recurrent_kept_width(const PfcRecurrent* net, int32_t layer) {
+  return layer < net->hidden ? net->layer[layer].padded_outputs : net->padded;
+}
+
+// What is kept of `rows` steps times rows.
+static bool recurrent_make_kept(PfcRecurrent* net, int64_t rows) {
+  bool made = recurrent_renew_floats(&net->gates, net->gate_stride, rows);
+  made = recurrent_renew_floats(&net->states, net->padded, rows) && made;
+  for (int32_t i = 0; i <= net->hidden; ++i) {
+    const uint64_t row_bytes = pfc_dense_row_bytes(net->kernels, recurrent_kept_width(net, i));
+    made = recurrent_renew(&net->activations[i], row_bytes, rows) && made;
+  }
+  net->kept_steps = net->kept_rows = 0;
+  net->capacity = made ? rows : 0;
+  return made;
+}
+
+// Memory for a pass of `lanes` threads that keeps `kept_rows` steps times rows.
+static PfcStatus recurrent_grow(PfcRecurrent* net, int32_t lanes, int64_t kept_rows) {
+  bool made = true;
+  for (; made && net->lanes < lanes; net->lanes += made) made = recurrent_make_scratch(net, &net->scratch[net->lanes]);
+  if (made && kept_rows > net->capacity) made = recurrent_make_kept(net, kept_rows);
+  return made ? PFC_OK : pfc_fail(PFC_NO_MEMORY, "there is not enough memory for a batch of this network");
+}
+
+int32_t pfc_recurrent_states(const PfcRecurrent* net) { return net->cell->states; }
+int32_t pfc_recurrent_layers(const PfcRecurrent* net) { return pfc_recurrent_output_index(net) + 1; }
+
+void pfc_recurrent_layer_shape(const PfcRecurrent* net, int32_t layer, int32_t* outputs, int32_t* inputs) {
+  *outputs = net->layer[layer].outputs, *inputs = net->layer[layer].inputs;
+}
+
+// The gates are made with the biases of the first of their layers, which has the sum.
+void pfc_recurrent_set_layers(PfcRecurrent* net, const PfcRecurrentLayer* layers) {
+  for (int32_t i = 0; i < pfc_recurrent_layers(net); ++i)
+    pfc_dense_set(&net->layer[i], layers[i].weight, layers[i].bias);
+  PfcDense* gates = &net->layer[net->hidden];
+  for (int32_t i = 1; i < net->cell->layers; ++i)
+    for (int32_t k = 0; k < gates->outputs; ++k) gates->bias[k] += gates[i].bias[k];
+}
+
+// ---- passes --------------------------------------------------------------------------------------------
+
+static void recurrent_chunk(const RecurrentPass* pass, RecurrentScratch* scratch, int32_t chunk) {
+  const int64_t begin = chunk * pass->chunk_rows, end = PFC_MIN(begin + pass->chunk_rows, pass->batch->rows);
+  float* gradients = NULL;
+  if (pass->grad_outputs) {
+    gradients = pass->net->gradients + chunk * pass->net->gradient_size;
+    memset(gradients, 0, sizeof(float) * (size_t)pass->net->gradient_size);
+  }
+  for (int64_t first = begin; first < end; first += RECURRENT_BLOCK_ROWS)
+    pass->strip(pass, scratch, first, (int32_t)PFC_MIN(end - first, (int64_t)RECURRENT_BLOCK_ROWS), gradients);
+}
+
+static void recurrent_lane(void* context, int32_t lane) {
+  RecurrentPass* pass = context;
+  int32_t chunk;
+  while ((chunk = atomic_fetch_add(&pass->next, 1)) < pass->chunks)
+    recurrent_chunk(pass, &pass->net->scratch[lane], chunk);
+}
+
+PfcStatus pfc_recurrent_run(RecurrentPass* pass, PfcTeam* team) {
+  const int64_t rows = pass->batch->rows, share = (rows + RECURRENT_MAX_CHUNKS - 1) / RECURRENT_MAX_CHUNKS;
+  pass->chunk_rows = PFC_MAX(share, (int64_t)RECURRENT_MIN_CHUNK_ROWS);
+  pass->chunks = (int32_t)((rows + pass->chunk_rows - 1) / pass->chunk_rows);
+  const int32_t lanes = PFC_MIN(team ? pfc_team_threads(team) : 1, pass->chunks);
+  const PfcStatus status = recurrent_grow(pass->net, lanes, pass->keep ? pass->batch->steps * rows : 0);
+  if (status) return status;
+  pfc_team_run(team, recurrent_lane, pass, lanes);
+  return PFC_OK;
+}
+
+RecurrentBlock pfc_recurrent_block(const RecurrentPass* pass, int64_t first, int32_t count, int64_t step) {
+  const int64_t steps = RECURRENT_BLOCK_ROWS / count, left = pass->batch->steps - step;
+  return (RecurrentBlock){.first = first,
+                          .step = step,
+                          .count = count,
+                          .steps = (int32_t)PFC_MIN(steps, left),
+                          .kept = first * pass->batch->steps + step * count};
+}
+
+void* pfc_recurrent_kept(const PfcRecurrent* net, int32_t layer, int64_t row) {
+  const uint64_t row_bytes = pfc_dense_row_bytes(net->kernels, recurrent_kept_width(net, layer));
+  return (char*)net->activations[layer] + row_bytes * (uint64_t)row;
+}
+
+// to <- the inputs of a block, as elements.
+static void recurrent_load_inputs(const RecurrentPass* pass, const RecurrentBlock* block, void* to) {
+  const PfcRecurrent* net = pass->net;
+  const PfcRecurrentBatch* batch = pass->batch;
+  const PfcDense* layer = &net->layer[0];
+  const uint64_t bytes = pfc_dense_row_bytes(net->kernels, 1);
+  for (int32_t t = 0; t < block->steps; ++t) {
+    const int64_t at = (block->step + t) * batch->x_step + block->first * layer->inputs;
+    pfc_elements_pad(
+        (const char*)batch->x + bytes * (uint64_t)at, block->count, layer->inputs, net->kernels->bfloat16,
+        (char*)to + pfc_dense_row_bytes(net->kernels, layer->padded_inputs) * (uint64_t)(t * block->count));
+  }
+}
+
+const void* pfc_recurrent_layer_input(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block,
+                                      int32_t layer) {
+  if (layer > 0) return pfc_recurrent_kept(pass->net, layer - 1, block->kept);
+  recurrent_load_inputs(pass, block, scratch->inputs);
+  return scratch->inputs;
+}
+
+void pfc_recurrent_load_states(const PfcRecurrent* net, const float* const* from, int64_t first, int32_t count,
+                               float* const* to) {
+  for (int32_t i = 0; i < net->cell->states; ++i)
+    pfc_elements_round(from[i] + first * net->units, net->units, count, net->units, false, false, to[i]);
+}
+
+const uint8_t* pfc_recurrent_starts(const RecurrentPass* pass, const RecurrentBlock* block, int32_t t) {
+  const uint8_t* starts = pass->batch->starts;
+  return starts ? starts + (block->step + t) * pass->batch->rows + block->first : NULL;
+}
+
+// ---- forward -------------------------------------------------------------------------------------------
+
+// The last hidden layer of a block, wherever it lies.
+static const void* recurrent_encode(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block) {
+  const PfcRecurrent* net = pass->net;
+  void *x = scratch->inputs, *spare = scratch->a;
+  recurrent_load_inputs(pass, block, x);
+  for (int32_t i = 0; i < net->hidden; ++i) {
+    const PfcDense* layer = &net->layer[i];
+    const int32_t rows = block->steps * block->count;
+    void* y = pass->keep ? pfc_recurrent_kept(net, i, block->kept) : spare;
+    pfc_dense_forward(layer, x, rows, false, scratch->sums);
+    pfc_elements_round(scratch->sums, layer->columns, rows, layer->outputs, true, net->kernels->bfloat16, y);
+    spare = x == spare ? scratch->inputs : x;
+    x = y;
+  }
+  return x;
+}
+
+static void recurrent_write_outputs(const RecurrentPass* pass, const float* sums, const RecurrentBlock* block) {
+  const PfcDense* layer = &pass->net->layer[pfc_recurrent_output_index(pass->net)];
+  for (int32_t t = 0; t < block->steps; ++t) {
+    const int64_t at = (block->step + t) * pass->batch->rows + block->first;
+    pfc_dense_outputs(layer, sums + (int64_t)t * block->count * layer->columns, block->count,
+                      pass->outputs + at * layer->outputs);
+  }
+}
+
+static void recurrent_forward_block(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block) {
+  const PfcRecurrent* net = pass->net;
+  const int32_t rows = block->steps * block->count;
+  float* gates = pass->keep ? net->gates + block->kept * net->gate_stride : scratch->gates;
+  float* states = pass->keep ? net->states + block->kept * net->padded : scratch->states;
+  void* seen = pass->keep ? pfc_recurrent_kept(net, net->hidden, block->kept) : scratch->b;
+  const void* x = recurrent_encode(pass, scratch, block);
+  pfc_dense_forward(pfc_recurrent_gate_layer(net), x, rows, false, gates);
+  net->cell->forward(pass, scratch, block, x, gates, states, seen);
+  pfc_dense_forward(&net->layer[pfc_recurrent_output_index(net)], seen, rows, false, scratch->sums);
+  recurrent_write_outputs(pass, scratch->sums, block);
+}
+
+static void recurrent_forward_strip(const RecurrentPass* pass, RecurrentScratch* scratch, int64_t first, int32_t count,
+                                    float* gradients) {
+  (void)gradients;
+  const PfcRecurrent* net = pass->net;
+  pfc_recurrent_load_states(net, pass->batch->state, first, count, scratch->carry);
+  for (int64_t step = 0; step < pass->batch->steps; step += RECURRENT_BLOCK_ROWS / count) {
+    const RecurrentBlock block = pfc_recurrent_block(pass, first, count, step);
+    recurrent_forward_block(pass, scratch, &block);
+  }
+  for (int32_t i = 0; i < net->cell->states; ++i)
+    for (int64_t row = 0; row < count; ++row)
+      memcpy(pass->next_state[i] + (first + row) * net->units, scratch->carry[i] + row * net->padded,
+             sizeof(float) * (size_t)net->units);
+}
+
+PfcStatus pfc_recurrent_forward(PfcRecurrent* net, const PfcRecurrentBatch* batch, bool keep, float* outputs,
+                                float* const* next_state, PfcTeam* team) {
+  if (keep) net->kept_steps = net->kept_rows = 0;
+  if (batch->rows == 0) return PFC_OK;
+  RecurrentPass pass = {.net = net,
+                        .batch = batch,
+                        .keep = keep,
+                        .outputs = outputs,
+                        .next_state = next_state,
+                        .strip = recurrent_forward_strip};
+  const PfcStatus status = pfc_recurrent_run(&pass, team);
+  if (!status && keep) net->kept_steps = batch->steps, net->kept_rows = batch->rows;
+  return status;
+}

@@ -1,0 +1,299 @@
+// policy_file.c - reading the file format of policy.h. Trusts nothing: every length is checked against what is left
+// before it is used, every number against its range, and whatever is wrong is named with the place it stands in.
+#include "policy/policy_file.h"
+
+#include <string.h>
+
+#include "base.h"
+#include "kernels/categorical.h"
+
+#define POLICY_MAGIC "PFCPOL\r\n"
+enum { POLICY_VERSION = 1 };
+
+// The bytes that are left, and the name for messages.
+typedef struct Reader {
+  const unsigned char* at;
+  uint64_t left;
+  const char* name;
+} Reader;
+
+static PfcStatus reader_cut_short(const Reader* r, const char* what) {
+  return pfc_fail(PFC_INVALID, "%s: the file ends within %s (%llu bytes are left)", r->name, what,
+                  (unsigned long long)r->left);
+}
+
+// The next `bytes` bytes, or NULL when there are not as many.
+static const unsigned char* reader_take(Reader* r, uint64_t bytes) {
+  if (bytes > r->left) return NULL;
+  const unsigned char* taken = r->at;
+  r->at += bytes;
+  r->left -= bytes;
+  return taken;
+}
+
+static uint32_t get_u32(const unsigned char* at) {
+  uint32_t value;
+  memcpy(&value, at, sizeof value);
+  return value;
+}
+
+static uint64_t get_u64(const unsigned char* at) {
+  uint64_t value;
+  memcpy(&value, at, sizeof value);
+  return value;
+}
+
+static bool all_finite(const float* values, uint64_t count) {
+  float zero = 0.0f;
+  for (uint64_t i = 0; i < count; ++i) zero += values[i] * 0.0f;
+  return zero == 0.0f;
+}
+
+// ---- the head ----------------------------------------------------------------------------------------
+
+// Letters, digits, '_', '-' and '.', at least one, and zeros to the end.
+static bool is_name(const char* text, size_t bytes) {
+  const size_t length = strnlen(text, bytes);
+  for (size_t i = 0; i < length; ++i) {
+    const char c = text[i];
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!letter && c != '_' && c != '-' && c != '.') return false;
+  }
+  for (size_t i = length; i < bytes; ++i)
+    if (text[i]) return false;
+  return length > 0 && length < bytes;
+}
+
+uint64_t pfc_policy_stated_bytes(const unsigned char* head) {
+  if (memcmp(head, POLICY_MAGIC, 8) != 0) return POLICY_HEAD_BYTES;
+  return PFC_MAX(PFC_MIN(get_u64(head + 16), (uint64_t)1 << 40), (uint64_t)POLICY_HEAD_BYTES);
+}
+
+static PfcStatus read_envelope(Reader* r, const unsigned char* data, uint64_t bytes, uint32_t* layers) {
+  if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
+    return pfc_fail(PFC_UNSUPPORTED, "%s: policies cannot be read on big-endian machines", r->name);
+  if (bytes < 8 || memcmp(data, POLICY_MAGIC, 8) != 0)
+    return pfc_fail(PFC_INVALID, "%s: not a policy (it does not begin with PFCPOL)", r->name);
+  const unsigned char* head = reader_take(r, POLICY_HEAD_BYTES);
+  if (!head) return reader_cut_short(r, "its first 32 bytes");
+  const uint64_t stated = get_u64(head + 16);
+  if (get_u32(head + 8) != POLICY_VERSION)
+    return pfc_fail(PFC_INVALID, "%s: version %u of the format, expected %d", r->name, get_u32(head + 8),
+                    POLICY_VERSION);
+  if (bytes < stated)
+    return pfc_fail(PFC_INVALID, "%s: is cut short: %llu bytes of %llu", r->name, (unsigned long long)bytes,
+                    (unsigned long long)stated);
+  if (bytes > stated)
+    return pfc_fail(PFC_INVALID, "%s: is longer than the %llu bytes that it states", r->name,
+                    (unsigned long long)stated);
+  if (get_u64(head + 24) != pfc_checksum(r->at, r->left))
+    return pfc_fail(PFC_INVALID, "%s: is damaged (its checksum does not fit)", r->name);
+  *layers = get_u32(head + 12);
+  if (*layers < 1 || *layers > PFC_POLICY_MAX_LAYERS)
+    return pfc_fail(PFC_INVALID, "%s: expected 1 to %d layers, got %u", r->name, PFC_POLICY_MAX_LAYERS, *layers);
+  return PFC_OK;
+}
+
+static PfcStatus read_observation(PfcPolicyInfo* info, const unsigned char* at, const char* name) {
+  const uint32_t dtype = get_u32(at);
+  if (dtype > PFC_INT8)
+    return pfc_fail(PFC_INVALID, "%s: observations of dtype %u, expected 0 float32, 1 int32, 2 uint8 or 3 int8", name,
+                    dtype);
+  info->obs_dtype = (PfcDtype)dtype;
+  int64_t size = 1;
+  for (int32_t i = 0; i < PFC_MAX_OBS_DIMS; ++i) {
+    const int32_t side = (int32_t)get_u32(at + 4 + 4 * i);
+    if (side < 0 || side > PFC_POLICY_MAX_WIDTH || (side > 0 && info->obs_dims < i))
+      return pfc_fail(PFC_INVALID, "%s: dimension %d of an observation is %d, expected 1 to %d, zeros only at the end",
+                      name, i, side, PFC_POLICY_MAX_WIDTH);
+    if (side == 0) continue;
+    info->obs_shape[info->obs_dims++] = side;
+    size = PFC_MIN(size * side, (int64_t)PFC_POLICY_MAX_WIDTH + 1);
+  }
+  if (info->obs_dims == 0 || size > PFC_POLICY_MAX_WIDTH)
+    return pfc_fail(PFC_INVALID, "%s: expected 1 to %d values in an observation", name, PFC_POLICY_MAX_WIDTH);
+  info->obs_size = (int32_t)size;
+  return PFC_OK;
+}
+
+static PfcStatus read_actions(PfcPolicy* policy, const unsigned char* at, const char* name) {
+  PfcPolicyInfo* info = &policy->info;
+  const uint32_t head = get_u32(at);
+  const int32_t dims = (int32_t)get_u32(at + 4);
+  if (head > POLICY_NORMAL_SQUASHED)
+    return pfc_fail(PFC_INVALID, "%s: action head %u is unknown here, expected 0 (categorical), 1 or 2 (normal)", name,
+                    head);
+  policy->head = (PolicyHead)head;
+  info->discrete = head == POLICY_CATEGORICAL;
+  info->action_dtype = info->discrete ? PFC_INT32 : PFC_FLOAT32;
+  if (dims < 1 || dims > PFC_MAX_ACTION_DIMS)
+    return pfc_fail(PFC_INVALID, "%s: expected 1 to %d action dimensions, got %d", name, PFC_MAX_ACTION_DIMS, dims);
+  info->action_dims = dims;
+  int32_t left = PFC_MAX_CHOICES;
+  for (int32_t d = 0; d < PFC_MAX_ACTION_DIMS; ++d) {
+    const int32_t count = (int32_t)get_u32(at + 8 + 4 * d);
+    const bool used = d < dims && info->discrete;
+    if (used ? count < 1 || count > left : count != 0)
+      return pfc_fail(PFC_INVALID, "%s: %d choices in action dimension %d of %d, expected %d to %d", name, count, d,
+                      dims, used, used ? left : 0);
+    info->action_counts[d] = count;
+    left -= count;
+  }
+  info->num_outputs = (info->discrete ? PFC_MAX_CHOICES - left : 2 * dims) + 1;
+  return PFC_OK;
+}
+
+static PfcStatus read_params(PfcPolicy* policy, Reader* r, uint32_t count) {
+  if (count > PFC_POLICY_MAX_PARAMS)
+    return pfc_fail(PFC_INVALID, "%s: expected at most %d parameters, got %u", r->name, PFC_POLICY_MAX_PARAMS, count);
+  for (uint32_t i = 0; i < count; ++i) {
+    const unsigned char* at = reader_take(r, POLICY_PARAM_NAME_BYTES + 8);
+    if (!at) return reader_cut_short(r, "the parameters");
+    memcpy(policy->param_names[i], at, POLICY_PARAM_NAME_BYTES);
+    if (!is_name(policy->param_names[i], POLICY_PARAM_NAME_BYTES))
+      return pfc_fail(PFC_INVALID, "%s: parameter %u has no proper name", r->name, i);
+    policy->params[i].name = policy->param_names[i];
+    memcpy(&policy->params[i].value, at + POLICY_PARAM_NAME_BYTES, 8);
+    if (policy->params[i].value - policy->params[i].value != 0.0)
+      return pfc_fail(PFC_INVALID, "%s: parameter %s is not finite", r->name, policy->param_names[i]);
+  }
+  policy->info.params = policy->params;
+  policy->info.num_params = (int32_t)count;
+  return PFC_OK;
+}
+
+static PfcStatus read_head(PfcPolicy* policy, Reader* r) {
+  const unsigned char* at = reader_take(r, 128);  // bytes 32 to 160
+  if (!at) return reader_cut_short(r, "the description of the game");
+  memcpy(policy->game, at, POLICY_NAME_BYTES);
+  if (!is_name(policy->game, POLICY_NAME_BYTES))
+    return pfc_fail(PFC_INVALID, "%s: the game has no proper name", r->name);
+  policy->info.game = policy->game;
+  policy->info.game_version = (int32_t)get_u32(at + 64);
+  PfcStatus status = read_observation(&policy->info, at + 68, r->name);
+  if (!status) status = read_actions(policy, at + 84, r->name);
+  if (!status) status = read_params(policy, r, get_u32(at + 124));
+  return status;
+}
+
+// ---- the layers --------------------------------------------------------------------------------------
+
+typedef struct LayerHead {
+  uint32_t index, kind, option, inputs, outputs;
+  uint64_t columns, rows;  // of its matrix; normalise has none
+  uint64_t numbers;        // float32 values that it must have
+} LayerHead;
+
+static PfcStatus layer_wrong(const Reader* r, uint32_t index, const char* what, uint64_t got, uint64_t expected) {
+  return pfc_fail(PFC_INVALID, "%s: layer %u: %s is %llu, expected %llu", r->name, index, what, (unsigned long long)got,
+                  (unsigned long long)expected);
+}
+
+// The layer of codes: its option says how many, and it has no numbers.
+static PfcStatus check_codes(const Reader* r, const LayerHead* layer, const PfcPolicyInfo* info, uint64_t bytes) {
+  if (info->obs_dtype != PFC_UINT8 && info->obs_dtype != PFC_INT8)
+    return pfc_fail(PFC_INVALID, "%s: layer %u: kind 3 (codes) takes observations of uint8 or int8", r->name,
+                    layer->index);
+  if (layer->option < 1 || layer->option > UINT8_MAX)
+    return layer_wrong(r, layer->index, "the largest code", layer->option, UINT8_MAX);
+  if (layer->inputs > PFC_POLICY_MAX_WIDTH / layer->option || layer->outputs != layer->inputs * layer->option)
+    return layer_wrong(r, layer->index, "the number of outputs", layer->outputs,
+                       (uint64_t)layer->inputs * layer->option);
+  return bytes == 0 ? PFC_OK : layer_wrong(r, layer->index, "the size in bytes", bytes, 0);
+}
+
+// Reads one layer's head and checks it against the `width` of what comes in.
+static PfcStatus read_layer_head(Reader* r, LayerHead* layer, uint32_t width, const PfcPolicyInfo* info) {
+  const unsigned char* at = reader_take(r, 24);
+  if (!at) return reader_cut_short(r, "a layer's head");
+  layer->kind = get_u32(at), layer->option = get_u32(at + 4);
+  layer->inputs = get_u32(at + 8), layer->outputs = get_u32(at + 12);
+  const bool normalise = layer->kind == POLICY_NORMALISE, codes = layer->kind == POLICY_CODES;
+  const bool keeps_width = normalise || layer->kind == POLICY_MINGRU;
+  if (layer->kind < POLICY_NORMALISE || layer->kind > POLICY_LSTM)
+    return pfc_fail(PFC_INVALID, "%s: layer %u: kind %u is unknown here, expected 1 normalise, 2 linear, 3 codes, "
+                    "4 MinGRU or 5 LSTM", r->name, layer->index, layer->kind);
+  if (layer->index > 0 && (normalise || codes))
+    return pfc_fail(PFC_INVALID, "%s: layer %u: kind %u (%s) may only come first", r->name, layer->index, layer->kind,
+                    normalise ? "normalise" : "codes");
+  if (layer->inputs != width) return layer_wrong(r, layer->index, "the number of inputs", layer->inputs, width);
+  if (codes) return check_codes(r, layer, info, get_u64(at + 16));
+  if (layer->option > (layer->kind == POLICY_LINEAR ? 1u : 0u))
+    return layer_wrong(r, layer->index, "the option", layer->option, 0);
+  if (keeps_width && layer->outputs != width)
+    return layer_wrong(r, layer->index, "the number of outputs", layer->outputs, width);
+  if (layer->outputs < 1 || layer->outputs > PFC_POLICY_MAX_WIDTH)
+    return layer_wrong(r, layer->index, "the number of outputs", layer->outputs, PFC_POLICY_MAX_WIDTH);
+  layer->rows = (uint64_t)layer->outputs * (layer->kind == POLICY_MINGRU ? 2 : layer->kind == POLICY_LSTM ? 4 : 1);
+  layer->columns = width + (layer->kind == POLICY_LSTM ? (uint64_t)layer->outputs : 0);
+  layer->numbers = normalise ? 2 * (uint64_t)width + 1 : (layer->columns + 1) * layer->rows;
+  const uint64_t bytes = (layer->numbers * 4 + 7) / 8 * 8;
+  if (get_u64(at + 16) != bytes) return layer_wrong(r, layer->index, "the size in bytes", get_u64(at + 16), bytes);
+  return PFC_OK;
+}
+
+// Takes over a copy of the layer's numbers, aligned as the caller's memory need not be.
+static PfcStatus make_layer(PfcPolicy* policy, const LayerHead* layer, const float* numbers) {
+  policy->info.num_weights += (int64_t)layer->numbers;
+  if (layer->kind == POLICY_NORMALISE) {
+    policy->normalise = pfc_alloc(layer->numbers * 4);
+    if (!policy->normalise) return PFC_NO_MEMORY;
+    memcpy(policy->normalise, numbers, layer->numbers * 4);
+    policy->limit = numbers[layer->numbers - 1];
+    return PFC_OK;
+  }
+  PolicyLayer* made = &policy->layers[policy->num_layers++];
+  *made = (PolicyLayer){.kind = (PolicyKind)layer->kind, .inputs = (int32_t)layer->inputs,
+                        .outputs = (int32_t)layer->outputs, .state_offset = policy->info.state_size};
+  if (!pfc_linear_init(&made->linear, pfc_linear_kernels(0), (int32_t)layer->columns, (int32_t)layer->rows, numbers,
+                       numbers + layer->columns * layer->rows, layer->option == 1))
+    return PFC_NO_MEMORY;
+  policy->widest = PFC_MAX(policy->widest, made->linear.padded);
+  if (layer->kind == POLICY_LSTM) policy->joined = PFC_MAX(policy->joined, (int32_t)layer->columns);
+  policy->info.state_size += made->outputs * (layer->kind == POLICY_LSTM ? 2 : layer->kind == POLICY_MINGRU);
+  return PFC_OK;
+}
+
+static PfcStatus read_layer(PfcPolicy* policy, Reader* r, LayerHead* layer, uint32_t width) {
+  PfcStatus status = read_layer_head(r, layer, width, &policy->info);
+  if (status) return status;
+  if (layer->kind == POLICY_CODES) {
+    policy->codes = (int32_t)layer->option;
+    return PFC_OK;
+  }
+  const unsigned char* at = reader_take(r, (layer->numbers * 4 + 7) / 8 * 8);
+  if (!at) return reader_cut_short(r, "a layer's weights");
+  float* numbers = pfc_alloc(layer->numbers * 4);
+  if (!numbers) return pfc_fail(PFC_NO_MEMORY, "%s: no memory for layer %u", r->name, layer->index);
+  memcpy(numbers, at, layer->numbers * 4);
+  if (!all_finite(numbers, layer->numbers))
+    status = pfc_fail(PFC_INVALID, "%s: layer %u: has weights that are not finite", r->name, layer->index);
+  else if (layer->kind == POLICY_NORMALISE && !(numbers[layer->numbers - 1] > 0.0f))
+    status = pfc_fail(PFC_INVALID, "%s: layer %u: the limit must be greater than 0", r->name, layer->index);
+  else if (make_layer(policy, layer, numbers))
+    status = pfc_fail(PFC_NO_MEMORY, "%s: no memory for layer %u", r->name, layer->index);
+  pfc_free(numbers);
+  return status;
+}
+
+PfcStatus pfc_policy_read(PfcPolicy* policy, const unsigned char* data, uint64_t bytes, const char* name) {
+  Reader r = {data, bytes, name};
+  uint32_t layers = 0;
+  PfcStatus status = read_envelope(&r, data, bytes, &layers);
+  if (!status) status = read_head(policy, &r);
+  if (status) return status;
+  LayerHead layer = {0};
+  uint32_t width = (uint32_t)policy->info.obs_size;
+  for (uint32_t i = 0; i < layers; ++i) {
+    layer = (LayerHead){.index = i};
+    status = read_layer(policy, &r, &layer, width);
+    if (status) return status;
+    width = layer.outputs;
+  }
+  policy->info.num_layers = (int32_t)layers;
+  if (layer.kind != POLICY_LINEAR || layer.option != 0 || width != (uint32_t)policy->info.num_outputs)
+    return pfc_fail(PFC_INVALID, "%s: the last layer must be linear with option 0 and %d outputs (of the action head, and the value)",
+                    name, policy->info.num_outputs);
+  if (r.left) return pfc_fail(PFC_INVALID, "%s: %llu bytes follow the last layer", name, (unsigned long long)r.left);
+  return PFC_OK;
+}

@@ -1,0 +1,58 @@
+// policy_file.h - the parts of a policy in memory, and the reader that makes them from a file's bytes.
+//
+// A PfcPolicy owns everything it points to. It is built by pfc_policy_read, used by policy.c, and never changed after.
+#ifndef PUFFERC_POLICY_FILE_H
+#define PUFFERC_POLICY_FILE_H
+
+#include "networks/linear.h"
+#include "pufferc/policy.h"
+
+enum {
+  POLICY_HEAD_BYTES = 32,  // what comes before the checked part
+  POLICY_NAME_BYTES = 64,
+  POLICY_PARAM_NAME_BYTES = 32
+};
+
+typedef enum PolicyKind {
+  POLICY_NORMALISE = 1,
+  POLICY_LINEAR = 2,
+  POLICY_CODES = 3,
+  POLICY_MINGRU = 4,
+  POLICY_LSTM = 5
+} PolicyKind;
+
+typedef enum PolicyHead { POLICY_CATEGORICAL = 0, POLICY_NORMAL_CLAMPED = 1, POLICY_NORMAL_SQUASHED = 2 } PolicyHead;
+
+// Any layer with a product: one matrix, and what its kind makes of it.
+typedef struct PolicyLayer {
+  PolicyKind kind;
+  int32_t inputs, outputs;
+  int32_t state_offset;  // of its numbers in a row's state
+  PfcLinear linear;      // of [x] or, in an LSTM, of [x, h]
+} PolicyLayer;
+
+struct PfcPolicy {
+  PfcPolicyInfo info;
+  char game[POLICY_NAME_BYTES];
+  char param_names[PFC_POLICY_MAX_PARAMS][POLICY_PARAM_NAME_BYTES];
+  PfcParamValue params[PFC_POLICY_MAX_PARAMS];
+
+  float* normalise;   // mean[obs_size], scale[obs_size], or NULL
+  float limit;        // of normalised values
+  int32_t codes;      // the largest code of an observed byte whose one-hot vectors the first product takes, or 0
+  PolicyHead head;
+  int32_t num_layers;
+  PolicyLayer layers[PFC_POLICY_MAX_LAYERS];
+  int32_t widest;     // the largest `padded` of all products
+  int32_t joined;     // the largest inputs + outputs of an LSTM, 0 without one
+};
+
+// Size of the whole file as its first POLICY_HEAD_BYTES state it, in [POLICY_HEAD_BYTES, 2^40]; without the magic bytes,
+// POLICY_HEAD_BYTES.
+uint64_t pfc_policy_stated_bytes(const unsigned char* head);
+
+// Fills a zeroed policy. PFC_OK, or an error whose message begins with `name`; what was allocated until then stays in
+// the policy and is freed with it.
+PfcStatus pfc_policy_read(PfcPolicy* policy, const unsigned char* data, uint64_t bytes, const char* name);
+
+#endif  // PUFFERC_POLICY_FILE_H

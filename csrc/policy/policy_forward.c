@@ -1,0 +1,151 @@
+// policy_forward.c - see policy_forward.h. Rows are taken in blocks small enough for the block's activations to stay in
+// the second-level cache: observations are converted to float32 where they are something else, and two scratch arrays
+// take turns from layer to layer. A layer with memory writes its result over the product that it is made from.
+#include "policy/policy_forward.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base.h"
+#include "networks/lstm_step.h"
+#include "networks/scan_step.h"
+
+// Numbers that the first product takes of one row.
+static int32_t input_size(const PfcPolicy* policy) { return policy->info.obs_size * PFC_MAX(policy->codes, 1); }
+
+static bool needs_inputs(const PfcPolicy* policy) {
+  return policy->normalise || policy->info.obs_dtype != PFC_FLOAT32;
+}
+
+// Numbers of `block` rows of a width, rounded up to whole cache lines.
+static uint64_t padded_numbers(uint64_t block, int32_t width) {
+  const uint64_t line = PFC_ALIGNMENT / sizeof(float);
+  return (block * (uint64_t)width + line - 1) / line * line;
+}
+
+PfcStatus pfc_policy_scratch_open(PolicyScratch* scratch, const PfcPolicy* policy, int64_t rows) {
+  const uint64_t block = (uint64_t)PFC_MIN(rows, (int64_t)POLICY_BLOCK_ROWS);
+  const uint64_t layer = padded_numbers(block, policy->widest), joined = padded_numbers(block, policy->joined);
+  const uint64_t inputs = needs_inputs(policy) ? padded_numbers(block, input_size(policy)) : 0;
+  scratch->memory = aligned_alloc(PFC_ALIGNMENT, (size_t)((inputs + joined + 2 * layer) * sizeof(float)));
+  if (!scratch->memory)
+    return pfc_fail(PFC_NO_MEMORY, "policy: no memory for a block of %llu rows", (unsigned long long)block);
+  scratch->inputs = scratch->memory;
+  scratch->joined = scratch->inputs + inputs;
+  scratch->layers[0] = scratch->joined + joined;
+  scratch->layers[1] = scratch->layers[0] + layer;
+  return PFC_OK;
+}
+
+// ---- what comes in -------------------------------------------------------------------------------------
+
+static void convert(const void* from, PfcDtype dtype, int64_t first, int64_t count, float* restrict to) {
+  switch (dtype) {
+    case PFC_INT32:
+      for (int64_t i = 0; i < count; ++i) to[i] = (float)((const int32_t*)from)[first + i];
+      break;
+    case PFC_UINT8:
+      for (int64_t i = 0; i < count; ++i) to[i] = (float)((const uint8_t*)from)[first + i];
+      break;
+    case PFC_INT8:
+      for (int64_t i = 0; i < count; ++i) to[i] = (float)((const int8_t*)from)[first + i];
+      break;
+    default: memcpy(to, (const float*)from + first, sizeof(float) * (size_t)count);
+  }
+}
+
+// One-hot vectors of `count` bytes from `first` on, `codes` numbers each; 0 and bytes above `codes` have no entry.
+static void expand(const void* from, int64_t first, int64_t count, int32_t codes, float* to) {
+  const uint8_t* bytes = (const uint8_t*)from + first;
+  memset(to, 0, sizeof(float) * (size_t)(count * codes));
+  for (int64_t i = 0; i < count; ++i)
+    if (bytes[i] >= 1 && bytes[i] <= codes) to[i * codes + bytes[i] - 1] = 1.0f;
+}
+
+// NaN passes through, so that a bad observation is noticed.
+static void normalise(const PfcPolicy* policy, int32_t rows, float* x) {
+  const int32_t size = policy->info.obs_size;
+  const float *mean = policy->normalise, *scale = mean + size, limit = policy->limit;
+  for (int64_t row = 0; row < rows; ++row)
+    for (int32_t i = 0; i < size; ++i) {
+      float value = (x[row * size + i] - mean[i]) * scale[i];
+      value = value < -limit ? -limit : value;
+      x[row * size + i] = value > limit ? limit : value;
+    }
+}
+
+// ---- layers with memory: one row ---------------------------------------------------------------------------
+
+// pre [2 size] holds u, c and then y = x + h in its first half.
+PFC_MULTIVERSION static void mingru_row(int32_t size, const float* restrict x, float* restrict pre,
+                                        float* restrict h) {
+  float *restrict u = pre, *restrict c = pre + size;
+  for (int32_t i = 0; i < size; ++i) {
+    h[i] = pfc_scan_state(u[i], c[i], h[i]);
+    u[i] = x[i] + h[i];
+  }
+}
+
+// pre [4 size] holds the gates i, f, g, o and then y = h in its first quarter.
+PFC_MULTIVERSION static void lstm_row(int32_t size, float* restrict pre, float* restrict h, float* restrict c) {
+  float* restrict in = pre;
+  const float *restrict forget = pre + size, *restrict g = forget + size, *restrict out = g + size;
+  for (int32_t i = 0; i < size; ++i) {
+    const PfcLstmGates gates = pfc_lstm_gates(in[i], forget[i], g[i], out[i]);
+    c[i] = pfc_lstm_next_cell(gates, c[i]);
+    in[i] = h[i] = pfc_lstm_output(gates, c[i]);
+  }
+}
+
+// ---- a layer over a block of rows ------------------------------------------------------------------------------
+
+// Rows of state `step` apart. x [rows] of `stride`; out [rows, padded].
+static void mingru_forward(const PolicyLayer* layer, const float* x, int64_t stride, int32_t rows, float* state,
+                           int64_t step, float* out) {
+  pfc_linear_forward(&layer->linear, x, stride, rows, out);
+  for (int64_t row = 0; row < rows; ++row)
+    mingru_row(layer->outputs, x + row * stride, out + row * layer->linear.padded, state + row * step);
+}
+
+static void lstm_forward(const PolicyLayer* layer, const float* x, int64_t stride, int32_t rows, float* state,
+                         int64_t step, float* joined, float* out) {
+  const int64_t inputs = layer->inputs, outputs = layer->outputs, width = inputs + outputs;
+  for (int64_t row = 0; row < rows; ++row) {
+    memcpy(joined + row * width, x + row * stride, sizeof(float) * (size_t)inputs);
+    memcpy(joined + row * width + inputs, state + row * step, sizeof(float) * (size_t)outputs);
+  }
+  pfc_linear_forward(&layer->linear, joined, width, rows, out);
+  for (int64_t row = 0; row < rows; ++row) {
+    float* h = state + row * step;
+    lstm_row(layer->outputs, out + row * layer->linear.padded, h, h + outputs);
+  }
+}
+
+const float* pfc_policy_forward_block(const PfcPolicy* policy, const PolicyScratch* scratch, const void* observations,
+                                      int64_t first, int32_t rows, float* state, int64_t* stride) {
+  const int64_t size = policy->info.obs_size, step = policy->info.state_size;
+  const float* x;
+  *stride = input_size(policy);
+  if (policy->codes) {
+    expand(observations, first * size, rows * size, policy->codes, scratch->inputs);
+    x = scratch->inputs;
+  } else if (needs_inputs(policy)) {
+    convert(observations, policy->info.obs_dtype, first * size, rows * size, scratch->inputs);
+    if (policy->normalise) normalise(policy, rows, scratch->inputs);
+    x = scratch->inputs;
+  } else {
+    x = (const float*)observations + first * size;
+  }
+  for (int32_t i = 0; i < policy->num_layers; ++i) {
+    const PolicyLayer* layer = &policy->layers[i];
+    float *out = scratch->layers[i % 2], *own = step ? state + first * step + layer->state_offset : NULL;
+    switch (layer->kind) {
+      case POLICY_MINGRU: mingru_forward(layer, x, *stride, rows, own, step, out); break;
+      case POLICY_LSTM: lstm_forward(layer, x, *stride, rows, own, step, scratch->joined, out); break;
+      default: pfc_linear_forward(&layer->linear, x, *stride, rows, out);
+    }
+    x = out;
+    *stride = layer->linear.padded;
+  }
+  return x;
+}

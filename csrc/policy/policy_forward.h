@@ -1,0 +1,24 @@
+// policy_forward.h - the forward pass of a policy over a block of rows, for policy.c.
+#ifndef PUFFERC_POLICY_FORWARD_H
+#define PUFFERC_POLICY_FORWARD_H
+
+#include "policy/policy_file.h"
+
+enum { POLICY_BLOCK_ROWS = 96 };  // a multiple of every tile's rows
+
+// Scratch memory of one call, the caller's from pfc_policy_scratch_open to free(memory).
+typedef struct PolicyScratch {
+  float* inputs;     // [block, numbers that the first product takes], where they are not the observations
+  float* layers[2];  // [block, widest], written in turn
+  float* joined;     // [block, inputs + outputs] of an LSTM
+  void* memory;
+} PolicyScratch;
+
+PfcStatus pfc_policy_scratch_open(PolicyScratch* scratch, const PfcPolicy* policy, int64_t rows);
+
+// Outputs of rows [first, first + rows), rows <= POLICY_BLOCK_ROWS: in a scratch array, which is returned, `*stride`
+// numbers from row to row. state [all rows, state_size] is replaced in these rows.
+const float* pfc_policy_forward_block(const PfcPolicy* policy, const PolicyScratch* scratch, const void* observations,
+                                      int64_t first, int32_t rows, float* state, int64_t* stride);
+
+#endif  // PUFFERC_POLICY_FORWARD_H
