@@ -1,4 +1,4 @@
-// bind_check.cpp - the checks of csrc/conformance/conformance.h for pufferc.check, which calls them in a process of its own.
+// bind_check.cpp - the checks of csrc/conformance/ for pufferc.check, which calls them in a process of its own.
 #include <algorithm>
 #include <cstring>
 

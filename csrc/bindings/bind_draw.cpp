@@ -1,4 +1,4 @@
-// bind_draw.cpp - drawing modules for pufferc.render: loads one of csrc/draw/draw_module.h at run time and draws games with it.
+// bind_draw.cpp - drawing modules for pufferc.render: loads one of draw/draw_module.h and draws games with it.
 //
 // Nothing here is loaded or linked before a DrawModule is made. A picture is an array uint8 [H, W, 3] of the caller's.
 // Everything that a frame needs is read from Python first; then the GIL is released and one lock, shared by all modules

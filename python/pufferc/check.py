@@ -1,7 +1,7 @@
 """`pufferc check ./mygame.so`: is this game sound? Plain words: what was seen, where, why it matters, what to change.
 
-The checks are those that the built-in games get (csrc/conformance/conformance.h). They run in a process of their own, so that a
-game that crashes or never returns is a finding like any other.
+The checks are those that the built-in games get (csrc/conformance/). They run in a process of their own, so that a game
+that crashes or never returns is a finding like any other.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The process that `pufferc check` plays a game in, from both sides.
 
 The child (`python -m pufferc.check_process`) loads the game, plays it, and writes each finding as a line of JSON into
-a pipe. What the game is doing stands in a file that both have mapped, csrc/conformance/conformance.h's PfcTrace: after a crash it
-says where. The parent never loads the game.
+a pipe. What the game is doing stands in a file that both have mapped, PfcTrace of csrc/conformance/conformance.h: after
+a crash it says where. The parent never loads the game.
 """
 
 from __future__ import annotations
