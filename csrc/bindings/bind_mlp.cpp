@@ -1,5 +1,5 @@
-// bind_mlp.cpp - multi-layer perceptrons whose passes, rollouts and minibatches are kernels, over arrays from Python. See
-// calls.h for what holds of all arrays.
+// bind_mlp.cpp - multi-layer perceptrons whose passes, rollouts and minibatches are kernels, over arrays from Python.
+// See calls.h for what holds of all arrays.
 #include <mutex>
 
 #include "bindings/layers.h"
@@ -7,8 +7,8 @@
 #include "bindings/pools.h"
 #include "kernels/gaussian.h"
 #include "kernels/learn.h"
-#include "networks/mlp.h"
 #include "kernels/rollout.h"
+#include "networks/mlp.h"
 
 namespace pufferc {
 namespace {
@@ -39,7 +39,8 @@ class Mlp {
     const void* from = arrays.elements("x", x, {rows, widths_.front()}, bfloat16_);
     float* to = arrays.floats_out("outputs", outputs, {rows, widths_.back()});
     arrays.check_apart();
-    turns_.run(rows * widths_.front(), [&](PfcTeam* team) { return pfc_mlp_forward(mlp_, from, rows, keep, to, team); });
+    turns_.run(rows * widths_.front(),
+               [&](PfcTeam* team) { return pfc_mlp_forward(mlp_, from, rows, keep, to, team); });
   }
 
   void backward(py::handle x, py::handle grad_outputs, const std::vector<py::object>& grad_weights,
@@ -57,10 +58,10 @@ class Mlp {
 
   // A minibatch of learn.h; `controls` and `counts` as for the loss alone. The fields of PpoStats.
   py::tuple learn(py::handle x, py::handle outputs, py::handle grad_outputs, py::handle actions,
-                  py::handle old_logprobs, py::handle advantages, py::handle returns, const std::vector<int32_t>& counts,
-                  int32_t controls, float clip, float value_coef, float entropy_coef, float value_clip, bool normalize,
-                  py::handle old_values, py::handle alive, const std::vector<py::object>& grad_weights,
-                  const std::vector<py::object>& grad_biases) {
+                  py::handle old_logprobs, py::handle advantages, py::handle returns,
+                  const std::vector<int32_t>& counts, int32_t controls, float clip, float value_coef,
+                  float entropy_coef, float value_clip, bool normalize, py::handle old_values, py::handle alive,
+                  const std::vector<py::object>& grad_weights, const std::vector<py::object>& grad_biases) {
     const py::ssize_t rows = shape_with("x", x, 2)[0], columns = widths_.back();
     check_outputs(counts, controls);
     Arrays arrays;
@@ -81,16 +82,16 @@ class Mlp {
       loss.actions = arrays.floats("actions", actions, {rows, controls});
       return run_learn(arrays, args, loss, normalize, &pfc_gaussian_ppo_kernel);
     }
-    PfcPpoLossArgs loss = {batch, static_cast<int32_t>(counts.size()), counts.data(), args.outputs, columns, nullptr,
-                           grad,  columns};
+    PfcPpoLossArgs loss = {
+        batch, static_cast<int32_t>(counts.size()), counts.data(), args.outputs, columns, nullptr, grad, columns};
     loss.actions = arrays.ints("actions", actions, action_shape(rows, counts.size()));
     return run_learn(arrays, args, loss, normalize, &pfc_ppo_kernel);
   }
 
   // Arrays of a rollout, as rollout.h has them: (rows without a distribution, seconds of policy, games and the rest).
-  py::tuple rollout(py::handle pool, py::handle observations, py::handle actions, py::handle logprobs, py::handle values,
-                    py::handle rewards, py::handle terminated, py::handle truncated, py::handle final_values,
-                    py::handle alive, uint64_t seed, uint64_t first_step, uint64_t first_row) {
+  py::tuple rollout(py::handle pool, py::handle observations, py::handle actions, py::handle logprobs,
+                    py::handle values, py::handle rewards, py::handle terminated, py::handle truncated,
+                    py::handle final_values, py::handle alive, uint64_t seed, uint64_t first_step, uint64_t first_row) {
     const PoolOwner games = pool_owner("pool", pool);
     const PfcBuffers& buffers = *pfc_pool_buffers(games.get());
     const py::ssize_t steps = shape_with("rewards", rewards, 2)[0], rows = buffers.rows;
@@ -100,7 +101,8 @@ class Mlp {
     PfcRollout args = {};
     args.steps = steps;
     args.rewards = arrays.floats_out("rewards", rewards, {steps, rows});  // first: the others are held against it
-    args.observations = arrays.elements_out("observations", observations, {steps + 1, rows, widths_.front()}, bfloat16_);
+    args.observations =
+        arrays.elements_out("observations", observations, {steps + 1, rows, widths_.front()}, bfloat16_);
     args.actions = arrays.ints_out("actions", actions, action_shape);
     args.logprobs = arrays.floats_out("logprobs", logprobs, {steps, rows});
     args.values = arrays.floats_out("values", values, {steps + 1, rows});

@@ -1,4 +1,5 @@
-// learn.c - see learn.h. Each chunk of the network's pass adds up its own rows' loss, in order; chunks are added at the end.
+// learn.c - see learn.h. Each chunk of the network's pass adds up its own rows' loss, in order; chunks are added at the
+// end.
 #include "kernels/learn.h"
 
 #include "kernels/ppo_terms.h"

@@ -13,9 +13,9 @@ extern "C" {
 #endif
 
 typedef struct PfcLearn {
-  const void* x;              // elements as the network takes them [B, inputs]
-  float* outputs;             // [B, K + 1] out, the value last: what the loss reads
-  const float* grad_outputs;  // [B, K + 1] out: what the loss writes
+  const void* x;                                    // elements as the network takes them [B, inputs]
+  float* outputs;                                   // [B, K + 1] out, the value last: what the loss reads
+  const float* grad_outputs;                        // [B, K + 1] out: what the loss writes
   float *const *grad_weights, *const *grad_biases;  // out, of each layer, shaped as the parameters
 } PfcLearn;
 

@@ -16,7 +16,7 @@
 #define MUON_C 2.0315f
 
 enum {
-  MUON_BLOCK_ROWS = 24,  // whole tiles of all kernels, and even: rows go in pairs
+  MUON_BLOCK_ROWS = 12,  // whole wide tiles of all kernels, even since rows go in pairs, and few: threads end together
   MUON_LANES = 8
 };
 
@@ -112,7 +112,7 @@ static void muon_pack(const MuonPass* pass, const MuonMatrix* matrix, int32_t fi
   const int64_t at = (int64_t)first * pass->padded;
   uint16_t* rows = (uint16_t*)matrix->rows + at;
   pfc_elements_round(matrix->values + at, pass->padded, count, pass->columns, false, true, rows);
-  pfc_elements_pair(rows, count, pass->padded, (uint32_t*)matrix->pairs + at / 2);
+  pfc_elements_pair(rows, pass->padded, count, pass->padded, (uint32_t*)matrix->pairs + at / 2);
 }
 
 static int32_t muon_count(int32_t rows, int32_t first) { return PFC_MIN(MUON_BLOCK_ROWS, rows - first); }

@@ -179,7 +179,8 @@ static PfcStatus rollout_check(const PfcPool* pool, const PfcMlpShape* shape, co
   if (shape->inputs != numbers || shape->outputs != choices + 1)
     return pfc_fail(PFC_INVALID, "mlp: expected %lld inputs and %lld outputs for this pool, got %d and %d",
                     (long long)numbers, (long long)(choices + 1), shape->inputs, shape->outputs);
-  if (rollout->steps < 1) return pfc_fail(PFC_INVALID, "steps: expected at least 1, got %lld", (long long)rollout->steps);
+  if (rollout->steps < 1)
+    return pfc_fail(PFC_INVALID, "steps: expected at least 1, got %lld", (long long)rollout->steps);
   return PFC_OK;
 }
 
@@ -207,8 +208,8 @@ static void rollout_leave(const RolloutJob* job) {
   PfcPool* pool = job->pool;
   PfcGroup* group = &pool->groups[0];
   group->buffer = 0;
-  group->target = job->shape.bfloat16 ? pool->observations[0]
-                                      : (unsigned char*)rollout_observations(job, job->rollout->steps, 0);
+  group->target =
+      job->shape.bfloat16 ? pool->observations[0] : (unsigned char*)rollout_observations(job, job->rollout->steps, 0);
   pool->buffers.observations = group->target;
   int32_t ended = 0;
   for (int64_t row = 0; row < job->rows; ++row) ended += pool->terminated[row] | pool->truncated[row];

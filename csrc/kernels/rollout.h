@@ -1,9 +1,9 @@
-// rollout.h - the games of a pool and a multi-layer perceptron play T steps by themselves: what the network saw, what it
-// did, and what that caused.
+// rollout.h - the games of a pool and a multi-layer perceptron play T steps by themselves: what the network saw, what
+// it did, and what that caused.
 //
-// Shapes: N rows of the pool, D action dimensions, O numbers of an observation. All arrays are the caller's, contiguous,
-// borrowed for the call, and overlap none of the pool's. Row t holds what the network saw at step t and what its actions
-// caused; row T what the next rollout begins with.
+// Shapes: N rows of the pool, D action dimensions, O numbers of an observation. All arrays are the caller's,
+// contiguous, borrowed for the call, and overlap none of the pool's. Row t holds what the network saw at step t and
+// what its actions caused; row T what the next rollout begins with.
 //
 // Threads take blocks of neighbouring games through all steps and never wait for one another, so a rollout costs what
 // its steps cost. Rows do not depend on the rows beside them: results have the same bits as steps one by one, by

@@ -48,7 +48,7 @@ void pfc_dense_set(PfcDense* layer, const float* weight, const float* bias) {
       for (int64_t k = 0; k < steps; ++k) layer->forward[k * layer->columns + j + r] = rows[r * steps + k];
     uint32_t* back = layer->backward + (int64_t)(j / at_once) * layer->padded_inputs;
     if (bfloat16)
-      pfc_elements_pair(rows, count, layer->padded_inputs, back);
+      pfc_elements_pair(rows, layer->padded_inputs, count, layer->padded_inputs, back);
     else
       memcpy(back, rows, 4 * (size_t)layer->padded_inputs);
   }
@@ -58,9 +58,15 @@ void pfc_dense_set(PfcDense* layer, const float* weight, const float* bias) {
   }
 }
 
-void pfc_dense_forward(const PfcDense* layer, const void* x, int32_t rows, bool add, float* sums) {
-  pfc_matmul(layer->kernels, &(PfcMatmul){.a = x,
-                                          .a_row = dense_steps(layer, layer->padded_inputs),
+PfcDenseRows pfc_dense_padded(const PfcDense* layer, const void* elements) {
+  return (PfcDenseRows){elements, layer->padded_inputs};
+}
+
+bool pfc_dense_takes_plain(const PfcDense* layer) { return layer->kernels->bfloat16 && layer->inputs % 2 == 0; }
+
+void pfc_dense_forward(const PfcDense* layer, PfcDenseRows x, int32_t rows, bool add, float* sums) {
+  pfc_matmul(layer->kernels, &(PfcMatmul){.a = x.elements,
+                                          .a_row = layer->kernels->bfloat16 ? x.stride / 2 : x.stride,
                                           .a_step = 1,
                                           .b = layer->forward,
                                           .b_step = layer->columns,
@@ -79,18 +85,19 @@ void pfc_dense_outputs(const PfcDense* layer, const float* sums, int32_t rows, f
       outputs[k] = layer->remainders ? sums[k] + sums[layer->outputs + k] : sums[k];
 }
 
-void pfc_dense_weight_gradient(const PfcDense* layer, const void* x, const void* grad, int32_t rows, uint32_t* pairs,
+void pfc_dense_weight_gradient(const PfcDense* layer, PfcDenseRows x, const void* grad, int32_t rows, uint32_t* pairs,
                                float* gradient) {
+  const void* right = x.elements;
   if (layer->kernels->bfloat16) {
     uint32_t* grad_pairs = pairs + (int64_t)((rows + 1) / 2) * layer->padded_inputs;
-    pfc_elements_pair(x, rows, layer->padded_inputs, pairs);
-    pfc_elements_pair(grad, rows, layer->padded_outputs, grad_pairs);
-    x = pairs, grad = grad_pairs;
+    pfc_elements_pair(x.elements, x.stride, rows, layer->inputs, pairs);
+    pfc_elements_pair(grad, layer->padded_outputs, rows, layer->padded_outputs, grad_pairs);
+    right = pairs, grad = grad_pairs;
   }
   pfc_matmul(layer->kernels, &(PfcMatmul){.a = grad,
                                           .a_row = 1,
                                           .a_step = layer->padded_outputs,
-                                          .b = x,
+                                          .b = right,
                                           .b_step = layer->padded_inputs,
                                           .c = gradient,
                                           .c_row = layer->padded_inputs,

@@ -39,8 +39,18 @@ void pfc_dense_set(PfcDense* layer, const float* weight, const float* bias);
 // Bytes of a row of elements with `padded` entries.
 uint64_t pfc_dense_row_bytes(const PfcMatmulKernels* kernels, int32_t padded);
 
+// Rows of x: elements, `stride` of them from row to row. Without padding their stride is the number of inputs, which
+// fits where pfc_dense_takes_plain says so: rows begin at atoms, and what lies behind them is not read.
+typedef struct PfcDenseRows {
+  const void* elements;
+  int64_t stride;
+} PfcDenseRows;
+
+PfcDenseRows pfc_dense_padded(const PfcDense* layer, const void* elements);
+bool pfc_dense_takes_plain(const PfcDense* layer);
+
 // sums [rows, columns] <- weight x + bias; where `add` is set, weight x on top of what they were.
-void pfc_dense_forward(const PfcDense* layer, const void* x, int32_t rows, bool add, float* sums);
+void pfc_dense_forward(const PfcDense* layer, PfcDenseRows x, int32_t rows, bool add, float* sums);
 // outputs [rows, outputs] <- those sums without padding, remainders added.
 void pfc_dense_outputs(const PfcDense* layer, const float* sums, int32_t rows, float* outputs);
 
@@ -50,7 +60,7 @@ static inline float* pfc_dense_bias(const PfcDense* layer, float* gradient) {
 }
 
 // gradient of the weight += sum over rows of grad (of y) times x. pairs: scratch for two matrices of that many rows.
-void pfc_dense_weight_gradient(const PfcDense* layer, const void* x, const void* grad, int32_t rows, uint32_t* pairs,
+void pfc_dense_weight_gradient(const PfcDense* layer, PfcDenseRows x, const void* grad, int32_t rows, uint32_t* pairs,
                                float* gradient);
 // sums [rows, padded_inputs] <- grad (of y) times weight, on top of what they were where `add` is set.
 void pfc_dense_input_gradient(const PfcDense* layer, const void* grad, int32_t rows, bool add, float* sums);

@@ -71,6 +71,25 @@ ELEMENTS_AVX512BF16 static void mask_avx512bf16(const float* gradient, const uin
   }
 }
 
+// Sixteen atoms of two rows; `inside`: which columns there are.
+ELEMENTS_AVX512BF16 static __m512i pair_of(const uint16_t* first, const uint16_t* second, __mmask16 inside) {
+  const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(inside, first));
+  const __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(inside, second));
+  return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+}
+
+ELEMENTS_AVX512BF16 static void pair_avx512bf16(const uint16_t* from, int64_t stride, int32_t rows, int32_t width,
+                                                int32_t padded, uint32_t* to) {
+  for (int32_t row = 0; row < rows; row += 2, from += 2 * stride, to += padded) {
+    const uint16_t* second = row + 1 < rows ? from + stride : from;
+    for (int32_t i = 0; i < padded; i += 16) {
+      __m512i pair = pair_of(from + i, second + i, lanes_before(width, i));
+      if (row + 1 == rows) pair = _mm512_and_si512(pair, _mm512_set1_epi32(0xffff));
+      _mm512_storeu_si512(to + i, pair);
+    }
+  }
+}
+
 ELEMENTS_AVX512BF16 static void add_avx512bf16(const uint16_t* x, const float* floats, int64_t count, uint16_t* to) {
   for (int64_t i = 0; i < count; i += 16)
     store_rounded(to + i, _mm512_add_ps(floats_of(x + i), _mm512_loadu_ps(floats + i)));
@@ -85,6 +104,10 @@ static void pack_avx512bf16(const float* from, int64_t count, uint16_t* to) { (v
 static void mask_avx512bf16(const float* gradient, const uint16_t* maxima, int32_t rows, int32_t padded, float* sums,
                             uint16_t* to) {
   (void)gradient, (void)maxima, (void)rows, (void)padded, (void)sums, (void)to;
+}
+static void pair_avx512bf16(const uint16_t* from, int64_t stride, int32_t rows, int32_t width, int32_t padded,
+                            uint32_t* to) {
+  (void)from, (void)stride, (void)rows, (void)width, (void)padded, (void)to;
 }
 static void add_avx512bf16(const uint16_t* x, const float* floats, int64_t count, uint16_t* to) {
   (void)x, (void)floats, (void)count, (void)to;
@@ -199,18 +222,25 @@ void pfc_elements_mask(const float* gradient, const void* maxima, int32_t rows, 
     mask_float(gradient, maxima, rows, padded, sums, to);
 }
 
-PFC_MULTIVERSION static void pair_rows(const uint16_t* from, int32_t rows, int32_t padded, uint32_t* to) {
-  for (int32_t row = 0; row < rows; row += 2, from += 2 * (int64_t)padded, to += padded) {
-    const uint16_t *restrict first = from, *restrict second = from + padded;
+PFC_MULTIVERSION static void pair_rows(const uint16_t* from, int64_t stride, int32_t rows, int32_t width,
+                                       int32_t padded, uint32_t* to) {
+  for (int32_t row = 0; row < rows; row += 2, from += 2 * stride, to += padded) {
+    const uint16_t *restrict first = from, *restrict second = from + stride;
     uint32_t* restrict y = to;
     if (row + 1 < rows)
-      for (int32_t i = 0; i < padded; ++i) y[i] = first[i] | (uint32_t)second[i] << 16;
+      for (int32_t i = 0; i < width; ++i) y[i] = first[i] | (uint32_t)second[i] << 16;
     else
-      for (int32_t i = 0; i < padded; ++i) y[i] = first[i];
+      for (int32_t i = 0; i < width; ++i) y[i] = first[i];
+    for (int32_t i = width; i < padded; ++i) y[i] = 0;
   }
 }
 
-void pfc_elements_pair(const void* from, int32_t rows, int32_t padded, void* to) { pair_rows(from, rows, padded, to); }
+void pfc_elements_pair(const void* from, int64_t stride, int32_t rows, int32_t width, void* to) {
+  if (rounds_bfloat16())
+    pair_avx512bf16(from, stride, rows, width, pfc_padded(width), to);
+  else
+    pair_rows(from, stride, rows, width, pfc_padded(width), to);
+}
 
 PFC_MULTIVERSION static void add_rows(const float* from, int64_t stride, int32_t rows, int32_t width,
                                       float* restrict sums) {

@@ -36,7 +36,8 @@ void pfc_elements_add_rows(const float* from, int64_t stride, int32_t rows, int3
 // to <- x + floats [rows, padded], x and the sum as elements.
 void pfc_elements_add(const void* x, const float* floats, int32_t rows, int32_t padded, bool bfloat16, void* to);
 
-// to <- pairs of the bfloat16 elements [rows, padded]; a missing last row counts as zeros.
-void pfc_elements_pair(const void* from, int32_t rows, int32_t padded, void* to);
+// to <- pairs of the bfloat16 elements [rows, width] with `stride` from row to row; what is padding, and a missing last
+// row, counts as zeros.
+void pfc_elements_pair(const void* from, int64_t stride, int32_t rows, int32_t width, void* to);
 
 #endif  // PUFFERC_ELEMENTS_H

@@ -86,7 +86,7 @@ static void lstm_forward(const RecurrentPass* pass, RecurrentScratch* scratch, c
   for (int32_t t = 0; t < block->steps; ++t, to += step_bytes) {
     step = lstm_step(pass, block, t, gates, states, c);
     lstm_load_before(pass, scratch, block, t, t ? to - step_bytes : NULL, h);
-    pfc_dense_forward(layer, (char*)scratch->before + step_bytes * (uint64_t)t, block->count, true, step.gates);
+    pfc_dense_forward(layer, pfc_dense_padded(layer, (char*)scratch->before + step_bytes * (uint64_t)t), block->count, true, step.gates);
     lstm_rows(&step, h);
     pfc_elements_round(h, net->padded, block->count, net->units, false, net->kernels->bfloat16, to);
   }

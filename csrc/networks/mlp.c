@@ -149,25 +149,28 @@ static void* mlp_kept(const PfcMlp* mlp, int32_t layer, int64_t row) {
          pfc_dense_row_bytes(mlp->kernels, mlp->layer[layer].padded_outputs) * (uint64_t)row;
 }
 
-static void mlp_load_inputs(const MlpPass* pass, int64_t row, int32_t count, void* to) {
+// The inputs of a block: where they lie, or with their padding in scratch->inputs, loaded there if `load` is set.
+static PfcDenseRows mlp_inputs(const MlpPass* pass, MlpScratch* scratch, int64_t row, int32_t count, bool load) {
   const PfcMlp* mlp = pass->mlp;
-  const int32_t width = mlp->layer[0].inputs;
-  const char* x = pass->x + pfc_dense_row_bytes(mlp->kernels, width) * (uint64_t)row;
-  pfc_elements_pad(x, count, width, mlp->kernels->bfloat16, to);
+  const PfcDense* layer = &mlp->layer[0];
+  const char* x = pass->x + pfc_dense_row_bytes(mlp->kernels, layer->inputs) * (uint64_t)row;
+  if (pfc_dense_takes_plain(layer)) return (PfcDenseRows){x, layer->inputs};
+  if (load) pfc_elements_pad(x, count, layer->inputs, mlp->kernels->bfloat16, scratch->inputs);
+  return pfc_dense_padded(layer, scratch->inputs);
 }
 
 static void mlp_forward_block(const MlpPass* pass, MlpScratch* scratch, int64_t row, int32_t count) {
   const PfcMlp* mlp = pass->mlp;
-  void *x = scratch->inputs, *spare = scratch->outputs;
-  mlp_load_inputs(pass, row, count, x);
+  PfcDenseRows x = mlp_inputs(pass, scratch, row, count, true);
+  void *spare = scratch->outputs, *other = scratch->inputs;
   for (int32_t i = 0; i < mlp->layers; ++i) {
     const PfcDense* layer = &mlp->layer[i];
     pfc_dense_forward(layer, x, count, false, scratch->sums);
     if (i + 1 == mlp->layers) break;
     void* y = pass->keep ? mlp_kept(mlp, i, pass->loss ? scratch->first_kept : row) : spare;
     pfc_elements_round(scratch->sums, layer->columns, count, layer->outputs, true, mlp->kernels->bfloat16, y);
-    spare = x == spare ? scratch->inputs : x;
-    x = y;
+    if (y == spare) spare = other, other = y;
+    x = pfc_dense_padded(layer + 1, y);
   }
   const PfcDense* last = &mlp->layer[mlp->layers - 1];
   pfc_dense_outputs(last, scratch->sums, count, pass->outputs + row * last->outputs);
@@ -213,13 +216,13 @@ static void mlp_backward_block(const MlpPass* pass, MlpScratch* scratch, int64_t
   for (int32_t i = last; i > 0; --i) {
     const PfcDense* layer = &mlp->layer[i];
     const void* inputs = mlp_kept(mlp, i - 1, pass->loss ? scratch->first_kept : row);
-    pfc_dense_weight_gradient(layer, inputs, scratch->outputs, count, scratch->pairs, gradients + mlp->gradient_at[i]);
+    pfc_dense_weight_gradient(layer, pfc_dense_padded(layer, inputs), scratch->outputs, count, scratch->pairs, gradients + mlp->gradient_at[i]);
     pfc_dense_input_gradient(layer, scratch->outputs, count, false, scratch->sums);
     pfc_elements_mask(scratch->sums, inputs, count, layer->padded_inputs, bfloat16,
                       pfc_dense_bias(layer - 1, gradients + mlp->gradient_at[i - 1]), scratch->outputs);
   }
-  if (!pass->loss) mlp_load_inputs(pass, row, count, scratch->inputs);  // else they lie there still
-  pfc_dense_weight_gradient(&mlp->layer[0], scratch->inputs, scratch->outputs, count, scratch->pairs, gradients);
+  const PfcDenseRows x = mlp_inputs(pass, scratch, row, count, !pass->loss);  // in pfc_mlp_learn they lie there still
+  pfc_dense_weight_gradient(&mlp->layer[0], x, scratch->outputs, count, scratch->pairs, gradients);
 }
 
 static void mlp_backward_chunk(MlpPass* pass, MlpScratch* scratch, int32_t chunk) {

@@ -231,7 +231,7 @@ static const void* recurrent_encode(const RecurrentPass* pass, RecurrentScratch*
     const PfcDense* layer = &net->layer[i];
     const int32_t rows = block->steps * block->count;
     void* y = pass->keep ? pfc_recurrent_kept(net, i, block->kept) : spare;
-    pfc_dense_forward(layer, x, rows, false, scratch->sums);
+    pfc_dense_forward(layer, pfc_dense_padded(layer, x), rows, false, scratch->sums);
     pfc_elements_round(scratch->sums, layer->columns, rows, layer->outputs, true, net->kernels->bfloat16, y);
     spare = x == spare ? scratch->inputs : x;
     x = y;
@@ -255,9 +255,10 @@ static void recurrent_forward_block(const RecurrentPass* pass, RecurrentScratch*
   float* states = pass->keep ? net->states + block->kept * net->padded : scratch->states;
   void* seen = pass->keep ? pfc_recurrent_kept(net, net->hidden, block->kept) : scratch->b;
   const void* x = recurrent_encode(pass, scratch, block);
-  pfc_dense_forward(pfc_recurrent_gate_layer(net), x, rows, false, gates);
+  const PfcDense *gate_layer = pfc_recurrent_gate_layer(net), *output = &net->layer[pfc_recurrent_output_index(net)];
+  pfc_dense_forward(gate_layer, pfc_dense_padded(gate_layer, x), rows, false, gates);
   net->cell->forward(pass, scratch, block, x, gates, states, seen);
-  pfc_dense_forward(&net->layer[pfc_recurrent_output_index(net)], seen, rows, false, scratch->sums);
+  pfc_dense_forward(output, pfc_dense_padded(output, seen), rows, false, scratch->sums);
   recurrent_write_outputs(pass, scratch->sums, block);
 }
 

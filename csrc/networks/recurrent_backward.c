@@ -33,7 +33,7 @@ static void recurrent_output_backward(const RecurrentPass* pass, RecurrentScratc
   float* gradient = recurrent_gradient(pass, index, gradients);
   recurrent_load_gradients(pass, block, pfc_dense_bias(layer, gradient), scratch->a);
   const void* seen = pfc_recurrent_kept(net, net->hidden, block->kept);
-  pfc_dense_weight_gradient(layer, seen, scratch->a, rows, scratch->pairs, gradient);
+  pfc_dense_weight_gradient(layer, pfc_dense_padded(layer, seen), scratch->a, rows, scratch->pairs, gradient);
   pfc_dense_input_gradient(layer, scratch->a, rows, false, scratch->sums);
 }
 
@@ -56,9 +56,9 @@ static void recurrent_cell_backward(const RecurrentPass* pass, RecurrentScratch*
   float* gradient = recurrent_gradient(pass, net->hidden, gradients);
   net->cell->backward(pass, scratch, block, pfc_dense_bias(layer, gradient));
   const void* x = pfc_recurrent_layer_input(pass, scratch, block, net->hidden);
-  pfc_dense_weight_gradient(layer, x, scratch->a, rows, scratch->pairs, gradient);
+  pfc_dense_weight_gradient(layer, pfc_dense_padded(layer, x), scratch->a, rows, scratch->pairs, gradient);
   for (int32_t i = 1; i < net->cell->layers; ++i)
-    pfc_dense_weight_gradient(&layer[i], scratch->before, scratch->a, rows, scratch->pairs,
+    pfc_dense_weight_gradient(&layer[i], pfc_dense_padded(&layer[i], scratch->before), scratch->a, rows, scratch->pairs,
                               recurrent_gradient(pass, net->hidden + i, gradients));
   if (net->hidden || pass->grad_x)
     pfc_dense_input_gradient(layer, scratch->a, rows, net->cell->residual, scratch->sums);
@@ -75,7 +75,7 @@ static void recurrent_hidden_backward(const RecurrentPass* pass, RecurrentScratc
     pfc_elements_mask(scratch->sums, pfc_recurrent_kept(net, i, block->kept), rows, layer->padded_outputs,
                       net->kernels->bfloat16, pfc_dense_bias(layer, gradient), scratch->a);
     const void* x = pfc_recurrent_layer_input(pass, scratch, block, i);
-    pfc_dense_weight_gradient(layer, x, scratch->a, rows, scratch->pairs, gradient);
+    pfc_dense_weight_gradient(layer, pfc_dense_padded(layer, x), scratch->a, rows, scratch->pairs, gradient);
     if (i || pass->grad_x) pfc_dense_input_gradient(layer, scratch->a, rows, false, scratch->sums);
   }
 }

@@ -391,8 +391,8 @@ def loss_settings(minibatch: Minibatch, settings: TrainConfig) -> dict[str, Any]
 
 def explained_variance(rollout: Rollout, ranks: Ranks) -> float:
     """Share of the returns' variance that the rollout's values predicted; 1 is perfect, 0 no better than a constant."""
-    alive = rollout.alive[:-1]
-    returns, residuals = rollout.returns[alive], rollout.advantages[alive]
+    alive, every = rollout.alive[:-1], bool(rollout.alive[:-1].all())  # picking rows costs more than all of the rest
+    returns, residuals = (x.flatten() if every else x[alive] for x in (rollout.returns, rollout.advantages))
     if ranks.world > 1:
         variance, left = ranks.moments([(returns, None), (residuals, None)])[2].square().tolist()
     else:

@@ -64,6 +64,7 @@ class Network(Policy):
         sizes = [observation_size, *[hidden_size] * num_layers]
         self.hidden = nn.ModuleList([nn.Linear(sizes[i], sizes[i + 1]) for i in range(num_layers)])
         self.output = nn.Linear(hidden_size, sum(action_counts) + 1)
+        self._linear = [*self._hidden_layers(), self.output]  # looked up once: every minibatch asks several times
         self._initialise(generator)
 
     def _initialise(self, generator: torch.Generator | None) -> None:
@@ -74,8 +75,11 @@ class Network(Policy):
             self.output.weight[:-1] *= 0.01 / math.sqrt(2.0)  # start near the uniform policy
             self.output.weight[-1] *= 1.0 / math.sqrt(2.0)
 
+    def _hidden_layers(self) -> list[nn.Linear]:
+        return [module for module in self.hidden if isinstance(module, nn.Linear)]
+
     def _layers(self) -> list[nn.Linear]:
-        return [*(module for module in self.hidden if isinstance(module, nn.Linear)), self.output]
+        return self._linear
 
     def linear_layers(self) -> list[tuple[Tensor, Tensor]]:
         """Weight and bias of every hidden layer and of the output, as they act on plain observations."""
