@@ -294,9 +294,12 @@ def test_the_optimizer_gets_its_settings(fused: bool) -> None:
     assert list(make_optimizer(config, policy, torch.float32, fused=fused).state()) == ["momentum.bias"]
 
 
-def test_devices_and_kernels_that_cannot_be_used_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"train\.device: 'gpu'"):
-        torch_settings(small(device="gpu"))
+def test_devices_and_kernels_that_cannot_be_used_are_refused(monkeypatch: Any) -> None:
+    for device in ("gpu", "meta"):
+        with pytest.raises(ConfigError, match=rf"train\.device: '{device}'"):
+            torch_settings(small(device=device))
+    number = torch.zeros(1)
+    monkeypatch.setattr(torch, "zeros", lambda *_, **__: number)  # as a device that has numbers, but is no CPU
     with pytest.raises(ConfigError, match=r"train\.kernels"):
         torch_settings(small(device="meta", kernels="fused"))
 
