@@ -1,0 +1,116 @@
+"""Plots of runs: what is read and drawn, and what is refused."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from pufferc.plot import main as plot_main
+from pufferc.plot import plot, read_metrics
+from pufferc.render import DrawingUnavailable
+
+
+def write_run(folder, updates=50, **columns):
+    folder.mkdir()
+    with (folder / "metrics.jsonl").open("w") as file:
+        for i in range(updates):
+            row = {"update": i, "steps": 1000 * i, "time_s": 0.1 * i, "sps": 1e6, "score": None if i < 3 else float(i)}
+            file.write(json.dumps({**row, **{key: value(i) for key, value in columns.items()}}) + "\n")
+    return folder
+
+
+def test_metrics_are_read_as_columns(tmp_path):
+    run = write_run(tmp_path / "run", 10, value_loss=lambda i: 1.0 / (i + 1), name=lambda i: "text")
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write('{"update": 10, "ste')
+    columns = read_metrics(run)
+    assert columns["steps"].tolist() == [1000.0 * i for i in range(10)]
+    assert np.isnan(columns["score"][:3]).all() and columns["score"][3] == 3.0
+    assert columns["value_loss"][4] == 0.2 and "name" not in columns
+    assert read_metrics(run / "metrics.jsonl").keys() == columns.keys()
+
+
+def test_plot_draws_runs_in_different_colours(tmp_path):
+    pytest.importorskip("matplotlib")
+    image = pytest.importorskip("PIL.Image")
+    runs = [
+        write_run(tmp_path / "a", value_loss=lambda i: 1 / (i + 1), evaluation_score=lambda i: 40 if i == 49 else None),
+        write_run(tmp_path / "b", policy_loss=lambda i: -0.01),
+    ]
+    path = plot(runs, tmp_path / "out.png")
+    picture = np.asarray(image.open(path).convert("RGB")).astype(int)
+    for color in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):
+        assert (np.abs(picture - color).max(axis=2) < 8).sum() > 100
+    single = plot(runs[:1], tmp_path / "one.png", x="time_s")
+    assert single.stat().st_size > 5000
+
+
+def test_many_runs_have_lines_of_their_own(tmp_path, monkeypatch):
+    """Also where there are more than colours, and runs of one update, which is a dot."""
+    figure = pytest.importorskip("matplotlib.figure")
+    made, init = [], figure.Figure.__init__
+
+    def spy(self, *args, **kwargs):
+        made.append(self)
+        init(self, *args, **kwargs)
+
+    monkeypatch.setattr(figure.Figure, "__init__", spy)
+    runs = [write_run(tmp_path / f"run-{i:02d}", updates=5 + i) for i in range(35)]
+    plot(runs, tmp_path / "many.png")
+    (many,) = made
+    looks = {(str(line.get_color()), line.get_linestyle()) for line in many.axes[1].lines}
+    assert len(looks) == len(runs) and len(many.legends[0].get_texts()) == len(runs)
+    assert len({axes.get_xlim() for axes in many.axes}) == 1 and many.axes[0].get_position().height > 0.2
+    made.clear()
+    plot([write_run(tmp_path / "short", updates=1)], tmp_path / "short.png")
+    assert any(line.get_marker() == "o" for line in made[0].axes[0].lines)
+
+
+def test_seeds_of_a_group_are_one_curve_in_a_band(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    pytest.importorskip("matplotlib")
+    group = tmp_path / "game-1-seeds"
+    group.mkdir()
+    runs = [write_run(group / f"seed-{seed}", value_loss=lambda i, seed=seed: seed + i / 50) for seed in (1, 2, 3)]
+    together = np.asarray(image.open(plot([group], tmp_path / "group.png")).convert("RGB")).astype(int)
+    one_by_one = np.asarray(image.open(plot(runs, tmp_path / "runs.png")).convert("RGB"))
+    assert (together == one_by_one).all()
+    band = np.array([0xFF, 0xFF, 0xFF]) * 0.82 + 0.18 * np.array([0x00, 0x72, 0xB2])
+    assert (np.abs(together - band).max(axis=2) < 3).sum() > 5000
+    assert not (np.abs(together - (0xD5, 0x5E, 0x00)).max(axis=2) < 8).any(), "a second colour"
+
+
+def test_plot_command_prints_the_path(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    assert plot_main([str(write_run(tmp_path / "a")), "--out", str(tmp_path / "x.png")]) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "x.png")
+
+
+def test_plot_refuses_what_is_not_a_run(tmp_path):
+    with pytest.raises(ValueError, match="at least one"):
+        plot([])
+    with pytest.raises(FileNotFoundError, match=r"metrics\.jsonl"):
+        plot([tmp_path], tmp_path / "out.png")
+    run = write_run(tmp_path / "run")
+    with pytest.raises(ValueError, match=r"\.png"):
+        plot([run], tmp_path / "out.pdf")
+    with pytest.raises(ValueError, match="column 'setps'"):
+        plot([run], tmp_path / "out.png", x="setps")
+    (run / "metrics.jsonl").write_text("")
+    with pytest.raises(ValueError, match="no update"):
+        plot([run], tmp_path / "out.png")
+    (run / "metrics.jsonl").write_text('{"update": 1}\nnonsense\n{"update": 2}\n')
+    with pytest.raises(ValueError, match="line 2"):
+        plot([run], tmp_path / "out.png")
+    (run / "metrics.jsonl").write_text("[1, 2]\n{}\n")
+    with pytest.raises(ValueError, match="line 1"):
+        plot([run], tmp_path / "out.png")
+
+
+def test_plot_without_matplotlib_names_it(tmp_path, monkeypatch):
+    run = write_run(tmp_path / "run")
+    for name in [*(key for key in sys.modules if key.startswith("matplotlib")), "matplotlib"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(DrawingUnavailable, match="matplotlib"):
+        plot([run], tmp_path / "out.png")
