@@ -7,7 +7,6 @@ how many at once may change when it goes on.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pufferc._errors import available_cores, choice, integer, real
+from pufferc._files import parse_json, read_short
 from pufferc.config import Config, ConfigError, merge, read_toml, to_toml
 from pufferc.doctor import machine
 from pufferc.registration import env_info
@@ -128,7 +128,7 @@ def load_plan(directory: Path, changes: Mapping[str, Any]) -> Plan:
     """The plan in a sweep's directory, with some settings changed. ConfigError if there is none."""
     path = directory / FILE
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(read_short(path))
         game, space = str(values["game"]), from_saved(values["space"])
         settings = Settings(**{**values["settings"], **changes})
     except OSError as error:

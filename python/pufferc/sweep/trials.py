@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from pufferc._files import parse_json, read_file
 from pufferc.config import ConfigError
 from pufferc.loggers.text import plain
 from pufferc.scores import Score
@@ -93,7 +94,7 @@ def read_trials(directory: Path) -> list[Trial]:
     """The trials of a sweep; a half line at the end is left out. ConfigError for lines that are no trials."""
     path = directory / FILE
     try:
-        lines = path.read_bytes().split(b"\n")
+        lines = read_file(path).split(b"\n")
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -101,7 +102,7 @@ def read_trials(directory: Path) -> list[Trial]:
     trials = []
     for number, line in enumerate(lines[:-1], 1):  # what follows the last newline is nothing, or half a line
         try:
-            trials.append(Trial.from_dict(json.loads(line)))
+            trials.append(Trial.from_dict(parse_json(line)))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"sweep: {path}, line {number} is no trial: {error}") from None
     return trials
