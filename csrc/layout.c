@@ -109,8 +109,8 @@ static PfcStatus check_actions(const PfcEnvSpec* spec, const PfcLayout* layout) 
                       layout->action_counts[dims], MAX_ACTIONS);
     ++dims;
   }
-  if ((dims > 0) == (layout->controls > 0) || layout->controls < 0 || layout->controls > PFC_MAX_ACTION_DIMS)
-    return pfc_fail(PFC_INVALID, "%s: give either action_counts or controls (1 to %d), not both", spec->name,
+  if ((dims > 0) == (layout->continuous_dims > 0) || layout->continuous_dims < 0 || layout->continuous_dims > PFC_MAX_ACTION_DIMS)
+    return pfc_fail(PFC_INVALID, "%s: give either action_counts or continuous_dims (1 to %d), not both", spec->name,
                     PFC_MAX_ACTION_DIMS);
   return PFC_OK;
 }

@@ -87,8 +87,8 @@ static PfcStatus check_desc(const PfcPoolDesc* desc) {
 
 static void describe_actions(PfcPool* pool) {
   PfcBuffers* b = &pool->buffers;
-  b->discrete = pool->layout.controls == 0;
-  b->action_dims = pool->layout.controls;
+  b->discrete = pool->layout.continuous_dims == 0;
+  b->action_dims = pool->layout.continuous_dims;
   for (int32_t i = 0; b->discrete && i < PFC_MAX_ACTION_DIMS && pool->layout.action_counts[i]; ++i) {
     b->action_counts[i] = pool->layout.action_counts[i];
     ++b->action_dims;
@@ -181,8 +181,8 @@ static PfcStatus build(PfcPool* pool, const PfcPoolDesc* desc) {
     pfc_seed_game(pool, game, desc->seed);
   }
   if ((status = open_games(pool))) return status;
-  pool->team = pfc_team_create(num_threads, pool->buffers.num_groups);
-  return pool->team ? PFC_OK : PFC_NO_MEMORY;
+  pool->workers = pfc_workers_create(num_threads, pool->buffers.num_groups);
+  return pool->workers ? PFC_OK : PFC_NO_MEMORY;
 }
 
 PfcPool* pfc_pool_create(const PfcPoolDesc* given) {
@@ -205,8 +205,8 @@ PfcPool* pfc_pool_create(const PfcPoolDesc* given) {
 }
 
 static void end_games(PfcPool* pool) {
-  pfc_team_destroy(pool->team);
-  pool->team = NULL;
+  pfc_workers_destroy(pool->workers);
+  pool->workers = NULL;
   for (int32_t game = 0; game < pool->opened; ++game) pool->spec->close(pfc_state_of(pool, game));
   pool->opened = 0;
 }

@@ -15,7 +15,7 @@
 
 #include "base.h"
 #include "layout.h"
-#include "threads.h"
+#include "workers.h"
 
 // What a job does to each block of a group's games.
 typedef enum PfcJob { PFC_JOB_STEP, PFC_JOB_RESET, PFC_JOB_OBSERVE } PfcJob;
@@ -41,7 +41,7 @@ struct PfcPool {
   uint64_t state_stride;
   int32_t games_per_block;
 
-  unsigned char* memory;       // everything below up to the team lies in it
+  unsigned char* memory;       // everything below up to `workers` lies in it
   unsigned char* states;       // [G, state_stride]
   unsigned char* observations[2];  // [N, O]
   unsigned char* final_observations;  // [N, O]
@@ -59,7 +59,7 @@ struct PfcPool {
   int32_t* metric_counts;      // [N] episodes in them
   PfcGroup* groups;            // [num_groups]
 
-  PfcTeam* team;
+  PfcWorkers* workers;
   const PfcResetDesc* reset_desc;  // of the reset under way
   int32_t opened;              // games whose spec->open succeeded
   uint64_t generation;         // of the process that made the pool

@@ -10,18 +10,18 @@ enum { ROW_RUNS = 0, ROW_TERMINATED = 1, ROW_TRUNCATED = 2 };  // values of pool
 
 // ---- what ended ------------------------------------------------------------------------------------
 
-typedef struct Settle {
+typedef struct RowEnds {
   const float* rewards;
   float* returns;
   uint8_t *terminated, *truncated;
   int32_t* lengths;
   int32_t max_steps;
-} Settle;
+} RowEnds;
 
 // Adds up the episodes of rows [begin, end), truncates those at max_steps, and makes the flags 0 or 1
 // with terminated winning. True if any row ended.
-PFC_MULTIVERSION static bool settle_rows(const Settle* settle, int64_t begin, int64_t end) {
-  const Settle s = *settle;
+PFC_MULTIVERSION static bool finish_rows(const RowEnds* ends, int64_t begin, int64_t end) {
+  const RowEnds s = *ends;
   uint8_t ended = 0;
   PFC_INDEPENDENT_LOOP_
   for (int64_t i = begin; i < end; ++i) {
@@ -176,9 +176,9 @@ static int32_t step_games(PfcPool* pool, int32_t begin, int32_t end) {
   memset(pool->truncated + first, 0, (size_t)(last - first));
   const PfcRange range = range_of(pool, begin, end, NULL);
   pool->spec->step_range(&range);
-  const Settle settle = {pool->rewards,   pool->running_returns, pool->terminated,
+  const RowEnds ends = {pool->rewards,   pool->running_returns, pool->terminated,
                          pool->truncated, pool->running_lengths, pool->max_steps};
-  const bool any = settle_rows(&settle, first, last);
+  const bool any = finish_rows(&ends, first, last);
   if (pool->spec->respawn && pool->autoreset == PFC_AUTORESET_DISABLED) keep_stopped_rows(pool, first, last);
   if (!any) return 0;
   if (agents > 1 && !pool->spec->respawn) spread_flags(pool, begin, end);
@@ -247,7 +247,8 @@ int32_t pfc_step_block(PfcPool* pool, int32_t begin, int32_t end, unsigned char*
   return ended;
 }
 
-static void run_block(void* context, int32_t block) {
+static void run_block(void* context, int32_t worker, int32_t block) {
+  (void)worker;
   PfcGroup* group = context;
   PfcPool* pool = group->pool;
   const int32_t begin = group->begin + block * pool->games_per_block;
@@ -277,10 +278,10 @@ void pfc_group_start(PfcPool* pool, int32_t index, PfcJob job, void* observation
     group->buffer ^= 1;
     group->target = pool->observations[group->buffer];
   }
-  pfc_team_start(pool->team, index, run_block, group, group->num_blocks);
+  pfc_workers_start(pool->workers, index, run_block, group, group->num_blocks);
 }
 
-void pfc_group_finish(PfcPool* pool, int32_t index) { pfc_team_finish(pool->team, index); }
+void pfc_group_finish(PfcPool* pool, int32_t index) { pfc_workers_finish(pool->workers, index); }
 
 void pfc_pool_run(PfcPool* pool, PfcJob job, void* observations) {
   const int32_t groups = pool->buffers.num_groups;

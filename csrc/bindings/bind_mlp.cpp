@@ -40,7 +40,7 @@ class Mlp {
     float* to = arrays.floats_out("outputs", outputs, {rows, widths_.back()});
     arrays.check_apart();
     turns_.run(rows * widths_.front(),
-               [&](PfcTeam* team) { return pfc_mlp_forward(mlp_, from, rows, keep, to, team); });
+               [&](PfcWorkers* workers) { return pfc_mlp_forward(mlp_, from, rows, keep, to, workers); });
   }
 
   void backward(py::handle x, py::handle grad_outputs, const std::vector<py::object>& grad_weights,
@@ -51,8 +51,8 @@ class Mlp {
     const float* grad = arrays.floats("grad_outputs", grad_outputs, {rows, widths_.back()});
     const Layers grads = borrow_layers(arrays, "grad_weights", grad_weights, "grad_biases", grad_biases, shapes_, true);
     arrays.check_apart();
-    turns_.run(rows * widths_.front(), [&](PfcTeam* team) {
-      return pfc_mlp_backward(mlp_, from, rows, grad, grads.weights.data(), grads.biases.data(), team);
+    turns_.run(rows * widths_.front(), [&](PfcWorkers* workers) {
+      return pfc_mlp_backward(mlp_, from, rows, grad, grads.weights.data(), grads.biases.data(), workers);
     });
   }
 
@@ -113,7 +113,7 @@ class Mlp {
     args.seed = seed, args.first_step = first_step, args.first_row = first_row;
     PfcRolloutReport report = {};
     turns_.run(steps * rows * widths_.front(),
-               [&](PfcTeam* team) { return pfc_rollout(games.get(), mlp_, &args, team, &report); });
+               [&](PfcWorkers* workers) { return pfc_rollout(games.get(), mlp_, &args, workers, &report); });
     return py::make_tuple(report.bad_rows, report.policy_s, report.env_s, report.copy_s);
   }
 
@@ -132,11 +132,11 @@ class Mlp {
                       PfcStatus (*make)(const Args*, PfcPpoKernel*)) {
     arrays.check_apart();
     PfcPpoLossStats stats = {};
-    turns_.run(loss.batch.rows * widths_.front(), [&](PfcTeam* team) {
+    turns_.run(loss.batch.rows * widths_.front(), [&](PfcWorkers* workers) {
       PfcPpoKernel kernel;
       PfcStatus status = normalize ? normalise_advantages(&loss.batch) : PFC_OK;
       if (!status) status = make(&loss, &kernel);
-      return status ? status : pfc_learn(mlp_, &args, &kernel, team, &stats);
+      return status ? status : pfc_learn(mlp_, &args, &kernel, workers, &stats);
     });
     return stats_tuple(stats);
   }

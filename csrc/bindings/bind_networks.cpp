@@ -47,7 +47,7 @@ class Recurrent {
     float* next[PFC_RECURRENT_MAX_STATES] = {};
     for (size_t i = 0; i < states_; ++i) next[i] = arrays.floats_out("next_state", next_state[i], {batch.rows, units()});
     arrays.check_apart();
-    turns_.run(work(batch), [&](PfcTeam* team) { return pfc_recurrent_forward(net_, &batch, keep, to, next, team); });
+    turns_.run(work(batch), [&](PfcWorkers* workers) { return pfc_recurrent_forward(net_, &batch, keep, to, next, workers); });
   }
 
   void backward(py::handle x, const std::vector<py::object>& state, py::handle starts, py::handle grad_outputs,
@@ -60,8 +60,8 @@ class Recurrent {
     const std::vector<PfcRecurrentLayer> gradients = joined(grads);
     float* inputs = arrays.floats_out("grad_x", grad_x, {batch.steps, batch.rows, widths_.front()}, true);
     arrays.check_apart();
-    turns_.run(work(batch), [&](PfcTeam* team) {
-      return pfc_recurrent_backward(net_, &batch, grad, gradients.data(), inputs, team);
+    turns_.run(work(batch), [&](PfcWorkers* workers) {
+      return pfc_recurrent_backward(net_, &batch, grad, gradients.data(), inputs, workers);
     });
   }
 
@@ -135,7 +135,7 @@ void scan(py::handle pre, py::handle initial, py::handle starts, py::handle stat
   check_status(pfc_scan_check(&args));
   const Unlocked unlocked;
   const Lease lease(args.steps * args.rows * args.units);
-  (backward ? pfc_scan_backward : pfc_scan)(&args, lease.team());
+  (backward ? pfc_scan_backward : pfc_scan)(&args, lease.workers());
 }
 
 // The optimizer of muon.h. Calls from several threads take turns.
@@ -182,7 +182,7 @@ class Muon {
     const std::lock_guard<std::mutex> lock(mutex);
     for (const PfcMuonStep& step : steps) {
       const Lease lease(step.rows * step.columns * std::min(step.rows, step.columns));
-      if (const PfcStatus status = pfc_muon_step(muon_, &step, lease.team())) return status;
+      if (const PfcStatus status = pfc_muon_step(muon_, &step, lease.workers())) return status;
     }
     return PFC_OK;
   }
@@ -213,7 +213,7 @@ void codes_forward(py::handle codes, int32_t choices, py::handle table, py::hand
   const float* start = arrays.floats("bias", bias, {width});
   float* to = arrays.floats_out("y", y, {static_cast<py::ssize_t>(batch.rows), width});
   arrays.check_apart();
-  run_kernel(batch.rows * width, [&](PfcTeam* team) { return pfc_codes_forward(&batch, entries, start, relu, to, team); });
+  run_kernel(batch.rows * width, [&](PfcWorkers* workers) { return pfc_codes_forward(&batch, entries, start, relu, to, workers); });
 }
 
 void codes_backward(py::handle codes, int32_t choices, py::handle grad_y, py::handle grad_table, py::handle grad_bias) {
@@ -224,7 +224,7 @@ void codes_backward(py::handle codes, int32_t choices, py::handle grad_y, py::ha
   float* entries = arrays.floats_out("grad_table", grad_table, {batch.cells * choices, width});
   float* start = arrays.floats_out("grad_bias", grad_bias, {width});
   arrays.check_apart();
-  run_kernel(batch.rows * width, [&](PfcTeam* team) { return pfc_codes_backward(&batch, grad, entries, start, team); });
+  run_kernel(batch.rows * width, [&](PfcWorkers* workers) { return pfc_codes_backward(&batch, grad, entries, start, workers); });
 }
 
 }  // namespace

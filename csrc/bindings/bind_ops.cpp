@@ -38,7 +38,7 @@ void advantage(py::handle rewards, py::handle values, py::handle terminated, py:
   args.rho_clip = rho_clip;
   args.c_clip = c_clip;
   arrays.check_apart();
-  run_kernel(args.steps * args.rows, [&](PfcTeam* team) { return pfc_advantage(&args, team); });
+  run_kernel(args.steps * args.rows, [&](PfcWorkers* workers) { return pfc_advantage(&args, workers); });
 }
 
 int64_t sample(py::handle logits, const std::vector<int32_t>& counts, uint64_t seed, uint64_t step, uint64_t first_row,
@@ -59,7 +59,7 @@ int64_t sample(py::handle logits, const std::vector<int32_t>& counts, uint64_t s
   args.entropy = arrays.floats_out("entropy", entropy, {rows}, true);
   arrays.check_apart();
   int64_t bad_rows = 0;
-  run_kernel(rows * sum(counts), [&](PfcTeam* team) { return pfc_sample(&args, team, &bad_rows); });
+  run_kernel(rows * sum(counts), [&](PfcWorkers* workers) { return pfc_sample(&args, workers, &bad_rows); });
   return bad_rows;
 }
 
@@ -82,7 +82,7 @@ int64_t gaussian_sample(py::handle outputs, int32_t dims, uint64_t seed, uint64_
   arrays.check_apart();
   int64_t bad_rows = 0;
   // A normal number takes as long as several choices.
-  run_kernel(rows * 8 * dims, [&](PfcTeam* team) { return pfc_gaussian_sample(&args, team, &bad_rows); });
+  run_kernel(rows * 8 * dims, [&](PfcWorkers* workers) { return pfc_gaussian_sample(&args, workers, &bad_rows); });
   return bad_rows;
 }
 
@@ -107,9 +107,9 @@ template <typename Args, typename Loss>
 py::tuple run_loss(const Arrays& arrays, Args& args, bool normalize, int64_t work, Loss loss) {
   arrays.check_apart();
   PfcPpoLossStats stats = {};
-  run_kernel(work, [&](PfcTeam* team) {
+  run_kernel(work, [&](PfcWorkers* workers) {
     const PfcStatus status = normalize ? normalise_advantages(&args.batch) : PFC_OK;
-    return status ? status : loss(&args, team, &stats);
+    return status ? status : loss(&args, workers, &stats);
   });
   return stats_tuple(stats);
 }

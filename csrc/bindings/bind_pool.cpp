@@ -14,7 +14,7 @@
 #include "bindings/unlocked.h"
 
 extern "C" {
-#include "threads.h"
+#include "workers.h"
 }
 
 namespace pufferc {

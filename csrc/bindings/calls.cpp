@@ -5,39 +5,39 @@
 
 namespace pufferc {
 
-// ---- the team ----------------------------------------------------------------------------------------
+// ---- the workers ----------------------------------------------------------------------------------------
 
 namespace {
 
 constexpr int64_t kSmallWork = 16384;  // elements under which waking a thread costs more than it saves
 
-struct SharedTeam {
+struct SharedWorkers {
   std::mutex mutex;
-  PfcTeam* team = nullptr;
-  uint64_t generation = 0;  // of the process that started the team's threads
+  PfcWorkers* workers = nullptr;
+  uint64_t generation = 0;  // of the process that started the threads
 };
 
 // Never destroyed: a thread may still be in a kernel while the process ends.
-SharedTeam& shared_team() {
-  static auto* shared = new SharedTeam;
+SharedWorkers& shared_workers() {
+  static auto* shared = new SharedWorkers;
   return *shared;
 }
 std::atomic<int32_t> wanted_threads{1};
 
 }  // namespace
 
-Lease::Lease(int64_t work) : lock_(shared_team().mutex, std::defer_lock) {
+Lease::Lease(int64_t work) : lock_(shared_workers().mutex, std::defer_lock) {
   const int32_t threads = wanted_threads.load();
   if (threads == 1 || work < kSmallWork || !lock_.try_lock()) return;
-  SharedTeam& shared = shared_team();
+  SharedWorkers& shared = shared_workers();
   const uint64_t generation = pfc_process_generation();
-  if (shared.team && (shared.generation != generation || pfc_team_threads(shared.team) != threads)) {
-    pfc_team_destroy(shared.team);
-    shared.team = nullptr;
+  if (shared.workers && (shared.generation != generation || pfc_workers_count(shared.workers) != threads)) {
+    pfc_workers_destroy(shared.workers);
+    shared.workers = nullptr;
   }
-  if (!shared.team) shared.team = pfc_team_create(threads, 1);
+  if (!shared.workers) shared.workers = pfc_workers_create(threads, 1);
   shared.generation = generation;
-  team_ = shared.team;
+  workers_ = shared.workers;
 }
 
 void set_num_threads(int32_t threads) {

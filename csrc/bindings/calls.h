@@ -1,7 +1,7 @@
-// calls.h - what the bindings of all kernels share: the team of threads, and the checked arrays of one call.
+// calls.h - what the bindings of all kernels share: the worker threads, and the checked arrays of one call.
 //
 // Arrays are NumPy arrays or torch CPU tensors, borrowed for the call and never copied; outputs are the caller's too.
-// All calls of a process share one team of threads; a call that finds it in use runs on its own thread alone.
+// All calls of a process share one set of worker threads; a call that finds it in use runs on its own thread alone.
 #ifndef PUFFERC_BINDINGS_CALLS_H
 #define PUFFERC_BINDINGS_CALLS_H
 
@@ -9,7 +9,7 @@
 #include <mutex>
 
 extern "C" {
-#include "threads.h"
+#include "workers.h"
 }
 
 #include "bindings/arrays.h"
@@ -20,18 +20,18 @@ namespace pufferc {
 void set_num_threads(int32_t threads);
 int32_t get_num_threads();
 
-// The team for one call of a kernel, or nullptr: work alone. `work` is in elements.
+// The workers for one call of a kernel, or nullptr: work alone. `work` is in elements.
 class Lease {
  public:
   explicit Lease(int64_t work);
-  PfcTeam* team() const { return team_; }
+  PfcWorkers* workers() const { return workers_; }
 
  private:
   std::unique_lock<std::mutex> lock_;
-  PfcTeam* team_ = nullptr;
+  PfcWorkers* workers_ = nullptr;
 };
 
-// Runs a kernel without the GIL and raises what it reports; kernel(team) gives a status. `work` as for Lease. Waits for
+// Runs a kernel without the GIL and raises what it reports; kernel(workers) gives a status. `work` as for Lease. Waits for
 // its turn where there is one.
 template <typename Kernel>
 void run_kernel(int64_t work, const Kernel& kernel, std::mutex* turn = nullptr) {
@@ -40,7 +40,7 @@ void run_kernel(int64_t work, const Kernel& kernel, std::mutex* turn = nullptr) 
     const Unlocked unlocked;
     const auto lock = turn ? std::unique_lock<std::mutex>(*turn) : std::unique_lock<std::mutex>();
     const Lease lease(work);
-    status = kernel(lease.team());
+    status = kernel(lease.workers());
   }
   check_status(status);
 }

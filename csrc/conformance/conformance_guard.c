@@ -289,8 +289,8 @@ static void draw_one(const void* state, const void* params, const PfcDraw* draw)
 
 static void measure(void) {
   const PfcLayout* layout = &guard.layout;
-  guard.action_dims = layout->controls;
-  for (int32_t i = 0; !layout->controls && i < PFC_MAX_ACTION_DIMS && layout->action_counts[i]; ++i)
+  guard.action_dims = layout->continuous_dims;
+  for (int32_t i = 0; !layout->continuous_dims && i < PFC_MAX_ACTION_DIMS && layout->action_counts[i]; ++i)
     ++guard.action_dims;
   guard.num_metrics = 0;
   while (guard.num_metrics < PFC_MAX_METRICS && guard.real->metrics[guard.num_metrics]) ++guard.num_metrics;

@@ -356,7 +356,7 @@ static void breakout_metrics(const Breakout* s, const BreakoutParams* p, int32_t
 static void breakout_layout(const void* params, PfcLayout* sizes) {
   if (!((const BreakoutParams*)params)->continuous) return;
   sizes->action_counts[0] = 0;
-  sizes->controls = 1;
+  sizes->continuous_dims = 1;
 }
 
 PFC_DEFINE_ENV(breakout, Breakout,

@@ -41,7 +41,7 @@ static const PfcObsRow cartpole_obs[] = {
 static void cartpole_layout(const void* params, PfcLayout* sizes) {
   if (!((const CartpoleParams*)params)->continuous) return;
   sizes->action_counts[0] = 0;
-  sizes->controls = 1;
+  sizes->continuous_dims = 1;
 }
 
 PFC_FN void cartpole_reset(Cartpole* s, const CartpoleParams* p) {

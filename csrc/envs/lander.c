@@ -378,7 +378,7 @@ static void lander_metrics(const Lander* s, const LanderParams* p, int32_t agent
 static void lander_layout(const void* params, PfcLayout* sizes) {
   if (!((const LanderParams*)params)->continuous) return;
   sizes->action_counts[0] = 0;
-  sizes->controls = 2;
+  sizes->continuous_dims = 2;
 }
 
 #include "lander_draw.h"

@@ -249,7 +249,7 @@ static void pong_draw(const Pong* s, const PongParams* p, const PfcDraw* d) {
 static void pong_layout(const void* params, PfcLayout* sizes) {
   if (!((const PongParams*)params)->continuous) return;
   sizes->action_counts[0] = 0;
-  sizes->controls = 1;
+  sizes->continuous_dims = 1;
 }
 
 PFC_DEFINE_ENV(pong, Pong,

@@ -33,7 +33,8 @@ PFC_MULTIVERSION static void advantage_block(const PfcAdvantageArgs* args, int64
   else advantage_columns(args, begin, columns, 0, 0);
 }
 
-static void advantage_task(void* context, int32_t block) {
+static void advantage_task(void* context, int32_t worker, int32_t block) {
+  (void)worker;
   const PfcAdvantageArgs* args = context;
   const int64_t begin = (int64_t)block * ADVANTAGE_COLUMNS;
   advantage_block(args, begin, PFC_MIN(args->rows - begin, (int64_t)ADVANTAGE_COLUMNS));
@@ -60,11 +61,11 @@ PfcStatus pfc_advantage_check(const PfcAdvantageArgs* args) {
   return status;
 }
 
-PfcStatus pfc_advantage(const PfcAdvantageArgs* args, PfcTeam* team) {
+PfcStatus pfc_advantage(const PfcAdvantageArgs* args, PfcWorkers* workers) {
   const PfcStatus status = pfc_advantage_check(args);
   if (status) return status;
   PfcAdvantageArgs copy = *args;
   const int64_t blocks = (args->rows + ADVANTAGE_COLUMNS - 1) / ADVANTAGE_COLUMNS;
-  pfc_team_run(team, advantage_task, &copy, (int32_t)blocks);
+  pfc_parallel_for(workers, advantage_task, &copy, (int32_t)blocks);
   return PFC_OK;
 }

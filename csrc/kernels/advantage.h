@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "pufferc/pufferc.h"
-#include "threads.h"
+#include "workers.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,9 +34,9 @@ typedef struct PfcAdvantageArgs {
 } PfcAdvantageArgs;
 
 // PFC_OK, or PFC_INVALID (pfc_last_error names the argument) with nothing written.
-// Blocks of columns go over the team; NULL = the calling thread alone. The result has the same bits for every
-// team and instruction set.
-PfcStatus pfc_advantage(const PfcAdvantageArgs* args, PfcTeam* team);
+// Blocks of columns go over the workers; NULL = the calling thread alone. The result has the same bits for any number
+// of workers and instruction set.
+PfcStatus pfc_advantage(const PfcAdvantageArgs* args, PfcWorkers* workers);
 
 // The check that pfc_advantage begins with, for callers that compute elsewhere: sizes, missing arrays, numbers.
 PfcStatus pfc_advantage_check(const PfcAdvantageArgs* args);

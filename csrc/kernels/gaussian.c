@@ -105,7 +105,8 @@ typedef struct SampleJob {
   int64_t bad;  // added to by every task
 } SampleJob;
 
-static void sample_task(void* context, int32_t block) {
+static void sample_task(void* context, int32_t worker, int32_t block) {
+  (void)worker;
   SampleJob* job = context;
   const int64_t begin = (int64_t)block * GAUSSIAN_BLOCK_ROWS;
   const int64_t bad = sample_rows(&job->args, begin, PFC_MIN(begin + GAUSSIAN_BLOCK_ROWS, job->args.rows));
@@ -117,7 +118,7 @@ static PfcStatus check_dims(int32_t dims) {
   return pfc_fail(PFC_INVALID, "dims: expected 1 to %d action dimensions, got %d", PFC_MAX_ACTION_DIMS, dims);
 }
 
-PfcStatus pfc_gaussian_sample(const PfcGaussianSampleArgs* args, PfcTeam* team, int64_t* bad_rows) {
+PfcStatus pfc_gaussian_sample(const PfcGaussianSampleArgs* args, PfcWorkers* workers, int64_t* bad_rows) {
   PfcStatus status = check_dims(args->dims);
   if (!status && (args->rows < 1 || args->rows > (int64_t)INT32_MAX * GAUSSIAN_BLOCK_ROWS))
     status = pfc_fail(PFC_INVALID, "rows: expected 1 to 2^40 - 512, got %lld", (long long)args->rows);
@@ -126,7 +127,7 @@ PfcStatus pfc_gaussian_sample(const PfcGaussianSampleArgs* args, PfcTeam* team, 
   if (!status) status = pfc_ppo_check_stride("outputs_stride", args->outputs_stride, 2 * args->dims);
   if (status) return status;
   SampleJob job = {.args = *args};
-  pfc_team_run(team, sample_task, &job, (int32_t)((args->rows + GAUSSIAN_BLOCK_ROWS - 1) / GAUSSIAN_BLOCK_ROWS));
+  pfc_parallel_for(workers, sample_task, &job, (int32_t)((args->rows + GAUSSIAN_BLOCK_ROWS - 1) / GAUSSIAN_BLOCK_ROWS));
   if (bad_rows) *bad_rows = job.bad;
   return PFC_OK;
 }
@@ -204,8 +205,8 @@ PfcStatus pfc_gaussian_ppo_kernel(const PfcGaussianLossArgs* args, PfcPpoKernel*
   return status;
 }
 
-PfcStatus pfc_gaussian_ppo_loss(const PfcGaussianLossArgs* args, PfcTeam* team, PfcPpoLossStats* stats) {
+PfcStatus pfc_gaussian_ppo_loss(const PfcGaussianLossArgs* args, PfcWorkers* workers, PfcPpoLossStats* stats) {
   PfcPpoKernel kernel;
   const PfcStatus status = pfc_gaussian_ppo_kernel(args, &kernel);
-  return status ? status : pfc_ppo_run(&kernel, team, stats);
+  return status ? status : pfc_ppo_run(&kernel, workers, stats);
 }

@@ -28,7 +28,7 @@
 
 #include "kernels/ppo_loss.h"
 #include "pufferc/pufferc.h"
-#include "threads.h"
+#include "workers.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -53,8 +53,8 @@ typedef struct PfcGaussianSampleArgs {
 // PFC_OK, or PFC_INVALID (pfc_last_error names the argument) with nothing written.
 // *bad_rows: how many rows hold a NaN or an infinity. Those rows get action 0 in every dimension, logprob and entropy
 // NaN; a caller that trains stops there. May be NULL.
-// Blocks of rows go over the team; NULL = the calling thread alone. Same bits for every team and instruction set.
-PfcStatus pfc_gaussian_sample(const PfcGaussianSampleArgs* args, PfcTeam* team, int64_t* bad_rows);
+// Blocks of rows go over the workers; NULL = the calling thread alone. Same bits for any number of workers and instruction set.
+PfcStatus pfc_gaussian_sample(const PfcGaussianSampleArgs* args, PfcWorkers* workers, int64_t* bad_rows);
 
 typedef struct PfcGaussianLossArgs {
   PfcPpoBatch batch;
@@ -68,7 +68,7 @@ typedef struct PfcGaussianLossArgs {
 
 // As pfc_ppo_loss, for continuous actions. NaN and infinity in an alive row's outputs or actions go through as there.
 PfcStatus pfc_gaussian_ppo_kernel(const PfcGaussianLossArgs* args, PfcPpoKernel* kernel);  // checks them
-PfcStatus pfc_gaussian_ppo_loss(const PfcGaussianLossArgs* args, PfcTeam* team, PfcPpoLossStats* stats);
+PfcStatus pfc_gaussian_ppo_loss(const PfcGaussianLossArgs* args, PfcWorkers* workers, PfcPpoLossStats* stats);
 
 #ifdef __cplusplus
 }

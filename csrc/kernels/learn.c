@@ -17,7 +17,7 @@ static void learn_rows(void* context, int32_t chunk, int64_t begin, int64_t end)
   pfc_ppo_add(&job->sums[chunk], &block);
 }
 
-PfcStatus pfc_learn(PfcMlp* mlp, const PfcLearn* minibatch, const PfcPpoKernel* loss, PfcTeam* team,
+PfcStatus pfc_learn(PfcMlp* mlp, const PfcLearn* minibatch, const PfcPpoKernel* loss, PfcWorkers* workers,
                     PfcPpoLossStats* stats) {
   const int64_t count = pfc_ppo_count(loss->batch);
   LearnJob job = {.loss = loss, .per_row = pfc_ppo_per_row(count)};
@@ -25,7 +25,7 @@ PfcStatus pfc_learn(PfcMlp* mlp, const PfcLearn* minibatch, const PfcPpoKernel* 
   const PfcMlpLoss rows = {.rows = learn_rows, .context = &job};
   const PfcStatus status =
       pfc_mlp_learn(mlp, minibatch->x, loss->batch->rows, &rows, minibatch->outputs, minibatch->grad_outputs,
-                    minibatch->grad_weights, minibatch->grad_biases, team);
+                    minibatch->grad_weights, minibatch->grad_biases, workers);
   if (status) return status;
   PfcPpoPartial sum = {.first_bad_row = -1};
   for (int32_t i = 0; i < PFC_MLP_MAX_CHUNKS; ++i) pfc_ppo_add(&sum, &job.sums[i]);

@@ -22,8 +22,8 @@ typedef struct PfcLearn {
 // The loss, made by pfc_ppo_kernel or pfc_gaussian_ppo_kernel, has its columns in outputs and grad_outputs, and B rows.
 // PFC_OK, PFC_NO_MEMORY, or PFC_INVALID where an alive row's action is out of range: only then do the gradients mean
 // nothing. They have the same bits as those of pfc_mlp_forward, the loss and pfc_mlp_backward one after the other, for
-// every team; *stats may differ from those of the loss alone by rounding in double precision.
-PfcStatus pfc_learn(PfcMlp* mlp, const PfcLearn* minibatch, const PfcPpoKernel* loss, PfcTeam* team,
+// any number of workers; *stats may differ from those of the loss alone by rounding in double precision.
+PfcStatus pfc_learn(PfcMlp* mlp, const PfcLearn* minibatch, const PfcPpoKernel* loss, PfcWorkers* workers,
                     PfcPpoLossStats* stats);
 
 #ifdef __cplusplus

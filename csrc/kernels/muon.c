@@ -1,4 +1,4 @@
-// muon.c - see muon.h. Three products an iteration, each cut into blocks of rows that a team's threads take.
+// muon.c - see muon.h. Three products an iteration, each cut into blocks of rows that workers take.
 #include "kernels/muon.h"
 
 #include <math.h>
@@ -134,7 +134,8 @@ static void muon_multiply(const MuonPass* pass, const MuonMatrix* left, const Mu
 }
 
 // gram <- x' x
-static void muon_gram_block(void* context, int32_t block) {
+static void muon_gram_block(void* context, int32_t worker, int32_t block) {
+  (void)worker;
   const MuonPass* pass = context;
   const int32_t first = block * MUON_BLOCK_ROWS, count = muon_count(pass->columns, first);
   pfc_matmul(pass->kernels, &(PfcMatmul){.a = (const uint32_t*)pass->x.pairs + first,
@@ -151,7 +152,8 @@ static void muon_gram_block(void* context, int32_t block) {
 }
 
 // factor <- a + b gram + c gram gram
-static void muon_factor_block(void* context, int32_t block) {
+static void muon_factor_block(void* context, int32_t worker, int32_t block) {
+  (void)worker;
   const MuonPass* pass = context;
   const int32_t first = block * MUON_BLOCK_ROWS, count = muon_count(pass->columns, first);
   const int64_t at = (int64_t)first * pass->padded, size = (int64_t)count * pass->padded;
@@ -164,7 +166,8 @@ static void muon_factor_block(void* context, int32_t block) {
 }
 
 // next <- x factor
-static void muon_apply_block(void* context, int32_t block) {
+static void muon_apply_block(void* context, int32_t worker, int32_t block) {
+  (void)worker;
   const MuonPass* pass = context;
   const int32_t first = block * MUON_BLOCK_ROWS, count = muon_count(pass->rows, first);
   muon_multiply(pass, &pass->x, &pass->factor, &pass->next, first, count);
@@ -173,10 +176,10 @@ static void muon_apply_block(void* context, int32_t block) {
 
 static int32_t muon_blocks(int32_t rows) { return (rows + MUON_BLOCK_ROWS - 1) / MUON_BLOCK_ROWS; }
 
-static void muon_iterate(MuonPass* pass, PfcTeam* team) {
-  pfc_team_run(team, muon_gram_block, pass, muon_blocks(pass->columns));
-  pfc_team_run(team, muon_factor_block, pass, muon_blocks(pass->columns));
-  pfc_team_run(team, muon_apply_block, pass, muon_blocks(pass->rows));
+static void muon_iterate(MuonPass* pass, PfcWorkers* workers) {
+  pfc_parallel_for(workers, muon_gram_block, pass, muon_blocks(pass->columns));
+  pfc_parallel_for(workers, muon_factor_block, pass, muon_blocks(pass->columns));
+  pfc_parallel_for(workers, muon_apply_block, pass, muon_blocks(pass->rows));
   const MuonMatrix x = pass->x;
   pass->x = pass->next, pass->next = x;
 }
@@ -247,7 +250,7 @@ static void muon_step_vector(const PfcMuonStep* step) {
     step->parameter[i] -= step->learning_rate * muon_update(step->grad[i], &step->average[i], step->momentum);
 }
 
-PfcStatus pfc_muon_step(PfcMuon* muon, const PfcMuonStep* step, PfcTeam* team) {
+PfcStatus pfc_muon_step(PfcMuon* muon, const PfcMuonStep* step, PfcWorkers* workers) {
   if (step->columns == 0) {
     muon_step_vector(step);
     return PFC_OK;
@@ -256,7 +259,7 @@ PfcStatus pfc_muon_step(PfcMuon* muon, const PfcMuonStep* step, PfcTeam* team) {
   const PfcStatus status = muon_prepare(muon, step, &pass);
   if (status) return status;
   muon_load(&pass, step);
-  for (int32_t i = 0; i < step->iterations; ++i) muon_iterate(&pass, team);
+  for (int32_t i = 0; i < step->iterations; ++i) muon_iterate(&pass, workers);
   muon_store(&pass, step);
   return PFC_OK;
 }

@@ -9,7 +9,7 @@
 // X <- X (a + b G + c G G) with G = X' X, where X is the matrix or its transpose, whichever is not wide. Products are
 // taken in the kernels' bfloat16 or float32 and summed in float32.
 //
-// Threads share the rows of a product, so all results have the same bits for every team. NaN passes through.
+// Threads share the rows of a product, so all results have the same bits for any number of workers. NaN passes through.
 // A PfcMuon owns scratch memory for the largest matrix that it has seen. One call at a time. Internal: for the
 // bindings.
 #ifndef PUFFERC_MUON_H
@@ -19,7 +19,7 @@
 
 #include "networks/matmul.h"
 #include "pufferc/pufferc.h"
-#include "threads.h"
+#include "workers.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -42,7 +42,7 @@ PfcStatus pfc_muon_create(const PfcMatmulKernels* kernels, PfcMuon** muon);
 void pfc_muon_destroy(PfcMuon* muon);  // NULL is allowed
 
 // Nothing has changed unless the result is PFC_OK.
-PfcStatus pfc_muon_step(PfcMuon* muon, const PfcMuonStep* step, PfcTeam* team);
+PfcStatus pfc_muon_step(PfcMuon* muon, const PfcMuonStep* step, PfcWorkers* workers);
 
 #ifdef __cplusplus
 }

@@ -112,8 +112,8 @@ PfcStatus pfc_ppo_kernel(const PfcPpoLossArgs* args, PfcPpoKernel* kernel) {
   return status;
 }
 
-PfcStatus pfc_ppo_loss(const PfcPpoLossArgs* args, PfcTeam* team, PfcPpoLossStats* stats) {
+PfcStatus pfc_ppo_loss(const PfcPpoLossArgs* args, PfcWorkers* workers, PfcPpoLossStats* stats) {
   PfcPpoKernel kernel;
   const PfcStatus status = pfc_ppo_kernel(args, &kernel);
-  return status ? status : pfc_ppo_run(&kernel, team, stats);
+  return status ? status : pfc_ppo_run(&kernel, workers, stats);
 }

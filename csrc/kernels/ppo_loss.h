@@ -34,7 +34,7 @@
 #include <stdint.h>
 
 #include "pufferc/pufferc.h"
-#include "threads.h"
+#include "workers.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -105,10 +105,10 @@ typedef struct PfcPpoLossStats {
 
 // PFC_OK, or PFC_INVALID (pfc_last_error names the argument). An alive row whose action is out of range makes it
 // PFC_INVALID as well and the error names the row; only then have outputs been written, and they mean nothing.
-// Rows go over the team in blocks; NULL = the calling thread alone. Sums are taken in double precision in an order that
-// depends on B alone: the result has the same bits for every team and instruction set.
+// Rows go over the workers in blocks; NULL = the calling thread alone. Sums are taken in double precision in an order that
+// depends on B alone: the result has the same bits for any number of workers and instruction set.
 PfcStatus pfc_ppo_kernel(const PfcPpoLossArgs* args, PfcPpoKernel* kernel);  // checks them
-PfcStatus pfc_ppo_loss(const PfcPpoLossArgs* args, PfcTeam* team, PfcPpoLossStats* stats);
+PfcStatus pfc_ppo_loss(const PfcPpoLossArgs* args, PfcWorkers* workers, PfcPpoLossStats* stats);
 
 // Mean and sample standard deviation (divisor n - 1; 0 for fewer than two) of the alive entries of x [rows], for
 // advantage_mean and advantage_std. Double precision, fixed order. alive may be NULL.

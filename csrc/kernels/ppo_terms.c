@@ -1,4 +1,4 @@
-// ppo_terms.c - see ppo_terms.h: checks, blocks over the team, and the mean and deviation of advantages.
+// ppo_terms.c - see ppo_terms.h: checks, blocks over the workers, and the mean and deviation of advantages.
 #include "kernels/ppo_terms.h"
 
 enum {
@@ -68,7 +68,8 @@ typedef struct PpoJob {
   PfcPpoPartial partials[PPO_MAX_BLOCKS];
 } PpoJob;
 
-static void ppo_task(void* context, int32_t block) {
+static void ppo_task(void* context, int32_t worker, int32_t block) {
+  (void)worker;
   PpoJob* job = context;
   const PfcPpoKernel* kernel = job->kernel;
   const int64_t begin = block * job->block_rows, end = PFC_MIN(begin + job->block_rows, kernel->batch->rows);
@@ -110,14 +111,14 @@ PfcStatus pfc_ppo_finish(const PfcPpoBatch* batch, int64_t count, const PfcPpoPa
   return PFC_OK;
 }
 
-PfcStatus pfc_ppo_run(const PfcPpoKernel* kernel, PfcTeam* team, PfcPpoLossStats* stats) {
+PfcStatus pfc_ppo_run(const PfcPpoKernel* kernel, PfcWorkers* workers, PfcPpoLossStats* stats) {
   const int64_t rows = kernel->batch->rows, count = pfc_ppo_count(kernel->batch);
   PpoJob job = {.kernel = kernel, .per_row = pfc_ppo_per_row(count)};
   const int64_t share = (rows + PPO_MAX_BLOCKS - 1) / PPO_MAX_BLOCKS;
   const int64_t whole = (share + PFC_LANES - 1) / PFC_LANES * PFC_LANES;
   job.block_rows = PFC_MAX(whole, (int64_t)PPO_MIN_ROWS);
   const int32_t blocks = (int32_t)((rows + job.block_rows - 1) / job.block_rows);
-  pfc_team_run(team, ppo_task, &job, blocks);
+  pfc_parallel_for(workers, ppo_task, &job, blocks);
   PfcPpoPartial sum = {.first_bad_row = -1};
   for (int32_t b = 0; b < blocks; ++b) pfc_ppo_add(&sum, &job.partials[b]);
   return pfc_ppo_finish(kernel->batch, count, &sum, stats);

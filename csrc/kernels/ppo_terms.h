@@ -20,7 +20,7 @@ PfcStatus pfc_ppo_check_array(const char* name, const void* array);
 PfcStatus pfc_ppo_check_stride(const char* name, int64_t stride, int64_t least);
 
 // Runs `rows` over all blocks and adds up. PFC_INVALID if a row's action was out of range.
-PfcStatus pfc_ppo_run(const PfcPpoKernel* kernel, PfcTeam* team, PfcPpoLossStats* stats);
+PfcStatus pfc_ppo_run(const PfcPpoKernel* kernel, PfcWorkers* workers, PfcPpoLossStats* stats);
 
 // The same for who takes the rows himself: alive rows of the batch and their share of a mean; a block added to what the
 // blocks before it gave; and the end.

@@ -24,9 +24,8 @@ typedef struct RolloutJob {
   PfcMlpShape shape;
   int64_t rows, row_bytes;  // of the pool; of an observation as elements
   int32_t block_games, blocks;
-  RolloutScratch* scratch;  // [lanes]
+  RolloutScratch* scratch;  // [workers]
   int64_t bad_rows;
-  atomic_int next;
 } RolloutJob;
 
 // The rows of a block.
@@ -49,11 +48,11 @@ static char* rollout_observations(const RolloutJob* job, int64_t step, int64_t r
 }
 
 // outputs <- those of the observations before step t; their last column goes to the values.
-static void rollout_forward(const RolloutJob* job, int32_t lane, const RolloutBlock* block, int64_t step) {
-  const float* outputs = job->scratch[lane].outputs;
+static void rollout_forward(const RolloutJob* job, int32_t worker, const RolloutBlock* block, int64_t step) {
+  const float* outputs = job->scratch[worker].outputs;
   float* values = job->rollout->values + step * job->rows + block->first;
-  pfc_mlp_forward_block(job->mlp, lane, rollout_observations(job, step, block->first), block->count,
-                        job->scratch[lane].outputs);
+  pfc_mlp_forward_block(job->mlp, worker, rollout_observations(job, step, block->first), block->count,
+                        job->scratch[worker].outputs);
   for (int32_t i = 0; i < block->count; ++i) values[i] = outputs[(i + 1) * job->shape.outputs - 1];
 }
 
@@ -105,9 +104,9 @@ static void rollout_store(const RolloutJob* job, const RolloutBlock* block, int6
 }
 
 // Values of the last observations of rows that were truncated.
-static void rollout_bootstrap(const RolloutJob* job, int32_t lane, const RolloutBlock* block, int64_t step) {
+static void rollout_bootstrap(const RolloutJob* job, int32_t worker, const RolloutBlock* block, int64_t step) {
   const PfcPool* pool = job->pool;
-  RolloutScratch* scratch = &job->scratch[lane];
+  RolloutScratch* scratch = &job->scratch[worker];
   const int64_t inputs = job->shape.inputs;
   int32_t cut = 0;
   for (int64_t row = block->first; row < block->first + block->count; ++row) {
@@ -121,18 +120,18 @@ static void rollout_bootstrap(const RolloutJob* job, int32_t lane, const Rollout
     scratch->cut[cut++] = row;
   }
   if (cut == 0) return;
-  pfc_mlp_forward_block(job->mlp, lane, scratch->last, cut, scratch->outputs);
+  pfc_mlp_forward_block(job->mlp, worker, scratch->last, cut, scratch->outputs);
   for (int32_t i = 0; i < cut; ++i)
     job->rollout->final_values[step * job->rows + scratch->cut[i]] = scratch->outputs[(i + 1) * job->shape.outputs - 1];
 }
 
 // ---- blocks --------------------------------------------------------------------------------------------
 
-static void rollout_block(RolloutJob* job, int32_t lane, const RolloutBlock* block) {
-  RolloutScratch* scratch = &job->scratch[lane];
+static void rollout_block(RolloutJob* job, int32_t worker, const RolloutBlock* block) {
+  RolloutScratch* scratch = &job->scratch[worker];
   double before = now_s();
   for (int64_t step = 0; step < job->rollout->steps; ++step) {
-    rollout_forward(job, lane, block, step);
+    rollout_forward(job, worker, block, step);
     const int64_t bad = rollout_act(job, scratch, block, step);
     if (bad) {
       __atomic_fetch_add(&job->bad_rows, bad, __ATOMIC_RELAXED);
@@ -142,24 +141,21 @@ static void rollout_block(RolloutJob* job, int32_t lane, const RolloutBlock* blo
     rollout_step(job, block, step);
     const double stepped = now_s();
     rollout_store(job, block, step);
-    rollout_bootstrap(job, lane, block, step);
+    rollout_bootstrap(job, worker, block, step);
     const double stored = now_s();
     scratch->policy_s += acted - before, scratch->env_s += stepped - acted, scratch->copy_s += stored - stepped;
     before = stored;
   }
-  rollout_forward(job, lane, block, job->rollout->steps);
+  rollout_forward(job, worker, block, job->rollout->steps);
   scratch->policy_s += now_s() - before;
 }
 
-static void rollout_lane(void* context, int32_t lane) {
+static void rollout_task(void* context, int32_t worker, int32_t index) {
   RolloutJob* job = context;
-  int32_t index;
-  while ((index = atomic_fetch_add(&job->next, 1)) < job->blocks) {
-    const int32_t begin = index * job->block_games, agents = job->pool->layout.agents;
-    const int32_t end = PFC_MIN(begin + job->block_games, job->pool->buffers.num_games);
-    const RolloutBlock block = {begin, end, (int64_t)begin * agents, (end - begin) * agents};
-    rollout_block(job, lane, &block);
-  }
+  const int32_t begin = index * job->block_games, agents = job->pool->layout.agents;
+  const int32_t end = PFC_MIN(begin + job->block_games, job->pool->buffers.num_games);
+  const RolloutBlock block = {begin, end, (int64_t)begin * agents, (end - begin) * agents};
+  rollout_block(job, worker, &block);
 }
 
 // ---- the call ------------------------------------------------------------------------------------------
@@ -216,27 +212,26 @@ static void rollout_leave(const RolloutJob* job) {
   atomic_store_explicit(&group->ended, ended, memory_order_relaxed);
 }
 
-static PfcStatus rollout_run(RolloutJob* job, PfcTeam* team, PfcRolloutReport* report) {
-  const int32_t threads = team ? pfc_team_threads(team) : 1;
+static PfcStatus rollout_run(RolloutJob* job, PfcWorkers* workers, PfcRolloutReport* report) {
+  const int32_t threads = pfc_workers_count(workers);
   rollout_cut(job, threads);
-  const int32_t lanes = PFC_MIN(threads, job->blocks);
   RolloutScratch scratch[PFC_MAX_THREADS] = {0};
   job->scratch = scratch;
-  bool made = pfc_mlp_reserve(job->mlp, lanes) == PFC_OK;
-  for (int32_t i = 0; made && i < lanes; ++i) made = rollout_make_scratch(job, &scratch[i]);
+  bool made = pfc_mlp_reserve(job->mlp, threads) == PFC_OK;
+  for (int32_t i = 0; made && i < threads; ++i) made = rollout_make_scratch(job, &scratch[i]);
   if (made) {
-    pfc_team_run(team, rollout_lane, job, lanes);
+    pfc_parallel_for(workers, rollout_task, job, job->blocks);
     rollout_leave(job);
   }
   *report = (PfcRolloutReport){.bad_rows = job->bad_rows};
-  for (int32_t i = 0; i < lanes; ++i) {
+  for (int32_t i = 0; i < threads; ++i) {
     report->policy_s += scratch[i].policy_s, report->env_s += scratch[i].env_s, report->copy_s += scratch[i].copy_s;
     pfc_free(scratch[i].memory);
   }
   return made ? PFC_OK : pfc_fail(PFC_NO_MEMORY, "there is not enough memory for a rollout of this network");
 }
 
-PfcStatus pfc_rollout(PfcPool* pool, PfcMlp* mlp, const PfcRollout* rollout, PfcTeam* team, PfcRolloutReport* report) {
+PfcStatus pfc_rollout(PfcPool* pool, PfcMlp* mlp, const PfcRollout* rollout, PfcWorkers* workers, PfcRolloutReport* report) {
   PfcStatus status = pfc_pool_enter(pool);
   if (status) return status;
   RolloutJob job = {.pool = pool, .mlp = mlp, .rollout = rollout, .shape = pfc_mlp_shape(mlp)};
@@ -244,7 +239,7 @@ PfcStatus pfc_rollout(PfcPool* pool, PfcMlp* mlp, const PfcRollout* rollout, Pfc
   job.row_bytes = (job.shape.bfloat16 ? 2 : 4) * (int64_t)job.shape.inputs;
   status = pfc_pool_expect_idle(pool);
   if (!status) status = rollout_check(pool, &job.shape, rollout);
-  if (!status) status = rollout_run(&job, team, report);
+  if (!status) status = rollout_run(&job, workers, report);
   pfc_pool_leave(pool);
   return status;
 }

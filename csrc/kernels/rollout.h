@@ -7,7 +7,7 @@
 //
 // Threads take blocks of neighbouring games through all steps and never wait for one another, so a rollout costs what
 // its steps cost. Rows do not depend on the rows beside them: results have the same bits as steps one by one, by
-// pfc_mlp_forward, pfc_sample and pfc_pool_step, for every team. Internal: for the bindings and tests.
+// pfc_mlp_forward, pfc_sample and pfc_pool_step, for any number of workers. Internal: for the bindings and tests.
 #ifndef PUFFERC_ROLLOUT_H
 #define PUFFERC_ROLLOUT_H
 
@@ -15,7 +15,7 @@
 
 #include "networks/mlp.h"
 #include "pufferc/pufferc.h"
-#include "threads.h"
+#include "workers.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -42,8 +42,8 @@ typedef struct PfcRolloutReport {
 
 // PFC_OK, or PFC_INVALID, PFC_STATE or PFC_NO_MEMORY with nothing moved. The pool has one group, discrete actions,
 // float32 observations and resets games by itself; the network has the pool's inputs, and a value behind the choices of
-// all action dimensions. team: NULL = the calling thread alone; the pool's own threads have no part.
-PfcStatus pfc_rollout(PfcPool* pool, PfcMlp* mlp, const PfcRollout* rollout, PfcTeam* team, PfcRolloutReport* report);
+// all action dimensions. workers: NULL = the calling thread alone; the pool's own threads have no part.
+PfcStatus pfc_rollout(PfcPool* pool, PfcMlp* mlp, const PfcRollout* rollout, PfcWorkers* workers, PfcRolloutReport* report);
 
 #ifdef __cplusplus
 }

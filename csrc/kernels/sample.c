@@ -94,7 +94,8 @@ typedef struct SampleJob {
   int64_t bad;  // added to by every task
 } SampleJob;
 
-static void sample_task(void* context, int32_t block) {
+static void sample_task(void* context, int32_t worker, int32_t block) {
+  (void)worker;
   SampleJob* job = context;
   const int64_t begin = (int64_t)block * SAMPLE_BLOCK_ROWS;
   const int64_t bad = sample_rows(&job->args, begin, PFC_MIN(begin + SAMPLE_BLOCK_ROWS, job->args.rows));
@@ -115,11 +116,11 @@ static PfcStatus sample_check(const PfcSampleArgs* args) {
   return PFC_OK;
 }
 
-PfcStatus pfc_sample(const PfcSampleArgs* args, PfcTeam* team, int64_t* bad_rows) {
+PfcStatus pfc_sample(const PfcSampleArgs* args, PfcWorkers* workers, int64_t* bad_rows) {
   const PfcStatus status = sample_check(args);
   if (status) return status;
   SampleJob job = {.args = *args};
-  pfc_team_run(team, sample_task, &job, (int32_t)((args->rows + SAMPLE_BLOCK_ROWS - 1) / SAMPLE_BLOCK_ROWS));
+  pfc_parallel_for(workers, sample_task, &job, (int32_t)((args->rows + SAMPLE_BLOCK_ROWS - 1) / SAMPLE_BLOCK_ROWS));
   if (bad_rows) *bad_rows = job.bad;
   return PFC_OK;
 }

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "pufferc/pufferc.h"
-#include "threads.h"
+#include "workers.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -41,8 +41,8 @@ typedef struct PfcSampleArgs {
 // PFC_OK, or PFC_INVALID (pfc_last_error names the argument) with nothing written.
 // *bad_rows: how many rows hold a NaN, a plus infinity or a head with nothing but minus infinities. Those rows
 // get action 0 in every dimension, logprob and entropy NaN; a caller that trains stops there. May be NULL.
-// Blocks of rows go over the team; NULL = the calling thread alone. Same bits for every team and instruction set.
-PfcStatus pfc_sample(const PfcSampleArgs* args, PfcTeam* team, int64_t* bad_rows);
+// Blocks of rows go over the workers; NULL = the calling thread alone. Same bits for any number of workers and instruction set.
+PfcStatus pfc_sample(const PfcSampleArgs* args, PfcWorkers* workers, int64_t* bad_rows);
 
 // The uniform numbers that pfc_sample uses: uniforms [rows, dims] float32, out, for rows first_row, first_row + 1, ...
 PfcStatus pfc_sample_uniforms(uint64_t seed, uint64_t step, uint64_t first_row, int64_t rows, int32_t dims,

@@ -113,15 +113,16 @@ PFC_MULTIVERSION static void codes_backward_columns(CodesPass* pass, int32_t beg
   }
 }
 
-static void codes_forward_block(void* context, int32_t block) {
+static void codes_forward_block(void* context, int32_t worker, int32_t block) {
+  (void)worker;
   CodesPass* pass = context;
   const int64_t begin = (int64_t)block * CODES_BLOCK_ROWS;
   codes_forward_rows(pass, begin, PFC_MIN(begin + CODES_BLOCK_ROWS, pass->batch.rows));
 }
 
-// Slices of one size, as wide as the team allows: each reads all codes.
-static int32_t codes_slices(const PfcCodes* b, const PfcTeam* team) {
-  const int32_t threads = team ? pfc_team_threads(team) : 1;
+// Slices of one size, as wide as the number of workers allows: each reads all codes.
+static int32_t codes_slices(const PfcCodes* b, const PfcWorkers* workers) {
+  const int32_t threads = workers ? pfc_workers_count(workers) : 1;
   return PFC_MAX(1, PFC_MIN(threads, b->width / CODES_SLICE));
 }
 
@@ -130,7 +131,8 @@ typedef struct CodesBackward {
   int32_t slices;
 } CodesBackward;
 
-static void codes_backward_slice(void* context, int32_t slice) {
+static void codes_backward_slice(void* context, int32_t worker, int32_t slice) {
+  (void)worker;
   CodesBackward* backward = context;
   const int32_t width = backward->pass.batch.width, slices = backward->slices;
   const int32_t share = (width / slices + 15) / 16 * 16;
@@ -150,19 +152,19 @@ static PfcStatus codes_status(const CodesPass* pass) {
 }
 
 PfcStatus pfc_codes_forward(const PfcCodes* batch, const float* table, const float* bias, bool relu, float* y,
-                            PfcTeam* team) {
+                            PfcWorkers* workers) {
   CodesPass pass = {.batch = *batch, .table = table, .bias = bias, .relu = relu, .y = y};
   const int64_t blocks = (batch->rows + CODES_BLOCK_ROWS - 1) / CODES_BLOCK_ROWS;
   if (blocks > INT32_MAX) return pfc_fail(PFC_INVALID, "codes: too many rows, %lld", (long long)batch->rows);
-  pfc_team_run(team, codes_forward_block, &pass, (int32_t)blocks);
+  pfc_parallel_for(workers, codes_forward_block, &pass, (int32_t)blocks);
   return codes_status(&pass);
 }
 
 PfcStatus pfc_codes_backward(const PfcCodes* batch, const float* grad_y, float* grad_table, float* grad_bias,
-                             PfcTeam* team) {
+                             PfcWorkers* workers) {
   CodesBackward backward = {
       .pass = {.batch = *batch, .grad_y = grad_y, .grad_table = grad_table, .grad_bias = grad_bias},
-      .slices = codes_slices(batch, team)};
-  pfc_team_run(team, codes_backward_slice, &backward, backward.slices);
+      .slices = codes_slices(batch, workers)};
+  pfc_parallel_for(workers, codes_backward_slice, &backward, backward.slices);
   return codes_status(&backward.pass);
 }

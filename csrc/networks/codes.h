@@ -7,7 +7,7 @@
 //
 // codes uint8[rows, cells], table float32[cells * choices, width], bias float32[width], y float32[rows, width]; width
 // is that of the layer's outputs. All memory is the caller's. Sums run over cells, and gradients over rows, in order,
-// so results have the same bits for every team. Internal: for the bindings and tests.
+// so results have the same bits for any number of workers. Internal: for the bindings and tests.
 #ifndef PUFFERC_CODES_H
 #define PUFFERC_CODES_H
 
@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "pufferc/pufferc.h"
-#include "threads.h"
+#include "workers.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,11 +29,11 @@ typedef struct PfcCodes {
 
 // y as above, and max(y, 0) where `relu` is set. PFC_INVALID, y undefined, if some code is greater than `choices`.
 PfcStatus pfc_codes_forward(const PfcCodes* batch, const float* table, const float* bias, bool relu, float* y,
-                            PfcTeam* team);
+                            PfcWorkers* workers);
 
 // grad_table [cells * choices, width] and grad_bias [width] from grad_y [rows, width]. PFC_INVALID likewise.
 PfcStatus pfc_codes_backward(const PfcCodes* batch, const float* grad_y, float* grad_table, float* grad_bias,
-                             PfcTeam* team);
+                             PfcWorkers* workers);
 
 #ifdef __cplusplus
 }

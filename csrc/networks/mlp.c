@@ -1,7 +1,6 @@
 // mlp.c - see mlp.h. Chunks go through all layers in blocks of rows that fit a core's cache.
 #include "networks/mlp.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "base.h"
@@ -26,7 +25,7 @@ struct PfcMlp {
   int64_t gradient_size;                    // floats of one chunk's gradients
   int64_t kept_rows;                        // of the activations that backward may use; 0 = none
   int64_t capacity;                         // rows that the activations have memory for
-  int32_t lanes;                            // that have scratch memory
+  int32_t workers;                          // that have scratch memory
   float* gradients;                         // [PFC_MLP_MAX_CHUNKS, gradient_size]
   void* activations[PFC_MLP_MAX_LAYERS];    // elements [capacity, padded_outputs] of each hidden layer
   int64_t gradient_at[PFC_MLP_MAX_LAYERS];  // where in a chunk's gradients
@@ -34,7 +33,7 @@ struct PfcMlp {
   PfcDense layer[PFC_MLP_MAX_LAYERS];
 };
 
-// One pass over a batch. Lanes of the team take chunks until none is left.
+// One pass over a batch; a chunk is one block of work.
 typedef struct MlpPass {
   PfcMlp* mlp;
   const char* x;
@@ -45,7 +44,6 @@ typedef struct MlpPass {
   float* outputs;
   const float* grad_outputs;
   void (*chunk)(struct MlpPass* pass, MlpScratch* scratch, int32_t chunk);
-  atomic_int next;
 } MlpPass;
 
 // ---- making and destroying -----------------------------------------------------------------------------
@@ -84,7 +82,7 @@ void pfc_mlp_destroy(PfcMlp* mlp) {
     pfc_dense_free(&mlp->layer[i]);
     pfc_free(mlp->activations[i]);
   }
-  for (int32_t i = 0; i < mlp->lanes; ++i) pfc_free(mlp->scratch[i].memory);
+  for (int32_t i = 0; i < mlp->workers; ++i) pfc_free(mlp->scratch[i].memory);
   pfc_free(mlp->gradients);
   pfc_free(mlp);
 }
@@ -101,10 +99,11 @@ static bool mlp_make_scratch(const PfcMlp* mlp, MlpScratch* scratch) {
   return true;
 }
 
-// Memory for a pass of `lanes` threads that keeps the activations of `kept_rows` rows.
-static PfcStatus mlp_grow(PfcMlp* mlp, int32_t lanes, int64_t kept_rows) {
+// Memory for a pass by `workers` threads that keeps the activations of `kept_rows` rows.
+static PfcStatus mlp_grow(PfcMlp* mlp, int32_t workers, int64_t kept_rows) {
   bool made = true;
-  for (; made && mlp->lanes < lanes; mlp->lanes += made) made = mlp_make_scratch(mlp, &mlp->scratch[mlp->lanes]);
+  for (; made && mlp->workers < workers; mlp->workers += made)
+    made = mlp_make_scratch(mlp, &mlp->scratch[mlp->workers]);
   if (made && kept_rows > mlp->capacity) {
     mlp->capacity = mlp->kept_rows = 0;
     for (int32_t i = 0; made && i + 1 < mlp->layers; ++i) {
@@ -124,22 +123,21 @@ void pfc_mlp_set_layer(PfcMlp* mlp, int32_t index, const float* weight, const fl
 
 // ---- passes --------------------------------------------------------------------------------------------
 
-static void mlp_lane(void* context, int32_t lane) {
+static void mlp_task(void* context, int32_t worker, int32_t chunk) {
   MlpPass* pass = context;
-  int32_t chunk;
-  while ((chunk = atomic_fetch_add(&pass->next, 1)) < pass->chunks) pass->chunk(pass, &pass->mlp->scratch[lane], chunk);
+  pass->chunk(pass, &pass->mlp->scratch[worker], chunk);
 }
 
-static PfcStatus mlp_run(MlpPass* pass, PfcTeam* team) {
+static PfcStatus mlp_run(MlpPass* pass, PfcWorkers* workers) {
   PfcMlp* mlp = pass->mlp;
   const int64_t share = (pass->rows + PFC_MLP_MAX_CHUNKS - 1) / PFC_MLP_MAX_CHUNKS;
   pass->chunk_rows = PFC_MAX(share + share % 2, (int64_t)MLP_MIN_CHUNK_ROWS);
   pass->chunks = (int32_t)((pass->rows + pass->chunk_rows - 1) / pass->chunk_rows);
-  const int32_t lanes = PFC_MIN(team ? pfc_team_threads(team) : 1, pass->chunks);
-  const int64_t kept_rows = pass->loss ? (int64_t)lanes * PFC_MLP_BLOCK_ROWS : pass->keep ? pass->rows : 0;
-  const PfcStatus status = mlp_grow(mlp, lanes, kept_rows);
+  const int32_t count = pfc_workers_count(workers);
+  const int64_t kept_rows = pass->loss ? (int64_t)count * PFC_MLP_BLOCK_ROWS : pass->keep ? pass->rows : 0;
+  const PfcStatus status = mlp_grow(mlp, count, kept_rows);
   if (status) return status;
-  pfc_team_run(team, mlp_lane, pass, lanes);
+  pfc_parallel_for(workers, mlp_task, pass, pass->chunks);
   return PFC_OK;
 }
 
@@ -182,21 +180,21 @@ static void mlp_forward_chunk(MlpPass* pass, MlpScratch* scratch, int32_t chunk)
     mlp_forward_block(pass, scratch, row, (int32_t)PFC_MIN(end - row, (int64_t)PFC_MLP_BLOCK_ROWS));
 }
 
-PfcStatus pfc_mlp_forward(PfcMlp* mlp, const void* x, int64_t rows, bool keep, float* outputs, PfcTeam* team) {
+PfcStatus pfc_mlp_forward(PfcMlp* mlp, const void* x, int64_t rows, bool keep, float* outputs, PfcWorkers* workers) {
   if (keep) mlp->kept_rows = 0;
   if (rows == 0) return PFC_OK;
   MlpPass pass = {.mlp = mlp, .x = x, .rows = rows, .keep = keep, .outputs = outputs, .chunk = mlp_forward_chunk};
-  const PfcStatus status = mlp_run(&pass, team);
+  const PfcStatus status = mlp_run(&pass, workers);
   if (!status && keep) mlp->kept_rows = rows;
   return status;
 }
 
-PfcStatus pfc_mlp_reserve(PfcMlp* mlp, int32_t lanes) { return mlp_grow(mlp, lanes, 0); }
+PfcStatus pfc_mlp_reserve(PfcMlp* mlp, int32_t workers) { return mlp_grow(mlp, workers, 0); }
 
-void pfc_mlp_forward_block(PfcMlp* mlp, int32_t lane, const void* x, int32_t rows, float* outputs) {
-  PFC_ASSERT(lane < mlp->lanes && rows <= PFC_MLP_BLOCK_ROWS);
+void pfc_mlp_forward_block(PfcMlp* mlp, int32_t worker, const void* x, int32_t rows, float* outputs) {
+  PFC_ASSERT(worker < mlp->workers && rows <= PFC_MLP_BLOCK_ROWS);
   const MlpPass pass = {.mlp = mlp, .x = x, .rows = rows, .outputs = outputs};
-  mlp_forward_block(&pass, &mlp->scratch[lane], 0, rows);
+  mlp_forward_block(&pass, &mlp->scratch[worker], 0, rows);
 }
 
 PfcMlpShape pfc_mlp_shape(const PfcMlp* mlp) {
@@ -240,11 +238,11 @@ static void mlp_backward_chunk(MlpPass* pass, MlpScratch* scratch, int32_t chunk
 }
 
 // Runs a pass with gradients and adds up those of its chunks.
-static PfcStatus mlp_run_backward(MlpPass* pass, float* const* grad_weights, float* const* grad_biases, PfcTeam* team) {
+static PfcStatus mlp_run_backward(MlpPass* pass, float* const* grad_weights, float* const* grad_biases, PfcWorkers* workers) {
   PfcMlp* mlp = pass->mlp;
   if (!mlp->gradients) mlp->gradients = pfc_alloc(sizeof(float) * PFC_MLP_MAX_CHUNKS * (uint64_t)mlp->gradient_size);
   if (!mlp->gradients) return pfc_fail(PFC_NO_MEMORY, "there is not enough memory for the gradients of this network");
-  const PfcStatus status = mlp_run(pass, team);
+  const PfcStatus status = mlp_run(pass, workers);
   if (status) return status;
   for (int32_t i = 0; i < mlp->layers; ++i)
     pfc_dense_sum_gradients(&mlp->layer[i], mlp->gradients + mlp->gradient_at[i], mlp->gradient_size, pass->chunks,
@@ -253,17 +251,17 @@ static PfcStatus mlp_run_backward(MlpPass* pass, float* const* grad_weights, flo
 }
 
 PfcStatus pfc_mlp_backward(PfcMlp* mlp, const void* x, int64_t rows, const float* grad_outputs,
-                           float* const* grad_weights, float* const* grad_biases, PfcTeam* team) {
+                           float* const* grad_weights, float* const* grad_biases, PfcWorkers* workers) {
   if (rows < 1 || rows != mlp->kept_rows)
     return pfc_fail(PFC_INVALID, "rows: expected the %lld of the forward pass that kept its activations, got %lld",
                     (long long)mlp->kept_rows, (long long)rows);
   MlpPass pass = {.mlp = mlp, .x = x, .rows = rows, .grad_outputs = grad_outputs, .chunk = mlp_backward_chunk};
-  return mlp_run_backward(&pass, grad_weights, grad_biases, team);
+  return mlp_run_backward(&pass, grad_weights, grad_biases, workers);
 }
 
 PfcStatus pfc_mlp_learn(PfcMlp* mlp, const void* x, int64_t rows, const PfcMlpLoss* loss, float* outputs,
                         const float* grad_outputs, float* const* grad_weights, float* const* grad_biases,
-                        PfcTeam* team) {
+                        PfcWorkers* workers) {
   if (rows < 1) return pfc_fail(PFC_INVALID, "rows: expected at least 1, got %lld", (long long)rows);
   mlp->kept_rows = 0;
   MlpPass pass = {.mlp = mlp,
@@ -274,5 +272,5 @@ PfcStatus pfc_mlp_learn(PfcMlp* mlp, const void* x, int64_t rows, const PfcMlpLo
                   .outputs = outputs,
                   .grad_outputs = grad_outputs,
                   .chunk = mlp_backward_chunk};
-  return mlp_run_backward(&pass, grad_weights, grad_biases, team);
+  return mlp_run_backward(&pass, grad_weights, grad_biases, workers);
 }

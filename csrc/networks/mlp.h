@@ -7,10 +7,10 @@
 // rounded remainder. Inputs are of the kernels' kind, outputs and gradients float32. NaN passes through all of them.
 //
 // Rows are cut into at most PFC_MLP_MAX_CHUNKS chunks, by their number alone. Threads take chunks; gradients are summed per
-// chunk and the chunks in order, so all results have the same bits for every team.
+// chunk and the chunks in order, so all results have the same bits for any number of workers.
 //
 // A network owns packed copies of its weights, the activations that pfc_mlp_backward needs, and scratch memory, all of
-// which grow to the largest batch and team that were used. One call at a time. Internal: for the bindings and tests.
+// which grow to the largest batch and workers that were used. One call at a time. Internal: for the bindings and tests.
 #ifndef PUFFERC_MLP_H
 #define PUFFERC_MLP_H
 
@@ -19,7 +19,7 @@
 
 #include "networks/dense.h"
 #include "pufferc/pufferc.h"
-#include "threads.h"
+#include "workers.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -42,12 +42,12 @@ void pfc_mlp_destroy(PfcMlp* mlp);  // NULL is allowed
 void pfc_mlp_set_layer(PfcMlp* mlp, int32_t layer, const float* weight, const float* bias);
 
 // outputs [rows, widths[layers]] of x [rows, widths[0]]. `keep` stores the activations for pfc_mlp_backward.
-PfcStatus pfc_mlp_forward(PfcMlp* mlp, const void* x, int64_t rows, bool keep, float* outputs, PfcTeam* team);
+PfcStatus pfc_mlp_forward(PfcMlp* mlp, const void* x, int64_t rows, bool keep, float* outputs, PfcWorkers* workers);
 
 // The same in a caller's own threads: outputs [rows, widths[layers]] of at most PFC_MLP_BLOCK_ROWS rows, in the memory of
-// `lane`, one of those that pfc_mlp_reserve was asked for. Lanes may be used at the same time. Same bits as above.
-PfcStatus pfc_mlp_reserve(PfcMlp* mlp, int32_t lanes);
-void pfc_mlp_forward_block(PfcMlp* mlp, int32_t lane, const void* x, int32_t rows, float* outputs);
+// `worker`, less than what pfc_mlp_reserve was asked for. Different workers may run at the same time. Same bits as above.
+PfcStatus pfc_mlp_reserve(PfcMlp* mlp, int32_t workers);
+void pfc_mlp_forward_block(PfcMlp* mlp, int32_t worker, const void* x, int32_t rows, float* outputs);
 
 typedef struct PfcMlpShape {
   int32_t inputs, outputs;
@@ -59,7 +59,7 @@ PfcMlpShape pfc_mlp_shape(const PfcMlp* mlp);
 // From grad_outputs [rows, widths[layers]] to grad_weights[l] and grad_biases[l], shaped as the parameters. x and rows
 // are those of the last forward that kept its activations, and no weight has changed since.
 PfcStatus pfc_mlp_backward(PfcMlp* mlp, const void* x, int64_t rows, const float* grad_outputs,
-                           float* const* grad_weights, float* const* grad_biases, PfcTeam* team);
+                           float* const* grad_weights, float* const* grad_biases, PfcWorkers* workers);
 
 // What makes the gradients of the outputs of rows [begin, end), which were just written. Threads call it at the same
 // time, for rows of different chunks; those of a chunk come in order.
@@ -72,7 +72,7 @@ typedef struct PfcMlpLoss {
 // Same bits as one after the other. Activations that were kept before are lost.
 PfcStatus pfc_mlp_learn(PfcMlp* mlp, const void* x, int64_t rows, const PfcMlpLoss* loss, float* outputs,
                         const float* grad_outputs, float* const* grad_weights, float* const* grad_biases,
-                        PfcTeam* team);
+                        PfcWorkers* workers);
 
 #ifdef __cplusplus
 }

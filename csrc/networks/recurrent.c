@@ -52,7 +52,7 @@ void pfc_recurrent_destroy(PfcRecurrent* net) {
   if (!net) return;
   for (int32_t i = 0; i < RECURRENT_MAX_LAYERS; ++i) pfc_dense_free(&net->layer[i]);
   for (int32_t i = 0; i <= net->hidden; ++i) pfc_free(net->activations[i]);
-  for (int32_t i = 0; i < net->lanes; ++i) pfc_free(net->scratch[i].memory);
+  for (int32_t i = 0; i < net->workers; ++i) pfc_free(net->scratch[i].memory);
   pfc_free(net->gates);
   pfc_free(net->states);
   pfc_free(net->gradients);
@@ -119,10 +119,11 @@ static bool recurrent_make_kept(PfcRecurrent* net, int64_t rows) {
   return made;
 }
 
-// Memory for a pass of `lanes` threads that keeps `kept_rows` steps times rows.
-static PfcStatus recurrent_grow(PfcRecurrent* net, int32_t lanes, int64_t kept_rows) {
+// Memory for a pass by `workers` threads that keeps `kept_rows` steps times rows.
+static PfcStatus recurrent_grow(PfcRecurrent* net, int32_t workers, int64_t kept_rows) {
   bool made = true;
-  for (; made && net->lanes < lanes; net->lanes += made) made = recurrent_make_scratch(net, &net->scratch[net->lanes]);
+  for (; made && net->workers < workers; net->workers += made)
+    made = recurrent_make_scratch(net, &net->scratch[net->workers]);
   if (made && kept_rows > net->capacity) made = recurrent_make_kept(net, kept_rows);
   return made ? PFC_OK : pfc_fail(PFC_NO_MEMORY, "there is not enough memory for a batch of this network");
 }
@@ -156,21 +157,19 @@ static void recurrent_chunk(const RecurrentPass* pass, RecurrentScratch* scratch
     pass->strip(pass, scratch, first, (int32_t)PFC_MIN(end - first, (int64_t)RECURRENT_BLOCK_ROWS), gradients);
 }
 
-static void recurrent_lane(void* context, int32_t lane) {
-  RecurrentPass* pass = context;
-  int32_t chunk;
-  while ((chunk = atomic_fetch_add(&pass->next, 1)) < pass->chunks)
-    recurrent_chunk(pass, &pass->net->scratch[lane], chunk);
+static void recurrent_task(void* context, int32_t worker, int32_t chunk) {
+  const RecurrentPass* pass = context;
+  recurrent_chunk(pass, &pass->net->scratch[worker], chunk);
 }
 
-PfcStatus pfc_recurrent_run(RecurrentPass* pass, PfcTeam* team) {
+PfcStatus pfc_recurrent_run(RecurrentPass* pass, PfcWorkers* workers) {
   const int64_t rows = pass->batch->rows, share = (rows + RECURRENT_MAX_CHUNKS - 1) / RECURRENT_MAX_CHUNKS;
   pass->chunk_rows = PFC_MAX(share, (int64_t)RECURRENT_MIN_CHUNK_ROWS);
   pass->chunks = (int32_t)((rows + pass->chunk_rows - 1) / pass->chunk_rows);
-  const int32_t lanes = PFC_MIN(team ? pfc_team_threads(team) : 1, pass->chunks);
-  const PfcStatus status = recurrent_grow(pass->net, lanes, pass->keep ? pass->batch->steps * rows : 0);
+  const int64_t kept_rows = pass->keep ? pass->batch->steps * rows : 0;
+  const PfcStatus status = recurrent_grow(pass->net, pfc_workers_count(workers), kept_rows);
   if (status) return status;
-  pfc_team_run(team, recurrent_lane, pass, lanes);
+  pfc_parallel_for(workers, recurrent_task, pass, pass->chunks);
   return PFC_OK;
 }
 
@@ -278,7 +277,7 @@ static void recurrent_forward_strip(const RecurrentPass* pass, RecurrentScratch*
 }
 
 PfcStatus pfc_recurrent_forward(PfcRecurrent* net, const PfcRecurrentBatch* batch, bool keep, float* outputs,
-                                float* const* next_state, PfcTeam* team) {
+                                float* const* next_state, PfcWorkers* workers) {
   if (keep) net->kept_steps = net->kept_rows = 0;
   if (batch->rows == 0) return PFC_OK;
   RecurrentPass pass = {.net = net,
@@ -287,7 +286,7 @@ PfcStatus pfc_recurrent_forward(PfcRecurrent* net, const PfcRecurrentBatch* batc
                         .outputs = outputs,
                         .next_state = next_state,
                         .strip = recurrent_forward_strip};
-  const PfcStatus status = pfc_recurrent_run(&pass, team);
+  const PfcStatus status = pfc_recurrent_run(&pass, workers);
   if (!status && keep) net->kept_steps = batch->steps, net->kept_rows = batch->rows;
   return status;
 }

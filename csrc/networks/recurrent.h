@@ -11,11 +11,11 @@
 // step are float32. NaN passes through.
 //
 // Rows are cut into at most 16 chunks, by their number alone, and threads take chunks through all steps; gradients are
-// summed per chunk and the chunks in order, so all results have the same bits for every team. An output does not
+// summed per chunk and the chunks in order, so all results have the same bits for any number of workers. An output does not
 // depend on the steps and rows that are computed beside it: acting and training make the same bits.
 //
 // A network owns packed copies of its weights, what pfc_recurrent_backward needs, and scratch memory, all of which grow
-// to the largest batch and team that were used. One call at a time. Internal: for the bindings and tests.
+// to the largest batch and workers that were used. One call at a time. Internal: for the bindings and tests.
 #ifndef PUFFERC_RECURRENT_H
 #define PUFFERC_RECURRENT_H
 
@@ -24,7 +24,7 @@
 
 #include "networks/dense.h"
 #include "pufferc/pufferc.h"
-#include "threads.h"
+#include "workers.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -69,12 +69,12 @@ void pfc_recurrent_set_layers(PfcRecurrent* network, const PfcRecurrentLayer* la
 // outputs [T, M, K] and next_state, [M, H] each, after the last step; it may be the batch's state itself. `keep` stores
 // what pfc_recurrent_backward needs.
 PfcStatus pfc_recurrent_forward(PfcRecurrent* network, const PfcRecurrentBatch* batch, bool keep, float* outputs,
-                                float* const* next_state, PfcTeam* team);
+                                float* const* next_state, PfcWorkers* workers);
 
 // From grad_outputs [T, M, K] to the gradients of all layers, and of x [T, M, O] where grad_x is not NULL. The batch is
 // that of the last forward that kept what it needs, and no weight has changed since.
 PfcStatus pfc_recurrent_backward(PfcRecurrent* network, const PfcRecurrentBatch* batch, const float* grad_outputs,
-                                 const PfcRecurrentLayer* gradients, float* grad_x, PfcTeam* team);
+                                 const PfcRecurrentLayer* gradients, float* grad_x, PfcWorkers* workers);
 
 #ifdef __cplusplus
 }

@@ -118,7 +118,7 @@ static void recurrent_sum_gradients(const RecurrentPass* pass, const PfcRecurren
 }
 
 PfcStatus pfc_recurrent_backward(PfcRecurrent* net, const PfcRecurrentBatch* batch, const float* grad_outputs,
-                                 const PfcRecurrentLayer* gradients, float* grad_x, PfcTeam* team) {
+                                 const PfcRecurrentLayer* gradients, float* grad_x, PfcWorkers* workers) {
   if (batch->rows < 1 || batch->rows != net->kept_rows || batch->steps != net->kept_steps)
     return pfc_fail(PFC_INVALID,
                     "x: expected the %lld steps and %lld rows of the forward pass that kept them, got %lld "
@@ -129,7 +129,7 @@ PfcStatus pfc_recurrent_backward(PfcRecurrent* net, const PfcRecurrentBatch* bat
   if (!net->gradients) return pfc_fail(PFC_NO_MEMORY, "there is not enough memory for the gradients of this network");
   RecurrentPass pass = {
       .net = net, .batch = batch, .grad_outputs = grad_outputs, .grad_x = grad_x, .strip = recurrent_backward_strip};
-  const PfcStatus status = pfc_recurrent_run(&pass, team);
+  const PfcStatus status = pfc_recurrent_run(&pass, workers);
   if (!status) recurrent_sum_gradients(&pass, gradients);
   return status;
 }

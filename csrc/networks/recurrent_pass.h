@@ -7,7 +7,6 @@
 #ifndef PUFFERC_RECURRENT_PASS_H
 #define PUFFERC_RECURRENT_PASS_H
 
-#include <stdatomic.h>
 
 #include "networks/recurrent.h"
 
@@ -63,7 +62,7 @@ struct PfcRecurrent {
   int64_t gradient_size;                            // floats of one chunk's gradients
   int64_t kept_steps, kept_rows;                    // 0 = nothing is kept
   int64_t capacity;                                 // steps times rows that there is memory for
-  int32_t lanes;                                    // that have scratch memory
+  int32_t workers;                                  // that have scratch memory
   float* gradients;                                 // [RECURRENT_MAX_CHUNKS, gradient_size]
   void* activations[PFC_RECURRENT_MAX_HIDDEN + 1];  // elements [capacity, padded] of hidden layers, and of what is seen
   float *gates, *states;                            // [capacity, gate_stride], [capacity, padded H]
@@ -72,7 +71,7 @@ struct PfcRecurrent {
   PfcDense layer[RECURRENT_MAX_LAYERS];
 };
 
-// One pass over a batch. Lanes of the team take chunks until none is left.
+// One pass over a batch; a chunk is one block of work.
 struct RecurrentPass {
   PfcRecurrent* net;
   const PfcRecurrentBatch* batch;
@@ -83,7 +82,6 @@ struct RecurrentPass {
   const float* grad_outputs;
   float* grad_x;
   void (*strip)(const RecurrentPass* pass, RecurrentScratch* scratch, int64_t first, int32_t count, float* gradients);
-  atomic_int next;
 };
 
 // Some steps of a strip.
@@ -99,8 +97,8 @@ static inline const PfcDense* pfc_recurrent_gate_layer(const PfcRecurrent* net) 
 // Number of the layer of the outputs, the last.
 static inline int32_t pfc_recurrent_output_index(const PfcRecurrent* net) { return net->hidden + net->cell->layers; }
 
-// Takes pass->strip through all strips of the batch, on a team's threads. Gradients of a chunk begin as zeros.
-PfcStatus pfc_recurrent_run(RecurrentPass* pass, PfcTeam* team);
+// Takes pass->strip through all strips of the batch, on worker threads. Gradients of a chunk begin as zeros.
+PfcStatus pfc_recurrent_run(RecurrentPass* pass, PfcWorkers* workers);
 // The block of a strip that begins at `step`. Blocks of a strip begin at multiples of the same number.
 RecurrentBlock pfc_recurrent_block(const RecurrentPass* pass, int64_t first, int32_t count, int64_t step);
 // Row `row` of a kept activation: of hidden layer `layer`, or behind those of what the output layer sees.

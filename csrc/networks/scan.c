@@ -93,7 +93,8 @@ static PfcScanStep scan_step_of(const PfcScanArgs* args, int64_t t, int32_t bloc
                        .states = args->states + at * units};
 }
 
-static void scan_block(void* context, int32_t block) {
+static void scan_block(void* context, int32_t worker, int32_t block) {
+  (void)worker;
   const PfcScanArgs* args = context;
   for (int64_t t = 0; t < args->steps; ++t) {
     const PfcScanStep step = scan_step_of(args, t, block);
@@ -101,7 +102,8 @@ static void scan_block(void* context, int32_t block) {
   }
 }
 
-static void scan_block_backward(void* context, int32_t block) {
+static void scan_block_backward(void* context, int32_t worker, int32_t block) {
+  (void)worker;
   const PfcScanArgs* args = context;
   PfcScanStep step = scan_step_of(args, 0, block);
   const int64_t units = args->units, first = (int64_t)block * SCAN_BLOCK_ROWS;
@@ -114,10 +116,10 @@ static void scan_block_backward(void* context, int32_t block) {
   }
 }
 
-static void scan_run(const PfcScanArgs* args, PfcTask task, PfcTeam* team) {
+static void scan_run(const PfcScanArgs* args, PfcTask task, PfcWorkers* workers) {
   PfcScanArgs copy = *args;
-  pfc_team_run(team, task, &copy, (int32_t)((args->rows + SCAN_BLOCK_ROWS - 1) / SCAN_BLOCK_ROWS));
+  pfc_parallel_for(workers, task, &copy, (int32_t)((args->rows + SCAN_BLOCK_ROWS - 1) / SCAN_BLOCK_ROWS));
 }
 
-void pfc_scan(const PfcScanArgs* args, PfcTeam* team) { scan_run(args, scan_block, team); }
-void pfc_scan_backward(const PfcScanArgs* args, PfcTeam* team) { scan_run(args, scan_block_backward, team); }
+void pfc_scan(const PfcScanArgs* args, PfcWorkers* workers) { scan_run(args, scan_block, workers); }
+void pfc_scan_backward(const PfcScanArgs* args, PfcWorkers* workers) { scan_run(args, scan_block_backward, workers); }

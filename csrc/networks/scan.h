@@ -3,7 +3,7 @@
 // Shapes: T steps, M rows, H units. Pre-activations float32 [T, M, 2 H]: u of all units, then their candidates c.
 // States [T, M, H]. starts [T, M]: where nonzero, a new episode began and the state before that step counts as 0.
 //
-// Rows are independent; threads share them, and all results have the same bits for every team. NaN passes through.
+// Rows are independent; threads share them, and all results have the same bits for any number of workers. NaN passes through.
 // All memory is the caller's. Internal: for mingru.c, the bindings and tests.
 #ifndef PUFFERC_SCAN_H
 #define PUFFERC_SCAN_H
@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "pufferc/pufferc.h"
-#include "threads.h"
+#include "workers.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,8 +32,8 @@ typedef struct PfcScanArgs {
 PfcStatus pfc_scan_check(const PfcScanArgs* args);
 
 // The caller has checked the sizes.
-void pfc_scan(const PfcScanArgs* args, PfcTeam* team);
-void pfc_scan_backward(const PfcScanArgs* args, PfcTeam* team);
+void pfc_scan(const PfcScanArgs* args, PfcWorkers* workers);
+void pfc_scan_backward(const PfcScanArgs* args, PfcWorkers* workers);
 
 // One step of some rows, for callers that make pre-activations as they go. Strides are from row to row, in floats.
 typedef struct PfcScanStep {

@@ -1,4 +1,4 @@
-// test_advantage.c - advantages against a double-precision reference, equal bits over teams, machines
+// test_advantage.c - advantages against a double-precision reference, equal bits over workers, machines
 // and the column form that the GPU uses, NaN hygiene, and refused arguments.
 #include <math.h>
 #include <stdlib.h>
@@ -87,16 +87,16 @@ static bool same_as_columns(const PfcAdvantageArgs* args) {
   return same;
 }
 
-static bool same_with_team(const PfcAdvantageArgs* args, PfcTeam* team) {
+static bool same_with_team(const PfcAdvantageArgs* args, PfcWorkers* workers) {
   PfcAdvantageArgs other = *args;
   const size_t bytes = sizeof(float) * (size_t)(args->steps * args->rows);
   other.advantages = malloc(bytes);
-  const bool same = pfc_advantage(&other, team) == PFC_OK && memcmp(other.advantages, args->advantages, bytes) == 0;
+  const bool same = pfc_advantage(&other, workers) == PFC_OK && memcmp(other.advantages, args->advantages, bytes) == 0;
   free(other.advantages);
   return same;
 }
 
-static void test_parity(PfcTeam* const* teams, int num_teams) {
+static void test_parity(PfcWorkers* const* workers, int num_teams) {
   static const int64_t steps[] = {1, 2, 7, 8, 9, 64, 131}, rows[] = {1, 2, 15, 16, 17, 511, 512, 513, 1600};
   for (int i = 0; i < 7; ++i)
     for (int j = 0; j < 9; ++j)
@@ -105,7 +105,7 @@ static void test_parity(PfcTeam* const* teams, int num_teams) {
         CHECK(pfc_advantage(&r.args, NULL) == PFC_OK);
         CHECK(largest_error(&r.args) < 2e-5);
         CHECK(same_as_columns(&r.args));
-        for (int k = 0; k < num_teams; ++k) CHECK(same_with_team(&r.args, teams[k]));
+        for (int k = 0; k < num_teams; ++k) CHECK(same_with_team(&r.args, workers[k]));
         free_rollout(&r);
       }
 }
@@ -195,12 +195,12 @@ static void test_refused(void) {
 }
 
 int main(void) {
-  PfcTeam* teams[] = {pfc_team_create(1, 1), pfc_team_create(2, 1), pfc_team_create(7, 1)};
+  PfcWorkers* workers[] = {pfc_workers_create(1, 1), pfc_workers_create(2, 1), pfc_workers_create(7, 1)};
   test_known();
-  test_parity(teams, 3);
+  test_parity(workers, 3);
   test_nan();
   test_golden();
   test_refused();
-  for (int i = 0; i < 3; ++i) pfc_team_destroy(teams[i]);
+  for (int i = 0; i < 3; ++i) pfc_workers_destroy(workers[i]);
   return check_report();
 }

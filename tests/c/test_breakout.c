@@ -286,9 +286,9 @@ static void test_winning(void) {
 static void test_layout(void) {
   BreakoutParams p = {.frameskip = 4, .balls = 5, .continuous = 1};
   PfcLayout sizes = pfc_env_module.sizes;
-  CHECK(sizes.action_counts[0] == 3 && sizes.controls == 0);
+  CHECK(sizes.action_counts[0] == 3 && sizes.continuous_dims == 0);
   pfc_env_module.layout(&p, &sizes);
-  CHECK(sizes.action_counts[0] == 0 && sizes.controls == 1);
+  CHECK(sizes.action_counts[0] == 0 && sizes.continuous_dims == 1);
   CHECK(sizeof(BreakoutObs) == 118 * sizeof(float) && sizeof(Breakout) <= 128);
 }
 

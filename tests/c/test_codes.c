@@ -1,5 +1,5 @@
 // test_codes.c - the layer over one-hot codes against plain loops over explicit one-hot vectors in double precision,
-// for odd sizes and every team: outputs, gradients, equal bits, and codes that are too large.
+// for odd sizes and every workers: outputs, gradients, equal bits, and codes that are too large.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,16 +87,16 @@ static void test_every_team_makes_the_same_bits(int32_t width) {
   CHECK(pfc_codes_forward(&one.b, one.table, one.bias, true, one.y, NULL) == PFC_OK);
   CHECK(pfc_codes_backward(&one.b, one.grad_y, one.grad_table, one.grad_bias, NULL) == PFC_OK);
   for (int32_t threads = 1; threads <= 7; ++threads) {
-    PfcTeam* team = pfc_team_create(threads, 1);
+    PfcWorkers* workers = pfc_workers_create(threads, 1);
     memset(many.y, 0xff, sizeof(float) * 300 * (size_t)width);
     memset(many.grad_table, 0xff, sizeof(float) * 605 * (size_t)width);
     memset(many.grad_bias, 0xff, sizeof(float) * (size_t)width);
-    CHECK(pfc_codes_forward(&many.b, many.table, many.bias, true, many.y, team) == PFC_OK);
-    CHECK(pfc_codes_backward(&many.b, many.grad_y, many.grad_table, many.grad_bias, team) == PFC_OK);
+    CHECK(pfc_codes_forward(&many.b, many.table, many.bias, true, many.y, workers) == PFC_OK);
+    CHECK(pfc_codes_backward(&many.b, many.grad_y, many.grad_table, many.grad_bias, workers) == PFC_OK);
     CHECK(memcmp(one.y, many.y, sizeof(float) * 300 * (size_t)width) == 0);
     CHECK(memcmp(one.grad_table, many.grad_table, sizeof(float) * 605 * (size_t)width) == 0);
     CHECK(memcmp(one.grad_bias, many.grad_bias, sizeof(float) * (size_t)width) == 0);
-    pfc_team_destroy(team);
+    pfc_workers_destroy(workers);
   }
   free_case(&one), free_case(&many);
 }

@@ -119,7 +119,7 @@ static void drift_draw(const Drift* s, const DriftParams* p, const PfcDraw* d) {
 }
 
 PFC_DEFINE_ENV(drift, Drift, .title = "Drift", .summary = "two controls", .version = 1, .obs_dtype = PFC_FLOAT32,
-               .sizes = {.controls = 2}, .obs_rows = drift_obs, .num_obs_rows = 2, .metrics = {"score"})
+               .sizes = {.continuous_dims = 2}, .obs_rows = drift_obs, .num_obs_rows = 2, .metrics = {"score"})
 
 // ---- vault -------------------------------------------------------------------------------------------
 

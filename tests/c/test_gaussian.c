@@ -44,9 +44,9 @@ static Batch make_batch(int64_t rows, int32_t dims, int32_t padding, uint64_t se
 
 static void free_batch(Batch* b) { free(b->outputs), free(b->actions), free(b->logprobs), free(b->entropy); }
 
-static int64_t draw(const Batch* b, PfcTeam* team) {
+static int64_t draw(const Batch* b, PfcWorkers* workers) {
   int64_t bad_rows = -1;
-  CHECK(pfc_gaussian_sample(&b->args, team, &bad_rows) == PFC_OK);
+  CHECK(pfc_gaussian_sample(&b->args, workers, &bad_rows) == PFC_OK);
   return bad_rows;
 }
 
@@ -124,13 +124,13 @@ static void test_same_draws(void) {
   Batch whole = make_batch(1500, 2, 0, 3);
   CHECK(draw(&whole, NULL) == 0);
   for (int32_t threads = 1; threads <= 7; threads += 3) {
-    PfcTeam* team = pfc_team_create(threads, 1);
+    PfcWorkers* workers = pfc_workers_create(threads, 1);
     Batch same = make_batch(1500, 2, 0, 3);
-    CHECK(draw(&same, team) == 0);
+    CHECK(draw(&same, workers) == 0);
     CHECK(memcmp(same.actions, whole.actions, sizeof(float) * 3000) == 0);
     CHECK(memcmp(same.logprobs, whole.logprobs, sizeof(float) * 1500) == 0);
     CHECK(memcmp(same.entropy, whole.entropy, sizeof(float) * 1500) == 0);
-    free_batch(&same), pfc_team_destroy(team);
+    free_batch(&same), pfc_workers_destroy(workers);
   }
   Batch part = make_batch(1500, 2, 0, 3);
   part.args.rows = 700, part.args.first_row = 123, part.args.outputs += 123 * 4;

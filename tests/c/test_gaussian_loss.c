@@ -1,5 +1,5 @@
 // test_gaussian_loss.c - the PPO loss of continuous actions against a plain double-precision one written from the
-// definition, its gradient against central differences of that one, dead rows, NaN, extremes, equal bits over teams and
+// definition, its gradient against central differences of that one, dead rows, NaN, extremes, equal bits over workers and
 // machines, and refused arguments.
 #include <math.h>
 #include <stdlib.h>
@@ -174,11 +174,11 @@ static void test_teams(void) {
   Minibatch *a = make_minibatch(5000, 3, 8), *b = make_minibatch(5000, 3, 8);
   CHECK(pfc_gaussian_ppo_loss(&a->args, NULL, &alone) == PFC_OK);
   for (int32_t threads = 2; threads <= 7; threads += 5) {
-    PfcTeam* team = pfc_team_create(threads, 1);
-    CHECK(pfc_gaussian_ppo_loss(&b->args, team, &together) == PFC_OK);
+    PfcWorkers* workers = pfc_workers_create(threads, 1);
+    CHECK(pfc_gaussian_ppo_loss(&b->args, workers, &together) == PFC_OK);
     CHECK(memcmp(&alone, &together, sizeof alone) == 0);
     CHECK(memcmp(a->gradients, b->gradients, sizeof(float) * 5000 * (size_t)a->width) == 0);
-    pfc_team_destroy(team);
+    pfc_workers_destroy(workers);
   }
   free_minibatch(a), free_minibatch(b);
 }

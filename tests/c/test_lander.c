@@ -192,7 +192,7 @@ static void test_slots(void) {
 }
 
 // Several games side by side, their worlds stepped and reset by any of the threads.
-static void test_threads(void) {
+static void test_workers(void) {
   PfcPoolDesc desc = {.env = "lander", .num_games = 40, .seed = 2};
   uint64_t hashes[2];
   for (int32_t i = 0; i < 2; ++i) {
@@ -232,7 +232,7 @@ int main(void) {
   test_wind();
   test_forgets();
   test_slots();
-  test_threads();
+  test_workers();
   test_world_limit();
   return check_report();
 }

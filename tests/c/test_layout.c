@@ -20,7 +20,7 @@ static const char* give_reason(const void* params) {
 static PfcEnvSpec flexible_drift(void) {
   PfcEnvSpec spec = pfc_env_drift;
   spec.layout = give_answer;
-  answer = (PfcLayout){.state_bytes = spec.state_bytes, .agents = 1, .obs_shape = {3}, .controls = 2};
+  answer = (PfcLayout){.state_bytes = spec.state_bytes, .agents = 1, .obs_shape = {3}, .continuous_dims = 2};
   return spec;
 }
 
@@ -51,18 +51,18 @@ static void test_refused_layouts(void) {
   expect_refused(&spec, "shape");
   answer.obs_shape[0] = 4097, answer.obs_shape[1] = 4096, answer.obs_shape[2] = 0;  // more than 2^24 values
   expect_refused(&spec, "shape");
-  answer = (PfcLayout){.state_bytes = spec.state_bytes, .agents = 1, .obs_shape = {4}, .controls = 2};
+  answer = (PfcLayout){.state_bytes = spec.state_bytes, .agents = 1, .obs_shape = {4}, .continuous_dims = 2};
   expect_refused(&spec, "table");  // the observation table holds three values
   spec = flexible_drift();
-  answer.controls = 9;
+  answer.continuous_dims = 9;
   expect_refused(&spec, "controls");
-  answer.controls = -1;
+  answer.continuous_dims = -1;
   expect_refused(&spec, "controls");
-  answer.controls = 0;
+  answer.continuous_dims = 0;
   expect_refused(&spec, "controls");  // neither choices nor controls
-  answer.controls = 1, answer.action_counts[0] = 2;
+  answer.continuous_dims = 1, answer.action_counts[0] = 2;
   expect_refused(&spec, "controls");  // both
-  answer.controls = 0, answer.action_counts[0] = -2;
+  answer.continuous_dims = 0, answer.action_counts[0] = -2;
   expect_refused(&spec, "action_counts");
   answer.action_counts[0] = (1 << 20) + 1;
   expect_refused(&spec, "action_counts");

@@ -1,5 +1,5 @@
 // test_learn.c - a minibatch in one pass has the outputs and gradients of a forward pass, the loss and a backward pass,
-// bit for bit, for every instruction set and team; and an action out of range is refused.
+// bit for bit, for every instruction set and workers; and an action out of range is refused.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +81,7 @@ static PfcPpoLossArgs loss_args(const Case* c) {
                           .grad_logits_stride = OUTPUTS};
 }
 
-static PfcStatus learn(Case* c, PfcTeam* team, PfcPpoLossStats* stats) {
+static PfcStatus learn(Case* c, PfcWorkers* workers, PfcPpoLossStats* stats) {
   const PfcPpoLossArgs args = loss_args(c);
   const PfcLearn minibatch = {.x = c->x,
                               .outputs = c->outputs,
@@ -90,7 +90,7 @@ static PfcStatus learn(Case* c, PfcTeam* team, PfcPpoLossStats* stats) {
                               .grad_biases = c->grad_biases};
   PfcPpoKernel kernel;
   const PfcStatus status = pfc_ppo_kernel(&args, &kernel);
-  return status ? status : pfc_learn(c->mlp, &minibatch, &kernel, team, stats);
+  return status ? status : pfc_learn(c->mlp, &minibatch, &kernel, workers, stats);
 }
 
 static PfcPpoLossStats by_parts(Case* c) {
@@ -116,17 +116,17 @@ static void test_equals_parts(const PfcMatmulKernels* kernels, int64_t rows) {
   Case expected = make_case(kernels, rows);
   const PfcPpoLossStats parts = by_parts(&expected);
   PfcPpoLossStats first = {0};
-  const int32_t teams[] = {1, 2, 7};
-  for (size_t i = 0; i < sizeof teams / sizeof *teams; ++i) {
+  const int32_t num_threads[] = {1, 2, 7};
+  for (size_t i = 0; i < sizeof num_threads / sizeof *num_threads; ++i) {
     Case found = make_case(kernels, rows);
-    PfcTeam* team = pfc_team_create(teams[i], 1);
+    PfcWorkers* workers = pfc_workers_create(num_threads[i], 1);
     PfcPpoLossStats stats;
-    CHECK(learn(&found, team, &stats) == PFC_OK);
+    CHECK(learn(&found, workers, &stats) == PFC_OK);
     check_equal(&expected, &found);
     CHECK(fabs(stats.loss - parts.loss) <= 1e-12 * (1.0 + fabs(parts.loss)) && stats.count == parts.count);
     if (i == 0) first = stats;
     CHECK(memcmp(&stats, &first, sizeof stats) == 0);
-    pfc_team_destroy(team);
+    pfc_workers_destroy(workers);
     free_case(&found);
   }
   free_case(&expected);

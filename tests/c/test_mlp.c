@@ -1,5 +1,5 @@
 // test_mlp.c - the multi-layer perceptron against plain loops in double precision: outputs and gradients for every
-// instruction set and odd sizes, equal bits for every team, NaN that passes through, and refused arguments.
+// instruction set and odd sizes, equal bits for any number of workers, NaN that passes through, and refused arguments.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,9 +124,9 @@ static PfcMlp* make_mlp(const Case* c, const PfcMatmulKernels* kernels) {
   return mlp;
 }
 
-static void run(Case* c, PfcMlp* mlp, PfcTeam* team) {
-  CHECK(pfc_mlp_forward(mlp, inputs(c), c->rows, true, c->outputs, team) == PFC_OK);
-  CHECK(pfc_mlp_backward(mlp, inputs(c), c->rows, c->grad_outputs, c->grad_weight, c->grad_bias, team) == PFC_OK);
+static void run(Case* c, PfcMlp* mlp, PfcWorkers* workers) {
+  CHECK(pfc_mlp_forward(mlp, inputs(c), c->rows, true, c->outputs, workers) == PFC_OK);
+  CHECK(pfc_mlp_backward(mlp, inputs(c), c->rows, c->grad_outputs, c->grad_weight, c->grad_bias, workers) == PFC_OK);
 }
 
 // ---- the tests -----------------------------------------------------------------------------------------
@@ -160,15 +160,15 @@ static void test_teams(const PfcMatmulKernels* kernels, const Net* net, int64_t 
   PfcMlp *first = make_mlp(alone, kernels), *second = make_mlp(shared, kernels);
   run(alone, first, NULL);
   for (int32_t threads = 2; threads <= 5; ++threads) {
-    PfcTeam* team = pfc_team_create(threads, 1);
-    run(shared, second, team);
+    PfcWorkers* workers = pfc_workers_create(threads, 1);
+    run(shared, second, workers);
     CHECK(memcmp(alone->outputs, shared->outputs, 4 * (size_t)(rows * net->widths[net->layers])) == 0);
     for (int32_t l = 0; l < net->layers; ++l) {
       const size_t outs = (size_t)net->widths[l + 1], ins = (size_t)net->widths[l];
       CHECK(memcmp(alone->grad_weight[l], shared->grad_weight[l], 4 * outs * ins) == 0);
       CHECK(memcmp(alone->grad_bias[l], shared->grad_bias[l], 4 * outs) == 0);
     }
-    pfc_team_destroy(team);
+    pfc_workers_destroy(workers);
   }
   pfc_mlp_destroy(first), pfc_mlp_destroy(second);
   free_case(alone), free_case(shared);

@@ -1,5 +1,5 @@
 // test_muon.c - steps of Muon against plain loops in double precision, for every instruction set and odd shapes; equal
-// bits for every team, NaN that passes through, and refused sizes.
+// bits for any number of workers, NaN that passes through, and refused sizes.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,11 +121,11 @@ static void test_teams(const PfcMatmulKernels* kernels, int64_t rows, int64_t co
   CHECK(pfc_muon_step(muon, &args, NULL) == PFC_OK);
   for (int32_t threads = 2; threads <= 4; ++threads) {
     Case shared = make_case(rows, columns);
-    PfcTeam* team = pfc_team_create(threads, 1);
+    PfcWorkers* workers = pfc_workers_create(threads, 1);
     args = step_of(&shared, 0);
-    CHECK(pfc_muon_step(muon, &args, team) == PFC_OK);
+    CHECK(pfc_muon_step(muon, &args, workers) == PFC_OK);
     CHECK(memcmp(alone.parameter, shared.parameter, 4 * (size_t)alone.size) == 0);
-    pfc_team_destroy(team);
+    pfc_workers_destroy(workers);
     free_case(&shared);
   }
   pfc_muon_destroy(muon);

@@ -1,5 +1,5 @@
 // test_ppo_loss.c - the fused loss against a plain double-precision one written from the definition, its gradient
-// against central differences of that one, dead rows, NaN, equal bits over teams and machines, and refused arguments.
+// against central differences of that one, dead rows, NaN, equal bits over workers and machines, and refused arguments.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,10 +153,10 @@ static void test_parity(void) {
       }
 }
 
-static bool same_results(Minibatch* m, const Minibatch* other, PfcTeam* team, const PfcPpoLossStats* expected) {
+static bool same_results(Minibatch* m, const Minibatch* other, PfcWorkers* workers, const PfcPpoLossStats* expected) {
   PfcPpoLossStats stats;
   const size_t rows = (size_t)m->args.batch.rows, bytes = sizeof(float) * rows * (size_t)m->width;
-  return pfc_ppo_loss(&m->args, team, &stats) == PFC_OK && memcmp(&stats, expected, sizeof stats) == 0 &&
+  return pfc_ppo_loss(&m->args, workers, &stats) == PFC_OK && memcmp(&stats, expected, sizeof stats) == 0 &&
          memcmp(m->gradients, other->gradients, bytes) == 0 &&
          memcmp(m->ratio, other->ratio, sizeof(float) * rows) == 0;
 }
@@ -170,10 +170,10 @@ static void test_teams(void) {
     CHECK(pfc_ppo_loss(&alone->args, NULL, &expected) == PFC_OK);
     check_stats(alone, &expected);
     for (int32_t threads = 1; threads <= 7; threads += 3) {
-      PfcTeam* team = pfc_team_create(threads, 1);
+      PfcWorkers* workers = pfc_workers_create(threads, 1);
       Minibatch* m = make_minibatch(rows[i], counts, 2, 5);
-      CHECK(same_results(m, alone, team, &expected));
-      free_minibatch(m), pfc_team_destroy(team);
+      CHECK(same_results(m, alone, workers, &expected));
+      free_minibatch(m), pfc_workers_destroy(workers);
     }
     free_minibatch(alone);
   }

@@ -1,5 +1,5 @@
 // test_recurrent.c - recurrent networks against plain loops in double precision: outputs, states, and gradients by
-// finite differences; bfloat16 against float32; equal bits for every team and for acting and training; NaN; refusals.
+// finite differences; bfloat16 against float32; equal bits for any number of workers and for acting and training; NaN; refusals.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,15 +103,15 @@ static PfcRecurrent* make_network(const Case* c, const PfcMatmulKernels* kernels
   return net;
 }
 
-static void run_network(Case* c, PfcRecurrent* net, const PfcMatmulKernels* kernels, PfcTeam* team) {
+static void run_network(Case* c, PfcRecurrent* net, const PfcMatmulKernels* kernels, PfcWorkers* workers) {
   const PfcRecurrentBatch batch = batch_of(c, kernels->bfloat16);
-  CHECK(pfc_recurrent_forward(net, &batch, true, c->outputs, c->next_state, team) == PFC_OK);
-  CHECK(pfc_recurrent_backward(net, &batch, c->grad_outputs, c->grad, c->grad_x, team) == PFC_OK);
+  CHECK(pfc_recurrent_forward(net, &batch, true, c->outputs, c->next_state, workers) == PFC_OK);
+  CHECK(pfc_recurrent_backward(net, &batch, c->grad_outputs, c->grad, c->grad_x, workers) == PFC_OK);
 }
 
-static void run(Case* c, const PfcMatmulKernels* kernels, PfcTeam* team) {
+static void run(Case* c, const PfcMatmulKernels* kernels, PfcWorkers* workers) {
   PfcRecurrent* net = make_network(c, kernels);
-  run_network(c, net, kernels, team);
+  run_network(c, net, kernels, workers);
   pfc_recurrent_destroy(net);
 }
 
@@ -273,10 +273,10 @@ static void test_teams(const PfcMatmulKernels* kernels, const Net* net, int64_t 
   run(&alone, kernels, NULL);
   for (int32_t threads = 2; threads <= 4; ++threads) {
     Case shared = make_case(net, steps, rows);
-    PfcTeam* team = pfc_team_create(threads, 1);
-    run(&shared, kernels, team);
+    PfcWorkers* workers = pfc_workers_create(threads, 1);
+    run(&shared, kernels, workers);
     CHECK(same_results(&alone, &shared));
-    pfc_team_destroy(team);
+    pfc_workers_destroy(workers);
     free_case(&shared);
   }
   free_case(&alone);

@@ -1,4 +1,4 @@
-// test_rollout.c - a rollout in one call is what a network, draws and a pool give step by step: for every team, odd
+// test_rollout.c - a rollout in one call is what a network, draws and a pool give step by step: for any number of workers, odd
 // numbers of rows, several agents of a game, and episodes that are cut; and what is refused.
 #include <stdlib.h>
 #include <string.h>
@@ -141,15 +141,15 @@ static void check_equal(const Side* a, const Side* b) {
 static void test_equals_steps(const char* game, int32_t games, int32_t max_steps) {
   Side expected = make_side(game, games, max_steps);
   play_by_steps(&expected);
-  const int32_t teams[] = {1, 2, 7};
-  for (size_t i = 0; i < sizeof teams / sizeof *teams; ++i) {
+  const int32_t num_threads[] = {1, 2, 7};
+  for (size_t i = 0; i < sizeof num_threads / sizeof *num_threads; ++i) {
     Side found = make_side(game, games, max_steps);
-    PfcTeam* team = pfc_team_create(teams[i], 1);
+    PfcWorkers* workers = pfc_workers_create(num_threads[i], 1);
     PfcRolloutReport report;
-    CHECK(pfc_rollout(found.pool, found.mlp, &found.rollout, team, &report) == PFC_OK);
+    CHECK(pfc_rollout(found.pool, found.mlp, &found.rollout, workers, &report) == PFC_OK);
     CHECK(report.bad_rows == 0 && report.policy_s > 0 && report.env_s > 0 && report.copy_s > 0);
     check_equal(&expected, &found);
-    pfc_team_destroy(team);
+    pfc_workers_destroy(workers);
     free_side(&found);
   }
   free_side(&expected);

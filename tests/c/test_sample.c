@@ -38,10 +38,10 @@ static Batch make_batch(int64_t rows, const int32_t* counts, int32_t dims, int32
 
 static void free_batch(Batch* b) { free(b->logits), free(b->actions), free(b->logprobs), free(b->entropy); }
 
-static int64_t draw(Batch* b, PfcTeam* team) {
+static int64_t draw(Batch* b, PfcWorkers* workers) {
   int64_t bad_rows = -1;
   b->args.action_counts = b->counts;
-  CHECK(pfc_sample(&b->args, team, &bad_rows) == PFC_OK);
+  CHECK(pfc_sample(&b->args, workers, &bad_rows) == PFC_OK);
   return bad_rows;
 }
 
@@ -150,13 +150,13 @@ static void test_same_draws(void) {
   Batch whole = make_batch(1500, counts, 2, 0, 2.0f, 3);
   CHECK(draw(&whole, NULL) == 0);
   for (int32_t threads = 1; threads <= 7; threads += 3) {
-    PfcTeam* team = pfc_team_create(threads, 1);
+    PfcWorkers* workers = pfc_workers_create(threads, 1);
     Batch same = make_batch(1500, counts, 2, 0, 2.0f, 3);
-    CHECK(draw(&same, team) == 0);
+    CHECK(draw(&same, workers) == 0);
     CHECK(memcmp(same.actions, whole.actions, sizeof(int32_t) * 3000) == 0);
     CHECK(memcmp(same.logprobs, whole.logprobs, sizeof(float) * 1500) == 0);
     CHECK(memcmp(same.entropy, whole.entropy, sizeof(float) * 1500) == 0);
-    free_batch(&same), pfc_team_destroy(team);
+    free_batch(&same), pfc_workers_destroy(workers);
   }
   Batch part = make_batch(1500, counts, 2, 0, 2.0f, 3);
   part.args.rows = 700, part.args.first_row = 123;

@@ -1,5 +1,5 @@
 // test_scan.c - the scan of minimal gated recurrent units against a double loop in double precision and its gradient
-// against finite differences; starts anywhere, odd sizes, extreme gates, NaN, and equal bits for every team.
+// against finite differences; starts anywhere, odd sizes, extreme gates, NaN, and equal bits for any number of workers.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,14 +114,14 @@ static void test_teams(void) {
   const size_t states = (size_t)(alone.steps * alone.rows * alone.units), rows = (size_t)(alone.rows * alone.units);
   for (int32_t threads = 2; threads <= 4; ++threads) {
     Case shared = make_case(9, 131, 17, 4);
-    PfcTeam* team = pfc_team_create(threads, 1);
+    PfcWorkers* workers = pfc_workers_create(threads, 1);
     args = args_of(&shared);
-    pfc_scan(&args, team);
-    pfc_scan_backward(&args, team);
+    pfc_scan(&args, workers);
+    pfc_scan_backward(&args, workers);
     CHECK(memcmp(alone.states, shared.states, 4 * states) == 0);
     CHECK(memcmp(alone.grad_pre, shared.grad_pre, 8 * states) == 0);
     CHECK(memcmp(alone.grad_initial, shared.grad_initial, 4 * rows) == 0);
-    pfc_team_destroy(team);
+    pfc_workers_destroy(workers);
     free_case(&shared);
   }
   free_case(&alone);

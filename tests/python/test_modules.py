@@ -200,7 +200,7 @@ SPOILED = [
     (".num_obs_rows = 4000", "obs"),
     (".params = (const PfcParam*)0x7fffffff0000", "params does not point to a table"),
     (".num_obs_rows = 3", "observation table has 3 values, the observation 4"),
-    (".sizes = {.action_counts = {3}, .controls = 2}", "either action_counts or controls"),
+    (".sizes = {.action_counts = {3}, .continuous_dims = 2}", "either action_counts or continuous_dims"),
     (".sizes = {.agents = -4, .action_counts = {3}}", "-4 agents"),
     ('.metrics = {"score", "score"}', "two metrics score"),
     (".spec_bytes = 16", "has 16 bytes"),

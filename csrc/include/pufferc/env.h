@@ -80,7 +80,7 @@ typedef struct PfcLayout {
   int32_t agents;                              // rows of one game in every buffer; 0 = 1
   int32_t obs_shape[PFC_MAX_OBS_DIMS];         // unused dimensions 0; all 0 = one dimension from sizeof
   int32_t action_counts[PFC_MAX_ACTION_DIMS];  // choices per discrete dimension; unused 0
-  int32_t controls;                            // continuous dimensions in [-1, 1]; excludes action_counts
+  int32_t continuous_dims;                     // controls in [-1, 1]; excludes action_counts
 } PfcLayout;
 
 // One game's slices of the batch during one step. The game writes; the pool has already zeroed

@@ -1,5 +1,5 @@
-// test_threads.c - the worker team: every block exactly once, queues side by side, sleep when idle.
-#include "threads.h"
+// test_workers.c - worker threads: every block exactly once, queues side by side, sleep when idle.
+#include "workers.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,7 +17,8 @@ typedef struct Job {
   int32_t seed;
 } Job;
 
-static void count_block(void* context, int32_t block) {
+static void count_block(void* context, int32_t worker, int32_t block) {
+  (void)worker;
   Job* job = context;
   job->results[block] = (int64_t)job->seed * 1000000 + block;
   atomic_fetch_add(&job->calls[block], 1);
@@ -40,19 +41,19 @@ static void test_shapes(void) {
   static const int32_t threads[] = {1, 2, 3, 7, 16}, blocks[] = {0, 1, 2, 3, 6, 7, 8, 63, 1000, MAX_BLOCKS};
   Job* job = malloc(sizeof *job);
   for (size_t i = 0; i < sizeof threads / sizeof threads[0]; ++i) {
-    PfcTeam* team = pfc_team_create(threads[i], 1);
-    CHECK(team && pfc_team_threads(team) == threads[i]);
+    PfcWorkers* workers = pfc_workers_create(threads[i], 1);
+    CHECK(workers && pfc_workers_count(workers) == threads[i]);
     for (size_t k = 0; k < sizeof blocks / sizeof blocks[0]; ++k) {
       for (int32_t again = 0; again < 5; ++again) {
         prepare(job, again);
-        pfc_team_run(team, count_block, job, blocks[k]);
+        pfc_parallel_for(workers, count_block, job, blocks[k]);
         if (!CHECK(done_once(job, blocks[k]))) fprintf(stderr, "  %d threads, %d blocks\n", threads[i], blocks[k]);
       }
     }
-    pfc_team_destroy(team);
+    pfc_workers_destroy(workers);
   }
   prepare(job, 3);
-  pfc_team_run(NULL, count_block, job, 100);  // no team: the caller does it
+  pfc_parallel_for(NULL, count_block, job, 100);  // no workers: the caller does it
   CHECK(done_once(job, 100));
   free(job);
 }
@@ -62,22 +63,22 @@ static void test_queues(void) {
   enum { QUEUES = 4, ROUNDS = 500 };
   Job* jobs = malloc(sizeof(Job) * QUEUES);
   for (int32_t threads = 1; threads <= 4; ++threads) {
-    PfcTeam* team = pfc_team_create(threads, QUEUES);
-    if (!CHECK(team != NULL)) break;
+    PfcWorkers* workers = pfc_workers_create(threads, QUEUES);
+    if (!CHECK(workers != NULL)) break;
     int32_t sizes[QUEUES] = {0};
     for (int32_t round = 0; round < ROUNDS; ++round) {
       for (int32_t i = 0; i < QUEUES; ++i) {
         const int32_t q = (i * 3 + round) % QUEUES;
         if (round > 0) {
-          pfc_team_finish(team, q);
+          pfc_workers_finish(workers, q);
           CHECK(done_once(&jobs[q], sizes[q]));
         }
         prepare(&jobs[q], round);
         sizes[q] = (round * 7 + q * 13) % 40;
-        pfc_team_start(team, q, count_block, &jobs[q], sizes[q]);
+        pfc_workers_start(workers, q, count_block, &jobs[q], sizes[q]);
       }
     }
-    pfc_team_destroy(team);  // with jobs that nobody finished: they are done all the same
+    pfc_workers_destroy(workers);  // with jobs that nobody finished: they are done all the same
     for (int32_t q = 0; q < QUEUES; ++q) CHECK(done_once(&jobs[q], sizes[q]));
   }
   free(jobs);
@@ -87,10 +88,10 @@ static void test_queues(void) {
 static void test_unattended(void) {
   enum { QUEUES = 3, BLOCKS = 8 };
   Job* job = malloc(sizeof *job);
-  PfcTeam* team = pfc_team_create(2, QUEUES);
+  PfcWorkers* workers = pfc_workers_create(2, QUEUES);
   for (int32_t q = QUEUES - 1; q >= 0; --q) {
     prepare(job, q);
-    pfc_team_start(team, q, count_block, job, BLOCKS);
+    pfc_workers_start(workers, q, count_block, job, BLOCKS);
     int32_t called = 0;
     for (int32_t wait = 0; wait < 20000 && called < BLOCKS; ++wait, called = 0) {
       for (int32_t block = 0; block < BLOCKS; ++block) called += job->calls[block];
@@ -98,21 +99,21 @@ static void test_unattended(void) {
       nanosleep(&(struct timespec){0, 1000000}, NULL);
     }
     CHECK(called == BLOCKS);
-    pfc_team_finish(team, q);
+    pfc_workers_finish(workers, q);
     CHECK(done_once(job, BLOCKS));
   }
-  pfc_team_destroy(team);
+  pfc_workers_destroy(workers);
   free(job);
 }
 
 // Tiny jobs back to back: workers wake late, spin, sleep, and must never take a block of the wrong job.
 static void test_stress(void) {
   Job* job = malloc(sizeof *job);
-  PfcTeam* team = pfc_team_create(4, 2);
+  PfcWorkers* workers = pfc_workers_create(4, 2);
   prepare(job, 0);
   for (int32_t round = 0; round < 20000; ++round) {
     const int32_t blocks = 1 + round % 6;
-    pfc_team_run(team, count_block, job, blocks);
+    pfc_parallel_for(workers, count_block, job, blocks);
     bool right = true;
     for (int32_t block = 0; block < blocks; ++block) {
       right = right && job->calls[block] == 1;
@@ -121,7 +122,7 @@ static void test_stress(void) {
     CHECK(right);
     if (round % 4000 == 0) nanosleep(&(struct timespec){0, 2000000}, NULL);  // everybody sleeps
   }
-  pfc_team_destroy(team);
+  pfc_workers_destroy(workers);
   free(job);
 }
 
@@ -130,7 +131,8 @@ typedef struct Meeting {
 } Meeting;
 
 // Waits until all four blocks have begun: possible only if four lanes work at the same time.
-static void meet(void* context, int32_t block) {
+static void meet(void* context, int32_t worker, int32_t block) {
+  (void)worker;
   Meeting* meeting = context;
   (void)block;
   atomic_fetch_add(&meeting->arrived, 1);
@@ -139,11 +141,11 @@ static void meet(void* context, int32_t block) {
 }
 
 static void test_lanes_meet(void) {
-  PfcTeam* team = pfc_team_create(4, 1);
+  PfcWorkers* workers = pfc_workers_create(4, 1);
   Meeting meeting = {0};
-  pfc_team_run(team, meet, &meeting, 4);
+  pfc_parallel_for(workers, meet, &meeting, 4);
   CHECK(meeting.met == 4);
-  pfc_team_destroy(team);
+  pfc_workers_destroy(workers);
 }
 
 typedef struct Late {
@@ -152,7 +154,8 @@ typedef struct Late {
 } Late;
 
 // The caller's block is over once the other has begun, which takes far longer than anybody spins.
-static void be_late(void* context, int32_t block) {
+static void be_late(void* context, int32_t worker, int32_t block) {
+  (void)worker;
   Late* late = context;
   (void)block;
   if (pthread_equal(pthread_self(), late->caller)) {
@@ -166,33 +169,33 @@ static void be_late(void* context, int32_t block) {
 
 // A caller that sleeps until the others are done is woken by the last of them, and not before.
 static void test_caller_sleeps(void) {
-  PfcTeam* team = pfc_team_create(2, 1);
+  PfcWorkers* workers = pfc_workers_create(2, 1);
   for (int32_t i = 0; i < 20; ++i) {
     Late late = {.caller = pthread_self()};
-    pfc_team_run(team, be_late, &late, 2);
+    pfc_parallel_for(workers, be_late, &late, 2);
     CHECK(late.ended);
   }
-  pfc_team_destroy(team);
+  pfc_workers_destroy(workers);
 }
 
 static void test_create_destroy(void) {
   Job* job = malloc(sizeof *job);
   for (int32_t i = 0; i < 300; ++i) {
-    PfcTeam* team = pfc_team_create(1 + i % 5, 1 + i % 3);
-    if (!CHECK(team != NULL)) break;
+    PfcWorkers* workers = pfc_workers_create(1 + i % 5, 1 + i % 3);
+    if (!CHECK(workers != NULL)) break;
     if (i % 2) {
       prepare(job, i);
-      pfc_team_run(team, count_block, job, 9);
+      pfc_parallel_for(workers, count_block, job, 9);
       CHECK(done_once(job, 9));
     }
-    pfc_team_destroy(team);
+    pfc_workers_destroy(workers);
   }
-  pfc_team_destroy(NULL);
-  PfcTeam* largest = pfc_team_create(PFC_MAX_THREADS, 1);
+  pfc_workers_destroy(NULL);
+  PfcWorkers* largest = pfc_workers_create(PFC_MAX_THREADS, 1);
   prepare(job, 5);
-  pfc_team_run(largest, count_block, job, 1000);
+  pfc_parallel_for(largest, count_block, job, 1000);
   CHECK(done_once(job, 1000));
-  pfc_team_destroy(largest);
+  pfc_workers_destroy(largest);
   free(job);
 }
 
@@ -204,14 +207,14 @@ static int64_t cpu_ns(void) {
 
 static void test_idle(void) {
   Job* job = malloc(sizeof *job);
-  PfcTeam* team = pfc_team_create(8, 1);
+  PfcWorkers* workers = pfc_workers_create(8, 1);
   prepare(job, 1);
-  pfc_team_run(team, count_block, job, 100);
+  pfc_parallel_for(workers, count_block, job, 100);
   nanosleep(&(struct timespec){0, 30000000}, NULL);
   const int64_t before = cpu_ns();
   nanosleep(&(struct timespec){0, 200000000}, NULL);
   CHECK(cpu_ns() - before < 100000000);  // one thread that spins would take 200 ms, all of them more
-  pfc_team_destroy(team);
+  pfc_workers_destroy(workers);
   free(job);
 }
 
