@@ -55,13 +55,13 @@ static void test_refused_layouts(void) {
   expect_refused(&spec, "table");  // the observation table holds three values
   spec = flexible_drift();
   answer.continuous_dims = 9;
-  expect_refused(&spec, "controls");
+  expect_refused(&spec, "continuous_dims");
   answer.continuous_dims = -1;
-  expect_refused(&spec, "controls");
+  expect_refused(&spec, "continuous_dims");
   answer.continuous_dims = 0;
-  expect_refused(&spec, "controls");  // neither choices nor controls
+  expect_refused(&spec, "continuous_dims");  // neither choices nor controls
   answer.continuous_dims = 1, answer.action_counts[0] = 2;
-  expect_refused(&spec, "controls");  // both
+  expect_refused(&spec, "continuous_dims");  // both
   answer.continuous_dims = 0, answer.action_counts[0] = -2;
   expect_refused(&spec, "action_counts");
   answer.action_counts[0] = (1 << 20) + 1;
