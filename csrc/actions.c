@@ -88,5 +88,6 @@ PfcStatus pfc_copy_actions(PfcPool* pool, int64_t first_row, int64_t rows, const
   if (check.dims > 1) good = copy_mixed(actions, dtype, to, &check);
   else if (dtype == PFC_INT32) good = copy_int32(actions, to, check.values, check.counts[0]);
   else good = copy_int64(actions, to, check.values, check.counts[0]);
-  return good ? PFC_OK : fail_discrete(actions, dtype, first_row, &check);
+  if (!good) return fail_discrete(actions, dtype, first_row, &check);
+  return b->mask_words ? pfc_check_legal(pool, first_row, rows) : PFC_OK;
 }

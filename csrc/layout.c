@@ -3,7 +3,6 @@
 
 #include <float.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,9 +66,7 @@ static PfcStatus set_param(const PfcEnvSpec* spec, const PfcParamValue* given, v
   return PFC_OK;
 }
 
-PfcStatus pfc_fill_params(const PfcEnvSpec* spec, const PfcParamValue* values, int32_t count, void* params) {
-  for (int32_t i = 0; i < spec->num_params; ++i)
-    write_param(spec, &spec->params[i], spec->params[i].default_value, params);
+PfcStatus pfc_set_params(const PfcEnvSpec* spec, const PfcParamValue* values, int32_t count, void* params) {
   if (count < 0 || (count > 0 && !values))
     return pfc_fail(PFC_INVALID, "num_params: expected as many as there are in params, got %d", count);
   for (int32_t i = 0; i < count; ++i) {
@@ -78,6 +75,12 @@ PfcStatus pfc_fill_params(const PfcEnvSpec* spec, const PfcParamValue* values, i
   }
   const char* reason = spec->check ? spec->check(params) : NULL;
   return reason ? pfc_fail(PFC_INVALID, "%s: %s", spec->name, reason) : PFC_OK;
+}
+
+PfcStatus pfc_fill_params(const PfcEnvSpec* spec, const PfcParamValue* values, int32_t count, void* params) {
+  for (int32_t i = 0; i < spec->num_params; ++i)
+    write_param(spec, &spec->params[i], spec->params[i].default_value, params);
+  return pfc_set_params(spec, values, count, params);
 }
 
 double pfc_read_param(const PfcEnvSpec* spec, const void* params, int32_t index) {
@@ -92,14 +95,7 @@ double pfc_read_param(const PfcEnvSpec* spec, const void* params, int32_t index)
   return value;
 }
 
-int32_t pfc_dtype_bytes(PfcDtype dtype) {
-  switch (dtype) {
-    case PFC_FLOAT32:
-    case PFC_INT32: return 4;
-    case PFC_INT64: return 8;
-    default: return 1;
-  }
-}
+int32_t pfc_dtype_bytes(PfcDtype dtype) { return (int32_t)PFC_DTYPE_BYTES(dtype); }
 
 static PfcStatus check_actions(const PfcEnvSpec* spec, const PfcLayout* layout) {
   int32_t dims = 0;
@@ -109,6 +105,11 @@ static PfcStatus check_actions(const PfcEnvSpec* spec, const PfcLayout* layout) 
                       layout->action_counts[dims], MAX_ACTIONS);
     ++dims;
   }
+  int64_t choices = 0;
+  for (int32_t d = 0; d < dims; ++d) choices += layout->action_counts[d];
+  if (layout->masked && choices > PFC_MAX_CHOICES)
+    return pfc_fail(PFC_INVALID, "%s: %lld choices in all dimensions, expected at most %d in a masked game", spec->name,
+                    (long long)choices, PFC_MAX_CHOICES);
   if ((dims > 0) == (layout->continuous_dims > 0) || layout->continuous_dims < 0 || layout->continuous_dims > PFC_MAX_ACTION_DIMS)
     return pfc_fail(PFC_INVALID, "%s: give either action_counts or continuous_dims (1 to %d), not both", spec->name,
                     PFC_MAX_ACTION_DIMS);
@@ -130,17 +131,88 @@ static PfcStatus check_obs(const PfcEnvSpec* spec, const PfcLayout* layout) {
   if (!spec->layout && (uint64_t)values * (uint64_t)pfc_dtype_bytes(spec->obs_dtype) != spec->obs_bytes)
     return pfc_fail(PFC_INVALID, "%s: obs_shape holds %lld values, the observation struct %u bytes", spec->name,
                     (long long)values, spec->obs_bytes);
+  return PFC_OK;
+}
+
+// The table for these parameters, still with a last count of 0 where the rest is left to it.
+static void copy_rows(const PfcEnvSpec* spec, const void* params, PfcObsRow* rows) {
+  memcpy(rows, spec->obs_rows, sizeof *rows * (size_t)spec->num_obs_rows);
+  if (spec->fill_rows) spec->fill_rows(params, rows);
+}
+
+static PfcStatus check_row(const PfcEnvSpec* spec, const PfcObsRow* row) {
+  const bool plane = row->plane_height != 0 || row->plane_width != 0;
+  if (row->each < 0 || (row->each > 0 && row->count % row->each != 0))
+    return pfc_fail(PFC_INVALID, "%s: row %s of the observation table has %d values, no multiple of each = %d", spec->name,
+                    row->name, row->count, row->each);
+  if (row->num_codes < 0 || (row->num_codes > 0 && (row->low < 0.0f || row->high > (float)(row->num_codes - 1))))
+    return pfc_fail(PFC_INVALID, "%s: row %s of the observation table has %d codes and the range [%g, %g]", spec->name,
+                    row->name, row->num_codes, (double)row->low, (double)row->high);
+  if (plane && (row->plane_height < 1 || row->plane_width < 1 ||
+                row->count % ((int64_t)row->plane_height * row->plane_width) != 0))
+    return pfc_fail(PFC_INVALID, "%s: row %s of the observation table has %d values, no multiple of its planes of %d x %d",
+                    spec->name, row->name, row->count, row->plane_height, row->plane_width);
+  return PFC_OK;
+}
+
+PfcStatus pfc_fill_rows(const PfcEnvSpec* spec, const void* params, const PfcLayout* layout, PfcObsRow* rows) {
+  const int64_t values = obs_values(layout);
+  PfcObsRow* last = &rows[spec->num_obs_rows - 1];
   int64_t in_table = 0;
-  for (int32_t i = 0; i < spec->num_obs_rows; ++i) in_table += spec->obs_rows[i].count;
-  const bool open_ended = spec->obs_rows[spec->num_obs_rows - 1].count == 0;
-  if (open_ended ? in_table >= values : in_table != values)
+  copy_rows(spec, params, rows);
+  for (int32_t i = 0; i < spec->num_obs_rows; ++i) in_table += rows[i].count;
+  if (last->count == 0 && in_table <= values) {
+    last->count = (int32_t)(values - in_table);
+    in_table = values;
+  }
+  if (in_table != values)
     return pfc_fail(PFC_INVALID, "%s: the observation table has %lld values, the observation %lld", spec->name,
                     (long long)in_table, (long long)values);
+  PfcStatus status = PFC_OK;
+  for (int32_t i = 0; !status && i < spec->num_obs_rows; ++i) {
+    if (rows[i].count < 0 || (rows[i].count == 0 && &rows[i] != last))
+      return pfc_fail(PFC_INVALID, "%s: row %s of the observation table has %d values", spec->name, rows[i].name,
+                      rows[i].count);
+    status = check_row(spec, &rows[i]);
+  }
+  return status;
+}
+
+bool pfc_same_rows(const PfcEnvSpec* spec, const void* params, const PfcLayout* layout, const PfcObsRow* rows) {
+  if (!spec->fill_rows) return true;
+  PfcObsRow* filled = pfc_alloc(sizeof *filled * (uint64_t)spec->num_obs_rows);
+  bool same = filled && pfc_fill_rows(spec, params, layout, filled) == PFC_OK;
+  for (int32_t i = 0; same && i < spec->num_obs_rows; ++i)
+    same = filled[i].count == rows[i].count && filled[i].each == rows[i].each &&
+           filled[i].num_codes == rows[i].num_codes && filled[i].plane_height == rows[i].plane_height &&
+           filled[i].plane_width == rows[i].plane_width;
+  pfc_free(filled);
+  return same;
+}
+
+PfcStatus pfc_fill_teams(const PfcEnvSpec* spec, const void* params, const PfcLayout* layout, int32_t* teams) {
+  for (int32_t agent = 0; layout->teams && agent < layout->agents; ++agent) {
+    teams[agent] = spec->team ? spec->team(params, agent) : agent / (layout->agents / layout->teams);
+    if (teams[agent] < 0 || teams[agent] >= layout->teams)
+      return pfc_fail(PFC_INVALID, "%s: agent %d is on side %d, expected 0 to %d", spec->name, agent, teams[agent],
+                      layout->teams - 1);
+  }
+  return PFC_OK;
+}
+
+static PfcStatus check_teams(const PfcEnvSpec* spec, const PfcLayout* layout) {
+  if (layout->teams < 0 || layout->teams > layout->agents)
+    return pfc_fail(PFC_INVALID, "%s: %d teams, expected 0 to the %d agents", spec->name, layout->teams, layout->agents);
+  if (layout->teams > 0 && !spec->team && layout->agents % layout->teams != 0)
+    return pfc_fail(PFC_INVALID, "%s: %d agents do not divide into %d equal teams; give a team function", spec->name,
+                    layout->agents, layout->teams);
   return PFC_OK;
 }
 
 PfcStatus pfc_fill_layout(const PfcEnvSpec* spec, const void* params, PfcLayout* layout) {
+  memset(layout, 0, sizeof *layout);
   *layout = spec->sizes;
+  layout->masked = spec->mask != NULL;
   if (layout->state_bytes == 0) layout->state_bytes = spec->state_bytes;
   if (layout->agents == 0) layout->agents = 1;
   if (layout->obs_shape[0] == 0) layout->obs_shape[0] = (int32_t)spec->obs_bytes / pfc_dtype_bytes(spec->obs_dtype);
@@ -150,6 +222,10 @@ PfcStatus pfc_fill_layout(const PfcEnvSpec* spec, const void* params, PfcLayout*
   if (layout->state_bytes < spec->state_bytes || layout->state_bytes > MAX_STATE_BYTES)
     return pfc_fail(PFC_INVALID, "%s: a state of %llu bytes, expected %u to %llu", spec->name,
                     (unsigned long long)layout->state_bytes, spec->state_bytes, (unsigned long long)MAX_STATE_BYTES);
+  layout->masked = layout->masked && layout->continuous_dims == 0;
+  if (layout->masked && !spec->mask) return pfc_fail(PFC_INVALID, "%s: masked is set, but there is no mask", spec->name);
   PfcStatus status = check_actions(spec, layout);
-  return status ? status : check_obs(spec, layout);
+  if (!status) status = check_obs(spec, layout);
+  if (!status) status = check_teams(spec, layout);
+  return status;
 }

@@ -2,11 +2,16 @@
 #ifndef PUFFERC_LAYOUT_H
 #define PUFFERC_LAYOUT_H
 
+#include <stdbool.h>
+
 #include "pufferc/pufferc.h"
 
 // Fills the parameter struct `params` (spec->params_bytes) from defaults and overrides. Unknown names,
 // values out of range and values that are not whole where they must be are refused by name.
 PfcStatus pfc_fill_params(const PfcEnvSpec* spec, const PfcParamValue* values, int32_t count, void* params);
+
+// Overrides values of a filled parameter struct, with the same checks and then the game's own.
+PfcStatus pfc_set_params(const PfcEnvSpec* spec, const PfcParamValue* values, int32_t count, void* params);
 
 // Reads value `index` of a filled parameter struct.
 double pfc_read_param(const PfcEnvSpec* spec, const void* params, int32_t index);
@@ -18,7 +23,16 @@ const char* pfc_param_text(const PfcParam* param, double value, PfcParamText tex
 // Bytes of one observation element.
 int32_t pfc_dtype_bytes(PfcDtype dtype);
 
-// Completes the game's sizes for these parameters and checks them.
+// Completes the game's sizes for these parameters and checks them. Unused bytes are zero: layouts compare by memcmp.
 PfcStatus pfc_fill_layout(const PfcEnvSpec* spec, const void* params, PfcLayout* layout);
+
+// rows [spec->num_obs_rows] <- the observation table for these parameters, with every count filled in, checked against
+// the layout.
+PfcStatus pfc_fill_rows(const PfcEnvSpec* spec, const void* params, const PfcLayout* layout, PfcObsRow* rows);
+// Whether pfc_fill_rows would give these rows for other parameters of the same layout.
+bool pfc_same_rows(const PfcEnvSpec* spec, const void* params, const PfcLayout* layout, const PfcObsRow* rows);
+
+// teams [layout->agents] <- the side of each agent. Nothing where layout->teams is 0.
+PfcStatus pfc_fill_teams(const PfcEnvSpec* spec, const void* params, const PfcLayout* layout, int32_t* teams);
 
 #endif  // PUFFERC_LAYOUT_H

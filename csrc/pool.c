@@ -39,6 +39,10 @@ static void carve_all(PfcPool* pool, Arena* arena) {
   pool->terminated = carve(arena, rows, 1);
   pool->truncated = carve(arena, rows, 1);
   pool->alive = carve(arena, rows, 1);
+  pool->action_mask = carve(arena, rows * b->mask_words, sizeof(uint32_t));
+  pool->forced = carve(arena, b->mask_words ? rows : 0, 1);
+  pool->obs_rows = carve(arena, b->num_obs_rows, sizeof(PfcObsRow));
+  pool->teams = carve(arena, b->num_teams ? b->agents : 0, sizeof(int32_t));
   pool->game_numbers = carve(arena, b->num_games, sizeof(uint64_t));
   pool->stopped = carve(arena, rows, 1);
   pool->running_returns = carve(arena, rows, sizeof(float));
@@ -82,6 +86,8 @@ static PfcStatus check_desc(const PfcPoolDesc* desc) {
     return pfc_fail(PFC_INVALID, "num_groups: expected 1 to %d, got %d", PFC_MAX_GROUPS, desc->num_groups);
   if (desc->autoreset != PFC_AUTORESET_SAME_STEP && desc->autoreset != PFC_AUTORESET_DISABLED)
     return pfc_fail(PFC_INVALID, "autoreset: expected 0 (same step) or 1 (disabled), got %d", (int)desc->autoreset);
+  if (desc->data && !desc->spec->reset_from)
+    return pfc_fail(PFC_UNSUPPORTED, "data: %s reads no file", desc->spec->name);
   return PFC_OK;
 }
 
@@ -91,8 +97,10 @@ static void describe_actions(PfcPool* pool) {
   b->action_dims = pool->layout.continuous_dims;
   for (int32_t i = 0; b->discrete && i < PFC_MAX_ACTION_DIMS && pool->layout.action_counts[i]; ++i) {
     b->action_counts[i] = pool->layout.action_counts[i];
+    b->num_choices += b->action_counts[i];
     ++b->action_dims;
   }
+  b->mask_words = pool->layout.masked ? (b->num_choices + 31) / 32 : 0;
 }
 
 static PfcStatus describe(PfcPool* pool, const PfcPoolDesc* desc) {
@@ -114,6 +122,8 @@ static PfcStatus describe(PfcPool* pool, const PfcPoolDesc* desc) {
   }
   describe_actions(pool);
   while (b->num_metrics < PFC_MAX_METRICS && pool->spec->metrics[b->num_metrics]) ++b->num_metrics;
+  b->num_obs_rows = pool->spec->num_obs_rows;
+  b->num_teams = layout->teams;
   // The generated loops recognise a fixed-size state by its exact size; others begin on a cache line.
   pool->state_stride = layout->state_bytes;
   if (layout->state_bytes != pool->spec->state_bytes)
@@ -156,9 +166,28 @@ static void publish_buffers(PfcPool* pool) {
   b->terminated = pool->terminated;
   b->truncated = pool->truncated;
   b->alive = pool->alive;
+  b->action_mask = b->mask_words ? pool->action_mask : NULL;
+  b->forced = b->mask_words ? pool->forced : NULL;
+  b->obs_rows = pool->obs_rows;
+  b->teams = b->num_teams ? pool->teams : NULL;
   b->episode_returns = pool->episode_returns;
   b->episode_lengths = pool->episode_lengths;
   b->episode_metrics = pool->episode_metrics;
+}
+
+static void read_max_steps(PfcPool* pool) {
+  const int32_t max_steps = (int32_t)pfc_read_param(pool->spec, pool->params, 0);
+  pool->max_steps = max_steps > 0 ? max_steps : INT32_MAX;
+}
+
+static PfcStatus take_data(PfcPool* pool, const PfcPoolDesc* desc) {
+  if (!desc->data) return PFC_OK;
+  const char* reason = pool->spec->check_data(pool->params, desc->data, desc->data_bytes);
+  if (reason) return pfc_fail(PFC_INVALID, "data: %s", reason);
+  pool->data = desc->data;
+  pool->data_bytes = desc->data_bytes;
+  pool->data_checksum = pfc_checksum(desc->data, desc->data_bytes);
+  return PFC_OK;
 }
 
 static PfcStatus build(PfcPool* pool, const PfcPoolDesc* desc) {
@@ -170,10 +199,12 @@ static PfcStatus build(PfcPool* pool, const PfcPoolDesc* desc) {
   if (!pool->params) return pfc_fail(status, "no memory for the parameters of %s", pool->spec->name);
   if ((status = pfc_fill_params(pool->spec, desc->params, desc->num_params, pool->params))) return status;
   if ((status = pfc_fill_layout(pool->spec, pool->params, &pool->layout))) return status;
+  if ((status = take_data(pool, desc))) return status;
   if ((status = describe(pool, desc))) return status;
   if ((status = allocate(pool))) return status;
-  const int32_t max_steps = (int32_t)pfc_read_param(pool->spec, pool->params, 0);
-  pool->max_steps = max_steps > 0 ? max_steps : INT32_MAX;
+  if ((status = pfc_fill_rows(pool->spec, pool->params, &pool->layout, pool->obs_rows))) return status;
+  if ((status = pfc_fill_teams(pool->spec, pool->params, &pool->layout, pool->teams))) return status;
+  read_max_steps(pool);
   publish_buffers(pool);
   divide_work(pool, num_threads);
   for (int32_t game = 0; game < desc->num_games; ++game) {
@@ -234,6 +265,32 @@ double pfc_pool_param(const PfcPool* pool, int32_t index) {
   if (pool && index >= 0 && index < pool->spec->num_params) return pfc_read_param(pool->spec, pool->params, index);
   (void)pfc_fail(PFC_INVALID, "index: no parameter %d in this pool", index);
   return 0.0;
+}
+
+static PfcStatus set_param(PfcPool* pool, unsigned char* changed, const PfcParamValue* value) {
+  PfcLayout layout;
+  memcpy(changed, pool->params, pool->spec->params_bytes);
+  PfcStatus status = pfc_set_params(pool->spec, value, 1, changed);
+  if (!status) status = pfc_fill_layout(pool->spec, changed, &layout);
+  if (status) return status;
+  if (memcmp(&layout, &pool->layout, sizeof layout) != 0 || !pfc_same_rows(pool->spec, changed, &layout, pool->obs_rows))
+    return pfc_fail(PFC_INVALID, "%s: cannot change in a running pool, because sizes depend on it", value->name);
+  memcpy(pool->params, changed, pool->spec->params_bytes);
+  read_max_steps(pool);
+  return PFC_OK;
+}
+
+PfcStatus pfc_pool_set_param(PfcPool* pool, const char* name, double value) {
+  PfcStatus status = pfc_pool_enter(pool);
+  if (status) return status;
+  status = pfc_pool_expect_idle(pool);
+  unsigned char* changed = status ? NULL : pfc_alloc(pool->spec->params_bytes);
+  if (!status && !changed) status = pfc_fail(PFC_NO_MEMORY, "no memory for the parameters of %s", pool->spec->name);
+  const PfcParamValue given = {name, value};
+  if (!status) status = set_param(pool, changed, &given);
+  pfc_free(changed);
+  pfc_pool_leave(pool);
+  return status;
 }
 
 // ---- use ---------------------------------------------------------------------------------------------

@@ -3,6 +3,9 @@
 //   pool.c      creation, memory, closing
 //   step.c      one step of a block of games: rules, episode ends, autoreset, observations
 //   actions.c   checking and copying actions
+//   masks.c     which choices are legal, as bits
+//   script.c    actions of a game's built-in player
+//   fields.c    state fields by name, for tests
 //   snapshot.c  save and load
 //   metrics.c   statistics of finished episodes
 //
@@ -36,6 +39,9 @@ struct PfcPool {
   const PfcEnvSpec* spec;
   PfcLayout layout;
   unsigned char* params;       // [spec->params_bytes]
+  const void* data;            // [data_bytes] borrowed, or NULL
+  uint64_t data_bytes;
+  uint64_t data_checksum;      // 0 without data
   int32_t max_steps;           // INT32_MAX: never
   PfcAutoreset autoreset;
   uint64_t state_stride;
@@ -48,6 +54,10 @@ struct PfcPool {
   void* actions;               // [N, action_dims] int32 or float32
   float* rewards;              // [N]
   uint8_t *terminated, *truncated, *alive;  // [N]
+  uint32_t* action_mask;       // [N, W]; W = 0 in a game without masks
+  uint8_t* forced;             // [N] in a masked game
+  PfcObsRow* obs_rows;         // [num_obs_rows]
+  int32_t* teams;              // [A] in a game with sides
   uint64_t* game_numbers;      // [G] of which each game's random stream comes
   uint8_t* stopped;            // [N] how a row ended that waits for a reset (autoreset disabled), 0 = it runs; see step.c
   float* running_returns;      // [N] of the unfinished episodes
@@ -83,6 +93,11 @@ PfcStatus pfc_pool_expect_idle(PfcPool* pool);  // PFC_STATE while a group was s
 
 // actions.c: checks rows * action_dims actions and copies them to rows [first_row, first_row + rows).
 PfcStatus pfc_copy_actions(PfcPool* pool, int64_t first_row, int64_t rows, const void* actions, PfcDtype dtype);
+
+// masks.c: writes action_mask and forced of games [begin, end), from their states and alive flags.
+void pfc_write_masks(PfcPool* pool, int32_t begin, int32_t end);
+// PFC_INVALID naming the first choice of rows [first_row, first_row + rows) of pool->actions that is not legal.
+PfcStatus pfc_check_legal(const PfcPool* pool, int64_t first_row, int64_t rows);
 
 // metrics.c: the statistics of row `row` of `game`, whose episode ends now.
 void pfc_record_episode(PfcPool* pool, int32_t game, int64_t row);

@@ -123,12 +123,46 @@ static PfcStatus validate_tables(const PfcEnvSpec* spec) {
   return PFC_OK;
 }
 
+static PfcStatus validate_fields(const PfcEnvSpec* spec) {
+  if (spec->num_fields < 0 || (spec->num_fields > 0) != (spec->fields != NULL))
+    return pfc_fail(PFC_INVALID, "%s: fields and num_fields come together", spec->name);
+  for (int32_t i = 0; i < spec->num_fields; ++i) {
+    const PfcField* field = &spec->fields[i];
+    if (!is_identifier(field->name) || field->dtype < PFC_FLOAT32 || field->dtype > PFC_FLOAT64)
+      return pfc_fail(PFC_INVALID, "%s: state field %d needs a lower-case name and a dtype", spec->name, i);
+    for (int32_t k = 0; k < i; ++k)
+      if (strcmp(spec->fields[k].name, field->name) == 0)
+        return pfc_fail(PFC_INVALID, "%s: there are two state fields %s", spec->name, field->name);
+  }
+  return PFC_OK;
+}
+
+static PfcStatus validate_keys(const PfcEnvSpec* spec) {
+  if (!(spec->fps >= 0.0f && spec->fps <= 1000.0f))
+    return pfc_fail(PFC_INVALID, "%s: fps is %g, expected 0 (30) to 1000", spec->name, (double)spec->fps);
+  if (spec->num_keys < 0 || (spec->num_keys > 0) != (spec->keys != NULL) || spec->idle < PFC_IDLE_ALTERNATE)
+    return pfc_fail(PFC_INVALID, "%s: keys and num_keys come together, and idle is a choice, PFC_IDLE_KEEP or "
+                    "PFC_IDLE_ALTERNATE", spec->name);
+  for (int32_t i = 0; i < spec->num_keys; ++i) {
+    const PfcKeyBinding* key = &spec->keys[i];
+    if (!key->keys || !key->help || key->dim < 0 || key->dim >= PFC_MAX_ACTION_DIMS || key->choice < 0 ||
+        key->control < 0 || key->control >= PFC_MAX_ACTION_DIMS || !(key->push >= -1.0f && key->push <= 1.0f))
+      return pfc_fail(PFC_INVALID, "%s: key %d needs names, a help text, and a choice or a push in [-1, 1]", spec->name, i);
+  }
+  return PFC_OK;
+}
+
 static PfcStatus validate_functions(const PfcEnvSpec* spec) {
   if (!spec->reset_one || !spec->step_range || !spec->observe_range || !spec->observe_one || !spec->metrics_one ||
       !spec->draw_one)
     return pfc_fail(PFC_INVALID, "%s: a function of the spec is NULL; use PFC_DEFINE_ENV", spec->name);
   if ((spec->open == NULL) != (spec->close == NULL))
     return pfc_fail(PFC_INVALID, "%s: open and close come together", spec->name);
+  if ((spec->script != NULL) != (spec->num_levels > 0))
+    return pfc_fail(PFC_INVALID, "%s: script and num_levels >= 1 come together", spec->name);
+  if ((spec->check_data == NULL) != (spec->reset_from == NULL) ||
+      (spec->respawn_from != NULL) != (spec->reset_from != NULL && spec->respawn != NULL))
+    return pfc_fail(PFC_INVALID, "%s: check_data and reset_from come together, and respawn_from beside respawn", spec->name);
   if (spec->max_games < 0 || (spec->max_games != 0) != (spec->limit_help != NULL))
     return pfc_fail(PFC_INVALID, "%s: max_games is %d; a limit is at least 1 and comes with limit_help", spec->name,
                     spec->max_games);
@@ -148,12 +182,14 @@ PfcStatus pfc_env_validate(const PfcEnvSpec* spec) {
   if (!spec->title || !spec->title[0] || !spec->summary)
     return pfc_fail(PFC_INVALID, "%s: title and summary must be given", spec->name);
   if (spec->version < 1) return pfc_fail(PFC_INVALID, "%s: version is %d, expected at least 1", spec->name, spec->version);
-  if (spec->obs_dtype > PFC_INT8)
+  if (spec->obs_dtype < PFC_FLOAT32 || spec->obs_dtype > PFC_INT8)
     return pfc_fail(PFC_INVALID, "%s: obs_dtype %d is not float32, int32, uint8 or int8", spec->name, (int)spec->obs_dtype);
   if (spec->state_bytes < spec->rng_offset + sizeof(PfcRng))
     return pfc_fail(PFC_INVALID, "%s: the state of %u bytes does not hold its rng", spec->name, spec->state_bytes);
   PfcStatus status = validate_functions(spec);
   if (!status) status = validate_params(spec);
   if (!status) status = validate_tables(spec);
+  if (!status) status = validate_fields(spec);
+  if (!status) status = validate_keys(spec);
   return status;
 }

@@ -9,15 +9,17 @@
 typedef struct SnapshotHead {
   char magic[8];
   uint32_t byte_order;    // 0x01020304 as this machine writes it
-  uint32_t abi_version;
+  uint32_t format;        // FORMAT
   char game[32];
   int32_t version, num_games, agents, autoreset;
   uint64_t state_bytes;
   uint64_t total_bytes;
+  uint64_t data_checksum;
   uint64_t checksum;      // of everything after the head
 } SnapshotHead;
 
 static const char MAGIC[8] = "pfcsnap";
+enum { FORMAT = 2 };  // changes with SnapshotHead and transfer_all; 1 was written by ABI 1
 
 // Copies between the pool and the snapshot, whichever way; NULL adds up sizes.
 typedef struct Cursor {
@@ -67,7 +69,7 @@ static SnapshotHead head_of(const PfcPool* pool) {
   memset(&head, 0, sizeof head);
   memcpy(head.magic, MAGIC, sizeof head.magic);
   head.byte_order = 0x01020304u;
-  head.abi_version = PFC_ABI_VERSION;
+  head.format = FORMAT;
   memcpy(head.game, pool->spec->name, strlen(pool->spec->name));
   head.version = pool->spec->version;
   head.num_games = pool->buffers.num_games;
@@ -75,6 +77,7 @@ static SnapshotHead head_of(const PfcPool* pool) {
   head.autoreset = (int32_t)pool->autoreset;
   head.state_bytes = pool->layout.state_bytes;
   head.total_bytes = pfc_pool_snapshot_bytes(pool);
+  head.data_checksum = pool->data_checksum;
   return head;
 }
 
@@ -109,8 +112,8 @@ static PfcStatus check_head(const PfcPool* pool, const unsigned char* at, uint64
   head.game[sizeof head.game - 1] = 0;
   if (memcmp(head.magic, MAGIC, sizeof MAGIC) != 0) return pfc_fail(PFC_INVALID, "snapshot: not a snapshot of a pool");
   if (head.byte_order != ours.byte_order) return pfc_fail(PFC_INVALID, "snapshot: from a machine of another byte order");
-  if (head.abi_version != ours.abi_version)
-    return pfc_fail(PFC_INVALID, "snapshot: of ABI %u, expected %u", head.abi_version, ours.abi_version);
+  if (head.format != ours.format)
+    return pfc_fail(PFC_INVALID, "snapshot: of format %u, expected %u", head.format, ours.format);
   if (strcmp(head.game, ours.game) != 0 || head.version != ours.version)
     return pfc_fail(PFC_INVALID, "snapshot: of %s version %d, expected %s version %d", head.game, head.version, ours.game,
                     ours.version);
@@ -125,6 +128,8 @@ static PfcStatus check_head(const PfcPool* pool, const unsigned char* at, uint64
                     (unsigned long long)bytes, (unsigned long long)ours.total_bytes);
   if (memcmp(at + sizeof head, pool->params, pool->spec->params_bytes) != 0)
     return pfc_fail(PFC_INVALID, "snapshot: of %s with other parameters", ours.game);
+  if (head.data_checksum != ours.data_checksum)
+    return pfc_fail(PFC_INVALID, "snapshot: of %s with other data", ours.game);
   return PFC_OK;
 }
 

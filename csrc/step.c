@@ -72,12 +72,17 @@ static void reset_game(PfcPool* pool, int32_t game) {
   }
   const int64_t first = (int64_t)game * pool->layout.agents;
   for (int64_t i = 0; i < pool->layout.agents; ++i) begin_episode(pool, first + i);
-  spec->reset_one(state, pool->params);
+  if (pool->data) spec->reset_from(state, pool->params, pool->data, pool->data_bytes);
+  else spec->reset_one(state, pool->params);
 }
 
 static void respawn_row(PfcPool* pool, int32_t game, int64_t row) {
+  const PfcEnvSpec* spec = pool->spec;
+  const int32_t agent = (int32_t)(row - (int64_t)game * pool->layout.agents);
+  void* state = pfc_state_of(pool, game);
   begin_episode(pool, row);
-  pool->spec->respawn(pfc_state_of(pool, game), pool->params, (int32_t)(row - (int64_t)game * pool->layout.agents));
+  if (pool->data) spec->respawn_from(state, pool->params, agent, pool->data, pool->data_bytes);
+  else spec->respawn(state, pool->params, agent);
 }
 
 static bool row_ends(const PfcPool* pool, int64_t row) {
@@ -238,6 +243,7 @@ static void reset_masked(PfcPool* pool, int32_t game) {
 static void observe_games(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target) {
   const PfcRange range = range_of(pool, begin, end, target);
   pool->spec->observe_range(&range);
+  if (pool->buffers.mask_words) pfc_write_masks(pool, begin, end);
 }
 
 int32_t pfc_step_block(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target) {

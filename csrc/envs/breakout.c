@@ -75,17 +75,17 @@ typedef struct BreakoutObs {
 } BreakoutObs;
 
 static const PfcObsRow breakout_obs[] = {
-    {"paddle_x", 1, 0, 1, "left end of the paddle; 576 px"},
-    {"paddle_y", 1, 0, 1, "top of the paddle; 330 px"},
-    {"ball_x", 1, 0, 1, "left side of the ball; 576 px"},
-    {"ball_y", 1, 0, 1, "top of the ball; 330 px"},
-    {"ball_vx", 1, -1, 1, "velocity to the right; 512 px/s"},
-    {"ball_vy", 1, -1, 1, "velocity downwards; 512 px/s"},
-    {"balls_fired", 1, 0, 20, "balls fired in this episode; 5 balls"},
-    {"score", 1, 0, 1, "score; 864"},
-    {"balls_left", 1, 0, 1, "balls left, the one in play included; the parameter balls"},
-    {"paddle_width", 1, 0.5f, 1, "62 px"},
-    {"gone", BREAKOUT_BRICKS, 0, 1, "1 = brick gone; row by row from the upper left"},
+    PFC_OBS("paddle_x", 1, 0, 1, "left end of the paddle; 576 px"),
+    PFC_OBS("paddle_y", 1, 0, 1, "top of the paddle; 330 px"),
+    PFC_OBS("ball_x", 1, 0, 1, "left side of the ball; 576 px"),
+    PFC_OBS("ball_y", 1, 0, 1, "top of the ball; 330 px"),
+    PFC_OBS("ball_vx", 1, -1, 1, "velocity to the right; 512 px/s"),
+    PFC_OBS("ball_vy", 1, -1, 1, "velocity downwards; 512 px/s"),
+    PFC_OBS("balls_fired", 1, 0, 20, "balls fired in this episode; 5 balls"),
+    PFC_OBS("score", 1, 0, 1, "score; 864"),
+    PFC_OBS("balls_left", 1, 0, 1, "balls left, the one in play included; the parameter balls"),
+    PFC_OBS("paddle_width", 1, 0.5f, 1, "62 px"),
+    PFC_OBS("gone", BREAKOUT_BRICKS, 0, 1, "1 = brick gone; row by row from the upper left"),
 };
 
 PFC_TABLE int32_t breakout_row_points[BREAKOUT_ROWS] = {7, 7, 4, 4, 1, 1};
@@ -344,7 +344,7 @@ PFC_FN void breakout_observe(const Breakout* s, const BreakoutParams* p, int32_t
   breakout_expand((uint32_t)(last >> 32), 12, obs->gone + 96);
 }
 
-static void breakout_metrics(const Breakout* s, const BreakoutParams* p, int32_t agent, float* values) {
+PFC_FN void breakout_metrics(const Breakout* s, const BreakoutParams* p, int32_t agent, float* values) {
   (void)p, (void)agent;
   values[0] = (float)s->score, values[1] = (float)s->score / BREAKOUT_MAX_SCORE;
   values[2] = (float)s->bricks;
@@ -359,6 +359,11 @@ static void breakout_layout(const void* params, PfcLayout* sizes) {
   sizes->continuous_dims = 1;
 }
 
+static const PfcKeyBinding breakout_keys[] = {
+    PFC_BIND_PUSH("left a", "left", 1, 0, -1.0f),
+    PFC_BIND_PUSH("right d", "right", 2, 0, 1.0f),
+};
+
 PFC_DEFINE_ENV(breakout, Breakout,
                .title = "Breakout",
                .summary = "bounce a ball off a paddle until two walls of bricks are gone",
@@ -368,4 +373,7 @@ PFC_DEFINE_ENV(breakout, Breakout,
                .layout = breakout_layout,
                .obs_rows = breakout_obs,
                .num_obs_rows = sizeof breakout_obs / sizeof breakout_obs[0],
-               .metrics = {"score", "perf", "bricks", "paddle_hits"})
+               .metrics = {"score", "perf", "bricks", "paddle_hits"},
+               .fps = 60,
+               .keys = breakout_keys,
+               .num_keys = sizeof breakout_keys / sizeof breakout_keys[0])

@@ -32,10 +32,10 @@ typedef struct CartpoleObs {
 
 // The cart leaves its range, or the pole its angle, by one step at most before the episode ends.
 static const PfcObsRow cartpole_obs[] = {
-    {"x", 1, -4.8f, 4.8f, "cart position, m"},
-    {"velocity", 1, -PFC_INFINITY, PFC_INFINITY, "cart velocity, m/s"},
-    {"angle", 1, -0.41887903f, 0.41887903f, "pole angle from upright, rad"},
-    {"angular_velocity", 1, -PFC_INFINITY, PFC_INFINITY, "pole angular velocity, rad/s"},
+    PFC_OBS("x", 1, -4.8f, 4.8f, "cart position, m"),
+    PFC_OBS("velocity", 1, -PFC_INFINITY, PFC_INFINITY, "cart velocity, m/s"),
+    PFC_OBS("angle", 1, -0.41887903f, 0.41887903f, "pole angle from upright, rad"),
+    PFC_OBS("angular_velocity", 1, -PFC_INFINITY, PFC_INFINITY, "pole angular velocity, rad/s"),
 };
 
 static void cartpole_layout(const void* params, PfcLayout* sizes) {
@@ -85,7 +85,7 @@ PFC_FN void cartpole_observe(const Cartpole* s, const CartpoleParams* p, int32_t
   obs->angular_velocity = s->angular_velocity;
 }
 
-static void cartpole_metrics(const Cartpole* s, const CartpoleParams* p, int32_t agent, float* values) {
+PFC_FN void cartpole_metrics(const Cartpole* s, const CartpoleParams* p, int32_t agent, float* values) {
   (void)s, (void)agent;  // the score is the return: 1 for each step survived
   values[1] = p->max_steps > 0 ? values[0] / (float)p->max_steps : 0.0f;
 }
@@ -143,6 +143,11 @@ static void cartpole_draw(const Cartpole* s, const CartpoleParams* p, const PfcD
   d->end(d->context);
 }
 
+static const PfcKeyBinding cartpole_keys[] = {
+    PFC_BIND_PUSH("left a", "push left", 0, 0, -1.0f),
+    PFC_BIND_PUSH("right d", "push right", 1, 0, 1.0f),
+};
+
 PFC_DEFINE_ENV(cartpole, Cartpole,
                .title = "CartPole",
                .summary = "balance a pole on a cart, as in Gymnasium's CartPole-v1",
@@ -152,4 +157,8 @@ PFC_DEFINE_ENV(cartpole, Cartpole,
                .layout = cartpole_layout,
                .obs_rows = cartpole_obs,
                .num_obs_rows = sizeof cartpole_obs / sizeof cartpole_obs[0],
-               .metrics = {"score", "perf"})
+               .metrics = {"score", "perf"},
+               .fps = 50,
+               .keys = cartpole_keys,
+               .num_keys = sizeof cartpole_keys / sizeof cartpole_keys[0],
+               .idle = PFC_IDLE_ALTERNATE)

@@ -74,13 +74,13 @@ typedef struct Lander {
 } Lander;
 
 static const PfcObsRow lander_obs[] = {
-    {"x", 1, -2.5f, 2.5f, "position right of the pad, 10 m"},
-    {"y", 1, -2.5f, 2.5f, "height above the pad, 6.67 m"},
-    {"vx", 1, -10.0f, 10.0f, "velocity to the right, 5 m/s"},
-    {"vy", 1, -10.0f, 10.0f, "velocity upwards, 7.5 m/s"},
-    {"angle", 1, -6.2831855f, 6.2831855f, "anticlockwise from upright, rad"},
-    {"angular_velocity", 1, -10.0f, 10.0f, "anticlockwise, 2.5 rad/s"},
-    {"contacts", 2, 0, 1, "1: the right leg, the left leg touches the ground"},
+    PFC_OBS("x", 1, -2.5f, 2.5f, "position right of the pad, 10 m"),
+    PFC_OBS("y", 1, -2.5f, 2.5f, "height above the pad, 6.67 m"),
+    PFC_OBS("vx", 1, -10.0f, 10.0f, "velocity to the right, 5 m/s"),
+    PFC_OBS("vy", 1, -10.0f, 10.0f, "velocity upwards, 7.5 m/s"),
+    PFC_OBS("angle", 1, -6.2831855f, 6.2831855f, "anticlockwise from upright, rad"),
+    PFC_OBS("angular_velocity", 1, -10.0f, 10.0f, "anticlockwise, 2.5 rad/s"),
+    PFC_OBS("contacts", 2, 0, 1, "1: the right leg, the left leg touches the ground"),
 };
 
 static const b2Vec2 lander_hull[LANDER_HULL_CORNERS] = {
@@ -370,7 +370,7 @@ PFC_FN void lander_observe(const Lander* s, const LanderParams* p, int32_t agent
   memcpy(obs->contacts, s->seen.contacts, sizeof obs->contacts);
 }
 
-static void lander_metrics(const Lander* s, const LanderParams* p, int32_t agent, float* values) {
+PFC_FN void lander_metrics(const Lander* s, const LanderParams* p, int32_t agent, float* values) {
   (void)p, (void)agent;  // the score is the return
   values[1] = (float)s->landed;
 }
@@ -382,6 +382,12 @@ static void lander_layout(const void* params, PfcLayout* sizes) {
 }
 
 #include "lander_draw.h"
+
+static const PfcKeyBinding lander_keys[] = {
+    PFC_BIND_PUSH("up w", "main engine", 2, 0, 1.0f),
+    PFC_BIND_PUSH("left a", "left engine", 1, 1, -1.0f),
+    PFC_BIND_PUSH("right d", "right engine", 3, 1, 1.0f),
+};
 
 PFC_DEFINE_ENV(lander, Lander,
                .title = "Lander",
@@ -396,4 +402,7 @@ PFC_DEFINE_ENV(lander, Lander,
                .limit_help = PFC_BOX2D_LIMIT_HELP,
                .obs_rows = lander_obs,
                .num_obs_rows = sizeof lander_obs / sizeof lander_obs[0],
-               .metrics = {"score", "perf"})
+               .metrics = {"score", "perf"},
+               .fps = 50,
+               .keys = lander_keys,
+               .num_keys = sizeof lander_keys / sizeof lander_keys[0])

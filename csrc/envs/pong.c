@@ -77,14 +77,14 @@ typedef struct PongObs {
 } PongObs;
 
 static const PfcObsRow pong_obs[] = {
-    {"paddle_y", 1, 0, 1, "centre of the agent's paddle, field heights from the top"},
-    {"bot_y", 1, 0, 1, "centre of the bot's paddle, likewise"},
-    {"ball_x", 1, -0.03f, 1.03f, "field widths from the bot's end; the agent's is at 1"},
-    {"ball_y", 1, 0, 1, "field heights from the top"},
-    {"ball_vx", 1, -1, 1, "8 px per frame of 1/60 s; positive towards the agent"},
-    {"ball_vy", 1, -1, 1, "6 px per frame of 1/60 s; positive downwards"},
-    {"points", 1, 0, 1, "the agent's, as a part of those that win"},
-    {"bot_points", 1, 0, 1, "the bot's, likewise"},
+    PFC_OBS("paddle_y", 1, 0, 1, "centre of the agent's paddle, field heights from the top"),
+    PFC_OBS("bot_y", 1, 0, 1, "centre of the bot's paddle, likewise"),
+    PFC_OBS("ball_x", 1, -0.03f, 1.03f, "field widths from the bot's end; the agent's is at 1"),
+    PFC_OBS("ball_y", 1, 0, 1, "field heights from the top"),
+    PFC_OBS("ball_vx", 1, -1, 1, "8 px per frame of 1/60 s; positive towards the agent"),
+    PFC_OBS("ball_vy", 1, -1, 1, "6 px per frame of 1/60 s; positive downwards"),
+    PFC_OBS("points", 1, 0, 1, "the agent's, as a part of those that win"),
+    PFC_OBS("bot_points", 1, 0, 1, "the bot's, likewise"),
 };
 
 PFC_FN float pong_moved_paddle(float y, float move) {
@@ -208,7 +208,7 @@ PFC_FN void pong_observe(const Pong* s, const PongParams* p, int32_t agent, Pong
   obs->bot_points = (float)s->bot_points * share;
 }
 
-static void pong_metrics(const Pong* s, const PongParams* p, int32_t agent, float* values) {
+PFC_FN void pong_metrics(const Pong* s, const PongParams* p, int32_t agent, float* values) {
   (void)agent;  // the score is the return: points for less points against
   values[1] = 0.5f + 0.5f * (float)(s->points - s->bot_points) / (float)p->points;
   values[2] = (float)s->points;
@@ -252,6 +252,11 @@ static void pong_layout(const void* params, PfcLayout* sizes) {
   sizes->continuous_dims = 1;
 }
 
+static const PfcKeyBinding pong_keys[] = {
+    PFC_BIND_PUSH("up w", "up", 1, 0, -1.0f),
+    PFC_BIND_PUSH("down s", "down", 2, 0, 1.0f),
+};
+
 PFC_DEFINE_ENV(pong, Pong,
                .title = "Pong",
                .summary = "first to 21 points against a bot that follows the ball",
@@ -261,4 +266,7 @@ PFC_DEFINE_ENV(pong, Pong,
                .layout = pong_layout,
                .obs_rows = pong_obs,
                .num_obs_rows = sizeof pong_obs / sizeof pong_obs[0],
-               .metrics = {"score", "perf", "points", "bot_points", "returns"})
+               .metrics = {"score", "perf", "points", "bot_points", "returns"},
+               .fps = 60,
+               .keys = pong_keys,
+               .num_keys = sizeof pong_keys / sizeof pong_keys[0])

@@ -54,7 +54,7 @@ typedef struct SnakeObs {
 } SnakeObs;
 
 static const PfcObsRow snake_obs[] = {
-    {"cell", 0, 0, 5, "0 empty, 1 food, 2 corpse, 3 wall, 4 own body, 5 other body; row by row, the head amid"},
+    PFC_OBS("cell", 0, 0, 5, "0 empty, 1 food, 2 corpse, 3 wall, 4 own body, 5 other body; row by row, the head amid"),
 };
 
 // ---- the board -------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ PFC_FN void snake_remove(Snake* s, const SnakeParams* p, int32_t agent, int32_t 
 }
 
 // A snake that died in the step is off the board already; one whose life was cut short still lies there.
-static void snake_respawn(void* state, const void* params, int32_t agent) {
+PFC_FN void snake_respawn(void* state, const void* params, int32_t agent) {
   Snake* s = (Snake*)state;
   const SnakeParams* p = (const SnakeParams*)params;
   if (snake_body(s, agent)->present) snake_remove(s, p, agent, SNAKE_EMPTY);
@@ -266,7 +266,7 @@ PFC_FN void snake_observe(const Snake* s, const SnakeParams* p, int32_t agent, S
     for (int32_t x = 0; x < sight; ++x) out[y * sight + x] = snake_seen(corner[y * stride + x], own);
 }
 
-static void snake_metrics(const Snake* s, const SnakeParams* p, int32_t agent, float* values) {
+PFC_FN void snake_metrics(const Snake* s, const SnakeParams* p, int32_t agent, float* values) {
   (void)p;
   values[0] = (float)snake_body(s, agent)->length;
   values[1] = (float)snake_body(s, agent)->life;
@@ -293,6 +293,13 @@ static const char* snake_check(const void* params) {
 
 #include "snake_draw.h"
 
+static const PfcKeyBinding snake_keys[] = {
+    PFC_BIND("up w", "up", 0, 0),
+    PFC_BIND("down s", "down", 0, 1),
+    PFC_BIND("left a", "left", 0, 2),
+    PFC_BIND("right d", "right", 0, 3),
+};
+
 PFC_DEFINE_ENV(snake, Snake,
                .title = "Snake",
                .summary = "many snakes on one board eat, grow and get in each other's way",
@@ -304,4 +311,8 @@ PFC_DEFINE_ENV(snake, Snake,
                .respawn = snake_respawn,
                .obs_rows = snake_obs,
                .num_obs_rows = sizeof snake_obs / sizeof snake_obs[0],
-               .metrics = {"score", "life"})
+               .metrics = {"score", "life"},
+               .fps = 12,
+               .keys = snake_keys,
+               .num_keys = sizeof snake_keys / sizeof snake_keys[0],
+               .idle = PFC_IDLE_KEEP)

@@ -20,7 +20,7 @@ typedef struct SquaredObs {
 } SquaredObs;
 
 static const PfcObsRow squared_obs[] = {
-    {"cell", SQUARED_CELLS, 0, 2, "0 empty, 1 agent, 2 target; row by row from the top left"},
+    PFC_OBS("cell", SQUARED_CELLS, 0, 2, "0 empty, 1 agent, 2 target; row by row from the top left"),
 };
 
 PFC_FN void squared_reset(Squared* s, const SquaredParams* p) {
@@ -59,7 +59,7 @@ PFC_FN void squared_observe(const Squared* s, const SquaredParams* p, int32_t ag
     obs->cell[s->y * SQUARED_SIDE + s->x] = SQUARED_AGENT;
 }
 
-static void squared_metrics(const Squared* s, const SquaredParams* p, int32_t agent, float* values) {
+PFC_FN void squared_metrics(const Squared* s, const SquaredParams* p, int32_t agent, float* values) {
   (void)p, (void)agent;
   values[0] = values[1] = (float)s->reached;
 }
@@ -88,6 +88,13 @@ static void squared_draw(const Squared* s, const SquaredParams* p, const PfcDraw
   d->end(d->context);
 }
 
+static const PfcKeyBinding squared_keys[] = {
+    PFC_BIND("up w", "up", 0, 2),
+    PFC_BIND("down s", "down", 0, 1),
+    PFC_BIND("left a", "left", 0, 3),
+    PFC_BIND("right d", "right", 0, 4),
+};
+
 PFC_DEFINE_ENV(squared, Squared,
                .title = "Squared",
                .summary = "walk to a target on the border of an 11 x 11 board",
@@ -96,4 +103,7 @@ PFC_DEFINE_ENV(squared, Squared,
                .sizes = {.action_counts = {5}},
                .obs_rows = squared_obs,
                .num_obs_rows = sizeof squared_obs / sizeof squared_obs[0],
-               .metrics = {"score", "perf"})
+               .metrics = {"score", "perf"},
+               .fps = 6,
+               .keys = squared_keys,
+               .num_keys = sizeof squared_keys / sizeof squared_keys[0])

@@ -34,10 +34,10 @@ typedef struct TemplateObs {
 
 // ... and its table: name, how many values, lowest, highest, meaning. Tests hold the game to it.
 static const PfcObsRow template_obs[] = {
-    {"paddle_x", 1, 0, 1, "paddle centre, in field widths"},
-    {"ball_x", 1, 0, 1, "ball, in field widths"},
-    {"ball_y", 1, 0, 1, "ball, in field heights; 0 is the top"},
-    {"caught", 1, 0, 1, "balls caught, of 100"},
+    PFC_OBS("paddle_x", 1, 0, 1, "paddle centre, in field widths"),
+    PFC_OBS("ball_x", 1, 0, 1, "ball, in field widths"),
+    PFC_OBS("ball_y", 1, 0, 1, "ball, in field heights; 0 is the top"),
+    PFC_OBS("caught", 1, 0, 1, "balls caught, of 100"),
 };
 
 PFC_FN void template_drop_ball(Template* s) {
@@ -83,7 +83,7 @@ PFC_FN void template_observe(const Template* s, const TemplateParams* p, int32_t
 }
 
 // 7. Numbers to log when an episode ends, in the order of .metrics below. The first is the score.
-static void template_metrics(const Template* s, const TemplateParams* p, int32_t agent, float* values) {
+PFC_FN void template_metrics(const Template* s, const TemplateParams* p, int32_t agent, float* values) {
   (void)p, (void)agent;
   values[0] = (float)s->catches;
   values[1] = (float)s->catches / (float)TEMPLATE_MAX_CATCHES;
@@ -104,7 +104,13 @@ static void template_draw(const Template* s, const TemplateParams* p, const PfcD
   d->end(d->context);
 }
 
-// 9. The whole game in one record. Change `version` whenever the rules change.
+// 9. How a person plays: keys, what they do, action dimension, choice. Optional.
+static const PfcKeyBinding template_keys[] = {
+    PFC_BIND("left a", "left", 0, 1),
+    PFC_BIND("right d", "right", 0, 2),
+};
+
+// 10. The whole game in one record. Change `version` whenever the rules change.
 PFC_DEFINE_ENV(template, Template,
                .title = "Template",
                .summary = "catch falling balls; the skeleton of a new game",
@@ -113,4 +119,7 @@ PFC_DEFINE_ENV(template, Template,
                .sizes = {.action_counts = {3}},  // 0 stay, 1 left, 2 right
                .obs_rows = template_obs,
                .num_obs_rows = sizeof template_obs / sizeof template_obs[0],
-               .metrics = {"score", "perf"})
+               .metrics = {"score", "perf"},
+               .fps = 30,  // steps a second at which a person should watch
+               .keys = template_keys,
+               .num_keys = sizeof template_keys / sizeof template_keys[0])

@@ -43,9 +43,9 @@ typedef struct TmazeObs {
 } TmazeObs;
 
 static const PfcObsRow tmaze_obs[] = {
-    {"lamp", 1, -1, 1, "-1 left, 1 right, 0 dark; the side of the way out at the start, random after it"},
-    {"start", 1, 0, 1, "1 in the first observation"},
-    {"junction", 1, 0, 1, "1 at the junction, where the action counts"},
+    PFC_OBS("lamp", 1, -1, 1, "-1 left, 1 right, 0 dark; the side of the way out at the start, random after it"),
+    PFC_OBS("start", 1, 0, 1, "1 in the first observation"),
+    PFC_OBS("junction", 1, 0, 1, "1 at the junction, where the action counts"),
 };
 
 // min_length above length would leave no corridor to draw.
@@ -79,7 +79,7 @@ PFC_FN void tmaze_observe(const Tmaze* s, const TmazeParams* p, int32_t agent, T
   obs->junction = s->place == s->length ? 1.0f : 0.0f;
 }
 
-static void tmaze_metrics(const Tmaze* s, const TmazeParams* p, int32_t agent, float* values) {
+PFC_FN void tmaze_metrics(const Tmaze* s, const TmazeParams* p, int32_t agent, float* values) {
   (void)p, (void)agent;  // the score is the return
   values[1] = s->turned == s->side ? 1.0f : 0.0f;
 }
@@ -150,6 +150,11 @@ static void tmaze_draw(const Tmaze* s, const TmazeParams* p, const PfcDraw* d) {
   d->end(d->context);
 }
 
+static const PfcKeyBinding tmaze_keys[] = {
+    PFC_BIND("up w left a", "turn up", 0, 0),
+    PFC_BIND("down s right d", "turn down", 0, 1),
+};
+
 PFC_DEFINE_ENV(tmaze, Tmaze,
                .title = "TMaze",
                .summary = "remember a lamp's side along a corridor, then turn there",
@@ -159,4 +164,8 @@ PFC_DEFINE_ENV(tmaze, Tmaze,
                .check = tmaze_check,
                .obs_rows = tmaze_obs,
                .num_obs_rows = sizeof tmaze_obs / sizeof tmaze_obs[0],
-               .metrics = {"score", "perf"})
+               .metrics = {"score", "perf"},
+               .fps = 8,
+               .keys = tmaze_keys,
+               .num_keys = sizeof tmaze_keys / sizeof tmaze_keys[0],
+               .idle = PFC_IDLE_KEEP)

@@ -18,14 +18,14 @@
 #include "base.h"
 #include "kernels/lanes.h"
 
-enum { PFC_MAX_CHOICES = 1024 };  // of all heads of a row together; bounds the scratch memory to 256 KiB
+enum { PFC_SCRATCH_CHOICES = 1024 };  // of all heads of a row together; bounds the scratch memory to 256 KiB
 
 #define PFC_MIN_SHIFTED (-64.0f)
 
 // Scratch for the logits of PFC_LANES rows; a head has its own stretch of choices.
 typedef struct PfcChoices {
-  PfcLanes shifted[PFC_MAX_CHOICES];
-  PfcLanes weight[PFC_MAX_CHOICES];
+  PfcLanes shifted[PFC_SCRATCH_CHOICES];
+  PfcLanes weight[PFC_SCRATCH_CHOICES];
 } PfcChoices;
 
 // One head of PFC_LANES rows.
@@ -101,10 +101,10 @@ static inline PfcStatus pfc_check_heads(const int32_t* action_counts, int32_t di
     return pfc_fail(PFC_INVALID, "dims: expected 1 to %d action dimensions, got %d", PFC_MAX_ACTION_DIMS, dims);
   *choices = 0;
   for (int32_t d = 0; d < dims; ++d) {
-    const int32_t left = PFC_MAX_CHOICES - *choices;
+    const int32_t left = PFC_SCRATCH_CHOICES - *choices;
     if (action_counts[d] < 1 || action_counts[d] > left)
       return pfc_fail(PFC_INVALID, "action_counts[%d]: expected 1 to %d choices (%d in all dimensions), got %d",
-                      d, left, PFC_MAX_CHOICES, action_counts[d]);
+                      d, left, PFC_SCRATCH_CHOICES, action_counts[d]);
     *choices += action_counts[d];
   }
   return PFC_OK;

@@ -129,7 +129,7 @@ static PfcStatus read_actions(PfcPolicy* policy, const unsigned char* at, const 
   if (dims < 1 || dims > PFC_MAX_ACTION_DIMS)
     return pfc_fail(PFC_INVALID, "%s: expected 1 to %d action dimensions, got %d", name, PFC_MAX_ACTION_DIMS, dims);
   info->action_dims = dims;
-  int32_t left = PFC_MAX_CHOICES;
+  int32_t left = PFC_SCRATCH_CHOICES;
   for (int32_t d = 0; d < PFC_MAX_ACTION_DIMS; ++d) {
     const int32_t count = (int32_t)get_u32(at + 8 + 4 * d);
     const bool used = d < dims && info->discrete;
@@ -139,7 +139,7 @@ static PfcStatus read_actions(PfcPolicy* policy, const unsigned char* at, const 
     info->action_counts[d] = count;
     left -= count;
   }
-  info->num_outputs = (info->discrete ? PFC_MAX_CHOICES - left : 2 * dims) + 1;
+  info->num_outputs = (info->discrete ? PFC_SCRATCH_CHOICES - left : 2 * dims) + 1;
   return PFC_OK;
 }
 

@@ -16,9 +16,9 @@ static _Atomic int32_t visits;
 PFC_DEFINE_PARAMS(flawed, FlawedParams, FLAWED_PARAMS)
 
 static const PfcObsRow flawed_obs[] = {
-    {"x", 1, 0, 1, "where the agent is"},
-    {"clock", 1, 0, 1, "of sixteen steps"},
-    {"pair", 2, -2000, 2000, "the latest choice of the second dimension, and 1"},
+    PFC_OBS("x", 1, 0, 1, "where the agent is"),
+    PFC_OBS("clock", 1, 0, 1, "of sixteen steps"),
+    PFC_OBS("pair", 2, -2000, 2000, "the latest choice of the second dimension, and 1"),
 };
 
 static void flawed_reset(Flawed* s, const FlawedParams* p) {
@@ -45,7 +45,7 @@ static void flawed_observe(const Flawed* s, const FlawedParams* p, int32_t agent
   if (flaw.observe) flaw.observe(s, agent, obs);
 }
 
-static void flawed_metrics(const Flawed* s, const FlawedParams* p, int32_t agent, float* values) {
+PFC_FN void flawed_metrics(const Flawed* s, const FlawedParams* p, int32_t agent, float* values) {
   (void)p;
   values[1] = s->x[agent];
   if (flaw.metrics) flaw.metrics(s, values);

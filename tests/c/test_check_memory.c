@@ -59,7 +59,7 @@ static void reach_observe(const Flawed* s, int32_t agent, FlawedObs* obs) {
   if (agent == 1) reach(OBSERVATION, obs);
 }
 
-static void reach_metrics(const Flawed* s, float* values) {
+PFC_FN void reach_metrics(const Flawed* s, float* values) {
   (void)s;
   reach(METRICS, values);
 }

@@ -118,7 +118,7 @@ static void measure_badly(const Flawed* s, float* values) {
 
 static void measure_edges(const Flawed* s, float* values) { values[1] = s->age % 2 ? 0.0f : 1.0f; }
 
-static void test_rewards_and_metrics(void) {
+PFC_FN void test_rewards_and_metrics(void) {
   Found found = flaw_check((Flaw){.step = reward_badly, .metrics = measure_badly}, NULL, 0);
   CHECK(found_is(&found, "reward_not_finite", "", 5, 2000, "a reward was NaN"));
   CHECK(found_is(&found, "reward_large", "", -1, -1, "a reward of size 1000.5"));

@@ -28,10 +28,10 @@ typedef struct Squad {
 } Squad;
 
 static const PfcObsRow squad_obs[] = {
-    {"agent", 1, 0, SQUAD_AGENTS - 1, "row in its game"},
-    {"standing", 1, 0, 1, "1 until the agent falls"},
-    {"steps", 1, 0, 1e9f, "steps of the episode"},
-    {"actions", 2, -1, 2, "of the latest step"},
+    PFC_OBS("agent", 1, 0, SQUAD_AGENTS - 1, "row in its game"),
+    PFC_OBS("standing", 1, 0, 1, "1 until the agent falls"),
+    PFC_OBS("steps", 1, 0, 1e9f, "steps of the episode"),
+    PFC_OBS("actions", 2, -1, 2, "of the latest step"),
 };
 
 PFC_FN void squad_reset(Squad* s, const SquadParams* p) {
@@ -64,7 +64,7 @@ PFC_FN void squad_observe(const Squad* s, const SquadParams* p, int32_t agent, S
   obs->second = s->actions[2 * agent + 1];
 }
 
-static void squad_metrics(const Squad* s, const SquadParams* p, int32_t agent, float* values) {
+PFC_FN void squad_metrics(const Squad* s, const SquadParams* p, int32_t agent, float* values) {
   (void)p;
   if (s->fallen >> agent & 1) values[1] = 1.0f;  // all but the score come as zeros
 }
@@ -89,8 +89,8 @@ typedef struct Drift {
 } Drift;
 
 static const PfcObsRow drift_obs[] = {
-    {"controls", 2, -1, 1, "as the game received them"},
-    {"sum", 1, -PFC_INFINITY, PFC_INFINITY, "of all controls so far"},
+    PFC_OBS("controls", 2, -1, 1, "as the game received them"),
+    PFC_OBS("sum", 1, -PFC_INFINITY, PFC_INFINITY, "of all controls so far"),
 };
 
 PFC_FN void drift_reset(Drift* s, const DriftParams* p) { (void)s, (void)p; }
@@ -109,7 +109,7 @@ PFC_FN void drift_observe(const Drift* s, const DriftParams* p, int32_t agent, D
   obs->sum = s->sum;
 }
 
-static void drift_metrics(const Drift* s, const DriftParams* p, int32_t agent, float* values) {
+PFC_FN void drift_metrics(const Drift* s, const DriftParams* p, int32_t agent, float* values) {
   (void)s, (void)p, (void)agent, (void)values;
 }
 
@@ -137,7 +137,7 @@ typedef struct VaultObs {
   int32_t gold;
 } VaultObs;
 
-static const PfcObsRow vault_obs[] = {{"gold", 1, 0, 1e9f, "steps since the vault was opened, over all episodes"}};
+static const PfcObsRow vault_obs[] = {PFC_OBS("gold", 1, 0, 1e9f, "steps since the vault was opened, over all episodes")};
 
 static bool vault_open(void* state, const void* params) {
   (void)params;
@@ -165,7 +165,7 @@ PFC_FN void vault_observe(const Vault* s, const VaultParams* p, int32_t agent, V
   obs->gold = *s->gold;
 }
 
-static void vault_metrics(const Vault* s, const VaultParams* p, int32_t agent, float* values) {
+PFC_FN void vault_metrics(const Vault* s, const VaultParams* p, int32_t agent, float* values) {
   (void)s, (void)p, (void)agent, (void)values;
 }
 
@@ -190,7 +190,7 @@ typedef struct Gate {
   int32_t steps;
 } Gate;
 
-static const PfcObsRow gate_obs[] = {{"steps", 1, 0, 1e9f, "steps of the episode"}};
+static const PfcObsRow gate_obs[] = {PFC_OBS("steps", 1, 0, 1e9f, "steps of the episode")};
 
 PFC_FN void gate_reset(Gate* s, const GateParams* p) { (void)s, (void)p; }
 
@@ -208,7 +208,7 @@ PFC_FN void gate_observe(const Gate* s, const GateParams* p, int32_t agent, Gate
   obs->steps = s->steps;
 }
 
-static void gate_metrics(const Gate* s, const GateParams* p, int32_t agent, float* values) {
+PFC_FN void gate_metrics(const Gate* s, const GateParams* p, int32_t agent, float* values) {
   (void)s, (void)p, (void)agent, (void)values;
 }
 

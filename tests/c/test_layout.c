@@ -73,13 +73,16 @@ static void test_refused_layouts(void) {
 
 // The last entry of a table may stand for all values that remain, at least one.
 static void test_open_table(void) {
-  static const PfcObsRow rows[] = {{"controls", 2, -1, 1, "as given"}, {"sums", 0, -1e9f, 1e9f, "of all so far"}};
+  static const PfcObsRow rows[] = {PFC_OBS("controls", 2, -1, 1, "as given"), PFC_OBS("sums", 0, -1e9f, 1e9f, "of all so far")};
   PfcEnvSpec spec = flexible_drift();
   spec.obs_rows = rows;
   Player p = player_start(&(PfcPoolDesc){.spec = &spec, .num_games = 2});
   player_close(&p);
-  answer.obs_shape[0] = 2;
-  expect_refused(&spec, "table");
+  answer.obs_shape[0] = 2;  // nothing is left for the last row
+  const PfcPoolDesc empty = {.spec = &spec, .num_games = 2};
+  Player none_left = player_start(&empty);
+  CHECK(none_left.b->obs_rows[1].count == 0 && none_left.b->obs_rows[0].count == 2);
+  player_close(&none_left);
   answer.obs_shape[0] = 1;
   expect_refused(&spec, "table");
 }

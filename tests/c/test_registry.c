@@ -56,7 +56,7 @@ static void test_head(void) {
   begin(&s);
   CHECK(pfc_env_validate(&s.spec) == PFC_OK);
   s.spec.abi_version += 1;
-  expect_refused(&s, "ABI 2");
+  expect_refused(&s, "built for ABI 3");
   s.spec.spec_bytes -= 8;
   expect_refused(&s, "bytes");
   static const char* const names[] = {NULL,     "",        "Squared", "two words",

@@ -84,7 +84,7 @@ static void test_scenes(void) {
   }
 }
 
-static void test_death_and_respawn(void) {
+PFC_FN void test_death_and_respawn(void) {
   Game g = scene_open(1, 99);
   scene_lay(&g, 0, 1, 1, "rrrr");
   g.actions[0] = RIGHT;

@@ -82,7 +82,7 @@ static void test_damage(const Case* c) {
   Player p = player_start(&desc);
   for (int32_t t = 0; t < 40; ++t) player_step(&p);
   unsigned char* snapshot = take_snapshot(p.pool);
-  const uint64_t bytes = pfc_pool_snapshot_bytes(p.pool), head_bytes = 88;
+  const uint64_t bytes = pfc_pool_snapshot_bytes(p.pool), head_bytes = 96;
   CHECK_GAME(c->label, pfc_pool_load(p.pool, snapshot, bytes, NULL) == PFC_OK);
   unsigned char* sound = take_snapshot(p.pool);
   for (int32_t t = 0; t < 10; ++t) player_step(&p);
@@ -148,9 +148,9 @@ static void test_head(void) {
   static const struct {
     int32_t at;
     const char* words;
-  } fields[] = {{0, "not a snapshot"},   {8, "another byte order"}, {12, "of ABI"},    {16, "expected squared"},
+  } fields[] = {{0, "not a snapshot"},   {8, "another byte order"}, {12, "of format"},    {16, "expected squared"},
                 {48, "expected squared"}, {52, "games with"},        {56, "games with"}, {60, "autoreset"},
-                {64, "has "},             {72, "has "},              {80, "checksum"}};
+                {64, "has "},             {72, "has "},              {80, "other data"},      {88, "checksum"}};
   const PfcPoolDesc desc = {.env = "squared", .num_games = 4};
   Player p = player_start(&desc);
   unsigned char* snapshot = take_snapshot(p.pool);
@@ -195,7 +195,7 @@ static void test_longest_episode(void) {
   const PfcPoolDesc desc = {.spec = &pfc_env_gate, .num_games = 2, .params = &never, .num_params = 1};
   Player p = player_start(&desc);
   unsigned char* snapshot = take_snapshot(p.pool);
-  const uint64_t bytes = pfc_pool_snapshot_bytes(p.pool), head_bytes = 88, body = bytes - head_bytes;
+  const uint64_t bytes = pfc_pool_snapshot_bytes(p.pool), head_bytes = 96, body = bytes - head_bytes;
   const int32_t lengths[2] = {INT32_MAX - 2, 7};
   memcpy(snapshot + head_bytes + 4 + sizeof(float) * 2, lengths, sizeof lengths);  // behind a parameter and two returns
   const uint64_t checksum = pfc_checksum(snapshot + head_bytes, body);

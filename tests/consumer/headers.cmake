@@ -15,7 +15,7 @@ set(clang_cxx ${clang} -Wno-c++98-compat -Wno-c++98-compat-pedantic -Wno-pre-c++
   -Wno-weak-vtables)
 
 function(compile compiler standard language header flags)
-  file(WRITE ${WORK}/header.${language} "#include <pufferc/${header}>\n#include <pufferc/${header}>\n")
+  file(WRITE ${WORK}/header.${language} "#include <pufferc/${header}>\n#include <pufferc/${header}>\nextern int not_empty;\n")
   set(more "")
   if(language STREQUAL "cpp" AND NOT header MATCHES "hpp$")
     set(more -Wno-old-style-cast)

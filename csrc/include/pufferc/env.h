@@ -11,16 +11,21 @@
 //   PFC_FN void catcher_reset  (Catcher* s, const CatcherParams* p);
 //   PFC_FN void catcher_step   (Catcher* s, const CatcherParams* p, PfcIo io);
 //   PFC_FN void catcher_observe(const Catcher* s, const CatcherParams* p, int32_t agent, CatcherObs* obs);
-//   static void catcher_metrics(const Catcher* s, const CatcherParams* p, int32_t agent, float* values);
+//   PFC_FN void catcher_metrics(const Catcher* s, const CatcherParams* p, int32_t agent, float* values);
 //                                                               values[0], the score, comes filled with the return
 //   static void catcher_draw   (const Catcher* s, const CatcherParams* p, const PfcDraw* d);
 //
 //   PFC_DEFINE_ENV(catcher, Catcher, .version = 1, ...)           -> everything else
 //
-// What the author need not think of, because the pool does it: seeding, clearing the state before a
+// More functions are optional; PfcEnvSpec below says when each is called: layout, check, mask, script, team, respawn,
+// open and close, fill_rows, field, check_data, reset_from, respawn_from. They take void* and are named
+// catcher_<member>, because device code calls reset, step, observe, mask, respawn, reset_from, respawn_from and metrics
+// by name; those are PFC_FN. The others run on the host only.
+//
+// What the pool does, so that no author can forget it: seeding, clearing the state before a
 // reset (all bytes but rng are zero when reset is called), zeroing rewards and flags before a step,
 // counting steps and truncating at max_steps, autoreset, final observations, episode return and
-// length, averaging metrics, threads, buffer sizes, checking actions and parameters.
+// length, averaging metrics, threads, buffer sizes, checking actions and parameters, refusing masked choices.
 //
 // What the author promises: reset, step and observe touch nothing but their arguments (no globals,
 // allocation, I/O or clock), draw random numbers from s->rng only, and cannot fail. observe and draw
@@ -36,6 +41,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pufferc/compiler.h"
 #include "pufferc/draw.h"
 #include "pufferc/fmath.h"
 #include "pufferc/rng.h"
@@ -46,14 +52,27 @@ extern "C" {
 #endif
 
 // Changes whenever a struct below changes; a module built for another number is refused.
-#define PFC_ABI_VERSION 1u
+#define PFC_ABI_VERSION 2u
 
 #define PFC_MAX_ACTION_DIMS 8
+#define PFC_MAX_CHOICES 8192  // of all discrete dimensions together, for masks and policies
 #define PFC_MAX_OBS_DIMS 3
-#define PFC_MAX_METRICS 16
+#define PFC_MAX_METRICS 32
 #define PFC_INFINITY __builtin_inff()
 
-typedef enum PfcDtype { PFC_FLOAT32 = 0, PFC_INT32 = 1, PFC_UINT8 = 2, PFC_INT8 = 3, PFC_INT64 = 4 } PfcDtype;
+typedef enum PfcDtype {
+  PFC_FLOAT32 = 0,
+  PFC_INT32 = 1,
+  PFC_UINT8 = 2,
+  PFC_INT8 = 3,
+  PFC_INT64 = 4,
+  // The rest are types of state fields only.
+  PFC_UINT16 = 5,
+  PFC_INT16 = 6,
+  PFC_UINT32 = 7,
+  PFC_UINT64 = 8,
+  PFC_FLOAT64 = 9
+} PfcDtype;
 
 typedef enum PfcParamType { PFC_PARAM_INT = 0, PFC_PARAM_FLOAT = 1, PFC_PARAM_BOOL = 2 } PfcParamType;
 
@@ -66,13 +85,52 @@ typedef struct PfcParam {
   const char* help;
 } PfcParam;
 
-// One entry of a game's observation table: `count` consecutive values of the observation.
+// One entry of a game's observation table: `count` consecutive values of the observation. Write rows by the macros
+// below. The members behind `help` say what the values are to an encoder; 0 = plain numbers.
 typedef struct PfcObsRow {
   const char* name;
-  int32_t count;   // 0 = all that remain (for shapes that depend on parameters); last row only
-  float low, high; // closed range that the values never leave
+  int32_t count;     // 0 = all that remain, possibly none; last row only
+  float low, high;   // closed range that the values never leave
   const char* help;  // meaning and unit
+  int32_t each;      // the row is count / each entities of `each` values; an entity whose first value is 0 is absent
+  int32_t num_codes;  // the values are codes 0 to num_codes - 1; code 0 has no input of its own in one-hot form
+  int32_t plane_height, plane_width;  // the row is planes of a board, each row by row; count is a multiple of both
 } PfcObsRow;
+
+#define PFC_OBS(name_, count_, low_, high_, help_) {name_, count_, low_, high_, help_, 0, 0, 0, 0}
+#define PFC_OBS_CODES(name_, count_, num_codes_, help_) \
+  {name_, count_, 0, (float)((num_codes_) - 1), help_, 0, num_codes_, 0, 0}
+#define PFC_OBS_SET(name_, count_, each_, low_, high_, help_) {name_, count_, low_, high_, help_, each_, 0, 0, 0}
+#define PFC_OBS_PLANE(name_, count_, num_codes_, height_, width_, help_) \
+  {name_, count_, 0, (float)((num_codes_) - 1), help_, 0, num_codes_, height_, width_}
+
+// One entry of a game's table of state fields, for tests and debugging: `count` values of `dtype` at byte `offset` of
+// the state.
+typedef struct PfcField {
+  const char* name;
+  PfcDtype dtype;
+  uint64_t count, offset;
+} PfcField;
+
+#define PFC_STATE_FIELD(State, member, dtype) \
+  {#member, dtype, sizeof(((State*)0)->member) / PFC_DTYPE_BYTES(dtype), offsetof(State, member)}
+
+// One key of a game that a person plays. In a discrete game the key makes `choice` in dimension `dim`; in a continuous
+// one it adds `push` to control number `control` while it is down.
+typedef struct PfcKeyBinding {
+  const char* keys;  // names separated by spaces, "left a": letters, digits, left, right, up, down, space, enter, ...
+  const char* help;  // what it does, for the window's help: "turn left"
+  int32_t dim, choice;
+  int32_t control;
+  float push;
+} PfcKeyBinding;
+
+#define PFC_BIND(keys_, help_, dim_, choice_) {keys_, help_, dim_, choice_, 0, 0.0f}
+#define PFC_BIND_PUSH(keys_, help_, choice_, control_, push_) {keys_, help_, 0, choice_, control_, push_}
+
+// Values of PfcEnvSpec.idle besides a choice.
+#define PFC_IDLE_KEEP (-1)       // without a key the last choice is made again
+#define PFC_IDLE_ALTERNATE (-2)  // without a key choices 0 and 1 take turns
 
 // Sizes and spaces of one game. Constants for most games; `layout` computes them from parameters.
 typedef struct PfcLayout {
@@ -81,6 +139,8 @@ typedef struct PfcLayout {
   int32_t obs_shape[PFC_MAX_OBS_DIMS];         // unused dimensions 0; all 0 = one dimension from sizeof
   int32_t action_counts[PFC_MAX_ACTION_DIMS];  // choices per discrete dimension; unused 0
   int32_t continuous_dims;                     // controls in [-1, 1]; excludes action_counts
+  int32_t teams;                               // sides that the rows divide into; 0 = none
+  int32_t masked;  // comes as 1 where the game has a mask; `layout` sets 0 to switch it off
 } PfcLayout;
 
 // One game's slices of the batch during one step. The game writes; the pool has already zeroed
@@ -120,10 +180,28 @@ typedef struct PfcEnvSpec {
   PfcLayout sizes;
   void (*layout)(const void* params, PfcLayout* sizes);  // optional: sizes that depend on parameters
   const char* (*check)(const void* params);              // optional: why these parameters do not fit, or NULL
+  // Optional, discrete games only: sets legal[k] = 1 for every choice k that the agent may make in its next action. The
+  // K = sum(action_counts) bytes, dimensions side by side, come as zeros; at least one per dimension must be set.
+  // Called after observe for rows with alive = 1. Other choices are refused before the game sees them. A row with one
+  // legal choice in every dimension is forced: that is how an agent waits for its turn.
+  void (*mask)(const void* state, const void* params, int32_t agent, uint8_t* legal);
+  // Optional: a built-in player of strength `level`, 0 to num_levels - 1, for opponents and yardsticks. Writes the
+  // agent's choices [action dims] or controls [action dims], legal ones where there is a mask. It draws from `rng` only,
+  // so it never changes a trajectory, and looks only at what the agent may know.
+  void (*script)(const void* state, const void* params, int32_t agent, int32_t level, PfcRng* rng, int32_t* choices,
+                 float* controls);
+  int32_t num_levels;
+  // Optional, with sizes.teams > 0: the side of an agent, 0 to teams - 1. Absent = equal blocks of rows in order.
+  int32_t (*team)(const void* params, int32_t agent);
   // Optional; present = each agent lives by itself: its flags end its own life only, and after the
   // step respawn(state, params, agent) is called for every flagged row in index order. Absent = the
   // episode ends for all rows as soon as one is flagged (terminated if any row is), and the game is reset.
   void (*respawn)(void* state, const void* params, int32_t agent);
+  // Optional, for games that read a file: check_data says why the bytes do not fit these parameters, or gives NULL. In a
+  // pool with data reset_from and respawn_from run in place of reset and respawn. Step and observe never see the data.
+  const char* (*check_data)(const void* params, const void* data, uint64_t data_bytes);
+  void (*reset_from)(void* state, const void* params, const void* data, uint64_t data_bytes);
+  void (*respawn_from)(void* state, const void* params, int32_t agent, const void* data, uint64_t data_bytes);
   // Optional, for games that own something outside their state (a physics world): called once per
   // game before its first reset and once at the end. Such a state is not cleared before a reset and
   // cannot be snapshotted. open returns false when it cannot.
@@ -133,7 +211,18 @@ typedef struct PfcEnvSpec {
   const char* limit_help;  // why, and what would raise the limit; NULL where there is none
   const PfcObsRow* obs_rows;
   int32_t num_obs_rows;
+  // Optional: sets count, each, num_codes and plane sizes in a copy of the table where they depend on parameters.
+  void (*fill_rows)(const void* params, PfcObsRow* rows);
   const char* metrics[PFC_MAX_METRICS];  // names; "score" first, "perf" in [0, 1] where a maximum exists
+  // Optional: state members that tests may read and write by name.
+  const PfcField* fields;
+  int32_t num_fields;
+  // Optional: corrects offset and count of field `index`, a copy of its entry, where they depend on parameters.
+  void (*field)(const void* params, int32_t index, PfcField* field);
+  float fps;  // steps a second at which a person should watch; 0 = 30
+  const PfcKeyBinding* keys;  // how a person plays; NULL = digits, or arrows for controls
+  int32_t num_keys;
+  int32_t idle;  // what a person chooses without a key: a choice, PFC_IDLE_KEEP or PFC_IDLE_ALTERNATE
 
   const PfcParam* params;
   int32_t num_params;
@@ -153,6 +242,13 @@ typedef struct PfcEnvSpec {
 }
 #endif
 
+// Bytes of one value. A constant expression.
+#define PFC_DTYPE_BYTES(dtype)                                                                   \
+  ((dtype) == PFC_INT64 || (dtype) == PFC_UINT64 || (dtype) == PFC_FLOAT64                ? 8u \
+   : (dtype) == PFC_FLOAT32 || (dtype) == PFC_INT32 || (dtype) == PFC_UINT32              ? 4u \
+   : (dtype) == PFC_UINT16 || (dtype) == PFC_INT16                                        ? 2u \
+                                                                                           : 1u)
+
 // A constant table that host and device code may both read.
 #if defined(__CUDACC__)
 #define PFC_TABLE static __device__ __constant__ const
@@ -166,7 +262,7 @@ typedef int32_t PfcParamField_int;
 typedef float PfcParamField_float;
 typedef int32_t PfcParamField_bool;  // 0 or 1
 // Selected by token pasting before the preprocessor can expand stdbool.h's `bool`.
-#define PFC_FIELD_(type, name, default_, min_, max_, help_) PfcParamField_##type name;
+#define PFC_PARAM_FIELD_(type, name, default_, min_, max_, help_) PfcParamField_##type name;
 #define PFC_PARAM_TYPE_int PFC_PARAM_INT
 #define PFC_PARAM_TYPE_float PFC_PARAM_FLOAT
 #define PFC_PARAM_TYPE_bool PFC_PARAM_BOOL
@@ -179,12 +275,12 @@ typedef int32_t PfcParamField__Bool;  // `bool` after stdbool.h has expanded it
 #ifdef __cplusplus
 #define PFC_DEFINE_PARAMS(id, Params, LIST) \
   typedef struct Params {                     \
-    LIST(PFC_FIELD_)                          \
+    LIST(PFC_PARAM_FIELD_)                          \
   } Params;
 #else
 #define PFC_DEFINE_PARAMS(id, Params, LIST)                                                      \
   typedef struct Params {                                                                          \
-    LIST(PFC_FIELD_)                                                                               \
+    LIST(PFC_PARAM_FIELD_)                                                                               \
   } Params;                                                                                        \
   _Static_assert(offsetof(Params, max_steps) == 0, "the first parameter of a game is max_steps");  \
   static const PfcParam id##_param_table_[] = {LIST(PFC_PARAM_ROW_)};
@@ -193,31 +289,6 @@ typedef int32_t PfcParamField__Bool;  // `bool` after stdbool.h has expanded it
 #endif
 
 // ---- the generated loops ---------------------------------------------------------------------------
-
-// Compiles the loops for wider instruction sets besides the portable baseline and picks one when the
-// program is loaded. None of them may change a result, so a fused multiply-add must be off
-// (-ffp-contract=off). Sanitizers cannot run the resolver; C++ and other systems use the baseline.
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GLIBC__) && defined(__OPTIMIZE__) && \
-    !defined(__cplusplus) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&     \
-    !defined(PFC_NO_MULTIVERSION) && !defined(__clang__)
-#define PFC_MULTIVERSION __attribute__((target_clones("default", "avx2", "avx512f")))
-#else
-#define PFC_MULTIVERSION
-#endif
-
-#if defined(__GNUC__) && !defined(__clang__)
-#define PFC_INDEPENDENT_LOOP_ _Pragma("GCC ivdep")
-#else
-#define PFC_INDEPENDENT_LOOP_
-#endif
-
-#define PFC_ALWAYS_INLINE __attribute__((always_inline)) inline
-
-#if defined(__GNUC__)
-#define PFC_EXPORT __attribute__((visibility("default")))
-#else
-#define PFC_EXPORT
-#endif
 
 // The spec's symbol: pfc_env_<name> inside the library, pfc_env_module in a loadable module.
 #ifdef PFC_BUILDING_LIBRARY

@@ -54,8 +54,10 @@ typedef enum PfcStatus {
   PFC_NO_MEMORY = 7
 } PfcStatus;
 
-// Message of the last failed call in this thread, "" if none. Valid until the next failure.
+// Message and status of the last failed call in this thread, "" and PFC_OK if none. The message is valid until the next
+// failure. Functions that return a pointer leave their status here.
 PFC_API const char* pfc_last_error(void);
+PFC_API PfcStatus pfc_last_status(void);
 PFC_API const char* pfc_version(void);  // "0.1.0"
 PFC_API uint32_t pfc_abi_version(void);  // PFC_ABI_VERSION that the library was built with
 
@@ -100,6 +102,8 @@ typedef struct PfcPoolDesc {
   int32_t num_params;
   const uint64_t* game_numbers;  // [num_games], copied, or NULL = 0, 1, 2, ...: where the games stand in a larger set,
                                  // so that a part of it plays what the whole would
+  const void* data;            // [data_bytes] of a file for games that read one (a map), or NULL; borrowed, read only,
+  uint64_t data_bytes;         // it must outlive the pool
 } PfcPoolDesc;
 
 // The pool's buffers. The struct lives as long as the pool; only `observations` changes: it points to
@@ -112,7 +116,19 @@ typedef struct PfcBuffers {
   uint64_t obs_bytes;            // of one row
   int32_t discrete;              // 1: actions int32 [rows, action_dims]; 0: float32, each in [-1, 1]
   int32_t action_dims, action_counts[PFC_MAX_ACTION_DIMS];
+  int32_t num_choices;           // K = sum(action_counts); 0 in a continuous game
   int32_t num_metrics;
+  int32_t num_obs_rows;
+  const PfcObsRow* obs_rows;     // [num_obs_rows] the observation table for these parameters, without a count of 0
+                                 // except for an empty last row
+  int32_t num_teams;             // 0 = the game has no sides
+  const int32_t* teams;          // [agents] side of each agent, 0 to num_teams - 1; NULL without sides
+  int32_t mask_words;            // W = ceil(K / 32) in a masked game, else 0
+  const uint32_t* action_mask;   // [rows, W] or NULL: bit k % 32 of word k / 32 is 1 if choice k may be made in the next
+                                 // step; dimensions side by side without padding; bits from K on are 0. Written with the
+                                 // observations. Rows with alive = 0: all K bits are 1
+  const uint8_t* forced;         // [rows] or NULL: 1 = one legal choice in every dimension, so nothing to decide; 0 in
+                                 // rows with alive = 0
   const void* observations;      // [rows, obs_shape...] of spec->obs_dtype
   const void* final_observations;  // likewise; rows where terminated or truncated, until the next step
   const float* rewards;          // [rows]
@@ -132,6 +148,9 @@ PFC_API void pfc_pool_destroy(PfcPool* pool);  // NULL is allowed
 PFC_API const PfcBuffers* pfc_pool_buffers(const PfcPool* pool);
 // Value in force of parameter `index` of spec->params; 0 with the last error set if there is none.
 PFC_API double pfc_pool_param(const PfcPool* pool, int32_t index);
+// Sets a parameter for all games, for schedules; between steps. In force from the next step or reset on: observations
+// and masks at hand are not written again. Refused where the layout or the observation table would change.
+PFC_API PfcStatus pfc_pool_set_param(PfcPool* pool, const char* name, double value);
 
 typedef struct PfcResetDesc {
   int32_t has_seed;         // 1: game number i draws from the stream (seed, i); 0: the streams continue
@@ -147,8 +166,8 @@ typedef struct PfcResetDesc {
 PFC_API PfcStatus pfc_pool_reset(PfcPool* pool, const PfcResetDesc* desc);
 
 // One step of every game. actions: [rows, action_dims] of int32 or int64 (discrete) or float32
-// (continuous: NaN and infinity are refused, the rest is clamped to [-1, 1]). They are checked and copied
-// before anything moves. observations: NULL, or the caller's [rows, obs] array to write into. After sends that left the
+// (continuous: NaN and infinity are refused, the rest is clamped to [-1, 1]). They are checked, in a masked game
+// against action_mask, and copied before anything moves. observations: NULL, or the caller's [rows, obs] array to write into. After sends that left the
 // groups' buffers out of step, one group's previous observations may be overwritten.
 PFC_API PfcStatus pfc_pool_step(PfcPool* pool, const void* actions, PfcDtype dtype, void* observations);
 
@@ -168,12 +187,36 @@ PFC_API int32_t pfc_pool_ended(const PfcPool* pool, int32_t group);
 PFC_API PfcStatus pfc_pool_pop_metrics(PfcPool* pool, int64_t* episodes, double* values);
 
 // Snapshots: every game, its random stream and its unfinished episode's statistics. A pool of the same
-// game, version, parameters, games and autoreset takes it, whatever its threads and groups; anything
+// game, version, parameters, data, games and autoreset takes it, whatever its threads and groups; anything
 // else, or a damaged one, is refused. After load, observations show the restored games. The checksum
 // guards against damage, not against forgery: load only what you trust.
 PFC_API uint64_t pfc_pool_snapshot_bytes(const PfcPool* pool);
 PFC_API PfcStatus pfc_pool_save(PfcPool* pool, void* buffer, uint64_t bytes);
 PFC_API PfcStatus pfc_pool_load(PfcPool* pool, const void* buffer, uint64_t bytes, void* observations);
+
+// Actions of a game's built-in player.
+typedef struct PfcScriptDesc {
+  int32_t level;        // 0 to spec->num_levels - 1
+  int32_t num_rows;
+  const int32_t* rows;  // [num_rows] rows to fill, or NULL = all rows of the pool (num_rows = rows)
+  uint64_t seed, step;  // row r of a game draws from (seed, step, number of the row in the whole set of games) alone, so
+                        // any division into threads, pools and calls gives the same actions
+  void* actions;        // [num_rows, action_dims] int32 or float32 out, the caller's
+} PfcScriptDesc;
+
+// Fills desc->actions for the games as they are now. Changes no game. Between recv and send only.
+PFC_API PfcStatus pfc_pool_script(PfcPool* pool, const PfcScriptDesc* desc);
+
+// State fields, for tests and debugging. Index of a field of spec->fields by name, -1 with the last error set if there
+// is none; and its entry for the pool's parameters.
+PFC_API int32_t pfc_pool_find_field(const PfcPool* pool, const char* name);
+PFC_API PfcStatus pfc_pool_field(const PfcPool* pool, int32_t index, PfcField* field);
+// Copies a field of every game out, values [num_games, count] of field.dtype, `bytes` in all.
+PFC_API PfcStatus pfc_pool_get_field(PfcPool* pool, int32_t index, void* values, uint64_t bytes);
+// Copies values in and writes observations and masks again, into the next buffer or the caller's [rows, obs] array.
+// Games that own something outside their state (spec->open) refuse it. Nothing checks the values: a state that the rules
+// cannot reach is the caller's business.
+PFC_API PfcStatus pfc_pool_set_field(PfcPool* pool, int32_t index, const void* values, uint64_t bytes, void* observations);
 
 // Draws one game, following draw->agent. Between recv and send only.
 PFC_API PfcStatus pfc_pool_draw(PfcPool* pool, int32_t game, const PfcDraw* draw);

@@ -1,0 +1,30 @@
+// compiler.h - what depends on the compiler: function clones for wider instruction sets, inlining, visibility.
+#ifndef PUFFERC_COMPILER_H
+#define PUFFERC_COMPILER_H
+
+// Compiles the loops for wider instruction sets besides the portable baseline and picks one when the
+// program is loaded. None of them may change a result, so a fused multiply-add must be off
+// (-ffp-contract=off). Sanitizers cannot run the resolver; C++ and other systems use the baseline.
+#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GLIBC__) && defined(__OPTIMIZE__) && \
+    !defined(__cplusplus) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&     \
+    !defined(PFC_NO_MULTIVERSION) && !defined(__clang__)
+#define PFC_MULTIVERSION __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define PFC_MULTIVERSION
+#endif
+
+#if defined(__GNUC__) && !defined(__clang__)
+#define PFC_INDEPENDENT_LOOP_ _Pragma("GCC ivdep")
+#else
+#define PFC_INDEPENDENT_LOOP_
+#endif
+
+#define PFC_ALWAYS_INLINE __attribute__((always_inline)) inline
+
+#if defined(__GNUC__)
+#define PFC_EXPORT __attribute__((visibility("default")))
+#else
+#define PFC_EXPORT
+#endif
+
+#endif  // PUFFERC_COMPILER_H
