@@ -28,6 +28,8 @@ PfcStatus pfc_pool_field(const PfcPool* pool, int32_t index, PfcField* field) {
     return pfc_fail(PFC_INVALID, "index: %s has %d state fields, got %d", spec->name, spec->num_fields, index);
   *field = spec->fields[index];
   if (spec->field) spec->field(pool->params, index, field);
+  field->name = spec->fields[index].name;
+  field->dtype = spec->fields[index].dtype;
   const uint64_t state = pool->layout.state_bytes, each = PFC_DTYPE_BYTES(field->dtype);
   if (field->offset > state || field->count > (state - field->offset) / each)
     return pfc_fail(PFC_INVALID, "%s: state field %s reaches beyond the state of %llu bytes", spec->name, field->name,

@@ -142,6 +142,9 @@ static void copy_rows(const PfcEnvSpec* spec, const void* params, PfcObsRow* row
 
 static PfcStatus check_row(const PfcEnvSpec* spec, const PfcObsRow* row) {
   const bool plane = row->plane_height != 0 || row->plane_width != 0;
+  if (!(row->low <= row->high))
+    return pfc_fail(PFC_INVALID, "%s: row %s of the observation table has the range [%g, %g]", spec->name, row->name,
+                    (double)row->low, (double)row->high);
   if (row->each < 0 || (row->each > 0 && row->count % row->each != 0))
     return pfc_fail(PFC_INVALID, "%s: row %s of the observation table has %d values, no multiple of each = %d", spec->name,
                     row->name, row->count, row->each);
@@ -178,18 +181,6 @@ PfcStatus pfc_fill_rows(const PfcEnvSpec* spec, const void* params, const PfcLay
   return status;
 }
 
-bool pfc_same_rows(const PfcEnvSpec* spec, const void* params, const PfcLayout* layout, const PfcObsRow* rows) {
-  if (!spec->fill_rows) return true;
-  PfcObsRow* filled = pfc_alloc(sizeof *filled * (uint64_t)spec->num_obs_rows);
-  bool same = filled && pfc_fill_rows(spec, params, layout, filled) == PFC_OK;
-  for (int32_t i = 0; same && i < spec->num_obs_rows; ++i)
-    same = filled[i].count == rows[i].count && filled[i].each == rows[i].each &&
-           filled[i].num_codes == rows[i].num_codes && filled[i].plane_height == rows[i].plane_height &&
-           filled[i].plane_width == rows[i].plane_width;
-  pfc_free(filled);
-  return same;
-}
-
 PfcStatus pfc_fill_teams(const PfcEnvSpec* spec, const void* params, const PfcLayout* layout, int32_t* teams) {
   for (int32_t agent = 0; layout->teams && agent < layout->agents; ++agent) {
     teams[agent] = spec->team ? spec->team(params, agent) : agent / (layout->agents / layout->teams);
@@ -210,7 +201,6 @@ static PfcStatus check_teams(const PfcEnvSpec* spec, const PfcLayout* layout) {
 }
 
 PfcStatus pfc_fill_layout(const PfcEnvSpec* spec, const void* params, PfcLayout* layout) {
-  memset(layout, 0, sizeof *layout);
   *layout = spec->sizes;
   layout->masked = spec->mask != NULL;
   if (layout->state_bytes == 0) layout->state_bytes = spec->state_bytes;
@@ -227,5 +217,36 @@ PfcStatus pfc_fill_layout(const PfcEnvSpec* spec, const void* params, PfcLayout*
   PfcStatus status = check_actions(spec, layout);
   if (!status) status = check_obs(spec, layout);
   if (!status) status = check_teams(spec, layout);
+  return status;
+}
+
+static bool same_row(const PfcObsRow* a, const PfcObsRow* b) {
+  return a->count == b->count && a->low == b->low && a->high == b->high && a->each == b->each &&
+         a->num_codes == b->num_codes && a->plane_height == b->plane_height && a->plane_width == b->plane_width;
+}
+
+static bool same_layout(const PfcLayout* a, const PfcLayout* b) {
+  bool same = a->state_bytes == b->state_bytes && a->agents == b->agents && a->continuous_dims == b->continuous_dims &&
+              a->teams == b->teams && a->masked == b->masked;
+  for (int32_t i = 0; i < PFC_MAX_OBS_DIMS; ++i) same = same && a->obs_shape[i] == b->obs_shape[i];
+  for (int32_t i = 0; i < PFC_MAX_ACTION_DIMS; ++i) same = same && a->action_counts[i] == b->action_counts[i];
+  return same;
+}
+
+PfcStatus pfc_same_tables(const PfcEnvSpec* spec, const void* params, const PfcLayout* layout, const PfcObsRow* rows,
+                          const int32_t* teams, bool* same) {
+  PfcLayout other;
+  PfcStatus status = pfc_fill_layout(spec, params, &other);
+  if (status) return status;
+  if (!(*same = same_layout(layout, &other))) return PFC_OK;
+  PfcObsRow* other_rows = pfc_alloc(sizeof *other_rows * (uint64_t)spec->num_obs_rows);
+  int32_t* other_teams = pfc_alloc(sizeof *other_teams * (uint64_t)layout->agents);
+  if (!other_rows || !other_teams) status = pfc_fail(PFC_NO_MEMORY, "no memory for the tables of %s", spec->name);
+  if (!status) status = pfc_fill_rows(spec, params, layout, other_rows);
+  if (!status) status = pfc_fill_teams(spec, params, layout, other_teams);
+  for (int32_t i = 0; !status && i < spec->num_obs_rows; ++i) *same = *same && same_row(&rows[i], &other_rows[i]);
+  for (int32_t i = 0; !status && layout->teams && i < layout->agents; ++i) *same = *same && teams[i] == other_teams[i];
+  pfc_free(other_rows);
+  pfc_free(other_teams);
   return status;
 }

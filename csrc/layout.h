@@ -23,16 +23,19 @@ const char* pfc_param_text(const PfcParam* param, double value, PfcParamText tex
 // Bytes of one observation element.
 int32_t pfc_dtype_bytes(PfcDtype dtype);
 
-// Completes the game's sizes for these parameters and checks them. Unused bytes are zero: layouts compare by memcmp.
+// Completes the game's sizes for these parameters and checks them.
 PfcStatus pfc_fill_layout(const PfcEnvSpec* spec, const void* params, PfcLayout* layout);
 
 // rows [spec->num_obs_rows] <- the observation table for these parameters, with every count filled in, checked against
 // the layout.
 PfcStatus pfc_fill_rows(const PfcEnvSpec* spec, const void* params, const PfcLayout* layout, PfcObsRow* rows);
-// Whether pfc_fill_rows would give these rows for other parameters of the same layout.
-bool pfc_same_rows(const PfcEnvSpec* spec, const void* params, const PfcLayout* layout, const PfcObsRow* rows);
 
 // teams [layout->agents] <- the side of each agent. Nothing where layout->teams is 0.
 PfcStatus pfc_fill_teams(const PfcEnvSpec* spec, const void* params, const PfcLayout* layout, int32_t* teams);
+
+// *same <- whether these parameters give the same sizes, observation table and sides as those that gave the arguments.
+// Fails where they fit no pool.
+PfcStatus pfc_same_tables(const PfcEnvSpec* spec, const void* params, const PfcLayout* layout, const PfcObsRow* rows,
+                          const int32_t* teams, bool* same);
 
 #endif  // PUFFERC_LAYOUT_H

@@ -88,6 +88,8 @@ static PfcStatus check_desc(const PfcPoolDesc* desc) {
     return pfc_fail(PFC_INVALID, "autoreset: expected 0 (same step) or 1 (disabled), got %d", (int)desc->autoreset);
   if (desc->data && !desc->spec->reset_from)
     return pfc_fail(PFC_UNSUPPORTED, "data: %s reads no file", desc->spec->name);
+  if (!desc->data && desc->data_bytes)
+    return pfc_fail(PFC_INVALID, "data: expected %llu bytes, got NULL", (unsigned long long)desc->data_bytes);
   return PFC_OK;
 }
 
@@ -180,10 +182,15 @@ static void read_max_steps(PfcPool* pool) {
   pool->max_steps = max_steps > 0 ? max_steps : INT32_MAX;
 }
 
+static PfcStatus check_data(const PfcEnvSpec* spec, const void* params, const void* data, uint64_t data_bytes) {
+  const char* reason = data ? spec->check_data(params, data, data_bytes) : NULL;
+  return reason ? pfc_fail(PFC_INVALID, "data: %s", reason) : PFC_OK;
+}
+
 static PfcStatus take_data(PfcPool* pool, const PfcPoolDesc* desc) {
   if (!desc->data) return PFC_OK;
-  const char* reason = pool->spec->check_data(pool->params, desc->data, desc->data_bytes);
-  if (reason) return pfc_fail(PFC_INVALID, "data: %s", reason);
+  const PfcStatus status = check_data(pool->spec, pool->params, desc->data, desc->data_bytes);
+  if (status) return status;
   pool->data = desc->data;
   pool->data_bytes = desc->data_bytes;
   pool->data_checksum = pfc_checksum(desc->data, desc->data_bytes);
@@ -268,13 +275,15 @@ double pfc_pool_param(const PfcPool* pool, int32_t index) {
 }
 
 static PfcStatus set_param(PfcPool* pool, unsigned char* changed, const PfcParamValue* value) {
-  PfcLayout layout;
+  bool same = true;
   memcpy(changed, pool->params, pool->spec->params_bytes);
   PfcStatus status = pfc_set_params(pool->spec, value, 1, changed);
-  if (!status) status = pfc_fill_layout(pool->spec, changed, &layout);
+  if (!status) status = pfc_same_tables(pool->spec, changed, &pool->layout, pool->obs_rows, pool->teams, &same);
+  if (!status && !same)
+    status = pfc_fail(PFC_INVALID, "%s: cannot change in a running pool, because its sizes, observation table or sides "
+                      "depend on it", value->name);
+  if (!status) status = check_data(pool->spec, changed, pool->data, pool->data_bytes);
   if (status) return status;
-  if (memcmp(&layout, &pool->layout, sizeof layout) != 0 || !pfc_same_rows(pool->spec, changed, &layout, pool->obs_rows))
-    return pfc_fail(PFC_INVALID, "%s: cannot change in a running pool, because sizes depend on it", value->name);
   memcpy(pool->params, changed, pool->spec->params_bytes);
   read_max_steps(pool);
   return PFC_OK;

@@ -1,4 +1,6 @@
 // script.c - actions of a game's built-in player, for any rows of a pool.
+#include <string.h>
+
 #include "pool.h"
 
 enum { ROWS_PER_TASK = 64 };
@@ -26,6 +28,10 @@ static void script_task(void* context, int32_t worker, int32_t block) {
     const int32_t row = desc->rows ? desc->rows[i] : (int32_t)i;
     const int32_t game = row / pool->layout.agents, agent = row % pool->layout.agents;
     const int64_t at = i * pool->buffers.action_dims;
+    if (!pool->alive[row]) {
+      memset((int32_t*)desc->actions + at, 0, sizeof(int32_t) * (size_t)pool->buffers.action_dims);
+      continue;
+    }
     PfcRng rng = script_rng(pool, desc, game, agent);
     int32_t* choices = pool->buffers.discrete ? (int32_t*)desc->actions + at : NULL;
     float* controls = pool->buffers.discrete ? NULL : (float*)desc->actions + at;
@@ -55,7 +61,8 @@ PfcStatus pfc_pool_script(PfcPool* pool, const PfcScriptDesc* desc) {
   if (!status) status = check_script(pool, desc);
   if (!status) {
     ScriptJob job = {pool, desc};
-    pfc_parallel_for(pool->workers, script_task, &job, (desc->num_rows + ROWS_PER_TASK - 1) / ROWS_PER_TASK);
+    const int64_t tasks = ((int64_t)desc->num_rows + ROWS_PER_TASK - 1) / ROWS_PER_TASK;
+    pfc_parallel_for(pool->workers, script_task, &job, (int32_t)tasks);
   }
   pfc_pool_leave(pool);
   return status;

@@ -135,6 +135,7 @@ static PfcStatus check_head(const PfcPool* pool, const unsigned char* at, uint64
 
 // No step was made here yet.
 static void clear_step_results(PfcPool* pool) {
+  for (int32_t g = 0; g < pool->buffers.num_groups; ++g) pool->groups[g].ended = 0;
   memset(pool->rewards, 0, (size_t)pool->buffers.rows * sizeof(float));
   for (int64_t row = 0; row < pool->buffers.rows; ++row)
     if (!pool->stopped[row]) pool->terminated[row] = pool->truncated[row] = 0;

@@ -276,7 +276,7 @@ void pfc_group_start(PfcPool* pool, int32_t index, PfcJob job, void* observation
   PfcGroup* group = &pool->groups[index];
   const uint64_t offset = (uint64_t)group->begin * (uint64_t)pool->layout.agents * pool->buffers.obs_bytes;
   group->job = job;
-  group->ended = 0;
+  if (job != PFC_JOB_OBSERVE) group->ended = 0;  // looking again leaves what the latest step said
   if (observations) {
     // Row 0 of the batch, as the loops count; it may lie before the caller's array and is never touched.
     group->target = (unsigned char*)((uintptr_t)observations - (uintptr_t)offset);

@@ -186,8 +186,9 @@ typedef struct PfcEnvSpec {
   // legal choice in every dimension is forced: that is how an agent waits for its turn.
   void (*mask)(const void* state, const void* params, int32_t agent, uint8_t* legal);
   // Optional: a built-in player of strength `level`, 0 to num_levels - 1, for opponents and yardsticks. Writes the
-  // agent's choices [action dims] or controls [action dims], legal ones where there is a mask. It draws from `rng` only,
-  // so it never changes a trajectory, and looks only at what the agent may know.
+  // agent's choices [action dims] or controls [action dims], legal ones where there is a mask; the other array is NULL.
+  // It draws from `rng` only, so it never changes a trajectory, and looks only at what the agent may know. Called for
+  // rows with alive = 1.
   void (*script)(const void* state, const void* params, int32_t agent, int32_t level, PfcRng* rng, int32_t* choices,
                  float* controls);
   int32_t num_levels;
@@ -211,7 +212,7 @@ typedef struct PfcEnvSpec {
   const char* limit_help;  // why, and what would raise the limit; NULL where there is none
   const PfcObsRow* obs_rows;
   int32_t num_obs_rows;
-  // Optional: sets count, each, num_codes and plane sizes in a copy of the table where they depend on parameters.
+  // Optional: sets count, range, each, num_codes and plane sizes in a copy of the table where they depend on parameters.
   void (*fill_rows)(const void* params, PfcObsRow* rows);
   const char* metrics[PFC_MAX_METRICS];  // names; "score" first, "perf" in [0, 1] where a maximum exists
   // Optional: state members that tests may read and write by name.

@@ -149,7 +149,8 @@ PFC_API const PfcBuffers* pfc_pool_buffers(const PfcPool* pool);
 // Value in force of parameter `index` of spec->params; 0 with the last error set if there is none.
 PFC_API double pfc_pool_param(const PfcPool* pool, int32_t index);
 // Sets a parameter for all games, for schedules; between steps. In force from the next step or reset on: observations
-// and masks at hand are not written again. Refused where the layout or the observation table would change.
+// and masks at hand are not written again. Refused where the layout, the observation table or the sides would change, and
+// where the pool's data would no longer fit.
 PFC_API PfcStatus pfc_pool_set_param(PfcPool* pool, const char* name, double value);
 
 typedef struct PfcResetDesc {
@@ -204,7 +205,8 @@ typedef struct PfcScriptDesc {
   void* actions;        // [num_rows, action_dims] int32 or float32 out, the caller's
 } PfcScriptDesc;
 
-// Fills desc->actions for the games as they are now. Changes no game. Between recv and send only.
+// Fills desc->actions for the games as they are now; zeros in rows with alive = 0. Changes no game. Between recv and send
+// only.
 PFC_API PfcStatus pfc_pool_script(PfcPool* pool, const PfcScriptDesc* desc);
 
 // State fields, for tests and debugging. Index of a field of spec->fields by name, -1 with the last error set if there
