@@ -24,7 +24,7 @@ static bool differs(const PfcBuffers* a, int64_t i, const PfcBuffers* b, int64_t
   } else if (memcmp(first, second, a->obs_bytes) != 0) {
     int64_t at = 0;
     while (obs_value(dtype, first, at) == obs_value(dtype, second, at) && at < obs_values(a) - 1) ++at;
-    (void)snprintf(words, room, "observation %s was %.9g in one and %.9g in the other", obs_entry_name(a->spec, at),
+    (void)snprintf(words, room, "observation %s was %.9g in one and %.9g in the other", obs_entry_name(a->obs_rows, a->num_obs_rows, at),
                    obs_value(dtype, first, at), obs_value(dtype, second, at));
   } else {
     return false;

@@ -22,6 +22,7 @@ static struct {
   PfcLayout layout;
   int32_t action_dims, num_metrics;
   uint64_t row_bytes;  // of one observation
+  PfcObsRow* rows;     // [real->num_obs_rows] the observation table for these parameters
   PfcArea areas[NUM_AREAS];
   unsigned char* before;  // [layout.state_bytes] the state before a call that must not change it
   unsigned char* seen;    // [row_bytes] an observation for comparison
@@ -219,7 +220,7 @@ static void compare_looks(const unsigned char* second) {
   for (uint64_t i = 0; i < guard.row_bytes; ++i) {
     if (guard.seen[i] == second[i]) continue;
     const int64_t index = (int64_t)i / size;
-    const char* entry = obs_entry_name(guard.real, index);
+    const char* entry = obs_entry_name(guard.rows, guard.real->num_obs_rows, index);
     char seen[160];
     const bool unwritten = guard.seen[i] == FIRST_FILL && second[i] == SECOND_FILL;
     if (unwritten)
@@ -317,8 +318,11 @@ const PfcEnvSpec* pfc_guard_open(const PfcCheckDesc* desc, PfcGuardMode mode) {
   guard.mode = desc->spec->open ? PFC_GUARD_NONE : mode;
   guard.trace = desc->trace ? desc->trace : &guard.own_trace;
   uint64_t* params = calloc(1, desc->spec->params_bytes + 8);
-  const bool fits = params && pfc_fill_params(desc->spec, desc->params, desc->num_params, params) == PFC_OK &&
-                    pfc_fill_layout(desc->spec, params, &guard.layout) == PFC_OK;
+  guard.rows = calloc((size_t)desc->spec->num_obs_rows, sizeof *guard.rows);
+  const bool fits = params && guard.rows &&
+                    pfc_fill_params(desc->spec, desc->params, desc->num_params, params) == PFC_OK &&
+                    pfc_fill_layout(desc->spec, params, &guard.layout) == PFC_OK &&
+                    pfc_fill_rows(desc->spec, params, &guard.layout, guard.rows) == PFC_OK;
   free(params);
   if (!fits) return NULL;
   measure();
@@ -336,7 +340,9 @@ void pfc_guard_close(void) {
   }
   free(guard.before);
   free(guard.seen);
+  free(guard.rows);
   guard.before = guard.seen = NULL;
+  guard.rows = NULL;
   guard.pool = NULL;
 }
 

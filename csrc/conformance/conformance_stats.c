@@ -41,7 +41,9 @@ bool pfc_stats_open(PfcStats* s, const PfcPool* pool, void (*report)(const PfcFi
   *s = (PfcStats){.spec = b->spec, .values = obs_values(b), .report = report};
   s->low = malloc(sizeof(float) * (size_t)s->values);
   s->high = malloc(sizeof(float) * (size_t)s->values);
-  if (!s->low || !s->high) return false;
+  s->rows = malloc(sizeof *s->rows * (size_t)b->num_obs_rows);
+  if (!s->low || !s->high || !s->rows) return false;
+  memcpy(s->rows, b->obs_rows, sizeof *s->rows * (size_t)b->num_obs_rows);
   for (int64_t i = 0; i < s->values; ++i) {
     s->low[i] = INFINITY;
     s->high[i] = -INFINITY;
@@ -53,6 +55,7 @@ void pfc_stats_close(PfcStats* s) {
   free(s->low);
   free(s->high);
   free(s->lengths);
+  free(s->rows);
   *s = (PfcStats){0};
 }
 
@@ -71,7 +74,10 @@ static void check_value(PfcStats* s, const PfcObsRow* entry, int64_t index, doub
          value != value ? "NaN (not a number)" : "infinite");
     return;
   }
-  if (!(value >= (double)entry->low && value <= (double)entry->high))
+  if (entry->num_codes > 0 && value != floor(value))
+    find(s, PFC_ERROR, "observation_range", entry->name, place, "observation %s was %.7g; its table says codes 0 to %d",
+         entry->name, value, entry->num_codes - 1);
+  else if (!(value >= (double)entry->low && value <= (double)entry->high))
     find(s, PFC_ERROR, "observation_range", entry->name, place, "observation %s was %.7g; its table says [%g, %g]",
          entry->name, value, (double)entry->low, (double)entry->high);
   if ((float)value < s->low[index]) s->low[index] = (float)value;
@@ -81,9 +87,8 @@ static void check_value(PfcStats* s, const PfcObsRow* entry, int64_t index, doub
 static void watch_observation(PfcStats* s, const unsigned char* obs, Place place) {
   int64_t i = 0;
   for (int32_t r = 0; r < s->spec->num_obs_rows; ++r) {
-    const PfcObsRow* entry = &s->spec->obs_rows[r];
-    const int64_t end = entry->count ? i + entry->count : s->values;
-    for (; i < end; ++i) check_value(s, entry, i, obs_value(s->spec->obs_dtype, obs, i), place);
+    const PfcObsRow* entry = &s->rows[r];
+    for (const int64_t end = i + entry->count; i < end; ++i) check_value(s, entry, i, obs_value(s->spec->obs_dtype, obs, i), place);
   }
   ++s->observations;
 }
@@ -167,9 +172,8 @@ static void conclude_observations(const PfcStats* s) {
   }
   int64_t i = 0;
   for (int32_t r = 0; r < s->spec->num_obs_rows; ++r) {
-    const PfcObsRow* entry = &s->spec->obs_rows[r];
-    const int64_t end = entry->count ? i + entry->count : s->values;
-    conclude_entry(s, entry, i, end);
+    const int64_t end = i + s->rows[r].count;
+    if (i < end) conclude_entry(s, &s->rows[r], i, end);
     i = end;
   }
 }

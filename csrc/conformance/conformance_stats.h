@@ -9,6 +9,7 @@
 
 typedef struct PfcStats {
   const PfcEnvSpec* spec;
+  PfcObsRow* rows;    // [spec->num_obs_rows] the pools' observation table
   int64_t values;     // of one observation
   float *low, *high;  // [values] extremes seen
   int64_t observations, steps, rows_stepped;

@@ -1,5 +1,5 @@
-// play.h - what checks and tests share to play a game without a player: deterministic random actions, values of
-// observations, and hashes of what came back.
+// play.h - what checks and tests share to play a game without a player: deterministic random actions, legal ones in a
+// masked game, values of observations, and hashes of what came back.
 //
 // Header-only. Buffers belong to the pool, actions to the caller.
 #ifndef PUFFERC_PLAY_H
@@ -21,16 +21,46 @@ static inline uint64_t action_noise(uint64_t seed, int64_t row, int32_t dim, int
   return pfc_hash64(own ^ (uint64_t)(t / hold));
 }
 
-// Fills [rows, action_dims] of int32 or float32. Some controls lie outside [-1, 1]: the pool clamps them.
-static inline void fill_actions(const PfcBuffers* b, uint64_t seed, int64_t t, void* actions) {
-  for (int64_t row = 0; row < b->rows; ++row) {
+// Whether a row may make choice k of all K choices now. Everything is legal in a game without masks.
+static inline bool choice_is_legal(const PfcBuffers* b, int64_t row, int32_t k) {
+  return b->mask_words == 0 || (b->action_mask[row * b->mask_words + k / 32] >> (k % 32) & 1u);
+}
+
+// The first of all K choices that belongs to a dimension.
+static inline int32_t first_choice_of(const PfcBuffers* b, int32_t dim) {
+  int32_t first = 0;
+  for (int32_t d = 0; d < dim; ++d) first += b->action_counts[d];
+  return first;
+}
+
+// Legal choice number noise % legal count of one dimension, which is choice noise % count in a game without masks.
+static inline int32_t random_choice(const PfcBuffers* b, int64_t row, int32_t dim, uint64_t noise) {
+  const int32_t first = first_choice_of(b, dim), count = b->action_counts[dim];
+  int32_t legal = b->mask_words == 0 ? count : 0;
+  for (int32_t k = 0; b->mask_words && k < count; ++k) legal += choice_is_legal(b, row, first + k);
+  int64_t left = legal ? (int64_t)(noise % (uint64_t)legal) : 0;
+  if (legal == count || legal == 0) return (int32_t)left;
+  int32_t choice = 0;
+  for (; !choice_is_legal(b, row, first + choice) || left > 0; ++choice) left -= choice_is_legal(b, row, first + choice);
+  return choice;
+}
+
+// Fills rows [begin, end) of actions [rows, action_dims], int32 or float32. Some controls lie outside [-1, 1]: the pool
+// clamps them. The masks of these rows must not be written meanwhile.
+static inline void fill_row_actions(const PfcBuffers* b, uint64_t seed, int64_t t, int64_t begin, int64_t end,
+                                    void* actions) {
+  for (int64_t row = begin; row < end; ++row) {
     for (int32_t dim = 0; dim < b->action_dims; ++dim) {
       const uint64_t noise = action_noise(seed, row, dim, t);
       const int64_t at = row * b->action_dims + dim;
-      if (b->discrete) ((int32_t*)actions)[at] = (int32_t)((noise >> 32) % (uint64_t)b->action_counts[dim]);
+      if (b->discrete) ((int32_t*)actions)[at] = random_choice(b, row, dim, noise >> 32);
       else ((float*)actions)[at] = (float)(noise >> 40) * (2.5f / 16777216.0f) - 1.25f;
     }
   }
+}
+
+static inline void fill_actions(const PfcBuffers* b, uint64_t seed, int64_t t, void* actions) {
+  fill_row_actions(b, seed, t, 0, b->rows, actions);
 }
 
 static inline PfcDtype action_dtype(const PfcBuffers* b) { return b->discrete ? PFC_INT32 : PFC_FLOAT32; }
@@ -60,12 +90,12 @@ static inline int64_t obs_values(const PfcBuffers* b) {
   return values;
 }
 
-// Name of the observation table's entry that holds value `index`.
-static inline const char* obs_entry_name(const PfcEnvSpec* spec, int64_t index) {
+// Name of the entry that holds value `index`; rows: the pool's table, in which every count is filled in.
+static inline const char* obs_entry_name(const PfcObsRow* rows, int32_t num_rows, int64_t index) {
   int64_t end = 0;
-  for (int32_t r = 0; r < spec->num_obs_rows; ++r) {
-    end += spec->obs_rows[r].count;
-    if (index < end || spec->obs_rows[r].count == 0) return spec->obs_rows[r].name;
+  for (int32_t r = 0; r < num_rows; ++r) {
+    end += rows[r].count;
+    if (index < end) return rows[r].name;
   }
   return "";
 }

@@ -88,15 +88,27 @@ static inline Case case_with(const Case* c, const char* name, double value) {
   return changed;
 }
 
+// Games that a program links beside the registered ones; NULL ends the list. See duel.h.
+static const PfcEnvSpec* linked_specs[4];
+
+static inline const PfcEnvSpec* case_spec(const Case* c) {
+  for (int32_t i = 0; linked_specs[i]; ++i)
+    if (strcmp(linked_specs[i]->name, c->game) == 0) return linked_specs[i];
+  return pfc_env_find(c->game);
+}
+
 // `wanted` games, or as many as leave room for two more such pools in a game whose number is limited.
 static inline int32_t case_games(const Case* c, int32_t wanted) {
-  const int32_t most = pfc_env_find(c->game)->max_games;
+  const int32_t most = case_spec(c)->max_games;
   return most && wanted > most / 3 ? most / 3 / 2 * 2 : wanted;
 }
 
 static inline PfcPoolDesc case_desc(const Case* c, int32_t num_games, uint64_t seed) {
-  const PfcPoolDesc desc = {
-      .env = c->game, .num_games = num_games, .seed = seed, .params = c->params, .num_params = c->num_params};
+  const PfcPoolDesc desc = {.spec = case_spec(c),
+                            .num_games = num_games,
+                            .seed = seed,
+                            .params = c->params,
+                            .num_params = c->num_params};
   return desc;
 }
 
@@ -153,24 +165,23 @@ static inline unsigned char* take_snapshot(PfcPool* pool) {
 
 // ---- observation tables -----------------------------------------------------------------------------------
 
-// Whether one row's values are finite and within the game's own observation table; says which is not.
+// Whether one row's values are finite and within the pool's observation table; says which is not.
 static inline bool obs_fits_table(const PfcBuffers* b, const unsigned char* obs) {
   const PfcEnvSpec* spec = b->spec;
-  const int64_t values = obs_values(b);
   int64_t i = 0;
-  for (int32_t r = 0; r < spec->num_obs_rows; ++r) {
-    const PfcObsRow* row = &spec->obs_rows[r];
-    const int64_t end = row->count ? i + row->count : values;
-    for (; i < end; ++i) {
+  for (int32_t r = 0; r < b->num_obs_rows; ++r) {
+    const PfcObsRow* row = &b->obs_rows[r];
+    for (const int64_t end = i + row->count; i < end; ++i) {
       const double value = obs_value(spec->obs_dtype, obs, i);
-      if (value >= (double)row->low && value <= (double)row->high && value - value == 0.0) continue;
+      const bool whole = row->num_codes == 0 || value == floor(value);
+      if (whole && value >= (double)row->low && value <= (double)row->high && value - value == 0.0) continue;
       if (check_failures_ <= CHECK_MAX_PRINTED)
         fprintf(stderr, "  %s: observation %s, value %lld is %g, outside [%g, %g]\n", spec->name, row->name,
                 (long long)i, value, (double)row->low, (double)row->high);
       return false;
     }
   }
-  return i == values;
+  return i == obs_values(b);
 }
 
 static inline bool all_obs_fit(const PfcBuffers* b, const void* observations) {
@@ -182,7 +193,8 @@ static inline bool all_obs_fit(const PfcBuffers* b, const void* observations) {
 // ---- trajectory hashes --------------------------------------------------------------------------------------
 
 // Everything that a step returned for one game. observations: batch row 0. Games that stand still
-// (autoreset disabled) keep their flags, but what belongs to their last step is no longer valid.
+// (autoreset disabled) keep their flags, but what belongs to their last step is no longer valid. In a masked game the
+// masks belong to it.
 static inline uint64_t hash_game(uint64_t hash, const PfcBuffers* b, const void* observations, int32_t game) {
   const int64_t first = (int64_t)game * b->agents;
   const uint64_t rows = (uint64_t)b->agents;
@@ -191,6 +203,8 @@ static inline uint64_t hash_game(uint64_t hash, const PfcBuffers* b, const void*
   hash = hash_bytes(hash, b->terminated + first, rows);
   hash = hash_bytes(hash, b->truncated + first, rows);
   hash = hash_bytes(hash, b->alive + first, rows);
+  if (b->mask_words > 0)
+    hash = hash_bytes(hash, b->action_mask + first * b->mask_words, rows * (uint64_t)b->mask_words * sizeof(uint32_t));
   for (int64_t row = first; row < first + b->agents; ++row) {
     if (!row_ended(b, row) || !b->alive[row]) continue;
     hash = hash_bytes(hash, obs_row(b->final_observations, b, row), b->obs_bytes);

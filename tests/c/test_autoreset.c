@@ -1,9 +1,9 @@
 // test_autoreset.c - same-step and disabled autoreset, and resets of some games only.
-#include "harness.h"
+#include "duel.h"
 
 enum { GAMES = 60, STEPS = 400 };
 
-static bool lives_alone(const Case* c) { return pfc_env_find(c->game)->respawn != NULL; }
+static bool lives_alone(const Case* c) { return case_spec(c)->respawn != NULL; }
 
 static Player start_with(const Case* c, PfcAutoreset autoreset, int32_t threads) {
   PfcPoolDesc desc = case_desc(c, case_games(c, GAMES), 21);
@@ -129,5 +129,8 @@ int main(void) {
   for_each_case(test_by_hand);
   for_each_case(test_standing_still);
   for_each_case(test_masked_games);
+  for_each_duel_case(test_by_hand);
+  for_each_duel_case(test_standing_still);
+  for_each_duel_case(test_masked_games);
   return check_report();
 }

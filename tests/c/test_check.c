@@ -1,6 +1,6 @@
 // test_check.c - `pufferc check` finds nothing wrong with any registered game, and the wrapping it uses changes no game.
 #include "conformance/conformance.h"
-#include "harness.h"
+#include "duel.h"
 
 static int32_t errors;
 
@@ -14,7 +14,7 @@ static void on_finding(void* context, const PfcFinding* f) {
 
 static void test_game(const Case* c) {
   PfcTrace trace = {0};
-  const PfcCheckDesc desc = {.spec = pfc_env_find(c->game),
+  const PfcCheckDesc desc = {.spec = case_spec(c),
                              .params = c->params,
                              .num_params = c->num_params,
                              .trace = &trace,
@@ -28,5 +28,6 @@ static void test_game(const Case* c) {
 
 int main(void) {
   for_each_case(test_game);
+  for_each_duel_case(test_game);
   return check_report();
 }

@@ -1,6 +1,6 @@
 // test_conformance.c - what every registered game must hold to, whatever its rules: ranges, flags,
 // episode statistics, metrics, time limits. Long random runs; the test adds up episodes by itself.
-#include "harness.h"
+#include "duel.h"
 
 enum { GAMES = 100, STEPS = 700 };  // enough games for several blocks per thread
 
@@ -129,7 +129,7 @@ static void test_buffers(const Case* c) {
   for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; ++i)
     CHECK_GAME(c->label, arrays[i] && (uintptr_t)arrays[i] % 64 == 0);
   CHECK_GAME(c->label, b->num_games == 3 && b->rows == 3 * b->agents && b->num_groups == 1);
-  CHECK_GAME(c->label, b->spec == pfc_env_find(c->game));
+  CHECK_GAME(c->label, b->spec == case_spec(c));
   CHECK_GAME(c->label, b->action_dims >= 1 && b->obs_dims >= 1 && b->num_metrics >= 1);
   const uint64_t element = b->spec->obs_dtype == PFC_FLOAT32 || b->spec->obs_dtype == PFC_INT32 ? 4 : 1;
   CHECK_GAME(c->label, (uint64_t)obs_values(b) * element == b->obs_bytes);
@@ -146,5 +146,8 @@ int main(void) {
   for_each_case(test_long_run);
   for_each_case(test_time_limit);
   for_each_case(test_buffers);
+  for_each_duel_case(test_long_run);
+  for_each_duel_case(test_time_limit);
+  for_each_duel_case(test_buffers);
   return check_report();
 }

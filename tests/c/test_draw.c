@@ -1,6 +1,6 @@
 // test_draw.c - every game draws itself: begin first, end last, finite numbers, and nothing changes.
 #include "draw/draw_record.h"
-#include "harness.h"
+#include "duel.h"
 
 static DrawRecord draw_game(Player* p, int32_t game) {
   DrawRecord record = draw_record_new();
@@ -72,6 +72,9 @@ int main(void) {
   for_each_case(test_through_a_run);
   for_each_case(test_goes_on);
   for_each_case(test_after_the_end);
+  for_each_duel_case(test_through_a_run);
+  for_each_duel_case(test_goes_on);
+  for_each_duel_case(test_after_the_end);
   test_refusals();
   return check_report();
 }

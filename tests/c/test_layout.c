@@ -156,6 +156,142 @@ static void test_shapes(void) {
   player_close(&p);
 }
 
+// ---- the observation table -------------------------------------------------------------------------------------
+
+static PfcObsRow given_rows[2];  // of the function below
+
+static void give_rows(const void* params, PfcObsRow* rows) {
+  (void)params;
+  rows[0] = given_rows[0];
+  rows[1] = given_rows[1];
+}
+
+// What fill_rows may answer for an observation of 12 values, and what it may not.
+static void test_filled_rows(void) {
+  static const struct {
+    PfcObsRow rows[2];
+    const char* refused;  // NULL: a pool can be made
+  } answers[] = {
+      {{PFC_OBS("a", 4, 0, 1, ""), PFC_OBS("b", 8, 0, 1, "")}, NULL},
+      {{PFC_OBS("a", 4, 0, 1, ""), PFC_OBS("b", 0, 0, 1, "")}, NULL},
+      {{PFC_OBS("a", 12, 0, 1, ""), PFC_OBS_SET("b", 0, 5, 0, 1, "")}, NULL},
+      {{PFC_OBS_SET("a", 6, 3, 0, 1, ""), PFC_OBS_PLANE("b", 6, 4, 3, 2, "")}, NULL},
+      {{PFC_OBS_CODES("a", 4, 2, ""), PFC_OBS_PLANE("b", 0, 0, 2, 2, "")}, "row b of the observation table has the range [0, -1]"},
+      {{PFC_OBS("a", 4, 0, 1, ""), PFC_OBS("b", 7, 0, 1, "")}, "the observation table has 11 values, the observation 12"},
+      {{PFC_OBS("a", 13, 0, 1, ""), PFC_OBS("b", 0, 0, 1, "")}, "the observation table has 13 values, the observation 12"},
+      {{PFC_OBS("a", 0, 0, 1, ""), PFC_OBS("b", 12, 0, 1, "")}, "row a of the observation table has 0 values"},
+      {{PFC_OBS("a", -1, 0, 1, ""), PFC_OBS("b", 13, 0, 1, "")}, "row a of the observation table has -1 values"},
+      {{PFC_OBS("a", 13, 0, 1, ""), PFC_OBS("b", -1, 0, 1, "")}, "row b of the observation table has -1 values"},
+      {{PFC_OBS("a", 4, 2, 1, ""), PFC_OBS("b", 8, 0, 1, "")}, "row a of the observation table has the range [2, 1]"},
+      {{PFC_OBS_SET("a", 4, 3, 0, 1, ""), PFC_OBS("b", 0, 0, 1, "")}, "row a of the observation table has 4 values, no multiple of each = 3"},
+      {{PFC_OBS_SET("a", 4, -2, 0, 1, ""), PFC_OBS("b", 0, 0, 1, "")}, "no multiple of each = -2"},
+      {{PFC_OBS("a", 4, 0, 1, ""), PFC_OBS_SET("b", 0, 3, 0, 1, "")}, "row b of the observation table has 8 values, no multiple of each = 3"},
+      {{{"a", 4, 0, 3, "", 0, 3, 0, 0}, PFC_OBS("b", 0, 0, 1, "")}, "row a of the observation table has 3 codes and the range [0, 3]"},
+      {{{"a", 4, -1, 2, "", 0, 3, 0, 0}, PFC_OBS("b", 0, 0, 1, "")}, "row a of the observation table has 3 codes and the range [-1, 2]"},
+      {{{"a", 4, 0, 2, "", 0, -3, 0, 0}, PFC_OBS("b", 0, 0, 1, "")}, "has -3 codes"},
+      {{PFC_OBS_PLANE("a", 8, 3, 2, 3, ""), PFC_OBS("b", 4, 0, 1, "")}, "row a of the observation table has 8 values, no multiple of its planes of 2 x 3"},
+      {{PFC_OBS_PLANE("a", 8, 3, 2, 0, ""), PFC_OBS("b", 4, 0, 1, "")}, "planes of 2 x 0"},
+      {{PFC_OBS_PLANE("a", 8, 3, 0, 2, ""), PFC_OBS("b", 4, 0, 1, "")}, "planes of 0 x 2"},
+      {{PFC_OBS_PLANE("a", 8, 3, -2, -2, ""), PFC_OBS("b", 4, 0, 1, "")}, "planes of -2 x -2"},
+      {{PFC_OBS_PLANE("a", 8, 3, 1 << 20, 1 << 20, ""), PFC_OBS("b", 4, 0, 1, "")}, "planes of 1048576 x 1048576"},
+  };
+  PfcEnvSpec spec = flexible_drift();
+  spec.fill_rows = give_rows;
+  answer.obs_shape[0] = 12;
+  answer.state_bytes += 64;  // drift's observation is written into the first 3 of them
+  for (size_t i = 0; i < sizeof answers / sizeof answers[0]; ++i) {
+    memcpy(given_rows, answers[i].rows, sizeof given_rows);
+    if (answers[i].refused) {
+      expect_refused(&spec, answers[i].refused);
+      continue;
+    }
+    const PfcPoolDesc desc = {.spec = &spec, .num_games = 2};
+    PfcPool* pool = pfc_pool_create(&desc);
+    if (!CHECK(pool != NULL)) continue;
+    const PfcBuffers* b = pfc_pool_buffers(pool);
+    CHECK(b->num_obs_rows == 2 && b->obs_rows[0].count + b->obs_rows[1].count == 12);
+    CHECK(b->obs_rows[1].each == given_rows[1].each && b->obs_rows[1].plane_width == given_rows[1].plane_width);
+    pfc_pool_destroy(pool);
+  }
+}
+
+// ---- sides -----------------------------------------------------------------------------------------------------
+
+static int32_t given_team;
+
+static int32_t give_team(const void* params, int32_t agent) {
+  (void)params;
+  return agent == 3 ? given_team : agent % 2;
+}
+
+static void test_teams(void) {
+  PfcEnvSpec spec = flexible_drift();
+  answer.agents = 6;
+  const PfcPoolDesc desc = {.spec = &spec, .num_games = 2};
+  Player p = player_start(&desc);
+  CHECK(p.b->num_teams == 0 && p.b->teams == NULL);
+  player_close(&p);
+  for (int32_t teams = 1; teams <= 6; ++teams) {
+    answer.teams = teams;
+    if (6 % teams != 0) {
+      expect_refused(&spec, teams == 4 ? "6 agents do not divide into 4 equal teams" : "6 agents do not divide into 5 equal teams");
+      continue;
+    }
+    Player blocks = player_start(&desc);  // equal blocks of rows, in order
+    CHECK(blocks.b->num_teams == teams);
+    for (int32_t agent = 0; agent < 6; ++agent) CHECK(blocks.b->teams[agent] == agent / (6 / teams));
+    player_close(&blocks);
+  }
+  answer.teams = 7;
+  expect_refused(&spec, "7 teams, expected 0 to the 6 agents");
+  answer.teams = -1;
+  expect_refused(&spec, "-1 teams");
+  spec.team = give_team;
+  answer.teams = 5;  // no equal ones, but the function says which
+  given_team = 4;
+  Player own = player_start(&desc);
+  for (int32_t agent = 0; agent < 6; ++agent) CHECK(own.b->teams[agent] == (agent == 3 ? 4 : agent % 2));
+  player_close(&own);
+  given_team = 5;
+  expect_refused(&spec, "agent 3 is on side 5, expected 0 to 4");
+  given_team = -1;
+  expect_refused(&spec, "agent 3 is on side -1, expected 0 to 4");
+  answer.teams = 0;  // nobody is asked
+  Player none = player_start(&desc);
+  CHECK(none.b->teams == NULL);
+  player_close(&none);
+}
+
+// ---- masks -----------------------------------------------------------------------------------------------------
+
+static void mask_all(const void* state, const void* params, int32_t agent, uint8_t* legal) {
+  (void)state, (void)params, (void)agent;
+  memset(legal, 1, 2);
+}
+
+// A game with a mask that has controls for these parameters is not masked; one without a mask cannot be.
+static void test_masked(void) {
+  PfcEnvSpec spec = flexible_drift();
+  const PfcPoolDesc desc = {.spec = &spec, .num_games = 2};
+  answer.masked = 1;
+  spec.mask = mask_all;
+  Player continuous = player_start(&desc);
+  CHECK(continuous.b->mask_words == 0 && continuous.b->num_choices == 0 && continuous.b->action_mask == NULL);
+  player_close(&continuous);
+  answer.continuous_dims = 0;
+  answer.action_counts[0] = 2;
+  PfcPool* pool = pfc_pool_create(&desc);
+  CHECK(pool && pfc_pool_buffers(pool)->mask_words == 1 && pfc_pool_buffers(pool)->num_choices == 2);
+  pfc_pool_destroy(pool);
+  answer.masked = 0;
+  pool = pfc_pool_create(&desc);
+  CHECK(pool && pfc_pool_buffers(pool)->mask_words == 0);
+  pfc_pool_destroy(pool);
+  spec.mask = NULL;
+  answer.masked = 1;
+  expect_refused(&spec, "masked is set, but there is no mask");
+}
+
 static void test_fill_params(void) {
   const PfcEnvSpec* spec = pfc_env_find("template");
   const PfcParamValue values[] = {{"ball_speed", 0.25}, {"max_steps", 5}, {"ball_speed", 0.5}};
@@ -166,6 +302,8 @@ static void test_fill_params(void) {
   CHECK(pfc_read_param(spec, params, 0) == 5000.0 && (float)pfc_read_param(spec, params, 1) == 0.04f);
   CHECK(pfc_dtype_bytes(PFC_FLOAT32) == 4 && pfc_dtype_bytes(PFC_INT32) == 4 && pfc_dtype_bytes(PFC_INT64) == 8);
   CHECK(pfc_dtype_bytes(PFC_UINT8) == 1 && pfc_dtype_bytes(PFC_INT8) == 1);
+  CHECK(pfc_dtype_bytes(PFC_UINT16) == 2 && pfc_dtype_bytes(PFC_INT16) == 2 && pfc_dtype_bytes(PFC_UINT32) == 4);
+  CHECK(pfc_dtype_bytes(PFC_UINT64) == 8 && pfc_dtype_bytes(PFC_FLOAT64) == 8);
 }
 
 int main(void) {
@@ -175,6 +313,9 @@ int main(void) {
   test_odd_states();
   test_cleared_states();
   test_shapes();
+  test_filled_rows();
+  test_teams();
+  test_masked();
   test_fill_params();
   return check_report();
 }

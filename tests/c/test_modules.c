@@ -3,7 +3,7 @@
 //   test_modules game.so ...
 #include <dlfcn.h>
 
-#include "harness.h"
+#include "duel.h"
 
 enum { GAMES = 4, STEPS = 300 };
 
@@ -23,7 +23,8 @@ static void test_module(const char* path) {
   }
   const PfcEnvSpec* spec = dlsym(module, "pfc_env_module");
   if (CHECK(spec && pfc_env_validate(spec) == PFC_OK)) {
-    const PfcEnvSpec* built_in = pfc_env_find(spec->name);
+    const bool is_duel = strcmp(spec->name, pfc_env_duel.name) == 0;
+    const PfcEnvSpec* built_in = is_duel ? &pfc_env_duel : pfc_env_find(spec->name);
     CHECK_GAME(spec->name, built_in && built_in != spec);
     if (built_in) CHECK_GAME(spec->name, hash_of(spec) == hash_of(built_in));
   }

@@ -1,5 +1,5 @@
 // test_observations.c - where observations are written: two buffers in turn, or the caller's array.
-#include "harness.h"
+#include "duel.h"
 
 enum { GAMES = 64, STEPS = 60, GUARD = 64 };
 
@@ -103,5 +103,9 @@ int main(void) {
   for_each_case(test_rollout);
   for_each_case(test_group_arrays);
   for_each_case(test_group_ahead);
+  for_each_duel_case(test_alternation);
+  for_each_duel_case(test_rollout);
+  for_each_duel_case(test_group_arrays);
+  for_each_duel_case(test_group_ahead);
   return check_report();
 }

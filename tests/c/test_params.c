@@ -1,7 +1,7 @@
 // test_params.c - parameters of every game: each at its limits, random sets of all, and values that must be
 // refused. A set of values either makes a pool that plays within its observation table, or is refused with a
 // message that names the game or the parameter.
-#include "harness.h"
+#include "duel.h"
 #include "layout.h"
 
 enum { RANDOM_SETS = 80, STEPS = 20 };
@@ -42,7 +42,7 @@ static bool play(const PfcEnvSpec* spec, const PfcPoolDesc* desc) {
 }
 
 static void try_values(const PfcEnvSpec* spec, const PfcParamValue* values, int32_t count, uint64_t seed) {
-  const PfcPoolDesc desc = {.env = spec->name, .num_games = 1, .seed = seed, .params = values, .num_params = count};
+  const PfcPoolDesc desc = {.spec = spec, .num_games = 1, .seed = seed, .params = values, .num_params = count};
   const uint64_t bytes = estimate_bytes(spec, values, count);
   if (bytes > MOST_BYTES) return;
   if (bytes == 0) {
@@ -93,7 +93,7 @@ static void test_random_sets(const PfcEnvSpec* spec) {
 
 static void expect_refused(const PfcEnvSpec* spec, const char* name, double value, const char* words) {
   const PfcParamValue given = {name, value};
-  const PfcPoolDesc desc = {.env = spec->name, .num_games = 1, .params = &given, .num_params = 1};
+  const PfcPoolDesc desc = {.spec = spec, .num_games = 1, .params = &given, .num_params = 1};
   PfcPool* pool = pfc_pool_create(&desc);
   if (!CHECK_GAME(spec->name, pool == NULL)) {
     print_values(spec, &given, 1);
@@ -136,14 +136,16 @@ static void test_decimal_limits(const PfcEnvSpec* spec) {
   }
 }
 
+static void test_game(const PfcEnvSpec* spec) {
+  test_limits(spec);
+  test_random_sets(spec);
+  test_refused(spec);
+  test_decimal_limits(spec);
+}
+
 int main(void) {
-  for (int32_t i = 0; i < pfc_env_count(); ++i) {
-    const PfcEnvSpec* spec = pfc_env_at(i);
-    test_limits(spec);
-    test_random_sets(spec);
-    test_refused(spec);
-    test_decimal_limits(spec);
-  }
+  for (int32_t i = 0; i < pfc_env_count(); ++i) test_game(pfc_env_at(i));
+  test_game(&pfc_env_duel);
   CHECK(pools_made > 100);
   printf("%d pools played, %d sets of values refused\n", pools_made, pools_refused);
   return check_report();

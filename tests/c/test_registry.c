@@ -28,6 +28,8 @@ typedef struct Spoiled {
   PfcEnvSpec spec;
   PfcParam params[2];
   PfcObsRow rows[2];
+  PfcField fields[2];
+  PfcKeyBinding keys[2];
 } Spoiled;
 
 static void begin(Spoiled* s) {
@@ -38,6 +40,14 @@ static void begin(Spoiled* s) {
   s->rows[0] = sound->obs_rows[0];
   s->spec.params = s->params;
   s->spec.obs_rows = s->rows;
+  s->fields[0] = (PfcField){"place", PFC_INT32, 1, 16};
+  s->fields[1] = (PfcField){"age", PFC_FLOAT64, 1, 8};
+  s->spec.fields = s->fields;
+  s->spec.num_fields = 2;
+  s->keys[0] = (PfcKeyBinding)PFC_BIND("left a", "left", 0, 1);
+  s->keys[1] = (PfcKeyBinding)PFC_BIND_PUSH("right", "right", 2, 1, -1.0f);
+  s->spec.keys = s->keys;
+  s->spec.num_keys = 2;
 }
 
 // Both validate and pool creation refuse it, and say why.
@@ -98,6 +108,63 @@ static void test_functions(void) {
   expect_refused(&s, "NULL");
   s.spec.open = open_fails;
   expect_refused(&s, "open and close");
+}
+
+static void script_nothing(const void* state, const void* params, int32_t agent, int32_t level, PfcRng* rng,
+                           int32_t* choices, float* controls) {
+  (void)state, (void)params, (void)agent, (void)level, (void)rng, (void)choices, (void)controls;
+}
+
+static const char* fits(const void* params, const void* data, uint64_t data_bytes) {
+  (void)params, (void)data, (void)data_bytes;
+  return NULL;
+}
+
+static void from_nothing(void* state, const void* params, const void* data, uint64_t data_bytes) {
+  (void)state, (void)params, (void)data, (void)data_bytes;
+}
+
+static void again(void* state, const void* params, int32_t agent) { (void)state, (void)params, (void)agent; }
+
+static void again_from(void* state, const void* params, int32_t agent, const void* data, uint64_t data_bytes) {
+  (void)state, (void)params, (void)agent, (void)data, (void)data_bytes;
+}
+
+// Functions that are nothing without each other.
+static void test_pairs(void) {
+  static const char *script = "script and num_levels >= 1 come together",
+                    *data = "check_data and reset_from come together, and respawn_from beside respawn";
+  Spoiled s;
+  begin(&s);
+  s.spec.script = script_nothing;
+  expect_refused(&s, script);
+  s.spec.script = script_nothing;
+  s.spec.num_levels = -1;
+  expect_refused(&s, script);
+  s.spec.num_levels = 1;
+  expect_refused(&s, script);
+  s.spec.check_data = fits;
+  expect_refused(&s, data);
+  s.spec.reset_from = from_nothing;
+  expect_refused(&s, data);
+  s.spec.respawn = again;
+  s.spec.check_data = fits;
+  s.spec.reset_from = from_nothing;
+  expect_refused(&s, data);  // rows would come back without the data
+  s.spec.check_data = fits;
+  s.spec.reset_from = from_nothing;
+  s.spec.respawn_from = again_from;
+  expect_refused(&s, data);
+  s.spec.respawn = again;
+  s.spec.respawn_from = again_from;
+  expect_refused(&s, data);
+  s.spec.script = script_nothing;
+  s.spec.num_levels = 1;
+  s.spec.respawn = again;
+  s.spec.check_data = fits;
+  s.spec.reset_from = from_nothing;
+  s.spec.respawn_from = again_from;
+  CHECK(pfc_env_validate(&s.spec) == PFC_OK);
 }
 
 static void test_params(void) {
@@ -171,11 +238,87 @@ static void test_tables(void) {
   expect_refused(&s, "two metrics score");
 }
 
+static void test_metric_names(void) {
+  static char names[PFC_MAX_METRICS][8];
+  Spoiled s;
+  begin(&s);
+  for (int32_t i = 1; i < PFC_MAX_METRICS; ++i) {  // as many as there can be, without a NULL behind them
+    snprintf(names[i], sizeof names[i], "m%d", i);
+    s.spec.metrics[i] = names[i];
+  }
+  CHECK(pfc_env_validate(&s.spec) == PFC_OK);
+  s.spec.metrics[PFC_MAX_METRICS - 1] = "m1";
+  expect_refused(&s, "there are two metrics m1");
+}
+
+static void test_fields(void) {
+  Spoiled s;
+  begin(&s);
+  s.spec.num_fields = 0;
+  expect_refused(&s, "fields and num_fields come together");
+  s.spec.num_fields = -1;
+  expect_refused(&s, "fields and num_fields come together");
+  s.spec.fields = NULL;
+  expect_refused(&s, "fields and num_fields come together");
+  static const char* const names[] = {NULL, "", "Place", "two words", "9"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
+    s.fields[1].name = names[i];
+    expect_refused(&s, "state field 1 needs a lower-case name and a dtype");
+  }
+  s.fields[0].dtype = (PfcDtype)10;
+  expect_refused(&s, "state field 0 needs a lower-case name and a dtype");
+  s.fields[0].dtype = (PfcDtype)-1;
+  expect_refused(&s, "state field 0 needs a lower-case name and a dtype");
+  s.fields[1].name = "place";
+  expect_refused(&s, "there are two state fields place");
+}
+
+static void test_keys(void) {
+  static const char *table = "keys and num_keys come together", *key = "key 1 needs names, a help text, and a choice or a push";
+  Spoiled s;
+  begin(&s);
+  static const float rates[] = {-1.0f, 1000.5f, __builtin_nanf("")};
+  for (size_t i = 0; i < sizeof rates / sizeof rates[0]; ++i) {
+    s.spec.fps = rates[i];
+    expect_refused(&s, "expected 0 (30) to 1000");
+  }
+  s.spec.num_keys = 0;
+  expect_refused(&s, table);
+  s.spec.num_keys = -1;
+  expect_refused(&s, table);
+  s.spec.keys = NULL;
+  expect_refused(&s, table);
+  s.spec.idle = -3;
+  expect_refused(&s, "idle is a choice, PFC_IDLE_KEEP or PFC_IDLE_ALTERNATE");
+  s.keys[1].keys = NULL;
+  expect_refused(&s, key);
+  s.keys[1].help = NULL;
+  expect_refused(&s, key);
+  s.keys[1].dim = -1;
+  expect_refused(&s, key);
+  s.keys[1].dim = PFC_MAX_ACTION_DIMS;
+  expect_refused(&s, key);
+  s.keys[1].choice = -1;
+  expect_refused(&s, key);
+  s.keys[1].control = -1;
+  expect_refused(&s, key);
+  s.keys[1].control = PFC_MAX_ACTION_DIMS;
+  expect_refused(&s, key);
+  s.keys[1].push = 1.5f;
+  expect_refused(&s, key);
+  s.keys[1].push = __builtin_nanf("");
+  expect_refused(&s, key);
+}
+
 int main(void) {
   test_list();
   test_head();
   test_functions();
+  test_pairs();
   test_params();
   test_tables();
+  test_metric_names();
+  test_fields();
+  test_keys();
   return check_report();
 }

@@ -1,5 +1,5 @@
 // test_seeds.c - a trajectory depends on game, parameters and seeds, and on nothing else.
-#include "harness.h"
+#include "duel.h"
 
 enum { GAMES = 6, MANY_GAMES = 150, STEPS = 300 };
 
@@ -40,6 +40,7 @@ static void test_reset_clears(const Case* c) {
   CHECK_GAME(c->label, continued != first);
   CHECK_GAME(c->label, reset_and_play(&p, &nine) == first);
   CHECK_GAME(c->label, reset_and_play(&p, NULL) == continued);
+  CHECK_GAME(c->label, pfc_pool_reset(p.pool, NULL) == PFC_OK);
   for (int64_t row = 0; row < p.b->rows; ++row) CHECK_GAME(c->label, p.b->alive[row] == 1);
   player_close(&p);
 }
@@ -141,5 +142,11 @@ int main(void) {
   for_each_case(test_seed_list);
   for_each_case(test_game_numbers);
   for_each_case(test_games_differ);
+  for_each_duel_case(test_same_and_different);
+  for_each_duel_case(test_reset_clears);
+  for_each_duel_case(test_reset_state);
+  for_each_duel_case(test_seed_list);
+  for_each_duel_case(test_game_numbers);
+  for_each_duel_case(test_games_differ);
   return check_report();
 }

@@ -1,7 +1,7 @@
 // test_snapshot.c - save and load: to go on from a snapshot is not to have been interrupted; what does not
 // fit is refused and changes nothing.
 #include "base.h"
-#include "harness.h"
+#include "duel.h"
 #include "test_games.h"
 
 enum { GAMES = 40, BEFORE = 150, AFTER = 300 };
@@ -56,9 +56,9 @@ static void check_continues(const char* label, PfcPoolDesc desc) {
 }
 
 static void test_continues(const Case* c) {
-  if (pfc_env_find(c->game)->open) return;  // such games refuse: test_refusals
+  if (case_spec(c)->open) return;  // such games refuse: test_refusals
   check_continues(c->label, case_desc(c, GAMES, 31));
-  if (pfc_env_find(c->game)->respawn) return;
+  if (case_spec(c)->respawn) return;
   const Case limited = case_with(c, "max_steps", 170);  // some games end before the snapshot, some after it
   PfcPoolDesc desc = case_desc(&limited, GAMES, 31);
   desc.autoreset = PFC_AUTORESET_DISABLED;
@@ -77,7 +77,7 @@ static bool refuses(Player* p, const void* snapshot, uint64_t bytes) {
 // One flipped bit anywhere is noticed. In the head it may hit a byte that says nothing; then the load
 // must restore just what the sound snapshot does.
 static void test_damage(const Case* c) {
-  if (pfc_env_find(c->game)->open) return;
+  if (case_spec(c)->open) return;
   const PfcPoolDesc desc = case_desc(c, GAMES, 31);
   Player p = player_start(&desc);
   for (int32_t t = 0; t < 40; ++t) player_step(&p);
@@ -216,6 +216,8 @@ static void test_longest_episode(void) {
 int main(void) {
   for_each_case(test_continues);
   for_each_case(test_damage);
+  for_each_duel_case(test_continues);
+  for_each_duel_case(test_damage);
   const PfcPoolDesc squad = {.spec = &pfc_env_squad, .num_games = GAMES, .seed = 5};
   check_continues("squad", squad);
   PfcPoolDesc stopping = squad;
