@@ -1,5 +1,6 @@
 // test_errors.c - wrong input to the C API: refused with a message that says what was expected and what came,
 // without touching the memory that was asked for, and never with a crash.
+#include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -152,7 +153,38 @@ static void test_order(void) {
   player_close(&p);
 }
 
+// The status of the latest failure stands beside its message, for functions that return a pointer or a number, too; a call
+// that succeeds leaves both.
+static void* fail_elsewhere(void* unused) {
+  (void)unused;
+  const bool clean = pfc_last_status() == PFC_OK && pfc_last_error()[0] == '\0';
+  (void)pfc_pool_step(NULL, NULL, PFC_INT32, NULL);
+  return clean && pfc_last_status() == PFC_INVALID ? NULL : (void*)&check_failures_;
+}
+
+static void test_last_status(void) {
+  pthread_t thread;
+  void* failed = NULL;
+  CHECK(pfc_env_find("nothing of the kind") == NULL && pfc_last_status() == PFC_INVALID);
+  CHECK(pfc_pool_create(&(PfcPoolDesc){.env = "breakout", .num_games = 1 << 28}) == NULL && pfc_last_status() == PFC_NO_MEMORY);
+  CHECK(pthread_create(&thread, NULL, fail_elsewhere, NULL) == 0 && pthread_join(thread, &failed) == 0);
+  CHECK(failed == NULL && pfc_last_status() == PFC_NO_MEMORY);  // each thread has its own
+  vault_limit = vault_open_now + 1;
+  CHECK(pfc_pool_create(&(PfcPoolDesc){.spec = &pfc_env_vault, .num_games = 2}) == NULL && pfc_last_status() == PFC_NO_MEMORY);
+  vault_limit = 1000000;
+  const PfcPoolDesc desc = {.env = "squared", .num_games = 4};
+  Player p = player_open(&desc);
+  CHECK(pfc_pool_step(p.pool, p.actions, PFC_INT32, NULL) == PFC_STATE && pfc_last_status() == PFC_STATE);
+  CHECK(pfc_pool_reset(p.pool, NULL) == PFC_OK && pfc_last_status() == PFC_STATE && strstr(pfc_last_error(), "reset"));
+  CHECK(pfc_pool_param(p.pool, -1) == 0.0 && pfc_last_status() == PFC_INVALID);
+  CHECK(pfc_pool_group_observations(p.pool, 3) == NULL && pfc_last_status() == PFC_INVALID);
+  CHECK(pfc_pool_close(p.pool) == PFC_OK && pfc_pool_reset(p.pool, NULL) == PFC_CLOSED && pfc_last_status() == PFC_CLOSED);
+  player_close(&p);
+}
+
 int main(void) {
+  test_last_status();  // first: no call has failed yet
+
   test_names();
   test_sizes();
   test_counts();

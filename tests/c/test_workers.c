@@ -127,14 +127,14 @@ static void test_stress(void) {
 }
 
 typedef struct Meeting {
-  _Atomic int32_t arrived, met;
+  _Atomic int32_t arrived, met, workers;  // workers: a bit for each index
 } Meeting;
 
 // Waits until all four blocks have begun: possible only if four lanes work at the same time.
 static void meet(void* context, int32_t worker, int32_t block) {
-  (void)worker;
   Meeting* meeting = context;
   (void)block;
+  atomic_fetch_or(&meeting->workers, 1 << worker);
   atomic_fetch_add(&meeting->arrived, 1);
   for (int32_t wait = 0; wait < 20000 && meeting->arrived < 4; ++wait) nanosleep(&(struct timespec){0, 1000000}, NULL);
   atomic_fetch_add(&meeting->met, meeting->arrived == 4);
@@ -144,8 +144,54 @@ static void test_lanes_meet(void) {
   PfcWorkers* workers = pfc_workers_create(4, 1);
   Meeting meeting = {0};
   pfc_parallel_for(workers, meet, &meeting, 4);
-  CHECK(meeting.met == 4);
+  CHECK(meeting.met == 4 && meeting.workers == 15);  // each by another worker
   pfc_workers_destroy(workers);
+}
+
+// What tasks know of their worker. `scratch` is plain memory that its index selects: ThreadSanitizer sees two tasks there.
+enum { INDEXED_THREADS = 7, INDEXED_QUEUES = 3 };
+typedef struct Indexed {
+  int32_t threads;
+  _Atomic int32_t inside[INDEXED_THREADS], used[INDEXED_THREADS], out_of_range, overlaps;
+  int64_t scratch[INDEXED_THREADS];
+} Indexed;
+
+static void use_index(void* context, int32_t worker, int32_t block) {
+  Indexed* indexed = context;
+  if (worker < 0 || worker >= indexed->threads) {
+    atomic_fetch_add(&indexed->out_of_range, 1);
+    return;
+  }
+  if (atomic_fetch_add(&indexed->inside[worker], 1) != 0) atomic_fetch_add(&indexed->overlaps, 1);
+  indexed->scratch[worker] += block;
+  if (block % 8 == 0) nanosleep(&(struct timespec){0, 50000}, NULL);  // so that others come to work meanwhile
+  atomic_fetch_add(&indexed->used[worker], 1);
+  atomic_fetch_sub(&indexed->inside[worker], 1);
+}
+
+// The index is in range and belongs to one task at a time, also where jobs of several queues run side by side, and the sums
+// by index miss no block.
+static void test_worker_index(void) {
+  enum { ROUNDS = 40, BLOCKS = 60 };
+  for (int32_t threads = 1; threads <= INDEXED_THREADS; threads += 3) {
+    Indexed indexed = {.threads = threads};
+    PfcWorkers* workers = pfc_workers_create(threads, INDEXED_QUEUES);
+    for (int32_t round = 0; round < ROUNDS; ++round) {
+      for (int32_t q = 0; q < INDEXED_QUEUES; ++q) pfc_workers_start(workers, q, use_index, &indexed, BLOCKS);
+      for (int32_t q = 0; q < INDEXED_QUEUES; ++q) pfc_workers_finish(workers, (q + round) % INDEXED_QUEUES);
+    }
+    int64_t sum = 0, calls = 0;
+    for (int32_t worker = 0; worker < threads; ++worker) {
+      sum += indexed.scratch[worker];
+      calls += indexed.used[worker];
+    }
+    CHECK(indexed.out_of_range == 0 && indexed.overlaps == 0);
+    CHECK(calls == ROUNDS * INDEXED_QUEUES * BLOCKS && sum == calls * (BLOCKS - 1) / 2);
+    pfc_workers_destroy(workers);
+  }
+  Indexed alone = {.threads = 1};  // without workers the caller is worker 0
+  pfc_parallel_for(NULL, use_index, &alone, 20);
+  CHECK(alone.used[0] == 20 && alone.out_of_range == 0 && alone.scratch[0] == 190);
 }
 
 typedef struct Late {
@@ -225,6 +271,7 @@ int main(void) {
   test_unattended();
   test_stress();
   test_lanes_meet();
+  test_worker_index();
   test_caller_sleeps();
   test_create_destroy();
   test_idle();
