@@ -84,9 +84,16 @@ void pfc_pool_leave(PfcPool* pool);
 // step.c: runs `job` over all blocks of a group (start), and waits for it (finish).
 void pfc_group_start(PfcPool* pool, int32_t group, PfcJob job, void* observations);
 void pfc_group_finish(PfcPool* pool, int32_t group);
-// The same for games [begin, end) in the calling thread, with the actions that lie in the pool: one step, and observations
-// to `target`, batch row 0. Returns how many rows ended. Threads may step different games at the same time.
-int32_t pfc_step_block(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target);
+// The same for a caller that takes blocks of games through many steps in its own threads, between pfc_pool_enter and
+// pfc_pool_leave (kernels/rollout.c). PFC_STATE or PFC_INVALID unless the pool was reset, has one group and resets
+// games in the step that ended them.
+PfcStatus pfc_expect_blocks(const PfcPool* pool);
+// One step of games [begin, end) with legal actions [rows of these games, action_dims]. Observations go to `target`,
+// batch row 0, or to the pool's own memory where that is NULL; returns batch row 0 of where they went. Threads may step
+// different games at the same time.
+const void* pfc_step_block(PfcPool* pool, int32_t begin, int32_t end, const int32_t* actions, void* target);
+// The pool's view of its games after all of them made the same steps, the last one to `target`.
+void pfc_finish_blocks(PfcPool* pool, void* target);
 // The same over every group; observations: batch row 0, or NULL for the next buffer.
 void pfc_pool_run(PfcPool* pool, PfcJob job, void* observations);
 PfcStatus pfc_pool_expect_idle(PfcPool* pool);  // PFC_STATE while a group was sent and not received

@@ -246,7 +246,7 @@ static void observe_games(PfcPool* pool, int32_t begin, int32_t end, unsigned ch
   if (pool->buffers.mask_words) pfc_write_masks(pool, begin, end);
 }
 
-int32_t pfc_step_block(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target) {
+static int32_t step_block(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target) {
   const int32_t ended =
       pool->autoreset == PFC_AUTORESET_DISABLED ? step_running_games(pool, begin, end) : step_games(pool, begin, end);
   observe_games(pool, begin, end, target);
@@ -260,7 +260,7 @@ static void run_block(void* context, int32_t worker, int32_t block) {
   const int32_t begin = group->begin + block * pool->games_per_block;
   const int32_t end = PFC_MIN(begin + pool->games_per_block, group->end);
   if (group->job == PFC_JOB_STEP) {
-    const int32_t ended = pfc_step_block(pool, begin, end, group->target);
+    const int32_t ended = step_block(pool, begin, end, group->target);
     if (ended) atomic_fetch_add_explicit(&group->ended, ended, memory_order_relaxed);
     return;
   }
@@ -300,4 +300,31 @@ void pfc_pool_run(PfcPool* pool, PfcJob job, void* observations) {
   }
   for (int32_t g = 0; g < groups; ++g) pfc_group_finish(pool, g);
   pool->buffers.observations = pool->groups[0].target;
+}
+
+// ---- blocks in a caller's threads ----------------------------------------------------------------------
+
+PfcStatus pfc_expect_blocks(const PfcPool* pool) {
+  if (!pool->was_reset) return pfc_fail(PFC_STATE, "reset the pool before its first step");
+  if (pool->buffers.num_groups == 1 && pool->autoreset == PFC_AUTORESET_SAME_STEP) return PFC_OK;
+  return pfc_fail(PFC_INVALID, "pool: expected one group and games that are reset in the step that ended them");
+}
+
+const void* pfc_step_block(PfcPool* pool, int32_t begin, int32_t end, const int32_t* actions, void* target) {
+  const int64_t row_actions = pool->buffers.action_dims, first = (int64_t)begin * pool->buffers.agents;
+  const int64_t rows = (int64_t)(end - begin) * pool->buffers.agents;
+  memcpy((int32_t*)pool->actions + first * row_actions, actions, sizeof(int32_t) * (size_t)(rows * row_actions));
+  unsigned char* to = target ? target : pool->observations[0];
+  (void)step_block(pool, begin, end, to);
+  return to;
+}
+
+void pfc_finish_blocks(PfcPool* pool, void* target) {
+  PfcGroup* group = &pool->groups[0];
+  group->buffer = 0;
+  group->target = target ? target : pool->observations[0];
+  pool->buffers.observations = group->target;
+  int32_t ended = 0;
+  for (int64_t row = 0; row < pool->buffers.rows; ++row) ended += pool->terminated[row] | pool->truncated[row];
+  atomic_store_explicit(&group->ended, ended, memory_order_relaxed);
 }

@@ -119,4 +119,16 @@ const uint8_t* flag_data(const char* name, py::handle object, const Shape& shape
   return static_cast<const uint8_t*>(data);
 }
 
+uint32_t* word_data(const char* name, py::handle object, const Shape& shape, std::vector<py::object>& keep,
+                    bool optional, bool writable) {
+  if (optional && object.is_none()) return nullptr;
+  py::array array = borrow_array(name, object);
+  const py::dtype dtype = array.dtype();
+  if (dtype.num() != py::dtype::of<uint32_t>().num() && dtype.num() != py::dtype::of<int32_t>().num())
+    raise(PyExc_TypeError, std::string(name) + " must be uint32 or int32, got " + std::string(py::str(dtype)));
+  void* data = array_data(name, array, dtype, shape, writable);
+  keep.push_back(std::move(array));
+  return static_cast<uint32_t*>(data);
+}
+
 }  // namespace pufferc

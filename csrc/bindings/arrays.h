@@ -59,6 +59,9 @@ float* float_data(const char* name, py::handle object, const Shape& shape, std::
                   bool optional = false, bool writable = false);
 const uint8_t* flag_data(const char* name, py::handle object, const Shape& shape, std::vector<py::object>& keep,
                          bool optional = false);
+// Words of a mask: uint32, or the same bits as int32, which is what torch computes with.
+uint32_t* word_data(const char* name, py::handle object, const Shape& shape, std::vector<py::object>& keep,
+                    bool optional = false, bool writable = false);
 
 // True when [a, a + a_bytes) and [b, b + b_bytes) share a byte.
 inline bool overlaps(const void* a, uint64_t a_bytes, const void* b, uint64_t b_bytes) {
@@ -66,6 +69,7 @@ inline bool overlaps(const void* a, uint64_t a_bytes, const void* b, uint64_t b_
   return a && b && first < second + b_bytes && second < first + a_bytes;
 }
 
+void bind_batches(py::module_& m);
 void bind_check(py::module_& m);
 void bind_draw(py::module_& m);
 void bind_module(py::module_& m);

@@ -3,8 +3,8 @@
 // Shapes: T steps, N rows of a rollout, B rows of a minibatch, D action dimensions, K logits; in Python the parameters
 // of continuous distributions are called logits as well. See calls.h for what holds of all arrays. The GIL is dropped
 // while a kernel runs.
+#include "bindings/batches.h"
 #include "kernels/advantage.h"
-#include "bindings/losses.h"
 #include "kernels/gaussian.h"
 #include "kernels/ppo_loss.h"
 #include "kernels/sample.h"
@@ -41,8 +41,8 @@ void advantage(py::handle rewards, py::handle values, py::handle terminated, py:
   run_kernel(args.steps * args.rows, [&](PfcWorkers* workers) { return pfc_advantage(&args, workers); });
 }
 
-int64_t sample(py::handle logits, const std::vector<int32_t>& counts, uint64_t seed, uint64_t step, uint64_t first_row,
-               bool greedy, py::handle actions, py::handle logprobs, py::handle entropy) {
+int64_t sample(py::handle logits, const std::vector<int32_t>& counts, py::handle mask, uint64_t seed, uint64_t step,
+               uint64_t first_row, bool greedy, py::handle actions, py::handle logprobs, py::handle entropy) {
   const py::ssize_t rows = shape_with("logits", logits, 2)[0];
   Arrays arrays;
   PfcSampleArgs args = {};
@@ -50,6 +50,8 @@ int64_t sample(py::handle logits, const std::vector<int32_t>& counts, uint64_t s
   args.dims = static_cast<int32_t>(counts.size());
   args.action_counts = counts.data();
   args.logits = arrays.strided("logits", logits, {rows, sum(counts)}, &args.logits_stride, false);
+  args.mask_words = static_cast<int32_t>((sum(counts) + 31) / 32);
+  args.mask = arrays.words("mask", mask, {rows, args.mask_words}, true);
   args.seed = seed;
   args.step = step;
   args.first_row = first_row;
@@ -88,72 +90,27 @@ int64_t gaussian_sample(py::handle outputs, int32_t dims, uint64_t seed, uint64_
 
 // ---- the PPO loss ------------------------------------------------------------------------------------
 
-// What the loss alone has of its own: the values and the gradients, as columns of the caller's.
-struct Batch {
-  PpoColumns columns;
-  py::handle values, grad_values, ratio;
-};
-
-PfcPpoBatch read_batch(Arrays& arrays, py::ssize_t rows, const Batch& from) {
-  PfcPpoBatch batch = read_columns(arrays, rows, from.columns);
-  batch.values = arrays.strided("values", from.values, {rows}, &batch.values_stride, false);
-  batch.grad_values = arrays.strided("grad_values", from.grad_values, {rows}, &batch.grad_values_stride, true);
-  batch.ratio = arrays.floats_out("ratio", from.ratio, {rows}, true);
-  return batch;
-}
-
-// Runs a loss whose arguments are complete; `loss` is pfc_ppo_loss or pfc_gaussian_ppo_loss.
-template <typename Args, typename Loss>
-py::tuple run_loss(const Arrays& arrays, Args& args, bool normalize, int64_t work, Loss loss) {
+// The logits, values and gradients are columns of the caller's.
+py::tuple ppo_loss(const Minibatch& minibatch, const PpoSettings& settings, py::handle logits, py::handle values,
+                   py::handle grad_logits, py::handle grad_values, py::handle ratio) {
+  const py::ssize_t rows = minibatch.batch().rows, numbers = minibatch.numbers();
+  Arrays arrays;
+  arrays.include(minibatch.arrays());
+  PfcPpoLossArgs args = {};
+  args.batch = minibatch.batch();
+  PfcPpoOutputs& out = args.outputs;
+  out.logits = arrays.strided("logits", logits, {rows, numbers}, &out.logits_stride, false);
+  out.values = arrays.strided("values", values, {rows}, &out.values_stride, false);
+  out.grad_logits = arrays.strided("grad_logits", grad_logits, {rows, numbers}, &out.grad_logits_stride, true);
+  out.grad_values = arrays.strided("grad_values", grad_values, {rows}, &out.grad_values_stride, true);
+  out.ratio = arrays.floats_out("ratio", ratio, {rows}, true);
   arrays.check_apart();
   PfcPpoLossStats stats = {};
-  run_kernel(work, [&](PfcWorkers* workers) {
-    const PfcStatus status = normalize ? normalise_advantages(&args.batch) : PFC_OK;
-    return status ? status : loss(&args, workers, &stats);
+  run_kernel(rows * numbers, [&](PfcWorkers* workers) {
+    const PfcStatus status = settings.settle(args.batch, &args.settings);
+    return status ? status : pfc_ppo_loss(&args, workers, &stats);
   });
   return stats_tuple(stats);
-}
-
-py::tuple discrete_loss(py::handle logits, py::handle actions, const std::vector<int32_t>& counts, const Batch& batch,
-                        py::handle grad_logits) {
-  const py::ssize_t rows = shape_with("logits", logits, 2)[0], choices = sum(counts);
-  Arrays arrays;
-  PfcPpoLossArgs args = {};
-  args.dims = static_cast<int32_t>(counts.size());
-  args.action_counts = counts.data();
-  args.logits = arrays.strided("logits", logits, {rows, choices}, &args.logits_stride, false);
-  args.batch = read_batch(arrays, rows, batch);
-  args.actions = arrays.ints("actions", actions, action_shape(rows, counts.size()));
-  args.grad_logits = arrays.strided("grad_logits", grad_logits, {rows, choices}, &args.grad_logits_stride, true);
-  return run_loss(arrays, args, batch.columns.normalize, rows * args.logits_stride, &pfc_ppo_loss);
-}
-
-py::tuple gaussian_loss(py::handle outputs, py::handle actions, int32_t dims, const Batch& batch,
-                        py::handle grad_outputs) {
-  const py::ssize_t rows = shape_with("logits", outputs, 2)[0];
-  Arrays arrays;
-  PfcGaussianLossArgs args = {};
-  args.dims = dims;
-  args.outputs = arrays.strided("logits", outputs, {rows, 2 * dims}, &args.outputs_stride, false);
-  args.batch = read_batch(arrays, rows, batch);
-  args.actions = arrays.floats("actions", actions, {rows, dims});
-  args.grad_outputs = arrays.strided("grad_logits", grad_outputs, {rows, 2 * dims}, &args.grad_outputs_stride, true);
-  return run_loss(arrays, args, batch.columns.normalize, rows * args.outputs_stride, &pfc_gaussian_ppo_loss);
-}
-
-// `controls` > 0 are the dimensions of continuous actions; otherwise `counts` are the choices of discrete ones.
-py::tuple ppo_loss(py::handle logits, py::handle values, py::handle actions, py::handle old_logprobs,
-                   py::handle advantages, py::handle returns, const std::vector<int32_t>& counts, int32_t controls,
-                   float clip, float value_coef, float entropy_coef, float value_clip, bool normalize,
-                   py::handle old_values, py::handle alive, py::handle grad_logits, py::handle grad_values,
-                   py::handle ratio) {
-  const Batch batch = {{old_logprobs, advantages, returns, clip, value_coef, entropy_coef, value_clip, normalize,
-                        old_values, alive},
-                       values,
-                       grad_values,
-                       ratio};
-  return controls > 0 ? gaussian_loss(logits, actions, controls, batch, grad_logits)
-                      : discrete_loss(logits, actions, counts, batch, grad_logits);
 }
 
 }  // namespace

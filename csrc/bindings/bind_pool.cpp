@@ -196,6 +196,7 @@ class Pool {
 
   py::object rewards, terminated, truncated, alive, final_observations;
   py::object episode_returns, episode_lengths, episode_metrics;
+  py::object action_mask = py::none(), forced = py::none();  // None in a game without masks
   py::object ended;  // bool [N]: terminated or truncated in the latest step; belongs to this class, not to the pool
 
  private:
@@ -272,6 +273,8 @@ class Pool {
     episode_returns = view(b.episode_returns, {rows_});
     episode_lengths = view(b.episode_lengths, {rows_});
     episode_metrics = view(b.episode_metrics, {rows_, b.num_metrics});
+    if (b.mask_words) action_mask = view(b.action_mask, {rows_, b.mask_words});
+    if (b.mask_words) forced = flags(b.forced);
     ended_ = Flags(new uint8_t[static_cast<size_t>(rows_)]());
     const py::capsule base(new Flags(ended_), [](void* flags) { delete static_cast<Flags*>(flags); });
     ended = py::array(py::dtype::of<bool>(), Shape{rows_}, {}, ended_.get(), base);
@@ -385,6 +388,8 @@ void bind_pool(py::module_& m) {
       .def_readonly("terminated", &Pool::terminated)
       .def_readonly("truncated", &Pool::truncated)
       .def_readonly("alive", &Pool::alive)
+      .def_readonly("action_mask", &Pool::action_mask)
+      .def_readonly("forced", &Pool::forced)
       .def_readonly("final_observations", &Pool::final_observations)
       .def_readonly("ended", &Pool::ended)
       .def_readonly("episode_returns", &Pool::episode_returns)

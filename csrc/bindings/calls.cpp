@@ -68,6 +68,11 @@ void* Arrays::exact(const char* name, py::handle object, const py::dtype& dtype,
   return data;
 }
 
+void Arrays::include(const Arrays& other) {
+  inputs_.insert(inputs_.end(), other.inputs_.begin(), other.inputs_.end());
+  outputs_.insert(outputs_.end(), other.outputs_.begin(), other.outputs_.end());
+}
+
 void Arrays::check_apart() const {
   for (const Extent& out : outputs_)
     for (const Extent& in : inputs_)

@@ -80,6 +80,12 @@ class Arrays {
   const int32_t* ints(const char* name, py::handle object, const Shape& shape) {
     return note(name, static_cast<int32_t*>(exact(name, object, py::dtype::of<int32_t>(), shape, false)), inputs_);
   }
+  const uint32_t* words(const char* name, py::handle object, const Shape& shape, bool optional) {
+    return note(name, word_data(name, object, shape, keep_, optional), inputs_);
+  }
+  uint32_t* words_out(const char* name, py::handle object, const Shape& shape) {
+    return note(name, word_data(name, object, shape, keep_, false, true), outputs_);
+  }
   float* floats_out(const char* name, py::handle object, const Shape& shape, bool optional = false) {
     return note(name, float_data(name, object, shape, keep_, optional, true), outputs_);
   }
@@ -103,6 +109,9 @@ class Arrays {
 
   // Elements [steps, rows, size] whose steps lie *stride elements apart, and whose rows and numbers are neighbours.
   const void* step_elements(const char* name, py::handle object, const Shape& shape, bool bfloat16, int64_t* stride);
+
+  // Takes in the arrays of an object that lives longer than the call, for check_apart.
+  void include(const Arrays& other);
 
   // Refuses calls that write to what they read.
   void check_apart() const;

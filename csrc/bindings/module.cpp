@@ -12,12 +12,14 @@ PYBIND11_MODULE(_core, m) {
   m.attr("MAX_ROWS") = PFC_MAX_ROWS;
   m.attr("MAX_THREADS") = PFC_MAX_THREADS;
   m.attr("MAX_GROUPS") = PFC_MAX_GROUPS;
+  m.attr("MAX_CHOICES") = PFC_MAX_CHOICES;
   m.def("memory_left", &pfc_memory_left, "Bytes that this process can still have.");
   pufferc::bind_registry(m);
   pufferc::bind_module(m);
   pufferc::bind_check(m);
   pufferc::bind_pool(m);
   pufferc::bind_draw(m);
+  pufferc::bind_batches(m);
   pufferc::bind_ops(m);
   pufferc::bind_mlp(m);
   pufferc::bind_networks(m);

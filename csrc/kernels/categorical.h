@@ -7,26 +7,43 @@
 //   log p_k   = shifted_k - log total                 p_k = weight_k / total
 //   entropy   = log total - (sum_k weight_k shifted_k) / total
 //
-// A logit of minus infinity is a masked choice. Its weight of 1.6e-28 is below what any uniform number of sample.h can
-// hit, and so far above the subnormal numbers, which are slow, that products with it stay normal.
-// A head with a NaN, a plus infinity or nothing but minus infinities is no distribution: `bad`, its numbers are NaN.
+// A mask says which choices are legal: bit k % 32 of word k / 32 of a row's words is choice k of the row, heads side by
+// side. The logit of an illegal choice counts as minus infinity, whatever it is, and its weight is exactly 0. So p_k is
+// 0, no uniform number selects it, and a head with one legal choice has log p = 0 and entropy 0.
 //
-// Scratch memory belongs to the caller (its stack). Internal: for sample.c and ppo_loss.c alone.
+// Without a mask a logit of minus infinity excludes a choice too. Its weight of 1.6e-28 is below what any uniform number
+// of sample.h can hit, and so far above the subnormal numbers, which are slow, that products with it stay normal.
+//
+// A head with a NaN or plus infinity in a legal choice, or with nothing but minus infinities, is no distribution: it is
+// `bad`, and its numbers are NaN.
+//
+// Scratch memory belongs to the caller: up to 2 MiB for PFC_MAX_CHOICES, too much for a stack. Internal: for sample.c
+// and ppo_loss.c alone.
 #ifndef PUFFERC_CATEGORICAL_H
 #define PUFFERC_CATEGORICAL_H
 
 #include "base.h"
 #include "kernels/lanes.h"
 
-enum { PFC_SCRATCH_CHOICES = 1024 };  // of all heads of a row together; bounds the scratch memory to 256 KiB
-
 #define PFC_MIN_SHIFTED (-64.0f)
 
 // Scratch for the logits of PFC_LANES rows; a head has its own stretch of choices.
 typedef struct PfcChoices {
-  PfcLanes shifted[PFC_SCRATCH_CHOICES];
-  PfcLanes weight[PFC_SCRATCH_CHOICES];
+  PfcLanes *shifted, *weight;  // [choices] each
 } PfcChoices;
+
+static inline uint64_t pfc_choices_bytes(int32_t choices) { return 2 * sizeof(PfcLanes) * (uint64_t)choices; }
+
+// In pfc_choices_bytes(choices) bytes of PFC_ALIGNMENT.
+static inline PfcChoices pfc_choices_at(void* scratch, int32_t choices) {
+  return (PfcChoices){(PfcLanes*)scratch, (PfcLanes*)scratch + choices};
+}
+
+// The mask words of PFC_LANES rows.
+typedef struct PfcMask {
+  const uint32_t* words;  // of lane 0; NULL = every choice is legal
+  int32_t stride;         // words from row to row
+} PfcMask;
 
 // One head of PFC_LANES rows.
 typedef struct PfcHead {
@@ -37,7 +54,7 @@ typedef struct PfcHead {
 } PfcHead;
 
 // Takes lanes [0, lanes) from logits[lane * stride + k]; the rest become zeros. The head's choices start at `first`.
-PFC_ALWAYS_INLINE static void pfc_head_load(PfcHead* head, PfcChoices* choices, int32_t first, int32_t count,
+PFC_ALWAYS_INLINE static void pfc_head_load(PfcHead* head, const PfcChoices* choices, int32_t first, int32_t count,
                                             const float* logits, int64_t stride, int32_t lanes) {
   head->shifted = choices->shifted + first;
   head->weight = choices->weight + first;
@@ -45,6 +62,26 @@ PFC_ALWAYS_INLINE static void pfc_head_load(PfcHead* head, PfcChoices* choices, 
   if (lanes < PFC_LANES) memset(head->shifted, 0, sizeof(PfcLanes) * (size_t)count);
   for (int32_t k = 0; k < count; ++k)
     for (int32_t i = 0; i < lanes; ++i) head->shifted[k][i] = logits[i * stride + k];
+}
+
+// Makes the illegal logits of lanes [0, lanes) minus infinity. The head's choices start at `first` of the row.
+PFC_ALWAYS_INLINE static void pfc_head_mask(PfcHead* head, const PfcMask* mask, int32_t first, int32_t lanes) {
+  PfcLanes* restrict logits = head->shifted;
+  uint32_t words[PFC_LANES];
+  for (int32_t i = 0; i < PFC_LANES; ++i) words[i] = UINT32_MAX;  // lanes without a row are no damage
+  for (int32_t k = 0; k < head->count; ++k) {
+    const int32_t bit = (first + k) % 32, word = (first + k) / 32;
+    if (k == 0 || bit == 0)
+      for (int32_t i = 0; i < lanes; ++i) words[i] = mask->words[(int64_t)i * mask->stride + word];
+    for (int32_t i = 0; i < PFC_LANES; ++i) {
+      const float here = logits[k][i];  // read in any case: a conditional read would not vectorise
+      logits[k][i] = words[i] >> bit & 1u ? here : -PFC_INFINITY;
+    }
+  }
+}
+
+static inline bool pfc_is_legal(const uint32_t* words, int32_t choice) {
+  return words[choice / 32] >> (choice % 32) & 1u;
 }
 
 // The largest logit of each lane, and which lanes are bad.
@@ -60,8 +97,9 @@ PFC_ALWAYS_INLINE static void pfc_head_largest(PfcHead* head, float* restrict la
   for (int32_t i = 0; i < PFC_LANES; ++i) bad[i] |= largest[i] == -PFC_INFINITY;
 }
 
-// From loaded logits to everything else in the struct.
-PFC_ALWAYS_INLINE static void pfc_head_softmax(PfcHead* head) {
+// From loaded logits to everything else in the struct. `masked` is a constant wherever this is called, so that games
+// without masks pay nothing.
+PFC_ALWAYS_INLINE static void pfc_head_softmax(PfcHead* head, bool masked) {
   PfcLanes* restrict shifted = head->shifted;
   PfcLanes* restrict weight = head->weight;
   PfcLanes largest, total, weighted;
@@ -69,8 +107,10 @@ PFC_ALWAYS_INLINE static void pfc_head_softmax(PfcHead* head) {
   for (int32_t i = 0; i < PFC_LANES; ++i) total[i] = weighted[i] = 0.0f;
   for (int32_t k = 0; k < head->count; ++k)
     for (int32_t i = 0; i < PFC_LANES; ++i) {
-      shifted[k][i] = pfc_maxf(shifted[k][i] - largest[i], PFC_MIN_SHIFTED);
-      weight[k][i] = pfc_expf(shifted[k][i]);
+      const float logit = shifted[k][i];
+      shifted[k][i] = pfc_maxf(logit - largest[i], PFC_MIN_SHIFTED);
+      const float power = pfc_expf(shifted[k][i]);
+      weight[k][i] = masked && logit == -PFC_INFINITY ? 0.0f : power;
       total[i] += weight[k][i];
       weighted[i] += weight[k][i] * shifted[k][i];
     }
@@ -101,13 +141,20 @@ static inline PfcStatus pfc_check_heads(const int32_t* action_counts, int32_t di
     return pfc_fail(PFC_INVALID, "dims: expected 1 to %d action dimensions, got %d", PFC_MAX_ACTION_DIMS, dims);
   *choices = 0;
   for (int32_t d = 0; d < dims; ++d) {
-    const int32_t left = PFC_SCRATCH_CHOICES - *choices;
+    const int32_t left = PFC_MAX_CHOICES - *choices;
     if (action_counts[d] < 1 || action_counts[d] > left)
-      return pfc_fail(PFC_INVALID, "action_counts[%d]: expected 1 to %d choices (%d in all dimensions), got %d",
-                      d, left, PFC_SCRATCH_CHOICES, action_counts[d]);
+      return pfc_fail(PFC_INVALID, "action_counts[%d]: expected 1 to %d choices (%d in all dimensions), got %d", d,
+                      left, PFC_MAX_CHOICES, action_counts[d]);
     *choices += action_counts[d];
   }
   return PFC_OK;
+}
+
+// PFC_OK, or PFC_INVALID where there is a mask whose rows do not have the words that `choices` bits take.
+static inline PfcStatus pfc_check_mask(const uint32_t* mask, int32_t mask_words, int32_t choices) {
+  if (!mask || mask_words == (choices + 31) / 32) return PFC_OK;
+  return pfc_fail(PFC_INVALID, "mask_words: expected %d for %d choices, got %d", (choices + 31) / 32, choices,
+                  mask_words);
 }
 
 #endif  // PUFFERC_CATEGORICAL_H

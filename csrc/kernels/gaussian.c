@@ -141,23 +141,27 @@ typedef struct LossLanes {
   PfcLanes z[PFC_MAX_ACTION_DIMS];
 } LossLanes;
 
-PFC_ALWAYS_INLINE static void loss_distributions(LossLanes* l, const PfcGaussianLossArgs* args) {
-  const float* outputs = args->outputs + l->shared.row * args->outputs_stride;
-  const float* actions = args->actions + l->shared.row * args->dims;
+PFC_ALWAYS_INLINE static void loss_distributions(LossLanes* l, const PfcPpoLossArgs* args) {
+  const int32_t dims = args->batch.action_dims;
+  const int64_t stride = args->outputs.logits_stride;
+  const float* outputs = args->outputs.logits + l->shared.row * stride;
+  const float* actions = (const float*)args->batch.actions + l->shared.row * dims;
   for (int32_t i = 0; i < PFC_LANES; ++i) l->shared.logprob[i] = l->shared.entropy[i] = 0.0f;
-  for (int32_t d = 0; d < args->dims; ++d) {
+  for (int32_t d = 0; d < dims; ++d) {
     PfcLanes action = {0};
-    for (int32_t i = 0; i < l->shared.count; ++i) action[i] = actions[i * args->dims + d];
-    normal_load(&l->normals[d], outputs, args->outputs_stride, args->dims, d, l->shared.count);
+    for (int32_t i = 0; i < l->shared.count; ++i) action[i] = actions[i * dims + d];
+    normal_load(&l->normals[d], outputs, stride, dims, d, l->shared.count);
     normal_deviation(&l->normals[d], action, l->z[d]);
     normal_add_logprob(&l->normals[d], l->z[d], l->shared.logprob, l->shared.entropy);
   }
 }
 
-PFC_ALWAYS_INLINE static void loss_store(const LossLanes* l, const PfcGaussianLossArgs* args, float per_row) {
+PFC_ALWAYS_INLINE static void loss_store(const LossLanes* l, const PfcPpoLossArgs* args, float per_row) {
   const PfcPpoLanes* shared = &l->shared;
-  const float bonus = args->batch.entropy_coef * per_row;
-  for (int32_t d = 0; d < args->dims; ++d) {
+  const int32_t dims = args->batch.action_dims;
+  const int64_t stride = args->outputs.grad_logits_stride;
+  const float bonus = args->settings.entropy_coef * per_row;
+  for (int32_t d = 0; d < dims; ++d) {
     const Normal* normal = &l->normals[d];
     PfcLanes mean_gradient, log_std_gradient;
     for (int32_t i = 0; i < PFC_LANES; ++i) {
@@ -167,46 +171,39 @@ PFC_ALWAYS_INLINE static void loss_store(const LossLanes* l, const PfcGaussianLo
       mean_gradient[i] = shared->alive[i] ? along_mean : 0.0f;
       log_std_gradient[i] = shared->alive[i] & (normal->inside[i] | normal->bad[i]) ? along_log_std : 0.0f;
     }
-    float* out = args->grad_outputs + shared->row * args->grad_outputs_stride + d;
-    for (int32_t i = 0; i < shared->count; ++i) out[i * args->grad_outputs_stride] = mean_gradient[i];
-    for (int32_t i = 0; i < shared->count; ++i) out[i * args->grad_outputs_stride + args->dims] = log_std_gradient[i];
+    float* out = args->outputs.grad_logits + shared->row * stride + d;
+    for (int32_t i = 0; i < shared->count; ++i) out[i * stride] = mean_gradient[i];
+    for (int32_t i = 0; i < shared->count; ++i) out[i * stride + dims] = log_std_gradient[i];
   }
-  pfc_ppo_store(shared, &args->batch);
+  pfc_ppo_store(shared, &args->outputs);
 }
 
-PFC_MULTIVERSION static void loss_block(const PfcGaussianLossArgs* args, int64_t begin, int64_t end, float per_row,
+PFC_MULTIVERSION static void loss_block(const PfcPpoKernel* kernel, int64_t begin, int64_t end,
                                         PfcPpoPartial* partial) {
+  const PfcPpoLossArgs* args = kernel->args;
   LossLanes l = {0};
   double sums[PFC_PPO_SUMS][PFC_LANES] = {{0}};
   partial->first_bad_row = -1;
   for (int64_t row = begin; row < end; row += PFC_LANES) {
-    pfc_ppo_load(&l.shared, &args->batch, row, (int32_t)PFC_MIN(end - row, (int64_t)PFC_LANES));
+    pfc_ppo_load(&l.shared, args, row, (int32_t)PFC_MIN(end - row, (int64_t)PFC_LANES));
     loss_distributions(&l, args);
-    pfc_ppo_policy(&l.shared, &args->batch, per_row, sums);
-    pfc_ppo_value(&l.shared, &args->batch, per_row, sums[PFC_PPO_VALUE]);
-    loss_store(&l, args, per_row);
+    pfc_ppo_policy(&l.shared, &args->settings, kernel->per_row, sums);
+    pfc_ppo_value(&l.shared, &args->settings, kernel->per_row, sums[PFC_PPO_VALUE]);
+    loss_store(&l, args, kernel->per_row);
   }
   pfc_ppo_sum(sums, partial);
 }
 
-static void loss_rows(const void* args, int64_t begin, int64_t end, float per_row, PfcPpoPartial* partial) {
-  loss_block(args, begin, end, per_row, partial);
+static void loss_rows(const PfcPpoKernel* kernel, void* scratch, int64_t begin, int64_t end, PfcPpoPartial* partial) {
+  (void)scratch;
+  loss_block(kernel, begin, end, partial);
 }
 
-PfcStatus pfc_gaussian_ppo_kernel(const PfcGaussianLossArgs* args, PfcPpoKernel* kernel) {
-  PfcStatus status = check_dims(args->dims);
-  if (!status) status = pfc_ppo_check(&args->batch);
-  if (!status) status = pfc_ppo_check_array("outputs", args->outputs);
-  if (!status) status = pfc_ppo_check_array("actions", args->actions);
-  if (!status) status = pfc_ppo_check_array("grad_outputs", args->grad_outputs);
-  if (!status) status = pfc_ppo_check_stride("outputs_stride", args->outputs_stride, 2 * args->dims);
-  if (!status) status = pfc_ppo_check_stride("grad_outputs_stride", args->grad_outputs_stride, 2 * args->dims);
-  *kernel = (PfcPpoKernel){.batch = &args->batch, .args = args, .rows = loss_rows};
+PfcStatus pfc_ppo_continuous(PfcPpoKernel* kernel) {
+  const PfcMinibatch* batch = &kernel->args->batch;
+  PfcStatus status = check_dims(batch->action_dims);
+  if (!status && batch->mask) status = pfc_fail(PFC_INVALID, "mask: continuous actions have none, got an array");
+  if (!status) status = pfc_ppo_check_outputs(&kernel->args->outputs, 2 * batch->action_dims);
+  kernel->rows = loss_rows;
   return status;
-}
-
-PfcStatus pfc_gaussian_ppo_loss(const PfcGaussianLossArgs* args, PfcWorkers* workers, PfcPpoLossStats* stats) {
-  PfcPpoKernel kernel;
-  const PfcStatus status = pfc_gaussian_ppo_kernel(args, &kernel);
-  return status ? status : pfc_ppo_run(&kernel, workers, stats);
 }

@@ -1,4 +1,4 @@
-// gaussian.h - continuous actions: drawing them from diagonal Gaussians, and the PPO loss of such policies.
+// gaussian.h - continuous actions: drawing them from diagonal Gaussians, and the formulas of their PPO loss.
 //
 // A row's distribution has D independent dimensions. `outputs` are float32 [N, 2 D], the D means and then the D
 // logarithms of the standard deviations; neighbouring rows lie `outputs_stride` elements apart, so they may be columns
@@ -17,7 +17,8 @@
 // of two uniform numbers: a of the uppermost 23 bits, b of the next 23 bits of what uniform.h gives for (seed, step,
 // row, dimension). It does not depend on batch size, order, threads or earlier calls; |n| < 5.8.
 //
-// The loss is that of ppo_loss.h. With g and n as there, and 0 in place of d / d log_std where the clamp is at work:
+// The loss is that of ppo_loss.h, where actions are u and logits the outputs. With g and n as there, and 0 in place of
+// d / d log_std where the clamp is at work:
 //
 //   d loss / d mean_d    = g z_d exp(-s_d) / n
 //   d loss / d log_std_d = (g (z_d^2 - 1) - entropy_coef) / n
@@ -26,7 +27,6 @@
 
 #include <stdint.h>
 
-#include "kernels/ppo_loss.h"
 #include "pufferc/pufferc.h"
 #include "workers.h"
 
@@ -55,20 +55,6 @@ typedef struct PfcGaussianSampleArgs {
 // NaN; a caller that trains stops there. May be NULL.
 // Blocks of rows go over the workers; NULL = the calling thread alone. Same bits for any number of workers and instruction set.
 PfcStatus pfc_gaussian_sample(const PfcGaussianSampleArgs* args, PfcWorkers* workers, int64_t* bad_rows);
-
-typedef struct PfcGaussianLossArgs {
-  PfcPpoBatch batch;
-  int32_t dims;                 // D, 1 to PFC_MAX_ACTION_DIMS
-  const float* outputs;         // [B, 2 D]
-  int64_t outputs_stride;       // >= 2 D
-  const float* actions;         // [B, D]: u
-  float* grad_outputs;          // [B, 2 D] out
-  int64_t grad_outputs_stride;  // >= 2 D
-} PfcGaussianLossArgs;
-
-// As pfc_ppo_loss, for continuous actions. NaN and infinity in an alive row's outputs or actions go through as there.
-PfcStatus pfc_gaussian_ppo_kernel(const PfcGaussianLossArgs* args, PfcPpoKernel* kernel);  // checks them
-PfcStatus pfc_gaussian_ppo_loss(const PfcGaussianLossArgs* args, PfcWorkers* workers, PfcPpoLossStats* stats);
 
 #ifdef __cplusplus
 }

@@ -5,8 +5,8 @@
 #ifndef PUFFERC_LEARN_H
 #define PUFFERC_LEARN_H
 
-#include "networks/mlp.h"
 #include "kernels/ppo_loss.h"
+#include "networks/mlp.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -14,17 +14,16 @@ extern "C" {
 
 typedef struct PfcLearn {
   const void* x;                                    // elements as the network takes them [B, inputs]
-  float* outputs;                                   // [B, K + 1] out, the value last: what the loss reads
-  const float* grad_outputs;                        // [B, K + 1] out: what the loss writes
+  PfcMinibatch batch;                               // B rows
+  PfcPpoSettings settings;
+  float *outputs, *grad_outputs;                    // [B, K + 1] out, the value last: what the loss reads and writes
   float *const *grad_weights, *const *grad_biases;  // out, of each layer, shaped as the parameters
 } PfcLearn;
 
-// The loss, made by pfc_ppo_kernel or pfc_gaussian_ppo_kernel, has its columns in outputs and grad_outputs, and B rows.
-// PFC_OK, PFC_NO_MEMORY, or PFC_INVALID where an alive row's action is out of range: only then do the gradients mean
-// nothing. They have the same bits as those of pfc_mlp_forward, the loss and pfc_mlp_backward one after the other, for
+// PFC_OK, PFC_NO_MEMORY, or PFC_INVALID as pfc_ppo_loss, also where the network does not have K + 1 outputs. The
+// gradients have the same bits as those of pfc_mlp_forward, pfc_ppo_loss and pfc_mlp_backward one after the other, for
 // any number of workers; *stats may differ from those of the loss alone by rounding in double precision.
-PfcStatus pfc_learn(PfcMlp* mlp, const PfcLearn* minibatch, const PfcPpoKernel* loss, PfcWorkers* workers,
-                    PfcPpoLossStats* stats);
+PfcStatus pfc_learn(PfcMlp* mlp, const PfcLearn* args, PfcWorkers* workers, PfcPpoLossStats* stats);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,4 @@
-// ppo_loss.h - the PPO loss of one minibatch and its gradient in one pass: what holds for every kind of action, and the
-// loss of discrete and multi-discrete policies. That of continuous ones is in gaussian.h.
+// ppo_loss.h - the PPO loss of one minibatch and its gradient in one pass, for discrete and continuous actions.
 //
 // B rows. All arrays belong to the caller and are borrowed for the call; outputs overlap no input. Matrices have a
 // stride in elements from row to row, so the parameters of the distributions and the values may be columns of one
@@ -25,14 +24,19 @@
 //
 //   d loss / d logit_k = (g ([k = action] - p_k) + entropy_coef p_k (log p_k + entropy of the head)) / n
 //
+// Illegal choices have p_k = 0 and gradient 0. A forced row, with one legal choice in every dimension, has log p = 0,
+// entropy 0, and gradient 0 but for its value; its ratio is 1 since its log-probability was 0 in the rollout too.
+// Continuous policies: K = 2 D, see gaussian.h.
+//
 // Where two terms are equal both have the same gradient, except on a set of measure zero.
 // Dead rows (alive = 0) count nowhere, get gradient 0, and may hold anything. NaN and infinity in an alive row go
-// through to the loss and to that row's gradient; nothing hides them.
+// through to the loss and to that row's gradient, except in logits of illegal choices; nothing hides them.
 #ifndef PUFFERC_PPO_LOSS_H
 #define PUFFERC_PPO_LOSS_H
 
 #include <stdint.h>
 
+#include "kernels/minibatch.h"
 #include "pufferc/pufferc.h"
 #include "workers.h"
 
@@ -40,55 +44,32 @@
 extern "C" {
 #endif
 
-// A minibatch without its actions and their distributions.
-typedef struct PfcPpoBatch {
-  int64_t rows;               // B >= 1
-  const float* values;        // [B]
-  int64_t values_stride;      // >= 1
-  const float* old_logprobs;  // [B] from the rollout, summed over dimensions
-  const float* advantages;    // [B]
-  const float* returns;       // [B] value targets
-  const float* old_values;    // [B]; may be NULL unless value_clip > 0
-  const uint8_t* alive;       // [B] or NULL = all alive
-
-  float advantage_mean;  // used if advantage_std > 0: A = (advantage - mean) / (std + 1e-8)
-  float advantage_std;   // 0 = advantages are taken as they are
+typedef struct PfcPpoSettings {
   float clip;            // > 0
   float value_coef;      // >= 0
   float entropy_coef;    // any finite number
   float value_clip;      // <= 0 = off
+  float advantage_mean;  // used if advantage_std > 0: A = (advantage - mean) / (std + 1e-8)
+  float advantage_std;   // 0 = advantages are taken as they are
+} PfcPpoSettings;
 
+// What a network made of the minibatch, and where the gradient of that goes.
+typedef struct PfcPpoOutputs {
+  const float* logits;         // [B, K]; of continuous actions the means, then the log standard deviations
+  int64_t logits_stride;       // >= K
+  const float* values;         // [B]
+  int64_t values_stride;       // >= 1
+  float* grad_logits;          // [B, K] out
+  int64_t grad_logits_stride;  // >= K
   float* grad_values;          // [B] out
   int64_t grad_values_stride;  // >= 1
   float* ratio;                // [B] out or NULL: r of each row, 1 where dead
-} PfcPpoBatch;
-
-// What one block of rows gives to the loss.
-enum { PFC_PPO_POLICY, PFC_PPO_VALUE, PFC_PPO_ENTROPY, PFC_PPO_KL, PFC_PPO_OLD_KL, PFC_PPO_CLIPPED, PFC_PPO_SUMS };
-typedef struct PfcPpoPartial {
-  double sums[PFC_PPO_SUMS];
-  int64_t first_bad_row;  // whose action is out of range; -1 = none
-} PfcPpoPartial;
-
-// Rows [begin, end) of a minibatch: writes their gradients and *partial. per_row is 1 / n.
-typedef void (*PfcPpoRows)(const void* args, int64_t begin, int64_t end, float per_row, PfcPpoPartial* partial);
-
-// The loss of a minibatch as a function of blocks of rows, whose arguments were checked. Borrows `args` and its batch.
-typedef struct PfcPpoKernel {
-  const PfcPpoBatch* batch;
-  const void* args;
-  PfcPpoRows rows;
-} PfcPpoKernel;
+} PfcPpoOutputs;
 
 typedef struct PfcPpoLossArgs {
-  PfcPpoBatch batch;
-  int32_t dims;                  // action dimensions, 1 to PFC_MAX_ACTION_DIMS
-  const int32_t* action_counts;  // [dims], each >= 1; K = their sum, at most 1024
-  const float* logits;           // [B, K]
-  int64_t logits_stride;         // >= K
-  const int32_t* actions;        // [B, dims], each in [0, count)
-  float* grad_logits;            // [B, K] out
-  int64_t grad_logits_stride;    // >= K
+  PfcMinibatch batch;
+  PfcPpoSettings settings;
+  PfcPpoOutputs outputs;
 } PfcPpoLossArgs;
 
 // Means over alive rows, all 0 where there is none.
@@ -103,11 +84,10 @@ typedef struct PfcPpoLossStats {
   int64_t count;         // alive rows
 } PfcPpoLossStats;
 
-// PFC_OK, or PFC_INVALID (pfc_last_error names the argument). An alive row whose action is out of range makes it
-// PFC_INVALID as well and the error names the row; only then have outputs been written, and they mean nothing.
-// Rows go over the workers in blocks; NULL = the calling thread alone. Sums are taken in double precision in an order that
-// depends on B alone: the result has the same bits for any number of workers and instruction set.
-PfcStatus pfc_ppo_kernel(const PfcPpoLossArgs* args, PfcPpoKernel* kernel);  // checks them
+// PFC_OK, PFC_NO_MEMORY, or PFC_INVALID (pfc_last_error names the argument). An alive row whose action is out of range
+// or illegal makes it PFC_INVALID as well and the error names the row; only then have outputs been written, and they
+// mean nothing. Rows go over the workers in blocks; NULL = the calling thread alone. Sums are taken in double precision
+// in an order that depends on B alone: the result has the same bits for any number of workers and instruction set.
 PfcStatus pfc_ppo_loss(const PfcPpoLossArgs* args, PfcWorkers* workers, PfcPpoLossStats* stats);
 
 // Mean and sample standard deviation (divisor n - 1; 0 for fewer than two) of the alive entries of x [rows], for

@@ -4,7 +4,7 @@
 // part (pfc_ppo_load), sets `logprob` and `entropy` from its distributions, lets pfc_ppo_policy and pfc_ppo_value add
 // to the sums, and turns `policy_gradient` into the gradient of its own parameters. Rows are cut into blocks whose size
 // depends on B alone. Each block sums its statistics per lane in double precision, then over lanes in order; the
-// blocks' sums are added in order at the end. Internal: for ppo_loss.c and gaussian.c.
+// blocks' sums are added in order at the end. Internal: for ppo_loss.c, gaussian.c and learn.c.
 #ifndef PUFFERC_PPO_TERMS_H
 #define PUFFERC_PPO_TERMS_H
 
@@ -12,22 +12,40 @@
 #include "kernels/lanes.h"
 #include "kernels/ppo_loss.h"
 
-// PFC_OK, or PFC_INVALID naming what of the shared part does not fit.
-PfcStatus pfc_ppo_check(const PfcPpoBatch* batch);
+// What one block of rows gives to the loss.
+enum { PFC_PPO_POLICY, PFC_PPO_VALUE, PFC_PPO_ENTROPY, PFC_PPO_KL, PFC_PPO_OLD_KL, PFC_PPO_CLIPPED, PFC_PPO_SUMS };
+typedef struct PfcPpoPartial {
+  double sums[PFC_PPO_SUMS];
+  int64_t first_bad_row;  // whose action is out of range or illegal; -1 = none
+} PfcPpoPartial;
+
+// The loss of a minibatch as a function of blocks of rows, whose arguments were checked. Borrows `args`.
+typedef struct PfcPpoKernel {
+  const PfcPpoLossArgs* args;
+  int64_t count;           // n, alive rows
+  float per_row;           // 1 / n
+  uint64_t scratch_bytes;  // that a worker needs, aligned to PFC_ALIGNMENT
+  // Rows [begin, end): writes their gradients and *partial.
+  void (*rows)(const struct PfcPpoKernel* kernel, void* scratch, int64_t begin, int64_t end, PfcPpoPartial* partial);
+} PfcPpoKernel;
+
+// The two kinds: check what is their own, and set scratch_bytes and rows.
+PfcStatus pfc_ppo_discrete(PfcPpoKernel* kernel);    // ppo_loss.c
+PfcStatus pfc_ppo_continuous(PfcPpoKernel* kernel);  // gaussian.c
+
+// PFC_OK, or PFC_INVALID naming what of the arguments does not fit.
+PfcStatus pfc_ppo_kernel(const PfcPpoLossArgs* args, PfcPpoKernel* kernel);
 
 // PFC_OK, or PFC_INVALID naming the array that is missing or the stride that is too small.
 PfcStatus pfc_ppo_check_array(const char* name, const void* array);
-PfcStatus pfc_ppo_check_stride(const char* name, int64_t stride, int64_t least);
+PfcStatus pfc_ppo_check_stride(const char* name, int64_t stride, int64_t min);
+// The same for the parameters of the distributions, K numbers in a row, and their gradient.
+PfcStatus pfc_ppo_check_outputs(const PfcPpoOutputs* outputs, int64_t numbers);
 
-// Runs `rows` over all blocks and adds up. PFC_INVALID if a row's action was out of range.
-PfcStatus pfc_ppo_run(const PfcPpoKernel* kernel, PfcWorkers* workers, PfcPpoLossStats* stats);
-
-// The same for who takes the rows himself: alive rows of the batch and their share of a mean; a block added to what the
-// blocks before it gave; and the end.
-int64_t pfc_ppo_count(const PfcPpoBatch* batch);
-float pfc_ppo_per_row(int64_t count);
+// Adds a block to what the blocks before it gave.
 void pfc_ppo_add(PfcPpoPartial* sum, const PfcPpoPartial* block);
-PfcStatus pfc_ppo_finish(const PfcPpoBatch* batch, int64_t count, const PfcPpoPartial* sum, PfcPpoLossStats* stats);
+// The end: PFC_INVALID if a row's action was out of range or illegal.
+PfcStatus pfc_ppo_finish(const PfcPpoKernel* kernel, const PfcPpoPartial* sum, PfcPpoLossStats* stats);
 
 // PFC_LANES rows of the minibatch. Lanes past the end of the block are dead rows of zeros.
 typedef struct PfcPpoLanes {
@@ -45,7 +63,8 @@ PFC_ALWAYS_INLINE static void pfc_ppo_copy(float* lanes, const float* from, int6
   for (int32_t i = 0; i < count; ++i) lanes[i] = from[i * stride];
 }
 
-PFC_ALWAYS_INLINE static void pfc_ppo_load(PfcPpoLanes* l, const PfcPpoBatch* batch, int64_t row, int32_t count) {
+PFC_ALWAYS_INLINE static void pfc_ppo_load(PfcPpoLanes* l, const PfcPpoLossArgs* args, int64_t row, int32_t count) {
+  const PfcMinibatch* batch = &args->batch;
   if (count < PFC_LANES) memset(l, 0, sizeof *l);
   l->row = row;
   l->count = count;
@@ -53,17 +72,17 @@ PFC_ALWAYS_INLINE static void pfc_ppo_load(PfcPpoLanes* l, const PfcPpoBatch* ba
   pfc_ppo_copy(l->old_logprob, batch->old_logprobs + row, 1, count);
   pfc_ppo_copy(l->advantage, batch->advantages + row, 1, count);
   pfc_ppo_copy(l->target, batch->returns + row, 1, count);
-  pfc_ppo_copy(l->value, batch->values + row * batch->values_stride, batch->values_stride, count);
-  if (batch->value_clip > 0.0f) pfc_ppo_copy(l->old_value, batch->old_values + row, 1, count);
+  pfc_ppo_copy(l->value, args->outputs.values + row * args->outputs.values_stride, args->outputs.values_stride, count);
+  if (args->settings.value_clip > 0.0f) pfc_ppo_copy(l->old_value, batch->old_values + row, 1, count);
 }
 
 // From logprob to the policy's gradient and ratio; adds to all sums but that of the value loss.
-PFC_ALWAYS_INLINE static void pfc_ppo_policy(PfcPpoLanes* restrict l, const PfcPpoBatch* batch, float per_row,
+PFC_ALWAYS_INLINE static void pfc_ppo_policy(PfcPpoLanes* restrict l, const PfcPpoSettings* settings, float per_row,
                                              double (*restrict sums)[PFC_LANES]) {
-  const bool normalise = batch->advantage_std != 0.0f;
-  const float mean = normalise ? batch->advantage_mean : 0.0f;
-  const float scale = normalise ? 1.0f / (batch->advantage_std + 1e-8f) : 1.0f;
-  const float low = 1.0f - batch->clip, high = 1.0f + batch->clip;
+  const bool normalise = settings->advantage_std != 0.0f;
+  const float mean = normalise ? settings->advantage_mean : 0.0f;
+  const float scale = normalise ? 1.0f / (settings->advantage_std + 1e-8f) : 1.0f;
+  const float low = 1.0f - settings->clip, high = 1.0f + settings->clip;
   for (int32_t i = 0; i < PFC_LANES; ++i) {
     const int alive = l->alive[i];
     const float advantage = (l->advantage[i] - mean) * scale;
@@ -79,14 +98,14 @@ PFC_ALWAYS_INLINE static void pfc_ppo_policy(PfcPpoLanes* restrict l, const PfcP
     sums[PFC_PPO_ENTROPY][i] += (double)(alive ? l->entropy[i] : 0.0f);
     sums[PFC_PPO_KL][i] += (double)(alive ? (ratio - 1.0f) - log_ratio : 0.0f);
     sums[PFC_PPO_OLD_KL][i] += (double)(alive ? -log_ratio : 0.0f);
-    sums[PFC_PPO_CLIPPED][i] += (double)(alive && pfc_absf(ratio - 1.0f) > batch->clip ? 1.0f : 0.0f);
+    sums[PFC_PPO_CLIPPED][i] += (double)(alive && pfc_absf(ratio - 1.0f) > settings->clip ? 1.0f : 0.0f);
   }
 }
 
 // From value, target and old_value to the value's gradient.
-PFC_ALWAYS_INLINE static void pfc_ppo_value(PfcPpoLanes* restrict l, const PfcPpoBatch* batch, float per_row,
+PFC_ALWAYS_INLINE static void pfc_ppo_value(PfcPpoLanes* restrict l, const PfcPpoSettings* settings, float per_row,
                                             double* restrict sum) {
-  const float clip = batch->value_clip, coef = batch->value_coef * per_row;
+  const float clip = settings->value_clip, coef = settings->value_coef * per_row;
   const bool clipping = clip > 0.0f;
   for (int32_t i = 0; i < PFC_LANES; ++i) {
     const float error = l->value[i] - l->target[i];
@@ -104,10 +123,10 @@ PFC_ALWAYS_INLINE static void pfc_ppo_value(PfcPpoLanes* restrict l, const PfcPp
 }
 
 // Writes the gradient of the value, and the ratio if it is asked for.
-PFC_ALWAYS_INLINE static void pfc_ppo_store(const PfcPpoLanes* l, const PfcPpoBatch* batch) {
-  float* out = batch->grad_values + l->row * batch->grad_values_stride;
-  for (int32_t i = 0; i < l->count; ++i) out[i * batch->grad_values_stride] = l->value_gradient[i];
-  if (batch->ratio) memcpy(batch->ratio + l->row, l->ratio, sizeof(float) * (size_t)l->count);
+PFC_ALWAYS_INLINE static void pfc_ppo_store(const PfcPpoLanes* l, const PfcPpoOutputs* outputs) {
+  float* out = outputs->grad_values + l->row * outputs->grad_values_stride;
+  for (int32_t i = 0; i < l->count; ++i) out[i * outputs->grad_values_stride] = l->value_gradient[i];
+  if (outputs->ratio) memcpy(outputs->ratio + l->row, l->ratio, sizeof(float) * (size_t)l->count);
 }
 
 // Adds up the lanes of a block.

@@ -10,6 +10,7 @@
 
 // What one thread works in, for a block's rows.
 typedef struct RolloutScratch {
+  void* draw;      // of pfc_sample
   float* outputs;  // [rows, K + 1]
   void* last;      // elements [rows, O]: last observations of episodes that were truncated
   int64_t* cut;    // [rows] which rows those are
@@ -19,6 +20,7 @@ typedef struct RolloutScratch {
 
 typedef struct RolloutJob {
   PfcPool* pool;
+  const PfcBuffers* buffers;
   PfcMlp* mlp;
   const PfcRollout* rollout;
   PfcMlpShape shape;
@@ -56,62 +58,62 @@ static void rollout_forward(const RolloutJob* job, int32_t worker, const Rollout
   for (int32_t i = 0; i < block->count; ++i) values[i] = outputs[(i + 1) * job->shape.outputs - 1];
 }
 
-// Draws actions and hands them to the pool; the number of rows that have no distribution.
+// Draws actions, with the masks of the moment; the number of rows that have no distribution.
 static int64_t rollout_act(const RolloutJob* job, const RolloutScratch* scratch, const RolloutBlock* block,
                            int64_t step) {
   const PfcRollout* rollout = job->rollout;
-  const PfcBuffers* buffers = &job->pool->buffers;
-  const int64_t at = step * job->rows + block->first;
-  int32_t* actions = rollout->actions + at * buffers->action_dims;
+  const PfcBuffers* buffers = job->buffers;
+  const int64_t at = step * job->rows + block->first, words = rollout->mask_words;
+  uint32_t* mask = rollout->mask ? rollout->mask + at * words : NULL;
+  if (mask) memcpy(mask, buffers->action_mask + block->first * words, sizeof *mask * (size_t)(block->count * words));
   int64_t bad_rows = 0;
   const PfcSampleArgs args = {.rows = block->count,
                               .dims = buffers->action_dims,
                               .action_counts = buffers->action_counts,
                               .logits = scratch->outputs,
                               .logits_stride = job->shape.outputs,
+                              .mask = mask,
+                              .mask_words = rollout->mask_words,
                               .seed = rollout->seed,
                               .step = rollout->first_step + (uint64_t)step,
                               .first_row = rollout->first_row + (uint64_t)block->first,
-                              .actions = actions,
-                              .logprobs = rollout->logprobs + at};
-  if (pfc_sample(&args, NULL, &bad_rows) || bad_rows) return PFC_MAX(bad_rows, (int64_t)1);
-  memcpy((int32_t*)job->pool->actions + block->first * buffers->action_dims, actions,
-         sizeof(int32_t) * (size_t)buffers->action_dims * (size_t)block->count);
-  return 0;
+                              .actions = rollout->actions + at * buffers->action_dims,
+                              .logprobs = rollout->logprobs + at,
+                              .scratch = scratch->draw};
+  return pfc_sample(&args, NULL, &bad_rows) ? 1 : bad_rows;
 }
 
-// Moves the games; their observations go to row t + 1, by way of the pool's own memory where they have to be rounded.
-static void rollout_step(const RolloutJob* job, const RolloutBlock* block, int64_t step) {
-  PfcPool* pool = job->pool;
-  char* to = rollout_observations(job, step + 1, 0);
-  unsigned char* target = job->shape.bfloat16 ? pool->observations[0] : (unsigned char*)to;
-  pfc_step_block(pool, block->begin, block->end, target);
+// Moves the games. Their observations go to row t + 1, or to the pool's own memory where they have to be rounded.
+// Returns row 0 of where they are.
+static const float* rollout_step(const RolloutJob* job, const RolloutBlock* block, int64_t step) {
+  const int32_t* actions = job->rollout->actions + (step * job->rows + block->first) * job->buffers->action_dims;
+  void* target = job->shape.bfloat16 ? NULL : rollout_observations(job, step + 1, 0);
+  return pfc_step_block(job->pool, block->begin, block->end, actions, target);
 }
 
 // What the step caused.
-static void rollout_store(const RolloutJob* job, const RolloutBlock* block, int64_t step) {
+static void rollout_store(const RolloutJob* job, const RolloutBlock* block, int64_t step, const float* seen) {
   const PfcRollout* rollout = job->rollout;
-  const PfcPool* pool = job->pool;
-  const int64_t first = block->first, at = step * job->rows + first;
+  const PfcBuffers* buffers = job->buffers;
+  const int64_t first = block->first, at = step * job->rows + first, inputs = job->shape.inputs;
   const size_t count = (size_t)block->count;
   if (job->shape.bfloat16)
-    pfc_elements_pack((const float*)(const void*)pool->observations[0] + first * job->shape.inputs,
-                      (int64_t)block->count * job->shape.inputs, rollout_observations(job, step + 1, first));
-  memcpy(rollout->rewards + at, pool->rewards + first, sizeof(float) * count);
-  memcpy(rollout->terminated + at, pool->terminated + first, count);
-  memcpy(rollout->truncated + at, pool->truncated + first, count);
-  memcpy(rollout->alive + at + job->rows, pool->alive + first, count);
+    pfc_elements_pack(seen + first * inputs, block->count * inputs, rollout_observations(job, step + 1, first));
+  memcpy(rollout->rewards + at, buffers->rewards + first, sizeof(float) * count);
+  memcpy(rollout->terminated + at, buffers->terminated + first, count);
+  memcpy(rollout->truncated + at, buffers->truncated + first, count);
+  memcpy(rollout->alive + at + job->rows, buffers->alive + first, count);
 }
 
 // Values of the last observations of rows that were truncated.
 static void rollout_bootstrap(const RolloutJob* job, int32_t worker, const RolloutBlock* block, int64_t step) {
-  const PfcPool* pool = job->pool;
+  const PfcBuffers* buffers = job->buffers;
   RolloutScratch* scratch = &job->scratch[worker];
   const int64_t inputs = job->shape.inputs;
   int32_t cut = 0;
   for (int64_t row = block->first; row < block->first + block->count; ++row) {
-    if (!pool->truncated[row]) continue;
-    const float* last = (const float*)(const void*)pool->final_observations + row * inputs;
+    if (!buffers->truncated[row]) continue;
+    const float* last = (const float*)buffers->final_observations + row * inputs;
     char* to = (char*)scratch->last + cut * job->row_bytes;
     if (job->shape.bfloat16)
       pfc_elements_pack(last, inputs, to);
@@ -138,9 +140,9 @@ static void rollout_block(RolloutJob* job, int32_t worker, const RolloutBlock* b
       return;
     }
     const double acted = now_s();
-    rollout_step(job, block, step);
+    const float* seen = rollout_step(job, block, step);
     const double stepped = now_s();
-    rollout_store(job, block, step);
+    rollout_store(job, block, step, seen);
     rollout_bootstrap(job, worker, block, step);
     const double stored = now_s();
     scratch->policy_s += acted - before, scratch->env_s += stepped - acted, scratch->copy_s += stored - stepped;
@@ -152,64 +154,53 @@ static void rollout_block(RolloutJob* job, int32_t worker, const RolloutBlock* b
 
 static void rollout_task(void* context, int32_t worker, int32_t index) {
   RolloutJob* job = context;
-  const int32_t begin = index * job->block_games, agents = job->pool->layout.agents;
-  const int32_t end = PFC_MIN(begin + job->block_games, job->pool->buffers.num_games);
+  const int32_t begin = index * job->block_games, agents = job->buffers->agents;
+  const int32_t end = PFC_MIN(begin + job->block_games, job->buffers->num_games);
   const RolloutBlock block = {begin, end, (int64_t)begin * agents, (end - begin) * agents};
   rollout_block(job, worker, &block);
 }
 
 // ---- the call ------------------------------------------------------------------------------------------
 
-static PfcStatus rollout_check(const PfcPool* pool, const PfcMlpShape* shape, const PfcRollout* rollout) {
-  const PfcBuffers* buffers = &pool->buffers;
-  int64_t numbers = 1, choices = 0;
+static PfcStatus rollout_check(const PfcBuffers* buffers, const PfcMlpShape* shape, const PfcRollout* rollout) {
+  int64_t numbers = 1;
   for (int32_t i = 0; i < buffers->obs_dims; ++i) numbers *= buffers->obs_shape[i];
-  for (int32_t d = 0; buffers->discrete && d < buffers->action_dims; ++d) choices += buffers->action_counts[d];
-  if (!pool->was_reset) return pfc_fail(PFC_STATE, "reset the pool before its first step");
-  if (buffers->num_groups != 1 || !buffers->discrete || pool->autoreset != PFC_AUTORESET_SAME_STEP ||
-      pool->spec->obs_dtype != PFC_FLOAT32)
-    return pfc_fail(PFC_INVALID, "pool: expected one group, discrete actions, float32 observations and autoreset");
-  if (pool->layout.agents > PFC_MLP_BLOCK_ROWS)
+  if (!buffers->discrete || buffers->spec->obs_dtype != PFC_FLOAT32)
+    return pfc_fail(PFC_INVALID, "pool: expected discrete actions and float32 observations");
+  if (buffers->agents > PFC_MLP_BLOCK_ROWS)
     return pfc_fail(PFC_INVALID, "pool: expected at most %d agents in a game, got %d", PFC_MLP_BLOCK_ROWS,
-                    pool->layout.agents);
-  if (shape->inputs != numbers || shape->outputs != choices + 1)
-    return pfc_fail(PFC_INVALID, "mlp: expected %lld inputs and %lld outputs for this pool, got %d and %d",
-                    (long long)numbers, (long long)(choices + 1), shape->inputs, shape->outputs);
+                    buffers->agents);
+  if (shape->inputs != numbers || shape->outputs != buffers->num_choices + 1)
+    return pfc_fail(PFC_INVALID, "mlp: expected %lld inputs and %d outputs for this pool, got %d and %d",
+                    (long long)numbers, buffers->num_choices + 1, shape->inputs, shape->outputs);
   if (rollout->steps < 1)
     return pfc_fail(PFC_INVALID, "steps: expected at least 1, got %lld", (long long)rollout->steps);
+  const int32_t words = rollout->mask ? rollout->mask_words : 0;
+  if (words != buffers->mask_words)
+    return pfc_fail(PFC_INVALID, "mask: expected %d words in a row for this pool, got %d", buffers->mask_words, words);
   return PFC_OK;
 }
 
 static bool rollout_make_scratch(const RolloutJob* job, RolloutScratch* scratch) {
-  const uint64_t rows = (uint64_t)job->block_games * (uint64_t)job->pool->layout.agents;
+  const PfcBuffers* buffers = job->buffers;
+  const uint64_t rows = (uint64_t)job->block_games * (uint64_t)buffers->agents;
+  const uint64_t draw = pfc_sample_scratch_bytes(buffers->action_counts, buffers->action_dims);
   const uint64_t cut = sizeof(int64_t) * rows, outputs = sizeof(float) * rows * (uint64_t)job->shape.outputs;
-  scratch->memory = pfc_alloc(cut + outputs + rows * (uint64_t)job->row_bytes);
+  scratch->memory = pfc_alloc(draw + cut + outputs + rows * (uint64_t)job->row_bytes);
   if (!scratch->memory) return false;
-  scratch->cut = (int64_t*)(void*)scratch->memory;
-  scratch->outputs = (float*)(void*)(scratch->memory + cut);
-  scratch->last = scratch->memory + cut + outputs;
+  scratch->draw = scratch->memory;  // first: it is aligned
+  scratch->cut = (int64_t*)(void*)(scratch->memory + draw);
+  scratch->outputs = (float*)(void*)(scratch->memory + draw + cut);
+  scratch->last = scratch->memory + draw + cut + outputs;
   return true;
 }
 
 // Blocks of as many rows as the network takes at once, or of fewer so that every thread gets some.
 static void rollout_cut(RolloutJob* job, int32_t threads) {
-  const int32_t games = job->pool->buffers.num_games, agents = job->pool->layout.agents;
+  const int32_t games = job->buffers->num_games, agents = job->buffers->agents;
   const int32_t share = (games + threads - 1) / threads;
   job->block_games = PFC_MAX(PFC_MIN(PFC_MLP_BLOCK_ROWS / agents, share), 1);
   job->blocks = (games + job->block_games - 1) / job->block_games;
-}
-
-// The pool's own view of where its games are now.
-static void rollout_leave(const RolloutJob* job) {
-  PfcPool* pool = job->pool;
-  PfcGroup* group = &pool->groups[0];
-  group->buffer = 0;
-  group->target =
-      job->shape.bfloat16 ? pool->observations[0] : (unsigned char*)rollout_observations(job, job->rollout->steps, 0);
-  pool->buffers.observations = group->target;
-  int32_t ended = 0;
-  for (int64_t row = 0; row < job->rows; ++row) ended += pool->terminated[row] | pool->truncated[row];
-  atomic_store_explicit(&group->ended, ended, memory_order_relaxed);
 }
 
 static PfcStatus rollout_run(RolloutJob* job, PfcWorkers* workers, PfcRolloutReport* report) {
@@ -221,7 +212,7 @@ static PfcStatus rollout_run(RolloutJob* job, PfcWorkers* workers, PfcRolloutRep
   for (int32_t i = 0; made && i < threads; ++i) made = rollout_make_scratch(job, &scratch[i]);
   if (made) {
     pfc_parallel_for(workers, rollout_task, job, job->blocks);
-    rollout_leave(job);
+    pfc_finish_blocks(job->pool, job->shape.bfloat16 ? NULL : rollout_observations(job, job->rollout->steps, 0));
   }
   *report = (PfcRolloutReport){.bad_rows = job->bad_rows};
   for (int32_t i = 0; i < threads; ++i) {
@@ -234,11 +225,13 @@ static PfcStatus rollout_run(RolloutJob* job, PfcWorkers* workers, PfcRolloutRep
 PfcStatus pfc_rollout(PfcPool* pool, PfcMlp* mlp, const PfcRollout* rollout, PfcWorkers* workers, PfcRolloutReport* report) {
   PfcStatus status = pfc_pool_enter(pool);
   if (status) return status;
-  RolloutJob job = {.pool = pool, .mlp = mlp, .rollout = rollout, .shape = pfc_mlp_shape(mlp)};
-  job.rows = pool->buffers.rows;
+  RolloutJob job = {
+      .pool = pool, .buffers = pfc_pool_buffers(pool), .mlp = mlp, .rollout = rollout, .shape = pfc_mlp_shape(mlp)};
+  job.rows = job.buffers->rows;
   job.row_bytes = (job.shape.bfloat16 ? 2 : 4) * (int64_t)job.shape.inputs;
   status = pfc_pool_expect_idle(pool);
-  if (!status) status = rollout_check(pool, &job.shape, rollout);
+  if (!status) status = pfc_expect_blocks(pool);
+  if (!status) status = rollout_check(job.buffers, &job.shape, rollout);
   if (!status) status = rollout_run(&job, workers, report);
   pfc_pool_leave(pool);
   return status;

@@ -1,9 +1,9 @@
 // rollout.h - the games of a pool and a multi-layer perceptron play T steps by themselves: what the network saw, what
 // it did, and what that caused.
 //
-// Shapes: N rows of the pool, D action dimensions, O numbers of an observation. All arrays are the caller's,
-// contiguous, borrowed for the call, and overlap none of the pool's. Row t holds what the network saw at step t and
-// what its actions caused; row T what the next rollout begins with.
+// Shapes: N rows of the pool, D action dimensions, O numbers of an observation, W mask words of a row. All arrays are
+// the caller's, contiguous, borrowed for the call, and overlap none of the pool's. Row t holds what the network saw at
+// step t and what its actions caused; row T what the next rollout begins with.
 //
 // Threads take blocks of neighbouring games through all steps and never wait for one another, so a rollout costs what
 // its steps cost. Rows do not depend on the rows beside them: results have the same bits as steps one by one, by
@@ -25,6 +25,8 @@ typedef struct PfcRollout {
   int64_t steps;                    // T >= 1
   void* observations;               // elements as the network takes them [T + 1, N, O]; row 0 is given, the rest out
   int32_t* actions;                 // [T, N, D] out
+  uint32_t* mask;                   // [T, N, W] out: what the actions were drawn with; NULL in a game without masks
+  int32_t mask_words;               // W of the pool, 0 without masks
   float *logprobs, *rewards;        // [T, N] out; log-probabilities are summed over D
   float* values;                    // [T + 1, N] out
   float* final_values;              // [T, N] value of the last observation where truncated; elsewhere as it was
@@ -42,7 +44,8 @@ typedef struct PfcRolloutReport {
 
 // PFC_OK, or PFC_INVALID, PFC_STATE or PFC_NO_MEMORY with nothing moved. The pool has one group, discrete actions,
 // float32 observations and resets games by itself; the network has the pool's inputs, and a value behind the choices of
-// all action dimensions. workers: NULL = the calling thread alone; the pool's own threads have no part.
+// all action dimensions; the rollout has masks if the pool has. workers: NULL = the calling thread alone; the pool's
+// own threads have no part.
 PfcStatus pfc_rollout(PfcPool* pool, PfcMlp* mlp, const PfcRollout* rollout, PfcWorkers* workers, PfcRolloutReport* report);
 
 #ifdef __cplusplus

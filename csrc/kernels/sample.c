@@ -51,54 +51,80 @@ PFC_ALWAYS_INLINE static void sample_greedy(const PfcHead* head, int32_t* restri
     }
 }
 
+// The first legal choice of a head that starts at `first` of the row; 0 where there is none.
+static int32_t first_legal(const uint32_t* mask, int32_t first, int32_t count) {
+  int32_t choice = 0;
+  while (choice < count && !pfc_is_legal(mask, first + choice)) ++choice;
+  return choice < count ? choice : 0;
+}
+
+// What a row without a distribution gets.
+static void sample_fallback(const PfcSampleArgs* args, int64_t row) {
+  int32_t first = 0;
+  for (int32_t d = 0; d < args->dims; ++d) {
+    const uint32_t* mask = args->mask ? args->mask + row * args->mask_words : NULL;
+    args->actions[row * args->dims + d] = mask ? first_legal(mask, first, args->action_counts[d]) : 0;
+    first += args->action_counts[d];
+  }
+}
+
 // Rows [row, row + count), count <= PFC_LANES. Returns how many are bad.
 PFC_ALWAYS_INLINE static int32_t sample_lanes(const PfcSampleArgs* args, uint64_t key, int64_t row, int32_t count,
-                                              PfcChoices* choices) {
+                                              const PfcChoices* choices, bool masked) {
   PfcLanes logprob = {0}, entropy = {0};
-  int32_t action[PFC_LANES], bad[PFC_LANES] = {0};
+  int32_t action[PFC_LANES], bad[PFC_LANES] = {0}, first = 0;
   const float* logits = args->logits + row * args->logits_stride;
+  const PfcMask mask = {masked ? args->mask + row * args->mask_words : NULL, args->mask_words};
   for (int32_t d = 0; d < args->dims; ++d) {
     PfcHead head;
-    pfc_head_load(&head, choices, 0, args->action_counts[d], logits, args->logits_stride, count);
-    pfc_head_softmax(&head);
+    pfc_head_load(&head, choices, 0, args->action_counts[d], logits + first, args->logits_stride, count);
+    if (masked) pfc_head_mask(&head, &mask, first, count);
+    pfc_head_softmax(&head, masked);
     if (args->greedy) sample_greedy(&head, action);
     else sample_inversion(&head, key, args->first_row + (uint64_t)row, (uint64_t)d, action);
     pfc_head_add_logprob(&head, action, logprob);
     for (int32_t i = 0; i < PFC_LANES; ++i) bad[i] |= head.bad[i], entropy[i] += head.entropy[i];
     for (int32_t i = 0; i < count; ++i) args->actions[(row + i) * args->dims + d] = action[i];
-    logits += args->action_counts[d];
+    first += args->action_counts[d];
   }
   if (args->logprobs) memcpy(args->logprobs + row, logprob, sizeof(float) * (size_t)count);
   if (args->entropy) memcpy(args->entropy + row, entropy, sizeof(float) * (size_t)count);
   int32_t bad_rows = 0;
   for (int32_t i = 0; i < count; ++i) {
     bad_rows += bad[i];
-    for (int32_t d = 0; bad[i] && d < args->dims; ++d) args->actions[(row + i) * args->dims + d] = 0;
+    if (bad[i]) sample_fallback(args, row + i);
   }
   return bad_rows;
 }
 
-PFC_MULTIVERSION static int64_t sample_rows(const PfcSampleArgs* args, int64_t begin, int64_t end) {
-  PfcChoices choices;
+PFC_ALWAYS_INLINE static int64_t sample_range(const PfcSampleArgs* args, const PfcChoices* choices, int64_t begin,
+                                              int64_t end, bool masked) {
   const uint64_t key = pfc_draw_key(args->seed, args->step);
   int64_t bad_rows = 0;
   for (int64_t row = begin; row < end; row += PFC_LANES)
-    bad_rows += sample_lanes(args, key, row, (int32_t)PFC_MIN(end - row, (int64_t)PFC_LANES), &choices);
+    bad_rows += sample_lanes(args, key, row, (int32_t)PFC_MIN(end - row, (int64_t)PFC_LANES), choices, masked);
   return bad_rows;
+}
+
+PFC_MULTIVERSION static int64_t sample_rows(const PfcSampleArgs* args, const PfcChoices* choices, int64_t begin,
+                                            int64_t end) {
+  return args->mask ? sample_range(args, choices, begin, end, true) : sample_range(args, choices, begin, end, false);
 }
 
 // ---- the call --------------------------------------------------------------------------------------
 
 typedef struct SampleJob {
   PfcSampleArgs args;
-  int64_t bad;  // added to by every task
+  int32_t most;           // choices of the largest head: heads take turns in the scratch memory
+  uint64_t worker_bytes;  // of scratch
+  int64_t bad;            // added to by every task
 } SampleJob;
 
 static void sample_task(void* context, int32_t worker, int32_t block) {
-  (void)worker;
   SampleJob* job = context;
+  const PfcChoices choices = pfc_choices_at((char*)job->args.scratch + (uint64_t)worker * job->worker_bytes, job->most);
   const int64_t begin = (int64_t)block * SAMPLE_BLOCK_ROWS;
-  const int64_t bad = sample_rows(&job->args, begin, PFC_MIN(begin + SAMPLE_BLOCK_ROWS, job->args.rows));
+  const int64_t bad = sample_rows(&job->args, &choices, begin, PFC_MIN(begin + SAMPLE_BLOCK_ROWS, job->args.rows));
   if (bad) __atomic_fetch_add(&job->bad, bad, __ATOMIC_RELAXED);
 }
 
@@ -113,14 +139,29 @@ static PfcStatus sample_check(const PfcSampleArgs* args) {
   if (args->logits_stride < choices)
     return pfc_fail(PFC_INVALID, "logits_stride: expected at least %d logits from row to row, got %lld", choices,
                     (long long)args->logits_stride);
-  return PFC_OK;
+  return pfc_check_mask(args->mask, args->mask_words, choices);
+}
+
+static int32_t largest_head(const int32_t* action_counts, int32_t dims) {
+  int32_t most = 0;
+  for (int32_t d = 0; d < dims; ++d) most = PFC_MAX(most, action_counts[d]);
+  return most;
+}
+
+uint64_t pfc_sample_scratch_bytes(const int32_t* action_counts, int32_t dims) {
+  return pfc_choices_bytes(largest_head(action_counts, dims));
 }
 
 PfcStatus pfc_sample(const PfcSampleArgs* args, PfcWorkers* workers, int64_t* bad_rows) {
   const PfcStatus status = sample_check(args);
   if (status) return status;
-  SampleJob job = {.args = *args};
+  SampleJob job = {.args = *args, .most = largest_head(args->action_counts, args->dims)};
+  job.worker_bytes = pfc_choices_bytes(job.most);
+  void* own = args->scratch ? NULL : pfc_alloc(job.worker_bytes * (uint64_t)pfc_workers_count(workers));
+  if (!args->scratch) job.args.scratch = own;
+  if (!job.args.scratch) return pfc_fail(PFC_NO_MEMORY, "there is not enough memory to draw from %d choices", job.most);
   pfc_parallel_for(workers, sample_task, &job, (int32_t)((args->rows + SAMPLE_BLOCK_ROWS - 1) / SAMPLE_BLOCK_ROWS));
+  pfc_free(own);
   if (bad_rows) *bad_rows = job.bad;
   return PFC_OK;
 }

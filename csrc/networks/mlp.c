@@ -231,7 +231,8 @@ static void mlp_backward_chunk(MlpPass* pass, MlpScratch* scratch, int32_t chunk
     const int32_t count = (int32_t)PFC_MIN(end - row, (int64_t)PFC_MLP_BLOCK_ROWS);
     if (pass->loss) {
       mlp_forward_block(pass, scratch, row, count);
-      pass->loss->rows(pass->loss->context, chunk, row, row + count);
+      const PfcMlpBlock block = {(int32_t)(scratch - pass->mlp->scratch), chunk, row, row + count};
+      pass->loss->rows(pass->loss->context, &block);
     }
     mlp_backward_block(pass, scratch, row, count, gradients);
   }

@@ -61,10 +61,16 @@ PfcMlpShape pfc_mlp_shape(const PfcMlp* mlp);
 PfcStatus pfc_mlp_backward(PfcMlp* mlp, const void* x, int64_t rows, const float* grad_outputs,
                            float* const* grad_weights, float* const* grad_biases, PfcWorkers* workers);
 
-// What makes the gradients of the outputs of rows [begin, end), which were just written. Threads call it at the same
-// time, for rows of different chunks; those of a chunk come in order.
+// Rows [begin, end) of a batch, of which `worker` has just written the outputs.
+typedef struct PfcMlpBlock {
+  int32_t worker, chunk;
+  int64_t begin, end;
+} PfcMlpBlock;
+
+// What makes the gradients of a block's outputs. Workers call it at the same time, for rows of different chunks; those
+// of a chunk come in order.
 typedef struct PfcMlpLoss {
-  void (*rows)(void* context, int32_t chunk, int64_t begin, int64_t end);
+  void (*rows)(void* context, const PfcMlpBlock* block);
   void* context;
 } PfcMlpLoss;
 

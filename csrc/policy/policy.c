@@ -83,7 +83,6 @@ PfcPolicy* pfc_policy_load(const char* path) {
 void pfc_policy_destroy(PfcPolicy* policy) {
   if (!policy) return;
   for (int32_t i = 0; i < policy->num_layers; ++i) pfc_linear_free(&policy->layers[i].linear);
-  pfc_free(policy->normalise);
   pfc_free(policy);
 }
 
@@ -108,6 +107,11 @@ PfcStatus pfc_policy_check(const PfcPolicy* policy, const PfcPool* pool) {
   if (!same_actions)
     return pfc_fail(PFC_INVALID, "policy: was trained on other actions than the pool takes; create it with the "
                     "parameters in the policy's info");
+  if (p->mask_words != b->mask_words)
+    return pfc_fail(PFC_INVALID,
+                    "policy: was trained with%s masks, the pool has %s; create it with the parameters in the "
+                    "policy's info",
+                    p->mask_words ? "" : "out", b->mask_words ? "some" : "none");
   return PFC_OK;
 }
 
@@ -123,6 +127,16 @@ static PfcStatus check_call(const PfcPolicy* policy, const void* observations, i
     return pfc_fail(PFC_INVALID, "state: this policy has memory; expected float32 [rows, %d], got NULL",
                     policy->info.state_size);
   if (!out) return pfc_fail(PFC_INVALID, "%s: expected an array of %lld rows, got NULL", out_name, (long long)rows);
+  return PFC_OK;
+}
+
+static PfcStatus check_mask(const PfcPolicy* policy, const uint32_t* mask) {
+  const int32_t words = policy->info.mask_words;
+  if (words && !mask)
+    return pfc_fail(PFC_INVALID, "mask: this policy was trained with masks; expected uint32 [rows, %d], got NULL",
+                    words);
+  if (!words && mask)
+    return pfc_fail(PFC_INVALID, "mask: this policy was trained without masks; expected NULL, got an array");
   return PFC_OK;
 }
 
@@ -158,19 +172,30 @@ PfcStatus pfc_policy_forward(const PfcPolicy* policy, const void* observations, 
   return PFC_OK;
 }
 
-// The outputs of a block of rows, and the number of its first row in the draw.
+// The outputs of a block of rows, its masks, and the number of its first row in the draw.
 typedef struct Block {
   const float* outputs;
+  const uint32_t* mask;
   int64_t stride, rows;
   uint64_t first_row;
+  void* scratch;
 } Block;
 
 static PfcStatus draw_choices(const PfcPolicy* policy, const Block* block, const PfcPolicyDraw* draw, int32_t* actions,
                               int64_t* bad) {
-  const PfcSampleArgs args = {.rows = block->rows, .dims = policy->info.action_dims,
-                              .action_counts = policy->info.action_counts, .logits = block->outputs,
-                              .logits_stride = block->stride, .seed = draw->seed, .step = draw->step,
-                              .first_row = block->first_row, .greedy = draw->greedy, .actions = actions};
+  const PfcSampleArgs args = {.rows = block->rows,
+                              .dims = policy->info.action_dims,
+                              .action_counts = policy->info.action_counts,
+                              .logits = block->outputs,
+                              .logits_stride = block->stride,
+                              .mask = block->mask,
+                              .mask_words = policy->info.mask_words,
+                              .seed = draw->seed,
+                              .step = draw->step,
+                              .first_row = block->first_row,
+                              .greedy = draw->greedy,
+                              .actions = actions,
+                              .scratch = block->scratch};
   return pfc_sample(&args, NULL, bad);
 }
 
@@ -189,11 +214,12 @@ static PfcStatus draw_controls(const PfcPolicy* policy, const Block* block, cons
   return status;
 }
 
-PfcStatus pfc_policy_act(const PfcPolicy* policy, const void* observations, int64_t rows, const PfcPolicyDraw* draw,
-                         float* state, void* actions, float* values) {
+PfcStatus pfc_policy_act_masked(const PfcPolicy* policy, const void* observations, const uint32_t* mask, int64_t rows,
+                                const PfcPolicyDraw* draw, float* state, void* actions, float* values) {
   static const PfcPolicyDraw greedy = {.greedy = 1};
   PolicyScratch scratch;
   PfcStatus status = check_call(policy, observations, rows, state, actions, "actions");
+  if (!status) status = check_mask(policy, mask);
   if (!status) status = pfc_policy_scratch_open(&scratch, policy, rows);
   if (status) return status;
   if (!draw) draw = &greedy;
@@ -201,7 +227,9 @@ PfcStatus pfc_policy_act(const PfcPolicy* policy, const void* observations, int6
   int64_t bad_rows = 0;
   for (int64_t first = 0; first < rows && !status; first += POLICY_BLOCK_ROWS) {
     Block block = {.rows = PFC_MIN(rows - first, (int64_t)POLICY_BLOCK_ROWS),
-                   .first_row = draw->first_row + (uint64_t)first};
+                   .mask = mask ? mask + first * info->mask_words : NULL,
+                   .first_row = draw->first_row + (uint64_t)first,
+                   .scratch = scratch.draw};
     block.outputs = pfc_policy_forward_block(policy, &scratch, observations, first, (int32_t)block.rows, state,
                                              &block.stride);
     int64_t bad = 0;
@@ -215,6 +243,19 @@ PfcStatus pfc_policy_act(const PfcPolicy* policy, const void* observations, int6
   }
   free(scratch.memory);
   if (status || !bad_rows) return status;
+  if (mask)
+    return pfc_fail(PFC_INVALID,
+                    "observations, mask: %lld rows have outputs that are not finite, or no legal choice in a "
+                    "dimension",
+                    (long long)bad_rows);
   return pfc_fail(PFC_INVALID, "observations: the outputs of %lld rows are not finite; NaN or infinity among them?",
                   (long long)bad_rows);
+}
+
+PfcStatus pfc_policy_act(const PfcPolicy* policy, const void* observations, int64_t rows, const PfcPolicyDraw* draw,
+                         float* state, void* actions, float* values) {
+  if (policy && policy->info.mask_words)
+    return pfc_fail(PFC_INVALID,
+                    "policy: was trained with masks; call pfc_policy_act_masked with action_mask of the pool");
+  return pfc_policy_act_masked(policy, observations, NULL, rows, draw, state, actions, values);
 }

@@ -5,16 +5,16 @@
 #include <string.h>
 
 #include "base.h"
-#include "kernels/categorical.h"
 
 #define POLICY_MAGIC "PFCPOL\r\n"
-enum { POLICY_VERSION = 1 };
+enum { POLICY_OLDEST_VERSION = 1, POLICY_VERSION = 2, POLICY_FLAG_MASKED = 1, POLICY_KIND_NORMALISE = 1 };
 
-// The bytes that are left, and the name for messages.
+// The bytes that are left, the version of the format, and the name for messages.
 typedef struct Reader {
   const unsigned char* at;
   uint64_t left;
   const char* name;
+  uint32_t version;
 } Reader;
 
 static PfcStatus reader_cut_short(const Reader* r, const char* what) {
@@ -77,9 +77,10 @@ static PfcStatus read_envelope(Reader* r, const unsigned char* data, uint64_t by
   const unsigned char* head = reader_take(r, POLICY_HEAD_BYTES);
   if (!head) return reader_cut_short(r, "its first 32 bytes");
   const uint64_t stated = get_u64(head + 16);
-  if (get_u32(head + 8) != POLICY_VERSION)
-    return pfc_fail(PFC_INVALID, "%s: version %u of the format, expected %d", r->name, get_u32(head + 8),
-                    POLICY_VERSION);
+  r->version = get_u32(head + 8);
+  if (r->version < POLICY_OLDEST_VERSION || r->version > POLICY_VERSION)
+    return pfc_fail(PFC_INVALID, "%s: version %u of the format, expected %d or %d", r->name, r->version,
+                    POLICY_OLDEST_VERSION, POLICY_VERSION);
   if (bytes < stated)
     return pfc_fail(PFC_INVALID, "%s: is cut short: %llu bytes of %llu", r->name, (unsigned long long)bytes,
                     (unsigned long long)stated);
@@ -129,7 +130,7 @@ static PfcStatus read_actions(PfcPolicy* policy, const unsigned char* at, const 
   if (dims < 1 || dims > PFC_MAX_ACTION_DIMS)
     return pfc_fail(PFC_INVALID, "%s: expected 1 to %d action dimensions, got %d", name, PFC_MAX_ACTION_DIMS, dims);
   info->action_dims = dims;
-  int32_t left = PFC_SCRATCH_CHOICES;
+  int32_t left = PFC_MAX_CHOICES;
   for (int32_t d = 0; d < PFC_MAX_ACTION_DIMS; ++d) {
     const int32_t count = (int32_t)get_u32(at + 8 + 4 * d);
     const bool used = d < dims && info->discrete;
@@ -139,7 +140,7 @@ static PfcStatus read_actions(PfcPolicy* policy, const unsigned char* at, const 
     info->action_counts[d] = count;
     left -= count;
   }
-  info->num_outputs = (info->discrete ? PFC_SCRATCH_CHOICES - left : 2 * dims) + 1;
+  info->num_outputs = (info->discrete ? PFC_MAX_CHOICES - left : 2 * dims) + 1;
   return PFC_OK;
 }
 
@@ -162,6 +163,20 @@ static PfcStatus read_params(PfcPolicy* policy, Reader* r, uint32_t count) {
   return PFC_OK;
 }
 
+// What version 2 added: bytes 160 to 168.
+static PfcStatus read_flags(PfcPolicyInfo* info, Reader* r) {
+  const unsigned char* at = reader_take(r, 8);
+  if (!at) return reader_cut_short(r, "the flags");
+  const uint32_t flags = get_u32(at);
+  if (flags & ~(uint32_t)POLICY_FLAG_MASKED || get_u32(at + 4))
+    return pfc_fail(PFC_INVALID, "%s: flags %u and %u, expected 0 or 1 (masked), and 0", r->name, flags,
+                    get_u32(at + 4));
+  if (flags && !info->discrete)
+    return pfc_fail(PFC_INVALID, "%s: is masked and has a normal action head, which has no masks", r->name);
+  if (flags) info->mask_words = (info->num_outputs - 1 + 31) / 32;
+  return PFC_OK;
+}
+
 static PfcStatus read_head(PfcPolicy* policy, Reader* r) {
   const unsigned char* at = reader_take(r, 128);  // bytes 32 to 160
   if (!at) return reader_cut_short(r, "the description of the game");
@@ -172,6 +187,7 @@ static PfcStatus read_head(PfcPolicy* policy, Reader* r) {
   policy->info.game_version = (int32_t)get_u32(at + 64);
   PfcStatus status = read_observation(&policy->info, at + 68, r->name);
   if (!status) status = read_actions(policy, at + 84, r->name);
+  if (!status && r->version > 1) status = read_flags(&policy->info, r);
   if (!status) status = read_params(policy, r, get_u32(at + 124));
   return status;
 }
@@ -180,7 +196,7 @@ static PfcStatus read_head(PfcPolicy* policy, Reader* r) {
 
 typedef struct LayerHead {
   uint32_t index, kind, option, inputs, outputs;
-  uint64_t columns, rows;  // of its matrix; normalise has none
+  uint64_t columns, rows;  // of its matrix
   uint64_t numbers;        // float32 values that it must have
 } LayerHead;
 
@@ -202,46 +218,47 @@ static PfcStatus check_codes(const Reader* r, const LayerHead* layer, const PfcP
   return bytes == 0 ? PFC_OK : layer_wrong(r, layer->index, "the size in bytes", bytes, 0);
 }
 
+static PfcStatus check_kind(const Reader* r, const LayerHead* layer) {
+  if (layer->kind == POLICY_KIND_NORMALISE)
+    return pfc_fail(PFC_INVALID,
+                    "%s: layer %u: kind 1 (normalise) is not read any more; fold it into the first linear layer",
+                    r->name, layer->index);
+  if (layer->kind < POLICY_LINEAR || layer->kind > POLICY_LSTM)
+    return pfc_fail(PFC_INVALID,
+                    "%s: layer %u: kind %u is unknown here, expected 2 linear, 3 codes, 4 MinGRU or 5 LSTM", r->name,
+                    layer->index, layer->kind);
+  if (layer->index > 0 && layer->kind == POLICY_CODES)
+    return pfc_fail(PFC_INVALID, "%s: layer %u: kind 3 (codes) may only come first", r->name, layer->index);
+  return PFC_OK;
+}
+
 // Reads one layer's head and checks it against the `width` of what comes in.
 static PfcStatus read_layer_head(Reader* r, LayerHead* layer, uint32_t width, const PfcPolicyInfo* info) {
   const unsigned char* at = reader_take(r, 24);
   if (!at) return reader_cut_short(r, "a layer's head");
   layer->kind = get_u32(at), layer->option = get_u32(at + 4);
   layer->inputs = get_u32(at + 8), layer->outputs = get_u32(at + 12);
-  const bool normalise = layer->kind == POLICY_NORMALISE, codes = layer->kind == POLICY_CODES;
-  const bool keeps_width = normalise || layer->kind == POLICY_MINGRU;
-  if (layer->kind < POLICY_NORMALISE || layer->kind > POLICY_LSTM)
-    return pfc_fail(PFC_INVALID, "%s: layer %u: kind %u is unknown here, expected 1 normalise, 2 linear, 3 codes, "
-                    "4 MinGRU or 5 LSTM", r->name, layer->index, layer->kind);
-  if (layer->index > 0 && (normalise || codes))
-    return pfc_fail(PFC_INVALID, "%s: layer %u: kind %u (%s) may only come first", r->name, layer->index, layer->kind,
-                    normalise ? "normalise" : "codes");
+  const PfcStatus status = check_kind(r, layer);
+  if (status) return status;
   if (layer->inputs != width) return layer_wrong(r, layer->index, "the number of inputs", layer->inputs, width);
-  if (codes) return check_codes(r, layer, info, get_u64(at + 16));
+  if (layer->kind == POLICY_CODES) return check_codes(r, layer, info, get_u64(at + 16));
   if (layer->option > (layer->kind == POLICY_LINEAR ? 1u : 0u))
     return layer_wrong(r, layer->index, "the option", layer->option, 0);
-  if (keeps_width && layer->outputs != width)
+  if (layer->kind == POLICY_MINGRU && layer->outputs != width)
     return layer_wrong(r, layer->index, "the number of outputs", layer->outputs, width);
   if (layer->outputs < 1 || layer->outputs > PFC_POLICY_MAX_WIDTH)
     return layer_wrong(r, layer->index, "the number of outputs", layer->outputs, PFC_POLICY_MAX_WIDTH);
   layer->rows = (uint64_t)layer->outputs * (layer->kind == POLICY_MINGRU ? 2 : layer->kind == POLICY_LSTM ? 4 : 1);
   layer->columns = width + (layer->kind == POLICY_LSTM ? (uint64_t)layer->outputs : 0);
-  layer->numbers = normalise ? 2 * (uint64_t)width + 1 : (layer->columns + 1) * layer->rows;
+  layer->numbers = (layer->columns + 1) * layer->rows;
   const uint64_t bytes = (layer->numbers * 4 + 7) / 8 * 8;
   if (get_u64(at + 16) != bytes) return layer_wrong(r, layer->index, "the size in bytes", get_u64(at + 16), bytes);
   return PFC_OK;
 }
 
-// Takes over a copy of the layer's numbers, aligned as the caller's memory need not be.
+// Makes a layer of numbers that are aligned, unlike those in the caller's memory.
 static PfcStatus make_layer(PfcPolicy* policy, const LayerHead* layer, const float* numbers) {
   policy->info.num_weights += (int64_t)layer->numbers;
-  if (layer->kind == POLICY_NORMALISE) {
-    policy->normalise = pfc_alloc(layer->numbers * 4);
-    if (!policy->normalise) return PFC_NO_MEMORY;
-    memcpy(policy->normalise, numbers, layer->numbers * 4);
-    policy->limit = numbers[layer->numbers - 1];
-    return PFC_OK;
-  }
   PolicyLayer* made = &policy->layers[policy->num_layers++];
   *made = (PolicyLayer){.kind = (PolicyKind)layer->kind, .inputs = (int32_t)layer->inputs,
                         .outputs = (int32_t)layer->outputs, .state_offset = policy->info.state_size};
@@ -268,8 +285,6 @@ static PfcStatus read_layer(PfcPolicy* policy, Reader* r, LayerHead* layer, uint
   memcpy(numbers, at, layer->numbers * 4);
   if (!all_finite(numbers, layer->numbers))
     status = pfc_fail(PFC_INVALID, "%s: layer %u: has weights that are not finite", r->name, layer->index);
-  else if (layer->kind == POLICY_NORMALISE && !(numbers[layer->numbers - 1] > 0.0f))
-    status = pfc_fail(PFC_INVALID, "%s: layer %u: the limit must be greater than 0", r->name, layer->index);
   else if (make_layer(policy, layer, numbers))
     status = pfc_fail(PFC_NO_MEMORY, "%s: no memory for layer %u", r->name, layer->index);
   pfc_free(numbers);
@@ -277,7 +292,7 @@ static PfcStatus read_layer(PfcPolicy* policy, Reader* r, LayerHead* layer, uint
 }
 
 PfcStatus pfc_policy_read(PfcPolicy* policy, const unsigned char* data, uint64_t bytes, const char* name) {
-  Reader r = {data, bytes, name};
+  Reader r = {data, bytes, name, 0};
   uint32_t layers = 0;
   PfcStatus status = read_envelope(&r, data, bytes, &layers);
   if (!status) status = read_head(policy, &r);

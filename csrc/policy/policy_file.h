@@ -13,13 +13,8 @@ enum {
   POLICY_PARAM_NAME_BYTES = 32
 };
 
-typedef enum PolicyKind {
-  POLICY_NORMALISE = 1,
-  POLICY_LINEAR = 2,
-  POLICY_CODES = 3,
-  POLICY_MINGRU = 4,
-  POLICY_LSTM = 5
-} PolicyKind;
+// Kinds of layers that are read. 1 was a layer that normalised observations; 6 to 8 are reserved, see policy.h.
+typedef enum PolicyKind { POLICY_LINEAR = 2, POLICY_CODES = 3, POLICY_MINGRU = 4, POLICY_LSTM = 5 } PolicyKind;
 
 typedef enum PolicyHead { POLICY_CATEGORICAL = 0, POLICY_NORMAL_CLAMPED = 1, POLICY_NORMAL_SQUASHED = 2 } PolicyHead;
 
@@ -37,8 +32,6 @@ struct PfcPolicy {
   char param_names[PFC_POLICY_MAX_PARAMS][POLICY_PARAM_NAME_BYTES];
   PfcParamValue params[PFC_POLICY_MAX_PARAMS];
 
-  float* normalise;   // mean[obs_size], scale[obs_size], or NULL
-  float limit;        // of normalised values
   int32_t codes;      // the largest code of an observed byte whose one-hot vectors the first product takes, or 0
   PolicyHead head;
   int32_t num_layers;

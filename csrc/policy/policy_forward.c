@@ -7,15 +7,14 @@
 #include <string.h>
 
 #include "base.h"
+#include "kernels/sample.h"
 #include "networks/lstm_step.h"
 #include "networks/scan_step.h"
 
 // Numbers that the first product takes of one row.
 static int32_t input_size(const PfcPolicy* policy) { return policy->info.obs_size * PFC_MAX(policy->codes, 1); }
 
-static bool needs_inputs(const PfcPolicy* policy) {
-  return policy->normalise || policy->info.obs_dtype != PFC_FLOAT32;
-}
+static bool needs_inputs(const PfcPolicy* policy) { return policy->info.obs_dtype != PFC_FLOAT32; }
 
 // Numbers of `block` rows of a width, rounded up to whole cache lines.
 static uint64_t padded_numbers(uint64_t block, int32_t width) {
@@ -27,10 +26,13 @@ PfcStatus pfc_policy_scratch_open(PolicyScratch* scratch, const PfcPolicy* polic
   const uint64_t block = (uint64_t)PFC_MIN(rows, (int64_t)POLICY_BLOCK_ROWS);
   const uint64_t layer = padded_numbers(block, policy->widest), joined = padded_numbers(block, policy->joined);
   const uint64_t inputs = needs_inputs(policy) ? padded_numbers(block, input_size(policy)) : 0;
-  scratch->memory = aligned_alloc(PFC_ALIGNMENT, (size_t)((inputs + joined + 2 * layer) * sizeof(float)));
+  const PfcPolicyInfo* info = &policy->info;
+  const uint64_t draw = info->discrete ? pfc_sample_scratch_bytes(info->action_counts, info->action_dims) : 0;
+  scratch->memory = aligned_alloc(PFC_ALIGNMENT, (size_t)(draw + (inputs + joined + 2 * layer) * sizeof(float)));
   if (!scratch->memory)
     return pfc_fail(PFC_NO_MEMORY, "policy: no memory for a block of %llu rows", (unsigned long long)block);
-  scratch->inputs = scratch->memory;
+  scratch->draw = scratch->memory;
+  scratch->inputs = (float*)(void*)((char*)scratch->memory + draw);
   scratch->joined = scratch->inputs + inputs;
   scratch->layers[0] = scratch->joined + joined;
   scratch->layers[1] = scratch->layers[0] + layer;
@@ -60,18 +62,6 @@ static void expand(const void* from, int64_t first, int64_t count, int32_t codes
   memset(to, 0, sizeof(float) * (size_t)(count * codes));
   for (int64_t i = 0; i < count; ++i)
     if (bytes[i] >= 1 && bytes[i] <= codes) to[i * codes + bytes[i] - 1] = 1.0f;
-}
-
-// NaN passes through, so that a bad observation is noticed.
-static void normalise(const PfcPolicy* policy, int32_t rows, float* x) {
-  const int32_t size = policy->info.obs_size;
-  const float *mean = policy->normalise, *scale = mean + size, limit = policy->limit;
-  for (int64_t row = 0; row < rows; ++row)
-    for (int32_t i = 0; i < size; ++i) {
-      float value = (x[row * size + i] - mean[i]) * scale[i];
-      value = value < -limit ? -limit : value;
-      x[row * size + i] = value > limit ? limit : value;
-    }
 }
 
 // ---- layers with memory: one row ---------------------------------------------------------------------------
@@ -131,7 +121,6 @@ const float* pfc_policy_forward_block(const PfcPolicy* policy, const PolicyScrat
     x = scratch->inputs;
   } else if (needs_inputs(policy)) {
     convert(observations, policy->info.obs_dtype, first * size, rows * size, scratch->inputs);
-    if (policy->normalise) normalise(policy, rows, scratch->inputs);
     x = scratch->inputs;
   } else {
     x = (const float*)observations + first * size;

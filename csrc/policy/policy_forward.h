@@ -8,6 +8,7 @@ enum { POLICY_BLOCK_ROWS = 96 };  // a multiple of every tile's rows
 
 // Scratch memory of one call, the caller's from pfc_policy_scratch_open to free(memory).
 typedef struct PolicyScratch {
+  void* draw;        // of pfc_sample
   float* inputs;     // [block, numbers that the first product takes], where they are not the observations
   float* layers[2];  // [block, widest], written in turn
   float* joined;     // [block, inputs + outputs] of an LSTM

@@ -9,6 +9,7 @@ __version__: str
 MAX_ROWS: int
 MAX_THREADS: int
 MAX_GROUPS: int
+MAX_CHOICES: int
 
 def memory_left() -> int: ...
 def env_descriptions() -> list[dict[str, Any]]: ...
@@ -65,6 +66,10 @@ class Pool:
     @property
     def alive(self) -> NDArray[np.bool_]: ...
     @property
+    def action_mask(self) -> NDArray[np.uint32] | None: ...
+    @property
+    def forced(self) -> NDArray[np.bool_] | None: ...
+    @property
     def final_observations(self) -> NDArray[Any]: ...
     @property
     def ended(self) -> NDArray[np.bool_]: ...
@@ -75,36 +80,30 @@ class Pool:
     @property
     def episode_metrics(self) -> NDArray[np.float32]: ...
 
-class Mlp:
-    def __init__(self, widths: list[int], bfloat16: bool) -> None: ...
-    def set_layers(self, weights: list[Any], biases: list[Any], /) -> None: ...
-    def forward(self, x: Any, keep: bool, outputs: Any, /) -> None: ...
-    def backward(self, x: Any, grad_outputs: Any, grad_weights: list[Any], grad_biases: list[Any], /) -> None: ...
-    def learn(
+class Minibatch:
+    def __init__(
         self,
-        x: Any,
-        outputs: Any,
-        grad_outputs: Any,
+        *,
         actions: Any,
         old_logprobs: Any,
         advantages: Any,
         returns: Any,
-        counts: list[int],
-        controls: int,
-        clip: float,
-        value_coef: float,
-        entropy_coef: float,
-        value_clip: float,
-        normalize: bool,
+        action_counts: list[int],
+        continuous_dims: int,
         old_values: Any,
         alive: Any,
-        grad_weights: list[Any],
-        grad_biases: list[Any],
-        /,
-    ) -> tuple[float, float, float, float, float, float, float, int]: ...
-    def rollout(
+        mask: Any,
+    ) -> None: ...
+
+class PpoSettings:
+    def __init__(
+        self, *, clip: float, value_coef: float, entropy_coef: float, value_clip: float, normalize: bool
+    ) -> None: ...
+
+class Rollout:
+    def __init__(
         self,
-        pool: Pool,
+        *,
         observations: Any,
         actions: Any,
         logprobs: Any,
@@ -114,10 +113,27 @@ class Mlp:
         truncated: Any,
         final_values: Any,
         alive: Any,
-        seed: int,
-        first_step: int,
-        first_row: int,
+        mask: Any,
+    ) -> None: ...
+
+class Mlp:
+    def __init__(self, widths: list[int], bfloat16: bool) -> None: ...
+    def set_layers(self, weights: list[Any], biases: list[Any], /) -> None: ...
+    def forward(self, x: Any, keep: bool, outputs: Any, /) -> None: ...
+    def backward(self, x: Any, grad_outputs: Any, grad_weights: list[Any], grad_biases: list[Any], /) -> None: ...
+    def learn(
+        self,
+        x: Any,
+        minibatch: Minibatch,
+        settings: PpoSettings,
+        outputs: Any,
+        grad_outputs: Any,
+        grad_weights: list[Any],
+        grad_biases: list[Any],
         /,
+    ) -> tuple[float, float, float, float, float, float, float, int]: ...
+    def rollout(
+        self, pool: Pool, rollout: Rollout, seed: int, first_step: int, first_row: int, /
     ) -> tuple[int, float, float, float]: ...
 
 def codes_forward(codes: Any, choices: int, table: Any, bias: Any, relu: bool, y: Any, /) -> None: ...
@@ -197,6 +213,7 @@ def advantage(
 def sample(
     logits: Any,
     counts: list[int],
+    mask: Any,
     seed: int,
     step: int,
     first_row: int,
@@ -208,7 +225,7 @@ def sample(
 ) -> int: ...
 def gaussian_sample(
     logits: Any,
-    controls: int,
+    continuous_dims: int,
     seed: int,
     step: int,
     first_row: int,
@@ -219,21 +236,10 @@ def gaussian_sample(
     /,
 ) -> int: ...
 def ppo_loss(
+    minibatch: Minibatch,
+    settings: PpoSettings,
     logits: Any,
     values: Any,
-    actions: Any,
-    old_logprobs: Any,
-    advantages: Any,
-    returns: Any,
-    counts: list[int],
-    controls: int,
-    clip: float,
-    value_coef: float,
-    entropy_coef: float,
-    value_clip: float,
-    normalize: bool,
-    old_values: Any,
-    alive: Any,
     grad_logits: Any,
     grad_values: Any,
     ratio: Any,

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pufferc import _core, _errors
-from pufferc._losses import PpoStats, action_kind, loss_options
-from pufferc._tensors import array_shape, check_tensor
+from pufferc._losses import Minibatch, PpoSettings, PpoStats, bound
+from pufferc._tensors import check_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -70,66 +70,33 @@ class Mlp:
     def learn(
         self,
         x: Tensor,
+        minibatch: Minibatch,
+        settings: PpoSettings,
+        *,
         outputs: Any,
         grad_outputs: Any,
-        actions: Any,
-        old_logprobs: Any,
-        advantages: Any,
-        returns: Any,
-        *,
-        action_counts: Sequence[int] = (),
-        controls: int = 0,
-        clip: float,
-        value_coef: float,
-        entropy_coef: float,
-        value_clip: float = 0.0,
-        normalize_advantages: bool = False,
-        old_values: Any = None,
-        alive: Any = None,
         grad_weights: Sequence[Any],
         grad_biases: Sequence[Any],
     ) -> PpoStats:
         """A minibatch of PPO in one pass: `forward`, `ppo_loss_grad` with the value as the last output, `backward`.
 
         Writes outputs and grad_outputs, float32 [B, widths[-1]], and the gradients of all parameters, all with the bits
-        that the three give one after the other. The other arguments, and errors, are theirs.
+        that the three give one after the other. Errors are theirs.
         """
-        counts, controls = action_kind(action_counts, controls)
         return PpoStats(
             *self._core.learn(
                 _elements(x, 2, self._bfloat16),
+                bound("minibatch", minibatch, Minibatch),
+                bound("settings", settings, PpoSettings),
                 outputs,
                 grad_outputs,
-                actions,
-                old_logprobs,
-                advantages,
-                returns,
-                counts,
-                controls,
-                *loss_options(clip, value_coef, entropy_coef, value_clip, normalize_advantages),
-                old_values,
-                alive,
                 _arrays("grad_weights", grad_weights),
                 _arrays("grad_biases", grad_biases),
             )
         )
 
     def rollout(
-        self,
-        env: VecEnv,
-        *,
-        observations: Tensor,
-        actions: Any,
-        logprobs: Any,
-        values: Any,
-        rewards: Any,
-        terminated: Any,
-        truncated: Any,
-        final_values: Any,
-        alive: Any,
-        seed: int,
-        first_step: int,
-        first_row: int = 0,
+        self, env: VecEnv, rollout: Rollout, *, seed: int, first_step: int, first_row: int = 0
     ) -> tuple[float, float, float]:
         """Plays T steps of a pool of N rows with this network as the policy, whose last output is the value.
 
@@ -138,16 +105,7 @@ class Mlp:
 
         Args:
             env: The pool; reset. It is left after the last step.
-            observations: [T + 1, N, O], inputs of the network; row 0 is what the pool has shown last, the rest is
-                written.
-            actions: int32 [T, N] or, with D > 1 dimensions, [T, N, D], written; like all that follow.
-            logprobs: float32 [T, N].
-            values: float32 [T + 1, N].
-            rewards: float32 [T, N].
-            terminated: bool [T, N].
-            truncated: bool [T, N].
-            final_values: float32 [T, N], values of last observations; written where truncated.
-            alive: bool [T + 1, N]; row 0 is given.
+            rollout: Arrays for T steps of N rows, with masks where the game has them.
             seed: As in `sample_actions`.
             first_step: Step t draws as that step plus t.
             first_row: As in `sample_actions`.
@@ -162,26 +120,67 @@ class Mlp:
 
         if not isinstance(env, VecEnv):
             raise TypeError(f"env must be a VecEnv, got {type(env).__name__}")
-        rows = array_shape("rewards", rewards, 2)[1]
         bad, *seconds = self._core.rollout(
             env._pool,
-            _elements(observations, 3, self._bfloat16, "observations"),
-            actions,
-            logprobs,
-            values,
-            rewards,
-            terminated,
-            truncated,
-            final_values,
-            alive,
+            bound("rollout", rollout, Rollout),
             _errors.seed("seed", seed),
             _errors.seed("first_step", first_step),
             _errors.seed("first_row", first_row),
         )
         if bad:
-            raise FloatingPointError(f"logits: {bad} of {rows} rows hold NaN, infinity or no choice that can be drawn")
+            raise FloatingPointError(
+                f"logits: {bad} of {env.num_envs} rows hold NaN, infinity or no choice that can be drawn"
+            )
         policy_s, env_s, copy_s = seconds
         return policy_s, env_s, copy_s
+
+
+class Rollout:
+    """T steps of N rows for `Mlp.rollout`: arrays that are checked here, once, and borrowed as long as this lives.
+
+    Row t holds what the network saw at step t, what it did, and what that caused; row T what the next rollout begins
+    with. Row 0 of observations and alive is given, everything else is written.
+
+    Args:
+        observations: [T + 1, N, O], bfloat16 or float32 as the network's inputs; row 0 is what the pool showed last.
+        actions: int32 [T, N] or, with D > 1 dimensions, [T, N, D].
+        logprobs: float32 [T, N].
+        values: float32 [T + 1, N].
+        rewards: float32 [T, N].
+        terminated: bool [T, N].
+        truncated: bool [T, N].
+        final_values: float32 [T, N], values of last observations; written where truncated.
+        alive: bool [T + 1, N].
+        mask: uint32 or int32 [T, N, W], words of the choices that were legal; None in a game without masks.
+    """
+
+    def __init__(
+        self,
+        *,
+        observations: Tensor,
+        actions: Any,
+        logprobs: Any,
+        values: Any,
+        rewards: Any,
+        terminated: Any,
+        truncated: Any,
+        final_values: Any,
+        alive: Any,
+        mask: Any = None,
+    ) -> None:
+        bfloat16 = str(getattr(observations, "dtype", None)) == "torch.bfloat16"
+        self._core = _core.Rollout(
+            observations=_elements(observations, 3, bfloat16, "observations"),
+            actions=actions,
+            logprobs=logprobs,
+            values=values,
+            rewards=rewards,
+            terminated=terminated,
+            truncated=truncated,
+            final_values=final_values,
+            alive=alive,
+            mask=mask,
+        )
 
 
 class Recurrent:

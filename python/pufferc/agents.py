@@ -1,6 +1,6 @@
 """Who plays when games are watched, recorded or played by hand: at random, or the policy of a checkpoint.
 
-Shapes: N = num_envs rows of the pool that is played, A action dimensions.
+Shapes: N = num_envs rows of the pool that is played, A action dimensions, W words of the mask of a row.
 """
 
 from __future__ import annotations
@@ -82,18 +82,20 @@ class CheckpointAgent:
         self._device, self._greedy, self._seed, self._step = device, greedy, seed, 0
         self._state: Any = None
 
-    def act(self, observations: NDArray[Any]) -> Choice:
+    def act(self, observations: NDArray[Any], action_mask: NDArray[np.uint32] | None = None) -> Choice:
         import torch
 
         rows = observations.shape[0]
+        mask = None
+        if action_mask is not None:
+            mask = torch.from_numpy(np.ascontiguousarray(action_mask).view(np.int32)).to(self._device)
         with torch.no_grad():
             if self._state is None:
                 self._state = self._policy.initial_state(rows, self._device)
             inputs = torch.from_numpy(observations).to(self._device, self._policy.input_dtype)
             outputs, self._state = self._policy.step(inputs, self._state)
-            drawn = self._head.sample(
-                self._kernels, outputs.contiguous(), seed=self._seed, step=self._step, greedy=self._greedy
-            )
+            draw: dict[str, Any] = {"seed": self._seed, "step": self._step, "greedy": self._greedy}
+            drawn = self._head.sample(self._kernels, outputs.contiguous(), mask=mask, **draw)
             actions = self._head.env_actions(drawn)
             values = outputs[:, -1].float().cpu().numpy().copy()
         self._step += 1

@@ -97,9 +97,12 @@ class _Group:
         like = rollout.staging[self.rows]
         self.host_observations, self.host_final = (torch.zeros_like(like, pin_memory=pinned) for _ in range(2))
         self.host_ended = torch.zeros(rows, dtype=torch.bool, pin_memory=pinned)
+        masked = None if rollout.mask is None else rollout.mask[0, self.rows]
+        self.host_mask = None if masked is None else torch.zeros_like(masked, device="cpu", pin_memory=pinned)
         # What the recorded functions read and write.
         self.observations, self.final = (torch.zeros_like(rollout.observations[0, self.rows]) for _ in range(2))
         self.state = tuple(part[self.rows].clone() for part in rollout.next_state)
+        self.mask = None if masked is None else torch.zeros_like(masked)
         self.step = torch.zeros((), dtype=torch.int64, device=self.device)
         numbers = [torch.arange(first, first + part.stop - part.start) for part, first in rollout.blocks]
         self.row_numbers = torch.cat(numbers)[self.rows].to(self.device)
@@ -122,10 +125,11 @@ class _Group:
     def _act(self) -> None:
         outputs, state = self._outputs(self.observations)
         head = self.rollout.head
-        self.good.logical_and_(reference.drawable(outputs[:, :-1], head.options.get("controls", 0)))
+        self.good.logical_and_(reference.drawable(outputs[:, :-1], **head.options, mask=self.mask))
         head.sample(
             _UNCHECKED,
             outputs,
+            mask=self.mask,
             seed=self.seed,
             step=self.step,
             first_row=self.row_numbers,
@@ -155,10 +159,14 @@ class _Group:
         for kept, part in zip(self.state, self.rollout.state, strict=True):
             kept.copy_(part[self.rows])
 
-    def choose(self, t: int) -> None:
-        """Actions of step t: from its observations in the rollout to the host."""
+    def choose(self, env: VecEnv, t: int) -> None:
+        """Actions of step t: from its observations in the rollout, and the pool's masks, to the host."""
         rollout = self.rollout
         self.observations.copy_(rollout.observations[t, self.rows])
+        if self.mask is not None and self.host_mask is not None and rollout.mask is not None:
+            self.host_mask.copy_(ppo.mask_words(env)[self.rows])
+            self.mask.copy_(self.host_mask, non_blocking=self.pinned)
+            rollout.mask[t, self.rows].copy_(self.mask)
         self.act()
         self.host_actions.copy_(self.env_actions, non_blocking=self.pinned)
         rollout.actions[t, self.rows].copy_(self.actions)
@@ -235,7 +243,7 @@ class DeviceCollector:
 
     def _send(self, group: _Group, t: int, seconds: dict[str, float]) -> None:
         began = time.perf_counter()
-        group.choose(t)
+        group.choose(self.env, t)
         seconds["policy"] += time.perf_counter() - began
         self.env.send(group.host_actions, group.index, observations=group.host_observations)
 
@@ -314,7 +322,7 @@ class DeviceLearner:
         self.totals.zero_()
         for _ in range(settings.epochs):
             order = torch.randperm(batch // size, generator=generator).tolist()
-            minibatches = ppo.minibatches(policy, rollout, size, order, masked=True)
+            minibatches = ppo.minibatches(policy, rollout, size, order, some_dead=True)
             for index, minibatch in zip(order, minibatches, strict=True):
                 if shared is not None:
                     minibatch = minibatch._replace(advantages=shared.normalize(index, minibatch.advantages))

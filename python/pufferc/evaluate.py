@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pufferc import _errors
+from pufferc import _errors, ops
 from pufferc.policies import Policy, make_head, restart_rows
 from pufferc.ppo import Kernels
 from pufferc.registration import Game, agents_per_game, pool_limit
@@ -120,6 +120,20 @@ class _Tally:
         return bool((self.left[rows] == 0).any())
 
 
+class _FirstLegal:
+    """Actions of rows that are played on without being counted: the first legal choice in each dimension."""
+
+    def __init__(self, env: VecEnv) -> None:
+        self._env, self._counts = env, make_head(env.single_action_space).output_sizes
+        words = 0 if env.action_mask is None else sum(self._counts)
+        self._logits = np.zeros((env.num_envs, words), np.float32)  # equal ones, of which a greedy draw takes the first
+
+    def choose(self, actions: NDArray[Any]) -> None:
+        """Writes those of every row."""
+        mask, counts = self._env.action_mask, self._counts
+        ops.sample_actions(self._logits, counts, mask=mask, seed=0, step=0, greedy=True, actions=actions)
+
+
 def _play(policy: Policy, kernels: Kernels, env: VecEnv, quota: int, seed: int, greedy: bool, limit: int) -> _Tally:
     head = policy.head or make_head(env.single_action_space)
     device = next(policy.parameters()).device
@@ -129,11 +143,18 @@ def _play(policy: Policy, kernels: Kernels, env: VecEnv, quota: int, seed: int, 
     space = env.single_action_space
     actions = np.zeros((env.num_envs, *(space.shape or ())), np.int32 if head.dtype == torch.int32 else np.float32)
     state = policy.initial_state(env.num_envs, device)
+    idle = _FirstLegal(env)
     while playing.size and tally.steps < limit:
         seen = observations if playing.size == env.num_envs else observations[playing]
         inputs = torch.from_numpy(seen).to(device, policy.input_dtype)
         outputs, state = policy.step(inputs, state)
-        drawn = head.sample(kernels, outputs.contiguous(), seed=seed, step=_DRAW_STEP + tally.steps, greedy=greedy)
+        mask = None
+        if env.action_mask is not None:
+            mask = torch.from_numpy(env.action_mask[playing].view(np.int32)).to(device)
+            if playing.size < env.num_envs:
+                idle.choose(actions)
+        step = _DRAW_STEP + tally.steps
+        drawn = head.sample(kernels, outputs.contiguous(), mask=mask, seed=seed, step=step, greedy=greedy)
         actions[playing] = head.env_actions(drawn).cpu().numpy()
         over = ~env.alive
         observations, _, terminated, truncated, infos = env.step(actions)

@@ -35,7 +35,6 @@ __all__ = [
     "LSTM",
     "Linear",
     "MinGRU",
-    "Normalise",
     "PolicyFile",
     "describe_policy",
     "export_onnx",
@@ -46,20 +45,11 @@ __all__ = [
 Array = NDArray[np.float32]
 
 _MAGIC = b"PFCPOL\r\n"
-_VERSION = 1
+_VERSION = 2
 _MAX_ACTION_DIMS = 8
 _MAX_OBS_DIMS = 3
 _DTYPES = {"float32": 0, "int32": 1, "uint8": 2, "int8": 3}
 _MASK = 2**64 - 1
-
-
-@dataclass(frozen=True)
-class Normalise:
-    """y = clip((x - mean) * scale, -limit, limit), before the first linear layer. mean, scale: float32 [O]."""
-
-    mean: Array
-    scale: Array
-    limit: float
 
 
 @dataclass(frozen=True)
@@ -101,28 +91,28 @@ class LSTM:
 
 @dataclass(frozen=True)
 class PolicyFile:
-    """What a policy file holds: of a game with choices, or, where `controls` is not 0, with controls in [-1, 1].
+    """What a policy file holds: of a game with choices, or, where `continuous_dims` is not 0, with controls in [-1, 1].
 
-    The last layer is a Linear without relu whose outputs are the logits, sum(action_counts) of them, or `controls`
-    means and as many logarithms of standard deviations, and then the value.
+    The last layer is a Linear without relu whose outputs are the logits, sum(action_counts) of them, or
+    `continuous_dims` means and as many logarithms of standard deviations, and then the value.
     """
 
     game: str
     game_version: int
     obs_dtype: str  # float32, int32, uint8 or int8
     obs_shape: tuple[int, ...]
-    action_counts: tuple[int, ...]  # () with controls
+    action_counts: tuple[int, ...]  # () with continuous_dims
     layers: Sequence[Linear | MinGRU | LSTM]
     params: Mapping[str, float] = field(default_factory=dict)  # of the game, those that differ from their defaults
-    normalise: Normalise | None = None
     codes: int = 0  # the first layer takes one-hot vectors of observed codes 1 to this one; 0 = the numbers themselves
-    controls: int = 0
+    continuous_dims: int = 0
     squash: bool = False  # controls are the hyperbolic tangent of what is drawn, not clamped
+    masked: bool = False  # the policy chooses among the legal choices of a mask
 
     def to_bytes(self) -> bytes:
         """The file. ValueError where something does not fit the format; the loader checks the rest."""
         body = self._head() + b"".join(self._layers())
-        count = len(self.layers) + (self.normalise is not None) + (self.codes > 0)
+        count = len(self.layers) + (self.codes > 0)
         head = _MAGIC + struct.pack("<IIQQ", _VERSION, count, 32 + len(body), checksum(body))
         return head + body
 
@@ -140,28 +130,26 @@ class PolicyFile:
         if self.obs_dtype not in _DTYPES:
             raise ValueError(f"obs_dtype must be one of {', '.join(_DTYPES)}, got {self.obs_dtype!r}")
         shape = _padded("obs_shape", self.obs_shape, _MAX_OBS_DIMS)
-        if not 0 <= self.controls <= _MAX_ACTION_DIMS or (self.controls and self.action_counts):
+        continuous = self.continuous_dims
+        if not 0 <= continuous <= _MAX_ACTION_DIMS or (continuous and self.action_counts):
             raise ValueError(
-                f"controls must be 0 to {_MAX_ACTION_DIMS}, without action_counts beside them, got {self.controls}"
+                f"continuous_dims must be 0 to {_MAX_ACTION_DIMS}, without action_counts beside them, got {continuous}"
             )
+        if continuous and self.masked:
+            raise ValueError("masked must be False for continuous actions, which have no masks")
         counts = [0] * _MAX_ACTION_DIMS
-        if not self.controls:
+        if not continuous:
             counts = _padded("action_counts", self.action_counts, _MAX_ACTION_DIMS)
-        kind, dims = (1 + self.squash, self.controls) if self.controls else (0, len(self.action_counts))
+        kind, dims = (1 + self.squash, continuous) if continuous else (0, len(self.action_counts))
         head = _name("game", self.game, 64) + struct.pack("<iI3i", self.game_version, _DTYPES[self.obs_dtype], *shape)
-        head += struct.pack("<Ii8iI", kind, dims, *counts, len(self.params))
+        head += struct.pack("<Ii8iIII", kind, dims, *counts, len(self.params), self.masked, 0)
         for name, value in self.params.items():
             head += _name("a parameter", name, 32) + struct.pack("<d", float(value))
         return head
 
     def _layers(self) -> list[bytes]:
         layers, width = [], math.prod(self.obs_shape)
-        if self.normalise is not None:
-            numbers = [self.normalise.mean, self.normalise.scale, np.array([self.normalise.limit])]
-            layers.append(_layer(1, 0, width, width, numbers))
         if self.codes:
-            if self.normalise is not None:
-                raise ValueError("codes and normalise: expected one of them, got both; codes are not normalised")
             layers.append(_layer(3, self.codes, width, width * self.codes, []))
             width *= self.codes
         for index, layer in enumerate(self.layers):
@@ -180,7 +168,7 @@ class PolicyFile:
     @property
     def outputs(self) -> int:
         """Outputs of the network, K + 1."""
-        return (2 * self.controls or sum(self.action_counts)) + 1
+        return (2 * self.continuous_dims or sum(self.action_counts)) + 1
 
 
 def _padded(name: str, values: Sequence[int], dims: int) -> list[int]:
@@ -253,8 +241,9 @@ def describe_policy(policy: Policy, env: VecEnv, params: Mapping[str, float]) ->
         params=params,
         layers=_layers_of(policy),
         codes=policy.encoder.most if isinstance(policy.encoder, OneHot) else 0,
-        controls=head.shape[0] if continuous else 0,
+        continuous_dims=head.shape[0] if continuous else 0,
         squash=isinstance(head, GaussianHead) and head.squash,
+        masked=env.action_mask is not None,
     )
 
 

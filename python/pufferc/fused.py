@@ -23,6 +23,7 @@ from pufferc.vector import VecEnv
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from pufferc.config import TrainConfig
     from pufferc.ppo import Minibatch, Rollout
 
 _MOST_AGENTS = 128  # of a game, whose rows stay together
@@ -50,22 +51,10 @@ def collect(
     """Fills the rollout, whose rows 0 are set, as ppo.collect does. Raises NotFinite."""
     assert isinstance(policy, FusedMLP)
     began = time.perf_counter()
+    if rollout.bound is None:
+        rollout.bound = _bind(rollout)
     try:
-        parts = policy.rollout(
-            env,
-            observations=rollout.observations.flatten(2),
-            actions=rollout.actions,
-            logprobs=rollout.logprobs,
-            values=rollout.values,
-            rewards=rollout.rewards,
-            terminated=rollout.terminated,
-            truncated=rollout.truncated,
-            final_values=rollout.final_values,
-            alive=rollout.alive,
-            seed=seed,
-            first_step=first_step,
-            first_row=rollout.blocks[0][1],
-        )
+        parts = policy.rollout(env, rollout.bound, seed=seed, first_step=first_step, first_row=rollout.blocks[0][1])
     except FloatingPointError as error:
         raise NotFinite(f"the policy's outputs are not finite: {error}") from None
     # Threads work on all parts at the same time: each gets its share of the time that passed.
@@ -74,16 +63,47 @@ def collect(
         seconds[name] += wall_s * part_s / total_s
 
 
+def _bind(rollout: Rollout) -> ops.Rollout:
+    """The rollout's arrays as the kernel takes them."""
+    return ops.Rollout(
+        observations=rollout.observations.flatten(2),
+        actions=rollout.actions,
+        logprobs=rollout.logprobs,
+        values=rollout.values,
+        rewards=rollout.rewards,
+        terminated=rollout.terminated,
+        truncated=rollout.truncated,
+        final_values=rollout.final_values,
+        alive=rollout.alive,
+        mask=rollout.mask,
+    )
+
+
 def takes_minibatches(policy: Policy, kernels: Any) -> bool:
     """Whether `learn` can take them: a fused MLP."""
     return kernels is ops and type(policy) is FusedMLP
 
 
 def learn(
-    policy: Policy, head: Head, minibatch: Minibatch, grad_outputs: Tensor, settings: dict[str, Any]
+    policy: Policy, head: Head, minibatch: Minibatch, grad_outputs: Tensor, settings: TrainConfig
 ) -> ops.PpoStats:
-    """Sets .grad of the policy's parameters. `settings`: what the loss takes by name."""
+    """Sets .grad of the policy's parameters."""
     assert isinstance(policy, FusedMLP)
-    columns = (minibatch.actions, minibatch.logprobs, minibatch.advantages, minibatch.returns)
-    observations = minibatch.observations.flatten(0, 1)
-    return policy.learn(observations, grad_outputs, *columns, **head.options, **settings)
+    batch = ops.Minibatch(
+        minibatch.actions,
+        minibatch.logprobs,
+        minibatch.advantages,
+        minibatch.returns,
+        **head.options,
+        old_values=minibatch.values,
+        alive=minibatch.alive,
+        mask=minibatch.mask,
+    )
+    coefficients = ops.PpoSettings(
+        clip=settings.clip,
+        value_coef=settings.value_coef,
+        entropy_coef=settings.entropy_coef,
+        value_clip=settings.value_clip,
+        normalize_advantages=settings.normalize_advantages,
+    )
+    return policy.learn(minibatch.observations.flatten(0, 1), batch, coefficients, grad_outputs)

@@ -46,9 +46,10 @@ def _has_bfloat16(device: torch.device) -> bool:
 
 
 def check_memory(rows: int, horizon: int, env: VecEnv, dtype: torch.dtype) -> None:
-    """ConfigError where the observations of one rollout alone need more memory than this machine has left."""
+    """ConfigError where observations and masks of one rollout alone need more memory than this machine has left."""
     values = math.prod(env.single_observation_space.shape or ())
-    needed = (horizon + 1) * rows * values * dtype.itemsize
+    words = 0 if env.action_mask is None else env.action_mask.shape[1]
+    needed = (horizon + 1) * rows * (values * dtype.itemsize + 4 * words)
     memory = _core.memory_left()
     if needed > memory:
         raise ConfigError(

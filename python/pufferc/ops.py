@@ -5,8 +5,13 @@ the first argument. Importing this module does not import torch. A call uses `ge
 
 Shapes: T steps, N agent rows, B rows of a minibatch, D action dimensions, K parameters of a row's distribution, called
 its logits. Discrete actions (`action_counts`) have K = sum(action_counts) of them and are int32 [N] where D is 1, as
-environments take them, else [N, D]. Continuous actions (`controls` = D) are drawn from Gaussians of independent
+environments take them, else [N, D]. Continuous actions (`continuous_dims` = D) are drawn from Gaussians of independent
 dimensions and are float32 [N, D]; K = 2 D, the D means and then the D logarithms of the standard deviations.
+
+A mask says which discrete choices are legal: uint32 [N, W], or the same bits as int32, with W = ceil(K / 32). Bit
+k % 32 of word k / 32 is choice k, dimensions side by side, as in `VecEnv.action_mask`. The logit of an illegal choice
+counts as minus infinity: it is never drawn and gets gradient 0, and entropy is that of the legal choices. Where one
+choice is legal in every dimension, the log-probability and the entropy are 0.
 """
 
 from __future__ import annotations
@@ -18,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pufferc import _core, _errors
-from pufferc._losses import PpoStats, action_kind, loss_options
-from pufferc._networks import Lstm, MinGru, Mlp, Muon, Recurrent
+from pufferc._losses import Minibatch, PpoSettings, PpoStats, action_kind
+from pufferc._networks import Lstm, MinGru, Mlp, Muon, Recurrent, Rollout
 from pufferc._tensors import array_shape, check_tensor, empty_like, is_tensor
 
 if TYPE_CHECKING:
@@ -28,10 +33,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Lstm",
     "MinGru",
+    "Minibatch",
     "Mlp",
     "Muon",
+    "PpoSettings",
     "PpoStats",
     "Recurrent",
+    "Rollout",
     "advantage",
     "codes_backward",
     "codes_forward",
@@ -122,7 +130,8 @@ def sample_actions(
     logits: Any,
     action_counts: Sequence[int] = (),
     *,
-    controls: int = 0,
+    continuous_dims: int = 0,
+    mask: Any = None,
     seed: int,
     step: int,
     first_row: int = 0,
@@ -137,10 +146,11 @@ def sample_actions(
     earlier calls.
 
     Args:
-        logits: float32 [N, K]; may be columns of a wider matrix. Discrete: the D heads side by side, -inf masks a
+        logits: float32 [N, K]; may be columns of a wider matrix. Discrete: the D heads side by side, -inf excludes a
             choice. Continuous: means, then log standard deviations, which beyond +-20 count as +-20.
         action_counts: Choices of each dimension, for discrete actions.
-        controls: D, for continuous actions; they have no bounds.
+        continuous_dims: D, for continuous actions; they have no bounds.
+        mask: Words of the legal choices [N, W]; None = all are legal.
         seed: Integer in [0, 2**64).
         step: Integer in [0, 2**64) that is not used twice with this seed.
         first_row: Number of row 0 in the draw, for a part of a batch.
@@ -154,24 +164,26 @@ def sample_actions(
         actions and logprobs. No gradient flows through them.
 
     Raises:
-        FloatingPointError: Rows hold NaN or infinity, or of discrete actions nothing but minus infinity; they got
-            action 0.
+        FloatingPointError: Rows hold NaN or infinity, or a dimension without a choice that can be drawn; they got
+            action 0, or with a mask the first legal choice.
         TypeError, ValueError: Something does not fit; nothing was written.
     """
     rows = array_shape("logits", logits, 2)[0]
-    counts, controls = action_kind(action_counts, controls)
+    counts, dims = action_kind(action_counts, continuous_dims)
+    if dims and mask is not None:
+        raise ValueError("mask: continuous actions have none, got an array")
     if actions is None:
-        shape = (rows, controls) if controls else (rows,) if len(counts) == 1 else (rows, len(counts))
-        actions = empty_like(logits, shape, np.float32 if controls else np.int32)
+        shape = (rows, dims) if dims else (rows,) if len(counts) == 1 else (rows, len(counts))
+        actions = empty_like(logits, shape, np.float32 if dims else np.int32)
     if logprobs is None:
         logprobs = empty_like(logits, (rows,), np.float32)
     seed, step = _errors.seed("seed", seed), _errors.seed("step", step)
     first_row = _errors.seed("first_row", first_row)
     greedy = _errors.flag("greedy", greedy)
-    if controls:
-        bad = _core.gaussian_sample(logits, controls, seed, step, first_row, greedy, actions, logprobs, entropy)
+    if dims:
+        bad = _core.gaussian_sample(logits, dims, seed, step, first_row, greedy, actions, logprobs, entropy)
     else:
-        bad = _core.sample(logits, counts, seed, step, first_row, greedy, actions, logprobs, entropy)
+        bad = _core.sample(logits, counts, mask, seed, step, first_row, greedy, actions, logprobs, entropy)
     if bad:
         raise FloatingPointError(f"logits: {bad} of {rows} rows hold NaN, infinity or no choice that can be drawn")
     return actions, logprobs
@@ -186,7 +198,7 @@ def ppo_loss_grad(
     returns: Any,
     *,
     action_counts: Sequence[int] = (),
-    controls: int = 0,
+    continuous_dims: int = 0,
     clip: float,
     value_coef: float,
     entropy_coef: float,
@@ -196,6 +208,7 @@ def ppo_loss_grad(
     normalize_advantages: bool = False,
     old_values: Any = None,
     alive: Any = None,
+    mask: Any = None,
     ratio: Any = None,
 ) -> PpoStats:
     """PPO loss of one minibatch and its gradient, written into the caller's arrays, in one pass.
@@ -203,45 +216,46 @@ def ppo_loss_grad(
     Args:
         logits: float32 [B, K]; may be columns of a wider matrix, such as the [B, K + 1] output of a network.
         values: float32 [B], any stride: outputs[:, K].
-        actions: int32 [B] (D = 1) or [B, D], or float32 [B, D], as they were drawn.
-        old_logprobs: float32 [B] of the rollout, summed over dimensions.
+        actions: See `Minibatch`, as for old_logprobs, advantages, returns, old_values, alive and mask.
+        old_logprobs: float32 [B].
         advantages: float32 [B].
-        returns: float32 [B], targets of the value.
+        returns: float32 [B].
         action_counts: Choices of each dimension, for discrete actions.
-        controls: D, for continuous actions.
-        clip: Policy clip, > 0.
-        value_coef: Weight of the value loss, >= 0; the value loss is (v - return)^2 / 2.
+        continuous_dims: D, for continuous actions.
+        clip: See `PpoSettings`, as for value_coef, entropy_coef, value_clip and normalize_advantages.
+        value_coef: Weight of the value loss.
         entropy_coef: Weight of the entropy bonus.
         grad_logits: float32 [B, K] out; likewise columns of a wider matrix.
         grad_values: float32 [B] out.
         value_clip: > 0 clips the value's move from old_values.
-        normalize_advantages: True takes (A - mean) / (std + 1e-8) over the alive rows.
-        old_values: float32 [B] of the rollout; needed with value_clip.
-        alive: bool or uint8 [B], 0 = the row counts nowhere and gets gradient 0.
-        ratio: float32 [B] out: probability now over then.
+        normalize_advantages: Over the alive rows.
+        old_values: float32 [B].
+        alive: bool or uint8 [B].
+        mask: Words of the legal choices [B, W]; None = all are legal.
+        ratio: float32 [B] out: probability now over then; 1 where one choice was legal in every dimension.
 
     Raises:
-        TypeError, ValueError: Something does not fit, or an action is out of range.
+        TypeError, ValueError: Something does not fit, or an action is out of range or illegal.
     """
-    counts, controls = action_kind(action_counts, controls)
-    return PpoStats(
-        *_core.ppo_loss(
-            logits,
-            values,
-            actions,
-            old_logprobs,
-            advantages,
-            returns,
-            counts,
-            controls,
-            *loss_options(clip, value_coef, entropy_coef, value_clip, normalize_advantages),
-            old_values,
-            alive,
-            grad_logits,
-            grad_values,
-            ratio,
-        )
+    minibatch = Minibatch(
+        actions,
+        old_logprobs,
+        advantages,
+        returns,
+        action_counts=action_counts,
+        continuous_dims=continuous_dims,
+        old_values=old_values,
+        alive=alive,
+        mask=mask,
     )
+    settings = PpoSettings(
+        clip=clip,
+        value_coef=value_coef,
+        entropy_coef=entropy_coef,
+        value_clip=value_clip,
+        normalize_advantages=normalize_advantages,
+    )
+    return PpoStats(*_core.ppo_loss(minibatch._core, settings._core, logits, values, grad_logits, grad_values, ratio))
 
 
 def ppo_loss(

@@ -7,9 +7,10 @@
         advantages(rollout, kernels, gamma=..., gae_lambda=...)
         stats = optimise(policy, optimizer, rollout, kernels, settings, learning_rate, generator)
 
-Shapes: T horizon, N agent rows, O... one observation, D action dimensions, K logits, M rows of a minibatch. Row t of
-the rollout holds what the policy saw at step t, what it did, and what that caused; row T holds the observation, value
-and alive flags that the next rollout begins with. Everything is allocated once, by `Rollout.make`, and belongs to it.
+Shapes: T horizon, N agent rows, O... one observation, D action dimensions, K logits, W words of a row's mask (in games
+with masks, see `pufferc.ops`), M rows of a minibatch. Row t of the rollout holds what the policy saw at step t, what it
+did, and what that caused; row T holds the observation, value and alive flags that the next rollout begins with.
+Everything is allocated once, by `Rollout.make`, and belongs to it.
 
 `kernels` is `pufferc.ops` (fused, CPU) or `pufferc.reference` (the same functions in plain torch, any device).
 """
@@ -28,7 +29,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pufferc import fused
+from pufferc import fused, ops
 from pufferc._losses import NotFinite as NotFinite
 from pufferc.config import TrainConfig
 from pufferc.distributed import Ranks
@@ -64,6 +65,7 @@ class _Row(NamedTuple):
     truncated: Tensor
     alive: Tensor
     next_alive: Tensor
+    mask: Tensor | None
 
 
 @dataclass
@@ -79,6 +81,7 @@ class Rollout:
     truncated: Tensor  # bool [T, N]
     final_values: Tensor  # float32 [T, N], value of the last observation where truncated
     alive: Tensor  # bool [T + 1, N]: the row acts at step t
+    mask: Tensor | None  # int32 [T, N, W]: words of the legal choices at step t, the bits of env.action_mask
     advantages: Tensor  # float32 [T, N]
     returns: Tensor  # float32 [T, N]
     head: Head
@@ -87,6 +90,7 @@ class Rollout:
     staging: Tensor | None  # [N, O...] host memory that games write to where they cannot write into the rollout
     rows: list[_Row]
     blocks: Blocks
+    bound: ops.Rollout | None = None  # these arrays as kernels take them; set by fused.py
 
     @staticmethod
     def make(env: VecEnv, policy: Policy, horizon: int, device: torch.device, blocks: Blocks | None = None) -> Rollout:
@@ -104,6 +108,7 @@ class Rollout:
         staged = dtype != game_dtype or device.type != "cpu"
         staging = torch.zeros(rows, *space.shape, dtype=game_dtype, pin_memory=device.type == "cuda")
         state = policy.initial_state(rows, device)
+        words = 0 if env.action_mask is None else env.action_mask.shape[1]
         rollout = Rollout(
             observations=empty(horizon + 1, dtype, *space.shape),
             actions=head.empty_actions(horizon, rows, device),
@@ -114,6 +119,7 @@ class Rollout:
             truncated=empty(horizon, torch.bool),
             final_values=empty(horizon),
             alive=empty(horizon + 1, torch.bool),
+            mask=empty(horizon, torch.int32, words) if words else None,
             advantages=empty(horizon),
             returns=empty(horizon),
             head=head,
@@ -138,6 +144,7 @@ class Rollout:
             self.truncated[t],
             self.alive[t],
             self.alive[t + 1],
+            None if self.mask is None else self.mask[t],
         )
 
     def reset(self, env: VecEnv, policy: Policy, seed: int) -> None:
@@ -188,6 +195,8 @@ def collect(
         began = now()
         outputs, state = policy.step(row.observations, state)
         outputs = outputs.contiguous()
+        if row.mask is not None:
+            row.mask.copy_(mask_words(env))
         _sample(kernels, outputs, rollout, row, seed, first_step + t)
         sampled = now()
         target = row.next_observations if rollout.staging is None else rollout.staging
@@ -213,12 +222,24 @@ def collect(
     rollout.values[-1].copy_(outputs[:, -1])
 
 
+def mask_words(env: VecEnv) -> Tensor:
+    """The pool's action_mask of the moment as torch computes with it, int32 [N, W] in the same memory."""
+    assert env.action_mask is not None
+    return torch.from_numpy(env.action_mask.view(np.int32))
+
+
 def _sample(kernels: Kernels, outputs: Tensor, rollout: Rollout, row: _Row, seed: int, step: int) -> None:
     try:
         for part, first_row in rollout.blocks:
-            actions, logprobs = row.actions[part], row.logprobs[part]
             rollout.head.sample(
-                kernels, outputs[part], seed=seed, step=step, first_row=first_row, actions=actions, logprobs=logprobs
+                kernels,
+                outputs[part],
+                mask=None if row.mask is None else row.mask[part],
+                seed=seed,
+                step=step,
+                first_row=first_row,
+                actions=row.actions[part],
+                logprobs=row.logprobs[part],
             )
     except FloatingPointError as error:
         raise NotFinite(f"the policy's outputs are not finite: {error}") from None
@@ -278,36 +299,45 @@ class Minibatch(NamedTuple):
     values: Tensor
     advantages: Tensor
     returns: Tensor
-    alive: Tensor | None
+    alive: Tensor | None = None  # None = all rows
+    mask: Tensor | None = None  # int32 [M, W]; None in a game without masks
 
 
 def minibatches(
-    policy: Policy, rollout: Rollout, size: int, order: list[int], *, masked: bool | None = None
+    policy: Policy, rollout: Rollout, size: int, order: list[int], *, some_dead: bool | None = None
 ) -> Iterator[Minibatch]:
-    """The minibatches of one epoch.
+    """The minibatches of one epoch. `some_dead`: whether they say which rows are alive; None = where some are not.
 
     Feed-forward: neighbouring rows of the flattened rollout, so nothing is copied; with M >= N that is some steps of
     every game, which learns as well as a shuffle of single steps. Recurrent: whole columns.
     """
     steps = rollout.rewards.shape[0]
-    masked = not bool(rollout.alive.all()) if masked is None else masked
-    batch = [rollout.actions, rollout.logprobs, rollout.values[:-1], rollout.advantages, rollout.returns]
-    batch += [rollout.alive[:-1]] if masked else []
+    some_dead = not bool(rollout.alive.all()) if some_dead is None else some_dead
+    whole = {
+        "actions": rollout.actions,
+        "logprobs": rollout.logprobs,
+        "values": rollout.values[:-1],
+        "advantages": rollout.advantages,
+        "returns": rollout.returns,
+    }
+    if some_dead:
+        whole["alive"] = rollout.alive[:-1]
+    if rollout.mask is not None:
+        whole["mask"] = rollout.mask
     if policy.recurrent:
         starts, width = rollout.starts(), size // steps
         for i in order:
             part = slice(i * width, (i + 1) * width)
-            columns = [column[:, part].flatten(0, 1) for column in batch]
+            columns = {name: column[:, part].flatten(0, 1) for name, column in whole.items()}
             state = tuple(tensor[part] for tensor in rollout.state)
-            observations = rollout.observations[:-1, part]
-            yield Minibatch(observations, state, starts[:, part], *columns, *([] if masked else [None]))
+            yield Minibatch(rollout.observations[:-1, part], state, starts[:, part], **columns)
     else:
         observations = rollout.observations[:-1].flatten(0, 1)
-        flat = [column.flatten(0, 1) for column in batch]
+        flat = {name: column.flatten(0, 1) for name, column in whole.items()}
         for i in order:
             part = slice(i * size, (i + 1) * size)
-            columns = [column[part] for column in flat]
-            yield Minibatch(observations[part].unsqueeze(0), (), None, *columns, *([] if masked else [None]))
+            columns = {name: column[part] for name, column in flat.items()}
+            yield Minibatch(observations[part].unsqueeze(0), (), None, **columns)
 
 
 @torch.no_grad()
@@ -366,11 +396,11 @@ def _gradient(
     policy: Policy, kernels: Kernels, minibatch: Minibatch, head: Head, settings: TrainConfig, grad_outputs: Tensor
 ) -> PpoStats:
     """Sets .grad of the policy's parameters; grad_outputs [M, K + 1] is memory for the outputs' own."""
-    options = loss_settings(minibatch, settings)
     if fused.takes_minibatches(policy, kernels):
-        return fused.learn(policy, head, minibatch, grad_outputs, options)
+        return fused.learn(policy, head, minibatch, grad_outputs, settings)
     outputs = policy.forward_for_training(minibatch.observations, minibatch.state, minibatch.starts)
     columns = (minibatch.actions, minibatch.logprobs, minibatch.advantages, minibatch.returns)
+    options = loss_settings(minibatch, settings)
     stats = head.loss(kernels, outputs.flatten(0, 1).contiguous(), grad_outputs, *columns, **options)
     policy.backward(grad_outputs.view_as(outputs))
     return stats
@@ -386,6 +416,7 @@ def loss_settings(minibatch: Minibatch, settings: TrainConfig) -> dict[str, Any]
         "normalize_advantages": settings.normalize_advantages,
         "old_values": minibatch.values if settings.value_clip else None,
         "alive": minibatch.alive,
+        "mask": minibatch.mask,
     }
 
 

@@ -70,11 +70,23 @@ def normals(seed: int, step: Number, rows: int, dims: int, *, first_row: Number 
     return radius * (2.0 * math.pi * _uniform_of(bits, 18)).cos()
 
 
+def legal_choices(mask: Tensor, choices: int) -> Tensor:
+    """Bool [..., K] of mask words uint32 or int32 [..., W]; see `pufferc.ops`."""
+    bits = torch.arange(32, dtype=torch.int32, device=mask.device)
+    return ((mask.view(torch.int32).unsqueeze(-1) >> bits) & 1).bool().flatten(-2)[..., :choices]
+
+
+def _masked(logits: Tensor, legal: Tensor | None) -> Tensor:
+    """Logits with minus infinity in place of those of illegal choices."""
+    return logits if legal is None else torch.where(legal, logits, -math.inf)
+
+
 def sample_actions(
     logits: Tensor,
     action_counts: Sequence[int] = (),
     *,
-    controls: int = 0,
+    continuous_dims: int = 0,
+    mask: Tensor | None = None,
     seed: int,
     step: Number,
     first_row: Number = 0,
@@ -84,23 +96,31 @@ def sample_actions(
     entropy: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Twin of `pufferc.ops.sample_actions`: the same actions from the same random numbers."""
-    if not drawable(logits, controls):
+    kind: dict[str, Any] = {"action_counts": action_counts, "continuous_dims": continuous_dims, "mask": mask}
+    if not drawable(logits, **kind):
         raise FloatingPointError("logits: rows hold NaN, infinity or no choice that can be drawn")
-    numbers = {"seed": seed, "step": step, "first_row": first_row}
-    into = {"actions": actions, "logprobs": logprobs, "entropy": entropy}
-    return draw_actions(logits, action_counts, controls=controls, greedy=greedy, **numbers, **into)  # type: ignore[arg-type]
+    numbers: dict[str, Any] = {"seed": seed, "step": step, "first_row": first_row}
+    into: dict[str, Any] = {"actions": actions, "logprobs": logprobs, "entropy": entropy}
+    return draw_actions(logits, greedy=greedy, **kind, **numbers, **into)
 
 
-def drawable(logits: Tensor, controls: int = 0) -> Tensor:
+def drawable(
+    logits: Tensor, action_counts: Sequence[int] = (), *, continuous_dims: int = 0, mask: Tensor | None = None
+) -> Tensor:
     """Bool [], whether actions can be drawn for every row."""
-    return torch.isfinite(logits if controls else logits.logsumexp(-1)).all()
+    if continuous_dims:
+        return torch.isfinite(logits).all()
+    logits = _masked(logits, None if mask is None else legal_choices(mask, logits.shape[-1]))
+    heads = torch.split(logits, list(action_counts), dim=-1)
+    return torch.isfinite(torch.stack([head.logsumexp(-1) for head in heads])).all()
 
 
 def draw_actions(
     logits: Tensor,
     action_counts: Sequence[int] = (),
     *,
-    controls: int = 0,
+    continuous_dims: int = 0,
+    mask: Tensor | None = None,
     seed: int,
     step: Number,
     first_row: Number = 0,
@@ -110,20 +130,23 @@ def draw_actions(
     entropy: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """`sample_actions` without its check, which waits for the device: what it draws from rows of NaN means nothing."""
-    rows, dims = logits.shape[0], controls or len(action_counts)
-    if controls:
-        mean, log_std = _gaussian(logits, controls)
+    rows, dims = logits.shape[0], continuous_dims or len(action_counts)
+    if continuous_dims:
+        mean, log_std = _gaussian(logits, continuous_dims)
         numbers = normals(seed, step, rows, dims, first_row=first_row, device=logits.device)
         drawn = mean.clone() if greedy else mean + log_std.exp() * numbers
     else:
         u = uniforms(seed, step, rows, dims, first_row=first_row, device=logits.device)
+        legal = None if mask is None else legal_choices(mask, logits.shape[-1])
+        logits, counts = _masked(logits, legal), list(action_counts)
+        parts = [None] * dims if legal is None else torch.split(legal, counts, dim=-1)
+        heads = zip(torch.split(logits, counts, dim=-1), parts, strict=True)
         choices = [
-            head.argmax(-1) if greedy else _inverted(head, u[:, d])
-            for d, head in enumerate(torch.split(logits, list(action_counts), dim=-1))
+            head.argmax(-1) if greedy else _inverted(head, u[:, d], part) for d, (head, part) in enumerate(heads)
         ]
         drawn = torch.stack(choices, dim=-1).to(torch.int32)
-    total, spread = _logprob_entropy(logits, drawn, action_counts, controls)
-    chosen = drawn[:, 0] if dims == 1 and not controls else drawn
+    total, spread = _logprob_entropy(logits, drawn, action_counts, continuous_dims)
+    chosen = drawn[:, 0] if dims == 1 and not continuous_dims else drawn
     actions = chosen if actions is None else actions.copy_(chosen)
     logprobs = total if logprobs is None else logprobs.copy_(total)
     if entropy is not None:
@@ -131,10 +154,16 @@ def draw_actions(
     return actions, logprobs
 
 
-def _inverted(head: Tensor, u: Tensor) -> Tensor:
+def _inverted(head: Tensor, u: Tensor, legal: Tensor | None) -> Tensor:
     """The choices that uniform numbers u [N] select in one head [N, K]."""
     cumulative = (head - head.amax(-1, keepdim=True)).exp().cumsum(-1)
-    return (u.unsqueeze(-1) * cumulative[:, -1:] >= cumulative[:, :-1]).sum(-1)
+    threshold = u.unsqueeze(-1) * cumulative[:, -1:]
+    if legal is None:
+        return (threshold >= cumulative[:, :-1]).sum(-1)
+    # Summed in another order, as on a GPU, sums may differ by rounding where an illegal choice adds nothing.
+    selected = legal & (threshold < cumulative)
+    last = head.shape[-1] - 1 - legal.flip(-1).int().argmax(-1)
+    return torch.where(selected.any(-1), selected.int().argmax(-1), last)
 
 
 def advantage(
@@ -176,7 +205,7 @@ def ppo_loss_grad(
     returns: Tensor,
     *,
     action_counts: Sequence[int] = (),
-    controls: int = 0,
+    continuous_dims: int = 0,
     clip: float,
     value_coef: float,
     entropy_coef: float,
@@ -186,6 +215,7 @@ def ppo_loss_grad(
     normalize_advantages: bool = False,
     old_values: Tensor | None = None,
     alive: Tensor | None = None,
+    mask: Tensor | None = None,
     ratio: Tensor | None = None,
 ) -> PpoStats:
     """Twin of `pufferc.ops.ppo_loss_grad`, by autograd."""
@@ -197,7 +227,7 @@ def ppo_loss_grad(
         advantages,
         returns,
         action_counts=action_counts,
-        controls=controls,
+        continuous_dims=continuous_dims,
         clip=clip,
         value_coef=value_coef,
         entropy_coef=entropy_coef,
@@ -205,6 +235,7 @@ def ppo_loss_grad(
         normalize_advantages=normalize_advantages,
         old_values=old_values,
         alive=alive,
+        mask=mask,
     )
     grad_logits.copy_(gradients[0])
     grad_values.copy_(gradients[1])
@@ -223,7 +254,7 @@ def ppo_loss_tensors(
     returns: Tensor,
     *,
     action_counts: Sequence[int] = (),
-    controls: int = 0,
+    continuous_dims: int = 0,
     clip: float,
     value_coef: float,
     entropy_coef: float,
@@ -231,27 +262,32 @@ def ppo_loss_tensors(
     normalize_advantages: bool = False,
     old_values: Tensor | None = None,
     alive: Tensor | None = None,
+    mask: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Statistics float32 [8] in the order of PpoStats, gradients of logits and values, and ratios, all on the device.
 
     No shape depends on what the tensors hold and nothing waits for the device, so a CUDA graph can hold it.
     """
-    mask = None if alive is None else alive.bool()
+    acts = None if alive is None else alive.bool()
 
     def acting(x: Tensor) -> Tensor:
         """Zeros in rows that do not act, which may hold anything."""
-        return x if mask is None else torch.where(mask.view(-1, *[1] * (x.ndim - 1)), x, torch.zeros_like(x))
+        return x if acts is None else torch.where(acts.view(-1, *[1] * (x.ndim - 1)), x, torch.zeros_like(x))
 
     def mean(x: Tensor) -> Tensor:
-        return x.mean() if mask is None else acting(x).sum() / mask.sum().clamp(min=1)
+        return x.mean() if acts is None else acting(x).sum() / acts.sum().clamp(min=1)
 
     with torch.enable_grad():
         z, v = acting(logits.detach()).requires_grad_(), acting(values.detach()).requires_grad_()
-        logp, entropy = _logprob_entropy(z, acting(actions.view(actions.shape[0], -1)), action_counts, controls)
+        legal = None if mask is None else legal_choices(mask, z.shape[-1])
+        if legal is not None and acts is not None:
+            legal = legal | ~acts.unsqueeze(-1)
+        drawn = acting(actions.view(actions.shape[0], -1))
+        logp, entropy = _logprob_entropy(_masked(z, legal), drawn, action_counts, continuous_dims)
         a = acting(advantages)
         if normalize_advantages and a.numel() > 1:
             centre = mean(a)
-            std = a.std() if mask is None else _masked_std(a - centre, mask)
+            std = a.std() if acts is None else _std_where(a - centre, acts)
             a = torch.where(std > 0.0, (a - centre) / (std + 1e-8), a)
         log_ratio = logp - acting(old_logprobs)
         r = log_ratio.exp()
@@ -262,40 +298,40 @@ def ppo_loss_tensors(
         grad_z, grad_v = torch.autograd.grad(loss, (z, v))
     log_ratio, r = log_ratio.detach(), r.detach()
     clipped = mean(((r - 1.0).abs() > clip).float())
-    rows = torch.full_like(clipped, values.shape[0]) if mask is None else mask.sum().to(clipped.dtype)
+    rows = torch.full_like(clipped, values.shape[0]) if acts is None else acts.sum().to(clipped.dtype)
     means = (loss, policy_loss, value_loss, bonus, mean(r - 1.0 - log_ratio), mean(-log_ratio), clipped, rows)
-    ratio = r if mask is None else torch.where(mask, r, torch.ones_like(r))
+    ratio = r if acts is None else torch.where(acts, r, torch.ones_like(r))
     return torch.stack([value.detach() for value in means]), grad_z, grad_v, ratio
 
 
-def _masked_std(deviations: Tensor, mask: Tensor) -> Tensor:
-    """Sample standard deviation of the entries in `mask`, 0 for fewer than two."""
-    squares = torch.where(mask, deviations, torch.zeros_like(deviations)).square().sum()
-    return (squares / (mask.sum() - 1).clamp(min=1)).sqrt()
+def _std_where(deviations: Tensor, acts: Tensor) -> Tensor:
+    """Sample standard deviation of the entries where `acts` is True, 0 for fewer than two."""
+    squares = torch.where(acts, deviations, torch.zeros_like(deviations)).square().sum()
+    return (squares / (acts.sum() - 1).clamp(min=1)).sqrt()
 
 
 def _logprob_entropy(
-    logits: Tensor, actions: Tensor, action_counts: Sequence[int], controls: int
+    logits: Tensor, actions: Tensor, action_counts: Sequence[int], continuous_dims: int
 ) -> tuple[Tensor, Tensor]:
     """Log-probability of actions [B, D] and entropy in nats, both [B] and summed over dimensions."""
-    if controls:
-        mean, log_std = _gaussian(logits, controls)
+    if continuous_dims:
+        mean, log_std = _gaussian(logits, continuous_dims)
         z = ((actions - mean) * (-log_std).exp()).clamp(-1e9, 1e9)
         half_log = 0.5 * math.log(2.0 * math.pi)
         return (-0.5 * z.square() - log_std - half_log).sum(-1), (log_std + half_log + 0.5).sum(-1)
     total, entropy = logits.new_zeros(logits.shape[0]), logits.new_zeros(logits.shape[0])
     for d, head in enumerate(torch.split(logits, list(action_counts), dim=-1)):
         logp = head.log_softmax(-1)
-        logp = torch.where(torch.isneginf(logp), -1e4, logp)  # of choices that are masked: 0 log 0 is 0
+        logp = torch.where(torch.isneginf(logp), -1e4, logp)  # of excluded choices: 0 log 0 is 0
         total = total + logp.gather(-1, actions[:, d : d + 1].long()).squeeze(-1)
         entropy = entropy - (logp.exp() * logp).sum(-1)
     return total, entropy
 
 
-def _gaussian(outputs: Tensor, controls: int) -> tuple[Tensor, Tensor]:
+def _gaussian(outputs: Tensor, dims: int) -> tuple[Tensor, Tensor]:
     """Means and log standard deviations [B, D] within the limits of gaussian.h; NaN where one is infinite."""
     outputs = torch.where(torch.isinf(outputs), math.nan, outputs)
-    return outputs[:, :controls], outputs[:, controls:].clamp(-20.0, 20.0)
+    return outputs[:, :dims], outputs[:, dims:].clamp(-20.0, 20.0)
 
 
 def _value_errors(values: Tensor, returns: Tensor, old_values: Tensor | None, value_clip: float) -> Tensor:

@@ -191,6 +191,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self.terminated: Flags = pool.terminated
         self.truncated: Flags = pool.truncated
         self.alive: Flags = pool.alive
+        self.action_mask: NDArray[np.uint32] | None = pool.action_mask
+        self.forced: Flags | None = pool.forced
         self.final_observations: Array = pool.final_observations
         self._metric_names = info.metrics
         stats: dict[str, Array] = {"r": pool.episode_returns, "l": pool.episode_lengths}

@@ -65,7 +65,7 @@ typedef struct Net {
   const char* game;
   PfcDtype dtype;
   int32_t action_dims, action_counts[PFC_MAX_ACTION_DIMS];
-  int32_t normalise, params, layers, widths[8];
+  int32_t masked, params, layers, widths[8];
   int32_t kinds[8];  // of the layers; 0 = linear
   int32_t head;      // 0 categorical; 1, 2 normal, whose action_counts are 0
 } Net;
@@ -101,37 +101,31 @@ static inline void put_layer(File* file, PfcRng* rng, const Net* net, int32_t i)
   pad8(file);
 }
 
-static inline File write_policy(const Net* net, uint64_t seed) {
+// Version 1 has no flags, so the network is not masked.
+static inline File write_policy_as(const Net* net, uint64_t seed, uint32_t version) {
   File file = {0};
   PfcRng rng;
   pfc_rng_seed(&rng, seed, 0);
   put(&file, "PFCPOL\r\n", 8);
-  put_u32(&file, 1), put_u32(&file, (uint32_t)(net->layers + net->normalise)), put_u64(&file, 0), put_u64(&file, 0);
+  put_u32(&file, version), put_u32(&file, (uint32_t)net->layers), put_u64(&file, 0), put_u64(&file, 0);
   put_name(&file, net->game, 64);
   put_u32(&file, 1), put_u32(&file, (uint32_t)net->dtype);
   put_u32(&file, (uint32_t)net->widths[0]), put_u32(&file, 0), put_u32(&file, 0);
   put_u32(&file, (uint32_t)net->head), put_u32(&file, (uint32_t)net->action_dims);
   put(&file, net->action_counts, sizeof net->action_counts);
   put_u32(&file, (uint32_t)net->params);
+  if (version > 1) put_u32(&file, (uint32_t)net->masked), put_u32(&file, 0);
   for (int32_t i = 0; i < net->params; ++i) {
     const double value = 100 + i;
     put_name(&file, i == 0 ? "max_steps" : "frameskip", 32);
     put(&file, &value, 8);
   }
-  if (net->normalise) {
-    const uint64_t size = (uint64_t)net->widths[0];
-    const float limit = 2.5f;
-    put_u32(&file, 1), put_u32(&file, 0), put_u32(&file, (uint32_t)size), put_u32(&file, (uint32_t)size);
-    put_u64(&file, ((2 * size + 1) * 4 + 7) / 8 * 8);
-    put_random(&file, &rng, size, -1, 1);
-    put_random(&file, &rng, size, 0.2f, 3);
-    put(&file, &limit, sizeof limit);
-    pad8(&file);
-  }
   for (int32_t i = 0; i < net->layers; ++i) put_layer(&file, &rng, net, i);
   seal(&file);
   return file;
 }
+
+static inline File write_policy(const Net* net, uint64_t seed) { return write_policy_as(net, seed, 2); }
 
 static inline PfcPolicy* parse(const File* file) { return pfc_policy_parse(file->data, file->bytes, "test.pfc"); }
 

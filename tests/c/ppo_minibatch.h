@@ -8,6 +8,7 @@
 
 #include "kernels/ppo_loss.h"
 #include "pufferc/rng.h"
+#include "random_masks.h"
 
 enum { PAD = 2 };  // logits, value and two unused columns share one matrix; so do the gradients
 
@@ -18,6 +19,7 @@ typedef struct Minibatch {
   int32_t choices, width;
   float *outputs, *gradients, *old_logprobs, *advantages, *returns, *old_values, *ratio;
   int32_t* actions;
+  uint32_t* mask;  // NULL = none
   uint8_t* alive;
 } Minibatch;
 
@@ -48,19 +50,52 @@ static inline Minibatch* make_minibatch(int64_t rows, const int32_t* counts, int
   for (int64_t i = 0; i < rows * dims; ++i) m->actions[i] = (int32_t)pfc_rng_below(&rng, (uint32_t)counts[i % dims]);
   m->alive = malloc((size_t)rows);
   for (int64_t i = 0; i < rows; ++i) m->alive[i] = (uint8_t)pfc_rng_below(&rng, 4);  // 0 = dead
-  m->args = (PfcPpoLossArgs){
-      .batch = {.rows = rows, .values = m->outputs + m->choices, .values_stride = m->width,
-                .old_logprobs = m->old_logprobs, .advantages = m->advantages, .returns = m->returns,
-                .old_values = m->old_values, .clip = 0.2f, .value_coef = 0.5f, .entropy_coef = 0.01f,
-                .grad_values = m->gradients + m->choices, .grad_values_stride = m->width, .ratio = m->ratio},
-      .dims = dims, .action_counts = m->counts, .logits = m->outputs, .logits_stride = m->width,
-      .actions = m->actions, .grad_logits = m->gradients, .grad_logits_stride = m->width};
+  m->args = (PfcPpoLossArgs){.batch = {.rows = rows,
+                                       .action_dims = dims,
+                                       .action_counts = m->counts,
+                                       .actions = m->actions,
+                                       .old_logprobs = m->old_logprobs,
+                                       .advantages = m->advantages,
+                                       .returns = m->returns,
+                                       .old_values = m->old_values},
+                             .settings = {.clip = 0.2f, .value_coef = 0.5f, .entropy_coef = 0.01f},
+                             .outputs = {.logits = m->outputs,
+                                         .logits_stride = m->width,
+                                         .values = m->outputs + m->choices,
+                                         .values_stride = m->width,
+                                         .grad_logits = m->gradients,
+                                         .grad_logits_stride = m->width,
+                                         .grad_values = m->gradients + m->choices,
+                                         .grad_values_stride = m->width,
+                                         .ratio = m->ratio}};
   return m;
+}
+
+// Random masks that have the actions. Log-probabilities of before become 0 where nothing is left to decide.
+static inline void set_masks(Minibatch* m, uint64_t seed) {
+  const int32_t dims = m->args.batch.action_dims, words = (m->choices + 31) / 32;
+  m->mask = random_masks(m->args.batch.rows, m->counts, dims, seed);
+  m->args.batch.mask = m->mask, m->args.batch.mask_words = words;
+  for (int64_t row = 0; row < m->args.batch.rows; ++row) {
+    uint32_t* mask = m->mask + row * words;
+    int32_t first = 0;
+    for (int32_t d = 0; d < dims; ++d) {
+      int32_t* action = &m->actions[row * dims + d];
+      while (!is_legal(mask, first + *action)) *action = (*action + 1) % m->counts[d];
+      first += m->counts[d];
+    }
+    if (is_forced(mask, m->counts, dims)) m->old_logprobs[row] = 0.0f;
+  }
+}
+
+static inline bool row_is_forced(const Minibatch* m, int64_t row) {
+  const PfcMinibatch* b = &m->args.batch;
+  return b->mask && is_forced(b->mask + row * b->mask_words, m->counts, b->action_dims);
 }
 
 static inline void free_minibatch(Minibatch* m) {
   free(m->outputs), free(m->gradients), free(m->old_logprobs), free(m->advantages), free(m->returns);
-  free(m->old_values), free(m->ratio), free(m->actions), free(m->alive), free(m);
+  free(m->old_values), free(m->ratio), free(m->actions), free(m->mask), free(m->alive), free(m);
 }
 
 #endif  // PUFFERC_TESTS_PPO_MINIBATCH_H

@@ -8,6 +8,8 @@
 #include "base.h"
 #include "check.h"
 #include "kernels/gaussian.h"
+#include "kernels/ppo_loss.h"
+#include "pufferc/rng.h"
 
 enum { PAD = 2, MAX_WIDTH = 2 * PFC_MAX_ACTION_DIMS + 1 };  // outputs, value and two unused columns share one matrix
 
@@ -20,7 +22,7 @@ static float* floats(PfcRng* rng, int64_t count, float low, float high) {
 }
 
 typedef struct Minibatch {
-  PfcGaussianLossArgs args;
+  PfcPpoLossArgs args;
   int32_t width;
   float *outputs, *gradients, *actions, *old_logprobs, *advantages, *returns, *old_values, *ratio;
   uint8_t* alive;
@@ -41,26 +43,23 @@ static Minibatch* make_minibatch(int64_t rows, int32_t dims, uint64_t seed) {
   m->ratio = floats(&rng, rows, 7.0f, 7.0f);
   m->alive = malloc((size_t)rows);
   for (int64_t i = 0; i < rows; ++i) m->alive[i] = (uint8_t)pfc_rng_below(&rng, 4);  // 0 = dead
-  float *values = m->outputs + 2 * dims, *grad_values = m->gradients + 2 * dims;
-  m->args = (PfcGaussianLossArgs){.batch = {.rows = rows,
-                                            .values = values,
-                                            .values_stride = m->width,
-                                            .old_logprobs = m->old_logprobs,
-                                            .advantages = m->advantages,
-                                            .returns = m->returns,
-                                            .old_values = m->old_values,
-                                            .clip = 0.2f,
-                                            .value_coef = 0.5f,
-                                            .entropy_coef = 0.01f,
-                                            .grad_values = grad_values,
-                                            .grad_values_stride = m->width,
-                                            .ratio = m->ratio},
-                                  .dims = dims,
-                                  .outputs = m->outputs,
-                                  .outputs_stride = m->width,
-                                  .actions = m->actions,
-                                  .grad_outputs = m->gradients,
-                                  .grad_outputs_stride = m->width};
+  m->args = (PfcPpoLossArgs){.batch = {.rows = rows,
+                                       .action_dims = dims,
+                                       .actions = m->actions,
+                                       .old_logprobs = m->old_logprobs,
+                                       .advantages = m->advantages,
+                                       .returns = m->returns,
+                                       .old_values = m->old_values},
+                             .settings = {.clip = 0.2f, .value_coef = 0.5f, .entropy_coef = 0.01f},
+                             .outputs = {.logits = m->outputs,
+                                         .logits_stride = m->width,
+                                         .values = m->outputs + 2 * dims,
+                                         .values_stride = m->width,
+                                         .grad_logits = m->gradients,
+                                         .grad_logits_stride = m->width,
+                                         .grad_values = m->gradients + 2 * dims,
+                                         .grad_values_stride = m->width,
+                                         .ratio = m->ratio}};
   return m;
 }
 
@@ -75,8 +74,8 @@ typedef struct RowTerms {
 
 // The terms of one row for outputs x [2 dims + 1]: means, log_stds, value.
 static RowTerms row_terms(const Minibatch* m, int64_t row, const double* x) {
-  const PfcPpoBatch* b = &m->args.batch;
-  const int32_t dims = m->args.dims;
+  const PfcPpoSettings* b = &m->args.settings;
+  const int32_t dims = m->args.batch.action_dims;
   RowTerms terms = {.log_ratio = -(double)m->old_logprobs[row]};
   for (int32_t d = 0; d < dims; ++d) {
     const double log_std = x[dims + d], z = ((double)m->actions[row * dims + d] - x[d]) / exp(log_std);
@@ -96,7 +95,7 @@ static RowTerms row_terms(const Minibatch* m, int64_t row, const double* x) {
 
 static double row_loss(const Minibatch* m, int64_t row, const double* x) {
   const RowTerms terms = row_terms(m, row, x);
-  const PfcPpoBatch* b = &m->args.batch;
+  const PfcPpoSettings* b = &m->args.settings;
   return terms.policy + (double)b->value_coef * terms.value - (double)b->entropy_coef * terms.entropy;
 }
 
@@ -109,7 +108,7 @@ static int64_t alive_rows(const Minibatch* m) {
 // Central differences, except within a hair of a kink of the loss.
 static void check_gradient(const Minibatch* m, int64_t row, double per_row) {
   double x[MAX_WIDTH];
-  const int32_t width = 2 * m->args.dims + 1;
+  const int32_t width = 2 * m->args.batch.action_dims + 1;
   for (int32_t k = 0; k < width; ++k) x[k] = m->outputs[row * m->width + k];
   const double step = 1e-6;
   for (int32_t k = 0; k < width; ++k) {
@@ -127,21 +126,21 @@ static void check_gradient(const Minibatch* m, int64_t row, double per_row) {
 
 static void check_minibatch(Minibatch* m) {
   PfcPpoLossStats stats;
-  CHECK(pfc_gaussian_ppo_loss(&m->args, NULL, &stats) == PFC_OK);
+  CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK);
   const int64_t n = alive_rows(m);
   RowTerms sums = {0};
   double kl = 0.0;
   for (int64_t row = 0; row < m->args.batch.rows; ++row) {
     const bool alive = !m->args.batch.alive || m->alive[row];
     for (int32_t k = 0; k < m->width; ++k) {
-      if (k > 2 * m->args.dims)
+      if (k > 2 * m->args.batch.action_dims)
         CHECK(m->gradients[row * m->width + k] == 7.0f);
       else if (!alive)
         CHECK(m->gradients[row * m->width + k] == 0.0f);
     }
     if (!alive) continue;
     double x[MAX_WIDTH];
-    for (int32_t k = 0; k <= 2 * m->args.dims; ++k) x[k] = m->outputs[row * m->width + k];
+    for (int32_t k = 0; k <= 2 * m->args.batch.action_dims; ++k) x[k] = m->outputs[row * m->width + k];
     const RowTerms terms = row_terms(m, row, x);
     sums.policy += terms.policy, sums.value += terms.value, sums.entropy += terms.entropy;
     sums.log_ratio += terms.log_ratio, kl += exp(terms.log_ratio) - 1.0 - terms.log_ratio;
@@ -162,8 +161,8 @@ static void test_loss(void) {
       for (int64_t rows = 1; rows <= 901; rows += 300) {
         Minibatch* m = make_minibatch(rows, dims, (uint64_t)(rows + dims));
         if (masked) m->alive[0] = 1, m->args.batch.alive = m->alive;
-        if (rows > 300) m->args.batch.value_clip = 0.3f;
-        if (rows > 600) m->args.batch.advantage_mean = 0.4f, m->args.batch.advantage_std = 1.3f;
+        if (rows > 300) m->args.settings.value_clip = 0.3f;
+        if (rows > 600) m->args.settings.advantage_mean = 0.4f, m->args.settings.advantage_std = 1.3f;
         check_minibatch(m);
         free_minibatch(m);
       }
@@ -172,10 +171,10 @@ static void test_loss(void) {
 static void test_teams(void) {
   PfcPpoLossStats alone, together;
   Minibatch *a = make_minibatch(5000, 3, 8), *b = make_minibatch(5000, 3, 8);
-  CHECK(pfc_gaussian_ppo_loss(&a->args, NULL, &alone) == PFC_OK);
+  CHECK(pfc_ppo_loss(&a->args, NULL, &alone) == PFC_OK);
   for (int32_t threads = 2; threads <= 7; threads += 5) {
     PfcWorkers* workers = pfc_workers_create(threads, 1);
-    CHECK(pfc_gaussian_ppo_loss(&b->args, workers, &together) == PFC_OK);
+    CHECK(pfc_ppo_loss(&b->args, workers, &together) == PFC_OK);
     CHECK(memcmp(&alone, &together, sizeof alone) == 0);
     CHECK(memcmp(a->gradients, b->gradients, sizeof(float) * 5000 * (size_t)a->width) == 0);
     pfc_workers_destroy(workers);
@@ -193,12 +192,12 @@ static void test_dead(void) {
     for (int32_t k = 0; k < b->width; ++k) b->outputs[row * b->width + k] = k % 2 ? NAN : INFINITY;
     b->actions[2 * row] = NAN, b->advantages[row] = INFINITY, b->returns[row] = NAN, b->old_logprobs[row] = -1e30f;
   }
-  CHECK(pfc_gaussian_ppo_loss(&a->args, NULL, &clean) == PFC_OK);
-  CHECK(pfc_gaussian_ppo_loss(&b->args, NULL, &dirty) == PFC_OK);
+  CHECK(pfc_ppo_loss(&a->args, NULL, &clean) == PFC_OK);
+  CHECK(pfc_ppo_loss(&b->args, NULL, &dirty) == PFC_OK);
   CHECK(memcmp(&clean, &dirty, sizeof clean) == 0);
   CHECK(memcmp(a->gradients, b->gradients, sizeof(float) * 333 * (size_t)a->width) == 0);
   memset(b->alive, 0, 333);
-  CHECK(pfc_gaussian_ppo_loss(&b->args, NULL, &dirty) == PFC_OK && dirty.loss == 0.0 && dirty.count == 0);
+  CHECK(pfc_ppo_loss(&b->args, NULL, &dirty) == PFC_OK && dirty.loss == 0.0 && dirty.count == 0);
   free_minibatch(a), free_minibatch(b);
 }
 
@@ -211,7 +210,7 @@ static void test_nan(void) {
     float* const target[] = {output,          output + 1,           output + 2,         output + 3,      output + 2,
                              m->actions + 80, m->old_logprobs + 40, m->advantages + 40, m->actions + 81, output};
     *target[kind] = kind == 4 || kind == 8 ? INFINITY : kind == 9 ? -INFINITY : NAN;
-    CHECK(pfc_gaussian_ppo_loss(&m->args, NULL, &stats) == PFC_OK && isnan(stats.loss));
+    CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK && isnan(stats.loss));
     for (int64_t row = 0; row < 70; ++row)
       for (int32_t k = 0; k < 4; ++k) CHECK(row == 40 || isfinite(m->gradients[row * m->width + k]));
     CHECK(isnan(m->gradients[40 * m->width]) && isnan(m->gradients[40 * m->width + 2]));
@@ -228,7 +227,7 @@ static void test_extremes(void) {
     m->outputs[row * m->width] = row % 2 ? 1e6f : -3e38f;
     m->outputs[row * m->width + 1] = row % 4 < 2 ? -1e30f : row % 8 < 6 ? 25.0f : -PFC_MAX_LOG_STD;
   }
-  CHECK(pfc_gaussian_ppo_loss(&m->args, NULL, &stats) == PFC_OK && isfinite(stats.loss));
+  CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK && isfinite(stats.loss));
   for (int64_t row = 0; row < 40; ++row) {
     const float* gradient = m->gradients + row * m->width;
     CHECK(isfinite(gradient[0]) && isfinite(gradient[1]));
@@ -241,9 +240,9 @@ static void test_extremes(void) {
 static void test_golden(void) {
   PfcPpoLossStats stats;
   Minibatch* m = make_minibatch(1000, 3, 2024);
-  m->args.batch.alive = m->alive, m->args.batch.value_clip = 0.3f;
-  m->args.batch.advantage_mean = 0.4f, m->args.batch.advantage_std = 1.7f;
-  CHECK(pfc_gaussian_ppo_loss(&m->args, NULL, &stats) == PFC_OK);
+  m->args.batch.alive = m->alive, m->args.settings.value_clip = 0.3f;
+  m->args.settings.advantage_mean = 0.4f, m->args.settings.advantage_std = 1.7f;
+  CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK);
   CHECK(pfc_checksum(m->gradients, sizeof(float) * 1000 * (uint64_t)m->width) == 0x6e10a1953dd47193ull);
   CHECK(pfc_checksum(&stats, sizeof stats) == 0x05285fd266365179ull);
   free_minibatch(m);
@@ -252,23 +251,25 @@ static void test_golden(void) {
 static void test_refused(void) {
   PfcPpoLossStats stats;
   Minibatch* m = make_minibatch(60, 2, 6);
-#define REFUSED(field, value, name)                                   \
-  do {                                                                \
-    PfcGaussianLossArgs args = m->args;                               \
-    args.field = (value);                                             \
-    CHECK(pfc_gaussian_ppo_loss(&args, NULL, &stats) == PFC_INVALID); \
-    CHECK(strncmp(pfc_last_error(), name, strlen(name)) == 0);        \
+#define REFUSED(field, value, name)                            \
+  do {                                                         \
+    PfcPpoLossArgs args = m->args;                             \
+    args.field = (value);                                      \
+    CHECK(pfc_ppo_loss(&args, NULL, &stats) == PFC_INVALID);   \
+    CHECK(strncmp(pfc_last_error(), name, strlen(name)) == 0); \
   } while (0)
   REFUSED(batch.rows, 0, "rows:");
-  REFUSED(dims, 0, "dims:");
-  REFUSED(outputs, NULL, "outputs:");
-  REFUSED(actions, NULL, "actions:");
-  REFUSED(grad_outputs, NULL, "grad_outputs:");
-  REFUSED(outputs_stride, 3, "outputs_stride:");
-  REFUSED(grad_outputs_stride, 3, "grad_outputs_stride:");
-  REFUSED(batch.values_stride, 0, "values_stride:");
+  REFUSED(batch.action_dims, 0, "dims:");
+  REFUSED(outputs.logits, NULL, "logits:");
+  REFUSED(batch.actions, NULL, "actions:");
+  REFUSED(outputs.grad_logits, NULL, "grad_logits:");
+  REFUSED(outputs.logits_stride, 3, "logits_stride:");
+  REFUSED(outputs.grad_logits_stride, 3, "grad_logits_stride:");
+  REFUSED(outputs.values_stride, 0, "values_stride:");
   REFUSED(batch.returns, NULL, "returns:");
-  REFUSED(batch.clip, NAN, "clip:");
+  REFUSED(settings.clip, NAN, "clip:");
+  const uint32_t mask[60] = {0};
+  REFUSED(batch.mask, mask, "mask:");
 #undef REFUSED
   for (int64_t i = 0; i < 60 * m->width; ++i) CHECK(m->gradients[i] == 7.0f);
   free_minibatch(m);

@@ -1,5 +1,6 @@
 // test_learn.c - a minibatch in one pass has the outputs and gradients of a forward pass, the loss and a backward pass,
-// bit for bit, for every instruction set and workers; and an action out of range is refused.
+// bit for bit, for every instruction set and workers, with masks and without; and an action out of range or illegal is
+// refused.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ typedef struct Case {
   int64_t rows;
   void* x;
   int32_t* actions;
+  uint32_t* mask;  // NULL = none
   float *logprobs, *advantages, *returns;
   float *outputs, *grad_outputs;
   float *grad_weights[LAYERS], *grad_biases[LAYERS];
@@ -31,7 +33,7 @@ static float* random_floats(uint64_t seed, int64_t count, float scale) {
   return x;
 }
 
-static Case make_case(const PfcMatmulKernels* kernels, int64_t rows) {
+static Case make_case(const PfcMatmulKernels* kernels, int64_t rows, bool masked) {
   Case c = {.rows = rows};
   CHECK(pfc_mlp_create(kernels, widths, LAYERS, &c.mlp) == PFC_OK);
   for (int32_t i = 0; i < LAYERS; ++i) {
@@ -49,52 +51,56 @@ static Case make_case(const PfcMatmulKernels* kernels, int64_t rows) {
   c.advantages = random_floats(5, rows, 1.0f), c.returns = random_floats(6, rows, 1.0f);
   c.actions = malloc(2 * sizeof(int32_t) * (size_t)rows);
   for (int64_t i = 0; i < 2 * rows; ++i) c.actions[i] = (int32_t)(i % counts[i % 2]);
+  c.mask = masked ? malloc(sizeof(uint32_t) * (size_t)rows) : NULL;
+  for (int64_t i = 0; masked && i < rows; ++i)  // the actions, and more or less of the others
+    c.mask[i] = 1u << c.actions[2 * i] | 4u << c.actions[2 * i + 1] | ((uint32_t)(i * 7) & 31u);
   c.outputs = calloc((size_t)(rows * OUTPUTS), 4), c.grad_outputs = calloc((size_t)(rows * OUTPUTS), 4);
   return c;
 }
 
 static void free_case(Case* c) {
   for (int32_t i = 0; i < LAYERS; ++i) free(c->grad_weights[i]), free(c->grad_biases[i]);
-  free(c->x), free(c->actions), free(c->logprobs), free(c->advantages), free(c->returns);
+  free(c->x), free(c->actions), free(c->mask), free(c->logprobs), free(c->advantages), free(c->returns);
   free(c->outputs), free(c->grad_outputs);
   pfc_mlp_destroy(c->mlp);
 }
 
-static PfcPpoLossArgs loss_args(const Case* c) {
-  return (PfcPpoLossArgs){.batch = {.rows = c->rows,
-                                    .values = c->outputs + OUTPUTS - 1,
-                                    .values_stride = OUTPUTS,
-                                    .old_logprobs = c->logprobs,
-                                    .advantages = c->advantages,
-                                    .returns = c->returns,
-                                    .clip = 0.2f,
-                                    .value_coef = 0.5f,
-                                    .entropy_coef = 0.01f,
-                                    .grad_values = c->grad_outputs + OUTPUTS - 1,
-                                    .grad_values_stride = OUTPUTS},
-                          .dims = 2,
-                          .action_counts = counts,
-                          .logits = c->outputs,
-                          .logits_stride = OUTPUTS,
-                          .actions = c->actions,
-                          .grad_logits = c->grad_outputs,
-                          .grad_logits_stride = OUTPUTS};
+static PfcMinibatch minibatch(const Case* c) {
+  return (PfcMinibatch){.rows = c->rows,
+                        .action_dims = 2,
+                        .action_counts = counts,
+                        .actions = c->actions,
+                        .mask = c->mask,
+                        .mask_words = 1,
+                        .old_logprobs = c->logprobs,
+                        .advantages = c->advantages,
+                        .returns = c->returns};
 }
 
+static const PfcPpoSettings settings = {.clip = 0.2f, .value_coef = 0.5f, .entropy_coef = 0.01f};
+
 static PfcStatus learn(Case* c, PfcWorkers* workers, PfcPpoLossStats* stats) {
-  const PfcPpoLossArgs args = loss_args(c);
-  const PfcLearn minibatch = {.x = c->x,
-                              .outputs = c->outputs,
-                              .grad_outputs = c->grad_outputs,
-                              .grad_weights = c->grad_weights,
-                              .grad_biases = c->grad_biases};
-  PfcPpoKernel kernel;
-  const PfcStatus status = pfc_ppo_kernel(&args, &kernel);
-  return status ? status : pfc_learn(c->mlp, &minibatch, &kernel, workers, stats);
+  const PfcLearn args = {.x = c->x,
+                         .batch = minibatch(c),
+                         .settings = settings,
+                         .outputs = c->outputs,
+                         .grad_outputs = c->grad_outputs,
+                         .grad_weights = c->grad_weights,
+                         .grad_biases = c->grad_biases};
+  return pfc_learn(c->mlp, &args, workers, stats);
 }
 
 static PfcPpoLossStats by_parts(Case* c) {
-  const PfcPpoLossArgs args = loss_args(c);
+  const PfcPpoLossArgs args = {.batch = minibatch(c),
+                               .settings = settings,
+                               .outputs = {.logits = c->outputs,
+                                           .logits_stride = OUTPUTS,
+                                           .values = c->outputs + OUTPUTS - 1,
+                                           .values_stride = OUTPUTS,
+                                           .grad_logits = c->grad_outputs,
+                                           .grad_logits_stride = OUTPUTS,
+                                           .grad_values = c->grad_outputs + OUTPUTS - 1,
+                                           .grad_values_stride = OUTPUTS}};
   PfcPpoLossStats stats;
   CHECK(pfc_mlp_forward(c->mlp, c->x, c->rows, true, c->outputs, NULL) == PFC_OK);
   CHECK(pfc_ppo_loss(&args, NULL, &stats) == PFC_OK);
@@ -112,13 +118,13 @@ static void check_equal(const Case* a, const Case* b) {
   }
 }
 
-static void test_equals_parts(const PfcMatmulKernels* kernels, int64_t rows) {
-  Case expected = make_case(kernels, rows);
+static void test_equals_parts(const PfcMatmulKernels* kernels, int64_t rows, bool masked) {
+  Case expected = make_case(kernels, rows, masked);
   const PfcPpoLossStats parts = by_parts(&expected);
   PfcPpoLossStats first = {0};
   const int32_t num_threads[] = {1, 2, 7};
   for (size_t i = 0; i < sizeof num_threads / sizeof *num_threads; ++i) {
-    Case found = make_case(kernels, rows);
+    Case found = make_case(kernels, rows, masked);
     PfcWorkers* workers = pfc_workers_create(num_threads[i], 1);
     PfcPpoLossStats stats;
     CHECK(learn(&found, workers, &stats) == PFC_OK);
@@ -133,7 +139,7 @@ static void test_equals_parts(const PfcMatmulKernels* kernels, int64_t rows) {
 }
 
 static void test_refused(void) {
-  Case c = make_case(pfc_matmul_kernels(false, 0), 300);
+  Case c = make_case(pfc_matmul_kernels(false, 0), 300, false);
   PfcPpoLossStats stats;
   c.actions[2 * 257 + 1] = 3;
   CHECK(learn(&c, NULL, &stats) == PFC_INVALID);
@@ -141,14 +147,19 @@ static void test_refused(void) {
   c.rows = 0;
   CHECK(learn(&c, NULL, &stats) == PFC_INVALID);
   free_case(&c);
+  c = make_case(pfc_matmul_kernels(false, 0), 300, true);
+  c.mask[257] = 31u & ~(1u << c.actions[2 * 257]);
+  CHECK(learn(&c, NULL, &stats) == PFC_INVALID);
+  CHECK(strstr(pfc_last_error(), "actions[257]") && strstr(pfc_last_error(), "its mask does not have it"));
+  free_case(&c);
 }
 
 int main(void) {
   const int64_t rows[] = {1, 130, 1100, 4099};
   for (int32_t bfloat16 = 0; bfloat16 < 2; ++bfloat16)
     for (int32_t i = 0; pfc_matmul_kernels(bfloat16, i); ++i)
-      for (size_t r = 0; r < sizeof rows / sizeof *rows; ++r)
-        test_equals_parts(pfc_matmul_kernels(bfloat16, i), rows[r]);
+      for (size_t r = 0; r < 2 * sizeof rows / sizeof *rows; ++r)
+        test_equals_parts(pfc_matmul_kernels(bfloat16, i), rows[r / 2], r % 2);
   test_refused();
   return check_report();
 }

@@ -21,16 +21,8 @@ static float get_float(const File* file, uint64_t at, uint64_t index) {
 // The network of a file for one observation in double precision; outputs: up to 1025 numbers.
 static void reference(const File* file, const Net* net, const double* observation, double* outputs) {
   double x[512], y[1100];
-  uint64_t at = 160 + 40 * (uint64_t)net->params;
-  const uint64_t size = (uint64_t)net->widths[0];
-  memcpy(x, observation, sizeof(double) * size);
-  if (net->normalise) {
-    for (uint64_t i = 0; i < size; ++i) {
-      const double mean = (double)get_float(file, at + 24, i), scale = (double)get_float(file, at + 24, size + i);
-      x[i] = fmin(fmax((x[i] - mean) * scale, -2.5), 2.5);
-    }
-    at += 24 + ((2 * size + 1) * 4 + 7) / 8 * 8;
-  }
+  uint64_t at = 168 + 40 * (uint64_t)net->params;
+  memcpy(x, observation, sizeof(double) * (uint64_t)net->widths[0]);
   for (int32_t layer = 0; layer < net->layers; ++layer) {
     const uint64_t inputs = (uint64_t)net->widths[layer], count = (uint64_t)net->widths[layer + 1];
     for (uint64_t j = 0; j < count; ++j) {
@@ -141,6 +133,34 @@ static void test_every_instruction_set(void) {
 
 // ---- actions -----------------------------------------------------------------------------------------------
 
+// Random masks [MAX_ROWS, words] with a legal choice in every dimension, or NULL for networks without.
+static uint32_t* make_masks(const Net* net, int32_t words, PfcRng* rng) {
+  if (!net->masked) return NULL;
+  uint32_t* mask = calloc((size_t)(MAX_ROWS * words), sizeof *mask);
+  for (int64_t row = 0; row < MAX_ROWS; ++row) {
+    uint32_t first = 0;
+    for (int32_t d = 0; d < net->action_dims; ++d) {
+      const uint32_t count = (uint32_t)net->action_counts[d], sure = first + pfc_rng_below(rng, count);
+      for (uint32_t k = first; k < first + count; ++k)
+        if (k == sure || pfc_rng_below(rng, 3) == 0) mask[row * words + k / 32] |= 1u << (k % 32);
+      first += count;
+    }
+  }
+  return mask;
+}
+
+static bool all_legal(const Net* net, const uint32_t* mask, int32_t words, const int32_t* actions) {
+  for (int64_t row = 0; mask && row < MAX_ROWS; ++row) {
+    int32_t first = 0;
+    for (int32_t d = 0; d < net->action_dims; ++d) {
+      const int32_t k = first + actions[row * net->action_dims + d];
+      if (!(mask[row * words + k / 32] >> (k % 32) & 1u)) return false;
+      first += net->action_counts[d];
+    }
+  }
+  return true;
+}
+
 // The draw of pfc_sample on the outputs of forward; any split of the rows gives the same.
 static void test_act(const Net* net, uint64_t seed) {
   const int64_t outs = net->widths[net->layers], dims = net->action_dims, half = 101;
@@ -153,27 +173,63 @@ static void test_act(const Net* net, uint64_t seed) {
   float* outputs = malloc(sizeof(float) * (size_t)(MAX_ROWS * outs));
   int32_t expected[MAX_ROWS * 8], actions[MAX_ROWS * 8], parts[MAX_ROWS * 8];
   float values[MAX_ROWS];
+  const int32_t words = pfc_policy_info(policy)->mask_words;
+  CHECK(words == (net->masked ? (outs - 1 + 31) / 32 : 0));
+  uint32_t *mask = make_masks(net, words, &rng), *rest_mask = mask ? mask + half * words : NULL;
   const int64_t row_bytes = net->widths[0] * (net->dtype == PFC_FLOAT32 || net->dtype == PFC_INT32 ? 4 : 1);
   CHECK(pfc_policy_forward(policy, observations, MAX_ROWS, NULL, outputs) == PFC_OK);
   for (int32_t greedy = 0; greedy <= 1; ++greedy) {
-    const PfcSampleArgs args = {.rows = MAX_ROWS, .dims = net->action_dims, .action_counts = net->action_counts,
-                                .logits = outputs, .logits_stride = outs, .seed = 3, .step = 4, .first_row = 5,
-                                .greedy = greedy, .actions = expected};
+    const PfcSampleArgs args = {.rows = MAX_ROWS,
+                                .dims = net->action_dims,
+                                .action_counts = net->action_counts,
+                                .logits = outputs,
+                                .logits_stride = outs,
+                                .mask = mask,
+                                .mask_words = words,
+                                .seed = 3,
+                                .step = 4,
+                                .first_row = 5,
+                                .greedy = greedy,
+                                .actions = expected};
     const PfcPolicyDraw draw = {.greedy = greedy, .seed = 3, .step = 4, .first_row = 5};
     PfcPolicyDraw rest = draw;
     rest.first_row += (uint64_t)half;
     CHECK(pfc_sample(&args, NULL, NULL) == PFC_OK);
-    CHECK(pfc_policy_act(policy, observations, MAX_ROWS, &draw, NULL, actions, values) == PFC_OK);
-    CHECK(pfc_policy_act(policy, observations, half, &draw, NULL, parts, NULL) == PFC_OK);
+    CHECK(pfc_policy_act_masked(policy, observations, mask, MAX_ROWS, &draw, NULL, actions, values) == PFC_OK);
+    CHECK(pfc_policy_act_masked(policy, observations, mask, half, &draw, NULL, parts, NULL) == PFC_OK);
     const unsigned char* second = observations + half * row_bytes;
-    CHECK(pfc_policy_act(policy, second, MAX_ROWS - half, &rest, NULL, parts + half * dims, NULL) == PFC_OK);
+    CHECK(pfc_policy_act_masked(policy, second, rest_mask, MAX_ROWS - half, &rest, NULL, parts + half * dims, NULL) ==
+          PFC_OK);
+    CHECK(all_legal(net, mask, words, actions));
     CHECK(memcmp(actions, expected, sizeof(int32_t) * (size_t)(MAX_ROWS * dims)) == 0);
     CHECK(memcmp(actions, parts, sizeof(int32_t) * (size_t)(MAX_ROWS * dims)) == 0);
     for (int64_t row = 0; row < MAX_ROWS; ++row) CHECK(values[row] == outputs[row * outs + outs - 1]);
   }
-  CHECK(pfc_policy_act(policy, observations, MAX_ROWS, NULL, NULL, parts, NULL) == PFC_OK);  // greedy, as the last round
-  CHECK(memcmp(actions, parts, sizeof(int32_t) * (size_t)(MAX_ROWS * dims)) == 0);
+  const PfcStatus unmasked = pfc_policy_act(policy, observations, MAX_ROWS, NULL, NULL, parts, NULL);  // greedy
+  if (mask)
+    check_message(unmasked == PFC_INVALID, "was trained with masks; call pfc_policy_act_masked");
+  else
+    CHECK(unmasked == PFC_OK);
+  CHECK(memcmp(actions, parts, sizeof(int32_t) * (size_t)(MAX_ROWS * dims)) == 0);  // those of the last round
+  free(mask);
   free(observations), free(as_double), free(outputs);
+  pfc_policy_destroy(policy);
+  file_free(&file);
+}
+
+// Where a row has no legal choice, or outputs that are not finite, it gets the first legal choices.
+static void test_masked_rows_without_action(void) {
+  const Net net = {"other", PFC_FLOAT32, 2, {2, 3}, 1, 0, 1, {1, 6}, {0}, 0};
+  File file = write_policy(&net, 1);
+  PfcPolicy* policy = parse(&file);
+  const float observations[3] = {0.5f, NAN, 0.5f};
+  const uint32_t mask[3] = {0x1f, 0x1a, 0x18};  // all; choice 1, and 1 and 2; none, and 1 and 2
+  int32_t actions[6];
+  check_message(pfc_policy_act_masked(policy, observations, mask, 3, NULL, NULL, actions, NULL) == PFC_INVALID,
+                "observations, mask: 2 rows");
+  CHECK(actions[2] == 1 && actions[3] == 1 && actions[4] == 0 && actions[5] == 1);
+  check_message(pfc_policy_act_masked(policy, observations, NULL, 3, NULL, NULL, actions, NULL) == PFC_INVALID,
+                "mask: this policy was trained with masks; expected uint32 [rows, 1]");
   pfc_policy_destroy(policy);
   file_free(&file);
 }
@@ -192,6 +248,9 @@ static void test_bad_calls(void) {
   observations[3] = NAN;
   check_message(pfc_policy_act(policy, observations, 2, NULL, NULL, actions, NULL) == PFC_INVALID, "1 rows");
   CHECK(actions[0] == 0 && actions[1] >= 0 && actions[1] < 3);
+  const uint32_t mask[2] = {7, 7};
+  check_message(pfc_policy_act_masked(policy, observations, mask, 2, NULL, NULL, actions, NULL) == PFC_INVALID,
+                "mask: this policy was trained without masks");
   CHECK(pfc_policy_info(NULL) == NULL);
   pfc_policy_destroy(NULL);
   check_message(pfc_policy_check(policy, NULL) == PFC_INVALID, "pool");
@@ -218,7 +277,9 @@ static void test_fit(void) {
   check_pool(&net, "breakout", NULL, NULL);
   check_pool(&net, "cartpole", NULL, "breakout version 1, the pool plays cartpole");
   check_pool(&net, "breakout", &continuous, "actions");
-  net.widths[0] = 117;
+  net.masked = 1;
+  check_pool(&net, "breakout", NULL, "was trained with masks, the pool has none");
+  net.masked = 0, net.widths[0] = 117;
   check_pool(&net, "breakout", NULL, "observations of 117 values");
 }
 
@@ -233,6 +294,7 @@ int main(int argc, char** argv) {
     for (size_t i = 0; i < NUM_NETS; ++i) test_forward(&nets[i], seed);
   for (size_t i = 0; i < NUM_NETS; ++i) test_act(&nets[i], 7);
   test_every_instruction_set();
+  test_masked_rows_without_action();
   test_bad_calls();
   test_fit();
   return check_report();

@@ -5,8 +5,9 @@
 #include "harness.h"
 #include "policy_writer.h"
 
-// Normalised, with two parameters.
-static const Net damaged_net = {"breakout", PFC_FLOAT32, 1, {3}, 1, 2, 2, {118, 128, 4}, {0}, 0};
+// With two parameters: its layers begin at byte LAYERS, the second one at SECOND.
+static const Net damaged_net = {"breakout", PFC_FLOAT32, 1, {3}, 0, 2, 2, {118, 128, 4}, {0}, 0};
+enum { LAYERS = 168 + 2 * 40, SECOND = LAYERS + 24 + 119 * 128 * 4 };
 
 // One 32-bit number of the file of damaged_net replaced, and the word that names it.
 typedef struct Damage {
@@ -16,17 +17,45 @@ typedef struct Damage {
 } Damage;
 
 static const Damage damages[] = {
-    {0, 0, "not a policy"},           {8, 2, "version 2"},               {12, 0, "layers, got 0"},
-    {12, 65, "layers, got 65"},       {12, 2, "last layer"},             {12, 4, "the file ends within a layer's head"},
-    {32, 0, "game has no proper"},    {32, 0x2f2f2f2f, "proper name"},   {100, 9, "dtype 9"},
-    {104, 0, "1 to 65536 values"},    {104, 119, "number of inputs"},    {108, 65536, "1 to 65536 values"},
-    {112, 3, "dimension 2"},          {116, 3, "action head 3"},         {120, 0, "action dimensions, got 0"},
-    {120, 9, "dimensions, got 9"},    {124, 0, "0 choices"},             {124, 4, "last layer"},
-    {124, 1025, "1025 choices"},      {128, 1, "1 choices"},             {156, 65, "at most 64"},
-    {160, 0, "parameter 0"},          {160 + 36, 0x7ff00000, "max_steps is not finite"},
-    {240, 6, "kind 6"},               {244, 1, "option is 1"},           {248, 117, "number of inputs is 117"},
-    {252, 117, "number of outputs"},  {256, 8, "size in bytes"},         {264, 0x7fc00000, "not finite"},
-    {264 + 8 * 118, 0, "the limit"},  {264 + 4 * 240 - 8, 1, "kind 1"},  {264 + 4 * 238 + 4, 2, "option is 2"},
+    {0, 0, "not a policy"},
+    {8, 0, "version 0"},
+    {8, 3, "version 3"},
+    {12, 0, "layers, got 0"},
+    {12, 65, "layers, got 65"},
+    {12, 1, "last layer"},
+    {12, 3, "the file ends within a layer's head"},
+    {32, 0, "game has no proper"},
+    {32, 0x2f2f2f2f, "proper name"},
+    {100, 9, "dtype 9"},
+    {104, 0, "1 to 65536 values"},
+    {104, 119, "number of inputs"},
+    {108, 65536, "1 to 65536 values"},
+    {112, 3, "dimension 2"},
+    {116, 3, "action head 3"},
+    {120, 0, "action dimensions, got 0"},
+    {120, 9, "dimensions, got 9"},
+    {124, 0, "0 choices"},
+    {124, 4, "last layer"},
+    {124, 8193, "8193 choices"},
+    {128, 1, "1 choices"},
+    {156, 65, "at most 64"},
+    {160, 2, "flags 2 and 0"},
+    {164, 1, "flags 0 and 1"},
+    {168, 0, "parameter 0"},
+    {168 + 36, 0x7ff00000, "max_steps is not finite"},
+    {LAYERS, 1, "kind 1 (normalise) is not read any more"},
+    {LAYERS, 0, "kind 0 is unknown"},
+    {LAYERS, 6, "kind 6 is unknown"},
+    {LAYERS, 8, "kind 8 is unknown"},
+    {LAYERS, 9, "kind 9 is unknown"},
+    {LAYERS + 4, 2, "option is 2"},
+    {LAYERS + 8, 117, "number of inputs is 117"},
+    {LAYERS + 12, 0, "outputs is 0"},
+    {LAYERS + 16, 8, "size in bytes"},
+    {LAYERS + 24, 0x7fc00000, "not finite"},
+    {SECOND, 1, "kind 1"},
+    {SECOND + 4, 2, "option is 2"},
+    {SECOND, 4, "outputs is 4, expected 128"},
 };
 
 static void test_damages(void) {
@@ -42,6 +71,33 @@ static void test_damages(void) {
   }
 }
 
+static void test_masks_need_choices(void) {
+  const Net net = {"x", PFC_FLOAT32, 2, {0}, 1, 0, 1, {3, 5}, {0}, 1};
+  File file = write_policy(&net, 1);
+  check_message(!parse(&file), "is masked and has a normal action head");
+  file_free(&file);
+}
+
+// Version 1 has no flags. The layer that normalised is refused there too.
+static void test_version_1(void) {
+  File file = write_policy_as(&damaged_net, 1, 1), same = write_policy(&damaged_net, 1);
+  CHECK(file.bytes == same.bytes - 8);
+  PfcPolicy *policy = parse(&file), *other = parse(&same);
+  if (!CHECK(policy && other)) return;
+  static float observations[3 * 118], outputs[3 * 4], expected[3 * 4];
+  for (int i = 0; i < 3 * 118; ++i) observations[i] = (float)(i % 7) - 3.0f;
+  CHECK(pfc_policy_info(policy)->mask_words == 0 && pfc_policy_info(policy)->num_params == 2);
+  CHECK(pfc_policy_forward(policy, observations, 3, NULL, outputs) == PFC_OK);
+  CHECK(pfc_policy_forward(other, observations, 3, NULL, expected) == PFC_OK);
+  CHECK(memcmp(outputs, expected, sizeof outputs) == 0);
+  pfc_policy_destroy(policy), pfc_policy_destroy(other);
+  const uint32_t normalise = 1;
+  memcpy(file.data + LAYERS - 8, &normalise, 4);
+  seal(&file);
+  check_message(!parse(&file), "kind 1 (normalise) is not read any more");
+  file_free(&file), file_free(&same);
+}
+
 // If a file is taken, it must be usable: one row, all arrays of exactly their sizes.
 static void use(PfcPolicy* policy) {
   const PfcPolicyInfo* info = pfc_policy_info(policy);
@@ -51,7 +107,11 @@ static void use(PfcPolicy* policy) {
   int32_t* actions = malloc(sizeof(int32_t) * (size_t)info->action_dims);  // or as many floats
   float* state = calloc((size_t)info->state_size + 1, sizeof(float));
   CHECK(pfc_policy_forward(policy, observation, 1, state, outputs) == PFC_OK);
-  (void)pfc_policy_act(policy, observation, 1, NULL, state, actions, NULL);  // huge weights may overflow
+  uint32_t* mask = malloc(sizeof(uint32_t) * (size_t)info->mask_words + 1);
+  memset(mask, 0xff, sizeof(uint32_t) * (size_t)info->mask_words);
+  (void)pfc_policy_act_masked(policy, observation, info->mask_words ? mask : NULL, 1, NULL, state, actions,
+                              NULL);  // huge weights may overflow
+  free(mask);
   for (int32_t d = 0; d < info->action_dims; ++d) {
     float control;
     memcpy(&control, &actions[d], sizeof control);
@@ -155,6 +215,8 @@ static void test_load(void) {
 
 int main(void) {
   test_damages();
+  test_masks_need_choices();
+  test_version_1();
   test_fuzz();
   test_load();
   return check_report();

@@ -65,7 +65,7 @@ static int32_t net_state(const Net* net) {
 
 // x [WIDEST] begins with the observation and ends with the outputs.
 static void reference(const File* file, const Net* net, double* x, double* state) {
-  uint64_t at = 160;
+  uint64_t at = 168;
   for (int32_t i = 0; i < net->layers; ++i) {
     layer_reference(net, i, (const float*)(const void*)(file->data + at + 24), x, state);
     at += 24 + net_layer_bytes(net, i);
@@ -196,7 +196,7 @@ static void test_bad_calls(void) {
 
 // ---- files ------------------------------------------------------------------------------------------------------
 
-// The first layer of a file without parameters begins at byte 160: kind, option, inputs, outputs, bytes.
+// The first layer of a file without parameters begins at byte 168: kind, option, inputs, outputs, bytes.
 static void check_damage(const Net* net, uint64_t at, uint32_t value, const char* word) {
   File file = write_policy(net, 1);
   memcpy(file.data + at, &value, 4);
@@ -210,12 +210,12 @@ static void check_damage(const Net* net, uint64_t at, uint32_t value, const char
 static void test_damages(void) {
   const Net* gru = &nets[2];
   const Net* lstm = &nets[3];
-  check_damage(gru, 164, 1, "layer 0: the option is 1");
-  check_damage(gru, 172, 6, "layer 0: the number of outputs is 6, expected 5");
-  check_damage(gru, 176, 8, "size in bytes is 8, expected 240");
-  check_damage(gru, 160, NET_LSTM, "layer 0: the size in bytes is 240");
-  check_damage(lstm, 164, 1, "layer 0: the option is 1");
-  check_damage(lstm, 172, 70000, "outputs is 70000, expected 65536");
+  check_damage(gru, 172, 1, "layer 0: the option is 1");
+  check_damage(gru, 180, 6, "layer 0: the number of outputs is 6, expected 5");
+  check_damage(gru, 184, 8, "size in bytes is 8, expected 240");
+  check_damage(gru, 168, NET_LSTM, "layer 0: the size in bytes is 240");
+  check_damage(lstm, 172, 1, "layer 0: the option is 1");
+  check_damage(lstm, 180, 70000, "outputs is 70000, expected 65536");
   check_damage(lstm, 124, 2, "2 choices in action dimension 0");
   check_damage(lstm, 116, 0, "0 choices in action dimension 0");
   check_damage(lstm, 120, 4, "9 outputs");

@@ -21,7 +21,7 @@ static double head_terms(const double* logits, int32_t count, int32_t action, do
   for (int32_t k = 0; k < count; ++k) total += exp(logits[k] - largest);
   for (int32_t k = 0; k < count; ++k) {
     const double log_p = logits[k] - largest - log(total);
-    *entropy -= exp(log_p) * log_p;
+    if (logits[k] > -INFINITY) *entropy -= exp(log_p) * log_p;
   }
   return logits[action] - largest - log(total);
 }
@@ -32,19 +32,21 @@ static RowTerms row_terms(const Minibatch* m, int64_t row, const double* x) {
   RowTerms terms = {0};
   double logprob = 0.0;
   int32_t first = 0;
-  for (int32_t d = 0; d < a->dims; ++d) {
-    logprob += head_terms(x + first, m->counts[d], m->actions[row * a->dims + d], &terms.entropy);
+  for (int32_t d = 0; d < a->batch.action_dims; ++d) {
+    logprob += head_terms(x + first, m->counts[d], m->actions[row * a->batch.action_dims + d], &terms.entropy);
     first += m->counts[d];
   }
   double advantage = m->advantages[row];
-  if (a->batch.advantage_std > 0.0f) advantage = (advantage - (double)a->batch.advantage_mean) / ((double)a->batch.advantage_std + 1e-8);
+  if (a->settings.advantage_std > 0.0f)
+    advantage = (advantage - (double)a->settings.advantage_mean) / ((double)a->settings.advantage_std + 1e-8);
   terms.log_ratio = logprob - (double)m->old_logprobs[row];
-  const double ratio = exp(terms.log_ratio), low = 1.0 - (double)a->batch.clip, high = 1.0 + (double)a->batch.clip;
+  const double ratio = exp(terms.log_ratio), low = 1.0 - (double)a->settings.clip,
+               high = 1.0 + (double)a->settings.clip;
   terms.policy = fmax(-advantage * ratio, -advantage * fmin(fmax(ratio, low), high));
   const double value = x[m->choices], target = m->returns[row];
   terms.value = 0.5 * (value - target) * (value - target);
-  if (a->batch.value_clip > 0.0f) {
-    const double old = m->old_values[row], limit = (double)a->batch.value_clip;
+  if (a->settings.value_clip > 0.0f) {
+    const double old = m->old_values[row], limit = (double)a->settings.value_clip;
     const double clipped = old + fmin(fmax(value - old, -limit), limit);
     terms.value = fmax(terms.value, 0.5 * (clipped - target) * (clipped - target));
   }
@@ -53,11 +55,17 @@ static RowTerms row_terms(const Minibatch* m, int64_t row, const double* x) {
 
 static double row_loss(const Minibatch* m, int64_t row, const double* x) {
   const RowTerms terms = row_terms(m, row, x);
-  return terms.policy + (double)m->args.batch.value_coef * terms.value - (double)m->args.batch.entropy_coef * terms.entropy;
+  return terms.policy + (double)m->args.settings.value_coef * terms.value -
+         (double)m->args.settings.entropy_coef * terms.entropy;
+}
+
+static bool choice_is_legal(const Minibatch* m, int64_t row, int32_t k) {
+  return k == m->choices || !m->args.batch.mask || is_legal(m->args.batch.mask + row * m->args.batch.mask_words, k);
 }
 
 static void row_outputs(const Minibatch* m, int64_t row, double* x) {
-  for (int32_t k = 0; k <= m->choices; ++k) x[k] = m->outputs[row * m->width + k];
+  for (int32_t k = 0; k <= m->choices; ++k)
+    x[k] = choice_is_legal(m, row, k) ? (double)m->outputs[row * m->width + k] : -INFINITY;
 }
 
 static bool is_alive(const Minibatch* m, int64_t row) { return !m->args.batch.alive || m->args.batch.alive[row]; }
@@ -72,7 +80,7 @@ static PfcPpoLossStats reference_stats(const Minibatch* m) {
     const double ratio = exp(terms.log_ratio);
     s.policy_loss += terms.policy, s.value_loss += terms.value, s.entropy += terms.entropy;
     s.approx_kl += ratio - 1.0 - terms.log_ratio, s.old_approx_kl -= terms.log_ratio;
-    s.clip_fraction += fabs(ratio - 1.0) > (double)m->args.batch.clip;
+    s.clip_fraction += fabs(ratio - 1.0) > (double)m->args.settings.clip;
     s.loss += row_loss(m, row, x);
     s.count += 1;
   }
@@ -117,9 +125,13 @@ static void check_gradients(const Minibatch* m, int64_t count) {
     const float* gradient = m->gradients + row * m->width;
     row_outputs(m, row, x);
     for (int32_t k = 0; k <= m->choices; ++k) {
-      if (is_alive(m, row)) CHECK(gradient_fits(m, row, x, k, (double)gradient[k], (double)count));
-      else CHECK(gradient[k] == 0.0f);
+      const bool nothing = row_is_forced(m, row) && k < m->choices;
+      if (!is_alive(m, row) || !choice_is_legal(m, row, k) || nothing)
+        CHECK(gradient[k] == 0.0f);
+      else
+        CHECK(gradient_fits(m, row, x, k, (double)gradient[k], (double)count));
     }
+    if (row_is_forced(m, row)) CHECK(m->ratio[row] == 1.0f);
     for (int32_t k = m->choices + 1; k < m->width; ++k) CHECK(gradient[k] == 7.0f);
     const double ratio = is_alive(m, row) ? exp(row_terms(m, row, x).log_ratio) : 1.0;
     CHECK(near((double)m->ratio[row], ratio, 2e-6));
@@ -137,17 +149,21 @@ static void check_minibatch(Minibatch* m) {
 }
 
 static void test_parity(void) {
-  static const int32_t counts[][4] = {{3}, {18}, {1}, {4, 1, 5, 2}, {700, 324}};
-  static const int32_t dims[] = {1, 1, 1, 4, 2};
+  static const int32_t counts[][4] = {{3}, {18}, {1}, {4, 1, 5, 2}, {3, 34}, {700, 324}};
+  static const int32_t dims[] = {1, 1, 1, 4, 2, 2};
   static const int64_t rows[] = {1, 31, 32, 257, 700};
-  for (int i = 0; i < 5; ++i)
-    for (int j = 0; j < (i == 4 ? 1 : 5); ++j)  // differences over 1024 choices take long
-      for (int kind = 0; kind < 8; ++kind) {
+  for (int i = 0; i < 6; ++i)
+    for (int j = 0; j < (i == 5 ? 1 : 5); ++j)  // differences over 1024 choices take long
+      for (int kind = 0; kind < 16; ++kind) {
         Minibatch* m = make_minibatch(rows[j], counts[i], dims[i], (uint64_t)(i * 100 + j * 10 + kind));
         if (kind & 1) m->args.batch.alive = m->alive;
-        if (kind & 2) m->args.batch.value_clip = 0.3f;
+        if (kind & 2)
+          m->args.settings.value_clip = 0.3f;
         else m->args.batch.old_values = NULL;
-        if (kind & 4) m->args.batch.advantage_mean = 0.4f, m->args.batch.advantage_std = 1.7f, m->args.batch.entropy_coef = 0.3f;
+        if (kind & 4)
+          m->args.settings.advantage_mean = 0.4f, m->args.settings.advantage_std = 1.7f,
+          m->args.settings.entropy_coef = 0.3f;
+        if (kind & 8) set_masks(m, (uint64_t)kind);
         check_minibatch(m);
         free_minibatch(m);
       }
@@ -161,7 +177,7 @@ static bool same_results(Minibatch* m, const Minibatch* other, PfcWorkers* worke
          memcmp(m->ratio, other->ratio, sizeof(float) * rows) == 0;
 }
 
-static void test_teams(void) {
+static void test_workers(void) {
   static const int64_t rows[] = {100, 5000, 40001};
   const int32_t counts[] = {4, 3};
   for (int i = 0; i < 3; ++i) {
@@ -179,12 +195,69 @@ static void test_teams(void) {
   }
 }
 
+// Masks that allow everything change no bit.
+static void test_full_masks(void) {
+  const int32_t counts[] = {3, 34, 2};
+  PfcPpoLossStats expected;
+  Minibatch *plain = make_minibatch(1500, counts, 3, 21), *full = make_minibatch(1500, counts, 3, 21);
+  set_masks(full, 1);
+  memcpy(full->actions, plain->actions, sizeof(int32_t) * 3 * 1500);
+  memcpy(full->old_logprobs, plain->old_logprobs, sizeof(float) * 1500);
+  memset(full->mask, 0xff, sizeof(uint32_t) * 2 * 1500);
+  CHECK(pfc_ppo_loss(&plain->args, NULL, &expected) == PFC_OK);
+  CHECK(same_results(full, plain, NULL, &expected));
+  free_minibatch(plain), free_minibatch(full);
+}
+
+// What the logits of illegal choices are makes no difference, and neither does the number of workers.
+static void test_masked_bits(void) {
+  const int32_t counts[] = {3, 34};
+  const float wild[] = {NAN, INFINITY, 1e30f, -INFINITY};
+  PfcPpoLossStats expected;
+  Minibatch *a = make_minibatch(5000, counts, 2, 22), *b = make_minibatch(5000, counts, 2, 22);
+  set_masks(a, 2), set_masks(b, 2);
+  for (int64_t row = 0; row < 5000; ++row)
+    for (int32_t k = 0; k < 37; ++k)
+      if (!choice_is_legal(b, row, k)) b->outputs[row * b->width + k] = wild[k % 4];
+  CHECK(pfc_ppo_loss(&a->args, NULL, &expected) == PFC_OK);
+  for (int32_t threads = 1; threads <= 7; threads += 3) {
+    PfcWorkers* workers = pfc_workers_create(threads, 1);
+    CHECK(same_results(b, a, workers, &expected));
+    pfc_workers_destroy(workers);
+  }
+  free_minibatch(a), free_minibatch(b);
+}
+
+// As many choices as there can be: against the reference, and differences of some of them.
+static void test_most_choices(void) {
+  const int32_t counts[] = {4000, 4192};
+  PfcPpoLossStats stats;
+  Minibatch* m = make_minibatch(9, counts, 2, 23);
+  m->args.settings.entropy_coef = 0.3f;
+  set_masks(m, 3);
+  CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK);
+  check_stats(m, &stats);
+  double* x = malloc(sizeof(double) * (size_t)(m->choices + 1));
+  for (int64_t row = 0; row < 9; ++row) {
+    row_outputs(m, row, x);
+    for (int32_t k = (int32_t)row; k < m->choices; k += 97) {
+      const double gradient = (double)m->gradients[row * m->width + k];
+      if (choice_is_legal(m, row, k))
+        CHECK(gradient_fits(m, row, x, k, gradient, 9.0));
+      else
+        CHECK(gradient == 0.0);
+    }
+  }
+  free(x), free_minibatch(m);
+}
+
 // Dead rows may hold anything, even actions out of range; a minibatch may be all dead.
 static void test_dead(void) {
   const int32_t counts[] = {4};
   PfcPpoLossStats stats, clean;
   Minibatch* m = make_minibatch(300, counts, 1, 8);
-  m->args.batch.alive = m->alive, m->args.batch.value_clip = 0.3f, m->args.batch.advantage_mean = 0.1f, m->args.batch.advantage_std = 2.0f;
+  m->args.batch.alive = m->alive, m->args.settings.value_clip = 0.3f, m->args.settings.advantage_mean = 0.1f,
+  m->args.settings.advantage_std = 2.0f;
   CHECK(pfc_ppo_loss(&m->args, NULL, &clean) == PFC_OK);
   for (int64_t row = 0; row < 300; ++row)
     if (!m->alive[row]) {
@@ -208,7 +281,7 @@ static void test_nan(void) {
   for (int kind = 0; kind < 8; ++kind) {
     PfcPpoLossStats stats;
     Minibatch* m = make_minibatch(70, counts, 2, 9);
-    m->args.batch.value_clip = 0.3f;
+    m->args.settings.value_clip = 0.3f;
     float* const target[] = {m->outputs + 40 * m->width + 1, m->outputs + 40 * m->width + m->choices,
                              m->old_logprobs + 40,           m->advantages + 40,
                              m->returns + 40,                m->old_values + 40,
@@ -225,7 +298,7 @@ static void test_nan(void) {
   }
 }
 
-// Masked choices take no part; far logits and ratios stay finite.
+// Choices that minus infinity excludes take no part; far logits and ratios stay finite.
 static void test_extremes(void) {
   const int32_t counts[] = {4};
   PfcPpoLossStats stats;
@@ -255,7 +328,7 @@ static void test_value_inside_clip(void) {
   const int32_t counts[] = {2};
   PfcPpoLossStats stats;
   Minibatch* m = make_minibatch(ROWS, counts, 1, 11);
-  m->args.batch.value_clip = 1.0f;
+  m->args.settings.value_clip = 1.0f;
   for (int64_t row = 0; row < ROWS; ++row) {
     float* value = &m->outputs[row * m->width + m->choices];
     *value *= 0.1f, m->old_values[row] *= 0.37f;
@@ -274,7 +347,7 @@ static void test_small_deviation(void) {
   PfcPpoLossStats plain, scaled;
   Minibatch* m = make_minibatch(100, counts, 1, 12);
   CHECK(pfc_ppo_loss(&m->args, NULL, &plain) == PFC_OK);
-  m->args.batch.advantage_std = 3e-8f;
+  m->args.settings.advantage_std = 3e-8f;
   CHECK(pfc_ppo_loss(&m->args, NULL, &scaled) == PFC_OK);
   CHECK(near(scaled.policy_loss * 4e-8, plain.policy_loss, 1e-5));
   free_minibatch(m);
@@ -309,7 +382,8 @@ static void test_golden(void) {
   const int32_t counts[] = {4, 18, 3};
   PfcPpoLossStats stats;
   Minibatch* m = make_minibatch(1000, counts, 3, 2024);
-  m->args.batch.alive = m->alive, m->args.batch.value_clip = 0.3f, m->args.batch.advantage_mean = 0.4f, m->args.batch.advantage_std = 1.7f;
+  m->args.batch.alive = m->alive, m->args.settings.value_clip = 0.3f, m->args.settings.advantage_mean = 0.4f,
+  m->args.settings.advantage_std = 1.7f;
   memset(m->old_logprobs, 0xc0, sizeof(float) * 1000);  // -6.0 and a bit: near the policy, and no libm behind it
   CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK);
   CHECK(pfc_checksum(m->gradients, sizeof(float) * 1000 * (uint64_t)m->width) == 0xc795abb206d0c7ebull);
@@ -333,30 +407,29 @@ static void test_refused(void) {
   } while (0)
   REFUSED(batch.rows, 0, "rows:");
   REFUSED(batch.rows, INT64_MAX, "rows:");
-  REFUSED(dims, 9, "dims:");
-  REFUSED(action_counts, NULL, "action_counts:");
-  REFUSED(action_counts, wrong, "action_counts[1]:");
-  REFUSED(logits, NULL, "logits:");
-  REFUSED(actions, NULL, "actions:");
+  REFUSED(batch.action_dims, 9, "dims:");
+  REFUSED(batch.action_counts, wrong, "action_counts[1]:");
+  REFUSED(outputs.logits, NULL, "logits:");
+  REFUSED(batch.actions, NULL, "actions:");
   REFUSED(batch.advantages, NULL, "advantages:");
   REFUSED(batch.returns, NULL, "returns:");
-  REFUSED(batch.grad_values, NULL, "grad_values:");
-  REFUSED(logits_stride, 6, "logits_stride:");
-  REFUSED(grad_logits_stride, 6, "grad_logits_stride:");
-  REFUSED(batch.values_stride, 0, "values_stride:");
-  REFUSED(batch.grad_values_stride, -1, "grad_values_stride:");
-  REFUSED(batch.clip, 0.0f, "clip:");
-  REFUSED(batch.clip, NAN, "clip:");
-  REFUSED(batch.value_coef, -1.0f, "value_coef:");
-  REFUSED(batch.value_coef, INFINITY, "value_coef:");
-  REFUSED(batch.entropy_coef, INFINITY, "entropy_coef:");
-  REFUSED(batch.value_clip, NAN, "value_clip:");
-  REFUSED(batch.advantage_std, -1.0f, "advantage_std:");
+  REFUSED(outputs.grad_values, NULL, "grad_values:");
+  REFUSED(outputs.logits_stride, 6, "logits_stride:");
+  REFUSED(outputs.grad_logits_stride, 6, "grad_logits_stride:");
+  REFUSED(outputs.values_stride, 0, "values_stride:");
+  REFUSED(outputs.grad_values_stride, -1, "grad_values_stride:");
+  REFUSED(settings.clip, 0.0f, "clip:");
+  REFUSED(settings.clip, NAN, "clip:");
+  REFUSED(settings.value_coef, -1.0f, "value_coef:");
+  REFUSED(settings.value_coef, INFINITY, "value_coef:");
+  REFUSED(settings.entropy_coef, INFINITY, "entropy_coef:");
+  REFUSED(settings.value_clip, NAN, "value_clip:");
+  REFUSED(settings.advantage_std, -1.0f, "advantage_std:");
 #undef REFUSED
   for (int64_t i = 0; i < 600 * m->width; ++i) CHECK(m->gradients[i] == 7.0f);
-  m->args.batch.old_values = NULL, m->args.batch.value_clip = 0.1f;
+  m->args.batch.old_values = NULL, m->args.settings.value_clip = 0.1f;
   CHECK(refused(&m->args, "old_values:"));
-  m->args.batch.value_clip = 0.0f;
+  m->args.settings.value_clip = 0.0f;
   m->actions[2 * 599 + 1] = 3, m->actions[2 * 555] = -1;
   CHECK(refused(&m->args, "actions[555]:"));
   m->actions[2 * 555] = 0;
@@ -367,11 +440,25 @@ static void test_refused(void) {
   m->args.batch.alive = m->alive;
   CHECK(refused(&m->args, "actions[0]:"));
   free_minibatch(m);
+  m = make_minibatch(600, counts, 2, 6);
+  set_masks(m, 5);
+  m->args.batch.mask_words = 2;
+  CHECK(refused(&m->args, "mask_words: expected 1 for 7 choices, got 2"));
+  m->args.batch.mask_words = 1;
+  m->mask[599] = 0x7fu & ~(1u << (4 + m->actions[2 * 599 + 1]));
+  CHECK(refused(&m->args, "actions[599]:") && strstr(pfc_last_error(), "its mask does not have it"));
+  m->alive[599] = 0, m->args.batch.alive = m->alive;
+  PfcPpoLossStats stats;
+  CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK);
+  free_minibatch(m);
 }
 
 int main(void) {
   test_parity();
-  test_teams();
+  test_workers();
+  test_full_masks();
+  test_masked_bits();
+  test_most_choices();
   test_dead();
   test_nan();
   test_extremes();

@@ -1,5 +1,5 @@
-// test_rollout.c - a rollout in one call is what a network, draws and a pool give step by step: for any number of workers, odd
-// numbers of rows, several agents of a game, and episodes that are cut; and what is refused.
+// test_rollout.c - a rollout in one call is what a network, draws and a pool give step by step: for any number of
+// workers, odd numbers of rows, several agents of a game, masks, and episodes that are cut; and what is refused.
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +11,8 @@
 #include "kernels/sample.h"
 
 enum { STEPS = 30, HIDDEN = 40 };
+
+extern const PfcEnvSpec pfc_env_lock;  // see lock.c
 
 // A pool, a network for it, and the arrays of a rollout.
 typedef struct Side {
@@ -41,7 +43,13 @@ static void make_network(Side* side) {
 
 static Side make_side(const char* game, int32_t games, int32_t max_steps) {
   const PfcParamValue params[] = {{"max_steps", max_steps}};
-  const PfcPoolDesc desc = {.env = game, .num_games = games, .seed = 3, .params = params, .num_params = 1};
+  const bool masked = strcmp(game, "lock") == 0;
+  const PfcPoolDesc desc = {.env = masked ? NULL : game,
+                            .spec = masked ? &pfc_env_lock : NULL,
+                            .num_games = games,
+                            .seed = 3,
+                            .params = params,
+                            .num_params = 1};
   Side side = {.pool = pfc_pool_create(&desc)};
   side.buffers = pfc_pool_buffers(side.pool);
   side.rows = side.buffers->rows, side.inputs = 1, side.outputs = 1;
@@ -52,6 +60,8 @@ static Side make_side(const char* game, int32_t games, int32_t max_steps) {
   side.rollout = (PfcRollout){.steps = STEPS,
                               .observations = calloc(more * (size_t)side.inputs, 4),
                               .actions = calloc(cells * (size_t)side.buffers->action_dims, 4),
+                              .mask = masked ? calloc(cells * (size_t)side.buffers->mask_words, 4) : NULL,
+                              .mask_words = side.buffers->mask_words,
                               .logprobs = calloc(cells, 4),
                               .rewards = calloc(cells, 4),
                               .values = calloc(more, 4),
@@ -71,7 +81,7 @@ static Side make_side(const char* game, int32_t games, int32_t max_steps) {
 static void free_side(Side* side) {
   const PfcRollout* r = &side->rollout;
   free(r->observations), free(r->actions), free(r->logprobs), free(r->rewards), free(r->values);
-  free(r->final_values), free(r->terminated), free(r->truncated), free(r->alive);
+  free(r->final_values), free(r->terminated), free(r->truncated), free(r->alive), free(r->mask);
   pfc_mlp_destroy(side->mlp);
   pfc_pool_destroy(side->pool);
 }
@@ -90,11 +100,15 @@ static void reference_step(Side* side, int64_t t, float* outputs) {
   float* seen = (float*)r->observations + at * side->inputs;
   int32_t* actions = r->actions + at * b->action_dims;
   reference_values(side, seen, outputs, rows, r->values + at);
+  uint32_t* mask = r->mask ? r->mask + at * r->mask_words : NULL;
+  if (mask) memcpy(mask, b->action_mask, sizeof *mask * (size_t)(rows * r->mask_words));
   const PfcSampleArgs draw = {.rows = rows,
                               .dims = b->action_dims,
                               .action_counts = b->action_counts,
                               .logits = outputs,
                               .logits_stride = side->outputs,
+                              .mask = mask,
+                              .mask_words = r->mask_words,
                               .seed = r->seed,
                               .step = r->first_step + (uint64_t)t,
                               .first_row = r->first_row,
@@ -127,6 +141,7 @@ static void check_equal(const Side* a, const Side* b) {
   const PfcRollout *x = &a->rollout, *y = &b->rollout;
   CHECK(memcmp(x->observations, y->observations, 4 * more * (size_t)a->inputs) == 0);
   CHECK(memcmp(x->actions, y->actions, 4 * cells * (size_t)a->buffers->action_dims) == 0);
+  if (x->mask) CHECK(memcmp(x->mask, y->mask, 4 * cells * (size_t)x->mask_words) == 0);
   CHECK(memcmp(x->logprobs, y->logprobs, 4 * cells) == 0);
   CHECK(memcmp(x->rewards, y->rewards, 4 * cells) == 0);
   CHECK(memcmp(x->values, y->values, 4 * more) == 0);
@@ -153,6 +168,24 @@ static void test_equals_steps(const char* game, int32_t games, int32_t max_steps
     free_side(&found);
   }
   free_side(&expected);
+}
+
+// Every second row waits for its turn: it has nothing to decide, and a log-probability of 0. The pool would refuse
+// illegal actions, so they are legal where it has taken them step by step.
+static void test_forced_rows(void) {
+  Side side = make_side("lock", 20, 1000);
+  PfcRolloutReport report;
+  CHECK(pfc_rollout(side.pool, side.mlp, &side.rollout, NULL, &report) == PFC_OK);
+  int64_t forced = 0;
+  for (int64_t i = 0; i < STEPS * side.rows; ++i) {
+    const uint32_t* mask = side.rollout.mask + 2 * i;
+    const bool waits = mask[0] == (1u | 8u) && mask[1] == 0;
+    forced += waits;
+    CHECK((side.rollout.logprobs[i] == 0.0f) == waits);
+    if (waits) CHECK(side.rollout.actions[2 * i] == 0 && side.rollout.actions[2 * i + 1] == 0);
+  }
+  CHECK(forced == STEPS * side.rows / 2);
+  free_side(&side);
 }
 
 static void test_bad_outputs(void) {
@@ -182,6 +215,17 @@ static void test_refused(void) {
   CHECK(pfc_pool_reset(pool, NULL) == PFC_OK);
   CHECK(pfc_rollout(pool, side.mlp, &side.rollout, NULL, &report) == PFC_INVALID);
   pfc_pool_destroy(pool);
+  uint32_t mask[STEPS * 4];
+  PfcRollout masked = side.rollout;
+  masked.mask = mask, masked.mask_words = 1;
+  CHECK(pfc_rollout(side.pool, side.mlp, &masked, NULL, &report) == PFC_INVALID);
+  CHECK(strstr(pfc_last_error(), "mask: expected 0 words") != NULL);
+  Side lock = make_side("lock", 2, 20);
+  masked = lock.rollout;
+  masked.mask = NULL;
+  CHECK(pfc_rollout(lock.pool, lock.mlp, &masked, NULL, &report) == PFC_INVALID);
+  CHECK(strstr(pfc_last_error(), "mask: expected 2 words in a row for this pool, got 0") != NULL);
+  free_side(&lock);
   CHECK(pfc_rollout(side.pool, side.mlp, &side.rollout, NULL, &report) == PFC_OK);
   free_side(&side), free_side(&other);
 }
@@ -190,6 +234,8 @@ int main(void) {
   test_equals_steps("breakout", 150, 17);
   test_equals_steps("cartpole", 5, 12);
   test_equals_steps("pong", 33, 1000);
+  test_equals_steps("lock", 70, 11);
+  test_forced_rows();
   test_bad_outputs();
   test_refused();
   return check_report();

@@ -1,5 +1,6 @@
 // test_sample.c - drawn actions against a plain double-precision softmax and their probabilities, the uniform numbers,
-// equal draws however a batch is cut and on every machine, masked choices, damaged rows, and refused arguments.
+// equal draws however a batch is cut and on every machine, masks and excluded choices, damaged rows, and refused
+// arguments.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +8,7 @@
 #include "base.h"
 #include "check.h"
 #include "kernels/sample.h"
-
-enum { MAX_CHOICES = 1024 };
+#include "random_masks.h"
 
 typedef struct Batch {
   PfcSampleArgs args;
@@ -16,6 +16,7 @@ typedef struct Batch {
   int32_t choices;
   float *logits, *logprobs, *entropy;
   int32_t* actions;
+  uint32_t* mask;  // NULL = none
 } Batch;
 
 // args.action_counts is set by draw(), because a Batch is returned by value.
@@ -36,7 +37,16 @@ static Batch make_batch(int64_t rows, const int32_t* counts, int32_t dims, int32
   return b;
 }
 
-static void free_batch(Batch* b) { free(b->logits), free(b->actions), free(b->logprobs), free(b->entropy); }
+static void set_masks(Batch* b, uint64_t seed) {
+  b->mask = random_masks(b->args.rows, b->counts, b->args.dims, seed);
+  b->args.mask = b->mask, b->args.mask_words = (b->choices + 31) / 32;
+}
+
+static const uint32_t* mask_of(const Batch* b, int64_t row) { return b->args.mask + row * b->args.mask_words; }
+
+static void free_batch(Batch* b) {
+  free(b->logits), free(b->actions), free(b->logprobs), free(b->entropy), free(b->mask);
+}
 
 static int64_t draw(Batch* b, PfcWorkers* workers) {
   int64_t bad_rows = -1;
@@ -61,13 +71,25 @@ static bool selects(const double* p, int32_t count, int32_t action, double u) {
   return action >= 0 && action < count && u >= below - tolerance && u <= below + p[action] + tolerance;
 }
 
+// The logits of a head of a row, those of illegal choices minus infinity.
+static void head_logits(const Batch* b, int64_t row, int32_t first, int32_t count, float* logits) {
+  for (int32_t k = 0; k < count; ++k) {
+    const bool legal = !b->args.mask || is_legal(mask_of(b, row), first + k);
+    logits[k] = legal ? b->logits[row * b->args.logits_stride + first + k] : -INFINITY;
+  }
+}
+
 static void check_row(const Batch* b, int64_t row, const float* uniforms) {
-  double p[MAX_CHOICES], logprob = 0.0, entropy = 0.0;
-  const float* logits = b->logits + row * b->args.logits_stride;
+  static double p[PFC_MAX_CHOICES];
+  static float logits[PFC_MAX_CHOICES];
+  double logprob = 0.0, entropy = 0.0;
   bool fits = true;
+  int32_t first = 0;
   for (int32_t d = 0; d < b->args.dims; ++d) {
     const int32_t count = b->counts[d], action = b->actions[row * b->args.dims + d];
+    head_logits(b, row, first, count, logits);
     softmax(logits, count, p);
+    fits &= logits[action] > -INFINITY;
     if (b->args.greedy)
       for (int32_t k = 0; k < count; ++k) fits &= k < action ? logits[k] < logits[action] : logits[k] <= logits[action];
     else
@@ -75,16 +97,26 @@ static void check_row(const Batch* b, int64_t row, const float* uniforms) {
     if (!CHECK(fits)) return;
     logprob += log(p[action]);
     for (int32_t k = 0; k < count; ++k) entropy -= p[k] > 0.0 ? p[k] * log(p[k]) : 0.0;
-    logits += count;
+    first += count;
   }
-  CHECK(fabs(logprob - (double)b->logprobs[row]) < 2e-6 * (1.0 + fabs(logprob)));
-  CHECK(fabs(entropy - (double)b->entropy[row]) < 3e-6 * (1.0 + entropy));
+  const double choices = b->choices;  // rounding adds up over them
+  CHECK(fabs(logprob - (double)b->logprobs[row]) < (2e-6 + 1e-9 * choices) * (1.0 + fabs(logprob)));
+  CHECK(fabs(entropy - (double)b->entropy[row]) < (3e-6 + 1e-9 * choices) * (1.0 + entropy));
+  if (b->args.mask && is_forced(mask_of(b, row), b->counts, b->args.dims))
+    CHECK(b->logprobs[row] == 0.0f && b->entropy[row] == 0.0f);
 }
 
-static void test_rows(const int32_t* counts, int32_t dims, int64_t rows, int32_t padding, float spread, int greedy) {
-  Batch b = make_batch(rows, counts, dims, padding, spread, (uint64_t)(rows + dims));
+// What test_rows draws.
+typedef struct Draw {
+  int32_t padding, greedy, masked;
+  float spread;
+} Draw;
+
+static void test_rows(const int32_t* counts, int32_t dims, int64_t rows, const Draw* how) {
+  Batch b = make_batch(rows, counts, dims, how->padding, how->spread, (uint64_t)(rows + dims));
   float* uniforms = malloc(sizeof(float) * (size_t)(rows * dims));
-  b.args.first_row = 1000, b.args.greedy = greedy;
+  b.args.first_row = 1000, b.args.greedy = how->greedy;
+  if (how->masked) set_masks(&b, (uint64_t)rows);
   CHECK(pfc_sample_uniforms(b.args.seed, b.args.step, 1000, rows, dims, uniforms) == PFC_OK);
   CHECK(draw(&b, NULL) == 0);
   for (int64_t row = 0; row < rows; ++row) check_row(&b, row, uniforms);
@@ -92,17 +124,23 @@ static void test_rows(const int32_t* counts, int32_t dims, int64_t rows, int32_t
 }
 
 static void test_parity(void) {
-  static const int32_t one[] = {1}, three[] = {3}, four[] = {4}, many[] = {18}, all[] = {1024};
-  static const int32_t several[] = {3, 1, 5, 2}, eight[] = {2, 2, 3, 3, 4, 4, 5, 128};
-  for (int greedy = 0; greedy <= 1; ++greedy) {
-    test_rows(one, 1, 33, 0, 3.0f, greedy);
-    test_rows(three, 1, 1, 0, 3.0f, greedy);
-    test_rows(three, 1, 1027, 1, 3.0f, greedy);
-    test_rows(four, 1, 31, 7, 20.0f, greedy);
-    test_rows(many, 1, 512, 0, 2.0f, greedy);
-    test_rows(all, 1, 65, 3, 1.0f, greedy);
-    test_rows(several, 4, 515, 1, 3.0f, greedy);
-    test_rows(eight, 8, 64, 0, 3.0f, greedy);
+  static const int32_t one[] = {1}, three[] = {3}, four[] = {4}, many[] = {18}, large[] = {1024}, all[] = {8192};
+  static const int32_t several[] = {3, 1, 5, 2}, eight[] = {2, 2, 3, 3, 4, 4, 5, 128}, halves[] = {4096, 4096};
+  static const int32_t across[] = {3, 34}, words[] = {32, 32, 1};
+  for (int32_t i = 0; i < 4; ++i) {
+    const Draw plain = {0, i % 2, i / 2, 3.0f}, padded = {1, i % 2, i / 2, 3.0f}, far = {7, i % 2, i / 2, 20.0f};
+    test_rows(one, 1, 33, &plain);
+    test_rows(three, 1, 1, &plain);
+    test_rows(three, 1, 1027, &padded);
+    test_rows(four, 1, 31, &far);
+    test_rows(many, 1, 512, &plain);
+    test_rows(large, 1, 65, &padded);
+    test_rows(several, 4, 515, &padded);
+    test_rows(eight, 8, 64, &plain);
+    test_rows(across, 2, 700, &padded);
+    test_rows(words, 3, 200, &plain);
+    test_rows(all, 1, 40, &plain);
+    test_rows(halves, 2, 20, &padded);
   }
 }
 
@@ -171,7 +209,8 @@ static void test_same_draws(void) {
   free_batch(&part), free_batch(&whole);
 }
 
-static void test_masked(void) {
+// Logits of minus infinity exclude choices without a mask.
+static void test_excluded(void) {
   enum { ROWS = 1 << 16, COUNT = 6 };
   const int32_t counts[] = {COUNT};
   Batch b = make_batch(ROWS, counts, 1, 0, 4.0f, 21);
@@ -185,6 +224,104 @@ static void test_masked(void) {
       CHECK(b.logits[row * COUNT + b.actions[row]] > -INFINITY);
       CHECK(isfinite(b.logprobs[row]) && b.logprobs[row] <= 1e-6f && isfinite(b.entropy[row]));
     }
+  }
+  free_batch(&b);
+}
+
+static bool equal_draws(const Batch* a, const Batch* b) {
+  const size_t rows = (size_t)a->args.rows;
+  return memcmp(a->actions, b->actions, sizeof(int32_t) * rows * (size_t)a->args.dims) == 0 &&
+         memcmp(a->logprobs, b->logprobs, sizeof(float) * rows) == 0 &&
+         memcmp(a->entropy, b->entropy, sizeof(float) * rows) == 0;
+}
+
+// Masks that allow everything change no bit, whatever lies behind the last choice.
+static void test_full_masks(void) {
+  const int32_t counts[] = {3, 34, 2};
+  for (int greedy = 0; greedy <= 1; ++greedy) {
+    Batch plain = make_batch(3000, counts, 3, 1, 4.0f, 17), full = make_batch(3000, counts, 3, 1, 4.0f, 17);
+    set_masks(&full, 1);
+    memset(full.mask, 0xff, sizeof(uint32_t) * 3000 * 2);
+    plain.args.greedy = full.args.greedy = greedy;
+    CHECK(draw(&plain, NULL) == 0 && draw(&full, NULL) == 0 && equal_draws(&plain, &full));
+    for (int64_t i = 1; i < 2 * 3000; i += 2) full.mask[i] = 0x7f;
+    CHECK(draw(&full, NULL) == 0 && equal_draws(&plain, &full));
+    free_batch(&plain), free_batch(&full);
+  }
+}
+
+// What the logits of illegal choices are makes no difference, NaN and infinity included.
+static void test_illegal_logits(void) {
+  const int32_t counts[] = {3, 34};
+  Batch a = make_batch(2000, counts, 2, 0, 4.0f, 18), b = make_batch(2000, counts, 2, 0, 4.0f, 18);
+  set_masks(&a, 2), set_masks(&b, 2);
+  const float wild[] = {NAN, INFINITY, 1e30f, -INFINITY};
+  for (int64_t i = 0; i < 2000 * 37; ++i)
+    if (!is_legal(mask_of(&b, i / 37), (int32_t)(i % 37))) b.logits[i] = wild[i % 4];
+  CHECK(draw(&a, NULL) == 0 && draw(&b, NULL) == 0 && equal_draws(&a, &b));
+  free_batch(&a), free_batch(&b);
+}
+
+static int64_t count_illegal(const Batch* b) {
+  int64_t illegal = 0;
+  for (int64_t row = 0; row < b->args.rows; ++row) {
+    int32_t first = 0;
+    for (int32_t d = 0; d < b->args.dims; ++d) {
+      illegal += !is_legal(mask_of(b, row), first + b->actions[row * b->args.dims + d]);
+      first += b->counts[d];
+    }
+  }
+  return illegal;
+}
+
+// Four million draws, of many and of few legal choices, of flat and of steep logits: none is illegal. Equal bits for
+// any number of workers.
+static void test_millions(void) {
+  enum { ROWS = 1 << 18 };
+  const int32_t counts[] = {3, 34};
+  PfcWorkers* workers[] = {pfc_workers_create(2, 1), pfc_workers_create(7, 1)};
+  Batch whole = make_batch(ROWS, counts, 2, 1, 8.0f, 5), parts = make_batch(ROWS, counts, 2, 1, 8.0f, 5);
+  set_masks(&whole, 3), set_masks(&parts, 3);
+  for (uint64_t step = 0; step < 8; ++step) {
+    whole.args.step = parts.args.step = step;
+    CHECK(draw(&whole, NULL) == 0 && count_illegal(&whole) == 0);
+    CHECK(draw(&parts, workers[step % 2]) == 0 && equal_draws(&whole, &parts));
+  }
+  free_batch(&whole), free_batch(&parts);
+  pfc_workers_destroy(workers[0]), pfc_workers_destroy(workers[1]);
+}
+
+// Memory of the caller's gives the same draws.
+static void test_scratch(void) {
+  const int32_t counts[] = {5, 40};
+  Batch own = make_batch(900, counts, 2, 0, 3.0f, 6), given = make_batch(900, counts, 2, 0, 3.0f, 6);
+  const uint64_t bytes = pfc_sample_scratch_bytes(counts, 2);
+  PfcWorkers* workers = pfc_workers_create(3, 1);
+  given.args.scratch = pfc_alloc(3 * bytes);
+  CHECK(draw(&own, NULL) == 0 && draw(&given, workers) == 0 && equal_draws(&own, &given));
+  pfc_free(given.args.scratch);
+  pfc_workers_destroy(workers);
+  free_batch(&own), free_batch(&given);
+}
+
+// Rows without a distribution get the first legal choices.
+static void test_damaged_masked(void) {
+  const int32_t counts[] = {2, 40};
+  Batch b = make_batch(40, counts, 2, 0, 2.0f, 7);
+  set_masks(&b, 4);
+  memset(b.mask, 0, sizeof(uint32_t) * 2 * 40);
+  for (int64_t row = 0; row < 40; ++row) b.mask[2 * row] = 2u, b.mask[2 * row + 1] = 0x300;  // 1; 38 and 39
+  b.logits[3 * 42 + 1] = NAN;
+  b.logits[4 * 42 + 41] = INFINITY;
+  b.logits[5 * 42 + 40] = b.logits[5 * 42 + 41] = -INFINITY;
+  b.mask[2 * 6] = 0, b.mask[2 * 7 + 1] = 0;
+  b.logits[8 * 42] = NAN;  // illegal
+  CHECK(draw(&b, NULL) == 5);
+  for (int64_t row = 0; row < 40; ++row) {
+    const bool bad = row >= 3 && row <= 7;
+    CHECK(b.actions[2 * row] == (row == 6 ? 0 : 1));
+    if (bad) CHECK(b.actions[2 * row + 1] == (row == 7 ? 0 : 38));
+    CHECK(isnan(b.logprobs[row]) == bad && isnan(b.entropy[row]) == bad);
   }
   free_batch(&b);
 }
@@ -228,7 +365,7 @@ static bool refused(const PfcSampleArgs* args, const char* name) {
 }
 
 static void test_refused(void) {
-  const int32_t counts[] = {3, 2}, wrong[] = {3, 0}, large[] = {1000, 25};
+  const int32_t counts[] = {3, 2}, wrong[] = {3, 0}, large[] = {8000, 193};
   Batch b = make_batch(4, counts, 2, 0, 1.0f, 1);
   b.args.action_counts = counts;
 #define REFUSED(field, value, name)   \
@@ -247,6 +384,10 @@ static void test_refused(void) {
   REFUSED(logits, NULL, "logits:");
   REFUSED(logits_stride, 4, "logits_stride:");
   REFUSED(actions, NULL, "actions:");
+  const uint32_t mask[8] = {0};
+  b.args.mask = mask;
+  REFUSED(mask_words, 0, "mask_words: expected 1 for 5 choices");
+  REFUSED(mask_words, 2, "mask_words: expected 1 for 5 choices");
 #undef REFUSED
   float u[4];
   CHECK(pfc_sample_uniforms(0, 0, 0, 0, 1, u) == PFC_INVALID);
@@ -260,7 +401,12 @@ int main(void) {
   test_parity();
   test_frequencies();
   test_same_draws();
-  test_masked();
+  test_excluded();
+  test_full_masks();
+  test_illegal_logits();
+  test_millions();
+  test_scratch();
+  test_damaged_masked();
   test_damaged();
   test_golden();
   test_refused();

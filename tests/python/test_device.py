@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import pufferc
+from masks import are_legal, build_lock
+from own_games import needs_compiler
 from pufferc.config import Config, load_config, merge
 
 torch = pytest.importorskip("torch")
@@ -115,6 +118,24 @@ def test_the_devices_path_learns_what_the_cpus_does(
         theirs.close()
 
 
+@needs_compiler
+@pytest.mark.parametrize("kind", ["mlp", "mingru"])
+def test_the_devices_path_draws_and_learns_with_masks(kind: str, tmp_path: Path) -> None:
+    config = config_of(str(build_lock(tmp_path)), kind)
+    params = {"max_steps": 7, "leave": 5}
+    ours, theirs = Side(config, CPU, 2, **params), Side(config, CPU, **params)
+    try:
+        for update in range(3):
+            stats = [ours.device_path(update), theirs.plain(update)]
+            assert_alike(ours, theirs, stats, 1e-4)
+            assert torch.equal(ours.rollout.mask, theirs.rollout.mask)
+        legal = reference.legal_choices(ours.rollout.mask, 37).flatten(0, 1).numpy()
+        assert are_legal(legal, ours.rollout.actions.flatten(0, 1), [3, 34]) and not legal.all()
+    finally:
+        ours.close()
+        theirs.close()
+
+
 def test_rows_of_a_part_of_a_run_draw_with_their_own_numbers() -> None:
     config = config_of("cartpole")
     whole, part = Side(config, CPU, 2), Side(config, CPU, 2)
@@ -208,8 +229,8 @@ def test_a_learning_rate_on_the_device_is_the_same(kind: Any) -> None:
 def test_draws_take_their_numbers_from_tensors() -> None:
     logits = torch.randn(40, 5, generator=torch.Generator().manual_seed(1))
     step, numbers = torch.tensor(9), torch.arange(17, 57)
-    for options in ({"action_counts": [3, 2]}, {"controls": 2}):
-        outputs = logits[:, :4] if "controls" in options else logits
+    for options in ({"action_counts": [3, 2]}, {"continuous_dims": 2}):
+        outputs = logits[:, :4] if "continuous_dims" in options else logits
         a, b = (
             reference.draw_actions(outputs, **options, seed=2**63 + 5, step=s, first_row=r)
             for s, r in ((9, 17), (step, numbers))

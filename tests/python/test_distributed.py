@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from masks import build_lock
+from own_games import needs_compiler
 from pufferc.config import ConfigError, load_config, merge
 
 torch = pytest.importorskip("torch")
@@ -95,7 +97,7 @@ def write(tmp_path: Path, game: str, tables: dict[str, Any]) -> list[str]:
     """Words of `pufferc train` for these tables."""
     from pufferc.config import to_toml
 
-    path = tmp_path / f"{game}.toml"
+    path = tmp_path / f"{Path(game).stem}.toml"
     path.write_text(to_toml(merge(load_config(game), tables)))
     return ["train", game, "--config", str(path)]
 
@@ -118,19 +120,24 @@ def only_run(runs: Path) -> Path:
         ("breakout", "mlp", {"max_grad_norm": 0.5, "value_clip": 0.2}),
         ("cartpole", "mingru", {"optimizer": "adam", "learning_rate": 0.003}),
         ("snake", "mlp", {"normalize_advantages": False}),
+        pytest.param("lock", "mlp", {}, marks=needs_compiler),  # with masks
+        pytest.param("lock", "mingru", {}, marks=needs_compiler),
     ],
 )
 def test_two_processes_learn_what_one_does(tmp_path: Path, game: str, kind: str, fields: dict[str, Any]) -> None:
     tables = small(game, kind, **fields)
     if game == "snake":
         tables["env"] = {"snakes": 4, "width": 40, "height": 30, "food": 40}  # two blocks of games with each process
+    if game == "lock":
+        tables["env"] = {"leave": 12, "jam": 0.02}
+        game = str(build_lock(tmp_path))
     words = write(tmp_path, game, tables)
     done = finish(start([*words, "--runs", str(tmp_path / "two"), "--json"]))
     assert [code for code, _, _ in done] == [0, 0], done
     assert "warning: the minibatches" not in done[0][2]
     assert done[1][1] == done[1][2] == ""  # rank 0 does the talking
     assert json.loads(done[0][1])["steps"] == UPDATES * 32 * 16
-    alone = train(load_config(game, tmp_path / f"{game}.toml"), runs=tmp_path / "one", quiet=True).run
+    alone = train(load_config(game, tmp_path / f"{Path(game).stem}.toml"), runs=tmp_path / "one", quiet=True).run
     two = only_run(tmp_path / "two")
     for name, tensor in last(alone).policy.items():
         # Gradients are sums in another order: about 1e-7 each, which a few dozen steps of the optimizer carry on.

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 import pufferc
+from masks import build_lock
+from own_games import needs_compiler
 from pufferc import paths
 
 torch = pytest.importorskip("torch")
@@ -61,11 +63,17 @@ class CPolicy:
         draw: Draw,
         state: np.ndarray[Any, Any] | None = None,
         dtype: type[Any] = np.int32,
+        mask: np.ndarray[Any, Any] | None = None,
     ) -> np.ndarray[Any, Any]:
-        """Actions int32 (or, of controls, float32) [rows, dims]."""
+        """Actions int32 (or, of controls, float32) [rows, dims]; mask uint32 [rows, W]."""
         out = np.empty((len(observations), self.dims), dtype)
-        rows, drawn = ctypes.c_int64(len(observations)), ctypes.byref(draw)
-        assert self.c.pfc_policy_act(self.handle, at(observations), rows, drawn, at(state), at(out), None) == 0
+        rows, rest = ctypes.c_int64(len(observations)), (ctypes.byref(draw), at(state), at(out), None)
+        if mask is None:
+            status = self.c.pfc_policy_act(self.handle, at(observations), rows, *rest)
+        else:
+            status = self.c.pfc_policy_act_masked(self.handle, at(observations), at(mask), rows, *rest)
+        if status:
+            raise ValueError(self.c.pfc_last_error().decode())
         return out
 
     def restart(self, ended: np.ndarray[Any, Any], state: np.ndarray[Any, Any]) -> None:
@@ -157,14 +165,14 @@ def test_controls_are_those_of_python(squash: bool) -> None:
     rng = np.random.default_rng(2)
     weight, bias = rng.normal(size=(7, 5)).astype(np.float32), rng.normal(size=7).astype(np.float32)
     layers = [export.Linear(weight, bias, relu=False)]
-    data = export.PolicyFile("mine", 1, "float32", (5,), (), layers, controls=3, squash=squash)
+    data = export.PolicyFile("mine", 1, "float32", (5,), (), layers, continuous_dims=3, squash=squash)
     assert data.outputs == 7
     exported = CPolicy(data.to_bytes(), 7, 3)
     observations = rng.normal(size=(40, 5)).astype(np.float32)
     outputs = exported.forward(observations)
     np.testing.assert_allclose(outputs, observations @ weight.T + bias, atol=1e-5)
     for greedy in (False, True):
-        drawn, _ = pufferc.ops.sample_actions(outputs[:, :6].copy(), controls=3, seed=5, step=6, greedy=greedy)
+        drawn, _ = pufferc.ops.sample_actions(outputs[:, :6].copy(), continuous_dims=3, seed=5, step=6, greedy=greedy)
         expected = np.tanh(drawn) if squash else np.clip(drawn, -1, 1)
         actions = exported.act(observations, Draw(greedy, 5, 6, 0), dtype=np.float32)
         np.testing.assert_allclose(actions, expected, atol=1e-6)
@@ -187,16 +195,34 @@ def test_draws_are_those_of_python(env: pufferc.VecEnv) -> None:
     exported.close()
 
 
-def test_normalised_observations() -> None:
-    rng = np.random.default_rng(1)
-    mean, scale, weight = (rng.normal(size=shape).astype(np.float32) for shape in (5, 5, (4, 5)))
-    layers = [export.Linear(weight, np.zeros(4, np.float32), relu=False)]
-    data = export.PolicyFile("mine", 1, "int8", (5,), (3,), layers, {}, export.Normalise(mean, scale, 2.0))
-    observations = rng.integers(-5, 5, (40, 5)).astype(np.int8)
-    exported = CPolicy(data.to_bytes(), 4)
-    expected = np.clip((observations - mean) * scale, -2, 2) @ weight.T
-    np.testing.assert_allclose(exported.forward(observations), expected, atol=1e-5)
+@needs_compiler
+@pytest.mark.parametrize("kind", ["mlp", "mingru", "lstm"])
+def test_masked_draws_are_those_of_python(kind: str, tmp_path: Path) -> None:
+    """A policy of a game with masks plays it in C: what it makes of equal logits and masks is what Python makes."""
+    game = build_lock(tmp_path)
+    env = pufferc.make(str(game), 200, seed=1)
+    whole = Config(str(game), policy=PolicyConfig(kind=kind, hidden_size=16))
+    policy = make_policy(whole, env, torch.float32, torch.device("cpu"), 1)
+    data = export.describe_policy(policy, env, {})
+    assert data.masked and data.to_bytes()[160] == 1
+    exported = CPolicy(data.to_bytes(), data.outputs, 2)
+    state = np.zeros((200, {"mlp": 0, "mingru": 16, "lstm": 32}[kind]), np.float32)
+    observations, _ = env.reset()
+    for step in range(60):
+        seen, mask, before = observations.copy(), env.action_mask, state.copy()
+        assert mask is not None
+        with pytest.raises(ValueError, match="was trained with masks; call pfc_policy_act_masked"):
+            exported.act(seen, Draw(0, 5, step, 0), state.copy())
+        for greedy in (1, 0):
+            state[:] = before
+            logits = np.ascontiguousarray(exported.forward(seen, before.copy())[:, :-1])
+            expected, _ = pufferc.ops.sample_actions(logits, [3, 34], mask=mask, seed=5, step=step, greedy=bool(greedy))
+            actions = exported.act(seen, Draw(greedy, 5, step, 0), state, mask=mask)
+            np.testing.assert_array_equal(actions, expected)
+        observations, _, terminated, truncated, _ = env.step(actions)  # which refuses illegal ones
+        exported.restart(terminated | truncated, state)
     exported.close()
+    env.close()
 
 
 def test_plays_an_episode_as_python_does() -> None:
@@ -300,9 +326,10 @@ def test_what_does_not_fit_is_refused(checkpoint: Path, tmp_path: Path) -> None:
         ({"obs_shape": (6,)}, "weight must have shape"),
         ({"action_counts": (4,)}, "must have 5 outputs"),
         ({"action_counts": ()}, "action_counts"),
-        ({"controls": 1}, "without action_counts beside them"),
-        ({"controls": 9, "action_counts": ()}, "controls must be 0 to 8"),
-        ({"controls": 2, "action_counts": ()}, "must have 5 outputs"),
+        ({"continuous_dims": 1}, "without action_counts beside them"),
+        ({"continuous_dims": 9, "action_counts": ()}, "continuous_dims must be 0 to 8"),
+        ({"continuous_dims": 1, "action_counts": (), "masked": True}, "masked must be False"),
+        ({"continuous_dims": 2, "action_counts": ()}, "must have 5 outputs"),
         ({"layers": [export.MinGRU(weight, bias)]}, r"weight must have shape \(4, 5\)|outputs"),
         ({"layers": [export.LSTM(weight, bias)]}, r"weight must have shape \(4, 6\)"),
         ({"obs_dtype": "float64"}, "float64"),

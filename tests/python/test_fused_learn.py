@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import pufferc
+from masks import words_of
 from pufferc import ops
 from pufferc.config import Config, TrainConfig
 
@@ -30,21 +31,30 @@ def _threads() -> Iterator[None]:
     ops.set_num_threads(before)
 
 
-class Case:
-    """A network of two hidden layers, and a minibatch with the kind of actions that `counts` or `controls` say."""
+def masks_with(actions: Any, counts: list[int], draw: Any) -> Any:
+    """Random mask words int32 [B, W] that have the actions [B, D]."""
+    parts = []
+    for d, count in enumerate(counts):
+        legal = torch.rand(actions.shape[0], count, generator=draw) < 0.4
+        parts.append(legal.scatter_(1, actions[:, d : d + 1].long(), True))
+    return words_of(torch.cat(parts, 1))
 
-    def __init__(self, rows: int, counts: list[int], controls: int, bfloat16: bool, seed: int = 1) -> None:
+
+class Case:
+    """A network of two hidden layers, and a minibatch with the kind of actions that `counts` or `continuous` say."""
+
+    def __init__(self, rows: int, counts: list[int], continuous: int, bfloat16: bool, seed: int = 1) -> None:
         draw = torch.Generator().manual_seed(seed)
-        self.outputs = 1 + (2 * controls or sum(counts))
-        self.kind: dict[str, Any] = {"controls": controls} if controls else {"action_counts": counts}
+        self.outputs = 1 + (2 * continuous or sum(counts))
+        self.kind: dict[str, Any] = {"continuous_dims": continuous} if continuous else {"action_counts": counts}
         widths = [SIZE, HIDDEN, HIDDEN, self.outputs]
         self.weights = [torch.randn(b, a, generator=draw) * 0.3 for a, b in pairwise(widths)]
         self.biases = [torch.randn(b, generator=draw) * 0.3 for b in widths[1:]]
         self.mlp = ops.Mlp(widths, bfloat16=bfloat16)
         self.mlp.set_layers(self.weights, self.biases)
         self.x = torch.randn(rows, SIZE, generator=draw).to(torch.bfloat16 if bfloat16 else torch.float32)
-        if controls:
-            self.actions = torch.randn(rows, controls, generator=draw)
+        if continuous:
+            self.actions = torch.randn(rows, continuous, generator=draw)
         else:
             columns = [torch.randint(0, count, (rows,), generator=draw) for count in counts]
             self.actions = (torch.stack(columns, 1) if len(counts) > 1 else columns[0]).to(torch.int32)
@@ -52,6 +62,7 @@ class Case:
         self.advantages, self.returns = (torch.randn(rows, generator=draw) for _ in range(2))
         self.old_values = torch.randn(rows, generator=draw)
         self.alive = torch.rand(rows, generator=draw) < 0.8
+        self.mask = None if continuous else masks_with(self.actions.view(rows, -1), counts, draw)
 
     def columns(self) -> tuple[Any, ...]:
         return self.actions, self.logprobs, self.advantages, self.returns
@@ -78,21 +89,29 @@ class Case:
 
     def at_once(self, **settings: Any) -> tuple[list[Any], Any]:
         outputs, grad, weights, biases = self.empty()
+        rows = {name: settings.pop(name) for name in ("old_values", "alive", "mask") if name in settings}
         stats = self.mlp.learn(
-            self.x, outputs, grad, *self.columns(), **self.kind, **settings, grad_weights=weights, grad_biases=biases
+            self.x,
+            ops.Minibatch(*self.columns(), **self.kind, **rows),
+            ops.PpoSettings(**settings),
+            outputs=outputs,
+            grad_outputs=grad,
+            grad_weights=weights,
+            grad_biases=biases,
         )
         return [outputs, grad, *weights, *biases], stats
 
 
 @pytest.mark.parametrize("bfloat16", [False, True])
-@pytest.mark.parametrize(("counts", "controls"), [([3], 0), ([2, 4, 3], 0), ([], 2)])
+@pytest.mark.parametrize(("counts", "continuous"), [([3], 0), ([2, 4, 3], 0), ([], 2)])
 @pytest.mark.parametrize("rows", [1, 63, 700, 4099])
-def test_equals_the_three_calls(rows: int, counts: list[int], controls: int, bfloat16: bool) -> None:
-    case = Case(rows, counts, controls, bfloat16)
+def test_equals_the_three_calls(rows: int, counts: list[int], continuous: int, bfloat16: bool) -> None:
+    case = Case(rows, counts, continuous, bfloat16)
     more: list[dict[str, Any]] = [
         {},
         {"normalize_advantages": True, "alive": case.alive},
         {"value_clip": 0.1, "old_values": case.old_values},
+        {"mask": case.mask},
     ]
     for options in more:
         expected, expected_stats = case.by_parts(**SETTINGS, **options)
@@ -127,10 +146,15 @@ def test_not_a_number_shows_in_the_loss() -> None:
         ({"actions": torch.zeros(8)}, TypeError, "actions"),
         ({"logprobs": torch.zeros(7)}, ValueError, "old_logprobs"),
         ({"x": torch.zeros(8, SIZE + 1)}, ValueError, "x must"),
-        ({"x": torch.zeros(0, SIZE)}, ValueError, "old_logprobs must have shape"),
+        ({"x": torch.zeros(0, SIZE)}, ValueError, "x must have shape"),
+        (
+            {"actions": torch.zeros(8, 1, dtype=torch.int32)},
+            ValueError,
+            r"actions must have shape \(8,\), got \(8, 1\)",
+        ),
         ({"kind": {"action_counts": [4]}}, ValueError, "this network has 4"),
-        ({"kind": {"controls": 2}}, ValueError, "this network has 4"),
-        ({"kind": {}}, ValueError, "one of action_counts and controls"),
+        ({"kind": {"continuous_dims": 2}, "actions": torch.zeros(8, 2)}, ValueError, "this network has 4"),
+        ({"kind": {}}, ValueError, "one of action_counts and continuous_dims"),
     ],
 )
 def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception], message: str) -> None:
@@ -138,6 +162,22 @@ def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception
     vars(case).update(change)
     with pytest.raises(error, match=message):
         case.at_once(**SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("mask", "error", "message"),
+    [
+        (torch.zeros(8, 1), TypeError, "mask must be uint32 or int32, got float32"),
+        (torch.zeros(8, 2, dtype=torch.int32), ValueError, r"mask must have shape \(8, 1\), got \(8, 2\)"),
+        (torch.zeros(8, dtype=torch.int32), ValueError, r"mask must have shape \(8, 1\)"),
+        (torch.zeros(8, 1, dtype=torch.int32), ValueError, r"actions\[0\]: .* or its mask does not have it"),
+    ],
+)
+def test_refuses_masks_that_do_not_fit(mask: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        Case(8, [3], 0, False).at_once(**SETTINGS, mask=mask)
+    with pytest.raises(ValueError, match="mask: continuous actions have none"):
+        Case(8, [], 1, False).at_once(**SETTINGS, mask=mask)
 
 
 def test_refuses_numbers_out_of_range() -> None:

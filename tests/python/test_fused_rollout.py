@@ -132,53 +132,62 @@ def arguments(rows: int = 4, size: int = 4, steps: int = 3) -> dict[str, Any]:
         "alive": torch.ones(steps + 1, rows, dtype=torch.bool),
         **floats,
         **flags,
-        "seed": 1,
-        "first_step": 0,
     }
+
+
+DRAW = {"seed": 1, "first_step": 0}
 
 
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
         ({"observations": torch.zeros(3, 4, 4)}, ValueError, "observations"),
-        (
-            {"observations": torch.zeros(4, 4, 4, dtype=torch.bfloat16)},
-            TypeError,
-            "observations must be a dense torch tensor",
-        ),
+        ({"observations": torch.zeros(4, 4, 4, dtype=torch.float64)}, TypeError, "observations must be a dense torch"),
+        ({"observations": torch.zeros(4, 4, 4, dtype=torch.bfloat16)}, TypeError, "observations must be float32"),
+        ({"observations": torch.zeros(4, 4, 5)}, ValueError, "as the network takes them, of 4, got 5"),
         ({"actions": torch.zeros(3, 4, dtype=torch.int64)}, TypeError, "actions"),
+        ({"actions": torch.zeros(3, 4, 2, dtype=torch.int32)}, ValueError, "of dimensions 1, got 2"),
         ({"alive": torch.ones(3, 4, dtype=torch.bool)}, ValueError, "alive"),
         ({"terminated": torch.zeros(3, 4)}, TypeError, "terminated"),
         ({"rewards": torch.zeros(0, 4)}, ValueError, "observations"),
         ({"rewards": torch.zeros(3)}, ValueError, "rewards must have 2 dimensions"),
-        ({"seed": -1}, ValueError, "seed"),
+        (
+            {"mask": torch.zeros(3, 4, 1, dtype=torch.int32)},
+            ValueError,
+            "mask: expected 0 words .* for this pool, got 1",
+        ),
+        ({"mask": torch.zeros(3, 4, 1)}, TypeError, "mask must be uint32 or int32"),
     ],
 )
 def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception], message: str) -> None:
     env = pufferc.make("cartpole", 4, num_threads=1, seed=1)
     env.reset(seed=1)
     mlp = ops.Mlp([4, 8, 3], bfloat16=False)
-    mlp.rollout(env, **arguments())
+    mlp.rollout(env, ops.Rollout(**arguments()), **DRAW)
     with pytest.raises(error, match=message):
-        mlp.rollout(env, **(arguments() | change))
+        mlp.rollout(env, ops.Rollout(**(arguments() | change)), **DRAW)
+    with pytest.raises(ValueError, match="as many rows as the pool, 4, got 5"):
+        mlp.rollout(env, ops.Rollout(**arguments(rows=5)), **DRAW)
+    with pytest.raises(ValueError, match="seed"):
+        mlp.rollout(env, ops.Rollout(**arguments()), **{**DRAW, "seed": -1})
     env.close()
 
 
 def test_refuses_pools_and_networks_that_it_cannot_play() -> None:
-    mlp = ops.Mlp([4, 8, 3], bfloat16=False)
+    mlp, arrays = ops.Mlp([4, 8, 3], bfloat16=False), ops.Rollout(**arguments())
     env = pufferc.make("cartpole", 4, num_threads=1, seed=1)
     with pytest.raises(RuntimeError, match="reset the pool"):
-        mlp.rollout(env, **arguments())
+        mlp.rollout(env, arrays, **DRAW)
     env.reset(seed=1)
     with pytest.raises(ValueError, match="expected 4 inputs and 3 outputs"):
-        ops.Mlp([4, 8, 5], bfloat16=False).rollout(env, **arguments())
+        ops.Mlp([4, 8, 5], bfloat16=False).rollout(env, arrays, **DRAW)
     env.close()
     with pytest.raises(RuntimeError, match="closed"):
-        mlp.rollout(env, **arguments())
+        mlp.rollout(env, arrays, **DRAW)
     grouped = pufferc.make("cartpole", 4, num_threads=1, seed=1, groups=2)
     grouped.reset(seed=1)
     with pytest.raises(ValueError, match="one group"):
-        mlp.rollout(grouped, **arguments())
+        mlp.rollout(grouped, arrays, **DRAW)
     grouped.close()
     with pytest.raises(TypeError, match="env must be a VecEnv, got object"):
-        mlp.rollout(object(), **arguments())  # type: ignore[arg-type]
+        mlp.rollout(object(), arrays, **DRAW)  # type: ignore[arg-type]

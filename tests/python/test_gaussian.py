@@ -45,7 +45,13 @@ def test_draws_follow_the_normal_numbers(
     rows: int, dims: int, seed: int, step: int, first_row: int, greedy: bool
 ) -> None:
     outputs, entropy = outputs_of(rows, dims, rows), torch.empty(rows)
-    draw: dict[str, Any] = {"controls": dims, "seed": seed, "step": step, "first_row": first_row, "greedy": greedy}
+    draw: dict[str, Any] = {
+        "continuous_dims": dims,
+        "seed": seed,
+        "step": step,
+        "first_row": first_row,
+        "greedy": greedy,
+    }
     actions, logprobs = ops.sample_actions(outputs[:, :-1], **draw, entropy=entropy)
     distribution = normal(outputs, dims)
     numbers = 0.0 if greedy else reference.normals(seed, step, rows, dims, first_row=first_row, device=CPU).double()
@@ -61,7 +67,7 @@ def test_draws_follow_the_normal_numbers(
 
 def test_draws_are_normal() -> None:
     outputs = np.tile(np.array([3.0, -1.0, math.log(0.5), math.log(2.0)], np.float32), (100_000, 1))
-    actions, _ = ops.sample_actions(outputs, controls=2, seed=3, step=1)
+    actions, _ = ops.sample_actions(outputs, continuous_dims=2, seed=3, step=1)
     assert actions.shape == (100_000, 2) and actions.dtype == np.float32
     np.testing.assert_allclose(actions.mean(0), [3.0, -1.0], atol=0.03)
     np.testing.assert_allclose(actions.std(0), [0.5, 2.0], rtol=0.02)
@@ -72,17 +78,17 @@ def test_draws_are_normal() -> None:
 
 def test_a_draw_depends_on_seed_step_and_row_alone() -> None:
     outputs = outputs_of(9000, 2).numpy()[:, :-1]
-    whole, _ = ops.sample_actions(outputs, controls=2, seed=1, step=2)
-    part, _ = ops.sample_actions(outputs[4000:], controls=2, seed=1, step=2, first_row=4000)
+    whole, _ = ops.sample_actions(outputs, continuous_dims=2, seed=1, step=2)
+    part, _ = ops.sample_actions(outputs[4000:], continuous_dims=2, seed=1, step=2, first_row=4000)
     np.testing.assert_array_equal(whole[4000:], part)
     threads = ops.get_num_threads()
     try:
         ops.set_num_threads(3)
-        np.testing.assert_array_equal(ops.sample_actions(outputs, controls=2, seed=1, step=2)[0], whole)
+        np.testing.assert_array_equal(ops.sample_actions(outputs, continuous_dims=2, seed=1, step=2)[0], whole)
     finally:
         ops.set_num_threads(threads)
     for other in ({"seed": 2, "step": 2}, {"seed": 1, "step": 3}):
-        assert not np.array_equal(ops.sample_actions(outputs, controls=2, **other)[0], whole)
+        assert not np.array_equal(ops.sample_actions(outputs, continuous_dims=2, **other)[0], whole)
 
 
 @pytest.mark.parametrize("kernels", [ops, reference])
@@ -92,13 +98,13 @@ def test_rows_that_cannot_be_drawn_from_are_an_error(kernels: Any, bad: float, c
     outputs = torch.zeros(8, 4)
     outputs[2, column] = bad
     with pytest.raises(FloatingPointError, match="NaN, infinity"):
-        kernels.sample_actions(outputs, controls=2, seed=0, step=0)
+        kernels.sample_actions(outputs, continuous_dims=2, seed=0, step=0)
 
 
 @pytest.mark.parametrize("kernels", [ops, reference])
 def test_extreme_deviations_stay_finite(kernels: Any) -> None:
     outputs = torch.tensor([[1.0, -1e30], [1.0, 1e30], [-3e38, 20.0], [0.5, -20.0]])
-    actions, logprobs = kernels.sample_actions(outputs, controls=1, seed=0, step=0)
+    actions, logprobs = kernels.sample_actions(outputs, continuous_dims=1, seed=0, step=0)
     assert torch.isfinite(actions).all() and torch.isfinite(logprobs).all()
     assert float(actions[0, 0]) == 1.0 and float(actions[3, 0]) == 0.5
 
@@ -108,11 +114,11 @@ def test_extreme_deviations_stay_finite(kernels: Any) -> None:
     [
         ({"logits": np.zeros((4, 4))}, TypeError, "logits must be float32, got float64"),
         ({"logits": np.zeros((4, 3), np.float32)}, ValueError, r"logits must have shape \(4, 4\), got \(4, 3\)"),
-        ({"controls": 9}, ValueError, "controls must be in"),
-        ({"controls": -1}, ValueError, "controls must be in"),
-        ({"controls": 1.5}, TypeError, "controls must be an integer"),
-        ({"controls": 0}, ValueError, "one of action_counts and controls"),
-        ({"action_counts": [2, 2]}, ValueError, "one of action_counts and controls"),
+        ({"continuous_dims": 9}, ValueError, "continuous_dims must be in"),
+        ({"continuous_dims": -1}, ValueError, "continuous_dims must be in"),
+        ({"continuous_dims": 1.5}, TypeError, "continuous_dims must be an integer"),
+        ({"continuous_dims": 0}, ValueError, "one of action_counts and continuous_dims"),
+        ({"action_counts": [2, 2]}, ValueError, "one of action_counts and continuous_dims"),
         ({"actions": np.zeros((4, 2), np.int32)}, TypeError, "actions must be float32"),
         ({"actions": np.zeros(4, np.float32)}, ValueError, "actions must have shape"),
         ({"entropy": np.zeros(3, np.float32)}, ValueError, "entropy must have shape"),
@@ -120,7 +126,7 @@ def test_extreme_deviations_stay_finite(kernels: Any) -> None:
     ],
 )
 def test_drawing_refuses(changes: dict[str, Any], error: Any, text: str) -> None:
-    call: dict[str, Any] = {"logits": np.zeros((4, 4), np.float32), "controls": 2, "seed": 0, "step": 0}
+    call: dict[str, Any] = {"logits": np.zeros((4, 4), np.float32), "continuous_dims": 2, "seed": 0, "step": 0}
     with pytest.raises(error, match=text):
         ops.sample_actions(**(call | changes))
 
@@ -131,7 +137,7 @@ def test_drawing_refuses(changes: dict[str, Any], error: Any, text: str) -> None
 def make_batch(rows: int, dims: int, seed: int) -> dict[str, Any]:
     random = torch.Generator().manual_seed(seed)
     old = outputs_of(rows, dims, seed)
-    actions, old_logprobs = ops.sample_actions(old[:, :-1], controls=dims, seed=seed, step=0)
+    actions, old_logprobs = ops.sample_actions(old[:, :-1], continuous_dims=dims, seed=seed, step=0)
     new = old + 0.2 * torch.randn(old.shape, generator=random)
     return {
         "logits": new[:, :-1],
@@ -147,7 +153,7 @@ def make_batch(rows: int, dims: int, seed: int) -> dict[str, Any]:
 
 def plain_loss(batch: dict[str, Any], options: dict[str, Any], outputs: Any) -> Any:
     """The loss in float64 from its definition, of outputs [B, 2 D + 1] of the alive rows."""
-    alive, dims = batch["alive"], options["controls"]
+    alive, dims = batch["alive"], options["continuous_dims"]
     b = {name: x[alive].double() for name, x in batch.items() if name not in ("alive", "logits", "values")}
     distribution = torch.distributions.Normal(outputs[:, :dims], outputs[:, dims:-1].exp())
     advantages, values, clip = b["advantages"], outputs[:, -1], options["clip"]
@@ -178,7 +184,7 @@ def test_loss_and_gradient_agree_with_autograd(
     batch = make_batch(rows, dims, seed)
     batch["alive"][:3] = True
     options = {
-        "controls": dims, "clip": 0.2, "value_coef": 0.7, "entropy_coef": 0.01, "value_clip": value_clip,
+        "continuous_dims": dims, "clip": 0.2, "value_coef": 0.7, "entropy_coef": 0.01, "value_clip": value_clip,
         "normalize_advantages": normalize,
     }  # fmt: skip
     alive = batch["alive"]
@@ -199,7 +205,7 @@ def test_the_gradient_passes_a_numerical_check() -> None:
     batch = make_batch(6, 2, 5)
     batch["alive"][:] = True
     options = {
-        "controls": 2, "clip": 10.0, "value_coef": 0.7, "entropy_coef": 0.01, "value_clip": 0.0,
+        "continuous_dims": 2, "clip": 10.0, "value_coef": 0.7, "entropy_coef": 0.01, "value_clip": 0.0,
         "normalize_advantages": False,
     }  # fmt: skip
     leaf = torch.cat([batch["logits"], batch["values"].unsqueeze(1)], 1).double().requires_grad_()
@@ -222,7 +228,7 @@ def test_dead_rows_may_hold_anything(kernels: Any) -> None:
                 batch[name][dead] = math.nan
         grad = torch.empty(300, 7)
         stats = kernels.ppo_loss_grad(
-            **batch, controls=3, clip=0.2, value_coef=0.5, entropy_coef=0.01, normalize_advantages=True,
+            **batch, continuous_dims=3, clip=0.2, value_coef=0.5, entropy_coef=0.01, normalize_advantages=True,
             grad_logits=grad[:, :-1], grad_values=grad[:, -1],
         )  # fmt: skip
         results.append((stats, grad))
@@ -235,7 +241,7 @@ def test_log_deviations_beyond_their_limits_get_no_gradient(kernels: Any) -> Non
     outputs = torch.tensor([[0.0, 25.0], [0.0, -25.0], [0.0, 1.0]])
     grad, values = torch.empty(3, 2), torch.zeros(3)
     kernels.ppo_loss_grad(
-        outputs, values, torch.zeros(3, 1), torch.zeros(3), torch.ones(3), values, controls=1, clip=100.0,
+        outputs, values, torch.zeros(3, 1), torch.zeros(3), torch.ones(3), values, continuous_dims=1, clip=100.0,
         value_coef=0.5, entropy_coef=0.1, grad_logits=grad, grad_values=torch.empty(3),
     )  # fmt: skip
     assert torch.isfinite(grad).all()
@@ -248,7 +254,7 @@ def test_log_deviations_beyond_their_limits_get_no_gradient(kernels: Any) -> Non
         ({"actions": torch.zeros(4, 2, dtype=torch.int32)}, TypeError, "actions must be float32"),
         ({"actions": torch.zeros(4)}, ValueError, "actions must have shape"),
         ({"logits": torch.zeros(4, 2)}, ValueError, r"logits must have shape \(4, 4\)"),
-        ({"action_counts": [2, 2]}, ValueError, "one of action_counts and controls"),
+        ({"action_counts": [2, 2]}, ValueError, "one of action_counts and continuous_dims"),
         ({"grad_logits": torch.zeros(4, 5)}, ValueError, "grad_logits must have shape"),
         ({"returns": None}, TypeError, "returns"),
         ({"clip": 0.0}, ValueError, "clip"),
@@ -257,7 +263,7 @@ def test_log_deviations_beyond_their_limits_get_no_gradient(kernels: Any) -> Non
 def test_loss_refuses(changes: dict[str, Any], error: Any, text: str) -> None:
     columns = {name: torch.zeros(4) for name in ("values", "old_logprobs", "advantages", "returns")}
     call: dict[str, Any] = {
-        **columns, "logits": torch.zeros(4, 4), "actions": torch.zeros(4, 2), "controls": 2, "clip": 0.2,
+        **columns, "logits": torch.zeros(4, 4), "actions": torch.zeros(4, 2), "continuous_dims": 2, "clip": 0.2,
         "value_coef": 0.5, "entropy_coef": 0.01, "grad_logits": torch.zeros(4, 4), "grad_values": torch.zeros(4),
     }  # fmt: skip
     with pytest.raises(error, match=text):

@@ -168,7 +168,7 @@ def test_fused_kernels_and_torch_train_alike() -> None:
 class Matching:
     """A pool with two action dimensions: pays one for each that equals what is shown; episodes of 8 steps."""
 
-    num_envs = 128
+    num_envs, action_mask = 128, None
     single_action_space = gym.spaces.MultiDiscrete([3, 2])
     single_observation_space = gym.spaces.Box(0.0, 1.0, (5,), np.float32)
 
@@ -273,7 +273,7 @@ def test_agents_play_continuous_policies(tmp_path: Path) -> None:
     from pufferc.checkpoint import load_checkpoint
 
     policy, env, params = load_policy(load_checkpoint(path))
-    assert describe_policy(policy, env, params).controls == 1
+    assert describe_policy(policy, env, params).continuous_dims == 1
     env.close()
 
 

@@ -38,6 +38,7 @@ def loss_arguments(kind: Callable[..., Any]) -> dict[str, Any]:
     numbers = {"clip": 0.2, "value_coef": 0.5, "entropy_coef": 0.0, "value_clip": 0.0, "normalize_advantages": False}
     arrays = {name: kind(N) for name in names}
     actions = {"actions": zeros(N, dtype=np.int32), "alive": zeros(N, dtype=bool), "action_counts": [LOGITS]}
+    actions["mask"] = np.full((N, 1), 2**LOGITS - 1, np.int32)
     return {"logits": kind(N, LOGITS), **arrays, **actions, **numbers}
 
 
@@ -68,22 +69,29 @@ def network_calls(kind: type[ops.Mlp | ops.MinGru | ops.Lstm]) -> dict[str, Call
 
 
 def mlp_calls() -> dict[str, Call]:
-    """What a perceptron does beyond its passes."""
+    """What a perceptron does beyond its passes, and the arrays that it takes for that."""
     net, arrays = ops.Mlp([4, 8, 3], bfloat16=False), loss_arguments(zeros)
+    coefficients = ("clip", "value_coef", "entropy_coef", "value_clip", "normalize_advantages")
+    settings = {name: arrays.pop(name) for name in coefficients}
     for own in ("logits", "values"):
         del arrays[own]
+    arrays |= {"action_counts": [2], "mask": np.full((N, 1), 3, np.int32)}
+    batch = {"minibatch": ops.Minibatch(**arrays), "settings": ops.PpoSettings(**settings)}
     grads = {"grad_weights": [zeros(8, 4), zeros(3, 8)], "grad_biases": [zeros(8), zeros(3)]}
-    passes = {"x": tensor(N, 4), "outputs": zeros(N, 3), "grad_outputs": zeros(N, 3), "action_counts": [2]}
+    passes = {"x": tensor(N, 4), "outputs": zeros(N, 3), "grad_outputs": zeros(N, 3)}
     env = pufferc.make("cartpole", N, num_threads=1, seed=1)
     env.reset(seed=1)
     written = {name: zeros(T, N) for name in ("logprobs", "rewards", "final_values")}
     written |= {name: zeros(T, N, dtype=bool) for name in ("terminated", "truncated")}
     written |= {"values": zeros(T + 1, N), "alive": zeros(T + 1, N, dtype=bool)}
-    played = {"env": env, "observations": tensor(T + 1, N, 4), "actions": zeros(T, N, dtype=np.int32)}
-    draw = {"seed": 1, "first_step": 2, "first_row": 0}
+    written |= {"observations": tensor(T + 1, N, 4), "actions": zeros(T, N, dtype=np.int32)}
+    draw = {"env": env, "rollout": ops.Rollout(**written), "seed": 1, "first_step": 2, "first_row": 0}
     return {
-        "Mlp.learn": (net.learn, {**arrays, **passes, **grads}),
-        "Mlp.rollout": (net.rollout, {**played, **written, **draw}),
+        "Minibatch": (ops.Minibatch, arrays),
+        "PpoSettings": (ops.PpoSettings, settings),
+        "Rollout": (ops.Rollout, {**written, "mask": zeros(T, N, 1, dtype=np.int32)}),
+        "Mlp.learn": (net.learn, {**batch, **passes, **grads}),
+        "Mlp.rollout": (net.rollout, draw),
     }
 
 
@@ -93,6 +101,7 @@ def calls() -> dict[str, Call]:
     discounts = {"gamma": 0.9, "gae_lambda": 0.9, "rho_clip": 1.0, "c_clip": 1.0}
     returns = {"rewards": zeros(T, N), "values": zeros(T + 1, N), "final_values": zeros(T, N)}
     draw = {"logits": zeros(N, LOGITS), "action_counts": [LOGITS], "seed": 1, "step": 2, "first_row": 0}
+    draw["mask"] = np.full((N, 1), 2**LOGITS - 1, np.int32)
     drawn = {"actions": zeros(N, dtype=np.int32), "logprobs": zeros(N), "entropy": zeros(N), "greedy": False}
     grads = {"grad_logits": zeros(N, LOGITS), "grad_values": zeros(N), "ratio": zeros(N)}
     codes = {"codes": zeros(N, 7, dtype=np.uint8), "most": 2}
@@ -132,7 +141,7 @@ def test_the_table_holds_every_public_name() -> None:
     assert set(calls()) == named
     for name, (function, arguments) in calls().items():
         function(**arguments)
-        known = set(inspect.signature(function).parameters) - {"options", "controls"}
+        known = set(inspect.signature(function).parameters) - {"options", "continuous_dims"}
         assert known <= set(arguments), name
 
 
@@ -293,8 +302,10 @@ def test_no_array_of_a_pool_owns_memory_that_the_pool_writes_to(pool: MakePool) 
     env = pool("snake", num_games=2)
     observations = env.reset()[0]
     arrays = [value for value in vars(type(env._pool)).values() if isinstance(value, property)]
-    assert len(arrays) == 9
-    for array in (observations, *(each.__get__(env._pool) for each in arrays)):
+    found = [each.__get__(env._pool) for each in arrays]
+    masks = [array for array in found if array is None]
+    assert len(found) == 11 and len(masks) == 2
+    for array in (observations, *(array for array in found if array is not None)):
         assert not array.flags.owndata  # NumPy frees what an array owns, in __setstate__ and resize
         array.__setstate__((1, (1,), np.dtype(np.int8), False, b"0"))
     for _ in range(10):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from masks import are_legal, random_legal, words_of
 from pufferc import ops
 
 torch = pytest.importorskip("torch")
@@ -30,23 +33,67 @@ def test_sampling_twins_draw_the_same(counts: list[int], greedy: bool) -> None:
     torch.testing.assert_close(entropies[0], entropies[1], atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("counts", [[3], [3, 34], [40, 1, 60]])
+@pytest.mark.parametrize("greedy", [False, True])
+def test_masked_sampling_twins_draw_the_same(counts: list[int], greedy: bool) -> None:
+    logits = 3.0 * torch.randn(5000, sum(counts), generator=torch.Generator().manual_seed(1))
+    legal = random_legal(5000, counts, seed=2)
+    logits[~torch.from_numpy(legal)] *= 1e20  # of no account, however large
+    mask = words_of(torch.from_numpy(legal))
+    results = []
+    for kernels, words in ((ops, mask), (reference, mask), (reference, mask.view(torch.uint32))):
+        entropy = torch.empty(5000)
+        drawn = kernels.sample_actions(logits, counts, mask=words, seed=5, step=9, greedy=greedy, entropy=entropy)
+        assert are_legal(legal, drawn[0], counts)
+        results.append((*drawn, entropy))
+    for actions, logprobs, entropy in results[1:]:
+        same = (actions == results[0][0]).view(5000, -1).all(1)
+        assert same.float().mean() > 0.999
+        torch.testing.assert_close(logprobs[same], results[0][1][same], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(entropy, results[0][2], atol=1e-5, rtol=1e-4)
+        forced = torch.from_numpy(legal.sum(1) == len(counts))
+        assert (logprobs[forced] == 0.0).all() and (entropy[forced] == 0.0).all()
+
+
+def test_the_reference_draws_the_last_legal_choice_where_rounding_leaves_none() -> None:
+    legal = torch.tensor([[False, True, True, False, False]])
+    head = torch.where(legal, torch.tensor([0.0, -1.0, 0.0, 3.0, 3.0]), -torch.inf)
+    assert reference._inverted(head, torch.tensor([1.0]), legal).item() == 2
+    assert reference._inverted(head, torch.tensor([0.0]), legal).item() == 1
+
+
+@pytest.mark.parametrize("kernels", [ops, reference])
+def test_both_twins_refuse_rows_without_a_legal_choice(kernels: Any) -> None:
+    mask = torch.tensor([[31], [31 ^ 24]], dtype=torch.int32)
+    with pytest.raises(FloatingPointError, match="no choice that can be drawn"):
+        kernels.sample_actions(torch.zeros(2, 5), [3, 2], mask=mask, seed=0, step=0)
+
+
 @pytest.mark.parametrize("value_clip", [0.0, 0.2])
-@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("some_dead", [False, True])
 @pytest.mark.parametrize("normalize", [False, True])
-def test_loss_twins_agree(value_clip: float, masked: bool, normalize: bool) -> None:
+@pytest.mark.parametrize("masked", [False, True])
+def test_loss_twins_agree(value_clip: float, some_dead: bool, normalize: bool, masked: bool) -> None:
     generator = torch.Generator().manual_seed(4)
     counts, rows = [3, 2], 700
     outputs = torch.randn(rows, 6, generator=generator)
     columns = [torch.randn(rows, generator=generator) for _ in range(4)]
     actions = torch.stack([torch.randint(0, n, (rows,), generator=generator) for n in counts], 1).int()
-    alive = torch.rand(rows, generator=generator) < 0.7 if masked else None
+    alive = torch.rand(rows, generator=generator) < 0.7 if some_dead else None
+    mask = None
+    if masked:
+        legal = torch.from_numpy(random_legal(rows, counts, seed=6))
+        legal.scatter_(1, actions.long() + torch.tensor([0, 3]), True)
+        if alive is not None:
+            legal[~alive] = False
+        mask = words_of(legal)
     results = []
     for kernels in (ops, reference):
         grad, ratio = torch.full((rows, 6), 7.0), torch.full((rows,), 7.0)
         stats = kernels.ppo_loss_grad(
             outputs[:, :5], outputs[:, 5], actions, columns[0] - 2.0, columns[1], columns[2],
             action_counts=counts, clip=0.2, value_coef=0.7, entropy_coef=0.01, value_clip=value_clip,
-            normalize_advantages=normalize, old_values=columns[3], alive=alive, ratio=ratio,
+            normalize_advantages=normalize, old_values=columns[3], alive=alive, mask=mask, ratio=ratio,
             grad_logits=grad[:, :5], grad_values=grad[:, 5],
         )  # fmt: skip
         results.append((torch.tensor(stats, dtype=torch.float64), grad, ratio))

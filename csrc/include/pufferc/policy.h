@@ -22,21 +22,24 @@
 // A policy maps one row's observation to K outputs that say which actions are likely, and one value estimate. With
 // discrete actions they are the logits, K = sum of action_counts; with D controls the D means and D logarithms of the
 // standard deviations of normal distributions. It never changes after loading: any number of threads may use it at the
-// same time, each with its own rows. Calls work on the calling thread alone; to use more, give each thread a part of the
-// rows (PfcPolicyDraw.first_row).
+// same time, each with its own rows. Calls work on the calling thread alone; to use more, give each thread a part of
+// the rows (PfcPolicyDraw.first_row).
 //
 // Memory. A recurrent policy keeps state_size numbers per row between calls. They belong to the caller, who passes them
 // to each call, which replaces them; all zeros is the state at the start of an episode. So rows can be moved, saved, or
 // played by another thread, and after a step that ended episodes pfc_policy_restart sets their rows back to zero. For
 // policies without memory state_size is 0 and the state may be NULL.
 //
+// Masks. A policy of a game in which choices can be illegal (info->mask_words > 0) is told which ones are: call
+// pfc_policy_act_masked with the pool's action_mask in place of pfc_policy_act. It never chooses an illegal one.
+//
 // Results agree with those of the network in float32 that was exported to about 1e-6 of the largest number in it. They
 // may differ in the last bits between machines, because sums are taken in vectors of the processor's width.
 //
-// The file, version 1: little-endian, every entry at a multiple of 8 bytes, zeros in what is left over.
+// The file, version 2: little-endian, every entry at a multiple of 8 bytes, zeros in what is left over.
 //
 //   0    char[8]       "PFCPOL\r\n" (a transfer that changes line ends is found out)
-//   8    u32           version of the format, 1
+//   8    u32           version of the format, 2; version 1 is read as well, it is the same without bytes 160 to 168
 //   12   u32           layers, 1 to PFC_POLICY_MAX_LAYERS
 //   16   u64           bytes of the whole file
 //   24   u64           checksum of everything from byte 32 on: 64-bit FNV-1a over 8-byte words w, with the number of
@@ -50,11 +53,12 @@
 //   120  i32           action dimensions D
 //   124  i32[8]        choices per action dimension, unused dimensions 0; all 0 for normal heads
 //   156  u32           parameters of the game that follow, at most PFC_POLICY_MAX_PARAMS
-//   160                per parameter: char[32] name, zero-terminated; f64 value
+//   160  u32           flags: 1 = masked, the policy chooses among the legal choices of a mask; categorical heads only
+//   164  u32           0
+//   168                per parameter: char[32] name, zero-terminated; f64 value
 //   then               per layer: u32 kind, u32 option, u32 inputs, u32 outputs, u64 bytes that follow; its numbers,
 //                      all f32, padded to a multiple of 8 bytes
-//     kind 1, normalise:  f32 mean[inputs], scale[inputs], limit
-//                         y = min(max((x - mean) * scale, -limit), limit); option 0, outputs = inputs; first layer only
+//     kind 1:             was a layer that normalised observations; refused
 //     kind 2, linear:     f32 weight[outputs][inputs], bias[outputs]
 //                         y = weight x + bias; option 0 leaves it at that, option 1 gives max(y, 0)
 //     kind 3, codes:      no numbers; option = C, the largest code, 1 to 255; outputs = inputs * C
@@ -67,6 +71,8 @@
 //                         i, f, g, o = weight [x, h] + bias;  with s(v) = 1 / (1 + exp(-v)):
 //                         c = s(f) c + s(i) tanh(g);  h = s(o) tanh(c);  y = h
 //                         state h[outputs], c[outputs]
+//     kinds 6 to 8:       reserved for convolutions, sets of entities, and one-hot codes by row of the observation
+//                         table; refused
 //   The last layer is linear with option 0 and has K + 1 outputs: the K of the action head (logits side by side; or the
 //   means, then the logarithms of the deviations) and the value. A row's state holds those of its layers in order.
 //
@@ -97,6 +103,7 @@ typedef struct PfcPolicyInfo {
   int32_t discrete;                     // 1: actions are choices; 0: controls in [-1, 1], action_counts all 0
   PfcDtype action_dtype;                // accordingly, PFC_INT32 or PFC_FLOAT32
   int32_t num_outputs;                  // K + 1
+  int32_t mask_words;                   // uint32 words of a row's mask, ceil(K / 32); 0 = trained without masks
   int32_t state_size;                   // numbers that a row keeps between calls; 0 = no memory
   int32_t num_layers;
   int64_t num_weights;                  // numbers in all layers together
@@ -110,7 +117,7 @@ PFC_API PfcPolicy* pfc_policy_load(const char* path);
 PFC_API PfcPolicy* pfc_policy_parse(const void* data, uint64_t bytes, const char* name);
 PFC_API void pfc_policy_destroy(PfcPolicy* policy);  // NULL is allowed
 PFC_API const PfcPolicyInfo* pfc_policy_info(const PfcPolicy* policy);
-// PFC_OK if the policy can play this pool: same game and version, observations and actions. Else PFC_INVALID.
+// PFC_OK if the policy can play this pool: same game and version, observations, actions and masks. Else PFC_INVALID.
 PFC_API PfcStatus pfc_policy_check(const PfcPolicy* policy, const PfcPool* pool);
 
 // outputs float32 [rows, K + 1], the caller's, of observations [rows, obs_size] of obs_dtype. state float32
@@ -133,8 +140,14 @@ typedef struct PfcPolicyDraw {
 // actions [rows, action_dims] of action_dtype, as pfc_pool_step takes them, for observations [rows, obs_size]; state as
 // for pfc_policy_forward; values float32 [rows] or NULL. draw NULL = greedy.
 // Where the outputs of a row are not finite, its actions are 0 and the call returns PFC_INVALID when all rows are done.
+// PFC_INVALID for a policy that was trained with masks.
 PFC_API PfcStatus pfc_policy_act(const PfcPolicy* policy, const void* observations, int64_t rows,
                                  const PfcPolicyDraw* draw, float* state, void* actions, float* values);
+// The same with mask uint32 [rows, mask_words], laid out as action_mask of PfcBuffers: no illegal choice is ever made.
+// NULL for a policy without masks, as action_mask is NULL then. Rows without an action get the first legal choices.
+PFC_API PfcStatus pfc_policy_act_masked(const PfcPolicy* policy, const void* observations, const uint32_t* mask,
+                                        int64_t rows, const PfcPolicyDraw* draw, float* state, void* actions,
+                                        float* values);
 
 #ifdef __cplusplus
 }

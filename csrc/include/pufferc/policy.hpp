@@ -68,11 +68,12 @@ class Player {
     policy.check_fits(pool);
   }
 
-  // Chooses the actions for what the pool shows now.
+  // Chooses the actions for what the pool shows now, legal ones in a game with masks.
   void act(const PfcPolicyDraw& draw) {
     void* actions = discrete() ? static_cast<void*>(choices_.data()) : static_cast<void*>(controls_.data());
-    check(pfc_policy_act(policy_.handle(), pool_.buffers().observations, pool_.buffers().rows, &draw, state_.data(),
-                         actions, values_.data()));
+    const PfcBuffers& buffers = pool_.buffers();
+    check(pfc_policy_act_masked(policy_.handle(), buffers.observations, buffers.action_mask, buffers.rows, &draw,
+                                state_.data(), actions, values_.data()));
   }
   // Steps the pool with these actions, and forgets the past of the rows whose episode ended.
   void step() {

@@ -54,6 +54,7 @@ class Head:
         kernels: Any,
         outputs: Tensor,
         *,
+        mask: Tensor | None = None,
         seed: int,
         step: int | Tensor,
         first_row: int | Tensor = 0,
@@ -62,10 +63,11 @@ class Head:
     ) -> Tensor:
         """Actions drawn from outputs float32 [N, K + 1], or with `greedy` the most probable ones.
 
-        `into` may name actions and logprobs to write into. Raises FloatingPointError for outputs that are not finite.
+        `mask`: words of the legal choices, int32 [N, W], see `pufferc.ops`; None = all are legal. `into` may name
+        actions and logprobs to write into. Raises FloatingPointError for outputs that are not finite.
         """
         actions: Tensor = kernels.sample_actions(
-            outputs[:, :-1], **self.options, seed=seed, step=step, first_row=first_row, greedy=greedy, **into
+            outputs[:, :-1], **self.options, mask=mask, seed=seed, step=step, first_row=first_row, greedy=greedy, **into
         )[0]
         return actions
 
@@ -127,7 +129,7 @@ class GaussianHead(Head):
             raise ValueError("policy.squash needs actions with finite bounds, those of this game are not")
         self.low, self.high = low.float(), high.float()
         self.squash, self.initial_log_std = squash, initial_log_std
-        self.output_sizes, self.options = [dims, dims], {"controls": dims}
+        self.output_sizes, self.options = [dims, dims], {"continuous_dims": dims}
         self.dtype, self.shape = torch.float32, (dims,)
 
     def env_actions(self, actions: Tensor) -> Tensor:

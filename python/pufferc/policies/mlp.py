@@ -332,23 +332,24 @@ class FusedMLP(FusedNetwork, MLP):
         return self._fused_pass("train", observations.reshape(steps * rows, -1)).view(steps, rows, -1)
 
     @torch.no_grad()
-    def learn(self, x: Tensor, grad_outputs: Tensor, *columns: Tensor, **settings: Any) -> ops.PpoStats:
-        """Sets .grad of every parameter from a minibatch x [B, O...]; the rest as of ops.Mlp.learn."""
+    def learn(
+        self, x: Tensor, minibatch: ops.Minibatch, settings: ops.PpoSettings, grad_outputs: Tensor
+    ) -> ops.PpoStats:
+        """Sets .grad of every parameter from a minibatch of observations x [B, O...]; see ops.Mlp.learn."""
         x = x.reshape(x.shape[0], -1).to(self.compute_dtype).contiguous()
         weights, biases = self._gradients()
         outputs = self._output_buffer("train", x.shape[0])
         self._update_kernel()
-        stats = self._kernel.learn(
-            x, outputs, grad_outputs, *columns, grad_weights=weights, grad_biases=biases, **settings
-        )
+        gradients: dict[str, Any] = {"grad_outputs": grad_outputs, "grad_weights": weights, "grad_biases": biases}
+        stats = self._kernel.learn(x, minibatch, settings, outputs=outputs, **gradients)
         self._unfold(self._layers()[0])
         return stats
 
     @torch.no_grad()
-    def rollout(self, env: VecEnv, **arrays: Any) -> tuple[float, float, float]:
-        """Plays a pool for some steps in one kernel; arguments and seconds as of ops.Mlp.rollout."""
+    def rollout(self, env: VecEnv, rollout: ops.Rollout, **numbers: int) -> tuple[float, float, float]:
+        """Plays a pool for some steps in one kernel; see ops.Mlp.rollout."""
         self._update_kernel()
-        return self._kernel.rollout(env, **arrays)
+        return self._kernel.rollout(env, rollout, **numbers)
 
     def _fused_pass(self, use: str, x: Tensor) -> Tensor:
         x, outputs = x.to(self.compute_dtype).contiguous(), self._output_buffer(use, x.shape[0])

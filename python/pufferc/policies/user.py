@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import gymnasium as gym
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pufferc import ops
 from pufferc.config import Config, ConfigError, suggest
 from pufferc.policies.base import Policy, State, restart_rows
-from pufferc.policies.heads import Head
+from pufferc.policies.heads import Head, make_head
 from pufferc.vector import VecEnv
 
 
@@ -146,9 +148,14 @@ def _first_steps(config: Config, dtype: torch.dtype | None, device: torch.device
     env = VecEnv(config.game, num_games=3, num_threads=1, seed=0, params=config.env)
     try:
         env.action_space.seed(0)
+        counts = make_head(env.single_action_space).output_sizes
+        logits = np.zeros((env.num_envs, sum(counts)), np.float32)
         seen = [torch.from_numpy(env.reset()[0].copy())]
-        for _ in range(5):
-            seen.append(torch.from_numpy(env.step(env.action_space.sample())[0].copy()))
+        for step in range(5):
+            actions = env.action_space.sample()
+            if env.action_mask is not None:
+                actions, _ = ops.sample_actions(logits, counts, mask=env.action_mask, seed=0, step=step)
+            seen.append(torch.from_numpy(env.step(actions)[0].copy()))
     finally:
         env.close()
     observations = torch.stack(seen)
