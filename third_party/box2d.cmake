@@ -117,7 +117,7 @@ function(pufferc_build_box2d source)
   pufferc_add_box2d_library("${source}/include" ${sources})
   target_include_directories(pufferc_box2d PRIVATE "${source}/src")
   target_compile_definitions(pufferc_box2d PRIVATE B2_MAX_WORLDS=16384 BOX2D_ENABLE_SIMD $<$<NOT:$<CONFIG:Debug>>:NDEBUG>)
-  target_compile_options(pufferc_box2d PRIVATE -w -ffp-contract=off $<$<CONFIG:Release>:-O3>)
+  target_compile_options(pufferc_box2d PRIVATE -w $<$<CONFIG:Release>:-O3> ${PUFFERC_UNFUSED_FLAGS})
   set(worlds 16384)
   file(STRINGS "${source}/src/constants.h" guarded REGEX "^#ifndef B2_MAX_WORLDS")
   if(NOT guarded)  # such a version defines the number whatever the command line says

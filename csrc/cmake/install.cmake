@@ -5,7 +5,7 @@ include(CMakePackageConfigHelpers)
 set(package_dir ${PUFFERC_INSTALL_LIBDIR}/cmake/pufferc)
 set(generated_dir ${CMAKE_CURRENT_BINARY_DIR}/package)
 
-install(TARGETS pufferc_core pufferc_shared EXPORT pufferc-targets
+install(TARGETS pufferc_core pufferc_shared pufferc_game EXPORT pufferc-targets
   ARCHIVE DESTINATION ${PUFFERC_INSTALL_LIBDIR} COMPONENT ${PUFFERC_INSTALL_COMPONENT}
   LIBRARY DESTINATION ${PUFFERC_INSTALL_LIBDIR} COMPONENT ${PUFFERC_INSTALL_COMPONENT})
 set(private_libraries "-pthread -lm")
@@ -31,6 +31,7 @@ configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/pufferc-config.cmake.in 
   INSTALL_DESTINATION ${package_dir} NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(${generated_dir}/pufferc-config-version.cmake COMPATIBILITY SameMinorVersion)
 file(RELATIVE_PATH from_pkgconfig_to_prefix /prefix/${PUFFERC_INSTALL_LIBDIR}/pkgconfig /prefix)
+list(JOIN PUFFERC_GAME_FLAGS " " game_cflags)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/pufferc.pc.in ${generated_dir}/pufferc.pc @ONLY)
 install(FILES ${generated_dir}/pufferc-config.cmake ${generated_dir}/pufferc-config-version.cmake
   DESTINATION ${package_dir} COMPONENT ${PUFFERC_INSTALL_COMPONENT})

@@ -19,9 +19,6 @@ from pathlib import Path
 
 __all__ = ["cflags", "cmakedir", "includedir", "libdir", "library", "libs", "main", "template"]
 
-# The floating-point flags are part of a game: with them a trajectory has the same hash everywhere.
-_GAME_FLAGS = ("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math")
-
 
 @lru_cache(maxsize=1)
 def _root() -> Path:
@@ -61,8 +58,13 @@ def template() -> Path:
 
 
 def cflags() -> list[str]:
-    """Compiler flags: the include folder, and what games need for trajectories that repeat everywhere."""
-    return [f"-I{includedir()}", *_GAME_FLAGS]
+    """Compiler flags: the include folder, and what games need for trajectories that repeat everywhere.
+
+    The flags are those that the library's own games were compiled with; the build writes them into pufferc.pc.
+    """
+    variables = (libdir() / "pkgconfig" / "pufferc.pc").read_text(encoding="utf-8").splitlines()
+    (flags,) = (line.partition("=")[2] for line in variables if line.startswith("game_cflags="))
+    return [f"-I{includedir()}", *shlex.split(flags)]
 
 
 def libs() -> list[str]:

@@ -1,6 +1,6 @@
 # check_source.cmake - one compiler command and what must be true of its result.
 #
-#   cmake -DMODE=module -DCOMPILER=cc -DNM=nm -DSOURCE=game.c -DINCLUDE=csrc/include -DOUTPUT=game.so -P ...
+#   cmake -DMODE=module -DCOMPILER=cc -DNM=nm -DSOURCE=game.c -DINCLUDE=csrc/include -DFLAGS="-ffp-contract=off" -DOUTPUT=game.so -P ...
 #     the game alone becomes a loadable module: no undefined pfc_ symbol, and pfc_env_module its only export
 #   cmake -DMODE=syntax -DCOMPILER=c++ -DFLAGS="-x;c++;-std=c++17" -DSOURCE=... -DINCLUDE=... -P ...
 #     the file compiles without a warning
@@ -18,7 +18,7 @@ if(MODE STREQUAL "syntax")
   return()
 endif()
 
-run_or_fail(${COMPILER} -std=gnu17 -shared -fPIC -O2 -ffp-contract=off -I ${INCLUDE} -o ${OUTPUT} ${SOURCE})
+run_or_fail(${COMPILER} -std=gnu17 -shared -fPIC -O2 ${FLAGS} -I ${INCLUDE} -o ${OUTPUT} ${SOURCE})
 run_or_fail(${NM} -D --undefined-only ${OUTPUT})
 if(output MATCHES "pfc_")
   message(FATAL_ERROR "${SOURCE}: the module needs symbols of the library:\n${output}")

@@ -1,6 +1,6 @@
 # Installs a build of pufferc, moves what was installed, and uses it from there: by find_package from C and C++, by
 # pkg-config, and as a program with the library beside it.
-#   cmake -DBUILD=build folder -DWORK=folder -DCC=compiler -DPKG_CONFIG=pkg-config -P install.cmake
+#   cmake -DBUILD=build folder -DWORK=folder -DCC=compiler -DPKG_CONFIG=pkg-config -DGAME_FLAGS="flags of a game" -P install.cmake
 cmake_minimum_required(VERSION 3.24)
 file(REMOVE_RECURSE ${WORK})
 execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/first OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
@@ -32,6 +32,11 @@ if(PKG_CONFIG)
   set(ENV{PKG_CONFIG_PATH} ${pc_dir})
   execute_process(COMMAND ${PKG_CONFIG} --cflags --libs pufferc OUTPUT_VARIABLE flags OUTPUT_STRIP_TRAILING_WHITESPACE
     COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND ${PKG_CONFIG} --variable=game_cflags pufferc OUTPUT_VARIABLE game_flags
+    OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  if(NOT game_flags OR NOT game_flags STREQUAL GAME_FLAGS)
+    message(FATAL_ERROR "pkg-config --variable=game_cflags: expected '${GAME_FLAGS}', got '${game_flags}'")
+  endif()
   separate_arguments(flags UNIX_COMMAND "${flags}")
   file(MAKE_DIRECTORY ${WORK}/beside)
   execute_process(COMMAND ${CC} -std=c11 -I${CMAKE_CURRENT_LIST_DIR} ${CMAKE_CURRENT_LIST_DIR}/c/main.c ${flags}

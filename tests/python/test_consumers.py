@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.machinery
 import importlib.util
 import os
+import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -18,6 +20,7 @@ from pufferc import paths, render
 
 ROOT = Path(__file__).parents[2]
 CONSUMER = ROOT / "tests" / "consumer"
+ROTOR = ROOT / "tests" / "c" / "rotor.c"
 CC = next((name for name in (os.environ.get("CC"), "cc", "gcc", "clang") if name and shutil.which(name)), None)
 CXX = next((name for name in (os.environ.get("CXX"), "c++", "g++", "clang++") if name and shutil.which(name)), None)
 
@@ -132,6 +135,21 @@ def test_one_compiler_command(tmp_path: Path) -> None:
     for name in ("moved", paths.library().name):
         shutil.move(tmp_path / name, tmp_path / "away" / name)
     assert "games" in run(tmp_path / "away" / "moved")
+
+
+@needs_compiler
+@pytest.mark.skipif(platform.machine() != "x86_64" or sys.platform != "linux", reason="looks at x86-64 instructions")
+@pytest.mark.skipif(not shutil.which("objdump"), reason="no objdump")
+def test_a_game_of_ones_own_fuses_nothing(tmp_path: Path) -> None:
+    """Whatever processor the author's own flags name: GCC 12 fuses in spite of -ffp-contract=off where it can."""
+    for name, command in {
+        "flags": [CC, "-O3", "-mavx512f", "-mfma", "-shared", "-fPIC", ROTOR, *shlex.split(ask("--cflags")), "-o"],
+        "build": [sys.executable, "-m", "pufferc", "build", ROTOR, "--cc", f"{CC} -mavx512f -mfma", "--out"],
+    }.items():
+        module = tmp_path / f"{name}.so"
+        run(*map(str, command), module)
+        code = run("objdump", "-d", module)
+        assert "mulps" in code and not re.search(r"\tvfn?m(add|sub)", code), name
 
 
 @needs_compiler

@@ -2,15 +2,26 @@
 #ifndef PUFFERC_COMPILER_H
 #define PUFFERC_COMPILER_H
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define PFC_SANITIZED_
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define PFC_SANITIZED_
+#endif
+#endif
+
 // Compiles the loops for wider instruction sets besides the portable baseline and picks one when the
 // program is loaded. None of them may change a result, so a fused multiply-add must be off
-// (-ffp-contract=off). Sanitizers cannot run the resolver; C++ and other systems use the baseline.
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GLIBC__) && defined(__OPTIMIZE__) && \
-    !defined(__cplusplus) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&     \
-    !defined(PFC_NO_MULTIVERSION) && !defined(__clang__)
-#define PFC_MULTIVERSION __attribute__((target_clones("default", "avx2", "avx512f")))
-#else
+// (-ffp-contract=off). GCC 12 before 12.5 fuses products in AVX-512 code all the same and gets no such clone.
+// Sanitizers cannot run the resolver; C++ and other systems use the baseline.
+#if !defined(__x86_64__) || !defined(__gnu_linux__) || !defined(__GLIBC__) || !defined(__OPTIMIZE__) || \
+    defined(__cplusplus) || defined(PFC_SANITIZED_) || defined(PFC_NO_MULTIVERSION) ||               \
+    (defined(__clang__) && __clang_major__ < 14)
 #define PFC_MULTIVERSION
+#elif !defined(__clang__) && __GNUC__ == 12 && __GNUC_MINOR__ < 5
+#define PFC_MULTIVERSION __attribute__((target_clones("default", "avx2")))
+#else
+#define PFC_MULTIVERSION __attribute__((target_clones("default", "avx2", "avx512f")))
 #endif
 
 #if defined(__GNUC__) && !defined(__clang__)
