@@ -2,6 +2,8 @@
 #
 #   cmake -DMODE=module -DCOMPILER=cc -DNM=nm -DSOURCE=game.c -DINCLUDE=csrc/include -DFLAGS="-ffp-contract=off" -DOUTPUT=game.so -P ...
 #     the game alone becomes a loadable module: no undefined pfc_ symbol, and pfc_env_module its only export
+#   cmake -DMODE=clones -DCOMPILER=cc -DNM=nm -DSOURCE=game.c -DINCLUDE=csrc/include -DOUTPUT=game.o -P ...
+#     the game's loops are there for wider instruction sets too
 #   cmake -DMODE=syntax -DCOMPILER=c++ -DFLAGS="-x;c++;-std=c++17" -DSOURCE=... -DINCLUDE=... -P ...
 #     the file compiles without a warning
 
@@ -15,6 +17,15 @@ endfunction()
 
 if(MODE STREQUAL "syntax")
   run_or_fail(${COMPILER} -fsyntax-only -Wall -Wextra -Wpedantic -Werror ${FLAGS} -I ${INCLUDE} ${SOURCE})
+  return()
+endif()
+
+if(MODE STREQUAL "clones")
+  run_or_fail(${COMPILER} -std=gnu17 -O2 -ffp-contract=off -I ${INCLUDE} -c ${SOURCE} -o ${OUTPUT})
+  run_or_fail(${NM} ${OUTPUT})
+  if(NOT output MATCHES "_step_range_\\.avx2" OR NOT output MATCHES "_observe_range_\\.avx2")
+    message(FATAL_ERROR "${COMPILER} made no clone for AVX2:\n${output}")
+  endif()
   return()
 endif()
 
