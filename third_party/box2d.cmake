@@ -4,7 +4,8 @@
 # It is looked for in this order:
 #   1. a source folder the user names: PUFFERC_BOX2D_SOURCE (variable or environment) or FETCHCONTENT_SOURCE_DIR_BOX2D
 #   2. the pinned commit, downloaded into the build folder
-#   3. an installed package, also inside the site-packages of Python, where the wheel of pyb2d3 0.11.1 puts one
+#   3. an installed package, also inside the site-packages of Python, where the wheel of pyb2d3 0.11.1 puts one; a release
+#      does not take it, since it has room for fewer worlds
 #
 # Made here: pufferc_box2d, a static library to link with; PUFFERC_BOX2D_WORLDS, how many worlds (games) a process can
 # have; PUFFERC_BOX2D_LICENSE, the text that goes with a binary. Source is built for 16384 worlds; a package has what its
@@ -182,12 +183,14 @@ if(box2d_source)
   return()
 endif()
 set(box2d_archive "")
-pufferc_find_box2d_package()
+if(NOT PUFFERC_RELEASE)
+  pufferc_find_box2d_package()
+endif()
 if(box2d_archive)
   pufferc_repack_box2d("${box2d_archive}" "${box2d_include_dir}")
 elseif(PUFFERC_BOX2D STREQUAL "ON")
   message(FATAL_ERROR "PUFFERC_BOX2D is ON, but Box2D 3.1 was not found and could not be downloaded; name its source "
-    "folder with -DPUFFERC_BOX2D_SOURCE=... or install pyb2d3==0.11.1 into the Python that is used")
+    "folder with -DPUFFERC_BOX2D_SOURCE=..., or install pyb2d3==0.11.1 into the Python that is used if this is no release")
 else()
   message(STATUS "pufferc: built without lander (Box2D 3.1 was not found; -DPUFFERC_BOX2D_SOURCE=... names its source)")
 endif()

@@ -1,6 +1,7 @@
 # sources.cmake - what the ways to find raylib and Box2D have in common. Included by the top CMakeLists.txt before either.
 
 option(PUFFERC_DOWNLOAD "Download what is not found on this machine" ON)
+option(PUFFERC_RELEASE "A build to give away: raylib, GLFW and Box2D from their pinned source, never from this machine's packages" OFF)
 set(PUFFERC_DOWNLOAD_PAUSE_S 600)
 
 # Makes AUTO, ON or OFF of an option, whatever case and word for true or false was typed.

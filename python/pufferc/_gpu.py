@@ -14,7 +14,7 @@ def _load() -> ModuleType:
         from pufferc import _cuda
     except ImportError as error:
         raise RuntimeError(
-            "this pufferc has no CUDA kernels (it was built without a CUDA compiler); move the tensors to the CPU"
+            "this pufferc has no CUDA kernels (pufferc doctor says how to get them); move the tensors to the CPU"
         ) from error
     return _cuda
 

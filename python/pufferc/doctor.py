@@ -71,7 +71,10 @@ def _cuda_module() -> str:
     try:
         cuda = importlib.import_module("pufferc._cuda")
     except ModuleNotFoundError:
-        return "not built: no CUDA compiler was found when this package was built"
+        return (
+            "not built: pip builds them where the installed torch has CUDA and a CUDA compiler is found, "
+            "or with -C cmake.define.PUFFERC_CUDA=ON"
+        )
     except ImportError as error:
         return f"built, but cannot be loaded: {error}"
     count, reason = cuda.devices()

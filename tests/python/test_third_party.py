@@ -64,7 +64,7 @@ def test_raylib_from_a_named_folder(variable: str, raylib_source: Path, tmp_path
     """The drawing module that is built from the user's folder draws."""
     mine = tmp_path / "my raylib"
     shutil.copytree(raylib_source, mine)
-    done = configure(tmp_path / "build", python=True, PUFFERC_RAYLIB="ON", **{variable: mine})
+    done = configure(tmp_path / "build", python=True, PUFFERC_RAYLIB="AUTO", **{variable: mine})
     assert done.returncode == 0, done.stderr
     assert f"pictures by raylib in {mine}" in words(done)
     command = [str(CMAKE), "--build", str(tmp_path / "build"), "--target", "pufferc_draw_headless"]
@@ -117,6 +117,147 @@ def stub_raylib(folder: Path, version: str = "6.0") -> Path:
     for name in ("src/rcore.c", "LICENSE"):
         (folder / name).touch()
     return folder
+
+
+def stub_glfw(prefix: Path, version: str = "3.3.8") -> Path:
+    """An installed GLFW that is a header, and the header of another version inside of raylib's source."""
+    config = prefix / "lib" / "cmake" / "glfw3"
+    headers = prefix / "include" / "GLFW"
+    config.mkdir(parents=True)
+    headers.mkdir(parents=True)
+    (headers / "glfw3.h").write_text("#include <stddef.h>\ntypedef int InstalledGlfw;\n")
+    (config / "glfw3Config.cmake").write_text(
+        "add_library(glfw INTERFACE IMPORTED)\n"
+        f'set_target_properties(glfw PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "{prefix / "include"}")\n'
+    )
+    (config / "glfw3ConfigVersion.cmake").write_text(
+        f"set(PACKAGE_VERSION {version})\nset(PACKAGE_VERSION_COMPATIBLE TRUE)\n"
+    )
+    return config
+
+
+def stub_raylib_with_glfw(folder: Path, code: str = "") -> Path:
+    """raylib's source with a copy of GLFW that must not be touched."""
+    source = stub_raylib(folder)
+    for name in ("src/rglfw.c", "src/external/glfw/include/GLFW/glfw3.h", "src/external/glfw/src/init.c"):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text("#error this is raylib's own copy of GLFW\n")
+    (source / "src" / "rcore.c").write_text(
+        f"#ifdef PLATFORM_DESKTOP\n#include <GLFW/glfw3.h>\nInstalledGlfw window;\n{code}#endif\nint rcore;\n"
+    )
+    return source
+
+
+@pytest.mark.parametrize("version", ["3.3.8", "3.4.0"])
+def test_windows_by_the_installed_glfw(version: str, tmp_path: Path) -> None:
+    """Where raylib's copy cannot be used, for want of X11's headers, its header is not found either."""
+    source, glfw = stub_raylib_with_glfw(tmp_path / "my raylib"), stub_glfw(tmp_path / "glfw", version)
+    build = tmp_path / "build"
+    options = {"PUFFERC_RAYLIB_SOURCE": source, "glfw3_DIR": glfw, "CMAKE_DISABLE_FIND_PACKAGE_X11": "ON"}
+    done = configure(build, PUFFERC_RAYLIB="ON", **options)
+    assert done.returncode == 0, done.stderr
+    command = [str(CMAKE), "--build", str(build), "--target", "pufferc_raylib_window"]
+    built = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert built.returncode == 0, built.stdout + built.stderr
+
+
+def test_a_window_that_does_not_compile_is_left_out(tmp_path: Path) -> None:
+    """And what the compiler said is told; whoever asked for windows gets an error."""
+    source = stub_raylib_with_glfw(tmp_path / "raylib", "#error no windows today\n")
+    options = {"PUFFERC_RAYLIB_SOURCE": source, "glfw3_DIR": stub_glfw(tmp_path / "glfw", "3.4.0")}
+    options |= {"CMAKE_DISABLE_FIND_PACKAGE_X11": "ON"}
+    done = configure(tmp_path / "build", PUFFERC_RAYLIB="AUTO", **options)
+    assert done.returncode == 0, done.stderr
+    assert "no windows: raylib" in words(done) and "no windows today" in words(done)
+    command = [str(CMAKE), "--build", str(tmp_path / "build"), "--target"]
+    for target, works in (("pufferc_raylib_headless", True), ("pufferc_draw_window", False)):
+        built = subprocess.run([*command, target], capture_output=True, text=True, timeout=120)
+        assert (built.returncode == 0) == works, built.stdout + built.stderr
+    done = configure(tmp_path / "build", PUFFERC_RAYLIB="ON", **options)
+    assert done.returncode != 0 and "PUFFERC_RAYLIB is ON, but there can be no windows" in words(done)
+
+
+# ---- a release takes nothing from the machine and leaves nothing out --------------------------------------
+
+
+def test_a_release_brings_its_own_glfw(tmp_path: Path) -> None:
+    options = {"PUFFERC_RELEASE": "ON", "PUFFERC_RAYLIB": "ON", "glfw3_DIR": stub_glfw(tmp_path / "glfw")}
+    done = configure(tmp_path / "build", PUFFERC_RAYLIB_SOURCE=stub_raylib(tmp_path / "raylib"), **options)
+    assert done.returncode != 0 and "a release is built with raylib's own GLFW" in words(done)
+    source = stub_raylib_with_glfw(tmp_path / "whole")
+    done = configure(
+        tmp_path / "whole build", PUFFERC_RAYLIB_SOURCE=source, CMAKE_DISABLE_FIND_PACKAGE_X11="ON", **options
+    )
+    assert done.returncode != 0 and "headers of X11 are missing" in words(done)
+
+
+def test_a_release_takes_no_installed_box2d(tmp_path: Path) -> None:
+    """That of pyb2d3 has room for 128 games in a process."""
+    pytest.importorskip("pyb2d3")
+    options = {"PUFFERC_BOX2D": "ON", "Python_EXECUTABLE": sys.executable}
+    done = configure(tmp_path / "build", PUFFERC_RELEASE="ON", **options)
+    assert done.returncode != 0 and "PUFFERC_BOX2D is ON, but Box2D 3.1 was not found" in words(done)
+
+
+def test_the_release_command_asks_for_everything(tmp_path: Path) -> None:
+    """It ends with an error where Box2D or raylib's own GLFW cannot be had, instead of making a wheel without them."""
+    pytest.importorskip("scikit_build_core")
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
+    command += ["-C", f"build-dir={tmp_path / 'build'}", "-C", "cmake.define.PUFFERC_DOWNLOAD=OFF", str(ROOT)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PUFFERC_")}
+    environment |= {"PUFFERC_RELEASE": "1"}
+    for source, problem in (
+        ({}, "PUFFERC_BOX2D is ON, but"),
+        ({"PUFFERC_BOX2D_SOURCE": str(stub_box2d(tmp_path / "box2d", GUARDED))}, "PUFFERC_RAYLIB is ON, but"),
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment | source)
+        assert done.returncode != 0 and problem in words(done), words(done)
+    cache = (tmp_path / "build" / "CMakeCache.txt").read_text(encoding="utf-8")
+    assert "PUFFERC_RELEASE:BOOL=ON" in cache and "PUFFERC_CUDA:STRING=OFF" in cache
+
+
+# ---- the CUDA module is built where it is asked for, or where it can be of use ----------------------------
+
+
+def stub_torch(folder: Path, cuda: str) -> Path:
+    """site-packages with as much of torch as is looked at."""
+    (folder / "torch").mkdir(parents=True)
+    (folder / "torch" / "__init__.py").write_text("raise RuntimeError('torch is not imported')\n")
+    (folder / "torch" / "version.py").write_text(f"__version__ = '2.9.1'\ncuda: Optional[str] = {cuda}\nhip = None\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("cuda", "choice", "said"),
+    [
+        ("None", "AUTO", "built without CUDA kernels (the installed torch is without CUDA"),
+        ("'12.8'", "AUTO", "built without CUDA kernels (the installed torch has CUDA 12.8, but no CUDA compiler"),
+        ("'12.8'", "OFF", "built without CUDA kernels (PUFFERC_CUDA is OFF"),
+        ("None", "ON", "PUFFERC_CUDA is ON, but no CUDA compiler was found"),
+    ],
+)
+def test_the_cuda_module_follows_the_installed_torch(cuda: str, choice: str, said: str, tmp_path: Path) -> None:
+    """A stand-in for nvcc notes whether it is asked at all."""
+    calls, nvcc = tmp_path / "calls", tmp_path / "nvcc"
+    nvcc.write_text(f"#!/bin/sh\necho call >>'{calls}'\nexit 1\n")
+    nvcc.chmod(0o755)
+    env = {"PYTHONPATH": str(stub_torch(tmp_path / "site", cuda)), "CUDACXX": str(nvcc)}
+    done = configure(tmp_path / "build", python=True, env=env, PUFFERC_CUDA=choice)
+    assert said in words(done) and (done.returncode == 0) == (choice != "ON"), words(done)
+    assert calls.exists() == (choice == "ON" or (choice, cuda) == ("AUTO", "'12.8'"))
+
+
+def test_torch_is_found_from_within_pips_build_environment(tmp_path: Path) -> None:
+    """Which hides the installed packages from sys.path, but not their folder; and without torch there is no answer."""
+    find = str(ROOT / "csrc" / "cuda" / "find_torch.py")
+    run = [sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")]
+    subprocess.run(run, check=True, timeout=120)
+    python = str(tmp_path / "venv" / "bin" / "python")
+    ask = "import sys, sysconfig, runpy; sys.path.remove(sysconfig.get_path('purelib')); runpy.run_path(sys.argv[1])"
+    assert subprocess.run([python, "-c", ask, find], capture_output=True, text=True, check=True).stdout == ""
+    (site,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+    stub_torch(site, "'12.8'")
+    assert subprocess.run([python, "-c", ask, find], capture_output=True, text=True, check=True).stdout == "12.8\n"
 
 
 def test_an_incomplete_folder_is_refused(tmp_path: Path) -> None:
