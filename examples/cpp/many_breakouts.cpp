@@ -11,7 +11,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <exception>
 #include <fstream>
 #include <memory>
@@ -25,7 +24,6 @@ constexpr std::int32_t kMaxGames = 144;  // that play; fewer may be shown
 constexpr std::int32_t kSquares[] = {1, 4, 9, 16, 25, 36, 49, 64, 81, 100, 121, 144};
 constexpr double kSpeeds[] = {0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0};
 constexpr int kNormalSpeed = 3;
-constexpr double kFramesPerSecond = 60.0;  // of Breakout's clock, and of the window
 constexpr float kBarPx = 30.0f;
 constexpr float kTextPx = 15.0f;
 constexpr std::uint32_t kBackground = 0x20242e, kText = 0xe8eaf0, kDim = 0x9aa3b5, kMark = 0xf2b134;
@@ -77,12 +75,7 @@ class Arcade {
   pufferc::Pool& pool() { return pool_; }
   bool trained() const { return player_ != nullptr; }
   // A step is several frames of the game's clock.
-  double steps_per_second() const {
-    for (std::int32_t i = 0; i < pool_.spec().num_params; ++i)
-      if (std::strcmp(pool_.spec().params[i].name, "frameskip") == 0)
-        return kFramesPerSecond / pfc_pool_param(pool_.handle(), i);
-    return kFramesPerSecond;
-  }
+  double steps_per_second() const { return static_cast<double>(pool_.spec().fps) / pool_.param("frameskip"); }
   double mean_score() const { return episodes > 0 ? sum / static_cast<double>(episodes) : 0.0; }
 
   bool person = false;

@@ -23,7 +23,7 @@ inline std::vector<std::string> games() {
 
 inline const PfcEnvSpec& find_game(const std::string& name) {
   const PfcEnvSpec* spec = pfc_env_find(name.c_str());
-  if (spec == nullptr) throw Error(PFC_INVALID, pfc_last_error());
+  if (spec == nullptr) throw_last();
   return *spec;
 }
 
@@ -36,6 +36,7 @@ struct PoolOptions {
   std::uint64_t seed = 0;
   std::vector<std::pair<std::string, double>> params{};
   std::vector<std::uint64_t> game_numbers{};  // one for each game, or none
+  Span<const std::uint8_t> data{};            // of a file, for games that read one; it must outlive the pool
 };
 
 // Means over the episodes that ended, by name: "return", "length", then the game's own. NaN where no episode ended.
@@ -68,6 +69,25 @@ class Pool {
     std::size_t size = 1;
     for (std::int32_t i = 0; i < buffers().obs_dims; ++i) size *= detail::length(buffers().obs_shape[i]);
     return size;
+  }
+
+  // The observation table for the pool's parameters.
+  Span<const PfcObsRow> obs_rows() const noexcept {
+    return {buffers().obs_rows, detail::length(buffers().num_obs_rows)};
+  }
+  // [agents]: the side of each agent, 0 to buffers().num_teams - 1; empty in a game without sides.
+  Span<const std::int32_t> teams() const noexcept {
+    return {buffers().teams, buffers().num_teams > 0 ? agents() : 0};
+  }
+  // A parameter's value in force.
+  double param(const std::string& name) const {
+    for (std::int32_t i = 0; i < spec().num_params; ++i)
+      if (name == spec().params[i].name) return pfc_pool_param(pool_.get(), i);
+    throw Error(PFC_INVALID, std::string("param: ") + spec().name + " has none named " + name);
+  }
+  // In force from the next step or reset on.
+  void set_param(const std::string& name, double value) {
+    check(pfc_pool_set_param(pool_.get(), name.c_str(), value));
   }
 
   void reset() { check(pfc_pool_reset(pool_.get(), nullptr)); }
@@ -106,8 +126,16 @@ class Pool {
   Span<const T> group_observations(std::int32_t group) const {
     const std::size_t group_rows = rows() / detail::length(buffers().num_groups);
     const void* data = pfc_pool_group_observations(pool_.get(), group);
-    if (data == nullptr) throw Error(PFC_INVALID, pfc_last_error());
+    if (data == nullptr) throw_last();
     return observation_span<T>(data, group_rows);
+  }
+  // [rows, mask_words] of a masked game, else empty: see PfcBuffers.
+  Span<const std::uint32_t> action_mask() const noexcept {
+    return {buffers().action_mask, rows() * detail::length(buffers().mask_words)};
+  }
+  // [rows] of a masked game, else empty: 1 = one legal choice in every dimension.
+  Span<const std::uint8_t> forced() const noexcept {
+    return {buffers().forced, buffers().mask_words > 0 ? rows() : 0};
   }
   Span<const float> rewards() const noexcept { return {buffers().rewards, rows()}; }
   Span<const std::uint8_t> terminated() const noexcept { return {buffers().terminated, rows()}; }
@@ -132,6 +160,42 @@ class Pool {
       metrics.means.emplace_back(name, metrics.episodes > 0 ? values[i] : none);
     }
     return metrics;
+  }
+
+  // Actions of the built-in player for the rows in `chosen`, or for all if it is empty; actions [n, action_dims] of
+  // std::int32_t or float. What is drawn depends on seed, step and the row alone.
+  template <class Actions>
+  void script(std::int32_t level, Actions& actions, std::uint64_t seed, std::uint64_t step,
+              Span<const std::int32_t> chosen = {}) {
+    const std::size_t count = chosen.empty() ? rows() : chosen.size();
+    detail::check_length("actions", count * action_dims(), actions.size());
+    const Span<std::remove_pointer_t<decltype(actions.data())>> span(actions);
+    if (action_dtype(span) != (buffers().discrete != 0 ? PFC_INT32 : PFC_FLOAT32))
+      throw Error(PFC_INVALID, std::string("actions: those of ") + spec().name + " have another type");
+    PfcScriptDesc desc{};
+    desc.level = level;
+    desc.num_rows = static_cast<std::int32_t>(count);
+    desc.rows = chosen.data();
+    desc.seed = seed;
+    desc.step = step;
+    desc.actions = span.data();
+    check(pfc_pool_script(pool_.get(), &desc));
+  }
+
+  // State fields by name, for tests: [games, count of the field]. T must be the type of the field.
+  template <class T>
+  std::vector<T> get_field(const std::string& name) const {
+    const auto [index, size] = find_field<T>(name);
+    std::vector<T> values(size);
+    check(pfc_pool_get_field(pool_.get(), index, values.data(), values.size() * sizeof(T)));
+    return values;
+  }
+  // Writes the observations and masks again.
+  template <class T>
+  void set_field(const std::string& name, const std::vector<T>& values) {
+    const auto [index, size] = find_field<T>(name);
+    detail::check_length("values", size, values.size());
+    check(pfc_pool_set_field(pool_.get(), index, values.data(), values.size() * sizeof(T), nullptr));
   }
 
   std::vector<std::uint8_t> save() const {
@@ -163,7 +227,21 @@ class Pool {
     desc.params = params.data();
     desc.num_params = static_cast<std::int32_t>(params.size());
     desc.game_numbers = options.game_numbers.empty() ? nullptr : options.game_numbers.data();
+    desc.data = options.data.data();
+    desc.data_bytes = options.data.size();
     return pfc_pool_create(&desc);
+  }
+
+  // Index of a field, and its values in all games.
+  template <class T>
+  std::pair<std::int32_t, std::size_t> find_field(const std::string& name) const {
+    const std::int32_t index = pfc_pool_find_field(pool_.get(), name.c_str());
+    if (index < 0) throw_last();
+    PfcField field{};
+    check(pfc_pool_field(pool_.get(), index, &field));
+    if (detail::dtype<T>() != field.dtype)
+      throw Error(PFC_INVALID, "values: those of the state field " + name + " have another type");
+    return {index, games() * detail::length(static_cast<std::int64_t>(field.count))};
   }
 
   template <class Actions>

@@ -60,6 +60,9 @@ inline void check(PfcStatus status) {
   if (status != PFC_OK) throw Error(status, pfc_last_error());
 }
 
+// What the last C function reported, of those that return no status.
+[[noreturn]] inline void throw_last() { throw Error(pfc_last_status(), pfc_last_error()); }
+
 namespace detail {
 
 [[noreturn]] inline void throw_length(const char* name, std::size_t expected, std::size_t got) {
@@ -74,14 +77,19 @@ inline void check_length(const char* name, std::size_t expected, std::size_t got
 // The PfcDtype of a C++ type; other types do not compile.
 template <class T>
 constexpr PfcDtype dtype() {
-  static_assert(std::is_same_v<T, float> || std::is_same_v<T, std::int32_t> || std::is_same_v<T, std::uint8_t> ||
-                    std::is_same_v<T, std::int8_t> || std::is_same_v<T, std::int64_t>,
-                "arrays are of float, int32_t, uint8_t, int8_t or int64_t");
   if constexpr (std::is_same_v<T, float>) return PFC_FLOAT32;
-  else if constexpr (std::is_same_v<T, std::int32_t>) return PFC_INT32;
-  else if constexpr (std::is_same_v<T, std::uint8_t>) return PFC_UINT8;
+  else if constexpr (std::is_same_v<T, double>) return PFC_FLOAT64;
   else if constexpr (std::is_same_v<T, std::int8_t>) return PFC_INT8;
-  else return PFC_INT64;
+  else if constexpr (std::is_same_v<T, std::int16_t>) return PFC_INT16;
+  else if constexpr (std::is_same_v<T, std::int32_t>) return PFC_INT32;
+  else if constexpr (std::is_same_v<T, std::int64_t>) return PFC_INT64;
+  else if constexpr (std::is_same_v<T, std::uint8_t>) return PFC_UINT8;
+  else if constexpr (std::is_same_v<T, std::uint16_t>) return PFC_UINT16;
+  else if constexpr (std::is_same_v<T, std::uint32_t>) return PFC_UINT32;
+  else {
+    static_assert(std::is_same_v<T, std::uint64_t>, "arrays are of float, double, or integers of 8 to 64 bits");
+    return PFC_UINT64;
+  }
 }
 
 inline std::size_t length(std::int64_t count) { return static_cast<std::size_t>(count); }
@@ -91,7 +99,7 @@ template <class T, void (*destroy)(T*)>
 class Handle {
  public:
   explicit Handle(T* object) : object_(object) {
-    if (object_ == nullptr) throw Error(PFC_INVALID, pfc_last_error());
+    if (object_ == nullptr) throw_last();
   }
   Handle(Handle&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
   Handle& operator=(Handle&& other) noexcept {

@@ -4,6 +4,8 @@
 
 #include "golden.h"
 
+extern "C" const PfcEnvSpec pfc_env_module;  // ../../c/duel.c, a game with masks and two players
+
 namespace {
 
 template <class Observation>
@@ -65,8 +67,56 @@ int check_errors() {
   return good ? 0 : 1;
 }
 
+// A game of one's own with masks, a built-in player, sides, state fields and a map.
+int check_own_game() {
+  std::vector<std::uint8_t> map = {'D', 'U', 'E', 'L', 5, 3, 7};  // 5 x 3 cells, 7 charges, no walls
+  map.resize(map.size() + 15);
+  pufferc::PoolOptions options;
+  options.num_games = 4;
+  options.data = map;
+  pufferc::Pool pool(pfc_env_module, options);
+  bool good = pool.teams().size() == 2 && pool.teams()[1] == 1 && pool.obs_rows()[2].plane_width == 5;
+  good &= pool.action_mask().size() == 8 * 2 && pool.forced().size() == 8;
+  std::vector<std::int32_t> actions(16), first_row(2);
+  good &= throws([&] { pool.script(0, actions, 1, 0); }, "reset");
+  pool.reset(1);
+  good &= pool.observations<std::int8_t>()[1] == 7;  // charges
+  for (std::uint64_t t = 0; t < 20; ++t) {
+    pool.script(1, actions, 1, t);
+    for (std::size_t row = 0; row < pool.rows(); ++row) {
+      const std::uint32_t* words = pool.action_mask().data() + 2 * row;
+      const std::int32_t place = 3 + actions[2 * row + 1];
+      good &= (words[0] >> actions[2 * row] & 1u) == 1u && (words[place / 32] >> place % 32 & 1u) == 1u;
+    }
+    pool.step(actions);
+  }
+  pool.script(1, actions, 1, 20);
+  const std::int32_t third = 2;
+  pool.script(1, first_row, 1, 20, {&third, 1});
+  good &= first_row[0] == actions[4] && first_row[1] == actions[5];
+  const auto turns = pool.get_field<std::int32_t>("turn");
+  good &= turns.size() == 4 && pool.forced()[static_cast<std::size_t>(turns[0])] == 0;
+  pool.set_field<std::uint8_t>("charges", std::vector<std::uint8_t>(24, 2));
+  good &= pool.observations<std::int8_t>()[1] == 2 && pool.get_field<std::uint8_t>("charges")[23] == 2;
+  pool.set_param("decay", 0.5);
+  good &= pool.param("decay") == 0.5;
+  good &= throws([&] { pool.set_param("players", 3); }, "players");
+  good &= throws([&] { (void)pool.param("nothing"); }, "nothing");
+  good &= throws([&] { (void)pool.get_field<float>("turn"); }, "another type");
+  good &= throws([&] { (void)pool.get_field<float>("trun"); }, "turn");
+  good &= throws([&] { pool.set_field<std::int32_t>("turn", {0}); }, "expected 4 elements, got 1");
+  good &= throws([&] { pool.step(std::vector<std::int32_t>(16, 2)); }, "not legal");
+  options.data = {map.data(), 7};
+  good &= throws([&] { pufferc::Pool(pfc_env_module, options); }, "expected a map");
+  options.data = {map.data(), map.size()};
+  good &= throws([&] { pufferc::Pool("squared", options); }, "reads no file");
+  if (!good) std::fprintf(stderr, "a game with masks did not do what it should\n");
+  return good ? 0 : 1;
+}
+
 }  // namespace
 
 int main() {
-  return check<float>("breakout", GOLDEN_BREAKOUT) + check<std::uint8_t>("squared", GOLDEN_SQUARED) + check_errors();
+  return check<float>("breakout", GOLDEN_BREAKOUT) + check<std::uint8_t>("squared", GOLDEN_SQUARED) + check_errors() +
+         check_own_game();
 }
