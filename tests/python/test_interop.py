@@ -14,6 +14,8 @@ import pytest
 
 import pufferc
 from conftest import random_actions
+from own_games import build_duel, build_masked_catcher, needs_compiler
+from pufferc import spaces
 from test_readme import ROOT, blocks, commands
 
 PAGE = "docs/interoperability.md"
@@ -153,6 +155,44 @@ def test_sb3_learns_cartpole(make_sb3: Any) -> None:
     assert np.mean([info["r"] for info in model.ep_info_buffer]) > 100
 
 
+@needs_compiler
+def test_sb3_gives_each_row_its_mask(make_sb3: Any, tmp_path: Path) -> None:
+    adapted, plain = (make(build_duel(tmp_path), num_games=3, seed=3) for make in (make_sb3, pufferc.make))
+    adapted.reset()
+    plain.reset()
+    generator = np.random.default_rng(1)
+    for _ in range(20):
+        masks = adapted.action_masks()
+        np.testing.assert_array_equal(masks, plain.action_masks())
+        np.testing.assert_array_equal(np.stack(adapted.env_method("action_masks")), masks)
+        np.testing.assert_array_equal(adapted.env_method("action_masks", indices=[4])[0], masks[4])
+        actions = spaces.sample_legal(plain.single_action_space, masks, generator)
+        dones, infos = adapted.step(actions)[2:]
+        plain.step(actions)
+        assert [bool(info) for info in infos] == dones.tolist()
+    with pytest.raises(ValueError, match="set_state cannot be called for single rows"):
+        adapted.env_method("set_state", "turn", 0)
+
+
+@needs_compiler
+@pytest.mark.parametrize("game", ["duel", "catcher"])
+def test_sb3_contrib_learns_games_with_masks(game: str, make_sb3: Any, tmp_path: Path) -> None:
+    """An illegal choice would end the training with an error."""
+    contrib = pytest.importorskip("sb3_contrib")
+    build = {"duel": build_duel, "catcher": build_masked_catcher}[game]
+    envs = make_sb3(build(tmp_path), num_games=4, seed=1)
+    if game == "catcher":
+        envs.env.set_param("ball_speed", 0.2)
+    model = contrib.MaskablePPO("MlpPolicy", envs, n_steps=32, batch_size=64, n_epochs=2, seed=1, device="cpu")
+    model.learn(512)
+    assert model.num_timesteps >= 512 and len(model.ep_info_buffer) > 0
+    masks = envs.action_masks()
+    actions, _ = model.predict(envs.reset(), action_masks=envs.action_masks())
+    for d, part in enumerate(np.split(envs.action_masks(), [3], axis=1) if game == "duel" else [envs.action_masks()]):
+        assert part[np.arange(envs.num_envs), np.atleast_2d(actions.T)[d]].all()
+    assert game == "catcher" or not masks.all()
+
+
 # ---- PettingZoo -----------------------------------------------------------------------------------------
 
 BOARD = {"width": 20, "height": 12, "snakes": 6, "food": 20}
@@ -219,6 +259,34 @@ def test_pettingzoo_agents_live_once(parallel_env: Any) -> None:
     env.close()
 
 
+@needs_compiler
+def test_pettingzoo_masks_are_in_the_observations(parallel_env: Any, its_tests: Any, tmp_path: Path) -> None:
+    env = parallel_env(build_duel(tmp_path), players=3, max_steps=40)
+    pool = pufferc.make(tmp_path / "duel.so", players=3, max_steps=40, autoreset="disabled")
+    assert env.possible_agents == ["duel_0", "duel_1", "duel_2"] and env.metadata["name"] == "pufferc_duel_v1"
+    seen, _ = env.reset(seed=5)
+    expected = pool.reset(seed=5)[0]
+    generator = np.random.default_rng(1)
+    while True:
+        for agent, observation in seen.items():
+            row = int(agent[-1])
+            assert env.observation_space(agent).contains(observation)
+            np.testing.assert_array_equal(observation["observation"], expected[row])
+            np.testing.assert_array_equal(observation["action_mask"], pool.action_masks()[row])
+        if not env.agents:
+            break
+        actions = spaces.sample_legal(pool.single_action_space, pool.action_masks(), generator)
+        live = list(env.agents)
+        seen, *_, infos = env.step({agent: actions[int(agent[-1])] for agent in live})
+        expected = pool.step(actions)[0]
+        assert list(seen) == live
+    assert "metrics" in infos[live[0]]
+    one = parallel_env(build_masked_catcher(tmp_path), max_steps=50)
+    its_tests.parallel_api_test(one, num_cycles=100)
+    seen, _ = one.reset(seed=1)
+    assert one.action_space("catcher_0").sample(seen["catcher_0"]["action_mask"]) in (0, 1, 2)
+
+
 def test_pettingzoo_bad_actions(parallel_env: Any) -> None:
     env = parallel_env("snake", **BOARD)
     env.reset(seed=1)
@@ -242,12 +310,12 @@ def test_pettingzoo_bad_actions(parallel_env: Any) -> None:
 # ---- the page and the script -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(5))
 def test_snippets_of_the_page(number: int, tmp_path: Path) -> None:
-    pytest.importorskip("stable_baselines3")
-    pytest.importorskip("pettingzoo")
+    for package in ("stable_baselines3", "sb3_contrib", "pettingzoo"):
+        pytest.importorskip(package)
     snippets = blocks(PAGE, "python")
-    assert len(snippets) == 3
+    assert len(snippets) == 5
     done = subprocess.run(
         [sys.executable, "-c", snippets[number]], capture_output=True, text=True, timeout=120, cwd=tmp_path
     )

@@ -11,11 +11,18 @@
 In PettingZoo an agent whose episode has ended never comes back before the next reset, so every agent has one life here:
 a snake that dies is off the board, the others play on, and the game is over when all have ended. To train on games
 that never stop, whose agents come back one by one, use `pufferc.make`. Arrays that are returned are the caller's own.
+
+In a masked game, whose choices are illegal at times, an observation is a dictionary as in PettingZoo's own games:
+"observation", and "action_mask" int8 [K], 1 where the next action may make a choice. K = all choices of an action's
+dimensions, side by side; `pufferc.spaces.sample_mask` divides it for a MultiDiscrete space. With one dimension:
+
+    action = env.action_space(agent).sample(observations[agent]["action_mask"])
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -23,6 +30,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from pufferc.spaces import choice_counts
 from pufferc.vector import VecEnv
 
 try:
@@ -35,7 +43,7 @@ except ImportError as error:
 
 __all__ = ["ParallelEnv", "parallel_env"]
 
-Observations = dict[str, NDArray[Any]]
+Observations = dict[str, Any]  # of each agent an array, or the dictionary of a masked game
 Infos = dict[str, dict[str, Any]]
 Step = tuple[Observations, dict[str, float], dict[str, bool], dict[str, bool], Infos]
 
@@ -55,10 +63,19 @@ class ParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
         name: One of `pufferc.list_envs()`; games of one agent are taken too.
         render_mode: None, "rgb_array" (render returns a picture uint8 [H, W, 3]) or "human" (a window).
         seed: That the first reset starts from where it is given none; None draws one.
+        data: Path of the file that the game reads, see `pufferc.make`.
         **params: Parameters of the game, see `pufferc.env_info(name).params`.
     """
 
-    def __init__(self, name: str, *, render_mode: str | None = None, seed: int | None = None, **params: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        render_mode: str | None = None,
+        seed: int | None = None,
+        data: str | os.PathLike[str] | None = None,
+        **params: Any,
+    ) -> None:
         self._pool = VecEnv(
             name,
             num_games=1,
@@ -67,20 +84,25 @@ class ParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
             copy=True,
             autoreset="disabled",
             render_mode=render_mode,
+            data=data,
             params=params,
         )
         self.render_mode = render_mode
         self.metadata = {
-            "name": f"pufferc_{name}_v{self._pool.version}",
+            "name": f"pufferc_{self._pool.name}_v{self._pool.version}",
             "render_modes": ["human", "rgb_array"],
             "render_fps": self._pool.metadata["render_fps"],
             "is_parallelizable": True,
         }
-        self.possible_agents = [f"{name}_{i}" for i in range(self._pool.agents)]
+        self.possible_agents = [f"{self._pool.name}_{i}" for i in range(self._pool.agents)]
         self.agents: list[str] = []
         self._row = {agent: row for row, agent in enumerate(self.possible_agents)}
         # One space per agent, for each is seeded by itself.
-        self._observation_spaces = {agent: _copy(self._pool.single_observation_space) for agent in self._row}
+        space: gym.Space[Any] = self._pool.single_observation_space
+        if self._pool.action_mask is not None:
+            choices = sum(choice_counts(self._pool.single_action_space))
+            space = gym.spaces.Dict({"observation": space, "action_mask": gym.spaces.Box(0, 1, (choices,), np.int8)})
+        self._observation_spaces = {agent: _copy(space) for agent in self._row}
         self._action_spaces = {agent: _copy(self._pool.single_action_space) for agent in self._row}
         self._idle = np.zeros_like(np.asarray(self._pool.action_space.sample()))  # the actions of those who have ended
 
@@ -94,9 +116,9 @@ class ParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observations, Infos]:
         """Start a new game with all agents; the same seed gives the same one. `options` is ignored: there are none."""
-        observations, _ = self._pool.reset(seed=seed)
+        observations, infos = self._pool.reset(seed=seed)
         self.agents = list(self.possible_agents)
-        return {agent: observations[row] for agent, row in self._row.items()}, {agent: {} for agent in self.agents}
+        return self._observed(observations, infos), {agent: {} for agent in self.agents}
 
     def step(self, actions: Mapping[str, Any]) -> Step:
         """One step of every agent in `agents`, each with its action. Results are for these; who ended leaves `agents`.
@@ -115,12 +137,23 @@ class ParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
             row = self._row[agent]
             infos[agent] = {"metrics": {key: stats[key][row].item() for key in stats if not key.startswith("_")}}
         return (
-            {agent: observations[self._row[agent]] for agent in live},
+            self._observed(observations, ended, live),
             {agent: float(rewards[self._row[agent]]) for agent in live},
             {agent: bool(terminated[self._row[agent]]) for agent in live},
             {agent: bool(truncated[self._row[agent]]) for agent in live},
             infos,
         )
+
+    def _observed(self, observations: NDArray[Any], infos: dict[str, Any], live: Sequence[str] = ()) -> Observations:
+        """What each of `live`, or of all agents, sees: of the pool's observations [N, O...] and infos."""
+        seen: Observations = {agent: observations[self._row[agent]] for agent in live or self._row}
+        if "action_mask" not in infos:
+            return seen
+        masks = infos["action_mask"].view(np.int8)
+        return {
+            agent: {"observation": observation, "action_mask": masks[self._row[agent]]}
+            for agent, observation in seen.items()
+        }
 
     def _gather(self, actions: Mapping[str, Any]) -> NDArray[Any]:
         """Actions of all rows [N] or [N, dims] from those of the agents."""

@@ -5,8 +5,15 @@
 
     PPO("MlpPolicy", make_sb3("cartpole", 64, seed=1)).learn(100_000)
 
-Shapes: N = num_envs rows of the pool, each an environment to Stable-Baselines3. Arrays that are returned are copies of
-the caller's own. Episode statistics arrive as its Monitor writes them, so they are logged without a wrapper.
+MaskablePPO of sb3-contrib learns games with masks:
+
+    from sb3_contrib import MaskablePPO
+
+    MaskablePPO("MlpPolicy", make_sb3("./mygame.so", 64, seed=1)).learn(100_000)
+
+Shapes: N = num_envs rows of the pool, each an environment to Stable-Baselines3; K choices of an action. Arrays that are
+returned are copies of the caller's own. Episode statistics arrive as its Monitor writes them, so they are logged
+without a wrapper.
 """
 
 from __future__ import annotations
@@ -33,7 +40,7 @@ except ImportError as error:
 __all__ = ["Sb3VecEnv", "make_sb3"]
 
 _ONE_POOL = "all rows share one pool"
-_MOVES_GAMES = ("close", "load", "recv", "reset", "send", "step")
+_MOVES_GAMES = ("close", "load", "recv", "reset", "send", "set_state", "step")
 
 
 def make_sb3(name: str, num_envs: int | None = None, **options: Any) -> Sb3VecEnv:
@@ -92,7 +99,7 @@ class Sb3VecEnv(vec_env.VecEnv):
         observations, rewards, terminated, truncated, ended = self.env.step(actions)
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         dones = terminated | truncated
-        if ended:
+        if "final_info" in ended:
             self._describe_ends(infos, np.flatnonzero(dones), ended)
         return observations.copy(), rewards.copy(), dones, infos
 
@@ -108,6 +115,10 @@ class Sb3VecEnv(vec_env.VecEnv):
                 "TimeLimit.truncated": truncated[i],
                 "episode": {"t": seconds, **{key: values[i] for key, values in columns.items()}},
             }
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which choices are legal in the next action, bool [N, K], as MaskablePPO asks for them."""
+        return self.env.action_masks()
 
     def close(self) -> None:
         """Close the pool."""
@@ -146,9 +157,14 @@ class Sb3VecEnv(vec_env.VecEnv):
         indices: vec_env.base_vec_env.VecEnvIndices = None,
         **method_kwargs: Any,
     ) -> list[Any]:
-        """Call a method of the pool once; its result once per row. ValueError for methods that move all games."""
+        """Call a method of the pool once; its result once per row. ValueError for methods that move all games.
+
+        action_masks gives each row its own mask.
+        """
         if method_name in _MOVES_GAMES:
             raise ValueError(f"{method_name} cannot be called for single rows: {_ONE_POOL}")
+        if method_name == "action_masks":
+            return list(self.env.action_masks()[self._rows(indices)])
         result = getattr(self.env, method_name)(*method_args, **method_kwargs)
         return [result] * len(self._rows(indices))
 
