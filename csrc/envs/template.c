@@ -104,13 +104,24 @@ static void template_draw(const Template* s, const TemplateParams* p, const PfcD
   d->end(d->context);
 }
 
-// 9. How a person plays: keys, what they do, action dimension, choice. Optional.
+// 9. How a person plays: keys, what they do, action dimension, choice. Optional: without them the digits are choices.
 static const PfcKeyBinding template_keys[] = {
     PFC_BIND("left a", "left", 0, 1),
     PFC_BIND("right d", "right", 0, 2),
 };
 
-// 10. The whole game in one record. Change `version` whenever the rules change.
+// 10. The whole game in one record. Change `version` whenever the rules change. More members are optional;
+//     pufferc/env.h says how each is written:
+//
+//       .layout, .fill_rows                sizes and observation rows that depend on parameters
+//       .check                             parameters that do not go together
+//       .mask                              choices that are illegal at times
+//       .script, .num_levels               a built-in player
+//       .sizes = {.agents, .teams}, .team  several agents, and their sides
+//       .respawn                           agents whose episodes end one by one
+//       .check_data, .reset_from           a file that the game reads, such as a map
+//       .fields, .field                    state members that tests may read and write
+//       .open, .close                      something outside the state, such as a physics world
 PFC_DEFINE_ENV(template, Template,
                .title = "Template",
                .summary = "catch falling balls; the skeleton of a new game",
