@@ -152,8 +152,8 @@ static void divide_work(PfcPool* pool, int32_t num_threads) {
 static PfcStatus open_games(PfcPool* pool) {
   for (int32_t game = 0; pool->spec->open && game < pool->buffers.num_games; ++game) {
     if (!pool->spec->open(pfc_state_of(pool, game), pool->params))
-      return pfc_fail(PFC_NO_MEMORY, "num_games: %s could open %d games, not %d%s%s", pool->spec->name, game,
-                      pool->buffers.num_games, pool->spec->max_games ? "; " : "",
+      return pfc_fail(pool->spec->max_games ? PFC_INVALID : PFC_NO_MEMORY, "num_games: %s could open %d games, not %d%s%s",
+                      pool->spec->name, game, pool->buffers.num_games, pool->spec->max_games ? "; " : "",
                       pool->spec->max_games ? pool->spec->limit_help : "");
     pool->opened = game + 1;
   }

@@ -27,6 +27,11 @@ py::dtype dtype_of(PfcDtype dtype) {
     case PFC_UINT8: return py::dtype::of<uint8_t>();
     case PFC_INT8: return py::dtype::of<int8_t>();
     case PFC_INT64: return py::dtype::of<int64_t>();
+    case PFC_UINT16: return py::dtype::of<uint16_t>();
+    case PFC_INT16: return py::dtype::of<int16_t>();
+    case PFC_UINT32: return py::dtype::of<uint32_t>();
+    case PFC_UINT64: return py::dtype::of<uint64_t>();
+    case PFC_FLOAT64: return py::dtype::of<double>();
   }
   raise(PyExc_RuntimeError, "unknown dtype " + std::to_string(static_cast<int>(dtype)));
 }

@@ -1,4 +1,5 @@
-// bind_module.cpp - loading a game from a shared object: dlopen, the symbol pfc_env_module, and the checks of its spec.
+// bind_module.cpp - loading a game from a shared object: dlopen, the symbol pfc_env_module, and the checks of its record.
+// A module is trusted code: its record is checked for mistakes, not for malice.
 #include <dlfcn.h>
 #include <unistd.h>
 
@@ -44,9 +45,9 @@ void Module::load(const std::string& file) {
   if (!symbol)
     raise(PyExc_ValueError, shown_ + ": is a shared object, but not a game: it has no pfc_env_module, which "
                                      "PFC_DEFINE_ENV at the end of a game's source makes");
-  const std::string reason = inspect_spec(symbol);
-  if (!reason.empty()) raise(PyExc_ValueError, shown_ + ": " + reason);
-  spec_ = static_cast<const PfcEnvSpec*>(symbol);
+  const auto* spec = static_cast<const PfcEnvSpec*>(symbol);
+  if (pfc_env_validate(spec) != PFC_OK) raise(PyExc_ValueError, shown_ + ": " + pfc_last_error());
+  spec_ = spec;
 }
 
 void Module::unload() noexcept {

@@ -24,7 +24,7 @@ namespace {
 class Pool {
  public:
   Pool(const py::object& env, int32_t num_games, int32_t num_threads, int32_t num_groups, bool same_step, uint64_t seed,
-       const py::dict& params, const py::object& game_numbers) {
+       const py::dict& params, const py::object& game_numbers, const py::object& data) {
     const Game game = find_game(env);
     const auto values = param_values(params);
     PfcPoolDesc desc = {};
@@ -42,7 +42,12 @@ class Pool {
       desc.game_numbers = static_cast<const uint64_t*>(
           array_data("game_numbers", numbers, py::dtype::of<uint64_t>(), {num_games}, false));
     }
-    create(desc, game.module);
+    const Bytes bytes = read_bytes(data);
+    if (bytes) {
+      desc.data = bytes->ptr;
+      desc.data_bytes = static_cast<uint64_t>(bytes->size * bytes->itemsize);
+    }
+    create(desc, game.module, bytes);
     rows_ = buffers_->rows;
     groups_.resize(static_cast<size_t>(buffers_->num_groups) + 1);
     make_views();
@@ -162,6 +167,70 @@ class Pool {
     return arrived(whole(), std::move(target.object));
   }
 
+  // Actions of the built-in player for the rows in `rows`, int32 [n], or for all: [n] or [n, dims] as `step` takes them.
+  py::array script(int32_t level, const py::object& rows, uint64_t seed, uint64_t step) {
+    const Turn turn(*this);
+    PfcScriptDesc desc = {};
+    desc.level = level;
+    desc.num_rows = static_cast<int32_t>(rows_);
+    desc.seed = seed;
+    desc.step = step;
+    py::array numbers;
+    if (!rows.is_none()) {
+      numbers = borrow_array("rows", rows);
+      desc.num_rows = static_cast<int32_t>(numbers.size());
+      desc.rows = static_cast<const int32_t*>(
+          array_data("rows", numbers, py::dtype::of<int32_t>(), {desc.num_rows}, false));
+    }
+    const bool discrete = buffers_->discrete != 0;
+    Shape shape{desc.num_rows};
+    if (!discrete || buffers_->action_dims > 1) shape.push_back(buffers_->action_dims);
+    py::array actions(discrete ? py::dtype::of<int32_t>() : py::dtype::of<float>(), shape);
+    desc.actions = actions.mutable_data();
+    PfcStatus status;
+    {
+      const Unlocked unlocked;
+      status = pfc_pool_script(pool(), &desc);
+    }
+    check_status(status);
+    return actions;
+  }
+
+  // (dtype, shape) of what get_field gives and set_field takes: [games] for a single value, else [games, count].
+  py::tuple field(const std::string& name) const {
+    const PfcField found = find_field(name).second;
+    return py::make_tuple(dtype_of(found.dtype), py::tuple(py::cast(field_shape(found))));
+  }
+
+  py::array get_field(const std::string& name) {
+    const Turn turn(*this);
+    const auto [index, found] = find_field(name);
+    py::array values(dtype_of(found.dtype), field_shape(found));
+    check_status(pfc_pool_get_field(pool(), index, values.mutable_data(), static_cast<uint64_t>(values.nbytes())));
+    return values;
+  }
+
+  py::object set_field(const std::string& name, const py::object& values, const py::object& observations) {
+    const Turn turn(*this);
+    const auto [index, found] = find_field(name);
+    const py::array array = borrow_array("values", values);
+    const void* data = array_data("values", array, dtype_of(found.dtype), field_shape(found), false);
+    const auto bytes = static_cast<uint64_t>(array.nbytes());
+    Target target = read_target(observations, whole());
+    PfcStatus status;
+    {
+      const Unlocked unlocked;
+      status = pfc_pool_set_field(pool(), index, data, bytes, target.data);
+    }
+    check_status(status);
+    return arrived(whole(), std::move(target.object));
+  }
+
+  void set_param(const std::string& name, double value) {
+    const Turn turn(*this);
+    check_status(pfc_pool_set_param(pool(), name.c_str(), value));
+  }
+
   void close() {
     const Turn turn(*this);
     PfcStatus status;
@@ -186,17 +255,28 @@ class Pool {
     layout["action_dims"] = b.action_dims;
     layout["action_counts"] =
         py::tuple(py::cast(std::vector<int32_t>(b.action_counts, b.action_counts + (b.discrete ? b.action_dims : 0))));
-    py::list params;
-    for (int32_t i = 0; i < b.spec->num_params; ++i) params.append(pfc_pool_param(owner_.get(), i));
-    layout["params"] = py::tuple(params);
+    layout["num_choices"] = b.num_choices;
+    layout["num_teams"] = b.num_teams;
+    layout["params"] = params();
+    py::list rows;
+    for (int32_t i = 0; i < b.num_obs_rows; ++i) rows.append(describe_obs_row(b.obs_rows[i]));
+    layout["observation"] = rows;
     return layout;
+  }
+
+  // Every parameter's value in force, in the order of the game's table.
+  py::tuple params() const {
+    py::list values;
+    for (int32_t i = 0; i < buffers_->spec->num_params; ++i) values.append(pfc_pool_param(owner_.get(), i));
+    return values;
   }
 
   PfcPool* pool() const { return owner_.get(); }
 
   py::object rewards, terminated, truncated, alive, final_observations;
   py::object episode_returns, episode_lengths, episode_metrics;
-  py::object action_mask = py::none(), forced = py::none();  // None in a game without masks
+  py::object action_mask, forced;  // None in a game without masks
+  py::object teams;                // None in a game without sides
   py::object ended;  // bool [N]: terminated or truncated in the latest step; belongs to this class, not to the pool
 
  private:
@@ -218,6 +298,7 @@ class Pool {
   };
 
   using Flags = std::shared_ptr<uint8_t[]>;
+  using Bytes = std::shared_ptr<py::buffer_info>;
   struct View {
     const void* data;
     py::object array;
@@ -234,24 +315,43 @@ class Pool {
     Target pending;           // what a send writes into until recv
   };
 
-  // A loaded game's code stays as long as the pool: the views may outlive everything else.
-  void create(const PfcPoolDesc& desc, const std::shared_ptr<Module>& module) {
+  // The memory of an object such as bytes or an mmap, kept from being resized or closed.
+  static Bytes read_bytes(const py::object& object) {
+    if (object.is_none()) return nullptr;
+    if (!PyObject_CheckBuffer(object.ptr()))
+      raise(PyExc_TypeError, "data must be bytes or an mmap, got " + type_name(object));
+    return std::make_shared<py::buffer_info>(py::reinterpret_borrow<py::buffer>(object).request());
+  }
+
+  // A loaded game's code and the data stay as long as the pool: the views may outlive everything else.
+  void create(const PfcPoolDesc& desc, const std::shared_ptr<Module>& module, const Bytes& data) {
     PfcPool* created;
     {
       const Unlocked unlocked;
       created = pfc_pool_create(&desc);
     }
     if (!created) raise_creation();
-    owner_ = PoolOwner(created, [module](PfcPool* pool) { pfc_pool_destroy(pool); });
+    owner_ = PoolOwner(created, [module, data](PfcPool* pool) { pfc_pool_destroy(pool); });
     buffers_ = pfc_pool_buffers(created);
     base_ = py::capsule(new PoolOwner(owner_), [](void* owner) { delete static_cast<PoolOwner*>(owner); });
   }
 
-  // Creation has no status: what is about memory says how many GB it needs.
   [[noreturn]] static void raise_creation() {
-    const std::string message = pfc_last_error();
-    const bool memory = message.find(" GB") != std::string::npos || message.find("no memory") != std::string::npos;
-    raise(memory ? PyExc_MemoryError : PyExc_ValueError, message);
+    raise(pfc_last_status() == PFC_NO_MEMORY ? PyExc_MemoryError : PyExc_ValueError, pfc_last_error());
+  }
+
+  std::pair<int32_t, PfcField> find_field(const std::string& name) const {
+    const int32_t index = pfc_pool_find_field(pool(), name.c_str());
+    if (index < 0) check_status(pfc_last_status());
+    PfcField found;
+    check_status(pfc_pool_field(pool(), index, &found));
+    return {index, found};
+  }
+
+  Shape field_shape(const PfcField& field) const {
+    Shape shape{buffers_->num_games};
+    if (field.count != 1) shape.push_back(static_cast<py::ssize_t>(field.count));
+    return shape;
   }
 
   template <typename T>
@@ -273,8 +373,12 @@ class Pool {
     episode_returns = view(b.episode_returns, {rows_});
     episode_lengths = view(b.episode_lengths, {rows_});
     episode_metrics = view(b.episode_metrics, {rows_, b.num_metrics});
-    if (b.mask_words) action_mask = view(b.action_mask, {rows_, b.mask_words});
-    if (b.mask_words) forced = flags(b.forced);
+    action_mask = forced = teams = py::none();
+    if (b.mask_words > 0) {
+      action_mask = view(b.action_mask, {rows_, b.mask_words});
+      forced = flags(b.forced);
+    }
+    if (b.num_teams > 0) teams = view(b.teams, {b.agents});
     ended_ = Flags(new uint8_t[static_cast<size_t>(rows_)]());
     const py::capsule base(new Flags(ended_), [](void* flags) { delete static_cast<Flags*>(flags); });
     ended = py::array(py::dtype::of<bool>(), Shape{rows_}, {}, ended_.get(), base);
@@ -314,7 +418,9 @@ class Pool {
                   overlaps(data, bytes, b.truncated, rows) || overlaps(data, bytes, b.alive, rows) ||
                   overlaps(data, bytes, b.episode_returns, rows * 4) ||
                   overlaps(data, bytes, b.episode_lengths, rows * 4) ||
-                  overlaps(data, bytes, b.episode_metrics, rows * metrics * 4);
+                  overlaps(data, bytes, b.episode_metrics, rows * metrics * 4) ||
+                  overlaps(data, bytes, b.action_mask, rows * static_cast<uint64_t>(b.mask_words) * 4) ||
+                  overlaps(data, bytes, b.forced, rows);
     const uint64_t group_bytes = static_cast<uint64_t>(group_rows()) * b.obs_bytes;
     for (size_t g = 0; g < groups_.size(); ++g) {
       shared |= overlaps(data, bytes, groups_[g].pending.data, group_bytes);
@@ -372,9 +478,10 @@ PoolOwner pool_owner(const char* name, py::handle object) {
 void bind_pool(py::module_& m) {
   using py::arg;
   py::class_<Pool> pool(m, "Pool");
-  pool.def(py::init<const py::object&, int32_t, int32_t, int32_t, bool, uint64_t, const py::dict&, const py::object&>(),
+  pool.def(py::init<const py::object&, int32_t, int32_t, int32_t, bool, uint64_t, const py::dict&, const py::object&,
+                    const py::object&>(),
            arg("env"), arg("num_games"), arg("num_threads"), arg("num_groups"), arg("same_step"), arg("seed"),
-           arg("params"), arg("game_numbers") = py::none())
+           arg("params"), arg("game_numbers") = py::none(), arg("data") = py::none())
       .def("reset", &Pool::reset, arg("seed"), arg("seeds"), arg("mask"), arg("observations"))
       .def("step", &Pool::step)
       .def("send", &Pool::send)
@@ -382,6 +489,12 @@ void bind_pool(py::module_& m) {
       .def("pop_metrics", &Pool::pop_metrics)
       .def("save", &Pool::save)
       .def("load", &Pool::load)
+      .def("script", &Pool::script, arg("level"), arg("rows"), arg("seed"), arg("step"))
+      .def("field", &Pool::field)
+      .def("get_field", &Pool::get_field)
+      .def("set_field", &Pool::set_field)
+      .def("set_param", &Pool::set_param)
+      .def("params", &Pool::params)
       .def("close", &Pool::close)
       .def("layout", &Pool::layout)
       .def_readonly("rewards", &Pool::rewards)
@@ -394,7 +507,8 @@ void bind_pool(py::module_& m) {
       .def_readonly("ended", &Pool::ended)
       .def_readonly("episode_returns", &Pool::episode_returns)
       .def_readonly("episode_lengths", &Pool::episode_lengths)
-      .def_readonly("episode_metrics", &Pool::episode_metrics);
+      .def_readonly("episode_metrics", &Pool::episode_metrics)
+      .def_readonly("teams", &Pool::teams);
 }
 
 }  // namespace pufferc

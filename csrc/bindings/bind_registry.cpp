@@ -20,7 +20,8 @@ std::vector<PfcParamValue> param_values(const py::dict& dict) {
 
 namespace {
 
-int32_t agents_per_game(const py::object& env, const py::dict& params) {
+// What the parameters decide of a game's sizes before a pool is made. Refuses sizes that do not fit together.
+py::dict game_layout(const py::object& env, const py::dict& params) {
   const Game game = find_game(env);
   const PfcEnvSpec& spec = *game.spec;
   const auto values = param_values(params);
@@ -28,7 +29,17 @@ int32_t agents_per_game(const py::object& env, const py::dict& params) {
   PfcLayout layout;
   check_status(pfc_fill_params(&spec, values.data(), static_cast<int32_t>(values.size()), storage.data()));
   check_status(pfc_fill_layout(&spec, storage.data(), &layout));
-  return layout.agents;
+  std::vector<PfcObsRow> rows(static_cast<size_t>(spec.num_obs_rows));
+  check_status(pfc_fill_rows(&spec, storage.data(), &layout, rows.data()));
+  py::dict entry;
+  entry["agents"] = layout.agents;
+  entry["masked"] = layout.masked != 0;
+  entry["teams"] = layout.teams;
+  int32_t dims = 0;
+  while (dims < PFC_MAX_ACTION_DIMS && layout.action_counts[dims] != 0) ++dims;
+  entry["action_counts"] = py::tuple(py::cast(std::vector<int32_t>(layout.action_counts, layout.action_counts + dims)));
+  entry["continuous_dims"] = layout.continuous_dims;
+  return entry;
 }
 
 py::dict describe_param(const PfcParam& param) {
@@ -43,13 +54,14 @@ py::dict describe_param(const PfcParam& param) {
   return entry;
 }
 
-py::dict describe_obs_row(const PfcObsRow& row) {
+py::dict describe_key(const PfcKeyBinding& key) {
   py::dict entry;
-  entry["name"] = row.name;
-  entry["count"] = row.count;
-  entry["low"] = row.low;
-  entry["high"] = row.high;
-  entry["help"] = row.help;
+  entry["keys"] = key.keys;
+  entry["help"] = key.help;
+  entry["dim"] = key.dim;
+  entry["choice"] = key.choice;
+  entry["control"] = key.control;
+  entry["push"] = key.push;
   return entry;
 }
 
@@ -67,11 +79,27 @@ py::dict games_left_out() {
 
 }  // namespace
 
+py::dict describe_obs_row(const PfcObsRow& row) {
+  py::dict entry;
+  entry["name"] = row.name;
+  entry["count"] = row.count;
+  entry["low"] = row.low;
+  entry["high"] = row.high;
+  entry["help"] = row.help;
+  entry["each"] = row.each;
+  entry["num_codes"] = row.num_codes;
+  entry["plane_height"] = row.plane_height;
+  entry["plane_width"] = row.plane_width;
+  return entry;
+}
+
 py::dict describe_env(const PfcEnvSpec& spec) {
-  py::list params, rows, metrics;
+  py::list params, rows, metrics, keys, fields;
   for (int32_t i = 0; i < spec.num_params; ++i) params.append(describe_param(spec.params[i]));
   for (int32_t i = 0; i < spec.num_obs_rows; ++i) rows.append(describe_obs_row(spec.obs_rows[i]));
   for (int32_t i = 0; i < PFC_MAX_METRICS && spec.metrics[i]; ++i) metrics.append(spec.metrics[i]);
+  for (int32_t i = 0; i < spec.num_keys; ++i) keys.append(describe_key(spec.keys[i]));
+  for (int32_t i = 0; i < spec.num_fields; ++i) fields.append(spec.fields[i].name);
   py::dict entry;
   entry["name"] = spec.name;
   entry["title"] = spec.title;
@@ -82,11 +110,19 @@ py::dict describe_env(const PfcEnvSpec& spec) {
   entry["params"] = params;
   entry["observation"] = rows;
   entry["metrics"] = metrics;
+  entry["levels"] = spec.num_levels;
+  entry["reads_data"] = spec.reset_from != nullptr;
+  entry["fields"] = fields;
+  entry["fps"] = spec.fps > 0.0f ? spec.fps : 30.0f;
+  entry["keys"] = keys;
+  entry["idle"] = spec.idle;
   return entry;
 }
 
 void bind_registry(py::module_& m) {
-  m.def("agents_per_game", &agents_per_game, py::arg("env"), py::arg("params"));
+  m.attr("IDLE_KEEP") = PFC_IDLE_KEEP;
+  m.attr("IDLE_ALTERNATE") = PFC_IDLE_ALTERNATE;
+  m.def("game_layout", &game_layout, py::arg("env"), py::arg("params"));
   m.def("env_descriptions", &env_descriptions, "One dictionary per built-in game, by name in ascending order.");
   m.def("games_left_out", &games_left_out, "Games that this build lacks, each with the reason and the remedy.");
 }

@@ -48,9 +48,8 @@ std::vector<PfcParamValue> param_values(const py::dict& dict);
 // A game as plain dictionaries, of which pufferc.registration makes classes.
 py::dict describe_env(const PfcEnvSpec& spec);
 
-// Why a spec found in foreign memory cannot be used, "" if it can. Follows no pointer before it has looked up that it
-// leads to readable memory (Linux; elsewhere pointers are believed).
-std::string inspect_spec(const void* symbol);
+// A row of an observation table, of a game or of a pool.
+py::dict describe_obs_row(const PfcObsRow& row);
 
 }  // namespace pufferc
 

@@ -75,6 +75,13 @@ def choice(name: str, value: Any, options: Sequence[str]) -> str:
     raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, got {shown(value)}")
 
 
+def text(name: str, value: Any) -> str:
+    """Return `value`, a string."""
+    if isinstance(value, str):
+        return value
+    raise TypeError(f"{name} must be a string, got {shown(value)} of type {type(value).__name__}")
+
+
 def flag(name: str, value: Any) -> bool:
     """Return `value` as a bool, from anything that has one truth."""
     try:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import mmap
 import os
 import stat
 from pathlib import Path
 from typing import Any
+
+from pufferc._errors import shown
 
 _MOST_DIGITS = 25  # longer ones overflow somewhere later
 _MUCH_BYTES = 1 << 20
@@ -39,6 +42,30 @@ def _at_most(data: bytes, path: Path) -> bytes:
     if len(data) > _MUCH_BYTES:
         raise OSError(errno.EFBIG, f"larger than {_MUCH_BYTES >> 20} MiB", str(path))
     return data
+
+
+def map_file(argument: str, path: str | os.PathLike[str]) -> mmap.mmap:
+    """A file's bytes as a read-only mapping, for files that may be large. The file must not be cut short meanwhile.
+
+    `argument` is named in errors: TypeError for no path, ValueError for an empty file, or the OSError of the system.
+    """
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str):
+        raise TypeError(f"{argument} must be the path of a file, got {shown(path)} of type {type(path).__name__}")
+    if "\0" in text:
+        raise ValueError(f"{argument} must be the path of a file, got {shown(text)} with a null character")
+    place = os.path.expanduser(text)
+    try:
+        handle = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(handle, "rb"):
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "it is a pipe or a device")
+            if status.st_size > 0:
+                return mmap.mmap(handle, 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise type(error)(f"{argument}: cannot read {place}: {error.strerror}") from None
+    raise ValueError(f"{argument}: {place} is empty")
 
 
 def check_target(path: Path) -> None:

@@ -5,6 +5,8 @@ Shapes: N = num_envs rows of the pool that is played, A action dimensions, W wor
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -13,9 +15,10 @@ from numpy.typing import NDArray
 
 from pufferc import _errors
 from pufferc.registration import Game
+from pufferc.spaces import sample_legal
 from pufferc.vector import VecEnv
 
-__all__ = ["Agent", "CheckpointAgent", "Choice", "RandomAgent"]
+__all__ = ["Agent", "CheckpointAgent", "Choice", "RandomAgent", "choose"]
 
 
 class Choice(NamedTuple):
@@ -28,22 +31,36 @@ class Choice(NamedTuple):
 class Agent(Protocol):
     """Chooses the actions of all rows."""
 
-    def act(self, observations: NDArray[Any]) -> Choice:
-        """The actions for observations [N, O...]."""
+    def act(self, observations: NDArray[Any], action_mask: NDArray[np.uint32] | None = None) -> Choice:
+        """The actions for observations [N, O...]; in a masked game legal ones, by its mask [N, W].
+
+        Agents for games without masks may take the observations alone.
+        """
 
     def restart(self, ended: NDArray[np.bool_]) -> None:
         """Forget the past of the rows [N] whose episode has ended, or that did not act."""
 
 
+def choose(agent: Agent, envs: VecEnv, observations: NDArray[Any]) -> Choice:
+    """What an agent chooses for the games of a pool as they are now."""
+    if envs.action_mask is None:
+        return agent.act(observations)
+    return agent.act(observations, envs.action_mask)
+
+
 class RandomAgent:
-    """Every action as likely as any other."""
+    """Every action as likely as any other, among the legal ones in a masked game."""
 
     def __init__(self, envs: VecEnv, seed: int = 0) -> None:
-        self._space = envs.action_space
+        self._envs, self._space = envs, envs.action_space
         self._space.seed(_errors.integer("seed", seed, 0, 2**63 - 1))
+        self._generator = np.random.default_rng(seed)  # of legal actions
 
-    def act(self, observations: NDArray[Any]) -> Choice:
-        return Choice(np.asarray(self._space.sample()), None)
+    def act(self, observations: NDArray[Any], action_mask: NDArray[np.uint32] | None = None) -> Choice:
+        if action_mask is None:
+            return Choice(np.asarray(self._space.sample()), None)
+        masks = self._envs.action_masks()
+        return Choice(sample_legal(self._envs.single_action_space, masks, self._generator), None)
 
     def restart(self, ended: NDArray[np.bool_]) -> None:
         pass
@@ -57,12 +74,23 @@ class CheckpointAgent:
         greedy: Takes the most probable action instead of drawing one.
         seed: Of the draws.
         game: The game; needed where it was loaded from a shared object.
+        params: Parameters of the game that take the place of those it was trained with.
+        data: Path of a file for the game in place of the one it was trained with.
 
     Attributes:
-        game, params: The game it was trained on, and the parameters that differ from the game's own.
+        game, params, data: The game it plays, the parameters that differ from the game's own, and its file, if any.
     """
 
-    def __init__(self, path: Path, *, greedy: bool = False, seed: int = 0, game: Game | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        greedy: bool = False,
+        seed: int = 0,
+        game: Game | None = None,
+        params: Mapping[str, Any] | None = None,
+        data: str | os.PathLike[str] | None = None,
+    ) -> None:
         from pufferc.checkpoint import load_game_checkpoint, load_run_checkpoint
         from pufferc.hardware import torch_settings
         from pufferc.policies import make_head, make_policy
@@ -70,10 +98,11 @@ class CheckpointAgent:
         from pufferc.trainer import checkpoint_config, load_weights
 
         checkpoint = load_run_checkpoint(path) if game is None else load_game_checkpoint(path, game)
-        config, _ = resolve(checkpoint_config(checkpoint, None))
+        config, _ = resolve(checkpoint_config(checkpoint, params=params, data=data))
         device, dtype, self._kernels = torch_settings(config)
         self.game: str = config.game
         self.params: dict[str, Any] = dict(config.env)
+        self.data = config.vec.data
         probe = VecEnv(config.game, num_games=1, num_threads=1, seed=0, params=config.env)
         self._policy = make_policy(config, probe, dtype, device, seed=0)
         self._head = self._policy.head or make_head(probe.single_action_space)

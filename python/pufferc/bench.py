@@ -20,6 +20,7 @@ import numpy as np
 import pufferc
 from pufferc import _core
 from pufferc.doctor import machine
+from pufferc.spaces import sample_legal
 
 __all__ = ["bench_game", "main"]
 
@@ -27,25 +28,37 @@ _ACTION_SETS = 16  # batches of actions, drawn before the clock runs
 _ENV_ROWS = 4096  # rows for the figure of the game alone
 
 
-def _median_rate(step: Callable[[], int], seconds: float, runs: int) -> float:
-    """Median over runs of agent steps per second; `step` does some and says how many."""
+def _median_rate(step: Callable[[], tuple[int, float]], seconds: float, runs: int) -> float:
+    """Median over runs of agent steps per second; `step` does some and returns how many, and their seconds."""
     step()  # warm up
     rates = []
     for _ in range(runs):
-        steps, began = 0, time.perf_counter()
-        while (elapsed := time.perf_counter() - began) < seconds / runs:
-            steps += step()
+        steps, elapsed = 0, 0.0
+        while elapsed < seconds / runs:
+            done, took = step()
+            steps, elapsed = steps + done, elapsed + took
         rates.append(steps / elapsed)
     return statistics.median(rates)
 
 
-def bench_env(name: str, num_threads: int, seconds: float, runs: int) -> float:
-    """Agent steps per second of `VecEnv.step` with ready random actions, about 4096 rows."""
+def _timed(work: Callable[[], int]) -> Callable[[], tuple[int, float]]:
+    """`work` as `_median_rate` takes it."""
+
+    def step() -> tuple[int, float]:
+        began = time.perf_counter()
+        return work(), time.perf_counter() - began
+
+    return step
+
+
+def bench_env(name: str, num_threads: int, seconds: float, runs: int, data: str | None = None) -> float:
+    """Agent steps per second of `VecEnv.step` with random actions, about 4096 rows. Drawing them is not timed."""
     agents = pufferc.make(name, num_games=1, num_threads=1).num_envs
     games = min(max(1, _ENV_ROWS // agents), pufferc.env_info(name).max_games or _ENV_ROWS)
-    envs = pufferc.make(name, num_games=games, num_threads=num_threads, seed=1)
+    envs = pufferc.make(name, num_games=games, num_threads=num_threads, seed=1, data=data)
     envs.reset(seed=1)
     envs.action_space.seed(1)
+    generator = np.random.default_rng(1)
     actions = [np.asarray(envs.action_space.sample()) for _ in range(_ACTION_SETS)]
     actions = [batch.astype(np.int32 if batch.dtype.kind == "i" else np.float32) for batch in actions]
 
@@ -54,13 +67,21 @@ def bench_env(name: str, num_threads: int, seconds: float, runs: int) -> float:
             envs.step(batch)
         return _ACTION_SETS * envs.num_envs
 
+    def step_legally() -> tuple[int, float]:
+        legal = sample_legal(envs.single_action_space, envs.action_masks(), generator)
+        began = time.perf_counter()
+        envs._advance(legal)
+        return envs.num_envs, time.perf_counter() - began
+
     try:
-        return _median_rate(step, seconds, runs)
+        return _median_rate(_timed(step) if envs.action_mask is None else step_legally, seconds, runs)
     finally:
         envs.close()
 
 
-def _bench_trainer(name: str, num_threads: int, seconds: float, runs: int) -> tuple[float, float]:
+def _bench_trainer(
+    name: str, num_threads: int, seconds: float, runs: int, data: str | None = None
+) -> tuple[float, float]:
     """Agent steps per second of collecting a rollout, and of whole updates."""
     import dataclasses
 
@@ -70,9 +91,9 @@ def _bench_trainer(name: str, num_threads: int, seconds: float, runs: int) -> tu
     from pufferc.trainer import Trainer
 
     config = load_config(name)
-    threads = dataclasses.replace(config.vec, num_threads=num_threads)
+    vec = dataclasses.replace(config.vec, num_threads=num_threads, data=data or config.vec.data)
     train = dataclasses.replace(config.train, threads=num_threads, schedule="constant")
-    config, _ = resolve(dataclasses.replace(config, vec=threads, train=train))
+    config, _ = resolve(dataclasses.replace(config, vec=vec, train=train))
     trainer = Trainer(config)
     trainer.start()
     parts = dict.fromkeys(("policy", "env", "copy"), 0.0)
@@ -86,16 +107,16 @@ def _bench_trainer(name: str, num_threads: int, seconds: float, runs: int) -> tu
         return trainer.batch
 
     try:
-        return _median_rate(infer, seconds, runs), _median_rate(learn, seconds, runs)
+        return _median_rate(_timed(infer), seconds, runs), _median_rate(_timed(learn), seconds, runs)
     finally:
         trainer.env.close()
 
 
-def bench_game(name: str, num_threads: int, seconds: float, runs: int) -> dict[str, Any]:
+def bench_game(name: str, num_threads: int, seconds: float, runs: int, data: str | None = None) -> dict[str, Any]:
     """The three figures of one game, in agent steps per second; None where its actions cannot be trained yet."""
-    figures: dict[str, Any] = {"game": name, "env": bench_env(name, num_threads, seconds, runs)}
+    figures: dict[str, Any] = {"game": name, "env": bench_env(name, num_threads, seconds, runs, data)}
     try:
-        figures["inference"], figures["training"] = _bench_trainer(name, num_threads, seconds, runs)
+        figures["inference"], figures["training"] = _bench_trainer(name, num_threads, seconds, runs, data)
     except ValueError as error:
         figures |= {"inference": None, "training": None, "reason": str(error)}
     return figures
@@ -108,10 +129,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--threads", type=int, default=0, help="threads of games and of training; 0 = all cores")
     parser.add_argument("--seconds", type=float, default=3.0, help="time for each figure")
     parser.add_argument("--runs", type=int, default=5, help="runs that the median is taken over")
+    parser.add_argument("--data", metavar="PATH", help="the file that the game reads, where one game is named")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(list(arguments))
     if not 0 < options.seconds < math.inf or options.runs < 1 or not 0 <= options.threads <= _core.MAX_THREADS:
         parser.error(f"--seconds must be above 0 and finite, --runs at least 1, --threads in [0, {_core.MAX_THREADS}]")
+    if options.data is not None and len(options.games) != 1:
+        parser.error("--data needs the name of one game")
     import torch
 
     games = options.games or pufferc.list_envs()
@@ -124,7 +148,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{'M agent steps/s':<16}{'env only':>10}{'+ inference':>13}{'+ training':>12}")
     results = []
     for name in games:
-        figures = bench_game(name, threads, options.seconds, options.runs)
+        figures = bench_game(name, threads, options.seconds, options.runs, options.data)
         results.append(figures)
         if not options.json:
             cells = [

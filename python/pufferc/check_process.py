@@ -219,7 +219,7 @@ def _child(game: str, params: str, trace: str, write_end: str) -> int:
         info = pufferc.env_info(game)
         send({"can_save": info.can_save})
         values = json.loads(params)
-        _core.agents_per_game(info.engine, values)
+        _core.game_layout(info.engine, values)
         sanitized = "LD_PRELOAD" in os.environ and "ASAN_OPTIONS" in os.environ
         _core.check_game(info.engine, values, memory, not sanitized, send)
     except ValueError as error:

@@ -18,6 +18,7 @@ from typing import Any
 from pufferc import _streams
 from pufferc._startup import quiet_interrupt
 from pufferc._streams import fail as _fail
+from pufferc.game_flags import add_game_flags, read_game_flags, split_game
 
 _EXTRA = {"torch", "safetensors", "tyro", "tomli"}
 
@@ -143,26 +144,30 @@ def _envs(words: list[str]) -> int:
         print(f"{info.name}  {info.id}: {info.summary}")
         for row in info.params:
             print(f"    {row.name:<14} {row.default!r:<8} {row.help}  [{row.min}, {row.max}]")
+        if options.name:
+            for what, text in _facts(info):
+                print(f"  {what}: {text}")
     return 0
 
 
+def _facts(info: Any) -> list[tuple[str, str]]:
+    """What `pufferc envs NAME` tells of a game besides its parameters, as far as it has it."""
+    keys = [f"{' '.join(key.keys)} {key.help}" for key in info.keys]
+    masked = info.masked or any(row.name == "masked" for row in info.params)
+    facts = [
+        ("agents", str(info.agents) if info.agents > 1 else ""),
+        ("teams", str(info.teams) if info.teams else ""),
+        ("masks", "some choices are illegal at times" if masked else ""),
+        ("built-in player", f"levels 0 to {info.levels - 1}" if info.levels else ""),
+        ("data", "reads a file, --data PATH" if info.reads_data else ""),
+        ("state fields", ", ".join(info.fields)),
+        ("keys", "; ".join(keys)),
+        ("steps a second to watch", f"{info.fps:g}"),
+    ]
+    return [fact for fact in facts if fact[1]]
+
+
 # ---- train -----------------------------------------------------------------------------------------------
-
-
-def split_game(command: str, words: list[str]) -> tuple[str, list[str]]:
-    """The game's name, which comes first, and the other words."""
-    import pufferc
-
-    if not words or words[0].startswith("-"):
-        names = ", ".join(pufferc.list_envs())
-        if words and words[0] in ("-h", "--help"):
-            print(f"usage: pufferc {command} NAME [flags]\n\ngames: {names}\nflags: pufferc {command} NAME --help")
-            raise SystemExit(0)
-        raise ValueError(
-            f"pufferc {command} needs the name of a game first, one of: {names}; or the path of your own, ./mygame.so"
-        )
-    pufferc.env_info(words[0])
-    return words[0], words[1:]
 
 
 def _split_config(words: list[str]) -> tuple[str | None, list[str]]:
@@ -209,13 +214,15 @@ def parse_train(game: str, words: list[str], command: str = "train") -> Any:
     # A field of Python cannot be called "class", a flag can.
     own = Annotated[str | None, tyro.conf.arg(name="class", help="A network of your own, as module:Class.")]
     policy_type = dataclasses.make_dataclass("Policy", [("class_", own)], bases=(PolicyConfig,), frozen=True)
+    data = Annotated[str | None, tyro.conf.arg(aliases=["--data"], help="The file that the game reads, such as a map.")]
+    vec_type = dataclasses.make_dataclass("Vec", [("data", data)], bases=(VecConfig,), frozen=True)
 
     def flag(kind: Any, text: str, default: Any, name: str | None = None) -> tuple[Any, Any]:
         return Annotated[kind, tyro.conf.arg(help=text, name=name)], dataclasses.field(default=default)
 
     fields: list[tuple[str, Any, Any]] = [
         ("env", Annotated[env_type, tyro.conf.arg(help="")], dataclasses.field(default_factory=env_type)),
-        ("vec", VecConfig, dataclasses.field(default=config.vec)),
+        ("vec", vec_type, dataclasses.field(default=vec_type(**vars(config.vec)))),
         ("policy", policy_type, dataclasses.field(default=policy_type(**vars(config.policy)))),
         ("train", TrainConfig, dataclasses.field(default=config.train)),
         (
@@ -244,8 +251,11 @@ def parse_train(game: str, words: list[str], command: str = "train") -> Any:
     chosen = dataclasses.asdict(parsed.env)
     defaults = {row.name: row.default for row in env_info(game).params}
     tables = {"env": {key: value for key, value in chosen.items() if value != defaults[key] or key in config.env}}
+    vec = VecConfig(**vars(parsed.vec))
+    if vec.data is not None:
+        vec = dataclasses.replace(vec, data=os.path.abspath(os.path.expanduser(vec.data)))
     final = dataclasses.replace(
-        merge(config, tables, "flags"), vec=parsed.vec, policy=PolicyConfig(**vars(parsed.policy)), train=parsed.train
+        merge(config, tables, "flags"), vec=vec, policy=PolicyConfig(**vars(parsed.policy)), train=parsed.train
     )
     return argparse.Namespace(
         config=final,
@@ -346,7 +356,8 @@ def _eval(words: list[str]) -> int:
     game, words = split_game("eval", words)
     parser = argparse.ArgumentParser(
         f"pufferc eval {game}",
-        description="Play a trained policy and report the mean score over the first episodes of every row.",
+        description="Play a trained policy and report the mean score over the first episodes of every row. The game's "
+        "parameters and file are those of the training unless given.",
     )
     parser.add_argument("--checkpoint", default="latest", help="latest, best, a run (or RUN/best), or a checkpoint")
     parser.add_argument("--episodes", type=int, default=1000, help="at least this many (default %(default)s)")
@@ -357,7 +368,9 @@ def _eval(words: list[str]) -> int:
     parser.add_argument("--record-steps", type=int, default=600, help="steps recorded at most (default %(default)s)")
     parser.add_argument("--device", help="cpu, cuda, ...; default as trained")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_game_flags(parser, game)
     options = parser.parse_args(words)
+    params = read_game_flags(options)
 
     with quiet_interrupt():
         from pufferc.checkpoint import find_checkpoint, load_game_checkpoint
@@ -367,7 +380,13 @@ def _eval(words: list[str]) -> int:
     checkpoint = load_game_checkpoint(find_checkpoint(options.checkpoint, options.runs, game), game)
     write_recording = None if options.record is None else _recording(game, checkpoint.path, options)
     found = play_checkpoint(
-        checkpoint, episodes=options.episodes, seed=options.seed, greedy=options.greedy, device=options.device
+        checkpoint,
+        episodes=options.episodes,
+        seed=options.seed,
+        greedy=options.greedy,
+        device=options.device,
+        params=params,
+        data=options.data,
     )
     if options.json:
         print(json.dumps({"checkpoint": str(checkpoint.path), **found.as_dict()}, indent=1))
@@ -389,14 +408,18 @@ def _recording(game: str, checkpoint: Path, options: argparse.Namespace) -> Call
     from pufferc.agents import CheckpointAgent
     from pufferc.record import check_recording, record
 
-    agent = CheckpointAgent(checkpoint, greedy=options.greedy, seed=options.seed, game=game)
-    check_recording(options.record, game, agent.params, max_steps=options.record_steps)
+    params = read_game_flags(options)
+    agent = CheckpointAgent(
+        checkpoint, greedy=options.greedy, seed=options.seed, game=game, params=params, data=options.data
+    )
+    check_recording(options.record, game, agent.params, data=agent.data, max_steps=options.record_steps)
     return partial(
         record,
         options.record,
         game,
         agent=agent,
         params=agent.params,
+        data=agent.data,
         max_steps=options.record_steps,
         seed=options.seed,
     )

@@ -37,12 +37,14 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class VecConfig:
-    """How many games run side by side."""
+    """The pool: how many games run side by side, and what they read."""
 
     num_envs: int | Auto = "auto"
     """Agent rows N; a multiple of the agents of one game. auto: about 1024."""
     num_threads: int | Auto = "auto"
     """Threads that step games, and of the kernels. auto: the cores available."""
+    data: str | None = None
+    """The file that the game reads, such as a map. In a TOML file its path counts from that file's folder."""
 
 
 @dataclass(frozen=True)
@@ -195,8 +197,17 @@ def load_config(game: str | os.PathLike[str], path: Path | str | None = None) ->
     config, info = Config(os.fspath(game)), env_info(game)
     for source in (packaged_config(info), None if path is None else _find_config(info, path)):
         if source is not None:
-            config = merge(config, read_toml(source, pipes=True), str(source))
+            config = merge(config, _with_absolute_data(read_toml(source, pipes=True), Path(source)), str(source))
     return config
+
+
+def _with_absolute_data(tables: dict[str, Any], source: Path) -> dict[str, Any]:
+    """The tables of a file, with the path in [vec] data seen from the file's folder, or from here if it is a pipe."""
+    vec = tables.get("vec")
+    if not isinstance(vec, dict) or not isinstance(vec.get("data"), str):
+        return tables
+    folder = source.absolute().parent if source.is_file() else Path.cwd()
+    return {**tables, "vec": {**vec, "data": str(folder / Path(vec["data"]).expanduser())}}
 
 
 def _find_config(info: EnvInfo, path: Path | str) -> Path:

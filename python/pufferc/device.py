@@ -232,7 +232,7 @@ class DeviceCollector:
         for t in range(len(rollout.rows)):
             for group in self.groups:
                 began = now()
-                self.env.recv(group.index)
+                self.env._pool.recv(group.index)  # builds no infos
                 received = now()
                 group.take(self.env, record, t, self.uploads)
                 seconds["env"] += received - began

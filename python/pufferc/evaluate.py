@@ -75,6 +75,7 @@ def evaluate(
     episodes: int,
     seed: int,
     num_threads: int,
+    data: str | None = None,
     greedy: bool = False,
     max_steps: int = 100_000,
 ) -> Evaluation:
@@ -88,6 +89,7 @@ def evaluate(
         episodes: At least this many are counted: the same number of every row.
         seed: Of games and draws; the result depends on nothing else.
         num_threads: Threads that step games.
+        data: Path of the file that the game reads, if it reads one.
         greedy: Takes the most probable action instead of drawing one.
         max_steps: Steps per row and episode after which what has not ended counts as unfinished.
     """
@@ -95,7 +97,7 @@ def evaluate(
     began = time.perf_counter()
     rows = choose_rows(game, params, episodes)
     quota = math.ceil(episodes / rows)
-    env = VecEnv(game, rows, num_threads=min(num_threads, rows), seed=seed, params=params)
+    env = VecEnv(game, rows, num_threads=min(num_threads, rows), seed=seed, data=data, params=params)
     try:
         tally = _play(policy, kernels, env, quota, seed, greedy, max_steps * quota)
     finally:
@@ -157,13 +159,13 @@ def _play(policy: Policy, kernels: Kernels, env: VecEnv, quota: int, seed: int, 
         drawn = head.sample(kernels, outputs.contiguous(), mask=mask, seed=seed, step=step, greedy=greedy)
         actions[playing] = head.env_actions(drawn).cpu().numpy()
         over = ~env.alive
-        observations, _, terminated, truncated, infos = env.step(actions)
+        observations, infos = env._advance(actions)
         tally.steps += 1
         if policy.recurrent:
-            over |= terminated | truncated
+            over |= env.terminated | env.truncated
             state = restart_rows(policy, state, torch.from_numpy(over[playing]).to(device))
         if infos:
-            ended = terminated | truncated
+            ended = env.terminated | env.truncated
             if tally.count(ended, infos["final_info"]["episode"]):
                 needed = tally.left[playing] > 0
                 # Narrowing changes the network's batch size, so it is done in few large strides.

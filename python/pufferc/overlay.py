@@ -213,10 +213,10 @@ def _add_action(column: _Column, space: gym.Space[Any], action: NDArray[Any]) ->
 
 def _add_observation(column: _Column, envs: VecEnv, observation: NDArray[Any]) -> None:
     flat, start = observation.reshape(-1), 0
-    table = envs.info.observation
+    table = envs.observation_rows
     last = observation.shape[-1] if observation.ndim > 1 and len(table) == 1 else None
     for entry in table:
-        stop = start + entry.count if entry.count else flat.size
+        stop = start + entry.count
         _add_entry(column, entry.name, flat[start:stop], float(entry.low), float(entry.high), last)
         start = stop
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pufferc import _errors
-from pufferc.agents import Agent, CheckpointAgent, RandomAgent
-from pufferc.registration import Game, env_info
+from pufferc.agents import Agent, CheckpointAgent, RandomAgent, choose
+from pufferc.game_flags import add_game_flags, read_game_flags, split_game
+from pufferc.registration import Game, KeyInfo, env_info
+from pufferc.spaces import choice_counts
 from pufferc.vector import VecEnv
 from pufferc.viewer import HELP, KEYS, Seen, Viewer
 
@@ -23,65 +25,41 @@ __all__ = ["Keyboard", "main", "play"]
 _END_S = 0.8  # for which the end of an episode stays in view
 
 
-@dataclass(frozen=True)
-class _Key:
-    """Keys and what they do: a discrete `action`; in a continuous game they add `push` to control number `control`."""
-
-    keys: tuple[str, ...]
-    meaning: str
-    action: int = 0
-    control: int = 0
-    push: float = 0.0
-
-
-@dataclass(frozen=True)
-class _Bindings:
-    """How to play a game. `idle` is the action without a key: one, "keep" the last, "alternate" 0 and 1."""
-
-    keys: tuple[_Key, ...]
-    idle: int | str = 0
-
-
 _LEFT, _RIGHT, _UP, _DOWN = ("left", "a"), ("right", "d"), ("up", "w"), ("down", "s")
-_PADDLE = _Bindings((_Key(_LEFT, "left", 1, push=-1.0), _Key(_RIGHT, "right", 2, push=1.0)))
-_BINDINGS = {
-    "breakout": _PADDLE,
-    "template": _PADDLE,
-    "cartpole": _Bindings(
-        (_Key(_LEFT, "push left", 0, push=-1.0), _Key(_RIGHT, "push right", 1, push=1.0)), "alternate"
-    ),
-    "lander": _Bindings(
-        (
-            _Key(_UP, "main engine", 2, push=1.0),
-            _Key(_LEFT, "left engine", 1, control=1, push=-1.0),
-            _Key(_RIGHT, "right engine", 3, control=1, push=1.0),
-        )
-    ),
-    "pong": _Bindings((_Key(_UP, "up", 1, push=-1.0), _Key(_DOWN, "down", 2, push=1.0))),
-    "snake": _Bindings(
-        (_Key(_UP, "up", 0), _Key(_DOWN, "down", 1), _Key(_LEFT, "left", 2), _Key(_RIGHT, "right", 3)), "keep"
-    ),
-    "tmaze": _Bindings((_Key((*_UP, *_LEFT), "turn up", 0), _Key((*_DOWN, *_RIGHT), "turn down", 1)), "keep"),
-    "squared": _Bindings(
-        (_Key(_UP, "up", 2), _Key(_DOWN, "down", 1), _Key(_LEFT, "left", 3), _Key(_RIGHT, "right", 4))
-    ),
-}
 
 
-def _own_bindings(space: gym.Space[Any]) -> _Bindings:
-    """For a game that is not in the table: digits are actions; of controls the first two are on the arrow keys."""
+def _default_keys(space: gym.Space[Any]) -> tuple[KeyInfo, ...]:
+    """For a game that names no keys: digits are choices; of controls the first two are on the arrow keys."""
     if isinstance(space, gym.spaces.Box):
-        pushes = [_Key(_LEFT, "control 0 down", push=-1.0), _Key(_RIGHT, "control 0 up", push=1.0)]
+        pushes = [(_LEFT, "control 0 down", 0, -1.0), (_RIGHT, "control 0 up", 0, 1.0)]
         if int(np.prod(space.shape)) > 1:
-            pushes += [_Key(_DOWN, "control 1 down", 0, 1, -1.0), _Key(_UP, "control 1 up", 0, 1, 1.0)]
-        return _Bindings(tuple(pushes))
-    count = int(space.nvec[0]) if isinstance(space, gym.spaces.MultiDiscrete) else int(getattr(space, "n", 0))
-    which = "action 0, choice" if isinstance(space, gym.spaces.MultiDiscrete) else "action"
-    return _Bindings(tuple(_Key((str(n),), f"{which} {n}", n) for n in range(min(10, count))))
+            pushes += [(_DOWN, "control 1 down", 1, -1.0), (_UP, "control 1 up", 1, 1.0)]
+        return tuple(KeyInfo(keys, help, 0, 0, control, push) for keys, help, control, push in pushes)
+    counts = choice_counts(space)
+    which = "action 0, choice" if len(counts) > 1 else "action"
+    return tuple(KeyInfo((str(n),), f"{which} {n}", 0, n, 0, 0.0) for n in range(min(10, counts[0])))
+
+
+def _keys_of(envs: VecEnv) -> tuple[KeyInfo, ...]:
+    """The game's keys without those for choices and controls that it lacks with these parameters, or default ones.
+
+    Raises ValueError for a key of an unknown name.
+    """
+    info, space = envs.info, envs.single_action_space
+    for key in info.keys:
+        for word in key.keys:
+            if word not in KEYS:
+                raise ValueError(f"{info.name}: keys must be letters, digits or names such as left, got {word!r}")
+    if isinstance(space, gym.spaces.Box):
+        keys = [key for key in info.keys if key.push and key.control < int(np.prod(space.shape))]
+    else:
+        counts = choice_counts(space)
+        keys = [key for key in info.keys if key.dim < len(counts) and key.choice < counts[key.dim]]
+    return tuple(keys) or _default_keys(space)
 
 
 class Keyboard:
-    """The person's actions. A game that this module does not know takes the digit keys; a continuous one the arrows.
+    """The person's actions, by the keys that the game names, or else digits, or arrow keys in a continuous game.
 
     Args:
         envs: The pool of whose rows the person plays one.
@@ -89,46 +67,54 @@ class Keyboard:
     """
 
     def __init__(self, envs: VecEnv, viewer: Viewer) -> None:
-        self._viewer = viewer
+        self._envs, self._viewer = envs, viewer
         self._space = envs.single_action_space
-        self._bindings = _BINDINGS.get(envs.name) or _own_bindings(self._space)
+        self._keys = _keys_of(envs)
+        viewer.taken = {KEYS[word] for key in self._keys for word in key.keys}
 
     def hints(self) -> tuple[tuple[str, str], ...]:
         """(keys, what they do), for the window's help."""
-        return tuple((" ".join(key.keys), key.meaning) for key in self._bindings.keys)
+        return tuple((" ".join(key.keys), key.help) for key in self._keys)
 
     def active(self) -> bool:
         """Whether a key that means an action is down or was pressed since the last step."""
-        return any(self._counts(key) for key in self._bindings.keys)
+        return any(self._counts(key) for key in self._keys)
 
-    def _counts(self, key: _Key) -> bool:
+    def _counts(self, key: KeyInfo) -> bool:
         return any(KEYS[name] in self._viewer.pressed or self._viewer.held(name) for name in key.keys)
 
     def action(self, latest: NDArray[Any]) -> NDArray[Any]:
-        """The action of one row, int32 [] or [A], or float32 [A] in a continuous game; `latest` is its one before."""
+        """The action of the row that is shown, int32 [] or [D], or float32 [D]; `latest` is its action before.
+
+        In a masked game what is illegal gives way to what happens without a key, or else to the first legal choice.
+        """
         if isinstance(self._space, gym.spaces.Box):
             controls = np.zeros(self._space.shape, np.float32)
-            for key in self._bindings.keys:
+            for key in self._keys:
                 controls[key.control] += key.push * self._counts(key)
             return controls
-        choice = self._choose(int(np.atleast_1d(latest)[0]))
-        if isinstance(self._space, gym.spaces.MultiDiscrete):
-            return np.array([choice, *[0] * (len(self._space.nvec) - 1)], np.int32)
-        return np.array(choice, np.int32)
+        counts = choice_counts(self._space)
+        before = np.atleast_1d(latest)
+        choices = [self._choices(dim, int(before[dim]), count) for dim, count in enumerate(counts)]
+        legal = np.split(self._envs.action_masks()[self._viewer.env], np.cumsum(counts)[:-1])
+        action = [
+            next((choice for choice in wanted if allowed[choice]), int(allowed.argmax()))
+            for wanted, allowed in zip(choices, legal, strict=True)
+        ]
+        return np.array(action[0] if isinstance(self._space, gym.spaces.Discrete) else action, np.int32)
 
-    def _choose(self, before: int) -> int:
+    def _choices(self, dim: int, before: int, count: int) -> list[int]:
+        """What the person wants in a dimension, best first; the last is what happens without a key."""
+        keys = [key for key in self._keys if key.dim == dim]
+        if not keys:
+            return [0]
+        idle = self._envs.info.idle
+        rest = before if idle == "keep" else 1 - min(before, 1) if idle == "alternate" else int(idle)
         for latest in reversed(self._viewer.pressed):
-            for key in self._bindings.keys:
+            for key in keys:
                 if latest in (KEYS[name] for name in key.keys):
-                    return key.action
-        for key in self._bindings.keys:
-            if self._counts(key):
-                return key.action
-        if self._bindings.idle == "keep":
-            return before
-        if self._bindings.idle == "alternate":
-            return 1 - min(before, 1)
-        return int(self._bindings.idle)
+                    return [key.choice, min(rest, count - 1)]
+        return [*(key.choice for key in keys if self._counts(key)), min(rest, count - 1)]
 
 
 def play(
@@ -136,6 +122,7 @@ def play(
     *,
     agent: Agent | None = None,
     params: Mapping[str, Any] | None = None,
+    data: str | os.PathLike[str] | None = None,
     seed: int | None = None,
     fps: float | None = None,
     steps: int | None = None,
@@ -148,6 +135,7 @@ def play(
         agent: Who plays while the person leaves the keys alone; None: the person alone. In a game of several agents the
             person plays the one shown, at first the first; the others are played by `agent`, or at random.
         params: Parameters of the game. Without an agent a game's frameskip is 1 unless given, for a smooth picture.
+        data: Path of the file that the game reads, see `pufferc.make`.
         seed: Of the game.
         fps: Steps per second; default: as the game is meant to look.
         steps: End after this many steps; default: when the window is closed.
@@ -163,7 +151,7 @@ def play(
     if agent is None and any(row.name == "frameskip" for row in env_info(game).params):
         chosen.setdefault("frameskip", 1)
     limit = None if steps is None else _errors.integer("steps", steps, 1)
-    envs = VecEnv(game, num_games=1, num_threads=1, seed=seed, autoreset="disabled", params=chosen)
+    envs = VecEnv(game, num_games=1, num_threads=1, seed=seed, autoreset="disabled", data=data, params=chosen)
     try:
         observations, _ = envs.reset()
         with Viewer(envs, fps=fps, paused=paused) as viewer:
@@ -182,7 +170,7 @@ def _loop(
     seen = Seen(observations=observations)
     while viewer.show(seen) and (limit is None or played < limit):
         row, before = viewer.env, actions
-        choice = others.act(observations)
+        choice = choose(others, envs, observations)
         actions = np.array(choice.actions)
         taken = agent is None or keyboard.active()
         if taken:
@@ -208,32 +196,33 @@ def _loop(
 
 
 def main(words: Sequence[str]) -> int:
-    """`pufferc play NAME [--checkpoint PATH] [--seed N] [--fps N] [--param NAME=VALUE ...]`."""
+    """`pufferc play NAME [--checkpoint PATH] [--seed N] [--fps N] [--env.NAME VALUE ...] [--data PATH]`."""
+    game, rest = split_game("play", words)
     parser = argparse.ArgumentParser(
-        "pufferc play",
-        description="Play a game with the arrow keys or wasd, or digits; with --checkpoint the policy plays, and you "
+        f"pufferc play {game}",
+        description="Play a game by hand, with the keys that it names; with --checkpoint the policy plays, and you "
         "take over while you hold a key.",
         epilog="keys in the window:\n" + "\n".join(f"  {keys:<8}{meaning}" for keys, meaning in HELP),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("game", metavar="NAME", help="the game, or the path of its shared object")
     parser.add_argument("--checkpoint", help="latest, a run's directory or a checkpoint's")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder that latest looks in")
     parser.add_argument("--greedy", action="store_true", help="the most probable action instead of a drawn one")
     parser.add_argument("--seed", type=int, help="of the game")
     parser.add_argument("--fps", type=float, help="steps per second")
-    parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the game")
-    options = parser.parse_args(list(words))
-    env_info(options.game)
-    params = _errors.named_numbers("--param", options.param)
+    parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="as --env.NAME VALUE")
+    add_game_flags(parser, game)
+    options = parser.parse_args(rest)
+    params = {**_errors.named_numbers("--param", options.param), **read_game_flags(options)}
+    data: str | None = options.data
     agent: CheckpointAgent | None = None
     if options.checkpoint is not None:
         from pufferc.checkpoint import find_checkpoint
 
-        path = find_checkpoint(options.checkpoint, options.runs, options.game)
-        agent = CheckpointAgent(path, greedy=options.greedy, game=options.game)
-        params = {**agent.params, **params}
-    scores = play(options.game, agent=agent, params=params, seed=options.seed, fps=options.fps)
+        path = find_checkpoint(options.checkpoint, options.runs, game)
+        agent = CheckpointAgent(path, greedy=options.greedy, game=game, params=params, data=data)
+        params, data = agent.params, agent.data
+    scores = play(game, agent=agent, params=params, data=data, seed=options.seed, fps=options.fps)
     if scores:
         print(f"{len(scores)} episodes, mean score {np.mean(scores):.4g}, best {max(scores):g}")
     return 0

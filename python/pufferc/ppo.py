@@ -201,7 +201,7 @@ def collect(
         sampled = now()
         target = row.next_observations if rollout.staging is None else rollout.staging
         absent = not env.alive.all()
-        ended = bool(env.step(rollout.head.env_actions(row.actions).cpu(), observations=target)[4])
+        ended = bool(env._advance(rollout.head.env_actions(row.actions).cpu(), target)[1])
         stepped = now()
         if rollout.staging is not None:
             row.next_observations.copy_(target)

@@ -16,10 +16,10 @@ import numpy as np
 
 from pufferc import _errors
 from pufferc._files import check_target
-from pufferc.agents import Agent, RandomAgent
+from pufferc.agents import Agent, RandomAgent, choose
 from pufferc.film import GifWriter, Mp4Writer, Picture, PngWriter, Writer
 from pufferc.registration import Game
-from pufferc.render import Renderer, drawing_module, frames_per_second, world_size
+from pufferc.render import Renderer, drawing_module, world_size
 from pufferc.vector import VecEnv
 
 __all__ = ["Recorder", "check_recording", "play_and_record", "record"]
@@ -156,7 +156,7 @@ def play_and_record(
     recorder.add(renderer.render(picture))
     ended_episodes = 0
     for step in range(1, steps + 1):
-        actions, absent = agent.act(observations).actions, ~envs.alive
+        actions, absent = choose(agent, envs, observations).actions, ~envs.alive
         observations, _, terminated, truncated, _ = envs.step(actions)
         recorder.add(renderer.render(picture))
         ended = terminated | truncated
@@ -173,13 +173,18 @@ def play_and_record(
 
 
 def check_recording(
-    path: str | os.PathLike[str], game: Game, params: Mapping[str, Any] | None = None, *, max_steps: int = 1
+    path: str | os.PathLike[str],
+    game: Game,
+    params: Mapping[str, Any] | None = None,
+    *,
+    data: str | os.PathLike[str] | None = None,
+    max_steps: int = 1,
 ) -> None:
     """Raises what `record` with these arguments would raise before it plays, and writes nothing."""
     _errors.integer("max_steps", max_steps, 1, _MAX_STEPS)
     Recorder(path).abandon()
     drawing_module("headless")
-    envs = VecEnv(game, num_games=1, num_threads=1, seed=0, params=params)
+    envs = VecEnv(game, num_games=1, num_threads=1, seed=0, data=data, params=params)
     try:
         envs.reset()
         world_size(envs._pool)
@@ -193,6 +198,7 @@ def record(
     *,
     agent: Agent | None = None,
     params: Mapping[str, Any] | None = None,
+    data: str | os.PathLike[str] | None = None,
     games: int = 1,
     episodes: int = 1,
     max_steps: int = 1000,
@@ -207,6 +213,7 @@ def record(
         game: The game: a name or a path.
         agent: Who plays; default: at random.
         params: Parameters of the game.
+        data: Path of the file that the game reads, see `pufferc.make`.
         games: Games played and shown at once, in a grid.
         episodes: The recording ends when the first game has ended this many,
         max_steps: or after this many steps.
@@ -219,9 +226,9 @@ def record(
     """
     steps = _errors.integer("max_steps", max_steps, 1, _MAX_STEPS)
     episodes = _errors.integer("episodes", episodes, 1)
-    envs = VecEnv(game, num_games=games, num_threads=1, seed=seed, autoreset="disabled", params=params)
+    envs = VecEnv(game, num_games=games, num_threads=1, seed=seed, autoreset="disabled", data=data, params=params)
     try:
-        rate = frames_per_second(envs) if fps is None else fps
+        rate = float(envs.metadata["render_fps"]) if fps is None else fps
         with Recorder(path, rate) as recorder:
             play_and_record(
                 recorder,

@@ -20,11 +20,21 @@ from pufferc import _core, modules
 from pufferc._errors import unknown
 from pufferc.modules import LoadedModule, ModuleError
 
-__all__ = ["EnvInfo", "Game", "ObsInfo", "ParamInfo", "agents_per_game", "env_info", "list_envs", "register_gymnasium"]
+__all__ = [
+    "EnvInfo",
+    "Game",
+    "KeyInfo",
+    "ObsInfo",
+    "ParamInfo",
+    "agents_per_game",
+    "env_info",
+    "list_envs",
+    "register_gymnasium",
+]
 
 # Arguments of pufferc.make, which a game's parameters are given beside.
 _TAKEN = {"name", "num_envs", "num_games", "num_threads", "seed", "groups", "copy", "autoreset", "params"}
-_TAKEN |= {"render_mode", "render_games", "game_numbers"}
+_TAKEN |= {"render_mode", "render_games", "game_numbers", "data"}
 
 
 @dataclass(frozen=True)
@@ -41,23 +51,61 @@ class ParamInfo:
 
 @dataclass(frozen=True)
 class ObsInfo:
-    """`count` consecutive values of a game's observation, all in [low, high]; count 0 = all that remain."""
+    """`count` consecutive values of an observation, all in [low, high].
+
+    count 0 in the last row of `EnvInfo.observation` means all that remain. The other members are 0 for plain numbers.
+    each > 0: the row lists count / each entities of that many values, of which the first is 0 where there is none.
+    num_codes > 0: the values are codes 0 to num_codes - 1. plane_height, plane_width > 0: the row is planes of a board
+    of that size, row by row.
+    """
 
     name: str
     count: int
     low: float
     high: float
     help: str
+    each: int = 0
+    num_codes: int = 0
+    plane_height: int = 0
+    plane_width: int = 0
+
+
+@dataclass(frozen=True)
+class KeyInfo:
+    """Keys by which a person plays.
+
+    In a discrete game they make `choice` in dimension `dim`; in a continuous one each adds `push` to control number
+    `control` while it is down.
+    """
+
+    keys: tuple[str, ...]
+    help: str
+    dim: int
+    choice: int
+    control: int
+    push: float
 
 
 @dataclass(frozen=True)
 class EnvInfo:
     """A game as its source describes it.
 
-    `agents` is the number of rows of one game with default parameters. `id` is the Gymnasium id (of a loaded game: once
-    `register_gymnasium` was called for it). `max_games` is how many games all pools of a process can have together,
-    None = no limit. `can_save` is False for games that own something outside their state: `VecEnv.save` and `load`
-    refuse them. `path` and `sha256` say where a loaded game comes from, None for built-in ones.
+    Attributes:
+        id: The Gymnasium id; of a loaded game once `register_gymnasium` was called for it.
+        agents: Rows of one game with default parameters, as `masked` and `teams` are.
+        max_games: How many games all pools of a process can have together; None = no limit.
+        can_save: False for games that own something outside their state: `VecEnv.save`, `load` and `set_state`
+            refuse them.
+        observation: The observation table. Where it depends on parameters, `VecEnv.observation_rows` is the real one.
+        masked: Some choices are illegal at times.
+        teams: Sides that the agents divide into; 0 = none.
+        levels: Levels of the built-in player, see `VecEnv.script`; 0 = there is none.
+        reads_data: `make` takes data=PATH.
+        fields: Names of the state members that `VecEnv.state` reads.
+        fps: Steps a second at which a person should watch. A parameter frameskip divides it.
+        keys: How a person plays; empty = digits, or the arrow keys in a continuous game.
+        idle: What a person chooses without a key: a choice, "keep" the last one, or "alternate" 0 and 1.
+        path, sha256: Where a loaded game comes from; None for built-in ones.
     """
 
     name: str
@@ -71,6 +119,14 @@ class EnvInfo:
     params: tuple[ParamInfo, ...]
     observation: tuple[ObsInfo, ...]
     metrics: tuple[str, ...]
+    masked: bool
+    teams: int
+    levels: int
+    reads_data: bool
+    fields: tuple[str, ...]
+    fps: float
+    keys: tuple[KeyInfo, ...]
+    idle: int | Literal["keep", "alternate"]
     path: str | None = None
     sha256: str | None = None
 
@@ -101,23 +157,40 @@ def _param_info(row: dict[str, Any]) -> ParamInfo:
     return ParamInfo(name=row["name"], type=row["type"], help=row["help"], **values)
 
 
-def _obs_info(row: dict[str, Any]) -> ObsInfo:
+def obs_info(row: dict[str, Any]) -> ObsInfo:
+    """A row of an observation table, as the engine describes it."""
     return ObsInfo(**{**row, "low": _shortest(row["low"]), "high": _shortest(row["high"])})
 
 
+def _key_info(key: dict[str, Any]) -> KeyInfo:
+    return KeyInfo(**{**key, "keys": tuple(key["keys"].split()), "push": _shortest(key["push"])})
+
+
+_IDLE: dict[int, Literal["keep", "alternate"]] = {_core.IDLE_KEEP: "keep", _core.IDLE_ALTERNATE: "alternate"}
+
+
 def _make_info(entry: dict[str, Any], engine: str | _core.Module, **origin: str) -> EnvInfo:
+    layout = _core.game_layout(engine, {})
     return EnvInfo(
         name=entry["name"],
         id=f"pufferc/{entry['title']}-v{entry['version']}",
         title=entry["title"],
         summary=entry["summary"],
         version=entry["version"],
-        agents=_core.agents_per_game(engine, {}),
+        agents=layout["agents"],
+        masked=layout["masked"],
+        teams=layout["teams"],
         max_games=entry["max_games"],
         can_save=entry["can_save"],
         params=tuple(_param_info(row) for row in entry["params"]),
-        observation=tuple(_obs_info(row) for row in entry["observation"]),
+        observation=tuple(obs_info(row) for row in entry["observation"]),
         metrics=tuple(entry["metrics"]),
+        levels=entry["levels"],
+        reads_data=entry["reads_data"],
+        fields=tuple(entry["fields"]),
+        fps=_shortest(entry["fps"]),
+        keys=tuple(_key_info(key) for key in entry["keys"]),
+        idle=_IDLE.get(entry["idle"], entry["idle"]),
         **origin,
     )
 
@@ -174,9 +247,21 @@ def env_info(game: Game) -> EnvInfo:
     return envs[str(game)]
 
 
+def _layout(game: Game, params: Mapping[str, float]) -> dict[str, Any]:
+    return _core.game_layout(env_info(game).engine, {name: float(value) for name, value in params.items()})
+
+
 def agents_per_game(game: Game, params: Mapping[str, float]) -> int:
     """Rows of one game with these parameters. Raises ValueError for parameters that do not fit."""
-    return _core.agents_per_game(env_info(game).engine, {name: float(value) for name, value in params.items()})
+    return int(_layout(game, params)["agents"])
+
+
+def action_text(game: Game, params: Mapping[str, float]) -> str:
+    """What an action is with these parameters: "choices of 3, 34" or "2 controls". Raises like `agents_per_game`."""
+    layout = _layout(game, params)
+    if layout["continuous_dims"]:
+        return f"{layout['continuous_dims']} controls"
+    return f"choices of {', '.join(map(str, layout['action_counts']))}"
 
 
 def pool_limit(game: Game) -> int | None:

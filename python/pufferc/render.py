@@ -22,7 +22,6 @@ __all__ = [
     "Layout",
     "Renderer",
     "drawing_module",
-    "frames_per_second",
     "grid_layout",
     "why_missing",
     "world_size",
@@ -35,18 +34,6 @@ _NO_RAYLIB = (
     "PUFFERC_RAYLIB_SOURCE=FOLDER names one; then build pufferc again"
 )
 _NO_GLFW = "pufferc was built without GLFW (Debian: apt-get install libglfw3-dev); then build pufferc again"
-
-# Steps a second at which a game looks as it is meant to. A step of breakout is `frameskip` frames of 1/60 s.
-_STEPS_PER_SECOND = {
-    "breakout": 60.0,
-    "cartpole": 50.0,
-    "lander": 50.0,
-    "pong": 60.0,
-    "snake": 12.0,
-    "squared": 6.0,
-    "tmaze": 8.0,
-}
-
 
 # A game of a pool, or nothing, in a cell x, y, width, height; of a game of several agents, whom to follow.
 Scene = tuple[_core.Pool | None, int, float, float, float, float, int]
@@ -96,11 +83,6 @@ def world_size(pool: _core.Pool) -> tuple[float, float]:
         return _core.world_size(pool, 0)
     except NotImplementedError as error:
         raise DrawingUnavailable(str(error)) from None
-
-
-def frames_per_second(envs: VecEnv) -> float:
-    """Steps a second at which a person should watch this game."""
-    return _STEPS_PER_SECOND.get(envs.name, 30.0) / float(envs.params.get("frameskip", 1))
 
 
 @dataclass(frozen=True)

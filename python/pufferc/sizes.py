@@ -84,7 +84,7 @@ def resolve(config: Config, *, processes: int = 1, local_processes: int = 1) -> 
     threads = min(cores, max(1, rows // agents // processes)) if vec.num_threads == "auto" else vec.num_threads
     resolved = dataclasses.replace(
         config,
-        vec=VecConfig(rows, threads),
+        vec=VecConfig(rows, threads, vec.data),
         train=dataclasses.replace(
             train, minibatch_size=minibatch, threads=cores if train.threads == "auto" else train.threads
         ),

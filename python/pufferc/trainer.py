@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +30,7 @@ from pufferc.checkpoint import (
     same_module,
     save_checkpoint,
 )
-from pufferc.config import Config, as_tables, merge
+from pufferc.config import Config, ConfigError, as_tables, merge
 from pufferc.device import DeviceCollector, DeviceLearner
 from pufferc.distributed import Ranks
 from pufferc.evaluate import Evaluation, evaluate
@@ -37,6 +38,7 @@ from pufferc.graphs import Recorder
 from pufferc.hardware import check_memory, torch_settings
 from pufferc.optim import Adam, FusedMuon, Muon, Optimizer
 from pufferc.policies import Policy, input_scales, make_policy
+from pufferc.registration import action_text, agents_per_game
 from pufferc.shares import Share, plan_share
 from pufferc.sizes import resolve
 from pufferc.vector import VecEnv
@@ -80,6 +82,7 @@ class Trainer:
             seed=train.seed,
             groups=2 if self.device.type != "cpu" and share.rows // agents % 2 == 0 else 1,
             params=config.env,
+            data=config.vec.data,
             game_numbers=share.game_numbers(agents),
         )
         self.rollout = ppo.Rollout.make(self.env, self.policy, train.horizon, self.device, share.blocks)
@@ -217,6 +220,7 @@ class Trainer:
             self.kernels,
             self.env.info,  # the code that it trains on, whatever has become of its file
             config.env,
+            data=config.vec.data,
             episodes=config.train.target_episodes,
             seed=config.train.seed + _EVALUATION_SEED,
             num_threads=int(config.train.threads),
@@ -330,7 +334,7 @@ def make_normalisers(
     train, size = config.train, math.prod(env.single_observation_space.shape or ())
     observations = rewards = None
     if train.normalize_observations:
-        scales = input_scales(env.info.observation, size, config.policy)
+        scales = input_scales(env.observation_rows, size, config.policy)
         observations = normalise.ObservationNormaliser(policy, scales)
     if train.normalize_rewards:
         rewards = normalise.RewardNormaliser(env.num_envs, train.gamma)
@@ -372,20 +376,61 @@ def load_weights(policy: Policy, checkpoint: Checkpoint) -> None:
     policy.load_state_dict(found)
 
 
-def checkpoint_config(checkpoint: Checkpoint, device: str | None = None) -> Config:
-    """The configuration that a checkpoint was made with, on this machine's device."""
+def checkpoint_config(
+    checkpoint: Checkpoint,
+    device: str | None = None,
+    *,
+    params: Mapping[str, Any] | None = None,
+    data: str | os.PathLike[str] | None = None,
+) -> Config:
+    """The configuration that a checkpoint was made with, on this machine's device.
+
+    `params` of the game and its file `data` take the place of those it was trained with.
+    """
     config = merge(Config(game_of(checkpoint)), checkpoint.meta["config"], str(checkpoint.path))
+    config = _with_params(config, params) if params else config
+    train, vec = config.train, config.vec
+    if data is not None:
+        vec = dataclasses.replace(vec, data=os.path.abspath(os.path.expanduser(data)))
     precision = checkpoint.meta["precision"]
     return dataclasses.replace(
-        config, train=dataclasses.replace(config.train, precision=precision, device=device or config.train.device)
+        config, vec=vec, train=dataclasses.replace(train, precision=precision, device=device or train.device)
+    )
+
+
+def _with_params(config: Config, params: Mapping[str, Any]) -> Config:
+    """`config` with other parameters of the game, to be played by a policy that was trained without them."""
+    changed = merge(config, {"env": dict(params)}, "params")
+    before, after = (action_text(config.game, env) for env in (config.env, changed.env))
+    if before != after:
+        raise ConfigError(f"params: the policy makes {before}, with these parameters the game takes {after}")
+    rows, agents = int(config.vec.num_envs), agents_per_game(config.game, changed.env)
+    if rows % agents == 0:
+        return changed
+    rows = max(agents, rows - rows % agents)
+    steps = max(config.train.total_steps, rows * config.train.horizon)
+    return dataclasses.replace(
+        changed,
+        vec=dataclasses.replace(config.vec, num_envs=rows),
+        train=dataclasses.replace(config.train, minibatch_size="auto", total_steps=steps),
     )
 
 
 def play_checkpoint(
-    checkpoint: Checkpoint, *, episodes: int, seed: int, greedy: bool = False, device: str | None = None
+    checkpoint: Checkpoint,
+    *,
+    episodes: int,
+    seed: int,
+    greedy: bool = False,
+    device: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    data: str | os.PathLike[str] | None = None,
 ) -> Evaluation:
-    """Evaluates the policy of a checkpoint on its own game with its own parameters."""
-    config, _ = resolve(checkpoint_config(checkpoint, device))
+    """Evaluates the policy of a checkpoint on its own game, with the parameters and the file it was trained with.
+
+    `params` and `data` take their place.
+    """
+    config, _ = resolve(checkpoint_config(checkpoint, device, params=params, data=data))
     chosen, dtype, kernels = torch_settings(config)
     env = VecEnv(config.game, int(config.vec.num_envs), num_threads=1, seed=0, params=config.env)
     try:
@@ -395,5 +440,13 @@ def play_checkpoint(
     load_weights(policy, checkpoint)
     threads = int(config.train.threads)
     return evaluate(
-        policy, kernels, config.game, config.env, episodes=episodes, seed=seed, num_threads=threads, greedy=greedy
+        policy,
+        kernels,
+        config.game,
+        config.env,
+        data=config.vec.data,
+        episodes=episodes,
+        seed=seed,
+        num_threads=threads,
+        greedy=greedy,
     )

@@ -4,6 +4,9 @@ Shapes: N = num_envs rows = games * agents of one game, O... = shape of one obse
 adjacent. All arrays belong to the pool. With copy=False (the default) the arrays returned by reset and step are
 views: rewards, flags and statistics are overwritten by the next step, observations by the step after it (they
 alternate between two buffers). Views stay readable after close() and after the VecEnv is gone.
+
+In a masked game some choices are illegal at times. K = all choices of an action's dimensions, side by side; a mask
+tells of each whether the next action may make it.
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ from numpy.typing import NDArray
 from pufferc import _core, _errors, spaces
 from pufferc._ended import Ended
 from pufferc._errors import available_cores
-from pufferc.registration import EnvInfo, Game, agents_per_game, env_info, param_value
+from pufferc._files import map_file
+from pufferc.registration import EnvInfo, Game, ObsInfo, agents_per_game, env_info, obs_info, param_value
 
 __all__ = ["VecEnv", "available_cores", "make"]
 
@@ -58,6 +62,21 @@ def _count_games(info: EnvInfo, num_envs: int | None, num_games: int | None, par
     return rows // agents
 
 
+def _field_values(name: str, values: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:
+    """`values` as a state field takes them. Raises where a number would become another one, but for rounding."""
+    given = np.asarray(values)
+    if given.dtype.kind not in "biuf" or (given.dtype.kind == "f" and dtype.kind != "f"):
+        raise TypeError(f"values of {name} must be {dtype}, got {given.dtype}")
+    with np.errstate(over="ignore"):
+        converted = given.astype(dtype)
+    if dtype.kind != "f" and not (converted == given).all():
+        raise ValueError(f"values of {name} must fit {dtype}, got {given.min()} to {given.max()}")
+    try:
+        return np.ascontiguousarray(np.broadcast_to(converted, shape))
+    except ValueError:
+        raise ValueError(f"values of {name} must have shape {shape} or broadcast to it, got {given.shape}") from None
+
+
 def _game_numbers(numbers: Sequence[int], games: int) -> NDArray[np.uint64]:
     _errors.sequence("game_numbers", numbers, "integers", _core.MAX_ROWS)
     if len(numbers) != games:
@@ -83,12 +102,16 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             picture for each row, as Gymnasium's own vector environments do and its RecordVideo for them expects.
         game_numbers: One integer in [0, 2**64) per game: where each stands in a larger set of games, so that a pool of
             a part plays what the whole would with the same seed. Default 0, 1, 2, ...
+        data: Path of the file that the game reads (a map), for games with `info.reads_data`. It is mapped into memory
+            once for all games and must not change while the pool lives.
         params: Parameters of the game by name, see `env_info(name).params`.
         **more_params: The same as keywords, which count where both have one.
 
     Attributes:
         num_envs: Rows N in every array. num_games * agents.
         num_games, agents: Games, and rows of each.
+        num_teams, teams: Sides that the agents divide into, 0 = none; and int32 [agents], the side of each, or None.
+        observation_rows: The observation table for these parameters: what the values of an observation mean.
         num_threads, groups: As given.
         info: Description of the game.
         name, version: The game.
@@ -96,6 +119,9 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         rewards: float32 [N], of the latest step.
         terminated, truncated: bool [N]: the episode ended by the rules, was cut short. Never both.
         alive: bool [N]: the row acts in the next step.
+        action_mask: uint32 [N, ceil(K / 32)] in a masked game, else None. Bit k % 32 of word k / 32 is 1 where choice k
+            is legal in the next action. Rows that do not act have all K bits set.
+        forced: bool [N] in a masked game, else None: every dimension has one legal choice, so nothing is decided.
         final_observations: [N, O...]: last observation of the episodes that the latest step ended; other rows are old.
 
     Raises:
@@ -119,6 +145,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         render_mode: str | None = None,
         render_games: int | None = 1,
         game_numbers: Sequence[int] | None = None,
+        data: str | os.PathLike[str] | None = None,
         params: Mapping[str, Any] | None = None,
         **more_params: Any,
     ) -> None:
@@ -142,6 +169,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self._copy = _errors.flag("copy", copy)
         self._seed = int.from_bytes(os.urandom(8), "little") if seed is None else _errors.seed("seed", seed)
         numbers = None if game_numbers is None else _game_numbers(game_numbers, games)
+        mapped = None if data is None else map_file("data", data)
+        self.data = None if data is None else os.path.abspath(os.path.expanduser(data))
         try:
             self._pool = _core.Pool(
                 env=info.engine,
@@ -152,6 +181,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
                 seed=self._seed,
                 params=values,
                 game_numbers=numbers,
+                data=mapped,
             )
         except (ValueError, MemoryError) as error:
             if num_envs is None:
@@ -167,22 +197,25 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self.num_envs: int = layout["num_envs"]
         self.num_games: int = layout["num_games"]
         self.agents: int = layout["agents"]
-        self.params: dict[str, int | float | bool] = {
-            row.name: param_value(row.type, value) for row, value in zip(info.params, layout["params"], strict=True)
-        }
-        from pufferc.render import frames_per_second  # which imports this module
-
-        self.metadata = {
-            **self.metadata,
-            "autoreset_mode": _AUTORESET[autoreset],
-            "render_fps": frames_per_second(self),
-        }
+        self.num_teams: int = layout["num_teams"]
+        self._num_choices: int = layout["num_choices"]
+        self.metadata = {**self.metadata, "autoreset_mode": _AUTORESET[autoreset]}
+        self._read_params()
+        self.observation_rows: tuple[ObsInfo, ...] = tuple(obs_info(row) for row in layout["observation"])
         self.single_observation_space = spaces.observation_space(
-            info.observation, layout["observation_shape"], layout["observation_dtype"]
+            self.observation_rows, layout["observation_shape"], layout["observation_dtype"]
         )
         self.single_action_space = spaces.action_space(
             layout["discrete"], layout["action_dims"], layout["action_counts"]
         )
+
+    def _read_params(self) -> None:
+        """Take up the parameters in force, and the speed for people that depends on one of them."""
+        self.params: dict[str, int | float | bool] = {
+            row.name: param_value(row.type, value)
+            for row, value in zip(self.info.params, self._pool.params(), strict=True)
+        }
+        self.metadata["render_fps"] = self.info.fps / float(self.params.get("frameskip", 1))
 
     def _hold_views(self, info: EnvInfo) -> None:
         """Make the views that every step returns once, so that a step creates no arrays."""
@@ -194,13 +227,15 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self.action_mask: NDArray[np.uint32] | None = pool.action_mask
         self.forced: Flags | None = pool.forced
         self.final_observations: Array = pool.final_observations
+        self.teams: NDArray[np.int32] | None = pool.teams
+        self._every_row = np.ones(self.num_envs, np.bool_)  # the "_action_mask" of infos
         self._metric_names = info.metrics
         stats: dict[str, Array] = {"r": pool.episode_returns, "l": pool.episode_lengths}
         stats.update((name, pool.episode_metrics[:, i]) for i, name in enumerate(info.metrics))
         final = self.final_observations if self.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP else None
         self._whole = Ended(pool.ended, stats, final)
         rows = self.num_envs // self.groups
-        parts = [slice(group * rows, (group + 1) * rows) for group in range(self.groups)]
+        parts = self._group_rows = [slice(group * rows, (group + 1) * rows) for group in range(self.groups)]
         self._group_views = [(self.rewards[part], self.terminated[part], self.truncated[part]) for part in parts]
         self._group_ended = [self._whole.part(part) for part in parts]
 
@@ -237,7 +272,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             observations: Array or torch CPU tensor [N, O...] of the caller's to write into.
 
         Returns:
-            Observations [N, O...] (the array given, if any) and an empty dict.
+            Observations [N, O...] (the array given, if any), and infos: empty, but for "action_mask" in a masked game,
+            see `step`.
         """
         mask = self._reset_mask(options)
         if seed is None:
@@ -250,7 +286,10 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             self._seed = number
         if self.render_mode == "human":
             self._show(out)
-        return self._own(out, observations), {}
+        infos: dict[str, Any] = {}
+        if self.action_mask is not None:
+            self._add_masks(infos, slice(None))
+        return self._own(out, observations), infos
 
     def _reset_mask(self, options: dict[str, Any] | None) -> Flags | None:
         if options is None:
@@ -289,14 +328,16 @@ class VecEnv(VectorEnv[Array, Any, Array]):
 
         Args:
             actions: int32 or int64 [N] (Discrete) or [N, dims] (MultiDiscrete); float32 or float64 [N, dims] (Box),
-                clamped to [-1, 1]. Arrays, torch CPU tensors, lists. Checked and copied before anything moves.
+                clamped to [-1, 1]. Arrays, torch CPU tensors, lists. Checked and copied before anything moves. In a
+                masked game each choice must be legal.
             observations: Array or torch CPU tensor [N, O...] of the caller's to write into.
 
         Returns:
             observations [N, O...], rewards float32 [N], terminated bool [N], truncated bool [N], infos. Where an
             episode ended, observations hold the first one of the next; infos then has "final_obs" [N, O...] with the
             last ones and "final_info" with {"episode": {"r", "l" and the game's metrics}}, each with its mask under
-            "_" + key. No episode ended: infos is empty.
+            "_" + key. No episode ended: infos has none of these. In a masked game infos always has "action_mask",
+            bool [N, K]: which choices are legal in the next action.
 
         Raises:
             ValueError, TypeError: Actions or observations do not fit; no game has moved.
@@ -304,6 +345,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         """
         out, ended = self._pool.step(actions, observations)
         infos = self._whole.infos(self._copy) if ended else {}
+        if self.action_mask is not None:
+            self._add_masks(infos, slice(None))
         if self.render_mode == "human":
             self._show(out, actions)
         if self._copy:
@@ -324,9 +367,39 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         out, ended = self._pool.recv(group)
         infos = self._group_ended[group].infos(self._copy) if ended else {}
         rewards, terminated, truncated = self._group_views[group]
+        if self.action_mask is not None:
+            self._add_masks(infos, self._group_rows[group])
         if self._copy:
             return self._own(out, None), rewards.copy(), terminated.copy(), truncated.copy(), infos
         return out, rewards, terminated, truncated, infos
+
+    def _advance(self, actions: Any, observations: Any = None) -> tuple[Array, dict[str, Any]]:
+        """`step` for trainers: it opens no window and builds no "action_mask", which they read as words.
+
+        Returns the observations and the infos of `step`, which are empty where no episode ended.
+        """
+        out, ended = self._pool.step(actions, observations)
+        return out, self._whole.infos(False) if ended else {}
+
+    def _add_masks(self, infos: dict[str, Any], rows: slice) -> None:
+        infos["action_mask"] = self._unpack_masks(rows)
+        infos["_action_mask"] = self._every_row[rows]
+
+    def _unpack_masks(self, rows: slice) -> Flags:
+        assert self.action_mask is not None
+        octets = self.action_mask[rows].astype("<u4", copy=False).view(np.uint8)
+        return np.unpackbits(octets, axis=1, count=self._num_choices, bitorder="little").view(np.bool_)
+
+    def action_masks(self) -> Flags:
+        """Which choices are legal in the next action: bool [N, K], a new array. All, in a game without masks.
+
+        Raises NotImplementedError in a continuous game.
+        """
+        if self.action_mask is not None:
+            return self._unpack_masks(slice(None))
+        if not self._num_choices:
+            raise NotImplementedError(f"{self.name} has continuous actions here, which have no masks")
+        return np.ones((self.num_envs, self._num_choices), np.bool_)
 
     def _own(self, out: Array, given: Any) -> Array:
         """The observations as returned: a copy where the caller asked for copies and gave no array."""
@@ -345,6 +418,61 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         if episodes == 0:
             values = (float("nan"),) * len(names)
         return {"episodes": episodes, **dict(zip(names, values, strict=True))}
+
+    def script(self, level: int, rows: Sequence[int] | None = None, *, seed: int = 0, step: int = 0) -> Array:
+        """Actions of the game's built-in player, for opponents and yardsticks. Changes no game.
+
+        Args:
+            level: Its strength, 0 to info.levels - 1.
+            rows: Numbers of the rows to play for. Default: all.
+            seed: Integer in [0, 2**64). The player's random choices depend on seed, step and the row's number in the
+                whole set of games: they are the same for any number of threads and any division into pools.
+            step: Integer in [0, 2**64), which should differ from step to step.
+
+        Returns:
+            int32 [n] or [n, dims], or float32 [n, dims] in a continuous game, as `step` takes them.
+
+        Raises:
+            NotImplementedError: The game has no built-in player.
+            ValueError, TypeError: An argument does not fit.
+        """
+        numbers = None
+        if rows is not None:
+            found = np.asarray(rows)
+            if found.ndim != 1 or (found.size and found.dtype.kind not in "iu"):
+                raise TypeError(f"rows must be a sequence of integers, got {_errors.shown(rows)}")
+            if found.size and (found.min() < 0 or found.max() >= self.num_envs):
+                raise ValueError(f"rows must be in [0, {self.num_envs - 1}], got {found.min()} to {found.max()}")
+            numbers = np.ascontiguousarray(found, np.int32)
+        level = _errors.integer("level", level, 0, 2**31 - 1)  # the pool knows how many there are
+        return self._pool.script(level, numbers, _errors.seed("seed", seed), _errors.seed("step", step))
+
+    def state(self, name: str) -> Array:
+        """A state member of every game, for tests and debugging: a new array [games], or [games, count] of several.
+
+        `info.fields` lists the names; dtype and count are the game's. Not between send and recv.
+        """
+        return self._pool.get_field(_errors.text("name", name))
+
+    def set_state(self, name: str, values: Any, *, observations: Any = None) -> Array:
+        """Write a state member of every game, for tests and debugging; return the new observations [N, O...].
+
+        `values` must have the shape that `state` returns or broadcast to it. Nothing checks that the rules could reach
+        such a state. NotImplementedError in games that own something outside their state.
+        """
+        dtype, shape = self._pool.field(_errors.text("name", name))
+        array = _field_values(name, values, dtype, shape)
+        return self._own(self._pool.set_field(name, array, observations), observations)
+
+    def set_param(self, name: str, value: float) -> None:
+        """Change a parameter of the game between steps, for schedules. It is in force from the next step or reset on.
+
+        ValueError where sizes or the observation table depend on it, or the value does not fit. A snapshot loads into a
+        pool with the parameters that it was saved with.
+        """
+        ((name, number),) = _errors.game_params({name: value}).items()
+        self._pool.set_param(name, number)
+        self._read_params()
 
     def save(self) -> bytes:
         """Snapshot of every game, its random stream and its unfinished episode. Not between send and recv."""

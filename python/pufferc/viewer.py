@@ -20,7 +20,6 @@ from pufferc.render import (
     Scene,
     check_size,
     drawing_module,
-    frames_per_second,
     world_size,
 )
 from pufferc.vector import VecEnv
@@ -45,7 +44,11 @@ HELP = (
     ("q esc", "close"),
 )
 
-_BAR = ("h help", "space pause", "n step", "+ - speed", "o inside the agent", "q close")  # first what matters most
+_BAR = (  # first what matters most
+    ("h", "help"), ("space", "pause"), ("n", "step"), ("+ -", "speed"), ("o", "inside the agent"), ("q", "close"),
+)  # fmt: skip
+_SHOWN_AS = {"+": "=", "esc": "escape"}  # keys that the texts above name otherwise than KEYS
+_SPARE = {"space": "p", "q": "esc"}  # keys that do the same, for games that take the first
 _SPEEDS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 _REFRESH_S = 1.0 / 60.0
 _CATCH_UP_S = 0.05  # of lateness that the next steps make up for
@@ -69,6 +72,7 @@ class Viewer:
             picture follows this one.
         pressed: Keys pressed since the last `show` returned, as numbers of `KEYS`.
         hints: (keys, meaning) of the caller's own keys, which the help shows first.
+        taken: The caller's own keys, as numbers of `KEYS`. They do nothing else in the window; escape always closes it.
         player: Who plays, for the bar; empty: not said.
 
     Raises:
@@ -79,7 +83,7 @@ class Viewer:
     def __init__(
         self, envs: VecEnv, *, fps: float | None = None, size: tuple[int, int] | None = None, paused: bool = False
     ) -> None:
-        self._fps = frames_per_second(envs) if fps is None else _errors.real("fps", fps, 0.1, 1000.0)
+        self._fps = float(envs.metadata["render_fps"]) if fps is None else _errors.real("fps", fps, 0.1, 1000.0)
         self._envs, self._pool = envs, envs._pool
         self._module = drawing_module("window")
         self._world = world = world_size(self._pool)
@@ -99,6 +103,7 @@ class Viewer:
         self._note, self._note_until = "", 0.0
         self._stepped_at, self._holding = 0.0, False  # when "n" counted last; it has been held since
         self.hints: tuple[tuple[str, str], ...] = ()
+        self.taken: set[int] = set()
         self.player = ""
 
     @property
@@ -194,9 +199,11 @@ class Viewer:
 
     def _handle(self, key: int) -> bool:
         """Do what a key asks for; True for a single step."""
+        if key in self.taken and key != KEYS["escape"]:
+            return False
         if key in (KEYS["escape"], KEYS["q"]):
             self.close()
-        elif key == KEYS["space"]:
+        elif key in (KEYS["space"], KEYS["p"]):
             self.paused = not self.paused
         elif key == KEYS["n"]:
             self.paused, self._holding = True, False
@@ -219,7 +226,7 @@ class Viewer:
 
     def _held_step(self) -> bool:
         """Whether "n" is held down for so long that it counts once more."""
-        if not self.paused or not self.held("n"):
+        if not self.paused or KEYS["n"] in self.taken or not self.held("n"):
             return False
         if time.perf_counter() - self._stepped_at < _REPEAT_S[self._holding]:
             return False
@@ -232,7 +239,7 @@ class Viewer:
         divided = split(self._size, self._world, panel)
         marks: list[Mark] = []
         if self.help:
-            marks = keys_marks(divided, [("play", self.hints), ("window", HELP)])
+            marks = keys_marks(divided, [("play", self.hints), ("window", self._window_keys())])
         elif self.overlay:
             marks = seen_marks(divided, self._envs, self.env, seen or Seen())
         marks += bar_marks(divided, self._bar_hints(), self._status())
@@ -240,9 +247,22 @@ class Viewer:
         scenes: list[Scene] = [(self._pool, game, *divided.game, agent)]
         self._module.frame(width, height, BACKGROUND, scenes, marks, out)
 
-    def _bar_hints(self) -> tuple[str, ...]:
+    def _own(self, keys: str) -> str:
+        """Those of the window's keys that the game leaves to it, or spare ones."""
+        words = [word if self._is_free(word) else _SPARE.get(word, "") for word in keys.split()]
+        return " ".join(dict.fromkeys(word for word in words if word and self._is_free(word)))
+
+    def _is_free(self, word: str) -> bool:
+        return word == "esc" or KEYS[_SHOWN_AS.get(word, word)] not in self.taken
+
+    def _window_keys(self) -> list[tuple[str, str]]:
+        lines = [(self._own(keys), meaning) for keys, meaning in HELP]
+        return [(keys, meaning) for keys, meaning in lines if keys]
+
+    def _bar_hints(self) -> list[str]:
         keys = " ".join(keys.split(" ")[0] for keys, _ in self.hints)
-        return (_BAR[0], *((f"{keys} play",) if keys else ()), *_BAR[1:])
+        hints = [f"{own} {meaning}" for words, meaning in _BAR if (own := self._own(words))]
+        return [*hints[:1], *([f"{keys} play"] if keys else []), *hints[1:]]
 
     def _status(self) -> str:
         parts = ["paused"] if self.paused else ["fast-forward"] if self.fast else []

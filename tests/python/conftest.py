@@ -95,7 +95,7 @@ class Record:
         """Add one step's results, final observations and statistics only where an episode ended."""
         observations, rewards, terminated, truncated, infos = step
         self.add(observations, rewards, terminated, truncated)
-        if infos:
+        if "final_info" in infos:
             mask = infos["_final_info"]
             self.add(mask, infos["final_obs"][mask])
             episode = infos["final_info"]["episode"]

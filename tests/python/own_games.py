@@ -24,6 +24,49 @@ def write_game(folder: Path, name: str = "catcher", *changes: tuple[str, str]) -
     return source
 
 
+def build_duel(folder: Path, *changes: tuple[str, str]) -> Path:
+    """The test game duel.c, which uses every optional part of the contract, compiled with words of it replaced."""
+    text = (Path(__file__).parents[1] / "c" / "duel.c").read_text()
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    source = folder / "duel.c"
+    source.write_text(text)
+    return build(source)
+
+
 def build_game(folder: Path, name: str = "catcher", *changes: tuple[str, str]) -> Path:
     """The same, compiled."""
     return build(write_game(folder, name, *changes))
+
+
+def build_masked_catcher(folder: Path) -> Path:
+    """A game of one agent and one action dimension with masks: the paddle cannot go into a wall."""
+    return build_game(folder, "catcher", *_MASKED)
+
+
+_MASKED = (
+    (
+        "static void catcher_draw",
+        """PFC_FN void catcher_mask(const void* state, const void* params, int32_t agent, uint8_t* legal) {
+  const Catcher* s = (const Catcher*)state;
+  (void)params, (void)agent;
+  legal[0] = 1;
+  legal[1] = s->paddle_x > 0.0f;
+  legal[2] = s->paddle_x < 1.0f;
+}
+static void catcher_script(const void* state, const void* params, int32_t agent, int32_t level, PfcRng* rng,
+                           int32_t* choices, float* controls) {
+  const Catcher* s = (const Catcher*)state;
+  (void)params, (void)agent, (void)level, (void)rng, (void)controls;
+  choices[0] = s->ball_x < s->paddle_x - 0.03f ? 1 : s->ball_x > s->paddle_x + 0.03f ? 2 : 0;
+}
+static const PfcField catcher_fields[] = {PFC_STATE_FIELD(Catcher, paddle_x, PFC_FLOAT32)};
+static void catcher_draw""",
+    ),
+    (
+        ".obs_dtype = PFC_FLOAT32,",
+        ".obs_dtype = PFC_FLOAT32, .mask = catcher_mask, .script = catcher_script, .num_levels = 1,\n"
+        "               .fields = catcher_fields, .num_fields = 1,",
+    ),
+)

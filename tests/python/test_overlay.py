@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import pufferc
+from own_games import build_duel, build_game, needs_compiler
 from pufferc.overlay import Seen, Split, bar_marks, keys_marks, seen_marks, split
 from pufferc.play import Keyboard
 from pufferc.viewer import HELP, KEYS
@@ -141,7 +142,7 @@ class Held:
     """A window with these keys held down."""
 
     def __init__(self, *names):
-        self.names, self.pressed = names, []
+        self.names, self.pressed, self.env = names, [], 0
 
     def held(self, name):
         assert name in KEYS
@@ -182,3 +183,45 @@ def test_every_action_has_a_key(name):
     for keys, _ in keyboard.hints():
         found |= {action_of(name, key) for key in keys.split()}
     assert found == set(range(int(envs.single_action_space.n)))
+
+
+@needs_compiler
+def test_keys_of_a_game_with_several_dimensions_and_masks(tmp_path):
+    """Each dimension has its keys; what is illegal gives way to what happens without a key, or to what is legal."""
+    envs = pufferc.make(build_duel(tmp_path), num_threads=1, seed=1)
+    envs.reset()
+    envs.set_state("turn", 1)
+    envs.set_state("board", [[0, 1, 2] + [0] * 12])
+    envs.set_state("held", [[1, 1, 0, 0, 0, 0]])
+    window = Held("c", "0")
+    keyboard = Keyboard(envs, window)
+    assert window.taken == {KEYS[name] for name in ("space", "c", "s", "enter", "0")}
+    assert keyboard.hints()[2] == ("s enter", "strike")
+    window.env = 1
+    assert keyboard.action(np.array([0, 0])).tolist() == [1, 0]
+    window.names = ("enter", "0")
+    assert keyboard.action(np.array([0, 0])).tolist() == [2, 0]
+    window.names = ("space",)  # to pass is illegal, and no key chooses a place: the first that is legal
+    assert keyboard.action(np.array([0, 5])).tolist() == [1, 0]
+    window.env = 0  # who waits for their turn
+    assert keyboard.action(np.array([0, 5])).tolist() == [0, 33]
+    window.pressed = [KEYS["s"], KEYS["c"]]
+    window.env = 1
+    assert keyboard.action(np.array([0, 5])).tolist() == [1, 0]  # the key that was pressed last
+
+
+@needs_compiler
+def test_keys_that_there_are_not(tmp_path):
+    envs = pufferc.make(build_game(tmp_path, "catcher", ('"left a", "left"', '"lift a", "left"')), num_threads=1)
+    with pytest.raises(ValueError, match="catcher: keys must be letters, digits or names such as left, got 'lift'"):
+        Keyboard(envs, Held())
+    envs = pufferc.make(build_game(tmp_path, "catcher", ('"left", 0, 1', '"left", 0, 3')), num_threads=1)
+    assert Keyboard(envs, Held()).hints() == (("right d", "right"),)  # there is no choice 3
+
+
+@needs_compiler
+def test_a_game_without_keys_takes_the_digits(tmp_path):
+    change = (".keys = catcher_keys", ".keys = 0"), ("sizeof catcher_keys / sizeof catcher_keys[0]", "0")
+    envs = pufferc.make(build_game(tmp_path, "catcher", *change), num_threads=1)
+    assert Keyboard(envs, Held()).hints() == (("0", "action 0"), ("1", "action 1"), ("2", "action 2"))
+    assert Keyboard(envs, Held("2")).action(np.array(0)) == 2

@@ -35,7 +35,7 @@ def make_policy(
     space = env.single_observation_space
     if space.shape is None:
         raise ValueError(f"the trainer takes observations that are arrays, this game has {space}")
-    table, generator = env.info.observation, torch.Generator().manual_seed(seed)
+    table, generator = env.observation_rows, torch.Generator().manual_seed(seed)
     encoder = make_encoder(config.policy.encoder, space, table, dtype=compute_dtype, fused=fused, generator=generator)
     flat = isinstance(encoder, Flat)
     gain, shift = input_map(table if flat else (), encoder.features, config.policy)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from pufferc._errors import available_cores
-from pufferc.cli import parse_train, split_game
+from pufferc.cli import parse_train
 from pufferc.config import Config, ConfigError
+from pufferc.game_flags import split_game
 from pufferc.loggers import Progress, Silent
 from pufferc.registration import env_info
 from pufferc.render import DrawingUnavailable
