@@ -11,7 +11,7 @@
 #include "conformance/conformance_stats.h"
 #include "draw/draw_record.h"
 
-enum { LONG_STEPS = 20000, DRAW_EVERY = 7, SPEED_ROWS = 4096 };
+enum { LONG_STEPS = 20000, LEVEL_STEPS = 300, DRAW_EVERY = 7, SPEED_ROWS = 4096 };
 static const double SPEED_SECONDS = 0.25;
 
 static struct {
@@ -61,11 +61,46 @@ static void find_addresses(const PfcPlayer* p) {
   }
 }
 
+// What the built-in player plays; all rows by it, its levels in turn, so that it comes to where random play does not.
+static void check_levels(void) {
+  if (!pfc_check.spec->script) return;
+  const PfcPoolDesc desc = pfc_check_pool(pfc_check_games(PFC_CHECK_GAMES, 1), 101);
+  PfcPlayer p = pfc_player_open(&desc);
+  if (!p.pool) return;
+  const int32_t steps = pfc_player_steps(&p, p.b->num_games, LEVEL_STEPS);
+  pfc_player_reset(&p, "script", NULL);
+  watch(&p, 0);
+  for (int32_t t = 1; t <= steps; ++t) {
+    pfc_player_ask(&p, "script", t, p.actions);
+    pfc_player_act(&p, "script", t);
+    watch(&p, t);
+  }
+  pfc_player_close(&p);
+}
+
+// Files cut short: refused by check_data, or else good for a game. The last one is whole, for what follows.
+static void check_cut_data(void) {
+  const uint64_t bytes = pfc_check.desc->data_bytes;
+  const uint64_t lengths[] = {0, 1, bytes / 2, bytes - 1};
+  for (size_t i = 0; bytes > 0 && i < sizeof lengths / sizeof lengths[0]; ++i) {
+    if (!pfc_guard_cut_data(lengths[i])) return;
+    const PfcPoolDesc desc = pfc_check_pool(1, 3);
+    pfc_guard_set_step("data", 0);
+    PfcPlayer p = pfc_player_open(&desc);
+    if (!p.pool) continue;
+    pfc_player_reset(&p, "data", NULL);
+    for (int32_t t = 1; t <= 10; ++t) pfc_player_step(&p, "data", t);
+    pfc_player_close(&p);
+  }
+}
+
 // Every buffer at the edge of forbidden memory; observations, rewards, ends, metrics and pictures looked at.
 static PfcStatus check_memory(PfcGuardMode mode) {
   pfc_check.spec = pfc_guard_open(pfc_check.desc, mode);
   if (!pfc_check.spec) return PFC_NO_MEMORY;
   pfc_guard_report_to(pfc_check_report);
+  if (pfc_check.desc->data) check_cut_data();
+  if (!pfc_guard_cut_data(pfc_check.desc->data_bytes)) return PFC_NO_MEMORY;
   const PfcPoolDesc desc = pfc_check_pool(pfc_check_games(PFC_CHECK_GAMES, 1), 11);
   PfcPlayer p = pfc_player_open(&desc);
   if (!p.pool) return PFC_INVALID;
@@ -79,6 +114,7 @@ static PfcStatus check_memory(PfcGuardMode mode) {
   }
   if (!pfc_check.desc->spec->open) find_addresses(&p);
   pfc_player_close(&p);
+  check_levels();
   return PFC_OK;
 }
 
@@ -120,13 +156,16 @@ static void measure_speed(void) {
   pfc_player_reset(&p, "speed", NULL);
   for (int32_t t = 1; t <= 8; ++t) pfc_player_step(&p, "speed", t);
   int64_t steps = 0;
-  const double began = now_s();
-  while (now_s() - began < SPEED_SECONDS) {
+  double seconds = 0.0;
+  while (seconds < SPEED_SECONDS) {
+    if (p.b->mask_words) fill_actions(p.b, 77, steps, p.actions);  // the same ones do not stay legal
+    const double began = now_s();
     pfc_player_act(&p, "speed", ++steps);
+    seconds += now_s() - began;
   }
   char seen[128];
   (void)snprintf(seen, sizeof seen, "%.3g million agent steps per second on one thread, %d rows",
-                 (double)steps * p.b->rows / (now_s() - began) / 1e6, p.b->rows);
+                 (double)steps * p.b->rows / seconds / 1e6, p.b->rows);
   pfc_check_find(PFC_NOTE, "speed", "", -1, -1, seen);
   pfc_player_close(&p);
 }
@@ -149,6 +188,7 @@ static void check_traced(void) {
   look_at_variables("repeat");
   pfc_check_position();
   pfc_check_snapshot();
+  pfc_check_script();
   pfc_check_seeds();
   pfc_check_actions();
   check_long();
@@ -160,10 +200,15 @@ PfcStatus pfc_check_game(const PfcCheckDesc* desc) {
     return pfc_fail(PFC_INVALID, "desc: expected a game and a report, got NULL");
   memset(&check, 0, sizeof check);
   pfc_check_begin(desc);
+  pfc_guard_begin(desc);
   if (desc->trace && desc->catch_signals) pfc_memory_catch_signals(desc->trace);
   if (desc->is_module) pfc_image_open(&check.image, desc->spec);
-  PfcStatus status = check_memory(PFC_GUARD_END);
-  if (!status) {
+  if (desc->spec->reset_from && !desc->data)
+    pfc_check_find(PFC_NOTE, "data_missing", "", -1, -1, "the game can read a file, and the check was given none");
+  bool sound = false;
+  PfcStatus status = pfc_check_tables(&sound);
+  if (sound) status = check_memory(PFC_GUARD_END);
+  if (sound && !status) {
     look_at_variables("memory");
     (void)check_memory(PFC_GUARD_BEGIN);
     pfc_check.spec = pfc_guard_open(desc, PFC_GUARD_NONE);

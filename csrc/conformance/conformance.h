@@ -3,7 +3,8 @@
 //
 // The checks play the game with random actions and look: at observations, rewards, ends and metrics
 // (conformance_stats.c); at what it reads and writes, by handing it memory that ends where its buffers end
-// (conformance_guard.c); and at whether the same seed plays the same game, whatever the threads, the place in the
+// (conformance_guard.c); at masks and built-in players (conformance_choices.c); at tables that depend on parameters
+// (conformance_tables.c); and at whether the same seed plays the same game, whatever the threads, the place in the
 // batch, or a snapshot in between.
 //
 // A game with a mistake may crash or never return. Who wants to survive that calls pfc_check_game in a process of its
@@ -47,6 +48,8 @@ typedef struct PfcCheckDesc {
   const PfcEnvSpec* spec;
   const PfcParamValue* params;  // [num_params] overrides
   int32_t num_params;
+  const void* data;       // [data_bytes] of a file for games that read one, or NULL
+  uint64_t data_bytes;
   int32_t is_module;      // 1: the spec lies in a shared object of its own, whose variables are watched
   int32_t catch_signals;  // 1: note what a crash is about in the trace (not under sanitizers)
   PfcTrace* trace;        // written all the time; NULL = not wanted

@@ -10,6 +10,11 @@ enum { MANY_GAMES = 96, THREADS = 4, MOST_CHOICES = 16, ACTION_STEPS = 96, MORE_
 
 // ---- comparing two pools -----------------------------------------------------------------------------------
 
+static const uint32_t* mask_row(const PfcBuffers* b, int64_t row) {
+  static const uint32_t none[1] = {0};
+  return b->mask_words ? b->action_mask + row * b->mask_words : none;
+}
+
 // What is different between row i of a and row k of b, in words; false if nothing is.
 static bool differs(const PfcBuffers* a, int64_t i, const PfcBuffers* b, int64_t k, char* words, size_t room) {
   const PfcDtype dtype = a->spec->obs_dtype;
@@ -21,6 +26,8 @@ static bool differs(const PfcBuffers* a, int64_t i, const PfcBuffers* b, int64_t
     (void)snprintf(words, room, "the episode ended in one and not in the other");
   } else if (a->alive[i] != b->alive[k]) {
     (void)snprintf(words, room, "the agent was out in one and not in the other");
+  } else if (memcmp(mask_row(a, i), mask_row(b, k), sizeof(uint32_t) * (size_t)a->mask_words) != 0) {
+    (void)snprintf(words, room, "other choices were legal in one than in the other");
   } else if (memcmp(first, second, a->obs_bytes) != 0) {
     int64_t at = 0;
     while (obs_value(dtype, first, at) == obs_value(dtype, second, at) && at < obs_values(a) - 1) ++at;
@@ -40,6 +47,7 @@ static const char* contest_of(const char* code) {
       {"position", "a game went another way among others than alone"},
       {"threads", "games went another way with four threads than with one"},
       {"snapshot", "a game that was saved and loaded went another way than without"},
+      {"script_changes_game", "a game whose built-in player was asked for its moves went another way than one that was not asked"},
   };
   for (size_t i = 0; i < sizeof contests / sizeof contests[0]; ++i)
     if (strcmp(contests[i][0], code) == 0) return contests[i][1];
@@ -54,7 +62,8 @@ static bool compare(const PfcPlayer* a, const PfcPlayer* b, int32_t a_first, int
   for (int64_t row = 0; row < games * agents; ++row) {
     if (!differs(a->b, a_first * agents + row, b->b, row, words, sizeof words)) continue;
     (void)snprintf(seen, sizeof seen, "%s: %s", contest_of(code), words);
-    pfc_check_find(PFC_ERROR, code, "", a_first + row / agents, step, seen);
+    const char* subject = strcmp(code, "script_changes_game") == 0 ? "script" : "";
+    pfc_check_find(PFC_ERROR, code, subject, a_first + row / agents, step, seen);
     return true;
   }
   return false;
@@ -170,6 +179,26 @@ void pfc_check_snapshot(void) {
   pfc_player_close(&b);
 }
 
+// Asked for moves that are not played, the built-in player leaves no trace.
+void pfc_check_script(void) {
+  if (!pfc_check.spec->script) return;
+  const PfcPoolDesc desc = pfc_check_pool(pfc_check_games(PFC_CHECK_GAMES, 2), 55);
+  PfcPlayer a = pfc_player_open(&desc), b = pfc_player_open(&desc);
+  if (a.pool && b.pool) {
+    const int32_t steps = pfc_player_steps(&a, 3 * PFC_CHECK_GAMES, PFC_CHECK_MOST_STEPS / 4);
+    pfc_player_reset(&a, "script", NULL);
+    pfc_player_reset(&b, "script", NULL);
+    for (int32_t t = 1; t <= steps; ++t) {
+      pfc_player_ask(&a, "script", t, a.actions);
+      pfc_player_step(&a, "script", t);
+      pfc_player_step(&b, "script", t);
+      if (compare(&a, &b, 0, a.b->num_games, t, "script_changes_game")) break;
+    }
+  }
+  pfc_player_close(&a);
+  pfc_player_close(&b);
+}
+
 static bool any_difference(const PfcPlayer* a, const PfcPlayer* b) {
   char words[200];
   for (int64_t row = 0; row < a->b->rows; ++row)
@@ -202,27 +231,35 @@ void pfc_check_seeds(void) {
 
 // ---- actions -----------------------------------------------------------------------------------------------
 
-static void set_action(PfcPlayer* p, int32_t dim, int32_t choice) {
+// True if a row could make the choice; in a masked game those that may not keep their action.
+static bool set_action(PfcPlayer* p, int32_t dim, int32_t choice) {
+  const int32_t k = p->b->discrete ? first_choice_of(p->b, dim) + choice : 0;
+  bool any = false;
   for (int64_t row = 0; row < p->b->rows; ++row) {
     const int64_t at = row * p->b->action_dims + dim;
+    if (!choice_is_legal(p->b, row, k)) continue;
+    any = any || p->b->alive[row];
     if (p->b->discrete)
       ((int32_t*)p->actions)[at] = choice;
     else
       ((float*)p->actions)[at] = (float)(choice - 1);
   }
+  return any;
 }
 
-// Hash of what a run looks like in which dimension `dim` has one choice in two of three steps.
-static uint64_t hash_of_choice(int32_t dim, int32_t choice, int32_t most_steps) {
+// Hash of what a run looks like in which dimension `dim` has one choice in two of three steps, where it is legal. *made:
+// whether it ever was.
+static uint64_t hash_of_choice(int32_t dim, int32_t choice, int32_t most_steps, bool* made) {
   const PfcPoolDesc desc = pfc_check_pool(pfc_check_games(PFC_CHECK_GAMES, 1), 71);
   PfcPlayer p = pfc_player_open(&desc);
   uint64_t hash = 0;
+  *made = false;
   if (p.pool) {
     const int32_t steps = pfc_player_steps(&p, p.b->num_games, most_steps);
     pfc_player_reset(&p, "actions", NULL);
     for (int32_t t = 1; t <= steps; ++t) {
       fill_actions(p.b, 77, t, p.actions);
-      if (t % 3) set_action(&p, dim, choice);
+      if (t % 3) *made = set_action(&p, dim, choice) || *made;
       pfc_player_act(&p, "actions", t);
       hash = hash_bytes(hash, p.b->observations, obs_total_bytes(p.b));
       hash = hash_bytes(hash, p.b->rewards, sizeof(float) * (uint64_t)p.b->rows);
@@ -235,23 +272,26 @@ static uint64_t hash_of_choice(int32_t dim, int32_t choice, int32_t most_steps) 
 
 // Whether two choices are the same, first over few steps and then, if they were, over more.
 static bool same_choice(int32_t dim, int32_t i, int32_t k, const uint64_t* hashes) {
+  bool made;
   if (hashes[i] != hashes[k]) return false;
-  return hash_of_choice(dim, i, MORE_ACTION_STEPS) == hash_of_choice(dim, k, MORE_ACTION_STEPS);
+  return hash_of_choice(dim, i, MORE_ACTION_STEPS, &made) == hash_of_choice(dim, k, MORE_ACTION_STEPS, &made);
 }
 
 static void check_dimension(int32_t dim, int32_t choices, bool discrete) {
   uint64_t hashes[MOST_CHOICES];
-  int32_t twin[MOST_CHOICES], twins = 0;  // an earlier choice that does the same, or -1
+  int32_t twin[MOST_CHOICES], twins = 0, tried = 0;  // twin: an earlier choice that does the same, or -1
+  bool made[MOST_CHOICES];  // what was never legal says nothing
   for (int32_t i = 0; i < choices; ++i) {
-    hashes[i] = hash_of_choice(dim, i, ACTION_STEPS);
+    hashes[i] = hash_of_choice(dim, i, ACTION_STEPS, &made[i]);
     twin[i] = -1;
     for (int32_t k = 0; k < i && twin[i] < 0; ++k)
-      if (same_choice(dim, i, k, hashes)) twin[i] = k;
+      if (made[i] && made[k] && same_choice(dim, i, k, hashes)) twin[i] = k;
     twins += twin[i] >= 0;
+    tried += made[i];
   }
   char subject[16], seen[128];
   (void)snprintf(subject, sizeof subject, "%d", dim);
-  if (choices > 1 && twins == choices - 1) {
+  if (tried > 1 && twins == tried - 1) {
     (void)snprintf(seen, sizeof seen, "the game goes on alike whatever is chosen in dimension %d of the action", dim);
     pfc_check_find(PFC_WARNING, "action_without_effect", subject, -1, -1, seen);
     return;

@@ -5,14 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conformance/conformance_choices.h"
 #include "conformance/conformance_memory.h"
-#include "layout.h"
 #include "conformance/play.h"
+#include "layout.h"
 #include "pool.h"
 
-enum { FIRST_FILL = 0x00, SECOND_FILL = 0xa4 };  // of observations before a game writes them
+enum { FIRST_FILL = 0x00, SECOND_FILL = 0xa4 };  // of observations and actions before a game writes them
 
-enum { STATE, PARAMS, ACTIONS, REWARDS, TERMINATED, TRUNCATED, ALIVE, OBSERVATION, METRICS, NUM_AREAS };
+enum { STATE, PARAMS, ACTIONS, REWARDS, TERMINATED, TRUNCATED, ALIVE, OBSERVATION, METRICS, MASK, GENERATOR, CHOICES, DATA,
+       NUM_AREAS };
 
 // What is going on. Static, because a spec's functions carry no context; see conformance.h.
 static struct {
@@ -22,10 +24,13 @@ static struct {
   PfcLayout layout;
   int32_t action_dims, num_metrics;
   uint64_t row_bytes;  // of one observation
+  PfcChoices choices;
   PfcObsRow* rows;     // [real->num_obs_rows] the observation table for these parameters
   PfcArea areas[NUM_AREAS];
   unsigned char* before;  // [layout.state_bytes] the state before a call that must not change it
-  unsigned char* seen;    // [row_bytes] an observation for comparison
+  unsigned char* seen;    // an observation, a mask or actions, for comparison
+  const void* data;       // [data_bytes] of the check
+  uint64_t data_bytes;
   PfcTrace* trace;
   PfcTrace own_trace;  // where the caller wants none
   void (*report)(const PfcFinding*);
@@ -48,17 +53,29 @@ static bool make_areas(const PfcCheckDesc* desc) {
               make(&a[ACTIONS], "actions", 4 * agents * dims) && make(&a[REWARDS], "rewards", 4 * agents) &&
               make(&a[TERMINATED], "terminated", agents) && make(&a[TRUNCATED], "truncated", agents) &&
               make(&a[ALIVE], "alive", agents) && make(&a[OBSERVATION], "observation", guard.row_bytes) &&
-              make(&a[METRICS], "metrics", 4 * (uint64_t)guard.num_metrics);
+              make(&a[METRICS], "metrics", 4 * (uint64_t)guard.num_metrics) &&
+              make(&a[MASK], "mask", (uint64_t)guard.choices.num_choices) &&
+              make(&a[GENERATOR], "generator", sizeof(PfcRng)) && make(&a[CHOICES], "choices", 4 * dims);
   guard.before = malloc(guard.layout.state_bytes);
-  guard.seen = malloc(guard.row_bytes);
+  guard.seen = malloc(PFC_MAX(guard.row_bytes, PFC_MAX((uint64_t)guard.choices.num_choices, 4 * dims)));
   if (!made || !guard.before || !guard.seen) return false;
   return pfc_fill_params(guard.real, desc->params, desc->num_params, a[PARAMS].data) == PFC_OK;
 }
 
-bool pfc_guard_owns(uint64_t address) {
-  const PfcArea* area = &guard.areas[STATE];
-  const uint64_t begin = (uint64_t)(uintptr_t)area->map;
-  return area->map && address >= begin && address < begin + area->map_bytes;
+bool pfc_guard_owns(uint64_t address) { return pfc_area_holds(&guard.areas[STATE], address); }
+
+bool pfc_guard_cut_data(uint64_t bytes) {
+  PfcArea* area = &guard.areas[DATA];
+  pfc_area_free(area);
+  if (!guard.data) return true;
+  if (!pfc_area_make(area, "data", bytes, 1, guard.mode != PFC_GUARD_BEGIN)) return false;
+  memcpy(area->data, guard.data, bytes);
+  return pfc_area_protect(area);
+}
+
+const void* pfc_guard_data(uint64_t* bytes) {
+  *bytes = guard.areas[DATA].bytes;
+  return guard.areas[DATA].data;
 }
 
 // ---- what is said of a call --------------------------------------------------------------------------------
@@ -69,15 +86,21 @@ static int64_t game_of(const void* state) {
   return ((const unsigned char*)state - guard.pool->states) / (int64_t)guard.pool->state_stride;
 }
 
-static void enter(const char* function, const void* state, int64_t agent) {
+void pfc_guard_enter(const char* function, int64_t game, int64_t agent) {
   PfcTrace* t = guard.trace;
   (void)snprintf(t->function, sizeof t->function, "%s", function);
-  t->game = game_of(state);
+  t->game = game;
   t->agent = agent;
   ++t->calls;
 }
 
-static void leave(void) { guard.trace->function[0] = '\0'; }
+void pfc_guard_leave(void) { guard.trace->function[0] = '\0'; }
+
+static void enter(const char* function, const void* state, int64_t agent) {
+  pfc_guard_enter(function, game_of(state), agent);
+}
+
+static void leave(void) { pfc_guard_leave(); }
 
 static void find(const char* code, const char* subject, const char* seen) {
   PfcFinding finding = {.severity = PFC_ERROR,
@@ -121,6 +144,13 @@ static PfcRng rng_of(const void* state) {
   return rng;
 }
 
+static void find_changed_stream(const void* state, PfcRng before, const char* function) {
+  char seen[96];
+  if (rng_of(state).increment == before.increment) return;
+  (void)snprintf(seen, sizeof seen, "%s wrote over s->rng, the game's random numbers", function);
+  find("rng_overwritten", function, seen);
+}
+
 static void reset_one(void* state, const void* params) {
   const PfcRng before = rng_of(state);
   enter("reset", state, -1);
@@ -131,8 +161,7 @@ static void reset_one(void* state, const void* params) {
     out(STATE, state);
   }
   leave();
-  if (rng_of(state).increment != before.increment)
-    find("rng_overwritten", "reset", "reset wrote over s->rng, the game's random numbers");
+  find_changed_stream(state, before, "reset");
 }
 
 static void respawn(void* state, const void* params, int32_t agent) {
@@ -144,6 +173,53 @@ static void respawn(void* state, const void* params, int32_t agent) {
     out(STATE, state);
   }
   leave();
+}
+
+// The data may lie elsewhere tomorrow: no word of a state is an address in it.
+static void find_kept_data(const unsigned char* state, const char* function) {
+  for (uint64_t at = 0; at + 8 <= guard.layout.state_bytes; at += 8) {
+    uint64_t word;
+    memcpy(&word, state + at, 8);
+    if (!pfc_area_holds(&guard.areas[DATA], word)) continue;
+    char seen[128];
+    (void)snprintf(seen, sizeof seen, "%s kept an address in the data, at byte %llu of the state", function,
+                   (unsigned long long)at);
+    find("data_address", function, seen);
+    return;
+  }
+}
+
+static void reset_from(void* state, const void* params, const void* data, uint64_t data_bytes) {
+  const PfcRng before = rng_of(state);
+  enter("reset_from", state, -1);
+  if (guard.mode == PFC_GUARD_NONE) {
+    guard.real->reset_from(state, params, data, data_bytes);
+  } else {
+    guard.real->reset_from(in(STATE, state), params_of(params), data, data_bytes);
+    out(STATE, state);
+  }
+  leave();
+  find_changed_stream(state, before, "reset_from");
+  find_kept_data(state, "reset_from");
+}
+
+static void respawn_from(void* state, const void* params, int32_t agent, const void* data, uint64_t data_bytes) {
+  enter("respawn_from", state, agent);
+  if (guard.mode == PFC_GUARD_NONE) {
+    guard.real->respawn_from(state, params, agent, data, data_bytes);
+  } else {
+    guard.real->respawn_from(in(STATE, state), params_of(params), agent, data, data_bytes);
+    out(STATE, state);
+  }
+  leave();
+  find_kept_data(state, "respawn_from");
+}
+
+static const char* check_data(const void* params, const void* data, uint64_t data_bytes) {
+  pfc_guard_enter("check_data", -1, -1);
+  const char* reason = guard.real->check_data(params_of(params), data, data_bytes);
+  leave();
+  return reason;
 }
 
 // The range with one game in it, in the guard's buffers or in place.
@@ -286,13 +362,106 @@ static void draw_one(const void* state, const void* params, const PfcDraw* draw)
   leave();
 }
 
+// ---- masks and built-in players ----------------------------------------------------------------------------
+
+// The mask of one agent in the guard's buffer.
+static const uint8_t* ask_mask(const void* params, int32_t agent) {
+  PfcArea* area = &guard.areas[MASK];
+  memset(area->data, 0, area->bytes);
+  guard.real->mask(guard.areas[STATE].data, params, agent, area->data);
+  return area->data;
+}
+
+static void mask_guarded(const void* state, const void* params, int32_t agent, uint8_t* legal) {
+  const size_t bytes = guard.areas[MASK].bytes;
+  memcpy(guard.before, state, guard.layout.state_bytes);
+  in(STATE, state);
+  memcpy(guard.seen, ask_mask(params_of(params), agent), bytes);
+  expect_unchanged("mask", guard.areas[STATE].data);
+  if (memcmp(guard.seen, ask_mask(params_of(params), agent), bytes) != 0)
+    find("mask_unrepeatable", "", "two looks at the same state gave different masks");
+  memcpy(legal, guard.seen, bytes);
+}
+
+static void mask(const void* state, const void* params, int32_t agent, uint8_t* legal) {
+  enter("mask", state, agent);
+  if (guard.mode == PFC_GUARD_NONE) guard.real->mask(state, params, agent, legal);
+  else mask_guarded(state, params, agent, legal);
+  leave();
+  pfc_check_mask(&guard.choices, legal, find);
+}
+
+typedef struct Asked {
+  const void* params;
+  int32_t agent, level;
+  const PfcRng* rng;
+} Asked;
+
+// What the built-in player chooses, in the guard's buffer, which was filled with `fill`.
+static const unsigned char* ask_script(const Asked* asked, int fill) {
+  PfcArea* area = &guard.areas[CHOICES];
+  const bool discrete = guard.layout.continuous_dims == 0;
+  void* rng = in(GENERATOR, asked->rng);
+  memset(area->data, fill, area->bytes);
+  guard.real->script(guard.areas[STATE].data, asked->params, asked->agent, asked->level, rng,
+                     discrete ? (int32_t*)(void*)area->data : NULL, discrete ? NULL : (float*)(void*)area->data);
+  return area->data;
+}
+
+static void script_guarded(const void* state, const Asked* asked, const char* name, void* actions) {
+  const size_t bytes = guard.areas[CHOICES].bytes;
+  memcpy(guard.before, state, guard.layout.state_bytes);
+  in(STATE, state);
+  memcpy(guard.seen, ask_script(asked, FIRST_FILL), bytes);
+  expect_unchanged("script", guard.areas[STATE].data);
+  const unsigned char* second = ask_script(asked, SECOND_FILL);
+  for (size_t i = 0; i < bytes; ++i) {
+    if (guard.seen[i] == second[i]) continue;
+    char seen[128];
+    const bool unwritten = guard.seen[i] == FIRST_FILL && second[i] == SECOND_FILL;
+    (void)snprintf(seen, sizeof seen, unwritten ? "%s did not write its action in dimension %d"
+                   : "%s acted differently in the same state with the same generator, in dimension %d", name, (int)(i / 4));
+    find(unwritten ? "script_unwritten" : "script_unrepeatable", name, seen);
+    break;
+  }
+  memcpy(actions, guard.seen, bytes);
+}
+
+// The pool's mask of a row whose state this is; NULL where it has none.
+static const uint32_t* mask_of(const void* state, int32_t agent) {
+  if (!guard.pool || !guard.pool->buffers.mask_words) return NULL;
+  const PfcBuffers* b = &guard.pool->buffers;
+  return b->action_mask + (game_of(state) * b->agents + agent) * b->mask_words;
+}
+
+static void script(const void* state, const void* params, int32_t agent, int32_t level, PfcRng* rng, int32_t* choices,
+                   float* controls) {
+  char name[sizeof guard.trace->function];
+  (void)snprintf(name, sizeof name, "script level %d", level);
+  enter(name, state, agent);
+  if (guard.mode == PFC_GUARD_NONE) {
+    guard.real->script(state, params, agent, level, rng, choices, controls);
+  } else {
+    const Asked asked = {params_of(params), agent, level, rng};
+    script_guarded(state, &asked, name, choices ? (void*)choices : (void*)controls);
+  }
+  leave();
+  if (choices) pfc_check_choices(&guard.choices, name, mask_of(state, agent), choices, find);
+  else pfc_check_controls(&guard.choices, name, controls, find);
+}
+
 // ---- opening and closing -----------------------------------------------------------------------------------
 
 static void measure(void) {
   const PfcLayout* layout = &guard.layout;
+  guard.choices = (PfcChoices){0};
   guard.action_dims = layout->continuous_dims;
-  for (int32_t i = 0; !layout->continuous_dims && i < PFC_MAX_ACTION_DIMS && layout->action_counts[i]; ++i)
+  for (int32_t i = 0; !layout->continuous_dims && i < PFC_MAX_ACTION_DIMS && layout->action_counts[i]; ++i) {
+    guard.choices.counts[i] = layout->action_counts[i];
+    guard.choices.num_choices += layout->action_counts[i];
     ++guard.action_dims;
+  }
+  guard.choices.dims = guard.action_dims;
   guard.num_metrics = 0;
   while (guard.num_metrics < PFC_MAX_METRICS && guard.real->metrics[guard.num_metrics]) ++guard.num_metrics;
   guard.row_bytes = (uint64_t)pfc_dtype_bytes(guard.real->obs_dtype);
@@ -309,14 +478,22 @@ static void wrap(void) {
   guard.spec.metrics_one = metrics_one;
   guard.spec.draw_one = draw_one;
   if (guard.real->respawn) guard.spec.respawn = respawn;
+  if (guard.real->mask) guard.spec.mask = mask;
+  if (guard.real->script) guard.spec.script = script;
+  if (guard.real->check_data) guard.spec.check_data = check_data;
+  if (guard.real->reset_from) guard.spec.reset_from = reset_from;
+  if (guard.real->respawn_from) guard.spec.respawn_from = respawn_from;
 }
+
+void pfc_guard_begin(const PfcCheckDesc* desc) { guard.trace = desc->trace ? desc->trace : &guard.own_trace; }
 
 const PfcEnvSpec* pfc_guard_open(const PfcCheckDesc* desc, PfcGuardMode mode) {
   pfc_guard_close();
   pfc_memory_watch(guard.areas, NUM_AREAS);
   guard.real = desc->spec;
   guard.mode = desc->spec->open ? PFC_GUARD_NONE : mode;
-  guard.trace = desc->trace ? desc->trace : &guard.own_trace;
+  guard.data = desc->data;
+  guard.data_bytes = desc->data_bytes;
   uint64_t* params = calloc(1, desc->spec->params_bytes + 8);
   guard.rows = calloc((size_t)desc->spec->num_obs_rows, sizeof *guard.rows);
   const bool fits = params && guard.rows &&
@@ -327,7 +504,7 @@ const PfcEnvSpec* pfc_guard_open(const PfcCheckDesc* desc, PfcGuardMode mode) {
   if (!fits) return NULL;
   measure();
   wrap();
-  if (guard.mode != PFC_GUARD_NONE && !make_areas(desc)) {
+  if (!pfc_guard_cut_data(desc->data_bytes) || (guard.mode != PFC_GUARD_NONE && !make_areas(desc))) {
     pfc_guard_close();
     return NULL;
   }

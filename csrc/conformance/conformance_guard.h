@@ -14,9 +14,16 @@ typedef enum PfcGuardMode {
   PFC_GUARD_BEGIN  // buffers begin at it
 } PfcGuardMode;
 
+// What the game does is noted in the check's trace from now on.
+void pfc_guard_begin(const PfcCheckDesc* desc);
 // The wrapped spec, NULL when there is no memory. params: [num_params] overrides, as the pools will get them.
 const PfcEnvSpec* pfc_guard_open(const PfcCheckDesc* desc, PfcGuardMode mode);
 void pfc_guard_close(void);
+
+// The first `bytes` bytes of the check's data, for pools that are made from now on: read-only, between forbidden memory.
+// false: no memory. Given out by pfc_guard_data until then as a whole; NULL where the check has none.
+bool pfc_guard_cut_data(uint64_t bytes);
+const void* pfc_guard_data(uint64_t* bytes);
 
 // What the wrapper found goes to report, with what is only known to the caller: the step.
 void pfc_guard_report_to(void (*report)(const PfcFinding*));
@@ -24,6 +31,10 @@ void pfc_guard_set_step(const char* stage, int64_t step);
 
 // The pool that runs the wrapped spec, from which game numbers are known; NULL before it is destroyed.
 void pfc_guard_attach(PfcPool* pool);
+
+// A call of one of the game's functions, noted in the trace.
+void pfc_guard_enter(const char* function, int64_t game, int64_t agent);
+void pfc_guard_leave(void);
 
 // Whether a word of a game's state is an address: inside the guard's memory for states.
 bool pfc_guard_owns(uint64_t address);

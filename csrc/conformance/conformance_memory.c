@@ -35,6 +35,17 @@ void pfc_area_free(PfcArea* area) {
   *area = (PfcArea){0};
 }
 
+bool pfc_area_protect(PfcArea* area) {
+  area->read_only = mprotect(area->map, area->map_bytes, PROT_NONE) == 0 &&
+                    mprotect(area->map + FORBIDDEN_BYTES, area->map_bytes - 2 * FORBIDDEN_BYTES, PROT_READ) == 0;
+  return area->read_only;
+}
+
+bool pfc_area_holds(const PfcArea* area, uint64_t address) {
+  const uint64_t begin = (uint64_t)(uintptr_t)area->map;
+  return area->map && address >= begin && address < begin + area->map_bytes;
+}
+
 void pfc_memory_watch(const PfcArea* areas, int count) {
   watched.areas = areas;
   watched.count = count;
@@ -61,9 +72,12 @@ static void describe_address(const void* pointer, const void* context) {
   const char* verb = verb_of(context);
   for (int i = 0; i < watched.count; ++i) {
     const PfcArea* area = &watched.areas[i];
-    const uint64_t begin = (uint64_t)(uintptr_t)area->map, data = (uint64_t)(uintptr_t)area->data;
-    if (!area->map || at < begin || at >= begin + area->map_bytes) continue;
-    if (at >= data)
+    const uint64_t data = (uint64_t)(uintptr_t)area->data;
+    if (!pfc_area_holds(area, at)) continue;
+    if (at >= data && at < data + area->bytes)
+      (void)snprintf(fault, room, "%s byte %llu of its %s, which is read-only", verb, (unsigned long long)(at - data),
+                     area->name);
+    else if (at >= data)
       (void)snprintf(fault, room, "%s %llu bytes past the end of its %s, which has %llu bytes", verb,
                      (unsigned long long)(at - data - area->bytes), area->name, (unsigned long long)area->bytes);
     else

@@ -41,6 +41,7 @@ static bool follows(const char* code, const char* subject) {
       {"threads", "seed_repeats"},
       {"snapshot", "seed_repeats"},
       {"seed_without_effect", "rng_overwritten"},
+      {"script_changes_game", "looking_changes_state"},
   };
   for (size_t i = 0; i < sizeof consequences / sizeof consequences[0]; ++i) {
     if (strcmp(consequences[i][0], code) != 0) continue;
@@ -74,11 +75,13 @@ int32_t pfc_check_games(int32_t wanted, int32_t pools) {
 }
 
 PfcPoolDesc pfc_check_pool(int32_t games, uint64_t seed) {
-  return (PfcPoolDesc){.spec = pfc_check.spec,
-                       .num_games = games,
-                       .seed = seed,
-                       .params = pfc_check.desc->params,
-                       .num_params = pfc_check.desc->num_params};
+  PfcPoolDesc desc = {.spec = pfc_check.spec,
+                      .num_games = games,
+                      .seed = seed,
+                      .params = pfc_check.desc->params,
+                      .num_params = pfc_check.desc->num_params};
+  desc.data = pfc_guard_data(&desc.data_bytes);
+  return desc;
 }
 
 // pool NULL when it cannot be made; the last error says why.
@@ -114,6 +117,17 @@ void pfc_player_act(PfcPlayer* p, const char* stage, int64_t step) {
 void pfc_player_step(PfcPlayer* p, const char* stage, int64_t step) {
   fill_actions(p->b, 77, step, p->actions);
   pfc_player_act(p, stage, step);
+}
+
+void pfc_player_ask(PfcPlayer* p, const char* stage, int64_t step, void* actions) {
+  pfc_guard_attach(p->pool);
+  pfc_guard_set_step(stage, step);
+  const PfcScriptDesc desc = {.level = (int32_t)(step % pfc_check.spec->num_levels),
+                              .num_rows = p->b->rows,
+                              .seed = 77,
+                              .step = (uint64_t)step,
+                              .actions = actions};
+  (void)pfc_pool_script(p->pool, &desc);
 }
 
 // How many steps a stage plays `games` games: fewer of a large game.

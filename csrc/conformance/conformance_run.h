@@ -1,7 +1,8 @@
 // conformance_run.h - what the files of the checks share: the check that goes on, pools and who plays them.
 //
-//   conformance.c           the order of things; memory, long runs, speed
+//   conformance.c           the order of things; memory, built-in players, long runs, speed
 //   conformance_run.c       findings, pools, random play
+//   conformance_tables.c    tables that depend on parameters
 //   conformance_compare.c   two pools side by side: what must be alike, and what should not be
 #ifndef PUFFERC_CONFORMANCE_RUN_H
 #define PUFFERC_CONFORMANCE_RUN_H
@@ -41,14 +42,20 @@ void pfc_player_close(PfcPlayer* player);
 void pfc_player_reset(PfcPlayer* player, const char* stage, const PfcResetDesc* desc);
 void pfc_player_act(PfcPlayer* player, const char* stage, int64_t step);   // with player->actions
 void pfc_player_step(PfcPlayer* player, const char* stage, int64_t step);  // with random ones
+// Actions of the game's built-in player for all rows, into `actions` [rows, action_dims]; its levels take turns.
+void pfc_player_ask(PfcPlayer* player, const char* stage, int64_t step, void* actions);
 // How many steps a stage plays `games` games: fewer of a large game, at most `most`.
 int32_t pfc_player_steps(const PfcPlayer* player, int32_t games, int32_t most);
+
+// conformance_tables.c: PFC_INVALID where the parameters fit no pool. *sound: the tables fit one.
+PfcStatus pfc_check_tables(bool* sound);
 
 // conformance_compare.c
 void pfc_check_repeat(void);
 void pfc_check_position(void);
 void pfc_check_threads(void);
 void pfc_check_snapshot(void);
+void pfc_check_script(void);
 void pfc_check_seeds(void);
 void pfc_check_actions(void);
 

@@ -74,8 +74,8 @@ static void check_value(PfcStats* s, const PfcObsRow* entry, int64_t index, doub
          value != value ? "NaN (not a number)" : "infinite");
     return;
   }
-  if (entry->num_codes > 0 && value != floor(value))
-    find(s, PFC_ERROR, "observation_range", entry->name, place, "observation %s was %.7g; its table says codes 0 to %d",
+  if (entry->num_codes > 0 && !(value == floor(value) && value >= 0.0 && value < (double)entry->num_codes))
+    find(s, PFC_ERROR, "observation_code", entry->name, place, "observation %s was %.7g; its table says codes 0 to %d",
          entry->name, value, entry->num_codes - 1);
   else if (!(value >= (double)entry->low && value <= (double)entry->high))
     find(s, PFC_ERROR, "observation_range", entry->name, place, "observation %s was %.7g; its table says [%g, %g]",

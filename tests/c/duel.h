@@ -10,6 +10,10 @@ extern const PfcEnvSpec pfc_env_duel;
 // The same game where each player has an episode of its own; for pools with the parameter lives = 1.
 PfcEnvSpec duel_with_lives(void);
 
+// A map of 5 x 3 cells with walls in the corners, and 6 charges; for pools with the parameter walls = 1.
+enum { DUEL_MAP_BYTES = 7 + 15 };
+static const uint8_t duel_map[DUEL_MAP_BYTES] = {'D', 'U', 'E', 'L', 5, 3, 6, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1};
+
 // By default all boards are 5 x 3. The last case has dead rows, one row of choices that is not full, and no sight.
 static const Case duel_cases[] = {
     {"duel", "duel", 0, {{0}}},

@@ -5,6 +5,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "pufferc/env.h"
 
@@ -66,6 +69,78 @@ PFC_DEFINE_ENV(flawed, Flawed, .title = "Flawed", .summary = "sound until a test
                .obs_dtype = PFC_FLOAT32, .sizes = {.agents = FLAWED_AGENTS, .action_counts = {3, 2}},
                .obs_rows = flawed_obs, .num_obs_rows = 3, .metrics = {"score", "perf"})
 
+// ---- parts that it has only where a test wants them ---------------------------------------------------------
+
+static void flawed_mask(const void* state, const void* params, int32_t agent, uint8_t* legal) {
+  (void)params;
+  memset(legal, 1, FLAWED_CHOICES);
+  flaw.mask(state, agent, legal);
+}
+
+static void flawed_script(const void* state, const void* params, int32_t agent, int32_t level, PfcRng* rng,
+                          int32_t* choices, float* controls) {
+  (void)params, (void)agent, (void)controls;
+  choices[0] = choices[1] = 0;
+  flaw.script(state, level, rng, choices);
+}
+
+static int32_t flawed_team(const void* params, int32_t agent) {
+  (void)params;
+  return flaw.team(agent);
+}
+
+static void flawed_fill_rows(const void* params, PfcObsRow* rows) {
+  (void)params;
+  flaw.fill_rows(rows);
+}
+
+static const PfcField flawed_fields[] = {PFC_STATE_FIELD(Flawed, age, PFC_INT32)};
+
+static void flawed_field(const void* params, int32_t index, PfcField* field) {
+  (void)params, (void)index;
+  flaw.field(field);
+}
+
+static const uint8_t flawed_data[FLAWED_DATA] = {1, 2, 3, 4, 5, 6, 7, 8};
+
+static const char* flawed_check_data(const void* params, const void* data, uint64_t data_bytes) {
+  (void)params;
+  if (data_bytes != FLAWED_DATA && !flaw.check_data) return "expected 24 bytes";
+  return flaw.check_data ? flaw.check_data(data, data_bytes) : NULL;
+}
+
+static void flawed_reset_from(void* state, const void* params, const void* data, uint64_t data_bytes) {
+  (void)data_bytes;
+  flawed_reset(state, params);
+  if (flaw.reset_from) flaw.reset_from(state, data);
+}
+
+static void flawed_respawn(void* state, const void* params, int32_t agent) {
+  Flawed* s = state;
+  (void)params;
+  s->x[agent] = pfc_rng_float(&s->rng);
+}
+
+static void flawed_respawn_from(void* state, const void* params, int32_t agent, const void* data, uint64_t data_bytes) {
+  (void)data_bytes;
+  flawed_respawn(state, params, agent);
+  flaw.respawn_from(state, data);
+}
+
+// The game with the parts that `flaw` spoils.
+static PfcEnvSpec flawed_spec(void) {
+  PfcEnvSpec spec = pfc_env_flawed;
+  if (flaw.mask) spec.mask = flawed_mask;
+  if (flaw.script) spec.script = flawed_script, spec.num_levels = 2;
+  if (flaw.team) spec.team = flawed_team, spec.sizes.teams = 2;
+  if (flaw.fill_rows) spec.fill_rows = flawed_fill_rows;
+  if (flaw.field) spec.field = flawed_field, spec.fields = flawed_fields, spec.num_fields = 1;
+  if (flaw.reset_from || flaw.respawn_from || flaw.check_data)
+    spec.check_data = flawed_check_data, spec.reset_from = flawed_reset_from;
+  if (flaw.respawn_from) spec.respawn = flawed_respawn, spec.respawn_from = flawed_respawn_from;
+  return spec;
+}
+
 // ---- checking it -----------------------------------------------------------------------------------------
 
 int32_t flaw_visit(const char* stage, int64_t step, int64_t game) {
@@ -87,14 +162,40 @@ Found flaw_check(Flaw spoiled, const PfcParamValue* params, int32_t num_params) 
   flaw = spoiled;
   flaw_trace = &trace;
   atomic_store(&visits, 0);
-  found.status = pfc_check_game(&(PfcCheckDesc){.spec = &pfc_env_flawed,
-                                                .params = params,
-                                                .num_params = num_params,
-                                                .trace = &trace,
-                                                .report = keep,
-                                                .context = &found});
+  const PfcEnvSpec spec = flawed_spec();
+  PfcCheckDesc desc = {.spec = &spec,
+                       .params = params,
+                       .num_params = num_params,
+                       .trace = &trace,
+                       .report = keep,
+                       .context = &found};
+  if (spec.reset_from) desc.data = flawed_data, desc.data_bytes = FLAWED_DATA;
+  found.status = pfc_check_game(&desc);
   flaw_trace = NULL;
   return found;
+}
+
+static void ignore(void* context, const PfcFinding* finding) { (void)context, (void)finding; }
+
+int flaw_crash(Flaw spoiled, PfcTrace* trace) {
+  PfcTrace* shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) return -1;
+  fflush(NULL);
+  const pid_t child = fork();
+  if (child == 0) {
+    flaw = spoiled;
+    flaw_trace = shared;
+    const PfcEnvSpec spec = flawed_spec();
+    PfcCheckDesc desc = {.spec = &spec, .trace = shared, .catch_signals = 1, .report = ignore};
+    if (spec.reset_from) desc.data = flawed_data, desc.data_bytes = FLAWED_DATA;
+    (void)pfc_check_game(&desc);
+    _exit(0);
+  }
+  int status = 0;
+  if (child < 0 || waitpid(child, &status, 0) != child) return -1;
+  *trace = *shared;
+  (void)munmap(shared, sizeof *shared);
+  return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
 const PfcFinding* found_find(const Found* found, const char* code, const char* subject) {

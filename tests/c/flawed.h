@@ -10,7 +10,7 @@
 
 #include "conformance/conformance.h"
 
-enum { FLAWED_AGENTS = 2, FLAWED_DIMS = 2, FLAWED_FOUND = 24 };
+enum { FLAWED_AGENTS = 2, FLAWED_DIMS = 2, FLAWED_CHOICES = 5, FLAWED_DATA = 24, FLAWED_FOUND = 24 };
 
 typedef struct Flawed {
   PfcRng rng;
@@ -27,7 +27,8 @@ typedef struct FlawedObs {
 
 typedef struct FlawedParams FlawedParams;
 
-// What spoils the game; NULL leaves it sound.
+// What spoils the game; NULL leaves it sound. The second group gives the game a part that it has not otherwise, which is
+// sound until the function spoils it.
 typedef struct Flaw {
   void (*reset)(Flawed* s, const FlawedParams* p);
   void (*step)(Flawed* s, PfcIo io);
@@ -36,6 +37,15 @@ typedef struct Flaw {
   void (*draw)(const PfcDraw* d);  // instead of its own
   bool dull;                       // nothing is left to chance
   bool endless;                    // no episode ends
+
+  void (*mask)(const Flawed* s, int32_t agent, uint8_t* legal);  // all choices are legal before
+  void (*script)(const Flawed* s, int32_t level, PfcRng* rng, int32_t* choices);  // two levels; all choices are 0 before
+  int32_t (*team)(int32_t agent);  // of two sides
+  void (*fill_rows)(PfcObsRow* rows);
+  void (*field)(PfcField* field);  // of the field "age", which is the table's only one
+  void (*reset_from)(Flawed* s, const uint8_t* data);
+  void (*respawn_from)(Flawed* s, const uint8_t* data);  // with it each agent lives by itself
+  const char* (*check_data)(const uint8_t* data, uint64_t bytes);  // asked after the game's own: FLAWED_DATA bytes
 } Flaw;
 
 extern const PfcEnvSpec pfc_env_flawed;
@@ -55,6 +65,9 @@ typedef struct Found {
 } Found;
 
 Found flaw_check(Flaw spoiled, const PfcParamValue* params, int32_t num_params);
+
+// The signal that ended such a check in a child process, 0 if none did; *trace is what it left.
+int flaw_crash(Flaw spoiled, PfcTrace* trace);
 
 // The finding of this code and subject (NULL: any); NULL if there is none.
 const PfcFinding* found_find(const Found* found, const char* code, const char* subject);

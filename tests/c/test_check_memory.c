@@ -2,9 +2,6 @@
 // sides, near and far; what looking must not change, and what must be written, is. Crashes happen in child processes.
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "check.h"
 #include "flawed.h"
@@ -64,28 +61,6 @@ PFC_FN void reach_metrics(const Flawed* s, float* values) {
   reach(METRICS, values);
 }
 
-static void ignore(void* context, const PfcFinding* finding) { (void)context, (void)finding; }
-
-// The signal that ended a check with `reaching` in the game, 0 if none did; *trace is what it left.
-static int crash_of(Flaw reaching, PfcTrace* trace) {
-  PfcTrace* shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (!CHECK(shared != MAP_FAILED)) return 0;
-  fflush(NULL);
-  const pid_t child = fork();
-  if (child == 0) {
-    flaw = reaching;
-    flaw_trace = shared;
-    (void)pfc_check_game(
-        &(PfcCheckDesc){.spec = &pfc_env_flawed, .trace = shared, .catch_signals = 1, .report = ignore});
-    _exit(0);
-  }
-  int status = 0;
-  CHECK(child > 0 && waitpid(child, &status, 0) == child);
-  *trace = *shared;
-  (void)munmap(shared, sizeof *shared);
-  return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-}
-
 static void test_area(Area area, bool past, int32_t distance) {
   const Flaw reaching = {.reset = reach_reset, .step = reach_step, .observe = reach_observe, .metrics = reach_metrics};
   char expected[96];
@@ -98,7 +73,7 @@ static void test_area(Area area, bool past, int32_t distance) {
   else
     (void)snprintf(expected, sizeof expected, "%s %d bytes before the start of its %s", writes ? "wrote" : "read",
                    distance, areas[area].name);
-  const int number = crash_of(reaching, &trace);
+  const int number = flaw_crash(reaching, &trace);
   const bool right = CHECK(number == SIGSEGV || number == SIGBUS) && CHECK(trace.signal == number) &&
                      CHECK(strcmp(trace.stage, "memory") == 0 && trace.game == 4 && trace.done == 0) &&
                      CHECK(strcmp(trace.function, areas[area].function) == 0) &&
@@ -122,11 +97,11 @@ static void test_areas(void) {
 static void test_place(void) {
   PfcTrace trace;
   reached = OBSERVATION, offset = sizeof(FlawedObs), writes = true;
-  CHECK(crash_of((Flaw){.observe = reach_observe}, &trace) == SIGSEGV && trace.agent == 1 && trace.step == 0);
+  CHECK(flaw_crash((Flaw){.observe = reach_observe}, &trace) == SIGSEGV && trace.agent == 1 && trace.step == 0);
   CHECK(trace.calls > 0);
   reached = REWARDS, offset = 4 * FLAWED_AGENTS;
-  CHECK(crash_of((Flaw){.step = reach_step}, &trace) == SIGSEGV && trace.agent == -1 && trace.step == 7);
-  CHECK(crash_of((Flaw){0}, &trace) == 0 && trace.done == 1 && trace.signal == 0 && trace.fault[0] == '\0');
+  CHECK(flaw_crash((Flaw){.step = reach_step}, &trace) == SIGSEGV && trace.agent == -1 && trace.step == 7);
+  CHECK(flaw_crash((Flaw){0}, &trace) == 0 && trace.done == 1 && trace.signal == 0 && trace.fault[0] == '\0');
 }
 
 // ---- what looking does -------------------------------------------------------------------------------------

@@ -1,17 +1,11 @@
 // test_data.c - games that read a file: a map of duel, in place of reset and respawn, and what snapshots keep of it.
 #include "duel.h"
 
-enum { GAMES = 12, HEAD = 7, CELLS = 15, MAP_BYTES = HEAD + CELLS };
+enum { GAMES = 12, HEAD = 7, CELLS = 15, MAP_BYTES = DUEL_MAP_BYTES };
 
 static const PfcParamValue walled[] = {{"walls", 1}, {"lives", 0}, {"max_steps", 20}};
 
-// 5 x 3 cells, walls in the corners, 6 charges.
-static void make_map(uint8_t* map) {
-  static const uint8_t head[HEAD] = {'D', 'U', 'E', 'L', 5, 3, 6};
-  memset(map, 0, MAP_BYTES);
-  memcpy(map, head, HEAD);
-  map[HEAD] = map[HEAD + 4] = map[HEAD + 10] = map[HEAD + 14] = 1;
-}
+static void make_map(uint8_t* map) { memcpy(map, duel_map, MAP_BYTES); }
 
 static PfcPoolDesc desc_of(const uint8_t* map) {
   return (PfcPoolDesc){
