@@ -4,67 +4,100 @@
 // Arrays are those of scan.h in device memory and belong to the caller (scan_cuda.h). The threads of a warp have
 // neighbouring units, so every access is coalesced. Compiled without fused multiply-add, like scan.c.
 #include "networks/scan_step.h"
+#include "launch.h"
 #include "scan_cuda.h"
 
 namespace {
 
-// Small, so that a few thousand units already spread over all multiprocessors.
-constexpr int kBlockThreads = 64;
-
-// Where one unit of one row lies.
-struct Unit {
-  int64_t row, unit;
-  bool valid;
+// Where one unit of one row lies at one step.
+struct Place {
+  int64_t row;    // of [T, M]: that of starts
+  int64_t state;  // of [T, M, H]
+  int64_t pre;    // of [T, M, 2 H]: the gate; the candidate lies H further on
 };
 
-__device__ Unit unit_of_thread(const PfcScanArgs& args) {
-  const int64_t index = static_cast<int64_t>(blockIdx.x) * kBlockThreads + threadIdx.x;
-  return {index / args.units, index % args.units, index < args.rows * args.units};
+__device__ Place place_of(const PfcScanArgs& args, int64_t column, int64_t t) {
+  const int64_t row = t * args.rows + column / args.units, state = t * args.rows * args.units + column;
+  return {row, state, state + row * args.units};
 }
 
-__device__ bool begins(const PfcScanArgs& args, int64_t t, int64_t row) {
-  return args.starts && args.starts[t * args.rows + row];
-}
-
-__global__ void __launch_bounds__(kBlockThreads) scan_kernel(PfcScanArgs args) {
-  const Unit at = unit_of_thread(args);
-  if (!at.valid) return;
-  float state = args.initial[at.row * args.units + at.unit];
-  for (int64_t t = 0; t < args.steps; ++t) {
-    const int64_t row = t * args.rows + at.row;
-    const float* pre = args.pre + row * 2 * args.units + at.unit;
-    state = pfc_scan_state(pre[0], pre[args.units], begins(args, t, at.row) ? 0.0f : state);
-    args.states[row * args.units + at.unit] = state;
+// Steps [first, first + kSteps) of a column, and the state after them.
+template <bool kHasStarts, int kSteps>
+__device__ float scan_chunk(const PfcScanArgs& args, int64_t first, int64_t column, float state) {
+  float update[kSteps], candidate[kSteps];
+  bool starts[kSteps];
+  for (int i = 0; i < kSteps; ++i) {
+    const Place at = place_of(args, column, first + i);
+    starts[i] = kHasStarts && args.starts[at.row];
+    update[i] = args.pre[at.pre];
+    candidate[i] = args.pre[at.pre + args.units];
   }
+  pufferc::loads_end();
+  for (int i = 0; i < kSteps; ++i) {
+    state = pfc_scan_state(update[i], candidate[i], starts[i] ? 0.0f : state);
+    args.states[place_of(args, column, first + i).state] = state;
+  }
+  return state;
 }
 
-__global__ void __launch_bounds__(kBlockThreads) scan_backward_kernel(PfcScanArgs args) {
-  const Unit at = unit_of_thread(args);
-  if (!at.valid) return;
-  const int64_t first = at.row * args.units + at.unit;
-  float later = 0.0f;
-  for (int64_t t = args.steps - 1; t >= 0; --t) {
-    const bool start = begins(args, t, at.row);
-    const int64_t row = t * args.rows + at.row, state = row * args.units + at.unit, pre = state + row * args.units;
-    const float before = t ? args.states[state - args.rows * args.units] : args.initial[first];
+template <bool kHasStarts>
+__global__ void __launch_bounds__(pufferc::kBlockThreads, 1) scan_kernel(PfcScanArgs args) {
+  constexpr int kSteps = pufferc::kChunkSteps;
+  const int64_t column = pufferc::column_of_thread();
+  if (column >= args.rows * args.units) return;
+  float state = args.initial[column];
+  int64_t t = 0;
+  for (; t + kSteps <= args.steps; t += kSteps) state = scan_chunk<kHasStarts, kSteps>(args, t, column, state);
+  for (; t < args.steps; ++t) state = scan_chunk<kHasStarts, 1>(args, t, column, state);
+}
+
+// Gradients of steps [first, first + kSteps) of a column, last to first. later: what the steps after them hand back to
+// the state. Returns what these hand back to the state before them.
+template <bool kHasStarts, int kSteps>
+__device__ float scan_chunk_backward(const PfcScanArgs& args, int64_t first, int64_t column, float later) {
+  float update[kSteps], states[kSteps + 1], grad_states[kSteps];  // states[i]: before step first + i
+  bool starts[kSteps];
+  states[0] = first ? args.states[place_of(args, column, first - 1).state] : args.initial[column];
+  for (int i = 0; i < kSteps; ++i) {
+    const Place at = place_of(args, column, first + i);
+    starts[i] = kHasStarts && args.starts[at.row];
+    update[i] = args.pre[at.pre];
+    states[i + 1] = args.states[at.state];
+    grad_states[i] = args.grad_states[at.state];
+  }
+  pufferc::loads_end();
+  for (int i = kSteps - 1; i >= 0; --i) {
+    const int64_t pre = place_of(args, column, first + i).pre;
     const PfcScanGradient grad =
-        pfc_scan_gradient(args.pre[pre], args.states[state], start ? 0.0f : before, args.grad_states[state] + later);
+        pfc_scan_gradient(update[i], states[i + 1], starts[i] ? 0.0f : states[i], grad_states[i] + later);
     args.grad_pre[pre] = grad.u;
     args.grad_pre[pre + args.units] = grad.candidate;
-    later = start ? 0.0f : grad.previous;
+    later = starts[i] ? 0.0f : grad.previous;
   }
-  args.grad_initial[first] = later;
+  return later;
+}
+
+template <bool kHasStarts>
+__global__ void __launch_bounds__(pufferc::kBlockThreads, 1) scan_backward_kernel(PfcScanArgs args) {
+  constexpr int kSteps = pufferc::kChunkSteps;
+  const int64_t column = pufferc::column_of_thread();
+  if (column >= args.rows * args.units) return;
+  float later = 0.0f;
+  int64_t t = args.steps;
+  for (; t % kSteps != 0; --t) later = scan_chunk_backward<kHasStarts, 1>(args, t - 1, column, later);
+  for (; t > 0; t -= kSteps) later = scan_chunk_backward<kHasStarts, kSteps>(args, t - kSteps, column, later);
+  args.grad_initial[column] = later;
+}
+
+using Kernel = void (*)(PfcScanArgs);
+
+Kernel choose_kernel(const PfcScanArgs& args, bool backward) {
+  if (backward) return args.starts ? scan_backward_kernel<true> : scan_backward_kernel<false>;
+  return args.starts ? scan_kernel<true> : scan_kernel<false>;
 }
 
 }  // namespace
 
 cudaError_t pfc_scan_cuda(const PfcScanArgs& args, bool backward, cudaStream_t stream) {
-  const int64_t blocks = (args.rows * args.units + kBlockThreads - 1) / kBlockThreads;
-  if (blocks == 0) return cudaSuccess;
-  if (blocks > INT32_MAX) return cudaErrorInvalidConfiguration;
-  PfcScanArgs copy = args;
-  void* parameters[] = {&copy};
-  const void* kernel =
-      backward ? reinterpret_cast<const void*>(scan_backward_kernel) : reinterpret_cast<const void*>(scan_kernel);
-  return cudaLaunchKernel(kernel, dim3(static_cast<unsigned>(blocks)), dim3(kBlockThreads), parameters, 0, stream);
+  return pufferc::launch(choose_kernel(args, backward), args, pufferc::blocks_of(args.rows * args.units), stream);
 }
