@@ -1,22 +1,76 @@
-"""Kernels on CUDA tensors. Imported only when a CUDA tensor arrives; loads the compiled module pufferc._cuda then."""
+"""Kernels on CUDA tensors, and where they can run. The compiled module pufferc._cuda is loaded when it is asked for."""
 
 from __future__ import annotations
 
+import functools
+import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
 def _load() -> ModuleType:
     try:
-        from pufferc import _cuda
+        return importlib.import_module("pufferc._cuda")
     except ImportError as error:
-        raise RuntimeError(
-            "this pufferc has no CUDA kernels (pufferc doctor says how to get them); move the tensors to the CPU"
-        ) from error
-    return _cuda
+        raise RuntimeError(f"CUDA kernels: {_why_not_loaded(error)}; move the tensors to the CPU") from error
+
+
+def _why_not_loaded(error: ImportError) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            "not built: pip builds them where the installed torch has CUDA and a CUDA compiler is found, "
+            "or with -C cmake.define.PUFFERC_CUDA=ON"
+        )
+    return f"built, but cannot be loaded: {error}"
+
+
+def why_missing() -> str | None:
+    """Why no tensor can use the kernels: not built, cannot be loaded, or no device; None where there is a device."""
+    try:
+        cuda = importlib.import_module("pufferc._cuda")
+    except ImportError as error:
+        return _why_not_loaded(error)
+    count, reason = cuda.devices()
+    major, minor = cuda.runtime_version // 1000, cuda.runtime_version % 1000 // 10
+    return None if count else f"built with CUDA {major}.{minor}; no device: {reason}"
+
+
+def why_unusable(device: torch.device) -> str | None:
+    """Why tensors of this CUDA device are left to torch's own operations; None where the kernels run.
+
+    A device that is there may still have no machine code in the module, or a driver that cannot translate what is
+    there, so that each launch fails. One launch on each device tells, the first time that it is asked for.
+    """
+    import torch
+
+    return _why_unusable(torch.cuda.current_device() if device.index is None else device.index)
+
+
+@functools.cache
+def _why_unusable(index: int) -> str | None:
+    import torch
+
+    missing = why_missing()
+    if missing is not None:
+        return missing
+    try:
+        result = _probe(torch.device("cuda", index))
+    except RuntimeError as error:
+        return f"a launch fails: {str(error).splitlines()[0]}"
+    return None if result == 1.0 else f"a launch gives {result:g} instead of 1"
+
+
+def _probe(device: torch.device) -> float:
+    """The advantage of one step with a reward of 1, computed on the device."""
+    import torch
+
+    reward, values = torch.ones(1, 1, device=device), torch.zeros(2, 1, device=device)
+    flag = torch.zeros(1, 1, dtype=torch.bool, device=device)
+    return advantage(reward, values, flag, flag, None, None, None, (0.0, 0.0, 1.0, 1.0)).item()
 
 
 def advantage(

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pufferc import ops, ppo, reference
+from pufferc import _gpu, ops, ppo, reference
 from pufferc.config import TrainConfig
 from pufferc.distributed import Ranks
 from pufferc.graphs import Recorder
@@ -34,15 +34,12 @@ _UNCHECKED = SimpleNamespace(sample_actions=reference.draw_actions)
 
 
 def device_kernels(device: torch.device) -> ppo.Kernels:
-    """The twins in torch, with the CUDA extension's advantage on a GPU where pufferc was built with it."""
-    advantage = reference.advantage
-    if device.type == "cuda":
-        with contextlib.suppress(ImportError):
-            from pufferc import _cuda  # noqa: F401
-
-            advantage = ops.advantage
+    """The twins in torch; the advantage by the kernel of pufferc._cuda on a GPU that can run it."""
+    compiled = device.type == "cuda" and _gpu.why_unusable(device) is None
     return SimpleNamespace(
-        sample_actions=reference.sample_actions, advantage=advantage, ppo_loss_grad=reference.ppo_loss_grad
+        sample_actions=reference.sample_actions,
+        advantage=ops.advantage if compiled else reference.advantage,
+        ppo_loss_grad=reference.ppo_loss_grad,
     )
 
 

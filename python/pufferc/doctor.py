@@ -67,18 +67,26 @@ def machine() -> dict[str, Any]:
 
 
 def _cuda_module() -> str:
-    """Whether pufferc's CUDA kernels were built and see a device, or why not."""
+    """Whether pufferc's CUDA kernels were built and see a device, or why not; devices that they do not run on."""
+    from pufferc import _gpu
+
+    missing = _gpu.why_missing()
+    if missing is not None:
+        return missing
+    count, _ = importlib.import_module("pufferc._cuda").devices()
+    return "; ".join([f"built; {count} device(s)", *_left_to_torch()])
+
+
+def _left_to_torch() -> list[str]:
+    """Devices that torch sees and pufferc's kernels do not run on, with the reason."""
+    from pufferc import _gpu
+
     try:
-        cuda = importlib.import_module("pufferc._cuda")
-    except ModuleNotFoundError:
-        return (
-            "not built: pip builds them where the installed torch has CUDA and a CUDA compiler is found, "
-            "or with -C cmake.define.PUFFERC_CUDA=ON"
-        )
-    except ImportError as error:
-        return f"built, but cannot be loaded: {error}"
-    count, reason = cuda.devices()
-    return f"built; {count} device(s)" if count else f"built; no device: {reason}"
+        import torch
+    except (ImportError, OSError):
+        return []  # which has a line of its own
+    reasons = {i: _gpu.why_unusable(torch.device("cuda", i)) for i in range(torch.cuda.device_count())}
+    return [f"cuda:{i} uses torch instead: {reason}" for i, reason in reasons.items() if reason is not None]
 
 
 def _torch_cuda() -> str:

@@ -7,8 +7,9 @@ Where there is no GPU it is simply called.
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -80,7 +81,7 @@ class Recorded:
         graph = torch.cuda.CUDAGraph()
         self._recorder.touch()
         try:
-            with torch.cuda.graph(graph):
+            with self._capture(graph):
                 self._body()
         except RuntimeError as error:
             self._recorder.give_up(error)
@@ -89,3 +90,17 @@ class Recorded:
         self._recorder.touch()
         self._graph = graph
         graph.replay()
+
+    @contextlib.contextmanager
+    def _capture(self, graph: torch.cuda.CUDAGraph) -> Iterator[None]:
+        """What is enqueued inside on the recorder's device goes into the graph.
+
+        Torch's own stream for recordings belongs to the device that was current at the first of them, and on another
+        device the graph would stay empty. Thread-local: what other threads ask of CUDA meanwhile, such as the watchdog
+        of NCCL, does not end the recording.
+        """
+        device = self._recorder.device
+        with torch.cuda.device(device):
+            stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+            with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+                yield

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +21,7 @@ torch = pytest.importorskip("torch")
 from pufferc import ops, ppo, reference  # noqa: E402
 from pufferc.device import DeviceCollector, DeviceLearner, device_kernels  # noqa: E402
 from pufferc.distributed import Ranks  # noqa: E402
-from pufferc.graphs import Recorder  # noqa: E402
+from pufferc.graphs import Recorded, Recorder  # noqa: E402
 from pufferc.optim import Adam, Muon  # noqa: E402
 from pufferc.policies import make_policy  # noqa: E402
 
@@ -241,29 +244,59 @@ def test_draws_take_their_numbers_from_tensors() -> None:
 # ---- recording ---------------------------------------------------------------------------------------
 
 
-class Graph:
-    """Stands for a CUDA graph: remembers that it was replayed."""
+class Cuda:
+    """Stands for torch.cuda where graphs are recorded: the current device, the recording under way, and replays."""
 
-    replays = 0
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.current: Any = torch.device("cuda", 0)
+        self.recording: Any = None  # its device and error mode
+        self.replays = 0
+        for name in ("CUDAGraph", "Stream", "device", "graph"):
+            monkeypatch.setattr(torch.cuda, name, getattr(self, name))
 
-    def replay(self) -> None:
-        type(self).replays += 1
+    def CUDAGraph(self) -> Any:
+        def replay() -> None:
+            self.replays += 1
+
+        return SimpleNamespace(replay=replay)
+
+    def Stream(self, device: Any = None) -> Any:
+        return SimpleNamespace(device=device or self.current)
+
+    @contextlib.contextmanager
+    def device(self, device: Any) -> Iterator[None]:
+        before, self.current = self.current, device
+        yield
+        self.current = before
+
+    @contextlib.contextmanager
+    def graph(self, graph: Any, *, stream: Any = None, capture_error_mode: str = "global") -> Iterator[None]:
+        device = stream.device if stream else torch.device("cuda", 0)  # torch keeps a stream of the first device
+        with self.device(device):
+            self.recording = (device, capture_error_mode)
+            yield
+            self.recording = None
 
 
-def test_a_recording_that_fails_is_said_once_and_training_goes_on(monkeypatch: Any) -> None:
+def ready(recorder: Recorder, body: Callable[[], None]) -> Recorded:
+    """A function that is recorded by its next call."""
+    function = recorder.record(body)
+    function._calls = 100  # warmed up
+    return function
+
+
+def test_a_recording_that_fails_is_said_once_and_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     recorder = Recorder(CPU, torch.nn.Linear(1, 1), say=said.append)
     assert not recorder.enabled  # there is nothing to record on a CPU
     recorder.enabled, calls = True, []
-    functions = [recorder.record(lambda i=i: calls.append(i)) for i in range(2)]  # type: ignore[misc]
+    functions = [ready(recorder, lambda i=i: calls.append(i)) for i in range(2)]  # type: ignore[misc]
 
-    def refuse(graph: Any) -> Any:
+    def refuse(graph: Any, **_: Any) -> Any:
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    Cuda(monkeypatch)
     monkeypatch.setattr(torch.cuda, "graph", refuse)
-    for function in functions:
-        function._calls = 100  # warmed up
     for _ in range(3):
         for function in functions:
             function()
@@ -273,22 +306,27 @@ def test_a_recording_that_fails_is_said_once_and_training_goes_on(monkeypatch: A
     ]
 
 
-def test_a_recording_is_replayed_and_renews_what_depends_on_parameters(monkeypatch: Any) -> None:
-    import contextlib
-
+def test_a_recording_is_replayed_and_renews_what_depends_on_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
     layer, calls = torch.nn.Linear(1, 1), []
     recorder = Recorder(CPU, layer)
     recorder.enabled = True
-    function = recorder.record(lambda: calls.append(layer.weight._version))
-    function._calls = 100
-    Graph.replays = 0
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
-    monkeypatch.setattr(torch.cuda, "graph", lambda graph: contextlib.nullcontext())
+    function = ready(recorder, lambda: calls.append(layer.weight._version))
+    cuda = Cuda(monkeypatch)
     before = layer.weight._version
     for _ in range(4):
         function()
     assert len(calls) == 1 and calls[0] > before and layer.weight._version > calls[0]
-    assert Graph.replays == 4
+    assert cuda.replays == 4
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_recordings_are_made_on_the_recorders_device(index: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And other threads may call CUDA meanwhile."""
+    cuda, device, seen = Cuda(monkeypatch), torch.device("cuda", index), []
+    recorder = Recorder(device, torch.nn.Linear(1, 1))
+    ready(recorder, lambda: seen.append((cuda.recording, cuda.current)))()
+    assert seen == [((device, "thread_local"), device)]
+    assert cuda.current == torch.device("cuda", 0) and cuda.replays == 1
 
 
 # ---- on a GPU ----------------------------------------------------------------------------------------

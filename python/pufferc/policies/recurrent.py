@@ -16,13 +16,13 @@ A state is zero where an episode begins. It is float32, like all that is summed 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pufferc import reference
+from pufferc import _gpu, ops, reference
 from pufferc.policies.base import State
 from pufferc.policies.mlp import Network
 
@@ -81,8 +81,15 @@ class MinGRU(RecurrentNetwork):
         return (torch.zeros(rows, self.output.in_features, device=device),)
 
     def remember(self, x: Tensor, state: State, starts: Tensor | None) -> tuple[Tensor, State]:
-        h = reference.mingru_scan(self._product(x, self.gate.weight, self.gate.bias), state[0], starts)
+        pre = self._product(x, self.gate.weight, self.gate.bias)
+        h = _scan_for(pre)(pre, state[0], starts)
         return x + h, (h[-1],)
+
+
+def _scan_for(pre: Tensor) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
+    """One kernel for all steps where these pre-activations lie on a GPU that can run it; else plain torch."""
+    compiled = pre.is_cuda and pre.dtype == torch.float32 and _gpu.why_unusable(pre.device) is None
+    return ops.mingru_scan if compiled else reference.mingru_scan
 
 
 class LSTM(RecurrentNetwork):
