@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -122,6 +123,18 @@ def test_equals_the_three_calls(rows: int, counts: list[int], continuous: int, b
             assert stats == pytest.approx(expected_stats, rel=1e-12, abs=1e-12)
             again, again_stats = case.at_once(**SETTINGS, **options)
             assert again_stats == stats and all(torch.equal(a, b) for a, b in zip(again, found, strict=True))
+
+
+def test_takes_as_many_choices_as_there_can_be() -> None:
+    case = Case(33, [4000, 4192], 0, False)
+    for options in ({}, {"mask": case.mask}):
+        expected, expected_stats = case.by_parts(**SETTINGS, **options)
+        found, stats = case.at_once(**SETTINGS, **options)
+        assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+        assert stats == pytest.approx(expected_stats, rel=1e-12)
+    assert 0.0 < stats.entropy < 2.0 * math.log(4192)
+    with pytest.raises(ValueError, match=r"action_counts\[1\]: expected 1 to 4192 choices"):
+        ops.sample_actions(torch.zeros(1, 8193), [4000, 4193], seed=0, step=0)
 
 
 def test_activations_that_were_kept_before_are_lost() -> None:
