@@ -31,15 +31,19 @@ void on_finding(void* context, const PfcFinding* finding) {
 }
 
 // Under the GIL all the time: a finding calls Python, and its process does nothing else.
-void check_game(const py::object& env, const py::dict& params, const py::buffer& trace, bool catch_signals,
-                const py::function& report) {
+void check_game(const py::object& env, const py::dict& params, const py::object& data, const py::buffer& trace,
+                bool catch_signals, const py::function& report) {
   const Game game = find_game(env);
   const auto values = param_values(params);
   const py::buffer_info memory = trace.request(true);
   if (memory.size * memory.itemsize != static_cast<py::ssize_t>(sizeof(PfcTrace)))
     raise(PyExc_ValueError, "trace must have " + std::to_string(sizeof(PfcTrace)) + " bytes, got " +
                                 std::to_string(memory.size * memory.itemsize));
+  py::buffer_info file;  // empty where there is none
+  if (!data.is_none()) file = py::reinterpret_borrow<py::buffer>(data).request();
   PfcCheckDesc desc = {};
+  desc.data = file.ptr;
+  desc.data_bytes = static_cast<uint64_t>(file.size * file.itemsize);
   desc.spec = game.spec;
   desc.params = values.data();
   desc.num_params = static_cast<int32_t>(values.size());
@@ -72,7 +76,8 @@ py::dict read_trace(const std::string& data) {
 
 void bind_check(py::module_& m) {
   using py::arg;
-  m.def("check_game", &check_game, arg("env"), arg("params"), arg("trace"), arg("catch_signals"), arg("report"));
+  m.def("check_game", &check_game, arg("env"), arg("params"), arg("data"), arg("trace"), arg("catch_signals"),
+        arg("report"));
   m.def("trace_bytes", [] { return sizeof(PfcTrace); });
   m.def("read_trace", [](const py::bytes& data) { return read_trace(data); }, arg("data"));
 }

@@ -25,6 +25,7 @@ class Module:
 def check_game(
     env: str | Module,
     params: dict[str, float],
+    data: bytes | mmap.mmap | None,
     trace: bytearray | mmap.mmap,
     catch_signals: bool,
     report: Callable[[dict[str, Any]], None],

@@ -101,6 +101,7 @@ def check(
     game: str | os.PathLike[str],
     *,
     params: Mapping[str, Any] | None = None,
+    data: str | os.PathLike[str] | None = None,
     debug: bool = False,
     hang_s: float = _HANG_S,
 ) -> Report:
@@ -109,12 +110,14 @@ def check(
     Args:
         game: Path of a shared object or of its C source, which is then built first; or the name of a built-in game.
         params: Parameters of the game.
+        data: Path of a file that the game reads, such as a map.
         debug: Build the source (mygame.c beside mygame.so) with AddressSanitizer and UBSan, and check that: mistakes in
             memory and arithmetic are then named with their line.
         hang_s: Seconds without a finished call of the game, after which it is taken to hang.
 
     Raises:
-        ValueError: ModuleError for what cannot be loaded as a game; unknown parameters.
+        ValueError: ModuleError for what cannot be loaded as a game; unknown parameters; data that the game refuses.
+        OSError: The file cannot be read.
         BuildError: The source does not compile.
     """
     values = _errors.game_params(params or {})
@@ -124,7 +127,7 @@ def check(
         if debug or text.endswith(".c"):
             place = str(_build(text, Path(folder), debug))
         elf = _read_elf(place)
-        played = play_in_process(place, values, Path(folder), hang_s)
+        played = play_in_process(place, values, data, Path(folder), hang_s)
     found = [Finding(**finding) for finding in played.findings]
     if elf is not None:
         found = [_named(finding, address, elf) for finding, address in zip(found, played.addresses, strict=True)]
@@ -179,13 +182,14 @@ def _look_at_imports(elf: Elf, owns_memory: bool) -> list[Finding]:
 
 
 def main(words: Sequence[str]) -> int:
-    """`pufferc check GAME [--param NAME=VALUE] [--debug] [--strict] [--json]`; 1 when something is wrong."""
+    """`pufferc check GAME [--param NAME=VALUE] [--data PATH] [--debug] [--strict] [--json]`; 1 if anything is wrong."""
     parser = argparse.ArgumentParser(
         "pufferc check",
         description="Look for mistakes in a game, and explain them. The game is played at random for some seconds.",
     )
     parser.add_argument("game", metavar="GAME", help="./mygame.so, mygame.c (built first), or a built-in game's name")
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the game")
+    parser.add_argument("--data", metavar="PATH", help="a file that the game reads, such as a map")
     parser.add_argument(
         "--debug", action="store_true", help="build with sanitizers first: mistakes come with their line"
     )
@@ -193,7 +197,8 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(list(words))
     try:
-        report = check(options.game, params=_errors.named_numbers("--param", options.param), debug=options.debug)
+        params = _errors.named_numbers("--param", options.param)
+        report = check(options.game, params=params, data=options.data, debug=options.debug)
     except BuildError as error:
         print(f"pufferc: {error}", file=sys.stderr)
         return 1

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from pufferc import _core, modules
-from pufferc._files import read_file
+from pufferc._files import map_file, read_file
 from pufferc.build import compiler
 from pufferc.modules import ModuleError
 
@@ -49,8 +49,12 @@ class Played:
         self.addresses.append(address)
 
 
-def play_in_process(game: str, params: Mapping[str, float], folder: Path, hang_s: float) -> Played:
+def play_in_process(
+    game: str, params: Mapping[str, float], data: str | os.PathLike[str] | None, folder: Path, hang_s: float
+) -> Played:
     """Has a child check the game. Raises ModuleError or ValueError where the child could not begin."""
+    if data is not None:
+        map_file("data", data).close()  # a bad path is an error here, where it was given
     trace, output = folder / "trace", folder / "output"
     trace.write_bytes(bytes(_core.trace_bytes()))
     read_end, write_end = os.pipe()
@@ -61,6 +65,7 @@ def play_in_process(game: str, params: Mapping[str, float], folder: Path, hang_s
             "pufferc.check_process",
             game,
             json.dumps(dict(params)),
+            "" if data is None else os.fspath(data),
             str(trace),
             str(write_end),
         ]
@@ -207,7 +212,7 @@ def _runtime(library: str) -> str:
 # ---- the child --------------------------------------------------------------------------------------------------
 
 
-def _child(game: str, params: str, trace: str, write_end: str) -> int:
+def _child(game: str, params: str, data: str, trace: str, write_end: str) -> int:
     import pufferc
 
     def send(entry: Mapping[str, Any]) -> None:
@@ -221,7 +226,8 @@ def _child(game: str, params: str, trace: str, write_end: str) -> int:
         values = json.loads(params)
         _core.game_layout(info.engine, values)
         sanitized = "LD_PRELOAD" in os.environ and "ASAN_OPTIONS" in os.environ
-        _core.check_game(info.engine, values, memory, not sanitized, send)
+        file_bytes = map_file("data", data) if data else None
+        _core.check_game(info.engine, values, file_bytes, memory, not sanitized, send)
     except ValueError as error:
         send({"error": str(error)})
         return 2

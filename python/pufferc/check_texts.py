@@ -32,8 +32,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Move it into the state struct. A table that never changes is declared `static const`.",
     ),
     "looking_changes_state": (
-        "observe, metrics and draw only look. How often they are called depends on who watches, and so would the game.",
-        "Change the state in step or reset only; if one of them needs a random number, draw it there and keep it.",
+        "observe, mask, metrics, draw and script only look. How often they are called depends on who watches, and so "
+        "would the game.",
+        "Change the state in step or reset only; if one of them needs a random number, draw it there and keep it. "
+        "script draws from the generator that it is given.",
+    ),
+    "data_address": (
+        "The file lies at another address in the next process, so that a resumed run would read what is not there.",
+        "Copy what the game needs into the state, or keep an index. Step and observe never see the data.",
+    ),
+    "data_missing": (
+        "reset_from and respawn_from were not called.",
+        "Give the file as well: pufferc check GAME --data PATH.",
     ),
     "rng_overwritten": (
         "Without it all games play the same, whatever their seeds.",
@@ -47,6 +57,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "observation_range": (
         "The table is what users and networks rely on: scaling and Gymnasium's spaces are made from it.",
         "Widen the range in the observation table, or clamp the value in observe: pfc_clampf(value, low, high).",
+    ),
+    "observation_code": (
+        "Encoders look codes up in a table: another number reaches into what belongs to other values.",
+        "Write whole numbers from 0 to num_codes - 1, or raise num_codes in the observation table.",
+    ),
+    "observation_table": (
+        "Encoders read the observation by this table, so no pool is made without a sound one.",
+        "Look at layout and fill_rows: the counts of all rows add up to the observation's size, for all parameters.",
     ),
     "observation_not_finite": (
         "One such number makes every weight of the network NaN: training is lost from there on.",
@@ -71,6 +89,48 @@ TEXTS: dict[str, tuple[str, str]] = {
     "observation_large": (
         "Networks learn best from values of about -1 to 1, and hardly from very large ones.",
         "Divide it by its usual size in observe, and change its range in the table.",
+    ),
+    # ---- masks, built-in players, sides, state fields
+    "mask_empty": (
+        "An agent that may do nothing cannot act at all.",
+        "Set at least one byte of each dimension to 1. An agent that waits for its turn has one legal choice in each.",
+    ),
+    "mask_value": (
+        "A byte of a mask is 0 or 1; of anything else only the lowest bit counts.",
+        "Assign 1, or a comparison such as s->board[cell] == 0; there are as many bytes as choices in all dimensions.",
+    ),
+    "mask_unrepeatable": (
+        "The same state has to allow the same choices, or actions that were legal are refused.",
+        "mask must depend on the state alone: look for variables without a value, globals, random numbers.",
+    ),
+    "script_illegal": (
+        "The pool refuses such a move, and the match ends there.",
+        "Look at what mask allows before choosing; a player may call the game's own mask function.",
+    ),
+    "script_range": (
+        "The pool refuses such an action, and the match ends there.",
+        "Choices count from 0 and controls lie in [-1, 1]. Write choices in a discrete game and controls in a "
+        "continuous one.",
+    ),
+    "script_unwritten": (
+        "What stands there is what another row left behind.",
+        "Write all dimensions of the action, on every path through script.",
+    ),
+    "script_unrepeatable": (
+        "Matches against a built-in player could not be repeated.",
+        "Draw from the generator that script is given; use no other one and no variable outside.",
+    ),
+    "script_changes_game": (
+        "Whether a built-in player is asked must make no difference to the game.",
+        "script only looks: keep nothing, in the state or outside, and draw from the generator that it is given.",
+    ),
+    "team_range": (
+        "Matches and ratings go by sides.",
+        "team answers 0 to teams - 1 for every agent, for all parameters; or set sizes.teams in layout.",
+    ),
+    "field_range": (
+        "Tests would read and write what belongs to another game.",
+        "Compute offset and count from the parameters in field, as layout computes the size of the state.",
     ),
     # ---- rewards, ends, metrics
     "reward_not_finite": (

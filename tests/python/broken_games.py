@@ -13,6 +13,42 @@ STATE = "  int32_t catches;\n"
 HEADERS = '#include "pufferc/env.h"\n'
 
 
+DRAW = "static void catcher_draw("
+RECORD = '.title = "Catcher"'
+
+
+def part(member, function):
+    """A part of the contract that a new game has not: a function before draw, and its entry in the record."""
+    return [(DRAW, function + "\n" + DRAW), (RECORD, f"{RECORD}, {member}")]
+
+
+def mask(body):
+    head = "PFC_FN void catcher_mask(const void* state, const void* params, int32_t agent, uint8_t* legal)"
+    head += " {\n  Catcher* s = (Catcher*)state; (void)s, (void)params, (void)agent;\n  "
+    return part(".mask = catcher_mask", head + body + "\n}")
+
+
+def script(body):
+    head = "static void catcher_script(const void* state, const void* params, int32_t agent, int32_t level,"
+    head += " PfcRng* rng, int32_t* choices, float* controls) {\n"
+    head += "  Catcher* s = (Catcher*)state;\n"
+    head += "  (void)s, (void)params, (void)agent, (void)level, (void)rng, (void)controls;\n  "
+    return part(".script = catcher_script, .num_levels = 2", head + body + "\n}")
+
+
+def reads_file(body):
+    """A game that reads a file of 16 bytes, with this in reset_from."""
+    function = (
+        "static const char* catcher_check_data(const void* params, const void* data, uint64_t data_bytes) {\n"
+        "  (void)params, (void)data;\n"
+        '  return data_bytes == 16 ? NULL : "expected 16 bytes";\n}\n'
+        "PFC_FN void catcher_reset_from(void* state, const void* params, const void* data, uint64_t data_bytes) {\n"
+        "  Catcher* s = (Catcher*)state; (void)data_bytes;\n"
+        f"  catcher_reset(s, (const CatcherParams*)params);\n  {body}\n}}"
+    )
+    return part(".check_data = catcher_check_data, .reset_from = catcher_reset_from", function)
+
+
 def include(*names):
     return (HEADERS, HEADERS + "".join(f"#include <{name}>\n" for name in names))
 
@@ -63,7 +99,7 @@ MISTAKES = {
             ("values[1] = (float)s->catches / (float)CATCHER_MAX_CATCHES;", "values[1] = 3.0f;"),
             ("values[0] = (float)s->catches;", 'values[0] = __builtin_nanf("");'),
             ("obs->ball_x = s->ball_x;", "obs->ball_x = 900.0f * s->ball_x;"),
-            ('{"ball_x", 1, 0, 1,', '{"ball_x", 1, 0, 1000,'),
+            ('PFC_OBS("ball_x", 1, 0, 1,', 'PFC_OBS("ball_x", 1, 0, 1000,'),
             ("io.actions[0] == 2", "io.actions[0] == 3"),
             ("io.terminated[0] = 1;\n    return;", "io.terminated[0] = 2;\n    return;"),
         ],
@@ -149,6 +185,65 @@ MISTAKES = {
             "episode_short": "episodes ended with its first step",
         },
     ),
+    "masks": (
+        [
+            *mask(
+                "s->ball_y += 0.0001f; static int looks; legal[0] = 3; legal[1] = ++looks % 2; legal[2] = 1;"
+                " if (s->catches == 1) legal[0] = legal[1] = legal[2] = 0;"
+            ),
+        ],
+        {
+            "looking_changes_state": "mask changed the state, at its byte ",
+            "mask_value": r"mask wrote 3 to legal\[0\], expected 0 or 1",
+            "mask_empty": "mask allowed no choice in dimension 0",
+            "mask_unrepeatable": "two looks at the same state gave different masks",
+        },
+    ),
+    "built-in player": (
+        [
+            *mask("legal[0] = 1; legal[1] = s->paddle_x > 0; legal[2] = s->paddle_x < 1;"),
+            *script(
+                "static int32_t calls;\n"
+                "  if (level == 1 && ++calls % 2 == 0) choices[0] = 3; else if (level == 1) choices[0] = 1;\n"
+                "  if (level == 0 && s->ball_y > 0.5f) choices[0] = 2;"
+            ),
+        ],
+        {
+            "script_illegal": "script level [01] chose [12] in dimension 0, which is not legal",
+            "script_range": "script level 1 chose 3 in dimension 0, expected 0 to 2",
+            "script_unwritten": "script level 0 did not write its action in dimension 0",
+            "script_unrepeatable": "script level 1 acted differently in the same state with the same generator",
+        },
+    ),
+    "state fields": (
+        part(
+            ".fields = catcher_fields, .num_fields = 1",
+            'static const PfcField catcher_fields[] = {{"catches", PFC_INT64, 4, 16}};',
+        ),
+        {"field_range": "state field catches has 4 values of 8 bytes from byte 16 on; the state has 32 bytes"},
+    ),
+    "sides": (
+        [
+            *part(
+                ".team = catcher_team",
+                "static int32_t catcher_team(const void* params, int32_t agent) { (void)params; return agent + 1; }",
+            ),
+            (".sizes = {", ".sizes = {.teams = 1, "),
+        ],
+        {"team_range": "catcher: agent 0 is on side 1, expected 0 to 0"},
+    ),
+    "observation table": (
+        part(
+            ".fill_rows = catcher_fill_rows",
+            "static void catcher_fill_rows(const void* params, PfcObsRow* rows) {\n"
+            "  rows[1].count = ((const CatcherParams*)params)->max_steps == 0 ? 2 : 1;\n}",
+        ),
+        {"observation_table": "with max_steps = 0: catcher: the observation table has 5 values, the observation 4"},
+    ),
+    "codes": (
+        [('PFC_OBS("ball_y", 1, 0, 1,', 'PFC_OBS_CODES("ball_y", 1, 2,')],
+        {"observation_code": r"observation ball_y was 0\.\d+; its table says codes 0 to 1"},
+    ),
     "past": (
         [
             include(),
@@ -219,6 +314,16 @@ CRASHES = {
         "hang",
         "the game did not come back in step",
     ),
+    "beyond the mask": (
+        mask("legal[0] = legal[1] = legal[2] = legal[3] = 1;"),
+        "crash",
+        "SIGSEGV in mask: it wrote 0 bytes past the end of its mask, which has 3 bytes",
+    ),
+    "a level that crashes": (
+        script("choices[0] = 0; if (level == 1) choices[1] = 0;"),
+        "crash",
+        "SIGSEGV in script level 1: it wrote 0 bytes past the end of its choices, which has 4 bytes",
+    ),
     "exit": (
         (CATCH, "__builtin_exit(3);"),
         "exit",
@@ -236,6 +341,13 @@ OPENED = (
     ),
 )
 ELSEWHERE = {
+    "script_changes_game": (
+        [
+            *OPENED,
+            *script("choices[0] = 0; if (s->ball_y > 0.5f) s->ball_x = 0.5f;"),
+        ],
+        "a game whose built-in player was asked for its moves went another way than one that was not asked",
+    ),
     "observation_unrepeatable": (
         [(OBSERVE, "static int looks; obs->ball_x = (float)(looks++ % 2);")],
         "two looks at the same state gave different values of ball_x",

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from broken_games import CRASHES, ELSEWHERE, HEADERS, MISTAKES
+from broken_games import CRASHES, ELSEWHERE, HEADERS, MISTAKES, STATE, reads_file
 from own_games import needs_compiler, write_game
 from pufferc import build as building
 from pufferc.check import check
@@ -43,8 +43,9 @@ def test_mistakes_are_found_and_explained(tmp_path, name):
 
 @pytest.mark.parametrize("name", CRASHES)
 def test_crashes_and_hangs_are_findings(tmp_path, name):
-    change, code, words = CRASHES[name]
-    report = check(compile_game(tmp_path, change), hang_s=2.0 if code == "hang" else 60.0)
+    changes, code, words = CRASHES[name]
+    changes = changes if isinstance(changes, list) else [changes]
+    report = check(compile_game(tmp_path, *changes), hang_s=2.0 if code == "hang" else 60.0)
     finding = next((finding for finding in report.findings if finding.code == code), None)
     assert finding is not None and not report.ok, str(report)
     assert re.search(words, finding.seen), finding.seen
@@ -57,6 +58,35 @@ def test_what_depends_on_more_than_the_game(tmp_path, code):
     report = check(compile_game(tmp_path, *changes))
     finding = next((finding for finding in report.findings if finding.code == code), None)
     assert finding is not None and words in finding.seen, str(report)
+
+
+def codes_of(report):
+    return {finding.code for finding in report.findings}
+
+
+def test_games_that_read_a_file(tmp_path, capsys):
+    data, short = tmp_path / "map", tmp_path / "short"
+    data.write_bytes(bytes(range(16)))
+    short.write_bytes(bytes(15))
+    sound = compile_game(tmp_path, *reads_file("s->paddle_x = (float)((const uint8_t*)data)[8] / 16.0f;"))
+    assert codes_of(check(sound, data=data)) == {"speed"}
+    assert codes_of(check(sound)) == {"speed", "data_missing"}
+    with pytest.raises(ValueError, match="data: expected 16 bytes"):
+        check(sound, data=short)
+    with pytest.raises(FileNotFoundError, match="data: cannot read"):
+        check(sound, data=tmp_path / "none")
+    with pytest.raises(ValueError, match="data: squared reads no file"):
+        check("squared", data=data)
+    assert main(["check", str(sound), "--data", str(data), "--strict"]) == 0
+    assert "catcher.so: sound" in capsys.readouterr().out
+    keeps = reads_file("s->kept = (uint64_t)(uintptr_t)data + 2;")
+    report = check(compile_game(tmp_path, *keeps, (STATE, STATE + "  uint64_t kept;\n")), data=data)
+    kept = next(finding for finding in report.findings if finding.code == "data_address")
+    assert "reset_from kept an address in the data, at byte 32 of the state" in kept.seen
+    writes = reads_file("((volatile uint8_t*)(uintptr_t)data)[3] = 1;")
+    report = check(compile_game(tmp_path, *writes), data=data)
+    crash = next(finding for finding in report.findings if finding.code == "crash")
+    assert "in reset_from: it wrote byte 3 of its data, which is read-only" in crash.seen
 
 
 def test_all_built_in_games_are_sound(game):
@@ -141,4 +171,4 @@ def test_every_finding_has_its_words():
     tested = {code for _, expected in MISTAKES.values() for code in expected} | {
         code for _, code, _ in CRASHES.values()
     }
-    assert set(TEXTS) - tested - set(ELSEWHERE) == {"speed", "sanitizer"}
+    assert set(TEXTS) - tested - set(ELSEWHERE) == {"speed", "sanitizer", "data_address", "data_missing"}
