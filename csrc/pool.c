@@ -308,14 +308,14 @@ PfcStatus pfc_pool_enter(PfcPool* pool) {
   if (!pool) return pfc_fail(PFC_INVALID, "pool: expected a pool, got NULL");
   if (pool->generation != pfc_process_generation())
     return pfc_fail(PFC_FORKED, "this pool belongs to the process that made it; make a new one after fork");
-  if (atomic_exchange_explicit(&pool->busy, true, memory_order_acquire))
+  if (atomic_exchange_explicit(&pool->busy, 1, memory_order_acquire))
     return pfc_fail(PFC_BUSY, "another thread is using this pool; a pool takes one call at a time");
   if (!pool->closed) return PFC_OK;
   pfc_pool_leave(pool);
   return pfc_fail(PFC_CLOSED, "this pool is closed");
 }
 
-void pfc_pool_leave(PfcPool* pool) { atomic_store_explicit(&pool->busy, false, memory_order_release); }
+void pfc_pool_leave(PfcPool* pool) { atomic_store_explicit(&pool->busy, 0, memory_order_release); }
 
 PfcStatus pfc_pool_expect_idle(PfcPool* pool) {
   for (int32_t g = 0; g < pool->buffers.num_groups; ++g)
@@ -405,7 +405,8 @@ const void* pfc_pool_group_observations(const PfcPool* pool, int32_t group) {
   if (!pool || check_group(pool, group)) return NULL;
   const PfcGroup* g = &pool->groups[group];
   if (!g->target) return NULL;
-  return (const void*)((uintptr_t)g->target + (uint64_t)g->begin * (uint64_t)pool->layout.agents * pool->buffers.obs_bytes);
+  const uint64_t offset = (uint64_t)g->begin * (uint64_t)pool->layout.agents * pool->buffers.obs_bytes;
+  return (const void*)((uintptr_t)g->target + (uintptr_t)offset);
 }
 
 int32_t pfc_pool_ended(const PfcPool* pool, int32_t group) {

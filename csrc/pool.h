@@ -74,7 +74,7 @@ struct PfcPool {
   int32_t opened;              // games whose spec->open succeeded
   uint64_t generation;         // of the process that made the pool
   bool was_reset, closed;
-  _Atomic bool busy;
+  _Atomic int32_t busy;        // 0 or 1; atomics of one byte need a library on RISC-V
 };
 
 // Entry and exit of every call that moves games: refuses closed pools, forked children, second threads.

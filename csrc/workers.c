@@ -43,7 +43,7 @@ struct PfcWorkers {
   _Alignas(PFC_ALIGNMENT) _Atomic uint64_t posted;  // jobs handed out; a change wakes workers
   _Atomic int32_t sleepers;       // workers waiting on `work`
   _Atomic int32_t caller_sleeps;  // 1 while the caller waits on `done`
-  _Atomic bool stop;
+  _Atomic int32_t stop;           // 1 when they are to end; atomics of one byte need a library on RISC-V
 };
 
 static _Atomic uint64_t process_generation = 1;
@@ -177,7 +177,7 @@ PfcWorkers* pfc_workers_create(int32_t num_threads, int32_t num_queues) {
 
 static void stop_workers(PfcWorkers* workers) {
   pthread_mutex_lock(&workers->mutex);
-  atomic_store(&workers->stop, true);
+  atomic_store(&workers->stop, 1);
   pthread_cond_broadcast(&workers->work);
   pthread_mutex_unlock(&workers->mutex);
   for (int32_t i = 1; i <= workers->started; ++i) pthread_join(workers->threads[i].thread, NULL);

@@ -5,8 +5,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <ucontext.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <ucontext.h>
+#endif
 
 enum { FORBIDDEN_BYTES = 1 << 20, SIGNAL_STACK_BYTES = 1 << 16, STACK_BYTES = 8 << 20 };
 

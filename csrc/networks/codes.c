@@ -22,7 +22,7 @@ typedef struct CodesPass {
   const float *table, *bias, *grad_y;
   bool relu;
   float *y, *grad_table, *grad_bias;
-  atomic_bool invalid;
+  _Atomic int32_t invalid;  // 0 or 1; atomics of one byte need a library on RISC-V
 } CodesPass;
 
 // The next cell from `cell` on whose code is not 0, or `cells`. Eight cells at once where they are empty.
@@ -82,7 +82,7 @@ PFC_MULTIVERSION static void codes_forward_rows(CodesPass* pass, int64_t begin, 
     for (int32_t cell = codes_next(codes, 0, b.cells); cell < b.cells; cell = codes_next(codes, cell + 1, b.cells)) {
       const int64_t entry = codes_entry(&b, cell, codes[cell]);
       if (entry < 0)
-        atomic_store(&pass->invalid, true);
+        atomic_store(&pass->invalid, 1);
       else
         entries[count++] = entry;
       if (count < CODES_BATCH) continue;
@@ -106,7 +106,7 @@ PFC_MULTIVERSION static void codes_backward_columns(CodesPass* pass, int32_t beg
     for (int32_t cell = codes_next(codes, 0, b.cells); cell < b.cells; cell = codes_next(codes, cell + 1, b.cells)) {
       const int64_t entry = codes_entry(&b, cell, codes[cell]);
       if (entry < 0)
-        atomic_store(&pass->invalid, true);
+        atomic_store(&pass->invalid, 1);
       else
         codes_add(pass->grad_table + entry * b.width + begin, grad, count);
     }

@@ -9,10 +9,16 @@
 #ifndef PUFFERC_FMATH_H
 #define PUFFERC_FMATH_H
 
+#include <float.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "pufferc/rng.h"  // PFC_FN
+
+// 16 is 0 for float. 32-bit x86 without SSE2 keeps floats in wider registers, and -ffast-math leaves it open.
+#if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16
+#error "pufferc needs float arithmetic as IEEE has it: -msse2 -mfpmath=sse on 32-bit x86, and no -ffast-math"
+#endif
 
 #define PFC_PI 3.14159265358979323846f
 
