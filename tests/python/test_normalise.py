@@ -132,6 +132,10 @@ def test_other_networks_are_refused_by_name() -> None:
 def test_returns_are_gymnasiums() -> None:
     """The same rewards through Gymnasium's NormalizeReward in the same autoreset mode."""
     import gymnasium as gym
+
+    if tuple(map(int, gym.__version__.split(".")[:2])) < (1, 4):
+        pytest.skip("before 1.4 Gymnasium's wrapper carries a return over the end of an episode")
+
     from gymnasium.vector import AutoresetMode
     from gymnasium.wrappers.vector import NormalizeReward
 
