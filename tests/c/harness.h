@@ -33,14 +33,15 @@ typedef struct Case {
   PfcParamValue params[CASE_MAX_PARAMS];
 } Case;
 
-// Games that are not named here are tested with their defaults. Snake's default board is large, so the
-// everyday case is a small one, and a match of Pong is long; test_soak and the golden hashes run the default too.
+// Games that are not named here are tested with their defaults. The default boards of Snake and Mmo are large, so the
+// everyday cases are small ones, and a match of Pong is long; test_soak and the golden hashes run the default too.
 static const Case special_cases[] = {
     {"breakout", "breakout", 0, {{0}}},
     {"breakout, continuous", "breakout", 1, {{"continuous", 1}}},
     {"breakout, one ball, no frameskip", "breakout", 2, {{"balls", 1}, {"frameskip", 1}}},
     {"cartpole", "cartpole", 0, {{0}}},
     {"cartpole, continuous", "cartpole", 1, {{"continuous", 1}}},
+    {"mmo, small", "mmo", 3, {{"size", 64}, {"players", 16}, {"creatures", 48}}},
     {"pong, three points", "pong", 1, {{"points", 3}}},
     {"pong, three points, continuous", "pong", 2, {{"points", 3}, {"continuous", 1}}},
     {"pong, one point, every frame", "pong", 2, {{"points", 1}, {"frameskip", 1}}},
