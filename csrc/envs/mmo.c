@@ -59,6 +59,7 @@ enum { MMO_TOWN_TRIES = 32, MMO_HOME_TRIES = 64 };
 enum { MMO_SUPPLY_REACH = 14, MMO_SUPPLY_BUSHES = 6, MMO_SUPPLY_NODES = 2 };  // of each town: 2 of each of 4 kinds
 enum { MMO_SUPPLY = MMO_SUPPLY_BUSHES + 4 * MMO_SUPPLY_NODES };
 enum { MMO_CELLS_PER_NODE = 8, MMO_CELLS_PER_CREATURE = 32 };  // at least
+// With less than 62 % walkable, pockets that cannot be reached would raise the share of stone by more than 6 points.
 enum { MMO_WATER_PERCENT = 16, MMO_STONE_PERCENT = 18, MMO_WALKABLE_PERCENT = 62 };
 enum { MMO_FEWER_PERCENT = 4, MMO_GENERATIONS = 6 };  // less water and stone at each try; the last is all grass
 enum { MMO_HEIGHTS = 7 * 255 + 1 };
@@ -829,7 +830,7 @@ PFC_FN void mmo_appear(const MmoWorld* w, int32_t index, int32_t x, int32_t y) {
   mmo_show_creature(w, c);
 }
 
-// Tiers are tried downwards, then any cell will do: 45 % of the cells are walkable, and creatures need 3 %.
+// Tiers are tried downwards, then any cell will do: 62 % of the cells are walkable, and creatures need 3 %.
 PFC_FN void mmo_settle_creature(const MmoWorld* w, int32_t index, int32_t tier) {
   MmoCreature* c = &w->creatures[index];
   int32_t home = mmo_find_home(w, tier, MMO_HOME_TRIES);
@@ -1618,7 +1619,7 @@ static const PfcObsRow mmo_obs[] = {
                   "8 slots of kind and tier: 1 sword, 2 bow, 3 staff, 4 helm, 5 body, 6 legs, 7 tool, 8 potion, "
                   "9 ration"),
     PFC_OBS_CODES("town_direction", 1, 9, "of the nearest town: 1 up, then clockwise; 0 in a town"),
-    PFC_OBS_CODES("town_distance", 1, 16, "to its centre, thirds of a cell count, at most 15"),
+    PFC_OBS_CODES("town_distance", 1, 16, "cells to its centre / 3, at most 15"),
     PFC_OBS_CODES("danger", 1, 6, "tier of the creatures and nodes here; 0 in a town"),
     PFC_OBS_CODES("offer", 9, 6, "by kind: highest tier on offer that the player can pay and wear now"),
     PFC_OBS_PLANE("ground", 121, MMO_GROUND_CODES, 11, 11,
@@ -2366,7 +2367,7 @@ static const char* mmo_check(const void* params) {
   return NULL;
 }
 
-// The planes are those of the default parameters; mmo_field corrects them. Rows of cells with their margin.
+// Offsets and counts of all but the first depend on parameters: see mmo_field. Planes hold the margin too.
 enum { MMO_FIELD_TICK, MMO_FIELD_GROUND, MMO_FIELD_WHO, MMO_FIELD_VIGOUR, MMO_FIELD_UNIT, MMO_FIELD_PLAYERS };
 enum { MMO_FIELDS = MMO_FIELD_PLAYERS + 1 };
 static const PfcField mmo_fields[MMO_FIELDS] = {

@@ -2,7 +2,7 @@
 #include "harness.h"
 #include "test_games.h"
 
-enum { GAMES = 40 };
+enum { GAMES = 40, ROWS = 40 };
 
 // The step is refused with these words, and no game has moved.
 static void expect_refused(Player* p, const void* actions, PfcDtype dtype, const char* words) {
@@ -14,23 +14,34 @@ static void expect_refused(Player* p, const void* actions, PfcDtype dtype, const
   CHECK(p->b->observations == observations);
 }
 
-// A wrong choice in any row is found, also in those that vector loops treat apart.
+// As many games of a case as have about ROWS rows, at least one.
+static PfcPoolDesc rows_desc(const Case* c) {
+  PfcPoolDesc desc = case_desc(c, 1, 1);
+  Player one = player_open(&desc);
+  desc.num_games = ROWS > one.b->agents ? ROWS / one.b->agents : 1;
+  player_close(&one);
+  return desc;
+}
+
+// A wrong choice in any row and dimension is found, also in those that vector loops treat apart.
 static void test_every_row(const Case* c) {
-  const PfcPoolDesc desc = case_desc(c, GAMES, 1);
+  const PfcPoolDesc desc = rows_desc(c);
   Player p = player_start(&desc);
   const int64_t values = p.b->rows * p.b->action_dims;
   int64_t* wide = calloc((size_t)values, sizeof *wide);
-  char words[128];
+  char place[64], words[128];
   memset(p.actions, 0, (size_t)values * 4);
   for (int64_t i = 0; i < values; ++i) {
-    const long long row = i / p.b->action_dims;
+    const long long row = i / p.b->action_dims, dim = i % p.b->action_dims;
+    if (p.b->action_dims == 1) snprintf(place, sizeof place, "row %lld", row);
+    else snprintf(place, sizeof place, "row %lld, dimension %lld", row, dim);
     if (p.b->discrete) {
-      const int32_t count = p.b->action_counts[i % p.b->action_dims];
-      snprintf(words, sizeof words, "row %lld is %d, expected an integer in [0, %d)", row, count, count);
+      const int32_t count = p.b->action_counts[dim];
+      snprintf(words, sizeof words, "%s is %d, expected an integer in [0, %d)", place, count, count);
       ((int32_t*)p.actions)[i] = count;
       expect_refused(&p, p.actions, PFC_INT32, words);
       wide[i] = (1ll << 32) + 1;  // would be the legal 1 if it were narrowed first
-      snprintf(words, sizeof words, "row %lld is 4294967297", row);
+      snprintf(words, sizeof words, "%s is 4294967297", place);
       expect_refused(&p, wide, PFC_INT64, words);
       wide[i] = 0;
     } else {
