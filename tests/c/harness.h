@@ -48,6 +48,10 @@ static const Case special_cases[] = {
     {"snake, small", "snake", 4, {{"width", 24}, {"height", 18}, {"snakes", 8}, {"food", 60}}},
     {"snake, small, shuffled", "snake", 6,
      {{"width", 17}, {"height", 31}, {"snakes", 5}, {"food", 90}, {"vision", 2}, {"shuffle", 1}}},
+    {"moba, short", "moba", 1, {{"max_steps", 200}}},
+    {"moba, masked, against a script", "moba", 3, {{"max_steps", 150}, {"masked", 1}, {"opponent", 2}}},
+    {"boids, small", "boids", 3, {{"boids", 12}, {"max_steps", 230}, {"predators", 1}}},
+    {"boids, choices in a box", "boids", 4, {{"boids", 9}, {"max_steps", 60}, {"walls", 1}, {"continuous", 0}}},
     {"tmaze", "tmaze", 0, {{0}}},
     {"tmaze, dark", "tmaze", 3, {{"length", 5}, {"min_length", 5}, {"distractors", 0}}},
 };
