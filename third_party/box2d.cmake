@@ -8,8 +8,8 @@
 #      does not take it, since it has room for fewer worlds
 #
 # Made here: pufferc_box2d, a static library to link with; PUFFERC_BOX2D_WORLDS, how many worlds (games) a process can
-# have; PUFFERC_BOX2D_LICENSE, the text that goes with a binary. Source is built for 16384 worlds; a package has what its
-# maker chose, which is 128 unless PUFFERC_BOX2D_PACKAGE_WORLDS says otherwise.
+# have. Source is built for 16384 worlds; a package has what its maker chose, which is 128 unless
+# PUFFERC_BOX2D_PACKAGE_WORLDS says otherwise.
 
 set(PUFFERC_BOX2D AUTO CACHE STRING "Games on Box2D: AUTO (where it can be had), ON or OFF")
 set_property(CACHE PUFFERC_BOX2D PROPERTY STRINGS AUTO ON OFF)
@@ -17,7 +17,6 @@ set(PUFFERC_BOX2D_SOURCE "" CACHE PATH "Folder with the source of Box2D 3.1")
 set(PUFFERC_BOX2D_PACKAGE_WORLDS 128 CACHE STRING "B2_MAX_WORLDS that an installed Box2D was built with")
 pufferc_three_way(PUFFERC_BOX2D)
 
-set(PUFFERC_BOX2D_LICENSE ${CMAKE_CURRENT_LIST_DIR}/box2d/LICENSE)
 set(PUFFERC_BOX2D_CLOCK ${CMAKE_CURRENT_LIST_DIR}/box2d/clock.c)
 set(PUFFERC_BOX2D_WORLDS 0)
 set(box2d_commit 8c661469c9507d3ad6fbd2fea3f1aa71669c2fe3)

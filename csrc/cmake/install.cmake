@@ -16,11 +16,11 @@ if(TARGET pufferc_box2d)  # the static library refers to it, the shared one cont
   set(private_libraries "-lpufferc_box2d ${private_libraries}")
   install(TARGETS pufferc_box2d EXPORT pufferc-targets
     ARCHIVE DESTINATION ${PUFFERC_INSTALL_LIBDIR} COMPONENT ${PUFFERC_INSTALL_COMPONENT})
-  set(licenses_dir ${CMAKE_INSTALL_DATADIR}/licenses/pufferc)
-  if(PUFFERC_PYTHON)
-    set(licenses_dir pufferc/licenses)
-  endif()
-  install(FILES ${PUFFERC_BOX2D_LICENSE} DESTINATION ${licenses_dir} RENAME box2d.txt
+endif()
+if(NOT PUFFERC_PYTHON)  # a wheel has them in its metadata, by pyproject.toml
+  install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/pufferc
+    COMPONENT ${PUFFERC_INSTALL_COMPONENT})
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/third_party/licenses/ DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/pufferc
     COMPONENT ${PUFFERC_INSTALL_COMPONENT})
 endif()
 install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/include/pufferc DESTINATION ${PUFFERC_INSTALL_INCLUDEDIR}

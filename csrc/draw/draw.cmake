@@ -2,10 +2,8 @@
 # Each is a file of its own, beside the library or the Python module, loaded only when a picture is asked for. Included by
 # CMakeLists.txt; there is nothing to do where third_party found no raylib.
 set(draw_dir ${PUFFERC_INSTALL_LIBDIR})
-set(draw_licenses_dir ${CMAKE_INSTALL_DATADIR}/licenses/pufferc)
 if(PUFFERC_PYTHON)
   set(draw_dir pufferc)
-  set(draw_licenses_dir pufferc/licenses)
 endif()
 add_custom_target(pufferc_draw)
 set(draw_modules "")
@@ -28,16 +26,5 @@ if(draw_modules AND PUFFERC_INSTALL)
   install(TARGETS ${draw_modules} EXPORT pufferc-draw-targets
     LIBRARY DESTINATION ${draw_dir} COMPONENT ${PUFFERC_INSTALL_COMPONENT})
   install(EXPORT pufferc-draw-targets NAMESPACE pufferc:: DESTINATION ${PUFFERC_INSTALL_LIBDIR}/cmake/pufferc
-    COMPONENT ${PUFFERC_INSTALL_COMPONENT})
-endif()
-if(draw_modules AND PUFFERC_INSTALL AND PUFFERC_RAYLIB_LICENSE)
-  set(licenses ${PROJECT_SOURCE_DIR}/third_party/licenses)
-  install(FILES ${PUFFERC_RAYLIB_LICENSE} DESTINATION ${draw_licenses_dir} RENAME raylib.txt
-    COMPONENT ${PUFFERC_INSTALL_COMPONENT})
-  if(PUFFERC_GLFW_LICENSE)
-    install(FILES ${PUFFERC_GLFW_LICENSE} DESTINATION ${draw_licenses_dir} RENAME glfw.txt
-      COMPONENT ${PUFFERC_INSTALL_COMPONENT})
-  endif()
-  install(FILES ${licenses}/rlsw.txt ${licenses}/khronos.txt DESTINATION ${draw_licenses_dir}
     COMPONENT ${PUFFERC_INSTALL_COMPONENT})
 endif()

@@ -102,7 +102,7 @@ PFC_MULTIVERSION static int64_t sample_rows(const PfcGaussianSampleArgs* args, i
 
 typedef struct SampleJob {
   PfcGaussianSampleArgs args;
-  int64_t bad;  // added to by every task
+  _Alignas(8) int64_t bad;  // added to by every task; 32-bit processors would align it by 4
 } SampleJob;
 
 static void sample_task(void* context, int32_t worker, int32_t block) {

@@ -27,7 +27,7 @@ typedef struct RolloutJob {
   int64_t rows, row_bytes;  // of the pool; of an observation as elements
   int32_t block_games, blocks;
   RolloutScratch* scratch;  // [workers]
-  int64_t bad_rows;
+  _Alignas(8) int64_t bad_rows;
 } RolloutJob;
 
 // The rows of a block.

@@ -117,7 +117,7 @@ typedef struct SampleJob {
   PfcSampleArgs args;
   int32_t most;           // choices of the largest head: heads take turns in the scratch memory
   uint64_t worker_bytes;  // of scratch
-  int64_t bad;            // added to by every task
+  _Alignas(8) int64_t bad;  // added to by every task; 32-bit processors would align it by 4
 } SampleJob;
 
 static void sample_task(void* context, int32_t worker, int32_t block) {
