@@ -14,7 +14,7 @@
 typedef float LockValue;
 #define LOCK_DTYPE PFC_FLOAT32
 #define LOCK_SHAPE \
-  { 6 }
+  {6}
 
 enum { LOCK_DIGITS = 3, LOCK_KEYS = 34 };
 

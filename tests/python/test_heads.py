@@ -134,8 +134,8 @@ def test_the_rollout_keeps_the_draw_and_the_game_gets_it_bounded() -> None:
 def test_squashing_reaches_the_game() -> None:
     env, policy, rollout = make(rows=8, squash=True, initial_log_std=1.0)
     seen: list[Any] = []
-    inner = env.step
-    env.step = lambda actions, **options: (seen.append(actions.numpy().copy()), inner(actions, **options))[1]
+    inner = env._advance
+    env._advance = lambda actions, *given: (seen.append(actions.numpy().copy()), inner(actions, *given))[1]
     collect(env, policy, rollout)
     np.testing.assert_allclose(np.stack(seen), np.tanh(rollout.actions.numpy()), atol=1e-6)
 
@@ -187,7 +187,7 @@ class Matching:
     def reset(self, *, seed: int, observations: Any) -> None:
         self._observe(observations)
 
-    def step(self, actions: Any, *, observations: Any) -> tuple[Any, ...]:
+    def _advance(self, actions: Any, observations: Any) -> tuple[Any, Any]:
         drawn = np.asarray(actions)
         assert drawn.shape == (self.num_envs, 2) and drawn.dtype == np.int32
         assert ((drawn >= 0) & (drawn < [3, 2])).all()
@@ -195,7 +195,7 @@ class Matching:
         self.age += 1
         self.terminated[:] = self.age % 8 == 0
         self._observe(observations)
-        return None, None, None, None, self.terminated.any()
+        return observations, self.terminated.any()
 
 
 @pytest.mark.parametrize("kernels", [ops, reference])
