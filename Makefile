@@ -1,5 +1,6 @@
 # make train   set everything up, then train Breakout from nothing to its target
 # make test    the same set-up, then every test
+# make check   lint, and the tests of what differs from BASE (main), against the install of make dev
 # make dev     an editable install that rebuilds itself when a source changes
 # make bench   steps per second of every game, alone, with inference and with training
 #
@@ -8,31 +9,56 @@
 PYTHON ?= python3
 VENV ?= .venv
 TORCH ?= $(shell grep '^torch==' python/constraints.txt)
+BASE ?= main
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -q -c $(VENV)/constraints.txt
 SOURCES := $(shell find csrc python third_party -type f -not -path '*/__pycache__/*' 2>/dev/null) CMakeLists.txt pyproject.toml
+# The wheel that is installed, and that tests of packages use.
+WHEEL := $$(echo build/wheel/pufferc-*.whl)
+# The tools of .venv. Ninja by the environment: a build folder that was configured for make before keeps its generator.
+TOOLS := PATH="$(CURDIR)/$(BIN):$$PATH" CMAKE_GENERATOR=Ninja
+CTEST := $(TOOLS) ctest --test-dir build/dev --output-on-failure -j 2
+# Two processes that take whole files of tests, so that fixtures of a file are made once.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: train test dev bench lint clean
+ifneq ($(shell command -v ccache),)
+export CMAKE_C_COMPILER_LAUNCHER ?= ccache
+export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
+export CCACHE_BASEDIR ?= $(CURDIR)
+export CCACHE_NOHASHDIR ?= 1
+endif
+
+.PHONY: train test check dev bench lint clean
 .NOTPARALLEL:
 
 train: $(VENV)/.installed
 	$(BIN)/pufferc train breakout
 	-$(BIN)/pufferc eval breakout --episodes 100 --record runs/breakout.gif
 
-# Ninja by the environment: a build folder that was configured for make before keeps its generator.
 test: $(VENV)/.installed-dev
-	PATH="$(CURDIR)/$(BIN):$$PATH" CMAKE_GENERATOR=Ninja cmake --preset dev
-	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build build/dev
-	PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir build/dev --output-on-failure
+	$(TOOLS) cmake --preset dev
+	$(TOOLS) cmake --build build/dev
+	$(CTEST)
 	$(MAKE) lint
-	$(BIN)/python -m pytest
+	PUFFERC_WHEEL="$(CURDIR)/$(WHEEL)" $(PYTEST) -m 'not slow'
+	PUFFERC_WHEEL="$(CURDIR)/$(WHEEL)" $(PYTEST) -m slow $$(grep -l 'mark.slow' tests/python/test_*.py)
+
+# tests/changed.py says which tests belong to which files. Its first import rebuilds the install, for one process alone.
+check: $(VENV)/.editable
+	$(BIN)/ruff check python tests examples benchmarks
+	$(BIN)/mypy
+	$(BIN)/python -c 'import pufferc'
+	@set -e; wanted=" $$($(BIN)/python tests/changed.py $(BASE)) "; \
+	case "$$wanted" in *" c "*) \
+	  $(TOOLS) cmake --preset dev >/dev/null; $(TOOLS) cmake --build build/dev; $(CTEST) -LE slow;; esac; \
+	files=$$(echo "$$wanted" | tr ' ' '\n' | grep '[.]py$$' || true); \
+	if [ -n "$$files" ]; then SKBUILD_EDITABLE_SKIP="$(CURDIR)/build/editable" $(PYTEST) -q -m 'not slow' $$files; fi
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check python tests examples benchmarks
 	$(BIN)/mypy
 
-dev: $(VENV)/.build-tools
-	$(INSTALL) --no-build-isolation -C editable.rebuild=true -C build-dir=build/editable -e '.[train,render,dev]'
+dev: $(VENV)/.editable
 
 bench: $(VENV)/.installed
 	$(BIN)/pufferc bench
@@ -55,12 +81,24 @@ $(VENV)/.build-tools: $(VENV)/.tools pyproject.toml
 	  "pyb2d3==0.11.1; sys_platform == 'linux' and platform_machine == 'x86_64'"
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/.build-tools $(SOURCES)
+# The one build of the package, installed below and handed to the tests that need a wheel.
+$(VENV)/.wheel: $(VENV)/.build-tools $(SOURCES)
 	@echo "compiling pufferc: a minute or two, longer with nvcc"
-	$(INSTALL) --no-build-isolation '.[train,render]'
+	rm -rf build/wheel
+	$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w build/wheel .
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.build-tools $(SOURCES)
-	@echo "compiling pufferc: a minute or two, longer with nvcc"
-	$(INSTALL) --no-build-isolation '.[train,render,dev]'
-	@touch $@ $(VENV)/.installed
+# pip takes a wheel of the version that it has for installed, so pufferc itself goes first.
+$(VENV)/.installed: $(VENV)/.wheel
+	$(INSTALL) --no-deps --force-reinstall "$(WHEEL)"
+	$(INSTALL) "$(WHEEL)[train,render]"
+	@rm -f $(VENV)/.editable; touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.wheel
+	$(INSTALL) --no-deps --force-reinstall "$(WHEEL)"
+	$(INSTALL) "$(WHEEL)[train,render,dev]"
+	@rm -f $(VENV)/.editable; touch $@ $(VENV)/.installed
+
+$(VENV)/.editable: $(VENV)/.build-tools
+	$(INSTALL) --no-build-isolation -C editable.rebuild=true -C build-dir=build/editable -e '.[train,render,dev]'
+	@rm -f $(VENV)/.installed $(VENV)/.installed-dev; touch $@

@@ -1,6 +1,6 @@
-# Compiles every public header by itself, in C and C++, with each compiler at its highest warning level, and the
-# examples in the head comments of the C++ ones.
-#   cmake -DCOMPILERS="gcc;clang-14" -DHEADERS=folder -DWORK=folder -P headers.cmake
+# Compiles every public header by itself, in C and C++, with a compiler at its highest warning level, and the examples
+# in the head comments of the C++ ones.
+#   cmake -DCOMPILER=gcc -DHEADERS=folder -DWORK=folder -P headers.cmake
 #
 # Left out of clang's -Weverything is what does not speak of faults: compatibility with older standards than these
 # headers ask for, padding, declarations between statements. The functions in the C headers use C's casts, also in C++.
@@ -14,45 +14,41 @@ set(clang_c ${clang} -Wno-declaration-after-statement)
 set(clang_cxx ${clang} -Wno-c++98-compat -Wno-c++98-compat-pedantic -Wno-pre-c++14-compat -Wno-pre-c++17-compat
   -Wno-weak-vtables)
 
-function(compile compiler standard language header flags)
+function(compile standard language header flags)
   file(WRITE ${WORK}/header.${language} "#include <pufferc/${header}>\n#include <pufferc/${header}>\nextern int not_empty;\n")
   set(more "")
   if(language STREQUAL "cpp" AND NOT header MATCHES "hpp$")
     set(more -Wno-old-style-cast)
   endif()
-  execute_process(COMMAND ${compiler} -std=${standard} -O2 -Werror ${flags} ${more} -I${HEADERS}/.. -c ${WORK}/header.${language}
+  execute_process(COMMAND ${COMPILER} -std=${standard} -O2 -Werror ${flags} ${more} -I${HEADERS}/.. -c ${WORK}/header.${language}
     -o ${WORK}/header.o RESULT_VARIABLE failed ERROR_VARIABLE messages)
   if(failed)
-    message(FATAL_ERROR "${compiler} -std=${standard} ${header}:\n${messages}")
+    message(FATAL_ERROR "${COMPILER} -std=${standard} ${header}:\n${messages}")
   endif()
 endfunction()
 
 file(MAKE_DIRECTORY ${WORK})
+execute_process(COMMAND ${COMPILER} --version OUTPUT_VARIABLE version ERROR_QUIET)
+set(kind gnu)
+if(version MATCHES "clang")
+  set(kind clang)
+endif()
+file(GLOB headers RELATIVE ${HEADERS} ${HEADERS}/*.h)
+foreach(header IN LISTS headers)
+  compile(c11 c ${header} "${${kind}_c}")
+  compile(c17 c ${header} "${${kind}_c}")
+  compile(c++17 cpp ${header} "${${kind}_cxx}")
+endforeach()
+file(GLOB headers RELATIVE ${HEADERS} ${HEADERS}/*.hpp)
+foreach(header IN LISTS headers)
+  compile(c++17 cpp ${header} "${${kind}_cxx};-Wold-style-cast")
+endforeach()
 foreach(name pufferc render)
+  compile(c++20 cpp ${name}.hpp "${${kind}_cxx};-Wold-style-cast")
   file(READ ${HEADERS}/${name}.hpp text)
   string(REGEX MATCH "//   #include.*\n//   }\n" example "${text}")
   string(REPLACE "\n//" "\n" example "\n${example}")
   file(WRITE ${WORK}/example_${name}.cpp "${example}")
-endforeach()
-file(GLOB headers RELATIVE ${HEADERS} ${HEADERS}/*.h)
-file(GLOB cxx_headers RELATIVE ${HEADERS} ${HEADERS}/*.hpp)
-foreach(compiler IN LISTS COMPILERS)
-  execute_process(COMMAND ${compiler} --version OUTPUT_VARIABLE version ERROR_QUIET)
-  set(kind gnu)
-  if(version MATCHES "clang")
-    set(kind clang)
-  endif()
-  foreach(header IN LISTS headers)
-    compile(${compiler} c11 c ${header} "${${kind}_c}")
-    compile(${compiler} c17 c ${header} "${${kind}_c}")
-    compile(${compiler} c++17 cpp ${header} "${${kind}_cxx}")
-  endforeach()
-  foreach(header IN LISTS cxx_headers)
-    compile(${compiler} c++17 cpp ${header} "${${kind}_cxx};-Wold-style-cast")
-  endforeach()
-  foreach(name pufferc render)
-    compile(${compiler} c++20 cpp ${name}.hpp "${${kind}_cxx};-Wold-style-cast")
-    execute_process(COMMAND ${compiler} -std=c++17 -Wall -Wextra -Werror -I${HEADERS}/.. -c ${WORK}/example_${name}.cpp
-      -o ${WORK}/example.o COMMAND_ERROR_IS_FATAL ANY)
-  endforeach()
+  execute_process(COMMAND ${COMPILER} -std=c++17 -Wall -Wextra -Werror -I${HEADERS}/.. -c ${WORK}/example_${name}.cpp
+    -o ${WORK}/example.o COMMAND_ERROR_IS_FATAL ANY)
 endforeach()

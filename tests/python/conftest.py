@@ -1,13 +1,17 @@
-"""What the tests share: small pools of every game, random actions, and a record of everything a pool returns."""
+"""What the tests share: small pools of every game, random actions, a record of what a pool returns, a wheel."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import importlib.util
 import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +19,15 @@ import pytest
 
 import pufferc
 from pufferc import render
+
+ROOT = Path(__file__).resolve().parents[2]
+# Files of 10 s and more, longest first. They start first, so that neither process is left with a long one at the end.
+LONGEST_FILES = (
+    "test_distributed", "test_record", "test_seeds", "test_hostile_files", "test_check", "test_ops_policy", "test_device",
+    "test_loggers", "test_heads", "test_modules", "test_documents", "test_dashboard", "test_normalise", "test_ppo",
+)  # fmt: skip
+# What pip says where it cannot reach an index.
+OFFLINE = ("No matching distribution", "Could not find a version", "Connection", "Temporary failure in name resolution")
 
 GAMES = pufferc.list_envs()
 SAVED = [name for name in GAMES if pufferc.env_info(name).can_save]
@@ -27,6 +40,49 @@ def pytest_configure() -> None:
     """Ctrl-C counts in what tests start, also where this process was started in the background, which ignores it."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the longest files first. The order of tests within a file stays."""
+    rank = {name: i for i, name in enumerate(LONGEST_FILES)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of these sources: that of PUFFERC_WHEEL, else one built for all processes of pytest-xdist."""
+    if given := os.environ.get("PUFFERC_WHEEL"):
+        assert Path(given).is_file(), f"PUFFERC_WHEEL: there is no {given}"
+        return Path(given)
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "wheel"
+    with open(shared / "wheel.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not list(folder.glob("pufferc-*.whl")):
+            build_wheel(folder)
+    (built,) = folder.glob("pufferc-*.whl")
+    return built
+
+
+def build_wheel(folder: Path) -> None:
+    """Build the wheel without CUDA; quick where there is a compiler cache or it was built before."""
+    environment = {**os.environ, "CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "1"}
+    if shutil.which("ccache"):
+        environment |= {"CMAKE_C_COMPILER_LAUNCHER": "ccache", "CMAKE_CXX_COMPILER_LAUNCHER": "ccache"}
+    fetched = next(ROOT.glob("build/*/third_party/raylib/src/raylib.h"), None)
+    if fetched:
+        environment.setdefault("PUFFERC_RAYLIB_SOURCE", str(fetched.parents[1]))
+    here = all(importlib.util.find_spec(name) for name in ("scikit_build_core", "pybind11"))
+    options = ["-C", f"build-dir={ROOT / 'build' / 'wheel-test'}", "-C", "cmake.define.PUFFERC_CUDA=OFF"]
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", *(["--no-build-isolation"] if here else [])]
+    done = subprocess.run(
+        [*command, *options, "-w", str(folder), str(ROOT)], capture_output=True, text=True, timeout=600, env=environment
+    )
+    if any(words in done.stderr for words in OFFLINE):
+        pytest.skip("no package index to get the build tools from")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(params=GAMES)

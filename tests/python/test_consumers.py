@@ -16,15 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from conftest import OFFLINE, ROOT
 from pufferc import paths, render
 
-ROOT = Path(__file__).parents[2]
 CONSUMER = ROOT / "tests" / "consumer"
 ROTOR = ROOT / "tests" / "c" / "rotor.c"
 CC = next((name for name in (os.environ.get("CC"), "cc", "gcc", "clang") if name and shutil.which(name)), None)
 CXX = next((name for name in (os.environ.get("CXX"), "c++", "g++", "clang++") if name and shutil.which(name)), None)
-
-OFFLINE = ("No matching distribution", "Could not find a version", "Connection", "Temporary failure in name resolution")
 
 needs_compiler = pytest.mark.skipif(CC is None or CXX is None, reason="no C and C++ compiler")
 
@@ -33,27 +31,6 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=300, cwd=cwd)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
-
-
-def build_wheel(folder: Path) -> Path:
-    """The repository's wheel, without CUDA; quick where there is a compiler cache or it was built before."""
-    environment = {**os.environ, "CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "1"}
-    if shutil.which("ccache"):
-        environment |= {"CMAKE_C_COMPILER_LAUNCHER": "ccache", "CMAKE_CXX_COMPILER_LAUNCHER": "ccache"}
-    fetched = next(ROOT.glob("build/*/third_party/raylib/src/raylib.h"), None)
-    if fetched:
-        environment.setdefault("PUFFERC_RAYLIB_SOURCE", str(fetched.parents[1]))
-    here = all(importlib.util.find_spec(name) for name in ("scikit_build_core", "pybind11"))
-    options = ["-C", f"build-dir={ROOT / 'build' / 'wheel-test'}", "-C", "cmake.define.PUFFERC_CUDA=OFF"]
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", *(["--no-build-isolation"] if here else [])]
-    done = subprocess.run(
-        [*command, *options, "-w", str(folder), str(ROOT)], capture_output=True, text=True, timeout=600, env=environment
-    )
-    if any(words in done.stderr for words in OFFLINE):
-        pytest.skip("no package index to get the build tools from")
-    assert done.returncode == 0, done.stderr
-    (wheel,) = folder.glob("pufferc-*.whl")
-    return wheel
 
 
 def clean_environment(folder: Path, wheel: Path) -> Path:
@@ -163,12 +140,12 @@ def test_examples_in_cpp(tmp_path: Path) -> None:
 
 @needs_compiler
 @pytest.mark.slow
-def test_wheel_in_a_clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wheel_in_a_clean_environment(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wheel built from the sources, with numpy and gymnasium alone: its CMake package serves a C project."""
     cmake = shutil.which("cmake")
     if cmake is None:
         pytest.skip("no cmake")
-    python = clean_environment(tmp_path / "clean", build_wheel(tmp_path))
+    python = clean_environment(tmp_path / "clean", wheel)
     monkeypatch.delenv("PYTHONPATH", raising=False)
     cmakedir = run(python, "-m", "pufferc", "--cmakedir").strip()
     assert Path(cmakedir).is_relative_to(tmp_path / "clean")
