@@ -521,7 +521,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self.render()
 
     def __del__(self) -> None:
-        """Do nothing. Gymnasium before 1.3 closes a collected VectorEnv here, though a Renderer may still draw its pool."""
+        """Does nothing: Gymnasium before 1.3 closes the pool here, though a Renderer may still draw it."""
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a VecEnv cannot be pickled or copied; use save() and load() for the state of its games")
