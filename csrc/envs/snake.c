@@ -278,8 +278,7 @@ static void snake_layout(const void* params, PfcLayout* sizes) {
   const SnakeParams* p = (const SnakeParams*)params;
   const uint64_t cells = (uint64_t)snake_stride(p) * (uint64_t)(p->height + 2 * p->vision) + SNAKE_LANE;
   const uint64_t snake_bytes = sizeof(SnakeBody) + sizeof(int16_t);  // its body and its place in the order
-  const uint64_t bytes = sizeof(Snake) + snake_bytes * (uint64_t)p->snakes + cells * sizeof(int16_t);
-  sizes->state_bytes = (bytes + 63) / 64 * 64;
+  sizes->state_bytes = sizeof(Snake) + snake_bytes * (uint64_t)p->snakes + cells * sizeof(int16_t);
   sizes->agents = p->snakes;
   sizes->obs_shape[0] = sizes->obs_shape[1] = 2 * p->vision + 1;
 }
