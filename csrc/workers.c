@@ -15,7 +15,7 @@
 
 typedef struct Share {  // one worker's part of one queue's job, alone on its cache line
   _Alignas(PFC_ALIGNMENT) _Atomic uint64_t next;  // generation << 32 | block
-  _Atomic uint64_t end;                           // likewise
+  _Atomic uint64_t end;                           // generation << 32 | last block + 1
 } Share;
 
 typedef struct Queue {

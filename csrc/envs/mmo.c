@@ -199,7 +199,7 @@ typedef struct MmoWorld {
   MmoMarket* market;
   MmoTown* towns;
   MmoSpent* ring;
-  uint16_t* unit;  // player + 1, or players + creature + 1; 0 = nobody
+  uint16_t* unit;  // player + 1, or players + creature + 1; 0 = no unit
   uint8_t *ground, *who, *vigour;
   uint8_t* crowd;  // one bit per cell: a player is there
   int32_t num_towns, ring_size, margin, stride, cells;  // cells: with the margin

@@ -54,7 +54,7 @@ enum { MOBA_STAY = 8 };   // no direction; 0 to 7 are up and on clockwise
 enum { MOBA_MIN_SIZE = 64, MOBA_MAX_SIZE = 128 };  // the map is laid out for 64 cells and scaled
 enum {
   MOBA_BASE = 12,             // a base reaches this far from the left, for a map of 64 cells
-  MOBA_LANE_LINE = 5,         // middle of the top lane's two legs, likewise
+  MOBA_LANE_LINE = 5,         // middle of the top lane's two legs, from the left and from the top
   MOBA_LANE_HALF = 2,         // cells of the outer lanes on each side of it
   MOBA_MIDDLE_HALF = 3,       // cells of the middle lane on each side of the diagonal
   MOBA_RIVER_HALF = 2,
@@ -414,7 +414,7 @@ PFC_FN int32_t moba_scale(int32_t size, int32_t a) {
 // A coordinate in the view of a team <-> in team 0's.
 PFC_FN int32_t moba_turn(int32_t size, int32_t team, int32_t a) { return team ? size - 1 - a : a; }
 
-// A direction likewise.
+// A direction in the view of a team <-> in team 0's.
 PFC_FN int32_t moba_turn_way(int32_t team, int32_t way) { return way == MOBA_STAY ? way : (way + 4 * team) & 7; }
 
 // Where a place of a table lies for a team.
@@ -2460,13 +2460,13 @@ static const PfcObsRow moba_obs[] = {
     PFC_OBS_CODES("back", 1, 20, "of a dead hero: ticks until it comes back / 4, rounded up"),
     PFC_OBS_CODES("time", 1, 25, "ticks in 25ths of max_steps; 0 without a limit"),
     PFC_OBS_CODES("allies", 16, 22, "the others of the team by role: hit points in 20ths, 21 dead; 1 + direction; distance / 2; level"),
-    PFC_OBS_CODES("enemies", 20, 22, "enemy heroes by role, likewise; 0 unseen"),
+    PFC_OBS_CODES("enemies", 20, 22, "enemy heroes by role, the same four codes each; 0 unseen"),
     PFC_OBS_CODES("own_towers", 3, 4, "towers that stand in the top, middle and bottom lane"),
     PFC_OBS_CODES("own_base", 1, 3, "towers of the base that stand"),
     PFC_OBS_CODES("own_ancient", 1, 9, "its hit points in eighths, rounded up"),
-    PFC_OBS_CODES("enemy_towers", 3, 4, "likewise, of the enemy; lanes are the own ones"),
-    PFC_OBS_CODES("enemy_base", 1, 3, "likewise"),
-    PFC_OBS_CODES("enemy_ancient", 1, 9, "likewise"),
+    PFC_OBS_CODES("enemy_towers", 3, 4, "enemy towers that stand in the top, middle and bottom lane of the own view"),
+    PFC_OBS_CODES("enemy_base", 1, 3, "towers of the enemy base that stand"),
+    PFC_OBS_CODES("enemy_ancient", 1, 9, "hit points of the enemy ancient in eighths, rounded up"),
     PFC_OBS_CODES("fronts", 6, 16, "for each lane how far the own first creep has come, then the enemy's, in 15ths; 0 none"),
     PFC_OBS_PLANE("units", MOBA_SIDE * MOBA_SIDE, MOBA_CODES, MOBA_SIDE, MOBA_SIDE,
                   "what is around, the hero in the middle: 0 open, 1 wall, 2 outside; creeps melee, ranged, siege: own 3-5, "

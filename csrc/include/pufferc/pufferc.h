@@ -130,14 +130,14 @@ typedef struct PfcBuffers {
   const uint8_t* forced;         // [rows] or NULL: 1 = one legal choice in every dimension, so nothing to decide; 0 in
                                  // rows with alive = 0
   const void* observations;      // [rows, obs_shape...] of spec->obs_dtype
-  const void* final_observations;  // likewise; rows where terminated or truncated, until the next step
+  const void* final_observations;  // the same; only rows where terminated or truncated, until the next step
   const float* rewards;          // [rows]
   const uint8_t* terminated;     // [rows]
   const uint8_t* truncated;      // [rows]
   const uint8_t* alive;          // [rows]
   const float* episode_returns;  // [rows] of the episodes that this step ended, like final_observations
-  const int32_t* episode_lengths;  // [rows] likewise, in steps
-  const float* episode_metrics;  // [rows, num_metrics] likewise, in the order of spec->metrics
+  const int32_t* episode_lengths;  // [rows] of the same episodes, in steps
+  const float* episode_metrics;  // [rows, num_metrics] of the same episodes, in the order of spec->metrics
 } PfcBuffers;
 
 PFC_API PfcPool* pfc_pool_create(const PfcPoolDesc* desc);
