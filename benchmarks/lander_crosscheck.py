@@ -48,8 +48,8 @@ def heuristic_pilot(continuous: bool) -> Pilot:
 
 
 def checkpoint_pilot(name: str) -> Pilot:
-    from pufferc.agents import CheckpointAgent
-    from pufferc.checkpoint import find_checkpoint
+    from pufferc.runs.checkpoint import find_checkpoint
+    from pufferc.watch.players import CheckpointAgent
 
     agent = CheckpointAgent(find_checkpoint(name, Path("runs"), "lander"))
     return lambda observations: agent.act(observations).actions

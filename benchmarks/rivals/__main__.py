@@ -34,7 +34,7 @@ HEAD = "| work | cores | who | figure | pufferc is |\n|---|---|---|---|---|"
 
 
 def available_cores() -> int:
-    from pufferc._errors import available_cores as count
+    from pufferc.errors import available_cores as count
 
     return count()
 
@@ -106,7 +106,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 
 def main(words: Sequence[str]) -> int:
     options = parse(words)
-    from pufferc.doctor import cpu_model
+    from pufferc.runs.machine import cpu_model
 
     print(f"{cpu_model()}, {available_cores()} cores, {platform.system()}, Python {platform.python_version()}\n")
     print(HEAD, flush=True)

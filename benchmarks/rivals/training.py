@@ -52,7 +52,7 @@ class Trainings:
 
 
 def _pufferc(game: str, seed: int) -> Outcome:
-    from pufferc.cli import main
+    from pufferc.commands.main import main
 
     if main(["train", game, "--train.seed", str(seed), "--quiet"]) != 0:
         raise RuntimeError(f"pufferc train {game} failed")

@@ -10,15 +10,10 @@
 pufferc/Title-vN. Kernels for training are in `pufferc.ops`, the trainer in `pufferc.ppo` (needs pufferc[train]).
 """
 
-from pufferc._startup import load_core as _load_core
-from pufferc._startup import quiet_interrupt as _quiet_interrupt
-
-with _quiet_interrupt():
-    _load_core()
-    from pufferc import ops
-    from pufferc._core import __version__
-    from pufferc.registration import EnvInfo, env_info, list_envs, register_gymnasium
-    from pufferc.vector import VecEnv, make
+from pufferc import ops
+from pufferc._core import __version__
+from pufferc.envs.games import EnvInfo, env_info, list_envs, register_gymnasium
+from pufferc.envs.vector import VecEnv, make
 
 __all__ = ["EnvInfo", "VecEnv", "__version__", "env_info", "list_envs", "make", "ops"]
 

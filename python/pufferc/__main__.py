@@ -4,7 +4,7 @@ import sys
 
 if __name__ == "__main__":
     if sys.argv[1:] and sys.argv[1] in ("--cmakedir", "--includedir", "--cflags", "--libs"):
-        from pufferc.paths import main
+        from pufferc.authoring.sdk import main
     else:
-        from pufferc.cli import main
+        from pufferc.commands.main import main
     sys.exit(main(sys.argv[1:]))

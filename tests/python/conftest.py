@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import pufferc
-from pufferc import render
+from pufferc.pictures import renderer
 
 ROOT = Path(__file__).resolve().parents[2]
 # Files of 10 s and more, longest first. They start first, so that neither process is left with a long one at the end.
@@ -111,7 +111,7 @@ def pool() -> Iterator[MakePool]:
 @pytest.fixture(scope="module")
 def display() -> Iterator[str]:
     """Name of a virtual display, shared by the tests of a module."""
-    if render.why_missing("window") is not None or not shutil.which("Xvfb") or not shutil.which("xdotool"):
+    if renderer.why_missing("window") is not None or not shutil.which("Xvfb") or not shutil.which("xdotool"):
         pytest.skip("needs the window module, Xvfb and xdotool")
     read, write = os.pipe()
     command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x900x24", "-nolisten", "tcp", "-noreset"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pufferc.build import build
+from pufferc.authoring.build import build
 
 
 def words_of(legal: Any) -> Any:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pufferc import newgame
-from pufferc.build import build
+from pufferc.authoring import new as newgame
+from pufferc.authoring.build import build
 
 needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler (cc) on this machine")
 

@@ -10,11 +10,11 @@ import pytest
 
 from broken_games import CRASHES, ELSEWHERE, HEADERS, MISTAKES, STATE, reads_file
 from own_games import needs_compiler, write_game
-from pufferc import build as building
-from pufferc.check import check
-from pufferc.check_texts import IMPORTS, TEXTS
-from pufferc.cli import main
-from pufferc.modules import ModuleError
+from pufferc.authoring import build as building
+from pufferc.authoring.check import check
+from pufferc.authoring.check_texts import IMPORTS, TEXTS
+from pufferc.commands.main import main
+from pufferc.envs.game_library import ModuleError
 
 pytestmark = needs_compiler
 

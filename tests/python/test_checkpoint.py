@@ -17,7 +17,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from pufferc.checkpoint import (  # noqa: E402
+from pufferc.runs.checkpoint import (  # noqa: E402
     CheckpointError,
     find_checkpoint,
     list_checkpoints,
@@ -83,7 +83,7 @@ def dying(function: Callable[..., Any], nth: int, after: bool) -> Callable[..., 
 
 def test_kill_9_of_a_process_that_saves(tmp_path: Path) -> None:
     script = (
-        "import sys, torch\nfrom pathlib import Path\nfrom pufferc.checkpoint import save_checkpoint\n"
+        "import sys, torch\nfrom pathlib import Path\nfrom pufferc.runs.checkpoint import save_checkpoint\n"
         "for step in range(1, 100000):\n"
         "    w = torch.full((200_000,), float(step))\n"
         "    save_checkpoint(Path(sys.argv[1]) / 'checkpoints', step, {'w': w}, {'w': w}, {'game': 'g'})\n"

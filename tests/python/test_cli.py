@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 import pufferc
-from pufferc import render
-from pufferc.cli import main, parse_train
+from pufferc.commands.main import main
+from pufferc.commands.train_flags import parse_train
+from pufferc.pictures import renderer
 
 TINY = [
     *("--vec.num-envs", "32", "--vec.num-threads", "1", "--policy.hidden-size", "8"),
@@ -125,7 +126,7 @@ def test_recordings_that_cannot_be_are_refused_before_the_evaluation(tmp_path: P
         assert main(["eval", "cartpole", "--runs", runs, *words]) == 2
         captured = capsys.readouterr()
         assert message in captured.err and captured.out == ""
-    if render.why_missing("headless") is None:
+    if renderer.why_missing("headless") is None:
         words = ["--runs", runs, "--episodes", "4", "--record", gif, "--record-steps", "9"]
         assert main(["eval", "cartpole", *words]) == 0
         assert capsys.readouterr().out.endswith(f"recorded {gif}\n")

@@ -11,8 +11,8 @@ import pytest
 import pufferc
 from conftest import GAMES, needs_lander
 from pufferc.config import Config, ConfigError, load_config, merge, to_toml
-from pufferc.registration import pool_limit
-from pufferc.sizes import resolve
+from pufferc.envs.games import pool_limit
+from pufferc.training.resolve import resolve
 
 
 def base(**train: Any) -> Config:
@@ -21,7 +21,7 @@ def base(**train: Any) -> Config:
 
 
 @pytest.mark.parametrize(
-    "path", sorted((Path(pufferc.__file__).parent / "configs").glob("*.toml")), ids=lambda p: p.stem
+    "path", sorted((Path(pufferc.__file__).parent / "config" / "games").glob("*.toml")), ids=lambda p: p.stem
 )
 def test_packaged_configs_resolve_without_warnings(path: Path) -> None:
     game, _, variant = path.stem.partition("-")

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from conftest import OFFLINE, ROOT
-from pufferc import paths, render
+from pufferc.authoring import sdk
+from pufferc.pictures import renderer
 
 CONSUMER = ROOT / "tests" / "consumer"
 ROTOR = ROOT / "tests" / "c" / "rotor.c"
@@ -52,11 +53,11 @@ def ask(*flags: str) -> str:
 def test_paths_lie_in_the_package() -> None:
     assert Path(ask("--includedir"), "pufferc", "pufferc.hpp").is_file()
     assert Path(ask("--cmakedir"), "pufferc-config.cmake").is_file()
-    assert ask("--cmakedir", "--includedir").splitlines() == [str(paths.cmakedir()), str(paths.includedir())]
+    assert ask("--cmakedir", "--includedir").splitlines() == [str(sdk.cmakedir()), str(sdk.includedir())]
     flags = shlex.split(ask("--cflags", "--libs"))
-    assert f"-I{paths.includedir()}" in flags and "-ffp-contract=off" in flags and "-lpufferc" in flags
-    assert sorted(path.name for path in paths.libdir().glob("libpufferc.*")) == ["libpufferc.a", paths.library().name]
-    done = subprocess.run([sys.executable, "-m", "pufferc.paths"], capture_output=True, text=True, timeout=60)
+    assert f"-I{sdk.includedir()}" in flags and "-ffp-contract=off" in flags and "-lpufferc" in flags
+    assert sorted(path.name for path in sdk.libdir().glob("libpufferc.*")) == ["libpufferc.a", sdk.library().name]
+    done = subprocess.run([sys.executable, "-m", "pufferc.authoring.sdk"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and "--cmakedir" in done.stderr
 
 
@@ -64,26 +65,26 @@ def test_editable_installs_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """There the Python files stay in the sources, and the headers lie beside the compiled module."""
     (tmp_path / "sources").mkdir()
     headers = tmp_path / "installed" / "include" / "pufferc"
-    monkeypatch.setattr(paths, "__file__", str(tmp_path / "sources" / "paths.py"))
+    monkeypatch.setattr(sdk, "__file__", str(tmp_path / "sources" / "sdk.py"))
     core = importlib.machinery.ModuleSpec("pufferc._core", None, origin=str(tmp_path / "installed" / "_core.so"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: core if name == "pufferc._core" else None)
-    paths._root.cache_clear()
+    sdk._root.cache_clear()
     with pytest.raises(FileNotFoundError, match=r"no headers in .*sources or .*installed"):
-        paths.includedir()
+        sdk.includedir()
     headers.mkdir(parents=True)
     (headers / "pufferc.h").touch()
     try:
-        assert paths.includedir() == headers.parent
-        assert paths.cmakedir() == tmp_path / "installed" / "lib" / "cmake" / "pufferc"
+        assert sdk.includedir() == headers.parent
+        assert sdk.cmakedir() == tmp_path / "installed" / "lib" / "cmake" / "pufferc"
     finally:
-        paths._root.cache_clear()
+        sdk._root.cache_clear()
 
 
 def test_other_builds_find_the_cmake_package() -> None:
     """scikit-build-core hands this entry point's folder to find_package as pufferc_ROOT."""
     (entry,) = (point for point in entry_points(group="cmake.root") if point.name == "pufferc")
     assert entry.value == "pufferc"
-    assert (paths.cmakedir().parents[2] / "__init__.py").is_file() or "site-packages" in str(paths.cmakedir())
+    assert (sdk.cmakedir().parents[2] / "__init__.py").is_file() or "site-packages" in str(sdk.cmakedir())
 
 
 @needs_compiler
@@ -93,7 +94,7 @@ def test_consumer_project(project: str, tmp_path: Path) -> None:
     cmake = shutil.which("cmake")
     if cmake is None:
         pytest.skip("no cmake")
-    definitions = [f"-DPROJECT={project}", f"-DWORK={tmp_path}", f"-DPREFIX={paths.cmakedir().parents[2]}"]
+    definitions = [f"-DPROJECT={project}", f"-DWORK={tmp_path}", f"-DPREFIX={sdk.cmakedir().parents[2]}"]
     run(cmake, *definitions, "-P", CONSUMER / "build.cmake")
 
 
@@ -105,11 +106,11 @@ def test_one_compiler_command(tmp_path: Path) -> None:
     assert CC is not None
     run(CC, "-std=c11", f"-I{CONSUMER}", source, *flags, "-o", tmp_path / "program")
     assert "games" in run(tmp_path / "program")
-    shutil.copy(paths.library(), tmp_path)
-    compile_flags = [f"-I{CONSUMER}", f"-I{paths.includedir()}", f"-L{tmp_path}"]
+    shutil.copy(sdk.library(), tmp_path)
+    compile_flags = [f"-I{CONSUMER}", f"-I{sdk.includedir()}", f"-L{tmp_path}"]
     run(CC, "-std=c11", *compile_flags, source, "-lpufferc", "-Wl,-rpath,$ORIGIN", "-o", tmp_path / "moved")
     (tmp_path / "away").mkdir()
-    for name in ("moved", paths.library().name):
+    for name in ("moved", sdk.library().name):
         shutil.move(tmp_path / name, tmp_path / "away" / name)
     assert "games" in run(tmp_path / "away" / "moved")
 
@@ -155,6 +156,6 @@ def test_wheel_in_a_clean_environment(wheel: Path, tmp_path: Path, monkeypatch: 
     run(cmake, "-S", project, "-B", build, f"-Dpufferc_DIR={cmakedir}", "-DCMAKE_BUILD_TYPE=Release")
     run(cmake, "--build", build)
     tested = run("ctest", "--test-dir", build, "--output-on-failure")
-    assert "100% tests passed" in tested and ("pictures" in tested) == (render.why_missing("headless") is None)
+    assert "100% tests passed" in tested and ("pictures" in tested) == (renderer.why_missing("headless") is None)
     shape = run(python, "-c", "import pufferc; print(pufferc.make('cartpole', 2).reset()[0].shape)")
     assert shape == "(2, 4)\n"

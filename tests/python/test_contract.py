@@ -18,10 +18,10 @@ import pytest
 import pufferc
 from conftest import MakePool
 from own_games import build_duel, build_masked_catcher, needs_compiler
-from pufferc import spaces
-from pufferc.agents import RandomAgent, choose
-from pufferc.cli import main
-from pufferc.single import SingleEnv
+from pufferc.commands.main import main
+from pufferc.envs import spaces
+from pufferc.envs.single import SingleEnv
+from pufferc.watch.players import RandomAgent, choose
 
 pytestmark = needs_compiler
 COUNTS = (3, 34)

@@ -18,12 +18,15 @@ from pufferc.config import Config, load_config, merge
 
 torch = pytest.importorskip("torch")
 
-from pufferc import ops, ppo, reference  # noqa: E402
-from pufferc.device import DeviceCollector, DeviceLearner, device_kernels  # noqa: E402
-from pufferc.distributed import Ranks  # noqa: E402
-from pufferc.graphs import Recorded, Recorder  # noqa: E402
-from pufferc.optim import Adam, Muon  # noqa: E402
+from pufferc import ops  # noqa: E402
+from pufferc.kernels import reference  # noqa: E402
+from pufferc.kernels.backend import TORCH  # noqa: E402
 from pufferc.policies import make_policy  # noqa: E402
+from pufferc.training import ppo  # noqa: E402
+from pufferc.training.distributed import Ranks  # noqa: E402
+from pufferc.training.gpu import DeviceCollector, DeviceLearner, device_kernels  # noqa: E402
+from pufferc.training.graphs import Recorded, Recorder  # noqa: E402
+from pufferc.training.optimizers import Adam, Muon  # noqa: E402
 
 CPU = torch.device("cpu")
 ROWS, HORIZON = 8, 12
@@ -60,11 +63,9 @@ class Side:
 
     def plain(self, update: int) -> dict[str, float]:
         step = update * HORIZON
-        ppo.collect(self.env, self.policy, self.rollout, reference, seed=3, first_step=step, seconds=self.seconds)
-        self.estimate(reference)
-        return ppo.optimise(
-            self.policy, self.optimizer, self.rollout, reference, self.config.train, 0.01, self.generator
-        )
+        ppo.collect(self.env, self.policy, self.rollout, TORCH, seed=3, first_step=step, seconds=self.seconds)
+        self.estimate(TORCH)
+        return ppo.optimise(self.policy, self.optimizer, self.rollout, TORCH, self.config.train, 0.01, self.generator)
 
     def device_path(self, update: int) -> dict[str, float]:
         assert self.collector is not None
@@ -162,7 +163,7 @@ def test_outputs_and_losses_that_are_not_finite_stop_the_update() -> None:
     side = Side(config_of("cartpole"), CPU, 2)
     assert side.collector is not None
     side.collector.collect(first_step=0, seconds=side.seconds)
-    side.estimate(reference)
+    side.estimate(TORCH)
     side.rollout.returns[3, 3] = float("nan")
     with pytest.raises(ppo.NotFinite, match="loss"):
         side.learner.optimise(0.01, side.generator, Ranks())
@@ -182,7 +183,7 @@ def test_rows_that_do_not_act_count_nowhere() -> None:
         assert side.collector is not None
         side.collector.collect(first_step=0, seconds=side.seconds)
         side.rollout.alive[4:9, 2:5] = False
-        side.estimate(reference)
+        side.estimate(TORCH)
         if garbage:
             dead = ~side.rollout.alive[:-1]
             side.rollout.returns[dead], side.rollout.logprobs[dead] = float("inf"), 50.0
@@ -195,7 +196,7 @@ def test_rows_that_do_not_act_count_nowhere() -> None:
 
 def test_each_process_has_a_gpu_of_its_own(monkeypatch: Any) -> None:
     from pufferc.config import ConfigError
-    from pufferc.distributed import own_device
+    from pufferc.training.distributed import own_device
 
     chosen: list[int] = []
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
@@ -355,7 +356,7 @@ def test_a_gpu_learns_what_the_cpu_does(
 @needs_gpu
 @pytest.mark.slow
 def test_a_gpu_trains(tmp_path: Any) -> None:
-    from pufferc.train import train
+    from pufferc.training.run import train
 
     config = load_config("cartpole")
     settings = dataclasses.replace(config.train, device="cuda")

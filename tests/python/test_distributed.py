@@ -24,9 +24,9 @@ pytest.importorskip("safetensors")
 if not torch.distributed.is_available():
     pytest.skip("torch was built without torch.distributed", allow_module_level=True)
 
-from pufferc.checkpoint import list_checkpoints, load_checkpoint  # noqa: E402
-from pufferc.distributed import Ranks, connect, process_rank  # noqa: E402
-from pufferc.train import train  # noqa: E402
+from pufferc.runs.checkpoint import list_checkpoints, load_checkpoint  # noqa: E402
+from pufferc.training.distributed import Ranks, connect, process_rank  # noqa: E402
+from pufferc.training.run import train  # noqa: E402
 
 UPDATES = 4
 
@@ -295,13 +295,13 @@ def test_one_process_is_alone(monkeypatch: Any) -> None:
 
 
 def test_sums_through_shared_memory() -> None:
-    from pufferc import exchange
+    from pufferc.training import exchange
 
     if not exchange.available():
         pytest.skip("needs /dev/shm on x86-64")
     program = """
 import sys, torch
-from pufferc.exchange import Exchange, PeerLost
+from pufferc.training.exchange import Exchange, PeerLost
 rank, path = int(sys.argv[1]), sys.argv[2]
 end = Exchange(path, rank, 3, 1000, timeout_s=300.0)
 sys.stdout.write("ready\\n"); sys.stdout.flush()
@@ -347,7 +347,7 @@ def test_moments_of_parts_are_those_of_the_whole() -> None:
         world = 2
 
         def all_gather(self, own: torch.Tensor) -> torch.Tensor:
-            from pufferc.distributed import _moments
+            from pufferc.training.distributed import _moments
 
             return torch.stack([torch.stack([_moments(values[p], m) for m in (None, mask[p])]) for p in parts])
 

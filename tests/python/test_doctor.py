@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 import pufferc
-from pufferc import _core, doctor, render
-from pufferc.cli import main
+from pufferc import _core
+from pufferc.commands import doctor
+from pufferc.commands.main import main
+from pufferc.pictures import renderer
 
 LEFT_OUT = {"moonwalk": "this pufferc was built without Box2D 3.1; PUFFERC_BOX2D_SOURCE=FOLDER names its source"}
 
@@ -23,8 +25,8 @@ LEFT_OUT = {"moonwalk": "this pufferc was built without Box2D 3.1; PUFFERC_BOX2D
 @pytest.fixture
 def nothing_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that stands in for the one with the drawing modules, which it lacks."""
-    monkeypatch.setattr(render, "_module_path", lambda kind: tmp_path / f"pufferc_draw_{kind}.so")
-    render.drawing_module.cache_clear()
+    monkeypatch.setattr(renderer, "_module_path", lambda kind: tmp_path / f"pufferc_draw_{kind}.so")
+    renderer.drawing_module.cache_clear()
     return tmp_path
 
 
@@ -38,7 +40,7 @@ def test_report_is_json_and_names_everything(capsys: Any) -> None:
     for package in ("numpy", "torch", "pillow", "imageio-ffmpeg", "matplotlib"):
         assert facts["packages"][package]
     assert set(facts["pictures"]) == {"headless", "window", "GIF, PNG", "MP4"}
-    assert (facts["pictures"]["headless"] == "available") == (render.why_missing("headless") is None)
+    assert (facts["pictures"]["headless"] == "available") == (renderer.why_missing("headless") is None)
 
 
 def test_left_out_games_are_named_with_the_remedy(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +94,7 @@ def test_a_torch_that_cannot_be_loaded_is_no_crash(tmp_path: Path, monkeypatch: 
     assert "cannot be imported: libtorch_cpu.so: file too short" in doctor.report()["cuda"]["torch sees a GPU"]
 
 
-@pytest.mark.skipif(render.why_missing("window") is not None, reason="no windows in this build")
+@pytest.mark.skipif(renderer.why_missing("window") is not None, reason="no windows in this build")
 @pytest.mark.skipif(sys.platform != "linux", reason="X11's sockets as Linux has them")
 def test_a_machine_without_display(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)

@@ -43,7 +43,7 @@ def test_pages_name_flags_that_exist() -> None:
 def test_the_configuration_on_the_page_is_taken(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("tyro")
-    from pufferc.cli import parse_train
+    from pufferc.commands.train_flags import parse_train
     from pufferc.config import load_config
 
     (example,) = blocks("docs/training.md", "toml")
@@ -98,7 +98,7 @@ def test_the_page_on_pictures_runs(tmp_path: Path) -> None:
     """The commands after a short training, then the snippet."""
     for package in ("torch", "tyro", "PIL", "matplotlib"):
         pytest.importorskip(package)
-    from pufferc.render import why_missing
+    from pufferc.pictures.renderer import why_missing
 
     if why_missing("headless"):
         pytest.skip("built without raylib")

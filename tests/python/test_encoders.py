@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import pufferc
-from pufferc import ops
 from pufferc.config import Config, ConfigError, PolicyConfig, TrainConfig, VecConfig
-from pufferc.registration import ObsInfo
+from pufferc.envs.games import ObsInfo
+from pufferc.kernels import private
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
@@ -88,17 +88,17 @@ def test_codes_above_the_largest_are_refused(bad: int) -> None:
 def test_the_kernel_refuses_what_does_not_fit() -> None:
     cells, y = np.zeros((4, 6), np.uint8), np.zeros((4, 3), np.float32)
     table, bias = np.zeros((12, 3), np.float32), np.zeros(3, np.float32)
-    ops.codes_forward(cells, table, bias, y, most=2)
+    private.codes_forward(cells, table, bias, y, most=2)
     with pytest.raises(ValueError, match="table"):
-        ops.codes_forward(cells, table[:6], bias, y, most=2)
+        private.codes_forward(cells, table[:6], bias, y, most=2)
     with pytest.raises(TypeError, match="codes must be bool or uint8"):
-        ops.codes_forward(cells.astype(np.int8), table, bias, y, most=2)
+        private.codes_forward(cells.astype(np.int8), table, bias, y, most=2)
     with pytest.raises(ValueError, match="most must be"):
-        ops.codes_forward(cells, table, bias, y, most=256)
+        private.codes_forward(cells, table, bias, y, most=256)
     with pytest.raises(ValueError, match="grad_y"):
-        ops.codes_backward(cells, table[:4], table, bias, most=2)
+        private.codes_backward(cells, table[:4], table, bias, most=2)
     with pytest.raises(ValueError, match="expected 1 to"):
-        ops.codes_forward(np.zeros((4, 0), np.uint8), np.zeros((0, 3), np.float32), bias, y, most=2)
+        private.codes_forward(np.zeros((4, 0), np.uint8), np.zeros((0, 3), np.float32), bias, y, most=2)
 
 
 def test_convolutions_have_a_plane_for_each_code() -> None:
@@ -167,9 +167,9 @@ def test_networks_with_memory_take_codes(kind: str, encoder: str) -> None:
 
 @pytest.mark.parametrize(("encoder", "kind"), [("onehot", "mlp"), ("onehot", "mingru"), ("conv", "mlp")])
 def test_runs_are_saved_resumed_and_evaluated(encoder: str, kind: str, tmp_path: Path) -> None:
-    from pufferc.checkpoint import find_checkpoint, load_checkpoint
-    from pufferc.train import train
-    from pufferc.trainer import play_checkpoint
+    from pufferc.runs.checkpoint import find_checkpoint, load_checkpoint
+    from pufferc.training.from_checkpoint import play_checkpoint
+    from pufferc.training.run import train
 
     config = Config(
         "snake",

@@ -11,12 +11,13 @@ import pufferc
 from conftest import needs_lander
 from pufferc import ops
 from pufferc.config import Config
-from pufferc.registration import pool_limit
+from pufferc.envs.games import pool_limit
 
 torch = pytest.importorskip("torch")
 
-from pufferc.evaluate import choose_rows, evaluate  # noqa: E402
+from pufferc.kernels.backend import FUSED  # noqa: E402
 from pufferc.policies import Policy, make_policy  # noqa: E402
+from pufferc.training.evaluate import choose_rows, evaluate  # noqa: E402
 
 
 def policy_for(name: str, **params: Any) -> Policy:
@@ -28,7 +29,7 @@ def policy_for(name: str, **params: Any) -> Policy:
 
 def play(policy: Policy, name: str, episodes: int, **options: Any) -> Any:
     params = options.pop("params", {})
-    return evaluate(policy, ops, name, params, episodes=episodes, seed=11, num_threads=1, **options)
+    return evaluate(policy, FUSED, name, params, episodes=episodes, seed=11, num_threads=1, **options)
 
 
 class Fixed(Policy):
@@ -120,7 +121,7 @@ def test_an_evaluation_repeats_and_its_seed_matters() -> None:
     policy = policy_for("breakout", balls=1)
     first, second = (play(policy, "breakout", 50, params={"balls": 1}) for _ in range(2))
     assert dict(first.as_dict(), seconds=0) == dict(second.as_dict(), seconds=0)
-    other = evaluate(policy, ops, "breakout", {"balls": 1}, episodes=50, seed=12, num_threads=1)
+    other = evaluate(policy, FUSED, "breakout", {"balls": 1}, episodes=50, seed=12, num_threads=1)
     assert other.episode_length != first.episode_length
 
 

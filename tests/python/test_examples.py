@@ -14,7 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 import pufferc
-from pufferc import paths, render
+from pufferc.authoring import sdk
+from pufferc.pictures import renderer
 
 SOURCE = Path(__file__).parents[2] / "examples" / "cpp" / "many_breakouts.cpp"
 CXX = next((name for name in (os.environ.get("CXX"), "c++", "g++", "clang++") if name and shutil.which(name)), None)
@@ -22,14 +23,14 @@ BAR_PX = 30  # the line of text below the games
 
 pytestmark = [
     pytest.mark.skipif(CXX is None, reason="no C++ compiler"),
-    pytest.mark.skipif(render.why_missing("headless") is not None, reason=str(render.why_missing("headless"))),
+    pytest.mark.skipif(renderer.why_missing("headless") is not None, reason=str(renderer.why_missing("headless"))),
 ]
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("example") / "many_breakouts"
-    flags = ["-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", *paths.cflags(), *paths.libs()]
+    flags = ["-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", *sdk.cflags(), *sdk.libs()]
     done = subprocess.run([str(CXX), str(SOURCE), *flags, "-o", str(path)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return path
@@ -53,7 +54,7 @@ def test_picture_is_that_of_python(program: Path, tmp_path: Path) -> None:
     shown = picture(program, tmp_path / "a.ppm", "--games", "1", "--steps", "0", "--seed", "3", "--size", "576x360")
     envs = pufferc.make("breakout", num_threads=1)
     envs.reset(seed=3)
-    expected = render.Renderer(envs, size=(576, 360 - BAR_PX)).render()
+    expected = renderer.Renderer(envs, size=(576, 360 - BAR_PX)).render()
     assert np.abs(shown[:-BAR_PX].astype(int) - expected).max() <= 2
     assert len(np.unique(shown[-BAR_PX:].reshape(-1, 3), axis=0)) > 4  # text with soft edges
 

@@ -15,14 +15,20 @@ import pytest
 import pufferc
 from masks import build_lock
 from own_games import needs_compiler
-from pufferc import paths
+from pufferc.authoring import sdk
 
 torch = pytest.importorskip("torch")
 
-from pufferc import export  # noqa: E402
-from pufferc.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from pufferc.commands import export  # noqa: E402
 from pufferc.config import Config, PolicyConfig, as_tables  # noqa: E402
-from pufferc.policies import Network, make_policy, restart_rows  # noqa: E402
+from pufferc.policies import (  # noqa: E402
+    Network,
+    make_policy,
+    policy_file,
+    restart_rows,
+)
+from pufferc.runs.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from pufferc.training import from_checkpoint  # noqa: E402
 
 
 class Draw(ctypes.Structure):
@@ -40,7 +46,7 @@ class CPolicy:
     """A policy in the C library; what it returns is NumPy."""
 
     def __init__(self, data: bytes, outputs: int, dims: int = 1) -> None:
-        self.c = ctypes.CDLL(str(paths.library()))
+        self.c = ctypes.CDLL(str(sdk.library()))
         self.c.pfc_policy_parse.restype = ctypes.c_void_p
         self.c.pfc_last_error.restype = ctypes.c_char_p
         self.outputs, self.dims = outputs, dims
@@ -124,7 +130,7 @@ def test_outputs_are_those_of_torch(env: pufferc.VecEnv, seed: int) -> None:
     policy, observations = random_policy(env, seed, config), states(env)
     with torch.no_grad():
         expected = policy(torch.from_numpy(observations).unsqueeze(0), (), None).squeeze(0).numpy()
-    exported = CPolicy(export.describe_policy(policy, env, {}).to_bytes(), expected.shape[1])
+    exported = CPolicy(policy_file.describe_policy(policy, env, {}).to_bytes(), expected.shape[1])
     tolerance = 1e-5 * max(1, abs(expected).max())
     np.testing.assert_allclose(exported.forward(observations), expected, rtol=0, atol=tolerance)
     exported.close()
@@ -135,7 +141,7 @@ def test_outputs_are_those_of_torch(env: pufferc.VecEnv, seed: int) -> None:
 def test_memory_is_that_of_torch(env: pufferc.VecEnv, kind: str, seed: int) -> None:
     """Forty steps of random play, rows starting anew where their episodes end: outputs and states of C and torch."""
     policy = random_policy(env, seed, PolicyConfig(kind=kind, hidden_size=[128, 33][seed], num_layers=seed + 1))
-    data = export.describe_policy(policy, env, {})
+    data = policy_file.describe_policy(policy, env, {})
     exported = CPolicy(data.to_bytes(), data.outputs)
     expected_state = policy.initial_state(env.num_envs, torch.device("cpu"))
     state = np.zeros((env.num_envs, sum(part.shape[1] for part in expected_state)), np.float32)
@@ -164,8 +170,8 @@ def test_controls_are_those_of_python(squash: bool) -> None:
     """A made-up network with three controls: the draw of the kernels, brought into [-1, 1]."""
     rng = np.random.default_rng(2)
     weight, bias = rng.normal(size=(7, 5)).astype(np.float32), rng.normal(size=7).astype(np.float32)
-    layers = [export.Linear(weight, bias, relu=False)]
-    data = export.PolicyFile("mine", 1, "float32", (5,), (), layers, continuous_dims=3, squash=squash)
+    layers = [policy_file.Linear(weight, bias, relu=False)]
+    data = policy_file.PolicyFile("mine", 1, "float32", (5,), (), layers, continuous_dims=3, squash=squash)
     assert data.outputs == 7
     exported = CPolicy(data.to_bytes(), 7, 3)
     observations = rng.normal(size=(40, 5)).astype(np.float32)
@@ -183,7 +189,7 @@ def test_controls_are_those_of_python(squash: bool) -> None:
 def test_draws_are_those_of_python(env: pufferc.VecEnv) -> None:
     """From equal logits equal actions: the random numbers are named, not taken from a generator."""
     policy, observations = random_policy(env, 3), states(env)
-    data = export.describe_policy(policy, env, {})
+    data = policy_file.describe_policy(policy, env, {})
     exported = CPolicy(data.to_bytes(), data.outputs, len(data.action_counts))
     logits = np.ascontiguousarray(exported.forward(observations)[:, :-1])
     for greedy in (False, True):
@@ -203,7 +209,7 @@ def test_masked_draws_are_those_of_python(kind: str, tmp_path: Path) -> None:
     env = pufferc.make(str(game), 200, seed=1)
     whole = Config(str(game), policy=PolicyConfig(kind=kind, hidden_size=16))
     policy = make_policy(whole, env, torch.float32, torch.device("cpu"), 1)
-    data = export.describe_policy(policy, env, {})
+    data = policy_file.describe_policy(policy, env, {})
     assert data.masked and data.to_bytes()[160] == 1
     exported = CPolicy(data.to_bytes(), data.outputs, 2)
     state = np.zeros((200, {"mlp": 0, "mingru": 16, "lstm": 32}[kind]), np.float32)
@@ -229,7 +235,7 @@ def test_plays_an_episode_as_python_does() -> None:
     """The same seeds, game and draws: every row's score is the same, up to a draw on a boundary in a million."""
     env = pufferc.make("breakout", 256, seed=4)
     policy = random_policy(env, 4)
-    exported = CPolicy(export.describe_policy(policy, env, {}).to_bytes(), 4)
+    exported = CPolicy(policy_file.describe_policy(policy, env, {}).to_bytes(), 4)
     scores = []
     for play in ("python", "c"):
         observations, _ = env.reset(seed=4)
@@ -262,9 +268,9 @@ def test_command(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     out = tmp_path / "policy.pfc"
     assert export.main(["squared", "--runs", str(tmp_path / "runs"), "--out", str(out)]) == 0
     assert str(out) in capsys.readouterr().out
-    policy, env, params = export.load_policy(load_checkpoint(checkpoint))
+    policy, env, params = from_checkpoint.load_policy(load_checkpoint(checkpoint))
     assert params == {"max_steps": 20.0}
-    assert out.read_bytes() == export.describe_policy(policy, env, params).to_bytes()
+    assert out.read_bytes() == policy_file.describe_policy(policy, env, params).to_bytes()
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["policy.pfc"]
     exported = CPolicy(out.read_bytes(), 6)
     assert exported.forward(states(env)).shape == (1, 6)
@@ -283,7 +289,7 @@ def test_onnx(checkpoint: Path, tmp_path: Path) -> None:
             export.main(words)
         return
     export.main(words)
-    policy, env, _ = export.load_policy(load_checkpoint(checkpoint))
+    policy, env, _ = from_checkpoint.load_policy(load_checkpoint(checkpoint))
     observations = np.concatenate([states(env, steps) for steps in range(1, 8)])
     expected = policy(torch.from_numpy(observations).unsqueeze(0), (), None).squeeze(0).detach().numpy()
     found = onnx.reference.ReferenceEvaluator(str(out)).run(None, {"observations": observations})[0]
@@ -298,7 +304,7 @@ def test_onnx_with_memory(kind: str, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
     env = pufferc.make("cartpole", 5, seed=1)
     policy = random_policy(env, 3, PolicyConfig(kind=kind, hidden_size=16))
-    export.export_onnx(policy, env, tmp_path / "policy.onnx")
+    policy_file.export_onnx(policy, env, tmp_path / "policy.onnx")
     player = reference.ReferenceEvaluator(str(tmp_path / "policy.onnx"))
     expected_state = policy.initial_state(5, torch.device("cpu"))
     state = [part.numpy() for part in expected_state]
@@ -317,9 +323,9 @@ def test_what_does_not_fit_is_refused(checkpoint: Path, tmp_path: Path) -> None:
     weight, bias = np.zeros((4, 5), np.float32), np.zeros(4, np.float32)
 
     def data(**changes: Any) -> bytes:
-        layer = export.Linear(weight, bias, relu=False)
+        layer = policy_file.Linear(weight, bias, relu=False)
         fields = {"game": "mine", "game_version": 1, "obs_dtype": "float32", "obs_shape": (5,), "action_counts": (3,)}
-        return export.PolicyFile(**{**fields, "layers": [layer], **changes}).to_bytes()
+        return policy_file.PolicyFile(**{**fields, "layers": [layer], **changes}).to_bytes()
 
     CPolicy(data(), 4).close()
     for changes, word in (
@@ -330,8 +336,8 @@ def test_what_does_not_fit_is_refused(checkpoint: Path, tmp_path: Path) -> None:
         ({"continuous_dims": 9, "action_counts": ()}, "continuous_dims must be 0 to 8"),
         ({"continuous_dims": 1, "action_counts": (), "masked": True}, "masked must be False"),
         ({"continuous_dims": 2, "action_counts": ()}, "must have 5 outputs"),
-        ({"layers": [export.MinGRU(weight, bias)]}, r"weight must have shape \(4, 5\)|outputs"),
-        ({"layers": [export.LSTM(weight, bias)]}, r"weight must have shape \(4, 6\)"),
+        ({"layers": [policy_file.MinGRU(weight, bias)]}, r"weight must have shape \(4, 5\)|outputs"),
+        ({"layers": [policy_file.LSTM(weight, bias)]}, r"weight must have shape \(4, 6\)"),
         ({"obs_dtype": "float64"}, "float64"),
         ({"game": "m" * 64}, "63 bytes"),
         ({"params": {"": 1.0}}, "parameter"),
@@ -339,7 +345,7 @@ def test_what_does_not_fit_is_refused(checkpoint: Path, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=word):
             data(**changes)
     with pytest.raises(ValueError, match="not finite"):
-        CPolicy(data(layers=[export.Linear(weight + np.nan, bias, relu=False)]), 4)
+        CPolicy(data(layers=[policy_file.Linear(weight + np.nan, bias, relu=False)]), 4)
     with pytest.raises(ValueError, match="of squared, not of cartpole"):
         export.main(["cartpole", "--checkpoint", str(checkpoint), "--out", str(tmp_path / "x")])
     with pytest.raises(ValueError, match="no run of squared"):
@@ -348,8 +354,8 @@ def test_what_does_not_fit_is_refused(checkpoint: Path, tmp_path: Path) -> None:
 
 
 def test_any_change_of_a_byte_is_noticed() -> None:
-    layer = export.Linear(np.ones((3, 2), np.float32), np.ones(3, np.float32), relu=False)
-    data = export.PolicyFile("mine", 1, "float32", (2,), (2,), [layer]).to_bytes()
+    layer = policy_file.Linear(np.ones((3, 2), np.float32), np.ones(3, np.float32), relu=False)
+    data = policy_file.PolicyFile("mine", 1, "float32", (2,), (2,), [layer]).to_bytes()
     for at in range(len(data)):
         changed = bytearray(data)
         changed[at] ^= 1 << (at % 8)
@@ -359,5 +365,5 @@ def test_any_change_of_a_byte_is_noticed() -> None:
 
 def test_export_does_not_need_torch_to_write() -> None:
     """The file's format is plain Python: other trainers can write it too."""
-    program = "import sys; sys.modules['torch'] = None; from pufferc.export import PolicyFile"
+    program = "import sys; sys.modules['torch'] = None; from pufferc.policies.policy_file import PolicyFile"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

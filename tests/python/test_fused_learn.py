@@ -13,12 +13,14 @@ import pufferc
 from masks import words_of
 from pufferc import ops
 from pufferc.config import Config, TrainConfig
+from pufferc.kernels import private
+from pufferc.kernels.backend import FUSED
 
 torch = pytest.importorskip("torch")
 
-from pufferc import fused, ppo  # noqa: E402
-from pufferc.optim import FusedMuon  # noqa: E402
 from pufferc.policies import make_policy  # noqa: E402
+from pufferc.training import collectors, ppo  # noqa: E402
+from pufferc.training.optimizers import FusedMuon  # noqa: E402
 
 SIZE, HIDDEN = 21, 40
 CPU = torch.device("cpu")
@@ -51,7 +53,7 @@ class Case:
         widths = [SIZE, HIDDEN, HIDDEN, self.outputs]
         self.weights = [torch.randn(b, a, generator=draw) * 0.3 for a, b in pairwise(widths)]
         self.biases = [torch.randn(b, generator=draw) * 0.3 for b in widths[1:]]
-        self.mlp = ops.Mlp(widths, bfloat16=bfloat16)
+        self.mlp = private.Mlp(widths, bfloat16=bfloat16)
         self.mlp.set_layers(self.weights, self.biases)
         self.x = torch.randn(rows, SIZE, generator=draw).to(torch.bfloat16 if bfloat16 else torch.float32)
         if continuous:
@@ -76,7 +78,7 @@ class Case:
     def by_parts(self, **settings: Any) -> tuple[list[Any], Any]:
         outputs, grad, weights, biases = self.empty()
         self.mlp.forward(self.x, outputs, keep=True)
-        stats = ops.ppo_loss_grad(
+        stats = private.ppo_loss_grad(
             outputs[:, :-1],
             outputs[:, -1],
             *self.columns(),
@@ -93,8 +95,8 @@ class Case:
         rows = {name: settings.pop(name) for name in ("old_values", "alive", "mask") if name in settings}
         stats = self.mlp.learn(
             self.x,
-            ops.Minibatch(*self.columns(), **self.kind, **rows),
-            ops.PpoSettings(**settings),
+            private.Minibatch(*self.columns(), **self.kind, **rows),
+            private.PpoSettings(**settings),
             outputs=outputs,
             grad_outputs=grad,
             grad_weights=weights,
@@ -210,9 +212,9 @@ def learned(game: str, settings: TrainConfig) -> list[Any]:
     rollout.reset(env, policy, 1)
     for update in range(2):
         seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
-        ppo.collect(env, policy, rollout, ops, seed=3, first_step=16 * update, seconds=seconds)
-        ppo.advantages(rollout, ops, gamma=0.98, gae_lambda=0.95)
-        ppo.optimise(policy, optimizer, rollout, ops, settings, 0.02, generator)
+        ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=16 * update, seconds=seconds)
+        ppo.advantages(rollout, FUSED, gamma=0.98, gae_lambda=0.95)
+        ppo.optimise(policy, optimizer, rollout, FUSED, settings, 0.02, generator)
     env.close()
     return [parameter.detach().clone() for parameter in policy.parameters()]
 
@@ -221,5 +223,5 @@ def learned(game: str, settings: TrainConfig) -> list[Any]:
 def test_learns_what_the_three_calls_learn(game: str, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = TrainConfig(minibatch_size=256, epochs=2)
     found = learned(game, settings)
-    monkeypatch.setattr(fused, "takes_minibatches", lambda *_: False)
+    monkeypatch.setattr(collectors, "takes_minibatches", lambda *_: False)
     assert all(torch.equal(a, b) for a, b in zip(found, learned(game, settings), strict=True))

@@ -9,6 +9,7 @@ import pytest
 
 import pufferc
 from pufferc import ops
+from pufferc.kernels import private
 
 torch = pytest.importorskip("torch")
 
@@ -174,7 +175,7 @@ def test_backward_follows_forward() -> None:
         make(FusedLSTM, torch.float32).backward(torch.zeros(1, 1, 6))
 
 
-@pytest.mark.parametrize(("kind", "states", "gates"), [(ops.MinGru, 1, [2]), (ops.Lstm, 2, [4, 4])])
+@pytest.mark.parametrize(("kind", "states", "gates"), [(private.MinGru, 1, [2]), (private.Lstm, 2, [4, 4])])
 def test_the_kernel_refuses_what_does_not_fit(kind: Any, states: int, gates: list[int]) -> None:
     with pytest.raises(ValueError, match="widths"):
         kind([3], bfloat16=False)

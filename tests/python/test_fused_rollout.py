@@ -9,11 +9,13 @@ import pytest
 import pufferc
 from pufferc import ops
 from pufferc.config import Config
+from pufferc.kernels import private
+from pufferc.kernels.backend import FUSED
 
 torch = pytest.importorskip("torch")
 
-from pufferc import fused, ppo  # noqa: E402
 from pufferc.policies import make_policy  # noqa: E402
+from pufferc.training import collectors, ppo  # noqa: E402
 
 CPU = torch.device("cpu")
 GAMES: list[tuple[str, int, dict[str, Any]]] = [
@@ -48,7 +50,7 @@ def play(
     rollout.reset(env, policy, 1)
     seconds = no_seconds()
     for i in range(horizons):
-        ppo.collect(env, policy, rollout, ops, seed=3, first_step=24 * i, seconds=seconds)
+        ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=24 * i, seconds=seconds)
     assert all(value > 0.0 for value in seconds.values())
     snapshot, metrics = env.save(), env.pop_metrics()
     env.close()
@@ -56,7 +58,7 @@ def play(
 
 
 def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fused, "takes_rollout", lambda *_: False)
+    monkeypatch.setattr(collectors, "takes_rollout", lambda *_: False)
 
 
 ARRAYS = ("observations", "actions", "logprobs", "values", "rewards", "terminated", "truncated", "alive")
@@ -99,7 +101,7 @@ def test_the_pool_goes_on_from_a_rollout() -> None:
     policy = make_policy(Config("cartpole"), env, torch.float32, CPU, seed=1, fused=True)
     rollout = ppo.Rollout.make(env, policy, 8, CPU)
     rollout.reset(env, policy, 1)
-    ppo.collect(env, policy, rollout, ops, seed=3, first_step=0, seconds=no_seconds())
+    ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=0, seconds=no_seconds())
     twin = pufferc.make("cartpole", 16, num_threads=1, seed=1)
     twin.reset(seed=1)
     for t in range(8):
@@ -118,7 +120,7 @@ def test_outputs_that_are_not_finite_stop_it() -> None:
     rollout = ppo.Rollout.make(env, policy, 8, CPU)
     rollout.reset(env, policy, 1)
     with pytest.raises(ppo.NotFinite, match="16 of 16 rows"):
-        ppo.collect(env, policy, rollout, ops, seed=3, first_step=0, seconds=no_seconds())
+        ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=0, seconds=no_seconds())
     env.close()
 
 
@@ -162,25 +164,25 @@ DRAW = {"seed": 1, "first_step": 0}
 def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception], message: str) -> None:
     env = pufferc.make("cartpole", 4, num_threads=1, seed=1)
     env.reset(seed=1)
-    mlp = ops.Mlp([4, 8, 3], bfloat16=False)
-    mlp.rollout(env, ops.Rollout(**arguments()), **DRAW)
+    mlp = private.Mlp([4, 8, 3], bfloat16=False)
+    mlp.rollout(env, private.Rollout(**arguments()), **DRAW)
     with pytest.raises(error, match=message):
-        mlp.rollout(env, ops.Rollout(**(arguments() | change)), **DRAW)
+        mlp.rollout(env, private.Rollout(**(arguments() | change)), **DRAW)
     with pytest.raises(ValueError, match="as many rows as the pool, 4, got 5"):
-        mlp.rollout(env, ops.Rollout(**arguments(rows=5)), **DRAW)
+        mlp.rollout(env, private.Rollout(**arguments(rows=5)), **DRAW)
     with pytest.raises(ValueError, match="seed"):
-        mlp.rollout(env, ops.Rollout(**arguments()), **{**DRAW, "seed": -1})
+        mlp.rollout(env, private.Rollout(**arguments()), **{**DRAW, "seed": -1})
     env.close()
 
 
 def test_refuses_pools_and_networks_that_it_cannot_play() -> None:
-    mlp, arrays = ops.Mlp([4, 8, 3], bfloat16=False), ops.Rollout(**arguments())
+    mlp, arrays = private.Mlp([4, 8, 3], bfloat16=False), private.Rollout(**arguments())
     env = pufferc.make("cartpole", 4, num_threads=1, seed=1)
     with pytest.raises(RuntimeError, match="reset the pool"):
         mlp.rollout(env, arrays, **DRAW)
     env.reset(seed=1)
     with pytest.raises(ValueError, match="expected 4 inputs and 3 outputs"):
-        ops.Mlp([4, 8, 5], bfloat16=False).rollout(env, arrays, **DRAW)
+        private.Mlp([4, 8, 5], bfloat16=False).rollout(env, arrays, **DRAW)
     env.close()
     with pytest.raises(RuntimeError, match="closed"):
         mlp.rollout(env, arrays, **DRAW)

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from own_games import build_duel, needs_compiler
-from pufferc import play, record
-from pufferc.cli import main, parse_train
-from pufferc.game_flags import add_game_flags, read_game_flags
+from pufferc.commands.game_flags import add_game_flags, read_game_flags
+from pufferc.commands.main import main
+from pufferc.commands.train_flags import parse_train
+from pufferc.watch import play
 from test_cli import TINY
 
 MAP = b"DUEL" + bytes([5, 3, 7]) + bytes(15)  # 5 x 3 cells, 7 charges, no walls
@@ -96,9 +97,11 @@ def test_eval_plays_with_other_parameters(tmp_path: Path, capsys: Any, monkeypat
         lengths[tuple(words)] = json.loads(capsys.readouterr().out)["episode_length"]
     assert lengths["--env.max-steps", "5"] == 5 < lengths[()] <= 30
     assert lengths["--env.max-steps", "0"] > lengths[()]
+    from pufferc.watch import recording
+
     films: list[dict[str, Any]] = []
-    monkeypatch.setattr(record, "record", lambda path, game, **given: films.append(given) or Path(path))
-    monkeypatch.setattr(record, "check_recording", lambda path, game, params, **given: films.append({"params": params}))
+    monkeypatch.setattr(recording, "record", lambda path, game, **given: films.append(given) or Path(path))
+    monkeypatch.setattr(recording, "check_recording", lambda path, game, params, **_: films.append({"params": params}))
     film = ["--record", str(tmp_path / "film.gif"), "--episodes", "8", "--env.max-steps", "5"]
     assert main(["eval", "cartpole", *runs, *film]) == 0
     assert [call["params"] for call in films] == [{"max_steps": 5}] * 2
@@ -150,7 +153,7 @@ def test_data_in_a_configuration_counts_from_its_folder(tmp_path: Path, duel: st
 
 @needs_compiler
 def test_bench_reads_the_file(duel: str, small_map: Path, capsys: Any) -> None:
-    from pufferc import bench
+    from pufferc.commands import bench
 
     assert bench.bench_env(duel, 1, 0.05, 2, str(small_map)) > 0
     with pytest.raises(ValueError, match="data: breakout reads no file"):

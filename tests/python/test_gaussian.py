@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pufferc import ops
+from pufferc.kernels import private
+from pufferc.kernels.backend import FUSED, TORCH
 
 torch = pytest.importorskip("torch")
 
-from pufferc import reference  # noqa: E402
+from pufferc.kernels import reference  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -91,7 +93,7 @@ def test_a_draw_depends_on_seed_step_and_row_alone() -> None:
         assert not np.array_equal(ops.sample_actions(outputs, continuous_dims=2, **other)[0], whole)
 
 
-@pytest.mark.parametrize("kernels", [ops, reference])
+@pytest.mark.parametrize("kernels", [FUSED, TORCH])
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("column", [0, 3])
 def test_rows_that_cannot_be_drawn_from_are_an_error(kernels: Any, bad: float, column: int) -> None:
@@ -101,7 +103,7 @@ def test_rows_that_cannot_be_drawn_from_are_an_error(kernels: Any, bad: float, c
         kernels.sample_actions(outputs, continuous_dims=2, seed=0, step=0)
 
 
-@pytest.mark.parametrize("kernels", [ops, reference])
+@pytest.mark.parametrize("kernels", [FUSED, TORCH])
 def test_extreme_deviations_stay_finite(kernels: Any) -> None:
     outputs = torch.tensor([[1.0, -1e30], [1.0, 1e30], [-3e38, 20.0], [0.5, -20.0]])
     actions, logprobs = kernels.sample_actions(outputs, continuous_dims=1, seed=0, step=0)
@@ -191,7 +193,7 @@ def test_loss_and_gradient_agree_with_autograd(
     leaf = torch.cat([batch["logits"], batch["values"].unsqueeze(1)], 1)[alive].double().requires_grad_()
     loss = plain_loss(batch, options, leaf)
     loss.backward()
-    for kernels in (ops, reference):
+    for kernels in (FUSED, TORCH):
         grad = torch.full((rows, 2 * dims + 1), 7.0)
         stats = kernels.ppo_loss_grad(**batch, **options, grad_logits=grad[:, :-1], grad_values=grad[:, -1])
         assert stats.rows == int(alive.sum())
@@ -217,7 +219,7 @@ def test_the_gradient_passes_a_numerical_check() -> None:
     torch.testing.assert_close(batch["logits"].grad.double(), grad[:, :-1], atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("kernels", [ops, reference])
+@pytest.mark.parametrize("kernels", [FUSED, TORCH])
 def test_dead_rows_may_hold_anything(kernels: Any) -> None:
     results = []
     for garbage in (False, True):
@@ -236,7 +238,7 @@ def test_dead_rows_may_hold_anything(kernels: Any) -> None:
     assert torch.equal(results[0][1], results[1][1])
 
 
-@pytest.mark.parametrize("kernels", [ops, reference])
+@pytest.mark.parametrize("kernels", [FUSED, TORCH])
 def test_log_deviations_beyond_their_limits_get_no_gradient(kernels: Any) -> None:
     outputs = torch.tensor([[0.0, 25.0], [0.0, -25.0], [0.0, 1.0]])
     grad, values = torch.empty(3, 2), torch.zeros(3)
@@ -267,4 +269,4 @@ def test_loss_refuses(changes: dict[str, Any], error: Any, text: str) -> None:
         "value_coef": 0.5, "entropy_coef": 0.01, "grad_logits": torch.zeros(4, 4), "grad_values": torch.zeros(4),
     }  # fmt: skip
     with pytest.raises(error, match=text):
-        ops.ppo_loss_grad(**(call | changes))
+        private.ppo_loss_grad(**(call | changes))

@@ -15,13 +15,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pufferc import _core, _gpu, doctor
+from pufferc import _core
+from pufferc.commands import doctor
+from pufferc.kernels import cuda
 
 torch = pytest.importorskip("torch")
 
-from pufferc import ops, reference  # noqa: E402
-from pufferc.device import device_kernels  # noqa: E402
+from pufferc import ops  # noqa: E402
+from pufferc.kernels import autograd, reference  # noqa: E402
 from pufferc.policies import MinGRU, recurrent  # noqa: E402
+from pufferc.training.gpu import device_kernels  # noqa: E402
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 STREAM = 17
@@ -51,8 +54,8 @@ def refuse(**_: Any) -> None:
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """Puts a module with one device, or None for none, in the place of pufferc._cuda."""
-    probe = _gpu._probe
-    monkeypatch.setattr(_gpu, "_probe", lambda device: probe(CPU))
+    probe = cuda._probe
+    monkeypatch.setattr(cuda, "_probe", lambda device: probe(CPU))
     monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda: SimpleNamespace(cuda_stream=STREAM))
@@ -60,16 +63,16 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     def put(**parts: Any) -> None:
         usual = {"runtime_version": 13010, "devices": lambda: (1, ""), "advantage": advantage, "scan": scan}
         monkeypatch.setitem(sys.modules, "pufferc._cuda", SimpleNamespace(**usual | parts))  # type: ignore[arg-type]
-        _gpu._why_unusable.cache_clear()
+        cuda._why_unusable.cache_clear()
 
-    _gpu._why_unusable.cache_clear()
+    cuda._why_unusable.cache_clear()
     yield put
-    _gpu._why_unusable.cache_clear()
+    cuda._why_unusable.cache_clear()
 
 
 def test_a_device_that_runs_a_kernel_uses_kernels(install: Install) -> None:
     install()
-    assert _gpu.why_missing() is None and _gpu.why_unusable(CUDA) is None
+    assert cuda.why_missing() is None and cuda.why_unusable(CUDA) is None
     for device in (CUDA, torch.device("cuda")):
         assert device_kernels(device).advantage is ops.advantage
     assert device_kernels(CPU).advantage is reference.advantage
@@ -85,7 +88,7 @@ def test_a_device_that_runs_a_kernel_uses_kernels(install: Install) -> None:
 )
 def test_a_device_that_runs_no_kernel_uses_torch(install: Install, parts: dict[str, Any], reason: str) -> None:
     install(**parts)
-    why = _gpu.why_unusable(CUDA)
+    why = cuda.why_unusable(CUDA)
     assert why is not None and why.startswith(reason)
     assert device_kernels(CUDA).advantage is reference.advantage
 
@@ -93,17 +96,17 @@ def test_a_device_that_runs_no_kernel_uses_torch(install: Install, parts: dict[s
 def test_a_module_that_is_not_there_is_no_error(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pufferc._cuda", None)  # type: ignore[arg-type]
     assert device_kernels(CUDA).advantage is reference.advantage
-    assert doctor.report()["cuda"]["kernels"] == _gpu.why_missing()
-    assert str(_gpu.why_missing()).startswith("not built: pip builds them")
+    assert doctor.report()["cuda"]["kernels"] == cuda.why_missing()
+    assert str(cuda.why_missing()).startswith("not built: pip builds them")
     with pytest.raises(RuntimeError, match=r"CUDA kernels: not built: .*; move the tensors to the CPU"):
-        _gpu.scan(*[torch.zeros(1, 1, 1)] * 4, None, None, None)
+        cuda.scan(*[torch.zeros(1, 1, 1)] * 4, None, None, None)
 
     def broken(name: str) -> Any:
         raise ImportError("undefined symbol: cudaLaunchKernel")
 
     monkeypatch.setattr(importlib, "import_module", broken)
-    _gpu._why_unusable.cache_clear()
-    assert _gpu.why_unusable(CUDA) == "built, but cannot be loaded: undefined symbol: cudaLaunchKernel"
+    cuda._why_unusable.cache_clear()
+    assert cuda.why_unusable(CUDA) == "built, but cannot be loaded: undefined symbol: cudaLaunchKernel"
 
 
 def test_each_device_is_tried_once(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,9 +119,9 @@ def test_each_device_is_tried_once(install: Install, monkeypatch: pytest.MonkeyP
             raise RuntimeError("no kernel image\nand more")
         return 1.0
 
-    monkeypatch.setattr(_gpu, "_probe", try_it)
+    monkeypatch.setattr(cuda, "_probe", try_it)
     devices = [torch.device("cuda", index) for index in (0, 1, 0, 1)] + [torch.device("cuda")]
-    reasons = [_gpu.why_unusable(device) for device in devices]
+    reasons = [cuda.why_unusable(device) for device in devices]
     assert reasons == [None, "a launch fails: no kernel image", None, "a launch fails: no kernel image", None]
     assert tried == devices[:2]
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
@@ -138,7 +141,7 @@ def test_advantages_go_to_the_module(install: Install) -> None:
     numbers = (0.9, 0.8, 1.1, 0.7)
     names = ("gamma", "gae_lambda", "rho_clip", "c_clip")
     for final_values, weights in ((None, None), (rewards + 1.0, ratio)):
-        got = _gpu.advantage(rewards, values.requires_grad_(), *flags, final_values, weights, None, numbers)
+        got = cuda.advantage(rewards, values.requires_grad_(), *flags, final_values, weights, None, numbers)
         expected = ops.advantage(
             rewards, values, *flags, final_values, ratio=weights, **dict(zip(names, numbers, strict=True))
         )
@@ -148,14 +151,14 @@ def test_advantages_go_to_the_module(install: Install) -> None:
 @pytest.mark.parametrize("has_starts", [False, True])
 def test_the_scan_goes_to_the_module(install: Install, has_starts: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """With its gradient, whatever the strides of what autograd brings."""
-    from pufferc import _autograd
+    from pufferc.kernels import autograd as _autograd
 
     install()
-    monkeypatch.setattr(_autograd, "_scan", lambda pre, *rest: _gpu.scan(*(pre, *rest, None, None, None)[:7]))
+    monkeypatch.setattr(_autograd, "_scan", lambda pre, *rest: cuda.scan(*(pre, *rest, None, None, None)[:7]))
     generator = torch.Generator().manual_seed(2)
     starts = torch.rand(3, 7, generator=generator).t() < 0.4 if has_starts else None
     results = []
-    for function in (ops.mingru_scan, reference.mingru_scan):
+    for function in (autograd.mingru_scan, reference.mingru_scan):
         generator.manual_seed(3)
         pre = torch.randn(3, 7, 10, generator=generator).transpose(0, 1).requires_grad_()
         h0 = torch.randn(3, 5, generator=generator, requires_grad=True)
@@ -176,7 +179,7 @@ def on_gpu(dtype: Any = torch.float32) -> Any:
 
 def test_mingru_scans_by_the_kernel_on_a_gpu_that_runs_it(install: Install) -> None:
     install()
-    assert recurrent._scan_for(on_gpu()) is ops.mingru_scan
+    assert recurrent._scan_for(on_gpu()) is autograd.mingru_scan
     assert recurrent._scan_for(on_gpu(torch.float64)) is reference.mingru_scan
     assert recurrent._scan_for(torch.zeros(1)) is reference.mingru_scan
     install(advantage=refuse)
@@ -185,7 +188,7 @@ def test_mingru_scans_by_the_kernel_on_a_gpu_that_runs_it(install: Install) -> N
 
 def test_mingru_learns_alike_by_the_kernel_and_by_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     results = []
-    for chosen in (ops.mingru_scan, reference.mingru_scan):
+    for chosen in (autograd.mingru_scan, reference.mingru_scan):
         monkeypatch.setattr(recurrent, "_scan_for", lambda pre, chosen=chosen: chosen)
         generator = torch.Generator().manual_seed(4)
         policy = MinGRU(6, [3], hidden_size=8, generator=generator)

@@ -62,7 +62,7 @@ def test_games_of_several_agents_have_the_vector_face_only() -> None:
     assert pufferc.env_info("snake").agents > 1
     with pytest.raises(gym.error.Error, match="entry_point is not specified"):
         gym.make(pufferc.env_info("snake").id)
-    from pufferc.single import SingleEnv
+    from pufferc.envs.single import SingleEnv
 
     with pytest.raises(ValueError, match="2 agents in one game"):
         SingleEnv("snake", snakes=2)
@@ -124,7 +124,7 @@ assert gymnasium.make("pufferc:pufferc/Breakout-v1").reset(seed=1)[0].ndim == 1
 
 
 def test_importing_twice_registers_once(recwarn: pytest.WarningsRecorder) -> None:
-    from pufferc.registration import register_gymnasium
+    from pufferc.envs.games import register_gymnasium
 
     register_gymnasium()
     assert not recwarn.list

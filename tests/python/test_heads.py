@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 
 import pufferc
-from pufferc import ops
 from pufferc.config import Config, ConfigError, TrainConfig, merge
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from pufferc import ppo, reference  # noqa: E402
-from pufferc.optim import Adam, Muon  # noqa: E402
+from pufferc.kernels.backend import FUSED, TORCH  # noqa: E402
 from pufferc.policies import MLP, DiscreteHead, FusedMLP, GaussianHead, MinGRU, make_head, make_policy  # noqa: E402
-from pufferc.sizes import resolve  # noqa: E402
-from pufferc.train import train  # noqa: E402
-from pufferc.trainer import Trainer, play_checkpoint  # noqa: E402
+from pufferc.training import ppo  # noqa: E402
+from pufferc.training.from_checkpoint import play_checkpoint  # noqa: E402
+from pufferc.training.optimizers import Adam, Muon  # noqa: E402
+from pufferc.training.resolve import resolve  # noqa: E402
+from pufferc.training.run import train  # noqa: E402
+from pufferc.training.trainer import Trainer  # noqa: E402
 
 CPU = torch.device("cpu")
 BOX = gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
@@ -91,7 +92,7 @@ def make(
     return env, network, rollout
 
 
-def collect(env: Any, policy: Any, rollout: Any, first_step: int = 0, kernels: Any = ops) -> None:
+def collect(env: Any, policy: Any, rollout: Any, first_step: int = 0, kernels: Any = FUSED) -> None:
     seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
     ppo.collect(env, policy, rollout, kernels, seed=3, first_step=first_step, seconds=seconds)
     ppo.advantages(rollout, kernels, gamma=0.9, gae_lambda=0.9)
@@ -99,10 +100,10 @@ def collect(env: Any, policy: Any, rollout: Any, first_step: int = 0, kernels: A
 
 @pytest.mark.parametrize("kind", ["mlp", "mingru", "lstm"])
 @pytest.mark.parametrize("optimizer", [Adam, Muon])
-@pytest.mark.parametrize("kernels", [ops, reference])
+@pytest.mark.parametrize("kernels", [FUSED, TORCH])
 def test_log_deviations_stay_independent_of_the_observation(kind: str, optimizer: Any, kernels: Any) -> None:
-    env, policy, rollout = make(kind, fused=kernels is ops, initial_log_std=-0.5)
-    assert isinstance(policy, {"mlp": FusedMLP if kernels is ops else MLP}.get(kind, object))
+    env, policy, rollout = make(kind, fused=kernels is FUSED, initial_log_std=-0.5)
+    assert isinstance(policy, {"mlp": FusedMLP if kernels is FUSED else MLP}.get(kind, object))
     outputs = policy(rollout.observations[-1:], rollout.next_state, None)
     assert (outputs[..., 1] == -0.5).all()
     settings = TrainConfig(minibatch_size=64, epochs=2, entropy_coef=0.5)
@@ -140,9 +141,9 @@ def test_squashing_reaches_the_game() -> None:
     np.testing.assert_allclose(np.stack(seen), np.tanh(rollout.actions.numpy()), atol=1e-6)
 
 
-@pytest.mark.parametrize("kernels", [ops, reference])
+@pytest.mark.parametrize("kernels", [FUSED, TORCH])
 def test_outputs_that_are_not_finite_stop_the_collection(kernels: Any) -> None:
-    env, policy, rollout = make(fused=kernels is ops)
+    env, policy, rollout = make(fused=kernels is FUSED)
     with torch.no_grad():
         policy.output.bias[1] = float("inf")
     with pytest.raises(ppo.NotFinite, match="not finite"):
@@ -151,8 +152,8 @@ def test_outputs_that_are_not_finite_stop_the_collection(kernels: Any) -> None:
 
 def test_fused_kernels_and_torch_train_alike() -> None:
     results = []
-    for kernels in (ops, reference):
-        env, policy, rollout = make(rows=16, fused=kernels is ops)
+    for kernels in (FUSED, TORCH):
+        env, policy, rollout = make(rows=16, fused=kernels is FUSED)
         optimizer, generator = Adam(policy.named_parameters()), torch.Generator().manual_seed(1)
         collect(env, policy, rollout, kernels=kernels)
         settings = TrainConfig(minibatch_size=128, epochs=3)
@@ -198,11 +199,11 @@ class Matching:
         return observations, self.terminated.any()
 
 
-@pytest.mark.parametrize("kernels", [ops, reference])
+@pytest.mark.parametrize("kernels", [FUSED, TORCH])
 def test_several_discrete_dimensions_are_learned_together(kernels: Any) -> None:
     env: Any = Matching()
     head = make_head(env.single_action_space)
-    policy = (FusedMLP if kernels is ops else MLP)(5, head.output_sizes, hidden_size=16)
+    policy = (FusedMLP if kernels is FUSED else MLP)(5, head.output_sizes, hidden_size=16)
     rollout = ppo.Rollout.make(env, policy, 8, CPU)
     rollout.reset(env, policy, 1)
     assert rollout.actions.shape == (8, 128, 2)
@@ -239,7 +240,7 @@ def test_a_continuous_run_resumes_bit_for_bit_and_its_checkpoint_plays(tmp_path:
     whole.start()
     for _ in range(3):
         whole.step()
-    from pufferc.checkpoint import load_checkpoint
+    from pufferc.runs.checkpoint import load_checkpoint
 
     path = whole.save(tmp_path / "run", {"wall_seconds": 0.0})
     again = Trainer(config)
@@ -257,9 +258,10 @@ def test_a_continuous_run_resumes_bit_for_bit_and_its_checkpoint_plays(tmp_path:
 
 
 def test_agents_play_continuous_policies(tmp_path: Path) -> None:
-    from pufferc.agents import CheckpointAgent
-    from pufferc.checkpoint import list_checkpoints
-    from pufferc.export import describe_policy, load_policy
+    from pufferc.policies.policy_file import describe_policy
+    from pufferc.runs.checkpoint import list_checkpoints
+    from pufferc.training.from_checkpoint import load_policy
+    from pufferc.watch.players import CheckpointAgent
 
     result = train(small(tmp_path), runs=tmp_path, quiet=True)
     path = list_checkpoints(result.run)[-1]
@@ -270,7 +272,7 @@ def test_agents_play_continuous_policies(tmp_path: Path) -> None:
     assert chosen.values is not None and chosen.values.shape == (6,)
     assert not np.array_equal(chosen.actions, means.actions)
     np.testing.assert_array_equal(means.actions, greedy.act(observations).actions)
-    from pufferc.checkpoint import load_checkpoint
+    from pufferc.runs.checkpoint import load_checkpoint
 
     policy, env, params = load_policy(load_checkpoint(path))
     assert describe_policy(policy, env, params).continuous_dims == 1

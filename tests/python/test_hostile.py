@@ -18,7 +18,9 @@ import torch
 
 import pufferc
 from conftest import MakePool
-from pufferc import _core, ops, render
+from pufferc import _core, ops
+from pufferc.kernels import autograd, private
+from pufferc.pictures import renderer
 
 F32 = np.float32
 T, N, LOGITS = 3, 4, 5
@@ -42,18 +44,18 @@ def loss_arguments(kind: Callable[..., Any]) -> dict[str, Any]:
     return {"logits": kind(N, LOGITS), **arrays, **actions, **numbers}
 
 
-def network_calls(kind: type[ops.Mlp | ops.MinGru | ops.Lstm]) -> dict[str, Call]:
+def network_calls(kind: type[private.Mlp | private.MinGru | private.Lstm]) -> dict[str, Call]:
     """The constructor and the methods of a kind of network."""
-    own = {ops.Mlp: [], ops.MinGru: [(16, 8)], ops.Lstm: [(32, 8), (32, 8)]}[kind]
+    own = {private.Mlp: [], private.MinGru: [(16, 8)], private.Lstm: [(32, 8), (32, 8)]}[kind]
     shapes = [(8, 5), *own, (3, 8)]
     weights, biases = [zeros(*shape) for shape in shapes], [zeros(shape[0]) for shape in shapes]
     grads = {"grad_weights": copy.deepcopy(weights), "grad_biases": copy.deepcopy(biases)}
     sizes = {"widths": [5, 8, 3], "bfloat16": False}
     net = kind(**sizes)
-    states = [zeros(N, 8) for _ in range(2 if kind is ops.Lstm else 1)]
+    states = [zeros(N, 8) for _ in range(2 if kind is private.Lstm else 1)]
     given: dict[str, Any] = {"x": tensor(N, 5)}
     results: dict[str, Any] = {"outputs": zeros(N, 3), "keep": True}
-    if kind is not ops.Mlp:
+    if kind is not private.Mlp:
         given = {"x": tensor(T, N, 5), "state": states, "starts": zeros(T, N, dtype=bool)}
         results |= {"outputs": zeros(T, N, 3), "next_state": copy.deepcopy(states)}
         grads["grad_x"] = zeros(T, N, 5)
@@ -70,13 +72,13 @@ def network_calls(kind: type[ops.Mlp | ops.MinGru | ops.Lstm]) -> dict[str, Call
 
 def mlp_calls() -> dict[str, Call]:
     """What a perceptron does beyond its passes, and the arrays that it takes for that."""
-    net, arrays = ops.Mlp([4, 8, 3], bfloat16=False), loss_arguments(zeros)
+    net, arrays = private.Mlp([4, 8, 3], bfloat16=False), loss_arguments(zeros)
     coefficients = ("clip", "value_coef", "entropy_coef", "value_clip", "normalize_advantages")
     settings = {name: arrays.pop(name) for name in coefficients}
     for own in ("logits", "values"):
         del arrays[own]
     arrays |= {"action_counts": [2], "mask": np.full((N, 1), 3, np.int32)}
-    batch = {"minibatch": ops.Minibatch(**arrays), "settings": ops.PpoSettings(**settings)}
+    batch = {"minibatch": private.Minibatch(**arrays), "settings": private.PpoSettings(**settings)}
     grads = {"grad_weights": [zeros(8, 4), zeros(3, 8)], "grad_biases": [zeros(8), zeros(3)]}
     passes = {"x": tensor(N, 4), "outputs": zeros(N, 3), "grad_outputs": zeros(N, 3)}
     env = pufferc.make("cartpole", N, num_threads=1, seed=1)
@@ -85,11 +87,11 @@ def mlp_calls() -> dict[str, Call]:
     written |= {name: zeros(T, N, dtype=bool) for name in ("terminated", "truncated")}
     written |= {"values": zeros(T + 1, N), "alive": zeros(T + 1, N, dtype=bool)}
     written |= {"observations": tensor(T + 1, N, 4), "actions": zeros(T, N, dtype=np.int32)}
-    draw = {"env": env, "rollout": ops.Rollout(**written), "seed": 1, "first_step": 2, "first_row": 0}
+    draw = {"env": env, "rollout": private.Rollout(**written), "seed": 1, "first_step": 2, "first_row": 0}
     return {
-        "Minibatch": (ops.Minibatch, arrays),
-        "PpoSettings": (ops.PpoSettings, settings),
-        "Rollout": (ops.Rollout, {**written, "mask": zeros(T, N, 1, dtype=np.int32)}),
+        "Minibatch": (private.Minibatch, arrays),
+        "PpoSettings": (private.PpoSettings, settings),
+        "Rollout": (private.Rollout, {**written, "mask": zeros(T, N, 1, dtype=np.int32)}),
         "Mlp.learn": (net.learn, {**batch, **passes, **grads}),
         "Mlp.rollout": (net.rollout, draw),
     }
@@ -110,33 +112,33 @@ def calls() -> dict[str, Call]:
     return {
         "advantage": (ops.advantage, {**returns, **flags, **discounts, "ratio": zeros(T, N), "out": zeros(T, N)}),
         "sample_actions": (ops.sample_actions, {**draw, **drawn}),
-        "ppo_loss_grad": (ops.ppo_loss_grad, {**loss_arguments(zeros), **grads}),
+        "ppo_loss_grad": (private.ppo_loss_grad, {**loss_arguments(zeros), **grads}),
         "ppo_loss": (ops.ppo_loss, loss_arguments(tensor)),
         "mingru_scan": (
-            ops.mingru_scan,
+            autograd.mingru_scan,
             {"pre": tensor(T, N, 16), "h0": tensor(N, 8), "starts": tensor(T, N).bool()},
         ),
         "codes_forward": (
-            ops.codes_forward,
+            private.codes_forward,
             {**codes, "table": zeros(14, 6), "bias": zeros(6), "y": zeros(N, 6), "relu": False},
         ),
         "codes_backward": (
-            ops.codes_backward,
+            private.codes_backward,
             {**codes, "grad_y": zeros(N, 6), "grad_table": zeros(14, 6), "grad_bias": zeros(6)},
         ),
         "set_num_threads": (ops.set_num_threads, {"num_threads": ops.get_num_threads()}),
-        **network_calls(ops.Mlp),
+        **network_calls(private.Mlp),
         **mlp_calls(),
-        **network_calls(ops.MinGru),
-        **network_calls(ops.Lstm),
-        "Muon": (ops.Muon, {"bfloat16": False}),
-        "Muon.step": (ops.Muon(bfloat16=False).step, {**optimised, **rates}),
+        **network_calls(private.MinGru),
+        **network_calls(private.Lstm),
+        "Muon": (private.Muon, {"bfloat16": False}),
+        "Muon.step": (private.Muon(bfloat16=False).step, {**optimised, **rates}),
     }
 
 
 def test_the_table_holds_every_public_name() -> None:
     named = set(ops.__all__) - {"PpoStats", "Recurrent", "get_num_threads"}
-    for kind in (ops.Mlp, ops.MinGru, ops.Lstm, ops.Muon):
+    for kind in (private.Mlp, private.MinGru, private.Lstm, private.Muon):
         named |= {f"{kind.__name__}.{name}" for name in dir(kind) if not name.startswith("_")}
     assert set(calls()) == named
     for name, (function, arguments) in calls().items():
@@ -346,7 +348,7 @@ def test_networks_work_in_a_child_that_was_forked_during_a_call() -> None:
 import os, signal, threading
 import torch
 from pufferc import ops
-net = ops.Mlp([64, 256, 256, 8], bfloat16=False)
+net = private.Mlp([64, 256, 256, 8], bfloat16=False)
 x, y = torch.zeros(4096, 64), torch.zeros(4096, 8)
 done = threading.Event()
 def work():
@@ -369,7 +371,7 @@ thread.join()  # calls of torch in such a thread abort while the interpreter end
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.skipif(render.why_missing("headless") is not None, reason="needs the drawing module")
+@pytest.mark.skipif(renderer.why_missing("headless") is not None, reason="needs the drawing module")
 def test_a_child_that_was_forked_during_a_picture_can_draw() -> None:
     program = """
 import os, signal, threading, time

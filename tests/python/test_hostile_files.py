@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from pufferc._files import check_target, parse_json, read_file, read_short
-from pufferc.cli import main
+from pufferc.commands.main import main
 from pufferc.config import ConfigError, read_toml
+from pufferc.files import check_target, parse_json, read_file, read_short
 
 needs_fifo = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 DEEP = "[" * 100_000
@@ -160,7 +160,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused_by_name(misfit: str, run: Pat
 
 
 def test_a_damaged_line_costs_no_other(tmp_path: Path) -> None:
-    from pufferc.loggers.metrics import MetricsLog
+    from pufferc.runs.metrics import MetricsLog
 
     log = tmp_path / "metrics.jsonl"
     lines = [json.dumps({"update": update}) for update in range(1, 7)]

@@ -15,7 +15,7 @@ import pytest
 import pufferc
 from conftest import random_actions
 from own_games import build_duel, build_masked_catcher, needs_compiler
-from pufferc import spaces
+from pufferc.envs import spaces
 from test_readme import ROOT, blocks, commands
 
 PAGE = "docs/interoperability.md"
@@ -124,7 +124,7 @@ def test_sb3_refuses_other_environments(make_sb3: Any) -> None:
 
 
 def test_sb3_pictures(make_sb3: Any) -> None:
-    from pufferc.render import can_draw
+    from pufferc.pictures.renderer import can_draw
 
     if not can_draw("headless"):
         pytest.skip("built without pictures")
@@ -202,7 +202,7 @@ BOARD = {"width": 20, "height": 12, "snakes": 6, "food": 20}
 def parallel_env() -> Any:
     """The adapter's maker, where PettingZoo is installed."""
     pytest.importorskip("pettingzoo")
-    from pufferc.interop.pettingzoo import parallel_env
+    from pufferc.envs.pettingzoo import parallel_env
 
     return parallel_env
 

@@ -16,12 +16,13 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from pufferc.checkpoint import list_checkpoints  # noqa: E402
 from pufferc.config import Config, ConfigError, merge  # noqa: E402
-from pufferc.loggers import Background, MetricsLog, Progress, Silent, background, last_line  # noqa: E402
-from pufferc.loggers.text import count, duration, short, size  # noqa: E402
-from pufferc.train import Result, train  # noqa: E402
-from pufferc.trainer import Trainer  # noqa: E402
+from pufferc.loggers import Background, Progress, Silent, background  # noqa: E402
+from pufferc.runs.checkpoint import list_checkpoints  # noqa: E402
+from pufferc.runs.metrics import MetricsLog, last_line  # noqa: E402
+from pufferc.runs.text import count, duration, short, size  # noqa: E402
+from pufferc.training.run import Result, train  # noqa: E402
+from pufferc.training.trainer import Trainer  # noqa: E402
 
 UPDATES, BATCH = 6, 32 * 16
 

@@ -16,7 +16,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 import pufferc
 from conftest import GAMES, MakePool, needs_lander
 from pufferc import _core
-from pufferc._errors import available_cores
+from pufferc.errors import available_cores
 
 
 def test_list_envs_is_sorted_and_complete() -> None:

@@ -19,12 +19,14 @@ from pufferc.config import Config, merge
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from pufferc import fused, ppo, reference  # noqa: E402
-from pufferc.agents import CheckpointAgent  # noqa: E402
-from pufferc.checkpoint import list_checkpoints, load_checkpoint  # noqa: E402
-from pufferc.evaluate import evaluate  # noqa: E402
+from pufferc.kernels import reference  # noqa: E402
+from pufferc.kernels.backend import FUSED, TORCH  # noqa: E402
 from pufferc.policies import make_policy  # noqa: E402
-from pufferc.train import train  # noqa: E402
+from pufferc.runs.checkpoint import list_checkpoints, load_checkpoint  # noqa: E402
+from pufferc.training import collectors, ppo  # noqa: E402
+from pufferc.training.evaluate import evaluate  # noqa: E402
+from pufferc.training.run import train  # noqa: E402
+from pufferc.watch.players import CheckpointAgent  # noqa: E402
 
 pytestmark = needs_compiler
 CPU = torch.device("cpu")
@@ -72,7 +74,7 @@ def collect(
     """Rollout and policy after two rollouts."""
     config = config_of(game, policy={"kind": kind})
     env = pufferc.make(config.game, ROWS, num_threads=1, seed=1, params=config.env)
-    policy = make_policy(config, env, dtype, CPU, seed=1, fused=kernels is ops)
+    policy = make_policy(config, env, dtype, CPU, seed=1, fused=kernels is FUSED)
     with torch.no_grad():
         policy.output.weight.mul_(30.0)
     rollout = ppo.Rollout.make(env, policy, HORIZON, CPU, blocks)
@@ -89,18 +91,18 @@ def test_a_rollout_in_one_kernel_is_that_of_the_loop(
     lock: Path, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(fused, "takes_rollout", lambda *_: False)
-        expected, _ = collect(lock, "mlp", ops, dtype)
+        patch.setattr(collectors, "takes_rollout", lambda *_: False)
+        expected, _ = collect(lock, "mlp", FUSED, dtype)
     for threads in (1, 3):
         ops.set_num_threads(threads)
-        found, _ = collect(lock, "mlp", ops, dtype)
+        found, _ = collect(lock, "mlp", FUSED, dtype)
         assert found.bound is not None and expected.bound is None
         for name in ("observations", "actions", "logprobs", "values", "rewards", "terminated", "alive", "mask"):
             assert torch.equal(getattr(found, name), getattr(expected, name)), name
 
 
 @pytest.mark.parametrize("kind", ["mlp", "mingru", "lstm"])
-@pytest.mark.parametrize("kernels", [ops, reference])
+@pytest.mark.parametrize("kernels", [FUSED, TORCH])
 def test_actions_are_those_of_the_stored_masks(lock: Path, kind: str, kernels: Any) -> None:
     rollout, policy = collect(lock, kind, kernels, torch.float32)
     legal, actions = legal_of(rollout), rollout.actions.flatten(0, 1)
@@ -120,8 +122,8 @@ def test_actions_are_those_of_the_stored_masks(lock: Path, kind: str, kernels: A
 
 def test_parts_of_a_run_draw_with_the_masks_of_their_rows(lock: Path) -> None:
     blocks = ((slice(0, 20), 0), (slice(20, ROWS), 20))
-    whole, _ = collect(lock, "mlp", ops, torch.float32)
-    parts, _ = collect(lock, "mlp", ops, torch.float32, blocks)
+    whole, _ = collect(lock, "mlp", FUSED, torch.float32)
+    parts, _ = collect(lock, "mlp", FUSED, torch.float32, blocks)
     assert parts.bound is None
     assert torch.equal(whole.actions, parts.actions) and torch.equal(whole.mask, parts.mask)
 
@@ -138,8 +140,8 @@ def test_games_without_masks_store_none(lock: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["mlp", "mingru"])
 def test_minibatches_carry_the_masks_of_their_rows(lock: Path, kind: str) -> None:
-    rollout, policy = collect(lock, kind, ops, torch.float32)
-    ppo.advantages(rollout, ops, gamma=0.9, gae_lambda=0.9)
+    rollout, policy = collect(lock, kind, FUSED, torch.float32)
+    ppo.advantages(rollout, FUSED, gamma=0.9, gae_lambda=0.9)
     size = ROWS * HORIZON // 4
     seen = 0
     for minibatch in ppo.minibatches(policy, rollout, size, [2, 0, 3, 1]):
@@ -255,10 +257,10 @@ def test_evaluation_goes_on_legally_when_some_rows_are_done(lock: Path, kind: st
     """Games end at different times, so rows that have given their episodes are played on beside the others."""
     policy, config = random_policy(lock, {"max_steps": 40, "leave": 0, "jam": 0.1}, kind)
     found = evaluate(
-        policy, ops, config.game, config.env, episodes=60, seed=1, num_threads=1, greedy=greedy, max_steps=1000
+        policy, FUSED, config.game, config.env, episodes=60, seed=1, num_threads=1, greedy=greedy, max_steps=1000
     )
     assert found.episodes == 60 and found.unfinished == 0 and found.steps > found.episode_length
     if not greedy:
         assert found.episode_return / found.episode_length * 2 == pytest.approx(5 / 12, abs=0.06)
-    twin = evaluate(policy, reference, config.game, config.env, episodes=60, seed=1, num_threads=1, greedy=greedy)
+    twin = evaluate(policy, TORCH, config.game, config.env, episodes=60, seed=1, num_threads=1, greedy=greedy)
     assert twin.score == pytest.approx(found.score, abs=0.3)

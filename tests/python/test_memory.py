@@ -59,7 +59,7 @@ def test_networks_with_memory_learn_it_and_others_do_not(kind: str, solved: bool
     pytest.importorskip("torch")
     pytest.importorskip("safetensors")
     from pufferc.config import load_config, merge
-    from pufferc.train import train
+    from pufferc.training.run import train
 
     config = merge(load_config("tmaze"), {"policy": {"kind": kind}, "train": {"total_steps": 999_424}})
     result = train(config, runs=str(tmp_path), quiet=True)

@@ -17,13 +17,13 @@ import pytest
 
 import pufferc
 from own_games import build_game, needs_compiler, write_game
-from pufferc import build as building
-from pufferc import newgame
-from pufferc.cli import main
-from pufferc.elf import Elf, ElfError
-from pufferc.modules import ModuleError
-from pufferc.registration import _TAKEN
-from pufferc.single import SingleEnv
+from pufferc.authoring import build as building
+from pufferc.authoring import new as newgame
+from pufferc.commands.main import main
+from pufferc.envs.elf import Elf, ElfError
+from pufferc.envs.game_library import ModuleError
+from pufferc.envs.games import _TAKEN
+from pufferc.envs.single import SingleEnv
 
 pytestmark = needs_compiler
 
@@ -321,8 +321,8 @@ def test_one_compiler_command_is_the_whole_build(tmp_path):
 
 def test_train_eval_resume_export_and_record(tmp_path, monkeypatch, capsys):
     pytest.importorskip("torch")
-    from pufferc.checkpoint import CheckpointError, find_checkpoint, load_checkpoint
-    from pufferc.train import train
+    from pufferc.runs.checkpoint import CheckpointError, find_checkpoint, load_checkpoint
+    from pufferc.training.run import train
 
     monkeypatch.chdir(tmp_path)
     build_game(tmp_path)

@@ -7,7 +7,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from pufferc import ops  # noqa: E402
-from pufferc.optim import Adam, FusedMuon, Muon, Optimizer, clip_gradients, orthogonalize  # noqa: E402
+from pufferc.kernels import private  # noqa: E402
+from pufferc.training.optimizers import Adam, FusedMuon, Muon, Optimizer, clip_gradients, orthogonalize  # noqa: E402
 
 
 @pytest.mark.parametrize("shape", [(4, 128), (128, 4), (64, 118), (32, 32)])
@@ -109,7 +110,7 @@ def test_fused_steps_have_the_same_bits_for_every_number_of_threads_and_are_seen
 
 
 def test_the_fused_kernel_refuses_what_does_not_fit() -> None:
-    kernel, w = ops.Muon(bfloat16=False), torch.zeros(3, 4)
+    kernel, w = private.Muon(bfloat16=False), torch.zeros(3, 4)
     settings = {"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0.0, "iterations": 5}
     with pytest.raises(ValueError, match="averages and grads must have one array for each of the 1 parameters"):
         kernel.step([w], [], [w], **settings)

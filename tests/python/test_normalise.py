@@ -11,19 +11,20 @@ import pytest
 from gymnasium.wrappers.utils import RunningMeanStd
 
 import pufferc
-from pufferc import ops
 from pufferc.config import Config, ConfigError, merge
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from pufferc import ppo, reference  # noqa: E402
-from pufferc.checkpoint import load_checkpoint  # noqa: E402
-from pufferc.export import _layers_of, load_policy  # noqa: E402
-from pufferc.normalise import Moments, ObservationNormaliser, RewardNormaliser  # noqa: E402
+from pufferc.kernels.backend import FUSED, TORCH  # noqa: E402
 from pufferc.policies import MLP, FusedMLP, Policy, make_policy  # noqa: E402
-from pufferc.sizes import resolve  # noqa: E402
-from pufferc.trainer import Trainer, play_checkpoint  # noqa: E402
+from pufferc.policies.policy_file import _layers_of  # noqa: E402
+from pufferc.runs.checkpoint import load_checkpoint  # noqa: E402
+from pufferc.training import ppo  # noqa: E402
+from pufferc.training.from_checkpoint import load_policy, play_checkpoint  # noqa: E402
+from pufferc.training.normalise import Moments, ObservationNormaliser, RewardNormaliser  # noqa: E402
+from pufferc.training.resolve import resolve  # noqa: E402
+from pufferc.training.trainer import Trainer  # noqa: E402
 
 CPU = torch.device("cpu")
 KINDS = ["mlp", "mingru", "lstm"]
@@ -198,7 +199,7 @@ def test_rewards_are_scaled_before_they_are_clamped() -> None:
     policy = make_policy(Config("cartpole"), env, torch.float32, CPU, seed=1)
     rollout = ppo.Rollout.make(env, policy, 4, CPU)
     rollout.rewards[:] = torch.tensor([1.0, 8.0, -8.0, 0.0])
-    for kernels in (ops, reference):
+    for kernels in (FUSED, TORCH):
         ppo.advantages(rollout, kernels, gamma=0.0, gae_lambda=0.0, reward_factor=0.25, reward_clamp=1.0)
         assert rollout.returns[0].tolist() == [0.25, 1.0, -1.0, 0.0]
         assert rollout.rewards[0].tolist() == [1.0, 8.0, -8.0, 0.0]

@@ -9,6 +9,7 @@ import pytest
 
 from masks import are_legal, random_legal, words_of
 from pufferc import ops
+from pufferc.kernels import private
 
 torch = pytest.importorskip("torch")
 
@@ -271,7 +272,7 @@ def test_gradient_goes_into_columns_and_numpy_works() -> None:
     options: dict[str, Any] = {"action_counts": [4], "clip": 0.2, "value_coef": 0.5, "entropy_coef": 0.0}
     grad = np.full((500, 6), 7.0, np.float32)
     arrays = {name: tensor.numpy() for name, tensor in batch.items()}
-    stats = ops.ppo_loss_grad(**arrays, **options, grad_logits=grad[:, :4], grad_values=grad[:, 4])
+    stats = private.ppo_loss_grad(**arrays, **options, grad_logits=grad[:, :4], grad_values=grad[:, 4])
     assert (grad[:, 5] == 7.0).all() and (grad[~arrays["alive"], :5] == 0.0).all()
     leaf = batch["logits"].clone().requires_grad_()
     loss, same = ops.ppo_loss(**(batch | {"logits": leaf}), **options)
@@ -319,13 +320,13 @@ def test_loss_refuses(changes: dict[str, Any], error: Any, text: str) -> None:
         "grad_values": torch.zeros(4),
     }
     with pytest.raises(error, match=text):
-        ops.ppo_loss_grad(**(call | changes))
+        private.ppo_loss_grad(**(call | changes))
 
 
 def test_loss_refuses_to_write_what_it_reads() -> None:
     batch = make_batch(4, [3])
     options: dict[str, Any] = {"action_counts": [3], "clip": 0.2, "value_coef": 0.5, "entropy_coef": 0.0}
     with pytest.raises(ValueError, match="grad_logits is written to and must not overlap logits"):
-        ops.ppo_loss_grad(**batch, **options, grad_logits=batch["logits"], grad_values=torch.zeros(4))
+        private.ppo_loss_grad(**batch, **options, grad_logits=batch["logits"], grad_values=torch.zeros(4))
     with pytest.raises(TypeError, match="logits must be a dense torch tensor"):
         ops.ppo_loss(**{name: x.numpy() for name, x in batch.items()}, **options)

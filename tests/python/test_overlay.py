@@ -6,9 +6,9 @@ import pytest
 
 import pufferc
 from own_games import build_duel, build_game, needs_compiler
-from pufferc.overlay import Seen, Split, bar_marks, keys_marks, seen_marks, split
-from pufferc.play import Keyboard
-from pufferc.viewer import HELP, KEYS
+from pufferc.pictures.panel import Seen, Split, bar_marks, keys_marks, seen_marks, split
+from pufferc.pictures.window import HELP, KEYS
+from pufferc.watch.play import Keyboard
 
 SIZES = [(960, 668), (960, 578), (652, 748), (400, 900), (1600, 400), (320, 268), (200, 150), (16, 16), (4096, 4096)]
 WORLDS = [(600.0, 400.0), (576.0, 330.0), (384.0, 434.0), (48.0, 39.24), (100.0, 1000.0)]

@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from pufferc.plot import main as plot_main
-from pufferc.plot import plot, read_metrics
-from pufferc.render import DrawingUnavailable
+from pufferc.pictures.renderer import DrawingUnavailable
+from pufferc.runs.curves import main as plot_main
+from pufferc.runs.curves import plot, read_metrics
 
 
 def write_run(folder, updates=50, **columns):

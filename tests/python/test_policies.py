@@ -7,6 +7,7 @@ import pytest
 import pufferc
 from pufferc import ops
 from pufferc.config import PolicyConfig
+from pufferc.kernels import private
 
 torch = pytest.importorskip("torch")
 
@@ -98,8 +99,8 @@ def test_fused_passes_have_the_same_bits_for_every_number_of_threads() -> None:
 
 def test_fused_networks_refuse_what_does_not_fit() -> None:
     with pytest.raises(ValueError, match="widths"):
-        ops.Mlp([3], bfloat16=False)
-    net, x, outputs = ops.Mlp([3, 4, 2], bfloat16=False), torch.zeros(5, 3), torch.zeros(5, 2)
+        private.Mlp([3], bfloat16=False)
+    net, x, outputs = private.Mlp([3, 4, 2], bfloat16=False), torch.zeros(5, 3), torch.zeros(5, 2)
     with pytest.raises(TypeError, match="float32"):
         net.forward(x.bfloat16(), outputs)
     with pytest.raises(ValueError, match="outputs"):

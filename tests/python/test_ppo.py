@@ -10,13 +10,15 @@ import pytest
 import pufferc
 from pufferc import ops
 from pufferc.config import Config, TrainConfig, merge
+from pufferc.kernels import private
+from pufferc.kernels.backend import FUSED, TORCH
 
 torch = pytest.importorskip("torch")
 
-from pufferc import ppo, reference  # noqa: E402
-from pufferc.distributed import Ranks  # noqa: E402
-from pufferc.optim import Adam, Muon  # noqa: E402
 from pufferc.policies import Policy, State, make_policy  # noqa: E402
+from pufferc.training import ppo  # noqa: E402
+from pufferc.training.distributed import Ranks  # noqa: E402
+from pufferc.training.optimizers import Adam, Muon  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -59,7 +61,7 @@ def make(name: str, rows: int, horizon: int, policy: Policy | None = None, **par
     return env, policy, rollout
 
 
-def collect(env: Any, policy: Policy, rollout: Any, first_step: int = 0, kernels: Any = ops) -> dict[str, float]:
+def collect(env: Any, policy: Policy, rollout: Any, first_step: int = 0, kernels: Any = FUSED) -> dict[str, float]:
     seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
     ppo.collect(env, policy, rollout, kernels, seed=3, first_step=first_step, seconds=seconds)
     return seconds
@@ -99,7 +101,7 @@ def test_a_truncated_row_bootstraps_from_its_last_observation() -> None:
             torch.testing.assert_close(rollout.final_values[t, row], value.detach())
             cut += 1
     assert cut >= 4
-    ppo.advantages(rollout, ops, gamma=0.9, gae_lambda=0.0)
+    ppo.advantages(rollout, FUSED, gamma=0.9, gae_lambda=0.0)
     following = torch.where(rollout.truncated, rollout.final_values, rollout.values[1:]) * ~rollout.terminated
     torch.testing.assert_close(rollout.advantages, rollout.rewards + 0.9 * following - rollout.values[:-1])
     torch.testing.assert_close(rollout.returns, rollout.advantages + rollout.values[:-1])
@@ -134,7 +136,7 @@ def test_a_reset_forgets_what_the_policy_remembered() -> None:
 def test_optimise_gives_recurrent_policies_whole_columns() -> None:
     env, policy, rollout = make("cartpole", 8, 12, Recurrent(2), max_steps=5)
     collect(env, policy, rollout)
-    ppo.advantages(rollout, ops, gamma=0.9, gae_lambda=0.9)
+    ppo.advantages(rollout, FUSED, gamma=0.9, gae_lambda=0.9)
     settings = TrainConfig(minibatch_size=24, epochs=1, clip=0.2)
     seen = []
     inner = policy.forward_for_training
@@ -146,7 +148,7 @@ def test_optimise_gives_recurrent_policies_whole_columns() -> None:
 
     policy.forward_for_training = spy  # type: ignore[method-assign]
     optimizer = Adam(policy.named_parameters())
-    ppo.optimise(policy, optimizer, rollout, ops, settings, 0.0, torch.Generator().manual_seed(1))
+    ppo.optimise(policy, optimizer, rollout, FUSED, settings, 0.0, torch.Generator().manual_seed(1))
     assert len(seen) == 4
     columns = sorted(
         i for i in range(8) for o, _ in seen if any(torch.equal(o[:, j], rollout.observations[:-1, i]) for j in (0, 1))
@@ -190,7 +192,7 @@ def test_rows_that_do_not_act_stay_out_of_values_and_loss() -> None:
     collect(env, policy, rollout)
     rollout.alive[4:9, 2:5] = False
     rollout.rewards[4:9, 2:5] = 0.0
-    ppo.advantages(rollout, ops, gamma=0.9, gae_lambda=0.9)
+    ppo.advantages(rollout, FUSED, gamma=0.9, gae_lambda=0.9)
     assert not rollout.values[4:9, 2:5].any()
     settings = TrainConfig(minibatch_size=128, epochs=1, clip=0.2, learning_rate=0.1)
 
@@ -200,7 +202,7 @@ def test_rows_that_do_not_act_stay_out_of_values_and_loss() -> None:
         if garbage:
             rollout.returns[dead], rollout.advantages[dead], rollout.logprobs[dead] = 1e6, -1e6, 50.0
         optimizer = Adam(fresh.named_parameters())
-        stats = ppo.optimise(fresh, optimizer, rollout, ops, settings, 0.1, torch.Generator().manual_seed(1))
+        stats = ppo.optimise(fresh, optimizer, rollout, FUSED, settings, 0.1, torch.Generator().manual_seed(1))
         return [*(parameter.detach().clone() for parameter in fresh.parameters()), stats["loss"]]
 
     for clean, dirty in zip(weights(False), weights(True), strict=True):
@@ -222,7 +224,7 @@ def test_draws_are_named_by_the_seed_and_the_step_of_the_run() -> None:
     assert seen == [(3, step, 0) for step in (0, 1, 2, 30, 31, 32)]
 
 
-@pytest.mark.parametrize("kernels", [ops, reference])
+@pytest.mark.parametrize("kernels", [FUSED, TORCH])
 def test_one_update_improves_the_objective(kernels: Any) -> None:
     env, policy, rollout = make("cartpole", 32, 16)
     collect(env, policy, rollout, kernels=kernels)
@@ -243,8 +245,8 @@ def test_collect_and_optimise_repeat_bit_for_bit() -> None:
         optimizer, generator = Muon(policy.named_parameters()), torch.Generator().manual_seed(1)
         for update in range(3):
             collect(env, policy, rollout, 8 * update)
-            ppo.advantages(rollout, ops, gamma=0.9, gae_lambda=0.9)
-            ppo.optimise(policy, optimizer, rollout, ops, TrainConfig(minibatch_size=32), 0.05, generator)
+            ppo.advantages(rollout, FUSED, gamma=0.9, gae_lambda=0.9)
+            ppo.optimise(policy, optimizer, rollout, FUSED, TrainConfig(minibatch_size=32), 0.05, generator)
         return [parameter.detach().clone() for parameter in policy.parameters()]
 
     assert all(torch.equal(a, b) for a, b in zip(run(), run(), strict=True))
@@ -253,18 +255,18 @@ def test_collect_and_optimise_repeat_bit_for_bit() -> None:
 def test_not_finite_losses_stop_before_they_are_applied() -> None:
     env, policy, rollout = make("cartpole", 8, 16)
     collect(env, policy, rollout)
-    ppo.advantages(rollout, ops, gamma=0.9, gae_lambda=0.9)
+    ppo.advantages(rollout, FUSED, gamma=0.9, gae_lambda=0.9)
     rollout.returns[3, 3] = float("nan")
     before = [parameter.detach().clone() for parameter in policy.parameters()]
     settings = TrainConfig(minibatch_size=128, epochs=1)
     with pytest.raises(ppo.NotFinite, match="loss"):
         ppo.optimise(
-            policy, Adam(policy.named_parameters()), rollout, ops, settings, 0.1, torch.Generator().manual_seed(1)
+            policy, Adam(policy.named_parameters()), rollout, FUSED, settings, 0.1, torch.Generator().manual_seed(1)
         )
     assert all(torch.equal(a, b) for a, b in zip(before, policy.parameters(), strict=True))
 
 
-@pytest.mark.parametrize("kernels", [ops, reference])
+@pytest.mark.parametrize("kernels", [FUSED, TORCH])
 def test_not_finite_outputs_stop_the_collection(kernels: Any) -> None:
     env, policy, rollout = make("cartpole", 8, 4)
     with torch.no_grad():
@@ -287,7 +289,7 @@ def test_settings_reach_the_loss() -> None:
         @staticmethod
         def ppo_loss_grad(*arguments: Any, **options: Any) -> Any:
             seen.update(options)
-            return ops.ppo_loss_grad(*arguments, **options)
+            return private.ppo_loss_grad(*arguments, **options)
 
     import dataclasses
 
@@ -328,13 +330,13 @@ class Still:
 def test_gradients_are_clipped_and_statistics_are_means() -> None:
     env, policy, rollout = make("cartpole", 8, 16)
     collect(env, policy, rollout)
-    ppo.advantages(rollout, ops, gamma=0.9, gae_lambda=0.9)
+    ppo.advantages(rollout, FUSED, gamma=0.9, gae_lambda=0.9)
 
     def optimise(**fields: Any) -> tuple[list[float], dict[str, float]]:
         optimizer = Still(policy)
         settings = TrainConfig(minibatch_size=32, **fields)
         generator = torch.Generator().manual_seed(1)
-        return optimizer.norms, ppo.optimise(policy, optimizer, rollout, ops, settings, 0.1, generator)
+        return optimizer.norms, ppo.optimise(policy, optimizer, rollout, FUSED, settings, 0.1, generator)
 
     norms, stats = optimise(epochs=1)
     clipped, again = optimise(epochs=3, max_grad_norm=0.01)
@@ -355,6 +357,6 @@ def test_minibatches_come_in_an_order_of_their_own_in_every_epoch(monkeypatch: A
     monkeypatch.setattr(ppo, "minibatches", spy)
     settings = TrainConfig(minibatch_size=16, epochs=5)
     for _ in range(2):
-        ppo.optimise(policy, Still(policy), rollout, ops, settings, 0.1, torch.Generator().manual_seed(1))
+        ppo.optimise(policy, Still(policy), rollout, FUSED, settings, 0.1, torch.Generator().manual_seed(1))
     assert all(sorted(order) == list(range(8)) for order in orders)
     assert len({tuple(order) for order in orders[:5]}) == 5 and orders[:5] == orders[5:]

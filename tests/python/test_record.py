@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import pufferc
-from pufferc import render
-from pufferc.record import Recorder, check_recording, record
-from pufferc.render import DrawingUnavailable, Renderer
+from pufferc.pictures import renderer
+from pufferc.pictures.renderer import DrawingUnavailable, Renderer
+from pufferc.watch.recording import Recorder, check_recording, record
 
 needs_pictures = pytest.mark.skipif(
-    render.why_missing("headless") is not None, reason=str(render.why_missing("headless"))
+    renderer.why_missing("headless") is not None, reason=str(renderer.why_missing("headless"))
 )
 
 
@@ -107,7 +107,7 @@ def test_a_long_gif_needs_little_memory(tmp_path):
     script = """
 import resource, sys
 import numpy as np
-from pufferc.record import Recorder
+from pufferc.watch.recording import Recorder
 picture = np.zeros((480, 640, 3), np.uint8)
 with Recorder(sys.argv[1]) as recorder:
     for i in range(1200):
@@ -189,7 +189,7 @@ def test_a_check_beforehand_writes_nothing(tmp_path):
             check_recording(path, "breakout", **words)
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         check_recording(tmp_path / "nowhere" / "out.gif", "breakout")
-    if render.why_missing("headless") is None:
+    if renderer.why_missing("headless") is None:
         check_recording(path, "breakout")
     assert not list(tmp_path.iterdir())
 
@@ -277,7 +277,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, ending, package):
     script = """
 import resource, sys
 import numpy as np
-from pufferc.record import Recorder
+from pufferc.watch.recording import Recorder
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:
     with Recorder(sys.argv[1]) as recorder:
@@ -299,7 +299,7 @@ def test_ctrl_c_leaves_what_was_there(tmp_path, ending, package):
     path.write_bytes(b"precious")
     script = """
 import sys
-from pufferc import record
+from pufferc.watch import recording as record
 step = record.Renderer.render
 def render(self, out=None):
     print(".", flush=True)
@@ -457,6 +457,6 @@ def test_importing_needs_none_of_the_packages():
 import sys
 for name in ("PIL", "imageio_ffmpeg", "matplotlib", "torch"):
     sys.modules[name] = None
-import pufferc.record, pufferc.plot, pufferc.play, pufferc.viewer
+import pufferc.watch.recording, pufferc.runs.curves, pufferc.watch.play, pufferc.pictures.window
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

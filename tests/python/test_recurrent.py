@@ -11,17 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pufferc
-from pufferc import ops
 from pufferc.config import Config, TrainConfig, merge
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from pufferc import ppo  # noqa: E402
-from pufferc.optim import Muon  # noqa: E402
+from pufferc.kernels.backend import FUSED  # noqa: E402
+from pufferc.kernels.reference import mingru_scan  # noqa: E402
 from pufferc.policies import LSTM, MinGRU, make_policy, restart_rows  # noqa: E402
 from pufferc.policies.recurrent import RecurrentNetwork, lstm_scan  # noqa: E402
-from pufferc.reference import mingru_scan  # noqa: E402
+from pufferc.training import ppo  # noqa: E402
+from pufferc.training.optimizers import Muon  # noqa: E402
 
 CPU = torch.device("cpu")
 KINDS = [MinGRU, LSTM]
@@ -229,7 +229,7 @@ def test_truncated_rows_bootstrap_with_the_state_of_that_moment(kind: str) -> No
     cut = 0
     for part in range(3):
         seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
-        ppo.collect(env, policy, rollout, ops, seed=3, first_step=12 * part, seconds=seconds)
+        ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=12 * part, seconds=seconds)
         for t in range(12):
             copy.step(rollout.actions[t].numpy())
             for row in range(4):
@@ -273,7 +273,7 @@ def test_rows_that_did_not_act_begin_anew() -> None:
 
     pool: Any = Pool()
     seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
-    ppo.collect(pool, policy, rollout, ops, seed=3, first_step=0, seconds=seconds)
+    ppo.collect(pool, policy, rollout, FUSED, seed=3, first_step=0, seconds=seconds)
     assert (~rollout.alive[:, 2]).nonzero().flatten().tolist() == [3, 4, 5]
     starts = rollout.starts()
     assert starts[:, 2].nonzero().flatten().tolist()[:3] == [4, 5, 6]
@@ -297,16 +297,16 @@ def test_rows_that_do_not_act_stay_out_of_statistics_and_loss(kind: str) -> None
         rollout = ppo.Rollout.make(env, policy, 16, CPU)
         rollout.reset(env, policy, 1)
         seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
-        ppo.collect(env, policy, rollout, ops, seed=3, first_step=0, seconds=seconds)
+        ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=0, seconds=seconds)
         rollout.alive[4:9, 2:5] = False
         rollout.rewards[4:9, 2:5] = 0.0
-        ppo.advantages(rollout, ops, gamma=0.9, gae_lambda=0.9)
+        ppo.advantages(rollout, FUSED, gamma=0.9, gae_lambda=0.9)
         dead = ~rollout.alive[:-1]
         if garbage:
             rollout.returns[dead], rollout.advantages[dead], rollout.logprobs[dead] = 1e6, -1e6, 50.0
             rollout.observations[:-1][dead] = 1e3
         optimizer = Muon(policy.named_parameters())
-        stats = ppo.optimise(policy, optimizer, rollout, ops, settings, 0.1, torch.Generator().manual_seed(1))
+        stats = ppo.optimise(policy, optimizer, rollout, FUSED, settings, 0.1, torch.Generator().manual_seed(1))
         return [parameter.detach().clone() for parameter in policy.parameters()], stats
 
     (clean, stats), (dirty, dirty_stats) = update(False), update(True)
@@ -327,7 +327,7 @@ def test_each_snake_remembers_its_own_life(kind: str) -> None:
     lives: list[list[torch.Tensor]] = [[] for _ in range(env.num_envs)]
     died = 0
     for part in range(2):
-        ppo.collect(env, policy, rollout, ops, seed=3, first_step=24 * part, seconds=seconds)
+        ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=24 * part, seconds=seconds)
         for t in range(24):
             for row, life in enumerate(lives):
                 life.append(rollout.observations[t, row].flatten().clone())

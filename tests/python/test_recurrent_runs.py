@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from pufferc.config import Config, ConfigError, merge
-from pufferc.sizes import resolve
+from pufferc.training.resolve import resolve
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from pufferc.checkpoint import CheckpointError, list_checkpoints, load_checkpoint  # noqa: E402
-from pufferc.train import train  # noqa: E402
-from pufferc.trainer import play_checkpoint  # noqa: E402
+from pufferc.runs.checkpoint import CheckpointError, list_checkpoints, load_checkpoint  # noqa: E402
+from pufferc.training.from_checkpoint import play_checkpoint  # noqa: E402
+from pufferc.training.run import train  # noqa: E402
 
 UPDATES, BATCH = 4, 32 * 16
 
@@ -64,7 +64,7 @@ def test_playing_a_checkpoint_gives_what_the_run_saw(kind: str, tmp_path: Path) 
 
 
 def test_an_agent_forgets_with_the_episode(tmp_path: Path) -> None:
-    from pufferc.agents import CheckpointAgent
+    from pufferc.watch.players import CheckpointAgent
 
     result = train(small("mingru"), runs=tmp_path, quiet=True)
     path = list_checkpoints(result.run)[-1]

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import pufferc
-from pufferc import _core, render
-from pufferc.render import DrawingUnavailable, Renderer, drawing_module, grid_layout
+from pufferc import _core
+from pufferc.pictures import renderer as render
+from pufferc.pictures.renderer import DrawingUnavailable, Renderer, drawing_module, grid_layout
 
 pytestmark = pytest.mark.skipif(render.why_missing("headless") is not None, reason=str(render.why_missing("headless")))
 
@@ -312,7 +313,7 @@ envs = pufferc.make("breakout", 4)
 envs.reset(seed=1)
 envs.step([0, 1, 2, 0])
 assert not loaded()
-from pufferc.render import Renderer
+from pufferc.pictures.renderer import Renderer
 assert not loaded()
 assert Renderer(envs).render().any()
 assert loaded() or sys.platform != "linux"

@@ -18,14 +18,14 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from pufferc import ppo  # noqa: E402
-from pufferc.checkpoint import find_checkpoint, list_checkpoints, load_checkpoint, prune_checkpoints  # noqa: E402
-from pufferc.cli import main  # noqa: E402
+from pufferc.commands.main import main  # noqa: E402
 from pufferc.config import Config, ConfigError, merge  # noqa: E402
-from pufferc.run_directory import best_checkpoint, locked, make_directory  # noqa: E402
-from pufferc.runs import is_run, list_runs, read_run  # noqa: E402
-from pufferc.scores import Score, ScoreWindow  # noqa: E402
-from pufferc.train import Result, train  # noqa: E402
+from pufferc.runs.checkpoint import find_checkpoint, list_checkpoints, load_checkpoint, prune_checkpoints  # noqa: E402
+from pufferc.runs.directory import best_checkpoint, locked, make_directory  # noqa: E402
+from pufferc.runs.records import is_run, list_runs, read_run  # noqa: E402
+from pufferc.runs.scores import Score, ScoreWindow  # noqa: E402
+from pufferc.training import ppo  # noqa: E402
+from pufferc.training.run import Result, train  # noqa: E402
 
 UPDATES, BATCH = 6, 32 * 16
 
@@ -144,7 +144,7 @@ def test_death_while_old_checkpoints_are_removed(tmp_path: Path, monkeypatch: An
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("pufferc.checkpoint.shutil.rmtree", die)
+        patch.setattr("pufferc.runs.checkpoint.shutil.rmtree", die)
         with pytest.raises(KeyboardInterrupt):
             prune_checkpoints(result.run, 1)
     assert all(load_checkpoint(path) for path in list_checkpoints(result.run))
@@ -182,7 +182,7 @@ def test_a_folder_without_runs(tmp_path: Path, capsys: Any) -> None:
 
 
 def test_listing_runs_needs_no_torch(runs: Path) -> None:
-    program = "import sys; sys.modules['torch'] = None; from pufferc.cli import main; sys.exit(main(sys.argv[1:]))"
+    program = "import sys; sys.modules['torch'] = None; from pufferc.commands import main; sys.exit(main.main())"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     for words in (["runs", "--runs", str(runs)], ["compare", *map(str, sorted(runs.iterdir()))]):
         done = subprocess.run(
@@ -193,7 +193,7 @@ def test_listing_runs_needs_no_torch(runs: Path) -> None:
 
 def test_the_states_of_a_run(tmp_path: Path, monkeypatch: Any) -> None:
     script = (
-        "import sys\nfrom pufferc.cli import main\n"
+        "import sys\nfrom pufferc.commands.main import main\n"
         "sys.exit(main(['train', 'cartpole', '--runs', sys.argv[1], '--train.total-steps', '1000000000',"
         " '--train.target-score', 'None', '--train.checkpoint-interval-s', '0.2', '--train.keep-checkpoints', '0']))\n"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pufferc import ops
+from pufferc.kernels import autograd
 
 torch = pytest.importorskip("torch")
 
@@ -42,7 +42,7 @@ def test_scan_is_the_loop(shape: tuple[int, int, int], starts: str, device: str)
     expected = loop(*leaves, begins)
     expected.backward(grad.double())
     pre.requires_grad_(), h0.requires_grad_()
-    states = ops.mingru_scan(pre, h0, begins)
+    states = autograd.mingru_scan(pre, h0, begins)
     states.backward(grad)
     torch.testing.assert_close(states.double(), expected, atol=3e-6, rtol=0)
     torch.testing.assert_close(pre.grad.double(), leaves[0].grad, atol=1e-5, rtol=0)
@@ -52,22 +52,22 @@ def test_scan_is_the_loop(shape: tuple[int, int, int], starts: str, device: str)
 def test_scan_takes_strided_tensors_and_empty_ones() -> None:
     pre, h0 = randn(6, 10, 8)[:, ::2], randn(10, 4, seed=1)[::2]
     expected = loop(pre.double(), h0.double(), None)
-    torch.testing.assert_close(ops.mingru_scan(pre, h0).double(), expected, atol=3e-6, rtol=0)
-    assert ops.mingru_scan(torch.zeros(0, 2, 8), torch.zeros(2, 4)).shape == (0, 2, 4)
-    assert ops.mingru_scan(torch.zeros(3, 0, 8), torch.zeros(0, 4)).shape == (3, 0, 4)
+    torch.testing.assert_close(autograd.mingru_scan(pre, h0).double(), expected, atol=3e-6, rtol=0)
+    assert autograd.mingru_scan(torch.zeros(0, 2, 8), torch.zeros(2, 4)).shape == (0, 2, 4)
+    assert autograd.mingru_scan(torch.zeros(3, 0, 8), torch.zeros(0, 4)).shape == (3, 0, 4)
 
 
 def test_scan_refuses_what_does_not_fit() -> None:
     pre, h0 = torch.zeros(3, 2, 8), torch.zeros(2, 4)
     with pytest.raises(TypeError, match="pre must be a dense torch tensor"):
-        ops.mingru_scan(pre.numpy(), h0)  # type: ignore[arg-type]
+        autograd.mingru_scan(pre.numpy(), h0)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"pre must have shape \(3, 2, 6\)"):
-        ops.mingru_scan(torch.zeros(3, 2, 7), torch.zeros(2, 3))
+        autograd.mingru_scan(torch.zeros(3, 2, 7), torch.zeros(2, 3))
     with pytest.raises(ValueError, match=r"h0 must have shape \(2, 4\)"):
-        ops.mingru_scan(pre, torch.zeros(2, 5))
+        autograd.mingru_scan(pre, torch.zeros(2, 5))
     with pytest.raises(TypeError, match="float32"):
-        ops.mingru_scan(pre.double(), h0)
+        autograd.mingru_scan(pre.double(), h0)
     with pytest.raises(ValueError, match="starts must have shape"):
-        ops.mingru_scan(pre, h0, torch.zeros(3, 3, dtype=torch.bool))
+        autograd.mingru_scan(pre, h0, torch.zeros(3, 3, dtype=torch.bool))
     with pytest.raises(ValueError, match="dimensions"):
-        ops.mingru_scan(torch.zeros(2, 8), h0)
+        autograd.mingru_scan(torch.zeros(2, 8), h0)

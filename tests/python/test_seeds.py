@@ -18,13 +18,13 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 pytest.importorskip("tyro")
 
-from pufferc import seeds as seeds_module  # noqa: E402
-from pufferc.checkpoint import find_checkpoint, list_checkpoints, load_checkpoint  # noqa: E402
-from pufferc.cli import main  # noqa: E402
+from pufferc.commands.main import main  # noqa: E402
 from pufferc.config import Config, ConfigError, merge  # noqa: E402
-from pufferc.runs import list_runs  # noqa: E402
-from pufferc.seeds import exit_code, parse_seeds, split_cores, summary, train_seeds  # noqa: E402
-from pufferc.train import train  # noqa: E402
+from pufferc.runs.checkpoint import find_checkpoint, list_checkpoints, load_checkpoint  # noqa: E402
+from pufferc.runs.records import list_runs  # noqa: E402
+from pufferc.training import seeds as seeds_module  # noqa: E402
+from pufferc.training.run import train  # noqa: E402
+from pufferc.training.seeds import exit_code, parse_seeds, split_cores, summary, train_seeds  # noqa: E402
 
 BATCH = 32 * 16
 
@@ -61,7 +61,7 @@ def test_seeds_as_people_write_them() -> None:
 def test_cores_are_shared_and_never_taken_twice(
     cores: int, parallel: int, given: Any, expected: tuple[int, ...], monkeypatch: Any
 ) -> None:
-    for module in ("pufferc.seeds", "pufferc.sizes"):
+    for module in ("pufferc.training.seeds", "pufferc.training.resolve"):
         monkeypatch.setattr(f"{module}.available_cores", lambda: cores)
     config = merge(small(threads=given), {"vec": {"num_threads": given}})
     config, together, notes = split_cores(config, parallel, 10)

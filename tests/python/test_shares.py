@@ -12,8 +12,8 @@ from pufferc.config import Config, ConfigError
 
 torch = pytest.importorskip("torch")
 
-from pufferc import shares  # noqa: E402
-from pufferc.sizes import resolve  # noqa: E402
+from pufferc.training import sharding  # noqa: E402
+from pufferc.training.resolve import resolve  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from pufferc.sizes import resolve  # noqa: E402
 def test_shares_that_cannot_be(sizes: dict[str, Any], text: str) -> None:
     whole = {"rows": 64, "agents": 1, "horizon": 16, "minibatch": 128, "recurrent": False, "world": 2, **sizes}
     with pytest.raises(ConfigError, match=text):
-        shares.plan_share(0, whole.pop("world"), **whole)
+        sharding.plan_share(0, whole.pop("world"), **whole)
 
 
 @pytest.mark.parametrize("world", [1, 2, 4])
@@ -42,7 +42,7 @@ def test_shares_are_the_rows_of_each_minibatch(world: int, recurrent: bool) -> N
         expected = np.stack([part.ravel() for part in np.split(steps, rows * horizon // minibatch, axis=1)])
     found: list[list[int]] = [[] for _ in expected]
     for rank in range(world):
-        share = shares.plan_share(
+        share = sharding.plan_share(
             rank, world, rows=rows, agents=agents, horizon=horizon, minibatch=minibatch, recurrent=recurrent
         )
         assert share.exact and share.rows == rows // world
@@ -60,8 +60,8 @@ def test_shares_are_the_rows_of_each_minibatch(world: int, recurrent: bool) -> N
 
 def test_shares_that_differ_from_one_process_say_so() -> None:
     options = {"rows": 64, "agents": 1, "horizon": 16}
-    assert not shares.plan_share(0, 2, **options, minibatch=32, recurrent=False).exact
-    assert not shares.plan_share(1, 2, **{**options, "agents": 4}, minibatch=64, recurrent=True).exact
+    assert not sharding.plan_share(0, 2, **options, minibatch=32, recurrent=False).exact
+    assert not sharding.plan_share(1, 2, **{**options, "agents": 4}, minibatch=64, recurrent=True).exact
 
 
 def test_sizes_of_several_processes_fit() -> None:

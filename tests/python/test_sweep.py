@@ -20,11 +20,11 @@ pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 pytest.importorskip("tyro")
 
-from pufferc.cli import main
+from pufferc.commands.main import main
 from pufferc.config import load_config
-from pufferc.plot import read_metrics
-from pufferc.run_directory import members
-from pufferc.runs import read_run
+from pufferc.runs.curves import read_metrics
+from pufferc.runs.directory import members
+from pufferc.runs.records import read_run
 from pufferc.sweep.plan import load_plan
 from pufferc.sweep.trials import read_trials
 from pufferc.sweep.workers import Job, Worker, Workers

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pufferc.cli import main
+from pufferc.commands.main import main
 from pufferc.config import ConfigError, load_config, merge
 from pufferc.loggers import Silent
-from pufferc.scores import Score
+from pufferc.runs.scores import Score
 from pufferc.sweep.objective import best, confirmed, loss, pareto, ranked, value
 from pufferc.sweep.plan import Plan, Settings, load_plan
 from pufferc.sweep.runner import Sweep

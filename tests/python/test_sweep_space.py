@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pufferc.commands.sweep import DEFAULT_SPACE
 from pufferc.config import Config, ConfigError, load_config
-from pufferc.sizes import resolve
-from pufferc.sweep.command import DEFAULT_SPACE
 from pufferc.sweep.search import GridSearch, RandomSearch, make_search
 from pufferc.sweep.space import Dimension, apply, as_saved, from_saved, make_space, read_space, read_words
+from pufferc.training.resolve import resolve
 
 BASE = load_config("cartpole")
 POSITIONS = st.floats(0.0, 1.0, exclude_max=True)

@@ -20,14 +20,15 @@ from pufferc.config import Config, ConfigError, load_config, merge
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from pufferc import ppo  # noqa: E402
-from pufferc import train as train_module  # noqa: E402
-from pufferc.checkpoint import CheckpointError, list_checkpoints, load_checkpoint  # noqa: E402
-from pufferc.hardware import torch_settings  # noqa: E402
-from pufferc.optim import Adam, FusedMuon, Muon  # noqa: E402
-from pufferc.sizes import resolve  # noqa: E402
-from pufferc.train import Result, train  # noqa: E402
-from pufferc.trainer import Trainer, make_optimizer, play_checkpoint  # noqa: E402
+from pufferc.runs.checkpoint import CheckpointError, list_checkpoints, load_checkpoint  # noqa: E402
+from pufferc.training import ppo  # noqa: E402
+from pufferc.training import run as train_module  # noqa: E402
+from pufferc.training.from_checkpoint import play_checkpoint  # noqa: E402
+from pufferc.training.hardware import torch_settings  # noqa: E402
+from pufferc.training.optimizers import Adam, FusedMuon, Muon  # noqa: E402
+from pufferc.training.resolve import resolve  # noqa: E402
+from pufferc.training.run import Result, train  # noqa: E402
+from pufferc.training.trainer import Trainer, make_optimizer  # noqa: E402
 
 UPDATES, BATCH = 6, 32 * 16
 
@@ -222,7 +223,7 @@ def test_nan_stops_with_the_last_checkpoint_standing(tmp_path: Path, monkeypatch
 
 def test_ctrl_c_saves_and_the_run_can_go_on(tmp_path: Path) -> None:
     script = (
-        "import sys\nfrom pufferc.cli import main\n"
+        "import sys\nfrom pufferc.commands.main import main\n"
         "sys.exit(main(['train', 'cartpole', '--runs', sys.argv[1], '--train.total-steps', '1000000000',"
         " '--train.target-score', 'None', '--train.checkpoint-interval-s', '1000']))\n"
     )

@@ -11,7 +11,7 @@ from pufferc.config import load_config
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from pufferc.train import train  # noqa: E402
+from pufferc.training.run import train  # noqa: E402
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from own_games import needs_compiler
-from pufferc.render import can_draw
+from pufferc.pictures.renderer import can_draw
 
 pytestmark = needs_compiler
 

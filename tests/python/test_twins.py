@@ -11,7 +11,8 @@ from pufferc import ops
 
 torch = pytest.importorskip("torch")
 
-from pufferc import reference  # noqa: E402
+from pufferc.kernels import reference  # noqa: E402
+from pufferc.kernels.backend import FUSED, TORCH  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -23,7 +24,7 @@ def test_sampling_twins_draw_the_same(counts: list[int], greedy: bool) -> None:
     entropies = [torch.empty(5000), torch.empty(5000)]
     results = [
         kernels.sample_actions(logits, counts, seed=2**63 + 5, step=9, first_row=17, greedy=greedy, entropy=entropy)
-        for kernels, entropy in zip((ops, reference), entropies, strict=True)
+        for kernels, entropy in zip((FUSED, TORCH), entropies, strict=True)
     ]
     (a, logp), (b, logp_twin) = results
     assert a.shape == b.shape and a.dtype == b.dtype == torch.int32
@@ -41,7 +42,7 @@ def test_masked_sampling_twins_draw_the_same(counts: list[int], greedy: bool) ->
     logits[~torch.from_numpy(legal)] *= 1e20  # of no account, however large
     mask = words_of(torch.from_numpy(legal))
     results = []
-    for kernels, words in ((ops, mask), (reference, mask), (reference, mask.view(torch.uint32))):
+    for kernels, words in ((FUSED, mask), (TORCH, mask), (TORCH, mask.view(torch.uint32))):
         entropy = torch.empty(5000)
         drawn = kernels.sample_actions(logits, counts, mask=words, seed=5, step=9, greedy=greedy, entropy=entropy)
         assert are_legal(legal, drawn[0], counts)
@@ -62,7 +63,7 @@ def test_the_reference_draws_the_last_legal_choice_where_rounding_leaves_none() 
     assert reference._inverted(head, torch.tensor([0.0]), legal).item() == 1
 
 
-@pytest.mark.parametrize("kernels", [ops, reference])
+@pytest.mark.parametrize("kernels", [FUSED, TORCH])
 def test_both_twins_refuse_rows_without_a_legal_choice(kernels: Any) -> None:
     mask = torch.tensor([[31], [31 ^ 24]], dtype=torch.int32)
     with pytest.raises(FloatingPointError, match="no choice that can be drawn"):
@@ -88,7 +89,7 @@ def test_loss_twins_agree(value_clip: float, some_dead: bool, normalize: bool, m
             legal[~alive] = False
         mask = words_of(legal)
     results = []
-    for kernels in (ops, reference):
+    for kernels in (FUSED, TORCH):
         grad, ratio = torch.full((rows, 6), 7.0), torch.full((rows,), 7.0)
         stats = kernels.ppo_loss_grad(
             outputs[:, :5], outputs[:, 5], actions, columns[0] - 2.0, columns[1], columns[2],
@@ -109,7 +110,7 @@ def test_advantage_twins_agree() -> None:
     for options in ({}, {"ratio": ratio, "rho_clip": 0.9, "c_clip": 0.8}):
         ours, twin = (
             kernels.advantage(rewards, values, *ended, final, gamma=0.97, gae_lambda=0.9, **options)
-            for kernels in (ops, reference)
+            for kernels in (FUSED, TORCH)
         )
         torch.testing.assert_close(ours, twin, atol=1e-5, rtol=1e-4)
 

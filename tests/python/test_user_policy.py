@@ -14,15 +14,15 @@ import pytest
 
 import pufferc
 from pufferc.config import Config, ConfigError, as_tables, load_config, merge, to_toml
-from pufferc.sizes import is_recurrent, resolve
+from pufferc.training.resolve import is_recurrent, resolve
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from pufferc.checkpoint import CheckpointError, list_checkpoints, load_checkpoint  # noqa: E402
 from pufferc.policies import Policy, make_policy  # noqa: E402
-from pufferc.train import train  # noqa: E402
-from pufferc.trainer import load_weights  # noqa: E402
+from pufferc.runs.checkpoint import CheckpointError, list_checkpoints, load_checkpoint  # noqa: E402
+from pufferc.training.from_checkpoint import load_weights  # noqa: E402
+from pufferc.training.run import train  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples" / "python"
@@ -114,7 +114,7 @@ def test_the_documented_commands_run(tmp_path: Path) -> None:
 
 
 def test_a_class_is_found_in_the_current_directory_and_by_flag_or_file(module: Write) -> None:
-    from pufferc.cli import parse_train
+    from pufferc.commands.train_flags import parse_train
 
     name = f"{module(GOOD)}:Good"
     config = parse_train("cartpole", ["--policy.class", name, "--policy.hidden-size", "8"]).config

@@ -11,8 +11,8 @@ import sys
 import pytest
 
 import pufferc
-from pufferc import render
-from pufferc.viewer import Viewer
+from pufferc.pictures import renderer as render
+from pufferc.pictures.window import Viewer
 
 pytestmark = [
     pytest.mark.skipif(render.why_missing("window") is not None, reason=str(render.why_missing("window"))),
@@ -24,9 +24,9 @@ import os, subprocess, sys, threading, time
 import numpy as np
 from PIL import Image, ImageGrab
 import pufferc
-from pufferc.play import play
-from pufferc.render import DrawingUnavailable, Renderer
-from pufferc.viewer import Seen, Viewer
+from pufferc.watch.play import play
+from pufferc.pictures.renderer import DrawingUnavailable, Renderer
+from pufferc.pictures.window import Seen, Viewer
 
 def press(*keys):
     subprocess.run(["xdotool", "key", "--delay", "20", *keys], check=True, timeout=60)
@@ -158,7 +158,7 @@ def test_what_a_key_opens_does_not_cover_the_game(display, key):
     """Beside the panel the game is what it is in a picture of that size."""
     run(
         f"""
-from pufferc.overlay import split
+from pufferc.pictures.panel import split
 envs = pufferc.make("lander", num_threads=1, seed=1)
 observations, _ = envs.reset(seed=1)
 seen = Seen(observations, np.zeros(1, np.int32), np.ones(1, np.float32), np.zeros(1, np.float32))
@@ -221,8 +221,8 @@ def test_the_end_of_an_episode_is_seen(display):
     """Squared marks a target that was reached; the next episode follows later."""
     run(
         """
-import pufferc.play as module
-from pufferc.agents import Choice
+import pufferc.watch.play as module
+from pufferc.watch.players import Choice
 green, steps = [], []
 class Down:
     def act(self, observations):
@@ -252,7 +252,7 @@ def test_pace_is_that_of_the_game(display):
     run(
         """
 import types
-import pufferc.viewer as module
+import pufferc.pictures.window as module
 clock = [0.0]
 def pass_time(seconds):
     clock[0] += seconds
@@ -284,7 +284,7 @@ def test_a_person_plays(display):
     """Holding the right arrow takes the paddle to the right; letting go leaves it there; q ends the game."""
     output = run(
         """
-import pufferc.play as module
+import pufferc.watch.play as module
 seen = []
 class Spy(module.Viewer):
     def show(self, overlay=None):
@@ -306,8 +306,8 @@ print("done")
 def test_the_person_takes_over_from_the_agent(display):
     run(
         """
-import pufferc.play as module
-from pufferc.agents import Choice
+import pufferc.watch.play as module
+from pufferc.watch.players import Choice
 actions = []
 class Left:
     def act(self, observations):
@@ -426,7 +426,7 @@ def test_absurd_window_sizes_are_refused(size):
 def test_a_dead_display_is_a_clear_error():
     script = """
 import pufferc
-from pufferc.render import DrawingUnavailable
+from pufferc.pictures.renderer import DrawingUnavailable
 envs = pufferc.make("squared", num_threads=1, render_mode="human")
 for _ in range(2):
     try:
@@ -442,8 +442,8 @@ for _ in range(2):
 def test_no_display_is_a_clear_error():
     script = """
 import pufferc
-from pufferc.play import play
-from pufferc.render import DrawingUnavailable
+from pufferc.watch.play import play
+from pufferc.pictures.renderer import DrawingUnavailable
 try:
     play("squared")
 except DrawingUnavailable as error:

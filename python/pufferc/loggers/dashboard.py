@@ -29,9 +29,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pufferc.loggers.progress import Progress, Rate, parts
-from pufferc.loggers.text import count, duration, short, size
-from pufferc.scores import ScoreWindow
+from pufferc.loggers.lines import Progress, Rate, parts
+from pufferc.runs.scores import ScoreWindow
+from pufferc.runs.text import count, duration, short, size
 
 _SHARE = 0.003  # of the run's time that drawing may take
 _INTERVAL_S = 0.25

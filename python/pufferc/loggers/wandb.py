@@ -11,8 +11,8 @@ import os
 from collections.abc import Mapping
 from importlib import import_module
 
-from pufferc._files import parse_json, read_short
 from pufferc.config import ConfigError, as_tables
+from pufferc.files import parse_json, read_short
 from pufferc.loggers.background import Opening
 
 _ID_FILE = "wandb.json"

@@ -1,9 +1,9 @@
 """Policies: what the trainer asks of a network (base), and the networks that come with it."""
 
 from pufferc.policies.base import Policy, State, restart_rows
+from pufferc.policies.distributions import DiscreteHead, GaussianHead, Head, make_head
 from pufferc.policies.encoders import Conv, Encoder, Flat, OneHot
-from pufferc.policies.fused_recurrent import FusedLSTM, FusedMinGRU
-from pufferc.policies.heads import DiscreteHead, GaussianHead, Head, make_head
+from pufferc.policies.fused import FusedLSTM, FusedMinGRU
 from pufferc.policies.make import input_map, input_scales, make_policy
 from pufferc.policies.mlp import MLP, CodesMLP, EncodedMLP, FusedMLP, Network
 from pufferc.policies.recurrent import LSTM, MinGRU

@@ -2,7 +2,7 @@
 
 The interface, `Policy`, is small so that any torch module can be trained. Shapes: T steps, M agent rows (all N of the
 pool, or the part that a minibatch holds), K numbers that describe a row's distribution of actions: sum(action_counts)
-logits, or means and log standard deviations, see heads.py. A network returns them and its value estimate side by side,
+logits, or means and log standard deviations, see distributions.py. A network returns them and its value estimate side by side,
 as one float32 tensor [..., K + 1] with the value in the last column: one matrix product makes both, and the sampling
 and loss kernels read the columns where they lie.
 
@@ -20,7 +20,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pufferc.policies.heads import Head
+from pufferc.policies.distributions import Head
 
 State = tuple[Tensor, ...]
 
@@ -40,6 +40,11 @@ class Policy(nn.Module):
     head: Head | None = None
     fused: bool = False
     _recorded: Tensor
+
+    @property
+    def distribution_layer(self) -> nn.Linear | None:
+        """The output layer whose biases are the log standard deviations of continuous actions; None = none is."""
+        return None
 
     def initial_state(self, rows: int, device: torch.device) -> State:
         """State of `rows` agents at the start of an episode: tensors [rows, ...], or () without memory."""

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pufferc import ops
 from pufferc.config import ConfigError
-from pufferc.registration import ObsInfo
+from pufferc.envs.games import ObsInfo
+from pufferc.kernels import private
 
 MOST_CODES = 32  # of a cell, for one-hot vectors to be chosen without being asked for
 _CHANNELS = (16, 32)  # of the convolutions
@@ -79,12 +79,12 @@ class OneHot(Encoder):
 
 
 class _CodesLinear(torch.autograd.Function):
-    """The layer of ops.codes_forward: codes uint8 [B, cells], weight [H, cells x C], bias [H] to float32 [B, H]."""
+    """The layer of private.codes_forward: codes uint8 [B, cells], weight [H, cells x C], bias [H] to float32 [B, H]."""
 
     @staticmethod
     def forward(ctx: Any, codes: Tensor, weight: Tensor, bias: Tensor, most: int) -> Tensor:
         y = weight.new_empty(codes.shape[0], weight.shape[0])
-        ops.codes_forward(codes, weight.detach().t().contiguous(), bias.detach().contiguous(), y, most=most)
+        private.codes_forward(codes, weight.detach().t().contiguous(), bias.detach().contiguous(), y, most=most)
         ctx.save_for_backward(codes)
         ctx.most = most
         return y
@@ -94,7 +94,7 @@ class _CodesLinear(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, Tensor, None]:
         (codes,) = ctx.saved_tensors
         table, bias = grad.new_empty(codes.shape[1] * ctx.most, grad.shape[1]), grad.new_empty(grad.shape[1])
-        ops.codes_backward(codes, grad.contiguous(), table, bias, most=ctx.most)
+        private.codes_backward(codes, grad.contiguous(), table, bias, most=ctx.most)
         return None, table.t(), bias, None
 
 

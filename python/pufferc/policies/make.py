@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from pufferc.config import Config, PolicyConfig
+from pufferc.envs.games import ObsInfo
+from pufferc.envs.vector import VecEnv
 from pufferc.policies.base import Policy
+from pufferc.policies.distributions import make_head
 from pufferc.policies.encoders import Flat, OneHot, make_encoder
-from pufferc.policies.fused_recurrent import FusedLSTM, FusedMinGRU
-from pufferc.policies.heads import make_head
+from pufferc.policies.fused import FusedLSTM, FusedMinGRU
 from pufferc.policies.mlp import MLP, CodesMLP, EncodedMLP, FusedMLP, Network
 from pufferc.policies.recurrent import LSTM, MinGRU
 from pufferc.policies.user import make_own_policy
-from pufferc.registration import ObsInfo
-from pufferc.vector import VecEnv
 
 
 def make_policy(
@@ -58,7 +58,7 @@ def make_policy(
         generator=generator,
     )
     policy.head = head
-    head.prepare(policy)
+    head.prepare(policy.output)
     return policy.to(device)
 
 

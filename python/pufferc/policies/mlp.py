@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pufferc import ops
+from pufferc.envs.vector import VecEnv
+from pufferc.kernels import private
 from pufferc.policies.base import Policy, State
 from pufferc.policies.encoders import Encoder, Flat, OneHot
-from pufferc.vector import VecEnv
 
 
 @dataclass
@@ -66,6 +66,10 @@ class Network(Policy):
         self.output = nn.Linear(hidden_size, sum(action_counts) + 1)
         self._linear = [*self._hidden_layers(), self.output]  # looked up once: every minibatch asks several times
         self._initialise(generator)
+
+    @property
+    def distribution_layer(self) -> nn.Linear:
+        return self.output
 
     def _initialise(self, generator: torch.Generator | None) -> None:
         with torch.no_grad():
@@ -196,7 +200,7 @@ class MLP(EncodedMLP):
 class CodesLayer:
     """The first hidden layer of a network over one-hot codes, its passes without autograd, on the CPU.
 
-    It is the kernel of ops.codes_forward, in float32 whatever the compute_dtype: it multiplies nothing.
+    It is the kernel of private.codes_forward, in float32 whatever the compute_dtype: it multiplies nothing.
     """
 
     def __init__(self, network: Network) -> None:
@@ -218,7 +222,7 @@ class CodesLayer:
         if self._versions != versions:
             weight, self._bias = network._folded(0, first)
             self._table, self._versions = weight.t().contiguous(), versions
-        ops.codes_forward(codes, self._table, self._bias, hidden, most=self._most, relu=True)
+        private.codes_forward(codes, self._table, self._bias, hidden, most=self._most, relu=True)
         if use == "train":
             self._codes = codes
         return hidden
@@ -228,7 +232,7 @@ class CodesLayer:
         torch.ops.aten.threshold_backward(grad, self._hidden["train"], 0, grad_input=grad)
         table, first = torch.empty_like(self._table), self._first()
         first.bias.grad = torch.empty_like(first.bias)
-        ops.codes_backward(self._codes, grad, table, first.bias.grad, most=self._most)
+        private.codes_backward(self._codes, grad, table, first.bias.grad, most=self._most)
         first.weight.grad = table.t().contiguous()
         self._network._unfold(first)
 
@@ -275,7 +279,7 @@ class FusedNetwork(Network):
     """
 
     fused = True
-    _kernel: ops.Mlp | ops.Recurrent
+    _kernel: private.Mlp | private.Recurrent
 
     def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:
         super().__init__(observation_size, action_counts, **options)
@@ -319,7 +323,7 @@ class FusedMLP(FusedNetwork, MLP):
 
     def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:
         super().__init__(observation_size, action_counts, **options)
-        self._kernel: ops.Mlp = ops.Mlp(self._widths, bfloat16=self.compute_dtype == torch.bfloat16)
+        self._kernel: private.Mlp = private.Mlp(self._widths, bfloat16=self.compute_dtype == torch.bfloat16)
         self._inputs = torch.empty(0)  # of the pass that backward follows
 
     @torch.no_grad()
@@ -333,9 +337,9 @@ class FusedMLP(FusedNetwork, MLP):
 
     @torch.no_grad()
     def learn(
-        self, x: Tensor, minibatch: ops.Minibatch, settings: ops.PpoSettings, grad_outputs: Tensor
-    ) -> ops.PpoStats:
-        """Sets .grad of every parameter from a minibatch of observations x [B, O...]; see ops.Mlp.learn."""
+        self, x: Tensor, minibatch: private.Minibatch, settings: private.PpoSettings, grad_outputs: Tensor
+    ) -> private.PpoStats:
+        """Sets .grad of every parameter from a minibatch of observations x [B, O...]; see private.Mlp.learn."""
         x = x.reshape(x.shape[0], -1).to(self.compute_dtype).contiguous()
         weights, biases = self._gradients()
         outputs = self._output_buffer("train", x.shape[0])
@@ -346,8 +350,8 @@ class FusedMLP(FusedNetwork, MLP):
         return stats
 
     @torch.no_grad()
-    def rollout(self, env: VecEnv, rollout: ops.Rollout, **numbers: int) -> tuple[float, float, float]:
-        """Plays a pool for some steps in one kernel; see ops.Mlp.rollout."""
+    def rollout(self, env: VecEnv, rollout: private.Rollout, **numbers: int) -> tuple[float, float, float]:
+        """Plays a pool for some steps in one kernel; see private.Mlp.rollout."""
         self._update_kernel()
         return self._kernel.rollout(env, rollout, **numbers)
 

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pufferc import _gpu, ops, reference
+from pufferc.kernels import autograd, cuda, reference
 from pufferc.policies.base import State
 from pufferc.policies.mlp import Network
 
@@ -88,8 +88,8 @@ class MinGRU(RecurrentNetwork):
 
 def _scan_for(pre: Tensor) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
     """One kernel for all steps where these pre-activations lie on a GPU that can run it; else plain torch."""
-    compiled = pre.is_cuda and pre.dtype == torch.float32 and _gpu.why_unusable(pre.device) is None
-    return ops.mingru_scan if compiled else reference.mingru_scan
+    compiled = pre.is_cuda and pre.dtype == torch.float32 and cuda.why_unusable(pre.device) is None
+    return autograd.mingru_scan if compiled else reference.mingru_scan
 
 
 class LSTM(RecurrentNetwork):

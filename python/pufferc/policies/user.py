@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pufferc import ops
 from pufferc.config import Config, ConfigError, suggest
+from pufferc.envs.vector import VecEnv
+from pufferc.kernels import public
 from pufferc.policies.base import Policy, State, restart_rows
-from pufferc.policies.heads import Head, make_head
-from pufferc.vector import VecEnv
+from pufferc.policies.distributions import Head, make_head
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _first_steps(config: Config, dtype: torch.dtype | None, device: torch.device
         for step in range(5):
             actions = env.action_space.sample()
             if env.action_mask is not None:
-                actions, _ = ops.sample_actions(logits, counts, mask=env.action_mask, seed=0, step=step)
+                actions, _ = public.sample_actions(logits, counts, mask=env.action_mask, seed=0, step=step)
             seen.append(torch.from_numpy(env.step(actions)[0].copy()))
     finally:
         env.close()

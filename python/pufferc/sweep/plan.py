@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pufferc._errors import available_cores, choice, integer, real
-from pufferc._files import parse_json, read_short
 from pufferc.config import Config, ConfigError, merge, read_toml, to_toml
-from pufferc.doctor import machine
-from pufferc.registration import env_info
-from pufferc.run_directory import write_json
-from pufferc.sizes import resolve
+from pufferc.envs.games import env_info
+from pufferc.errors import available_cores, choice, integer, real
+from pufferc.files import parse_json, read_short
+from pufferc.runs.directory import write_json
+from pufferc.runs.machine import machine
 from pufferc.sweep.objective import OBJECTIVES
 from pufferc.sweep.search import METHODS, make_search
 from pufferc.sweep.space import Space, as_saved, from_saved
 from pufferc.sweep.stopping import RULES
+from pufferc.training.resolve import resolve
 
 FILE, BASE_FILE = "sweep.json", "base.toml"
 DEFAULT_RUNS = 100

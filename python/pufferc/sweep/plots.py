@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pufferc.plot import COLORS, make_figure, style_panel
+from pufferc.runs.curves import COLORS, make_figure, style_panel
 from pufferc.sweep.objective import LABELS, best, pareto, value
 from pufferc.sweep.space import Dimension, Space
 from pufferc.sweep.trials import SEARCH, Trial

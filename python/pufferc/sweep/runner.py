@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from pufferc.config import ConfigError, to_toml
-from pufferc.interrupt import Interrupt
-from pufferc.loggers import Progress, duration
-from pufferc.run_directory import locked
+from pufferc.loggers import Progress
+from pufferc.runs.directory import locked
+from pufferc.runs.text import duration
 from pufferc.sweep.objective import best, confirmed, loss, ranked
 from pufferc.sweep.plan import Plan
 from pufferc.sweep.search import make_search
@@ -27,6 +27,7 @@ from pufferc.sweep.stopping import Stopping, rungs
 from pufferc.sweep.text import confirmed_text, headline, result_text
 from pufferc.sweep.trials import BASE, CONFIRM, SEARCH, Trial, TrialFile, read_trials
 from pufferc.sweep.workers import Event, Job, Workers
+from pufferc.training.interrupt import Interrupt
 
 BEST_FILE = "best.toml"
 _END = object()

@@ -18,8 +18,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pufferc._errors import choice
 from pufferc.config import ConfigError
+from pufferc.errors import choice
 from pufferc.sweep.objective import loss
 from pufferc.sweep.space import Dimension, Space
 from pufferc.sweep.trials import SEARCH, Trial

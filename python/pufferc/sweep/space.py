@@ -24,10 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from pufferc._errors import shown
-from pufferc.compare import flat
 from pufferc.config import Config, ConfigError, as_tables, field_type, merge, read_toml, suggest
-from pufferc.sizes import fit_minibatch, resolve
+from pufferc.errors import shown
+from pufferc.runs.compare import flat
+from pufferc.training.resolve import fit_minibatch, resolve
 
 KINDS = ("uniform", "log", "logit", "around", "integer", "grid", "choice")
 _SCALES = ("uniform", "log", "logit")

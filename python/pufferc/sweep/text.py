@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pufferc.loggers.text import count, duration, short
-from pufferc.runs import score_text, table
+from pufferc.runs.records import score_text, table
+from pufferc.runs.text import count, duration, short
 from pufferc.sweep.objective import Confirmed, confirmed, difference, pareto, ranked, value
 from pufferc.sweep.trials import BASE, CONFIRM, OUTCOMES, SEARCH, Trial
 

@@ -22,10 +22,10 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from pufferc._files import parse_json, read_file
 from pufferc.config import ConfigError
-from pufferc.loggers.text import plain
-from pufferc.scores import Score
+from pufferc.files import parse_json, read_file
+from pufferc.runs.scores import Score
+from pufferc.runs.text import plain
 
 FILE = "trials.jsonl"
 SEARCH, CONFIRM = "search", "confirm"

@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from pufferc.config import Config, ConfigError, merge
-from pufferc.interrupt import Interrupt
-from pufferc.loggers import MetricsLog, Silent
-from pufferc.loop import Loop, Result
-from pufferc.ppo import NotFinite
-from pufferc.sizes import resolve
+from pufferc.loggers import Silent
+from pufferc.runs.metrics import MetricsLog
 from pufferc.sweep.channel import Channel
-from pufferc.train import train
-from pufferc.trainer import Trainer
+from pufferc.training.interrupt import Interrupt
+from pufferc.training.loop import Loop, Result
+from pufferc.training.ppo import NotFinite
+from pufferc.training.resolve import resolve
+from pufferc.training.run import train
+from pufferc.training.trainer import Trainer
 
 _SIGN_S = 1.0  # between signs of life
 

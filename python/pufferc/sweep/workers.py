@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from pufferc.config import Config, ConfigError, as_tables
-from pufferc.seeds import child_environment, exit_reason
 from pufferc.sweep.channel import Channel
+from pufferc.training.seeds import child_environment, exit_reason
 
 _STARTS = 3  # that may fail in a row, of one worker
 _LAST_MOMENT_S = 2.0  # between a process's last word and its end

@@ -1,0 +1,1 @@
+"""Making a game: new, build and check."""

@@ -1,0 +1,102 @@
+"""`pufferc build mygame.c`: one compiler command, printed and run, that makes mygame.so of a game's source.
+
+    cc -O3 -shared -fPIC mygame.c $(python -m pufferc --cflags) -o mygame.so
+
+does the same without this module. What is added here: warnings, and names that nobody defines are an error at once.
+With --debug the file is mygame.debug.so, built with AddressSanitizer and UBSan for `pufferc check`.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pufferc.authoring import sdk
+
+__all__ = ["BuildError", "build", "command", "compile_game", "compiler"]
+
+_RELEASE = ("-O3",)
+_DEBUG = ("-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
+_WARNINGS = ("-Wall", "-Wextra")
+
+
+class BuildError(RuntimeError):
+    """The compiler is missing or refused the source; its own words are part of the message."""
+
+
+def compiler(given: str | None = None) -> list[str]:
+    """The C compiler as words of a command: `given`, $CC, or the first of cc, gcc and clang there is."""
+    for words in ([given or ""], [os.environ.get("CC", "")], ["cc"], ["gcc"], ["clang"]):
+        found = shlex.split(words[0])
+        if found and shutil.which(found[0]):
+            return found
+        if found and words[0] == given:
+            raise BuildError(f"no compiler {given!r} on this machine")
+    raise BuildError("no C compiler on this machine (cc, gcc or clang); install one, for example: apt-get install gcc")
+
+
+def command(source: Path, out: Path, *, debug: bool = False, cc: str | None = None) -> list[str]:
+    """The words of the compiler command. Raises BuildError where there is no compiler."""
+    # Sanitizers bring their functions with the process, so undefined names are only then to be expected.
+    strict = ["-Wl,-z,defs"] if sys.platform.startswith("linux") and not debug else []
+    flags = [*(_DEBUG if debug else _RELEASE), *_WARNINGS, "-shared", "-fPIC"]
+    return [*compiler(cc), *flags, str(source), *sdk.cflags(), *strict, "-lm", "-o", str(out)]
+
+
+def default_output(source: Path, debug: bool) -> Path:
+    """mygame.so or mygame.debug.so beside mygame.c."""
+    return source.with_suffix(".debug.so" if debug else ".so")
+
+
+def build(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    *,
+    debug: bool = False,
+    cc: str | None = None,
+) -> Path:
+    """Compiles a game.
+
+    Args:
+        source: The C file.
+        out: The shared object to write; default: beside the source.
+        debug: With AddressSanitizer and UBSan, for `pufferc check`.
+        cc: The compiler; default: $CC, else cc.
+
+    Returns:
+        The shared object's path, for `pufferc.make`. It is replaced in one step: who has the old one loaded keeps it.
+
+    Raises:
+        BuildError: With what the compiler wrote. An older shared object is then still there.
+    """
+    text, _ = compile_game(Path(source), None if out is None else Path(out), debug, cc, show=False)
+    return text
+
+
+def compile_game(source: Path, out: Path | None, debug: bool, cc: str | None, show: bool) -> tuple[Path, str]:
+    """The shared object that was made of `source`, and the compiler's warnings; `show` prints its command."""
+    if not source.is_file():
+        raise BuildError(f"{source}: no such file" if not source.exists() else f"{source}: is not a file")
+    if source.suffix != ".c":
+        raise BuildError(f"{source}: expected a C source, mygame.c")
+    target = out or default_output(source, debug)
+    # Under a name of its own until it is whole; -o is shown as the user will find it.
+    part = target.with_name(f".{target.name}.{os.getpid()}")
+    if show:
+        print(shlex.join(command(source, target, debug=debug, cc=cc)), flush=True)
+    try:
+        result = subprocess.run(
+            command(source, part, debug=debug, cc=cc), capture_output=True, text=True, errors="replace", check=False
+        )
+        if result.returncode != 0:
+            raise BuildError(f"{source}: the compiler refused it:\n{result.stderr.rstrip()}")
+        part.replace(target)
+    except OSError as error:
+        raise BuildError(f"{target}: cannot be written: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return target, result.stderr

@@ -1,0 +1,144 @@
+"""`pufferc new mygame`: the files that a game of one's own starts from.
+
+mygame.c is the whole game: the skeleton `template`, a catcher, under the new name. mygame.toml says how it is trained,
+and is found beside mygame.so. test_mygame.py builds it, checks it against its contract, and tries one of its rules.
+"""
+
+from __future__ import annotations
+
+import keyword
+import os
+import re
+from pathlib import Path
+
+from pufferc.authoring import sdk
+from pufferc.envs.games import list_envs
+
+__all__ = ["new_game"]
+
+_LONGEST = 31  # letters, as the registry allows
+# What C and C++ have taken, as far as Python has not.
+_C_WORDS = re.compile(
+    "alignas|alignof|auto|bool|case|catch|char|class|const|constexpr|default|delete|do|double|enum|explicit|export|extern|"
+    "false|float|friend|goto|inline|int|long|main|mutable|namespace|new|noexcept|nullptr|operator|private|protected|"
+    "public|register|restrict|short|signed|sizeof|static|struct|switch|template|this|throw|true|typedef|typename|union|"
+    "unsigned|using|virtual|void|volatile"
+)
+
+_HEAD = """// NAME.c - say here what the game is about, in one line. One agent.
+//
+// Made by `pufferc new NAME`: until you change it, it is a catcher. Slide a paddle to catch falling balls.
+//
+//   pufferc build NAME.c         makes NAME.so
+//   pufferc check ./NAME.so      looks for mistakes and explains them
+//   pufferc train ./NAME.so      trains a policy, with NAME.toml
+//
+// Every function below is called by the pool; what the pool takes care of (seeds, episode counts, time
+// limits, resets, threads) is listed at the top of pufferc/env.h.
+"""
+
+_TOML = """# NAME.toml: how `pufferc train ./NAME.so` trains. Every field: pufferc train ./NAME.so --help
+game = "NAME"
+
+[vec]
+num_envs = 512  # games side by side
+
+[train]
+total_steps = 5_000_000
+horizon = 64  # steps of each game per update
+learning_rate = 0.05
+gamma = 0.97  # what counts: rewards of the next 1 / (1 - gamma) steps or so
+# The run ends early when the mean score of an evaluation reaches this.
+target_score = 90.0
+target_episodes = 500
+"""
+
+_TEST = '''"""Tests of NAME; run them with: pytest test_NAME.py"""
+
+from pathlib import Path
+
+import numpy as np
+import pufferc
+import pytest
+from pufferc.authoring.build import build
+from pufferc.authoring.check import check
+
+
+@pytest.fixture(scope="session")
+def game(tmp_path_factory):
+    """NAME.c, built."""
+    source = Path(__file__).with_name("NAME.c")
+    return build(source, tmp_path_factory.mktemp("build") / "NAME.so")
+
+
+def test_it_keeps_its_contract(game):
+    report = check(game)
+    assert report.ok, str(report)
+
+
+def test_following_the_ball_catches_it(game):
+    envs = pufferc.make(game, num_envs=64, seed=1)
+    observations, _ = envs.reset()
+    for _ in range(300):
+        paddle, ball = observations[:, 0], observations[:, 1]
+        actions = np.where(ball < paddle - 0.03, 1, np.where(ball > paddle + 0.03, 2, 0))
+        observations, rewards, terminated, _, _ = envs.step(actions)
+        assert not terminated.any()
+        assert (rewards >= 0).all()
+'''
+
+
+def _check_name(name: str) -> None:
+    """Raises ValueError with the reason where a game cannot have this name."""
+    start = "name: expected the new game's name, "
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise ValueError(f"{start}a small letter and then small letters, digits and _, got {name!r}")
+    if len(name) > _LONGEST:
+        raise ValueError(f"{start}at most {_LONGEST} letters, got {len(name)}")
+    if keyword.iskeyword(name) or _C_WORDS.fullmatch(name):
+        raise ValueError(f"{start}{name} is a word of the language C or Python; add something to it")
+    if name == "pfc" or name.startswith("pfc_"):
+        raise ValueError(f"{start}names that begin with pfc_ belong to pufferc; got {name!r}")
+    if name in list_envs():
+        raise ValueError(f"{start}{name} is a game that is built in; another name keeps their runs apart")
+
+
+def _source(name: str) -> str:
+    """The template under the new name: functions mygame_, types MyGame, constants MYGAME_."""
+    text = sdk.template().read_text(encoding="utf-8")
+    body = text[text.index("#include") :]
+    title = "".join(part.capitalize() for part in name.split("_"))
+    words = {"template": name, "Template": title, "TEMPLATE": name.upper()}
+    body = re.sub("template|Template|TEMPLATE", lambda match: words[match[0]], body)
+    body = body.replace("catch falling balls; the skeleton of a new game", "catch falling balls")
+    return _HEAD.replace("NAME", name) + _align(body)
+
+
+def _align(text: str) -> str:
+    """Line continuations in one column again, after names have changed their length."""
+    lines = text.split("\n")
+    parts = [line[:-1].rstrip() for line in lines if line.endswith("\\")]
+    width = max(map(len, parts), default=0) + 2
+    return "\n".join(f"{line[:-1].rstrip():<{width}}\\" if line.endswith("\\") else line for line in lines)
+
+
+def new_game(name: str, folder: str | os.PathLike[str] = ".", *, force: bool = False) -> list[Path]:
+    """Writes the three files of a new game into `folder`, which is made if need be.
+
+    Returns their paths. Raises ValueError for a name that cannot be used, and FileExistsError where one of the files
+    exists, unless `force`; then nothing was written.
+    """
+    _check_name(name)
+    place = Path(folder)
+    files = {
+        place / f"{name}.c": _source(name),
+        place / f"{name}.toml": _TOML.replace("NAME", name),
+        place / f"test_{name}.py": _TEST.replace("NAME", name),
+    }
+    there = [str(path) for path in files if path.exists()]
+    if there and not force:
+        raise FileExistsError(f"{', '.join(there)} exists already; nothing was written (--force overwrites)")
+    place.mkdir(parents=True, exist_ok=True)
+    for path, text in files.items():
+        path.write_text(text, encoding="utf-8")
+    return list(files)

@@ -1,0 +1,1 @@
+"""The commands of `pufferc`: parsing and printing."""

@@ -1,0 +1,51 @@
+"""Flags of the commands that play one game: its name, its parameters as --env.NAME VALUE, and its file as --data PATH.
+
+The flags of parameters look like those of `pufferc train`, which are made by another parser.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from pufferc.envs.games import env_info, list_envs
+
+_PREFIX = "env."
+
+
+def split_game(command: str, words: Sequence[str]) -> tuple[str, list[str]]:
+    """The game's name, which comes first, and the other words. ValueError where there is none, or no such game."""
+    if not words or words[0].startswith("-"):
+        names = ", ".join(list_envs())
+        if words and words[0] in ("-h", "--help"):
+            print(f"usage: pufferc {command} NAME [flags]\n\ngames: {names}\nflags: pufferc {command} NAME --help")
+            raise SystemExit(0)
+        raise ValueError(
+            f"pufferc {command} needs the name of a game first, one of: {names}; or the path of your own, ./mygame.so"
+        )
+    env_info(words[0])
+    return words[0], list(words[1:])
+
+
+def add_game_flags(parser: argparse.ArgumentParser, game: str) -> None:
+    """Adds --data and one flag for each parameter of the game. Flags that are not given leave no value."""
+    parser.add_argument("--data", metavar="PATH", help="the file that the game reads, such as a map")
+    group = parser.add_argument_group("parameters of the game")
+    for row in env_info(game).params:
+        flags = [f"--{_PREFIX}{row.name.replace('_', '-')}"]
+        flags += [f"--{_PREFIX}{row.name}"] if "_" in row.name else []
+        text = f"{row.help} [{row.min}, {row.max}]".replace("%", "%%")
+        options: dict[str, Any] = {"dest": _PREFIX + row.name, "default": argparse.SUPPRESS}
+        if row.type != "bool":
+            kind = int if row.type == "int" else float
+            group.add_argument(*flags, type=kind, metavar=row.type.upper(), help=text, **options)
+            continue
+        group.add_argument(*flags, action="store_true", help=text, **options)
+        opposite = [flag.replace(_PREFIX, f"{_PREFIX}no-", 1) for flag in flags]
+        group.add_argument(*opposite, action="store_false", help=argparse.SUPPRESS, **options)
+
+
+def read_game_flags(options: argparse.Namespace) -> dict[str, Any]:
+    """The parameters that were given, by name."""
+    return {name.removeprefix(_PREFIX): value for name, value in vars(options).items() if name.startswith(_PREFIX)}

@@ -1,0 +1,33 @@
+"""Configuration of a training run: its parameters, and how files and flags set them."""
+
+from pufferc.config.load import (
+    as_tables,
+    field_type,
+    load_config,
+    merge,
+    packaged_config,
+    packaged_variants,
+    read_toml,
+    suggest,
+    to_toml,
+)
+from pufferc.config.schema import Auto, Config, ConfigError, PolicyConfig, TrainConfig, Value, VecConfig
+
+__all__ = [
+    "Auto",
+    "Config",
+    "ConfigError",
+    "PolicyConfig",
+    "TrainConfig",
+    "Value",
+    "VecConfig",
+    "as_tables",
+    "field_type",
+    "load_config",
+    "merge",
+    "packaged_config",
+    "packaged_variants",
+    "read_toml",
+    "suggest",
+    "to_toml",
+]

@@ -1,0 +1,1 @@
+"""Environments: the pool as Gymnasium's vector and single environments, the games there are, and adapters."""

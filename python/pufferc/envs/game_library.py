@@ -1,0 +1,156 @@
+"""Games in shared objects: `pufferc.make("./mygame.so")`, and everything else that takes a game's name.
+
+Loading a shared object runs its code, with all rights of this process. Load only what you built or trust.
+
+A file is read when a game is named, and loaded from a private copy in memory. So it may be rebuilt or deleted at any
+time: pools go on with what they were made with, and the next use of the path loads the new file. A module stays loaded
+while a description or a pool of it exists. Libraries that it needs must be where the system finds them: $ORIGIN in its
+run path means nothing for a copy.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import stat
+import sys
+import tempfile
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pufferc import _core
+from pufferc.envs.elf import Elf, ElfError
+
+__all__ = ["LoadedModule", "ModuleError", "is_path", "load", "sanitizers"]
+
+_SUFFIXES = (".so", ".dylib")
+_SANITIZERS = {"__asan_init": "AddressSanitizer", "__tsan_init": "ThreadSanitizer", "__msan_init": "MemorySanitizer"}
+
+
+class ModuleError(ValueError):
+    """A file that cannot be loaded as a game; the message begins with its path and says why."""
+
+
+class LoadedModule:
+    """A loaded game: the user's path, made absolute, its content's hash, and the module for `_core`."""
+
+    def __init__(self, path: Path, sha256: str, module: _core.Module) -> None:
+        self.path, self.sha256, self.module = path, sha256, module
+        self.info: Any = None  # the EnvInfo that registration.py makes of it
+
+
+_lock = threading.Lock()
+_newest: dict[Path, LoadedModule] = {}  # of each file, what was loaded last
+
+
+def is_path(game: object) -> bool:
+    """Whether `game` is the path of a shared object and not the name of a built-in game."""
+    if isinstance(game, os.PathLike):
+        return True
+    return isinstance(game, str) and (os.sep in game or game.endswith(_SUFFIXES))
+
+
+def load(path: str | os.PathLike[str]) -> LoadedModule:
+    """The game in the shared object at `path`. Runs the file's code. Raises ModuleError.
+
+    The same content at the same place is loaded once.
+    """
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        raise TypeError(f"the path of a game must be a str or a Path of str, got {text!r}")
+    place = Path(text).expanduser().absolute()
+    data = _read(text, place)
+    sha256 = hashlib.sha256(data).hexdigest()
+    with _lock:
+        known = _newest.get(place)
+        if known is None or known.sha256 != sha256:
+            _examine(text, data)
+            known = _newest[place] = LoadedModule(place, sha256, _open(text, place, data))
+        return known
+
+
+def _read(text: str, place: Path) -> bytes:
+    """The file's bytes; a pipe or device is refused before it is opened."""
+    try:
+        kind = place.stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise ModuleError(f"{text}: is a directory, expected a shared object such as mygame.so")
+        if not stat.S_ISREG(kind):
+            raise ModuleError(f"{text}: is not a file, expected a shared object such as mygame.so")
+        if place.suffix in (".c", ".h", ".cc", ".cpp"):
+            raise ModuleError(f"{text}: is source code; build it first: pufferc build {text}")
+        return place.read_bytes()
+    except FileNotFoundError:
+        source = place.with_suffix(".c")
+        hint = f"; build it: pufferc build {Path(text).with_suffix('.c')}" if source.is_file() else ""
+        raise ModuleError(f"{text}: no such file{hint}") from None
+    except OSError as error:
+        raise ModuleError(f"{text}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        if isinstance(error, ModuleError):
+            raise
+        raise ModuleError(f"{text!r}: is not a path: {error}") from None
+
+
+@lru_cache(maxsize=1)
+def _own_machine() -> tuple[int, int, str]:
+    own = Elf(Path(str(_core.__file__)).read_bytes())
+    return own.machine, own.bits, own.architecture
+
+
+def _examine(text: str, data: bytes) -> None:
+    """Refuses what the loader would give no clear reason for, or would end the process over."""
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        elf = Elf(data)
+        machine, bits, architecture = _own_machine()
+        if (elf.machine, elf.bits) != (machine, bits):
+            raise ElfError(f"was built for {elf.architecture}, this Python runs on {architecture}")
+        reason = elf.why_not_loadable()
+        if reason:
+            raise ElfError(reason)
+        missing = [name for symbol, name in _SANITIZERS.items() if symbol in elf.imports() and not _present(symbol)]
+    except ElfError as error:
+        raise ModuleError(f"{text}: {error}") from None
+    if missing:
+        raise ModuleError(
+            f"{text}: was built with {missing[0]}, which has to be in the process from its start. Check it with: "
+            f"pufferc check {text}; run other commands under: LD_PRELOAD=$(cc -print-file-name=libasan.so) "
+            "ASAN_OPTIONS=detect_leaks=0"
+        )
+
+
+def sanitizers(data: bytes) -> list[str]:
+    """Names of the sanitizers that a shared object was built with; none if it cannot be read."""
+    try:
+        imports = Elf(data).imports()
+    except ElfError:
+        return []
+    return [name for symbol, name in _SANITIZERS.items() if symbol in imports]
+
+
+def _present(symbol: str) -> bool:
+    return hasattr(ctypes.CDLL(None), symbol)
+
+
+def _open(text: str, place: Path, data: bytes) -> _core.Module:
+    """Loads a copy of the file that nobody else can change."""
+    try:
+        if hasattr(os, "memfd_create"):
+            handle = os.memfd_create(place.name)
+            with open(handle, "wb", closefd=False) as copy:
+                copy.write(data)
+            # The module owns the handle: while it is loaded, no other may get its number and so the same name.
+            return _core.Module(f"/proc/{os.getpid()}/fd/{handle}", text, handle)
+        with tempfile.TemporaryDirectory(prefix="pufferc-") as folder:
+            file = Path(folder) / place.name
+            file.write_bytes(data)
+            return _core.Module(str(file), text, -1)
+    except OSError as error:
+        raise ModuleError(f"{text}: cannot be copied into memory: {error.strerror}") from None
+    except ValueError as error:
+        raise ModuleError(str(error)) from None

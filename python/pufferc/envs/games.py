@@ -1,0 +1,295 @@
+"""Games, built in or in shared objects: what they are called, their parameters and tables, and their Gymnasium ids.
+
+Whatever takes a game takes its name, the path of a shared object ("./mygame.so" or a Path; see game_library.py), or an
+EnvInfo. A path is read anew at each use, an EnvInfo stands for the code that was loaded when it was made.
+"""
+
+from __future__ import annotations
+
+import keyword
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from pufferc import _core
+from pufferc.envs import game_library
+from pufferc.envs.game_library import LoadedModule, ModuleError
+from pufferc.errors import unknown
+
+__all__ = [
+    "EnvInfo",
+    "Game",
+    "KeyInfo",
+    "ObsInfo",
+    "ParamInfo",
+    "agents_per_game",
+    "env_info",
+    "list_envs",
+    "register_gymnasium",
+]
+
+# Arguments of pufferc.make, which a game's parameters are given beside.
+_TAKEN = {"name", "num_envs", "num_games", "num_threads", "seed", "groups", "copy", "autoreset", "params"}
+_TAKEN |= {"render_mode", "render_games", "game_numbers", "data"}
+
+
+@dataclass(frozen=True)
+class ParamInfo:
+    """One parameter of a game. `default`, `min` and `max` have the parameter's own Python type."""
+
+    name: str
+    type: Literal["int", "float", "bool"]
+    default: int | float | bool
+    min: int | float | bool
+    max: int | float | bool
+    help: str
+
+
+@dataclass(frozen=True)
+class ObsInfo:
+    """`count` consecutive values of an observation, all in [low, high].
+
+    count 0 in the last row of `EnvInfo.observation` means all that remain. The other members are 0 for plain numbers.
+    each > 0: the row lists count / each entities of that many values, of which the first is 0 where there is none.
+    num_codes > 0: the values are codes 0 to num_codes - 1. plane_height, plane_width > 0: the row is planes of a board
+    of that size, row by row.
+    """
+
+    name: str
+    count: int
+    low: float
+    high: float
+    help: str
+    each: int = 0
+    num_codes: int = 0
+    plane_height: int = 0
+    plane_width: int = 0
+
+
+@dataclass(frozen=True)
+class KeyInfo:
+    """Keys by which a person plays.
+
+    In a discrete game they make `choice` in dimension `dim`; in a continuous one each adds `push` to control number
+    `control` while it is down.
+    """
+
+    keys: tuple[str, ...]
+    help: str
+    dim: int
+    choice: int
+    control: int
+    push: float
+
+
+@dataclass(frozen=True)
+class EnvInfo:
+    """A game as its source describes it.
+
+    Attributes:
+        id: The Gymnasium id; of a loaded game once `register_gymnasium` was called for it.
+        agents: Rows of one game with default parameters, as `masked` and `teams` are.
+        max_games: How many games all pools of a process can have together; None = no limit.
+        can_save: False for games that own something outside their state: `VecEnv.save`, `load` and `set_state`
+            refuse them.
+        observation: The observation table. Where it depends on parameters, `VecEnv.observation_rows` is the real one.
+        masked: Some choices are illegal at times.
+        teams: Sides that the agents divide into; 0 = none.
+        levels: Levels of the built-in player, see `VecEnv.script`; 0 = there is none.
+        reads_data: `make` takes data=PATH.
+        fields: Names of the state members that `VecEnv.state` reads.
+        fps: Steps a second at which a person should watch. A parameter frameskip divides it.
+        keys: How a person plays; empty = digits, or the arrow keys in a continuous game.
+        idle: What a person chooses without a key: a choice, "keep" the last one, or "alternate" 0 and 1.
+        path, sha256: Where a loaded game comes from; None for built-in ones.
+    """
+
+    name: str
+    id: str
+    title: str
+    summary: str
+    version: int
+    agents: int
+    max_games: int | None
+    can_save: bool
+    params: tuple[ParamInfo, ...]
+    observation: tuple[ObsInfo, ...]
+    metrics: tuple[str, ...]
+    masked: bool
+    teams: int
+    levels: int
+    reads_data: bool
+    fields: tuple[str, ...]
+    fps: float
+    keys: tuple[KeyInfo, ...]
+    idle: int | Literal["keep", "alternate"]
+    path: str | None = None
+    sha256: str | None = None
+
+    _loaded: ClassVar[LoadedModule | None] = None  # the code of a loaded game; set for each such object
+
+    @property
+    def engine(self) -> str | _core.Module:
+        """The game as `pufferc._core` takes it."""
+        return self.name if self._loaded is None else self._loaded.module
+
+
+Game = str | os.PathLike[str] | EnvInfo
+
+
+def _shortest(value: float) -> float:
+    """The number with the fewest digits that a float32, in which games hold theirs, cannot tell from `value`."""
+    return float(str(np.float32(value)))
+
+
+def param_value(kind: str, value: float) -> int | float | bool:
+    """A parameter's value, as the engine has it, in the Python type of its kind."""
+    convert: dict[str, Callable[[float], int | float | bool]] = {"int": int, "float": _shortest, "bool": bool}
+    return convert[kind](value)
+
+
+def _param_info(row: dict[str, Any]) -> ParamInfo:
+    values = {key: param_value(row["type"], row[key]) for key in ("default", "min", "max")}
+    return ParamInfo(name=row["name"], type=row["type"], help=row["help"], **values)
+
+
+def obs_info(row: dict[str, Any]) -> ObsInfo:
+    """A row of an observation table, as the engine describes it."""
+    return ObsInfo(**{**row, "low": _shortest(row["low"]), "high": _shortest(row["high"])})
+
+
+def _key_info(key: dict[str, Any]) -> KeyInfo:
+    return KeyInfo(**{**key, "keys": tuple(key["keys"].split()), "push": _shortest(key["push"])})
+
+
+_IDLE: dict[int, Literal["keep", "alternate"]] = {_core.IDLE_KEEP: "keep", _core.IDLE_ALTERNATE: "alternate"}
+
+
+def _make_info(entry: dict[str, Any], engine: str | _core.Module, **origin: str) -> EnvInfo:
+    layout = _core.game_layout(engine, {})
+    return EnvInfo(
+        name=entry["name"],
+        id=f"pufferc/{entry['title']}-v{entry['version']}",
+        title=entry["title"],
+        summary=entry["summary"],
+        version=entry["version"],
+        agents=layout["agents"],
+        masked=layout["masked"],
+        teams=layout["teams"],
+        max_games=entry["max_games"],
+        can_save=entry["can_save"],
+        params=tuple(_param_info(row) for row in entry["params"]),
+        observation=tuple(obs_info(row) for row in entry["observation"]),
+        metrics=tuple(entry["metrics"]),
+        levels=entry["levels"],
+        reads_data=entry["reads_data"],
+        fields=tuple(entry["fields"]),
+        fps=_shortest(entry["fps"]),
+        keys=tuple(_key_info(key) for key in entry["keys"]),
+        idle=_IDLE.get(entry["idle"], entry["idle"]),
+        **origin,
+    )
+
+
+@lru_cache(maxsize=1)
+def _all_envs() -> dict[str, EnvInfo]:
+    return {entry["name"]: _make_info(entry, entry["name"]) for entry in _core.env_descriptions()}
+
+
+def _module_info(loaded: LoadedModule) -> EnvInfo:
+    """Made once for each module. Raises ModuleError where sizes do not fit together or a name cannot be used."""
+    if isinstance(loaded.info, EnvInfo):
+        return loaded.info
+    try:
+        info = _make_info(loaded.module.description(), loaded.module, path=str(loaded.path), sha256=loaded.sha256)
+    except (ValueError, MemoryError) as error:
+        raise ModuleError(f"{loaded.path}: {error}") from None
+    for row in info.params:
+        if row.name in _TAKEN or keyword.iskeyword(row.name):
+            owner = "Python" if keyword.iskeyword(row.name) else "pufferc.make"
+            raise ModuleError(f"{loaded.path}: the parameter {row.name} needs another name, {owner} has that word")
+    object.__setattr__(info, "_loaded", loaded)
+    loaded.info = info
+    return info
+
+
+def list_envs() -> list[str]:
+    """Names of the built-in games, in ascending order: what `pufferc.make` takes."""
+    return list(_all_envs())
+
+
+def env_info(game: Game) -> EnvInfo:
+    """Description of one game.
+
+    Args:
+        game: Name of a built-in game; path of a shared object, whose code is run; or an EnvInfo, which is returned.
+
+    Raises:
+        ValueError: Unknown name, with the nearest one suggested; or ModuleError, a file that cannot be loaded.
+    """
+    if isinstance(game, EnvInfo):
+        return game
+    if not isinstance(game, (str, os.PathLike)):
+        raise TypeError(f"name must be a string or the path of a shared object, got {type(game).__name__}")
+    if game_library.is_path(game):
+        return _module_info(game_library.load(game))
+    envs = _all_envs()
+    if game not in envs:
+        if Path(f"{game}.so").is_file():
+            raise ValueError(f"no game named {str(game)!r} is built in; the one in this folder is called './{game}.so'")
+        if game in _core.games_left_out():
+            raise ValueError(f"{game} is left out: {_core.games_left_out()[str(game)]}")
+        unknown("game", str(game), list(envs))
+    return envs[str(game)]
+
+
+def _layout(game: Game, params: Mapping[str, float]) -> dict[str, Any]:
+    return _core.game_layout(env_info(game).engine, {name: float(value) for name, value in params.items()})
+
+
+def agents_per_game(game: Game, params: Mapping[str, float]) -> int:
+    """Rows of one game with these parameters. Raises ValueError for parameters that do not fit."""
+    return int(_layout(game, params)["agents"])
+
+
+def action_text(game: Game, params: Mapping[str, float]) -> str:
+    """What an action is with these parameters: "choices of 3, 34" or "2 controls". Raises like `agents_per_game`."""
+    layout = _layout(game, params)
+    if layout["continuous_dims"]:
+        return f"{layout['continuous_dims']} controls"
+    return f"choices of {', '.join(map(str, layout['action_counts']))}"
+
+
+def pool_limit(game: Game) -> int | None:
+    """Most games of a pool that leaves room for another one beside it: evaluation beside training. None = no limit."""
+    most = env_info(game).max_games
+    return None if most is None else max(1, most // 2)
+
+
+def register_gymnasium(*games: Game) -> None:
+    """Register games as pufferc/Title-vN for `gymnasium.make` and `gymnasium.make_vec`.
+
+    Without arguments those that are built in, which `import pufferc` does. Games with several agents have the vector
+    face only. ValueError where a built-in game has the id of another.
+    """
+    import gymnasium
+
+    built_in = {info.id for info in _all_envs().values()}
+    for info in map(env_info, games or _all_envs()):
+        if info.id in gymnasium.registry:
+            if info.path is None:
+                continue
+            if info.id in built_in:
+                raise ValueError(f"{info.path}: its id {info.id} is that of a built-in game; give it another .title")
+            del gymnasium.registry[info.id]
+        gymnasium.register(
+            id=info.id,
+            entry_point="pufferc.envs.single:SingleEnv" if info.agents == 1 else None,
+            vector_entry_point="pufferc.envs.single:make_gymnasium_vector",
+            kwargs={"name": info.path or info.name},
+        )

@@ -1,0 +1,188 @@
+"""One game with all its agents in PettingZoo's parallel API.
+
+    from pufferc.interop.pettingzoo import parallel_env
+
+    env = parallel_env("snake", width=40, height=24, snakes=8, food=40)
+    observations, infos = env.reset(seed=1)
+    while env.agents:
+        actions = {agent: env.action_space(agent).sample() for agent in env.agents}
+        observations, rewards, terminations, truncations, infos = env.step(actions)
+
+In PettingZoo an agent whose episode has ended never comes back before the next reset, so every agent has one life here:
+a snake that dies is off the board, the others play on, and the game is over when all have ended. To train on games
+that never stop, whose agents come back one by one, use `pufferc.make`. Arrays that are returned are the caller's own.
+
+In a masked game, whose choices are illegal at times, an observation is a dictionary as in PettingZoo's own games:
+"observation", and "action_mask" int8 [K], 1 where the next action may make a choice. K = all choices of an action's
+dimensions, side by side; `pufferc.spaces.sample_mask` divides it for a MultiDiscrete space. With one dimension:
+
+    action = env.action_space(agent).sample(observations[agent]["action_mask"])
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from pufferc.envs.spaces import choice_counts
+from pufferc.envs.vector import VecEnv
+
+try:
+    import pettingzoo
+except ImportError as error:
+    raise ImportError(
+        "pufferc.interop.pettingzoo needs PettingZoo; install it with: pip install 'pufferc[pettingzoo]'",
+        name=error.name,
+    ) from error
+
+__all__ = ["ParallelEnv", "parallel_env"]
+
+Observations = dict[str, Any]  # of each agent an array, or the dictionary of a masked game
+Infos = dict[str, dict[str, Any]]
+Step = tuple[Observations, dict[str, float], dict[str, bool], dict[str, bool], Infos]
+
+
+def parallel_env(name: str, *, render_mode: str | None = None, seed: int | None = None, **params: Any) -> ParallelEnv:
+    """One game of `name`; see `ParallelEnv`."""
+    return ParallelEnv(name, render_mode=render_mode, seed=seed, **params)
+
+
+class ParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
+    """One game whose agents act at the same time, each for one life.
+
+    Agents are called NAME_0, NAME_1, ... in the order of the pool's rows. The info of an agent that ended holds
+    "metrics": its return "r", length "l" and the game's own.
+
+    Args:
+        name: One of `pufferc.list_envs()`; games of one agent are taken too.
+        render_mode: None, "rgb_array" (render returns a picture uint8 [H, W, 3]) or "human" (a window).
+        seed: That the first reset starts from where it is given none; None draws one.
+        data: Path of the file that the game reads, see `pufferc.make`.
+        **params: Parameters of the game, see `pufferc.env_info(name).params`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        render_mode: str | None = None,
+        seed: int | None = None,
+        data: str | os.PathLike[str] | None = None,
+        **params: Any,
+    ) -> None:
+        self._pool = VecEnv(
+            name,
+            num_games=1,
+            num_threads=1,
+            seed=seed,
+            copy=True,
+            autoreset="disabled",
+            render_mode=render_mode,
+            data=data,
+            params=params,
+        )
+        self.render_mode = render_mode
+        self.metadata = {
+            "name": f"pufferc_{self._pool.name}_v{self._pool.version}",
+            "render_modes": ["human", "rgb_array"],
+            "render_fps": self._pool.metadata["render_fps"],
+            "is_parallelizable": True,
+        }
+        self.possible_agents = [f"{self._pool.name}_{i}" for i in range(self._pool.agents)]
+        self.agents: list[str] = []
+        self._row = {agent: row for row, agent in enumerate(self.possible_agents)}
+        # One space per agent, for each is seeded by itself.
+        space: gym.Space[Any] = self._pool.single_observation_space
+        if self._pool.action_mask is not None:
+            choices = sum(choice_counts(self._pool.single_action_space))
+            space = gym.spaces.Dict({"observation": space, "action_mask": gym.spaces.Box(0, 1, (choices,), np.int8)})
+        self._observation_spaces = {agent: _copy(space) for agent in self._row}
+        self._action_spaces = {agent: _copy(self._pool.single_action_space) for agent in self._row}
+        self._idle = np.zeros_like(np.asarray(self._pool.action_space.sample()))  # the actions of those who have ended
+
+    def observation_space(self, agent: str) -> gym.Space[Any]:
+        """What an agent sees; always the same object for one agent."""
+        return self._observation_spaces[agent]
+
+    def action_space(self, agent: str) -> gym.Space[Any]:
+        """What an agent can do; always the same object for one agent."""
+        return self._action_spaces[agent]
+
+    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observations, Infos]:
+        """Start a new game with all agents; the same seed gives the same one. `options` is ignored: there are none."""
+        observations, infos = self._pool.reset(seed=seed)
+        self.agents = list(self.possible_agents)
+        return self._observed(observations, infos), {agent: {} for agent in self.agents}
+
+    def step(self, actions: Mapping[str, Any]) -> Step:
+        """One step of every agent in `agents`, each with its action. Results are for these; who ended leaves `agents`.
+
+        Raises:
+            ValueError: An agent has no action, an agent that has ended has one, or an action is out of range.
+        """
+        live = self.agents
+        if not live:
+            return {}, {}, {}, {}, {}
+        observations, rewards, terminated, truncated, ended = self._pool.step(self._gather(actions))
+        infos: Infos = {agent: {} for agent in live}
+        self.agents = [agent for agent in live if not (terminated[self._row[agent]] or truncated[self._row[agent]])]
+        for agent in set(live).difference(self.agents):
+            stats = ended["final_info"]["episode"]
+            row = self._row[agent]
+            infos[agent] = {"metrics": {key: stats[key][row].item() for key in stats if not key.startswith("_")}}
+        return (
+            self._observed(observations, ended, live),
+            {agent: float(rewards[self._row[agent]]) for agent in live},
+            {agent: bool(terminated[self._row[agent]]) for agent in live},
+            {agent: bool(truncated[self._row[agent]]) for agent in live},
+            infos,
+        )
+
+    def _observed(self, observations: NDArray[Any], infos: dict[str, Any], live: Sequence[str] = ()) -> Observations:
+        """What each of `live`, or of all agents, sees: of the pool's observations [N, O...] and infos."""
+        seen: Observations = {agent: observations[self._row[agent]] for agent in live or self._row}
+        if "action_mask" not in infos:
+            return seen
+        masks = infos["action_mask"].view(np.int8)
+        return {
+            agent: {"observation": observation, "action_mask": masks[self._row[agent]]}
+            for agent, observation in seen.items()
+        }
+
+    def _gather(self, actions: Mapping[str, Any]) -> NDArray[Any]:
+        """Actions of all rows [N] or [N, dims] from those of the agents."""
+        if actions.keys() != set(self.agents):
+            missing = [agent for agent in self.agents if agent not in actions]
+            surplus = [agent for agent in actions if agent not in self.agents]
+            raise ValueError(
+                f"actions must have one entry for each agent in agents; missing: {missing}, not in play: {surplus}"
+            )
+        gathered: NDArray[Any] = self._idle.copy()
+        for agent, action in actions.items():
+            value = np.asarray(action)
+            if value.shape != gathered.shape[1:] or (gathered.dtype.kind == "i") != (value.dtype.kind in "iu"):
+                raise ValueError(f"the action of {agent} must be in {self._action_spaces[agent]}, got {action!r}")
+            gathered[self._row[agent]] = value
+        return gathered
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """The game as a picture uint8 [H, W, 3], or None: a window shows it. Needs a render_mode."""
+        picture = self._pool.render()
+        assert not isinstance(picture, tuple)  # the pool was made for one picture
+        return picture
+
+    def close(self) -> None:
+        """End the game. Stepping after it raises RuntimeError."""
+        self._pool.close()
+
+
+def _copy(space: gym.Space[Any]) -> gym.Space[Any]:
+    """A space of its own, with a random stream of its own."""
+    copied: gym.Space[Any] = deepcopy(space)
+    return copied

@@ -1,0 +1,164 @@
+"""What Gymnasium makes of a game: `SingleEnv`, one game of one agent, and pools for `gymnasium.make_vec`.
+
+A SingleEnv is a pool of one game with autoreset disabled. Arrays that are returned belong to the caller.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from pufferc import errors
+from pufferc.envs.games import Game
+from pufferc.envs.vector import VecEnv
+from pufferc.pictures.panel import Seen
+from pufferc.pictures.renderer import can_draw
+
+if TYPE_CHECKING:
+    from pufferc.pictures.window import Screen
+
+__all__ = ["SingleEnv"]
+
+
+class SingleEnv(gym.Env[NDArray[Any], Any]):
+    """One game of one agent. After an episode ended, call reset before the next step.
+
+    Args:
+        name: One of `pufferc.list_envs()`, or the path of a shared object with a game; of one agent.
+        render_mode: None, "rgb_array" (render returns a picture uint8 [H, W, 3]) or "human" (a window).
+        data: Path of the file that the game reads, see `pufferc.make`.
+        **params: Parameters of the game, see `pufferc.env_info(name).params`.
+
+    Attributes:
+        info: Description of the game.
+        observation_rows: The observation table for these parameters.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "render_fps": 30}  # noqa: RUF012
+
+    def __init__(
+        self,
+        name: Game,
+        render_mode: str | None = None,
+        *,
+        data: str | os.PathLike[str] | None = None,
+        **params: Any,
+    ) -> None:
+        """Make the game. Raises ValueError or TypeError for what does not fit."""
+        if render_mode is not None:
+            errors.choice("render_mode", render_mode, self.metadata["render_modes"])
+        self.render_mode = render_mode
+        self._screen: Screen | None = None
+        self._seen: Seen | None = None
+        self._vector = VecEnv(
+            name, num_games=1, num_threads=1, copy=True, autoreset="disabled", data=data, params=params
+        )
+        if self._vector.agents != 1:
+            raise ValueError(
+                f"{self._vector.name} has {self._vector.agents} agents in one game; use pufferc.make or "
+                "gymnasium.make_vec"
+            )
+        self.info, self.observation_rows = self._vector.info, self._vector.observation_rows
+        self.observation_space = self._vector.single_observation_space
+        self.action_space = self._vector.single_action_space
+        self._started = False
+        modes = [mode for mode, kind in (("human", "window"), ("rgb_array", "headless")) if can_draw(kind)]
+        self.metadata = {"render_modes": modes, "render_fps": self._vector.metadata["render_fps"]}
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[Any], dict[str, Any]]:
+        """Start a new episode; the same seed gives the same one. No options are known.
+
+        Returns the observation and info: empty, but for "action_mask" in a masked game, see `step`.
+        """
+        for key in options or {}:
+            errors.unknown("reset option", str(key), [])
+        super().reset(seed=seed)
+        if seed is None and not self._started:
+            seed = int(self.np_random.integers(2**63))
+        observations, infos = self._vector.reset(seed=seed)
+        self._started = True
+        if self.render_mode == "human":
+            self._show(Seen(observations))
+        return observations[0], _own_mask(infos)
+
+    def step(self, action: Any) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
+        """Step once: observation, reward, terminated, truncated, info.
+
+        info has "metrics" when the episode has ended: {"r", "l" and the game's metrics}. The key "episode" is left to
+        Gymnasium's RecordEpisodeStatistics, which refuses an env that uses it. In a masked game info always has
+        "action_mask", bool [K]: which choices are legal in the next action.
+        """
+        observations, rewards, terminated, truncated, infos = self._vector.step(np.asarray(action)[None])
+        info = _own_mask(infos)
+        if "final_info" in infos:
+            stats = infos["final_info"]["episode"]
+            info["metrics"] = {key: values[0].item() for key, values in stats.items() if not key.startswith("_")}
+        if self.render_mode == "human":
+            self._show(Seen(observations, np.asarray(action)[None], None, rewards))
+        return observations[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), info
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which choices are legal in the next action, bool [K]. All, in a game without masks."""
+        masks: NDArray[np.bool_] = self._vector.action_masks()[0]
+        return masks
+
+    def script(self, level: int, *, seed: int = 0, step: int = 0) -> Any:
+        """The action of the game's built-in player, see `VecEnv.script`."""
+        return self._vector.script(level, seed=seed, step=step)[0]
+
+    def state(self, name: str) -> Any:
+        """A state member: one value, or an array [count] of several. See `VecEnv.state`."""
+        return self._vector.state(name)[0]
+
+    def set_state(self, name: str, values: Any) -> NDArray[Any]:
+        """Write a state member; return the new observation. See `VecEnv.set_state`."""
+        observation: NDArray[Any] = self._vector.set_state(name, values)[0]
+        return observation
+
+    def set_param(self, name: str, value: float) -> None:
+        """Change a parameter between steps. See `VecEnv.set_param`."""
+        self._vector.set_param(name, value)
+
+    def _show(self, seen: Seen) -> None:
+        """In the window, which can also tell what the agent sees and did."""
+        self._seen = seen
+        self.render()
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """The game as a picture uint8 [H, W, 3], or None: a window shows it, as it does after every step anyway.
+
+        Raises pufferc.render.DrawingUnavailable where this build or machine cannot draw.
+        """
+        if self.render_mode is None:
+            gym.logger.warn("render() of a game made without render_mode shows nothing; give render_mode to make")
+            return None
+        if self._screen is None:
+            from pufferc.pictures.window import Screen
+
+            self._screen = Screen(self._vector, self.render_mode)
+        return self._screen.show(self._seen)
+
+    def close(self) -> None:
+        """End the game and close its window. Stepping after it raises RuntimeError."""
+        if self._screen is not None:
+            self._screen.close()
+        self._vector.close()
+
+
+def _own_mask(infos: dict[str, Any]) -> dict[str, Any]:
+    """What the infos of the pool say of the legal choices, for its only row."""
+    return {"action_mask": infos["action_mask"][0]} if "action_mask" in infos else {}
+
+
+def make_gymnasium_vector(name: Game, num_envs: int = 1, *, copy: bool = True, **kwargs: Any) -> VecEnv:
+    """Entry point of `gymnasium.make_vec`: like `make`, with arrays of the caller's own and a picture for each row."""
+    kwargs.setdefault("render_games", None)
+    if "max_episode_steps" in kwargs:
+        kwargs.setdefault("max_steps", kwargs.pop("max_episode_steps"))
+    return VecEnv(name, num_envs, copy=copy, **kwargs)

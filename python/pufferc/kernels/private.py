@@ -1,0 +1,493 @@
+"""Kernels of the trainer that are no part of `pufferc.ops`: the loss with its gradient, networks and their optimizer.
+
+Arrays are NumPy arrays or torch CPU tensors, as in `pufferc.ops`, whose shapes and masks hold here too.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pufferc import _core, errors
+from pufferc.kernels.tensors import check_tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pufferc.envs.vector import VecEnv
+
+_MAX_ARRAYS = 4096  # of one network or step
+
+
+class NotFinite(ArithmeticError):
+    """The loss or the policy's outputs became NaN or infinite; parameters are those of the last good gradient."""
+
+
+class PpoStats(NamedTuple):
+    """Means over the alive rows of one minibatch."""
+
+    loss: float
+    policy_loss: float
+    value_loss: float  # before value_coef
+    entropy: float  # nats
+    approx_kl: float  # mean(r - 1 - log r)
+    old_approx_kl: float  # mean(-log r)
+    clip_fraction: float  # share of rows with |r - 1| > clip
+    rows: int  # alive ones
+
+
+def action_kind(action_counts: Sequence[int], continuous_dims: int) -> tuple[list[int], int]:
+    """Choices of each dimension, or the number of continuous ones: one of the two."""
+    choices = errors.sequence("action_counts", action_counts, "integers", 8)
+    counts = [errors.integer("action_counts", count, 1, _core.MAX_CHOICES) for count in choices]
+    continuous_dims = errors.integer("continuous_dims", continuous_dims, 0, 8)
+    if bool(counts) == bool(continuous_dims):
+        raise ValueError(f"one of action_counts and continuous_dims must be given, got {counts} and {continuous_dims}")
+    return counts, continuous_dims
+
+
+def bound(name: str, value: Any, kind: type[Any]) -> Any:
+    """What the kernels take of an object that holds checked arrays or numbers. TypeError for anything else."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be a pufferc.ops.{kind.__name__}, got {type(value).__name__}")
+    return value._core
+
+
+class Minibatch:
+    """B rows of a rollout as losses read them: arrays that are checked here, once, and borrowed as long as this lives.
+
+    Args:
+        actions: int32 [B] (D = 1) or [B, D], or float32 [B, D], as they were drawn.
+        old_logprobs: float32 [B] of the rollout, summed over dimensions.
+        advantages: float32 [B].
+        returns: float32 [B], targets of the value.
+        action_counts: Choices of each dimension, for discrete actions.
+        continuous_dims: D, for continuous actions.
+        old_values: float32 [B] of the rollout; needed with value_clip.
+        alive: bool or uint8 [B], 0 = the row counts nowhere and gets gradient 0.
+        mask: Words of the legal choices [B, W], see `pufferc.ops`; None = all are legal.
+
+    Raises:
+        TypeError, ValueError: Something does not fit.
+    """
+
+    def __init__(
+        self,
+        actions: Any,
+        old_logprobs: Any,
+        advantages: Any,
+        returns: Any,
+        *,
+        action_counts: Sequence[int] = (),
+        continuous_dims: int = 0,
+        old_values: Any = None,
+        alive: Any = None,
+        mask: Any = None,
+    ) -> None:
+        counts, continuous_dims = action_kind(action_counts, continuous_dims)
+        self._core = _core.Minibatch(
+            actions=actions,
+            old_logprobs=old_logprobs,
+            advantages=advantages,
+            returns=returns,
+            action_counts=counts,
+            continuous_dims=continuous_dims,
+            old_values=old_values,
+            alive=alive,
+            mask=mask,
+        )
+
+
+class PpoSettings:
+    """Coefficients of the PPO loss, checked.
+
+    Args:
+        clip: Policy clip, > 0.
+        value_coef: Weight of the value loss, >= 0; the value loss is (v - return)^2 / 2.
+        entropy_coef: Weight of the entropy bonus.
+        value_clip: > 0 clips the value's move from old_values.
+        normalize_advantages: True takes (A - mean) / (std + 1e-8) over the alive rows.
+    """
+
+    def __init__(
+        self,
+        *,
+        clip: float,
+        value_coef: float,
+        entropy_coef: float,
+        value_clip: float = 0.0,
+        normalize_advantages: bool = False,
+    ) -> None:
+        self._core = _core.PpoSettings(
+            clip=errors.real("clip", clip, 0.0, math.inf),
+            value_coef=errors.real("value_coef", value_coef, 0.0, math.inf),
+            entropy_coef=errors.real("entropy_coef", entropy_coef, -math.inf, math.inf),
+            value_clip=errors.real("value_clip", value_clip, -math.inf, math.inf),
+            normalize=errors.flag("normalize_advantages", normalize_advantages),
+        )
+
+
+def ppo_loss_grad(
+    logits: Any,
+    values: Any,
+    actions: Any,
+    old_logprobs: Any,
+    advantages: Any,
+    returns: Any,
+    *,
+    action_counts: Sequence[int] = (),
+    continuous_dims: int = 0,
+    clip: float,
+    value_coef: float,
+    entropy_coef: float,
+    grad_logits: Any,
+    grad_values: Any,
+    value_clip: float = 0.0,
+    normalize_advantages: bool = False,
+    old_values: Any = None,
+    alive: Any = None,
+    mask: Any = None,
+    ratio: Any = None,
+) -> PpoStats:
+    """PPO loss of one minibatch and its gradient, written into the caller's arrays, in one pass.
+
+    Args:
+        logits: float32 [B, K]; may be columns of a wider matrix, such as the [B, K + 1] output of a network.
+        values: float32 [B], any stride: outputs[:, K].
+        actions: See `Minibatch`, as for old_logprobs, advantages, returns, old_values, alive and mask.
+        old_logprobs: float32 [B].
+        advantages: float32 [B].
+        returns: float32 [B].
+        action_counts: Choices of each dimension, for discrete actions.
+        continuous_dims: D, for continuous actions.
+        clip: See `PpoSettings`, as for value_coef, entropy_coef, value_clip and normalize_advantages.
+        value_coef: Weight of the value loss.
+        entropy_coef: Weight of the entropy bonus.
+        grad_logits: float32 [B, K] out; likewise columns of a wider matrix.
+        grad_values: float32 [B] out.
+        value_clip: > 0 clips the value's move from old_values.
+        normalize_advantages: Over the alive rows.
+        old_values: float32 [B].
+        alive: bool or uint8 [B].
+        mask: Words of the legal choices [B, W]; None = all are legal.
+        ratio: float32 [B] out: probability now over then; 1 where one choice was legal in every dimension.
+
+    Raises:
+        TypeError, ValueError: Something does not fit, or an action is out of range or illegal.
+    """
+    minibatch = Minibatch(
+        actions,
+        old_logprobs,
+        advantages,
+        returns,
+        action_counts=action_counts,
+        continuous_dims=continuous_dims,
+        old_values=old_values,
+        alive=alive,
+        mask=mask,
+    )
+    settings = PpoSettings(
+        clip=clip,
+        value_coef=value_coef,
+        entropy_coef=entropy_coef,
+        value_clip=value_clip,
+        normalize_advantages=normalize_advantages,
+    )
+    return PpoStats(*_core.ppo_loss(minibatch._core, settings._core, logits, values, grad_logits, grad_values, ratio))
+
+
+def _elements(x: Tensor, dims: int, bfloat16: bool, name: str = "x") -> Any:
+    """The same memory in a dtype that NumPy knows."""
+    check_tensor(name, x, dims, "bfloat16" if bfloat16 else "float32")
+    return x.view(sys.modules["torch"].int16) if bfloat16 else x
+
+
+def _widths(widths: Sequence[int]) -> list[int]:
+    sizes = errors.sequence("widths", widths, "integers", _MAX_ARRAYS)
+    return [errors.integer("widths", width, 1, _core.MAX_ROWS) for width in sizes]
+
+
+def _arrays(name: str, arrays: Sequence[Any]) -> list[Any]:
+    return list(errors.sequence(name, arrays, "arrays", _MAX_ARRAYS))
+
+
+class Mlp:
+    """A multi-layer perceptron with ReLU for training on the CPU: forward passes, and the gradients of its parameters.
+
+    Weights are float32 [outputs, inputs] and copied by `set_layers`; products are taken in `bfloat16` or float32 and
+    summed in float32. Inputs x are torch tensors of that dtype, everything else is float32, torch or NumPy. Memory for
+    activations is kept from call to call. No result depends on the number of threads.
+    """
+
+    def __init__(self, widths: Sequence[int], *, bfloat16: bool) -> None:
+        """`widths` from inputs over hidden layers to outputs, each 1 to 16384; all weights begin as zeros."""
+        self._core = _core.Mlp(_widths(widths), errors.flag("bfloat16", bfloat16))
+        self._bfloat16 = bool(bfloat16)
+
+    def set_layers(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
+        """Copies the parameters of all layers: [outputs, inputs] and [outputs] of each."""
+        self._core.set_layers(_arrays("weights", weights), _arrays("biases", biases))
+
+    def forward(self, x: Tensor, outputs: Any, *, keep: bool = False) -> None:
+        """Writes outputs [B, widths[-1]] of x [B, widths[0]]; `keep` remembers what `backward` needs."""
+        self._core.forward(_elements(x, 2, self._bfloat16), errors.flag("keep", keep), outputs)
+
+    def backward(self, x: Tensor, grad_outputs: Any, grad_weights: Sequence[Any], grad_biases: Sequence[Any]) -> None:
+        """Writes the gradients of all parameters, given those of the outputs of the last `forward` that kept its own.
+
+        x is that of the forward pass; the weights have not changed since. ValueError if the number of rows is another.
+        """
+        self._core.backward(
+            _elements(x, 2, self._bfloat16),
+            grad_outputs,
+            _arrays("grad_weights", grad_weights),
+            _arrays("grad_biases", grad_biases),
+        )
+
+    def learn(
+        self,
+        x: Tensor,
+        minibatch: Minibatch,
+        settings: PpoSettings,
+        *,
+        outputs: Any,
+        grad_outputs: Any,
+        grad_weights: Sequence[Any],
+        grad_biases: Sequence[Any],
+    ) -> PpoStats:
+        """A minibatch of PPO in one pass: `forward`, `ppo_loss_grad` with the value as the last output, `backward`.
+
+        Writes outputs and grad_outputs, float32 [B, widths[-1]], and the gradients of all parameters, all with the bits
+        that the three give one after the other. Errors are theirs.
+        """
+        return PpoStats(
+            *self._core.learn(
+                _elements(x, 2, self._bfloat16),
+                bound("minibatch", minibatch, Minibatch),
+                bound("settings", settings, PpoSettings),
+                outputs,
+                grad_outputs,
+                _arrays("grad_weights", grad_weights),
+                _arrays("grad_biases", grad_biases),
+            )
+        )
+
+    def rollout(
+        self, env: VecEnv, rollout: Rollout, *, seed: int, first_step: int, first_row: int = 0
+    ) -> tuple[float, float, float]:
+        """Plays T steps of a pool of N rows with this network as the policy, whose last output is the value.
+
+        The games have discrete actions, float32 observations of O numbers, and one group. Threads take some games
+        through all steps each; the numbers are those of steps one by one with `sample_actions`.
+
+        Args:
+            env: The pool; reset. It is left after the last step.
+            rollout: Arrays for T steps of N rows, with masks where the game has them.
+            seed: As in `sample_actions`.
+            first_step: Step t draws as that step plus t.
+            first_row: As in `sample_actions`.
+
+        Returns:
+            Seconds that threads spent with the network and the draws, with the games, and with the rest.
+
+        Raises:
+            FloatingPointError: Outputs are no distribution; the games have moved on, and the arrays are half written.
+        """
+        from pufferc.envs.vector import VecEnv
+
+        if not isinstance(env, VecEnv):
+            raise TypeError(f"env must be a VecEnv, got {type(env).__name__}")
+        bad, *seconds = self._core.rollout(
+            env._pool,
+            bound("rollout", rollout, Rollout),
+            errors.seed("seed", seed),
+            errors.seed("first_step", first_step),
+            errors.seed("first_row", first_row),
+        )
+        if bad:
+            raise FloatingPointError(
+                f"logits: {bad} of {env.num_envs} rows hold NaN, infinity or no choice that can be drawn"
+            )
+        policy_s, env_s, copy_s = seconds
+        return policy_s, env_s, copy_s
+
+
+class Rollout:
+    """T steps of N rows for `Mlp.rollout`: arrays that are checked here, once, and borrowed as long as this lives.
+
+    Row t holds what the network saw at step t, what it did, and what that caused; row T what the next rollout begins
+    with. Row 0 of observations and alive is given, everything else is written.
+
+    Args:
+        observations: [T + 1, N, O], bfloat16 or float32 as the network's inputs; row 0 is what the pool showed last.
+        actions: int32 [T, N] or, with D > 1 dimensions, [T, N, D].
+        logprobs: float32 [T, N].
+        values: float32 [T + 1, N].
+        rewards: float32 [T, N].
+        terminated: bool [T, N].
+        truncated: bool [T, N].
+        final_values: float32 [T, N], values of last observations; written where truncated.
+        alive: bool [T + 1, N].
+        mask: uint32 or int32 [T, N, W], words of the choices that were legal; None in a game without masks.
+    """
+
+    def __init__(
+        self,
+        *,
+        observations: Tensor,
+        actions: Any,
+        logprobs: Any,
+        values: Any,
+        rewards: Any,
+        terminated: Any,
+        truncated: Any,
+        final_values: Any,
+        alive: Any,
+        mask: Any = None,
+    ) -> None:
+        bfloat16 = str(getattr(observations, "dtype", None)) == "torch.bfloat16"
+        self._core = _core.Rollout(
+            observations=_elements(observations, 3, bfloat16, "observations"),
+            actions=actions,
+            logprobs=logprobs,
+            values=values,
+            rewards=rewards,
+            terminated=terminated,
+            truncated=truncated,
+            final_values=final_values,
+            alive=alive,
+            mask=mask,
+        )
+
+
+class Recurrent:
+    """What MinGru and Lstm share: a network with memory for training on the CPU.
+
+    Hidden layers, one layer of units with memory, outputs; `pufferc.policies.recurrent` has the formulas. Shapes: T
+    steps, M rows, O inputs, H hidden units, K outputs. Inputs x [T, M, O] are torch tensors of bfloat16 or float32, as
+    `bfloat16` says, whose steps may lie apart; everything else is float32, torch or NumPy. A state is a sequence of
+    arrays [M, H]. starts [T, M] is bool or uint8, nonzero where an episode begins, or None. Memory for what `backward`
+    needs is kept from call to call. No result depends on the number of threads.
+    """
+
+    def __init__(self, core: _core.Recurrent, bfloat16: bool) -> None:
+        self._core, self._bfloat16 = core, bfloat16
+
+    def set_layers(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
+        """Copies [outputs, inputs] and [outputs] of the hidden layers, of the class's own, and of the outputs."""
+        self._core.set_layers(_arrays("weights", weights), _arrays("biases", biases))
+
+    def forward(
+        self,
+        x: Tensor,
+        state: Sequence[Any],
+        starts: Any,
+        outputs: Any,
+        next_state: Sequence[Any],
+        *,
+        keep: bool = False,
+    ) -> None:
+        """Writes outputs [T, M, K] and next_state; `keep` remembers what `backward` needs."""
+        elements = _elements(x, 3, self._bfloat16)
+        self._core.forward(
+            elements,
+            _arrays("state", state),
+            starts,
+            errors.flag("keep", keep),
+            outputs,
+            _arrays("next_state", next_state),
+        )
+
+    def backward(
+        self,
+        x: Tensor,
+        state: Sequence[Any],
+        starts: Any,
+        grad_outputs: Any,
+        grad_weights: Sequence[Any],
+        grad_biases: Sequence[Any],
+        grad_x: Any = None,
+    ) -> None:
+        """Writes the gradients of all parameters, given those of the outputs of the last `forward` that kept its own.
+
+        x, state and starts are those of the forward pass; the weights have not changed since. grad_x [T, M, O] gets the
+        gradient of x where it is given.
+        """
+        grads = _arrays("grad_weights", grad_weights), _arrays("grad_biases", grad_biases)
+        elements = _elements(x, 3, self._bfloat16)
+        self._core.backward(elements, _arrays("state", state), starts, grad_outputs, *grads, grad_x)
+
+
+class MinGru(Recurrent):
+    """Minimal gated recurrent units. Layers of its own: the gate [2 H, H], u first. State: (h,)."""
+
+    def __init__(self, widths: Sequence[int], *, bfloat16: bool) -> None:
+        """`widths` of inputs, hidden layers, of which the last is H, and outputs; all weights begin as zeros.
+
+        Without hidden layers, inputs are H.
+        """
+        super().__init__(_core.MinGru(_widths(widths), errors.flag("bfloat16", bfloat16)), bool(bfloat16))
+
+
+class Lstm(Recurrent):
+    """LSTM units. Layers of its own: [4 H, H] of x, [4 H, H] of the h before; gates i, f, g, o. State: (h, c)."""
+
+    def __init__(self, widths: Sequence[int], *, bfloat16: bool) -> None:
+        """As in MinGru."""
+        super().__init__(_core.Lstm(_widths(widths), errors.flag("bfloat16", bfloat16)), bool(bfloat16))
+
+
+class Muon:
+    """Steps of the Muon optimizer on the CPU; `pufferc.optim` has the formula and the torch version.
+
+    Products are taken in `bfloat16` or float32 and summed in float32. No result depends on the number of threads.
+    """
+
+    def __init__(self, *, bfloat16: bool) -> None:
+        self._core = _core.Muon(errors.flag("bfloat16", bfloat16))
+
+    def step(
+        self,
+        parameters: Sequence[Any],
+        averages: Sequence[Any],
+        grads: Sequence[Any],
+        *,
+        learning_rate: float,
+        momentum: float,
+        weight_decay: float,
+        iterations: int,
+    ) -> None:
+        """Updates parameters and their averages in place, each float32 [rows, columns] or [size] like its gradient.
+
+        torch does not see the change: tell it by torch.autograd.graph.increment_version.
+        """
+        self._core.step(
+            _arrays("parameters", parameters),
+            _arrays("averages", averages),
+            _arrays("grads", grads),
+            errors.real("learning_rate", learning_rate, -math.inf, math.inf),
+            errors.real("momentum", momentum, -math.inf, math.inf),
+            errors.real("weight_decay", weight_decay, -math.inf, math.inf),
+            errors.integer("iterations", iterations, 0, 100),
+        )
+
+
+def codes_forward(codes: Any, table: Any, bias: Any, y: Any, *, most: int, relu: bool = False) -> None:
+    """Writes y [B, H], a linear layer of one-hot vectors: bias plus table[cell * most + code - 1] of cells not 0.
+
+    Args:
+        codes: uint8 [B, cells], each 0 to `most`. ValueError where one is greater.
+        table: float32 [cells * most, H].
+        bias: float32 [H].
+        y: float32 [B, H].
+        most: The largest code, 1 to 255.
+        relu: Negative results become 0.
+    """
+    _core.codes_forward(codes, errors.integer("most", most, 1, 255), table, bias, errors.flag("relu", relu), y)
+
+
+def codes_backward(codes: Any, grad_y: Any, grad_table: Any, grad_bias: Any, *, most: int) -> None:
+    """Writes the gradients of codes_forward's table and bias, given that of its y without relu; shapes as there."""
+    _core.codes_backward(codes, errors.integer("most", most, 1, 255), grad_y, grad_table, grad_bias)

@@ -1,0 +1,1 @@
+"""Pictures of games and the window that shows them."""

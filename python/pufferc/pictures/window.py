@@ -1,0 +1,318 @@
+"""A window that shows one game of a pool, with pause, single step, speed and a look into what the agent sees and does.
+
+The game has the window to itself but for a bar below it; a key opens a panel beside it (`pufferc.overlay`). Drawing
+needs the module pufferc_draw_window (see `pufferc.render`) and a display. A process has one window at a time, and uses
+it from the thread that opened it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pufferc import errors
+from pufferc.pictures.panel import BACKGROUND, BAR_PX, Mark, Seen, bar_marks, keys_marks, row_name, seen_marks, split
+from pufferc.pictures.renderer import (
+    DrawingUnavailable,
+    Renderer,
+    Scene,
+    check_size,
+    drawing_module,
+    world_size,
+)
+
+if TYPE_CHECKING:
+    from pufferc.envs.vector import VecEnv
+
+__all__ = ["HELP", "KEYS", "Screen", "Seen", "Viewer"]
+
+# Names of keys, as raylib numbers them; letters and digits are their own ASCII codes.
+KEYS = {
+    "space": 32, "-": 45, ".": 46, "=": 61, "[": 91, "]": 93, "escape": 256, "enter": 257, "tab": 258, "right": 262,
+    "left": 263, "down": 264, "up": 265, "pageup": 266, "pagedown": 267, "keypad-": 333, "keypad+": 334,
+    **{c.lower(): ord(c) for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"},
+}  # fmt: skip
+
+HELP = (
+    ("space", "pause, go on"),
+    ("n", "one step; held: more"),
+    ("+ -", "faster, slower"),
+    ("f", "as fast as it goes"),
+    ("[ ]", "another game or agent"),
+    ("o", "what the agent sees, does"),
+    ("h", "these keys"),
+    ("q esc", "close"),
+)
+
+_BAR = (  # first what matters most
+    ("h", "help"), ("space", "pause"), ("n", "step"), ("+ -", "speed"), ("o", "inside the agent"), ("q", "close"),
+)  # fmt: skip
+_SHOWN_AS = {"+": "=", "esc": "escape"}  # keys that the texts above name otherwise than KEYS
+_SPARE = {"space": "p", "q": "esc"}  # keys that do the same, for games that take the first
+_SPEEDS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+_REFRESH_S = 1.0 / 60.0
+_CATCH_UP_S = 0.05  # of lateness that the next steps make up for
+_NOTE_S = 2.0
+_REPEAT_S = 0.4, 0.1  # until a key that is held down counts again, and from then on
+
+
+class Viewer:
+    """Opens the window. Call `show` after every reset and step; it returns when the next step is due.
+
+    Args:
+        envs: The pool; it must have been reset before the first `show`.
+        fps: Steps per second at speed 1, in [0.1, 1000]. Default: as the game is meant to look.
+        size: (width, height) of the window in pixels, both in [16, 4096]. Default: for the game 960 x 720 at most, in
+            its proportions, and the bar.
+        paused: Begin paused.
+
+    Attributes:
+        closed: The window was closed, by the user or `close`. From then on `show` returns at once.
+        env: The row of the pool whose game is shown, and which the overlay is about. Of several agents on one board the
+            picture follows this one.
+        pressed: Keys pressed since the last `show` returned, as numbers of `KEYS`.
+        hints: (keys, meaning) of the caller's own keys, which the help shows first.
+        taken: The caller's own keys, as numbers of `KEYS`. They do nothing else in the window; escape always closes it.
+        player: Who plays, for the bar; empty: not said.
+
+    Raises:
+        ValueError, TypeError: fps or size does not fit.
+        DrawingUnavailable: No window module, no display, or another window is open; the message says which.
+    """
+
+    def __init__(
+        self, envs: VecEnv, *, fps: float | None = None, size: tuple[int, int] | None = None, paused: bool = False
+    ) -> None:
+        self._fps = float(envs.metadata["render_fps"]) if fps is None else errors.real("fps", fps, 0.1, 1000.0)
+        self._envs, self._pool = envs, envs._pool
+        self._module = drawing_module("window")
+        self._world = world = world_size(self._pool)
+        scale = min(960.0 / world[0], 720.0 / world[1])
+        fitting = max(320, round(scale * world[0])), max(240, round(scale * world[1])) + round(BAR_PX)
+        self._size = fitting if size is None else check_size(size)
+        try:
+            self._module.open(*self._size, f"pufferc: {envs.name}")
+        except RuntimeError as error:
+            raise DrawingUnavailable(f"no window: {error}") from None
+        self.closed, self.env = False, 0
+        self.pressed: list[int] = []
+        self.paused, self.fast, self.overlay, self.help = paused, False, False, False
+        self._speed = _SPEEDS.index(1.0)
+        self._due = time.perf_counter()
+        self._drawn_at, self._draw_s = 0.0, 0.0  # when the latest frame was begun, how long it took
+        self._note, self._note_until = "", 0.0
+        self._stepped_at, self._holding = 0.0, False  # when "n" counted last; it has been held since
+        self.hints: tuple[tuple[str, str], ...] = ()
+        self.taken: set[int] = set()
+        self.player = ""
+
+    @property
+    def speed(self) -> float:
+        """Steps per second as a multiple of the game's own."""
+        return _SPEEDS[self._speed]
+
+    def show(self, seen: Seen | None = None) -> bool:
+        """Show the games as they are; wait until the next step is due. False when the window is closed."""
+        self.pressed = []
+        now = time.perf_counter()
+        period = 1.0 / (self._fps * self.speed)
+        if not self._hurried(period) or now - self._drawn_at >= _REFRESH_S:
+            self._refresh(seen)
+        self._due = max(self._due + period, now - _CATCH_UP_S)
+        stepping = False
+        while not self.closed and not stepping and (self.paused or not (self.fast or self._left() <= 0.0)):
+            time.sleep(max(0.0, min(self._left(), _REFRESH_S)) if not self.paused else _REFRESH_S)
+            if self.paused or self._time_to_draw():
+                stepping = self._refresh(seen)
+        if self.paused:
+            self._due = time.perf_counter()
+        return not self.closed
+
+    def linger(self, seconds: float, seen: Seen | None = None) -> bool:
+        """Show the games as they are for a while, at speed 1; not in fast-forward or pause. False when it is closed."""
+        until = time.perf_counter() + seconds / self.speed
+        while not (self.closed or self.fast or self.paused) and time.perf_counter() < until:
+            self._refresh(seen)
+            time.sleep(max(0.0, min(_REFRESH_S - self._draw_s, until - time.perf_counter())))
+        self._due = time.perf_counter()
+        return not self.closed
+
+    def _hurried(self, period: float) -> bool:
+        """Whether steps come faster than a screen shows them; then not each one is drawn."""
+        return self.fast or period < 0.99 * _REFRESH_S
+
+    def _left(self) -> float:
+        """Seconds until the next step is due."""
+        return self._due - time.perf_counter()
+
+    def _time_to_draw(self) -> bool:
+        """Whether to draw once more, for keys and notes, before the next step; not where that would make it late."""
+        return time.perf_counter() - self._drawn_at >= _REFRESH_S and self._left() > 2.0 * self._draw_s
+
+    def note(self, text: str) -> None:
+        """Show a line of text for two seconds."""
+        self._note, self._note_until = text, time.perf_counter() + _NOTE_S
+
+    def held(self, key: str) -> bool:
+        """Whether a key is down, by its name in `KEYS`."""
+        return not self.closed and self._module.key_down(KEYS[key])
+
+    def picture(self, seen: Seen | None = None) -> NDArray[np.uint8]:
+        """What the window shows, uint8 [H, W, 3]. Raises RuntimeError when it is closed."""
+        if self.closed:
+            raise RuntimeError("the window is closed")
+        out = np.empty((self._size[1], self._size[0], 3), np.uint8)
+        self._draw(seen, out)
+        return out
+
+    def close(self) -> None:
+        """Close the window; allowed more than once."""
+        if not self.closed:
+            self._module.close()
+            self.closed = True
+
+    def __enter__(self) -> Viewer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ---- keys and drawing -----------------------------------------------------------------------------
+
+    def _refresh(self, seen: Seen | None) -> bool:
+        """Draw, then take in keys; True if the user asked for a single step."""
+        if self.closed:
+            return False
+        began = time.perf_counter()
+        self._draw(seen, None)
+        self._drawn_at = began
+        self._draw_s = time.perf_counter() - began
+        closing, self._size, keys = self._module.poll()
+        self.pressed += keys
+        step = False
+        for key in keys:
+            step = self._handle(key) or step
+        step = step or self._held_step()
+        if closing:
+            self.close()
+        return step
+
+    def _handle(self, key: int) -> bool:
+        """Do what a key asks for; True for a single step."""
+        if key in self.taken and key != KEYS["escape"]:
+            return False
+        if key in (KEYS["escape"], KEYS["q"]):
+            self.close()
+        elif key in (KEYS["space"], KEYS["p"]):
+            self.paused = not self.paused
+        elif key == KEYS["n"]:
+            self.paused, self._holding = True, False
+            self._stepped_at = time.perf_counter()
+            return True
+        elif key in (KEYS["="], KEYS["keypad+"]):
+            self._speed = min(self._speed + 1, len(_SPEEDS) - 1)
+        elif key in (KEYS["-"], KEYS["keypad-"]):
+            self._speed = max(self._speed - 1, 0)
+        elif key == KEYS["f"]:
+            self.fast = not self.fast
+        elif key in (KEYS["["], KEYS["pageup"], KEYS["]"], KEYS["pagedown"]):
+            forward = key in (KEYS["]"], KEYS["pagedown"])
+            self.env = (self.env + (1 if forward else -1)) % self._envs.num_envs
+        elif key == KEYS["o"]:
+            self.overlay, self.help = self.help or not self.overlay, False
+        elif key == KEYS["h"]:
+            self.help = not self.help
+        return False
+
+    def _held_step(self) -> bool:
+        """Whether "n" is held down for so long that it counts once more."""
+        if not self.paused or KEYS["n"] in self.taken or not self.held("n"):
+            return False
+        if time.perf_counter() - self._stepped_at < _REPEAT_S[self._holding]:
+            return False
+        self._stepped_at, self._holding = time.perf_counter(), True
+        return True
+
+    def _draw(self, seen: Seen | None, out: NDArray[np.uint8] | None) -> None:
+        width, height = self._size
+        panel = self.help or self.overlay
+        divided = split(self._size, self._world, panel)
+        marks: list[Mark] = []
+        if self.help:
+            marks = keys_marks(divided, [("play", self.hints), ("window", self._window_keys())])
+        elif self.overlay:
+            marks = seen_marks(divided, self._envs, self.env, seen or Seen())
+        marks += bar_marks(divided, self._bar_hints(), self._status())
+        game, agent = divmod(self.env, self._envs.agents)
+        scenes: list[Scene] = [(self._pool, game, *divided.game, agent)]
+        self._module.frame(width, height, BACKGROUND, scenes, marks, out)
+
+    def _own(self, keys: str) -> str:
+        """Those of the window's keys that the game leaves to it, or spare ones."""
+        words = [word if self._is_free(word) else _SPARE.get(word, "") for word in keys.split()]
+        return " ".join(dict.fromkeys(word for word in words if word and self._is_free(word)))
+
+    def _is_free(self, word: str) -> bool:
+        return word == "esc" or KEYS[_SHOWN_AS.get(word, word)] not in self.taken
+
+    def _window_keys(self) -> list[tuple[str, str]]:
+        lines = [(self._own(keys), meaning) for keys, meaning in HELP]
+        return [(keys, meaning) for keys, meaning in lines if keys]
+
+    def _bar_hints(self) -> list[str]:
+        keys = " ".join(keys.split(" ")[0] for keys, _ in self.hints)
+        hints = [f"{own} {meaning}" for words, meaning in _BAR if (own := self._own(words))]
+        return [*hints[:1], *([f"{keys} play"] if keys else []), *hints[1:]]
+
+    def _status(self) -> str:
+        parts = ["paused"] if self.paused else ["fast-forward"] if self.fast else []
+        if self.speed != 1.0:
+            parts.append(f"speed x{self.speed:g}")
+        parts += [part for part in (row_name(self._envs, self.env), self.player) if part]
+        if time.perf_counter() < self._note_until:
+            parts.append(self._note)
+        return "  ".join(parts)
+
+
+class Screen:
+    """What `render_mode` asks for: pictures ("rgb_array") or a window ("human"), made when first shown.
+
+    Args:
+        envs: The pool.
+        mode: "rgb_array" or "human".
+        games: How many games one picture shows, in a grid. A window shows one, and keys choose which.
+    """
+
+    MODES = ("human", "rgb_array")
+
+    def __init__(self, envs: VecEnv, mode: str, games: int = 1) -> None:
+        self._envs, self._mode = envs, errors.choice("render_mode", mode, self.MODES)
+        self._games = errors.integer("render_games", games, 1, envs.num_games)
+        self._renderer: Renderer | None = None
+        self._viewer: Viewer | None = None
+
+    def show(self, seen: Seen | None = None) -> NDArray[np.uint8] | None:
+        """The picture uint8 [H, W, 3]; or None, after the window has shown it and the next step is due.
+
+        Once its user has closed the window, nothing is shown any more.
+        """
+        if self._mode == "rgb_array":
+            self._renderer = self._renderer or Renderer(self._envs, games=self._games)
+            return self._renderer.render()
+        self._viewer = self._viewer or Viewer(self._envs)
+        self._viewer.show(seen)
+        return None
+
+    def each(self) -> tuple[NDArray[np.uint8], ...]:
+        """A picture uint8 [H, W, 3] for each row of the pool; rows of one game share theirs."""
+        renderer = self._renderer = self._renderer or Renderer(self._envs)
+        pictures = [renderer.render(first=game) for game in range(self._envs.num_games)]
+        return tuple(picture for picture in pictures for _ in range(self._envs.agents))
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._viewer is not None:
+            self._viewer.close()

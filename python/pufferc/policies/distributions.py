@@ -1,0 +1,177 @@
+"""From a network's outputs to actions: discrete and multi-discrete choices, and Gaussians for continuous controls.
+
+A head says how wide the outputs are, what a rollout stores of an action, how actions are drawn, what the game gets, and
+what they cost. Shapes: N rows, D action dimensions, K outputs beside the value.
+
+    discrete      K = sum(action_counts) logits; int32 [N] or [N, D]; the game gets what was drawn
+    continuous    K = 2 D, the D means and then the D log standard deviations; float32 [N, D] of Gaussian numbers u.
+                  The game gets u clamped to its bounds, or with `squash` the bounds' range of tanh(u). What is stored,
+                  and whose log-probability counts, is u: the map has no parameters, so ratios do not depend on it.
+
+The log standard deviations of our own networks do not depend on the observation: their rows of the output layer's
+weights are zero and stay it, so the biases are the log standard deviations. A user's policy may do otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pufferc.kernels.public import PpoStats
+
+_MAX_DIMENSIONS = 8  # of continuous actions, as in the kernels
+
+
+class Head:
+    """What both kinds share.
+
+    Attributes:
+        output_sizes: widths of the outputs side by side; their sum is K.
+        options: what tells the kernels of `pufferc.ops` which kind it is.
+        dtype, shape: of one row's stored action.
+    """
+
+    output_sizes: list[int]
+    options: dict[str, Any]
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+
+    def empty_actions(self, steps: int, rows: int, device: torch.device) -> Tensor:
+        """Zeros [T, N] or [T, N, D] to draw into."""
+        return torch.zeros(steps, rows, *self.shape, dtype=self.dtype, device=device)
+
+    def sample(
+        self,
+        kernels: Any,
+        outputs: Tensor,
+        *,
+        mask: Tensor | None = None,
+        seed: int,
+        step: int | Tensor,
+        first_row: int | Tensor = 0,
+        greedy: bool = False,
+        **into: Tensor,
+    ) -> Tensor:
+        """Actions drawn from outputs float32 [N, K + 1], or with `greedy` the most probable ones.
+
+        `mask`: words of the legal choices, int32 [N, W], see `pufferc.ops`; None = all are legal. `into` may name
+        actions and logprobs to write into. Raises FloatingPointError for outputs that are not finite.
+        """
+        actions: Tensor = kernels.sample_actions(
+            outputs[:, :-1], **self.options, mask=mask, seed=seed, step=step, first_row=first_row, greedy=greedy, **into
+        )[0]
+        return actions
+
+    def env_actions(self, actions: Tensor) -> Tensor:
+        """What the games get for drawn actions."""
+        return actions
+
+    def loss(self, kernels: Any, outputs: Tensor, grad_outputs: Tensor, *columns: Tensor, **settings: Any) -> PpoStats:
+        """The PPO loss of outputs [M, K + 1], and its gradient in grad_outputs; the rest as `private.ppo_loss_grad`.
+
+        `columns` are the drawn actions, old log-probabilities, advantages and returns.
+        """
+        stats: PpoStats = kernels.ppo_loss_grad(
+            outputs[:, :-1],
+            outputs[:, -1],
+            *columns,
+            **self.options,
+            **settings,
+            grad_logits=grad_outputs[:, :-1],
+            grad_values=grad_outputs[:, -1],
+        )
+        return stats
+
+    def move(self, device: torch.device) -> None:
+        """Keeps what `env_actions` needs on a device."""
+
+    def prepare(self, output: nn.Linear) -> None:
+        """Sets up the output layer of a new network of ours."""
+
+    def constrain(self, output: nn.Linear | None) -> None:
+        """Changes the gradients of that layer before the optimizer sees them. None = a network of the user's."""
+
+
+class DiscreteHead(Head):
+    """A softmax over the choices of each action dimension."""
+
+    def __init__(self, action_counts: Sequence[int]) -> None:
+        self.output_sizes = [int(count) for count in action_counts]
+        self.options = {"action_counts": self.output_sizes}
+        self.dtype = torch.int32
+        self.shape = (len(self.output_sizes),) if len(self.output_sizes) > 1 else ()
+
+
+class GaussianHead(Head):
+    """Independent Gaussians, one for each number of a Box.
+
+    Args:
+        low: Bounds float32 of the space's shape, D numbers; -inf where there is none.
+        high: Likewise, inf where there is none.
+        squash: The game gets the range of tanh(u) between the bounds, which must be finite, instead of u clamped.
+        initial_log_std: Of a new network.
+    """
+
+    def __init__(self, low: Tensor, high: Tensor, *, squash: bool = False, initial_log_std: float = 0.0) -> None:
+        dims = low.numel()
+        if not 1 <= dims <= _MAX_DIMENSIONS:
+            raise ValueError(f"continuous actions must have 1 to {_MAX_DIMENSIONS} numbers, this game has {dims}")
+        if squash and not (torch.isfinite(low).all() and torch.isfinite(high).all()):
+            raise ValueError("policy.squash needs actions with finite bounds, those of this game are not")
+        self.low, self.high = low.float(), high.float()
+        self.squash, self.initial_log_std = squash, initial_log_std
+        self.output_sizes, self.options = [dims, dims], {"continuous_dims": dims}
+        self.dtype, self.shape = torch.float32, (dims,)
+
+    def env_actions(self, actions: Tensor) -> Tensor:
+        """float32 [N, ...] of the space's shape."""
+        u = actions.reshape(-1, *self.low.shape)
+        low, high = self.low.to(u.device), self.high.to(u.device)
+        if self.squash:
+            half = 0.5 * (high - low)
+            u = (low + half) + half * u.tanh()
+        return torch.minimum(torch.maximum(u, low), high)
+
+    def move(self, device: torch.device) -> None:
+        self.low, self.high = self.low.to(device), self.high.to(device)
+
+    def prepare(self, output: nn.Linear) -> None:
+        dims = self.shape[0]
+        with torch.no_grad():
+            output.weight[dims : 2 * dims] = 0.0
+            output.bias[dims : 2 * dims] = self.initial_log_std
+
+    def constrain(self, output: nn.Linear | None) -> None:
+        dims = self.shape[0]
+        if output is not None and output.weight.grad is not None:
+            output.weight.grad[dims : 2 * dims] = 0.0
+
+
+def make_head(space: gym.Space[Any], *, squash: bool = False, initial_log_std: float = 0.0) -> Head:
+    """The head for an action space: Discrete, MultiDiscrete, or a Box of floats. ValueError for others."""
+    if squash and not isinstance(space, gym.spaces.Box):
+        raise ValueError(f"policy.squash is for continuous actions, this game has {space}")
+    if isinstance(space, gym.spaces.Discrete):
+        return DiscreteHead([int(space.n)])
+    if isinstance(space, gym.spaces.MultiDiscrete) and space.nvec.ndim == 1:
+        return DiscreteHead([int(n) for n in space.nvec])
+    if isinstance(space, gym.spaces.Box) and np.issubdtype(space.dtype, np.floating):
+        low, high = (torch.from_numpy(np.asarray(bound, np.float32)) for bound in (space.low, space.high))
+        return GaussianHead(low, high, squash=squash, initial_log_std=initial_log_std)
+    raise ValueError(
+        f"the trainer takes Discrete actions, MultiDiscrete ones in one row, and a Box of floats; this game has {space}"
+    )
+
+
+def standard_deviations(output: nn.Linear | None, head: Head) -> list[float]:
+    """The standard deviations that `output` holds as biases; [] where there are none."""
+    if output is None or not isinstance(head, GaussianHead):
+        return []
+    dims = head.shape[0]
+    return [math.exp(value) for value in output.bias[dims : 2 * dims].tolist()]

@@ -1,0 +1,291 @@
+"""`pufferc export`: a trained policy as one file that C and C++ programs play from, or as ONNX.
+
+The file's format stands in the header policy.h (`python -m pufferc --includedir`); `PolicyFile` is its contents. The
+map of the observations that our networks begin with is folded into their first layer, so playing costs nothing for it.
+Weights are written in float32, whatever precision the policy was trained in.
+
+As ONNX, a policy with memory takes its state as further inputs and returns the state after the step as further outputs:
+zeros where an episode begins.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import os
+import struct
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pufferc.files import check_target
+
+if TYPE_CHECKING:
+    from pufferc.envs.vector import VecEnv
+    from pufferc.policies import Network, Policy
+
+__all__ = [
+    "LSTM",
+    "Linear",
+    "MinGRU",
+    "PolicyFile",
+    "describe_policy",
+    "export_onnx",
+]
+
+Array = NDArray[np.float32]
+
+_MAGIC = b"PFCPOL\r\n"
+_VERSION = 2
+_MAX_ACTION_DIMS = 8
+_MAX_OBS_DIMS = 3
+_DTYPES = {"float32": 0, "int32": 1, "uint8": 2, "int8": 3}
+_MASK = 2**64 - 1
+
+
+@dataclass(frozen=True)
+class Linear:
+    """y = weight x + bias, with relu max(y, 0). weight: float32 [outputs, inputs], bias: float32 [outputs]."""
+
+    weight: Array
+    bias: Array
+    relu: bool
+
+    def parts(self) -> tuple[int, int, int]:
+        """Kind in the file, and per output: rows of the weight, and columns of the state that join the inputs."""
+        return 2, 1, 0
+
+
+@dataclass(frozen=True)
+class MinGRU:
+    """y = x + h with h = (1 - z) h + z c, z = sigmoid(u); u, c = weight x + bias. weight: float32 [2 H, H]."""
+
+    weight: Array
+    bias: Array
+
+    def parts(self) -> tuple[int, int, int]:
+        """As in `Linear`."""
+        return 4, 2, 0
+
+
+@dataclass(frozen=True)
+class LSTM:
+    """Gates i, f, g, o = weight [x, h] + bias, as torch.nn.LSTMCell has them. weight: float32 [4 H, inputs + H]."""
+
+    weight: Array
+    bias: Array
+
+    def parts(self) -> tuple[int, int, int]:
+        """As in `Linear`."""
+        return 5, 4, 1
+
+
+@dataclass(frozen=True)
+class PolicyFile:
+    """What a policy file holds: of a game with choices, or, where `continuous_dims` is not 0, with controls in [-1, 1].
+
+    The last layer is a Linear without relu whose outputs are the logits, sum(action_counts) of them, or
+    `continuous_dims` means and as many logarithms of standard deviations, and then the value.
+    """
+
+    game: str
+    game_version: int
+    obs_dtype: str  # float32, int32, uint8 or int8
+    obs_shape: tuple[int, ...]
+    action_counts: tuple[int, ...]  # () with continuous_dims
+    layers: Sequence[Linear | MinGRU | LSTM]
+    params: Mapping[str, float] = field(default_factory=dict)  # of the game, those that differ from their defaults
+    codes: int = 0  # the first layer takes one-hot vectors of observed codes 1 to this one; 0 = the numbers themselves
+    continuous_dims: int = 0
+    squash: bool = False  # controls are the hyperbolic tangent of what is drawn, not clamped
+    masked: bool = False  # the policy chooses among the legal choices of a mask
+
+    def to_bytes(self) -> bytes:
+        """The file. ValueError where something does not fit the format; the loader checks the rest."""
+        body = self._head() + b"".join(self._layers())
+        count = len(self.layers) + (self.codes > 0)
+        head = _MAGIC + struct.pack("<IIQQ", _VERSION, count, 32 + len(body), checksum(body))
+        return head + body
+
+    def write(self, path: Path) -> None:
+        """Writes the file under a temporary name and renames it, so that nobody ever reads half of one."""
+        check_target(path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            temporary.write_bytes(self.to_bytes())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _head(self) -> bytes:
+        if self.obs_dtype not in _DTYPES:
+            raise ValueError(f"obs_dtype must be one of {', '.join(_DTYPES)}, got {self.obs_dtype!r}")
+        shape = _padded("obs_shape", self.obs_shape, _MAX_OBS_DIMS)
+        continuous = self.continuous_dims
+        if not 0 <= continuous <= _MAX_ACTION_DIMS or (continuous and self.action_counts):
+            raise ValueError(
+                f"continuous_dims must be 0 to {_MAX_ACTION_DIMS}, without action_counts beside them, got {continuous}"
+            )
+        if continuous and self.masked:
+            raise ValueError("masked must be False for continuous actions, which have no masks")
+        counts = [0] * _MAX_ACTION_DIMS
+        if not continuous:
+            counts = _padded("action_counts", self.action_counts, _MAX_ACTION_DIMS)
+        kind, dims = (1 + self.squash, continuous) if continuous else (0, len(self.action_counts))
+        head = _name("game", self.game, 64) + struct.pack("<iI3i", self.game_version, _DTYPES[self.obs_dtype], *shape)
+        head += struct.pack("<Ii8iIII", kind, dims, *counts, len(self.params), self.masked, 0)
+        for name, value in self.params.items():
+            head += _name("a parameter", name, 32) + struct.pack("<d", float(value))
+        return head
+
+    def _layers(self) -> list[bytes]:
+        layers, width = [], math.prod(self.obs_shape)
+        if self.codes:
+            layers.append(_layer(3, self.codes, width, width * self.codes, []))
+            width *= self.codes
+        for index, layer in enumerate(self.layers):
+            kind, rows, joined = layer.parts()
+            outputs = layer.bias.shape[0] // rows
+            expected = (outputs * rows, width + outputs * joined)
+            if layer.weight.shape != expected:
+                raise ValueError(f"layer {index}: weight must have shape {expected}, got {layer.weight.shape}")
+            relu = isinstance(layer, Linear) and layer.relu
+            layers.append(_layer(kind, int(relu), width, outputs, [layer.weight, layer.bias]))
+            width = outputs
+        if width != self.outputs:
+            raise ValueError(f"the last layer must have {self.outputs} outputs, got {width}")
+        return layers
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of the network, K + 1."""
+        return (2 * self.continuous_dims or sum(self.action_counts)) + 1
+
+
+def _padded(name: str, values: Sequence[int], dims: int) -> list[int]:
+    if not 1 <= len(values) <= dims:
+        raise ValueError(f"{name} must have 1 to {dims} entries, got {tuple(values)}")
+    return [*values, *[0] * (dims - len(values))]
+
+
+def _name(what: str, name: str, size: int) -> bytes:
+    data = name.encode()
+    if not 0 < len(data) < size:
+        raise ValueError(f"the name of {what} must have 1 to {size - 1} bytes, got {name!r}")
+    return data.ljust(size, b"\0")
+
+
+def _layer(kind: int, option: int, inputs: int, outputs: int, numbers: Sequence[NDArray[Any]]) -> bytes:
+    data = b"".join(np.ascontiguousarray(part, "<f4").tobytes() for part in numbers)
+    data += bytes(-len(data) % 8)
+    return struct.pack("<IIIIQ", kind, option, inputs, outputs, len(data)) + data
+
+
+def checksum(data: bytes) -> int:
+    """The 64-bit checksum of policy.h over `data`, whose length is a multiple of 8."""
+    value = 0xCBF29CE484222325 ^ len(data)
+    for word in np.frombuffer(data, "<u8").tolist():
+        value = ((value ^ word) * 0x100000001B3) & _MASK
+        value ^= value >> 32
+    return value
+
+
+# ---- what describes a network ------------------------------------------------------------------------------
+
+
+def describe_policy(policy: Policy, env: VecEnv, params: Mapping[str, float]) -> PolicyFile:
+    """The file of a network that plays `env`. TypeError for a network of one's own: the format has no layers for it."""
+    from pufferc.policies import GaussianHead, Network, OneHot, make_head
+
+    if not isinstance(policy, Network):
+        raise TypeError(f"policy must be an MLP, MinGRU or LSTM, got {type(policy).__name__}; --onnx takes any network")
+    head = policy.head or make_head(env.single_action_space)
+    continuous = isinstance(head, GaussianHead)
+    space = env.single_observation_space
+    assert space.shape is not None
+    return PolicyFile(
+        game=env.name,
+        game_version=env.version,
+        obs_dtype=str(space.dtype),
+        obs_shape=tuple(space.shape),
+        action_counts=() if continuous else tuple(head.output_sizes),
+        params=params,
+        layers=_layers_of(policy),
+        codes=policy.encoder.most if isinstance(policy.encoder, OneHot) else 0,
+        continuous_dims=head.shape[0] if continuous else 0,
+        squash=isinstance(head, GaussianHead) and head.squash,
+        masked=env.action_mask is not None,
+    )
+
+
+def _layers_of(policy: Network) -> list[Linear | MinGRU | LSTM]:
+    import torch
+
+    from pufferc import policies
+
+    def array(tensor: torch.Tensor) -> Array:
+        return tensor.detach().float().cpu().numpy()
+
+    if isinstance(policy.encoder, policies.Conv):
+        raise TypeError("policy must not begin with convolutions: the format has no layers for them; --onnx takes them")
+    pairs = [(array(weight), array(bias)) for weight, bias in policy.linear_layers()]
+    *hidden, output = [Linear(weight, bias, relu=i + 1 < len(pairs)) for i, (weight, bias) in enumerate(pairs)]
+    if type(policy) in (policies.MLP, policies.EncodedMLP):  # what a subclass computes is its own affair
+        return [*hidden, output]
+    if type(policy) is policies.MinGRU:
+        return [*hidden, MinGRU(array(policy.gate.weight), array(policy.gate.bias)), output]
+    if type(policy) is policies.LSTM:
+        cell = policy.lstm
+        weight = torch.cat([cell.weight_ih, cell.weight_hh], 1)
+        return [*hidden, LSTM(array(weight), array(cell.bias_ih + cell.bias_hh)), output]
+    raise TypeError(f"policy must be an MLP, MinGRU or LSTM, got {type(policy).__name__}; --onnx takes any network")
+
+
+def export_onnx(policy: Policy, env: VecEnv, path: Path) -> None:
+    """Writes the network as ONNX: observations [rows, O...] of the game's dtype -> outputs float32 [rows, K + 1].
+
+    A policy with memory has the inputs state_0, state_1, ... [rows, H] besides, and the outputs new_state_0, ...
+    ValueError names the packages that torch's exporter needs where they are missing.
+    """
+    import torch
+
+    missing = [name for name in ("onnx", "onnxscript") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ValueError(f"--onnx needs {' and '.join(missing)}; install with: pip install onnx onnxscript")
+
+    class Player(torch.nn.Module):
+        """One step, as ONNX sees it."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.policy = policy
+
+        def forward(self, observations: torch.Tensor, *state: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            if not state:
+                return (self.policy(observations.unsqueeze(0), (), None).squeeze(0),)
+            outputs, new_state = self.policy.step(observations, state)
+            return outputs, *new_state
+
+    space = env.single_observation_space
+    example = torch.from_numpy(np.zeros((2, *(space.shape or ())), space.dtype))
+    state = policy.initial_state(2, torch.device("cpu"))
+    rows = {0: torch.export.Dim("rows")}
+    names = [f"state_{i}" for i in range(len(state))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own, of no use to whoever exports
+        torch.onnx.export(
+            Player().eval(),
+            (example, *state),
+            str(path),
+            input_names=["observations", *names],
+            output_names=["outputs", *(f"new_{name}" for name in names)],
+            dynamic_shapes=(rows, tuple(rows for _ in state)) if state else (rows,),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )

@@ -1,0 +1,277 @@
+"""Checkpoints: one directory each, complete or absent, whatever happens while it is written.
+
+    <run>/checkpoints/step_000012345678/
+        policy.safetensors    parameters and buffers of the network: all that playing takes
+        trainer.safetensors   optimizer, random state, pool snapshot (uint8), what else a resumed run continues with
+        checkpoint.json       format, game and version, counters, configuration, and the files' hashes
+
+A checkpoint is written under a temporary name, its files and then the directory are synced, it is renamed, and its
+parent is synced. Under its final name it is therefore complete, and `latest` is simply the highest. Directories with
+other names are left-overs of a process that was killed; the next save removes them.
+
+`best` is the one with the highest score. Each checkpoint carries its own (see scores.py): that of the evaluation made
+of it, or else of training's last episodes. So there is nothing to keep in step, and nothing that a kill could spoil.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from pufferc.files import parse_json, read_file, read_short
+from pufferc.envs.games import EnvInfo, Game, env_info
+from pufferc.runs.directory import CHECKPOINT_PREFIX as _PREFIX
+from pufferc.runs.directory import GROUP_SUFFIX, best_checkpoint, members
+from pufferc.runs.directory import list_checkpoints as list_checkpoints
+
+FORMAT = 1
+_TEMPORARY = ".writing_"
+_REMOVED = ".removing_"
+_FILES = ("policy.safetensors", "trainer.safetensors")
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that is missing, damaged or of another game; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded checkpoint. `meta` is what checkpoint.json holds.
+
+    `game` is where the caller says its game is: a name, or the path of a shared object. A checkpoint never has a shared
+    object loaded by itself, since that would run code that whoever made the checkpoint chose.
+    """
+
+    path: Path
+    policy: dict[str, Tensor]
+    trainer: dict[str, Tensor]
+    meta: dict[str, Any]
+    game: str | None = None
+
+
+def _sync_directory(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def save_checkpoint(
+    directory: Path, step: int, policy: Mapping[str, Tensor], trainer: Mapping[str, Tensor], meta: Mapping[str, Any]
+) -> Path:
+    """Writes directory/step_<step>, atomically. An existing one of that step is kept, being the same.
+
+    `meta` must be serialisable as JSON. Raises OSError where the disk fails; older checkpoints are then untouched.
+    """
+    try:
+        return _save_checkpoint(directory, step, policy, trainer, meta)
+    except OSError as error:
+        kept = "; earlier checkpoints of this run are untouched" if list_checkpoints(directory.parent) else ""
+        raise OSError(error.errno, f"checkpoint: cannot write to {directory}: {error.strerror}{kept}") from None
+
+
+def _save_checkpoint(
+    directory: Path, step: int, policy: Mapping[str, Tensor], trainer: Mapping[str, Tensor], meta: Mapping[str, Any]
+) -> Path:
+    final = directory / f"{_PREFIX}{step:012d}"
+    directory.mkdir(parents=True, exist_ok=True)
+    for left_over in (*directory.glob(f"{_TEMPORARY}*"), *directory.glob(f"{_REMOVED}*")):
+        shutil.rmtree(left_over, ignore_errors=True)
+    if final.exists():
+        return final
+    temporary = directory / f"{_TEMPORARY}{step:012d}"
+    temporary.mkdir()
+    hashes = {}
+    for name, tensors in zip(_FILES, (policy, trainer), strict=True):
+        data = save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
+        _write_synced(temporary / name, data)
+        hashes[name] = hashlib.sha256(data).hexdigest()
+    document = {"format": FORMAT, "step": step, "sha256": hashes, **meta}
+    _write_synced(temporary / "checkpoint.json", (json.dumps(document, indent=1) + "\n").encode())
+    _sync_directory(temporary)
+    temporary.rename(final)
+    _sync_directory(directory)
+    return final
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Reads a checkpoint directory; CheckpointError if it is not one, or damaged."""
+    meta_path = path / "checkpoint.json"
+    if not meta_path.is_file():
+        raise CheckpointError(f"checkpoint: {path} is not a checkpoint directory (it has no checkpoint.json)")
+    loaded: list[dict[str, Tensor]] = []
+    try:
+        meta = parse_json(read_short(meta_path))
+        if meta["format"] != FORMAT:
+            raise CheckpointError(f"checkpoint: {path} has format {meta['format']}, expected {FORMAT}")
+        for name in _FILES:
+            data = read_file(path / name)
+            if hashlib.sha256(data).hexdigest() != meta["sha256"][name]:
+                raise CheckpointError(
+                    f"checkpoint: {path / name} is damaged: its hash is not the one it was saved with"
+                )
+            loaded.append(load(data))
+    except CheckpointError:
+        raise
+    except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
+        raise CheckpointError(f"checkpoint: {path} cannot be read: {error}") from None
+    return Checkpoint(path, loaded[0], loaded[1], meta)
+
+
+_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "game": str,
+    "version": int,
+    "update": int,
+    "seconds": (int, float),
+    "wall_seconds": (int, float),
+    "config": dict,
+    "precision": str,
+}
+
+
+def load_run_checkpoint(path: Path) -> Checkpoint:
+    """Reads a checkpoint that a training run made; CheckpointError if it is none or damaged."""
+    checkpoint = load_checkpoint(path)
+    for name, kind in _FIELDS.items():
+        if not isinstance(checkpoint.meta.get(name), kind):
+            raise CheckpointError(f"checkpoint: {path / 'checkpoint.json'} has no valid {name!r}; it is damaged")
+    if checkpoint.meta["precision"] not in ("float32", "bfloat16"):
+        raise CheckpointError(f"checkpoint: {path} has the unknown precision {checkpoint.meta['precision']!r}")
+    origin = checkpoint.meta.get("module", {"path": "", "sha256": ""})
+    if not isinstance(origin, dict) or not all(isinstance(origin.get(key), str) for key in ("path", "sha256")):
+        raise CheckpointError(f"checkpoint: {path / 'checkpoint.json'} has no valid 'module'; it is damaged")
+    return checkpoint
+
+
+def load_game_checkpoint(path: Path, game: Game) -> Checkpoint:
+    """Reads a checkpoint that a training run made; CheckpointError if it is damaged or of another game."""
+    return of_game(load_run_checkpoint(path), game)
+
+
+@contextlib.contextmanager
+def fitting(checkpoint: Checkpoint) -> Iterator[None]:
+    """Where a checkpoint is put to use: what does not fit in it, or is missing, is a CheckpointError."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except KeyError as error:
+        raise CheckpointError(
+            f"checkpoint: {checkpoint.path} has no {error}; it is damaged or of another run"
+        ) from None
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+        raise CheckpointError(f"checkpoint: {checkpoint.path} does not fit: {error}") from None
+
+
+def of_game(checkpoint: Checkpoint, game: Game) -> Checkpoint:
+    """The checkpoint, to be played with this game; CheckpointError if it is of another."""
+    info = env_info(game)
+    game_name = checkpoint.meta.get("game")
+    if game_name != info.name:
+        raise CheckpointError(f"checkpoint: {checkpoint.path} is of {game_name}, not of {info.name}")
+    return replace(checkpoint, game=info.path or info.name)
+
+
+def game_of(checkpoint: Checkpoint) -> str:
+    """The game to play a checkpoint with; CheckpointError where it is a loaded one that the caller has not named."""
+    origin = checkpoint.meta.get("module")
+    if checkpoint.game is None and origin is not None:
+        raise CheckpointError(
+            f"checkpoint: {checkpoint.path} is of {checkpoint.meta['game']}, a game that was loaded from "
+            f"{origin['path']}; give the path of its shared object"
+        )
+    return checkpoint.game or str(checkpoint.meta["game"])
+
+
+def module_of(info: EnvInfo) -> dict[str, Any]:
+    """What a checkpoint says of a game's shared object, for people and `same_module`; empty for a built-in game."""
+    return {"module": {"path": info.path, "sha256": info.sha256}} if info.path else {}
+
+
+def same_module(checkpoint: Checkpoint, info: EnvInfo) -> bool:
+    """Whether a game's code is byte for byte what the checkpoint was made with, as far as that is known."""
+    origin = checkpoint.meta.get("module")
+    return origin is None or origin["sha256"] == info.sha256
+
+
+def games_key(rank: int, world: int, name: str) -> str:
+    """Name that a tensor of one of `world` processes' games has in a checkpoint."""
+    return name if world == 1 else f"rank{rank}.{name}"
+
+
+def own_games(tensors: Mapping[str, Tensor], rank: int, world: int) -> dict[str, Tensor]:
+    """The tensors of one process's games, by their own names, among all of a checkpoint's `trainer`."""
+    prefix = games_key(rank, world, "")
+    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def prune_checkpoints(run: Path, keep: int) -> None:
+    """Removes all but the newest `keep` checkpoints and the best one; `keep` 0 keeps all."""
+    found = list_checkpoints(run)
+    if keep < 1 or len(found) <= keep:
+        return
+    best = best_checkpoint(run)
+    for path in found[:-keep]:
+        if best is None or path != best[0]:
+            removed = path.with_name(f"{_REMOVED}{path.name}")  # never half a checkpoint under its own name
+            try:
+                path.rename(removed)
+            except OSError:
+                continue  # it stays; the next save tries again
+            shutil.rmtree(removed, ignore_errors=True)
+
+
+def latest_run(runs: Path, game: Game) -> Path:
+    """The newest run of a game that has a checkpoint; CheckpointError if there is none."""
+    info = env_info(game)
+    candidates = sorted(runs.glob(f"{info.name}-*"), reverse=True) if runs.is_dir() else []
+    for run in (member for path in candidates for member in reversed(members(path))):
+        if list_checkpoints(run):
+            return run
+    train = f"pufferc train {info.path or info.name}"
+    raise CheckpointError(f"checkpoint: no run of {info.name} with a checkpoint in {runs}; make one: {train}")
+
+
+def find_checkpoint(name: str, runs: Path, game: Game) -> Path:
+    """The checkpoint that `name` means.
+
+    "latest" or "best": of the newest run of the game, or of all runs of the newest group of seeds. A directory of a
+    run: its newest; the directory followed by /latest or /best: that of this run or group. Or a checkpoint's directory.
+    """
+    path, which = Path(name), "latest"
+    if path.name in ("latest", "best") and not path.exists():
+        which, path = path.name, path.parent
+    if name in ("latest", "best"):
+        path = latest_run(runs, game)
+        if which == "best" and path.parent.name.endswith(GROUP_SUFFIX):
+            path = path.parent
+    elif (path / "checkpoint.json").is_file():
+        return path
+    found = [run for run in members(path) if list_checkpoints(run)]
+    if not found:
+        raise CheckpointError(f"checkpoint: {path} is neither a checkpoint nor a run that has one")
+    if which == "latest":
+        return list_checkpoints(found[-1])[-1]
+    scored = [best for best in map(best_checkpoint, found) if best is not None]
+    if not scored:
+        raise CheckpointError(f"checkpoint: no checkpoint of {path} has a score: no episode had finished; take latest")
+    return max(scored, key=lambda pair: pair[1].value)[0]

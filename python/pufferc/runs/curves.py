@@ -1,0 +1,251 @@
+"""Learning curves: score, speed and losses of one or more runs, from their metrics.jsonl to one PNG.
+
+The seeds of a group (runs/NAME-seeds/seed-*) are one curve, their mean, in a band from the lowest seed to the highest.
+Needs matplotlib, which comes with pufferc[render]. Nothing is shown on a screen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pufferc.files import parse_json, read_file
+from pufferc.pictures.renderer import DrawingUnavailable
+from pufferc.runs.directory import GROUP_SUFFIX, members
+
+__all__ = ["COLORS", "main", "make_figure", "plot", "read_metrics", "style_panel"]
+
+Curve = NDArray[np.float64]
+Table = dict[str, Curve]  # the columns of one run
+
+# One panel each: title, unit of the vertical axis, and the keys of metrics.jsonl of which it shows the first found.
+_PANELS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("Score of finished episodes", "score", ("score",)),
+    ("Speed", "agent steps per second", ("sps",)),
+    ("Length of finished episodes", "steps", ("episode_length",)),
+    ("Policy loss", "loss", ("policy_loss",)),
+    ("Value loss", "loss", ("value_loss",)),
+    ("Entropy of the policy", "nats", ("entropy",)),
+    ("Approximate KL divergence", "nats", ("approx_kl", "kl")),
+    ("Explained variance of values", "share", ("explained_variance",)),
+)
+_X_LABELS = {"steps": "agent steps", "time_s": "seconds", "update": "update"}
+# Okabe and Ito's palette, which people with any kind of colour vision can tell apart; then by line style.
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#3c3c3c")
+_STYLES = ("-", "--", ":", "-.")
+_LEGEND_CHARACTERS = 50  # of the legend's text, as wide as one panel
+_GRID_POINTS = 400  # of the mean over seeds
+
+
+def read_metrics(run: str | os.PathLike[str]) -> dict[str, Curve]:
+    """The columns of a run's metrics.jsonl: float64 [updates] by key, NaN where a line has no number.
+
+    `run` is a run's directory or the file itself. A last line that is cut off, by a run still going on, is left out.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It holds no update, or a line that is not a JSON object.
+    """
+    path = Path(run)
+    path = path / "metrics.jsonl" if path.is_dir() else path
+    if not path.is_file():
+        raise FileNotFoundError(f"no run in {run}: there is no {path}")
+    rows: list[dict[str, Any]] = []
+    lines = read_file(path).decode("utf-8", errors="replace").splitlines()
+    for number, line in enumerate(lines, 1):
+        try:
+            row = parse_json(line)
+        except ValueError:
+            if number == len(lines):
+                break
+            raise ValueError(f"{path}, line {number}: not JSON") from None
+        if not isinstance(row, dict):
+            raise ValueError(f"{path}, line {number}: not a JSON object")
+        rows.append(row)
+    if not rows:
+        raise ValueError(f"{path} holds no update yet")
+    numbers = {key for row in rows for key, value in row.items() if isinstance(value, (int, float))}
+    return {
+        key: np.array([float(row[key]) if isinstance(row.get(key), (int, float)) else np.nan for row in rows])
+        for key in rows[0]
+        if key in numbers
+    }
+
+
+def _smooth(curve: Curve, window: int) -> Curve:
+    """Running mean over `window` updates, NaN left out."""
+    valid = np.isfinite(curve)
+    kernel = np.ones(window)
+    total = np.convolve(np.where(valid, curve, 0.0), kernel, "full")[: curve.size]
+    count = np.convolve(valid.astype(np.float64), kernel, "full")[: curve.size]
+    mean: Curve = np.full(curve.size, np.nan)
+    np.divide(total, count, out=mean, where=count > 0)
+    return mean
+
+
+def _curve(table: Table, key: str, x: str) -> tuple[Curve, Curve] | None:
+    """Places and smoothed values of one run's curve; None if it has none."""
+    if key not in table or x not in table:
+        return None
+    curve = _smooth(table[key], max(1, table[key].size // 50))
+    valid = np.isfinite(curve) & np.isfinite(table[x])
+    return (table[x][valid], curve[valid]) if valid.any() else None
+
+
+def _across_seeds(curves: Sequence[tuple[Curve, Curve]]) -> tuple[Curve, Curve]:
+    """Places, and the values [runs, places] of all curves there, NaN where one has begun not yet or ended already."""
+    places = np.linspace(min(at[0] for at, _ in curves), max(at[-1] for at, _ in curves), _GRID_POINTS)
+    return places, np.stack([np.interp(places, at, values, np.nan, np.nan) for at, values in curves])
+
+
+def _draw_series(axes: Any, key: str, x: str, name: str, tables: Sequence[Table], detail: bool, **line: Any) -> None:
+    """One run, thin as logged and thick as a running mean; or the mean of several in the band of all of them.
+
+    The mean goes as far as all of them; those that train on are thin lines of their own. Without `detail` a run is its
+    running mean alone.
+    """
+    curves = [curve for curve in (_curve(table, key, x) for table in tables) if curve is not None]
+    if not curves:
+        return
+    if len(tables) == 1:
+        marker = "o" if curves[0][0].size == 1 else None  # a line of one point cannot be seen
+        if detail:
+            axes.plot(tables[0][x], tables[0][key], color=line["color"], alpha=0.25, linewidth=0.7)
+        axes.plot(*curves[0], linewidth=1.8 if detail else 1.1, label=name, marker=marker, **line)
+        return
+    places, values = _across_seeds(curves)
+    shared = np.isfinite(values).all(axis=0)
+    low, high = values[:, shared].min(axis=0), values[:, shared].max(axis=0)
+    axes.fill_between(places[shared], low, high, color=line["color"], alpha=0.18, linewidth=0)
+    for run in values:  # where some have stopped, a mean of the others would mislead
+        axes.plot(places, np.where(shared, np.nan, run), color=line["color"], alpha=0.6, linewidth=0.9)
+    label = f"{name} ({len(tables)} seeds)"
+    axes.plot(places[shared], values[:, shared].mean(axis=0), linewidth=1.8, label=label, **line)
+
+
+def _draw_evaluations(axes: Any, x: str, tables: Sequence[Table], color: str) -> None:
+    for table in tables:
+        if x in table and "evaluation_score" in table:
+            found = np.isfinite(table["evaluation_score"])
+            places, scores = table[x][found], table["evaluation_score"][found]
+            axes.plot(places, scores, "o", color=color, markersize=4.5, markeredgecolor="white", markeredgewidth=0.8)
+
+
+def style_panel(axes: Any, title: str, x_label: str, y_label: str) -> None:
+    """What all panels have in common: titles, a light grid, no frame."""
+    axes.set_title(title, fontsize=10, loc="left", fontweight="bold", color="#222222")
+    axes.set_ylabel(y_label, fontsize=8, color="#444444")
+    axes.set_xlabel(x_label, fontsize=8, color="#444444")
+    axes.grid(True, color="#e5e7eb", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8, colors="#444444")
+
+
+def make_figure(across: int, down: int, legend_rows: int = 1) -> Any:
+    """A figure with room for so many panels and such a legend, for no screen. DrawingUnavailable without matplotlib."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise DrawingUnavailable("a plot needs matplotlib; install it with: pip install 'pufferc[render]'") from None
+    figure = Figure(figsize=(3.9 * across, 2.9 * down + 0.3 + 0.2 * legend_rows), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _look(number: int, count: int) -> tuple[Any, str]:
+    """Colour and line style of a series, of which there are `count`; no two are alike."""
+    if count <= len(COLORS) * len(_STYLES):
+        return COLORS[number % len(COLORS)], _STYLES[number // len(COLORS)]
+    from matplotlib import colormaps
+
+    return colormaps["viridis"](0.95 * number / (count - 1)), _STYLES[number % len(_STYLES)]
+
+
+def _draw_panel(axes: Any, panel: tuple[str, str, str], x: str, series: dict[str, list[Table]]) -> None:
+    from matplotlib.ticker import EngFormatter, MaxNLocator
+
+    title, unit, key = panel
+    detail = len(series) <= len(COLORS)
+    for i, (name, tables) in enumerate(series.items()):
+        color, style = _look(i, len(series))
+        _draw_series(axes, key, x, name, tables, detail, color=color, linestyle=style)
+        if key == "score":
+            _draw_evaluations(axes, x, tables, color)
+    style_panel(axes, title, _X_LABELS.get(x, x), unit)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    if key == "sps":
+        axes.yaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.set_ylim(bottom=0)
+    axes.margins(x=0.02)
+    ends = [float(np.nanmax(table[x], initial=0.0)) for found in series.values() for table in found if x in table]
+    if x in _X_LABELS and max(ends) > 0.0:  # one axis for all panels, also where a curve stops early
+        axes.set_xlim(0.0, 1.02 * max(ends))
+
+
+def _names(runs: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """A short name for each run, no two alike."""
+    short = [Path(run).name if Path(run).name != "metrics.jsonl" else Path(run).parent.name for run in runs]
+    return [str(run) if short.count(name) > 1 else name for run, name in zip(runs, short, strict=True)]
+
+
+def _series(runs: Sequence[str | os.PathLike[str]]) -> dict[str, list[Table]]:
+    """The tables of runs by name; those of one group of seeds, named together or one by one, are one series."""
+    groups: dict[Path, list[Path]] = {}
+    for run in map(Path, runs):
+        for member in members(run) or [run]:
+            folder = member.parent if member.name == "metrics.jsonl" else member
+            seed = folder.parent.name.endswith(GROUP_SUFFIX)
+            groups.setdefault(folder.parent if seed else member, []).append(member)
+    tables = [[read_metrics(run) for run in found] for found in groups.values()]
+    return dict(zip(_names(list(groups)), tables, strict=True))
+
+
+def plot(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str] = "plot.png", *, x: str = "steps") -> Path:
+    """Draw the learning curves of runs into one PNG, thin as logged and thick as running means; dots are evaluations.
+
+    The seeds of a group are one curve, their mean, in a band from the lowest to the highest, as far as all of them go.
+
+    Args:
+        runs: Directories of runs or of groups of seeds, or metrics.jsonl files; each run or group one colour.
+        out: The PNG to write.
+        x: Column for the horizontal axis: "steps", "time_s" or "update".
+
+    Raises:
+        FileNotFoundError, ValueError: See `read_metrics`; or no run has a column `x`, or there are no runs.
+        DrawingUnavailable: matplotlib is missing.
+        OSError: `out` cannot be written.
+    """
+    if not runs:
+        raise ValueError("give at least one run to plot")
+    out = Path(out)
+    if out.suffix.lower() != ".png":
+        raise ValueError(f"a plot must end in .png, got {str(out)!r}")
+    series = _series(runs)
+    every = [table for found in series.values() for table in found]
+    if not any(x in table for table in every):
+        known = sorted({key for table in every for key in table})
+        raise ValueError(f"no run has a column {x!r} (known: {', '.join(known)})")
+    present = {key for table in every for key, curve in table.items() if np.isfinite(curve).any()}
+    shown = [(title, unit, [key for key in keys if key in present]) for title, unit, keys in _PANELS]
+    panels = [(title, unit, keys[0]) for title, unit, keys in shown if keys]
+    across = min(4, max(len(panels), 1))
+    down = max(1, -(-len(panels) // across))
+    legend_columns = max(1, int(_LEGEND_CHARACTERS * across / (max(map(len, series)) + 16)))
+    legend_rows = -(-len(series) // legend_columns)
+    figure = make_figure(across, down, legend_rows)
+    for i, panel in enumerate(panels):
+        _draw_panel(figure.add_subplot(down, across, i + 1), panel, x, series)
+    if panels:
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=legend_columns, fontsize=9, frameon=False)
+    figure.savefig(out)
+    return out

@@ -1,0 +1,79 @@
+"""How good a policy is, by the best evidence there is: an evaluation, or else the last episodes of training."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from pufferc.training.evaluate import Evaluation
+
+WINDOW_EPISODES = 100
+
+
+@dataclass(frozen=True)
+class Score:
+    """A mean score over `episodes` episodes. `ci95` is the half width of its 95 % interval, None where unknown."""
+
+    value: float
+    source: Literal["evaluation", "training"]
+    episodes: int
+    ci95: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(values: object) -> Score | None:
+        """What as_dict gave; None for anything else."""
+        if not isinstance(values, Mapping) or not _is_finite(values.get("value")):
+            return None
+        ci95, episodes = values.get("ci95"), values.get("episodes")
+        return Score(
+            float(values["value"]),
+            "evaluation" if values.get("source") == "evaluation" else "training",
+            episodes if isinstance(episodes, int) else 0,
+            float(ci95) if ci95 is not None and _is_finite(ci95) else None,
+        )
+
+
+def evaluation_score(found: Evaluation) -> Score | None:
+    """The score of an evaluation; None if no episode finished."""
+    if not math.isfinite(found.score):
+        return None
+    return Score(found.score, "evaluation", found.episodes, found.ci95 if math.isfinite(found.ci95) else None)
+
+
+class ScoreWindow:
+    """The mean score of training's last episodes: of as many updates as it takes to have WINDOW_EPISODES.
+
+    It lags behind a policy that improves, since episodes began with an older one.
+    """
+
+    def __init__(self) -> None:
+        self._updates: deque[tuple[float, int]] = deque()
+        self._episodes = 0
+
+    def add(self, line: Mapping[str, Any]) -> None:
+        """Takes in the line of one update."""
+        score, episodes = line.get("score", line.get("episode_return")), int(line.get("episodes") or 0)
+        if episodes < 1 or not _is_finite(score):
+            return
+        self._updates.append((float(score or 0.0), episodes))
+        self._episodes += episodes
+        while self._episodes - self._updates[0][1] >= WINDOW_EPISODES:
+            self._episodes -= self._updates.popleft()[1]
+
+    def score(self) -> Score | None:
+        """None while no episode has finished."""
+        if not self._episodes:
+            return None
+        total = math.fsum(score * episodes for score, episodes in self._updates)
+        return Score(total / self._episodes, "training", self._episodes)
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,1 @@
+"""PPO, the trainer, runs and evaluation."""

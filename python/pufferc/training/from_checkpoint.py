@@ -1,0 +1,129 @@
+"""Policies out of checkpoints: their configuration, their network, and how well they play."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from pufferc.config import Config, ConfigError, merge
+from pufferc.envs.games import action_text, agents_per_game
+from pufferc.envs.vector import VecEnv
+from pufferc.kernels.backend import FUSED
+from pufferc.policies import Policy, make_policy
+from pufferc.runs.checkpoint import Checkpoint, CheckpointError, game_of
+from pufferc.training.evaluate import Evaluation, evaluate
+from pufferc.training.hardware import torch_settings
+from pufferc.training.resolve import resolve
+
+
+def checkpoint_config(
+    checkpoint: Checkpoint,
+    device: str | None = None,
+    *,
+    params: Mapping[str, Any] | None = None,
+    data: str | os.PathLike[str] | None = None,
+) -> Config:
+    """The configuration that a checkpoint was made with, on this machine's device.
+
+    `params` of the game and its file `data` take the place of those it was trained with.
+    """
+    config = merge(Config(game_of(checkpoint)), checkpoint.meta["config"], str(checkpoint.path))
+    config = _with_params(config, params) if params else config
+    train, vec = config.train, config.vec
+    if data is not None:
+        vec = dataclasses.replace(vec, data=os.path.abspath(os.path.expanduser(data)))
+    precision = checkpoint.meta["precision"]
+    return dataclasses.replace(
+        config, vec=vec, train=dataclasses.replace(train, precision=precision, device=device or train.device)
+    )
+
+
+def _with_params(config: Config, params: Mapping[str, Any]) -> Config:
+    """`config` with other parameters of the game, to be played by a policy that was trained without them."""
+    changed = merge(config, {"env": dict(params)}, "params")
+    before, after = (action_text(config.game, env) for env in (config.env, changed.env))
+    if before != after:
+        raise ConfigError(f"params: the policy makes {before}, with these parameters the game takes {after}")
+    rows, agents = int(config.vec.num_envs), agents_per_game(config.game, changed.env)
+    if rows % agents == 0:
+        return changed
+    rows = max(agents, rows - rows % agents)
+    steps = max(config.train.total_steps, rows * config.train.horizon)
+    return dataclasses.replace(
+        changed,
+        vec=dataclasses.replace(config.vec, num_envs=rows),
+        train=dataclasses.replace(config.train, minibatch_size="auto", total_steps=steps),
+    )
+
+
+def load_weights(policy: Policy, checkpoint: Checkpoint) -> None:
+    """The network's weights; CheckpointError if they are those of another network."""
+    own, found = policy.state_dict(), checkpoint.policy
+    differences = [f"it has no {name}" for name in own if name not in found]
+    differences += [f"it has {name} besides" for name in found if name not in own]
+    differences += [
+        f"its {name} has shape {tuple(found[name].shape)}, not {tuple(own[name].shape)}"
+        for name in own
+        if name in found and own[name].shape != found[name].shape
+    ]
+    if differences:
+        more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
+        raise CheckpointError(
+            f"checkpoint: {checkpoint.path} holds another network than this {type(policy).__name__}: "
+            f"{'; '.join(differences[:3])}{more}"
+        )
+    policy.load_state_dict(found)
+
+
+def load_policy(checkpoint: Checkpoint) -> tuple[Policy, VecEnv, dict[str, float]]:
+    """The network of a checkpoint, in float32 on the CPU, with what it plays.
+
+    Returns the network, the smallest pool of its game (the caller's to close), and the game's parameters that differ
+    from their defaults.
+    """
+    config = checkpoint_config(checkpoint, "cpu")
+    params = {name: float(value) for name, value in config.env.items()}
+    env = VecEnv(config.game, num_games=1, num_threads=1, seed=0, params=config.env)
+    policy = make_policy(config, env, torch.float32, torch.device("cpu"), seed=0)
+    load_weights(policy, checkpoint)
+    return policy, env, params
+
+
+def play_checkpoint(
+    checkpoint: Checkpoint,
+    *,
+    episodes: int,
+    seed: int,
+    greedy: bool = False,
+    device: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    data: str | os.PathLike[str] | None = None,
+) -> Evaluation:
+    """Evaluates the policy of a checkpoint on its own game, with the parameters and the file it was trained with.
+
+    `params` and `data` take their place.
+    """
+    config, _ = resolve(checkpoint_config(checkpoint, device, params=params, data=data))
+    chosen, dtype, kernels = torch_settings(config)
+    env = VecEnv(config.game, int(config.vec.num_envs), num_threads=1, seed=0, params=config.env)
+    try:
+        policy = make_policy(config, env, dtype, chosen, seed=0, fused=kernels is FUSED)
+    finally:
+        env.close()
+    load_weights(policy, checkpoint)
+    threads = int(config.train.threads)
+    return evaluate(
+        policy,
+        kernels,
+        config.game,
+        config.env,
+        data=config.vec.data,
+        episodes=episodes,
+        seed=seed,
+        num_threads=threads,
+        greedy=greedy,
+    )

@@ -1,0 +1,370 @@
+"""Training on a device of its own, a GPU: collect and optimise of ppo.py, written so that the host never waits in vain.
+
+Games run on the CPU, in two groups: while one steps, the policy looks at the other. Observations and actions cross in
+pinned memory, uploads on a stream of their own. What the policy does in a step, and what a minibatch does, are
+functions of fixed tensors without a look at the data, so that they can be recorded as CUDA graphs (graphs.py). Draws,
+shapes, order and formulas are those of ppo.py, and on the CPU, where streams and graphs fall away, so are the results.
+
+Shapes: T horizon, N rows, n rows of one group, M rows of a minibatch, K outputs beside the value.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pufferc.config import TrainConfig
+from pufferc.envs.vector import VecEnv
+from pufferc.kernels import cuda, public, reference
+from pufferc.kernels.backend import Kernels
+from pufferc.kernels.public import PpoStats
+from pufferc.policies import Policy, restart_rows
+from pufferc.training import ppo
+from pufferc.training.distributed import Ranks
+from pufferc.training.graphs import Recorder
+from pufferc.training.optimizers import Optimizer
+
+_UNCHECKED = SimpleNamespace(sample_actions=reference.draw_actions)
+
+
+def device_kernels(device: torch.device) -> Kernels:
+    """The twins in torch; the advantage by the kernel of pufferc._cuda on a GPU that can run it."""
+    compiled = device.type == "cuda" and cuda.why_unusable(device) is None
+    return Kernels(
+        sample_actions=reference.sample_actions,
+        advantage=public.advantage if compiled else reference.advantage,
+        ppo_loss_grad=reference.ppo_loss_grad,
+    )
+
+
+class _Uploads:
+    """A stream beside the current one, for copies to the device; nothing on the CPU."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+
+    def section(self) -> AbstractContextManager[None]:
+        """What is enqueued inside goes beside the current stream, after what is in it so far."""
+        return contextlib.nullcontext() if self.stream is None else self._section(self.stream)
+
+    @contextlib.contextmanager
+    def _section(self, stream: torch.cuda.Stream) -> Iterator[None]:
+        stream.wait_stream(torch.cuda.current_stream(stream.device))
+        with torch.cuda.stream(stream):
+            yield
+
+    def arrive(self) -> None:
+        """The current stream goes on after all uploads so far."""
+        if self.stream is not None:
+            torch.cuda.current_stream(self.stream.device).wait_stream(self.stream)
+
+
+class _Record:
+    """Flags and rewards of T steps on the host, uploaded together: nobody on the device needs them earlier."""
+
+    def __init__(self, rollout: ppo.Rollout, pinned: bool) -> None:
+        names = ("rewards", "terminated", "truncated", "alive")
+        self._tensors = {
+            name: torch.zeros_like(getattr(rollout, name), device="cpu", pin_memory=pinned) for name in names
+        }
+        self.rewards, self.terminated, self.truncated, self.alive = (t.numpy() for t in self._tensors.values())
+
+    def upload(self, rollout: ppo.Rollout) -> None:
+        for name, tensor in self._tensors.items():
+            getattr(rollout, name).copy_(tensor, non_blocking=True)
+
+
+class _Group:
+    """The rows of one group of games: what crosses between host and device, and the policy's step for them."""
+
+    def __init__(
+        self, index: int, env: VecEnv, policy: Policy, rollout: ppo.Rollout, seed: int, recorder: Recorder
+    ) -> None:
+        rows = env.num_envs // env.groups
+        self.index, self.rows, self.seed = index, slice(index * rows, (index + 1) * rows), seed
+        self.policy, self.rollout, self.device = policy, rollout, recorder.device
+        self.pinned = pinned = self.device.type == "cuda"
+        assert rollout.staging is not None
+        like = rollout.staging[self.rows]
+        self.host_observations, self.host_final = (torch.zeros_like(like, pin_memory=pinned) for _ in range(2))
+        self.host_ended = torch.zeros(rows, dtype=torch.bool, pin_memory=pinned)
+        masked = None if rollout.mask is None else rollout.mask[0, self.rows]
+        self.host_mask = None if masked is None else torch.zeros_like(masked, device="cpu", pin_memory=pinned)
+        # What the recorded functions read and write.
+        self.observations, self.final = (torch.zeros_like(rollout.observations[0, self.rows]) for _ in range(2))
+        self.state = tuple(part[self.rows].clone() for part in rollout.next_state)
+        self.mask = None if masked is None else torch.zeros_like(masked)
+        self.step = torch.zeros((), dtype=torch.int64, device=self.device)
+        numbers = [torch.arange(first, first + part.stop - part.start) for part, first in rollout.blocks]
+        self.row_numbers = torch.cat(numbers)[self.rows].to(self.device)
+        self.actions = torch.zeros_like(rollout.actions[0, self.rows])
+        self.logprobs, self.values, self.final_values = (torch.zeros(rows, device=self.device) for _ in range(3))
+        self.good = torch.ones((), dtype=torch.bool, device=self.device)
+        self.env_actions = rollout.head.env_actions(self.actions).clone()
+        self.host_actions = torch.zeros_like(self.env_actions, device="cpu", pin_memory=pinned)
+        self.act, self.value_final = recorder.record(self._act), recorder.record(self._value_final)
+        self.value_next = recorder.record(self._value_next)
+
+    # ---- recorded: nothing here waits for the device ------------------------------------------------
+
+    def _outputs(self, observations: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The policy's step; of networks without memory by `forward`, which keeps no buffers between calls."""
+        if self.policy.recurrent:
+            return self.policy.step(observations, self.state)
+        return self.policy(observations.unsqueeze(0), (), None).squeeze(0), ()
+
+    def _act(self) -> None:
+        outputs, state = self._outputs(self.observations)
+        head = self.rollout.head
+        self.good.logical_and_(reference.drawable(outputs[:, :-1], **head.options, mask=self.mask))
+        head.sample(
+            _UNCHECKED,
+            outputs,
+            mask=self.mask,
+            seed=self.seed,
+            step=self.step,
+            first_row=self.row_numbers,
+            actions=self.actions,
+            logprobs=self.logprobs,
+        )
+        self.values.copy_(outputs[:, -1])
+        self.env_actions.copy_(head.env_actions(self.actions))
+        for kept, new in zip(self.state, state, strict=True):
+            kept.copy_(new)
+        self.step.add_(1)
+
+    def _value_final(self) -> None:
+        """Values of the final observations, with the state of the moment; only those of rows that were cut count."""
+        self.final_values.copy_(self._outputs(self.final)[0][:, -1])
+
+    def _value_next(self) -> None:
+        """Values of the observations that the next rollout begins with; the state stays."""
+        self.values.copy_(self._outputs(self.observations)[0][:, -1])
+
+    # ---- a step's way ---------------------------------------------------------------------------------
+
+    def begin(self, first_step: int) -> None:
+        """Takes up the state that the rollout begins with."""
+        self.step.fill_(first_step)
+        self.good.fill_(True)
+        for kept, part in zip(self.state, self.rollout.state, strict=True):
+            kept.copy_(part[self.rows])
+
+    def choose(self, env: VecEnv, t: int) -> None:
+        """Actions of step t: from its observations in the rollout, and the pool's masks, to the host."""
+        rollout = self.rollout
+        self.observations.copy_(rollout.observations[t, self.rows])
+        if self.mask is not None and self.host_mask is not None and rollout.mask is not None:
+            self.host_mask.copy_(ppo.mask_words(env)[self.rows])
+            self.mask.copy_(self.host_mask, non_blocking=self.pinned)
+            rollout.mask[t, self.rows].copy_(self.mask)
+        self.act()
+        self.host_actions.copy_(self.env_actions, non_blocking=self.pinned)
+        rollout.actions[t, self.rows].copy_(self.actions)
+        rollout.logprobs[t, self.rows].copy_(self.logprobs)
+        rollout.values[t, self.rows].copy_(self.values)
+        if self.pinned:
+            torch.cuda.current_stream(self.device).synchronize()  # uploads from the host's buffers are over too
+
+    def take(self, env: VecEnv, record: _Record, t: int, uploads: _Uploads) -> None:
+        """What step t brought: observations, values of episodes that were cut, states of those that begin."""
+        rollout, rows = self.rollout, self.rows
+        record.rewards[t, rows] = env.rewards[rows]
+        record.terminated[t, rows], record.truncated[t, rows] = env.terminated[rows], env.truncated[rows]
+        record.alive[t + 1, rows] = env.alive[rows]
+        cut = bool(env.truncated[rows].any())
+        with uploads.section():
+            rollout.observations[t + 1, rows].copy_(self.host_observations, non_blocking=True)
+            if cut:
+                self.host_final.numpy()[...] = env.final_observations[rows]
+                self.final.copy_(self.host_final, non_blocking=True)
+        uploads.arrive()
+        if cut:
+            self.value_final()
+            rollout.final_values[t, rows].copy_(self.final_values)
+        if self.state:
+            self._restart(env.terminated[rows] | env.truncated[rows] | ~record.alive[t, rows])
+
+    def _restart(self, ended: ppo.Array) -> None:
+        if not ended.any():
+            return
+        self.host_ended.numpy()[...] = ended
+        fresh = restart_rows(self.policy, self.state, self.host_ended.to(self.device, non_blocking=True))
+        for kept, new in zip(self.state, fresh, strict=True):
+            kept.copy_(new)
+
+    def finish(self) -> None:
+        """Values of the rollout's end."""
+        self.observations.copy_(self.rollout.observations[-1, self.rows])
+        self.value_next()
+        self.rollout.values[-1, self.rows].copy_(self.values)
+
+
+class DeviceCollector:
+    """`ppo.collect` for a rollout on a device."""
+
+    def __init__(self, env: VecEnv, policy: Policy, rollout: ppo.Rollout, *, seed: int, recorder: Recorder) -> None:
+        self.env, self.rollout = env, rollout
+        rollout.head.move(recorder.device)  # a copy from the host cannot be recorded
+        self.groups = [_Group(i, env, policy, rollout, seed, recorder) for i in range(env.groups)]
+        self.uploads = _Uploads(recorder.device)
+        self.record = _Record(rollout, recorder.device.type == "cuda")
+
+    @torch.no_grad()
+    def collect(self, *, first_step: int, seconds: dict[str, float]) -> None:
+        """As `ppo.collect`. seconds["env"] is what the policy waited for games."""
+        rollout, record, now = self.rollout, self.record, time.perf_counter
+        rollout.observations[0].copy_(rollout.observations[-1])
+        record.alive[0] = self.env.alive
+        rollout.state = rollout.next_state
+        for group in self.groups:
+            group.begin(first_step)
+            self._send(group, 0, seconds)
+        for t in range(len(rollout.rows)):
+            for group in self.groups:
+                began = now()
+                self.env._pool.recv(group.index)  # builds no infos
+                received = now()
+                group.take(self.env, record, t, self.uploads)
+                seconds["env"] += received - began
+                seconds["copy"] += now() - received
+                if t + 1 < len(rollout.rows):
+                    self._send(group, t + 1, seconds)
+        self._finish()
+
+    def _send(self, group: _Group, t: int, seconds: dict[str, float]) -> None:
+        began = time.perf_counter()
+        group.choose(self.env, t)
+        seconds["policy"] += time.perf_counter() - began
+        self.env.send(group.host_actions, group.index, observations=group.host_observations)
+
+    def _finish(self) -> None:
+        for group in self.groups:
+            group.finish()
+        self.record.upload(self.rollout)
+        parts = zip(*(group.state for group in self.groups), strict=True)
+        self.rollout.next_state = tuple(torch.cat(part) for part in parts)
+        if not all(bool(group.good) for group in self.groups):
+            raise ppo.NotFinite("the policy's outputs are not finite")
+
+
+class DeviceLearner:
+    """`ppo.optimise` for a rollout on a device: a minibatch is copied to fixed tensors, and the rest is recorded."""
+
+    def __init__(
+        self, policy: Policy, optimizer: Optimizer, rollout: ppo.Rollout, settings: TrainConfig, *, recorder: Recorder
+    ) -> None:
+        self.policy, self.optimizer, self.rollout, self.settings = policy, optimizer, rollout, settings
+        self.recorder, device = recorder, recorder.device
+        self.parameters = list(policy.parameters())
+        self.gradients = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.rate = torch.zeros((), device=device)
+        self.stats, self.totals = (torch.zeros(len(PpoStats._fields), device=device) for _ in range(2))
+        self.minibatch: ppo.Minibatch | None = None
+        self.normalize = settings.normalize_advantages
+        self.gradient, self.apply = recorder.record(self._gradient), recorder.record(self._apply)
+
+    # ---- recorded: nothing here waits for the device ------------------------------------------------
+
+    def _gradient(self) -> None:
+        batch, head, settings = self.minibatch, self.rollout.head, self.settings
+        assert batch is not None
+        outputs = Policy.forward_for_training(self.policy, batch.observations, batch.state, batch.starts)
+        flat = outputs.flatten(0, 1)
+        stats, grad_logits, grad_values, _ = reference.ppo_loss_tensors(
+            flat[:, :-1],
+            flat[:, -1],
+            batch.actions,
+            batch.logprobs,
+            batch.advantages,
+            batch.returns,
+            **head.options,
+            **{**ppo.loss_settings(batch, settings), "normalize_advantages": self.normalize},
+        )
+        grad_outputs = torch.cat([grad_logits, grad_values.unsqueeze(1)], dim=1)
+        Policy.backward(self.policy, grad_outputs.view_as(outputs))
+        head.constrain(self.policy.distribution_layer)
+        # A gradient that is not finite is not applied; the host hears of it at the update's end.
+        finite = torch.isfinite(stats[0])
+        for parameter, kept in zip(self.parameters, self.gradients, strict=True):
+            if parameter.grad is None:
+                kept.zero_()
+            else:
+                kept.copy_(torch.where(finite, parameter.grad, torch.zeros_like(kept)))
+            parameter.grad = kept
+        self.stats.copy_(stats)
+        self.totals.add_(stats)
+
+    def _apply(self) -> None:
+        if self.settings.max_grad_norm:
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.max_grad_norm)
+        self.optimizer.step(self.rate)
+
+    # ---- the update -----------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def optimise(self, learning_rate: float, generator: torch.Generator, ranks: Ranks) -> dict[str, float]:
+        """As `ppo.optimise`, but NotFinite comes after the update, from which such gradients were left out."""
+        policy, rollout, settings = self.policy, self.rollout, self.settings
+        size, batch = int(settings.minibatch_size) // ranks.world, rollout.rewards.numel()
+        shared = ppo.share_minibatches(policy, rollout, size, settings, ranks) if ranks.world > 1 else None
+        self.normalize = settings.normalize_advantages and shared is None
+        self.rate.fill_(learning_rate)
+        self.totals.zero_()
+        for _ in range(settings.epochs):
+            order = torch.randperm(batch // size, generator=generator).tolist()
+            minibatches = ppo.minibatches(policy, rollout, size, order, some_dead=True)
+            for index, minibatch in zip(order, minibatches, strict=True):
+                if shared is not None:
+                    minibatch = minibatch._replace(advantages=shared.normalize(index, minibatch.advantages))
+                self._fill(minibatch)
+                self.gradient()
+                if shared is not None:
+                    self._average(ranks, shared.weight[index])
+                self.apply()
+        if self.recorder.enabled:
+            self.recorder.touch()
+        means = (self.totals / (settings.epochs * (batch // size))).tolist()
+        losses = dict(zip(PpoStats._fields, means, strict=True))
+        del losses["rows"]
+        if not np.isfinite(losses["loss"]):
+            raise ppo.NotFinite(f"the loss is {losses['loss']}")
+        return {**losses, "explained_variance": ppo.explained_variance(rollout, ranks)}
+
+    def _fill(self, minibatch: ppo.Minibatch) -> None:
+        """Copies a minibatch to the tensors that the recorded functions read."""
+        if self.minibatch is None:
+            cloned: dict[str, Any] = {name: _clone(part) for name, part in minibatch._asdict().items()}
+            self.minibatch = ppo.Minibatch(**cloned)
+            return
+        for kept, part in zip(self.minibatch, minibatch, strict=True):
+            for into, new in zip(_tensors(kept), _tensors(part), strict=True):
+                into.copy_(new)
+
+    def _average(self, ranks: Ranks, weight: float) -> None:
+        """Sums gradients and statistics over ranks, outside of the recorded functions."""
+        own = self.stats.tolist()
+        stats = ranks.average(self.policy, own, weight)
+        for parameter, kept in zip(self.parameters, self.gradients, strict=True):
+            assert parameter.grad is not None
+            kept.copy_(parameter.grad)
+            parameter.grad = kept
+        self.totals.add_(torch.tensor(stats, device=self.totals.device) - self.stats)
+
+
+def _tensors(part: Tensor | tuple[Tensor, ...] | None) -> tuple[Tensor, ...]:
+    return () if part is None else part if isinstance(part, tuple) else (part,)
+
+
+def _clone(part: Tensor | tuple[Tensor, ...] | None) -> Tensor | tuple[Tensor, ...] | None:
+    if part is None:
+        return None
+    return tuple(tensor.clone() for tensor in part) if isinstance(part, tuple) else part.clone()

@@ -1,0 +1,57 @@
+"""What a configuration means on this machine: device, precision, kernels, and whether its rollout fits."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from pufferc import _core
+from pufferc.config import Config, ConfigError
+from pufferc.envs.vector import VecEnv
+from pufferc.kernels.backend import FUSED, TORCH, Kernels
+from pufferc.training.distributed import own_device
+from pufferc.training.gpu import device_kernels
+
+
+def torch_settings(config: Config) -> tuple[torch.device, torch.dtype, Kernels]:
+    """Device, dtype of the hidden layers, and kernels that a configuration means on this machine.
+
+    Raises ConfigError for a device that is not there and for kernels that do not run on it.
+    """
+    train = config.train
+    name = train.device if train.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = own_device(torch.device(name))
+        torch.zeros(1, device=device).item()  # of "meta" there are no numbers
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"train.device: {name!r} cannot be used: {str(error).splitlines()[0]}") from None
+    if train.kernels == "fused" and device.type != "cpu":
+        raise ConfigError(f"train.kernels: fused kernels run on the CPU, train.device is {name!r}; use torch or auto")
+    cpu_kernels = TORCH if train.kernels == "torch" else FUSED
+    kernels = cpu_kernels if device.type == "cpu" else device_kernels(device)
+    precision = train.precision
+    if precision == "auto":
+        precision = "bfloat16" if _has_bfloat16(device) else "float32"
+    return device, getattr(torch, precision), kernels
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    """Whether this CPU or GPU multiplies bfloat16 in hardware; without it, it is slower than float32."""
+    if device.type != "cpu":
+        return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(probe and probe())
+
+
+def check_memory(rows: int, horizon: int, env: VecEnv, dtype: torch.dtype) -> None:
+    """ConfigError where observations and masks of one rollout alone need more memory than this machine has left."""
+    values = math.prod(env.single_observation_space.shape or ())
+    words = 0 if env.action_mask is None else env.action_mask.shape[1]
+    needed = (horizon + 1) * rows * (values * dtype.itemsize + 4 * words)
+    memory = _core.memory_left()
+    if needed > memory:
+        raise ConfigError(
+            f"vec.num_envs, train.horizon: a rollout of {rows} rows x {horizon} steps takes {needed / 1e9:.0f} GB, "
+            f"this machine has {memory / 1e9:.0f} GB free"
+        )

@@ -1,0 +1,175 @@
+"""The loop around `Trainer.step`: when to log, evaluate, save and stop.
+
+Nothing here is about learning, and nothing changes what is learned: logs and evaluations draw no random numbers of the
+run. Times are wall-clock seconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pufferc.loggers import Background, Progress
+from pufferc.runs.checkpoint import prune_checkpoints
+from pufferc.runs.directory import best_checkpoint
+from pufferc.runs.metrics import MetricsLog
+from pufferc.runs.scores import Score, ScoreWindow, evaluation_score
+from pufferc.training.evaluate import Evaluation
+from pufferc.training.interrupt import Interrupt
+from pufferc.training.trainer import Trainer
+
+_EVALUATION_SHARE = 0.1  # of a run's time that evaluations before its end may take
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended: "complete", "target" (score reached) or "interrupted"."""
+
+    run: Path
+    outcome: str
+    steps: int
+    seconds: float  # from the call of `train` to the end of the last evaluation, resumed time included
+    steps_per_second: float  # of collecting and learning, evaluations and checkpoints left out
+    evaluation: Evaluation | None
+    target_seconds: float | None  # when the target was reached and confirmed
+    score: Score | None = None  # of the policy at the end
+    best: Score | None = None  # of the best checkpoint
+    best_checkpoint: Path | None = None
+    target_score: float | None = None
+    logging_seconds: float = 0.0  # spent on metrics.jsonl, the display and loggers, in the training thread
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as --json prints them and result.json holds them."""
+
+        def value(item: Any) -> Any:
+            if isinstance(item, (Evaluation, Score)):
+                return item.as_dict()
+            return str(item) if isinstance(item, Path) else item
+
+        return {name: value(item) for name, item in vars(self).items()}
+
+
+class Loop:
+    """Trains until total_steps, the target or an interruption. `began`: when the run would have begun in one piece."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        run: Path,
+        log: MetricsLog,
+        loggers: Sequence[Background],
+        progress: Progress,
+        interrupt: Interrupt,
+        began: float,
+    ) -> None:
+        self.trainer, self.run, self.log, self.loggers, self.progress = trainer, run, log, loggers, progress
+        self.interrupt, self.began = interrupt, began
+        self.evaluation: Evaluation | None = None
+        self.evaluated_update = -1
+        self.evaluation_s = self.logging_s = 0.0
+        self.saved_at = self.evaluated_at = time.perf_counter()
+        self.target = trainer.config.train.target_score
+        self.window = ScoreWindow()
+
+    def elapsed(self) -> float:
+        """Wall-clock seconds of the run, earlier parts of a resumed run included."""
+        return time.perf_counter() - self.began
+
+    def go(self) -> Result:
+        trainer, outcome = self.trainer, "complete"
+        self.progress.start(trainer.steps)
+        reached: float | None = None
+        while trainer.update < trainer.updates:
+            line = trainer.step()
+            self.window.add(line)
+            last = trainer.update == trainer.updates or self.interrupt.requested
+            if self._evaluation_is_due(line):
+                reached = self._evaluate(line)
+            self._record(line, last or reached is not None)
+            if reached is not None:
+                outcome = "target"
+                break
+            if self.interrupt.requested:
+                outcome = "interrupted"
+                break
+            if time.perf_counter() - self.saved_at >= trainer.config.train.checkpoint_interval_s:
+                self._save()
+        return self._end(outcome, reached)
+
+    def _record(self, line: dict[str, Any], last: bool) -> None:
+        began = time.perf_counter()
+        self.log.write(line)
+        for logger in self.loggers:
+            logger.write(line, last=last)
+        self.progress.note(line, last=last)
+        self.logging_s += time.perf_counter() - began
+
+    def _evaluation_is_due(self, line: Mapping[str, Any]) -> bool:
+        final, interval_s = self.trainer.update == self.trainer.updates, self.trainer.config.train.evaluation_interval_s
+        if interval_s > 0.0 and (final or time.perf_counter() - self.evaluated_at >= interval_s):
+            return True
+        return self.target is not None and (final or self._promising(line))
+
+    def _promising(self, line: Mapping[str, Any]) -> bool:
+        """Whether an evaluation may well reach the target, and has not cost too much yet.
+
+        Training means lag behind a policy that improves, since episodes began with an older one: few are vain.
+        """
+        score = line.get("score", line["episode_return"])
+        spent = self.evaluation_s + (self.evaluation.seconds if self.evaluation else 0.0)  # and once more
+        return bool(score >= self.target) and spent <= _EVALUATION_SHARE * self.elapsed()
+
+    def _evaluate(self, line: dict[str, Any]) -> float | None:
+        """Evaluates, adds the result to the log's line; the time if the target is reached."""
+        found = self.evaluation = self.trainer.evaluate()
+        self.evaluated_update, self.evaluated_at = self.trainer.update, time.perf_counter()
+        self.evaluation_s += found.seconds
+        line |= {
+            "evaluation_score": found.score,
+            "evaluation_ci95": found.ci95,
+            "evaluation_seconds": found.seconds,
+        }
+        self.progress.evaluated(found.score, describe(found))
+        done = self.target is not None and found.unfinished == 0 and found.score >= self.target
+        return self.elapsed() if done else None
+
+    def _score(self) -> Score | None:
+        """Of the policy as it is now."""
+        if self.evaluation is not None and self.evaluated_update == self.trainer.update:
+            return evaluation_score(self.evaluation)
+        return self.window.score()
+
+    def _save(self) -> None:
+        found, score = self.evaluation, self._score()
+        extra = {
+            "wall_seconds": self.elapsed(),
+            "evaluation": found.as_dict() if found else None,
+            "score": score.as_dict() if score else None,
+        }
+        self.log.flush()
+        self.trainer.save(self.run, extra)
+        prune_checkpoints(self.run, self.trainer.config.train.keep_checkpoints)
+        self.saved_at = time.perf_counter()
+
+    def _end(self, outcome: str, reached: float | None) -> Result:
+        self._save()
+        trainer = self.trainer
+        speed = trainer.steps / trainer.seconds if trainer.seconds else 0.0
+        path, best = best_checkpoint(self.run) or (None, None)
+        return Result(
+            self.run, outcome, trainer.steps, self.elapsed(), speed, self.evaluation, reached,
+            self._score(), best, path, self.target, self.logging_s,
+        )  # fmt: skip
+
+
+def describe(found: Evaluation) -> str:
+    """An evaluation in one line."""
+    late = f", {found.unfinished} rows unfinished" if found.unfinished else ""
+    return (
+        f"score {found.score:.2f} +- {found.ci95:.2f} (95 %; spread {found.score_std:.1f}, {found.score_min:g} to "
+        f"{found.score_max:g}) over {found.episodes} episodes of {found.episode_length:.0f} steps, "
+        f"{found.seconds:.1f} s{late}"
+    )

@@ -1,0 +1,230 @@
+"""Sizes that fit together: every "auto" replaced, what cannot work refused, what hardly would warned of.
+
+batch = vec.num_envs x train.horizon steps; a run is total_steps // batch updates; an update is epochs x (batch //
+minibatch_size) gradients. A minibatch of a policy with memory is made of whole rows, horizon steps each.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from pufferc import _core
+from pufferc.config import Config, ConfigError, PolicyConfig, VecConfig, suggest
+from pufferc.envs.games import agents_per_game, env_info, pool_limit
+from pufferc.envs.vector import available_cores
+
+_AUTO_ROWS = 1024  # enough for matrix products to run at speed, few enough for many updates
+_AUTO_MINIBATCH = 8192
+_FEW_UPDATES = 20
+# Beyond these a machine runs out of memory, threads or time, or torch ends the process, instead of an error.
+_AT_MOST = {
+    "vec.num_envs": _core.MAX_ROWS,
+    "vec.num_threads": _core.MAX_THREADS,
+    "policy.hidden_size": 16_384,
+    "policy.num_layers": 64,
+    "train.horizon": 2**20,
+    "train.target_episodes": 10**8,
+    "train.threads": _core.MAX_THREADS,
+}
+
+
+def resolve(config: Config, *, processes: int = 1, local_processes: int = 1) -> tuple[Config, list[str]]:
+    """`config` with every "auto" size replaced by a number, and warnings worth reading before the run.
+
+    Raises ConfigError where sizes or values cannot work. `device`, `kernels` and `precision` stay as they are: the
+    trainer resolves them, since that takes torch. Of `processes` that share the run, `local_processes` share the cores
+    of this machine; threads are those of each.
+    """
+    vec, train = config.vec, config.train
+    agents = agents_per_game(config.game, config.env)
+    limit = pool_limit(config.game)
+    limit = None if limit is None else limit * processes
+    games = max(1, math.ceil(_AUTO_ROWS / agents / processes)) * processes
+    rows = vec.num_envs if vec.num_envs != "auto" else agents * (games if limit is None else min(games, limit))
+    _check_numbers(config, rows)
+    if limit is not None and rows > limit * agents:
+        raise ConfigError(
+            f"vec.num_envs must be at most {limit * agents} for {config.game}, got {rows}: this build can have "
+            f"{env_info(config.game).max_games} games of it in a process, and half of them are for evaluations"
+        )
+    if rows % agents:
+        lower = rows - rows % agents
+        near = f"{lower} or {lower + agents}" if lower else f"{agents}"
+        raise ConfigError(
+            f"vec.num_envs must be a multiple of the {agents} agents of one game of {config.game}, got {rows}; "
+            f"{near} would fit"
+        )
+    batch = rows * train.horizon
+    # A minibatch is so many units: steps, or whole rows of a policy that must see them from their begin.
+    unit = train.horizon if is_recurrent(config.policy) else 1
+    part = unit * processes
+    most = max(1, _AUTO_MINIBATCH // part)
+    minibatch = train.minibatch_size if train.minibatch_size != "auto" else part * _largest_divisor(batch // part, most)
+    if minibatch > batch:
+        # Possible but surely not meant: the batch is the most that one gradient can be taken over.
+        over, minibatch = minibatch, batch
+    else:
+        over = 0
+    if batch % minibatch or minibatch % unit:
+        below = unit * _largest_divisor(batch // unit, max(1, minibatch // unit))
+        above = unit * _smallest_divisor(batch // unit, minibatch // unit + 1)
+        name = config.policy.class_ or config.policy.kind
+        whole = f", in whole rows of {unit} steps since {name} has memory" if unit > 1 else ""
+        raise ConfigError(
+            f"train.minibatch_size must divide the batch of {batch} steps (vec.num_envs {rows} x train.horizon "
+            f"{train.horizon}){whole}, got {minibatch}; {' or '.join(map(str, sorted({below, above})))} would fit"
+        )
+    if train.total_steps < batch:
+        raise ConfigError(
+            f"train.total_steps must be at least one batch of {batch} steps (vec.num_envs {rows} x train.horizon "
+            f"{train.horizon}), got {train.total_steps}"
+        )
+    cores = max(1, available_cores() // local_processes)
+    threads = min(cores, max(1, rows // agents // processes)) if vec.num_threads == "auto" else vec.num_threads
+    resolved = dataclasses.replace(
+        config,
+        vec=VecConfig(rows, threads, vec.data),
+        train=dataclasses.replace(
+            train, minibatch_size=minibatch, threads=cores if train.threads == "auto" else train.threads
+        ),
+    )
+    found = _warnings(resolved, batch, minibatch, over)
+    most = max(int(resolved.train.threads), int(resolved.vec.num_threads))
+    if local_processes > 1 and local_processes * most > available_cores():
+        found.append(
+            f"{local_processes} processes with up to {most} threads each share {available_cores()} cores and will "
+            "wait for one another; fewer processes, or --train.threads 1 --vec.num-threads 1"
+        )
+    return resolved, found
+
+
+def fit_minibatch(config: Config) -> Config:
+    """`config` with the minibatch size that fits its batch and is nearest, by ratio, to the one given.
+
+    Raises ConfigError where something else cannot work.
+    """
+    wanted = config.train.minibatch_size
+    if wanted == "auto" or wanted < 1:
+        return config  # resolve says what is wrong with it
+    sized, _ = resolve(dataclasses.replace(config, train=dataclasses.replace(config.train, minibatch_size="auto")))
+    unit = config.train.horizon if is_recurrent(config.policy) else 1
+    fitting = [unit * d for d in _divisors(int(sized.vec.num_envs) * config.train.horizon // unit)]
+    nearest = min(fitting, key=lambda size: abs(math.log(size / wanted)))
+    return dataclasses.replace(config, train=dataclasses.replace(config.train, minibatch_size=nearest))
+
+
+def is_recurrent(policy: PolicyConfig) -> bool:
+    """Whether the network has memory, and so learns from whole rows of a rollout."""
+    if policy.class_ is not None:
+        from pufferc.policies.user import load_class
+
+        return bool(getattr(load_class(policy.class_), "recurrent", False))
+    return policy.kind != "mlp"
+
+
+def _check_network(policy: PolicyConfig) -> None:
+    """ConfigError where a network, its gradients and what its optimizer keeps need more memory than is left."""
+    needed = 0 if policy.class_ else 16 * policy.num_layers * policy.hidden_size**2
+    if needed > _core.memory_left():
+        raise ConfigError(
+            f"policy.hidden_size, policy.num_layers: a network of {policy.num_layers} layers of {policy.hidden_size} "
+            f"takes {needed / 1e9:.0f} GB, this machine has {_core.memory_left() / 1e9:.0f} GB free"
+        )
+
+
+def _check_numbers(config: Config, rows: int) -> None:
+    train, policy, vec = config.train, config.policy, config.vec
+    known = [row.name for row in env_info(config.game).observation]
+    for name in policy.scaled_inputs:
+        if name not in known:
+            raise ConfigError(f"policy.scaled_inputs: {config.game} has no observation {name}{suggest(name, known)}")
+    for name in ("input_scale", "rest_scale"):
+        if not 0.0 < getattr(policy, name) < math.inf:
+            raise ConfigError(f"policy.{name} must be greater than 0 and finite, got {getattr(policy, name)!r}")
+    if not -20.0 <= policy.initial_log_std <= 20.0:
+        raise ConfigError(f"policy.initial_log_std must be in [-20, 20], got {policy.initial_log_std!r}")
+    at_least_one: dict[str, int] = {
+        "vec.num_envs": rows,
+        "vec.num_threads": 1 if vec.num_threads == "auto" else vec.num_threads,
+        "policy.hidden_size": policy.hidden_size,
+        "policy.num_layers": policy.num_layers,
+        "train.total_steps": train.total_steps,
+        "train.horizon": train.horizon,
+        "train.minibatch_size": 1 if train.minibatch_size == "auto" else train.minibatch_size,
+        "train.epochs": train.epochs,
+        "train.target_episodes": train.target_episodes,
+        "train.threads": 1 if train.threads == "auto" else train.threads,
+    }
+    for name, count in at_least_one.items():
+        if count < 1:
+            raise ConfigError(f"{name} must be at least 1, got {count}")
+        if count > _AT_MOST.get(name, count):
+            raise ConfigError(f"{name} must be at most {_AT_MOST[name]}, got {count}")
+    _check_network(policy)
+    ranges: dict[str, tuple[float, float, bool]] = {  # low, high, high included
+        "final_learning_rate": (0.0, 1.0, True),
+        "momentum": (0.0, 1.0, False),
+        "beta2": (0.0, 1.0, False),
+        "gamma": (0.0, 1.0, True),
+        "gae_lambda": (0.0, 1.0, True),
+        **dict.fromkeys(
+            ("learning_rate", "weight_decay", "max_grad_norm", "clip", "value_coef", "value_clip", "entropy_coef"),
+            (0.0, math.inf, False),
+        ),
+        "reward_clamp": (0.0, math.inf, False),
+        "checkpoint_interval_s": (0.0, math.inf, False),
+        "keep_checkpoints": (0, math.inf, False),
+        "evaluation_interval_s": (0.0, math.inf, False),
+        "seed": (0, 2**63, False),
+    }
+    for name, (low, high, closed) in ranges.items():
+        value = getattr(train, name)
+        if not (low <= value < high or (closed and value == high)):
+            raise ConfigError(f"train.{name} must be in [{low}, {high}{']' if closed else ')'}, got {value!r}")
+    for name in ("learning_rate", "clip"):
+        if getattr(train, name) == 0.0:
+            raise ConfigError(f"train.{name} must be greater than 0, got 0.0")
+    if train.target_score is not None and not math.isfinite(train.target_score):
+        raise ConfigError(f"train.target_score must be a finite number, got {train.target_score!r}")
+
+
+def _warnings(config: Config, batch: int, minibatch: int, over: int) -> list[str]:
+    train, found = config.train, []
+    updates = train.total_steps // batch
+    if over:
+        found.append(
+            f"train.minibatch_size {over} is larger than the batch of {batch} steps; each epoch is one gradient"
+        )
+    if updates < _FEW_UPDATES:
+        found.append(
+            f"the whole run is {updates} updates of {batch} steps: too few to learn much; raise train.total_steps or "
+            "lower vec.num_envs or train.horizon"
+        )
+    elif updates * train.epochs * (batch // minibatch) < 10 * _FEW_UPDATES:
+        found.append(
+            f"the whole run takes {updates * train.epochs * (batch // minibatch)} gradients; a smaller "
+            "train.minibatch_size takes more"
+        )
+    if minibatch < 64:
+        found.append(f"train.minibatch_size {minibatch} is small: gradients are noisy and most time goes into overhead")
+    if train.total_steps % batch:
+        found.append(f"train.total_steps is not a whole number of batches; the run ends at {updates * batch} steps")
+    if train.optimizer == "adam" and train.learning_rate > 0.02:
+        found.append(f"train.learning_rate {train.learning_rate} is high for adam; around 0.002 is usual")
+    if train.optimizer == "muon" and train.learning_rate < 0.001:
+        found.append(f"train.learning_rate {train.learning_rate} is low for muon; around 0.05 is usual")
+    return found
+
+
+def _divisors(number: int) -> list[int]:
+    small = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
+    return sorted({*small, *(number // d for d in small)})
+
+
+def _largest_divisor(number: int, limit: int) -> int:
+    return max(d for d in _divisors(number) if d <= limit)
+
+
+def _smallest_divisor(number: int, at_least: int) -> int:
+    return min(d for d in _divisors(number) if d >= at_least)

@@ -1,0 +1,201 @@
+"""One training run from start to end: directory, log, displays, loggers, interruption, resumption.
+
+What a run's directory holds is in run_directory.py, the loop in loop.py, the algorithm in ppo.py.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import pufferc
+from pufferc.config import Config, ConfigError
+from pufferc.envs.games import Game
+from pufferc.loggers import Progress, Silent, check_loggers, open_loggers
+from pufferc.loggers.background import Opening
+from pufferc.runs.checkpoint import Checkpoint, load_checkpoint, load_game_checkpoint, load_run_checkpoint
+from pufferc.runs.directory import locked, make_directory, policy_name, write_json, write_start
+from pufferc.runs.machine import machine
+from pufferc.runs.metrics import MetricsLog, last_line
+from pufferc.runs.text import count, duration
+from pufferc.training.distributed import Ranks
+from pufferc.training.from_checkpoint import checkpoint_config, load_weights
+from pufferc.training.interrupt import Interrupt
+from pufferc.training.loop import Loop, Result, describe
+from pufferc.training.resolve import resolve
+from pufferc.training.sharding import INEXACT
+from pufferc.training.together import together
+from pufferc.training.trainer import Trainer
+
+__all__ = ["Result", "describe", "run_facts", "summary", "train"]
+
+
+def train(
+    config: Config | None = None,
+    *,
+    runs: Path | str = "runs",
+    directory: Path | str | None = None,
+    resume: Path | str | None = None,
+    weights: Path | str | None = None,
+    quiet: bool = False,
+    dashboard: bool = False,
+    display: Progress | None = None,
+    game: Game | None = None,
+) -> Result:
+    """Trains until total_steps, the target score, or an interruption; always leaves a checkpoint of where it stopped.
+
+    Args:
+        config: What to train; None with `resume`, which takes the saved one.
+        runs: Folder that a new run's directory is made in.
+        directory: The new run's own directory instead, which exists already and holds no run.
+        resume: Checkpoint directory to go on from, in its own run.
+        weights: Checkpoint directory whose weights a new run starts with.
+        quiet: No progress lines.
+        dashboard: A dashboard instead of progress lines where the terminal can show one.
+        display: Takes what is shown instead of a terminal.
+        game: With `resume`, the game: needed where it was loaded from a shared object.
+
+    In each of several processes that torchrun started, this is one run of all of them; see distributed.py. Every one
+    returns the same result.
+
+    Raises:
+        ConfigError, CheckpointError: Nothing was started.
+        ppo.NotFinite: The loss became NaN; the last checkpoint stands.
+        distributed.LostRank: Another process of the run ended; the message says what was saved.
+    """
+
+    def shown(trainer: Trainer, run: Path) -> Progress:
+        return display or _display(trainer, run, quiet, dashboard)
+
+    def resumed() -> Checkpoint | None:
+        if resume is None:
+            return None
+        return load_run_checkpoint(Path(resume)) if game is None else load_game_checkpoint(Path(resume), game)
+
+    return together(lambda ranks: _lead(ranks, config, Path(runs), directory, resumed, weights, shown))
+
+
+def _lead(
+    ranks: Ranks,
+    config: Config | None,
+    runs: Path,
+    directory: Path | str | None,
+    resumed: Callable[[], Checkpoint | None],
+    weights: Path | str | None,
+    shown: Callable[[Trainer, Path], Progress],
+) -> Result:
+    """The run, from the process that leads it."""
+    began = time.perf_counter()
+    checkpoint = resumed()
+    if checkpoint is not None:
+        config = checkpoint_config(checkpoint)
+    if config is None:
+        raise ConfigError("config: expected a Config, or resume=<checkpoint>")
+    config, warnings = resolve(config, processes=ranks.world, local_processes=ranks.local_world)
+    check_loggers(config.train.loggers)
+    with ExitStack() as stack:
+        trainer = Trainer(config, ranks)
+        stack.callback(trainer.env.close)
+        if checkpoint is not None:
+            run = checkpoint.path.parent.parent
+        else:
+            if weights is not None:
+                load_weights(trainer.policy, load_checkpoint(Path(weights)))
+            run = make_directory(runs, trainer.env.name) if directory is None else Path(directory)
+        stack.enter_context(locked(run))
+        if checkpoint is not None:
+            why = trainer.restore(checkpoint)
+            if why is not None:
+                warnings.append(f"{why}: games begin anew, so this run will not equal one that was never interrupted")
+        else:
+            write_start(run, config, run_facts())
+            trainer.start()
+        trainer.announce(run)
+        progress = shown(trainer, run)
+        stack.callback(progress.close)
+        if not trainer.share.exact:
+            warnings.append(INEXACT)
+        for warning in warnings:
+            progress.say(f"warning: {warning}")
+        progress.say(f"{'resuming' if checkpoint else 'run'} {run}")
+        return _run(trainer, run, checkpoint, progress, began, stack)
+
+
+def _run(
+    trainer: Trainer, run: Path, checkpoint: Checkpoint | None, progress: Progress, began: float, stack: ExitStack
+) -> Result:
+    """The run proper: from what it writes being opened to result.json. `stack` closes what is opened."""
+    result_file, metrics_file = run / "result.json", run / "metrics.jsonl"
+    result_file.unlink(missing_ok=True)
+    written = (last_line(metrics_file) or {}).get("steps") if checkpoint is not None and metrics_file.is_file() else 0
+    log = MetricsLog(metrics_file, trainer.log_keys(), resume_update=trainer.update if checkpoint is not None else None)
+    stack.callback(log.close)
+    opening = Opening(run, trainer.config, trainer.steps, written if isinstance(written, int) else 0)
+    loggers = open_loggers(trainer.config.train.loggers, opening, progress.alert)
+    for logger in loggers:
+        stack.callback(logger.close)
+    before = float(checkpoint.meta["wall_seconds"]) if checkpoint is not None else 0.0
+    try:
+        with Interrupt(progress.say) as interrupt:
+            result = Loop(trainer, run, log, loggers, progress, interrupt, began - before).go()
+    except BaseException as error:
+        outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        said = str(error) or type(error).__name__
+        with suppress(OSError):  # a full disk, which may be the error itself
+            write_json(result_file, {"run": str(run), "outcome": outcome, "steps": trainer.steps, "error": said})
+        raise
+    write_json(result_file, result.as_dict())
+    return result
+
+
+def _display(trainer: Trainer, run: Path, quiet: bool, dashboard: bool) -> Progress:
+    """What shows this run: nothing, a dashboard where the terminal can show one, or plain lines."""
+    config = trainer.config
+    if quiet:
+        return Silent(config.train.total_steps)
+    if dashboard:
+        from pufferc.loggers.dashboard import Dashboard, usable
+
+        if usable(sys.stderr):
+            policy, cuda = config.policy, trainer.device.type == "cuda"
+            return Dashboard(
+                config.train.total_steps,
+                title=f"{trainer.env.name} · {policy_name(vars(policy))} · seed {config.train.seed}",
+                subtitle=str(run),
+                metrics=list(trainer.env.pop_metrics()),
+                target=config.train.target_score,
+                gpu_bytes=(lambda: torch.cuda.memory_allocated(trainer.device)) if cuda else None,
+            )
+    return Progress(config.train.total_steps)
+
+
+def run_facts() -> dict[str, Any]:
+    """Versions and machine, as far as they may decide speed or results."""
+    return {
+        **machine(),
+        "pufferc": pufferc.__version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "cuda": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
+    }
+
+
+def summary(result: Result) -> str:
+    """How a run ended, in one or two lines."""
+    text = (
+        f"{result.outcome}: {count(result.steps)} steps in {duration(result.seconds)} ({result.seconds:.2f} s), "
+        f"{count(result.steps_per_second)} steps/s; {result.run}"
+    )
+    if result.target_seconds is not None and result.evaluation is not None:
+        text += f"\ntarget reached after {result.target_seconds:.2f} s: {describe(result.evaluation)}"
+    elif result.evaluation is not None:
+        what = "last evaluation" if result.target_score is None else "target not reached"
+        text += f"\n{what}: {describe(result.evaluation)}"
+    return text

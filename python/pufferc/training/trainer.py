@@ -1,0 +1,354 @@
+"""What a run carries from update to update: pool, policy, optimizer, rollout, and random state.
+
+The algorithm is in ppo.py; directories, logs and interruptions are in train.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pufferc.config import Config, as_tables
+from pufferc.envs.vector import VecEnv
+from pufferc.kernels import private, public
+from pufferc.kernels.backend import FUSED
+from pufferc.policies import Policy, input_scales, make_policy
+from pufferc.runs.checkpoint import (
+    Checkpoint,
+    fitting,
+    games_key,
+    module_of,
+    own_games,
+    same_module,
+    save_checkpoint,
+)
+from pufferc.training import normalise, ppo
+from pufferc.training.distributed import Ranks
+from pufferc.training.evaluate import Evaluation, evaluate
+from pufferc.training.from_checkpoint import load_weights
+from pufferc.training.gpu import DeviceCollector, DeviceLearner
+from pufferc.training.graphs import Recorder
+from pufferc.training.hardware import check_memory, torch_settings
+from pufferc.training.optimizers import Adam, FusedMuon, Muon, Optimizer
+from pufferc.training.sharding import Share, plan_share
+
+_ALONE = Ranks()
+_FIRST_STATISTICS_STEP = 2**61  # of draws in the rollout for statistics alone, far from those of training
+_EVALUATION_SEED = 1_000_003  # added to the run's seed: never the games that the run trains on
+
+
+class Trainer:
+    """Everything that a run carries from update to update, and a checkpoint holds."""
+
+    def __init__(self, config: Config, ranks: Ranks = _ALONE) -> None:
+        """`config` is resolved. Nothing has been stepped yet; `start` or `restore` comes next.
+
+        Of several `ranks` each has a trainer: those of others do what is told to that of rank 0. See distributed.py.
+        """
+        self.ranks = ranks
+        with ranks.leading("make", config):
+            with ranks.agreement():
+                self._make(config)
+            ranks.use_device(self.device)
+
+    def _make(self, config: Config) -> None:
+        self.config, train = config, config.train
+        self.device, self.dtype, self.kernels = torch_settings(config)
+        fused = self.kernels is FUSED
+        public.set_num_threads(int(train.threads))
+        with contextlib.closing(VecEnv(config.game, num_threads=1, seed=0, params=config.env)) as game:
+            agents = game.agents
+            self.policy: Policy = make_policy(config, game, self.dtype, self.device, train.seed, fused=fused)
+            self.share = share = _share(config, self.ranks, agents, self.policy.recurrent)
+            check_memory(share.rows * self.ranks.local_world, train.horizon, game, self.dtype)
+        # What torch has left to do beside fused kernels is small; its threads would only disturb theirs.
+        torch.set_num_threads(1 if fused and self.policy.fused else int(train.threads))
+        self.optimizer = make_optimizer(config, self.policy, self.dtype, fused=fused)
+        self.env = VecEnv(
+            config.game,
+            share.rows,
+            num_threads=min(int(config.vec.num_threads), share.rows),
+            seed=train.seed,
+            groups=2 if self.device.type != "cpu" and share.rows // agents % 2 == 0 else 1,
+            params=config.env,
+            data=config.vec.data,
+            game_numbers=share.game_numbers(agents),
+        )
+        self.rollout = ppo.Rollout.make(self.env, self.policy, train.horizon, self.device, share.blocks)
+        if self.device.type != "cpu":
+            recorder = Recorder(self.device, self.policy)
+            env, policy, rollout = self.env, self.policy, self.rollout
+            self.collector = DeviceCollector(env, policy, rollout, seed=train.seed, recorder=recorder)
+            self.learner = DeviceLearner(policy, self.optimizer, rollout, train, recorder=recorder)
+        self.generator = torch.Generator().manual_seed(train.seed)
+        self.observation_normaliser, self.reward_normaliser = make_normalisers(config, self.env, self.policy)
+        self.batch = int(config.vec.num_envs) * train.horizon
+        self.updates = train.total_steps // self.batch
+        self.update = 0
+        self.seconds = 0.0  # of training so far, parts before a resumption included
+
+    @property
+    def steps(self) -> int:
+        return self.update * self.batch
+
+    def start(self) -> None:
+        """Begins with new games and the weights as they are (at rank 0)."""
+        with self.ranks.leading("start"):
+            self._new_games()
+            self._equal_weights()
+            if self.observation_normaliser is not None:
+                self._first_statistics(self.observation_normaliser)
+
+    def _new_games(self) -> None:
+        self.rollout.reset(self.env, self.policy, self.config.train.seed)
+
+    def _first_statistics(self, normaliser: normalise.ObservationNormaliser) -> None:
+        """Plays a rollout for its observations alone, then begins anew."""
+        self._collect(_FIRST_STATISTICS_STEP)
+        normaliser.update(self.rollout, self.ranks)
+        self.env.pop_metrics()
+        self._new_games()
+
+    def normalisers(self) -> dict[str, normalise.Normaliser]:
+        """Those that the configuration asks for, by the name that checkpoints know them by."""
+        parts = {"observations": self.observation_normaliser, "rewards": self.reward_normaliser}
+        return {name: part for name, part in parts.items() if part is not None}
+
+    def _equal_weights(self) -> None:
+        self.ranks.broadcast([*self.policy.parameters(), *self.policy.buffers()])
+
+    def learning_rate(self) -> float:
+        """Of the coming update: the schedule at the share of updates that are done."""
+        train, done = self.config.train, self.update / self.updates
+        shape = {"constant": 1.0, "linear": 1.0 - done, "cosine": 0.5 + 0.5 * math.cos(math.pi * done)}[train.schedule]
+        return train.learning_rate * (train.final_learning_rate + (1.0 - train.final_learning_rate) * shape)
+
+    def step(self) -> dict[str, Any]:
+        """One update; returns its line of the log, of all ranks together. Raises ppo.NotFinite."""
+        with self.ranks.leading("step"):
+            return self._step()
+
+    def _collect(self, first_step: int) -> dict[str, float]:
+        """Fills the rollout; where its time went."""
+        seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
+        env, policy, rollout, seed = self.env, self.policy, self.rollout, self.config.train.seed
+        with self.ranks.agreement():
+            if self.device.type != "cpu":
+                self.collector.collect(first_step=first_step, seconds=seconds)
+            else:
+                ppo.collect(env, policy, rollout, self.kernels, seed=seed, first_step=first_step, seconds=seconds)
+        return seconds
+
+    def _step(self) -> dict[str, Any]:
+        train, rate, now = self.config.train, self.learning_rate(), time.perf_counter
+        rollout, began = self.rollout, now()
+        seconds = self._collect(self.update * train.horizon)
+        collected = now()
+        factor = self.reward_normaliser.update(rollout, self.ranks) if self.reward_normaliser is not None else 1.0
+        ppo.advantages(
+            rollout,
+            self.kernels,
+            gamma=train.gamma,
+            gae_lambda=train.gae_lambda,
+            reward_factor=factor,
+            reward_clamp=train.reward_clamp,
+        )
+        estimated = now()
+        losses = self._optimise(rate)
+        if self.observation_normaliser is not None:
+            self.observation_normaliser.update(rollout, self.ranks)
+        ended = now()
+        self.update += 1
+        self.seconds += ended - began
+        seconds |= {"advantage": estimated - collected, "learn": ended - estimated}
+        return {
+            "update": self.update,
+            "steps": self.steps,
+            "time_s": self.seconds,
+            "sps": self.batch / (ended - began),
+            "learning_rate": rate,
+            **losses,
+            **self._metrics(),
+            **{f"seconds_{part}": value for part, value in seconds.items()},
+        }
+
+    def _optimise(self, rate: float) -> dict[str, float]:
+        if self.device.type != "cpu":
+            return self.learner.optimise(rate, self.generator, self.ranks)
+        policy, rollout, settings = self.policy, self.rollout, self.config.train
+        return ppo.optimise(policy, self.optimizer, rollout, self.kernels, settings, rate, self.generator, self.ranks)
+
+    def _metrics(self) -> dict[str, float]:
+        """Means over the episodes that ended on any rank."""
+        own = self.env.pop_metrics()
+        if self.ranks.world == 1:
+            return own
+        count = own.pop("episodes")
+        total, *sums = self.ranks.sums([count, *(value * count if count else 0.0 for value in own.values())])
+        means = (value / total if total else math.nan for value in sums)
+        return {"episodes": int(total), **dict(zip(own, means, strict=True))}
+
+    def log_keys(self) -> list[str]:
+        """The schema of metrics.jsonl."""
+        losses = [name for name in private.PpoStats._fields if name != "rows"]
+        parts = ("policy", "env", "copy", "advantage", "learn")
+        return [
+            *("update", "steps", "time_s", "sps", "learning_rate"),
+            *losses,
+            "explained_variance",
+            *self.env.pop_metrics(),
+            *(f"seconds_{part}" for part in parts),
+            *("evaluation_score", "evaluation_ci95", "evaluation_seconds"),
+        ]
+
+    def evaluate(self) -> Evaluation:
+        """A separate evaluation with games and draws of its own."""
+        config = self.config
+        return evaluate(
+            self.policy,
+            self.kernels,
+            self.env.info,  # the code that it trains on, whatever has become of its file
+            config.env,
+            data=config.vec.data,
+            episodes=config.train.target_episodes,
+            seed=config.train.seed + _EVALUATION_SEED,
+            num_threads=int(config.train.threads),
+        )
+
+    def save(self, run: Path, extra: Mapping[str, Any]) -> Path:
+        """Writes a checkpoint; `extra` joins its JSON."""
+        with self.ranks.leading("save_games"):
+            games = self.save_games()
+        return self._write(run, games, extra)
+
+    def save_games(self) -> dict[str, Tensor]:
+        """The games and what the policy remembers of them, of all ranks, at rank 0."""
+        own = {f"state.{i}": tensor.cpu() for i, tensor in enumerate(self.rollout.next_state)}
+        own["alive"] = self.rollout.alive[-1].cpu()
+        if self.env.info.can_save:
+            own["pool"] = torch.from_numpy(np.frombuffer(bytearray(self.env.save()), np.uint8))
+        if self.reward_normaliser is not None:
+            own["returns"] = self.reward_normaliser.returns
+        parts = self.ranks.gather(own)
+        return {games_key(rank, len(parts), name): part[name] for rank, part in enumerate(parts) for name in part}
+
+    def announce(self, run: Path) -> None:
+        """Tells every rank the run's directory, for a checkpoint that it may have to write without the others."""
+        with self.ranks.leading("announce", run):
+            self.ranks.rescue = lambda: self._write(run, {}, {"wall_seconds": self.seconds, "evaluation": None})
+
+    def _write(self, run: Path, games: Mapping[str, Tensor], extra: Mapping[str, Any]) -> Path:
+        tensors = {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
+        tensors |= {"generator": self.generator.get_state(), **games}
+        tensors |= normalise.saved(self.normalisers())
+        meta = {
+            "game": self.env.name,
+            "version": self.env.version,
+            **module_of(self.env.info),
+            "update": self.update,
+            "seconds": self.seconds,
+            "config": as_tables(self.config),
+            "precision": str(self.dtype).removeprefix("torch."),
+            **({"processes": self.ranks.world} if self.ranks.world > 1 else {}),
+            **extra,
+        }
+        # Parameters that a network uses twice share their memory, which the file format refuses.
+        weights = {name: tensor.clone() for name, tensor in self.policy.state_dict().items()}
+        return save_checkpoint(run / "checkpoints", self.steps, weights, tensors, meta)
+
+    def restore(self, checkpoint: Checkpoint) -> str | None:
+        """Goes on exactly where the checkpoint was made; or with new games, and returns why."""
+        with self.ranks.leading("restore", checkpoint):
+            with self.ranks.agreement(), fitting(checkpoint):
+                why = self._restore(checkpoint)
+            self._equal_weights()
+        return why
+
+    def _restore(self, checkpoint: Checkpoint) -> str | None:
+        trainer, info = checkpoint.trainer, self.env.info
+        load_weights(self.policy, checkpoint)
+        prefix = "optimizer."
+        self.optimizer.load_state(
+            {name[len(prefix) :]: tensor for name, tensor in trainer.items() if name.startswith(prefix)}
+        )
+        self.generator.set_state(trainer["generator"])
+        normalise.restore(self.normalisers(), trainer)
+        self.update, self.seconds = int(checkpoint.meta["update"]), float(checkpoint.meta["seconds"])
+        games = own_games(trainer, self.ranks.rank, self.ranks.world)
+        why = None
+        if not info.can_save:
+            why = f"games of {info.name} cannot be saved"
+        elif not same_module(checkpoint, info):
+            why = f"games of {info.name} were built anew since the checkpoint"
+        elif (saved_by := int(checkpoint.meta.get("processes", 1))) != self.ranks.world:
+            why = f"the checkpoint is of {saved_by} process{'es' * (saved_by > 1)}, this run has {self.ranks.world}"
+        elif "pool" not in games:
+            why = "the checkpoint was saved when a process of the run was lost, and holds no games"
+        if why is not None:
+            self._new_games()
+            return why
+        last = self.rollout.observations[-1]
+        target = last if self.rollout.staging is None else self.rollout.staging
+        self.env.load(games["pool"].numpy().tobytes(), observations=target)
+        if target is not last:
+            last.copy_(target)
+        self.rollout.alive[-1].copy_(games["alive"])
+        expected = {f"state.{i}": tensor for i, tensor in enumerate(self.rollout.next_state)}
+        found = {name: tensor for name, tensor in games.items() if name.startswith("state.")}
+        shapes = [{name: tuple(tensor.shape) for name, tensor in state.items()} for state in (expected, found)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"it holds a state of {shapes[1]}, this policy's is {shapes[0]}")
+        self.rollout.next_state = tuple(found[name].to(self.device) for name in expected)
+        if self.reward_normaliser is not None:
+            self.reward_normaliser.returns = games["returns"].clone()
+        return None
+
+
+def _share(config: Config, ranks: Ranks, agents: int, recurrent: bool) -> Share:
+    return plan_share(
+        ranks.rank,
+        ranks.world,
+        rows=int(config.vec.num_envs),
+        agents=agents,
+        horizon=config.train.horizon,
+        minibatch=int(config.train.minibatch_size),
+        recurrent=recurrent,
+    )
+
+
+def make_normalisers(
+    config: Config, env: VecEnv, policy: Policy
+) -> tuple[normalise.ObservationNormaliser | None, normalise.RewardNormaliser | None]:
+    """Those of observations and of rewards, each None unless the configuration asks for it."""
+    train, size = config.train, math.prod(env.single_observation_space.shape or ())
+    observations = rewards = None
+    if train.normalize_observations:
+        scales = input_scales(env.observation_rows, size, config.policy)
+        observations = normalise.ObservationNormaliser(policy, scales)
+    if train.normalize_rewards:
+        rewards = normalise.RewardNormaliser(env.num_envs, train.gamma)
+    return observations, rewards
+
+
+def make_optimizer(config: Config, policy: Policy, dtype: torch.dtype, *, fused: bool) -> Optimizer:
+    """The optimizer that a configuration names, over all parameters of a policy.
+
+    `fused` takes its kernel where that can work on the parameters, with matrix products in `dtype`.
+    """
+    train = config.train
+    parameters = [(name, parameter) for name, parameter in policy.named_parameters() if parameter.requires_grad]
+    if train.optimizer == "muon":
+        momentum, decay = train.momentum, train.weight_decay
+        if fused and FusedMuon.takes([parameter for _, parameter in parameters]):
+            bfloat16 = dtype == torch.bfloat16
+            return FusedMuon(parameters, bfloat16=bfloat16, momentum=momentum, weight_decay=decay)
+        return Muon(parameters, momentum=momentum, weight_decay=decay)
+    return Adam(parameters, beta1=train.momentum, beta2=train.beta2, weight_decay=train.weight_decay)

@@ -1,0 +1,1 @@
+"""Players of games, play by hand, and films."""

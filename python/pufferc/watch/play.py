@@ -1,0 +1,192 @@
+"""`pufferc play NAME`: a person plays with the keyboard, or watches a policy and takes over when they like."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from pufferc import errors
+from pufferc.envs.games import Game, KeyInfo, env_info
+from pufferc.envs.spaces import choice_counts
+from pufferc.envs.vector import VecEnv
+from pufferc.pictures.window import KEYS, Seen, Viewer
+from pufferc.watch.players import Agent, RandomAgent, choose
+
+__all__ = ["Keyboard", "play"]
+
+_END_S = 0.8  # for which the end of an episode stays in view
+
+
+_LEFT, _RIGHT, _UP, _DOWN = ("left", "a"), ("right", "d"), ("up", "w"), ("down", "s")
+
+
+def _default_keys(space: gym.Space[Any]) -> tuple[KeyInfo, ...]:
+    """For a game that names no keys: digits are choices; of controls the first two are on the arrow keys."""
+    if isinstance(space, gym.spaces.Box):
+        pushes = [(_LEFT, "control 0 down", 0, -1.0), (_RIGHT, "control 0 up", 0, 1.0)]
+        if int(np.prod(space.shape)) > 1:
+            pushes += [(_DOWN, "control 1 down", 1, -1.0), (_UP, "control 1 up", 1, 1.0)]
+        return tuple(KeyInfo(keys, help, 0, 0, control, push) for keys, help, control, push in pushes)
+    counts = choice_counts(space)
+    which = "action 0, choice" if len(counts) > 1 else "action"
+    return tuple(KeyInfo((str(n),), f"{which} {n}", 0, n, 0, 0.0) for n in range(min(10, counts[0])))
+
+
+def _keys_of(envs: VecEnv) -> tuple[KeyInfo, ...]:
+    """The game's keys without those for choices and controls that it lacks with these parameters, or default ones.
+
+    Raises ValueError for a key of an unknown name.
+    """
+    info, space = envs.info, envs.single_action_space
+    for key in info.keys:
+        for word in key.keys:
+            if word not in KEYS:
+                raise ValueError(f"{info.name}: keys must be letters, digits or names such as left, got {word!r}")
+    if isinstance(space, gym.spaces.Box):
+        keys = [key for key in info.keys if key.push and key.control < int(np.prod(space.shape))]
+    else:
+        counts = choice_counts(space)
+        keys = [key for key in info.keys if key.dim < len(counts) and key.choice < counts[key.dim]]
+    return tuple(keys) or _default_keys(space)
+
+
+class Keyboard:
+    """The person's actions, by the keys that the game names, or else digits, or arrow keys in a continuous game.
+
+    Args:
+        envs: The pool of whose rows the person plays one.
+        viewer: The window whose keys count.
+    """
+
+    def __init__(self, envs: VecEnv, viewer: Viewer) -> None:
+        self._envs, self._viewer = envs, viewer
+        self._space = envs.single_action_space
+        self._keys = _keys_of(envs)
+        viewer.taken = {KEYS[word] for key in self._keys for word in key.keys}
+
+    def hints(self) -> tuple[tuple[str, str], ...]:
+        """(keys, what they do), for the window's help."""
+        return tuple((" ".join(key.keys), key.help) for key in self._keys)
+
+    def active(self) -> bool:
+        """Whether a key that means an action is down or was pressed since the last step."""
+        return any(self._counts(key) for key in self._keys)
+
+    def _counts(self, key: KeyInfo) -> bool:
+        return any(KEYS[name] in self._viewer.pressed or self._viewer.held(name) for name in key.keys)
+
+    def action(self, latest: NDArray[Any]) -> NDArray[Any]:
+        """The action of the row that is shown, int32 [] or [D], or float32 [D]; `latest` is its action before.
+
+        In a masked game what is illegal gives way to what happens without a key, or else to the first legal choice.
+        """
+        if isinstance(self._space, gym.spaces.Box):
+            controls = np.zeros(self._space.shape, np.float32)
+            for key in self._keys:
+                controls[key.control] += key.push * self._counts(key)
+            return controls
+        counts = choice_counts(self._space)
+        before = np.atleast_1d(latest)
+        choices = [self._choices(dim, int(before[dim]), count) for dim, count in enumerate(counts)]
+        legal = np.split(self._envs.action_masks()[self._viewer.env], np.cumsum(counts)[:-1])
+        action = [
+            next((choice for choice in wanted if allowed[choice]), int(allowed.argmax()))
+            for wanted, allowed in zip(choices, legal, strict=True)
+        ]
+        return np.array(action[0] if isinstance(self._space, gym.spaces.Discrete) else action, np.int32)
+
+    def _choices(self, dim: int, before: int, count: int) -> list[int]:
+        """What the person wants in a dimension, best first; the last is what happens without a key."""
+        keys = [key for key in self._keys if key.dim == dim]
+        if not keys:
+            return [0]
+        idle = self._envs.info.idle
+        rest = before if idle == "keep" else 1 - min(before, 1) if idle == "alternate" else int(idle)
+        for latest in reversed(self._viewer.pressed):
+            for key in keys:
+                if latest in (KEYS[name] for name in key.keys):
+                    return [key.choice, min(rest, count - 1)]
+        return [*(key.choice for key in keys if self._counts(key)), min(rest, count - 1)]
+
+
+def play(
+    game: Game,
+    *,
+    agent: Agent | None = None,
+    params: Mapping[str, Any] | None = None,
+    data: str | os.PathLike[str] | None = None,
+    seed: int | None = None,
+    fps: float | None = None,
+    steps: int | None = None,
+    paused: bool = False,
+) -> list[float]:
+    """Play a game in a window until it is closed.
+
+    Args:
+        game: The game: a name or a path.
+        agent: Who plays while the person leaves the keys alone; None: the person alone. In a game of several agents the
+            person plays the one shown, at first the first; the others are played by `agent`, or at random.
+        params: Parameters of the game. Without an agent a game's frameskip is 1 unless given, for a smooth picture.
+        data: Path of the file that the game reads, see `pufferc.make`.
+        seed: Of the game.
+        fps: Steps per second; default: as the game is meant to look.
+        steps: End after this many steps; default: when the window is closed.
+        paused: Begin paused.
+
+    Returns:
+        The scores of the finished episodes that were shown.
+
+    Raises:
+        DrawingUnavailable: No window can be opened; the message says why.
+    """
+    chosen = dict(params or {})
+    if agent is None and any(row.name == "frameskip" for row in env_info(game).params):
+        chosen.setdefault("frameskip", 1)
+    limit = None if steps is None else errors.integer("steps", steps, 1)
+    envs = VecEnv(game, num_games=1, num_threads=1, seed=seed, autoreset="disabled", data=data, params=chosen)
+    try:
+        observations, _ = envs.reset()
+        with Viewer(envs, fps=fps, paused=paused) as viewer:
+            return _loop(envs, viewer, agent, observations, limit)
+    finally:
+        envs.close()
+
+
+def _loop(
+    envs: VecEnv, viewer: Viewer, agent: Agent | None, observations: NDArray[Any], limit: int | None
+) -> list[float]:
+    keyboard, scores, played = Keyboard(envs, viewer), [], 0
+    others = agent or RandomAgent(envs)
+    actions = np.zeros(envs.action_space.shape or (envs.num_envs,), envs.single_action_space.dtype)
+    viewer.hints = keyboard.hints()
+    seen = Seen(observations=observations)
+    while viewer.show(seen) and (limit is None or played < limit):
+        row, before = viewer.env, actions
+        choice = choose(others, envs, observations)
+        actions = np.array(choice.actions)
+        taken = agent is None or keyboard.active()
+        if taken:
+            actions[row] = keyboard.action(before[row])
+        viewer.player = "" if agent is None else "you play" if taken else "policy"
+        absent = ~envs.alive
+        observations, rewards, terminated, truncated, infos = envs.step(actions)
+        played += 1
+        seen = Seen(observations, actions, choice.values, rewards)
+        ended = terminated | truncated
+        others.restart(ended | absent)
+        if ended[row]:
+            episode = infos["final_info"]["episode"]
+            scores.append(float(episode.get("score", episode["r"])[row]))
+            viewer.note("score " + f"{scores[-1]:.1f}".removesuffix(".0"))
+        if ended.any():
+            if ended.all():
+                viewer.show(seen)
+                viewer.linger(_END_S, seen)
+            observations, _ = envs.reset(options={"reset_mask": ended})
+            seen = Seen(observations=observations)
+    return scores

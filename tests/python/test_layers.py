@@ -1,0 +1,76 @@
+"""The rooms of the package: each imports only from rooms below it, and no modules import each other in a circle."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import pufferc
+
+ROOT = Path(pufferc.__file__).parent
+# From the top down. A room imports from itself and from those that stand after it.
+ROOMS = (
+    *("__main__", "commands", "sweep", "view", "watch", "selfplay", "parity", "training", "authoring", "policies"),
+    *("loggers", "runs", "kernels", "config", "envs", "pictures", "processes", "files", "errors", "_core", "_cuda"),
+)
+ALIASES = {"ops": "kernels.public", "interop": "envs"}  # public names of what lies elsewhere
+MAX_ROOMS = 20  # without the aliases, __init__, __main__ and the compiled modules
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(path): path for path in ROOT.rglob("*.py")}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Modules of the package that a file imports anywhere, in functions too, but for types alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "pufferc":
+            base = node.module.partition(".")[2] if node.module else ""
+            for item in node.names:
+                inner = f"{base}.{item.name}".strip(".")
+                found.add(inner if inner in MODULES or not base else base)
+        elif isinstance(node, ast.Import):
+            found |= {item.name.partition(".")[2] for item in node.names if item.name.startswith("pufferc.")}
+    return found
+
+
+IMPORTS = {name: imports_of(path) for name, path in MODULES.items()}
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {""}))
+def test_rooms_import_downwards(name: str) -> None:
+    room = name.partition(".")[0]
+    if room in ALIASES:
+        assert all(found.startswith(ALIASES[room]) for found in IMPORTS[name])
+        return
+    below = {other: ROOMS.index(other.partition(".")[0]) for other in IMPORTS[name] if other.partition(".")[0] in ROOMS}
+    assert {other for other, level in below.items() if level < ROOMS.index(room)} == set()
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    left = {name: found & set(MODULES) - {name} for name, found in IMPORTS.items()}
+    while free := {name for name, found in left.items() if not found & left.keys()}:
+        left = {name: found for name, found in left.items() if name not in free}
+    assert left == {}
+
+
+def test_there_are_few_rooms() -> None:
+    rooms = {name.partition(".")[0] for name in MODULES} - {"", "__main__"} - ALIASES.keys()
+    assert len(rooms) <= MAX_ROOMS
+    assert rooms <= set(ROOMS)
