@@ -1,11 +1,11 @@
-// batches.h - rollouts and minibatches as Python objects: the structs of rollout.h and minibatch.h over arrays that
+// batches.h - rollouts and minibatches as Python objects: the structs of training/rollout.h and kernels/minibatch.h over arrays that
 // were checked once. They hold references to the arrays, so the memory lives as long as they do.
 #ifndef PUFFERC_BINDINGS_BATCHES_H
 #define PUFFERC_BINDINGS_BATCHES_H
 
 #include "bindings/calls.h"
 #include "kernels/ppo_loss.h"
-#include "kernels/rollout.h"
+#include "training/rollout.h"
 
 namespace pufferc {
 

@@ -5,8 +5,8 @@
 #include "bindings/batches.h"
 #include "bindings/layers.h"
 #include "bindings/pools.h"
-#include "kernels/learn.h"
 #include "networks/mlp.h"
+#include "training/minibatch.h"
 
 namespace pufferc {
 namespace {
@@ -54,7 +54,7 @@ class Mlp {
     });
   }
 
-  // A minibatch of learn.h. The fields of PpoStats.
+  // A minibatch of training/minibatch.h. The fields of PpoStats.
   py::tuple learn(py::handle x, const Minibatch& minibatch, const PpoSettings& settings, py::handle outputs,
                   py::handle grad_outputs, const std::vector<py::object>& grad_weights,
                   const std::vector<py::object>& grad_biases) {

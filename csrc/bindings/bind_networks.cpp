@@ -4,8 +4,8 @@
 #include <mutex>
 
 #include "bindings/layers.h"
-#include "networks/codes.h"
 #include "kernels/muon.h"
+#include "networks/one_hot.h"
 #include "networks/recurrent.h"
 #include "networks/scan.h"
 
@@ -191,7 +191,7 @@ class Muon {
   Turns turns_;
 };
 
-// ---- codes.h -------------------------------------------------------------------------------------------
+// ---- one_hot.h -----------------------------------------------------------------------------------------
 
 PfcCodes codes_batch(Arrays& arrays, py::handle codes, int32_t choices, py::ssize_t width) {
   if (choices < 1 || choices > 255)

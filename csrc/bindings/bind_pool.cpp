@@ -14,7 +14,7 @@
 #include "bindings/unlocked.h"
 
 extern "C" {
-#include "workers.h"
+#include "core/workers.h"
 }
 
 namespace pufferc {

@@ -1,9 +1,9 @@
 // bind_registry.cpp - games as plain dictionaries that pufferc.registration makes classes of, and their parameters.
 #include "bindings/modules.h"
-#include "registry.h"
+#include "games/registry.h"
 
 extern "C" {
-#include "layout.h"
+#include "games/layout.h"
 }
 
 namespace pufferc {

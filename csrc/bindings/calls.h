@@ -9,7 +9,7 @@
 #include <mutex>
 
 extern "C" {
-#include "workers.h"
+#include "core/workers.h"
 }
 
 #include "bindings/arrays.h"

@@ -3,7 +3,7 @@
 #include "bindings/seal.h"
 
 extern "C" {
-#include "base.h"
+#include "core/base.h"
 }
 
 PYBIND11_MODULE(_core, m) {

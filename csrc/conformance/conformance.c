@@ -5,10 +5,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "conformance/conformance_image.h"
-#include "conformance/conformance_memory.h"
-#include "conformance/conformance_run.h"
-#include "conformance/conformance_stats.h"
+#include "conformance/image.h"
+#include "conformance/memory.h"
+#include "conformance/run.h"
+#include "conformance/stats.h"
 #include "draw/draw_record.h"
 
 enum { LONG_STEPS = 20000, LEVEL_STEPS = 300, DRAW_EVERY = 7, SPEED_ROWS = 4096 };

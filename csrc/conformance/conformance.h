@@ -2,9 +2,9 @@
 // hold every game to.
 //
 // The checks play the game with random actions and look: at observations, rewards, ends and metrics
-// (conformance_stats.c); at what it reads and writes, by handing it memory that ends where its buffers end
-// (conformance_guard.c); at masks and built-in players (conformance_choices.c); at tables that depend on parameters
-// (conformance_tables.c); and at whether the same seed plays the same game, whatever the threads, the place in the
+// (stats.c); at what it reads and writes, by handing it memory that ends where its buffers end
+// (guard.c); at masks and built-in players (choices.c); at tables that depend on parameters
+// (tables.c); and at whether the same seed plays the same game, whatever the threads, the place in the
 // batch, or a snapshot in between.
 //
 // A game with a mistake may crash or never return. Who wants to survive that calls pfc_check_game in a process of its

@@ -3,8 +3,8 @@
 // Arrays are [T, N] and [T + 1, N] in device memory and belong to the caller (advantage_cuda.h). The threads of a warp
 // read neighbouring columns, so every access is coalesced. Compiled without fused multiply-add, the results have the
 // same bits as those of advantage.c.
-#include "kernels/advantage_step.h"
 #include "advantage_cuda.h"
+#include "kernels/advantage_step.h"
 #include "launch.h"
 
 namespace {

@@ -3,8 +3,8 @@
 //
 // Arrays are those of scan.h in device memory and belong to the caller (scan_cuda.h). The threads of a warp have
 // neighbouring units, so every access is coalesced. Compiled without fused multiply-add, like scan.c.
-#include "networks/scan_step.h"
 #include "launch.h"
+#include "networks/scan_step.h"
 #include "scan_cuda.h"
 
 namespace {

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base.h"
+#include "core/base.h"
 
 // The folder of the shared library or program that this code is part of, without a slash at its end.
 static bool own_folder(char folder[PATH_MAX]) {

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "base.h"
+#include "core/base.h"
 #include "pufferc/style.h"
 
 #define MIN_WORLD_PX 4.0  // a world's shorter side in a picture

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base.h"
+#include "core/base.h"
 #include "draw/draw_load.h"
 #include "draw/grid.h"
 

@@ -4,8 +4,8 @@
 // so the values and advantages of the later row are still in the first-level cache when the earlier row needs them.
 #include "kernels/advantage.h"
 
+#include "core/base.h"
 #include "kernels/advantage_step.h"
-#include "base.h"
 
 enum { ADVANTAGE_COLUMNS = 512 };  // 2 KiB per array and row: whole pages stream, and five rows fit the cache
 

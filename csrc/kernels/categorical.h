@@ -22,7 +22,7 @@
 #ifndef PUFFERC_CATEGORICAL_H
 #define PUFFERC_CATEGORICAL_H
 
-#include "base.h"
+#include "core/base.h"
 #include "kernels/lanes.h"
 
 #define PFC_MIN_SHIFTED (-64.0f)

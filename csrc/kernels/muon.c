@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base.h"
+#include "core/base.h"
 #include "networks/elements.h"
 #include "pufferc/env.h"
 

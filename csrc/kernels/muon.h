@@ -17,9 +17,9 @@
 
 #include <stdint.h>
 
+#include "core/workers.h"
 #include "networks/matmul.h"
 #include "pufferc/pufferc.h"
-#include "workers.h"
 
 #ifdef __cplusplus
 extern "C" {

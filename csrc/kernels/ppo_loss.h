@@ -36,9 +36,9 @@
 
 #include <stdint.h>
 
+#include "core/workers.h"
 #include "kernels/minibatch.h"
 #include "pufferc/pufferc.h"
-#include "workers.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -4,11 +4,11 @@
 // part (pfc_ppo_load), sets `logprob` and `entropy` from its distributions, lets pfc_ppo_policy and pfc_ppo_value add
 // to the sums, and turns `policy_gradient` into the gradient of its own parameters. Rows are cut into blocks whose size
 // depends on B alone. Each block sums its statistics per lane in double precision, then over lanes in order; the
-// blocks' sums are added in order at the end. Internal: for ppo_loss.c, gaussian.c and learn.c.
+// blocks' sums are added in order at the end. Internal: for ppo_loss.c, gaussian.c and training/minibatch.c.
 #ifndef PUFFERC_PPO_TERMS_H
 #define PUFFERC_PPO_TERMS_H
 
-#include "base.h"
+#include "core/base.h"
 #include "kernels/lanes.h"
 #include "kernels/ppo_loss.h"
 

@@ -1,7 +1,7 @@
 // sample.c - see sample.h. PFC_LANES rows at a time, one head after the other; loops run over lanes.
 #include "kernels/sample.h"
 
-#include "base.h"
+#include "core/base.h"
 #include "kernels/categorical.h"
 #include "kernels/uniform.h"
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "base.h"
+#include "core/base.h"
 #include "networks/matmul.h"
 #include "pufferc/env.h"
 

@@ -5,8 +5,8 @@
 
 #include "networks/elements.h"
 #include "networks/lstm_step.h"
-#include "pufferc/env.h"
 #include "networks/recurrent_pass.h"
+#include "pufferc/env.h"
 
 // Some rows at one step. Gates i, f, g, o of a row are `units` neighbours each.
 typedef struct LstmStep {

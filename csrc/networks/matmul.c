@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "base.h"
+#include "core/base.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

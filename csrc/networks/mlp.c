@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "base.h"
-#include "networks/dense.h"
+#include "core/base.h"
 #include "networks/elements.h"
+#include "networks/linear_train.h"
 #include "pufferc/env.h"
 
 enum { MLP_MIN_CHUNK_ROWS = 64 };  // a few times what handing a chunk over costs

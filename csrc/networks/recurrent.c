@@ -1,10 +1,10 @@
 // recurrent.c - see recurrent.h: making a network, what its passes share, and the forward pass.
 #include <string.h>
 
-#include "base.h"
+#include "core/base.h"
 #include "networks/elements.h"
-#include "pufferc/env.h"
 #include "networks/recurrent_pass.h"
+#include "pufferc/env.h"
 
 // ---- making and destroying -----------------------------------------------------------------------------
 

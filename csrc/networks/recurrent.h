@@ -22,9 +22,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "networks/dense.h"
+#include "core/workers.h"
+#include "networks/linear_train.h"
 #include "pufferc/pufferc.h"
-#include "workers.h"
 
 #ifdef __cplusplus
 extern "C" {

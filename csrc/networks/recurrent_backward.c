@@ -2,7 +2,7 @@
 // first.
 #include <string.h>
 
-#include "base.h"
+#include "core/base.h"
 #include "networks/elements.h"
 #include "networks/recurrent_pass.h"
 

@@ -4,9 +4,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base.h"
-#include "pufferc/env.h"
+#include "core/base.h"
 #include "networks/scan_step.h"
+#include "pufferc/env.h"
 
 enum { SCAN_BLOCK_ROWS = 16 };  // that a thread takes through all steps at once
 

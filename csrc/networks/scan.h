@@ -10,8 +10,8 @@
 
 #include <stdint.h>
 
+#include "core/workers.h"
 #include "pufferc/pufferc.h"
-#include "workers.h"
 
 #ifdef __cplusplus
 extern "C" {

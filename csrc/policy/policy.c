@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base.h"
+#include "core/base.h"
 #include "kernels/gaussian.h"
-#include "policy/policy_forward.h"
 #include "kernels/sample.h"
+#include "policy/policy_forward.h"
 
 // ---- loading -----------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "base.h"
+#include "core/base.h"
 
 #define POLICY_MAGIC "PFCPOL\r\n"
 enum { POLICY_OLDEST_VERSION = 1, POLICY_VERSION = 2, POLICY_FLAG_MASKED = 1, POLICY_KIND_NORMALISE = 1 };

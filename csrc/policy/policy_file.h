@@ -4,7 +4,7 @@
 #ifndef PUFFERC_POLICY_FILE_H
 #define PUFFERC_POLICY_FILE_H
 
-#include "networks/linear.h"
+#include "networks/linear_infer.h"
 #include "pufferc/policy.h"
 
 enum {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base.h"
+#include "core/base.h"
 #include "kernels/sample.h"
 #include "networks/lstm_step.h"
 #include "networks/scan_step.h"

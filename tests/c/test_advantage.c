@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
+#include "core/base.h"
 #include "kernels/advantage.h"
 #include "kernels/advantage_step.h"
-#include "base.h"
-#include "check.h"
 
 // A rollout with every kind of ending; args point into it.
 typedef struct Rollout {

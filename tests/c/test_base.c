@@ -1,5 +1,5 @@
 // test_base.c - the last error, aligned memory, checksums, name suggestions.
-#include "base.h"
+#include "core/base.h"
 
 #include <pthread.h>
 #include <string.h>

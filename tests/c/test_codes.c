@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "networks/codes.h"
+#include "networks/one_hot.h"
 #include "pufferc/rng.h"
 
 typedef struct Case {

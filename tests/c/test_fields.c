@@ -1,6 +1,6 @@
 // test_fields.c - state fields by name: every dtype, places that depend on parameters, and what a written field changes.
 #include "duel.h"
-#include "pool.h"
+#include "pool/pool.h"
 #include "test_games.h"
 
 enum { GAMES = 6 };

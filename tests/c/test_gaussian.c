@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base.h"
 #include "check.h"
+#include "core/base.h"
 #include "kernels/gaussian.h"
 #include "kernels/uniform.h"
 

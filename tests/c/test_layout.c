@@ -1,6 +1,6 @@
 // test_layout.c - sizes that depend on parameters: what a game's layout function may answer, how states of
 // odd sizes are placed, and what the description of a pool says then.
-#include "layout.h"
+#include "games/layout.h"
 
 #include "harness.h"
 #include "test_games.h"

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base.h"
 #include "check.h"
-#include "kernels/learn.h"
+#include "core/base.h"
 #include "pufferc/rng.h"
+#include "training/minibatch.h"
 
 enum { LAYERS = 3, INPUTS = 19, HIDDEN = 33, OUTPUTS = 6 };  // heads of 2 and 3 choices, and the value
 

@@ -1,6 +1,6 @@
 // test_masks.c - legal choices: the pool's words against the bytes of the game's own mask function, and refused actions.
 #include "duel.h"
-#include "pool.h"
+#include "pool/pool.h"
 #include "test_games.h"
 
 enum { GAMES = 20, STEPS = 250, MOST_CHOICES = 8192 };

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base.h"
 #include "check.h"
-#include "networks/mlp.h"
+#include "core/base.h"
 #include "near.h"
+#include "networks/mlp.h"
 #include "pufferc/rng.h"
 
 enum { MAX_LAYERS = 3 };

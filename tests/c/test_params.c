@@ -2,7 +2,7 @@
 // refused. A set of values either makes a pool that plays within its observation table, or is refused with a
 // message that names the game or the parameter.
 #include "duel.h"
-#include "layout.h"
+#include "games/layout.h"
 
 enum { RANDOM_SETS = 80, STEPS = 20 };
 static const uint64_t MOST_BYTES = 8u << 20;  // larger pools are beside the point, and slow under sanitizers

@@ -4,9 +4,9 @@
 //   test_policy                 checks
 //   test_policy --write PATH    writes a policy for Breakout with random weights, for tests of the examples
 #include "harness.h"
-#include "networks/linear.h"
-#include "policy_writer.h"
 #include "kernels/sample.h"
+#include "networks/linear_infer.h"
+#include "policy_writer.h"
 
 enum { MAX_ROWS = 300 };
 

@@ -1,7 +1,7 @@
 // test_policy_memory.c - policies with memory and with continuous actions: many steps with episodes that end against
 // plain loops in double precision, the state as the caller owns it, and the controls against the sampler.
-#include "kernels/gaussian.h"
 #include "harness.h"
+#include "kernels/gaussian.h"
 #include "policy_writer.h"
 
 enum { ROWS = 130, STEPS = 25, WIDEST = 200, MAX_STATE = 400 };

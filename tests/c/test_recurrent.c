@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base.h"
 #include "check.h"
+#include "core/base.h"
 #include "near.h"
-#include "pufferc/rng.h"
 #include "networks/recurrent.h"
+#include "pufferc/rng.h"
 
 enum { MAX_HIDDEN = 2, MAX_LAYERS = MAX_HIDDEN + 3 };
 

@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base.h"
 #include "check.h"
+#include "core/base.h"
+#include "kernels/sample.h"
 #include "networks/matmul.h"
 #include "pufferc/rng.h"
-#include "kernels/rollout.h"
-#include "kernels/sample.h"
+#include "training/rollout.h"
 
 enum { STEPS = 30, HIDDEN = 40 };
 

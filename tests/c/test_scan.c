@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base.h"
 #include "check.h"
-#include "pufferc/rng.h"
+#include "core/base.h"
 #include "networks/scan.h"
+#include "pufferc/rng.h"
 
 typedef struct Case {
   int64_t steps, rows, units;

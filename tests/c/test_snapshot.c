@@ -1,6 +1,6 @@
 // test_snapshot.c - save and load: to go on from a snapshot is not to have been interrupted; what does not
 // fit is refused and changes nothing.
-#include "base.h"
+#include "core/base.h"
 #include "duel.h"
 #include "test_games.h"
 

@@ -1,5 +1,5 @@
 // test_workers.c - worker threads: every block exactly once, queues side by side, sleep when idle.
-#include "workers.h"
+#include "core/workers.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

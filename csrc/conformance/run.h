@@ -1,0 +1,62 @@
+// run.h - what the files of the checks share: the check that goes on, pools and who plays them.
+//
+//   conformance.c           the order of things; memory, built-in players, long runs, speed
+//   run.c       findings, pools, random play
+//   tables.c    tables that depend on parameters
+//   compare.c   two pools side by side: what must be alike, and what should not be
+#ifndef PUFFERC_CONFORMANCE_RUN_H
+#define PUFFERC_CONFORMANCE_RUN_H
+
+#include "conformance/conformance.h"
+#include "conformance/guard.h"
+#include "conformance/play.h"
+#include "pool/pool.h"
+
+enum { PFC_CHECK_GAMES = 6, PFC_CHECK_MOST_STEPS = 2000 };
+
+// The check that goes on: what was asked for, and the spec that pools are made of now, wrapped or not.
+typedef struct PfcCheck {
+  const PfcCheckDesc* desc;
+  const PfcEnvSpec* spec;
+} PfcCheck;
+extern PfcCheck pfc_check;
+
+// Begins and ends a check. Findings of one code and subject are handed on once.
+void pfc_check_begin(const PfcCheckDesc* desc);
+void pfc_check_report(const PfcFinding* finding);
+void pfc_check_find(PfcSeverity severity, const char* code, const char* subject, int64_t game, int64_t step,
+                    const char* seen);
+
+// A pool, what it returned, and the actions of its next step [rows, action_dims]. pool NULL: it could not be made.
+typedef struct PfcPlayer {
+  PfcPool* pool;
+  const PfcBuffers* b;
+  void* actions;
+} PfcPlayer;
+
+// `wanted` games in each of `pools` pools, or as many as the game allows.
+int32_t pfc_check_games(int32_t wanted, int32_t pools);
+PfcPoolDesc pfc_check_pool(int32_t games, uint64_t seed);
+PfcPlayer pfc_player_open(const PfcPoolDesc* desc);
+void pfc_player_close(PfcPlayer* player);
+void pfc_player_reset(PfcPlayer* player, const char* stage, const PfcResetDesc* desc);
+void pfc_player_act(PfcPlayer* player, const char* stage, int64_t step);   // with player->actions
+void pfc_player_step(PfcPlayer* player, const char* stage, int64_t step);  // with random ones
+// Actions of the game's built-in player for all rows, into `actions` [rows, action_dims]; its levels take turns.
+void pfc_player_ask(PfcPlayer* player, const char* stage, int64_t step, void* actions);
+// How many steps a stage plays `games` games: fewer of a large game, at most `most`.
+int32_t pfc_player_steps(const PfcPlayer* player, int32_t games, int32_t most);
+
+// tables.c: PFC_INVALID where the parameters fit no pool. *sound: the tables fit one.
+PfcStatus pfc_check_tables(bool* sound);
+
+// compare.c
+void pfc_check_repeat(void);
+void pfc_check_position(void);
+void pfc_check_threads(void);
+void pfc_check_snapshot(void);
+void pfc_check_script(void);
+void pfc_check_seeds(void);
+void pfc_check_actions(void);
+
+#endif  // PUFFERC_CONFORMANCE_RUN_H

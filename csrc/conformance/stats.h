@@ -1,0 +1,33 @@
+// stats.h - what a run of random play showed: observations against their table, rewards, ends, metrics.
+//
+// PfcStats gathers over any number of pools of one game with the same parameters; the caller owns it and frees it by
+// pfc_stats_close. What is wrong at one place is reported at once, what is wrong with the whole by pfc_stats_conclude.
+#ifndef PUFFERC_CONFORMANCE_STATS_H
+#define PUFFERC_CONFORMANCE_STATS_H
+
+#include "conformance/conformance.h"
+
+typedef struct PfcStats {
+  const PfcEnvSpec* spec;
+  PfcObsRow* rows;    // [spec->num_obs_rows] the pools' observation table
+  int64_t values;     // of one observation
+  float *low, *high;  // [values] extremes seen
+  int64_t observations, steps, rows_stepped;
+  int64_t nonzero_rewards;
+  double largest_reward;  // in size
+  int64_t episodes, terminated, one_step_episodes;
+  int32_t longest_run;  // steps that some pool was played
+  int32_t max_steps;    // 0 = no limit
+  int32_t* lengths;     // [rows] of unfinished episodes of the pool at hand
+  void (*report)(const PfcFinding*);
+} PfcStats;
+
+// false: no memory
+bool pfc_stats_open(PfcStats* stats, const PfcPool* pool, void (*report)(const PfcFinding*));
+void pfc_stats_close(PfcStats* stats);
+// A pool after its reset (step 0) or after a step. Each pool is watched from its reset on.
+bool pfc_stats_begin(PfcStats* stats, const PfcPool* pool);
+void pfc_stats_watch(PfcStats* stats, const PfcPool* pool, int64_t step);
+void pfc_stats_conclude(const PfcStats* stats);
+
+#endif  // PUFFERC_CONFORMANCE_STATS_H

@@ -1,0 +1,252 @@
+// layout.c - parameters and sizes of one pool. See layout.h.
+#include "games/layout.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base.h"
+
+enum { MAX_AGENTS = 1 << 20, MAX_OBS_VALUES = 1 << 24, MAX_ACTIONS = 1 << 20 };
+static const uint64_t MAX_STATE_BYTES = 1ull << 32;
+
+static const PfcParam* find_param(const PfcEnvSpec* spec, const char* name) {
+  for (int32_t i = 0; i < spec->num_params; ++i)
+    if (strcmp(spec->params[i].name, name) == 0) return &spec->params[i];
+  return NULL;
+}
+
+static PfcStatus fail_unknown(const PfcEnvSpec* spec, const char* name) {
+  const char* names[64];
+  int32_t count = PFC_MIN(spec->num_params, 64);
+  for (int32_t i = 0; i < count; ++i) names[i] = spec->params[i].name;
+  const char* near = pfc_nearest(name, names, count);
+  return pfc_fail(PFC_INVALID,
+                  near ? "%s: no parameter named \"%.64s\"; did you mean \"%s\"?" : "%s: no parameter named \"%.64s\"",
+                  spec->name, name, near);
+}
+
+static void write_param(const PfcEnvSpec* spec, const PfcParam* param, double value, void* params) {
+  unsigned char* field = (unsigned char*)params + 4 * (param - spec->params);
+  if (param->type == PFC_PARAM_FLOAT) {
+    float narrow = (float)value;
+    memcpy(field, &narrow, 4);
+  } else {
+    int32_t narrow = (int32_t)value;
+    memcpy(field, &narrow, 4);
+  }
+}
+
+const char* pfc_param_text(const PfcParam* param, double value, PfcParamText text) {
+  // Fewer digits than these lose nothing: %g leaves out zeros at the end.
+  const bool single = param->type == PFC_PARAM_FLOAT;
+  for (int digits = single ? FLT_DIG : 10; digits <= DBL_DECIMAL_DIG; ++digits) {
+    snprintf(text, sizeof(PfcParamText), "%.*g", digits, value);
+    if (single ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value) break;
+  }
+  return text;
+}
+
+static PfcStatus set_param(const PfcEnvSpec* spec, const PfcParamValue* given, void* params) {
+  if (!given->name) return pfc_fail(PFC_INVALID, "%s: a parameter's name is NULL", spec->name);
+  const PfcParam* param = find_param(spec, given->name);
+  if (!param) return fail_unknown(spec, given->name);
+  double value = given->value;
+  if (param->type == PFC_PARAM_FLOAT) value = (double)(float)value;  // limits are compared as they are stored
+  if (param->type != PFC_PARAM_FLOAT && value != floor(value))
+    return pfc_fail(PFC_INVALID, "%s: expected a whole number, got %.9g", param->name, value);
+  PfcParamText low, high, got;
+  if (!(value >= param->min && value <= param->max))
+    return pfc_fail(PFC_INVALID, "%s: expected a value in [%s, %s], got %s", param->name,
+                    pfc_param_text(param, param->min, low), pfc_param_text(param, param->max, high),
+                    pfc_param_text(param, value, got));
+  write_param(spec, param, value, params);
+  return PFC_OK;
+}
+
+PfcStatus pfc_set_params(const PfcEnvSpec* spec, const PfcParamValue* values, int32_t count, void* params) {
+  if (count < 0 || (count > 0 && !values))
+    return pfc_fail(PFC_INVALID, "num_params: expected as many as there are in params, got %d", count);
+  for (int32_t i = 0; i < count; ++i) {
+    PfcStatus status = set_param(spec, &values[i], params);
+    if (status) return status;
+  }
+  const char* reason = spec->check ? spec->check(params) : NULL;
+  return reason ? pfc_fail(PFC_INVALID, "%s: %s", spec->name, reason) : PFC_OK;
+}
+
+PfcStatus pfc_fill_params(const PfcEnvSpec* spec, const PfcParamValue* values, int32_t count, void* params) {
+  for (int32_t i = 0; i < spec->num_params; ++i)
+    write_param(spec, &spec->params[i], spec->params[i].default_value, params);
+  return pfc_set_params(spec, values, count, params);
+}
+
+double pfc_read_param(const PfcEnvSpec* spec, const void* params, int32_t index) {
+  const unsigned char* field = (const unsigned char*)params + 4 * index;
+  if (spec->params[index].type == PFC_PARAM_FLOAT) {
+    float value;
+    memcpy(&value, field, 4);
+    return (double)value;
+  }
+  int32_t value;
+  memcpy(&value, field, 4);
+  return value;
+}
+
+int32_t pfc_dtype_bytes(PfcDtype dtype) { return (int32_t)PFC_DTYPE_BYTES(dtype); }
+
+static PfcStatus check_actions(const PfcEnvSpec* spec, const PfcLayout* layout) {
+  int32_t dims = 0;
+  while (dims < PFC_MAX_ACTION_DIMS && layout->action_counts[dims] != 0) {
+    if (layout->action_counts[dims] < 1 || layout->action_counts[dims] > MAX_ACTIONS)
+      return pfc_fail(PFC_INVALID, "%s: action_counts[%d] is %d, expected 1 to %d", spec->name, dims,
+                      layout->action_counts[dims], MAX_ACTIONS);
+    ++dims;
+  }
+  int64_t choices = 0;
+  for (int32_t d = 0; d < dims; ++d) choices += layout->action_counts[d];
+  if (layout->masked && choices > PFC_MAX_CHOICES)
+    return pfc_fail(PFC_INVALID, "%s: %lld choices in all dimensions, expected at most %d in a masked game", spec->name,
+                    (long long)choices, PFC_MAX_CHOICES);
+  if ((dims > 0) == (layout->continuous_dims > 0) || layout->continuous_dims < 0 || layout->continuous_dims > PFC_MAX_ACTION_DIMS)
+    return pfc_fail(PFC_INVALID, "%s: give either action_counts or continuous_dims (1 to %d), not both", spec->name,
+                    PFC_MAX_ACTION_DIMS);
+  return PFC_OK;
+}
+
+// Number of values in one observation; -1 when the shape is out of bounds.
+static int64_t obs_values(const PfcLayout* layout) {
+  int64_t values = 1;
+  for (int32_t i = 0; i < PFC_MAX_OBS_DIMS && layout->obs_shape[i] != 0; ++i) {
+    if (layout->obs_shape[i] < 0 || (values *= layout->obs_shape[i]) > MAX_OBS_VALUES) return -1;
+  }
+  return values;
+}
+
+static PfcStatus check_obs(const PfcEnvSpec* spec, const PfcLayout* layout) {
+  const int64_t values = obs_values(layout);
+  if (values < 1) return pfc_fail(PFC_INVALID, "%s: the observation shape is out of bounds", spec->name);
+  if (!spec->layout && (uint64_t)values * (uint64_t)pfc_dtype_bytes(spec->obs_dtype) != spec->obs_bytes)
+    return pfc_fail(PFC_INVALID, "%s: obs_shape holds %lld values, the observation struct %u bytes", spec->name,
+                    (long long)values, spec->obs_bytes);
+  return PFC_OK;
+}
+
+// The table for these parameters, still with a last count of 0 where the rest is left to it.
+static void copy_rows(const PfcEnvSpec* spec, const void* params, PfcObsRow* rows) {
+  memcpy(rows, spec->obs_rows, sizeof *rows * (size_t)spec->num_obs_rows);
+  if (spec->fill_rows) spec->fill_rows(params, rows);
+}
+
+static PfcStatus check_row(const PfcEnvSpec* spec, const PfcObsRow* row) {
+  const bool plane = row->plane_height != 0 || row->plane_width != 0;
+  if (!(row->low <= row->high))
+    return pfc_fail(PFC_INVALID, "%s: row %s of the observation table has the range [%g, %g]", spec->name, row->name,
+                    (double)row->low, (double)row->high);
+  if (row->each < 0 || (row->each > 0 && row->count % row->each != 0))
+    return pfc_fail(PFC_INVALID, "%s: row %s of the observation table has %d values, no multiple of each = %d", spec->name,
+                    row->name, row->count, row->each);
+  if (row->num_codes < 0 || (row->num_codes > 0 && (row->low < 0.0f || row->high > (float)(row->num_codes - 1))))
+    return pfc_fail(PFC_INVALID, "%s: row %s of the observation table has %d codes and the range [%g, %g]", spec->name,
+                    row->name, row->num_codes, (double)row->low, (double)row->high);
+  if (plane && (row->plane_height < 1 || row->plane_width < 1 ||
+                row->count % ((int64_t)row->plane_height * row->plane_width) != 0))
+    return pfc_fail(PFC_INVALID, "%s: row %s of the observation table has %d values, no multiple of its planes of %d x %d",
+                    spec->name, row->name, row->count, row->plane_height, row->plane_width);
+  return PFC_OK;
+}
+
+PfcStatus pfc_fill_rows(const PfcEnvSpec* spec, const void* params, const PfcLayout* layout, PfcObsRow* rows) {
+  const int64_t values = obs_values(layout);
+  PfcObsRow* last = &rows[spec->num_obs_rows - 1];
+  int64_t in_table = 0;
+  copy_rows(spec, params, rows);
+  for (int32_t i = 0; i < spec->num_obs_rows; ++i) in_table += rows[i].count;
+  if (last->count == 0 && in_table <= values) {
+    last->count = (int32_t)(values - in_table);
+    in_table = values;
+  }
+  if (in_table != values)
+    return pfc_fail(PFC_INVALID, "%s: the observation table has %lld values, the observation %lld", spec->name,
+                    (long long)in_table, (long long)values);
+  PfcStatus status = PFC_OK;
+  for (int32_t i = 0; !status && i < spec->num_obs_rows; ++i) {
+    if (rows[i].count < 0 || (rows[i].count == 0 && &rows[i] != last))
+      return pfc_fail(PFC_INVALID, "%s: row %s of the observation table has %d values", spec->name, rows[i].name,
+                      rows[i].count);
+    status = check_row(spec, &rows[i]);
+  }
+  return status;
+}
+
+PfcStatus pfc_fill_teams(const PfcEnvSpec* spec, const void* params, const PfcLayout* layout, int32_t* teams) {
+  for (int32_t agent = 0; layout->teams && agent < layout->agents; ++agent) {
+    teams[agent] = spec->team ? spec->team(params, agent) : agent / (layout->agents / layout->teams);
+    if (teams[agent] < 0 || teams[agent] >= layout->teams)
+      return pfc_fail(PFC_INVALID, "%s: agent %d is on side %d, expected 0 to %d", spec->name, agent, teams[agent],
+                      layout->teams - 1);
+  }
+  return PFC_OK;
+}
+
+static PfcStatus check_teams(const PfcEnvSpec* spec, const PfcLayout* layout) {
+  if (layout->teams < 0 || layout->teams > layout->agents)
+    return pfc_fail(PFC_INVALID, "%s: %d teams, expected 0 to the %d agents", spec->name, layout->teams, layout->agents);
+  if (layout->teams > 0 && !spec->team && layout->agents % layout->teams != 0)
+    return pfc_fail(PFC_INVALID, "%s: %d agents do not divide into %d equal teams; give a team function", spec->name,
+                    layout->agents, layout->teams);
+  return PFC_OK;
+}
+
+PfcStatus pfc_fill_layout(const PfcEnvSpec* spec, const void* params, PfcLayout* layout) {
+  *layout = spec->sizes;
+  layout->masked = spec->mask != NULL;
+  if (layout->state_bytes == 0) layout->state_bytes = spec->state_bytes;
+  if (layout->agents == 0) layout->agents = 1;
+  if (layout->obs_shape[0] == 0) layout->obs_shape[0] = (int32_t)spec->obs_bytes / pfc_dtype_bytes(spec->obs_dtype);
+  if (spec->layout) spec->layout(params, layout);
+  if (layout->agents < 1 || layout->agents > MAX_AGENTS)
+    return pfc_fail(PFC_INVALID, "%s: %d agents, expected 1 to %d", spec->name, layout->agents, MAX_AGENTS);
+  if (layout->state_bytes < spec->state_bytes || layout->state_bytes > MAX_STATE_BYTES)
+    return pfc_fail(PFC_INVALID, "%s: a state of %llu bytes, expected %u to %llu", spec->name,
+                    (unsigned long long)layout->state_bytes, spec->state_bytes, (unsigned long long)MAX_STATE_BYTES);
+  layout->masked = layout->masked && layout->continuous_dims == 0;
+  if (layout->masked && !spec->mask) return pfc_fail(PFC_INVALID, "%s: masked is set, but there is no mask", spec->name);
+  PfcStatus status = check_actions(spec, layout);
+  if (!status) status = check_obs(spec, layout);
+  if (!status) status = check_teams(spec, layout);
+  return status;
+}
+
+static bool same_row(const PfcObsRow* a, const PfcObsRow* b) {
+  return a->count == b->count && a->low == b->low && a->high == b->high && a->each == b->each &&
+         a->num_codes == b->num_codes && a->plane_height == b->plane_height && a->plane_width == b->plane_width;
+}
+
+static bool same_layout(const PfcLayout* a, const PfcLayout* b) {
+  bool same = a->state_bytes == b->state_bytes && a->agents == b->agents && a->continuous_dims == b->continuous_dims &&
+              a->teams == b->teams && a->masked == b->masked;
+  for (int32_t i = 0; i < PFC_MAX_OBS_DIMS; ++i) same = same && a->obs_shape[i] == b->obs_shape[i];
+  for (int32_t i = 0; i < PFC_MAX_ACTION_DIMS; ++i) same = same && a->action_counts[i] == b->action_counts[i];
+  return same;
+}
+
+PfcStatus pfc_same_tables(const PfcEnvSpec* spec, const void* params, const PfcLayout* layout, const PfcObsRow* rows,
+                          const int32_t* teams, bool* same) {
+  PfcLayout other;
+  PfcStatus status = pfc_fill_layout(spec, params, &other);
+  if (status) return status;
+  if (!(*same = same_layout(layout, &other))) return PFC_OK;
+  PfcObsRow* other_rows = pfc_alloc(sizeof *other_rows * (uint64_t)spec->num_obs_rows);
+  int32_t* other_teams = pfc_alloc(sizeof *other_teams * (uint64_t)layout->agents);
+  if (!other_rows || !other_teams) status = pfc_fail(PFC_NO_MEMORY, "no memory for the tables of %s", spec->name);
+  if (!status) status = pfc_fill_rows(spec, params, layout, other_rows);
+  if (!status) status = pfc_fill_teams(spec, params, layout, other_teams);
+  for (int32_t i = 0; !status && i < spec->num_obs_rows; ++i) *same = *same && same_row(&rows[i], &other_rows[i]);
+  for (int32_t i = 0; !status && layout->teams && i < layout->agents; ++i) *same = *same && teams[i] == other_teams[i];
+  pfc_free(other_rows);
+  pfc_free(other_teams);
+  return status;
+}

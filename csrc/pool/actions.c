@@ -1,0 +1,93 @@
+// actions.c - checking and copying actions, so that nothing can change them while games move.
+#include "pool/pool.h"
+
+typedef struct ActionCheck {
+  int64_t values;  // rows * action_dims
+  int32_t dims;
+  const int32_t* counts;  // [dims]
+} ActionCheck;
+
+// Copies values and tells whether all were choices; a loop without an exit, so that it vectorises.
+PFC_MULTIVERSION static bool copy_int32(const int32_t* from, int32_t* to, int64_t values, int32_t count) {
+  int32_t bad = 0;
+  for (int64_t i = 0; i < values; ++i) {
+    bad |= (uint32_t)from[i] >= (uint32_t)count;
+    to[i] = from[i];
+  }
+  return !bad;
+}
+
+PFC_MULTIVERSION static bool copy_int64(const int64_t* from, int32_t* to, int64_t values, int32_t count) {
+  int64_t bad = 0;
+  for (int64_t i = 0; i < values; ++i) {
+    bad |= (uint64_t)from[i] >= (uint64_t)count;
+    to[i] = (int32_t)from[i];
+  }
+  return !bad;
+}
+
+PFC_MULTIVERSION static bool copy_controls(const float* from, float* to, int64_t values) {
+  uint32_t bad = 0;
+  for (int64_t i = 0; i < values; ++i) {
+    bad |= (pfc_float_bits(from[i]) & 0x7f800000u) == 0x7f800000u;
+    to[i] = pfc_clampf(from[i], -1.0f, 1.0f);
+  }
+  return !bad;
+}
+
+// Several dimensions, each with its own number of choices.
+static bool copy_mixed(const void* actions, PfcDtype dtype, int32_t* to, const ActionCheck* check) {
+  bool good = true;
+  for (int64_t i = 0; i < check->values; ++i) {
+    int64_t value = dtype == PFC_INT64 ? ((const int64_t*)actions)[i] : ((const int32_t*)actions)[i];
+    good &= (uint64_t)value < (uint64_t)check->counts[i % check->dims];
+    to[i] = (int32_t)value;
+  }
+  return good;
+}
+
+static PfcStatus fail_discrete(const void* actions, PfcDtype dtype, int64_t first_row, const ActionCheck* check) {
+  for (int64_t i = 0; i < check->values; ++i) {
+    int64_t value = dtype == PFC_INT64 ? ((const int64_t*)actions)[i] : ((const int32_t*)actions)[i];
+    int32_t count = check->counts[i % check->dims];
+    if ((uint64_t)value < (uint64_t)count) continue;
+    int64_t row = first_row + i / check->dims;
+    if (check->dims == 1)
+      return pfc_fail(PFC_INVALID, "actions: row %lld is %lld, expected an integer in [0, %d)", (long long)row,
+                      (long long)value, count);
+    return pfc_fail(PFC_INVALID, "actions: row %lld, dimension %lld is %lld, expected an integer in [0, %d)",
+                    (long long)row, (long long)(i % check->dims), (long long)value, count);
+  }
+  // Another thread changed the caller's array between the copy and this look.
+  return pfc_fail(PFC_INVALID, "actions: changed while they were read");
+}
+
+static PfcStatus fail_controls(const float* actions, int64_t first_row, const ActionCheck* check) {
+  for (int64_t i = 0; i < check->values; ++i) {
+    if ((pfc_float_bits(actions[i]) & 0x7f800000u) != 0x7f800000u) continue;
+    return pfc_fail(PFC_INVALID, "actions: row %lld, dimension %lld is %f, expected a finite number in [-1, 1]",
+                    (long long)(first_row + i / check->dims), (long long)(i % check->dims), (double)actions[i]);
+  }
+  return pfc_fail(PFC_INVALID, "actions: changed while they were read");
+}
+
+PfcStatus pfc_copy_actions(PfcPool* pool, int64_t first_row, int64_t rows, const void* actions, PfcDtype dtype) {
+  const PfcBuffers* b = &pool->buffers;
+  const ActionCheck check = {rows * b->action_dims, b->action_dims, b->action_counts};
+  const int64_t offset = first_row * b->action_dims;
+  if (!actions) return pfc_fail(PFC_INVALID, "actions: expected an array, got NULL");
+  if (!b->discrete) {
+    if (dtype != PFC_FLOAT32) return pfc_fail(PFC_INVALID, "actions: expected float32 for this continuous game");
+    return copy_controls(actions, (float*)pool->actions + offset, check.values) ? PFC_OK
+                                                                                 : fail_controls(actions, first_row, &check);
+  }
+  if (dtype != PFC_INT32 && dtype != PFC_INT64)
+    return pfc_fail(PFC_INVALID, "actions: expected int32 or int64 for this discrete game");
+  int32_t* to = (int32_t*)pool->actions + offset;
+  bool good;
+  if (check.dims > 1) good = copy_mixed(actions, dtype, to, &check);
+  else if (dtype == PFC_INT32) good = copy_int32(actions, to, check.values, check.counts[0]);
+  else good = copy_int64(actions, to, check.values, check.counts[0]);
+  if (!good) return fail_discrete(actions, dtype, first_row, &check);
+  return b->mask_words ? pfc_check_legal(pool, first_row, rows) : PFC_OK;
+}

@@ -1,0 +1,440 @@
+// pool.c - making, using and ending a pool. See pool.h for its parts and who owns what.
+#include "pool/pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// A block is large enough that handing it out costs nothing, and small enough to stay in the L1 cache
+// from step to observation; there are several per thread, so that a slow one is made up for.
+enum { ROWS_PER_BLOCK = 256, LEAST_ROWS_PER_BLOCK = 16, BLOCKS_PER_THREAD = 4 };
+
+// ---- memory ------------------------------------------------------------------------------------------
+
+// Hands out aligned pieces of one allocation. With base NULL it only adds up what is needed.
+typedef struct Arena {
+  unsigned char* base;
+  uint64_t used;
+  bool overflow;
+} Arena;
+
+static void* carve(Arena* arena, int64_t count, uint64_t bytes_each) {
+  uint64_t bytes, start = arena->used;
+  if (__builtin_mul_overflow((uint64_t)count, bytes_each, &bytes) ||
+      __builtin_add_overflow(start, bytes, &arena->used) ||
+      __builtin_add_overflow(arena->used, PFC_ALIGNMENT - 1, &arena->used))
+    arena->overflow = true;
+  arena->used = arena->used / PFC_ALIGNMENT * PFC_ALIGNMENT;
+  return arena->base && !arena->overflow ? arena->base + start : NULL;
+}
+
+static void carve_all(PfcPool* pool, Arena* arena) {
+  const PfcBuffers* b = &pool->buffers;
+  const int64_t rows = b->rows;
+  pool->states = carve(arena, b->num_games, pool->state_stride);
+  pool->observations[0] = carve(arena, rows, b->obs_bytes);
+  pool->observations[1] = carve(arena, rows, b->obs_bytes);
+  pool->final_observations = carve(arena, rows, b->obs_bytes);
+  pool->actions = carve(arena, rows * b->action_dims, sizeof(int32_t));
+  pool->rewards = carve(arena, rows, sizeof(float));
+  pool->terminated = carve(arena, rows, 1);
+  pool->truncated = carve(arena, rows, 1);
+  pool->alive = carve(arena, rows, 1);
+  pool->action_mask = carve(arena, rows * b->mask_words, sizeof(uint32_t));
+  pool->forced = carve(arena, b->mask_words ? rows : 0, 1);
+  pool->obs_rows = carve(arena, b->num_obs_rows, sizeof(PfcObsRow));
+  pool->teams = carve(arena, b->num_teams ? b->agents : 0, sizeof(int32_t));
+  pool->game_numbers = carve(arena, b->num_games, sizeof(uint64_t));
+  pool->stopped = carve(arena, rows, 1);
+  pool->running_returns = carve(arena, rows, sizeof(float));
+  pool->running_lengths = carve(arena, rows, sizeof(int32_t));
+  pool->episode_returns = carve(arena, rows, sizeof(float));
+  pool->episode_lengths = carve(arena, rows, sizeof(int32_t));
+  pool->episode_metrics = carve(arena, rows * b->num_metrics, sizeof(float));
+  pool->metric_sums = carve(arena, rows * (2 + b->num_metrics), sizeof(double));
+  pool->metric_counts = carve(arena, rows, sizeof(int32_t));
+  pool->groups = carve(arena, b->num_groups, sizeof(PfcGroup));
+}
+
+static PfcStatus allocate(PfcPool* pool) {
+  Arena arena = {0};
+  carve_all(pool, &arena);
+  const uint64_t left = pfc_memory_left();
+  if (arena.overflow || arena.used > left)
+    return pfc_fail(PFC_NO_MEMORY, "num_games: %d games of %s need %.3g GB, this machine has %.3g GB free",
+                    pool->buffers.num_games, pool->spec->name, arena.overflow ? 1e10 : (double)arena.used / 1e9,
+                    (double)left / 1e9);
+  arena.base = pool->memory = pfc_alloc(arena.used);
+  if (!pool->memory) return pfc_fail(PFC_NO_MEMORY, "num_games: no memory for %.3g GB", (double)arena.used / 1e9);
+  arena.used = 0;
+  carve_all(pool, &arena);
+  return PFC_OK;
+}
+
+// ---- creation ----------------------------------------------------------------------------------------
+
+static PfcStatus check_desc(const PfcPoolDesc* desc) {
+  if (desc->num_games < 1 || desc->num_games > PFC_MAX_ROWS)
+    return pfc_fail(PFC_INVALID, "num_games: expected 1 to %d, got %d", PFC_MAX_ROWS, desc->num_games);
+  if (desc->spec->max_games && desc->num_games > desc->spec->max_games)
+    return pfc_fail(PFC_INVALID, "num_games: expected 1 to %d games of %s, got %d; %s", desc->spec->max_games,
+                    desc->spec->name, desc->num_games, desc->spec->limit_help);
+  if (desc->num_threads < 0 || desc->num_threads > PFC_MAX_THREADS)
+    return pfc_fail(PFC_INVALID, "num_threads: expected 1 to %d (0 = 1), got %d", PFC_MAX_THREADS, desc->num_threads);
+  if (desc->num_groups < 0 || (desc->num_groups > 0 && desc->num_games % desc->num_groups != 0))
+    return pfc_fail(PFC_INVALID, "num_groups: %d does not divide num_games %d", desc->num_groups, desc->num_games);
+  if (desc->num_groups > PFC_MAX_GROUPS)
+    return pfc_fail(PFC_INVALID, "num_groups: expected 1 to %d, got %d", PFC_MAX_GROUPS, desc->num_groups);
+  if (desc->autoreset != PFC_AUTORESET_SAME_STEP && desc->autoreset != PFC_AUTORESET_DISABLED)
+    return pfc_fail(PFC_INVALID, "autoreset: expected 0 (same step) or 1 (disabled), got %d", (int)desc->autoreset);
+  if (desc->data && !desc->spec->reset_from)
+    return pfc_fail(PFC_UNSUPPORTED, "data: %s reads no file", desc->spec->name);
+  if (!desc->data && desc->data_bytes)
+    return pfc_fail(PFC_INVALID, "data: expected %llu bytes, got NULL", (unsigned long long)desc->data_bytes);
+  return PFC_OK;
+}
+
+static void describe_actions(PfcPool* pool) {
+  PfcBuffers* b = &pool->buffers;
+  b->discrete = pool->layout.continuous_dims == 0;
+  b->action_dims = pool->layout.continuous_dims;
+  for (int32_t i = 0; b->discrete && i < PFC_MAX_ACTION_DIMS && pool->layout.action_counts[i]; ++i) {
+    b->action_counts[i] = pool->layout.action_counts[i];
+    b->num_choices += b->action_counts[i];
+    ++b->action_dims;
+  }
+  b->mask_words = pool->layout.masked ? (b->num_choices + 31) / 32 : 0;
+}
+
+static PfcStatus describe(PfcPool* pool, const PfcPoolDesc* desc) {
+  PfcBuffers* b = &pool->buffers;
+  const PfcLayout* layout = &pool->layout;
+  const int64_t rows = (int64_t)desc->num_games * layout->agents;
+  if (rows > PFC_MAX_ROWS)
+    return pfc_fail(PFC_INVALID, "num_games: expected 1 to %d games of %s with %d agents, got %d",
+                    PFC_MAX_ROWS / layout->agents, pool->spec->name, layout->agents, desc->num_games);
+  b->spec = pool->spec;
+  b->num_games = desc->num_games;
+  b->agents = layout->agents;
+  b->rows = (int32_t)rows;
+  b->num_groups = PFC_MAX(desc->num_groups, 1);
+  b->obs_bytes = (uint64_t)pfc_dtype_bytes(pool->spec->obs_dtype);
+  for (int32_t i = 0; i < PFC_MAX_OBS_DIMS && layout->obs_shape[i]; ++i, ++b->obs_dims) {
+    b->obs_shape[i] = layout->obs_shape[i];
+    b->obs_bytes *= (uint64_t)layout->obs_shape[i];
+  }
+  describe_actions(pool);
+  while (b->num_metrics < PFC_MAX_METRICS && pool->spec->metrics[b->num_metrics]) ++b->num_metrics;
+  b->num_obs_rows = pool->spec->num_obs_rows;
+  b->num_teams = layout->teams;
+  // The generated loops recognise a fixed-size state by its exact size; others begin on a cache line.
+  pool->state_stride = layout->state_bytes;
+  if (layout->state_bytes != pool->spec->state_bytes)
+    pool->state_stride = (layout->state_bytes + PFC_ALIGNMENT - 1) / PFC_ALIGNMENT * PFC_ALIGNMENT;
+  return PFC_OK;
+}
+
+static void divide_work(PfcPool* pool, int32_t num_threads) {
+  PfcBuffers* b = &pool->buffers;
+  const int32_t group_games = b->num_games / b->num_groups;
+  const int32_t by_rows = PFC_MAX(ROWS_PER_BLOCK / b->agents, 1);
+  const int32_t shares = BLOCKS_PER_THREAD * num_threads;
+  const int32_t by_threads = num_threads == 1 ? group_games : (group_games + shares - 1) / shares;
+  const int32_t least = PFC_MAX(LEAST_ROWS_PER_BLOCK / b->agents, 1);
+  pool->games_per_block = PFC_MIN(by_rows, PFC_MAX(by_threads, least));
+  for (int32_t g = 0; g < b->num_groups; ++g) {
+    pool->groups[g].pool = pool;
+    pool->groups[g].begin = g * group_games;
+    pool->groups[g].end = (g + 1) * group_games;
+    pool->groups[g].num_blocks = (group_games + pool->games_per_block - 1) / pool->games_per_block;
+  }
+}
+
+static PfcStatus open_games(PfcPool* pool) {
+  for (int32_t game = 0; pool->spec->open && game < pool->buffers.num_games; ++game) {
+    if (!pool->spec->open(pfc_state_of(pool, game), pool->params))
+      return pfc_fail(pool->spec->max_games ? PFC_INVALID : PFC_NO_MEMORY, "num_games: %s could open %d games, not %d%s%s",
+                      pool->spec->name, game, pool->buffers.num_games, pool->spec->max_games ? "; " : "",
+                      pool->spec->max_games ? pool->spec->limit_help : "");
+    pool->opened = game + 1;
+  }
+  return PFC_OK;
+}
+
+static void publish_buffers(PfcPool* pool) {
+  PfcBuffers* b = &pool->buffers;
+  b->observations = pool->observations[0];
+  b->final_observations = pool->final_observations;
+  b->rewards = pool->rewards;
+  b->terminated = pool->terminated;
+  b->truncated = pool->truncated;
+  b->alive = pool->alive;
+  b->action_mask = b->mask_words ? pool->action_mask : NULL;
+  b->forced = b->mask_words ? pool->forced : NULL;
+  b->obs_rows = pool->obs_rows;
+  b->teams = b->num_teams ? pool->teams : NULL;
+  b->episode_returns = pool->episode_returns;
+  b->episode_lengths = pool->episode_lengths;
+  b->episode_metrics = pool->episode_metrics;
+}
+
+static void read_max_steps(PfcPool* pool) {
+  const int32_t max_steps = (int32_t)pfc_read_param(pool->spec, pool->params, 0);
+  pool->max_steps = max_steps > 0 ? max_steps : INT32_MAX;
+}
+
+static PfcStatus check_data(const PfcEnvSpec* spec, const void* params, const void* data, uint64_t data_bytes) {
+  const char* reason = data ? spec->check_data(params, data, data_bytes) : NULL;
+  return reason ? pfc_fail(PFC_INVALID, "data: %s", reason) : PFC_OK;
+}
+
+static PfcStatus take_data(PfcPool* pool, const PfcPoolDesc* desc) {
+  if (!desc->data) return PFC_OK;
+  const PfcStatus status = check_data(pool->spec, pool->params, desc->data, desc->data_bytes);
+  if (status) return status;
+  pool->data = desc->data;
+  pool->data_bytes = desc->data_bytes;
+  pool->data_checksum = pfc_checksum(desc->data, desc->data_bytes);
+  return PFC_OK;
+}
+
+static PfcStatus build(PfcPool* pool, const PfcPoolDesc* desc) {
+  const int32_t num_threads = PFC_MAX(desc->num_threads, 1);
+  pool->autoreset = desc->autoreset;
+  pool->generation = pfc_process_generation();
+  PfcStatus status = PFC_NO_MEMORY;
+  pool->params = pfc_alloc(pool->spec->params_bytes);
+  if (!pool->params) return pfc_fail(status, "no memory for the parameters of %s", pool->spec->name);
+  if ((status = pfc_fill_params(pool->spec, desc->params, desc->num_params, pool->params))) return status;
+  if ((status = pfc_fill_layout(pool->spec, pool->params, &pool->layout))) return status;
+  if ((status = take_data(pool, desc))) return status;
+  if ((status = describe(pool, desc))) return status;
+  if ((status = allocate(pool))) return status;
+  if ((status = pfc_fill_rows(pool->spec, pool->params, &pool->layout, pool->obs_rows))) return status;
+  if ((status = pfc_fill_teams(pool->spec, pool->params, &pool->layout, pool->teams))) return status;
+  read_max_steps(pool);
+  publish_buffers(pool);
+  divide_work(pool, num_threads);
+  for (int32_t game = 0; game < desc->num_games; ++game) {
+    pool->game_numbers[game] = desc->game_numbers ? desc->game_numbers[game] : (uint64_t)game;
+    pfc_seed_game(pool, game, desc->seed);
+  }
+  if ((status = open_games(pool))) return status;
+  pool->workers = pfc_workers_create(num_threads, pool->buffers.num_groups);
+  return pool->workers ? PFC_OK : PFC_NO_MEMORY;
+}
+
+PfcPool* pfc_pool_create(const PfcPoolDesc* given) {
+  if (!given) {
+    (void)pfc_fail(PFC_INVALID, "desc: expected a PfcPoolDesc, got NULL");
+    return NULL;
+  }
+  PfcPoolDesc desc = *given;
+  if (!desc.spec) desc.spec = pfc_env_find(desc.env);
+  if (!desc.spec || pfc_env_validate(desc.spec) || check_desc(&desc)) return NULL;
+  PfcPool* pool = pfc_alloc(sizeof *pool);
+  if (!pool) {
+    (void)pfc_fail(PFC_NO_MEMORY, "no memory for a pool");
+    return NULL;
+  }
+  pool->spec = desc.spec;
+  if (build(pool, &desc) == PFC_OK) return pool;
+  pfc_pool_destroy(pool);
+  return NULL;
+}
+
+static void end_games(PfcPool* pool) {
+  pfc_workers_destroy(pool->workers);
+  pool->workers = NULL;
+  for (int32_t game = 0; game < pool->opened; ++game) pool->spec->close(pfc_state_of(pool, game));
+  pool->opened = 0;
+}
+
+PfcStatus pfc_pool_close(PfcPool* pool) {
+  PfcStatus status = pfc_pool_enter(pool);
+  if (status) return status == PFC_CLOSED ? PFC_OK : status;
+  end_games(pool);
+  pool->closed = true;
+  pfc_pool_leave(pool);
+  return PFC_OK;
+}
+
+void pfc_pool_destroy(PfcPool* pool) {
+  if (!pool) return;
+  end_games(pool);
+  pfc_free(pool->memory);
+  pfc_free(pool->params);
+  pfc_free(pool);
+}
+
+const PfcBuffers* pfc_pool_buffers(const PfcPool* pool) { return pool ? &pool->buffers : NULL; }
+
+double pfc_pool_param(const PfcPool* pool, int32_t index) {
+  if (pool && index >= 0 && index < pool->spec->num_params) return pfc_read_param(pool->spec, pool->params, index);
+  (void)pfc_fail(PFC_INVALID, "index: no parameter %d in this pool", index);
+  return 0.0;
+}
+
+static PfcStatus set_param(PfcPool* pool, unsigned char* changed, const PfcParamValue* value) {
+  bool same = true;
+  memcpy(changed, pool->params, pool->spec->params_bytes);
+  PfcStatus status = pfc_set_params(pool->spec, value, 1, changed);
+  if (!status) status = pfc_same_tables(pool->spec, changed, &pool->layout, pool->obs_rows, pool->teams, &same);
+  if (!status && !same)
+    status = pfc_fail(PFC_INVALID, "%s: cannot change in a running pool, because its sizes, observation table or sides "
+                      "depend on it", value->name);
+  if (!status) status = check_data(pool->spec, changed, pool->data, pool->data_bytes);
+  if (status) return status;
+  memcpy(pool->params, changed, pool->spec->params_bytes);
+  read_max_steps(pool);
+  return PFC_OK;
+}
+
+PfcStatus pfc_pool_set_param(PfcPool* pool, const char* name, double value) {
+  PfcStatus status = pfc_pool_enter(pool);
+  if (status) return status;
+  status = pfc_pool_expect_idle(pool);
+  unsigned char* changed = status ? NULL : pfc_alloc(pool->spec->params_bytes);
+  if (!status && !changed) status = pfc_fail(PFC_NO_MEMORY, "no memory for the parameters of %s", pool->spec->name);
+  const PfcParamValue given = {name, value};
+  if (!status) status = set_param(pool, changed, &given);
+  pfc_free(changed);
+  pfc_pool_leave(pool);
+  return status;
+}
+
+// ---- use ---------------------------------------------------------------------------------------------
+
+PfcStatus pfc_pool_enter(PfcPool* pool) {
+  if (!pool) return pfc_fail(PFC_INVALID, "pool: expected a pool, got NULL");
+  if (pool->generation != pfc_process_generation())
+    return pfc_fail(PFC_FORKED, "this pool belongs to the process that made it; make a new one after fork");
+  if (atomic_exchange_explicit(&pool->busy, 1, memory_order_acquire))
+    return pfc_fail(PFC_BUSY, "another thread is using this pool; a pool takes one call at a time");
+  if (!pool->closed) return PFC_OK;
+  pfc_pool_leave(pool);
+  return pfc_fail(PFC_CLOSED, "this pool is closed");
+}
+
+void pfc_pool_leave(PfcPool* pool) { atomic_store_explicit(&pool->busy, 0, memory_order_release); }
+
+PfcStatus pfc_pool_expect_idle(PfcPool* pool) {
+  for (int32_t g = 0; g < pool->buffers.num_groups; ++g)
+    if (pool->groups[g].sent) return pfc_fail(PFC_STATE, "group %d was sent and not received; call recv first", g);
+  return PFC_OK;
+}
+
+static PfcStatus expect_started(const PfcPool* pool) {
+  return pool->was_reset ? PFC_OK : pfc_fail(PFC_STATE, "reset the pool before its first step");
+}
+
+static PfcStatus check_mask(const PfcPool* pool, const uint8_t* mask) {
+  if (!pool->was_reset) return pfc_fail(PFC_STATE, "mask: the first reset of a pool resets every game");
+  if (pool->spec->respawn) return PFC_OK;
+  const int32_t agents = pool->layout.agents;
+  for (int32_t row = 0; row < pool->buffers.rows; ++row)
+    if ((mask[row] != 0) != (mask[row / agents * agents] != 0))
+      return pfc_fail(PFC_INVALID, "mask: rows %d and %d are of one game and must be reset together", row,
+                      row / agents * agents);
+  return PFC_OK;
+}
+
+PfcStatus pfc_pool_reset(PfcPool* pool, const PfcResetDesc* desc) {
+  static const PfcResetDesc everything = {0};
+  PfcStatus status = pfc_pool_enter(pool);
+  if (status) return status;
+  if (!desc) desc = &everything;
+  status = pfc_pool_expect_idle(pool);
+  if (!status && desc->mask) status = check_mask(pool, desc->mask);
+  if (!status) {
+    pool->reset_desc = desc;
+    pfc_pool_run(pool, PFC_JOB_RESET, desc->observations);
+    pool->reset_desc = NULL;
+    pool->was_reset = true;
+  }
+  pfc_pool_leave(pool);
+  return status;
+}
+
+PfcStatus pfc_pool_step(PfcPool* pool, const void* actions, PfcDtype dtype, void* observations) {
+  PfcStatus status = pfc_pool_enter(pool);
+  if (status) return status;
+  status = expect_started(pool);
+  if (!status) status = pfc_pool_expect_idle(pool);
+  if (!status) status = pfc_copy_actions(pool, 0, pool->buffers.rows, actions, dtype);
+  if (!status) pfc_pool_run(pool, PFC_JOB_STEP, observations);
+  pfc_pool_leave(pool);
+  return status;
+}
+
+static PfcStatus check_group(const PfcPool* pool, int32_t group) {
+  if (group >= 0 && group < pool->buffers.num_groups) return PFC_OK;
+  return pfc_fail(PFC_INVALID, "group: expected 0 to %d, got %d", pool->buffers.num_groups - 1, group);
+}
+
+PfcStatus pfc_pool_send(PfcPool* pool, int32_t group, const void* actions, PfcDtype dtype, void* observations) {
+  PfcStatus status = pfc_pool_enter(pool);
+  if (status) return status;
+  status = expect_started(pool);
+  if (!status) status = check_group(pool, group);
+  if (!status && pool->groups[group].sent)
+    status = pfc_fail(PFC_STATE, "group %d was sent already; call recv first", group);
+  const int32_t rows = pool->buffers.rows / pool->buffers.num_groups;
+  if (!status) status = pfc_copy_actions(pool, (int64_t)group * rows, rows, actions, dtype);
+  if (!status) {
+    pfc_group_start(pool, group, PFC_JOB_STEP, observations);
+    pool->groups[group].sent = true;
+  }
+  pfc_pool_leave(pool);
+  return status;
+}
+
+PfcStatus pfc_pool_recv(PfcPool* pool, int32_t group) {
+  PfcStatus status = pfc_pool_enter(pool);
+  if (status) return status;
+  status = check_group(pool, group);
+  if (!status && !pool->groups[group].sent) status = pfc_fail(PFC_STATE, "group %d was not sent; call send first", group);
+  if (!status) {
+    pfc_group_finish(pool, group);
+    pool->groups[group].sent = false;
+  }
+  pfc_pool_leave(pool);
+  return status;
+}
+
+const void* pfc_pool_group_observations(const PfcPool* pool, int32_t group) {
+  if (!pool || check_group(pool, group)) return NULL;
+  const PfcGroup* g = &pool->groups[group];
+  if (!g->target) return NULL;
+  const uint64_t offset = (uint64_t)g->begin * (uint64_t)pool->layout.agents * pool->buffers.obs_bytes;
+  return (const void*)((uintptr_t)g->target + (uintptr_t)offset);
+}
+
+int32_t pfc_pool_ended(const PfcPool* pool, int32_t group) {
+  int32_t ended = 0;
+  for (int32_t g = 0; pool && g < pool->buffers.num_groups; ++g)
+    if (group == -1 || group == g) ended += atomic_load_explicit(&pool->groups[g].ended, memory_order_relaxed);
+  return ended;
+}
+
+static void draw_game(const PfcPool* pool, int32_t game, const PfcDraw* draw) {
+  const int64_t row = (int64_t)game * pool->layout.agents + draw->agent;
+  PfcDraw with = *draw;
+  with.steps = pool->running_lengths[row];
+  with.episode_return = pool->running_returns[row];
+  pool->spec->draw_one(pfc_state_of(pool, game), pool->params, &with);
+}
+
+PfcStatus pfc_pool_draw(PfcPool* pool, int32_t game, const PfcDraw* draw) {
+  PfcStatus status = pfc_pool_enter(pool);
+  if (status) return status;
+  status = expect_started(pool);
+  if (!status) status = pfc_pool_expect_idle(pool);
+  if (!status && (game < 0 || game >= pool->buffers.num_games))
+    status = pfc_fail(PFC_INVALID, "game: expected 0 to %d, got %d", pool->buffers.num_games - 1, game);
+  if (!status && !draw) status = pfc_fail(PFC_INVALID, "draw: expected callbacks, got NULL");
+  if (!status && (draw->agent < 0 || draw->agent >= pool->layout.agents))
+    status = pfc_fail(PFC_INVALID, "agent: expected 0 to %d, got %d", pool->layout.agents - 1, draw->agent);
+  if (!status) draw_game(pool, game, draw);
+  pfc_pool_leave(pool);
+  return status;
+}

@@ -1,0 +1,124 @@
+// pool.h - the pool's own struct, shared by the files that make it up:
+//
+//   pool.c      creation, memory, closing
+//   step.c      one step of a block of games: rules, episode ends, autoreset, observations
+//   actions.c   checking and copying actions
+//   masks.c     which choices are legal, as bits
+//   script.c    actions of a game's built-in player
+//   fields.c    state fields by name, for tests
+//   snapshot.c  save and load
+//   metrics.c   statistics of finished episodes
+//
+// One allocation holds every buffer; the pool owns it until pfc_pool_destroy.
+// Shapes: G games, A agents per game, N = G * A rows, O observation bytes per row, M game metrics.
+#ifndef PUFFERC_POOL_H
+#define PUFFERC_POOL_H
+
+#include <stdatomic.h>
+
+#include "core/base.h"
+#include "core/workers.h"
+#include "games/layout.h"
+
+// What a job does to each block of a group's games.
+typedef enum PfcJob { PFC_JOB_STEP, PFC_JOB_RESET, PFC_JOB_OBSERVE } PfcJob;
+
+typedef struct PfcGroup {
+  PfcPool* pool;
+  int32_t begin, end;      // games
+  int32_t num_blocks;
+  int32_t buffer;          // which of the two observation buffers was written last
+  bool sent;
+  PfcJob job;
+  unsigned char* target;   // batch row 0 of where the job writes observations
+  _Atomic int32_t ended;   // rows that ended in the latest step
+} PfcGroup;
+
+struct PfcPool {
+  PfcBuffers buffers;
+  const PfcEnvSpec* spec;
+  PfcLayout layout;
+  unsigned char* params;       // [spec->params_bytes]
+  const void* data;            // [data_bytes] borrowed, or NULL
+  uint64_t data_bytes;
+  uint64_t data_checksum;      // 0 without data
+  int32_t max_steps;           // INT32_MAX: never
+  PfcAutoreset autoreset;
+  uint64_t state_stride;
+  int32_t games_per_block;
+
+  unsigned char* memory;       // everything below up to `workers` lies in it
+  unsigned char* states;       // [G, state_stride]
+  unsigned char* observations[2];  // [N, O]
+  unsigned char* final_observations;  // [N, O]
+  void* actions;               // [N, action_dims] int32 or float32
+  float* rewards;              // [N]
+  uint8_t *terminated, *truncated, *alive;  // [N]
+  uint32_t* action_mask;       // [N, W]; W = 0 in a game without masks
+  uint8_t* forced;             // [N] in a masked game
+  PfcObsRow* obs_rows;         // [num_obs_rows]
+  int32_t* teams;              // [A] in a game with sides
+  uint64_t* game_numbers;      // [G] of which each game's random stream comes
+  uint8_t* stopped;            // [N] how a row ended that waits for a reset (autoreset disabled), 0 = it runs; see step.c
+  float* running_returns;      // [N] of the unfinished episodes
+  int32_t* running_lengths;    // [N]
+  float* episode_returns;      // [N] of the episodes that just ended
+  int32_t* episode_lengths;    // [N]
+  float* episode_metrics;      // [N, M]
+  double* metric_sums;         // [N, 2 + M] over episodes since the last pop
+  int32_t* metric_counts;      // [N] episodes in them
+  PfcGroup* groups;            // [num_groups]
+
+  PfcWorkers* workers;
+  const PfcResetDesc* reset_desc;  // of the reset under way
+  int32_t opened;              // games whose spec->open succeeded
+  uint64_t generation;         // of the process that made the pool
+  bool was_reset, closed;
+  _Atomic int32_t busy;        // 0 or 1; atomics of one byte need a library on RISC-V
+};
+
+// Entry and exit of every call that moves games: refuses closed pools, forked children, second threads.
+PfcStatus pfc_pool_enter(PfcPool* pool);
+void pfc_pool_leave(PfcPool* pool);
+
+// step.c: runs `job` over all blocks of a group (start), and waits for it (finish).
+void pfc_group_start(PfcPool* pool, int32_t group, PfcJob job, void* observations);
+void pfc_group_finish(PfcPool* pool, int32_t group);
+// The same for a caller that takes blocks of games through many steps in its own threads, between pfc_pool_enter and
+// pfc_pool_leave (training/rollout.c). PFC_STATE or PFC_INVALID unless the pool was reset, has one group and resets
+// games in the step that ended them.
+PfcStatus pfc_expect_blocks(const PfcPool* pool);
+// One step of games [begin, end) with legal actions [rows of these games, action_dims]. Observations go to `target`,
+// batch row 0, or to the pool's own memory where that is NULL; returns batch row 0 of where they went. Threads may step
+// different games at the same time.
+const void* pfc_step_block(PfcPool* pool, int32_t begin, int32_t end, const int32_t* actions, void* target);
+// The pool's view of its games after all of them made the same steps, the last one to `target`.
+void pfc_finish_blocks(PfcPool* pool, void* target);
+// The same over every group; observations: batch row 0, or NULL for the next buffer.
+void pfc_pool_run(PfcPool* pool, PfcJob job, void* observations);
+PfcStatus pfc_pool_expect_idle(PfcPool* pool);  // PFC_STATE while a group was sent and not received
+
+// actions.c: checks rows * action_dims actions and copies them to rows [first_row, first_row + rows).
+PfcStatus pfc_copy_actions(PfcPool* pool, int64_t first_row, int64_t rows, const void* actions, PfcDtype dtype);
+
+// masks.c: writes action_mask and forced of games [begin, end), from their states and alive flags.
+void pfc_write_masks(PfcPool* pool, int32_t begin, int32_t end);
+// PFC_INVALID naming the first choice of rows [first_row, first_row + rows) of pool->actions that is not legal.
+PfcStatus pfc_check_legal(const PfcPool* pool, int64_t first_row, int64_t rows);
+
+// metrics.c: the statistics of row `row` of `game`, whose episode ends now.
+void pfc_record_episode(PfcPool* pool, int32_t game, int64_t row);
+
+static inline void* pfc_state_of(const PfcPool* pool, int32_t game) {
+  return pool->states + (uint64_t)game * pool->state_stride;
+}
+
+static inline PfcRng* pfc_rng_of(const PfcPool* pool, int32_t game) {
+  return (PfcRng*)((unsigned char*)pfc_state_of(pool, game) + pool->spec->rng_offset);
+}
+
+static inline void pfc_seed_game(const PfcPool* pool, int32_t game, uint64_t seed) {
+  pfc_rng_seed(pfc_rng_of(pool, game), seed, pool->game_numbers[game]);
+}
+
+#endif  // PUFFERC_POOL_H

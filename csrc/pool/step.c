@@ -1,0 +1,330 @@
+// step.c - one step of a block of games: the rules, what ended, autoreset, observations.
+//
+// For every game the order is: step all and flag; final observations and statistics of the rows that
+// ended; reset (or respawn, in index order); observe all.
+#include <string.h>
+
+#include "pool/pool.h"
+
+enum { ROW_RUNS = 0, ROW_TERMINATED = 1, ROW_TRUNCATED = 2 };  // values of pool->stopped
+
+// ---- what ended ------------------------------------------------------------------------------------
+
+typedef struct RowEnds {
+  const float* rewards;
+  float* returns;
+  uint8_t *terminated, *truncated;
+  int32_t* lengths;
+  int32_t max_steps;
+} RowEnds;
+
+// Adds up the episodes of rows [begin, end), truncates those at max_steps, and makes the flags 0 or 1
+// with terminated winning. True if any row ended.
+PFC_MULTIVERSION static bool finish_rows(const RowEnds* ends, int64_t begin, int64_t end) {
+  const RowEnds s = *ends;
+  uint8_t ended = 0;
+  PFC_INDEPENDENT_LOOP_
+  for (int64_t i = begin; i < end; ++i) {
+    const int32_t length = s.lengths[i] + (s.lengths[i] < INT32_MAX);
+    const uint8_t terminated = s.terminated[i] != 0;
+    const uint8_t late = (length >= s.max_steps) & (s.max_steps != INT32_MAX);  // INT32_MAX: never
+    const uint8_t truncated = (uint8_t)(((s.truncated[i] != 0) | late) & !terminated);
+    s.lengths[i] = length;
+    s.returns[i] += s.rewards[i];
+    s.terminated[i] = terminated;
+    s.truncated[i] = truncated;
+    ended |= (uint8_t)(terminated | truncated);
+  }
+  return ended != 0;
+}
+
+// A shared episode ends for all rows of a game and in one way: terminated if any row was, else truncated.
+static void spread_flags(PfcPool* pool, int32_t begin, int32_t end) {
+  const int64_t agents = pool->layout.agents;
+  for (int64_t game = begin; game < end; ++game) {
+    uint8_t* terminated = pool->terminated + game * agents;
+    uint8_t* truncated = pool->truncated + game * agents;
+    uint8_t any_terminated = 0, any_truncated = 0;
+    for (int64_t i = 0; i < agents; ++i) any_terminated |= terminated[i], any_truncated |= truncated[i];
+    if (!(any_terminated | any_truncated)) continue;
+    memset(terminated, any_terminated, (size_t)agents);
+    memset(truncated, !any_terminated, (size_t)agents);
+  }
+}
+
+// ---- starting anew -----------------------------------------------------------------------------------
+
+static void begin_episode(PfcPool* pool, int64_t row) {
+  pool->running_returns[row] = 0.0f;
+  pool->running_lengths[row] = 0;
+  pool->alive[row] = 1;
+  pool->stopped[row] = ROW_RUNS;
+}
+
+static void reset_game(PfcPool* pool, int32_t game) {
+  const PfcEnvSpec* spec = pool->spec;
+  unsigned char* state = pfc_state_of(pool, game);
+  if (!spec->open) {
+    PfcRng rng;
+    memcpy(&rng, state + spec->rng_offset, sizeof rng);
+    memset(state, 0, (size_t)pool->layout.state_bytes);
+    memcpy(state + spec->rng_offset, &rng, sizeof rng);
+  }
+  const int64_t first = (int64_t)game * pool->layout.agents;
+  for (int64_t i = 0; i < pool->layout.agents; ++i) begin_episode(pool, first + i);
+  if (pool->data) spec->reset_from(state, pool->params, pool->data, pool->data_bytes);
+  else spec->reset_one(state, pool->params);
+}
+
+static void respawn_row(PfcPool* pool, int32_t game, int64_t row) {
+  const PfcEnvSpec* spec = pool->spec;
+  const int32_t agent = (int32_t)(row - (int64_t)game * pool->layout.agents);
+  void* state = pfc_state_of(pool, game);
+  begin_episode(pool, row);
+  if (pool->data) spec->respawn_from(state, pool->params, agent, pool->data, pool->data_bytes);
+  else spec->respawn(state, pool->params, agent);
+}
+
+static bool row_ends(const PfcPool* pool, int64_t row) {
+  return (pool->terminated[row] | pool->truncated[row]) && pool->stopped[row] == ROW_RUNS;
+}
+
+// Without autoreset, what ended waits: the rows of one game that are flagged.
+static void stop_rows(PfcPool* pool, int64_t first, int64_t agents) {
+  for (int64_t row = first; row < first + agents; ++row) {
+    if (!row_ends(pool, row)) continue;
+    pool->stopped[row] = pool->terminated[row] ? ROW_TERMINATED : ROW_TRUNCATED;
+    pool->alive[row] = 0;
+  }
+}
+
+// Ends the flagged rows of one game; returns how many there were.
+static int32_t end_episodes(PfcPool* pool, int32_t game) {
+  const PfcEnvSpec* spec = pool->spec;
+  const int64_t agents = pool->layout.agents, first = (int64_t)game * agents;
+  const uint64_t obs_bytes = pool->buffers.obs_bytes;
+  int32_t ended = 0;
+  for (int64_t row = first; row < first + agents; ++row) {
+    if (!row_ends(pool, row)) continue;
+    ++ended;
+    spec->observe_one(pfc_state_of(pool, game), pool->params, (int32_t)(row - first),
+                      pool->final_observations + (uint64_t)row * obs_bytes);
+    pfc_record_episode(pool, game, row);
+  }
+  if (ended == 0) return 0;
+  if (pool->autoreset == PFC_AUTORESET_DISABLED) {
+    stop_rows(pool, first, agents);
+  } else if (spec->respawn) {
+    for (int64_t row = first; row < first + agents; ++row)
+      if (pool->terminated[row] | pool->truncated[row]) respawn_row(pool, game, row);
+  } else {
+    reset_game(pool, game);
+  }
+  return ended;
+}
+
+// The next game in [game, end) with a flagged row, looking at eight rows at once.
+static int32_t next_ended(const PfcPool* pool, int32_t game, int32_t end) {
+  const int64_t agents = pool->layout.agents;
+  int64_t row = game * agents;
+  const int64_t last = end * agents;
+  for (; row + 8 <= last; row += 8) {
+    uint64_t terminated, truncated;
+    memcpy(&terminated, pool->terminated + row, 8);
+    memcpy(&truncated, pool->truncated + row, 8);
+    if (terminated | truncated) break;
+  }
+  for (; row < last; ++row)
+    if (pool->terminated[row] | pool->truncated[row]) return (int32_t)(row / agents);
+  return end;
+}
+
+// ---- blocks ------------------------------------------------------------------------------------------
+
+static PfcRange range_of(const PfcPool* pool, int32_t begin, int32_t end, unsigned char* observations) {
+  PfcRange range = {
+      .states = pool->states,
+      .state_stride = pool->state_stride,
+      .params = pool->params,
+      .begin = begin,
+      .end = end,
+      .agents = pool->layout.agents,
+      .action_dims = pool->buffers.action_dims,
+      .obs_bytes = pool->buffers.obs_bytes,
+      .io = {.actions = pool->actions,
+             .controls = pool->actions,
+             .rewards = pool->rewards,
+             .terminated = pool->terminated,
+             .truncated = pool->truncated,
+             .alive = pool->alive},
+      .obs = observations,
+  };
+  return range;
+}
+
+// Where agents live by themselves, the ones that wait in a game that goes on: no reward, and the flags they ended with.
+static void keep_stopped_rows(PfcPool* pool, int64_t begin, int64_t end) {
+  for (int64_t row = begin; row < end; ++row) {
+    if (pool->stopped[row] == ROW_RUNS) continue;
+    pool->rewards[row] = 0.0f;
+    pool->terminated[row] = pool->stopped[row] == ROW_TERMINATED;
+    pool->truncated[row] = pool->stopped[row] == ROW_TRUNCATED;
+  }
+}
+
+// Steps games [begin, end), none of which is stopped as a whole. Returns the number of rows that ended.
+static int32_t step_games(PfcPool* pool, int32_t begin, int32_t end) {
+  const int64_t agents = pool->layout.agents;
+  const int64_t first = begin * agents, last = end * agents;
+  memset(pool->rewards + first, 0, sizeof(float) * (size_t)(last - first));
+  memset(pool->terminated + first, 0, (size_t)(last - first));
+  memset(pool->truncated + first, 0, (size_t)(last - first));
+  const PfcRange range = range_of(pool, begin, end, NULL);
+  pool->spec->step_range(&range);
+  const RowEnds ends = {pool->rewards,   pool->running_returns, pool->terminated,
+                         pool->truncated, pool->running_lengths, pool->max_steps};
+  const bool any = finish_rows(&ends, first, last);
+  if (pool->spec->respawn && pool->autoreset == PFC_AUTORESET_DISABLED) keep_stopped_rows(pool, first, last);
+  if (!any) return 0;
+  if (agents > 1 && !pool->spec->respawn) spread_flags(pool, begin, end);
+  int32_t ended = 0;
+  for (int32_t game = next_ended(pool, begin, end); game < end; game = next_ended(pool, game + 1, end))
+    ended += end_episodes(pool, game);
+  return ended;
+}
+
+// True if all rows wait for a reset.
+static bool game_stands(const PfcPool* pool, int32_t game) {
+  const int64_t agents = pool->layout.agents, first = game * agents;
+  int64_t waiting = 0;
+  while (waiting < agents && pool->stopped[first + waiting] != ROW_RUNS) ++waiting;
+  return waiting == agents;
+}
+
+// Steps what is not stopped; games that are, all rows of them, keep their flags and get no reward.
+static int32_t step_running_games(PfcPool* pool, int32_t begin, int32_t end) {
+  const int64_t agents = pool->layout.agents;
+  int32_t ended = 0;
+  for (int32_t game = begin; game < end;) {
+    int32_t run_end = game;
+    while (run_end < end && !game_stands(pool, run_end)) ++run_end;
+    if (run_end > game) ended += step_games(pool, game, run_end);
+    for (game = run_end; game < end && game_stands(pool, game); ++game)
+      memset(pool->rewards + game * agents, 0, sizeof(float) * (size_t)agents);
+  }
+  return ended;
+}
+
+static void clear_row(PfcPool* pool, int64_t row) {
+  pool->rewards[row] = 0.0f;
+  pool->terminated[row] = pool->truncated[row] = 0;
+}
+
+static void reset_masked(PfcPool* pool, int32_t game) {
+  const PfcResetDesc* desc = pool->reset_desc;
+  const int64_t agents = pool->layout.agents, first = game * agents;
+  int64_t masked = agents;
+  if (desc->mask) {
+    masked = 0;
+    for (int64_t i = 0; i < agents; ++i) masked += desc->mask[first + i] != 0;
+  }
+  for (int64_t row = first; row < first + agents; ++row)
+    if (!desc->mask || desc->mask[row]) clear_row(pool, row);
+  if (masked == agents) {
+    if (desc->seeds) pfc_rng_seed(pfc_rng_of(pool, game), desc->seeds[game], 0);
+    else if (desc->has_seed) pfc_seed_game(pool, game, desc->seed);
+    reset_game(pool, game);
+  } else if (masked > 0) {
+    for (int64_t row = first; row < first + agents; ++row)
+      if (desc->mask[row]) respawn_row(pool, game, row);
+  }
+}
+
+static void observe_games(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target) {
+  const PfcRange range = range_of(pool, begin, end, target);
+  pool->spec->observe_range(&range);
+  if (pool->buffers.mask_words) pfc_write_masks(pool, begin, end);
+}
+
+static int32_t step_block(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target) {
+  const int32_t ended =
+      pool->autoreset == PFC_AUTORESET_DISABLED ? step_running_games(pool, begin, end) : step_games(pool, begin, end);
+  observe_games(pool, begin, end, target);
+  return ended;
+}
+
+static void run_block(void* context, int32_t worker, int32_t block) {
+  (void)worker;
+  PfcGroup* group = context;
+  PfcPool* pool = group->pool;
+  const int32_t begin = group->begin + block * pool->games_per_block;
+  const int32_t end = PFC_MIN(begin + pool->games_per_block, group->end);
+  if (group->job == PFC_JOB_STEP) {
+    const int32_t ended = step_block(pool, begin, end, group->target);
+    if (ended) atomic_fetch_add_explicit(&group->ended, ended, memory_order_relaxed);
+    return;
+  }
+  if (group->job == PFC_JOB_RESET)
+    for (int32_t game = begin; game < end; ++game) reset_masked(pool, game);
+  observe_games(pool, begin, end, group->target);
+}
+
+// ---- groups ------------------------------------------------------------------------------------------
+
+// observations: row 0 of the group, or NULL for the group's next buffer.
+void pfc_group_start(PfcPool* pool, int32_t index, PfcJob job, void* observations) {
+  PfcGroup* group = &pool->groups[index];
+  const uint64_t offset = (uint64_t)group->begin * (uint64_t)pool->layout.agents * pool->buffers.obs_bytes;
+  group->job = job;
+  if (job != PFC_JOB_OBSERVE) group->ended = 0;  // looking again leaves what the latest step said
+  if (observations) {
+    // Row 0 of the batch, as the loops count; it may lie before the caller's array and is never touched.
+    group->target = (unsigned char*)((uintptr_t)observations - (uintptr_t)offset);
+  } else {
+    group->buffer ^= 1;
+    group->target = pool->observations[group->buffer];
+  }
+  pfc_workers_start(pool->workers, index, run_block, group, group->num_blocks);
+}
+
+void pfc_group_finish(PfcPool* pool, int32_t index) { pfc_workers_finish(pool->workers, index); }
+
+void pfc_pool_run(PfcPool* pool, PfcJob job, void* observations) {
+  const int32_t groups = pool->buffers.num_groups;
+  const uint64_t row_bytes = pool->buffers.obs_bytes;
+  for (int32_t g = 0; g < groups; ++g) {
+    PfcGroup* group = &pool->groups[g];
+    group->buffer = pool->groups[0].buffer ^ (g > 0);  // all groups write the same buffer
+    const uint64_t offset = (uint64_t)group->begin * (uint64_t)pool->layout.agents * row_bytes;
+    pfc_group_start(pool, g, job, observations ? (unsigned char*)observations + offset : NULL);
+  }
+  for (int32_t g = 0; g < groups; ++g) pfc_group_finish(pool, g);
+  pool->buffers.observations = pool->groups[0].target;
+}
+
+// ---- blocks in a caller's threads ----------------------------------------------------------------------
+
+PfcStatus pfc_expect_blocks(const PfcPool* pool) {
+  if (!pool->was_reset) return pfc_fail(PFC_STATE, "reset the pool before its first step");
+  if (pool->buffers.num_groups == 1 && pool->autoreset == PFC_AUTORESET_SAME_STEP) return PFC_OK;
+  return pfc_fail(PFC_INVALID, "pool: expected one group and games that are reset in the step that ended them");
+}
+
+const void* pfc_step_block(PfcPool* pool, int32_t begin, int32_t end, const int32_t* actions, void* target) {
+  const int64_t row_actions = pool->buffers.action_dims, first = (int64_t)begin * pool->buffers.agents;
+  const int64_t rows = (int64_t)(end - begin) * pool->buffers.agents;
+  memcpy((int32_t*)pool->actions + first * row_actions, actions, sizeof(int32_t) * (size_t)(rows * row_actions));
+  unsigned char* to = target ? target : pool->observations[0];
+  (void)step_block(pool, begin, end, to);
+  return to;
+}
+
+void pfc_finish_blocks(PfcPool* pool, void* target) {
+  PfcGroup* group = &pool->groups[0];
+  group->buffer = 0;
+  group->target = target ? target : pool->observations[0];
+  pool->buffers.observations = group->target;
+  int32_t ended = 0;
+  for (int64_t row = 0; row < pool->buffers.rows; ++row) ended += pool->terminated[row] | pool->truncated[row];
+  atomic_store_explicit(&group->ended, ended, memory_order_relaxed);
+}
