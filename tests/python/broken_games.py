@@ -1,6 +1,6 @@
-"""Mistakes that a game can have, as changes to the source of a new one, and what `pufferc check` says of each.
+"""Mistakes in games, as changes to the source of a new game, and what `pufferc check` says about each.
 
-Data only: a change is a pair, words of the source and what takes their place; expected words are patterns.
+Data only: a change is a pair, words of the source and their replacement; expected words are patterns.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ RECORD = '.title = "Catcher"'
 
 
 def part(member, function):
-    """A part of the contract that a new game has not: a function before draw, and its entry in the record."""
+    """A part of the contract that a new game does not have: a function before draw, and its entry in the spec."""
     return [(DRAW, function + "\n" + DRAW), (RECORD, f"{RECORD}, {member}")]
 
 
@@ -53,7 +53,7 @@ def include(*names):
     return (HEADERS, HEADERS + "".join(f"#include <{name}>\n" for name in names))
 
 
-# Mistakes that can be made together: each game is checked once, and every finding must be there with these words.
+# Mistakes that do not hide each other: each game is checked once, and every finding must have these words.
 MISTAKES = {
     "observations": (
         [
@@ -312,7 +312,7 @@ CRASHES = {
     "a loop without an end": (
         (CATCH, 'while (s->catches >= 0) __asm__ volatile("");'),
         "hang",
-        "the game did not come back in step",
+        "the game did not return in step",
     ),
     "beyond the mask": (
         mask("legal[0] = legal[1] = legal[2] = legal[3] = 1;"),
@@ -331,7 +331,7 @@ CRASHES = {
     ),
 }
 
-# What a game keeps outside its state, and a state that is not cleared since the game owns something (open and close).
+# Data outside the state, and states that the pool does not clear because the game has open and close.
 OPENED = (
     ('.title = "Catcher"', '.title = "Catcher", .open = catcher_open, .close = catcher_close'),
     (
@@ -360,7 +360,7 @@ ELSEWHERE = {
     "threads": (
         [
             include("unistd.h", "sys/syscall.h"),
-            (  # the first thread rests now and then, so that others come to work on a single core, too
+            (  # the first thread sleeps at times, so that other threads work on a single core, too
                 FALL,
                 FALL + " static int calls; if (syscall(SYS_gettid) != getpid()) s->ball_x = 0;"
                 " else if (++calls % 512 == 0) usleep(100);",

@@ -23,7 +23,7 @@ from pufferc.pictures import renderer
 ROOT = Path(__file__).resolve().parents[2]
 # Files of 10 s and more, longest first. They start first, so that neither process is left with a long one at the end.
 LONGEST_FILES = (
-    "test_distributed", "test_record", "test_seeds", "test_hostile_files", "test_check", "test_ops_policy",
+    "test_distributed", "test_record", "test_seeds", "test_check", "test_ops_policy",
     "test_device", "test_loggers", "test_heads", "test_modules", "test_documents", "test_dashboard",
     "test_normalise", "test_ppo",
 )  # fmt: skip

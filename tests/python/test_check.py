@@ -1,9 +1,10 @@
-"""`pufferc check`: every mistake is found and named, sound games are sound, and no game ends the command."""
+"""`pufferc check` finds and explains every mistake, reports none in sound games, and survives every game."""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -20,7 +21,7 @@ pytestmark = needs_compiler
 
 
 def compile_game(folder, *changes):
-    """A new game with words of it replaced, compiled without warnings; a dict of header lines may stand before them."""
+    """A new game with words of its source replaced, compiled with warnings off."""
     source = write_game(folder, "catcher", *changes)
     module = source.with_suffix(".so")
     command = [word for word in building.command(source, module) if not word.startswith("-W") or word.startswith("-Wl")]
@@ -53,7 +54,7 @@ def test_crashes_and_hangs_are_findings(tmp_path, name):
 
 
 @pytest.mark.parametrize("code", ELSEWHERE)
-def test_what_depends_on_more_than_the_game(tmp_path, code):
+def test_games_that_depend_on_more_than_their_state(tmp_path, code):
     changes, words = ELSEWHERE[code]
     report = check(compile_game(tmp_path, *changes))
     finding = next((finding for finding in report.findings if finding.code == code), None)
@@ -147,7 +148,7 @@ def test_the_command(tmp_path, capsys):
     assert main(["check", str(tmp_path / "broken.c")]) == 1
     assert "broken.c" in capsys.readouterr().err
     assert main(["check", "squared", "--debug"]) == 2
-    assert "is built in" in capsys.readouterr().err
+    assert "is a built-in game" in capsys.readouterr().err
 
 
 def test_a_game_that_crashes_while_it_is_loaded_is_a_finding(tmp_path):
@@ -158,17 +159,27 @@ def test_a_game_that_crashes_while_it_is_loaded_is_a_finding(tmp_path):
     assert finding.code == "crash" and "SIGILL" in finding.seen
 
 
-def test_no_game_at_all(tmp_path):
+def test_without_nm_a_note_says_what_was_skipped(tmp_path, monkeypatch):
+    module = compile_game(tmp_path, ("s->catches += 1;", "s->catches += 1; if (s->catches > 1000) __builtin_abort();"))
+    assert "import_exit" in codes_of(check(module))
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name, *rest: None if name == "nm" else which(name, *rest))
+    report = check(module)
+    assert report.ok and codes_of(report) == {"nm_missing", "speed"}
+    assert "apt-get install binutils" in str(report)
+
+
+def test_a_file_that_is_not_a_game(tmp_path):
     (tmp_path / "x.so").write_bytes(b"\x7fELF" + bytes(100))
     with pytest.raises(ModuleError):
         check(tmp_path / "x.so")
 
 
-def test_every_finding_has_its_words():
+def test_every_finding_has_a_text_and_a_test():
     assert set(IMPORTS.values()) <= set(TEXTS)
     for code, (why, fix) in TEXTS.items():
         assert code == "speed" or (why.endswith(".") and fix.endswith("."))
     tested = {code for _, expected in MISTAKES.values() for code in expected} | {
         code for _, code, _ in CRASHES.values()
     }
-    assert set(TEXTS) - tested - set(ELSEWHERE) == {"speed", "sanitizer", "data_address", "data_missing"}
+    assert set(TEXTS) - tested - set(ELSEWHERE) == {"speed", "sanitizer", "data_address", "data_missing", "nm_missing"}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import builtins
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -151,6 +152,52 @@ def test_damaged_checkpoints_are_errors_that_name_them(tmp_path: Path, capsys: A
                 assert str(meta.parent) in capsys.readouterr().err
 
 
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one checkpoint."""
+    pytest.importorskip("tyro")
+    runs = tmp_path_factory.mktemp("made") / "runs"
+    assert main(["train", "cartpole", "--runs", str(runs), *TINY]) == 0
+    return next(runs.iterdir())
+
+
+def resave(run: Path, name: str, change: Callable[[dict[str, Any]], object]) -> None:
+    """Changes tensors of a run's last checkpoint and their hash, as another version of this package might have them."""
+    from safetensors.torch import load, save
+
+    checkpoint = max((run / "checkpoints").iterdir())
+    tensors = load((checkpoint / name).read_bytes())
+    change(tensors)
+    data = save(tensors)
+    (checkpoint / name).write_bytes(data)
+    meta = json.loads((checkpoint / "checkpoint.json").read_text())
+    meta["sha256"][name] = hashlib.sha256(data).hexdigest()
+    (checkpoint / "checkpoint.json").write_text(json.dumps(meta))
+
+
+MISFITS: dict[str, Callable[[Path], None]] = {
+    "no random state": lambda run: resave(run, "trainer.safetensors", lambda t: t.pop("generator")),
+    "other rows": lambda run: resave(run, "trainer.safetensors", lambda t: t.update(alive=t["alive"][:3].clone())),
+    "no weights": lambda run: resave(run, "policy.safetensors", lambda t: t.clear()),
+}
+
+
+@pytest.mark.parametrize("misfit", MISFITS)
+def test_a_checkpoint_that_does_not_fit_is_refused_by_name(misfit: str, run: Path, tmp_path: Path, capsys: Any) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "runs" / run.name))
+    MISFITS[misfit](copy)
+    assert main(["train", "cartpole", "--resume", str(copy), "--quiet"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("pufferc: checkpoint: ") and str(copy) in said
+
+
+def test_a_policy_that_gives_no_numbers_is_an_error(run: Path, tmp_path: Path, capsys: Any) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "runs" / run.name))
+    resave(copy, "policy.safetensors", lambda t: [tensor.fill_(float("nan")) for tensor in t.values()])
+    assert main(["eval", "cartpole", "--checkpoint", str(copy), "--episodes", "4"]) == 2
+    assert "pufferc: logits" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -185,16 +232,56 @@ def test_unknown_flags_are_refused(capsys: Any) -> None:
     assert stop.value.code == 2
 
 
-def test_what_is_missing_is_named_with_the_remedy(capsys: Any, monkeypatch: Any) -> None:
-    real = builtins.__import__
+def test_what_is_missing_is_named_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "tyro.py").write_text("raise ModuleNotFoundError('No module named tyro', name='tyro')\n")
+    path = os.pathsep.join([str(tmp_path), *(entry for entry in sys.path if entry)])
+    done = subprocess.run(
+        [sys.executable, "-m", "pufferc", "train", "squared"],
+        capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": path}, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 1 and "pip install 'pufferc[train]'" in done.stderr
 
-    def without_tyro(name: str, *arguments: Any, **options: Any) -> ModuleType:
-        if name == "tyro":
-            raise ModuleNotFoundError("No module named 'tyro'", name="tyro")
-        return real(name, *arguments, **options)
 
-    for name in ("tyro", "pufferc.commands.train", "pufferc.commands.train_flags"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setattr(builtins, "__import__", without_tyro)
-    assert main(["train", "squared"]) == 1
-    assert "pip install 'pufferc[train]'" in capsys.readouterr().err
+# ---- standard streams ------------------------------------------------------------------------------------
+
+
+def command(words: str, redirection: str) -> subprocess.CompletedProcess[str]:
+    """`python -m pufferc` in a shell, with buffered output as users have it."""
+    line = f'exec "$0" -m pufferc {words} {redirection}'
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    return subprocess.run(
+        ["sh", "-c", line, sys.executable], capture_output=True, text=True, timeout=60, env=environment
+    )
+
+
+@pytest.mark.parametrize("words", ["version", "doctor", "nonsense"])
+def test_commands_work_with_closed_streams(words: str) -> None:
+    done = command(words, "<&- >&- 2>&-")
+    assert done.returncode == (2 if words == "nonsense" else 0)
+
+
+def test_files_do_not_take_the_numbers_of_closed_streams(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pufferc.commands import streams; streams.prepare(); "
+        "file = open(sys.argv[1], 'w'); print('lost'); sys.exit(0 if file.fileno() > 2 else 1)"
+    )
+    line = f'exec "$0" -c "{program}" {tmp_path / "file"} <&- >&- 2>&-'
+    assert subprocess.run(["sh", "-c", line, sys.executable], timeout=60).returncode == 0
+    assert (tmp_path / "file").read_text() == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
+def test_a_full_disk_is_an_error() -> None:
+    done = command("version", "> /dev/full")
+    assert done.returncode == 1
+    assert done.stderr == "pufferc: cannot write to standard output: No space left on device\n"
+
+
+def test_a_reader_that_leaves_causes_no_message() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    words = [sys.executable, "-m", "pufferc", "envs", "--json"]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    done = subprocess.run(words, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, env=environment)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")

@@ -419,13 +419,11 @@ def test_data_that_does_not_fit(duel: Path, map_file: Path, tmp_path: Path) -> N
     for data, kind, words in (
         (tmp_path / "none.map", FileNotFoundError, "data: cannot read .*none.map: No such file or directory"),
         (tmp_path, IsADirectoryError, "data: cannot read .*: Is a directory"),
-        ("/dev/null", OSError, "data: cannot read /dev/null: it is a pipe or a device"),
         (tmp_path / "empty.map", ValueError, "data: .*empty.map is empty"),
         (tmp_path / "short.map", ValueError, "data: expected a map of width x height cells"),
         (tmp_path / "walls.map", ValueError, "data: the map has walls; set the parameter walls"),
         (3, TypeError, "data must be the path of a file, got 3 of type int"),
         (b"a.map", TypeError, "data must be the path of a file, got b'a.map'"),
-        ("a\0b", ValueError, "data must be the path of a file, got .* with a null character"),
     ):
         with pytest.raises(kind, match=words):
             pufferc.make(duel, data=data)

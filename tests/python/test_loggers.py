@@ -46,7 +46,7 @@ def line(steps: int, **values: Any) -> dict[str, Any]:
 # ---- text, progress lines, metrics.jsonl -----------------------------------------------------------------
 
 
-def test_numbers_as_people_read_them() -> None:
+def test_short_numbers() -> None:
     assert [duration(s) for s in (-1.0, 8.4, 200, 7500)] == ["0s", "8s", "3m 20s", "2h 5m"]
     assert [count(n) for n in (950, 12_300, 4_560_000, 2e9)] == ["950", "12.3k", "4.56M", "2G"]
     assert [size(n) for n in (12, 512_000, 3.4e9)] == ["12 B", "512 kB", "3.4 GB"]
@@ -68,7 +68,7 @@ def test_progress_lines() -> None:
     assert last.startswith("100%") and "score 3" in last and "eta" not in last
 
 
-def test_progress_waits_between_lines_and_silence_keeps_only_alerts() -> None:
+def test_progress_waits_between_lines_and_silent_shows_only_alerts() -> None:
     out = io.StringIO()
     progress = Progress(1000, interval_s=60.0, stream=out)
     progress.start(0)
@@ -83,8 +83,8 @@ def test_progress_waits_between_lines_and_silence_keeps_only_alerts() -> None:
     assert out.getvalue() == "something broke\n"
 
 
-def test_a_message_in_the_middle_of_a_message_comes_after_it() -> None:
-    """As when a signal handler speaks while a line is being written."""
+def test_a_message_during_a_message_is_written_after_it() -> None:
+    """As when a signal handler prints while a line is being written."""
 
     class Interrupting(io.StringIO):
         def write(self, text: str) -> int:
@@ -98,7 +98,7 @@ def test_a_message_in_the_middle_of_a_message_comes_after_it() -> None:
     assert out.getvalue() == "first\nsecond\n"
 
 
-def test_a_terminal_that_went_away_does_not_stop_a_run() -> None:
+def test_a_closed_terminal_does_not_stop_a_run() -> None:
     class Gone(io.StringIO):
         def write(self, text: str) -> int:
             raise OSError(5, "Input/output error")
@@ -109,7 +109,7 @@ def test_a_terminal_that_went_away_does_not_stop_a_run() -> None:
     progress.close()
 
 
-def test_metrics_have_one_schema_and_resume_drops_what_came_later(tmp_path: Path) -> None:
+def test_metrics_have_one_schema_and_resume_drops_later_lines(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     log = MetricsLog(path, ["update", "score"])
     for update in range(1, 6):
@@ -125,7 +125,15 @@ def test_metrics_have_one_schema_and_resume_drops_what_came_later(tmp_path: Path
     assert kept == [{"update": 1, "score": 1.0}, {"update": 2, "score": None}, {"update": 3, "score": 1.0}]
 
 
-def test_metrics_are_written_a_few_at_a_time_and_all_before_a_checkpoint(tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_damaged_line_does_not_cost_others(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    lines = [json.dumps({"update": update}) for update in range(1, 7)]
+    path.write_text("\n".join([*lines[:2], '{"update": 3, "x', *lines[3:]]) + "\n")
+    MetricsLog(path, ["update"], resume_update=5).close()
+    assert [json.loads(line)["update"] for line in path.read_text().splitlines()] == [1, 2, 4, 5]
+
+
+def test_metrics_are_buffered_and_flushed_before_a_checkpoint(tmp_path: Path, monkeypatch: Any) -> None:
     path = tmp_path / "metrics.jsonl"
     log = MetricsLog(path, ["update"])
     for update in range(1, 101):
@@ -145,7 +153,7 @@ def test_metrics_are_written_a_few_at_a_time_and_all_before_a_checkpoint(tmp_pat
     assert len(updates) >= UPDATES and all(saved == logged for saved, logged in updates)
 
 
-def test_the_last_line_of_a_long_log_is_found_from_its_end(tmp_path: Path) -> None:
+def test_the_last_line_of_a_long_log(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text("".join(json.dumps({"update": i}) + "\n" for i in range(5000)))
     assert last_line(path, tail_bytes=100) == {"update": 4999}
@@ -155,7 +163,7 @@ def test_the_last_line_of_a_long_log_is_found_from_its_end(tmp_path: Path) -> No
     assert last_line(path) is None
 
 
-# ---- other people's tools --------------------------------------------------------------------------------
+# ---- third-party tools --------------------------------------------------------------------------------
 
 
 class Recorder:
@@ -172,7 +180,7 @@ class Recorder:
         self.closed = True
 
 
-def test_a_tool_gets_finite_numbers_in_a_thread_of_its_own() -> None:
+def test_a_tool_gets_finite_numbers_in_its_own_thread() -> None:
     tool, alerts = Recorder(), list[str]()
     logger = Background("recorder", lambda: tool, alerts.append, interval_s=0.0)
     logger.write(line(10, loss=float("inf"), name="x", evaluation_score=None))
@@ -220,7 +228,7 @@ def test_a_tool_that_fails_is_reported_once(where: str) -> None:
     assert alert.startswith("warning: breaks failed") and "\n" not in alert
 
 
-def test_a_slow_tool_is_left_behind() -> None:
+def test_a_slow_tool_is_abandoned() -> None:
     release, alerts, finished = threading.Event(), list[str](), threading.Event()
 
     class Slow(Recorder):
@@ -236,7 +244,7 @@ def test_a_slow_tool_is_left_behind() -> None:
     logger.close(timeout_s=0.2)
     (alert,) = alerts
     assert "slow has not finished within 0.2 s" in alert
-    assert not finished.is_set()  # nobody waited for it
+    assert not finished.is_set()  # close did not wait for it
     release.set()
 
 
@@ -267,7 +275,7 @@ def test_a_run_outlives_its_logger(tmp_path: Path, capsys: Any, tools: Callable[
     tools(Failing)
     result = train(small(loggers=["tensorboard"]), runs=tmp_path, quiet=True)
     assert result.outcome == "complete"
-    assert capsys.readouterr().err.count("tensorboard failed and gets no more of this run") == 1
+    assert capsys.readouterr().err.count("tensorboard failed and records no more of this run") == 1
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "wandb"])
@@ -293,7 +301,7 @@ def resume_in_the_middle(result: Result) -> Result:
     return train(None, resume=list_checkpoints(result.run)[1], quiet=True)
 
 
-def test_tensorboard_has_the_curves_and_a_resumed_run_goes_on(tmp_path: Path) -> None:
+def test_tensorboard_has_the_curves_also_after_a_resume(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

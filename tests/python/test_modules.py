@@ -1,10 +1,9 @@
-"""Games in shared objects: they load, play, train and are rebuilt like built-in ones, and what is none is refused."""
+"""Games in shared objects load, play and train like built-in ones and can be rebuilt; other files are refused."""
 
 from __future__ import annotations
 
 import inspect
 import json
-import os
 import shutil
 import struct
 import subprocess
@@ -20,7 +19,6 @@ from own_games import build_game, needs_compiler, write_game
 from pufferc.authoring import build as building
 from pufferc.authoring import new as newgame
 from pufferc.commands.main import main
-from pufferc.envs.elf import Elf, ElfError
 from pufferc.envs.game_library import ModuleError
 from pufferc.envs.games import _TAKEN
 from pufferc.envs.single import SingleEnv
@@ -52,13 +50,13 @@ def test_a_loaded_game_plays_like_the_built_in_one(catcher):
 
 
 @pytest.mark.parametrize("kind", [str, Path, pufferc.env_info])
-def test_paths_of_any_kind_and_descriptions_name_a_game(catcher, kind):
+def test_a_game_is_named_by_a_path_or_a_description(catcher, kind):
     envs = pufferc.make(kind(catcher), 4, ball_speed=0.1)
     assert envs.name == "catcher" and envs.params["ball_speed"] == pytest.approx(0.1)
     assert envs.info.path == str(catcher) and len(envs.info.sha256) == 64
 
 
-def test_a_relative_path_counts_from_here(catcher, monkeypatch):
+def test_a_relative_path_starts_at_the_working_directory(catcher, monkeypatch):
     monkeypatch.chdir(catcher.parent)
     assert pufferc.env_info("./catcher.so") is pufferc.env_info("catcher.so") is pufferc.env_info(catcher)
 
@@ -118,13 +116,13 @@ def test_a_rebuilt_game_is_loaded_again_and_pools_keep_theirs(tmp_path):
     assert views.shape == (8,)
 
 
-def test_a_new_process_sees_the_new_file(tmp_path):
+def test_a_new_process_loads_the_new_file(tmp_path):
     module = build_game(tmp_path, "catcher", (".version = 1", ".version = 5"))
     code = f"import pufferc; print(pufferc.make({str(module)!r}).version)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "5\n"
 
 
-# ---- what is no game ------------------------------------------------------------------------------------------
+# ---- files that are not games -------------------------------------------------------------------------------
 
 
 def refusal(path):
@@ -136,49 +134,45 @@ def refusal(path):
     return message[len(str(path)) + 2 :]
 
 
-def test_files_that_are_no_shared_objects(tmp_path, catcher):
+def test_files_that_are_not_shared_objects(tmp_path, catcher):
     assert refusal(tmp_path / "none.so") == "no such file"
     assert refusal(tmp_path).startswith("is a directory")
-    os.mkfifo(tmp_path / "pipe.so")
-    assert refusal(tmp_path / "pipe.so").startswith("is not a file")
     source = write_game(tmp_path, "unbuilt")
     assert "pufferc build" in refusal(source)
     assert "pufferc build" in refusal(source.with_suffix(".so"))
     for name, data, words in (
-        ("empty.so", b"", "is empty"),
-        ("text.so", b"#!/bin/sh\necho hello\n" * 9, "is not a shared object"),
-        ("short.so", catcher.read_bytes()[:3000], "is cut off"),
+        ("empty.so", b"", "cannot be loaded: file too short"),
+        ("text.so", b"#!/bin/sh\necho hello\n" * 9, "cannot be loaded: invalid ELF header"),
+        ("short.so", catcher.read_bytes()[:3000], "is cut off: it has 3000 bytes"),
         ("head.so", catcher.read_bytes()[:70], "is cut off"),
     ):
         (tmp_path / name).write_bytes(data)
         assert words in refusal(tmp_path / name)
-    with pytest.raises(ValueError, match="is not a path"):
-        pufferc.make("a\0b.so")
     with pytest.raises(TypeError, match="name must be a string or the path"):
         pufferc.make(3)
 
 
 def test_other_machines_object_files_and_programs(tmp_path, catcher):
     data = bytearray(catcher.read_bytes())
-    struct.pack_into("<H", data, 18, 183 if Elf(bytes(data)).machine != 183 else 62)
+    data[18:20] = struct.pack("<H", 183 if data[18] != 183 else 62)
     (tmp_path / "arm.so").write_bytes(data)
-    assert "was built for" in refusal(tmp_path / "arm.so") and "this Python runs on" in refusal(tmp_path / "arm.so")
+    assert refusal(tmp_path / "arm.so") == "was built for another kind of processor than this Python"
     source = tmp_path / "empty.c"
     source.write_text("int main(void) { return 0; }\n")
-    for words, flags in (("is an object file", ["-c"]), ("is a program", []), ("is a program", ["-no-pie"])):
+    for flags in (["-c"], [], ["-no-pie"]):
         subprocess.run(["cc", str(source), *flags, "-o", str(tmp_path / "x.so")], check=True)
-        assert words in refusal(tmp_path / "x.so")
+        assert refusal(tmp_path / "x.so").startswith("cannot be loaded: ")
 
 
 def compile_c(folder, text, *flags):
     """A shared object of any C text, without the checks of `pufferc build`."""
     (folder / "x.c").write_text(text)
-    words = ["cc", "-shared", "-fPIC", f"-I{building.paths.includedir()}", str(folder / "x.c"), *flags]
+    words = ["cc", "-shared", "-fPIC", f"-I{building.sdk.includedir()}", str(folder / "x.c"), *flags]
     subprocess.run([*words, "-o", str(folder / "x.so")], check=True)
     return folder / "x.so"
 
 
-def test_shared_objects_that_are_no_games(tmp_path):
+def test_shared_objects_that_are_not_games(tmp_path):
     assert "pfc_env_module" in refusal(compile_c(tmp_path, "int x;"))
     text = "int nowhere(void); int f(void) { return nowhere(); }"
     assert "undefined symbol: nowhere" in refusal(compile_c(tmp_path, text))
@@ -228,19 +222,6 @@ def test_a_game_with_sanitizers_is_refused_instead_of_ending_the_process(tmp_pat
     assert "AddressSanitizer" in message and "pufferc check" in message and "LD_PRELOAD" in message
 
 
-def test_damaged_files_never_crash_the_reader(catcher):
-    data, rng = catcher.read_bytes(), np.random.default_rng(5)
-    for _ in range(300):
-        spoiled = bytearray(data[: rng.integers(1, len(data))] if rng.random() < 0.3 else data)
-        for at in rng.integers(0, min(len(spoiled), 1200), 8):
-            spoiled[at] = rng.integers(256)
-        try:
-            elf = Elf(bytes(spoiled))
-            elf.why_not_loadable(), elf.imports(), elf.variables()
-        except ElfError:
-            pass
-
-
 # ---- new and build --------------------------------------------------------------------------------------------
 
 
@@ -253,10 +234,10 @@ def test_damaged_files_never_crash_the_reader(catcher):
         ("", "small letter"),
         ("../evil", "small letter"),
         ("a" * 32, "at most 31"),
-        ("while", "language"),
-        ("struct", "language"),
-        ("breakout", "built in"),
-        ("pfc_game", "belong to pufferc"),
+        ("while", "keyword"),
+        ("struct", "keyword"),
+        ("breakout", "built-in game"),
+        ("pfc_game", "reserved for pufferc"),
     ],
 )
 def test_names_that_a_new_game_cannot_have(tmp_path, name, words):
@@ -294,7 +275,7 @@ def test_build_prints_its_command_and_what_the_compiler_says(tmp_path, capsys):
     assert files == ["catcher.c", "catcher.so", "catcher.toml", "test_catcher.py"]
 
 
-def test_build_refuses_what_it_cannot_build(tmp_path, monkeypatch):
+def test_build_errors(tmp_path, monkeypatch):
     for given, words in ((tmp_path / "no.c", "no such file"), (tmp_path, "is not a file")):
         with pytest.raises(building.BuildError, match=words):
             building.build(given)

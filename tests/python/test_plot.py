@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
+from pufferc.commands.plot import main as plot_main
 from pufferc.pictures.renderer import DrawingUnavailable
-from pufferc.runs.curves import main as plot_main
 from pufferc.runs.curves import plot, read_metrics
 
 

@@ -1,4 +1,4 @@
-"""Several seeds: each as it is alone, failures and Ctrl-C without loss, mean and spread."""
+"""Groups of seeds: results equal to single runs, failures, Ctrl-C, mean and spread."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def small(**fields: Any) -> Config:
     return merge(Config("cartpole", {"max_steps": 20}), tables)
 
 
-def test_seeds_as_people_write_them() -> None:
+def test_seed_lists_are_parsed() -> None:
     assert parse_seeds("1,2,3") == [1, 2, 3] and parse_seeds("7") == [7]
     assert parse_seeds("1-3, 8") == [1, 2, 3, 8]
     for text in ("", "1,", "a", "1,1", "1-3,2", "3-1", "-1", "1.5", "0-99999999999"):
@@ -79,7 +79,7 @@ def group(tmp_path_factory: Any) -> dict[str, Any]:
         return train_seeds(small(), [3, 5], runs=tmp_path_factory.mktemp("seeds"), parallel=2, quiet=True)
 
 
-def test_a_seed_has_the_result_that_it_has_alone(group: dict[str, Any], tmp_path: Path) -> None:
+def test_a_seed_has_the_same_result_as_alone(group: dict[str, Any], tmp_path: Path) -> None:
     assert [run["outcome"] for run in group["runs"]] == ["complete", "complete"] and exit_code(group) == 0
     for run in group["runs"]:
         alone = train(merge(small(seed=run["seed"], threads=1), {"vec": {"num_threads": 1}}), runs=tmp_path, quiet=True)
@@ -101,7 +101,7 @@ def test_mean_and_spread_are_those_of_the_runs(group: dict[str, Any]) -> None:
     assert f"mean score {group['mean']:.2f} +- {group['spread']:.2f}" in text and "2 of 2 seeds" in text
 
 
-def test_a_group_is_found_where_runs_are(group: dict[str, Any]) -> None:
+def test_a_group_is_listed_among_runs(group: dict[str, Any]) -> None:
     path = Path(group["group"])
     found = sorted((run.seed, run.name) for run in list_runs(path.parent))  # side by side, either may begin first
     assert found == [(3, f"{path.name}/seed-3"), (5, f"{path.name}/seed-5")]
@@ -122,7 +122,7 @@ def test_a_seed_that_fails_does_not_lose_the_others(tmp_path: Path, monkeypatch:
         if member.seed == 1:
             (member.run / "config.toml").write_text("[train]\nhorizon = 'x'\n")
         if member.seed == 2:
-            member.process.kill()
+            member.child.stop()
 
     monkeypatch.setattr(seeds_module.Member, "start", start)
     group = train_seeds(small(), [1, 2, 3], runs=tmp_path)
@@ -187,7 +187,7 @@ def test_seeds_do_not_outlive_the_process_that_started_them(tmp_path: Path) -> N
     assert run.state == "interrupted" and list_checkpoints(run.path)
 
 
-def test_what_cannot_be_trained_makes_no_directory(tmp_path: Path, capsys: Any) -> None:
+def test_wrong_settings_make_no_directory(tmp_path: Path, capsys: Any) -> None:
     for words, message in (
         (["--train.seeds", "1,x"], "train.seeds must be seeds such as"),
         (["--train.seeds", "1,2", "--parallel", "0"], "parallel must be at least 1"),

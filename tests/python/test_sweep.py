@@ -1,4 +1,4 @@
-"""Sweeps with real workers: what they leave behind, going on, lost and hanging workers, Ctrl-C, bad input."""
+"""Sweeps with real workers: their files, resuming, lost and hanging workers, Ctrl-C, bad input."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import math
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -79,7 +78,7 @@ def test_the_best_is_a_configuration_and_its_runs_are_runs(done: Path, capsys: A
     assert "the runs differ in their seeds only" in capsys.readouterr().out
 
 
-def test_a_sweep_that_goes_on_equals_one_that_never_stopped(done: Path, tmp_path: Path) -> None:
+def test_a_resumed_sweep_equals_an_uninterrupted_one(done: Path, tmp_path: Path) -> None:
     """Two runs, then what a kill leaves behind: half a line; then the rest."""
     directory = tmp_path / "parts"
     assert sweep(directory, "--runs", "2", "--jobs", "1", "--stop", "none", "--confirm", "0", "--seed", "7") == 0
@@ -107,12 +106,12 @@ def test_a_lost_worker_costs_one_run(tmp_path: Path, monkeypatch: Any, capsys: A
 
     def tampered_wait(self: Workers, seconds: float) -> Any:
         for worker in self.busy():
-            job, process = worker.job, worker.process
-            if job is None or process is None or not job.log.is_file() or not job.log.stat().st_size:
+            job, child = worker.job, worker.child
+            if job is None or child is None or not job.log.is_file() or not job.log.stat().st_size:
                 continue
             if job.number in (2, 3) and job.number not in struck:
                 struck.add(job.number)
-                os.kill(process.pid, signal.SIGKILL if job.number == 2 else signal.SIGSTOP)
+                os.kill(child.pid, signal.SIGKILL if job.number == 2 else signal.SIGSTOP)
             if job.number == 3:
                 worker.heard_at = -math.inf
         return wait(self, seconds)
@@ -138,10 +137,9 @@ def test_workers_do_not_outlive_the_sweep(tmp_path: Path) -> None:
     end = time.monotonic() + 60
     while not (tmp_path / "log.jsonl").is_file() or not (tmp_path / "log.jsonl").stat().st_size:
         assert not workers.wait(0.05) and time.monotonic() < end
-    process, channel = worker.process, worker.channel
-    assert process is not None and channel is not None
-    channel.end.shutdown(socket.SHUT_RDWR)  # as if this process had been killed
-    assert process.wait(60) == 1
+    assert worker.child is not None
+    worker.child.hang_up()  # as if this process had been killed
+    assert worker.child.stop(wait_s=60.0) == 1
     workers.close()
 
 
@@ -165,7 +163,7 @@ def test_ctrl_c_loses_nothing_that_ended(tmp_path: Path) -> None:
     assert (tmp_path / "s" / "best.toml").is_file() and load_plan(tmp_path / "s", {}).settings.runs == 100_000
 
 
-def test_hopeless_runs_are_stopped_and_counted(tmp_path: Path, capsys: Any) -> None:
+def test_bad_runs_are_stopped_and_counted(tmp_path: Path, capsys: Any) -> None:
     """Of twelve rates the first five go through, then what is below the median of those before ends early."""
     words = [*SMALL, "--train.total-steps", "20480", "--train.gamma", "0.9", "--directory", str(tmp_path / "s")]
     space = ["--space", "train.learning_rate=grid:0.001:0.12:12"]
@@ -236,9 +234,9 @@ def test_directories_that_cannot_be_used(done: Path, tmp_path: Path, capsys: Any
         (["cartpole", "--directory", str(tmp_path / "file" / "s")], "cannot make"),
         (["--resume", str(tmp_path)], "no sweep in"),
         (["--report", str(tmp_path / "none")], "no sweep in"),
-        (["--resume", str(done), "--seed", "3"], "got --seed besides"),
-        (["--report", str(done), "--train.gamma", "0.9"], "got --train.gamma besides"),
-        (["cartpole", "--resume", str(done)], "got cartpole besides"),
+        (["--resume", str(done), "--seed", "3"], "got --seed too"),
+        (["--report", str(done), "--train.gamma", "0.9"], "got --train.gamma too"),
+        (["cartpole", "--resume", str(done)], "got cartpole too"),
         ([], "needs the name of a game"),
         (["cartpool"], "cartpole"),
     ):

@@ -72,23 +72,23 @@ def test_nothing_beats_a_run_of_the_front(points: list[tuple[float, float]]) -> 
 
 def test_median_stops_what_is_below_half_once_there_is_something_to_compare() -> None:
     rule = Stopping("median")
-    assert all(rule.goes_on(100, score) for score in (1.0, 9.0, 2.0, 8.0, 5.0))
-    assert not rule.goes_on(100, 4.0) and rule.goes_on(100, 6.0)
-    assert rule.goes_on(200, -1.0)  # the first to come so far
+    assert all(rule.keeps(100, score) for score in (1.0, 9.0, 2.0, 8.0, 5.0))
+    assert not rule.keeps(100, 4.0) and rule.keeps(100, 6.0)
+    assert rule.keeps(200, -1.0)  # the first one at this rung
 
 
-def test_asha_lets_the_upper_third_go_on() -> None:
+def test_asha_keeps_the_upper_third() -> None:
     scores = np.random.default_rng(1).random(300)
     rule = Stopping("asha")
-    went_on = [score for score in scores if rule.goes_on(100, score)]
-    assert 80 < len(went_on) < 140 and min(went_on[-30:]) > 0.6
+    kept = [score for score in scores if rule.keeps(100, score)]
+    assert 80 < len(kept) < 140 and min(kept[-30:]) > 0.6
     restored = Stopping("asha")
     restored.restore([[(100, float(score))] for score in scores])
-    assert restored.goes_on(100, 0.99) and not restored.goes_on(100, 0.3)
+    assert restored.keeps(100, 0.99) and not restored.keeps(100, 0.3)
 
 
 def test_rules_look_at_shares_of_the_steps() -> None:
-    assert rungs("none", 1000) == [] and all(Stopping("none").goes_on(1, -1.0) for _ in range(20))
+    assert rungs("none", 1000) == [] and all(Stopping("none").keeps(1, -1.0) for _ in range(20))
     for rule in RULES:
         found = rungs(rule, 9000)
         assert found == sorted(set(found)) and all(0 < rung < 9000 for rung in found)
@@ -123,7 +123,7 @@ def test_verdicts_do_not_claim_more_than_seeds_tell() -> None:
     assert "the base has a value with more of the seeds" in verdict("score", confirmed("score", missing))
 
 
-def test_a_target_that_nobody_reached_is_said_to_be() -> None:
+def test_a_target_that_no_run_reached_is_reported() -> None:
     text = report_text("steps", [trial(1, 10.0), trial(2, 20.0), trial(3, None, "failed", error="NaN")], [KEY], None)
     assert "2 of 2 did not reach the target" in text and "1 failed" in text
     assert text.index("\n2 ") < text.index("\n1 ")
@@ -266,7 +266,7 @@ def test_tpe_learns_and_repeats() -> None:
     assert np.mean(found[30:]) > np.mean(loop("random", 60)[30:]) + 0.3
 
 
-def test_tpe_goes_on_with_what_is_known() -> None:
+def test_tpe_continues_from_earlier_results() -> None:
     """Trials of an earlier part count, also stopped and failed ones and sizes that were fitted."""
     pytest.importorskip("optuna")
     search = make_search("tpe", make_space(CONFIG, {**SPACE, "train.minibatch_size": [512, 2000]}), "score", 1)

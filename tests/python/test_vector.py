@@ -162,7 +162,7 @@ def test_same_step_equals_resetting_by_hand(game: str, pool: MakePool) -> None:
     assert ends > 3
 
 
-def test_disabled_autoreset_stands_still(pool: MakePool) -> None:
+def test_disabled_autoreset_does_not_move_ended_games(pool: MakePool) -> None:
     env = pool("cartpole", 2, autoreset="disabled", max_steps=3)
     env.reset()
     for _ in range(3):
@@ -261,7 +261,7 @@ def test_reset_mask_leaves_the_others_alone(game: str, pool: MakePool) -> None:
 
 
 @pytest.mark.parametrize("game", SAVED)
-def test_snapshot_goes_on_as_if_nothing_had_happened(game: str, pool: MakePool) -> None:
+def test_a_loaded_snapshot_continues_identically(game: str, pool: MakePool) -> None:
     env = pool(game, num_games=4, num_threads=2, **SHORT)
     env.reset()
     run(env, 10)

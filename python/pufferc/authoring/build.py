@@ -1,9 +1,9 @@
-"""`pufferc build mygame.c`: one compiler command, printed and run, that makes mygame.so of a game's source.
+"""`pufferc build mygame.c`: prints and runs one compiler command, which makes mygame.so from a game's source.
 
     cc -O3 -shared -fPIC mygame.c $(python -m pufferc --cflags) -o mygame.so
 
-does the same without this module. What is added here: warnings, and names that nobody defines are an error at once.
-With --debug the file is mygame.debug.so, built with AddressSanitizer and UBSan for `pufferc check`.
+does the same without this module. This module adds warnings, and makes undefined names an error of the linker. With
+--debug the file is mygame.debug.so, built with AddressSanitizer and UBSan for `pufferc check`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WARNINGS = ("-Wall", "-Wextra")
 
 
 class BuildError(RuntimeError):
-    """The compiler is missing or refused the source; its own words are part of the message."""
+    """The compiler is missing, or failed; the message contains its output."""
 
 
 def compiler(given: str | None = None) -> list[str]:
@@ -41,7 +41,7 @@ def compiler(given: str | None = None) -> list[str]:
 
 def command(source: Path, out: Path, *, debug: bool = False, cc: str | None = None) -> list[str]:
     """The words of the compiler command. Raises BuildError where there is no compiler."""
-    # Sanitizers bring their functions with the process, so undefined names are only then to be expected.
+    # The functions of sanitizers are undefined here: the process that loads the game has them.
     strict = ["-Wl,-z,defs"] if sys.platform.startswith("linux") and not debug else []
     flags = [*(_DEBUG if debug else _RELEASE), *_WARNINGS, "-shared", "-fPIC"]
     return [*compiler(cc), *flags, str(source), *sdk.cflags(), *strict, "-lm", "-o", str(out)]
@@ -68,23 +68,23 @@ def build(
         cc: The compiler; default: $CC, else cc.
 
     Returns:
-        The shared object's path, for `pufferc.make`. It is replaced in one step: who has the old one loaded keeps it.
+        The shared object's path, for `pufferc.make`. The file is replaced atomically: a process keeps what it loaded.
 
     Raises:
-        BuildError: With what the compiler wrote. An older shared object is then still there.
+        BuildError: The message has the compiler's output. An older shared object is then still there.
     """
     text, _ = compile_game(Path(source), None if out is None else Path(out), debug, cc, show=False)
     return text
 
 
 def compile_game(source: Path, out: Path | None, debug: bool, cc: str | None, show: bool) -> tuple[Path, str]:
-    """The shared object that was made of `source`, and the compiler's warnings; `show` prints its command."""
+    """The shared object that was made from `source`, and the compiler's warnings; `show` prints the command."""
     if not source.is_file():
         raise BuildError(f"{source}: no such file" if not source.exists() else f"{source}: is not a file")
     if source.suffix != ".c":
         raise BuildError(f"{source}: expected a C source, mygame.c")
     target = out or default_output(source, debug)
-    # Under a name of its own until it is whole; -o is shown as the user will find it.
+    # A temporary name until the file is complete; the printed command has the final one.
     part = target.with_name(f".{target.name}.{os.getpid()}")
     if show:
         print(shlex.join(command(source, target, debug=debug, cc=cc)), flush=True)
@@ -93,7 +93,7 @@ def compile_game(source: Path, out: Path | None, debug: bool, cc: str | None, sh
             command(source, part, debug=debug, cc=cc), capture_output=True, text=True, errors="replace", check=False
         )
         if result.returncode != 0:
-            raise BuildError(f"{source}: the compiler refused it:\n{result.stderr.rstrip()}")
+            raise BuildError(f"{source}: the compiler failed:\n{result.stderr.rstrip()}")
         part.replace(target)
     except OSError as error:
         raise BuildError(f"{target}: cannot be written: {error.strerror}") from None

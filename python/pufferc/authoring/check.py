@@ -1,12 +1,16 @@
-"""`pufferc check ./mygame.so`: is this game sound? Plain words: what was seen, where, why it matters, what to change.
+"""`pufferc check ./mygame.so`: looks for mistakes in a game.
 
-The checks are those that the built-in games get (csrc/conformance/). They run in a process of their own, so that a game
+A finding says what was seen, where, why it matters and what to change.
+
+The checks are those that the built-in games get (csrc/conformance/). They run in a separate process, so that a game
 that crashes or never returns is a finding like any other.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -18,14 +22,12 @@ from pufferc.authoring.build import build
 from pufferc.authoring.check_process import play_in_process
 from pufferc.authoring.check_texts import IMPORTS, TEXTS
 from pufferc.envs import game_library
-from pufferc.envs.elf import Elf, ElfError
-from pufferc.files import read_file
 
 __all__ = ["Finding", "Report", "check"]
 
 _HANG_S = 15.0  # without a finished call of the game
 _ORDER = {"error": 0, "warning": 1, "note": 2}
-# How bad it is that a game uses these functions of the C library; the others are errors.
+# Kinds of functions of the C library that are warnings; the others are errors.
 _IMPORT_WARNINGS = {"import_files", "import_math"}
 
 
@@ -33,9 +35,9 @@ _IMPORT_WARNINGS = {"import_files", "import_math"}
 class Finding:
     """One thing that was found.
 
-    `severity` is "error" (the contract is broken), "warning" (allowed, but surely not what was meant) or "note". `code`
-    names the promise, `subject` the observation, metric or function. `game`, `agent` and `step` say where it was first
-    seen, None where that means nothing; step 0 is the reset.
+    `severity` is "error" (the contract is broken), "warning" (allowed, but probably a mistake) or "note". `code` names
+    the rule, `subject` the observation, metric or function. `game`, `agent` and `step` say where it was first seen,
+    None where that does not apply; step 0 is the reset.
     """
 
     severity: Literal["error", "warning", "note"]
@@ -57,7 +59,7 @@ class Finding:
         return TEXTS[self.code][1]
 
     def where(self) -> str:
-        """In words, game 3, step 17; or nothing."""
+        """In words, such as "game 3, step 17"; may be empty."""
         parts = [f"{name} {value}" for name in ("game", "agent", "step") if (value := getattr(self, name)) is not None]
         return ", ".join(parts)
 
@@ -71,7 +73,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that was found in a game, errors first. `ok`: no errors."""
+    """All findings about a game, errors first. `ok`: no errors."""
 
     game: str
     findings: tuple[Finding, ...]
@@ -103,18 +105,18 @@ def check(
     debug: bool = False,
     hang_s: float = _HANG_S,
 ) -> Report:
-    """Plays a game at random, in a process of its own, and reports what is wrong with it. Some seconds.
+    """Plays a game at random in a separate process and reports what is wrong with it. Takes some seconds.
 
     Args:
-        game: Path of a shared object or of its C source, which is then built first; or the name of a built-in game.
+        game: Path of a shared object, or of a C source, which is built first; or the name of a built-in game.
         params: Parameters of the game.
         data: Path of a file that the game reads, such as a map.
         debug: Build the source (mygame.c beside mygame.so) with AddressSanitizer and UBSan, and check that: mistakes in
-            memory and arithmetic are then named with their line.
-        hang_s: Seconds without a finished call of the game, after which it is taken to hang.
+            memory and arithmetic are then reported with their line.
+        hang_s: A call of the game that takes longer, in seconds, counts as a hang.
 
     Raises:
-        ValueError: ModuleError for what cannot be loaded as a game; unknown parameters; data that the game refuses.
+        ValueError: ModuleError if the file cannot be loaded as a game; unknown parameters; data that the game refuses.
         OSError: The file cannot be read.
         BuildError: The source does not compile.
     """
@@ -124,56 +126,63 @@ def check(
         place = text
         if debug or text.endswith(".c"):
             place = str(_build(text, Path(folder), debug))
-        elf = _read_elf(place)
+        symbols = _Symbols(place) if game_library.is_path(place) else None
         played = play_in_process(place, values, data, Path(folder), hang_s)
     found = [Finding(**finding) for finding in played.findings]
-    if elf is not None:
-        found = [_named(finding, address, elf) for finding, address in zip(found, played.addresses, strict=True)]
-        found += _look_at_imports(elf, owns_memory=not played.can_save)
+    if symbols is not None:
+        found = [symbols.name_in(finding, address) for finding, address in zip(found, played.addresses, strict=True)]
+        found += symbols.imports(owns_memory=not played.can_save)
     return Report(text, tuple(sorted(found, key=lambda finding: _ORDER[finding.severity])))
 
 
 def _build(text: str, folder: Path, debug: bool) -> Path:
     source = Path(text).with_suffix(".c") if game_library.is_path(text) else Path(text)
-    if source.suffixes[:-1] == [".debug"]:  # mygame.debug.so comes of mygame.c
+    if source.suffixes[:-1] == [".debug"]:  # mygame.debug.so is built from mygame.c
         source = source.with_name(source.name.replace(".debug", ""))
     if source.suffix != ".c":
-        raise ValueError(f"debug: {text} is built in; give the path of a game's shared object or source")
+        raise ValueError(f"debug: {text} is a built-in game; give the path of a shared object or source")
     return build(source, folder / f"{source.stem}.so", debug=debug)
 
 
-def _read_elf(place: str) -> Elf | None:
-    """The file of a loaded game; None for built-in ones, and where files have another format."""
-    if not game_library.is_path(place):
-        return None
-    try:
-        return Elf(read_file(Path(place)))
-    except (OSError, ElfError):
-        return None  # loading says it better
+class _Symbols:
+    """What `nm` of the binutils says about a shared object. Without nm there is less to find, and a note says so."""
 
+    def __init__(self, place: str) -> None:
+        """Reads the file now, since a temporary one may be gone later."""
+        self.missing = shutil.which("nm") is None
+        self._undefined = [] if self.missing else _nm("-D", "--undefined-only", place)
+        self._defined = [] if self.missing else _nm("-S", "--defined-only", place)
 
-def _named(finding: Finding, address: int, elf: Elf) -> Finding:
-    """A finding about a variable with the variable's name, where the file still has it."""
-    if not address:
+    def name_in(self, finding: Finding, address: int) -> Finding:
+        """A finding about a variable with the variable's name, where the file has it."""
+        for words in self._defined if address else ():
+            if len(words) != 4 or words[2] not in "bBdDsSgG":  # address, size, kind and name of writable data
+                continue
+            start, size = int(words[0], 16), int(words[1], 16)
+            if start <= address < start + size:
+                name = words[3].partition(".")[0]  # a static variable of a function has a number after its name
+                seen = finding.seen.replace("a global or static variable", f"the global or static variable {name}")
+                return replace(finding, subject=name, seen=seen)
         return finding
-    for variable in elf.variables():
-        if variable.address <= address < variable.address + variable.size_bytes:
-            name = variable.name.partition(".")[0]  # a static one of a function has a number after it
-            seen = finding.seen.replace("a global or static variable", f"the global or static variable {name}")
-            return replace(finding, subject=name, seen=seen)
-    return finding
+
+    def imports(self, owns_memory: bool) -> list[Finding]:
+        """Functions of the C library that a game should not use, one finding for each kind."""
+        if self.missing:
+            return [Finding("note", "nm_missing", "calls of the C library were not looked at: there is no nm here")]
+        used: dict[str, list[str]] = {}
+        for name in sorted({words[-1].partition("@")[0] for words in self._undefined}):
+            code = IMPORTS.get(name)
+            if code is not None and not (owns_memory and code == "import_memory"):
+                used.setdefault(code, []).append(name)
+        return [
+            Finding(
+                "warning" if code in _IMPORT_WARNINGS else "error", code, f"the game calls {', '.join(names)}", names[0]
+            )
+            for code, names in used.items()
+        ]
 
 
-def _look_at_imports(elf: Elf, owns_memory: bool) -> list[Finding]:
-    """Functions of the C library that a game should not use, one finding for each kind."""
-    used: dict[str, list[str]] = {}
-    for name in sorted(set(elf.imports())):
-        code = IMPORTS.get(name)
-        if code is not None and not (owns_memory and code == "import_memory"):
-            used.setdefault(code, []).append(name)
-    return [
-        Finding(
-            "warning" if code in _IMPORT_WARNINGS else "error", code, f"the game calls {', '.join(names)}", names[0]
-        )
-        for code, names in used.items()
-    ]
+def _nm(*words: str) -> list[list[str]]:
+    """The words of each line of nm; none where it cannot read the file, which loading the game reports better."""
+    done = subprocess.run(["nm", *words], capture_output=True, text=True, errors="replace", check=False)
+    return [line.split() for line in done.stdout.splitlines() if line.strip()]

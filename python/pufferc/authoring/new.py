@@ -1,7 +1,7 @@
-"""`pufferc new mygame`: the files that a game of one's own starts from.
+"""`pufferc new mygame`: writes the files of a new game.
 
-mygame.c is the whole game: the skeleton `template`, a catcher, under the new name. mygame.toml says how it is trained,
-and is found beside mygame.so. test_mygame.py builds it, checks it against its contract, and tries one of its rules.
+mygame.c is the whole game: the built-in game `template`, a catcher, under the new name. mygame.toml is the training
+configuration, found beside mygame.so. test_mygame.py builds the game, checks its contract and tests one rule.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pufferc.envs.games import list_envs
 
 __all__ = ["new_game"]
 
-_LONGEST = 31  # letters, as the registry allows
-# What C and C++ have taken, as far as Python has not.
+_MAX_LETTERS = 31  # of a name, as in the registry
+# Keywords of C and C++ that are not keywords of Python.
 _C_WORDS = re.compile(
     "alignas|alignof|auto|bool|case|catch|char|class|const|constexpr|default|delete|do|double|enum|explicit|export|extern|"
     "false|float|friend|goto|inline|int|long|main|mutable|namespace|new|noexcept|nullptr|operator|private|protected|"
@@ -47,7 +47,7 @@ num_envs = 512  # games side by side
 total_steps = 5_000_000
 horizon = 64  # steps of each game per update
 learning_rate = 0.05
-gamma = 0.97  # what counts: rewards of the next 1 / (1 - gamma) steps or so
+gamma = 0.97  # rewards of about the next 1 / (1 - gamma) steps count
 # The run ends early when the mean score of an evaluation reaches this.
 target_score = 90.0
 target_episodes = 500
@@ -93,14 +93,14 @@ def _check_name(name: str) -> None:
     start = "name: expected the new game's name, "
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ValueError(f"{start}a small letter and then small letters, digits and _, got {name!r}")
-    if len(name) > _LONGEST:
-        raise ValueError(f"{start}at most {_LONGEST} letters, got {len(name)}")
+    if len(name) > _MAX_LETTERS:
+        raise ValueError(f"{start}at most {_MAX_LETTERS} letters, got {len(name)}")
     if keyword.iskeyword(name) or _C_WORDS.fullmatch(name):
-        raise ValueError(f"{start}{name} is a word of the language C or Python; add something to it")
+        raise ValueError(f"{start}{name} is a keyword of C or Python; choose another name")
     if name == "pfc" or name.startswith("pfc_"):
-        raise ValueError(f"{start}names that begin with pfc_ belong to pufferc; got {name!r}")
+        raise ValueError(f"{start}names that begin with pfc_ are reserved for pufferc, got {name!r}")
     if name in list_envs():
-        raise ValueError(f"{start}{name} is a game that is built in; another name keeps their runs apart")
+        raise ValueError(f"{start}{name} is a built-in game; choose another name, which also keeps their runs apart")
 
 
 def _source(name: str) -> str:
@@ -115,7 +115,7 @@ def _source(name: str) -> str:
 
 
 def _align(text: str) -> str:
-    """Line continuations in one column again, after names have changed their length."""
+    """Aligns line continuations in one column, after names have changed their length."""
     lines = text.split("\n")
     parts = [line[:-1].rstrip() for line in lines if line.endswith("\\")]
     width = max(map(len, parts), default=0) + 2
@@ -123,7 +123,7 @@ def _align(text: str) -> str:
 
 
 def new_game(name: str, folder: str | os.PathLike[str] = ".", *, force: bool = False) -> list[Path]:
-    """Writes the three files of a new game into `folder`, which is made if need be.
+    """Writes the three files of a new game into `folder`, which is made if necessary.
 
     Returns their paths. Raises ValueError for a name that cannot be used, and FileExistsError where one of the files
     exists, unless `force`; then nothing was written.

@@ -1,10 +1,10 @@
-"""Where the installed package keeps what C and C++ programs need: headers, libraries, the CMake package.
+"""Where the installed package has its headers, libraries and CMake package, for C and C++ programs.
 
     cc mine.c $(python -m pufferc --cflags --libs) -o mine
     cmake -Dpufferc_DIR=$(python -m pufferc --cmakedir) ...
 
 Everything lies inside the package, so a program that links the shared library finds it there as long as the environment
-exists; copy the library next to the program (and link with -Wl,-rpath,'$ORIGIN') to give it away.
+exists; to distribute a program, copy the library next to it and link with -Wl,-rpath,'$ORIGIN'.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def libs() -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prints what was asked for, one line each for folders, flags on one line; `arguments` as in `--cflags --libs`."""
+    """Prints each requested folder on a line, and all requested flags on one line; `arguments` as `--cflags --libs`."""
     parser = argparse.ArgumentParser("python -m pufferc", description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--cmakedir", action="store_true", help="folder of the CMake package")
     parser.add_argument("--includedir", action="store_true", help="folder of the headers")

@@ -1,7 +1,7 @@
 """`pufferc bench`: agent steps per second of a game alone, with a policy's inference, and with training.
 
-Each figure is the median of several runs in one process, with the game's own training configuration. Compare figures of
-one call: machines differ, and the same machine differs from minute to minute.
+Each figure is the median of several runs in one process, with the game's training configuration. Compare figures of one
+call only: machines differ, and the speed of one machine varies.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from pufferc.runs.machine import machine
 
 __all__ = ["bench_game", "main"]
 
-_ACTION_SETS = 16  # batches of actions, drawn before the clock runs
+_ACTION_SETS = 16  # batches of actions, drawn before the timing
 _ENV_ROWS = 4096  # rows for the figure of the game alone
 
 
 def _median_rate(step: Callable[[], tuple[int, float]], seconds: float, runs: int) -> float:
-    """Median over runs of agent steps per second; `step` does some and returns how many, and their seconds."""
+    """Median over runs of agent steps per second; `step` returns its number of steps and their seconds."""
     step()  # warm up
     rates = []
     for _ in range(runs):
@@ -42,7 +42,7 @@ def _median_rate(step: Callable[[], tuple[int, float]], seconds: float, runs: in
 
 
 def _timed(work: Callable[[], int]) -> Callable[[], tuple[int, float]]:
-    """`work` as `_median_rate` takes it."""
+    """`work` in the form that `_median_rate` takes."""
 
     def step() -> tuple[int, float]:
         began = time.perf_counter()
@@ -128,7 +128,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("games", nargs="*", metavar="NAME", help="names or paths of games; none = all built-in ones")
     parser.add_argument("--threads", type=int, default=0, help="threads of games and of training; 0 = all cores")
     parser.add_argument("--seconds", type=float, default=3.0, help="time for each figure")
-    parser.add_argument("--runs", type=int, default=5, help="runs that the median is taken over")
+    parser.add_argument("--runs", type=int, default=5, help="runs per median")
     parser.add_argument("--data", metavar="PATH", help="the file that the game reads, where one game is named")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(list(arguments))

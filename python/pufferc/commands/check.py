@@ -1,4 +1,4 @@
-"""`pufferc check`: look for mistakes in a game."""
+"""`pufferc check`: finds mistakes in a game."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ def main(words: Sequence[str]) -> int:
     """`pufferc check GAME [--param NAME=VALUE] [--data PATH] [--debug] [--strict] [--json]`; 1 if anything is wrong."""
     parser = argparse.ArgumentParser(
         "pufferc check",
-        description="Look for mistakes in a game, and explain them. The game is played at random for some seconds.",
+        description="Find mistakes in a game and explain them. Plays the game at random for some seconds.",
     )
     parser.add_argument("game", metavar="GAME", help="./mygame.so, mygame.c (built first), or a built-in game's name")
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the game")
     parser.add_argument("--data", metavar="PATH", help="a file that the game reads, such as a map")
-    parser.add_argument(
-        "--debug", action="store_true", help="build with sanitizers first: mistakes come with their line"
-    )
+    parser.add_argument("--debug", action="store_true", help="build with sanitizers first: findings name the line")
     parser.add_argument("--strict", action="store_true", help="warnings count as errors")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(list(words))

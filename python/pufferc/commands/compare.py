@@ -1,4 +1,4 @@
-"""`pufferc compare`: in what runs differ."""
+"""`pufferc compare`: shows how runs differ."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pufferc.runs.records import HEAD, row, score_text, table
 
 def main(words: list[str]) -> int:
     """`pufferc compare RUN RUN... [--runs DIR] [--json]`."""
-    parser = argparse.ArgumentParser("pufferc compare", description="In what runs differ, and how each ended.")
+    parser = argparse.ArgumentParser("pufferc compare", description="Differences of runs, and how each ended.")
     parser.add_argument("run", nargs="+", help="directories of runs or groups of seeds, or their names in --runs")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for names (default %(default)s)")
     parser.add_argument("--json", action="store_true", help="as JSON")
@@ -22,7 +22,7 @@ def main(words: list[str]) -> int:
     machine = differences([run.machine for run in runs], ignore=("started",))
     if options.json:
         found = {"config": config, "machine": machine, "runs": [run.as_dict() for run in runs]}
-        print(json.dumps(found, indent=1, default=str))  # TOML has dates
+        print(json.dumps(found, indent=1, default=str))  # TOML has dates, JSON does not
         return 0
     letters = [chr(ord("A") + i) if i < 26 else str(i) for i in range(len(runs))]
     head = ["", *HEAD[:1], *HEAD[4:7], "score at the end", *HEAD[7:]]

@@ -1,4 +1,4 @@
-"""`pufferc doctor`: what was built, what is installed, and what of it can be used on this machine."""
+"""`pufferc doctor`: what was built, what is installed, and what works on this machine."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _packages() -> dict[str, str]:
 
 
 def _cuda_module() -> str:
-    """Whether pufferc's CUDA kernels were built and see a device, or why not; devices that they do not run on."""
+    """Whether pufferc's CUDA kernels were built and see a device, or why not; and devices that they do not support."""
     from pufferc.kernels import cuda
 
     missing = cuda.why_missing()
@@ -53,13 +53,13 @@ def _cuda_module() -> str:
 
 
 def _left_to_torch() -> list[str]:
-    """Devices that torch sees and pufferc's kernels do not run on, with the reason."""
+    """Devices that torch supports and pufferc's kernels do not, with the reason."""
     from pufferc.kernels import cuda
 
     try:
         import torch
     except (ImportError, OSError):
-        return []  # which has a line of its own
+        return []  # reported elsewhere
     reasons = {i: cuda.why_unusable(torch.device("cuda", i)) for i in range(torch.cuda.device_count())}
     return [f"cuda:{i} uses torch instead: {reason}" for i, reason in reasons.items() if reason is not None]
 
@@ -81,7 +81,7 @@ def _torch_cuda() -> str:
 
 
 def _games() -> dict[str, str]:
-    """What is built in, what is limited, and what this build lacks with the remedy."""
+    """Built-in games, their limits, and games that this build lacks with the remedy."""
     import pufferc
     from pufferc import _core
 
@@ -89,16 +89,16 @@ def _games() -> dict[str, str]:
     return (
         {"built in": ", ".join(limits)}
         | {
-            f"limit of {name}": f"{most} games in a process{_MORE_WORLDS if most < 16384 else ''}"
-            for name, most in limits.items()
-            if most
+            f"limit of {name}": f"{limit} games in a process{_MORE_WORLDS if limit < 16384 else ''}"
+            for name, limit in limits.items()
+            if limit
         }
         | {name: f"left out: {why}" for name, why in _core.games_left_out().items()}
     )
 
 
 def _no_display() -> str | None:
-    """Why no window can open here, None where one can or it cannot be told without trying."""
+    """Why no window can open here; None if one can, or if only a try would tell."""
     display = os.environ.get("DISPLAY")
     if sys.platform == "darwin":
         return None
@@ -115,7 +115,7 @@ def _no_display() -> str | None:
 
 
 def _pictures() -> dict[str, str]:
-    """The drawing modules, and the packages that write files."""
+    """The drawing modules, and the packages that write picture files."""
     from pufferc.pictures.renderer import why_missing
     from pufferc.watch.video_writers import why_no_mp4
 
@@ -133,7 +133,7 @@ def _pictures() -> dict[str, str]:
 
 
 def report() -> dict[str, dict[str, Any]]:
-    """Sections of facts, each a dict of names and values that JSON can hold."""
+    """Sections of facts, each a dict of names and JSON values."""
     import pufferc
     from pufferc import _core
 
@@ -148,7 +148,7 @@ def report() -> dict[str, dict[str, Any]]:
 
 
 def _lines(facts: dict[str, dict[str, Any]], columns: int | None) -> list[str]:
-    """The report as text: values start in one column and go on there; `columns` = None breaks no lines."""
+    """The report as text, with values in one column; `columns` = None does not wrap lines."""
     indent = " " * (_NAME_WIDTH + 3)
     lines = []
     for section, entries in facts.items():

@@ -31,7 +31,7 @@ def main(words: list[str]) -> int:
 
 
 def _facts(info: Any) -> list[tuple[str, str]]:
-    """What `pufferc envs NAME` tells of a game besides its parameters, as far as it has it."""
+    """What `pufferc envs NAME` shows besides the parameters, without empty entries."""
     keys = [f"{' '.join(key.keys)} {key.help}" for key in info.keys]
     masked = info.masked or any(row.name == "masked" for row in info.params)
     facts = [

@@ -17,15 +17,15 @@ def main(words: list[str]) -> int:
     game, words = split_game("eval", words)
     parser = argparse.ArgumentParser(
         f"pufferc eval {game}",
-        description="Play a trained policy and report the mean score over the first episodes of every row. The game's "
-        "parameters and file are those of the training unless given.",
+        description="Play a trained policy and report the mean score over the first episodes of every row. By "
+        "default the game has the parameters and the file of the training.",
     )
     parser.add_argument("--checkpoint", default="latest", help="latest, best, a run (or RUN/best), or a checkpoint")
-    parser.add_argument("--episodes", type=int, default=1000, help="at least this many (default %(default)s)")
+    parser.add_argument("--episodes", type=int, default=1000, help="minimum number of episodes (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of games and action draws (default %(default)s)")
     parser.add_argument("--greedy", action="store_true", help="the most probable action instead of a drawn one")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder that latest looks in")
-    parser.add_argument("--record", metavar="FILE", help="also write what is seen to a .gif, .mp4 or .png")
+    parser.add_argument("--record", metavar="FILE", help="also record one game to a .gif, .mp4 or .png")
     parser.add_argument("--record-steps", type=int, default=600, help="steps recorded at most (default %(default)s)")
     parser.add_argument("--device", help="cpu, cuda, ...; default as trained")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -33,7 +33,7 @@ def main(words: list[str]) -> int:
     options = parser.parse_args(words)
     params = read_game_flags(options)
 
-    # torch is imported here, after the flags were found to be right.
+    # torch is imported only after the flags are checked.
     from pufferc.runs.checkpoint import find_checkpoint, load_game_checkpoint
     from pufferc.training.from_checkpoint import play_checkpoint
     from pufferc.training.run import describe
@@ -63,7 +63,7 @@ def main(words: list[str]) -> int:
 
 
 def _recording(game: str, checkpoint: Path, options: argparse.Namespace) -> Callable[[], Path]:
-    """A function that writes one game of a checkpoint's policy to a picture file. What cannot work is refused now."""
+    """A function that records one game of a checkpoint's policy. Raises now what would make it fail later."""
     from pufferc.watch.players import CheckpointAgent
     from pufferc.watch.recording import check_recording, record
 

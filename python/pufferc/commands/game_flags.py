@@ -1,6 +1,6 @@
-"""Flags of the commands that play one game: its name, its parameters as --env.NAME VALUE, and its file as --data PATH.
+"""Flags of commands that play one game: its name, its parameters as --env.NAME VALUE, and its file as --data PATH.
 
-The flags of parameters look like those of `pufferc train`, which are made by another parser.
+The flags look like those of `pufferc train`, which has another parser.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ _PREFIX = "env."
 
 
 def split_game(command: str, words: Sequence[str]) -> tuple[str, list[str]]:
-    """The game's name, which comes first, and the other words. ValueError where there is none, or no such game."""
+    """The game's name, which is the first word, and the other words. ValueError if it is missing or unknown."""
     if not words or words[0].startswith("-"):
         names = ", ".join(list_envs())
         if words and words[0] in ("-h", "--help"):
             print(f"usage: pufferc {command} NAME [flags]\n\ngames: {names}\nflags: pufferc {command} NAME --help")
             raise SystemExit(0)
         raise ValueError(
-            f"pufferc {command} needs the name of a game first, one of: {names}; or the path of your own, ./mygame.so"
+            f"pufferc {command} needs the name of a game first, one of: {names}; or a path such as ./mygame.so"
         )
     env_info(words[0])
     return words[0], list(words[1:])
 
 
 def add_game_flags(parser: argparse.ArgumentParser, game: str) -> None:
-    """Adds --data and one flag for each parameter of the game. Flags that are not given leave no value."""
+    """Adds --data and one flag for each parameter of the game. A flag that is not given has no value."""
     parser.add_argument("--data", metavar="PATH", help="the file that the game reads, such as a map")
     group = parser.add_argument_group("parameters of the game")
     for row in env_info(game).params:
@@ -47,5 +47,5 @@ def add_game_flags(parser: argparse.ArgumentParser, game: str) -> None:
 
 
 def read_game_flags(options: argparse.Namespace) -> dict[str, Any]:
-    """The parameters that were given, by name."""
+    """The given parameters by name."""
     return {name.removeprefix(_PREFIX): value for name, value in vars(options).items() if name.startswith(_PREFIX)}

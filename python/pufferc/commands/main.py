@@ -1,7 +1,7 @@
 """The command line: pufferc envs | train | eval | export | play | runs | compare | sweep | plot | bench | doctor.
 
-Only what a command needs is imported, when it is needed: `pufferc envs` works without torch, and a command that wants
-the packages of the [train] extra says so when they are missing.
+A command imports its modules when it runs, so that `pufferc envs` works without torch. A command that needs packages of
+the [train] extra says so when they are missing.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ commands:
   eval NAME [flags]       play a trained policy;  pufferc eval NAME --checkpoint latest --episodes 1000
   export NAME [flags]     a trained policy as one file for C and C++, or ONNX
   play NAME [flags]       play yourself, or watch a policy, in a window
-  runs [NAME]             what was trained, and how it ended
-  compare RUN RUN...      in what runs differ, and how each ended
+  runs [NAME]             list runs and their results
+  compare RUN RUN...      differences of runs, and their results
   sweep NAME [flags]      search for better settings with many short runs
   plot RUN...             learning curves of runs as a picture
   bench [NAME ...]        speed of games and training on this machine
-  doctor                  what is installed and built, and what is not and why
-  new NAME                a game of your own: source, configuration and test to start from
-  build FILE.c            compile a game;  the others take it as ./NAME.so
-  check ./NAME.so         look for mistakes in a game, and explain them
+  doctor                  what is installed and built, and why something is missing
+  new NAME                a new game: source, configuration and test to start from
+  build FILE.c            compile a game;  other commands take it as ./NAME.so
+  check ./NAME.so         find mistakes in a game and explain them
   version
 
 In Python: import pufferc; pufferc.make("breakout", num_envs=1024)

@@ -12,16 +12,16 @@ from pufferc.runs.records import HEAD, list_runs, row, table
 
 def main(words: list[str]) -> int:
     """`pufferc runs [GAME] [--runs DIR] [--json]`."""
-    parser = argparse.ArgumentParser("pufferc runs", description="Runs: how they were trained, and how they ended.")
+    parser = argparse.ArgumentParser("pufferc runs", description="List runs, their settings and their results.")
     parser.add_argument("game", nargs="?", help="only runs of this game")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder to look in (default %(default)s)")
     parser.add_argument("--json", action="store_true", help="as JSON, with the whole configuration")
     options = parser.parse_args(words)
     if not options.runs.is_dir():
-        raise ValueError(f"runs: there is no folder {options.runs}; pufferc train makes it, --runs names another one")
+        raise ValueError(f"runs: there is no folder {options.runs}; pufferc train makes it, or give --runs FOLDER")
     found = list_runs(options.runs, options.game)
     if options.json:
-        print(json.dumps([run.as_dict() for run in found], indent=1, default=str))  # TOML has dates
+        print(json.dumps([run.as_dict() for run in found], indent=1, default=str))  # TOML has dates, JSON does not
         return 0
     if not found:
         print(f"no runs{f' of {options.game}' if options.game else ''} in {options.runs}", file=sys.stderr)

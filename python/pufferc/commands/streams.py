@@ -1,4 +1,4 @@
-"""Standard streams of the command line: closed ones, ones that nobody reads, and ones that lack letters."""
+"""Standard streams of the command line: closed ones, readers that have gone, and full disks."""
 
 from __future__ import annotations
 
@@ -8,42 +8,31 @@ import sys
 
 
 def prepare() -> None:
-    """Makes every stream one that can be written to.
+    """Opens /dev/null for each standard stream that is closed, as it may be under cron.
 
-    What was closed leads nowhere. Otherwise the next file that is opened, maybe one of a run, would get its number and
-    with it what libraries print. Letters that a stream's encoding lacks are written as escapes.
+    Otherwise the next file that is opened, maybe one of a run, would get the stream's number and receive what libraries
+    print.
     """
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the rest of the process
-        elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # the lowest free number is this stream's
+            setattr(sys, name, open(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def fail(message: str, code: int) -> int:
-    """Says why a command ends; returns `code`, its exit code."""
-    with contextlib.suppress(OSError, ValueError):  # nobody is left to tell
+    """Prints why a command ends; returns `code`, its exit code."""
+    with contextlib.suppress(OSError):  # the terminal may be closed
         print(f"pufferc: {message}", file=sys.stderr)
     return code
 
 
 def finish(code: int) -> int:
-    """Writes what waits in stdout; the exit code of a command that ends with `code`. Not silent about a full disk."""
+    """Flushes stdout; returns the exit code of a command that ends with `code`. A full disk is an error."""
     try:
         sys.stdout.flush()
     except OSError as error:
-        # Python flushes again when it ends, and would complain in its own way.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Python flushes again at its end, which must not fail with a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             fail(f"cannot write to standard output: {error.strerror}", 1)
         return code or 1
-    except ValueError:  # closed by somebody
-        pass
     return code

@@ -29,7 +29,7 @@ from pufferc.sweep.text import report_text
 from pufferc.sweep.trials import Trial, read_trials
 
 DEFAULT_SPACE = Path(__file__).parents[1] / "config" / "sweeps" / "default.toml"
-_CHANGEABLE = ("runs", "budget_s", "jobs", "confirm", "confirm_seeds", "timeout_s")  # when a sweep goes on
+_CHANGEABLE = ("runs", "budget_s", "jobs", "confirm", "confirm_seeds", "timeout_s")  # when a sweep is resumed
 _FIXED = ("method", "objective", "stop", "seed")
 
 
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--timeout", type=float, dest="timeout_s", metavar="SECONDS",
         help=f"without a sign of life, after which a run is given up (default {own.timeout_s:g})")  # fmt: skip
     add("--directory", type=Path, metavar="DIR", help="of the sweep, new or empty (default sweeps/NAME-TIME)")
-    add("--resume", type=Path, metavar="DIR", help="go on with a sweep; limits, --jobs and --confirm may change")
+    add("--resume", type=Path, metavar="DIR", help="continue a sweep; limits, --jobs and --confirm may change")
     add("--report", type=Path, metavar="DIR", help="print and draw again what a sweep found")
     add("--quiet", action="store_true", help="no progress lines")
     add("--json", action="store_true", help="print the result as JSON")
@@ -99,14 +99,14 @@ def _new_directory(game: str, directory: Path | None) -> Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         if any(directory.iterdir()):
-            raise ConfigError(f"directory: {directory} is not empty; --resume {directory} goes on with a sweep")
+            raise ConfigError(f"directory: {directory} is not empty; --resume {directory} continues a sweep")
     except OSError as error:
         raise ConfigError(f"directory: cannot make {directory}: {error.strerror}") from None
     return directory
 
 
 def _report(directory: Path, plan: Plan, as_json: bool) -> list[Trial]:
-    """Prints and draws what is known."""
+    """Prints and draws the results so far."""
     trials = read_trials(directory)
     objective = plan.settings.objective
     shares = importances(plan.settings.method, plan.space, objective, trials)
@@ -146,7 +146,7 @@ def main(words: list[str]) -> int:
         game, words = split_game("sweep", words)
     options, rest = _parser().parse_known_args(words)
     if os.environ.get("WORLD_SIZE", "1") != "1":
-        raise ConfigError("sweep: torchrun's processes make one run together; a sweep starts its own, see --jobs")
+        raise ConfigError("sweep: torchrun's processes share one run; a sweep starts its own processes, see --jobs")
     progress = (Silent if options.quiet else Progress)(0)
     if options.resume is None and options.report is None:
         if game is None:
@@ -157,7 +157,7 @@ def main(words: list[str]) -> int:
     fixed += [name for name in ("sweep", "space", "directory") if getattr(options, name)]
     if game or rest or fixed or (options.resume and options.report):
         what = game or (rest and rest[0]) or (f"--{fixed[0]}" if fixed else "--report with --resume")
-        raise ConfigError(f"sweep: --resume and --report take what the sweep was begun with, got {what} besides")
+        raise ConfigError(f"sweep: --resume and --report use the settings of the sweep; got {what} too")
     if options.report:
         plan = load_plan(directory, {})
         return 0 if _report(directory, plan, options.json) else 1
@@ -165,7 +165,7 @@ def main(words: list[str]) -> int:
 
 
 def _go(plan: Plan, options: argparse.Namespace, progress: Progress, directory: Path | None) -> int:
-    """Makes the sweep, or goes on with the one in `directory`."""
+    """Makes a sweep, or continues the one in `directory`."""
     warnings = plan.check()
     new = directory is None
     if directory is None:
@@ -173,10 +173,10 @@ def _go(plan: Plan, options: argparse.Namespace, progress: Progress, directory: 
     for warning in warnings:
         progress.say(f"warning: {warning}")
     limit = f"at most {plan.settings.runs} runs" if plan.settings.runs else "no limit of runs"
-    progress.say(f"{'sweep' if new else 'going on with'} {directory}: {limit}, {plan.settings.jobs} at a time")
+    progress.say(f"{'sweep' if new else 'continuing sweep'} {directory}: {limit}, {plan.settings.jobs} at a time")
     done = run_sweep(plan, directory, progress)
     trials = _report(directory, plan, options.json)
     if not done:
-        print(f"interrupted; pufferc sweep --resume {directory} goes on", file=sys.stderr)
+        print(f"interrupted; continue with: pufferc sweep --resume {directory}", file=sys.stderr)
         return 130
     return 0 if any(trial.outcome in ("complete", "target") for trial in trials) else 1

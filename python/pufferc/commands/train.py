@@ -22,7 +22,7 @@ def main(words: list[str]) -> int:
             return _follow(words)
     game, words = split_game("train", words)
     options = parse_train(game, words)
-    # torch is imported here, after the flags were found to be right.
+    # torch is imported only after the flags are checked.
     from pufferc.runs.checkpoint import find_checkpoint, load_game_checkpoint
     from pufferc.training.distributed import LostRank
     from pufferc.training.ppo import NotFinite
@@ -34,7 +34,7 @@ def main(words: list[str]) -> int:
     )
     for path in (resume, weights):
         if path is not None:
-            load_game_checkpoint(path, game)  # refuses what is damaged or of another game before anything starts
+            load_game_checkpoint(path, game)  # raises before the run starts if it is damaged
     if options.seeds is not None:
         return _train_seeds(options, weights)
     try:
@@ -59,12 +59,12 @@ def main(words: list[str]) -> int:
 
 
 def _follow(words: list[str]) -> int:
-    """`train` in a process that torchrun started as another than the first one, which does all the talking."""
+    """`train` in a process of torchrun other than the first one, which alone prints."""
     from pufferc.training.distributed import LostRank
     from pufferc.training.run import train
 
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-        parse_train(*split_game("train", words))  # leaves where the first process does
+        parse_train(*split_game("train", words))  # exits for the same flags as the first process
     try:
         train()
     except LostRank as error:
@@ -78,7 +78,7 @@ def _train_seeds(options: argparse.Namespace, weights: Path | None) -> int:
     from pufferc.training.seeds import exit_code, parse_seeds, summary, train_seeds
 
     if os.environ.get("WORLD_SIZE", "1") != "1":
-        raise ValueError("train.seeds: torchrun's processes make one run together; leave it out for seeds")
+        raise ValueError("train.seeds: torchrun's processes share one run; train seeds without torchrun")
     if options.resume is not None:
         raise ValueError("train.seeds: a group cannot be resumed as a whole; resume its runs: --resume GROUP/seed-1")
     group = train_seeds(

@@ -18,7 +18,6 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pufferc.config.schema import SECTIONS, Config, ConfigError, Value
 from pufferc.envs.games import EnvInfo, env_info
-from pufferc.files import read_short
 
 # Part of Python from 3.11 on; before that, its origin.
 tomllib: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
@@ -53,7 +52,7 @@ def load_config(game: str | os.PathLike[str], path: Path | str | None = None) ->
     config, info = Config(os.fspath(game)), env_info(game)
     for source in (packaged_config(info), None if path is None else _find_config(info, path)):
         if source is not None:
-            config = merge(config, _with_absolute_data(read_toml(source, pipes=True), Path(source)), str(source))
+            config = merge(config, _with_absolute_data(read_toml(source), Path(source)), str(source))
     return config
 
 
@@ -80,16 +79,14 @@ def _find_config(info: EnvInfo, path: Path | str) -> Path:
     return variants[str(path)]
 
 
-def read_toml(path: Path, *, pipes: bool = False) -> dict[str, Any]:
-    """The tables of a TOML file; ConfigError if it cannot be read or parsed. `pipes`: the file may be a pipe."""
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file; ConfigError if it cannot be read or parsed."""
     try:
-        tables: dict[str, Any] = tomllib.loads(read_short(path, pipes=pipes).decode())
+        tables: dict[str, Any] = tomllib.loads(path.read_bytes().decode())
         return tables
     except OSError as error:
         raise ConfigError(f"config: cannot read {path}: {error.strerror}") from None
-    except RecursionError:
-        raise ConfigError(f"config: {path} is not valid TOML: it is nested too deeply") from None
-    except ValueError as error:  # of TOML, of UTF-8, and of numbers that are too long
+    except ValueError as error:  # of TOML and of UTF-8
         raise ConfigError(f"config: {path} is not valid TOML: {error}") from None
 
 

@@ -1,4 +1,4 @@
-"""Ended: the infos of a step that ended episodes, as Gymnasium's vector environments give them."""
+"""The infos of a step that ended episodes, in the layout of Gymnasium's vector environments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Flags = NDArray[np.bool_]
 
 
 class Ended:
-    """What infos say of the rows, all or one group's, whose episodes a step ended: views, made into dictionaries."""
+    """Views of the final results of rows, all or one group's, and the info dictionaries made from them."""
 
     def __init__(self, mask: Flags, stats: dict[str, Array], final: Array | None) -> None:
         """`mask` bool [n], `stats` arrays [n], `final` observations [n, O...] or None without same-step autoreset."""

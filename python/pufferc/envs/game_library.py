@@ -3,9 +3,9 @@
 Loading a shared object runs its code, with all rights of this process. Load only what you built or trust.
 
 A file is read when a game is named, and loaded from a private copy in memory. So it may be rebuilt or deleted at any
-time: pools go on with what they were made with, and the next use of the path loads the new file. A module stays loaded
-while a description or a pool of it exists. Libraries that it needs must be where the system finds them: $ORIGIN in its
-run path means nothing for a copy.
+time: pools keep the code that they were made with, and the next use of the path loads the new file. A module stays
+loaded while a description or a pool of it exists. Libraries that it needs must be where the system finds them: $ORIGIN
+in its run path means nothing for a copy.
 """
 
 from __future__ import annotations
@@ -13,20 +13,18 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import stat
-import sys
+import struct
 import tempfile
 import threading
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pufferc import _core
-from pufferc.envs.elf import Elf, ElfError
 
 __all__ = ["LoadedModule", "ModuleError", "is_path", "load", "sanitizers"]
 
 _SUFFIXES = (".so", ".dylib")
+# A shared object that was built with one of them holds the name of this function.
 _SANITIZERS = {"__asan_init": "AddressSanitizer", "__tsan_init": "ThreadSanitizer", "__msan_init": "MemorySanitizer"}
 
 
@@ -35,11 +33,11 @@ class ModuleError(ValueError):
 
 
 class LoadedModule:
-    """A loaded game: the user's path, made absolute, its content's hash, and the module for `_core`."""
+    """A loaded game: the user's path, made absolute, the hash of the file's content, and the module for `_core`."""
 
     def __init__(self, path: Path, sha256: str, module: _core.Module) -> None:
         self.path, self.sha256, self.module = path, sha256, module
-        self.info: Any = None  # the EnvInfo that registration.py makes of it
+        self.info: Any = None  # the EnvInfo that games.py makes of it
 
 
 _lock = threading.Lock()
@@ -67,21 +65,19 @@ def load(path: str | os.PathLike[str]) -> LoadedModule:
     with _lock:
         known = _newest.get(place)
         if known is None or known.sha256 != sha256:
-            _examine(text, data)
+            _check_header(text, data)
+            _require_sanitizers(text, data)
             known = _newest[place] = LoadedModule(place, sha256, _open(text, place, data))
         return known
 
 
 def _read(text: str, place: Path) -> bytes:
-    """The file's bytes; a pipe or device is refused before it is opened."""
+    """The file's bytes."""
+    if place.is_dir():
+        raise ModuleError(f"{text}: is a directory, expected a shared object such as mygame.so")
+    if place.suffix in (".c", ".h", ".cc", ".cpp"):
+        raise ModuleError(f"{text}: is source code; build it first: pufferc build {text}")
     try:
-        kind = place.stat().st_mode
-        if stat.S_ISDIR(kind):
-            raise ModuleError(f"{text}: is a directory, expected a shared object such as mygame.so")
-        if not stat.S_ISREG(kind):
-            raise ModuleError(f"{text}: is not a file, expected a shared object such as mygame.so")
-        if place.suffix in (".c", ".h", ".cc", ".cpp"):
-            raise ModuleError(f"{text}: is source code; build it first: pufferc build {text}")
         return place.read_bytes()
     except FileNotFoundError:
         source = place.with_suffix(".c")
@@ -89,56 +85,49 @@ def _read(text: str, place: Path) -> bytes:
         raise ModuleError(f"{text}: no such file{hint}") from None
     except OSError as error:
         raise ModuleError(f"{text}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        if isinstance(error, ModuleError):
-            raise
-        raise ModuleError(f"{text!r}: is not a path: {error}") from None
 
 
-@lru_cache(maxsize=1)
-def _own_machine() -> tuple[int, int, str]:
-    own = Elf(Path(str(_core.__file__)).read_bytes())
-    return own.machine, own.bits, own.architecture
+def _check_header(text: str, data: bytes) -> None:
+    """Refuses the two kinds of ELF files that the dynamic loader has no clear error for.
+
+    It crashes over a file that is cut off, and says "no such file" of one for another processor.
+    """
+    if len(data) < 64 or data[:4] != b"\x7fELF":
+        return  # the loader has a clear message
+    with open(str(_core.__file__), "rb") as file:
+        own = file.read(64)
+    if (data[4:6], data[18:20]) != (own[4:6], own[18:20]):  # bits, byte order, machine
+        raise ModuleError(f"{text}: was built for another kind of processor than this Python")
+    (table,), (entry, count) = struct.unpack_from("Q", data, 40), struct.unpack_from("HH", data, 58)
+    if table + entry * count > len(data):  # the table of sections is the last part of a file
+        raise ModuleError(f"{text}: is cut off: it has {len(data)} bytes, expected {table + entry * count}")
 
 
-def _examine(text: str, data: bytes) -> None:
-    """Refuses what the loader would give no clear reason for, or would end the process over."""
-    if not sys.platform.startswith("linux"):
-        return
-    try:
-        elf = Elf(data)
-        machine, bits, architecture = _own_machine()
-        if (elf.machine, elf.bits) != (machine, bits):
-            raise ElfError(f"was built for {elf.architecture}, this Python runs on {architecture}")
-        reason = elf.why_not_loadable()
-        if reason:
-            raise ElfError(reason)
-        missing = [name for symbol, name in _SANITIZERS.items() if symbol in elf.imports() and not _present(symbol)]
-    except ElfError as error:
-        raise ModuleError(f"{text}: {error}") from None
-    if missing:
-        raise ModuleError(
-            f"{text}: was built with {missing[0]}, which has to be in the process from its start. Check it with: "
-            f"pufferc check {text}; run other commands under: LD_PRELOAD=$(cc -print-file-name=libasan.so) "
-            "ASAN_OPTIONS=detect_leaks=0"
-        )
+def _found_sanitizers(data: bytes) -> dict[str, str]:
+    return {symbol: name for symbol, name in _SANITIZERS.items() if symbol.encode() in data}
 
 
-def sanitizers(data: bytes) -> list[str]:
+def sanitizers(path: Path) -> list[str]:
     """Names of the sanitizers that a shared object was built with; none if it cannot be read."""
     try:
-        imports = Elf(data).imports()
-    except ElfError:
+        return list(_found_sanitizers(path.read_bytes()).values())
+    except OSError:
         return []
-    return [name for symbol, name in _SANITIZERS.items() if symbol in imports]
 
 
-def _present(symbol: str) -> bool:
-    return hasattr(ctypes.CDLL(None), symbol)
+def _require_sanitizers(text: str, data: bytes) -> None:
+    """Raises ModuleError where the sanitizers of a game are not loaded: their start would end the process."""
+    for symbol, name in _found_sanitizers(data).items():
+        if not hasattr(ctypes.CDLL(None), symbol):
+            raise ModuleError(
+                f"{text}: was built with {name}, which has to be in the process from its start. Check it with: "
+                f"pufferc check {text}; run other commands under: LD_PRELOAD=$(cc -print-file-name=libasan.so) "
+                "ASAN_OPTIONS=detect_leaks=0"
+            )
 
 
 def _open(text: str, place: Path, data: bytes) -> _core.Module:
-    """Loads a copy of the file that nobody else can change."""
+    """Loads a private copy of the file."""
     try:
         if hasattr(os, "memfd_create"):
             handle = os.memfd_create(place.name)

@@ -1,7 +1,8 @@
-"""Games, built in or in shared objects: what they are called, their parameters and tables, and their Gymnasium ids.
+"""Games, built in or in shared objects: names, parameters, tables and Gymnasium ids.
 
-Whatever takes a game takes its name, the path of a shared object ("./mygame.so" or a Path; see game_library.py), or an
-EnvInfo. A path is read anew at each use, an EnvInfo stands for the code that was loaded when it was made.
+Functions that take a game take its name, the path of a shared object ("./mygame.so" or a Path; see game_library.py), or
+an EnvInfo. The file is read again at each use of its path; an EnvInfo stands for the code that was loaded when it was
+made.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ __all__ = [
     "register_gymnasium",
 ]
 
-# Arguments of pufferc.make, which a game's parameters are given beside.
+# Arguments of pufferc.make. A game's parameters are keywords of the same call, so they need other names.
 _TAKEN = {"name", "num_envs", "num_games", "num_threads", "seed", "groups", "copy", "autoreset", "params"}
 _TAKEN |= {"render_mode", "render_games", "game_numbers", "data"}
 
@@ -54,10 +55,10 @@ class ParamInfo:
 class ObsInfo:
     """`count` consecutive values of an observation, all in [low, high].
 
-    count 0 in the last row of `EnvInfo.observation` means all that remain. The other members are 0 for plain numbers.
-    each > 0: the row lists count / each entities of that many values, of which the first is 0 where there is none.
-    num_codes > 0: the values are codes 0 to num_codes - 1. plane_height, plane_width > 0: the row is planes of a board
-    of that size, row by row.
+    count 0 in the last row of `EnvInfo.observation` means all remaining values. The other members are 0 for plain
+    numbers. each > 0: the row lists count / each entities of that many values; the first value of an absent entity is
+    0. num_codes > 0: the values are codes 0 to num_codes - 1. plane_height, plane_width > 0: the row holds planes of a
+    board of that size, row by row.
     """
 
     name: str
@@ -73,10 +74,10 @@ class ObsInfo:
 
 @dataclass(frozen=True)
 class KeyInfo:
-    """Keys by which a person plays.
+    """Key bindings for play by hand.
 
-    In a discrete game they make `choice` in dimension `dim`; in a continuous one each adds `push` to control number
-    `control` while it is down.
+    In a discrete game the keys make `choice` in dimension `dim`; in a continuous game each key adds `push` to control
+    number `control` while it is down.
     """
 
     keys: tuple[str, ...]
@@ -92,21 +93,21 @@ class EnvInfo:
     """A game as its source describes it.
 
     Attributes:
-        id: The Gymnasium id; of a loaded game once `register_gymnasium` was called for it.
-        agents: Rows of one game with default parameters, as `masked` and `teams` are.
-        max_games: How many games all pools of a process can have together; None = no limit.
+        id: The Gymnasium id. A loaded game must be registered first, see `register_gymnasium`.
+        agents: Rows of one game with default parameters. `masked` and `teams` are for default parameters too.
+        max_games: Limit of games in all pools of a process together; None = no limit.
         can_save: False for games that own something outside their state: `VecEnv.save`, `load` and `set_state`
             refuse them.
-        observation: The observation table. Where it depends on parameters, `VecEnv.observation_rows` is the real one.
+        observation: The observation table with default parameters; `VecEnv.observation_rows` is that of a pool.
         masked: Some choices are illegal at times.
-        teams: Sides that the agents divide into; 0 = none.
-        levels: Levels of the built-in player, see `VecEnv.script`; 0 = there is none.
+        teams: Number of sides that the agents are divided into; 0 = no sides.
+        levels: Levels of the built-in player, see `VecEnv.script`; 0 = no such player.
         reads_data: `make` takes data=PATH.
         fields: Names of the state members that `VecEnv.state` reads.
-        fps: Steps a second at which a person should watch. A parameter frameskip divides it.
-        keys: How a person plays; empty = digits, or the arrow keys in a continuous game.
-        idle: What a person chooses without a key: a choice, "keep" the last one, or "alternate" 0 and 1.
-        path, sha256: Where a loaded game comes from; None for built-in ones.
+        fps: Steps per second for display. A parameter frameskip divides it.
+        keys: Key bindings; empty = digits, or the arrow keys in a continuous game.
+        idle: The choice without a key: a number, "keep" the last one, or "alternate" 0 and 1.
+        path, sha256: File of a loaded game and its hash; None for built-in games.
     """
 
     name: str
@@ -143,7 +144,7 @@ Game = str | os.PathLike[str] | EnvInfo
 
 
 def _shortest(value: float) -> float:
-    """The number with the fewest digits that a float32, in which games hold theirs, cannot tell from `value`."""
+    """The number with the fewest digits that rounds to the same float32, the type of parameters in games."""
     return float(str(np.float32(value)))
 
 
@@ -202,7 +203,7 @@ def _all_envs() -> dict[str, EnvInfo]:
 
 
 def _module_info(loaded: LoadedModule) -> EnvInfo:
-    """Made once for each module. Raises ModuleError where sizes do not fit together or a name cannot be used."""
+    """Made once for each module. Raises ModuleError where sizes are inconsistent or a name cannot be used."""
     if isinstance(loaded.info, EnvInfo):
         return loaded.info
     try:
@@ -266,16 +267,16 @@ def action_text(game: Game, params: Mapping[str, float]) -> str:
 
 
 def pool_limit(game: Game) -> int | None:
-    """Most games of a pool that leaves room for another one beside it: evaluation beside training. None = no limit."""
-    most = env_info(game).max_games
-    return None if most is None else max(1, most // 2)
+    """Limit of games in a pool that leaves room for a second pool, for evaluation during training. None = no limit."""
+    limit = env_info(game).max_games
+    return None if limit is None else max(1, limit // 2)
 
 
 def register_gymnasium(*games: Game) -> None:
     """Register games as pufferc/Title-vN for `gymnasium.make` and `gymnasium.make_vec`.
 
-    Without arguments those that are built in, which `import pufferc` does. Games with several agents have the vector
-    face only. ValueError where a built-in game has the id of another.
+    Without arguments it registers the built-in games, as `import pufferc` does. Games with several agents have a vector
+    entry point only. ValueError where a game has the id of a built-in one.
     """
     import gymnasium
 

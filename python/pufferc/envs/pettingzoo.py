@@ -8,13 +8,13 @@
         actions = {agent: env.action_space(agent).sample() for agent in env.agents}
         observations, rewards, terminations, truncations, infos = env.step(actions)
 
-In PettingZoo an agent whose episode has ended never comes back before the next reset, so every agent has one life here:
-a snake that dies is off the board, the others play on, and the game is over when all have ended. To train on games
-that never stop, whose agents come back one by one, use `pufferc.make`. Arrays that are returned are the caller's own.
+In PettingZoo an agent whose episode has ended returns only after the next reset, so every agent has one life here: a
+snake that dies leaves the board, the others continue, and the game is over when all have ended. To train on games whose
+agents respawn one by one, use `pufferc.make`. Returned arrays are copies.
 
-In a masked game, whose choices are illegal at times, an observation is a dictionary as in PettingZoo's own games:
-"observation", and "action_mask" int8 [K], 1 where the next action may make a choice. K = all choices of an action's
-dimensions, side by side; `pufferc.spaces.sample_mask` divides it for a MultiDiscrete space. With one dimension:
+In a masked game an observation is a dictionary, as in PettingZoo's games: "observation", and "action_mask" int8 [K], 1
+where a choice is legal in the next action. K = all choices of an action's dimensions, side by side;
+`pufferc.envs.spaces.sample_mask` splits it for a MultiDiscrete space. With one dimension:
 
     action = env.action_space(agent).sample(observations[agent]["action_mask"])
 """
@@ -57,12 +57,12 @@ class ParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
     """One game whose agents act at the same time, each for one life.
 
     Agents are called NAME_0, NAME_1, ... in the order of the pool's rows. The info of an agent that ended holds
-    "metrics": its return "r", length "l" and the game's own.
+    "metrics": its return "r", length "l" and the game's metrics.
 
     Args:
-        name: One of `pufferc.list_envs()`; games of one agent are taken too.
+        name: One of `pufferc.list_envs()`; games of one agent are accepted too.
         render_mode: None, "rgb_array" (render returns a picture uint8 [H, W, 3]) or "human" (a window).
-        seed: That the first reset starts from where it is given none; None draws one.
+        seed: Seed of the first reset if that has no argument; None draws one.
         data: Path of the file that the game reads, see `pufferc.make`.
         **params: Parameters of the game, see `pufferc.env_info(name).params`.
     """
@@ -97,31 +97,31 @@ class ParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
         self.possible_agents = [f"{self._pool.name}_{i}" for i in range(self._pool.agents)]
         self.agents: list[str] = []
         self._row = {agent: row for row, agent in enumerate(self.possible_agents)}
-        # One space per agent, for each is seeded by itself.
+        # One space per agent, because each has its own random stream.
         space: gym.Space[Any] = self._pool.single_observation_space
         if self._pool.action_mask is not None:
             choices = sum(choice_counts(self._pool.single_action_space))
             space = gym.spaces.Dict({"observation": space, "action_mask": gym.spaces.Box(0, 1, (choices,), np.int8)})
         self._observation_spaces = {agent: _copy(space) for agent in self._row}
         self._action_spaces = {agent: _copy(self._pool.single_action_space) for agent in self._row}
-        self._idle = np.zeros_like(np.asarray(self._pool.action_space.sample()))  # the actions of those who have ended
+        self._idle = np.zeros_like(np.asarray(self._pool.action_space.sample()))  # for ended agents
 
     def observation_space(self, agent: str) -> gym.Space[Any]:
-        """What an agent sees; always the same object for one agent."""
+        """Observation space of an agent; always the same object for one agent."""
         return self._observation_spaces[agent]
 
     def action_space(self, agent: str) -> gym.Space[Any]:
-        """What an agent can do; always the same object for one agent."""
+        """Action space of an agent; always the same object for one agent."""
         return self._action_spaces[agent]
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observations, Infos]:
-        """Start a new game with all agents; the same seed gives the same one. `options` is ignored: there are none."""
+        """Start a new game with all agents; the same seed gives the same game. `options` is ignored."""
         observations, infos = self._pool.reset(seed=seed)
         self.agents = list(self.possible_agents)
         return self._observed(observations, infos), {agent: {} for agent in self.agents}
 
     def step(self, actions: Mapping[str, Any]) -> Step:
-        """One step of every agent in `agents`, each with its action. Results are for these; who ended leaves `agents`.
+        """Step every agent in `agents`. Results are for these agents; those that ended are removed from `agents`.
 
         Raises:
             ValueError: An agent has no action, an agent that has ended has one, or an action is out of range.
@@ -145,7 +145,7 @@ class ParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
         )
 
     def _observed(self, observations: NDArray[Any], infos: dict[str, Any], live: Sequence[str] = ()) -> Observations:
-        """What each of `live`, or of all agents, sees: of the pool's observations [N, O...] and infos."""
+        """The observation of each of `live`, or of all agents, from the pool's observations [N, O...] and infos."""
         seen: Observations = {agent: observations[self._row[agent]] for agent in live or self._row}
         if "action_mask" not in infos:
             return seen
@@ -183,6 +183,6 @@ class ParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
 
 
 def _copy(space: gym.Space[Any]) -> gym.Space[Any]:
-    """A space of its own, with a random stream of its own."""
+    """A copy of a space, with its own random stream."""
     copied: gym.Space[Any] = deepcopy(space)
     return copied

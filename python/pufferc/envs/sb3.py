@@ -1,19 +1,18 @@
-"""A pool of games as a Stable-Baselines3 VecEnv, so that any of its algorithms trains on them.
+"""A pool of games as a Stable-Baselines3 VecEnv, for all algorithms of that library.
 
     from stable_baselines3 import PPO
     from pufferc.interop.sb3 import make_sb3
 
     PPO("MlpPolicy", make_sb3("cartpole", 64, seed=1)).learn(100_000)
 
-MaskablePPO of sb3-contrib learns games with masks:
+MaskablePPO of sb3-contrib learns masked games:
 
     from sb3_contrib import MaskablePPO
 
     MaskablePPO("MlpPolicy", make_sb3("./mygame.so", 64, seed=1)).learn(100_000)
 
-Shapes: N = num_envs rows of the pool, each an environment to Stable-Baselines3; K choices of an action. Arrays that are
-returned are copies of the caller's own. Episode statistics arrive as its Monitor writes them, so they are logged
-without a wrapper.
+Shapes: N = num_envs rows of the pool, each an environment of Stable-Baselines3; K choices of an action. Returned arrays
+are copies. Episode statistics have the layout of its Monitor, so they are logged without a wrapper.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class Sb3VecEnv(vec_env.VecEnv):
     """A VecEnv of this package behind the VecEnv interface of Stable-Baselines3.
 
     Where an episode ended, `infos[row]` holds "terminal_observation", "TimeLimit.truncated" and "episode" with "r"
-    (return), "l" (length), "t" (seconds since the adapter was made) and the game's own metrics.
+    (return), "l" (length), "t" (seconds since the adapter was made) and the game's metrics.
 
     Args:
         env: The pool, with same-step autoreset. It belongs to the adapter, which closes it.
@@ -124,7 +123,7 @@ class Sb3VecEnv(vec_env.VecEnv):
         """Close the pool."""
         self.env.close()
 
-    # ---- what is asked of single rows, which are not environments of their own here ----------------------
+    # ---- interface for single rows, which are not separate environments here ----------------------
 
     def _rows(self, indices: vec_env.base_vec_env.VecEnvIndices) -> list[int]:
         rows = [int(row) for row in self._get_indices(indices)]
@@ -143,7 +142,7 @@ class Sb3VecEnv(vec_env.VecEnv):
         return [getattr(self.env, single.get(attr_name, attr_name))] * len(rows)
 
     def set_attr(self, attr_name: str, value: Any, indices: vec_env.base_vec_env.VecEnvIndices = None) -> None:
-        """Store a value that `get_attr` returns; the games do not see it. ValueError for what the pool itself has."""
+        """Store a value that `get_attr` returns; the games do not see it. ValueError for attributes of the pool."""
         if attr_name in self.env.params or hasattr(self.env, attr_name):
             raise ValueError(f"{attr_name} cannot be set: {_ONE_POOL}, and it is fixed when the pool is made")
         stored = self._attributes.setdefault(attr_name, [None] * self.num_envs)
@@ -159,7 +158,7 @@ class Sb3VecEnv(vec_env.VecEnv):
     ) -> list[Any]:
         """Call a method of the pool once; its result once per row. ValueError for methods that move all games.
 
-        action_masks gives each row its own mask.
+        action_masks returns each row's mask.
         """
         if method_name in _MOVES_GAMES:
             raise ValueError(f"{method_name} cannot be called for single rows: {_ONE_POOL}")

@@ -1,6 +1,6 @@
-"""What Gymnasium makes of a game: `SingleEnv`, one game of one agent, and pools for `gymnasium.make_vec`.
+"""Gymnasium's entry points: `SingleEnv`, one game of one agent, and pools for `gymnasium.make_vec`.
 
-A SingleEnv is a pool of one game with autoreset disabled. Arrays that are returned belong to the caller.
+A SingleEnv is a pool of one game with autoreset disabled. Returned arrays are copies.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
         data: str | os.PathLike[str] | None = None,
         **params: Any,
     ) -> None:
-        """Make the game. Raises ValueError or TypeError for what does not fit."""
+        """Make the game. Raises ValueError or TypeError for wrong arguments."""
         if render_mode is not None:
             errors.choice("render_mode", render_mode, self.metadata["render_modes"])
         self.render_mode = render_mode
@@ -72,9 +72,9 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[Any], dict[str, Any]]:
-        """Start a new episode; the same seed gives the same one. No options are known.
+        """Start a new episode; the same seed gives the same episode. There are no options.
 
-        Returns the observation and info: empty, but for "action_mask" in a masked game, see `step`.
+        Returns the observation and info, which is empty except for "action_mask" in a masked game, see `step`.
         """
         for key in options or {}:
             errors.unknown("reset option", str(key), [])
@@ -104,7 +104,7 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
         return observations[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), info
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Which choices are legal in the next action, bool [K]. All, in a game without masks."""
+        """Which choices are legal in the next action, bool [K]. All are, in a game without masks."""
         masks: NDArray[np.bool_] = self._vector.action_masks()[0]
         return masks
 
@@ -113,7 +113,7 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
         return self._vector.script(level, seed=seed, step=step)[0]
 
     def state(self, name: str) -> Any:
-        """A state member: one value, or an array [count] of several. See `VecEnv.state`."""
+        """A state member: one value or an array [count]. See `VecEnv.state`."""
         return self._vector.state(name)[0]
 
     def set_state(self, name: str, values: Any) -> NDArray[Any]:
@@ -126,12 +126,12 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
         self._vector.set_param(name, value)
 
     def _show(self, seen: Seen) -> None:
-        """In the window, which can also tell what the agent sees and did."""
+        """Shows the game in the window, which can also show what the agent sees and did."""
         self._seen = seen
         self.render()
 
     def render(self) -> NDArray[np.uint8] | None:
-        """The game as a picture uint8 [H, W, 3], or None: a window shows it, as it does after every step anyway.
+        """The game as a picture uint8 [H, W, 3]; None with a window, which also shows every step without this call.
 
         Raises pufferc.render.DrawingUnavailable where this build or machine cannot draw.
         """
@@ -152,12 +152,12 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
 
 
 def _own_mask(infos: dict[str, Any]) -> dict[str, Any]:
-    """What the infos of the pool say of the legal choices, for its only row."""
+    """The mask of the pool's only row."""
     return {"action_mask": infos["action_mask"][0]} if "action_mask" in infos else {}
 
 
 def make_gymnasium_vector(name: Game, num_envs: int = 1, *, copy: bool = True, **kwargs: Any) -> VecEnv:
-    """Entry point of `gymnasium.make_vec`: like `make`, with arrays of the caller's own and a picture for each row."""
+    """Entry point of `gymnasium.make_vec`: like `make`, with copies of arrays and a picture for each row."""
     kwargs.setdefault("render_games", None)
     if "max_episode_steps" in kwargs:
         kwargs.setdefault("max_steps", kwargs.pop("max_episode_steps"))

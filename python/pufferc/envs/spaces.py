@@ -46,7 +46,7 @@ def choice_counts(space: gs.Space[Any]) -> tuple[int, ...]:
 
 
 def sample_mask(space: gs.Space[Any], mask: NDArray[np.bool_]) -> Any:
-    """The mask bool [K] of one row as `space.sample(mask=...)` takes it: int8, for MultiDiscrete a tuple of parts."""
+    """The mask bool [K] of one row as `space.sample(mask=...)` takes it: int8, or a tuple for MultiDiscrete."""
     parts = np.split(mask.view(np.int8), np.cumsum(choice_counts(space))[:-1])
     return parts[0] if isinstance(space, gs.Discrete) else tuple(parts)
 
@@ -57,7 +57,7 @@ def sample_legal(space: gs.Space[Any], masks: NDArray[np.bool_], generator: np.r
     Args:
         space: The single action space, Discrete or MultiDiscrete.
         masks: bool [N, K]: True = legal; at least one in each dimension.
-        generator: What is drawn from.
+        generator: Source of random numbers.
 
     Returns:
         int32 [N] for Discrete, [N, D] for MultiDiscrete. Each legal choice of a dimension is equally likely.

@@ -5,8 +5,8 @@ adjacent. All arrays belong to the pool. With copy=False (the default) the array
 views: rewards, flags and statistics are overwritten by the next step, observations by the step after it (they
 alternate between two buffers). Views stay readable after close() and after the VecEnv is gone.
 
-In a masked game some choices are illegal at times. K = all choices of an action's dimensions, side by side; a mask
-tells of each whether the next action may make it.
+In a masked game some choices are illegal at times. K = all choices of an action's dimensions, side by side; a mask has
+one value per choice: whether it is legal in the next action.
 """
 
 from __future__ import annotations
@@ -46,9 +46,7 @@ def _count_games(info: EnvInfo, num_envs: int | None, num_games: int | None, par
     agents = agents_per_game(info, params)
     if num_games is not None:
         if num_envs is not None:
-            raise ValueError(
-                f"give num_envs or num_games, not both (got {errors.shown(num_envs)} and {errors.shown(num_games)})"
-            )
+            raise ValueError(f"give num_envs or num_games, not both (got {num_envs!r} and {num_games!r})")
         return errors.integer("num_games", num_games, 1, _core.MAX_ROWS // agents)
     if num_envs is None:
         return 1
@@ -64,7 +62,7 @@ def _count_games(info: EnvInfo, num_envs: int | None, num_games: int | None, par
 
 
 def _field_values(name: str, values: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:
-    """`values` as a state field takes them. Raises where a number would become another one, but for rounding."""
+    """`values` in the type and shape of a state field. Raises where a conversion would do more than round."""
     given = np.asarray(values)
     if given.dtype.kind not in "biuf" or (given.dtype.kind == "f" and dtype.kind != "f"):
         raise TypeError(f"values of {name} must be {dtype}, got {given.dtype}")
@@ -93,41 +91,41 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         num_envs: Rows in every buffer: games times agents per game; must be a multiple of the agents. Default one game.
         num_games: Number of games, instead of num_envs.
         num_threads: Threads that step, the caller's included. Default: the cores available, at most one per game.
-        seed: Integer in [0, 2**64) that the first reset starts from; None draws one (see `VecEnv.np_random_seed`).
+        seed: Seed of the first reset, an integer in [0, 2**64); None draws one (see `VecEnv.np_random_seed`).
         groups: Number of groups for send and recv; divides the number of games.
-        copy: True returns arrays of the caller's own instead of views of the pool's buffers.
-        autoreset: "same_step": an ended game is reset within the step that ended it; "disabled": it stands still until
-            reset with options={"reset_mask": ...}.
+        copy: True returns copies instead of views of the pool's buffers.
+        autoreset: "same_step": an ended game is reset within the step that ended it; "disabled": it does not move until
+            it is reset with options={"reset_mask": ...}.
         render_mode: "rgb_array": `render` returns a picture; "human": a window shows every reset and step.
-        render_games: How many games a picture shows, the first ones, in a grid. None: `render` returns a tuple with one
-            picture for each row, as Gymnasium's own vector environments do and its RecordVideo for them expects.
-        game_numbers: One integer in [0, 2**64) per game: where each stands in a larger set of games, so that a pool of
-            a part plays what the whole would with the same seed. Default 0, 1, 2, ...
+        render_games: The number of games in a picture, the first ones, in a grid. None: `render` returns a tuple with
+            one picture for each row, as Gymnasium's vector environments do and its RecordVideo for them expects.
+        game_numbers: One integer in [0, 2**64) per game: its number in a larger set of games, so that a pool of some of
+            them plays what a pool of all would with the same seed. Default 0, 1, 2, ...
         data: Path of the file that the game reads (a map), for games with `info.reads_data`. It is mapped into memory
             once for all games and must not change while the pool lives.
         params: Parameters of the game by name, see `env_info(name).params`.
-        **more_params: The same as keywords, which count where both have one.
+        **more_params: The same as keywords, which take precedence.
 
     Attributes:
         num_envs: Rows N in every array. num_games * agents.
         num_games, agents: Games, and rows of each.
-        num_teams, teams: Sides that the agents divide into, 0 = none; and int32 [agents], the side of each, or None.
-        observation_rows: The observation table for these parameters: what the values of an observation mean.
+        num_teams, teams: Number of sides, 0 = no sides; and int32 [agents], the side of each agent, or None.
+        observation_rows: The observation table for these parameters.
         num_threads, groups: As given.
         info: Description of the game.
         name, version: The game.
-        params: Every parameter of the game with its value in force.
+        params: Every parameter of the game with its current value.
         rewards: float32 [N], of the latest step.
-        terminated, truncated: bool [N]: the episode ended by the rules, was cut short. Never both.
+        terminated, truncated: bool [N]: the episode ended by the rules, or was cut off. Never both.
         alive: bool [N]: the row acts in the next step.
         action_mask: uint32 [N, ceil(K / 32)] in a masked game, else None. Bit k % 32 of word k / 32 is 1 where choice k
             is legal in the next action. Rows that do not act have all K bits set.
-        forced: bool [N] in a masked game, else None: every dimension has one legal choice, so nothing is decided.
-        final_observations: [N, O...]: last observation of the episodes that the latest step ended; other rows are old.
+        forced: bool [N] in a masked game, else None: every dimension has only one legal choice.
+        final_observations: [N, O...]: last observation of episodes that the latest step ended; other rows are stale.
 
     Raises:
-        ValueError, TypeError: An argument does not fit; the message names it.
-        MemoryError: The pool would not fit into this machine.
+        ValueError, TypeError: An argument is wrong; the message names it.
+        MemoryError: The pool would not fit into the memory of this machine.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
@@ -211,7 +209,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         )
 
     def _read_params(self) -> None:
-        """Take up the parameters in force, and the speed for people that depends on one of them."""
+        """Read the current parameters, and the display speed, which depends on frameskip."""
         self.params: dict[str, int | float | bool] = {
             row.name: param_value(row.type, value)
             for row, value in zip(self.info.params, self._pool.params(), strict=True)
@@ -219,7 +217,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self.metadata["render_fps"] = self.info.fps / float(self.params.get("frameskip", 1))
 
     def _hold_views(self, info: EnvInfo) -> None:
-        """Make the views that every step returns once, so that a step creates no arrays."""
+        """Make the views that steps return, once, so that a step creates no arrays."""
         pool = self._pool
         self.rewards: NDArray[np.float32] = pool.rewards
         self.terminated: Flags = pool.terminated
@@ -242,7 +240,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
 
     @cached_property
     def observation_space(self) -> gym.Space[Any]:  # type: ignore[override]
-        """Space of all rows together, [N, O...]. Made when first asked for: it holds two arrays of that shape."""
+        """Space of all rows together, [N, O...]. Made at first use, because it holds two arrays of that shape."""
         return batch_space(self.single_observation_space, self.num_envs)
 
     @cached_property
@@ -252,7 +250,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
 
     @property
     def np_random_seed(self) -> int:
-        """The seed in force: of `make`, or of the latest reset with an integer seed."""
+        """The current seed: of `make`, or of the latest reset with an integer seed."""
         return self._seed
 
     # ---- stepping -----------------------------------------------------------------------------------
@@ -267,14 +265,14 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         """Start new episodes.
 
         Args:
-            seed: Integer: the whole pool repeats what this seed gives. One integer per game: each game repeats what its
-                seed gives, None continues that game's random stream. None: all streams continue.
-            options: {"reset_mask": bool [N]} resets the rows that are True and leaves the others as they are.
-            observations: Array or torch CPU tensor [N, O...] of the caller's to write into.
+            seed: An integer seeds the whole pool. A list has one seed per game; None in it continues that game's random
+                stream. None: all streams continue.
+            options: {"reset_mask": bool [N]} resets the rows that are True and does not change the others.
+            observations: The caller's array or torch CPU tensor [N, O...] to write into.
 
         Returns:
-            Observations [N, O...] (the array given, if any), and infos: empty, but for "action_mask" in a masked game,
-            see `step`.
+            Observations [N, O...] (the given array, if any), and infos: empty except for "action_mask" in a masked
+            game, see `step`.
         """
         mask = self._reset_mask(options)
         if seed is None:
@@ -296,7 +294,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         if options is None:
             return None
         if not isinstance(options, Mapping):
-            raise TypeError(f"options must be a dict, got {errors.shown(options)} of type {type(options).__name__}")
+            raise TypeError(f"options must be a dict, got {options!r} of type {type(options).__name__}")
         if not options:
             return None
         for key in options:
@@ -319,7 +317,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         numbers = np.array([0 if s is None else errors.seed("seed", s) for s in seeds], np.uint64)
         if given.all():
             return self._pool.reset(None, numbers, mask, observations)
-        # Games without a seed go on with their streams; then those with one are reset again, from it.
+        # First all games continue their streams; then the games with a seed are reset again.
         out = self._pool.reset(None, None, mask, observations)
         rows = np.repeat(given, self.agents) if mask is None else np.repeat(given, self.agents) & mask
         return self._pool.reset(None, numbers, rows, observations) if rows.any() else out
@@ -329,19 +327,19 @@ class VecEnv(VectorEnv[Array, Any, Array]):
 
         Args:
             actions: int32 or int64 [N] (Discrete) or [N, dims] (MultiDiscrete); float32 or float64 [N, dims] (Box),
-                clamped to [-1, 1]. Arrays, torch CPU tensors, lists. Checked and copied before anything moves. In a
+                clamped to [-1, 1]. Arrays, torch CPU tensors or lists, checked and copied before any game moves. In a
                 masked game each choice must be legal.
-            observations: Array or torch CPU tensor [N, O...] of the caller's to write into.
+            observations: The caller's array or torch CPU tensor [N, O...] to write into.
 
         Returns:
             observations [N, O...], rewards float32 [N], terminated bool [N], truncated bool [N], infos. Where an
             episode ended, observations hold the first one of the next; infos then has "final_obs" [N, O...] with the
             last ones and "final_info" with {"episode": {"r", "l" and the game's metrics}}, each with its mask under
-            "_" + key. No episode ended: infos has none of these. In a masked game infos always has "action_mask",
+            "_" + key. If no episode ended, infos has none of these. In a masked game infos always has "action_mask",
             bool [N, K]: which choices are legal in the next action.
 
         Raises:
-            ValueError, TypeError: Actions or observations do not fit; no game has moved.
+            ValueError, TypeError: Actions or observations are wrong; no game has moved.
             RuntimeError: Not reset yet, closed, used by another thread at the same time, or in a forked child.
         """
         out, ended = self._pool.step(actions, observations)
@@ -356,7 +354,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         return out, self.rewards, self.terminated, self.truncated, infos
 
     def send(self, actions: Any, group: int = 0, *, observations: Any = None) -> None:
-        """Start a step of one group's rows, [N / groups, ...]; the games move while the caller goes on.
+        """Start a step of one group's rows, [N / groups, ...]; the games move while the caller continues.
 
         `observations` must not be touched before `recv`. With num_threads=1 the games move in `recv`.
         """
@@ -375,9 +373,9 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         return out, rewards, terminated, truncated, infos
 
     def _advance(self, actions: Any, observations: Any = None) -> tuple[Array, dict[str, Any]]:
-        """`step` for trainers: it opens no window and builds no "action_mask", which they read as words.
+        """`step` for trainers: opens no window, and does not build the bool "action_mask", since trainers read words.
 
-        Returns the observations and the infos of `step`, which are empty where no episode ended.
+        Returns the observations and the infos of `step`, which are empty if no episode ended.
         """
         out, ended = self._pool.step(actions, observations)
         return out, self._whole.infos(False) if ended else {}
@@ -392,7 +390,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         return np.unpackbits(octets, axis=1, count=self._num_choices, bitorder="little").view(np.bool_)
 
     def action_masks(self) -> Flags:
-        """Which choices are legal in the next action: bool [N, K], a new array. All, in a game without masks.
+        """Which choices are legal in the next action: bool [N, K], a new array. All are, in a game without masks.
 
         Raises NotImplementedError in a continuous game.
         """
@@ -403,16 +401,16 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         return np.ones((self.num_envs, self._num_choices), np.bool_)
 
     def _own(self, out: Array, given: Any) -> Array:
-        """The observations as returned: a copy where the caller asked for copies and gave no array."""
+        """The observations to return: a copy if the caller wants copies and gave no array."""
         return out.copy() if self._copy and given is None else out
 
-    # ---- the rest -----------------------------------------------------------------------------------
+    # ---- results, state and pictures ----------------------------------------------------------------
 
     def pop_metrics(self) -> dict[str, float]:
-        """Means over the episodes that ended since the last call, then forget them.
+        """Means over the episodes that ended since the last call.
 
-        Keys are always the same: "episodes" (how many), "episode_return", "episode_length" and the game's own
-        metrics. Without an episode the means are NaN.
+        Keys are always the same: "episodes" (their number), "episode_return", "episode_length" and the game's metrics.
+        Without an episode the means are NaN.
         """
         episodes, values = self._pool.pop_metrics()
         names = ("episode_return", "episode_length", *self._metric_names)
@@ -421,7 +419,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         return {"episodes": episodes, **dict(zip(names, values, strict=True))}
 
     def script(self, level: int, rows: Sequence[int] | None = None, *, seed: int = 0, step: int = 0) -> Array:
-        """Actions of the game's built-in player, for opponents and yardsticks. Changes no game.
+        """Actions of the game's built-in player, as an opponent or a baseline. Changes no game.
 
         Args:
             level: Its strength, 0 to info.levels - 1.
@@ -441,7 +439,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         if rows is not None:
             found = np.asarray(rows)
             if found.ndim != 1 or (found.size and found.dtype.kind not in "iu"):
-                raise TypeError(f"rows must be a sequence of integers, got {errors.shown(rows)}")
+                raise TypeError(f"rows must be a sequence of integers, got {rows!r}")
             if found.size and (found.min() < 0 or found.max() >= self.num_envs):
                 raise ValueError(f"rows must be in [0, {self.num_envs - 1}], got {found.min()} to {found.max()}")
             numbers = np.ascontiguousarray(found, np.int32)
@@ -449,7 +447,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         return self._pool.script(level, numbers, errors.seed("seed", seed), errors.seed("step", step))
 
     def state(self, name: str) -> Array:
-        """A state member of every game, for tests and debugging: a new array [games], or [games, count] of several.
+        """A state member of every game, for tests and debugging: a new array [games] or [games, count].
 
         `info.fields` lists the names; dtype and count are the game's. Not between send and recv.
         """
@@ -458,15 +456,15 @@ class VecEnv(VectorEnv[Array, Any, Array]):
     def set_state(self, name: str, values: Any, *, observations: Any = None) -> Array:
         """Write a state member of every game, for tests and debugging; return the new observations [N, O...].
 
-        `values` must have the shape that `state` returns or broadcast to it. Nothing checks that the rules could reach
-        such a state. NotImplementedError in games that own something outside their state.
+        `values` must have the shape that `state` returns or broadcast to it. Whether the rules could reach such a state
+        is not checked. NotImplementedError in games that own something outside their state.
         """
         dtype, shape = self._pool.field(errors.text("name", name))
         array = _field_values(name, values, dtype, shape)
         return self._own(self._pool.set_field(name, array, observations), observations)
 
     def set_param(self, name: str, value: float) -> None:
-        """Change a parameter of the game between steps, for schedules. It is in force from the next step or reset on.
+        """Change a parameter of the game between steps, for schedules. It takes effect in the next step or reset.
 
         ValueError where sizes or the observation table depend on it, or the value does not fit. A snapshot loads into a
         pool with the parameters that it was saved with.
@@ -480,10 +478,10 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         return self._pool.save()
 
     def load(self, snapshot: bytes, *, observations: Any = None) -> Array:
-        """Go on from a snapshot of a pool of the same game, version, parameters and number of games.
+        """Continue from a snapshot of a pool of the same game, version, parameters and number of games.
 
-        Returns the observations [N, O...] of the restored games. Raises ValueError for a foreign or damaged one. Load
-        only what you trust: the checksum in it guards against damage, not against forgery.
+        Returns the observations [N, O...] of the restored games. Raises ValueError for a damaged snapshot, or one of
+        another pool. Load only snapshots that you trust: the checksum detects damage, not forgery.
         """
         if not isinstance(snapshot, (bytes, bytearray, memoryview)):
             raise TypeError(f"snapshot must be bytes, got {type(snapshot).__name__}")
@@ -496,7 +494,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self._pool.close()
 
     def render(self) -> Array | tuple[Array, ...] | None:  # type: ignore[override]
-        """The first render_games games as one picture uint8 [H, W, 3], or None: a window shows one of them.
+        """The first render_games games as one picture uint8 [H, W, 3]; None if a window shows one of them.
 
         With render_games=None (the default of `gymnasium.make_vec`) a tuple of N pictures, one for each row; rows of
         one game share theirs.
@@ -514,15 +512,15 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         return self._screen.each() if each else self._screen.show(self._seen)
 
     def _show(self, observations: Array, actions: Any = None) -> None:
-        """Shows the games in the window, which can also tell what the agents see and did."""
+        """Shows the games in the window, which can also show what the agents see and did."""
         from pufferc.pictures.panel import Seen  # which imports this module
 
-        told = {} if actions is None else {"actions": np.asarray(actions), "rewards": self.rewards}
-        self._seen = Seen(observations, **told)
+        step = {} if actions is None else {"actions": np.asarray(actions), "rewards": self.rewards}
+        self._seen = Seen(observations, **step)
         self.render()
 
     def __del__(self) -> None:
-        """Does nothing: Gymnasium before 1.3 closes the pool here, though a Renderer may still draw it."""
+        """Does nothing. Gymnasium before 1.3 would close the pool here while a Renderer may still draw it."""
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a VecEnv cannot be pickled or copied; use save() and load() for the state of its games")

@@ -1,7 +1,7 @@
-"""Other people's tools, each in a thread of its own: opening, writing and closing may take long, or fail.
+"""Third-party trackers, each in its own thread, because opening, writing and closing may be slow or fail.
 
-What a tool raises is reported once, and from then on it is left alone; the run goes on. At the end of a run a tool
-has `CLOSE_S` to finish; one that has not is reported and left behind: its thread does not keep the process.
+An exception of a tracker is reported once, and the run continues without it. At the end of a run a tracker has
+`CLOSE_S` to finish. After that a warning is shown and its daemon thread is abandoned, so that the process can end.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from typing import Any, Protocol
 from pufferc.config import Config, ConfigError, suggest
 
 CLOSE_S = 15.0
-_INTERVAL_S = 0.1  # between lines that are passed on
-_WAITING = 1000  # lines that may wait for a slow tool; more are dropped
+_INTERVAL_S = 0.1  # between lines for a tracker
+_MAX_WAITING = 1000  # lines in the queue of a slow tracker; more are dropped
 
 
 class Logger(Protocol):
-    """A tool that records a run. All its methods are called by one thread, which also makes it."""
+    """A tracker that records a run. One thread makes it and calls all its methods."""
 
     def write(self, steps: int, values: Mapping[str, float]) -> None:
-        """The numbers of one update, finite ones only; `steps` only ever grows."""
+        """The finite numbers of one update; `steps` only grows."""
 
     def close(self) -> None:
-        """The run is over."""
+        """Called at the end of the run."""
 
 
 @dataclass(frozen=True)
 class Opening:
-    """What a tool learns when it is opened."""
+    """What a tracker is opened with."""
 
     run: Path
     config: Config
-    steps: int  # done before the first line that will come; 0 in a new run
-    written: int  # steps of the last line that an interrupted run had written; lines up to there are known already
+    steps: int  # done before the first line; 0 in a new run
+    written: int  # steps of the last line that an interrupted run wrote; the tracker has the lines up to there
 
 
-# By the name of the package that pip installs: module and class here. The class has a static check() besides.
+# Module and class by the name of the package to install. The class also has a static method check().
 TOOLS = {
     "tensorboard": ("pufferc.loggers.tensorboard", "TensorBoard"),
     "wandb": ("pufferc.loggers.wandb", "Wandb"),
@@ -57,7 +57,7 @@ def _tool(name: str) -> Any:
 
 
 def check_loggers(names: Sequence[str]) -> None:
-    """ConfigError for a logger that is unknown, not installed or not ready; called before anything starts."""
+    """ConfigError for a logger that is unknown, not installed or not ready; called before a run starts."""
     for name in names:
         if name not in TOOLS:
             raise ConfigError(f"train.loggers: unknown logger {name!r}{suggest(name, list(TOOLS))}")
@@ -67,30 +67,30 @@ def check_loggers(names: Sequence[str]) -> None:
 
 
 def open_loggers(names: Sequence[str], opening: Opening, alert: Callable[[str], None]) -> list[Background]:
-    """The loggers of a run, being opened; `alert` is called with what goes wrong."""
+    """Starts to open the loggers of a run; `alert` is called with problems."""
     return [Background(name, partial(_tool(name), opening), alert) for name in dict.fromkeys(names)]
 
 
 class Background:
-    """One tool and its thread. `make` opens the tool, in that thread."""
+    """One tracker and its thread. `make` opens the tracker, in that thread."""
 
     def __init__(
         self, name: str, make: Callable[[], Logger], alert: Callable[[str], None], *, interval_s: float = _INTERVAL_S
     ) -> None:
         self.name, self._make, self._alert, self._interval_s = name, make, alert, interval_s
-        self._lines: queue.Queue[tuple[int, dict[str, float]] | None] = queue.Queue(_WAITING)
-        self._passed_at = -1e9
+        self._lines: queue.Queue[tuple[int, dict[str, float]] | None] = queue.Queue(_MAX_WAITING)
+        self._queued_at = -1e9
         self._dropped = 0
         self._failed = False
         self._thread = threading.Thread(target=self._work, name=f"pufferc-{name}", daemon=True)
         self._thread.start()
 
     def write(self, line: Mapping[str, Any], *, last: bool = False) -> None:
-        """Passes a line on, at most one per interval; those with an evaluation and the last one always."""
+        """Queues a line, at most one per interval, but always the last one and those with an evaluation."""
         now = time.perf_counter()
-        if self._failed or not (last or "evaluation_score" in line or now - self._passed_at >= self._interval_s):
+        if self._failed or not (last or "evaluation_score" in line or now - self._queued_at >= self._interval_s):
             return
-        self._passed_at = now
+        self._queued_at = now
         values = {key: float(value) for key, value in line.items() if _is_number(value)}
         try:
             self._lines.put_nowait((int(line["steps"]), values))
@@ -98,7 +98,7 @@ class Background:
             self._dropped += 1
 
     def close(self, timeout_s: float = CLOSE_S) -> None:
-        """Lets the tool finish; says so if it does not within `timeout_s`."""
+        """Lets the tracker finish; alerts if it does not within `timeout_s`."""
         end = time.perf_counter() + timeout_s
         try:
             self._lines.put(None, timeout=timeout_s)
@@ -106,9 +106,9 @@ class Background:
         except queue.Full:
             pass
         if self._thread.is_alive():
-            self._alert(f"warning: {self.name} has not finished within {timeout_s:g} s; it is left behind")
+            self._alert(f"warning: {self.name} has not finished within {timeout_s:g} s; its last lines may be lost")
         elif self._dropped and not self._failed:
-            self._alert(f"warning: {self.name} was too slow: {self._dropped} lines were not passed on to it")
+            self._alert(f"warning: {self.name} was too slow: {self._dropped} lines were dropped")
 
     def _work(self) -> None:
         ended = False
@@ -118,11 +118,11 @@ class Background:
                 tool.write(*item)
             ended = True
             tool.close()
-        except BaseException as error:  # whatever a tool does, the run goes on
+        except BaseException as error:  # also SystemExit: a tracker must not end the run
             self._failed = True
             said = " ".join(str(error).split()) or type(error).__name__
-            self._alert(f"warning: {self.name} failed and gets no more of this run: {type(error).__name__}: {said}")
-            while not ended:  # so that nobody waits for room
+            self._alert(f"warning: {self.name} failed and records no more of this run: {type(error).__name__}: {said}")
+            while not ended:  # empties the queue, so that close does not wait for room
                 ended = self._lines.get() is None
 
 

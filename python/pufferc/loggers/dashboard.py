@@ -1,4 +1,4 @@
-"""The dashboard: one panel at the bottom of a terminal, redrawn in place; messages scroll by above it.
+"""The dashboard: one panel at the bottom of a terminal, redrawn in place; messages scroll above it.
 
     ╭─ breakout · mlp 128 x 1 · seed 1 ──────────────────────────────────╮
     │ ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━╺━━━━━━━━━━━━━━━ 73 % │
@@ -6,9 +6,9 @@
     │ time               losses               game                        │
     ...
 
-It only ever writes lines and moves up over its own: no alternate screen, no hidden cursor, no raw mode, so there is
-nothing to restore, however a run ends. It is drawn by the training thread after an update, and seldom enough to stay
-below `_SHARE` of the run's time on any machine.
+It only writes lines and moves the cursor up: no alternate screen, no hidden cursor, no raw mode. So nothing needs to be
+restored when a run is killed. The training thread draws it after an update, rarely enough to stay below `_SHARE` of the
+run's time on any machine.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from pufferc.loggers.lines import Progress, Rate, parts
 from pufferc.runs.scores import ScoreWindow
 from pufferc.runs.text import count, duration, short, size
 
-_SHARE = 0.003  # of the run's time that drawing may take
+_SHARE = 0.003  # limit of drawing, as a share of the run's time
 _INTERVAL_S = 0.25
-_WIDEST = 100
-_BAR = 6  # characters of the bars that show where the time goes
+_MAX_WIDTH = 100  # columns
+_BAR = 6  # characters of the bars for shares of time
 _FIXED = ("update", "steps", "time_s", "sps", "learning_rate")
 _EVALUATION = "evaluation_"
 
@@ -44,30 +44,30 @@ Row = tuple[str, ...]
 
 
 def usable(stream: TextIO) -> bool:
-    """Whether a dashboard can be drawn on this stream: a terminal that moves its cursor and knows the characters."""
+    """Whether the stream is a terminal that can move its cursor and show the characters."""
     terminal = os.environ.get("TERM", "")
     encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "")
     return stream.isatty() and terminal not in ("", "dumb", "unknown") and encoding.startswith("utf")
 
 
 def resident_bytes() -> int:
-    """Memory of this process that is in RAM now; where the system does not tell, the most there ever was."""
+    """Memory of this process that is in RAM now, or the peak where the system does not report that."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return most if sys.platform == "darwin" else most * 1024
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
 
 
 class Terminal(Console):
-    """A console that leaves the cursor alone, so that no death of the process can leave it hidden."""
+    """A console that never hides the cursor, so that a killed process cannot leave it hidden."""
 
     def show_cursor(self, show: bool = True) -> bool:
         return False
 
 
 class Dashboard(Progress):
-    """The panel. `metrics` are the keys of a line that are the game's own; `gpu_bytes` tells memory used on a GPU."""
+    """The panel. `metrics` are the keys of the game's metrics; `gpu_bytes` returns the memory used on a GPU."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class Dashboard(Progress):
     # ---- drawing -----------------------------------------------------------------------------------------
 
     def _draw(self) -> None:
-        """Redraws the panel; what is said meanwhile (a signal came) waits until it is done."""
+        """Redraws the panel; messages of signal handlers wait until it is done."""
         if self._writing:
             return
         began = time.perf_counter()
@@ -146,11 +146,11 @@ class Dashboard(Progress):
     def _refresh(self) -> None:
         columns, lines = self._console.size
         if self._live is not None and (columns < self._drawn_columns or lines < self._drawn_lines):
-            # The terminal has broken or scrolled away what was drawn, so moving up over it would miss: a clean screen.
+            # A smaller terminal has wrapped or scrolled the panel, so moving up would miss it. Clear the screen.
             self._live.stop()
             self._console.clear()
             self._live = None
-        self._drawn_columns, self._drawn_lines = min(columns, _WIDEST), lines
+        self._drawn_columns, self._drawn_lines = min(columns, _MAX_WIDTH), lines
         panel = self.panel(self._drawn_columns)
         if self._live is None:
             self._live = Live(panel, console=self._console, auto_refresh=False, vertical_overflow="crop")
@@ -159,7 +159,7 @@ class Dashboard(Progress):
             self._live.update(panel, refresh=True)
 
     def panel(self, width: int) -> RenderableType:
-        """What is drawn: `width` columns, borders included."""
+        """The panel, `width` columns including borders."""
         tables = [
             self._table("time", self._time_rows()),
             self._table("losses", self._value_rows(self._loss_keys())),
@@ -189,7 +189,7 @@ class Dashboard(Progress):
         return grid
 
     def _facts(self, width: int) -> Iterable[Text]:
-        """The measures that matter most, in as few lines as `width` allows."""
+        """The main figures, in as few lines as `width` allows."""
         eta = duration((self.total - self._steps) / self._speed) if self._speed > 0.0 else "-"
         best = f"{short(self._best[0])} at {count(self._best[1])}" if self._best else "-"
         facts = [

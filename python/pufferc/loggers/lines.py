@@ -1,7 +1,7 @@
 """Plain progress lines, for pipes, log files and terminals that cannot do more; and the interface of all displays.
 
-A display hears of every update (`note`), of every evaluation (`evaluated`) and of what else there is to say (`say`).
-`say` may be called by any thread, and by a signal handler in the middle of a line.
+A display is called with every update (`note`), every evaluation (`evaluated`) and other messages (`say`). `say` may be
+called by any thread, and by a signal handler while a line is being written.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import Any, TextIO
 
 from pufferc.runs.text import count, duration, short
 
-SECONDS = "seconds_"  # starts the keys of a line that say where the time went
+SECONDS = "seconds_"  # prefix of the keys that hold durations
 
 
 def parts(line: Mapping[str, Any]) -> dict[str, float]:
-    """Seconds of one update by what they were spent on."""
+    """Seconds of one update by activity."""
     return {key.removeprefix(SECONDS): value for key, value in line.items() if key.startswith(SECONDS)}
 
 
 class Rate:
-    """Steps per second since it was last read, and where the time went since."""
+    """Steps per second, and the shares of activities, since the last reading."""
 
     def __init__(self) -> None:
         self._steps: int | None = None
@@ -32,17 +32,17 @@ class Rate:
         self._seconds: dict[str, float] = {}
 
     def start(self, steps: int) -> None:
-        """Says how many steps were done before the first update that `add` will hear of."""
+        """`steps` were done before the first update that `add` will get."""
         self._steps, self._at = steps, time.perf_counter()
 
     def add(self, seconds: Mapping[str, float]) -> float:
-        """Takes in one update; returns the wall-clock seconds since the last reading."""
+        """Adds one update; returns the wall-clock seconds since the last reading."""
         for name, value in seconds.items():
             self._seconds[name] = self._seconds.get(name, 0.0) + value
         return time.perf_counter() - self._at
 
     def read(self, steps: int) -> tuple[float, dict[str, float]]:
-        """Steps per second, and shares of the time by descending size; then begins anew."""
+        """Steps per second, and shares of the time in descending order; then starts over."""
         now = time.perf_counter()
         elapsed = now - self._at
         rate = (steps - (self._steps or 0)) / elapsed if elapsed > 0.0 else 0.0
@@ -53,7 +53,7 @@ class Rate:
 
 
 class Progress:
-    """A line every `interval_s` seconds: how far, how fast, how good, how long still, and where the time went."""
+    """A line every `interval_s` seconds: progress, speed, score, remaining time, and where the time was spent."""
 
     def __init__(self, total_steps: int, *, interval_s: float = 2.0, stream: TextIO | None = None) -> None:
         self.total = total_steps
@@ -65,14 +65,14 @@ class Progress:
         self._waiting: list[str] = []
 
     def start(self, steps: int) -> None:
-        """The run begins, with so many steps already done."""
+        """The run begins with `steps` already done."""
         self._rate.start(steps)
 
     def note(self, line: Mapping[str, Any], *, last: bool = False) -> None:
-        """Takes in the line of one update; prints if it is time to."""
+        """Takes the line of one update; prints if it is time."""
         seconds = parts(line)
         score = line.get("score", line.get("episode_return"))
-        if score is not None and math.isfinite(score):  # no episode finished: the last one stands
+        if score is not None and math.isfinite(score):  # otherwise no episode finished; keep the last score
             self.score = score
         elapsed = self._rate.add(seconds)
         if last or elapsed >= self._interval_s:
@@ -88,11 +88,11 @@ class Progress:
         )
 
     def evaluated(self, score: float, text: str) -> None:
-        """An evaluation was made; `text` is its result in one line."""
+        """Shows an evaluation; `text` is its result in one line."""
         self.say(f"      evaluation: {text}")
 
     def say(self, text: str) -> None:
-        """Shows one message. While another is being written (by this thread: a signal came), it waits for its end."""
+        """Shows one message. A signal handler's message during another one is queued until that one is written."""
         self._waiting.append(text)
         if self._writing:
             return
@@ -104,21 +104,21 @@ class Progress:
             self._writing = False
 
     def _write(self, text: str) -> None:
-        with contextlib.suppress(OSError, ValueError):  # the terminal was closed: nobody is left to tell
+        with contextlib.suppress(OSError, ValueError):  # the terminal was closed
             print(text, file=self._stream, flush=True)
 
     def alert(self, text: str) -> None:
-        """A message that is shown even where progress is not."""
+        """A message that is shown even without progress lines."""
         self.say(text)
 
     def close(self) -> None:
-        """The run is over, well or not; the terminal is left as it was found."""
-        while self._waiting:  # said by another thread in the moment when the last message was written
+        """Called at the end of the run, also after an error."""
+        while self._waiting:  # queued by another thread while the last message was written
             self._write(self._waiting.pop(0))
 
 
 class Silent(Progress):
-    """Says nothing but alerts."""
+    """Shows alerts only."""
 
     def say(self, text: str) -> None:
         pass

@@ -1,7 +1,7 @@
 """TensorBoard: event files in the run's directory; `tensorboard --logdir runs` shows all runs.
 
-A resumed run adds a file that starts where its checkpoint was. It tells TensorBoard so, which then hides what the
-interrupted run had written beyond, so steps do not go back.
+A resumed run adds a file that starts at its checkpoint. TensorBoard then hides what the interrupted run wrote after the
+checkpoint, so steps do not go back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _GROUPS = {"evaluation_": "evaluation/", "seconds_": "seconds/"}
 
 
 def tag(key: str) -> str:
-    """The name of a curve; parts of one subject share a section."""
+    """The name of a curve; curves of one subject share a section."""
     for prefix, group in _GROUPS.items():
         if key.startswith(prefix):
             return group + key.removeprefix(prefix)
@@ -40,4 +40,4 @@ class TensorBoard:
 
     @staticmethod
     def check() -> None:
-        """The installed package is all that is needed."""
+        """Nothing to check: the installed package is enough."""

@@ -1,6 +1,6 @@
-"""Weights & Biases: one W&B run per run. Its own environment variables count: WANDB_MODE, WANDB_PROJECT, WANDB_ENTITY.
+"""Weights & Biases: one W&B run per run. It reads WANDB_MODE, WANDB_PROJECT and WANDB_ENTITY.
 
-The W&B run's id is kept in wandb.json of the run's directory, so a resumed run goes on in the same one. Without a
+The W&B run's id is kept in wandb.json of the run's directory, so a resumed run continues the same one. Without a
 network, WANDB_MODE=offline writes below the run's directory, for `wandb sync` later.
 """
 
@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from pufferc.config import ConfigError, as_tables
-from pufferc.files import parse_json, read_short
 from pufferc.loggers.background import Opening
 
 _ID_FILE = "wandb.json"
@@ -24,7 +23,7 @@ class Wandb:
     def __init__(self, opening: Opening) -> None:
         wandb = import_module("wandb")
         file = opening.run / _ID_FILE
-        known = parse_json(read_short(file))["id"] if file.is_file() else None
+        known = json.loads(file.read_bytes())["id"] if file.is_file() else None
         self._written = opening.written if known else -1
         self._run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", "pufferc"),
@@ -40,7 +39,7 @@ class Wandb:
         self._run.define_metric("*", step_metric="steps")
 
     def write(self, steps: int, values: Mapping[str, float]) -> None:
-        if steps > self._written:  # W&B cannot take back what the interrupted part of a run wrote: it was the same
+        if steps > self._written:  # W&B has the lines of the interrupted part already, and cannot overwrite them
             self._run.log(dict(values))
 
     def close(self) -> None:
@@ -48,14 +47,14 @@ class Wandb:
 
     @staticmethod
     def check() -> None:
-        """ConfigError where W&B would ask for a key in the middle of a run, or its server does not take the key."""
+        """ConfigError where W&B would prompt for a key during a run, or its server refuses the key."""
         wandb = import_module("wandb")
         if wandb.setup().settings.mode not in ("online", "run", "shared"):
             return
         remedy = "set WANDB_MODE=offline to record without a network"
         try:
             ready = wandb.login(prompt=False)
-        except Exception as error:  # of many classes, its own among them
+        except Exception as error:  # W&B raises many classes
             raise ConfigError(f"train.loggers: wandb cannot log in: {error}; {remedy}") from None
         if not ready:
             raise ConfigError(f"train.loggers: wandb has no API key; run `wandb login`, or {remedy}")

@@ -23,8 +23,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pufferc.files import check_target
-
 if TYPE_CHECKING:
     from pufferc.envs.vector import VecEnv
     from pufferc.policies import Network, Policy
@@ -114,7 +112,6 @@ class PolicyFile:
 
     def write(self, path: Path) -> None:
         """Writes the file under a temporary name and renames it, so that nobody ever reads half of one."""
-        check_target(path)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             temporary.write_bytes(self.to_bytes())

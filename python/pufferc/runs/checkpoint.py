@@ -1,16 +1,16 @@
-"""Checkpoints: one directory each, complete or absent, whatever happens while it is written.
+"""Checkpoints: one directory each, complete or absent even if the process is killed while it writes.
 
     <run>/checkpoints/step_000012345678/
-        policy.safetensors    parameters and buffers of the network: all that playing takes
-        trainer.safetensors   optimizer, random state, pool snapshot (uint8), what else a resumed run continues with
+        policy.safetensors    parameters and buffers of the network, which suffice to play
+        trainer.safetensors   optimizer, random state, pool snapshot (uint8) and other state of a resumed run
         checkpoint.json       format, game and version, counters, configuration, and the files' hashes
 
 A checkpoint is written under a temporary name, its files and then the directory are synced, it is renamed, and its
-parent is synced. Under its final name it is therefore complete, and `latest` is simply the highest. Directories with
-other names are left-overs of a process that was killed; the next save removes them.
+parent is synced. Under its final name it is therefore complete, and `latest` is the highest step. Directories with
+other names are left over from a killed process; the next save removes them.
 
 `best` is the one with the highest score. Each checkpoint carries its own (see scores.py): that of the evaluation made
-of it, or else of training's last episodes. So there is nothing to keep in step, and nothing that a kill could spoil.
+of it, or else of training's last episodes. No other file has to agree with it, so a kill cannot make them differ.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from pufferc.files import parse_json, read_file, read_short
 from pufferc.envs.games import EnvInfo, Game, env_info
 from pufferc.runs.directory import CHECKPOINT_PREFIX as _PREFIX
 from pufferc.runs.directory import GROUP_SUFFIX, best_checkpoint, members
@@ -42,15 +41,15 @@ _FILES = ("policy.safetensors", "trainer.safetensors")
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that is missing, damaged or of another game; the message says which and why."""
+    """A checkpoint is missing, damaged or of another game; the message names it and says why."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """A loaded checkpoint. `meta` is what checkpoint.json holds.
 
-    `game` is where the caller says its game is: a name, or the path of a shared object. A checkpoint never has a shared
-    object loaded by itself, since that would run code that whoever made the checkpoint chose.
+    `game` is the caller's name or path of the game. The path in a checkpoint is never loaded: a shared object is code,
+    and the user did not choose it.
     """
 
     path: Path
@@ -78,9 +77,9 @@ def _write_synced(path: Path, data: bytes) -> None:
 def save_checkpoint(
     directory: Path, step: int, policy: Mapping[str, Tensor], trainer: Mapping[str, Tensor], meta: Mapping[str, Any]
 ) -> Path:
-    """Writes directory/step_<step>, atomically. An existing one of that step is kept, being the same.
+    """Writes directory/step_<step> atomically. An existing checkpoint of that step is kept; it is the same.
 
-    `meta` must be serialisable as JSON. Raises OSError where the disk fails; older checkpoints are then untouched.
+    `meta` must be serialisable as JSON. Raises OSError if the disk fails; older checkpoints are not changed.
     """
     try:
         return _save_checkpoint(directory, step, policy, trainer, meta)
@@ -114,17 +113,17 @@ def _save_checkpoint(
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Reads a checkpoint directory; CheckpointError if it is not one, or damaged."""
+    """Reads a checkpoint directory; CheckpointError if it is missing or damaged."""
     meta_path = path / "checkpoint.json"
     if not meta_path.is_file():
         raise CheckpointError(f"checkpoint: {path} is not a checkpoint directory (it has no checkpoint.json)")
     loaded: list[dict[str, Tensor]] = []
     try:
-        meta = parse_json(read_short(meta_path))
+        meta = json.loads(meta_path.read_bytes())
         if meta["format"] != FORMAT:
             raise CheckpointError(f"checkpoint: {path} has format {meta['format']}, expected {FORMAT}")
         for name in _FILES:
-            data = read_file(path / name)
+            data = (path / name).read_bytes()
             if hashlib.sha256(data).hexdigest() != meta["sha256"][name]:
                 raise CheckpointError(
                     f"checkpoint: {path / name} is damaged: its hash is not the one it was saved with"
@@ -149,7 +148,7 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
 
 
 def load_run_checkpoint(path: Path) -> Checkpoint:
-    """Reads a checkpoint that a training run made; CheckpointError if it is none or damaged."""
+    """Reads a checkpoint of a training run; CheckpointError if it is missing, damaged or of another kind."""
     checkpoint = load_checkpoint(path)
     for name, kind in _FIELDS.items():
         if not isinstance(checkpoint.meta.get(name), kind):
@@ -163,13 +162,13 @@ def load_run_checkpoint(path: Path) -> Checkpoint:
 
 
 def load_game_checkpoint(path: Path, game: Game) -> Checkpoint:
-    """Reads a checkpoint that a training run made; CheckpointError if it is damaged or of another game."""
+    """Reads a checkpoint of a training run; CheckpointError if it is damaged or of another game."""
     return of_game(load_run_checkpoint(path), game)
 
 
 @contextlib.contextmanager
 def fitting(checkpoint: Checkpoint) -> Iterator[None]:
-    """Where a checkpoint is put to use: what does not fit in it, or is missing, is a CheckpointError."""
+    """Turns errors while a checkpoint is applied into CheckpointError: tensors that are missing or do not fit."""
     try:
         yield
     except CheckpointError:
@@ -183,7 +182,7 @@ def fitting(checkpoint: Checkpoint) -> Iterator[None]:
 
 
 def of_game(checkpoint: Checkpoint, game: Game) -> Checkpoint:
-    """The checkpoint, to be played with this game; CheckpointError if it is of another."""
+    """The checkpoint, to be played with this game; CheckpointError if it is of another game."""
     info = env_info(game)
     game_name = checkpoint.meta.get("game")
     if game_name != info.name:
@@ -192,7 +191,7 @@ def of_game(checkpoint: Checkpoint, game: Game) -> Checkpoint:
 
 
 def game_of(checkpoint: Checkpoint) -> str:
-    """The game to play a checkpoint with; CheckpointError where it is a loaded one that the caller has not named."""
+    """The game to play a checkpoint with; CheckpointError if it is a loaded game and the caller gave no path."""
     origin = checkpoint.meta.get("module")
     if checkpoint.game is None and origin is not None:
         raise CheckpointError(
@@ -203,18 +202,18 @@ def game_of(checkpoint: Checkpoint) -> str:
 
 
 def module_of(info: EnvInfo) -> dict[str, Any]:
-    """What a checkpoint says of a game's shared object, for people and `same_module`; empty for a built-in game."""
+    """The entry of a checkpoint about a game's shared object, see `same_module`; empty for a built-in game."""
     return {"module": {"path": info.path, "sha256": info.sha256}} if info.path else {}
 
 
 def same_module(checkpoint: Checkpoint, info: EnvInfo) -> bool:
-    """Whether a game's code is byte for byte what the checkpoint was made with, as far as that is known."""
+    """Whether the game's shared object is the one that the checkpoint was made with; True for built-in games."""
     origin = checkpoint.meta.get("module")
     return origin is None or origin["sha256"] == info.sha256
 
 
 def games_key(rank: int, world: int, name: str) -> str:
-    """Name that a tensor of one of `world` processes' games has in a checkpoint."""
+    """Name in a checkpoint of a tensor of one process's games; `world` is the number of processes."""
     return name if world == 1 else f"rank{rank}.{name}"
 
 
@@ -241,7 +240,7 @@ def prune_checkpoints(run: Path, keep: int) -> None:
 
 
 def latest_run(runs: Path, game: Game) -> Path:
-    """The newest run of a game that has a checkpoint; CheckpointError if there is none."""
+    """The newest run of a game that has a checkpoint; CheckpointError without one."""
     info = env_info(game)
     candidates = sorted(runs.glob(f"{info.name}-*"), reverse=True) if runs.is_dir() else []
     for run in (member for path in candidates for member in reversed(members(path))):

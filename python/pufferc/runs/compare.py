@@ -1,4 +1,4 @@
-"""`pufferc compare RUN RUN...`: in what runs differ (configuration, versions, machine), and how each ended."""
+"""Differences of runs: configuration, versions and machine."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _ABSENT = "-"
 
 
 def find_runs(names: Sequence[str], runs: Path) -> list[Run]:
-    """Runs by directory, or by name within `runs`; a group stands for its runs. ValueError for what is none."""
+    """Runs by directory, or by name within `runs`; a group stands for its runs. ValueError for other names."""
     paths: list[Path] = []
     for name in names:
         path = Path(name) if Path(name).is_dir() else runs / name
         if not is_run(path) or not members(path):
-            raise ValueError(f"compare: {name} is not a run: neither a directory of one nor a name in {runs}")
+            raise ValueError(f"compare: {name} is not a run: neither a run's directory nor a name in {runs}")
         paths += members(path)
     unique = list(dict.fromkeys(path.resolve() for path in paths))
     if len(unique) < 2:
@@ -30,7 +30,7 @@ def find_runs(names: Sequence[str], runs: Path) -> list[Run]:
 
 
 def flat(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested tables as one, keys joined by dots: train.seed."""
+    """Nested tables as one, with keys joined by dots: train.seed."""
     values: dict[str, Any] = {}
     for key, value in tables.items():
         values |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
@@ -38,7 +38,7 @@ def flat(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def differences(tables: Sequence[Mapping[str, Any]], ignore: Sequence[str] = ()) -> dict[str, list[Any]]:
-    """Keys whose values are not all the same, with the value of each; None where a table has no such key."""
+    """Keys whose values differ, with the value of each table; None where a table lacks the key."""
     flattened = [flat(values) for values in tables]
     keys = dict.fromkeys(key for values in flattened for key in values if key not in ignore)
     found = {key: [values.get(key) for values in flattened] for key in keys}
@@ -46,7 +46,7 @@ def differences(tables: Sequence[Mapping[str, Any]], ignore: Sequence[str] = ())
 
 
 def spread_text(runs: Sequence[Run]) -> str | None:
-    """Mean and standard deviation of the scores, where the runs differ in nothing but their seeds."""
+    """Mean and standard deviation of the scores, if the runs differ in their seeds only."""
     scores = [run.best.value for run in runs if run.best is not None]
     seeds_only = differences([run.config for run in runs]).keys() <= {"train.seed"}
     if not seeds_only or len(scores) < 2:

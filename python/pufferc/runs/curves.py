@@ -1,12 +1,12 @@
 """Learning curves: score, speed and losses of one or more runs, from their metrics.jsonl to one PNG.
 
 The seeds of a group (runs/NAME-seeds/seed-*) are one curve, their mean, in a band from the lowest seed to the highest.
-Needs matplotlib, which comes with pufferc[render]. Nothing is shown on a screen.
+Needs matplotlib, which pufferc[render] installs, and no display.
 """
 
 from __future__ import annotations
 
-import argparse
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,16 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pufferc.files import parse_json, read_file
 from pufferc.pictures.renderer import DrawingUnavailable
 from pufferc.runs.directory import GROUP_SUFFIX, members
 
-__all__ = ["COLORS", "main", "make_figure", "plot", "read_metrics", "style_panel"]
+__all__ = ["COLORS", "make_figure", "plot", "read_metrics", "style_panel"]
 
 Curve = NDArray[np.float64]
 Table = dict[str, Curve]  # the columns of one run
 
-# One panel each: title, unit of the vertical axis, and the keys of metrics.jsonl of which it shows the first found.
+# Panels: title, unit of the vertical axis, and keys of metrics.jsonl, of which the first one found is drawn.
 _PANELS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Score of finished episodes", "score", ("score",)),
     ("Speed", "agent steps per second", ("sps",)),
@@ -36,7 +35,7 @@ _PANELS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Explained variance of values", "share", ("explained_variance",)),
 )
 _X_LABELS = {"steps": "agent steps", "time_s": "seconds", "update": "update"}
-# Okabe and Ito's palette, which people with any kind of colour vision can tell apart; then by line style.
+# Okabe and Ito's palette, which is safe for colour-blind readers. More series differ by line style.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#3c3c3c")
 _STYLES = ("-", "--", ":", "-.")
 _LEGEND_CHARACTERS = 50  # of the legend's text, as wide as one panel
@@ -46,7 +45,7 @@ _GRID_POINTS = 400  # of the mean over seeds
 def read_metrics(run: str | os.PathLike[str]) -> dict[str, Curve]:
     """The columns of a run's metrics.jsonl: float64 [updates] by key, NaN where a line has no number.
 
-    `run` is a run's directory or the file itself. A last line that is cut off, by a run still going on, is left out.
+    `run` is a run's directory or the file itself. An incomplete last line, of a running process, is left out.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -57,10 +56,10 @@ def read_metrics(run: str | os.PathLike[str]) -> dict[str, Curve]:
     if not path.is_file():
         raise FileNotFoundError(f"no run in {run}: there is no {path}")
     rows: list[dict[str, Any]] = []
-    lines = read_file(path).decode("utf-8", errors="replace").splitlines()
+    lines = path.read_bytes().decode("utf-8", errors="replace").splitlines()
     for number, line in enumerate(lines, 1):
         try:
-            row = parse_json(line)
+            row = json.loads(line)
         except ValueError:
             if number == len(lines):
                 break
@@ -79,7 +78,7 @@ def read_metrics(run: str | os.PathLike[str]) -> dict[str, Curve]:
 
 
 def _smooth(curve: Curve, window: int) -> Curve:
-    """Running mean over `window` updates, NaN left out."""
+    """Running mean over `window` updates, without NaN."""
     valid = np.isfinite(curve)
     kernel = np.ones(window)
     total = np.convolve(np.where(valid, curve, 0.0), kernel, "full")[: curve.size]
@@ -90,7 +89,7 @@ def _smooth(curve: Curve, window: int) -> Curve:
 
 
 def _curve(table: Table, key: str, x: str) -> tuple[Curve, Curve] | None:
-    """Places and smoothed values of one run's curve; None if it has none."""
+    """Places and smoothed values of one run's curve; None without values."""
     if key not in table or x not in table:
         return None
     curve = _smooth(table[key], max(1, table[key].size // 50))
@@ -99,7 +98,7 @@ def _curve(table: Table, key: str, x: str) -> tuple[Curve, Curve] | None:
 
 
 def _across_seeds(curves: Sequence[tuple[Curve, Curve]]) -> tuple[Curve, Curve]:
-    """Places, and the values [runs, places] of all curves there, NaN where one has begun not yet or ended already."""
+    """Places, and the values [runs, places] of all curves there, NaN before a curve begins and after it ends."""
     places = np.linspace(min(at[0] for at, _ in curves), max(at[-1] for at, _ in curves), _GRID_POINTS)
     return places, np.stack([np.interp(places, at, values, np.nan, np.nan) for at, values in curves])
 
@@ -107,8 +106,8 @@ def _across_seeds(curves: Sequence[tuple[Curve, Curve]]) -> tuple[Curve, Curve]:
 def _draw_series(axes: Any, key: str, x: str, name: str, tables: Sequence[Table], detail: bool, **line: Any) -> None:
     """One run, thin as logged and thick as a running mean; or the mean of several in the band of all of them.
 
-    The mean goes as far as all of them; those that train on are thin lines of their own. Without `detail` a run is its
-    running mean alone.
+    The mean ends with the shortest run; longer runs continue as thin lines. Without `detail` only the running mean of a
+    run is drawn.
     """
     curves = [curve for curve in (_curve(table, key, x) for table in tables) if curve is not None]
     if not curves:
@@ -123,7 +122,7 @@ def _draw_series(axes: Any, key: str, x: str, name: str, tables: Sequence[Table]
     shared = np.isfinite(values).all(axis=0)
     low, high = values[:, shared].min(axis=0), values[:, shared].max(axis=0)
     axes.fill_between(places[shared], low, high, color=line["color"], alpha=0.18, linewidth=0)
-    for run in values:  # where some have stopped, a mean of the others would mislead
+    for run in values:  # after some have stopped, a mean of the others would mislead
         axes.plot(places, np.where(shared, np.nan, run), color=line["color"], alpha=0.6, linewidth=0.9)
     label = f"{name} ({len(tables)} seeds)"
     axes.plot(places[shared], values[:, shared].mean(axis=0), linewidth=1.8, label=label, **line)
@@ -138,7 +137,7 @@ def _draw_evaluations(axes: Any, x: str, tables: Sequence[Table], color: str) ->
 
 
 def style_panel(axes: Any, title: str, x_label: str, y_label: str) -> None:
-    """What all panels have in common: titles, a light grid, no frame."""
+    """The common style of panels: titles, a light grid, no frame."""
     axes.set_title(title, fontsize=10, loc="left", fontweight="bold", color="#222222")
     axes.set_ylabel(y_label, fontsize=8, color="#444444")
     axes.set_xlabel(x_label, fontsize=8, color="#444444")
@@ -149,7 +148,7 @@ def style_panel(axes: Any, title: str, x_label: str, y_label: str) -> None:
 
 
 def make_figure(across: int, down: int, legend_rows: int = 1) -> Any:
-    """A figure with room for so many panels and such a legend, for no screen. DrawingUnavailable without matplotlib."""
+    """A figure without a window, sized for the panels and the legend. DrawingUnavailable without matplotlib."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -161,7 +160,7 @@ def make_figure(across: int, down: int, legend_rows: int = 1) -> Any:
 
 
 def _look(number: int, count: int) -> tuple[Any, str]:
-    """Colour and line style of a series, of which there are `count`; no two are alike."""
+    """Colour and line style of one of `count` series; all differ."""
     if count <= len(COLORS) * len(_STYLES):
         return COLORS[number % len(COLORS)], _STYLES[number // len(COLORS)]
     from matplotlib import colormaps
@@ -187,18 +186,18 @@ def _draw_panel(axes: Any, panel: tuple[str, str, str], x: str, series: dict[str
         axes.set_ylim(bottom=0)
     axes.margins(x=0.02)
     ends = [float(np.nanmax(table[x], initial=0.0)) for found in series.values() for table in found if x in table]
-    if x in _X_LABELS and max(ends) > 0.0:  # one axis for all panels, also where a curve stops early
+    if x in _X_LABELS and max(ends) > 0.0:  # the same axis in all panels, also if a curve stops early
         axes.set_xlim(0.0, 1.02 * max(ends))
 
 
 def _names(runs: Sequence[str | os.PathLike[str]]) -> list[str]:
-    """A short name for each run, no two alike."""
+    """A short unique name for each run."""
     short = [Path(run).name if Path(run).name != "metrics.jsonl" else Path(run).parent.name for run in runs]
     return [str(run) if short.count(name) > 1 else name for run, name in zip(runs, short, strict=True)]
 
 
 def _series(runs: Sequence[str | os.PathLike[str]]) -> dict[str, list[Table]]:
-    """The tables of runs by name; those of one group of seeds, named together or one by one, are one series."""
+    """The tables of runs by name; all runs of one group of seeds are one series."""
     groups: dict[Path, list[Path]] = {}
     for run in map(Path, runs):
         for member in members(run) or [run]:
@@ -212,7 +211,7 @@ def _series(runs: Sequence[str | os.PathLike[str]]) -> dict[str, list[Table]]:
 def plot(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str] = "plot.png", *, x: str = "steps") -> Path:
     """Draw the learning curves of runs into one PNG, thin as logged and thick as running means; dots are evaluations.
 
-    The seeds of a group are one curve, their mean, in a band from the lowest to the highest, as far as all of them go.
+    The seeds of a group are one curve, their mean, in a band from the lowest to the highest.
 
     Args:
         runs: Directories of runs or of groups of seeds, or metrics.jsonl files; each run or group one colour.

@@ -1,15 +1,15 @@
-"""A run is a directory; this is what it is called, who writes in it, and which checkpoints it has. No torch needed.
+"""Run directories: their names, files, locks and checkpoints. Needs no torch.
 
     runs/breakout-20260131-120000/
         config.toml      the configuration with every "auto" resolved; feeds --config
         machine.json     versions and machine, and when it was started
         metrics.jsonl    one line per update
         checkpoints/     see checkpoint.py
-        result.json      how it ended; absent while it goes on, and for ever if it was killed
-        lock             held by the process that trains: says whether there is one
+        result.json      how it ended; absent while it runs, and after it was killed
+        lock             held by the process that trains the run
         tensorboard/, wandb/, wandb.json    with these loggers
 
-Several seeds are a group: runs/breakout-20260131-120000-seeds/ holds a run seed-1/, seed-2/ ... each, and group.json.
+A group of seeds is a directory runs/breakout-20260131-120000-seeds/ with runs seed-1/, seed-2/ ... and group.json.
 """
 
 from __future__ import annotations
@@ -24,17 +24,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pufferc.files import parse_json, read_short
 from pufferc.config import Config, ConfigError, to_toml
 from pufferc.runs.scores import Score
 
 CHECKPOINT_PREFIX = "step_"
 GROUP_SUFFIX = "-seeds"
-_LOCK_TRIES, _LOCK_WAIT_S = 20, 0.05  # `pufferc runs` holds a lock for a moment when it looks
+_LOCK_TRIES, _LOCK_WAIT_S = 20, 0.05  # `pufferc runs` holds the lock for a moment to test it
 
 
 def make_directory(runs: Path, game: str, suffix: str = "") -> Path:
-    """A new directory runs/<game>-<time>; ConfigError where none can be made."""
+    """Makes a new directory runs/<game>-<time>; ConfigError if that fails."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     for attempt in range(1000):
         run = runs / f"{game}-{stamp}{f'-{attempt:03d}' if attempt else ''}{suffix}"
@@ -49,13 +48,13 @@ def make_directory(runs: Path, game: str, suffix: str = "") -> Path:
 
 
 def write_start(run: Path, config: Config, facts: dict[str, Any]) -> None:
-    """config.toml and machine.json of a new run."""
+    """Writes config.toml and machine.json of a new run."""
     (run / "config.toml").write_text(to_toml(config), encoding="utf-8")
     write_json(run / "machine.json", {**facts, "started": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
 
 
 def write_json(path: Path, values: Any) -> None:
-    """Writes a file that is either the old one or the new one, whenever the process dies."""
+    """Writes a file atomically: a process that is killed leaves the old file or the new one."""
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
     temporary.replace(path)
@@ -63,7 +62,7 @@ def write_json(path: Path, values: Any) -> None:
 
 @contextlib.contextmanager
 def locked(run: Path) -> Iterator[None]:
-    """Holds a run's lock; ConfigError if another process trains it. Where a file system has no locks: does nothing."""
+    """Holds a run's lock; ConfigError if another process trains it. Does nothing on file systems without locks."""
     with (run / "lock").open("a+", encoding="utf-8") as file:
         for attempt in range(_LOCK_TRIES):
             try:
@@ -85,7 +84,7 @@ def locked(run: Path) -> Iterator[None]:
 def is_locked(run: Path) -> bool:
     """Whether a process trains this run now."""
     try:
-        with open(os.open(run / "lock", os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        with (run / "lock").open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -95,7 +94,7 @@ def is_locked(run: Path) -> bool:
 
 
 def members(path: Path) -> list[Path]:
-    """The runs of a group by seed; [path] itself if it is no group."""
+    """The runs of a group by seed; [path] if it is not a group."""
     if not path.name.endswith(GROUP_SUFFIX):
         return [path]
     found = [run for run in path.glob("seed-*") if run.is_dir() and run.name[5:].isdigit()]
@@ -103,8 +102,8 @@ def members(path: Path) -> list[Path]:
 
 
 def policy_name(table: Mapping[str, Any]) -> str:
-    """The [policy] table of a configuration in two words: "mlp 128", "mingru 64 x 2", or the user's own class."""
-    own = table.get("class") or table.get("class_")  # as TOML and as Python call it
+    """A short name for the [policy] table of a configuration: "mlp 128", "mingru 64 x 2", or the user's class."""
+    own = table.get("class") or table.get("class_")  # its names in TOML and in Python
     if own:
         return str(own).rpartition(":")[2]
     layers = table.get("num_layers", 1)
@@ -121,16 +120,16 @@ def list_checkpoints(run: Path) -> list[Path]:
 
 
 def checkpoint_score(checkpoint: Path) -> Score | None:
-    """The score that a checkpoint was saved with; None if it had none, or cannot be read."""
+    """The score that a checkpoint was saved with; None without one, or if it cannot be read."""
     try:
-        meta = parse_json(read_short(checkpoint / "checkpoint.json"))
+        meta = json.loads((checkpoint / "checkpoint.json").read_bytes())
     except (OSError, ValueError):
         return None
     return Score.from_dict(meta.get("score")) if isinstance(meta, dict) else None
 
 
 def best_checkpoint(run: Path) -> tuple[Path, Score] | None:
-    """The checkpoint with the highest score, the newest of equals; None if none has a score."""
+    """The checkpoint with the highest score, the newest of equals; None without scores."""
     found: tuple[Path, Score] | None = None
     for path in list_checkpoints(run):
         score = checkpoint_score(path)

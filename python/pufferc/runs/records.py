@@ -1,7 +1,7 @@
-"""`pufferc runs`: what was trained in a folder, how, and how it ended. Reads files only: no torch, no lock for long.
+"""The runs in a folder, how they were trained and how they ended. Reads files only and needs no torch.
 
-A run is in one of these states: running; complete, target or interrupted (it ended in order); failed (an error, see
-`problem`); killed (its process is gone without a word); damaged (files that cannot be read; what can is shown).
+A run has one of these states: running; complete, target or interrupted (it ended normally); failed (an error, see
+`problem`); killed (its process ended without a result); damaged (some files cannot be read; the others are shown).
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pufferc.files import parse_json, read_short
 from pufferc.config import ConfigError, read_toml
 from pufferc.runs.metrics import last_line
 from pufferc.runs.text import count, duration
@@ -31,7 +30,7 @@ _ENDS = ("complete", "target", "interrupted", "failed")
 
 @dataclass
 class Run:
-    """One run as its directory tells it; None where that does not tell. Times in seconds."""
+    """One run, read from its directory; None for what the files do not say. Times in seconds."""
 
     path: Path
     name: str
@@ -55,7 +54,7 @@ class Run:
 
 
 def is_run(path: Path) -> bool:
-    """Whether a directory is, or looks as if it had been, a run."""
+    """Whether a directory is a run or the rest of one."""
     if not path.is_dir():
         return False
     group = path.name.endswith(GROUP_SUFFIX) and bool(members(path))
@@ -63,7 +62,7 @@ def is_run(path: Path) -> bool:
 
 
 def read_run(path: Path) -> Run:
-    """What a run's directory tells. Never fails: a run with files that cannot be read is `damaged`."""
+    """Reads a run's directory. Does not raise: a run with unreadable files is `damaged`."""
     group = path.parent.name if path.parent.name.endswith(GROUP_SUFFIX) else None
     run = Run(path, f"{group}/{path.name}" if group else path.name, "killed")
     stamp = _STAMP.match(group or path.name)
@@ -98,8 +97,8 @@ def _read_start(run: Run, problems: list[str]) -> None:
 
 
 def _read_end(run: Run, problems: list[str]) -> None:
-    """Of a run that did not end in order, its log tells how far it came."""
-    running = is_locked(run.path)  # asked first: a run that ends writes its result, and then lets go of the lock
+    """Reads the result; without one, the log says how far the run came."""
+    running = is_locked(run.path)  # tested first: a run that ends writes its result and then releases the lock
     if (run.path / "result.json").exists():
         result = _read_json(run.path / "result.json", problems)
         run.state = result["outcome"] if result.get("outcome") in _ENDS else "damaged"
@@ -117,7 +116,7 @@ def _read_end(run: Run, problems: list[str]) -> None:
 
 
 def _progress(log: Path, problems: list[str]) -> dict[str, Any]:
-    """Steps, seconds and speed up to a log's last line; seconds are those of collecting and learning."""
+    """Steps, seconds and speed at the last line of a log; seconds are those of collecting and learning."""
     if not log.is_file():
         return {}
     try:
@@ -131,7 +130,7 @@ def _progress(log: Path, problems: list[str]) -> dict[str, Any]:
 
 def _read_json(path: Path, problems: list[str]) -> dict[str, Any]:
     try:
-        values = parse_json(read_short(path))
+        values = json.loads(path.read_bytes())
         if isinstance(values, dict):
             return values
         problems.append(f"{path} does not hold a JSON object")
@@ -166,7 +165,7 @@ def score_text(score: Score | None) -> str:
 
 
 def row(run: Run) -> list[str]:
-    """The cells of one run, as in HEAD."""
+    """The cells of one run, in the order of HEAD."""
     return [
         (run.started or "-")[:16].replace("T", " "),
         run.game or "-",
@@ -185,7 +184,7 @@ HEAD = ["started", "game", "policy", "seed", "steps", "time", "steps/s", "best s
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as they need to be, two spaces apart."""
+    """A table with columns as wide as their contents, two spaces apart."""
     widths = [max(len(cells[i]) for cells in (head, *rows)) for i in range(len(head))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) for cells in (head, *rows))
     return "\n".join(line.rstrip() for line in lines)

@@ -1,4 +1,4 @@
-"""How good a policy is, by the best evidence there is: an evaluation, or else the last episodes of training."""
+"""Scores of a policy: from an evaluation, or else from the last episodes of training."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Score:
 
     @staticmethod
     def from_dict(values: object) -> Score | None:
-        """What as_dict gave; None for anything else."""
+        """The inverse of as_dict; None for anything else."""
         if not isinstance(values, Mapping) or not _is_finite(values.get("value")):
             return None
         ci95, episodes = values.get("ci95"), values.get("episodes")
@@ -48,9 +48,9 @@ def evaluation_score(found: Evaluation) -> Score | None:
 
 
 class ScoreWindow:
-    """The mean score of training's last episodes: of as many updates as it takes to have WINDOW_EPISODES.
+    """The mean score of the last updates of training that together have WINDOW_EPISODES episodes.
 
-    It lags behind a policy that improves, since episodes began with an older one.
+    It lags behind an improving policy, because episodes began with an older one.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class ScoreWindow:
         self._episodes = 0
 
     def add(self, line: Mapping[str, Any]) -> None:
-        """Takes in the line of one update."""
+        """Adds the line of one update."""
         score, episodes = line.get("score", line.get("episode_return")), int(line.get("episodes") or 0)
         if episodes < 1 or not _is_finite(score):
             return

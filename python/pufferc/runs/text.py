@@ -1,4 +1,4 @@
-"""Numbers as people read them, and as JSON holds them."""
+"""Numbers as short texts, and as JSON values."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it: numbers that are not finite become null."""
+    """A value for JSON: numbers that are not finite become null."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: 8s, 3m 20s, 2h 5m."""
+    """Seconds as 8s, 3m 20s or 2h 5m."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole}s"
@@ -32,12 +32,12 @@ def count(number: float) -> str:
 
 
 def short(value: float | None) -> str:
-    """A measurement in four digits; "-" where there is none."""
+    """A measurement in four digits; "-" for None."""
     return "-" if value is None or not math.isfinite(value) else f"{value:.4g}"
 
 
 def size(number_bytes: float) -> str:
-    """Bytes as people say them: 512 kB, 3.4 GB."""
+    """Bytes as 512 kB or 3.4 GB."""
     for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if number_bytes >= limit:
             return f"{number_bytes / limit:.3g} {unit}"

@@ -1,12 +1,13 @@
-"""What a sweep was asked for: sweep.json and base.toml in its directory, which are all that --resume and --report need.
+"""The plan of a sweep: sweep.json and base.toml in its directory, which --resume and --report read.
 
-The space and all that decides which runs are made stay as they are for the sweep's whole life; how many, how long and
-how many at once may change when it goes on.
+The space and the other settings that determine the runs are fixed when a sweep starts; the limits and the number of
+jobs may change when it is resumed.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from typing import Any
 from pufferc.config import Config, ConfigError, merge, read_toml, to_toml
 from pufferc.envs.games import env_info
 from pufferc.errors import available_cores, choice, integer, real
-from pufferc.files import parse_json, read_short
 from pufferc.runs.directory import write_json
 from pufferc.runs.machine import machine
 from pufferc.sweep.objective import OBJECTIVES
@@ -128,7 +128,7 @@ def load_plan(directory: Path, changes: Mapping[str, Any]) -> Plan:
     """The plan in a sweep's directory, with some settings changed. ConfigError if there is none."""
     path = directory / FILE
     try:
-        values = parse_json(read_short(path))
+        values = json.loads(path.read_bytes())
         game, space = str(values["game"]), from_saved(values["space"])
         settings = Settings(**{**values["settings"], **changes})
     except OSError as error:

@@ -21,7 +21,7 @@ FILE = "report.png"
 _ACROSS = 4
 _ENDED, _STOPPED, _FAILED, _LINE, _STAR = COLORS[0], "#9aa0a6", COLORS[1], COLORS[2], COLORS[4]
 _EDGE = 0.02  # of an axis, where what has no value is marked
-_MOST_TICKS = 9
+_MAX_TICKS = 9
 _LOGIT_TICKS = (0.001, 0.01, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9999)
 _JITTER = 0.18  # of dots over one choice, in choices
 
@@ -156,7 +156,7 @@ def _draw_field(axes: Any, objective: str, dimension: Dimension, trials: Sequenc
         if len(set(xs)) > 1:
             _scale_axis(axes, dimension, xs)
         every = dimension.all_values() or ()
-        if 0 < len(every) <= _MOST_TICKS:
+        if 0 < len(every) <= _MAX_TICKS:
             axes.set_xticks(every, [f"{number:g}" for number in every], minor=False)
             axes.xaxis.minorticks_off()
     _scatter(axes, objective, xs, seen)

@@ -31,9 +31,9 @@ from pufferc.training.interrupt import Interrupt
 
 BEST_FILE = "best.toml"
 _END = object()
-_MOST_ERRORS, _HOPELESS = 5, 20
+_MAX_ERRORS, _HOPELESS = 5, 20
 _WAIT_S, _SHOW_S = 0.2, 5.0
-_MOST_CONFIRM_SHARE = 0.5  # of the budget that is kept for running the best again
+_MAX_CONFIRM_SHARE = 0.5  # of the budget that is kept for running the best again
 _STOPPING = "stopping; runs under way are dropped, --resume makes them again"
 
 
@@ -146,7 +146,7 @@ class Sweep:
     def _take(self, event: Event) -> None:
         job, message = event.job, event.message
         if "rung" in message:
-            event.worker.answer(self.stopping.goes_on(int(message["rung"]), float(message["score"])))
+            event.worker.answer(self.stopping.keeps(int(message["rung"]), float(message["score"])))
             return
         trial = Trial(job.number, job.phase, job.seed, job.params, "failed", run=self._kept(job))
         if "error" in message:
@@ -175,8 +175,8 @@ class Sweep:
         objective = self.settings.objective
         if trial.outcome == "failed":
             self.failed += 1
-            if self.failed <= _MOST_ERRORS:
-                more = "; further errors are in trials.jsonl" if self.failed == _MOST_ERRORS else ""
+            if self.failed <= _MAX_ERRORS:
+                more = "; further errors are in trials.jsonl" if self.failed == _MAX_ERRORS else ""
                 self.progress.alert(f"run {trial.number} failed: {trial.error}{more}")
         if trial.phase == CONFIRM:
             who = "the configuration as it is" if trial.number == BASE else f"run {trial.number}"
@@ -208,7 +208,7 @@ class Sweep:
             return 0.0
         seconds = statistics.mean(trial.seconds for trial in order)
         waves = math.ceil((len(order) + 1) * settings.confirm_seeds / settings.jobs)
-        return min(waves * seconds, _MOST_CONFIRM_SHARE * settings.budget_s)
+        return min(waves * seconds, _MAX_CONFIRM_SHARE * settings.budget_s)
 
     def _show(self, running: int) -> None:
         if time.perf_counter() - self.shown_at < _SHOW_S:
@@ -231,9 +231,9 @@ class Sweep:
 
 
 def run_sweep(plan: Plan, directory: Path, progress: Progress) -> bool:
-    """Makes a sweep in a directory that exists, or goes on with the one that is there.
+    """Makes a sweep in a directory that exists, or continues the one that is there.
 
-    Returns whether it came to its end; False after Ctrl-C. Raises ConfigError or OSError where it cannot go on.
+    Returns True if the sweep is complete, False after Ctrl-C. Raises ConfigError or OSError if it cannot continue.
     """
     with locked(directory):
         plan.save(directory)

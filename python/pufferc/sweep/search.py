@@ -4,8 +4,8 @@
     grid      every combination once, in an order drawn by the seed, so that a part of it still covers the space
     tpe       tree-structured Parzen estimators of Optuna: draws, then more and more near what was good
 
-random and grid need nothing but NumPy and go on after an interruption as if there had been none. tpe proposes by what
-is known at the moment: the same for the same seed and history, which more than one run at a time makes unlikely.
+random and grid need only NumPy, and give the same proposals after an interruption. tpe proposes by the results so far,
+so its proposals repeat only for the same seed and history, which is unlikely with several runs at a time.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from pufferc.sweep.space import Dimension, Space
 from pufferc.sweep.trials import SEARCH, Trial
 
 METHODS = ("random", "grid", "tpe")
-_MOST_COMBINATIONS = 1_000_000
-_LEAST_DIFFERENT = 3  # results, for importances
+_MAX_COMBINATIONS = 1_000_000
+_MIN_DIFFERENT = 3  # results, for importances
 _FIRST_DRAWS = 10  # of tpe, before it estimates anything
 
 
@@ -84,8 +84,8 @@ class GridSearch:
                 )
             self._axes[dimension.key] = values
         self.total: int | None = math.prod(map(len, self._axes.values()))
-        if self.total > _MOST_COMBINATIONS:
-            raise ConfigError(f"space: a grid of {self.total} combinations is more than {_MOST_COMBINATIONS}")
+        if self.total > _MAX_COMBINATIONS:
+            raise ConfigError(f"space: a grid of {self.total} combinations is more than {_MAX_COMBINATIONS}")
         self._order = np.random.default_rng(seed).permutation(self.total)
 
     def propose(self, number: int) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def importances(method: str, space: Space, objective: str, trials: Sequence[Tria
     search_runs = [trial for trial in trials if trial.phase == SEARCH]
     ended = [trial if trial.outcome in ("complete", "target") else _as_worst(trial) for trial in search_runs]
     different = len({loss(objective, trial) for trial in ended})
-    if method == "tpe" or len(ended) < 4 * len(space) or different < _LEAST_DIFFERENT or len(space) < 2:
+    if method == "tpe" or len(ended) < 4 * len(space) or different < _MIN_DIFFERENT or len(space) < 2:
         return None
     try:
         search = ParzenSearch(space, objective, 0)

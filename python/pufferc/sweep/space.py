@@ -25,16 +25,15 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pufferc.config import Config, ConfigError, as_tables, field_type, merge, read_toml, suggest
-from pufferc.errors import shown
 from pufferc.runs.compare import flat
 from pufferc.training.resolve import fit_minibatch, resolve
 
 KINDS = ("uniform", "log", "logit", "around", "integer", "grid", "choice")
 _SCALES = ("uniform", "log", "logit")
 _DIGITS = 6  # of numbers that are proposed: enough for any setting, few enough to read
-_MOST_VALUES = 100_000  # of one dimension that is enumerated
+_MAX_VALUES = 100_000  # of one dimension that is enumerated
 _GIVEN = {  # fields that a sweep must hold still, and why
-    "train.seed": "the sweep gives every run a seed of its own",
+    "train.seed": "the sweep gives every run its own seed",
     "train.target_score": "it is what runs are judged by",
     "train.target_episodes": "it is what runs are judged by",
     "train.loggers": "it does not change what is learned",
@@ -196,7 +195,7 @@ def _around(config: Config, key: str, words: Sequence[str], spec: Any) -> list[s
         raise ConfigError(f"{where} must have a FACTOR above 1, got {spec!r}")
     if isinstance(centre, bool) or not isinstance(centre, (int, float)) or centre <= 0:
         raise ConfigError(
-            f"{where} cannot be swept {spec}: the configuration has {shown(centre)}, expected a number above 0; "
+            f"{where} cannot be swept {spec}: the configuration has {centre!r}, expected a number above 0; "
             "use log:LOW:HIGH"
         )
     return [repr(centre / factor), repr(centre * factor)]
@@ -206,8 +205,8 @@ def _grid(where: str, key: str, words: Sequence[str], integral: bool) -> Dimensi
     spec, logarithmic = "grid:" + ":".join(words), words[-1] == "log"
     form = "grid:LOW:HIGH:COUNT or grid:LOW:HIGH:COUNT:log"
     low, high, count = _numbers(where, words[:-1] if logarithmic else words, 3, form, spec)
-    if count != int(count) or not 2 <= count <= _MOST_VALUES:
-        raise ConfigError(f"{where} must have a whole COUNT in [2, {_MOST_VALUES}], got {spec!r}")
+    if count != int(count) or not 2 <= count <= _MAX_VALUES:
+        raise ConfigError(f"{where} must have a whole COUNT in [2, {_MAX_VALUES}], got {spec!r}")
     if not low < high or (logarithmic and low <= 0.0):
         raise ConfigError(f"{where} must have LOW below HIGH{', and above 0 for log' * logarithmic}, got {spec!r}")
     shares = [i / (int(count) - 1) for i in range(int(count))]
@@ -232,7 +231,7 @@ def _choice(config: Config, key: str, values: Sequence[Any]) -> Dimension:
     found = [used(_with(config, {key: value}, "space"), {key: value})[key] for value in values]
     different = [value for i, value in enumerate(found) if value not in found[:i]]
     if len(found) < 2 or len(different) != len(found):
-        raise ConfigError(f"space: {key} must be two or more different values, got {shown(list(values))}")
+        raise ConfigError(f"space: {key} must be two or more different values, got {list(values)!r}")
     return Dimension(key, "choice", values=tuple(found), ordered=False)
 
 

@@ -2,7 +2,7 @@
 
     median    a run stops that is below the median of all that came as far, once five of them have; at a fifth of
               the steps and every tenth after it
-    asha      a run goes on if it is in the upper third of those that came as far so far; at a 9th and a 3rd of the
+    asha      a run continues if it is in the upper third of those that have reached the rung; at a 9th and a 3rd of the
               steps. It spends most on the best, and may stop one that learns late (Li et al., 2020)
     none
 
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 
 RULES = ("median", "asha", "none")
 _MEDIAN_SHARES = tuple(share / 10 for share in range(2, 10))
-_MEDIAN_LEAST = 5
+_MEDIAN_MIN = 5
 _REDUCTION = 3
 _ASHA_SHARES = (1 / 9, 1 / 3)
 
@@ -40,12 +40,12 @@ class Stopping:
             for rung, score in reports:
                 self._scores.setdefault(rung, []).append(score)
 
-    def goes_on(self, rung: int, score: float) -> bool:
-        """Whether a run goes on that has `score` at a rung."""
+    def keeps(self, rung: int, score: float) -> bool:
+        """Whether a run with `score` at a rung continues."""
         scores = self._scores.setdefault(rung, [])
         scores.append(score)
         if self.rule == "median":
-            return len(scores) <= _MEDIAN_LEAST or score >= statistics.median(scores)
+            return len(scores) <= _MEDIAN_MIN or score >= statistics.median(scores)
         if self.rule == "asha":
             return len(scores) < _REDUCTION or score >= sorted(scores, reverse=True)[len(scores) // _REDUCTION - 1]
         return True

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 from pufferc.config import ConfigError
-from pufferc.files import parse_json, read_file
 from pufferc.runs.scores import Score
 from pufferc.runs.text import plain
 
@@ -94,7 +93,7 @@ def read_trials(directory: Path) -> list[Trial]:
     """The trials of a sweep; a half line at the end is left out. ConfigError for lines that are no trials."""
     path = directory / FILE
     try:
-        lines = read_file(path).split(b"\n")
+        lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -102,7 +101,7 @@ def read_trials(directory: Path) -> list[Trial]:
     trials = []
     for number, line in enumerate(lines[:-1], 1):  # what follows the last newline is nothing, or half a line
         try:
-            trials.append(Trial.from_dict(parse_json(line)))
+            trials.append(Trial.from_dict(json.loads(line)))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"sweep: {path}, line {number} is no trial: {error}") from None
     return trials

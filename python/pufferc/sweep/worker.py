@@ -1,14 +1,17 @@
-"""The process that trains runs of a sweep, one after another: python -m pufferc.sweep.worker <socket's number>.
+"""The process that trains runs of a sweep, one after another: python -m pufferc.sweep.worker CHANNEL.
 
-Torch is imported once, before the first run. A run that fails is reported and the process goes on with the next one; if
-the sweep is gone, the process ends.
+Torch is imported once, before the first run. A run that fails is reported, and the process takes the next one; if the
+sweep is gone, the process ends.
+
+The worker sends {"ready": true} once, {"steps": n} as a sign of life, {"rung": steps, "score": x}, which waits for
+{"go": true or false}, and at a run's end {"result": {...}} or {"error": text, "traceback": text, "steps": n}. It is
+sent runs, as `Job.message` makes them, and the answers at rungs.
 """
 
 from __future__ import annotations
 
 import math
 import os
-import socket
 import sys
 import time
 import traceback
@@ -18,8 +21,8 @@ from typing import Any
 
 from pufferc.config import Config, ConfigError, merge
 from pufferc.loggers import Silent
+from pufferc.processes import Parent
 from pufferc.runs.metrics import MetricsLog
-from pufferc.sweep.channel import Channel
 from pufferc.training.interrupt import Interrupt
 from pufferc.training.loop import Loop, Result
 from pufferc.training.ppo import NotFinite
@@ -31,10 +34,10 @@ _SIGN_S = 1.0  # between signs of life
 
 
 class _Sweep:
-    """The sweep as a run sees it: it hears how far the run is, and says whether to go on."""
+    """The sweep as a run sees it: takes the run's progress, and decides whether the run continues."""
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
+    def __init__(self, parent: Parent) -> None:
+        self._parent = parent
         self._said_at = -math.inf
         self.steps = 0
 
@@ -47,14 +50,14 @@ class _Sweep:
 
     def tell(self, message: Mapping[str, Any]) -> None:
         try:
-            self._channel.send(message)
+            self._parent.send(message)
         except OSError:
-            os._exit(1)  # nobody is left to train for
+            os._exit(1)  # the sweep has ended
 
     def ask(self, message: Mapping[str, Any]) -> bool:
-        """Whether a run goes on from a rung."""
+        """Whether a run continues from a rung."""
         self.tell(message)
-        answer = self._channel.receive()
+        answer = self._parent.receive()
         if answer is None:
             os._exit(1)
         return bool(answer["go"])
@@ -141,11 +144,11 @@ def _answer(job: Mapping[str, Any], sweep: _Sweep) -> dict[str, Any]:
 
 
 def main(words: list[str]) -> int:
-    """Trains what comes until nothing more does."""
-    channel = Channel(socket.socket(fileno=int(words[0])))
-    sweep = _Sweep(channel)
+    """Trains what the sweep sends, until the sweep is gone."""
+    parent = Parent(words[0])
+    sweep = _Sweep(parent)
     sweep.tell({"ready": True})
-    while (job := channel.receive()) is not None:
+    while (job := parent.receive()) is not None:
         sweep.tell(_answer(job, sweep))
     return 0
 

@@ -1,4 +1,4 @@
-"""Ctrl-C in the midst of long work: a flag that a loop looks at, so that it stops where nothing is lost. No torch."""
+"""Ctrl-C during long work sets a flag that a loop tests, so that it can save before it stops. Needs no torch."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-_STOPPING = "stopping after this update, with a checkpoint; once more to stop at once"
+_STOPPING = "stopping after this update, with a checkpoint; press Ctrl-C again to stop at once"
 
 
 class Interrupt:
-    """Turns the first Ctrl-C, SIGTERM or hang-up into a flag that the loop looks at; the next one is real."""
+    """Turns the first SIGINT, SIGTERM or SIGHUP into the flag `requested`; the next one has its usual effect."""
 
     def __init__(self, say: Callable[[str], None], text: str = _STOPPING) -> None:
-        """`say` is called with `text` when the first one comes."""
+        """`say` is called with `text` at the first signal."""
         self.requested = False
         self._say, self._text = say, text
         self._old: dict[int, Any] = {}

@@ -1,10 +1,10 @@
 """Several seeds of one configuration, one after another or side by side: `pufferc train NAME --train.seeds 1,2,3`.
 
-Each seed is a run of its own in a process of its own, so one that fails or is killed takes no other with it, and its
-result is the one that it has alone with as many threads. All lie in one directory, see run_directory.py; group.json in
-it holds every result, the mean and the spread, and is written anew whenever a seed ends.
+Each seed is a run in its own process, so one that fails or is killed does not end the others, and its result equals
+that of the same run alone with as many threads. All runs lie in one directory, see runs/directory.py; its group.json
+holds every result, the mean and the spread, and is rewritten whenever a seed ends.
 
-This module is also what such a process runs: python -m pufferc.seeds <directory of the run> <game> [<weights>]
+Such a process runs this module: python -m pufferc.training.seeds CHANNEL <directory of the run> <game> [<weights>]
 """
 
 from __future__ import annotations
@@ -14,20 +14,18 @@ import json
 import os
 import signal
 import statistics
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from pufferc.config import Config, ConfigError, merge, read_toml, to_toml
 from pufferc.envs.games import env_info
 from pufferc.errors import available_cores
-from pufferc.files import parse_json, read_short
 from pufferc.loggers import Progress, Silent, check_loggers
+from pufferc.processes import Child, Parent, wait
 from pufferc.runs.directory import GROUP_SUFFIX, make_directory, write_json
 from pufferc.runs.records import score_text, table
 from pufferc.runs.scores import Score
@@ -35,8 +33,8 @@ from pufferc.runs.text import count, duration, short
 from pufferc.training.interrupt import Interrupt
 from pufferc.training.resolve import resolve
 
-_MOST = 1000
-_REPORT_S, _SHOW_S, _POLL_S, _READ_S = 0.5, 2.0, 0.05, 2.0
+_MAX_SEEDS = 1000
+_REPORT_S, _SHOW_S, _POLL_S = 0.5, 2.0, 0.05
 _ENDED = ("complete", "target")
 
 
@@ -47,18 +45,18 @@ def parse_seeds(text: str) -> list[int]:
         low, dash, high = word.strip().partition("-")
         if not low.isdecimal() or (dash and not high.isdecimal()) or (dash and int(high) < int(low)):
             raise ConfigError(f"train.seeds must be seeds such as 1,2,3 or 1-5, got {text!r}")
-        if dash and int(high) - int(low) >= _MOST:
-            raise ConfigError(f"train.seeds must be at most {_MOST} seeds, got {text!r}")
+        if dash and int(high) - int(low) >= _MAX_SEEDS:
+            raise ConfigError(f"train.seeds must be at most {_MAX_SEEDS} seeds, got {text!r}")
         seeds += range(int(low), int(high or low) + 1)
-    if len(set(seeds)) != len(seeds) or len(seeds) > _MOST:
-        raise ConfigError(f"train.seeds must be at most {_MOST} different seeds, got {text!r}")
+    if len(set(seeds)) != len(seeds) or len(seeds) > _MAX_SEEDS:
+        raise ConfigError(f"train.seeds must be at most {_MAX_SEEDS} different seeds, got {text!r}")
     return seeds
 
 
 def split_cores(config: Config, parallel: int, seeds: int) -> tuple[Config, int, list[str]]:
-    """The configuration with the threads of one run, how many runs there can be at once, and what to say about it.
+    """The configuration with the threads of one run, the number of runs at once, and notes for the user.
 
-    "auto" threads share the cores; where threads are given, there are as many runs as have room.
+    Runs share the cores if threads are "auto"; given threads limit the number of runs at once.
     """
     if parallel < 1:
         raise ConfigError(f"parallel must be at least 1, got {parallel}")
@@ -71,7 +69,7 @@ def split_cores(config: Config, parallel: int, seeds: int) -> tuple[Config, int,
         notes.append(f"{parallel} runs of {given} thread(s) need more than the {cores} core(s) here: {room} at a time")
         parallel = room
     threads = max(1, cores // parallel)
-    game_threads = min(threads, int(resolve(config)[0].vec.num_threads))  # no more than there are games
+    game_threads = min(threads, int(resolve(config)[0].vec.num_threads))  # at most one per game
     config = dataclasses.replace(
         config,
         vec=dataclasses.replace(vec, num_threads=game_threads if vec.num_threads == "auto" else vec.num_threads),
@@ -80,75 +78,58 @@ def split_cores(config: Config, parallel: int, seeds: int) -> tuple[Config, int,
     return config, parallel, notes
 
 
-def child_environment() -> dict[str, str]:
-    """For a process that imports what this one can import."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-
-
-def exit_reason(code: int, errors: Path) -> str:
-    """Why a process ended that did not end in order; `errors` is the file that its standard error went to."""
-    if code < 0:
-        return f"killed by signal {-code} ({signal.Signals(-code).name})"
-    lines = errors.read_text(encoding="utf-8", errors="replace").split("\n")
-    last = [line for line in lines if line.strip()][-1:]
-    return last[0].strip() if last else f"exit code {code}"
-
-
 @dataclass
 class Member:
     """One seed: its run's directory, its process while there is one, and its result once it ended."""
 
     seed: int
     run: Path
-    process: subprocess.Popen[str] | None = None
-    reader: threading.Thread | None = None
+    child: Child | None = None
+    interrupted: bool = False
     report: dict[str, Any] = field(default_factory=dict)  # newest: steps, steps_per_second, score
-    said: list[str] = field(default_factory=list)  # by the process, not yet shown
     result: dict[str, Any] | None = None
 
     def start(self, config: Config, weights: Path | None) -> None:
         self.run.mkdir()
         own = dataclasses.replace(config, train=dataclasses.replace(config.train, seed=self.seed))
         (self.run / "config.toml").write_text(to_toml(own), encoding="utf-8")
-        words = [sys.executable, "-m", "pufferc.training.seeds", str(self.run), own.game]
-        words += [str(weights)] if weights else []
-        with (self.run / "errors.txt").open("w", encoding="utf-8") as errors:
-            self.process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True,
-                env=child_environment(),
-                start_new_session=True,  # Ctrl-C reaches it through this process only, which waits for it
-            )  # fmt: skip
-        self.reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
-        self.reader.start()
+        words = [str(self.run), own.game, *([str(weights)] if weights else [])]
+        self.child = Child("pufferc.training.seeds", words, self.run / "errors.txt")
 
-    def _read(self, stream: IO[str]) -> None:
-        with stream:
-            for line in stream:
-                try:
-                    message = json.loads(line)
-                except ValueError:
-                    continue  # something else that a library printed
-                if isinstance(message, dict):
-                    self.said += [str(message["say"])] if "say" in message else []
-                    self.report = self.report if "say" in message else message
+    def said(self) -> list[str]:
+        """Messages of the process since the last call; also takes its reports."""
+        texts = []
+        for message in self.child.messages() if self.child else ():
+            if "say" in message:
+                texts.append(str(message["say"]))
+            else:
+                self.report = message
+        return texts
 
-    def ended(self) -> bool:
-        """Whether the process has ended; then its result is known."""
-        if self.process is None or self.process.poll() is None:
-            return False
-        if self.reader is not None:
-            self.reader.join(_READ_S)  # a program that a logger started may hold the pipe longer
-        code, self.process = self.process.returncode, None
+    def interrupt(self) -> None:
+        """Asks the process, if there is one, to stop with a checkpoint."""
+        if self.child is not None:
+            self.interrupted = True
+            self.child.interrupt()
+
+    @property
+    def over(self) -> bool:
+        """Whether the process has ended and `finish` is due."""
+        return self.child is not None and self.child.code is not None
+
+    def finish(self) -> dict[str, Any]:
+        """The result, once the process has ended."""
+        assert self.child is not None
+        child, self.child = self.child, None
         try:
-            self.result = parse_json(read_short(self.run / "result.json"))
+            self.result = dict(json.loads((self.run / "result.json").read_bytes()))
         except (OSError, ValueError):
             self.result = {"run": str(self.run), "outcome": "interrupted"}  # before it began to train
-            if code not in (130, -signal.SIGINT):
-                self.result |= {"outcome": "failed", "error": exit_reason(code, self.run / "errors.txt")}
-        errors = self.run / "errors.txt"
-        if errors.is_file() and not errors.stat().st_size:
-            errors.unlink()
-        return True
+            if not self.interrupted and child.code not in (130, -signal.SIGINT):
+                self.result |= {"outcome": "failed", "error": child.why_ended()}
+        if not child.output.stat().st_size:
+            child.output.unlink()
+        return self.result
 
     def score(self) -> Score | None:
         return Score.from_dict((self.result or {}).get("score"))
@@ -158,7 +139,7 @@ class Group:
     """The seeds of one configuration; `go` trains them."""
 
     def __init__(self, config: Config, seeds: Sequence[int], runs: Path, parallel: int, weights: Path | None) -> None:
-        """Raises ConfigError where the configuration cannot work, before anything is made."""
+        """Raises ConfigError for a configuration that cannot work, before it makes a directory."""
         config, self.parallel, self.notes = split_cores(config, parallel, len(seeds))
         for seed in (min(seeds), max(seeds)):
             resolve(dataclasses.replace(config, train=dataclasses.replace(config.train, seed=seed)))
@@ -169,58 +150,53 @@ class Group:
         self.began = time.perf_counter()
 
     def go(self, progress: Progress) -> dict[str, Any]:
-        """Trains all seeds; the content of group.json. A first Ctrl-C stops them with checkpoints, a second at once."""
+        """Trains all seeds; the content of group.json. The first Ctrl-C saves checkpoints, the second does not."""
         for note in (*self.notes, f"group {self.directory}: {len(self.members)} seeds, {self.parallel} at a time"):
             progress.say(note)
         waiting, shown_at, stopped = list(self.members), time.perf_counter(), False
         try:
             with Interrupt(progress.say) as interrupt:
-                while (waiting and not interrupt.requested) or self._running():
+                while (waiting and not interrupt.requested) or self._children():
                     if interrupt.requested and not stopped:
                         stopped = True
-                        self._signal(signal.SIGINT)
-                    while waiting and not interrupt.requested and len(self._running()) < self.parallel:
+                        for member in self.members:
+                            member.interrupt()
+                    while waiting and not interrupt.requested and len(self._children()) < self.parallel:
                         waiting.pop(0).start(self.config, self.weights)
                     self._look(progress)
                     if time.perf_counter() - shown_at >= _SHOW_S:
                         shown_at = time.perf_counter()
                         self._show(progress)
-                    time.sleep(_POLL_S)
+                    wait(self._children(), _POLL_S)
         finally:
-            self._kill()
+            for member in self.members:
+                if member.child is not None:
+                    member.child.stop()
+                    member.finish()
             write_json(self.directory / "group.json", self.as_dict())
         return self.as_dict()
 
-    def _running(self) -> list[Member]:
-        return [member for member in self.members if member.process is not None]
-
-    def _signal(self, number: int) -> None:
-        for member in self._running():
-            if member.process is not None:
-                member.process.send_signal(number)
-
-    def _kill(self) -> None:
-        """Ends what still runs, without a word."""
-        for member in self._running():
-            if member.process is not None:
-                member.process.kill()
-                member.process.wait()
-            member.ended()
+    def _children(self) -> list[Child]:
+        return [member.child for member in self.members if member.child is not None]
 
     def _look(self, progress: Progress) -> None:
-        """Passes on what the processes said, and takes in the results of those that ended."""
-        for member in self._running():
-            while member.said:
-                progress.say(f"seed {member.seed}: {member.said.pop(0)}")
-            if member.ended() and member.result is not None:
-                error = f": {member.result['error']}" if member.result.get("error") else ""
-                progress.say(f"seed {member.seed}: {member.result['outcome']}{error}")
+        """Shows messages of the processes, and takes the results of those that ended."""
+        for member in self.members:
+            over = member.over  # tested first, so that the last messages are read too
+            for text in member.said():
+                progress.say(f"seed {member.seed}: {text}")
+            if over:
+                result = member.finish()
+                error = f": {result['error']}" if result.get("error") else ""
+                progress.say(f"seed {member.seed}: {result['outcome']}{error}")
                 write_json(self.directory / "group.json", self.as_dict())
 
     def _show(self, progress: Progress) -> None:
         total = self.config.train.total_steps
         pieces = []
-        for member in self._running():
+        for member in self.members:
+            if member.child is None:
+                continue
             steps, rate = member.report.get("steps", 0), member.report.get("steps_per_second", 0.0)
             pieces.append(
                 f"seed {member.seed}: {steps / total:.0%} {count(rate)}/s score {short(member.report.get('score'))}"
@@ -229,7 +205,7 @@ class Group:
             progress.say(f"{duration(time.perf_counter() - self.began):>7}  {'   '.join(pieces)}")
 
     def as_dict(self) -> dict[str, Any]:
-        """Every result, mean and spread (standard deviation between seeds) of the scores at the end."""
+        """All results, and mean and spread (standard deviation between seeds) of the final scores."""
         results = [member.result or {"run": str(member.run), "outcome": "not started"} for member in self.members]
         scores = [score.value for score in (member.score() for member in self.members) if score is not None]
         return {
@@ -256,7 +232,7 @@ def train_seeds(
     """Trains one configuration with several seeds.
 
     Args:
-        config: What to train; its own seed does not count.
+        config: The configuration; its seed is not used.
         seeds: Different seeds, one at least.
         runs: Folder that the group's directory is made in.
         parallel: Runs at once. Threads that are "auto" share the cores; there are never more threads than cores.
@@ -280,7 +256,7 @@ def train_seeds(
 
 
 def exit_code(group: Mapping[str, Any]) -> int:
-    """Of the command: 0 all seeds ended in order, 130 interrupted, 1 one failed."""
+    """Exit code of the command: 0 all seeds ended normally, 130 interrupted, 1 if one failed."""
     outcomes = {run["outcome"] for run in group["runs"]}
     if outcomes <= set(_ENDED):
         return 0
@@ -317,34 +293,34 @@ def summary(group: Mapping[str, Any]) -> str:
 
 
 class _Report(Progress):
-    """Tells the process that started this one, as JSON lines; if that is gone, the run ends with a checkpoint."""
+    """Reports to the process that started this one; if that is gone, the run ends with a checkpoint."""
 
-    def __init__(self, total_steps: int) -> None:
+    def __init__(self, total_steps: int, parent: Parent) -> None:
         super().__init__(total_steps, interval_s=_REPORT_S)
+        self._parent = parent
 
     def _show(self, steps: int, last: bool) -> None:
         rate, _ = self._rate.read(steps)
         self._send({"steps": steps, "steps_per_second": rate, "score": self.score})
 
     def _write(self, text: str) -> None:
-        if not text.startswith(("run ", "\n")):  # the group says where, and that it stops
+        if not text.startswith(("run ", "\n")):  # the group shows these itself
             self._send({"say": text.strip()})
 
     def _send(self, message: Mapping[str, Any]) -> None:
         try:
-            print(json.dumps(message), flush=True)
+            self._parent.send(message)
         except OSError:
-            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
             os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main(words: list[str]) -> int:
-    """Trains the run whose directory holds nothing but config.toml."""
+    """Trains the run in a directory that holds only config.toml."""
     from pufferc.training.run import train
 
-    run, game, weights = Path(words[0]), words[1], words[2] if len(words) > 2 else None
+    parent, run, game, weights = Parent(words[0]), Path(words[1]), words[2], words[3] if len(words) > 3 else None
     config = merge(Config(game), read_toml(run / "config.toml"), str(run))
-    result = train(config, directory=run, weights=weights, display=_Report(config.train.total_steps))
+    result = train(config, directory=run, weights=weights, display=_Report(config.train.total_steps, parent))
     return 130 if result.outcome == "interrupted" else 0
 
 

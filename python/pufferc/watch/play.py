@@ -1,4 +1,4 @@
-"""`pufferc play NAME`: a person plays with the keyboard, or watches a policy and takes over when they like."""
+"""`pufferc play NAME`: play with the keyboard, or watch a policy and take over with a key."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ from pufferc.watch.players import Agent, RandomAgent, choose
 
 __all__ = ["Keyboard", "play"]
 
-_END_S = 0.8  # for which the end of an episode stays in view
-
+_END_S = 0.8  # display of the end of an episode
 
 _LEFT, _RIGHT, _UP, _DOWN = ("left", "a"), ("right", "d"), ("up", "w"), ("down", "s")
 
 
 def _default_keys(space: gym.Space[Any]) -> tuple[KeyInfo, ...]:
-    """For a game that names no keys: digits are choices; of controls the first two are on the arrow keys."""
+    """Keys for a game without any: digits are choices, and the arrow keys push the first two controls."""
     if isinstance(space, gym.spaces.Box):
         pushes = [(_LEFT, "control 0 down", 0, -1.0), (_RIGHT, "control 0 up", 0, 1.0)]
         if int(np.prod(space.shape)) > 1:
@@ -38,7 +37,7 @@ def _default_keys(space: gym.Space[Any]) -> tuple[KeyInfo, ...]:
 
 
 def _keys_of(envs: VecEnv) -> tuple[KeyInfo, ...]:
-    """The game's keys without those for choices and controls that it lacks with these parameters, or default ones.
+    """The game's keys for choices and controls that exist with these parameters, or default keys.
 
     Raises ValueError for a key of an unknown name.
     """
@@ -56,11 +55,11 @@ def _keys_of(envs: VecEnv) -> tuple[KeyInfo, ...]:
 
 
 class Keyboard:
-    """The person's actions, by the keys that the game names, or else digits, or arrow keys in a continuous game.
+    """Actions from the keyboard, by the game's keys, or else digits, or arrow keys in a continuous game.
 
     Args:
-        envs: The pool of whose rows the person plays one.
-        viewer: The window whose keys count.
+        envs: The pool; the person plays one row of it.
+        viewer: The window that reads the keys.
     """
 
     def __init__(self, envs: VecEnv, viewer: Viewer) -> None:
@@ -70,20 +69,20 @@ class Keyboard:
         viewer.taken = {KEYS[word] for key in self._keys for word in key.keys}
 
     def hints(self) -> tuple[tuple[str, str], ...]:
-        """(keys, what they do), for the window's help."""
+        """(keys, effect), for the window's help."""
         return tuple((" ".join(key.keys), key.help) for key in self._keys)
 
     def active(self) -> bool:
-        """Whether a key that means an action is down or was pressed since the last step."""
+        """Whether a key of an action is down or was pressed since the last step."""
         return any(self._counts(key) for key in self._keys)
 
     def _counts(self, key: KeyInfo) -> bool:
         return any(KEYS[name] in self._viewer.pressed or self._viewer.held(name) for name in key.keys)
 
     def action(self, latest: NDArray[Any]) -> NDArray[Any]:
-        """The action of the row that is shown, int32 [] or [D], or float32 [D]; `latest` is its action before.
+        """The action of the displayed row, int32 [] or [D], or float32 [D]; `latest` is its previous action.
 
-        In a masked game what is illegal gives way to what happens without a key, or else to the first legal choice.
+        An illegal choice is replaced by the choice without a key, or else by the first legal choice.
         """
         if isinstance(self._space, gym.spaces.Box):
             controls = np.zeros(self._space.shape, np.float32)
@@ -101,7 +100,7 @@ class Keyboard:
         return np.array(action[0] if isinstance(self._space, gym.spaces.Discrete) else action, np.int32)
 
     def _choices(self, dim: int, before: int, count: int) -> list[int]:
-        """What the person wants in a dimension, best first; the last is what happens without a key."""
+        """Choices in a dimension in order of preference; the last one is the choice without a key."""
         keys = [key for key in self._keys if key.dim == dim]
         if not keys:
             return [0]
@@ -129,12 +128,12 @@ def play(
 
     Args:
         game: The game: a name or a path.
-        agent: Who plays while the person leaves the keys alone; None: the person alone. In a game of several agents the
-            person plays the one shown, at first the first; the others are played by `agent`, or at random.
-        params: Parameters of the game. Without an agent a game's frameskip is 1 unless given, for a smooth picture.
+        agent: Plays while no key is down; None: only the person plays. In a game of several agents the person plays
+            the displayed one, initially the first; `agent` plays the others, or they play at random.
+        params: Parameters of the game. Without an agent, frameskip defaults to 1 for a smooth picture.
         data: Path of the file that the game reads, see `pufferc.make`.
-        seed: Of the game.
-        fps: Steps per second; default: as the game is meant to look.
+        seed: Seed of the game.
+        fps: Steps per second; default: the game's fps.
         steps: End after this many steps; default: when the window is closed.
         paused: Begin paused.
 

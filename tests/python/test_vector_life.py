@@ -1,4 +1,4 @@
-"""The life of a pool in any order of calls: what is allowed works, the rest is refused, and nothing else changes."""
+"""A pool in any order of calls: allowed calls work, others are refused and change nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ groups = st.integers(0, GROUPS - 1)
 
 
 class Life(RuleBasedStateMachine):
-    """Two pools of one game, of which the second one takes the snapshots of the first."""
+    """Two pools of one game; the second loads the snapshots of the first."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Life(RuleBasedStateMachine):
             env.close()
 
     def may(self, allowed: bool, call: Any) -> Any:
-        """Makes a call that must succeed, or must be refused."""
+        """Makes a call that must succeed if `allowed`, and must be refused otherwise."""
         if allowed:
             return call()
         with pytest.raises(RuntimeError, match=r"closed|reset|sent"):
@@ -60,8 +60,8 @@ class Life(RuleBasedStateMachine):
         if result is not None:
             self.seen = result[0]
 
-    @rule(bad=st.sampled_from([[0] * 3, [9] * 4, [-1] * 4, [0.5] * 4, None, "0000", [[0]] * 4]))
-    def step_badly(self, bad: Any) -> None:
+    @rule(bad=st.sampled_from([[0] * 3, [9] * 4, [-1] * 4, [0.5] * 4, None, [[0]] * 4]))
+    def step_with_wrong_actions(self, bad: Any) -> None:
         before = self.env.save() if self.idle and self.started else None
         with pytest.raises((ValueError, TypeError, RuntimeError)):
             self.env.step(bad)
@@ -96,7 +96,7 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: self.snapshot is not None)
     @rule()
-    def load_both_and_go_on_alike(self) -> None:
+    def load_into_both_and_step(self) -> None:
         assert self.snapshot is not None
         snapshot = self.snapshot
         if self.may(self.idle, lambda: self.env.load(snapshot)) is None:
@@ -108,11 +108,6 @@ class Life(RuleBasedStateMachine):
     @rule()
     def pop_metrics(self) -> None:
         self.may(self.idle, self.env.pop_metrics)
-
-    @rule()
-    def scribble(self) -> None:
-        for array in (self.env.alive, self.env.terminated, self.env.rewards, self.env.final_observations):
-            array.view(np.uint8)[...] = 255
 
     @precondition(lambda self: self.started)
     @rule()

@@ -1,0 +1,132 @@
+"""Child processes that run a module of this package: seeds of a group, workers of a sweep, games under `check`.
+
+Parent and child exchange JSON objects over one socket. The parent never blocks on a child: it waits for several at
+once, stops one politely or at once, and can say why one ended. The child's standard output and error go to one file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import wait as wait_for_channels
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Child", "Parent", "wait"]
+
+
+class Child:
+    """`python -m module CHANNEL words...`, started at once in its own session, so that Ctrl-C does not reach it."""
+
+    def __init__(
+        self, module: str, words: Sequence[str], output: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """`environment` is added to this process's; the child imports from where this process imports."""
+        self.output = output
+        self._channel, theirs = Pipe()
+        inherited = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONUNBUFFERED": "1"}
+        with theirs, output.open("wb") as file:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", module, str(theirs.fileno()), *words],
+                stdin=subprocess.DEVNULL, stdout=file, stderr=file, pass_fds=[theirs.fileno()],
+                env={**os.environ, **inherited, **(environment or {})}, start_new_session=True,
+            )  # fmt: skip
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Does nothing if the child has ended; `gone` tells after the next call of `messages`."""
+        with contextlib.suppress(OSError):
+            self._channel.send_bytes(json.dumps(message).encode())
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What the child has sent since the last call; does not wait."""
+        found = []
+        try:
+            while not self._channel.closed and self._channel.poll():
+                found.append(json.loads(self._channel.recv_bytes()))
+        except (EOFError, OSError):
+            self._channel.close()
+        return found
+
+    def hang_up(self) -> None:
+        """Closes the channel. The child sees that as the end of this process."""
+        self._channel.close()
+
+    @property
+    def gone(self) -> bool:
+        """Whether the channel is closed and everything that the child sent was read. It closes when the child ends."""
+        return self._channel.closed
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def code(self) -> int | None:
+        """The exit code, minus the signal's number if one ended the child; None while it runs."""
+        return self._process.poll()
+
+    def interrupt(self) -> None:
+        """What Ctrl-C does."""
+        self._process.send_signal(signal.SIGINT)
+
+    def stop(self, wait_s: float = 0.0) -> int:
+        """Gives the child `wait_s` seconds to end by itself, then kills it; its exit code."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(wait_s)
+        self._process.kill()
+        return self._process.wait()
+
+    def why_ended(self) -> str:
+        """The signal that ended the child, else the last line that it wrote, else its exit code."""
+        code = self.code or 0
+        if code < 0:
+            return f"killed by signal {-code} ({signal_name(-code)})"
+        lines = self.output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return lines[-1].strip() if lines else f"exit code {code}"
+
+
+def signal_name(number: int) -> str:
+    """SIGKILL for 9."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def wait(children: Sequence[Child], seconds: float) -> None:
+    """Returns when one of `children` has sent something or ended, at the latest after `seconds`."""
+    channels = [child._channel for child in children if not child.gone]
+    if channels:
+        wait_for_channels(channels, seconds)
+    else:
+        time.sleep(seconds)
+
+
+class Parent:
+    """The process that started this one, as a child sees it. `channel` is the first word that the child was given."""
+
+    def __init__(self, channel: str) -> None:
+        os.set_inheritable(int(channel), False)  # a program that the child starts must not keep the channel open
+        self._channel = Connection(int(channel))
+        self._lock = threading.RLock()  # messages come from several threads, and from a signal handler during `send`
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Raises OSError if the parent is gone."""
+        with self._lock:
+            self._channel.send_bytes(json.dumps(message).encode())
+
+    def receive(self) -> dict[str, Any] | None:
+        """Waits for the next message; None if the parent is gone."""
+        try:
+            message: dict[str, Any] = json.loads(self._channel.recv_bytes())
+        except (EOFError, OSError):
+            return None
+        return message
