@@ -1,10 +1,10 @@
-// bench_envs.c - agent steps per second of the games alone, from C.
+// bench_envs.c - measures agent steps per second of the games alone, from C.
 //
 //   bench_envs [NAME [NUM_GAMES [NUM_THREADS [SECONDS]]]]
 //
-// Steps a pool with uniformly random actions, drawn beforehand so that drawing them costs nothing, and
-// prints the median, smallest and largest of nine runs. Everything a step does is included: checking
-// actions, rules, statistics, resets, observations.
+// Steps a pool with uniformly random actions, drawn in advance, and prints the median, min and max of
+// nine runs. The time includes everything a step does: action checks, rules, statistics, resets and
+// observations.
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -38,7 +38,7 @@ static void* draw_actions(const PfcBuffers* b) {
   return actions;
 }
 
-// Agent steps per second over about `seconds`.
+// Returns agent steps per second, measured over about `seconds`.
 static double run(PfcPool* pool, const int32_t* actions, double seconds) {
   const PfcBuffers* b = pfc_pool_buffers(pool);
   const PfcDtype dtype = b->discrete ? PFC_INT32 : PFC_FLOAT32;

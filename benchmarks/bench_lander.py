@@ -1,11 +1,10 @@
-"""Agent steps per second of the Lander and of Gymnasium's LunarLander-v3, measured in one run.
+"""Compares agent steps per second of the Lander and of Gymnasium's LunarLander-v3 in one run.
 
     python benchmarks/bench_lander.py [--games 128] [--threads 2] [--seconds 3]
 
-Both play uniformly random actions with resets included. Gymnasium's games run one after another in this process, as
-its SyncVectorEnv does, and once more in as many worker processes (AsyncVectorEnv) as ours has threads. Prints the
-median of five rounds that take turns, so that a busy moment of the machine hits all. Needs the built package and
-`pip install "gymnasium[box2d]"`.
+Both play uniformly random actions, resets included. Gymnasium's games run in this process (SyncVectorEnv), and again in
+as many worker processes (AsyncVectorEnv) as ours has threads. Prints the median of five alternating rounds, so that a
+busy moment of the machine affects all. Needs the built package and `pip install "gymnasium[box2d]"`.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ ROUNDS = 5
 
 
 def rate(step: Callable[[], None], rows: int, seconds: float) -> float:
-    """Agent steps per second of `step`, which moves `rows` agents, over about `seconds`."""
+    """Agent steps per second of `step`, which steps `rows` agents, measured over about `seconds`."""
     start = time.perf_counter()
     steps = 0
     while (elapsed := time.perf_counter() - start) < seconds:
@@ -64,7 +63,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=3.0)
     args = parser.parse_args()
-    # A worker process for each game would measure the scheduler: two of them share what the threads have.
+    # One worker process per game would measure the scheduler, so Gymnasium gets one per thread of ours.
     contenders = {
         "pufferc lander": (ours(args.games, args.threads), 16 * args.games),
         "Gymnasium, one process": (theirs(args.games, False), args.games),

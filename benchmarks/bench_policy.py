@@ -1,8 +1,9 @@
-"""A trained Breakout policy (118-128-4) at 4096 rows on one thread: the C library against torch.
+"""Compares the C library with torch: a Breakout policy (118-128-4), 4096 rows, one thread.
 
     python benchmarks/bench_policy.py
 
-Prints the median and the best of 300 passes in milliseconds. The two take turns, so that both meet the same machine.
+Prints the median and the min of 300 passes in milliseconds. The contenders alternate, so that load on the machine
+affects all.
 """
 
 from __future__ import annotations

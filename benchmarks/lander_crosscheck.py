@@ -1,13 +1,13 @@
-"""Plays one pilot in the Lander and in Gymnasium's LunarLander-v3 and compares what comes of it.
+"""Plays the same policy in the Lander and in Gymnasium's LunarLander-v3 and compares the results.
 
     python benchmarks/lander_crosscheck.py [--checkpoint RUN | --theirs FILE] [--episodes 200] [--continuous] [--wind]
     python benchmarks/lander_crosscheck.py --theirs FILE --train STEPS
 
-The pilot is Gymnasium's own heuristic controller; with --checkpoint a policy trained on the Lander; with --theirs one
-that Stable-Baselines3 trained on Gymnasium's game, where --train says to train it first and save it as FILE. The two
-games stand on different versions of Box2D, so that no two episodes agree; the statistics must. Exit status 1 if they do
-not: for the heuristic, mean returns farther apart than four standard errors and 10; for a policy, a mean below 150 in
-the game that it was not trained on. Needs the built package, `pip install "gymnasium[box2d]"` and, for --theirs,
+The default pilot is Gymnasium's heuristic controller. --checkpoint uses a policy trained on the Lander; --theirs one
+that Stable-Baselines3 trained on Gymnasium's game, and --train trains it first and saves it as FILE. The two games use
+different versions of Box2D, so single episodes differ, but the statistics must agree. Exit status 1 if they do not: for
+the heuristic, mean returns that differ by more than four standard errors plus 10; for a policy, a mean below 150 in the
+game that it was not trained on. Needs the built package, `pip install "gymnasium[box2d]"` and, for --theirs,
 `pip install stable-baselines3`.
 """
 
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 import pufferc
 
-GAMES = 20  # that are played side by side
+GAMES = 20  # played side by side
 Pilot = Callable[[NDArray[np.float32]], NDArray[Any]]
 Step = Callable[[NDArray[Any]], Any]
 Episodes = list[tuple[float, int, bool]]  # return, length, landed
@@ -34,7 +34,7 @@ Episodes = list[tuple[float, int, bool]]  # return, length, landed
 
 def heuristic_pilot(continuous: bool) -> Pilot:
     class Described:
-        """What the heuristic wants to know of its environment."""
+        """The attributes that the heuristic reads from its environment."""
 
     described: Any = Described()
     described.unwrapped = described
@@ -56,12 +56,12 @@ def checkpoint_pilot(name: str) -> Pilot:
 
 
 def their_pilot(path: Path, steps: int | None, args: argparse.Namespace) -> Pilot:
-    """A policy of Stable-Baselines3; trained on Gymnasium's game for `steps` first, if that is given."""
+    """A policy of Stable-Baselines3. If `steps` is given, trains it on Gymnasium's game first."""
     import torch
     from stable_baselines3 import PPO
     from stable_baselines3.common.env_util import make_vec_env
 
-    torch.set_num_threads(1)  # more only slow so small a network down
+    torch.set_num_threads(1)  # more threads slow down a network this small
     if steps is not None:
         options = {"continuous": args.continuous, "enable_wind": args.wind}
         env = make_vec_env("LunarLander-v3", 16, seed=args.seed, env_kwargs=options)
@@ -74,7 +74,7 @@ def their_pilot(path: Path, steps: int | None, args: argparse.Namespace) -> Pilo
 
 
 def play(step: Step, observations: NDArray[np.float32], pilot: Pilot, episodes: int) -> Episodes:
-    """The first episodes of each row; `step` returns observations, rewards, terminated, truncated of all rows."""
+    """Plays the same number of episodes in each row. `step` returns observations, rewards, terminated and truncated."""
     rows = observations.shape[0]
     quota = math.ceil(episodes / rows)
     done: list[Episodes] = [[] for _ in range(rows)]
@@ -115,7 +115,7 @@ def play_theirs(pilot: Pilot, args: argparse.Namespace) -> Episodes:
 
 
 def report(name: str, episodes: Episodes) -> tuple[float, float]:
-    """Prints a line; the mean return and its standard error."""
+    """Prints a line; returns the mean return and its standard error."""
     returns, lengths, landed = (np.asarray(values, float) for values in zip(*episodes, strict=True))
     error = returns.std() / math.sqrt(len(returns))
     print(
@@ -136,7 +136,7 @@ def main() -> int:
     parser.add_argument("--wind", action="store_true")
     args = parser.parse_args()
     if args.train is not None and args.theirs is None:
-        parser.error("--train needs --theirs FILE, where to save what it trains")
+        parser.error("--train needs --theirs FILE, the file to save the policy to")
     if args.theirs is not None:
         pilot = their_pilot(args.theirs, args.train, args)
     else:

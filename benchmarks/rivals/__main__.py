@@ -1,11 +1,11 @@
-"""pufferc beside named rivals on the same work, in one run: medians, and how many times faster.
+"""Compares pufferc with other libraries on the same work in one run: medians and ratios.
 
-    python benchmarks/rivals                          # needs pufferc[train]; rivals that are missing are named
-    python benchmarks/rivals cartpole --threads 1     # some of the work, on one core
+    python benchmarks/rivals                          # needs pufferc[train]; lists rivals that are not installed
+    python benchmarks/rivals cartpole --threads 1     # part of the work, on one core
     python benchmarks/rivals train-breakout --seeds 1 --limit-s 60
 
-Rivals: pip install envpool gymnax six stable-baselines3 pufferlib (a virtual environment of their own is wise). Figures
-of one call can be compared; those of two calls, or two machines, cannot.
+Rivals: pip install envpool gymnax six stable-baselines3 pufferlib (preferably in a separate virtual environment).
+Compare figures of one call only, never of two calls or two machines.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ def race_rows(title: str, threads: int, found: list[Figures], scale: float, unit
 
 
 def training_figure(outcomes: list[training.Outcome]) -> str:
-    """Seconds to the target seed by seed, "-" where it was not reached or asked for; then the median speed."""
+    """Seconds to the target per seed, "-" if it was not reached or there is none; then the median speed."""
     speed = statistics.median(outcome.steps_per_second for outcome in outcomes)
     ends = [f"{outcome.seconds:.1f} s" if outcome.seconds is not None else "-" for outcome in outcomes]
     return f"{', '.join(ends)}; {speed / 1e3:.3g} k steps/s"
 
 
 def training_ratio(ours: list[training.Outcome], theirs: list[training.Outcome]) -> str:
-    """By the median time to the target; where it was not reached, by the median speed."""
+    """Compares median times to the target, or median speeds if a target was not reached."""
     if not ours:
         return ""
     seconds = [[outcome.seconds for outcome in each if outcome.seconds is not None] for each in (ours, theirs)]
@@ -89,11 +89,11 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     names = [*RACES, *TRAININGS]
     parser = argparse.ArgumentParser(prog="python benchmarks/rivals", description=__doc__.partition("\n")[0])
     parser.add_argument("work", nargs="*", metavar="WORK", help=f"some of {', '.join(names)}; none = all")
-    parser.add_argument("--threads", type=int, nargs="+", help="numbers of cores to measure with (default: 1, and all)")
-    parser.add_argument("--rounds", type=int, default=7, help="turns that the median is taken over")
+    parser.add_argument("--threads", type=int, nargs="+", help="numbers of cores to use (default: 1 and all)")
+    parser.add_argument("--rounds", type=int, default=7, help="number of turns; the result is their median")
     parser.add_argument("--seconds", type=float, default=0.3, help="length of a turn")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="of trainings")
-    parser.add_argument("--limit-s", type=float, default=20.0, help="for a training without target")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="seeds of training runs")
+    parser.add_argument("--limit-s", type=float, default=20.0, help="time limit of a training run without a target")
     options = parser.parse_args(list(words))
     if unknown := [name for name in options.work if name not in names]:
         parser.error(f"{unknown[0]!r} is not among {', '.join(names)}")

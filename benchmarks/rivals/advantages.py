@@ -1,6 +1,6 @@
-"""Generalised advantage estimation of 64 steps by 8192 rows, on CPU tensors that are ready.
+"""Generalised advantage estimation for 64 steps of 8192 rows, on existing CPU tensors.
 
-Laid out as each library wants it: [steps, rows] here and in the torch loop, [rows, steps] in PufferLib, whose
+Each library gets its own layout: [steps, rows] for pufferc and the torch loop, [rows, steps] for PufferLib, whose
 kernel has one thread.
 """
 
@@ -15,7 +15,7 @@ GAMMA, GAE_LAMBDA = 0.99, 0.95
 
 
 def _numbers(steps: int, rows: int, values: int) -> tuple[Any, Any, Any]:
-    """Rewards [steps, rows], values [values, rows] and ends, one in fifty."""
+    """Rewards [steps, rows], values [values, rows] and ends of episodes, one in fifty steps."""
     import torch
 
     generator = torch.Generator().manual_seed(1)
@@ -40,7 +40,7 @@ def pufferc_advantage(threads: int) -> Step:
 
 
 def torch_advantage(threads: int) -> Step:
-    """The loop over time that most trainers have."""
+    """The usual loop over time in torch."""
     import torch
 
     torch.set_num_threads(threads)

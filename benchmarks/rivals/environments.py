@@ -1,7 +1,7 @@
-"""Steps per second of environments from Python: ready random actions in, observations, rewards and ends out.
+"""Steps per second of environments from Python: takes prepared random actions, returns observations, rewards and ends.
 
-CartPole: the rules of Gymnasium's CartPole-v1, 4096 at a time. Breakout: bricks, paddle and ball in C, 4 frames a step,
-118 numbers of observation; ours and PufferLib's have the same rules but for corner cases.
+CartPole: the rules of Gymnasium's CartPole-v1, 4096 games. Breakout: bricks, paddle and ball in C, 4 frames per step,
+observations of 118 numbers; ours and PufferLib's have the same rules except for corner cases.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ PUFFERLIB = "pip install pufferlib"
 
 
 def actions(choices: int, dtype: type) -> itertools.cycle:
-    """Batches of actions [ROWS], over and over."""
+    """Batches of actions [ROWS], cycled."""
     rng = np.random.default_rng(1)
     return itertools.cycle([rng.integers(0, choices, ROWS).astype(dtype) for _ in range(16)])
 
 
 def _stepping(envs: Any, choices: int) -> Step:
-    """Steps of an environment of ROWS rows that takes int32 actions."""
+    """A function that steps an environment of ROWS rows with int32 actions."""
     envs.reset(seed=1)
     batches = actions(choices, np.int32)
 
@@ -79,7 +79,7 @@ def envpool_cartpole(threads: int) -> Step:
 
 
 def gymnax_cartpole(threads: int) -> Step:
-    """Its intended use: a compiled scan over time, no Python between steps; all observations are kept, as a rollout."""
+    """gymnax as intended: a compiled scan over time without Python between steps; keeps all observations."""
     import gymnax
     import jax
 
@@ -107,7 +107,7 @@ def gymnax_cartpole(threads: int) -> Step:
 
 
 def _puffer(creator: type, choices: int, processes: int) -> Step:
-    """PufferLib's own vectorisation: 0 = in this process, else shared between so many."""
+    """PufferLib's own vectorisation in `processes` processes; 0 = in this one."""
     import pufferlib.vector as vector
 
     if processes:

@@ -1,9 +1,9 @@
-"""Measures contenders in turn, each in a process of its own, and keeps the medians.
+"""Measures contenders in turn, each in its own process, and keeps the medians.
 
-A contender is a name, the package it comes from and a function `make(threads)` that sets it up and returns `step()`,
-which does some work and says how many units. While one runs the others are stopped (SIGSTOP), so that none takes time
-from another; in each round all have their turn, so that the machine's drift hits all alike. With one thread, a process
-and all it starts have one core. Needs POSIX signals.
+A contender is a name, its package, and a function `make(threads)` that sets it up and returns `step()`, which does some
+work and returns the number of units. While one runs, the others are stopped (SIGSTOP), so they use no CPU time. All
+take a turn in each round, so drift of the machine affects all equally. With one thread, a process and its children run
+on one core. Needs POSIX signals.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ START_S = 120.0  # time to import, compile and warm up
 @dataclass(frozen=True)
 class Contender:
     name: str
-    package: str  # distribution, for its version
-    make: Callable[[int], Any]  # a function of a module, so that another process can import it
-    install: str = ""  # what to type for it
-    min_threads: int = 1  # it is left out of races with fewer
-    max_threads: int = 256  # or with more
-    note: str = ""  # what it does differently
+    package: str  # name of the distribution, to look up its version
+    make: Callable[[int], Any]  # a module-level function, so that another process can import it
+    install: str = ""  # how to install it
+    min_threads: int = 1  # skipped in races with fewer threads
+    max_threads: int = 256  # or with more threads
+    note: str = ""  # differences from the others
 
 
 @dataclass
 class Figures:
-    """What one contender reached: rates, or why there are none."""
+    """Results of one contender: rates, or the reason why there are none."""
 
     contender: Contender
     rates: list[float] = field(default_factory=list)
@@ -50,14 +50,14 @@ class Figures:
 
 
 def label(name: str, package: str, note: str) -> str:
-    """Name, version where the package has one, and what it does differently."""
+    """Name, version if the package has one, and differences from the others."""
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         name += f" {importlib.metadata.version(package)}"
     return f"{name} ({note})" if note else name
 
 
 def limit_threads(threads: int) -> None:
-    """This process and its children on the first `threads` cores; before libraries with thread pools are imported."""
+    """Limits this process and its children to the first `threads` cores. Call it before importing thread pools."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
@@ -72,9 +72,9 @@ def _rate(step: Step, seconds: float) -> float:
 
 
 def _serve(pipe: Connection, contender: Contender, threads: int) -> None:
-    """The other process: sets the contender up, then measures for as long as it is told, until it is killed."""
-    os.setsid()  # a process group of its own, with all that the contender starts
-    os.dup2(2, 1)  # what a library prints is no part of the table
+    """Runs in the contender's process: sets it up, then measures on request until the process is killed."""
+    os.setsid()  # its own process group, so that signals reach the contender's children too
+    os.dup2(2, 1)  # keeps output of libraries out of the table
     limit_threads(threads)
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(EOFError):
         os.chdir(folder)
@@ -93,7 +93,7 @@ def _serve(pipe: Connection, contender: Contender, threads: int) -> None:
 
 
 class _Lane:
-    """The process of one contender, stopped except in its turn."""
+    """The process of one contender. It is stopped except during its turn."""
 
     def __init__(self, contender: Contender, threads: int) -> None:
         self.figures = Figures(contender)
@@ -135,7 +135,7 @@ class _Lane:
 
 
 def race(contenders: Sequence[Contender], threads: int, rounds: int, seconds: float) -> list[Figures]:
-    """Medians of `rounds` turns of `seconds` each, after one turn that does not count."""
+    """Medians over `rounds` turns of `seconds` each, after one warm-up turn."""
     lanes: list[_Lane] = []
     try:
         for contender in contenders:

@@ -1,10 +1,10 @@
-"""Training by PPO from nothing, each library with the settings that it recommends.
+"""PPO training from scratch, each library with its recommended settings.
 
-CartPole until 100 separate episodes have a mean of 475: ours as `pufferc train cartpole`, Stable-Baselines3 with the
-settings of its zoo. Breakout with a network of one layer of 128: ours as `pufferc train breakout`, until 1,000 episodes
-have a mean of 821; PufferLib's trainer for `limit_s` with its own configuration but for its LSTM, the device and the
-number of processes. As that was tuned with the LSTM, only the speed is compared; it makes one pass over each batch,
-ours two. Imports are not counted, and of the rivals no evaluation is.
+CartPole trains until 100 separate episodes have a mean of 475: ours with `pufferc train cartpole`, Stable-Baselines3
+with the settings of its zoo. Breakout has a network of one layer of 128. Ours runs `pufferc train breakout` until 1,000
+episodes have a mean of 821. PufferLib's trainer runs for `limit_s` with its own configuration except for LSTM, device
+and number of processes. That configuration was tuned with the LSTM, so only the speed is compared; PufferLib makes one
+pass over each batch, ours two. Times exclude imports, and the rivals' evaluations.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from race import limit_threads
 
 @dataclass
 class Outcome:
-    """One training: seconds until the target (None: not reached, or not asked for) and agent steps per second."""
+    """One training run: seconds to the target (None: not reached, or no target) and agent steps per second."""
 
     seconds: float | None = None
     steps_per_second: float = 0.0
@@ -44,7 +44,7 @@ class Trainer:
 
 @dataclass
 class Trainings:
-    """What one trainer reached over the seeds, or why it did not."""
+    """Results of one trainer for all seeds, or the reason why there are none."""
 
     trainer: Trainer
     outcomes: list[Outcome] = field(default_factory=list)
@@ -69,14 +69,14 @@ def pufferc_breakout(seed: int, threads: int, limit_s: float) -> Outcome:
 
 
 def sb3_cartpole(seed: int, threads: int, limit_s: float) -> Outcome:
-    """RL Baselines3 Zoo's settings; evaluated, off the clock, when the last 20 episodes of training have the mean."""
+    """RL Baselines3 Zoo's settings. Evaluates, off the clock, once the last 20 training episodes reach the target."""
     import torch
     from stable_baselines3 import PPO
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.env_util import make_vec_env
     from stable_baselines3.common.evaluation import evaluate_policy
 
-    torch.set_num_threads(1)  # two are slower on a network this small
+    torch.set_num_threads(1)  # two threads are slower with a network this small
     outcome, others, off = Outcome(), make_vec_env("CartPole-v1", 8, seed=1000 + seed), 0.0
 
     class Watch(BaseCallback):
@@ -104,7 +104,7 @@ def sb3_cartpole(seed: int, threads: int, limit_s: float) -> Outcome:
 
 
 def puffer_breakout(seed: int, threads: int, limit_s: float) -> Outcome:
-    """1024 games in each process; its first update, in which memory is touched for the first time, is not counted."""
+    """1024 games per process. The first update is not counted, because it touches memory for the first time."""
     from pufferlib import pufferl
 
     backend = ["--vec.backend", "Serial"] if threads == 1 else ["--vec.num-workers", str(threads)]
@@ -129,7 +129,7 @@ def puffer_breakout(seed: int, threads: int, limit_s: float) -> Outcome:
 
 
 def _serve(pipe: Connection, trainer: Trainer, seed: int, threads: int, limit_s: float) -> None:
-    os.dup2(2, 1)  # what a library prints is no part of the table
+    os.dup2(2, 1)  # keeps output of libraries out of the table
     limit_threads(threads)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -142,7 +142,7 @@ def _serve(pipe: Connection, trainer: Trainer, seed: int, threads: int, limit_s:
 
 
 def compete(trainers: tuple[Trainer, ...], threads: int, seeds: list[int], limit_s: float) -> list[Trainings]:
-    """Every trainer with every seed, in turn, each run in a process of its own."""
+    """Runs every trainer with every seed, in turn, each run in its own process."""
     found = [Trainings(trainer) for trainer in trainers]
     context = multiprocessing.get_context("spawn")
     for seed in seeds:

@@ -1,4 +1,4 @@
-// random_play.c - the smallest useful program: random actions in a thousand games, and what they score.
+// random_play.c - the smallest useful program: plays a thousand games with random actions and prints their scores.
 //
 //   cc -O2 random_play.c $(pkg-config --cflags --libs pufferc) -o random_play && ./random_play [game]
 #include <pufferc/pufferc.h>

@@ -1,12 +1,11 @@
-// many_breakouts.cpp - many games of Breakout side by side in a window, played by a trained policy; join in on the
-// first.
+// many_breakouts.cpp - shows many games of Breakout in a window, played by a trained policy. You can play the first.
 //
 //   pufferc export breakout --checkpoint latest --out breakout.pfc
-//   many_breakouts breakout.pfc                                  in a window
-//   many_breakouts breakout.pfc --picture out.ppm --steps 300    without one: the games after so many steps, as a file
+//   many_breakouts breakout.pfc                                  opens a window
+//   many_breakouts breakout.pfc --picture out.ppm --steps 300    writes a picture of the games after 300 steps
 //
-// Without a policy the players choose at random. Options: --games N (how many are shown at first), --seed N,
-// --size WIDTHxHEIGHT (pixels). The keys are listed in the window.
+// Without a policy, actions are random. Options: --games N (number of games shown at first), --seed N,
+// --size WIDTHxHEIGHT (pixels). The window lists the keys.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -20,7 +19,7 @@
 
 namespace {
 
-constexpr std::int32_t kMaxGames = 144;  // that play; fewer may be shown
+constexpr std::int32_t kMaxGames = 144;  // all of them play; fewer may be shown
 constexpr std::int32_t kSquares[] = {1, 4, 9, 16, 25, 36, 49, 64, 81, 100, 121, 144};
 constexpr double kSpeeds[] = {0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0};
 constexpr int kNormalSpeed = 3;
@@ -36,7 +35,7 @@ struct Options {
   std::uint64_t steps = 300, seed = 1;
 };
 
-// The games and who plays them: a policy, or nobody in particular; a person may take the first one.
+// The games and their players: a policy or random actions; a person may play the first game.
 class Arcade {
  public:
   explicit Arcade(const Options& options) : policy_(load(options)), pool_(open(options)), random_(options.seed) {
@@ -48,7 +47,7 @@ class Arcade {
     restart();
   }
 
-  // move: -1, 0 or 1, what the person does if there is one.
+  // move: -1, 0 or 1, the person's action; ignored if no person plays.
   void step(int move) {
     if (player_) {
       PfcPolicyDraw draw{};
@@ -74,13 +73,13 @@ class Arcade {
 
   pufferc::Pool& pool() { return pool_; }
   bool trained() const { return player_ != nullptr; }
-  // A step is several frames of the game's clock.
+  // A step is `frameskip` frames, and spec().fps counts frames.
   double steps_per_second() const { return static_cast<double>(pool_.spec().fps) / pool_.param("frameskip"); }
   double mean_score() const { return episodes > 0 ? sum / static_cast<double>(episodes) : 0.0; }
 
   bool person = false;
   std::int64_t episodes = 0;
-  double sum = 0.0;  // of their scores
+  double sum = 0.0;  // of the scores of these episodes
 
  private:
   static std::unique_ptr<pufferc::Policy> load(const Options& options) {
@@ -128,9 +127,9 @@ class Arcade {
   std::uint64_t steps_ = 0, seed_ = 0;
 };
 
-// What the keys change.
+// Display settings that keys change.
 struct View {
-  int square = 5;  // of kSquares
+  int square = 5;  // index into kSquares
   int speed = kNormalSpeed;
   bool paused = false, one_step = false, help = true, quit = false;
 
@@ -142,7 +141,7 @@ void text(const PfcDraw& draw, float x, float y, const std::string& line, std::u
 }
 
 std::string status(const Arcade& arcade, const View& view) {
-  char games[80], scores[80] = "no episode has ended";
+  char games[80], scores[80] = "no episodes yet";
   std::snprintf(games, sizeof games, "%d %s   speed x%g   ", view.shown(), view.shown() == 1 ? "game" : "games",
                 kSpeeds[view.speed]);
   if (arcade.episodes > 0)
@@ -151,7 +150,7 @@ std::string status(const Arcade& arcade, const View& view) {
   return std::string(games) + scores + (view.paused ? "   PAUSED" : "");
 }
 
-// The line below the games.
+// Draws the status line below the games.
 void draw_bar(pufferc::Renderer& screen, const Arcade& arcade, const View& view, PfcDrawCell cell) {
   const PfcDraw& draw = screen.draw(cell);
   const float y = (kBarPx - kTextPx) / 2.0f;
@@ -163,10 +162,10 @@ void draw_bar(pufferc::Renderer& screen, const Arcade& arcade, const View& view,
 
 void draw_help(pufferc::Renderer& screen, PfcDrawCell whole) {
   static const char* const lines[][2] = {
-      {"space", "pause, go on"},   {"n", "one step"},
+      {"space", "pause, resume"},  {"n", "one step"},
       {"+  -", "faster, slower"},  {"m  l", "more, fewer games"},
       {"1 to 9", "1 to 81 games"}, {"arrows", "play the first game"},
-      {"enter", "give it back"},   {"r", "start again"},
+      {"enter", "stop playing"},   {"r", "restart"},
       {"h", "this help"},          {"q  esc", "quit"},
   };
   constexpr float width = 300.0f, line_px = 23.0f;
@@ -183,7 +182,7 @@ void draw_help(pufferc::Renderer& screen, PfcDrawCell whole) {
   }
 }
 
-// Everything that is seen, in a frame of this size, between begin and end.
+// Draws a whole frame of this size. Call it between begin and end.
 void draw_all(pufferc::Renderer& screen, Arcade& arcade, const View& view, float width, float height) {
   const float games_height = std::max(1.0f, height - kBarPx);
   screen.games(arcade.pool(), 0, view.shown(), {0.0f, 0.0f, width, games_height});
@@ -242,7 +241,7 @@ int first_square_of(std::int32_t games) {
   return static_cast<int>(std::min(found, std::end(kSquares) - 1) - std::begin(kSquares));
 }
 
-// Steps until none is due; returns when the next one is. What cannot be kept up with is left out.
+// Makes all steps that are due; returns when the next one is due. Skips steps if the machine is too slow.
 Clock::time_point step_due(Arcade& arcade, View& view, int move, Clock::time_point due) {
   const std::chrono::duration<double> period(1.0 / (arcade.steps_per_second() * kSpeeds[view.speed]));
   if (view.one_step) arcade.step(move);
@@ -274,7 +273,7 @@ void run_window(const Options& options) {
     due = step_due(arcade, view, move, due);
     screen.begin(pfc_rgb(kBackground));
     draw_all(screen, arcade, view, screen.whole().width, screen.whole().height);
-    screen.end();  // waits for the screen, where there is one to wait for
+    screen.end();  // waits for the screen's refresh, if vertical sync is on
     std::this_thread::sleep_until(begun + std::chrono::microseconds(15000));
   }
   std::printf("%s\n", status(arcade, view).c_str());
@@ -298,7 +297,7 @@ void run_picture(const Options& options) {
   std::printf("%s\n", status(arcade, view).c_str());
 }
 
-// A whole number in [low, high].
+// Parses a whole number in [low, high].
 std::int64_t number(const std::string& option, const std::string& word, std::int64_t low, std::int64_t high) {
   char* end = nullptr;
   const long long value = std::strtoll(word.c_str(), &end, 10);

@@ -1,9 +1,9 @@
-// play_policy.cpp - a trained policy plays many games; prints what they scored.
+// play_policy.cpp - plays many games with a trained policy and prints their scores.
 //
 //   pufferc export breakout --checkpoint latest --out breakout.pfc
 //   play_policy breakout.pfc [games [seed]]
 //
-// Every row plays one episode to its end and no more: counting the first episodes to finish would count the bad ones.
+// Counts exactly one episode per row. Counting the first episodes to finish would favour short, often bad ones.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -14,11 +14,11 @@
 
 namespace {
 
-constexpr std::uint64_t kMaxSteps = 100000;  // of an episode; policies that never lose exist
+constexpr std::uint64_t kMaxSteps = 100000;  // per episode; some policies never lose
 
-// The score of every row's first episode.
+// Returns the score of every row's first episode.
 std::vector<double> play(const pufferc::Policy& policy, pufferc::Pool& pool, std::uint64_t seed) {
-  const std::size_t metrics = static_cast<std::size_t>(pool.buffers().num_metrics);  // the first of them is the score
+  const std::size_t metrics = static_cast<std::size_t>(pool.buffers().num_metrics);  // metric 0 is the score
   pufferc::Player player(policy, pool);
   std::vector<bool> done(pool.rows());
   std::vector<double> scores;

@@ -1,4 +1,4 @@
-// speed.cpp - agent steps per second of a game on this machine, without a screen and without a policy.
+// speed.cpp - measures agent steps per second of a game on this machine, with random actions.
 //
 //   speed [game [games [threads]]]
 #include <chrono>
@@ -13,7 +13,7 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-// Eight arrays of actions that take turns, so that drawing them is no part of the measurement.
+// Eight arrays of actions, used in turn, so that the measurement does not include drawing them.
 std::vector<std::vector<std::int32_t>> draw_actions(const pufferc::Pool& pool) {
   std::vector<std::vector<std::int32_t>> batches(8, std::vector<std::int32_t>(pool.rows() * pool.action_dims()));
   PfcRng rng;

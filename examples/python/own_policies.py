@@ -1,4 +1,4 @@
-"""Two networks of one's own for `pufferc train`; docs/policies.md has the contract.
+"""Two custom networks for `pufferc train`; docs/policies.md has the contract.
 
     pufferc train cartpole --policy.class own_policies:ActorCritic
     pufferc train tmaze --policy.class own_policies:Gru
@@ -15,7 +15,7 @@ from pufferc.policies import Policy, PolicySpec, State
 
 
 class ActorCritic(nn.Module):
-    """No memory: any torch module will do. Separate networks for the actions and the value."""
+    """A policy without memory can be any torch module. This one has separate networks for actions and value."""
 
     def __init__(self, spec: PolicySpec) -> None:
         super().__init__()
@@ -24,12 +24,12 @@ class ActorCritic(nn.Module):
         self.critic = nn.Sequential(nn.Linear(inputs, hidden), nn.Tanh(), nn.Linear(hidden, 1))
 
     def forward(self, observations: Tensor) -> Tensor:
-        """Logits and, last, the value: float32 [M, K + 1] of observations float32 [M, inputs]."""
+        """Returns logits, then the value: float32 [M, K + 1], for observations float32 [M, inputs]."""
         return torch.cat([self.actor(observations), self.critic(observations)], dim=-1)
 
 
 class Gru(Policy):
-    """Memory: a gated recurrent unit. The state is one tensor [M, H], zero where an episode begins."""
+    """A policy with memory: a gated recurrent unit. The state is one tensor [M, H], zero at the start of an episode."""
 
     recurrent = True
     input_dtype = torch.float32
@@ -44,12 +44,12 @@ class Gru(Policy):
         return (torch.zeros(rows, self.cell.hidden_size, device=device),)
 
     def step(self, observations: Tensor, state: State) -> tuple[Tensor, State]:
-        """One step of acting: outputs [M, K + 1] of observations [M, inputs], and the new state."""
+        """One step of acting: returns outputs [M, K + 1] for observations [M, inputs], and the new state."""
         h = self.cell(torch.relu(self.encoder(observations)), state[0])
         return self.output(h), (h,)
 
     def forward(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
-        """The same over T steps: outputs [T, M, K + 1]; `starts` bool [T, M] marks where episodes began."""
+        """The same over T steps: outputs [T, M, K + 1]. `starts` bool [T, M] marks the first steps of episodes."""
         x, h, outputs = torch.relu(self.encoder(observations)), state[0], []
         for t in range(x.shape[0]):
             if starts is not None:

@@ -1,13 +1,13 @@
-"""PPO in one file, on any `gymnasium.vector` environment with same-step autoreset: Gymnasium's own or pufferc's.
+"""PPO in one file for any `gymnasium.vector` environment with same-step autoreset, from Gymnasium or pufferc.
 
     python ppo_single_file.py --env pufferc:pufferc/CartPole-v1
     python ppo_single_file.py --env CartPole-v1
 
-Nothing here knows pufferc: it is what a person writes who wants to change everything. Discrete actions, separate
-networks for policy and value, Adam. For speed use `pufferc train`.
+The file does not import pufferc, so you can read and change every line. It has discrete actions, separate networks for
+policy and value, and Adam. For speed use `pufferc train`.
 
 Shapes: T steps of a rollout, N environments, O observation size. Row t of a rollout holds the observation before step
-t, what was done and what came of it.
+t, the action, and its results.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ class Config:
 
 
 def make_envs(config: Config) -> gym.vector.VectorEnv:
-    """The environments; where same-step autoreset is not what an id comes with, Gymnasium's loop over single ones."""
+    """Makes the environments. If an id does not support same-step autoreset, Gymnasium's SyncVectorEnv adds it."""
     envs, mode = gym.make_vec(config.env, num_envs=config.num_envs), gym.vector.AutoresetMode.SAME_STEP
     if envs.metadata["autoreset_mode"] is not mode:
         envs.close()
         options = {"autoreset_mode": mode}
         envs = gym.make_vec(config.env, config.num_envs, vectorization_mode="sync", vector_kwargs=options)
     if not isinstance(envs.single_action_space, gym.spaces.Discrete):
-        raise SystemExit(f"this script knows Discrete actions, {config.env} has {envs.single_action_space}")
+        raise SystemExit(f"this script supports Discrete actions only; {config.env} has {envs.single_action_space}")
     return envs
 
 
@@ -77,7 +77,7 @@ class Agent(nn.Module):
 
 
 class Rollout:
-    """T steps of N environments. `bootstrap` is what the future was worth where a time limit cut an episode short."""
+    """T steps of N environments. `bootstrap` is the value of the final observation where an episode was truncated."""
 
     def __init__(self, config: Config, shape: tuple[int, ...]) -> None:
         steps = (config.horizon, config.num_envs)
@@ -94,7 +94,7 @@ def as_tensor(observations: np.ndarray) -> Tensor:
 def collect(
     envs: gym.vector.VectorEnv, agent: Agent, rollout: Rollout, now: Tensor, scores: deque, sums: Tensor
 ) -> Tensor:
-    """Fills the rollout from observations `now` [N, O...]; returns those after it. `sums` [N]: returns so far."""
+    """Fills the rollout from observations `now` [N, O...]; returns the next ones. `sums` [N] holds running returns."""
     for t in range(len(rollout.actions)):
         policy = agent.policy(now)
         action = policy.sample()
@@ -104,7 +104,7 @@ def collect(
         ended = terminated | truncated
         rollout.rewards[t], rollout.ended[t] = as_tensor(rewards), as_tensor(ended)
         rollout.bootstrap[t] = 0
-        if truncated.any():  # a time limit is no death: the last observation has a future that is worth something
+        if truncated.any():  # a time limit is not a terminal state, so the value of the last observation counts
             last = as_tensor(np.stack(list(infos["final_obs"][truncated])))
             rollout.bootstrap[t, torch.from_numpy(truncated.copy())] = agent.value(last)
         sums += rollout.rewards[t]
@@ -119,16 +119,16 @@ def advantages(config: Config, agent: Agent, rollout: Rollout, after: Tensor) ->
     """Generalised advantage estimates [T, N] (Schulman et al. 2016)."""
     found, running, next_value = torch.zeros_like(rollout.rewards), 0.0, agent.value(after)
     for t in reversed(range(config.horizon)):
-        goes_on = 1 - rollout.ended[t]
-        future = goes_on * next_value + rollout.bootstrap[t]
+        alive = 1 - rollout.ended[t]
+        future = alive * next_value + rollout.bootstrap[t]
         delta = rollout.rewards[t] + config.gamma * future - rollout.values[t]
-        found[t] = running = delta + config.gamma * config.gae_lambda * goes_on * running
+        found[t] = running = delta + config.gamma * config.gae_lambda * alive * running
         next_value = rollout.values[t]
     return found
 
 
 def loss(config: Config, agent: Agent, rollout: Rollout, found: Tensor, rows: Tensor) -> Tensor:
-    """The clipped objective of PPO over some rows of the flattened rollout."""
+    """The PPO loss over some rows of the flattened rollout."""
     observations = rollout.observations.flatten(0, 1)[rows]
     advantage, values = found.flatten()[rows], agent.value(observations)
     policy = agent.policy(observations)
@@ -141,7 +141,7 @@ def loss(config: Config, agent: Agent, rollout: Rollout, found: Tensor, rows: Te
 
 
 def train(config: Config) -> float:
-    """Trains, prints a line now and then, returns the mean return of the last 100 episodes."""
+    """Trains, prints progress every ten updates, and returns the mean return of the last 100 episodes."""
     torch.manual_seed(config.seed)
     envs = make_envs(config)
     agent = Agent(envs)

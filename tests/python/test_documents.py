@@ -109,7 +109,7 @@ def test_the_page_on_pictures_runs(tmp_path: Path) -> None:
         shell = f"{sys.executable} -m {line}"  # a shell, for runs/*
         done = subprocess.run(shell, shell=True, capture_output=True, text=True, timeout=120, cwd=tmp_path)
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
-    assert (tmp_path / "film.gif").stat().st_size > 1000 and (tmp_path / "curves.png").stat().st_size > 10_000
+    assert (tmp_path / "cartpole.gif").stat().st_size > 1000 and (tmp_path / "curves.png").stat().st_size > 10_000
     (snippet,) = blocks("docs/pictures.md", "python")
     done = subprocess.run([sys.executable, "-c", snippet], capture_output=True, text=True, timeout=60, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

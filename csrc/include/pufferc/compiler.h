@@ -1,4 +1,4 @@
-// compiler.h - what depends on the compiler: function clones for wider instruction sets, inlining, visibility.
+// compiler.h - compiler-specific attributes: function clones for wider instruction sets, inlining, visibility.
 #ifndef PUFFERC_COMPILER_H
 #define PUFFERC_COMPILER_H
 
@@ -10,10 +10,10 @@
 #endif
 #endif
 
-// Compiles the loops for wider instruction sets besides the portable baseline and picks one when the
-// program is loaded. None of them may change a result, so a fused multiply-add must be off
-// (-ffp-contract=off). GCC 12 before 12.5 fuses products in AVX-512 code all the same and gets no such clone.
-// Sanitizers cannot run the resolver; C++ and other systems use the baseline.
+// Compiles a function for the portable baseline and for wider instruction sets; the loader picks one when the program
+// starts. No clone may change a result, so fused multiply-add must be off (-ffp-contract=off). GCC 12 before 12.5 still
+// fuses products in AVX-512 code, so it gets no AVX-512 clone. Sanitizers cannot run the resolver. They, C++ and other
+// systems use the baseline.
 #if !defined(__x86_64__) || !defined(__gnu_linux__) || !defined(__GLIBC__) || !defined(__OPTIMIZE__) || \
     defined(__cplusplus) || defined(PFC_SANITIZED_) || defined(PFC_NO_MULTIVERSION) ||               \
     (defined(__clang__) && __clang_major__ < 14)

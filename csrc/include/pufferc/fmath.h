@@ -1,11 +1,11 @@
 // fmath.h - elementary functions that give the same bits on every platform.
 //
 // libm's sinf, expf, ... differ in the last bit between systems, which would change the trajectory of
-// a game. These use only IEEE +, -, *, / and integer operations, so with -ffp-contract=off their
-// results are equal everywhere, and they have no branches, so loops over them vectorise.
+// a game. These functions use only IEEE +, -, *, / and integer operations, so with -ffp-contract=off
+// they return the same bits everywhere. They have no branches, so loops over them vectorise.
 //
-// Method: argument reduction and polynomials of S. Moshier's Cephes library, single precision.
-// Each function states its range and its largest error there (measured by tests/c/test_fmath.c).
+// Method: argument reduction and polynomials from S. Moshier's Cephes library, single precision.
+// Each comment states the range and the largest error in it, as measured by tests/c/test_fmath.c.
 #ifndef PUFFERC_FMATH_H
 #define PUFFERC_FMATH_H
 
@@ -15,7 +15,8 @@
 
 #include "pufferc/rng.h"  // PFC_FN
 
-// 16 is 0 for float. 32-bit x86 without SSE2 keeps floats in wider registers, and -ffast-math leaves it open.
+// FLT_EVAL_METHOD 16 means the same as 0 for float. 32-bit x86 without SSE2 keeps floats in wider registers, and
+// -ffast-math makes the method indeterminable (-1).
 #if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16
 #error "pufferc needs float arithmetic as IEEE has it: -msse2 -mfpmath=sse on 32-bit x86, and no -ffast-math"
 #endif

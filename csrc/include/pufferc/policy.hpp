@@ -1,4 +1,4 @@
-// policy.hpp - trained policies of policy.h for C++17; part of pufferc.hpp, which says what holds of all classes.
+// policy.hpp - policy.h for C++17. Include pufferc.hpp, which documents what all classes have in common.
 #ifndef PUFFERC_POLICY_HPP
 #define PUFFERC_POLICY_HPP
 
@@ -17,7 +17,7 @@ namespace pufferc {
 class Policy {
  public:
   explicit Policy(const std::string& path) : policy_(pfc_policy_load(path.c_str())) {}
-  // From the bytes of a file, which are borrowed for the call; name stands for the path in messages.
+  // From the bytes of a file, borrowed for the call. Messages show `name` in place of the path.
   explicit Policy(Span<const std::uint8_t> data, const std::string& name = "policy")
       : policy_(pfc_policy_parse(data.data(), data.size(), name.c_str())) {}
 
@@ -30,12 +30,12 @@ class Policy {
       values.emplace_back(info().params[i].name, info().params[i].value);
     return values;
   }
-  // Throws where the policy cannot play this pool.
+  // Throws if the policy cannot play this pool.
   void check_fits(const Pool& pool) const { check(pfc_policy_check(policy_.get(), pool.handle())); }
 
   std::size_t state_size() const noexcept { return detail::length(info().state_size); }
-  // outputs [rows, num_outputs] of observations [rows, obs_size], whose type must be that of the game's; state
-  // [rows, state_size] is replaced, and may be left out where state_size is 0.
+  // outputs [rows, num_outputs] for observations [rows, obs_size], which must have the game's type. state
+  // [rows, state_size] is updated in place; omit it where state_size is 0.
   template <class Observations>
   void forward(const Observations& observations, Span<float> outputs, Span<float> state = {}) const {
     using Element = std::remove_const_t<std::remove_pointer_t<decltype(observations.data())>>;
@@ -53,11 +53,11 @@ class Policy {
   detail::Handle<PfcPolicy, pfc_policy_destroy> policy_;
 };
 
-// A policy that plays a pool, with the actions and the memory of every row. Borrows both, which must outlive it; the
-// pool may also be stepped and reset without it.
+// Plays a pool with a policy; holds the actions and the recurrent state of every row. Borrows the policy and the pool,
+// which must outlive it. You may also step and reset the pool yourself: then call restart() or forget().
 class Player {
  public:
-  // Throws where the policy does not fit the pool.
+  // Throws if the policy does not fit the pool.
   Player(const Policy& policy, Pool& pool)
       : policy_(policy),
         pool_(pool),
@@ -68,31 +68,31 @@ class Player {
     policy.check_fits(pool);
   }
 
-  // Chooses the actions for what the pool shows now, legal ones in a game with masks.
+  // Chooses actions for the pool's current observations; legal ones in a game with masks.
   void act(const PfcPolicyDraw& draw) {
     void* actions = discrete() ? static_cast<void*>(choices_.data()) : static_cast<void*>(controls_.data());
     const PfcBuffers& buffers = pool_.buffers();
     check(pfc_policy_act_masked(policy_.handle(), buffers.observations, buffers.action_mask, buffers.rows, &draw,
                                 state_.data(), actions, values_.data()));
   }
-  // Steps the pool with these actions, and forgets the past of the rows whose episode ended.
+  // Steps the pool with these actions and clears the state of rows whose episode ended.
   void step() {
     if (discrete()) pool_.step(choices_);
     else pool_.step(controls_);
     restart();
   }
-  // The latter alone, for who steps the pool in another way.
+  // Clears the state of rows whose episode ended. Call it after each step if you step the pool yourself.
   void restart() {
     check(pfc_policy_restart(policy_.handle(), pool_.buffers().rows, pool_.terminated().data(),
                              pool_.truncated().data(), state_.data()));
   }
-  // Forgets the past of all rows: to be called after a reset of the pool.
+  // Clears the state of all rows. Call it after a reset of the pool.
   void forget() { state_.assign(state_.size(), 0.0f); }
 
-  // [rows, action_dims], to read or to change between act and step: one of the two is empty.
+  // [rows, action_dims]: you may read and change them between act() and step(). One of the two is empty.
   Span<std::int32_t> choices() noexcept { return choices_; }
   Span<float> controls() noexcept { return controls_; }
-  // [rows]: value estimates of the latest act.
+  // [rows]: value estimates of the latest act().
   Span<const float> values() const noexcept { return values_; }
 
  private:

@@ -1,4 +1,4 @@
-// pool.hpp - the games and pools of pufferc.h for C++17; part of pufferc.hpp, which says what holds of all classes.
+// pool.hpp - pufferc.h for C++17. Include pufferc.hpp, which documents what all classes have in common.
 #ifndef PUFFERC_POOL_HPP
 #define PUFFERC_POOL_HPP
 
@@ -35,11 +35,11 @@ struct PoolOptions {
   PfcAutoreset autoreset = PFC_AUTORESET_SAME_STEP;
   std::uint64_t seed = 0;
   std::vector<std::pair<std::string, double>> params{};
-  std::vector<std::uint64_t> game_numbers{};  // one for each game, or none
-  Span<const std::uint8_t> data{};            // of a file, for games that read one; it must outlive the pool
+  std::vector<std::uint64_t> game_numbers{};  // one for each game, or empty
+  Span<const std::uint8_t> data{};            // contents of a file, for games that read one; must outlive the pool
 };
 
-// Means over the episodes that ended, by name: "return", "length", then the game's own. NaN where no episode ended.
+// Means over the episodes that ended, by name: "return", "length", then the game's metrics. NaN if no episode ended.
 struct Metrics {
   std::int64_t episodes = 0;
   std::vector<std::pair<std::string, double>> means{};
@@ -54,7 +54,7 @@ struct Metrics {
 class Pool {
  public:
   explicit Pool(const std::string& game, const PoolOptions& options = {}) : Pool(game.c_str(), nullptr, options) {}
-  // Of a game of one's own; the spec must outlive the pool.
+  // For a game of your own. The spec must outlive the pool.
   explicit Pool(const PfcEnvSpec& spec, const PoolOptions& options = {}) : Pool(nullptr, &spec, options) {}
 
   PfcPool* handle() const noexcept { return pool_.get(); }
@@ -75,17 +75,17 @@ class Pool {
   Span<const PfcObsRow> obs_rows() const noexcept {
     return {buffers().obs_rows, detail::length(buffers().num_obs_rows)};
   }
-  // [agents]: the side of each agent, 0 to buffers().num_teams - 1; empty in a game without sides.
+  // [agents]: the team of each agent, 0 to buffers().num_teams - 1; empty in a game without teams.
   Span<const std::int32_t> teams() const noexcept {
     return {buffers().teams, buffers().num_teams > 0 ? agents() : 0};
   }
-  // A parameter's value in force.
+  // Current value of a parameter.
   double param(const std::string& name) const {
     for (std::int32_t i = 0; i < spec().num_params; ++i)
       if (name == spec().params[i].name) return pfc_pool_param(pool_.get(), i);
     throw Error(PFC_INVALID, std::string("param: ") + spec().name + " has none named " + name);
   }
-  // In force from the next step or reset on.
+  // Takes effect with the next step or reset.
   void set_param(const std::string& name, double value) {
     check(pfc_pool_set_param(pool_.get(), name.c_str(), value));
   }
@@ -129,11 +129,11 @@ class Pool {
     if (data == nullptr) throw_last();
     return observation_span<T>(data, group_rows);
   }
-  // [rows, mask_words] of a masked game, else empty: see PfcBuffers.
+  // [rows, mask_words] in a masked game, else empty; see PfcBuffers.
   Span<const std::uint32_t> action_mask() const noexcept {
     return {buffers().action_mask, rows() * detail::length(buffers().mask_words)};
   }
-  // [rows] of a masked game, else empty: 1 = one legal choice in every dimension.
+  // [rows] in a masked game, else empty. 1 = one legal choice in every dimension.
   Span<const std::uint8_t> forced() const noexcept {
     return {buffers().forced, buffers().mask_words > 0 ? rows() : 0};
   }
@@ -162,8 +162,8 @@ class Pool {
     return metrics;
   }
 
-  // Actions of the built-in player for the rows in `chosen`, or for all if it is empty; actions [n, action_dims] of
-  // std::int32_t or float. What is drawn depends on seed, step and the row alone.
+  // Writes the built-in player's actions for the rows in `chosen`, or for all rows if it is empty, to
+  // actions [n, action_dims] of std::int32_t or float. Its random numbers depend on seed, step and row only.
   template <class Actions>
   void script(std::int32_t level, Actions& actions, std::uint64_t seed, std::uint64_t step,
               Span<const std::int32_t> chosen = {}) {
@@ -182,7 +182,7 @@ class Pool {
     check(pfc_pool_script(pool_.get(), &desc));
   }
 
-  // State fields by name, for tests: [games, count of the field]. T must be the type of the field.
+  // Reads a state field by name, for tests: [games, count of the field]. T must be the field's type.
   template <class T>
   std::vector<T> get_field(const std::string& name) const {
     const auto [index, size] = find_field<T>(name);
@@ -190,7 +190,7 @@ class Pool {
     check(pfc_pool_get_field(pool_.get(), index, values.data(), values.size() * sizeof(T)));
     return values;
   }
-  // Writes the observations and masks again.
+  // Writes a state field, then updates observations and masks.
   template <class T>
   void set_field(const std::string& name, const std::vector<T>& values) {
     const auto [index, size] = find_field<T>(name);
@@ -232,7 +232,7 @@ class Pool {
     return pfc_pool_create(&desc);
   }
 
-  // Index of a field, and its values in all games.
+  // Index of a field and its number of values in all games together.
   template <class T>
   std::pair<std::int32_t, std::size_t> find_field(const std::string& name) const {
     const std::int32_t index = pfc_pool_find_field(pool_.get(), name.c_str());

@@ -1,4 +1,4 @@
-// pufferc.hpp - the C++17 face of pufferc.h and policy.h: ownership, spans, exceptions. Header only. Pictures: render.hpp.
+// pufferc.hpp - pufferc.h and policy.h for C++17: ownership, spans, exceptions. Header-only. For pictures: render.hpp.
 //
 //   #include <cstdio>
 //   #include <pufferc/pufferc.hpp>
@@ -12,22 +12,26 @@
 //     pool.reset(7);
 //     for (int t = 0; t < 1000; ++t) {
 //       auto observations = pool.observations<float>();            // [rows, obs_size], row after row
-//       for (std::size_t row = 0; row < pool.rows(); ++row)        // element 0 is where the paddle is
+//       for (std::size_t row = 0; row < pool.rows(); ++row)        // element 0 is the position of the paddle
 //         actions[row] = observations[row * pool.obs_size()] < 0.5f ? 2 : 1;
 //       pool.step(actions);                                        // pool.rewards(), pool.terminated(), ... are new
 //     }
 //     std::printf("mean score %g\n", pool.pop_metrics().at("score"));
 //   }
 //
-// A trained policy plays it with  pufferc::Policy policy("breakout.pfc");  pufferc::Player player(policy, pool);  and, step
-// after step,  player.act(draw);  player.step();
+// To let a trained policy play:
 //
-// A Pool or Policy owns its C object, moves but does not copy, and frees it in its destructor; handle() hands it to
-// functions of the C headers, which document shapes, orders and lifetimes. Spans borrow: those of a pool are valid
-// until it is destroyed, what they show changes with the next step or reset.
+//   pufferc::Policy policy("breakout.pfc");
+//   pufferc::Player player(policy, pool);
+//   player.act(draw);  // then, in each step
+//   player.step();
 //
-// Whatever the C functions report is thrown as pufferc::Error, and so is a span of the wrong length: nothing has
-// happened then. To use one pool or policy from several threads, the rules of the C headers hold.
+// A Pool or Policy owns its C object and frees it in its destructor. It can be moved but not copied. handle() returns
+// the C object for functions of the C headers, which document shapes, orders and lifetimes. Spans borrow: those of a
+// pool are valid until the pool is destroyed, and their contents change with the next step or reset.
+//
+// Errors of the C functions are thrown as pufferc::Error. So are spans of the wrong length. A call that throws has
+// changed nothing. The rules of the C headers apply to a pool or policy that several threads use.
 #ifndef PUFFERC_HPP
 #define PUFFERC_HPP
 

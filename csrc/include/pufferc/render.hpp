@@ -1,4 +1,4 @@
-// render.hpp - the C++17 face of render.h, beside pufferc.hpp: ownership, spans, exceptions. Header only.
+// render.hpp - render.h for C++17: ownership, spans, exceptions. Header-only.
 //
 //   #include <pufferc/render.hpp>
 //
@@ -86,7 +86,7 @@ class Renderer {
     check(pfc_renderer_poll(renderer_.get(), &window_));
     return window_;
   }
-  // The window as it was at the last poll.
+  // The window's area at the last poll.
   PfcDrawCell whole() const noexcept {
     return {0.0f, 0.0f, static_cast<float>(window_.width_px), static_cast<float>(window_.height_px)};
   }
@@ -108,7 +108,7 @@ class Renderer {
   PfcWindowState window_{};
 };
 
-// The size, within a box, of the picture that shows the first `count` games of a pool largest: {width, height}.
+// {width, height} of the picture, within a box, that shows the first `count` games of a pool at the largest size.
 inline std::pair<std::int32_t, std::int32_t> picture_size(Pool& pool, std::int32_t count, std::int32_t width_px,
                                                           std::int32_t height_px) {
   check(pfc_picture_size(pool.handle(), count, &width_px, &height_px));

@@ -2,10 +2,10 @@
 //
 // PCG-XSH-RR 64/32 (O'Neill 2014, "PCG: A Family of Simple Fast Space-Efficient Statistically Good
 // Algorithms for Random Number Generation"): 64 bits of state, an odd increment that selects one of
-// 2^63 streams, 32 bits out per draw. The same draws come out on every platform and compiler.
+// 2^63 streams, 32 bits per draw. Draws are the same on every platform and compiler.
 //
-// The pool seeds every game (pfc_rng_seed); a game only draws. Not thread-safe by itself: a PfcRng
-// belongs to one game, and one game is stepped by one thread at a time. Not for cryptography.
+// The pool seeds every game (pfc_rng_seed); a game only draws. Not thread-safe: a PfcRng belongs to
+// one game, and one thread at a time steps a game. Not for cryptography.
 #ifndef PUFFERC_RNG_H
 #define PUFFERC_RNG_H
 

@@ -1,4 +1,4 @@
-// span.hpp - what all of pufferc.hpp is made with: borrowed arrays, errors as exceptions, owners of C objects.
+// span.hpp - building blocks of pufferc.hpp: borrowed arrays, exceptions, owners of C objects.
 #ifndef PUFFERC_SPAN_HPP
 #define PUFFERC_SPAN_HPP
 
@@ -11,7 +11,7 @@
 
 #if defined(__GNUC__)
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wold-style-cast"  // the functions in the C headers have no other
+#pragma GCC diagnostic ignored "-Wold-style-cast"  // the C headers have inline functions with C casts
 #endif
 #include "pufferc/policy.h"
 #include "pufferc/pufferc.h"
@@ -46,7 +46,7 @@ class Span {
   std::size_t size_ = 0;
 };
 
-// What a C function reported; what() is its message.
+// A failed call of the C API; what() is the message of pfc_last_error().
 class Error : public std::runtime_error {
  public:
   Error(PfcStatus status, const std::string& message) : std::runtime_error(message), status_(status) {}
@@ -60,7 +60,7 @@ inline void check(PfcStatus status) {
   if (status != PFC_OK) throw Error(status, pfc_last_error());
 }
 
-// What the last C function reported, of those that return no status.
+// Throws the error of a C function that returns no status.
 [[noreturn]] inline void throw_last() { throw Error(pfc_last_status(), pfc_last_error()); }
 
 namespace detail {
@@ -74,7 +74,7 @@ inline void check_length(const char* name, std::size_t expected, std::size_t got
   if (got != expected) throw_length(name, expected, got);
 }
 
-// The PfcDtype of a C++ type; other types do not compile.
+// The PfcDtype of a C++ type. Unsupported types do not compile.
 template <class T>
 constexpr PfcDtype dtype() {
   if constexpr (std::is_same_v<T, float>) return PFC_FLOAT32;

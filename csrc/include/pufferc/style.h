@@ -1,6 +1,6 @@
-// style.h - one look for all games: a palette by meaning, a board on a page, and figures with their units.
+// style.h - a common look for all games: a palette by meaning, a board on a page, numbers with units.
 //
-// A game may draw as it likes; with these it looks like the others. Header-only, over the callbacks of draw.h; text is
+// Optional: a game that uses these looks like the others. Header-only, built on the callbacks of draw.h. Text is
 // borrowed for the call. Colours are 0xRRGGBB, for pfc_rgb and pfc_tint.
 #ifndef PUFFERC_STYLE_H
 #define PUFFERC_STYLE_H
@@ -11,20 +11,20 @@
 
 #include "pufferc/draw.h"
 
-#define PFC_PAGE 0x0b0d13u    // round the world, where a picture has other proportions
-#define PFC_BOARD 0x12141cu   // what the game is played on
-#define PFC_TILE 0x1d212du    // what stands out from the board
+#define PFC_PAGE 0x0b0d13u    // the margin around the board
+#define PFC_BOARD 0x12141cu   // background of the playing area
+#define PFC_TILE 0x1d212du    // cells and fields that stand out from the board
 #define PFC_LINE 0x323a4du    // walls, rails, marks
-#define PFC_DIM 0x8a93a8u     // units, and what matters less
-#define PFC_INK 0xe8ebf2u     // figures
-#define PFC_AGENT 0x3fb6d3u   // who acts
-#define PFC_RIVAL 0xf2793bu   // who acts against it
-#define PFC_GOAL 0xf2b134u    // what it is after
+#define PFC_DIM 0x8a93a8u     // units and minor details
+#define PFC_INK 0xe8ebf2u     // numbers and text
+#define PFC_AGENT 0x3fb6d3u   // the agent
+#define PFC_RIVAL 0xf2793bu   // its opponents
+#define PFC_GOAL 0xf2b134u    // its goal
 #define PFC_GOOD 0x5fb96cu
 #define PFC_BAD 0xe5484du
-#define PFC_VIOLET 0x6d7ff0u  // where a further colour is needed
+#define PFC_VIOLET 0x6d7ff0u  // spare
 
-// A colour that lets through what lies below; alpha from 0 (all of it) to 255 (nothing).
+// A translucent colour; alpha from 0 (transparent) to 255 (opaque).
 static inline PfcColor pfc_tint(uint32_t rgb, uint8_t alpha) {
   PfcColor color = pfc_rgb(rgb);
   color.a = alpha;
@@ -42,8 +42,8 @@ static inline float pfc_text_width(const char* text, float size) {
   return PFC_TEXT_PITCH * size * (float)characters;
 }
 
-// A number with its unit behind it, small and dim, on one line: "184 points". size is the number's height. It goes
-// rightwards from (x, y), its upper left corner, or else that is its upper right one.
+// A number followed by its unit, smaller and dimmer: "184 points". size is the number's height. (x, y) is the top left
+// corner of the text if `rightwards`, else its top right corner.
 static inline void pfc_draw_figure(const PfcDraw* d, float x, float y, float size, bool rightwards, const char* number,
                                    const char* unit) {
   const float small = 0.55f * size, behind = pfc_text_width(number, size) + 0.25f * size;
@@ -60,7 +60,7 @@ static inline void pfc_draw_count(const PfcDraw* d, float x, float y, float size
   pfc_draw_figure(d, x, y, size, rightwards, number, unit);
 }
 
-// A figure with one decimal, bounded by a million; 0 has no sign. `sign`: positive ones show theirs.
+// A number with one decimal, clamped to +-1e6. `sign` prints a plus before positive values; 0 has no sign.
 static inline void pfc_draw_measure(const PfcDraw* d, float x, float y, float size, bool rightwards, float value,
                                     bool sign, const char* unit) {
   const float bounded = value >= -1e6f ? value <= 1e6f ? value : 1e6f : -1e6f;
