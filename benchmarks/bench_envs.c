@@ -1,6 +1,6 @@
 // bench_envs.c - measures agent steps per second of the games alone, from C.
 //
-//   bench_envs [NAME [NUM_GAMES [NUM_THREADS [SECONDS]]]]
+//   bench_envs [NAME [NUM_GAMES [NUM_THREADS [SECONDS [PARAMETER=VALUE ...]]]]]
 //
 // Steps a pool with uniformly random actions, drawn in advance, and prints the median, min and max of
 // nine runs. The time includes everything a step does: action checks, rules, statistics, resets and
@@ -11,7 +11,7 @@
 
 #include "pufferc/pufferc.h"
 
-enum { RUNS = 9, ACTION_SETS = 64 };
+enum { RUNS = 9, ACTION_SETS = 64, MAX_PARAMS = 16 };
 
 static double now_s(void) {
   struct timespec t;
@@ -53,9 +53,19 @@ static double run(PfcPool* pool, const int32_t* actions, double seconds) {
   return (double)steps * b->rows / elapsed;
 }
 
-static int bench(const char* name, int32_t num_games, int32_t num_threads, double seconds) {
-  const PfcPoolDesc desc = {.env = name, .num_games = num_games, .num_threads = num_threads, .seed = 1};
-  PfcPool* pool = pfc_pool_create(&desc);
+// As many games as have about 4096 rows.
+static int32_t standard_games(const PfcPoolDesc* desc) {
+  PfcPoolDesc one = *desc;
+  one.num_games = one.num_threads = 1;
+  PfcPool* pool = pfc_pool_create(&one);
+  const int32_t agents = pool ? pfc_pool_buffers(pool)->agents : 1;
+  pfc_pool_destroy(pool);
+  return agents < 4096 ? 4096 / agents : 1;
+}
+
+static int bench(const PfcPoolDesc* desc, double seconds) {
+  const char* name = desc->env;
+  PfcPool* pool = pfc_pool_create(desc);
   int32_t* actions = pool ? draw_actions(pfc_pool_buffers(pool)) : NULL;
   if (!actions || pfc_pool_reset(pool, NULL)) {
     fprintf(stderr, "%s: %s\n", name, pfc_last_error());
@@ -66,22 +76,42 @@ static int bench(const char* name, int32_t num_games, int32_t num_threads, doubl
   (void)run(pool, actions, seconds / RUNS);  // warm up
   for (int i = 0; i < RUNS; ++i) rates[i] = run(pool, actions, seconds / RUNS);
   qsort(rates, RUNS, sizeof rates[0], compare);
-  printf("%-10s %6d games x %4d agents  %2d threads  %8.2f M agent steps/s  (%.2f to %.2f)\n", name, num_games,
-         pfc_pool_buffers(pool)->agents, num_threads, rates[RUNS / 2] / 1e6, rates[0] / 1e6, rates[RUNS - 1] / 1e6);
+  printf("%-10s %6d games x %5d agents  %2d threads  %8.2f M agent steps/s  (%.2f to %.2f)\n", name, desc->num_games,
+         pfc_pool_buffers(pool)->agents, desc->num_threads, rates[RUNS / 2] / 1e6, rates[0] / 1e6,
+         rates[RUNS - 1] / 1e6);
   free(actions);
   pfc_pool_destroy(pool);
   return 0;
 }
 
+// Reads "NAME=VALUE" words in place; returns how many, -1 where one has no "=".
+static int32_t read_params(char** words, int count, PfcParamValue* params) {
+  for (int i = 0; i < count; ++i) {
+    char* equals = strchr(words[i], '=');
+    if (!equals) return -1;
+    *equals = 0;
+    params[i].name = words[i];
+    params[i].value = strtod(equals + 1, NULL);
+  }
+  return count;
+}
+
 int main(int argc, char** argv) {
-  const int32_t num_threads = argc > 3 ? atoi(argv[3]) : 1;
-  const double seconds = argc > 4 ? atof(argv[4]) : 2.0;
+  PfcParamValue params[MAX_PARAMS];
+  const int words = argc > 5 ? argc - 5 : 0;
+  PfcPoolDesc desc = {.num_threads = argc > 3 ? atoi(argv[3]) : 1, .seed = 1, .params = params};
+  desc.num_params = words <= MAX_PARAMS ? read_params(argv + 5, words, params) : -1;
+  if (desc.num_params < 0) {
+    fprintf(stderr, "expected at most %d parameters as NAME=VALUE behind the seconds\n", MAX_PARAMS);
+    return 1;
+  }
   int failed = 0;
   for (int32_t i = 0; i < pfc_env_count(); ++i) {
     const PfcEnvSpec* spec = pfc_env_at(i);
     if (argc > 1 && strcmp(argv[1], spec->name) != 0) continue;
-    const int32_t standard = spec->respawn ? 16 : 4096;
-    failed |= bench(spec->name, argc > 2 ? atoi(argv[2]) : standard, num_threads, seconds);
+    desc.env = spec->name;
+    desc.num_games = argc > 2 ? atoi(argv[2]) : standard_games(&desc);
+    failed |= bench(&desc, argc > 4 ? atof(argv[4]) : 2.0);
   }
   return failed;
 }

@@ -34,7 +34,7 @@ enum {
   BOIDS_MAX_NEIGHBOURS = 16,
   BOIDS_MAX_DISCS = 256,
   BOIDS_MAX_HUNTERS = 16,
-  BOIDS_NEAR = 2,              // obstacles that a boid sees
+  BOIDS_NEAR = 2,              // surfaces that a boid sees
   BOIDS_CELL_BOIDS = 16,       // boids of a cell that are looked at in a step, so that the work per boid is bounded
   BOIDS_CROWD = 3,             // more other boids than this around a prey confuse its hunter
   BOIDS_REST_STEPS = 20,       // of a hunter after a catch
@@ -145,19 +145,20 @@ typedef struct BoidsTerms {
   float align, cohere, separate;
 } BoidsTerms;
 
-// The nearest point of a disc or wall.
-typedef struct BoidsSurface {
-  BoidsVector offset;  // from the boid, u
-  float gap;           // its length; 0 inside of a disc, BOIDS_NO_GAP = none within sight
-} BoidsSurface;
+// The nearest point of a disc or wall, for each boid.
+typedef struct BoidsSurfaces {
+  float *x, *y;  // [n] offset from the boid, u
+  float* gap;    // [n] its length; 0 inside of a disc, BOIDS_NO_GAP = none within sight
+} BoidsSurfaces;
 
 // Where the parts of a state lie. n = boids, k = neighbours.
 typedef struct BoidsArrays {
   float *x, *y, *heading_x, *heading_y;  // [n]
   float *speed, *turn;                   // [n] u/step; last turn in [-1, 1], noise left out
   float *sorted_x, *sorted_y;            // [n] places of the living, cell by cell, by index in a cell
+  float *wish_turn, *wish_thrust, *wish_noise;  // [n] of the step, until the search needs their place
   float* nearest;                        // [n] distance of the nearest neighbour, u; sight without one
-  BoidsSurface* surfaces;                // [n, BOIDS_NEAR] nearest first
+  BoidsSurfaces nearest_surface, second_surface;
   BoidsTerms* terms;                     // [n] of the last step
   float* rewards;                        // [n] that a reset has no use for
   int32_t* sorted;                       // [n] index of the boid at each sorted place
@@ -167,10 +168,11 @@ typedef struct BoidsArrays {
   int32_t *flock, *members;              // [n] union-find: another boid of the same flock; boids of a flock, at its root
   int32_t* neighbours;                   // [n, k] indices, nearest first
   int32_t *alive, *hit;                  // [n] 0 or 1
+  int32_t* touches;                      // [n] 0 or 1: overlaps a disc, while boids move
   int32_t* start;                        // [columns * rows + 1] sorted place where a cell's boids start
 } BoidsArrays;
 
-enum { BOIDS_FLOATS = 13 + 3 * BOIDS_NEAR, BOIDS_INTEGERS = 8 };  // per boid, besides the neighbours
+enum { BOIDS_FLOATS = 19, BOIDS_INTEGERS = 8 };  // per boid, besides the neighbours
 
 PFC_FN BoidsArrays boids_arrays(const Boids* s, const BoidsParams* p) {
   const size_t n = (size_t)p->boids, k = (size_t)p->neighbours;
@@ -180,11 +182,14 @@ PFC_FN BoidsArrays boids_arrays(const Boids* s, const BoidsParams* p) {
   a.x = numbers, a.y = numbers + n, a.heading_x = numbers + 2 * n, a.heading_y = numbers + 3 * n;
   a.speed = numbers + 4 * n, a.turn = numbers + 5 * n;
   a.sorted_x = numbers + 6 * n, a.sorted_y = numbers + 7 * n, a.nearest = numbers + 8 * n;
+  a.wish_turn = a.sorted_x, a.wish_thrust = a.sorted_y, a.wish_noise = a.nearest;
   a.terms = (BoidsTerms*)(numbers + 9 * n);
   a.rewards = numbers + 12 * n;
-  a.surfaces = (BoidsSurface*)(numbers + 13 * n);
+  a.nearest_surface.x = numbers + 13 * n, a.nearest_surface.y = numbers + 14 * n, a.nearest_surface.gap = numbers + 15 * n;
+  a.second_surface.x = numbers + 16 * n, a.second_surface.y = numbers + 17 * n, a.second_surface.gap = numbers + 18 * n;
   a.sorted = integers, a.cell = integers + n, a.members = integers + 2 * n, a.seen = integers + 3 * n;
   a.ring = integers + 4 * n, a.flock = integers + 5 * n, a.alive = integers + 6 * n, a.hit = integers + 7 * n;
+  a.touches = a.members;
   a.neighbours = integers + BOIDS_INTEGERS * n;
   a.start = a.neighbours + n * k;
   return a;
@@ -227,22 +232,20 @@ PFC_FN BoidsVector boids_offset(const Boids* s, const BoidsParams* p, BoidsVecto
 
 // One coordinate brought back into [0, size) of a torus. Adding size to a tiny negative number gives size itself.
 PFC_FN float boids_inside(float x, float size) {
-  if (x < 0.0f) x += size;
-  return x >= size ? x - size : x;
+  const float shifted = x < 0.0f ? x + size : x;
+  return shifted >= size ? shifted - size : shifted;
 }
 
 // Brings a place back into the world; true if a wall had to stop it.
 PFC_FN bool boids_confine(const BoidsParams* p, BoidsVector* place) {
   const float width = (float)p->width, height = (float)p->height;
-  if (!p->walls) {
-    place->x = boids_inside(place->x, width);
-    place->y = boids_inside(place->y, height);
-    return false;
-  }
-  const BoidsVector given = *place;
-  place->x = pfc_clampf(given.x, 0.0f, width);
-  place->y = pfc_clampf(given.y, 0.0f, height);
-  return place->x != given.x || place->y != given.y;
+  const bool walls = p->walls != 0;
+  const float stopped_x = pfc_clampf(place->x, 0.0f, width), wrapped_x = boids_inside(place->x, width);
+  const float stopped_y = pfc_clampf(place->y, 0.0f, height), wrapped_y = boids_inside(place->y, height);
+  const bool stopped = (stopped_x != place->x) | (stopped_y != place->y);
+  place->x = walls ? stopped_x : wrapped_x;
+  place->y = walls ? stopped_y : wrapped_y;
+  return walls & stopped;
 }
 
 PFC_FN BoidsVector boids_rotate(BoidsVector heading, float angle) {
@@ -280,46 +283,56 @@ PFC_FN BoidsVector boids_heading(const BoidsArrays* a, int32_t i) {
 
 // ---- obstacles -------------------------------------------------------------------------------------
 
-PFC_FN void boids_keep_nearest(BoidsSurface* near, BoidsVector offset, float gap) {
-  BoidsSurface found;
-  found.offset = offset;
-  found.gap = gap;
-  if (gap < near[0].gap) {
-    near[1] = near[0];
-    near[0] = found;
-  } else if (gap < near[1].gap) {
-    near[1] = found;
-  }
-}
-
-PFC_FN void boids_look_at_wall(BoidsSurface* near, float x, float y, float gap, float sight) {
+PFC_FN BoidsVector boids_surface_offset(const BoidsSurfaces* surface, int32_t i) {
   BoidsVector offset;
-  offset.x = x;
-  offset.y = y;
-  if (gap <= sight) boids_keep_nearest(near, offset, gap);
+  offset.x = surface->x[i];
+  offset.y = surface->y[i];
+  return offset;
 }
 
-// The BOIDS_NEAR nearest surfaces within sight of a place.
-PFC_FN void boids_look_at_obstacles(const Boids* s, const BoidsParams* p, BoidsVector place, BoidsSurface* near) {
-  near[0].gap = near[1].gap = BOIDS_NO_GAP;
-  for (int32_t i = 0; i < p->obstacles; ++i) {
-    const BoidsDisc* disc = &s->discs[i];
-    const BoidsVector to = boids_offset(s, p, place, disc->center);
-    const float square = to.x * to.x + to.y * to.y, far = p->sight + disc->radius;
-    if (square > far * far) continue;
-    const float distance = pfc_sqrtf(square), gap = pfc_maxf(distance - disc->radius, 0.0f);
-    const float scale = distance > 0.0f ? gap / distance : 0.0f;
-    BoidsVector offset;
-    offset.x = to.x * scale;
-    offset.y = to.y * scale;
-    if (gap <= p->sight) boids_keep_nearest(near, offset, gap);
+// Keeps a surface if it is one of the two nearest of a boid. Without branches, so that loops over boids vectorise.
+PFC_ALWAYS_INLINE PFC_FN void boids_keep_nearest(const BoidsArrays* a, int32_t i, float x, float y, float gap) {
+  const BoidsSurfaces *first = &a->nearest_surface, *second = &a->second_surface;
+  const float first_x = first->x[i], first_y = first->y[i], first_gap = first->gap[i];
+  const bool nearest = gap < first_gap, nearer = gap < second->gap[i];
+  second->x[i] = nearest ? first_x : nearer ? x : second->x[i];
+  second->y[i] = nearest ? first_y : nearer ? y : second->y[i];
+  second->gap[i] = nearest ? first_gap : nearer ? gap : second->gap[i];
+  first->x[i] = nearest ? x : first_x;
+  first->y[i] = nearest ? y : first_y;
+  first->gap[i] = nearest ? gap : first_gap;
+}
+
+PFC_ALWAYS_INLINE PFC_FN void boids_look_at_disc(const Boids* s, const BoidsParams* p, const BoidsArrays* a, BoidsDisc disc) {
+  const float sight = p->sight, far = sight + disc.radius;
+  PFC_INDEPENDENT_LOOP_
+  for (int32_t i = 0; i < p->boids; ++i) {
+    const BoidsVector to = boids_offset(s, p, boids_place(a, i), disc.center);
+    const float square = to.x * to.x + to.y * to.y, distance = pfc_sqrtf(square);
+    const float gap = pfc_maxf(distance - disc.radius, 0.0f), scale = distance > 0.0f ? gap / distance : 0.0f;
+    const bool seen = !(square > far * far) & (gap <= sight);
+    boids_keep_nearest(a, i, to.x * scale, to.y * scale, seen ? gap : BOIDS_NO_GAP);
   }
+}
+
+// A wall across x, or across y, at a coordinate.
+PFC_ALWAYS_INLINE PFC_FN void boids_look_at_wall(const BoidsParams* p, const BoidsArrays* a, bool across_x, float at) {
+  PFC_INDEPENDENT_LOOP_
+  for (int32_t i = 0; i < p->boids; ++i) {
+    const float place = across_x ? a->x[i] : a->y[i], to = at > 0.0f ? at - place : -place, gap = pfc_absf(to);
+    boids_keep_nearest(a, i, across_x ? to : 0.0f, across_x ? 0.0f : to, gap <= p->sight ? gap : BOIDS_NO_GAP);
+  }
+}
+
+// The two nearest surfaces within sight of each boid: discs by index, then walls.
+PFC_MULTIVERSION PFC_FN void boids_look_at_obstacles(const Boids* s, const BoidsParams* p, const BoidsArrays* a) {
+  for (int32_t i = 0; i < p->boids; ++i) a->nearest_surface.gap[i] = a->second_surface.gap[i] = BOIDS_NO_GAP;
+  for (int32_t d = 0; d < p->obstacles; ++d) boids_look_at_disc(s, p, a, s->discs[d]);
   if (!p->walls) return;
-  const float right = (float)p->width - place.x, below = (float)p->height - place.y;
-  boids_look_at_wall(near, -place.x, 0.0f, place.x, p->sight);
-  boids_look_at_wall(near, right, 0.0f, right, p->sight);
-  boids_look_at_wall(near, 0.0f, -place.y, place.y, p->sight);
-  boids_look_at_wall(near, 0.0f, below, below, p->sight);
+  boids_look_at_wall(p, a, true, 0.0f);
+  boids_look_at_wall(p, a, true, (float)p->width);
+  boids_look_at_wall(p, a, false, 0.0f);
+  boids_look_at_wall(p, a, false, (float)p->height);
 }
 
 // Pushes a boid out of the discs, by index, and back into the world. True if it hit one.
@@ -396,38 +409,73 @@ PFC_FN void boids_place_all(Boids* s, const BoidsParams* p, const BoidsArrays* a
 
 // ---- movement --------------------------------------------------------------------------------------
 
-// Turn and thrust of a boid, each in [-1, 1].
-PFC_FN BoidsVector boids_wish(const BoidsParams* p, PfcIo io, int32_t i) {
-  BoidsVector wish;
-  wish.x = p->continuous ? io.controls[2 * i] : 0.5f * (float)(io.actions[2 * i] - 2);
-  wish.y = p->continuous ? io.controls[2 * i + 1] : (float)(io.actions[2 * i + 1] - 1);
-  return wish;
-}
-
-PFC_FN void boids_steer(Boids* s, const BoidsParams* p, const BoidsArrays* a, PfcIo io) {
+// Turn, thrust and noise of each boid, drawn by index; 0 for the caught.
+PFC_FN void boids_read_wishes(Boids* s, const BoidsParams* p, const BoidsArrays* a, PfcIo io) {
   for (int32_t i = 0; i < p->boids; ++i) {
-    if (!a->alive[i]) continue;
-    const BoidsVector wish = boids_wish(p, io, i);
-    float angle = wish.x * BOIDS_TURN;
-    if (p->noise > 0.0f) angle += pfc_rng_uniform(&s->rng, -p->noise, p->noise);
-    const BoidsVector heading = boids_rotate(boids_heading(a, i), angle);
-    a->heading_x[i] = heading.x;
-    a->heading_y[i] = heading.y;
-    a->turn[i] = wish.x;
-    a->speed[i] = pfc_clampf(a->speed[i] + wish.y * BOIDS_THRUST, BOIDS_MIN_SPEED, BOIDS_MAX_SPEED);
+    const bool alive = a->alive[i] != 0;
+    a->wish_turn[i] = !alive ? 0.0f : p->continuous ? io.controls[2 * i] : 0.5f * (float)(io.actions[2 * i] - 2);
+    a->wish_thrust[i] = !alive ? 0.0f : p->continuous ? io.controls[2 * i + 1] : (float)(io.actions[2 * i + 1] - 1);
+    a->wish_noise[i] = alive && p->noise > 0.0f ? pfc_rng_uniform(&s->rng, -p->noise, p->noise) : 0.0f;
   }
 }
 
-PFC_FN void boids_move(Boids* s, const BoidsParams* p, const BoidsArrays* a) {
+// All boids at once, from the state before the step.
+PFC_MULTIVERSION PFC_FN void boids_steer(const BoidsParams* p, const BoidsArrays* a) {
+  const bool noisy = p->noise > 0.0f;
+  PFC_INDEPENDENT_LOOP_
   for (int32_t i = 0; i < p->boids; ++i) {
-    if (!a->alive[i]) continue;
-    BoidsVector place = boids_place(a, i);
-    place.x += a->heading_x[i] * a->speed[i];
-    place.y += a->heading_y[i] * a->speed[i];
-    const bool wall = boids_confine(p, &place), disc = boids_push_out(s, p, &place);
-    a->x[i] = place.x;
-    a->y[i] = place.y;
-    a->hit[i] = wall || disc;
+    const bool alive = a->alive[i] != 0;
+    const BoidsVector heading = boids_heading(a, i);
+    const float wish = a->wish_turn[i], last_turn = a->turn[i], speed = a->speed[i], noise = a->wish_noise[i];
+    const float turn = wish * BOIDS_TURN, noisy_turn = turn + noise;
+    const BoidsVector turned = boids_rotate(heading, noisy ? noisy_turn : turn);
+    const float next = pfc_clampf(speed + a->wish_thrust[i] * BOIDS_THRUST, BOIDS_MIN_SPEED, BOIDS_MAX_SPEED);
+    a->heading_x[i] = alive ? turned.x : heading.x;
+    a->heading_y[i] = alive ? turned.y : heading.y;
+    a->turn[i] = alive ? wish : last_turn;
+    a->speed[i] = alive ? next : speed;
+  }
+}
+
+// Flies, and stops at walls.
+PFC_ALWAYS_INLINE PFC_FN void boids_fly(const BoidsParams* p, const BoidsArrays* a) {
+  const int32_t boids = p->boids;
+  PFC_INDEPENDENT_LOOP_
+  for (int32_t i = 0; i < boids; ++i) {
+    const bool alive = a->alive[i] != 0;
+    const BoidsVector place = boids_place(a, i);
+    BoidsVector next;
+    next.x = place.x + a->heading_x[i] * a->speed[i];
+    next.y = place.y + a->heading_y[i] * a->speed[i];
+    const bool wall = boids_confine(p, &next);
+    a->x[i] = alive ? next.x : place.x;
+    a->y[i] = alive ? next.y : place.y;
+    a->hit[i] = alive & wall;
+    a->touches[i] = 0;
+  }
+}
+
+// Sets touches[i] for boids that overlap a disc.
+PFC_ALWAYS_INLINE PFC_FN void boids_find_touches(const Boids* s, const BoidsParams* p, const BoidsArrays* a, BoidsDisc disc) {
+  const float least = disc.radius + BOIDS_RADIUS;
+  const int32_t boids = p->boids;
+  PFC_INDEPENDENT_LOOP_
+  for (int32_t i = 0; i < boids; ++i) {
+    const BoidsVector from = boids_offset(s, p, disc.center, boids_place(a, i));
+    a->touches[i] |= from.x * from.x + from.y * from.y < least * least;
+  }
+}
+
+PFC_MULTIVERSION PFC_FN void boids_move(Boids* s, const BoidsParams* p, const BoidsArrays* a) {
+  boids_fly(p, a);
+  for (int32_t d = 0; d < p->obstacles; ++d) boids_find_touches(s, p, a, s->discs[d]);
+  for (int32_t i = 0; i < p->boids; ++i) {
+    if (a->alive[i] && a->touches[i]) {
+      BoidsVector place = boids_place(a, i);
+      a->hit[i] |= boids_push_out(s, p, &place);
+      a->x[i] = place.x;
+      a->y[i] = place.y;
+    }
     s->hits += a->hit[i];
   }
 }
@@ -513,7 +561,7 @@ enum { BOIDS_TILE = 4, BOIDS_RINGS = 3 };  // cells of a tile's side; rings that
 enum { BOIDS_CANDIDATES = (BOIDS_TILE + 2 * BOIDS_RINGS) * (BOIDS_TILE + 2 * BOIDS_RINGS) * BOIDS_CELL_BOIDS };
 // Loops over few candidates run to a whole number of these, so that their length is easy to predict.
 enum { BOIDS_COPY = 4, BOIDS_LANES = 8 };
-#define BOIDS_NO_ORDER 0xffffffffu  // of what fills up the lanes
+enum { BOIDS_FEW = 128, BOIDS_FEW_ROWS = 3 };  // in worlds of so few boids a tile is some whole rows of cells
 
 PFC_FN int32_t boids_cell_of(const BoidsGrid* grid, float x, float y) {
   const int32_t column = pfc_mini((int32_t)(x * grid->per_u_x), grid->columns - 1);
@@ -556,7 +604,6 @@ typedef struct BoidsTile {
   bool crowded;                      // some cell of the world has more boids than are looked at
   // [count], then what fills up the last lanes; from `to_x` on as seen by one boid of the tile.
   int32_t index[BOIDS_CANDIDATES + BOIDS_LANES];
-  uint32_t order[BOIDS_CANDIDATES + BOIDS_LANES];  // index << 16 | number of the candidate
   float x[BOIDS_CANDIDATES + BOIDS_LANES], y[BOIDS_CANDIDATES + BOIDS_LANES];
   float to_x[BOIDS_CANDIDATES + BOIDS_LANES], to_y[BOIDS_CANDIDATES + BOIDS_LANES];
   float square[BOIDS_CANDIDATES + BOIDS_LANES];
@@ -576,8 +623,8 @@ PFC_FN void boids_take(BoidsTile* tile, const BoidsArrays* a, int32_t begin, int
 
 PFC_FN void boids_fill_lanes(BoidsTile* tile) {
   for (int32_t j = tile->count; j < tile->count + BOIDS_LANES; ++j) {
+    tile->index[j] = 0;
     tile->x[j] = tile->y[j] = 0.0f;
-    tile->order[j] = BOIDS_NO_ORDER;
   }
 }
 
@@ -638,18 +685,19 @@ PFC_FN void boids_gather(const BoidsParams* p, const BoidsArrays* a, const Boids
     for (int32_t row = down.first[i]; row <= down.last[i]; ++row)
       for (int32_t j = 0; j < across.pieces; ++j)
         boids_take_cells(tile, a, row * grid->columns, across.first[j], across.last[j]);
-  for (int32_t j = 0; j < tile->count; ++j) tile->order[j] = (uint32_t)tile->index[j] << 16 | (uint32_t)j;
   boids_fill_lanes(tile);
 }
 
 // The neighbours of one boid, nearest first: a key is the squared distance's bits, the index, the candidate's number.
 typedef struct BoidsSearch {
   int32_t found;
-  uint64_t key[BOIDS_MAX_NEIGHBOURS];
+  int64_t key[BOIDS_MAX_NEIGHBOURS];
 } BoidsSearch;
 
-PFC_FN void boids_measure_candidates(const Boids* s, const BoidsParams* p, BoidsTile* tile, BoidsVector place) {
+PFC_ALWAYS_INLINE PFC_FN void boids_measure_candidates(const Boids* s, const BoidsParams* p, BoidsTile* tile,
+                                                       BoidsVector place) {
   const int32_t lanes = boids_lanes(tile);
+  PFC_INDEPENDENT_LOOP_
   for (int32_t j = 0; j < lanes; ++j) {
     BoidsVector at;
     at.x = tile->x[j];
@@ -659,23 +707,27 @@ PFC_FN void boids_measure_candidates(const Boids* s, const BoidsParams* p, Boids
     tile->to_y[j] = to.y;
     tile->square[j] = to.x * to.x + to.y * to.y;
   }
+  for (int32_t j = 0; j < BOIDS_LANES; ++j) tile->square[tile->count + j] = BOIDS_NO_GAP;
 }
 
-// Orders some keys: all of BOIDS_LANES, of which those behind `count` are the largest.
-PFC_FN void boids_order(BoidsSearch* q, const uint64_t* keys) {
-  for (int32_t i = 0; i < BOIDS_LANES; ++i) {
-    int32_t rank = 0;
-    for (int32_t j = 0; j < BOIDS_LANES; ++j) rank += keys[j] < keys[i];
-    q->key[rank] = keys[i];
-  }
+#define BOIDS_NO_KEY INT64_MAX
+
+// Orders `count` keys, at most BOIDS_MAX_NEIGHBOURS, by counting the lesser ones of each. All differ but for BOIDS_NO_KEY.
+PFC_ALWAYS_INLINE PFC_FN void boids_order(BoidsSearch* q, const int64_t* keys, int32_t count) {
+  int64_t rank[BOIDS_MAX_NEIGHBOURS] = {0};
+  for (int32_t j = 0; j < count; ++j)
+    for (int32_t i = 0; i < count; ++i) rank[i] += keys[j] < keys[i];
+  for (int32_t i = 0; i < count; ++i) q->key[rank[i]] = keys[i];
 }
 
-// Keeps the least `wanted` of the keys, ascending. There is room for BOIDS_LANES more of them.
-PFC_FN void boids_keep_least(BoidsSearch* q, uint64_t* keys, int32_t count, int32_t wanted) {
-  q->found = pfc_mini(count, wanted);
+// Keeps the least `wanted` of the keys, ascending. BOIDS_LANES more of them are BOIDS_NO_KEY.
+PFC_ALWAYS_INLINE PFC_FN void boids_keep_least(BoidsSearch* q, const int64_t* keys, int32_t count, int32_t wanted) {
   if (count <= BOIDS_LANES) {
-    for (int32_t j = 0; j < BOIDS_LANES; ++j) keys[j] = j < count ? keys[j] : UINT64_MAX;
-    boids_order(q, keys);
+    boids_order(q, keys, BOIDS_LANES);
+    return;
+  }
+  if (count <= 2 * BOIDS_LANES) {
+    boids_order(q, keys, 2 * BOIDS_LANES);
     return;
   }
   for (int32_t i = 0; i < count; ++i) {
@@ -686,28 +738,39 @@ PFC_FN void boids_keep_least(BoidsSearch* q, uint64_t* keys, int32_t count, int3
   }
 }
 
-// The nearest candidates within `reach` of a boid, whose distances were measured.
-PFC_FN void boids_pick(const BoidsTile* tile, int32_t boid, float reach, int32_t wanted, BoidsSearch* q) {
-  uint64_t keys[BOIDS_CANDIDATES + BOIDS_LANES];
+// The nearest candidates within `reach` of a boid, whose distances were measured. Behind the last candidate in reach come
+// some that are too far, so that loops run to a whole number of lanes and their ends are easy to predict.
+PFC_ALWAYS_INLINE PFC_FN void boids_pick(const BoidsTile* tile, int32_t boid, float reach, int32_t wanted, BoidsSearch* q) {
+  int32_t near[BOIDS_CANDIDATES + 2 * BOIDS_LANES];  // candidates in reach
+  int64_t keys[BOIDS_CANDIDATES + 2 * BOIDS_LANES];
   const int32_t lanes = boids_lanes(tile);
-  const uint32_t own = (uint32_t)boid << 16;  // orders of the boid itself are in [own, own + 0xffff]
   const float square = reach * reach;
-  int32_t count = 0;
+  int32_t count = 0, found = 0;
   for (int32_t j = 0; j < lanes; ++j) {
-    const uint32_t order = tile->order[j];
-    keys[count] = (uint64_t)pfc_float_bits(tile->square[j]) << 32 | order;
-    count += (tile->square[j] <= square) & (order - own > 0xffffu) & (order != BOIDS_NO_ORDER);
+    near[count] = j;
+    count += tile->square[j] <= square;
+  }
+  for (int32_t j = 0; j < BOIDS_LANES; ++j) near[count + j] = tile->count;
+  for (int32_t i = 0; i < count; i += BOIDS_LANES) {
+    for (int32_t lane = i; lane < i + BOIDS_LANES; ++lane) {
+      const int32_t j = near[lane], index = tile->index[j];
+      const bool other = (lane < count) & (index != boid);
+      const int64_t key = (int64_t)pfc_float_bits(tile->square[j]) << 32 | (int64_t)index << 16 | j;
+      keys[lane] = other ? key : BOIDS_NO_KEY;
+      found += other;
+    }
   }
   boids_keep_least(q, keys, count, wanted);
+  q->found = pfc_mini(found, wanted);
 }
 
-PFC_FN int32_t boids_candidate(const BoidsSearch* q, int32_t j) { return (int32_t)(q->key[j] & 0xffffu); }
+PFC_FN int32_t boids_candidate(const BoidsSearch* q, int32_t j) { return (int32_t)(q->key[j] & 0xffff); }
 PFC_FN float boids_square(const BoidsSearch* q, int32_t j) { return pfc_bits_float((uint32_t)(q->key[j] >> 32)); }
 
 // The nearest boids within sight. All that are nearer than ring * grid->reach are candidates of `ring` rings, so the
 // search ends when enough of these were found. It starts with as many rings as the last one needed: that changes only
 // what it costs.
-PFC_FN void boids_search(const Boids* s, const BoidsParams* p, const BoidsArrays* a, const BoidsGrid* grid,
+PFC_ALWAYS_INLINE PFC_FN void boids_search(const Boids* s, const BoidsParams* p, const BoidsArrays* a, const BoidsGrid* grid,
                          BoidsTile* tile, int32_t boid, BoidsSearch* q) {
   int32_t ring = pfc_clampi(a->ring[boid], 1, BOIDS_RINGS);
   for (int32_t measured = 0;; ++ring) {
@@ -725,7 +788,7 @@ PFC_FN void boids_search(const Boids* s, const BoidsParams* p, const BoidsArrays
 // ---- rewards ---------------------------------------------------------------------------------------
 
 // Keeps the neighbours that a search found and judges them.
-PFC_FN BoidsTerms boids_judge(const BoidsParams* p, const BoidsArrays* a, const BoidsTile* tile, int32_t boid,
+PFC_ALWAYS_INLINE PFC_FN BoidsTerms boids_judge(const BoidsParams* p, const BoidsArrays* a, const BoidsTile* tile, int32_t boid,
                               const BoidsSearch* q) {
   int32_t* neighbours = a->neighbours + (size_t)boid * (size_t)p->neighbours;
   const float heading_x = a->heading_x[boid], heading_y = a->heading_y[boid];
@@ -750,17 +813,15 @@ PFC_FN BoidsTerms boids_judge(const BoidsParams* p, const BoidsArrays* a, const 
   return terms;
 }
 
-PFC_FN float boids_avoidance(const Boids* s, const BoidsParams* p, const BoidsArrays* a, int32_t i) {
-  BoidsSurface* near = a->surfaces + BOIDS_NEAR * (size_t)i;
-  boids_look_at_obstacles(s, p, boids_place(a, i), near);
-  const float closeness = pfc_maxf(1.0f - near[0].gap / BOIDS_SPACE, 0.0f);
+PFC_FN float boids_avoidance(const BoidsArrays* a, int32_t i) {
+  const float closeness = pfc_maxf(1.0f - a->nearest_surface.gap[i] / BOIDS_SPACE, 0.0f);
   return -closeness * closeness - (float)a->hit[i];
 }
 
 PFC_FN float boids_reward(const Boids* s, const BoidsParams* p, const BoidsArrays* a, int32_t i) {
   const BoidsTerms terms = a->terms[i];
   const float local = p->align * terms.align + p->cohere * terms.cohere + p->separate * terms.separate;
-  const float flight = p->avoid * boids_avoidance(s, p, a, i) - p->smooth * a->turn[i] * a->turn[i];
+  const float flight = p->avoid * boids_avoidance(a, i) - p->smooth * a->turn[i] * a->turn[i];
   return local + flight + p->team * s->polarisation + (p->predators > 0 ? 1.0f : 0.0f);
 }
 
@@ -880,35 +941,47 @@ PFC_FN void boids_measure(Boids* s, const BoidsParams* p, const BoidsArrays* a) 
 
 // ---- a step ----------------------------------------------------------------------------------------
 
-PFC_FN void boids_look_from_tile(const Boids* s, const BoidsParams* p, const BoidsArrays* a, const BoidsGrid* grid,
-                                 BoidsTile* tile, float* rewards) {
+// Searches the neighbours of a boid from its tile, and judges it.
+PFC_ALWAYS_INLINE PFC_FN void boids_look(const Boids* s, const BoidsParams* p, const BoidsArrays* a, const BoidsGrid* grid,
+                                         BoidsTile* tile, int32_t boid) {
+  BoidsSearch q;
+  boids_search(s, p, a, grid, tile, boid, &q);
+  a->terms[boid] = boids_judge(p, a, tile, boid, &q);
+}
+
+PFC_ALWAYS_INLINE PFC_FN void boids_look_from_tile(const Boids* s, const BoidsParams* p, const BoidsArrays* a,
+                                                   const BoidsGrid* grid, BoidsTile* tile) {
   tile->rings = 0;
   for (int32_t row = tile->top; row < tile->top + tile->rows; ++row) {
     const int32_t* start = a->start + row * grid->columns + tile->left;
-    for (int32_t at = start[0]; at < start[tile->columns]; ++at) {
-      const int32_t boid = a->sorted[at];
-      BoidsSearch q;
-      boids_search(s, p, a, grid, tile, boid, &q);
-      a->terms[boid] = boids_judge(p, a, tile, boid, &q);
-      rewards[boid] = boids_reward(s, p, a, boid);
+    for (int32_t at = start[0]; at < start[tile->columns]; ++at) boids_look(s, p, a, grid, tile, a->sorted[at]);
+  }
+}
+
+// Searches all neighbours, tile by tile.
+PFC_MULTIVERSION PFC_FN void boids_search_all(const Boids* s, const BoidsParams* p, const BoidsArrays* a) {
+  const BoidsGrid grid = boids_grid(p);
+  const bool few = p->boids <= BOIDS_FEW;
+  const int32_t columns = few ? grid.columns : BOIDS_TILE, rows = few ? BOIDS_FEW_ROWS : BOIDS_TILE;
+  BoidsTile tile;
+  tile.step = s->step;
+  tile.crowded = boids_sort(p, a, &grid);
+  for (tile.top = 0; tile.top < grid.rows; tile.top += rows) {
+    tile.rows = pfc_mini(rows, grid.rows - tile.top);
+    for (tile.left = 0; tile.left < grid.columns; tile.left += columns) {
+      tile.columns = pfc_mini(columns, grid.columns - tile.left);
+      boids_look_from_tile(s, p, a, &grid, &tile);
     }
   }
 }
 
-// Searches all neighbours and judges the living.
+// What all boids see of the world as it is now, and what the living earn by it.
 PFC_FN void boids_look_around(Boids* s, const BoidsParams* p, const BoidsArrays* a, float* rewards) {
-  const BoidsGrid grid = boids_grid(p);
-  BoidsTile tile;
-  tile.crowded = boids_sort(p, a, &grid);
-  tile.step = s->step;
   s->polarisation = boids_polarisation(s, p, a);
-  for (tile.top = 0; tile.top < grid.rows; tile.top += BOIDS_TILE) {
-    tile.rows = pfc_mini(BOIDS_TILE, grid.rows - tile.top);
-    for (tile.left = 0; tile.left < grid.columns; tile.left += BOIDS_TILE) {
-      tile.columns = pfc_mini(BOIDS_TILE, grid.columns - tile.left);
-      boids_look_from_tile(s, p, a, &grid, &tile, rewards);
-    }
-  }
+  boids_look_at_obstacles(s, p, a);
+  boids_search_all(s, p, a);
+  for (int32_t i = 0; i < p->boids; ++i)
+    if (a->alive[i]) rewards[i] = boids_reward(s, p, a, i);
 }
 
 PFC_FN void boids_reset(Boids* s, const BoidsParams* p) {
@@ -923,7 +996,8 @@ PFC_FN void boids_reset(Boids* s, const BoidsParams* p) {
 PFC_FN void boids_step(Boids* s, const BoidsParams* p, PfcIo io) {
   const BoidsArrays a = boids_arrays(s, p);
   s->step += 1;
-  boids_steer(s, p, &a, io);
+  boids_read_wishes(s, p, &a, io);
+  boids_steer(p, &a);
   boids_move(s, p, &a);
   boids_hunt(s, p, &a, io);
   if (s->living == 0) {
@@ -938,15 +1012,14 @@ PFC_FN void boids_step(Boids* s, const BoidsParams* p, PfcIo io) {
 
 PFC_FN float boids_unit(float x) { return pfc_clampf(x, -1.0f, 1.0f); }
 
-PFC_FN void boids_observe_obstacles(const BoidsParams* p, const BoidsArrays* a, int32_t i, float* out) {
-  const BoidsSurface* near = a->surfaces + BOIDS_NEAR * (size_t)i;
-  for (int32_t j = 0; j < BOIDS_NEAR && near[j].gap < BOIDS_NO_GAP; ++j, out += 4) {
-    const BoidsVector own = boids_own_frame(boids_heading(a, i), near[j].offset);
-    out[0] = boids_unit(own.x / p->sight);
-    out[1] = boids_unit(own.y / p->sight);
-    out[2] = near[j].gap / p->sight;
-    out[3] = 1.0f;
-  }
+PFC_FN void boids_observe_surface(const BoidsParams* p, const BoidsArrays* a, const BoidsSurfaces* surface, int32_t i,
+                                  float* out) {
+  if (surface->gap[i] >= BOIDS_NO_GAP) return;
+  const BoidsVector own = boids_own_frame(boids_heading(a, i), boids_surface_offset(surface, i));
+  out[0] = boids_unit(own.x / p->sight);
+  out[1] = boids_unit(own.y / p->sight);
+  out[2] = surface->gap[i] / p->sight;
+  out[3] = 1.0f;
 }
 
 // The nearest hunter within its sight, the first of equals; NULL = none.
@@ -1001,7 +1074,8 @@ PFC_FN void boids_observe(const Boids* s, const BoidsParams* p, int32_t agent, B
   out[1] = a.turn[agent];
   out[2] = (float)a.seen[agent] / (float)p->neighbours;
   out[3] = (float)p->walls;
-  boids_observe_obstacles(p, &a, agent, out + 4);
+  boids_observe_surface(p, &a, &a.nearest_surface, agent, out + 4);
+  boids_observe_surface(p, &a, &a.second_surface, agent, out + 8);
   boids_observe_hunter(s, p, &a, agent, out + 12);
   boids_observe_neighbours(s, p, &a, agent, out + BOIDS_PLAIN_OBS);
 }
@@ -1068,9 +1142,11 @@ PFC_FN BoidsVector boids_follow(const Boids* s, const BoidsParams* p, const Boid
 PFC_FN void boids_keep_off(const Boids* s, const BoidsParams* p, const BoidsArrays* a, int32_t i, float weight,
                            BoidsVector* want) {
   const BoidsVector place = boids_place(a, i);
-  const BoidsSurface* near = a->surfaces + BOIDS_NEAR * (size_t)i;
-  for (int32_t j = 0; j < BOIDS_NEAR && near[j].gap < BOIDS_NO_GAP; ++j) {
-    if (near[j].gap > 0.0f) boids_add(want, near[j].offset, -weight * pfc_maxf(1.0f - near[j].gap / 6.0f, 0.0f) / near[j].gap);
+  const BoidsSurfaces* surfaces[BOIDS_NEAR] = {&a->nearest_surface, &a->second_surface};
+  for (int32_t j = 0; j < BOIDS_NEAR; ++j) {
+    const float gap = surfaces[j]->gap[i];
+    if (gap <= 0.0f || gap >= BOIDS_NO_GAP) continue;
+    boids_add(want, boids_surface_offset(surfaces[j], i), -weight * pfc_maxf(1.0f - gap / 6.0f, 0.0f) / gap);
   }
   const BoidsHunter* hunter = boids_nearest_hunter(s, p, place);
   if (!hunter) return;

@@ -110,11 +110,13 @@ static void expect_brute_force(const World* w) {
   free(index), free(square);
 }
 
+// Every other world has more boids than are searched without cells.
 static BoidsParams random_params(PfcRng* rng) {
   BoidsParams p = usual();
-  p.boids = 1 + (int32_t)pfc_rng_below(rng, 120);
-  p.width = 24 + (int32_t)pfc_rng_below(rng, 150);
-  p.height = 24 + (int32_t)pfc_rng_below(rng, 150);
+  const bool many = pfc_rng_below(rng, 2) == 0;
+  p.boids = many ? BOIDS_FEW + (int32_t)pfc_rng_below(rng, 200) : 1 + (int32_t)pfc_rng_below(rng, BOIDS_FEW);
+  p.width = (many ? 60 : 24) + (int32_t)pfc_rng_below(rng, 150);
+  p.height = (many ? 60 : 24) + (int32_t)pfc_rng_below(rng, 150);
   p.sight = uniform(rng, 2.0f, pfc_minf(20.0f, 0.4f * (float)pfc_mini(p.width, p.height)));
   p.neighbours = 1 + (int32_t)pfc_rng_below(rng, BOIDS_MAX_NEIGHBOURS);
   p.walls = (int32_t)pfc_rng_below(rng, 2);
@@ -143,17 +145,18 @@ static bool scatter(World* w, PfcRng* rng, bool clustered) {
 static void test_neighbours(int32_t worlds) {
   PfcRng rng;
   pfc_rng_seed(&rng, 5, 0);
-  int32_t compared = 0;
+  int32_t compared = 0, many = 0;
   for (int32_t i = 0; compared < worlds && i < 4 * worlds; ++i) {
     World w = world_open(random_params(&rng), (uint64_t)i);
     if (scatter(&w, &rng, i % 2 == 1)) {
       look(&w);
       expect_brute_force(&w);
       ++compared;
+      many += w.p.boids > BOIDS_FEW;
     }
     world_close(&w);
   }
-  CHECK(compared == worlds);
+  CHECK(compared == worlds && many > worlds / 4 && many < worlds);
 }
 
 // Equal distances go to the lower index, also across the edges of the torus.
@@ -234,6 +237,57 @@ static void test_symmetry(void) {
     expect_same_sight(&w, &v, other);
     world_close(&w), world_close(&v);
   }
+}
+
+// Adds a surface whose nearest point is (x, y) from a boid to its two nearest, in double precision.
+static void add_surface(double near[2][3], double x, double y, double gap, double sight) {
+  if (gap > sight) return;
+  const int32_t at = gap < near[0][2] ? 0 : 1;
+  if (gap >= near[1][2]) return;
+  if (at == 0) memcpy(near[1], near[0], sizeof near[0]);
+  near[at][0] = x, near[at][1] = y, near[at][2] = gap;
+}
+
+static void slow_surfaces(const World* w, int32_t boid, double near[2][3]) {
+  const double width = w->p.width, height = w->p.height, x = (double)w->a.x[boid], y = (double)w->a.y[boid];
+  near[0][2] = near[1][2] = 1e9;
+  for (int32_t i = 0; i < w->p.obstacles; ++i) {
+    const BoidsDisc* disc = &w->s->discs[i];
+    double dx = (double)disc->center.x - x, dy = (double)disc->center.y - y;
+    if (!w->p.walls) dx = remainder(dx, width), dy = remainder(dy, height);
+    const double distance = hypot(dx, dy), gap = fmax(distance - (double)disc->radius, 0.0);
+    add_surface(near, dx * gap / distance, dy * gap / distance, gap, (double)w->p.sight);
+  }
+  if (!w->p.walls) return;
+  add_surface(near, -x, 0.0, x, (double)w->p.sight), add_surface(near, width - x, 0.0, width - x, (double)w->p.sight);
+  add_surface(near, 0.0, -y, y, (double)w->p.sight), add_surface(near, 0.0, height - y, height - y, (double)w->p.sight);
+}
+
+// The two nearest surfaces of each boid, discs across the edges of a torus and walls included.
+static void test_surfaces(void) {
+  PfcRng rng;
+  pfc_rng_seed(&rng, 11, 0);
+  int32_t seen = 0;
+  for (uint64_t trial = 0; trial < 200; ++trial) {
+    World w = world_open(random_params(&rng), trial);
+    for (int32_t i = 0; i < w.p.boids; ++i) {
+      const BoidsSurfaces* ours[2] = {&w.a.nearest_surface, &w.a.second_surface};
+      double near[2][3];
+      slow_surfaces(&w, i, near);
+      for (int32_t j = 0; j < 2; ++j) {
+        const double edge = fabs(near[j][2] - (double)w.p.sight);  // at the edge of sight rounding decides
+        const bool none = near[j][2] >= 1e9;
+        if (edge > 1e-3) CHECK(none == (ours[j]->gap[i] >= BOIDS_NO_GAP) || none);
+        if (none || ours[j]->gap[i] >= BOIDS_NO_GAP) continue;
+        ++seen;
+        CHECK(fabs((double)ours[j]->gap[i] - near[j][2]) < 1e-3);
+        if (near[1][2] - near[0][2] < 1e-3) continue;  // which of two equals comes first
+        CHECK(fabs((double)ours[j]->x[i] - near[j][0]) < 1e-3 && fabs((double)ours[j]->y[i] - near[j][1]) < 1e-3);
+      }
+    }
+    world_close(&w);
+  }
+  CHECK(seen > 5000);
 }
 
 // One neighbour ahead and to the right that flies to the right, and a disc behind.
@@ -432,6 +486,44 @@ static void test_confusion(void) {
   }
 }
 
+// ---- limits -----------------------------------------------------------------------------------------------
+
+// Each parameter at its ends, beside others that leave room for it; observations stay within their table.
+static void test_limits(void) {
+  for (int32_t i = 0; i < 2 * spec->num_params; ++i) {
+    const PfcParam* param = &spec->params[i / 2];
+    const double value = i % 2 ? param->max : param->min;
+    const float number = (float)value;
+    const int32_t integer = (int32_t)value;
+    BoidsParams p = usual();
+    memcpy((unsigned char*)&p + 4 * (i / 2), param->type == PFC_PARAM_FLOAT ? (const void*)&number : (const void*)&integer, 4);
+    if (strcmp(param->name, "sight") == 0) p.width = p.height = 160;
+    if (value == 24.0) p.sight = 9.6f;
+    if (strcmp(param->name, "caught") == 0) p.predators = 4;
+    World w = world_open(p, 5);
+    for (int32_t step = 0; step < (p.boids > 1000 ? 2 : 250); ++step) {
+      for (int32_t k = 0; k < 2 * p.boids; ++k) w.controls[k] = uniform(&w.s->rng, -1.0f, 1.0f);
+      for (int32_t k = 0; k < 2 * p.boids; ++k) w.choices[k] = (int32_t)pfc_rng_below(&w.s->rng, k % 2 ? 3 : 5);
+      world_step(&w);
+    }
+    world_observe(&w);
+    bool good = true;
+    for (size_t k = 0; k < (size_t)p.boids * (size_t)w.layout.obs_shape[0]; ++k) good = good && fabsf(w.obs[k]) <= 1.0f;
+    for (int32_t k = 0; k < p.boids; ++k) good = good && isfinite(w.rewards[k]);
+    if (!CHECK(good)) fprintf(stderr, "  %s = %g\n", param->name, value);
+    world_close(&w);
+  }
+}
+
+// A world narrower than 2.5 sights is refused.
+static void test_check(void) {
+  BoidsParams p = usual();
+  p.sight = 28.8f;
+  CHECK(boids_check(&p) == NULL);
+  p.sight = 28.9f;
+  CHECK(boids_check(&p) != NULL && strstr(boids_check(&p), "sight"));
+}
+
 // ---- whole games ---------------------------------------------------------------------------------------
 
 // Mean perf of a script over some worlds, or of random turns with level -1.
@@ -471,6 +563,7 @@ int main(int argc, char** argv) {
   test_ties();
   test_crowd();
   test_symmetry();
+  test_surfaces();
   test_sight();
   test_reward_terms();
   test_other_rewards();
@@ -480,6 +573,8 @@ int main(int argc, char** argv) {
   test_catch();
   test_all_caught();
   test_confusion();
+  test_limits();
+  test_check();
   test_scripts();
   return check_report();
 }
