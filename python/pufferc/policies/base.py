@@ -2,9 +2,9 @@
 
 The interface, `Policy`, is small so that any torch module can be trained. Shapes: T steps, M agent rows (all N of the
 pool, or the part that a minibatch holds), K numbers that describe a row's distribution of actions: sum(action_counts)
-logits, or means and log standard deviations, see distributions.py. A network returns them and its value estimate side by side,
-as one float32 tensor [..., K + 1] with the value in the last column: one matrix product makes both, and the sampling
-and loss kernels read the columns where they lie.
+logits, or means and log standard deviations, see distributions.py. A network returns them and its value estimate side
+by side, as one float32 tensor [..., K + 1] with the value in the last column: one matrix product makes both, and the
+sampling and loss kernels read the columns where they lie.
 
 A policy with memory sets `recurrent` and keeps one tuple of tensors [M, ...] as its state. The trainer starts it with
 `initial_state`, hands it through `step`, stores the one that a rollout began with, and gives it back to `forward`

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pufferc.runs.directory import members
-from pufferc.runs.records import HEAD, Run, is_run, read_run, row, score_text, table
+from pufferc.runs.records import Run, is_run, read_run, table
 
 _ABSENT = "-"
 
@@ -61,6 +60,7 @@ def _text(value: Any) -> str:
 
 
 def section(title: str, found: Mapping[str, Sequence[Any]], letters: Sequence[str]) -> str:
+    """What differs in one respect, as text: a line per key with the value of each run."""
     if not found:
         return f"{title}: no difference"
     rows = [[key, *map(_text, values)] for key, values in found.items()]

@@ -6,22 +6,20 @@ A run has one of these states: running; complete, target or interrupted (it ende
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import math
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pufferc.config import ConfigError, read_toml
-from pufferc.runs.metrics import last_line
-from pufferc.runs.text import count, duration
 from pufferc.runs.directory import GROUP_SUFFIX, best_checkpoint, is_locked, members, policy_name
+from pufferc.runs.metrics import last_line
 from pufferc.runs.scores import Score
+from pufferc.runs.text import count, duration
 
 _FILES = ("config.toml", "machine.json", "metrics.jsonl", "checkpoints", "result.json", "lock")
 _STAMP = re.compile(r"^(\w+)-(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)")
