@@ -13,7 +13,6 @@ from own_games import build_duel, needs_compiler
 from pufferc.commands.game_flags import add_game_flags, read_game_flags
 from pufferc.commands.main import main
 from pufferc.commands.train_flags import parse_train
-from pufferc.watch import play
 from test_cli import TINY
 
 MAP = b"DUEL" + bytes([5, 3, 7]) + bytes(15)  # 5 x 3 cells, 7 charges, no walls
@@ -76,7 +75,7 @@ def test_wrong_flags(command: str, words: list[str], said: str, capsys: pytest.C
 
 def test_play_sets_parameters_and_data(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     calls: list[dict[str, Any]] = []
-    monkeypatch.setattr(play, "play", lambda game, **given: calls.append({"game": game, **given}) or [])
+    monkeypatch.setattr("pufferc.commands.play.play", lambda game, **given: calls.append({"game": game, **given}) or [])
     assert main(["play", "snake", "--env.width", "30", "--param", "height=20", "--data", "m", "--seed", "3"]) == 0
     (call,) = calls
     assert call["params"] == {"width": 30, "height": 20.0} and (call["game"], call["data"]) == ("snake", "m")
