@@ -1,17 +1,17 @@
-# Box2D v3.1.1, the physics under the games that need it. Included by the top CMakeLists.txt before csrc; where Box2D
-# cannot be had, the build goes on without those games and says so (PUFFERC_BOX2D=ON makes that an error).
+# Box2D v3.1.1, the physics engine of some games. Included by the top CMakeLists.txt before csrc. If Box2D is not
+# available, the build leaves those games out and reports it (PUFFERC_BOX2D=ON makes that an error).
 #
-# It is looked for in this order:
+# Search order:
 #   1. a source folder the user names: PUFFERC_BOX2D_SOURCE (variable or environment) or FETCHCONTENT_SOURCE_DIR_BOX2D
 #   2. the pinned commit, downloaded into the build folder
-#   3. an installed package, also inside the site-packages of Python, where the wheel of pyb2d3 0.11.1 puts one; a release
-#      does not take it, since it has room for fewer worlds
+#   3. an installed package, also in Python's site-packages, where the wheel of pyb2d3 0.11.1 puts one. A release uses
+#      no packages, because they allow fewer worlds
 #
-# Made here: pufferc_box2d, a static library to link with; PUFFERC_BOX2D_WORLDS, how many worlds (games) a process can
-# have. Source is built for 16384 worlds; a package has what its maker chose, which is 128 unless
-# PUFFERC_BOX2D_PACKAGE_WORLDS says otherwise.
+# Results: pufferc_box2d, a static library to link with; PUFFERC_BOX2D_WORLDS, the max number of worlds (games) of a
+# process. Source is built for 16384 worlds. A package allows as many as it was built for, normally 128
+# (PUFFERC_BOX2D_PACKAGE_WORLDS).
 
-set(PUFFERC_BOX2D AUTO CACHE STRING "Games on Box2D: AUTO (where it can be had), ON or OFF")
+set(PUFFERC_BOX2D AUTO CACHE STRING "Games on Box2D: AUTO (if it is available), ON or OFF")
 set_property(CACHE PUFFERC_BOX2D PROPERTY STRINGS AUTO ON OFF)
 set(PUFFERC_BOX2D_SOURCE "" CACHE PATH "Folder with the source of Box2D 3.1")
 set(PUFFERC_BOX2D_PACKAGE_WORLDS 128 CACHE STRING "B2_MAX_WORLDS that an installed Box2D was built with")
@@ -22,7 +22,7 @@ set(PUFFERC_BOX2D_WORLDS 0)
 set(box2d_commit 8c661469c9507d3ad6fbd2fea3f1aa71669c2fe3)
 set(box2d_repository https://github.com/erincatto/box2d.git)
 
-# Fetches the pinned commit into `folder`. Git checks that what arrives has that hash.
+# Fetches the pinned commit into `folder`. Git verifies its hash.
 function(pufferc_download_box2d folder)
   pufferc_may_download(may BOX2D Box2D)
   if(NOT may)
@@ -36,7 +36,7 @@ function(pufferc_download_box2d folder)
   message(STATUS "pufferc: downloading Box2D v3.1.1")
   set(partial "${folder}.partial")
   file(REMOVE_RECURSE "${partial}")
-  # A build that runs in one of git's hooks is told which repository is meant; it is not this one.
+  # In a git hook these variables point to another repository.
   set(git ${CMAKE_COMMAND} -E env GIT_TERMINAL_PROMPT=0 --unset=GIT_DIR --unset=GIT_WORK_TREE --unset=GIT_INDEX_FILE
     --unset=GIT_OBJECT_DIRECTORY --unset=GIT_COMMON_DIR ${GIT_EXECUTABLE})
   execute_process(COMMAND ${git} init -q "${partial}" RESULT_VARIABLE failed ERROR_VARIABLE why)
@@ -64,7 +64,7 @@ function(pufferc_download_box2d folder)
   endif()
 endfunction()
 
-# Sets `result` to the folder with the source, or to nothing.
+# Sets `result` to the source folder, or to "".
 function(pufferc_find_box2d_source result)
   pufferc_named_source(named BOX2D Box2D include/box2d/box2d.h src/constants.h)
   set(downloaded "${CMAKE_CURRENT_BINARY_DIR}/box2d")
@@ -80,7 +80,7 @@ function(pufferc_find_box2d_source result)
   endforeach()
 endfunction()
 
-# Ends with an error where the version that a source folder's own CMakeLists.txt gives is not 3.1.
+# Fails if the version in the source folder's CMakeLists.txt is not 3.1.
 function(pufferc_check_box2d_version source)
   if(EXISTS "${source}/CMakeLists.txt")
     file(READ "${source}/CMakeLists.txt" text)
@@ -92,7 +92,7 @@ function(pufferc_check_box2d_version source)
   endif()
 endfunction()
 
-# What both ways of making pufferc_box2d share. Its clock is ours; see box2d/clock.c.
+# The common part of both ways to make pufferc_box2d. Uses our own clock; see box2d/clock.c.
 function(pufferc_add_box2d_library include_dir)
   add_library(pufferc_box2d STATIC ${PUFFERC_BOX2D_CLOCK} ${ARGN})
   target_include_directories(pufferc_box2d SYSTEM PUBLIC $<BUILD_INTERFACE:${include_dir}>)
@@ -100,7 +100,7 @@ function(pufferc_add_box2d_library include_dir)
   target_compile_features(pufferc_box2d PRIVATE c_std_17)
   set_target_properties(pufferc_box2d PROPERTIES
     POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden C_EXTENSIONS ON)
-  if(NOT APPLE)  # whoever swallows the library shows none of its symbols
+  if(NOT APPLE)  # a shared library that contains Box2D must not export its symbols
     target_link_options(pufferc_box2d INTERFACE -Wl,--exclude-libs,libpufferc_box2d.a)
   endif()
   if(PUFFERC_SANITIZE)
@@ -108,9 +108,9 @@ function(pufferc_add_box2d_library include_dir)
   endif()
 endfunction()
 
-# From source: as the rest of pufferc is built, for the baseline processor and without fused products, so that a game
-# takes the same course on every machine; without samples and tests. BOX2D_ENABLE_SIMD is what its own build defines:
-# without it, contacts are solved one at a time. Sets PUFFERC_BOX2D_WORLDS.
+# Builds from source, for the baseline processor and without fused multiply-add, so that trajectories are the same on
+# every machine; without samples and tests. Box2D's own build also defines BOX2D_ENABLE_SIMD; without it, contacts are
+# solved one at a time. Sets PUFFERC_BOX2D_WORLDS.
 function(pufferc_build_box2d source)
   file(GLOB sources CONFIGURE_DEPENDS "${source}/src/*.c")
   list(FILTER sources EXCLUDE REGEX "/timer\\.c$")
@@ -120,7 +120,7 @@ function(pufferc_build_box2d source)
   target_compile_options(pufferc_box2d PRIVATE -w $<$<CONFIG:Release>:-O3> ${PUFFERC_UNFUSED_FLAGS})
   set(worlds 16384)
   file(STRINGS "${source}/src/constants.h" guarded REGEX "^#ifndef B2_MAX_WORLDS")
-  if(NOT guarded)  # such a version defines the number whatever the command line says
+  if(NOT guarded)  # such a version ignores B2_MAX_WORLDS on the command line
     file(STRINGS "${source}/src/constants.h" definition REGEX "^[ \t]*#[ \t]*define[ \t]+B2_MAX_WORLDS[ \t]+[0-9]+")
     string(REGEX REPLACE ".*WORLDS[ \t]+([0-9]+).*" "\\1" worlds "${definition}")
     if(NOT worlds)
@@ -130,7 +130,7 @@ function(pufferc_build_box2d source)
   set(PUFFERC_BOX2D_WORLDS ${worlds} PARENT_SCOPE)
 endfunction()
 
-# From the static library of a package, taken apart and put together again. Sets PUFFERC_BOX2D_WORLDS.
+# Repacks the objects of a package's static library, except for its timer. Sets PUFFERC_BOX2D_WORLDS.
 function(pufferc_repack_box2d archive include_dir)
   set(folder "${CMAKE_CURRENT_BINARY_DIR}/box2d_objects")
   file(REMOVE_RECURSE "${folder}")
@@ -143,8 +143,8 @@ function(pufferc_repack_box2d archive include_dir)
   set(PUFFERC_BOX2D_WORLDS ${PUFFERC_BOX2D_PACKAGE_WORLDS} PARENT_SCOPE)
 endfunction()
 
-# Sets box2d_archive and box2d_include_dir where a package with a static library is installed. The wheel of pyb2d3
-# is found in Python's site-packages.
+# Sets box2d_archive and box2d_include_dir if a package with a static library is installed. Also searches Python's
+# site-packages, for the wheel of pyb2d3.
 function(pufferc_find_box2d_package)
   set(hint "")
   find_package(Python 3.10 QUIET COMPONENTS Interpreter)

@@ -1,14 +1,14 @@
 #!/bin/sh
-# fetch_raylib.sh - puts the source of raylib 6.0 into a folder, verified, without touching the system.
+# fetch_raylib.sh - downloads and verifies the source of raylib 6.0, without changing the system.
 #
 #   third_party/fetch_raylib.sh [FOLDER] [github|debian]      FOLDER defaults to third_party/raylib
 #
-# Two places are tried in this order, unless one is named:
-#   github  the upstream commit below; git checks that what arrives has that hash.
-#   debian  the source package of Debian's testing and unstable suites; apt checks Debian's signature and this script
-#           the hash of the tarball. Package lists and downloads go to a temporary folder; the mirror and the key are
-#           those that this machine's own apt sources name. Its tarball has no GLFW in it.
-# Exit status 0: FOLDER/src/raylib.h is there. Anything else: FOLDER is as it was, and stderr says why.
+# Tries two places in this order, unless you name one:
+#   github  the upstream commit below; git verifies its hash.
+#   debian  the source package of Debian's testing and unstable suites; apt verifies Debian's signature, and this script
+#           the hash of the tarball. Package lists and downloads go to a temporary folder. Mirror and key come from this
+#           machine's apt sources. The tarball does not contain GLFW.
+# Exit status 0: FOLDER/src/raylib.h exists. Otherwise FOLDER is unchanged, and stderr gives the reason.
 set -u
 
 commit=dbc56a87da87d973a9c5baa4e7438a9d20121d28
@@ -26,13 +26,13 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work" "$folder.partial.$$"' EXIT
 trap 'exit 1' HUP INT TERM
 
-limit() {  # limit SECONDS COMMAND...: ends a command that takes longer, where the system can
+limit() {  # limit SECONDS COMMAND...: runs a command with a timeout, if the system has `timeout`
   if command -v timeout >/dev/null; then timeout "$@"; else shift; "$@"; fi
 }
 
 from_github() {
   command -v git >/dev/null || { echo "git is not installed"; return 1; }
-  # A build that runs in one of git's hooks is told which repository is meant; it is not this one.
+  # In a git hook these variables point to another repository.
   unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_COMMON_DIR
   git init -q "$work/source" &&
     GIT_TERMINAL_PROMPT=0 limit 120 git -C "$work/source" -c http.lowSpeedLimit=1000 -c http.lowSpeedTime=10 \
@@ -42,7 +42,7 @@ from_github() {
     rm -rf "$work/source/.git" "$work/source/examples"
 }
 
-# The first mirror and key of the machine's own sources, in either of apt's two formats, as a deb-src stanza.
+# Prints a deb-src stanza with the first mirror and key of the machine's apt sources, in either of apt's two formats.
 debian_sources() {
   set -- $(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
     awk '/^URIs:.*\/debian\/?( |$)/ && !uri { uri = $2 }
@@ -73,7 +73,7 @@ for place in github debian; do
   if [ "$from" != any ] && [ "$from" != "$place" ]; then continue; fi
   rm -rf "$work/source"
   if "from_$place" >"$work/log" 2>&1 && [ -e "$work/source/src/raylib.h" ]; then
-    # Copied under another name, since /tmp may be another disk: the folder is there whole or not at all.
+    # Moved under a temporary name first: /tmp may be another disk, and FOLDER must be complete or absent.
     partial=$folder.partial.$$
     mkdir -p "$(dirname "$folder")" && mv "$work/source" "$partial" && mv "$partial" "$folder" && exit 0
     rm -rf "$partial"

@@ -1,8 +1,8 @@
-// glfw_3_3.h - lets raylib 6.0, which is written for GLFW 3.4, be compiled with GLFW 3.3.
+// glfw_3_3.h - lets raylib 6.0, which is written for GLFW 3.4, compile with GLFW 3.3.
 //
-// Included before every other line of raylib (by the compiler option -include) when the installed GLFW is older than 3.4.
-// What 3.4 added falls into two kinds: window hints, which 3.3 reports as unknown and ignores, and two functions, given here in the form
-// that describes what 3.3 does: it allocates with malloc, and on Linux it speaks X11.
+// The compiler option -include puts it before raylib's sources if the installed GLFW is older than 3.4. GLFW 3.4 added
+// window hints, which 3.3 reports as unknown and ignores, and two functions. Their versions below match what 3.3 does:
+// it allocates with malloc, and uses X11 on Linux.
 #ifndef PUFFERC_GLFW_3_3_H
 #define PUFFERC_GLFW_3_3_H
 

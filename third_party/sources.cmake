@@ -1,10 +1,10 @@
-# sources.cmake - what the ways to find raylib and Box2D have in common. Included by the top CMakeLists.txt before either.
+# sources.cmake - functions to find the sources of raylib and Box2D. Included by the top CMakeLists.txt before both.
 
-option(PUFFERC_DOWNLOAD "Download what is not found on this machine" ON)
-option(PUFFERC_RELEASE "A build to give away: raylib, GLFW and Box2D from their pinned source, never from this machine's packages" OFF)
+option(PUFFERC_DOWNLOAD "Download libraries that are not found on this machine" ON)
+option(PUFFERC_RELEASE "A build to redistribute: raylib, GLFW and Box2D from their pinned source, never from this machine's packages" OFF)
 set(PUFFERC_DOWNLOAD_PAUSE_S 600)
 
-# Makes AUTO, ON or OFF of an option, whatever case and word for true or false was typed.
+# Normalises an option to AUTO, ON or OFF. Accepts any case and CMake's other words for true and false.
 function(pufferc_three_way option)
   string(TOUPPER "${${option}}" value)
   if(value MATCHES "^(ON|YES|TRUE|Y|1)$")
@@ -17,12 +17,12 @@ function(pufferc_three_way option)
   set(${option} ${value} PARENT_SCOPE)
 endfunction()
 
-# Sets `result` to the folder with a library's source that the user names, or to nothing. It is named by
-# PUFFERC_<name>_SOURCE or FETCHCONTENT_SOURCE_DIR_<name>, else by the first of them in the environment, which is read
-# anew each time: pip keeps its build folder. ARGN are files that must be there.
+# Sets `result` to a library's source folder that the user names, or to "". The user sets PUFFERC_<name>_SOURCE or
+# FETCHCONTENT_SOURCE_DIR_<name>, or the environment variable PUFFERC_<name>_SOURCE. The environment is read in each
+# configuration and never cached, because pip keeps its build folder. ARGN are files that must exist.
 function(pufferc_named_source result name title)
   set(${result} "" PARENT_SCOPE)
-  set(here "$ENV{PWD}")  # of the user's shell, where relative paths count from
+  set(here "$ENV{PWD}")  # the directory of the user's shell, base of relative paths
   if(NOT IS_DIRECTORY "${here}")
     set(here "${CMAKE_SOURCE_DIR}")
   endif()
@@ -40,8 +40,8 @@ function(pufferc_named_source result name title)
   endforeach()
 endfunction()
 
-# Sets `result` to whether a download may be tried. One that failed is not tried again for some minutes: CMake configures
-# whenever one of its files has changed, and a machine that reaches nothing would wait each time.
+# Sets `result` to whether a download may be tried. After a failure it is not tried again for ten minutes: CMake
+# reconfigures whenever one of its files changes, and a machine without a network would wait for the timeout each time.
 function(pufferc_may_download result name title)
   set(${result} OFF PARENT_SCOPE)
   if(NOT PUFFERC_DOWNLOAD OR FETCHCONTENT_FULLY_DISCONNECTED)
@@ -59,7 +59,7 @@ function(pufferc_may_download result name title)
   set(${result} ON PARENT_SCOPE)
 endfunction()
 
-# Notes the time of a download that failed.
+# Records the time of a failed download.
 function(pufferc_download_failed name)
   string(TIMESTAMP now "%s" UTC)
   set(PUFFERC_${name}_FAILED_AT ${now} CACHE INTERNAL "When the download failed, in seconds since 1970")

@@ -1,12 +1,12 @@
-# The floating-point flags. They are part of the contract: a trajectory has one hash on every machine. Included by the top
-# CMakeLists.txt, before whatever is compiled with them; handed out to whoever compiles a game of their own by the target
-# pufferc::game, by pkg-config (variable game_cflags) and by `python -m pufferc --cflags`.
+# Floating-point flags. They are part of the contract that a trajectory has the same hash on every machine. The top
+# CMakeLists.txt includes this file before it adds targets. The target pufferc::game, pkg-config (variable game_cflags)
+# and `python -m pufferc --cflags` give the flags to users who compile games.
 #
-# PUFFERC_FLOAT_FLAGS    For all code. Products and sums are never fused into one rounding; the other two flags change no
-#                        result, only how freely loops may be vectorised.
-# PUFFERC_UNFUSED_FLAGS  For Box2D and games. The vectoriser of GCC 12 before 12.5 fuses in spite of -ffp-contract=off
-#                        wherever the processor can. On x86 these flags take the instructions away, whatever -march the
-#                        user names: the last flag wins, and CMake puts the user's flags first.
+# PUFFERC_FLOAT_FLAGS    For all code. No fused multiply-add. The other two flags change no result; they allow the
+#                        compiler to vectorise more loops.
+# PUFFERC_UNFUSED_FLAGS  For Box2D and games. The vectoriser of GCC 12 before 12.5 fuses despite -ffp-contract=off if
+#                        the processor has the instructions. On x86 these flags disable them for any -march of the user:
+#                        the last flag wins, and CMake puts the user's flags first.
 # PUFFERC_GAME_FLAGS     Both, for games.
 include(CheckCSourceCompiles)
 check_c_source_compiles("

@@ -1,5 +1,5 @@
-# Installs headers, both libraries, a CMake package and a pkg-config file. Included by csrc/CMakeLists.txt; everything
-# is found from its own place, so the installed tree can be moved.
+# Installs headers, both libraries, a CMake package and a pkg-config file. Included by csrc/CMakeLists.txt. All paths
+# are relative, so the installed tree can be moved.
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${PUFFERC_INSTALL_LIBDIR}/cmake/pufferc)
@@ -12,12 +12,12 @@ set(private_libraries "-pthread -lm")
 if(CMAKE_DL_LIBS)
   string(APPEND private_libraries " -l${CMAKE_DL_LIBS}")
 endif()
-if(TARGET pufferc_box2d)  # the static library refers to it, the shared one contains it
+if(TARGET pufferc_box2d)  # the static library needs it, the shared one contains it
   set(private_libraries "-lpufferc_box2d ${private_libraries}")
   install(TARGETS pufferc_box2d EXPORT pufferc-targets
     ARCHIVE DESTINATION ${PUFFERC_INSTALL_LIBDIR} COMPONENT ${PUFFERC_INSTALL_COMPONENT})
 endif()
-if(NOT PUFFERC_PYTHON)  # a wheel has them in its metadata, by pyproject.toml
+if(NOT PUFFERC_PYTHON)  # pyproject.toml puts the licences into a wheel's metadata
   install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/pufferc
     COMPONENT ${PUFFERC_INSTALL_COMPONENT})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/third_party/licenses/ DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/pufferc
@@ -37,7 +37,7 @@ install(FILES ${generated_dir}/pufferc-config.cmake ${generated_dir}/pufferc-con
   DESTINATION ${package_dir} COMPONENT ${PUFFERC_INSTALL_COMPONENT})
 install(FILES ${generated_dir}/pufferc.pc DESTINATION ${PUFFERC_INSTALL_LIBDIR}/pkgconfig
   COMPONENT ${PUFFERC_INSTALL_COMPONENT})
-if(PUFFERC_PYTHON)  # what `pufferc new` starts from
+if(PUFFERC_PYTHON)  # `pufferc new` copies it
   install(FILES ${CMAKE_CURRENT_SOURCE_DIR}/envs/template.c DESTINATION pufferc/templates
     COMPONENT ${PUFFERC_INSTALL_COMPONENT})
 endif()

@@ -1,6 +1,6 @@
-# Decides whether the CUDA module is built, and says so in one line. Included by the top CMakeLists.txt after csrc/bindings,
-# which finds Python. Sets PUFFERC_BUILD_CUDA. AUTO builds it where it can be of use, which takes a torch with CUDA, and
-# where there is a compiler; it takes minutes.
+# Decides whether the CUDA module is built, and reports it in one line. Included by the top CMakeLists.txt after
+# csrc/bindings, which finds Python. Sets PUFFERC_BUILD_CUDA. The build takes minutes, so AUTO builds the module only if
+# the installed torch has CUDA and there is a compiler.
 include(CheckLanguage)
 set(PUFFERC_BUILD_CUDA OFF)
 set(cuda_why "PUFFERC_CUDA is ${PUFFERC_CUDA}")

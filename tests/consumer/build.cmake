@@ -1,4 +1,4 @@
-# Configures, builds and runs one consumer project in an empty folder, as somebody else's machine would.
+# Configures, builds and runs one consumer project in an empty folder, as on a user's machine.
 #   cmake -DPROJECT=c|cpp -DWORK=folder [-DPREFIX=installed] [-DSOURCE=pufferc's source] [-DTYPE=Release] -P build.cmake
 cmake_minimum_required(VERSION 3.24)
 if(NOT TYPE)

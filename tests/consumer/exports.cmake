@@ -1,4 +1,4 @@
-# Compares what the shared library exports with the functions that the public headers declare with PFC_API.
+# Checks that the shared library exports exactly the functions that the public headers declare with PFC_API.
 #   cmake -DNM=nm -DLIBRARY=libpufferc.so -DHEADERS=folder -P exports.cmake
 cmake_minimum_required(VERSION 3.24)
 set(declared "")

@@ -1,6 +1,5 @@
-/* golden.h - what the consumer programs check: one hash of everything that 16 games return in 300 steps.
-   Plain C that is also C++. The hash is FNV-1a. Where a game's version changes, its hash here does too; a program that
-   fails prints the new one. */
+/* golden.h - golden hashes for the consumer programs: FNV-1a over everything that 16 games return in 300 steps.
+   Compiles as C and C++. When a game's version changes, its hash changes too; a program that fails prints the new one. */
 #ifndef PUFFERC_TESTS_GOLDEN_H
 #define PUFFERC_TESTS_GOLDEN_H
 

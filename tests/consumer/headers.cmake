@@ -1,9 +1,9 @@
-# Compiles every public header by itself, in C and C++, with a compiler at its highest warning level, and the examples
-# in the head comments of the C++ ones.
+# Compiles every public header alone, in C and C++, at the compiler's highest warning level. Also compiles the examples
+# in the head comments of the C++ headers.
 #   cmake -DCOMPILER=gcc -DHEADERS=folder -DWORK=folder -P headers.cmake
 #
-# Left out of clang's -Weverything is what does not speak of faults: compatibility with older standards than these
-# headers ask for, padding, declarations between statements. The functions in the C headers use C's casts, also in C++.
+# Disabled warnings of clang's -Weverything do not indicate bugs: compatibility with older standards, padding,
+# declarations between statements. The inline functions of the C headers use C casts, also in C++.
 cmake_minimum_required(VERSION 3.24)
 set(gnu -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Wcast-align=strict -Wcast-qual
   -Wformat=2 -Wundef -Wredundant-decls -Wnull-dereference -Wlogical-op -Wduplicated-cond -Wduplicated-branches)

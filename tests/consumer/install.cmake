@@ -1,6 +1,7 @@
-# Installs a build of pufferc, moves what was installed, and uses it from there: by find_package from C and C++, by
-# pkg-config, and as a program with the library beside it.
-#   cmake -DBUILD=build folder -DWORK=folder -DCC=compiler -DPKG_CONFIG=pkg-config -DGAME_FLAGS="flags of a game" -P install.cmake
+# Installs a build of pufferc, moves the installed tree, and uses it from the new place: with find_package from C and
+# C++, with pkg-config, and as a program with the library in its folder.
+#   cmake -DBUILD=build folder -DWORK=folder -DCC=compiler -DPKG_CONFIG=pkg-config -DGAME_FLAGS="flags of a game"
+#     -P install.cmake
 cmake_minimum_required(VERSION 3.24)
 file(REMOVE_RECURSE ${WORK})
 execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/first OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
@@ -17,7 +18,7 @@ foreach(text IN LISTS texts)
   file(READ ${text} content)
   string(FIND "${content}" "${WORK}" at)
   if(NOT at EQUAL -1)
-    message(FATAL_ERROR "${text} holds the path that it was installed to")
+    message(FATAL_ERROR "${text} contains the path that it was installed to")
   endif()
 endforeach()
 

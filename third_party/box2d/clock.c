@@ -1,7 +1,7 @@
-// clock.c - the clock of Box2D, stopped: stands in for its timer.c in pufferc's build.
+// clock.c - replaces Box2D's timer.c with a stopped clock.
 //
-// Box2D reads the clock a dozen times in every step, for a profile of the step that nothing here asks for. With worlds
-// of a few bodies that is a third of all time. Nothing in a simulation depends on these functions.
+// Box2D reads the clock a dozen times per step for a profile that pufferc does not use. In worlds of a few bodies this
+// takes a third of the time. The simulation does not depend on these functions.
 #include <sched.h>
 #include <stdint.h>
 

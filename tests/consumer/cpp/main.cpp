@@ -1,4 +1,4 @@
-// A program that embeds pufferc through its C++ face: the same two pools and hashes as ../c/main.c.
+// A program that embeds pufferc through the C++ headers: the same two pools and hashes as ../c/main.c.
 #include <cstdio>
 #include <pufferc/pufferc.hpp>
 
@@ -34,7 +34,7 @@ int check(const char* game, std::uint64_t expected) {
   return 1;
 }
 
-// True if the call throws a pufferc::Error whose message holds a word.
+// True if the call throws a pufferc::Error whose message contains `word`.
 template <class Call>
 bool throws(Call call, const char* word) {
   try {
@@ -63,11 +63,11 @@ int check_errors() {
   for (int t = 0; t < 40; ++t) pool.step(actions);
   const pufferc::Metrics metrics = pool.pop_metrics();
   good &= metrics.episodes == 1 && metrics.at("length") == 33.0 && metrics.at("score") == 0.0;
-  if (!good) std::fprintf(stderr, "an error was not reported as it should be\n");
+  if (!good) std::fprintf(stderr, "an error was not reported, or a message is wrong\n");
   return good ? 0 : 1;
 }
 
-// A game of one's own with masks, a built-in player, sides, state fields and a map.
+// A custom game with masks, a built-in player, teams, state fields and a map.
 int check_own_game() {
   std::vector<std::uint8_t> map = {'D', 'U', 'E', 'L', 5, 3, 7};  // 5 x 3 cells, 7 charges, no walls
   map.resize(map.size() + 15);
@@ -110,7 +110,7 @@ int check_own_game() {
   good &= throws([&] { pufferc::Pool(pfc_env_module, options); }, "expected a map");
   options.data = {map.data(), map.size()};
   good &= throws([&] { pufferc::Pool("squared", options); }, "reads no file");
-  if (!good) std::fprintf(stderr, "a game with masks did not do what it should\n");
+  if (!good) std::fprintf(stderr, "the game with masks failed\n");
   return good ? 0 : 1;
 }
 
