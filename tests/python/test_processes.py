@@ -80,7 +80,7 @@ def test_a_child_that_does_not_end_is_killed(start: Start) -> None:
 
 
 def test_interrupt_reaches_the_child_but_ctrl_c_of_this_terminal_does_not(start: Start) -> None:
-    child = start("parent.send({})\ntry: time.sleep(600)\nexcept KeyboardInterrupt: sys.exit(130)")
+    child = start("try:\n  parent.send({})\n  time.sleep(600)\nexcept KeyboardInterrupt: sys.exit(130)")
     wait([child], 60.0)
     assert os.getsid(child.pid) != os.getsid(0)
     child.interrupt()

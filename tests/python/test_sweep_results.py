@@ -158,10 +158,10 @@ def test_half_a_line_at_the_end_is_left_out_and_cut_off(tmp_path: Path) -> None:
         write(tmp_path, [trial(3, 1.0)])
         assert [t.number for t in read_trials(tmp_path)] == [1, 3]
     path.write_bytes(b'{"number": 1}\n' + whole)
-    with pytest.raises(ConfigError, match="line 1 is no trial"):
+    with pytest.raises(ConfigError, match="line 1 is not a trial"):
         read_trials(tmp_path)
     path.write_bytes(b"[1]\n")
-    with pytest.raises(ConfigError, match="line 1 is no trial"):
+    with pytest.raises(ConfigError, match="line 1 is not a trial"):
         read_trials(tmp_path)
 
 
