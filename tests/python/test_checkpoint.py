@@ -43,7 +43,7 @@ class Killed(BaseException):
     """Nothing in the code under test catches this, so the disk looks as after kill -9."""
 
 
-def test_death_at_any_point_of_a_save_leaves_the_last_good_one(tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_kill_at_any_point_of_a_save_leaves_the_last_good_one(tmp_path: Path, monkeypatch: Any) -> None:
     points = [(os, "fsync"), (Path, "rename"), (Path, "mkdir"), (Path, "open"), (os, "open")]
     deaths = 0
     for module, name in points:

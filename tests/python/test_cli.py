@@ -1,4 +1,4 @@
-"""The command line, called as a function: output, exit codes, and what it says about wrong usage."""
+"""The command line: output, exit codes, wrong usage and standard streams."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_ctrl_c_while_something_is_imported_ends_quietly(module: str, tmp_path: 
     assert (done.returncode, done.stderr, done.stdout) == (130, "", "")
 
 
-def test_recordings_that_cannot_be_are_refused_before_the_evaluation(tmp_path: Path, capsys: Any) -> None:
+def test_impossible_recordings_are_refused_before_the_evaluation(tmp_path: Path, capsys: Any) -> None:
     pytest.importorskip("tyro")
     pytest.importorskip("PIL")
     runs = str(tmp_path / "runs")
@@ -232,7 +232,7 @@ def test_unknown_flags_are_refused(capsys: Any) -> None:
     assert stop.value.code == 2
 
 
-def test_what_is_missing_is_named_with_the_remedy(tmp_path: Path) -> None:
+def test_a_missing_package_is_named_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "tyro.py").write_text("raise ModuleNotFoundError('No module named tyro', name='tyro')\n")
     path = os.pathsep.join([str(tmp_path), *(entry for entry in sys.path if entry)])
     done = subprocess.run(

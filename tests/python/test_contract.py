@@ -71,7 +71,7 @@ def test_the_description_of_a_game(duel: Path) -> None:
     assert (push.keys, push.choice, push.control, push.push) == (("left", "a"), 0, 0, -1.0)
 
 
-def test_the_command_line_tells_of_it(duel: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_describes_it(duel: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["envs", str(duel)]) == 0
     text = capsys.readouterr().out
     for words in ("teams: 2", "illegal at times", "levels 0 to 1", "--data PATH", "claims, balance", "c claim"):
@@ -306,7 +306,7 @@ def pool_of_part(whole: pufferc.VecEnv, part: pufferc.VecEnv) -> bytes:
     return part.save()
 
 
-def test_a_player_that_is_asked_wrongly(duel: Path, pool: MakePool) -> None:
+def test_wrong_calls_of_the_built_in_player(duel: Path, pool: MakePool) -> None:
     env = pool(duel)
     with pytest.raises(RuntimeError, match="reset the pool before"):
         env.script(0)
@@ -361,7 +361,7 @@ def test_fields_that_depend_on_parameters(duel: Path, pool: MakePool) -> None:
     assert set(np.unique(env.state("board"))) <= {0, 1, 2}
 
 
-def test_state_that_is_written_wrongly(duel: Path, pool: MakePool) -> None:
+def test_wrong_values_for_state_fields(duel: Path, pool: MakePool) -> None:
     env = pool(duel, num_games=2)
     env.reset()
     before = env.save()

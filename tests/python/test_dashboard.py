@@ -79,7 +79,7 @@ def board(width: int = 100, height: int = 40, **options: Any) -> tuple[Dashboard
 
 
 @pytest.mark.parametrize("width", [30, 60, 80, 100, 250])
-def test_one_panel_that_fits_with_all_there_is_to_know(width: int) -> None:
+def test_the_panel_fits_and_shows_everything(width: int) -> None:
     shown, out, _ = board(width, target=800.0, gpu_bytes=lambda: 2_000_000_000)
     shown.start(0)
     shown.note(LINE, last=True)
@@ -96,7 +96,7 @@ def test_one_panel_that_fits_with_all_there_is_to_know(width: int) -> None:
         assert "policy loss" in text and "-0.0123" in text and "learning rate" in text
 
 
-def test_messages_scroll_by_above_the_panel() -> None:
+def test_messages_scroll_above_the_panel() -> None:
     shown, out, _ = board()
     shown.start(0)
     for steps in range(100, 1000, 100):
@@ -108,7 +108,7 @@ def test_messages_scroll_by_above_the_panel() -> None:
     assert text.index("message 900") < text.index("╭")
 
 
-def test_a_terminal_that_gets_narrower_is_drawn_anew() -> None:
+def test_a_narrower_terminal_is_redrawn() -> None:
     shown, out, console = board(100)
     shown.start(0)
     shown.note(LINE, last=True)
@@ -132,7 +132,7 @@ def test_a_terminal_too_low_for_the_panel_shows_its_top() -> None:
     shown.close()
 
 
-def test_what_a_signal_handler_says_while_drawing_waits() -> None:
+def test_messages_of_signal_handlers_wait_while_drawing() -> None:
     shown, out, _ = board(gpu_bytes=lambda: shown.say("stopping") or 1)
     shown.start(0)
     shown.note(LINE, last=True)
@@ -141,7 +141,7 @@ def test_what_a_signal_handler_says_while_drawing_waits() -> None:
     assert text.count("stopping") == 2 and text.count("╭") == 1
 
 
-def test_drawing_takes_its_share_at_most(monkeypatch: Any) -> None:
+def test_drawing_stays_below_its_share_of_time(monkeypatch: Any) -> None:
     """Whatever one drawing costs: the next comes when it is a small share of the time since."""
     clock = [0.0]
     monkeypatch.setattr(dashboard.time, "perf_counter", lambda: clock[0])
@@ -172,7 +172,9 @@ def test_drawing_takes_its_share_at_most(monkeypatch: Any) -> None:
         ("xterm", True, "ascii", False),
     ],
 )
-def test_where_a_dashboard_is_drawn(terminal: str, tty: bool, encoding: str, expected: bool, monkeypatch: Any) -> None:
+def test_terminals_that_can_show_a_dashboard(
+    terminal: str, tty: bool, encoding: str, expected: bool, monkeypatch: Any
+) -> None:
     class Stream(io.StringIO):
         def isatty(self) -> bool:
             return tty
@@ -249,7 +251,7 @@ def test_a_signal_leaves_the_terminal_clean(tmp_path: Path, number: int) -> None
     assert "\x1b[?" not in text, "no mode of the terminal was changed"
 
 
-def test_even_a_kill_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
+def test_a_kill_leaves_the_terminal_unchanged(tmp_path: Path) -> None:
     code, text = on_a_terminal(tmp_path, LONG, lambda process: process.kill())
     assert code == -signal.SIGKILL and "╭" in text
     assert "\x1b[?" not in text

@@ -140,7 +140,7 @@ def test_a_run_keeps_the_file_that_its_game_reads(
 
 
 @needs_compiler
-def test_data_in_a_configuration_counts_from_its_folder(tmp_path: Path, duel: str) -> None:
+def test_data_paths_in_a_configuration_are_relative_to_its_folder(tmp_path: Path, duel: str) -> None:
     pytest.importorskip("tyro")
     file = tmp_path / "sub" / "with_map.toml"
     file.parent.mkdir()

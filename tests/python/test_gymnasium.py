@@ -58,7 +58,7 @@ def test_make_plays_the_game_of_the_pool(name: str) -> None:
         env.unwrapped.step(env.action_space.sample())
 
 
-def test_games_of_several_agents_have_the_vector_face_only() -> None:
+def test_games_of_several_agents_have_only_a_vector_entry_point() -> None:
     assert pufferc.env_info("snake").agents > 1
     with pytest.raises(gym.error.Error, match="entry_point is not specified"):
         gym.make(pufferc.env_info("snake").id)
@@ -96,7 +96,7 @@ def test_a_pool_that_is_in_use_outlives_its_vec_env(monkeypatch: pytest.MonkeyPa
     gc.collect()
 
 
-def test_make_vec_passes_parameters_on() -> None:
+def test_make_vec_passes_parameters() -> None:
     env = gym.make_vec(cartpole_id(), 4, max_steps=9)
     assert env.params["max_steps"] == 9
     env = gym.make_vec(cartpole_id(), 4, max_episode_steps=8, num_threads=1)
@@ -150,7 +150,7 @@ def test_gymnasiums_statistics_wrapper_agrees() -> None:
     assert episodes.min() > 0 and episodes.sum() > 16
 
 
-def test_reads_like_gymnasiums_own_vector_env() -> None:
+def test_results_match_gymnasiums_vector_env() -> None:
     """A loop that uses final_obs as with SyncVectorEnv in same-step mode sees what that one gives."""
     ours = gym.make_vec(cartpole_id(), num_envs=3, max_steps=12)
     theirs = gym.vector.SyncVectorEnv(

@@ -34,7 +34,7 @@ def make_sb3() -> Any:
     return make_sb3
 
 
-def test_sb3_sees_what_the_pool_says(game: str, make_sb3: Any) -> None:
+def test_sb3_gets_the_results_of_the_pool(game: str, make_sb3: Any) -> None:
     """Beside a pool of the same seed: rewards, ends, and in infos the last observation and the statistics."""
     adapted = make_sb3(game, num_games=4, num_threads=1, seed=3, max_steps=12)
     plain = pufferc.make(game, num_games=4, num_threads=1, seed=3, max_steps=12, copy=True)
@@ -63,7 +63,7 @@ def test_sb3_sees_what_the_pool_says(game: str, make_sb3: Any) -> None:
     plain.close()
 
 
-def test_sb3_arrays_are_the_callers_own(make_sb3: Any) -> None:
+def test_sb3_arrays_are_copies(make_sb3: Any) -> None:
     envs = make_sb3("cartpole", 3, seed=1)
     first = envs.reset()
     kept = [first, *envs.step(np.zeros(3, int))[:3]]
@@ -84,7 +84,7 @@ def test_sb3_seeds_repeat(make_sb3: Any) -> None:
     assert len(set(envs.seed())) == 1
 
 
-def test_sb3_questions_about_rows(make_sb3: Any) -> None:
+def test_sb3_attributes_and_methods_of_rows(make_sb3: Any) -> None:
     from stable_baselines3.common.monitor import Monitor
     from stable_baselines3.common.vec_env import VecTransposeImage
 
@@ -333,7 +333,7 @@ def test_commands_of_the_page() -> None:
         assert done.returncode == 0 and "mean return" in done.stdout, done.stderr
 
 
-def test_one_file_ppo_tells_limits_from_deaths() -> None:
+def test_one_file_ppo_distinguishes_truncation_from_termination() -> None:
     """Advantages on a made-up rollout: a cut episode has its final value in the target, a dead one nothing."""
     torch = pytest.importorskip("torch")
     script = runpy.run_path(str(SCRIPT))

@@ -131,7 +131,7 @@ def test_repr_says_what_it_is(pool: MakePool) -> None:
     assert repr(pool("cartpole", 4)) == "VecEnv('cartpole', num_envs=4, num_threads=1)"
 
 
-def test_many_pools_come_and_go_without_leaking() -> None:
+def test_many_pools_do_not_leak() -> None:
     """Each pool holds half a megabyte; the peak must stay where the first few hundred left it."""
 
     def make_pools(count: int) -> int:
@@ -146,7 +146,7 @@ def test_many_pools_come_and_go_without_leaking() -> None:
     assert make_pools(1500) - before < 50e6
 
 
-def test_a_dropped_pool_goes_at_once() -> None:
+def test_a_dropped_pool_is_freed_at_once() -> None:
     env = pufferc.make("cartpole", 2)
     env.reset()
     gone = weakref.ref(env)

@@ -1,4 +1,4 @@
-"""Plots of runs: what is read and drawn, and what is refused."""
+"""Plots of runs: reading metrics, drawing and errors."""
 
 import json
 import sys
@@ -46,7 +46,7 @@ def test_plot_draws_runs_in_different_colours(tmp_path):
     assert single.stat().st_size > 5000
 
 
-def test_many_runs_have_lines_of_their_own(tmp_path, monkeypatch):
+def test_many_runs_have_different_lines(tmp_path, monkeypatch):
     """Also where there are more than colours, and runs of one update, which is a dot."""
     figure = pytest.importorskip("matplotlib.figure")
     made, init = [], figure.Figure.__init__

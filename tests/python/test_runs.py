@@ -78,7 +78,7 @@ def test_the_window_is_the_last_hundred_episodes() -> None:
 
 
 @pytest.mark.parametrize("values", [None, 3, {}, {"value": "x"}, {"value": float("nan")}, {"value": None}])
-def test_what_is_no_score_is_none(values: Any) -> None:
+def test_invalid_scores_are_none(values: Any) -> None:
     assert Score.from_dict(values) is None
 
 
@@ -135,7 +135,7 @@ def test_a_run_keeps_few_checkpoints_and_its_best(tmp_path: Path) -> None:
     assert left == {path.name for path in kept}
 
 
-def test_death_while_old_checkpoints_are_removed(tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_kill_while_old_checkpoints_are_removed(tmp_path: Path, monkeypatch: Any) -> None:
     """Whatever had been removed by then, what is left under the name of a checkpoint is one."""
     result = train(small(keep_checkpoints=0), runs=tmp_path, quiet=True)
 
@@ -158,7 +158,7 @@ def shown(capsys: Any, *words: str) -> str:
     return str(capsys.readouterr().out)
 
 
-def test_runs_are_listed_with_what_matters(runs: Path, capsys: Any) -> None:
+def test_runs_are_listed(runs: Path, capsys: Any) -> None:
     text = shown(capsys, "runs", "--runs", str(runs))
     head, *rows = text.splitlines()
     assert head.split()[:4] == ["started", "game", "policy", "seed"]
@@ -291,7 +291,7 @@ def test_a_damaged_run_is_listed_and_compared(name: str, harm: Any, runs: Path, 
     assert "configuration" in shown(capsys, "compare", str(first), str(others[0]))
 
 
-def test_an_empty_directory_is_a_damaged_run_and_other_things_are_none(runs: Path) -> None:
+def test_an_empty_directory_is_a_damaged_run_and_other_files_are_not_runs(runs: Path) -> None:
     (runs / "breakout-20200101-000000").mkdir()
     (runs / "notes").mkdir()
     (runs / "breakout.gif").write_bytes(b"GIF")
@@ -327,7 +327,7 @@ def test_runs_that_differ_in_seeds_only_have_a_mean(tmp_path: Path, capsys: Any)
     assert f"seeds only: mean {mean:.2f}, standard deviation" in text and "machine and versions: no difference" in text
 
 
-def test_compare_refuses_what_is_no_run(runs: Path, capsys: Any) -> None:
+def test_compare_refuses_names_that_are_not_runs(runs: Path, capsys: Any) -> None:
     first = str(min(runs.iterdir()))
     for words, message in (
         ([first, "absent"], "absent is not a run"),

@@ -48,7 +48,7 @@ def done(tmp_path_factory: Any) -> Path:
     return directory
 
 
-def test_everything_that_ended_is_on_record(done: Path) -> None:
+def test_every_ended_run_is_recorded(done: Path) -> None:
     trials = read_trials(done)
     search = [trial for trial in trials if trial.phase == "search"]
     assert [trial.number for trial in search] == [1, 2, 3, 4, 5]
@@ -220,7 +220,7 @@ def test_workers_that_cannot_start_end_the_sweep(tmp_path: Path, monkeypatch: An
         (["--train.minibatch-size", "1001"], "train.minibatch_size must divide"),
     ],
 )
-def test_what_cannot_work_makes_no_directory(words: list[str], message: str, tmp_path: Path, capsys: Any) -> None:
+def test_wrong_settings_make_no_directory(words: list[str], message: str, tmp_path: Path, capsys: Any) -> None:
     assert main(["sweep", "cartpole", "--directory", str(tmp_path / "s"), *words]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "s").exists()

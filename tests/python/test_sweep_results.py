@@ -54,7 +54,7 @@ def test_each_objective_has_its_order() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 100.0), st.floats(-5.0, 5.0)), min_size=1, max_size=30))
-def test_nothing_beats_a_run_of_the_front(points: list[tuple[float, float]]) -> None:
+def test_no_run_beats_the_front(points: list[tuple[float, float]]) -> None:
     trials = [trial(i, score, seconds=seconds) for i, (seconds, score) in enumerate(points, 1)]
     front = {t.number for t in pareto(trials)}
     for one in trials:
@@ -158,10 +158,10 @@ def test_half_a_line_at_the_end_is_left_out_and_cut_off(tmp_path: Path) -> None:
         write(tmp_path, [trial(3, 1.0)])
         assert [t.number for t in read_trials(tmp_path)] == [1, 3]
     path.write_bytes(b'{"number": 1}\n' + whole)
-    with pytest.raises(ConfigError, match="line 1 is no trial"):
+    with pytest.raises(ConfigError, match="line 1 is not a trial"):
         read_trials(tmp_path)
     path.write_bytes(b"[1]\n")
-    with pytest.raises(ConfigError, match="line 1 is no trial"):
+    with pytest.raises(ConfigError, match="line 1 is not a trial"):
         read_trials(tmp_path)
 
 
@@ -285,7 +285,7 @@ def test_tpe_continues_from_earlier_results() -> None:
     assert {params["train.minibatch_size"] for params in found} <= {512, 2000}
 
 
-def test_importance_tells_what_matters(tmp_path: Path) -> None:
+def test_importance_finds_the_fields_that_matter(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     plan, trials = made(tmp_path, 80)
     shares = importances("random", plan.space, "score", trials)

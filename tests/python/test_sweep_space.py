@@ -62,7 +62,7 @@ def test_each_kind_is_as_likely_as_it_says() -> None:
         assert len(found) == count and np.all(np.abs(found / 20_000 - 1 / count) < 0.02)
 
 
-def test_specifications_as_people_write_them() -> None:
+def test_specifications_are_parsed() -> None:
     assert one("log:1e-3:1e-1") == Dimension("train.learning_rate", "log", 1e-3, 1e-1)
     assert one("around:2").low == pytest.approx(0.025) and one("around:2").high == pytest.approx(0.1)
     assert one("grid:16:128:4:log", "train.horizon").values == (16, 32, 64, 128)
@@ -120,7 +120,7 @@ def test_what_cannot_be_swept_is_refused_by_name(key: str, spec: Any, message: s
         make_space(BASE, {key: spec})
 
 
-def test_an_empty_space_and_files_that_are_none(tmp_path: Path) -> None:
+def test_empty_spaces_and_unreadable_files(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="at least one field"):
         make_space(BASE, {})
     for word in ("train.clip", "=log:1:2", "train.clip="):

@@ -53,7 +53,7 @@ def run_groups(env: pufferc.VecEnv, steps: int) -> str:
 # ---- shapes, dtypes, bounds --------------------------------------------------------------------------
 
 
-def test_returns_what_the_spaces_say(game: str, pool: MakePool) -> None:
+def test_results_match_the_spaces(game: str, pool: MakePool) -> None:
     env = pool(game, num_games=3)
     rows, space = env.num_envs, env.single_observation_space
     rng = np.random.default_rng(0)
@@ -243,7 +243,7 @@ def test_list_of_seeds_with_none_works_on_a_new_pool(pool: MakePool) -> None:
     np.testing.assert_array_equal(env.reset(seed=[None, 5, None])[0], expected)
 
 
-def test_reset_mask_leaves_the_others_alone(game: str, pool: MakePool) -> None:
+def test_reset_mask_does_not_change_other_rows(game: str, pool: MakePool) -> None:
     env = pool(game, num_games=4)
     env.reset()
     run(env, 5)

@@ -48,7 +48,7 @@ class Settings:
     timeout_s: float = 300.0
 
     def check(self) -> None:
-        """ValueError or TypeError that names what cannot work."""
+        """Raises ValueError or TypeError that names the wrong setting."""
         choice("method", self.method, METHODS)
         choice("objective", self.objective, OBJECTIVES)
         choice("stop", self.stop, RULES)
@@ -72,7 +72,7 @@ class Plan:
     settings: Settings
 
     def check(self) -> list[str]:
-        """Warnings worth reading first. ConfigError or ValueError, before anything is made, for what cannot work."""
+        """Warnings for the user. ConfigError or ValueError for a plan that cannot work."""
         self.settings.check()
         make_search(self.settings.method, self.space, self.settings.objective, self.settings.seed)
         _, found = resolve(self.prepared(self.base, 0, 0))
@@ -91,17 +91,17 @@ class Plan:
 
     @property
     def longest_steps(self) -> int:
-        """The budget of the longest run, which rungs are shares of."""
+        """Steps of the longest run; rungs are shares of it."""
         swept = [d for d in self.space if d.key == "train.total_steps"]
         return int(swept[0].value(math.nextafter(1.0, 0.0))) if swept else self.base.train.total_steps
 
     def seed(self, number: int, confirmation: int | None = None) -> int:
-        """Of a run: its own for each configuration of the search; the same few for all that are run again."""
+        """The seed of a run: each configuration of the search has its own; confirmations share the same few."""
         offset = number if confirmation is None else _CONFIRM_SEED + confirmation
         return self.base.train.seed + offset
 
     def prepared(self, config: Config, number: int, confirmation: int | None) -> Config:
-        """`config` as a worker trains it: one thread, its seed, and an end that the objective asks for."""
+        """`config` as a worker trains it: with one thread, its seed, and the end that the objective needs."""
         fields: dict[str, Any] = {"seed": self.seed(number, confirmation), "threads": 1, "loggers": ()}
         if self.settings.objective == "score":
             fields |= {"target_score": None, "evaluation_interval_s": _NEVER_S}

@@ -1,4 +1,4 @@
-"""Early stopping of hopeless runs, by the mean score of training's last episodes at fixed numbers of steps (rungs).
+"""Early stopping of bad runs, by the mean score of training's last episodes at fixed numbers of steps (rungs).
 
     median    a run stops that is below the median of all that came as far, once five of them have; at a fifth of
               the steps and every tenth after it
@@ -6,7 +6,7 @@
               steps. It spends most on the best, and may stop one that learns late (Li et al., 2020)
     none
 
-Training scores compare runs here and nowhere else: what counts in the end is the separate evaluation.
+Training scores are used only here; the results of a sweep are those of separate evaluations.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ _ASHA_SHARES = (1 / 9, 1 / 3)
 
 
 def rungs(rule: str, total_steps: int) -> list[int]:
-    """Steps after which a run is looked at; the same for all runs of a sweep."""
+    """Steps at which runs are compared; the same for all runs of a sweep."""
     shares: Sequence[float] = {"median": _MEDIAN_SHARES, "asha": _ASHA_SHARES, "none": ()}[rule]
     return [round(share * total_steps) for share in shares]
 
 
 class Stopping:
-    """What runs had reached at each rung."""
+    """The scores of all runs at each rung."""
 
     def __init__(self, rule: str) -> None:
         self.rule = rule
         self._scores: dict[int, list[float]] = {}
 
     def restore(self, runs: Iterable[Sequence[tuple[int, float]]]) -> None:
-        """Takes in what runs of an earlier part of the sweep reported."""
+        """Adds the scores of runs of an earlier part of the sweep."""
         for reports in runs:
             for rung, score in reports:
                 self._scores.setdefault(rung, []).append(score)

@@ -1,16 +1,16 @@
-"""What a sweep has found out: trials, and the file that holds them.
+"""The results of a sweep: trials, and the file that holds them.
 
     sweeps/breakout-20260131-120000/
-        sweep.json       what was asked for: space, method, objective, limits, machine
+        sweep.json       the plan: space, method, objective, limits, machine
         base.toml        the configuration that the space varies
-        trials.jsonl     one line per run that ended, in the order in which they did
+        trials.jsonl     one line per ended run, in the order of their ends
         curves/7.jsonl   the log of run 7, one line per update; `pufferc plot` takes it
-        confirm/         the runs made again with fresh seeds: directories as those of `pufferc train`
+        confirm/         runs with fresh seeds, in directories like those of `pufferc train`
         best.toml        the best configuration so far
         report.png       see plots.py
         errors.txt       tracebacks of runs that failed, if any
 
-A line of trials.jsonl is on the disk before the next run is counted, so a killed sweep loses nothing that had ended.
+A line of trials.jsonl is synced before the next run is counted, so a killed sweep loses no ended run.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Trial:
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> Trial:
-        """What as_dict gave, other keys left out; KeyError, TypeError or ValueError for anything else."""
+        """The inverse of as_dict, without unknown keys; KeyError, TypeError or ValueError for anything else."""
         known = {name: values[name] for name in (f.name for f in fields(Trial)) if name in values}
         if known["outcome"] not in OUTCOMES or known["phase"] not in (SEARCH, CONFIRM):
             raise ValueError(f"outcome {known['outcome']!r} in phase {known['phase']!r}")
@@ -72,7 +72,7 @@ class TrialFile:
     """Appends to trials.jsonl; each line is on the disk when `add` returns."""
 
     def __init__(self, directory: Path) -> None:
-        """A half line at the end, of a process that was killed while it wrote, is cut off. OSError if it cannot be."""
+        """Removes an incomplete last line, left by a killed process. OSError if that fails."""
         path = directory / FILE
         self._file = path.open("ab")
         whole = path.read_bytes().rfind(b"\n") + 1
@@ -90,7 +90,7 @@ class TrialFile:
 
 
 def read_trials(directory: Path) -> list[Trial]:
-    """The trials of a sweep; a half line at the end is left out. ConfigError for lines that are no trials."""
+    """The trials of a sweep, without an incomplete last line. ConfigError for invalid lines."""
     path = directory / FILE
     try:
         lines = path.read_bytes().split(b"\n")
@@ -99,9 +99,9 @@ def read_trials(directory: Path) -> list[Trial]:
     except OSError as error:
         raise ConfigError(f"sweep: cannot read {path}: {error.strerror}") from None
     trials = []
-    for number, line in enumerate(lines[:-1], 1):  # what follows the last newline is nothing, or half a line
+    for number, line in enumerate(lines[:-1], 1):  # the last element is empty or an incomplete line
         try:
             trials.append(Trial.from_dict(json.loads(line)))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ConfigError(f"sweep: {path}, line {number} is no trial: {error}") from None
+            raise ConfigError(f"sweep: {path}, line {number} is not a trial: {error}") from None
     return trials

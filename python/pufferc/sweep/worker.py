@@ -64,7 +64,7 @@ class _Sweep:
 
 
 class _SweepLoop(Loop):
-    """A run without checkpoints, which stops where the sweep says so."""
+    """A run without checkpoints that stops when the sweep says so."""
 
     def __init__(self, trainer: Trainer, log: MetricsLog, sweep: _Sweep, rungs: Sequence[int], began: float) -> None:
         silent, interrupt = Silent(trainer.config.train.total_steps), Interrupt(lambda text: None)
@@ -79,7 +79,7 @@ class _SweepLoop(Loop):
         while self._rungs and steps >= self._rungs[0] and not last and not self.interrupt.requested:
             rung, score = self._rungs.pop(0), self.window.score()
             if score is None:
-                continue  # no episode has ended yet: nothing to compare
+                continue  # no episode has ended yet, so there is nothing to compare
             self.reported.append((rung, score.value))
             if not self._sweep.ask({"rung": rung, "score": score.value}):
                 self.interrupt.requested = True

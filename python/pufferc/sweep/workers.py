@@ -1,6 +1,6 @@
 """The processes that train a sweep's runs: started once, given runs, watched, and replaced when they die or hang.
 
-A process that is lost costs the run that it trained and no other. Ctrl-C does not reach the processes.
+A lost process fails the run that it trained and no other. Ctrl-C does not reach the processes.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 from pufferc.config import Config, ConfigError, as_tables
 from pufferc.processes import Child, wait
 
-_STARTS = 3  # that may fail in a row, of one worker
-_LAST_MOMENT_S = 2.0  # between a process's last word and its end
+_MAX_STARTS = 3  # failed starts of one worker in a row
+_EXIT_S = 2.0  # between the end of a process's channel and its exit
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run to make. `rungs`: see stopping.py; `directory`: that of a run that keeps checkpoints, None for others."""
+    """One run to train. `rungs`: see stopping.py; `directory`: of a run with checkpoints, else None."""
 
     number: int
     phase: str
@@ -32,7 +32,7 @@ class Job:
     directory: Path | None = None
 
     def message(self) -> dict[str, Any]:
-        """What a worker is sent."""
+        """The job as it is sent to a worker."""
         return {
             "game": self.config.game,
             "config": as_tables(self.config),
@@ -44,7 +44,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a job's worker said: at a rung, or at the end ("result" or "error")."""
+    """A message of a job's worker: at a rung, or at the end ("result" or "error")."""
 
     worker: Worker
     job: Job
@@ -53,7 +53,7 @@ class Event:
 
 @dataclass(eq=False)
 class Worker:
-    """One place for a process. `job` is what it trains; `ready` whether torch is imported."""
+    """A process that is replaced when it ends. `job` is what it trains; `ready`: it has imported torch."""
 
     output: Path
     child: Child | None = None
@@ -74,7 +74,7 @@ class Worker:
 
 
 class Workers:
-    """Up to `count` processes. `timeout_s`: without a sign of life for so long, a process is given up."""
+    """Up to `count` processes. A process without a sign of life for `timeout_s` is killed."""
 
     def __init__(self, count: int, directory: Path, timeout_s: float) -> None:
         """Starts nothing yet. Their output goes to files in `directory`, which exists."""
@@ -82,7 +82,7 @@ class Workers:
         self._workers = [Worker(directory / f".worker-{i}.txt") for i in range(count)]
 
     def free(self) -> list[Worker]:
-        """Those without a job, ready ones first; some may have no process yet."""
+        """Workers without a job, ready ones first; some may have no process yet."""
         return sorted((w for w in self._workers if w.job is None), key=lambda worker: not worker.ready)
 
     def busy(self) -> list[Worker]:
@@ -97,7 +97,7 @@ class Workers:
         worker.send(job.message())  # read once torch is imported
 
     def wait(self, seconds: float) -> list[Event]:
-        """What was said, at most `seconds` later. ConfigError where processes cannot be started at all."""
+        """Waits at most `seconds` for messages. ConfigError if processes cannot be started."""
         events: list[Event] = []
         wait([worker.child for worker in self._workers if worker.child is not None], seconds)
         for worker in self._workers:
@@ -127,11 +127,11 @@ class Workers:
     def _lost(self, worker: Worker, why: str | None) -> list[Event]:
         """Ends what is left of a process. Returns the failure of its job; one that was not ready is started again."""
         ready, job, child = worker.ready, worker.job, worker.child
-        self._end(worker, _LAST_MOMENT_S if why is None else 0.0)
+        self._end(worker, _EXIT_S if why is None else 0.0)
         why = why or (child.why_ended() if child is not None else "")
         if not ready:
             worker.failed_starts += 1
-            if worker.failed_starts >= _STARTS:
+            if worker.failed_starts >= _MAX_STARTS:
                 raise ConfigError(f"sweep: a worker cannot start: {why}")
             if job is not None:
                 self.give(worker, job)
@@ -147,7 +147,7 @@ class Workers:
         worker.child, worker.ready = None, False
 
     def drop(self) -> int:
-        """Ends the processes that train something; how many did."""
+        """Kills the processes that train something; their number."""
         busy = self.busy()
         for worker in busy:
             self._end(worker)
@@ -155,7 +155,7 @@ class Workers:
         return len(busy)
 
     def close(self) -> None:
-        """Ends all processes and what they train."""
+        """Kills all processes."""
         for worker in self._workers:
             self._end(worker)
             worker.job = None
