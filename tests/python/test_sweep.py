@@ -29,6 +29,8 @@ from pufferc.sweep.trials import read_trials
 from pufferc.sweep.workers import Job, Worker, Workers
 from test_readme import blocks, commands
 
+pytestmark = pytest.mark.usefixtures("warm_children")
+
 # Cartpole in short: runs of some hundredths of a second.
 SMALL = ["--env.max-steps", "20", "--vec.num-envs", "32", "--policy.hidden-size", "8", "--train.horizon", "16"]
 SMALL += ["--train.minibatch-size", "128", "--train.total-steps", "5120", "--train.target-episodes", "32"]
