@@ -44,6 +44,8 @@ def pytest_configure() -> None:
     """Ctrl-C counts in what tests start, also where this process was started in the background, which ignores it."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if "PYTEST_XDIST_WORKER" in os.environ:  # OpenMP's threads would spend the cores of the other process waiting
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -103,6 +105,22 @@ def warm_python() -> Iterator[Path]:
         yield folder
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
+
+
+@pytest.fixture
+def one_core() -> Iterator[None]:
+    """This process and what it starts run on one core, so that each training takes one thread.
+
+    Two trainings side by side with two threads each spend most of two cores waiting for one another.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    os.sched_setaffinity(0, {sorted(allowed)[worker % len(allowed)]})
+    yield
+    os.sched_setaffinity(0, allowed)
 
 
 @pytest.fixture(scope="module")

@@ -57,6 +57,7 @@ def test_every_page_is_in_the_index() -> None:
             assert f"({page.removeprefix('docs/')})" in text("docs/README.md"), page
 
 
+@pytest.mark.usefixtures("one_core")
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("cc") is None or shutil.which("c++") is None, reason="needs a C and C++ compiler")
 def test_the_page_on_embedding_runs(warm_python: Path, tmp_path: Path) -> None:

@@ -246,6 +246,7 @@ def test_directories_that_cannot_be_used(done: Path, tmp_path: Path, capsys: Any
         assert message in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("one_core")
 @pytest.mark.slow
 def test_the_commands_of_the_page_run(tmp_path: Path) -> None:
     """As written, but with runs too short to learn; DIR-TIME stands for what the first one made."""

@@ -14,6 +14,7 @@ pytest.importorskip("torch")
 pytest.importorskip("tyro")
 
 
+@pytest.mark.usefixtures("one_core")
 @pytest.mark.slow
 def test_the_commands_of_the_guide_run(warm_python: Path, tmp_path: Path) -> None:
     for package in ("tensorboard", "wandb", "matplotlib"):

@@ -69,6 +69,7 @@ def test_the_code_builds_and_the_checks_say_what_is_shown(warm_python, tmp_path)
     assert "(1024, 5)" in printed[-2][1]
 
 
+@pytest.mark.usefixtures("one_core")
 @pytest.mark.slow
 def test_the_whole_tutorial_as_written(warm_python, tmp_path):
     pytest.importorskip("torch")

@@ -96,7 +96,7 @@ def make(name: str) -> Policy:
 # ---- what works --------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("warm_children")
+@pytest.mark.usefixtures("warm_children", "one_core")
 @pytest.mark.slow
 def test_the_documented_commands_run(tmp_path: Path) -> None:
     """As they stand on the page, in order: train, eval, resume, with and without memory."""

@@ -44,7 +44,7 @@ def ask(address: str, words: list[str]) -> int:
         server.connect(address)
         streams = inherited()
         socket.send_fds(server, [b"+"], streams)
-        server.sendall(json.dumps([words, os.getcwd(), dict(os.environ), streams]).encode() + b"\n")
+        server.sendall(json.dumps([words, os.getcwd(), dict(os.environ), streams, cores()]).encode() + b"\n")
         with server.makefile() as answers:
             worker = int(answers.readline())
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -68,6 +68,11 @@ def inherited() -> list[int]:
     return found
 
 
+def cores() -> list[int]:
+    """Those that this process may run on; none where the system does not say."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
 def serve(address: str) -> list[str]:
     """Answer until the process is ended. Returns in a child alone, with the words to run, all else being in place."""
     with socket.socket(socket.AF_UNIX) as listener:
@@ -82,7 +87,7 @@ def serve(address: str) -> list[str]:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     received = socket.recv_fds(caller, 1, 100)[1]
     with caller.makefile() as request:
-        words, folder, environment, streams = json.loads(request.readline())
+        words, folder, environment, streams, allowed = json.loads(request.readline())
     worker = os.fork()
     if worker:
         look_after(worker, caller)
@@ -95,6 +100,8 @@ def serve(address: str) -> list[str]:
     sys.stdout = sys.__stdout__ = os.fdopen(1, "w", buffering=1 if os.isatty(1) else -1, closefd=False)
     sys.stderr = sys.__stderr__ = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     os.chdir(folder)
+    if allowed:
+        os.sched_setaffinity(0, allowed)
     os.environ.clear()
     os.environ.update(environment)
     return list(words)
