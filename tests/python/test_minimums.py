@@ -67,7 +67,7 @@ def borrow(package: str, site_packages: Path) -> None:
 
 
 def install(python: Path, *words: str) -> None:
-    command = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", *words]
+    command = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-compile", *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     if any(said in done.stderr for said in OFFLINE):
         pytest.skip("no package index to get the oldest releases from")
