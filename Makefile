@@ -20,6 +20,8 @@ TOOLS := PATH="$(CURDIR)/$(BIN):$$PATH" CMAKE_GENERATOR=Ninja
 CTEST := $(TOOLS) ctest --test-dir build/dev --output-on-failure -j 2
 # Two processes that take whole files of tests, so that fixtures of a file are made once.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Slow tests share no fixtures: each process takes the next test, so that both end at about the same time.
+PYTEST_ONE_BY_ONE := $(BIN)/python -m pytest -n 2 --dist load --maxschedchunk 1
 
 ifneq ($(shell command -v ccache),)
 export CMAKE_C_COMPILER_LAUNCHER ?= ccache
@@ -38,12 +40,14 @@ train: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(TOOLS) cmake --preset dev
 	$(TOOLS) cmake --build build/dev
-	$(CTEST)
-	$(MAKE) lint
+	@$(MAKE) lint > build/lint.log 2>&1 & lint=$$!; \
+	tested=0; $(CTEST) || tested=$$?; \
+	wait $$lint || { cat build/lint.log; exit 1; }; exit $$tested
 	PUFFERC_WHEEL="$(CURDIR)/$(WHEEL)" $(PYTEST) -m 'not slow'
-	PUFFERC_WHEEL="$(CURDIR)/$(WHEEL)" $(PYTEST) -m slow $$(grep -l 'mark.slow' tests/python/test_*.py)
+	PUFFERC_WHEEL="$(CURDIR)/$(WHEEL)" $(PYTEST_ONE_BY_ONE) -m slow $$(grep -l 'mark.slow' tests/python/test_*.py)
 
-# tests/changed.py says which tests belong to which files. Its first import rebuilds the install, for one process alone.
+# tests/changed.py says which tests belong to which files. The import before it rebuilds the install; those after it find
+# nothing to do.
 check: $(VENV)/.editable
 	$(BIN)/ruff check python tests examples benchmarks
 	$(BIN)/mypy
@@ -52,7 +56,7 @@ check: $(VENV)/.editable
 	case "$$wanted" in *" c "*) \
 	  $(TOOLS) cmake --preset dev >/dev/null; $(TOOLS) cmake --build build/dev; $(CTEST) -LE slow;; esac; \
 	files=$$(echo "$$wanted" | tr ' ' '\n' | grep '[.]py$$' || true); \
-	if [ -n "$$files" ]; then SKBUILD_EDITABLE_SKIP="$(CURDIR)/build/editable" $(PYTEST) -q -m 'not slow' $$files; fi
+	if [ -n "$$files" ]; then $(PYTEST) -q -m 'not slow' $$files; fi
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check python tests examples benchmarks

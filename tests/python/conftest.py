@@ -10,6 +10,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ import numpy as np
 import pytest
 
 import pufferc
+import warm
 from pufferc.pictures import renderer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +44,8 @@ def pytest_configure() -> None:
     """Ctrl-C counts in what tests start, also where this process was started in the background, which ignores it."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if "PYTEST_XDIST_WORKER" in os.environ:  # OpenMP's threads would spend the cores of the other process waiting
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -84,6 +89,46 @@ def build_wheel(folder: Path) -> None:
     if any(words in done.stderr for words in OFFLINE):
         pytest.skip("no package index to get the build tools from")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
+def warm_python() -> Iterator[Path]:
+    """A folder with a `python` and a `pufferc` that share one import of torch; see warm.py."""
+    with tempfile.TemporaryDirectory(prefix="pufferc-") as name:
+        folder, address = Path(name), Path(name) / "socket"
+        warm.write_programs(folder, address)
+        # In a folder of its own: the first entry of sys.path must not be that of the tests.
+        server = subprocess.Popen([sys.executable, warm.__file__, address], start_new_session=True, cwd=folder)
+        while not address.exists():
+            assert server.poll() is None, "the server of warm.py ended"
+            time.sleep(0.05)
+        yield folder
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+@pytest.fixture
+def one_core() -> Iterator[None]:
+    """This process and what it starts run on one core, so that each training takes one thread.
+
+    Two trainings side by side with two threads each spend most of two cores waiting for one another.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    os.sched_setaffinity(0, {sorted(allowed)[worker % len(allowed)]})
+    yield
+    os.sched_setaffinity(0, allowed)
+
+
+@pytest.fixture(scope="module")
+def warm_children(warm_python: Path) -> Iterator[None]:
+    """Processes that a test or the package starts as sys.executable are those of warm.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", str(warm_python / "python"))
+        yield
 
 
 @pytest.fixture(params=GAMES)

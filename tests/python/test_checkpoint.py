@@ -81,6 +81,7 @@ def dying(function: Callable[..., Any], nth: int, after: bool) -> Callable[..., 
     return wrapper
 
 
+@pytest.mark.usefixtures("warm_children")
 def test_kill_9_of_a_process_that_saves(tmp_path: Path) -> None:
     script = (
         "import sys, torch\nfrom pathlib import Path\nfrom pufferc.runs.checkpoint import save_checkpoint\n"

@@ -25,6 +25,8 @@ pty = pytest.importorskip("pty")
 from pufferc.loggers import dashboard  # noqa: E402
 from pufferc.loggers.dashboard import Dashboard, Terminal, resident_bytes, usable  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("warm_children")
+
 LINE = {
     "update": 1, "steps": 500, "time_s": 1.0, "sps": 1e6, "learning_rate": 0.05, "policy_loss": -0.0123,
     "entropy": 1.07, "explained_variance": 0.9, "episodes": 150, "score": 12.5, "bricks": 31.0, "nothing": math.nan,

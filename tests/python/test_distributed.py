@@ -28,6 +28,8 @@ from pufferc.runs.checkpoint import list_checkpoints, load_checkpoint  # noqa: E
 from pufferc.training.distributed import Ranks, connect, process_rank  # noqa: E402
 from pufferc.training.run import train  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("warm_children")
+
 UPDATES = 4
 
 
@@ -232,7 +234,8 @@ def test_torchrun_trains_and_passes_on_ctrl_c(tmp_path: Path) -> None:
             sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
             "-m", "pufferc", *words, "--runs", str(tmp_path / "runs"),
         ],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment(PYTHON_EXEC=sys.executable),
     )  # fmt: skip
     wait_for(tmp_path / "runs", 2, [process])
     process.send_signal(signal.SIGINT)

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -28,13 +27,12 @@ def test_links_lead_somewhere(page: str) -> None:
             assert (ROOT / page).parent.joinpath(target).exists(), f"{page}: {target}"
 
 
-def test_pages_name_flags_that_exist() -> None:
+def test_pages_name_flags_that_exist(warm_python: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("tyro")
     named = {flag for page in PAGES for flag in re.findall(r"(?<![\w-])--[a-z]+\.[a-z-]+", text(page))}
-    found = subprocess.run(
-        [sys.executable, "-m", "pufferc", "train", "cartpole", "--help"], capture_output=True, text=True, timeout=60
-    )
+    command = [warm_python / "pufferc", "train", "cartpole", "--help"]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=60)
     known = set(re.findall(r"--[a-z]+\.[a-z-]+", found.stdout))
     missing = {flag for flag in named if flag.startswith(OURS)} - known
     assert len(known) > 40 and len(named) > 10 and not missing, missing
@@ -59,16 +57,17 @@ def test_every_page_is_in_the_index() -> None:
             assert f"({page.removeprefix('docs/')})" in text("docs/README.md"), page
 
 
+@pytest.mark.usefixtures("one_core")
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("cc") is None or shutil.which("c++") is None, reason="needs a C and C++ compiler")
-def test_the_page_on_embedding_runs(tmp_path: Path) -> None:
+def test_the_page_on_embedding_runs(warm_python: Path, tmp_path: Path) -> None:
     """In order, beside the two examples that it compiles."""
     pytest.importorskip("torch")
     pytest.importorskip("tyro")
     for example in ("c/random_play.c", "cpp/play_policy.cpp"):
         shutil.copy(ROOT / "examples" / example, tmp_path)
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    lines = [re.sub(r"^pufferc ", "python -m pufferc ", line) for line in commands("docs/embedding.md")]
+    environment = {**os.environ, "PATH": f"{warm_python}{os.pathsep}{os.environ['PATH']}"}
+    lines = commands("docs/embedding.md")
     assert len(lines) >= 5
     for line in lines:
         done = subprocess.run(
@@ -78,10 +77,10 @@ def test_the_page_on_embedding_runs(tmp_path: Path) -> None:
     assert float(re.search(r"mean score ([\d.]+)", done.stdout)[1]) > 400.0, done.stdout
 
 
-def test_rivals_are_measured_or_named() -> None:
+def test_rivals_are_measured_or_named(warm_python: Path) -> None:
     """One very short round: a rate for ours, and for each rival a rate or what to type to have it."""
     pytest.importorskip("torch")
-    command = [sys.executable, ROOT / "benchmarks" / "rivals", "advantages", "breakout"]
+    command = [warm_python / "python", ROOT / "benchmarks" / "rivals", "advantages", "breakout"]
     options = ["--threads", "1", "--rounds", "1", "--seconds", "0.01"]
     done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -94,7 +93,7 @@ def test_rivals_are_measured_or_named() -> None:
     assert done.returncode == 2 and "--threads in [1, " in done.stderr
 
 
-def test_the_page_on_pictures_runs(tmp_path: Path) -> None:
+def test_the_page_on_pictures_runs(warm_python: Path, tmp_path: Path) -> None:
     """The commands after a short training, then the snippet."""
     for package in ("torch", "tyro", "PIL", "matplotlib"):
         pytest.importorskip(package)
@@ -106,10 +105,11 @@ def test_the_page_on_pictures_runs(tmp_path: Path) -> None:
     training = "pufferc train cartpole --train.total-steps 70000 --train.target-score None"
     assert len(lines) == 2
     for line in [training, *lines]:
-        shell = f"{sys.executable} -m {line}"  # a shell, for runs/*
-        done = subprocess.run(shell, shell=True, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+        command = f"{warm_python}/{line}"  # by a shell, for runs/*
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120, cwd=tmp_path)
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
     assert (tmp_path / "cartpole.gif").stat().st_size > 1000 and (tmp_path / "curves.png").stat().st_size > 10_000
     (snippet,) = blocks("docs/pictures.md", "python")
-    done = subprocess.run([sys.executable, "-c", snippet], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    command = [warm_python / "python", "-c", snippet]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

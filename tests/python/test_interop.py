@@ -310,6 +310,7 @@ def test_pettingzoo_bad_actions(parallel_env: Any) -> None:
 # ---- the page and the script -----------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("warm_children")
 @pytest.mark.parametrize("number", range(5))
 def test_snippets_of_the_page(number: int, tmp_path: Path) -> None:
     for package in ("stable_baselines3", "sb3_contrib", "pettingzoo"):
@@ -322,6 +323,7 @@ def test_snippets_of_the_page(number: int, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.usefixtures("warm_children")
 def test_commands_of_the_page() -> None:
     """The one-file PPO on our environment and on Gymnasium's, as written."""
     pytest.importorskip("torch")
@@ -356,6 +358,7 @@ def test_one_file_ppo_learns() -> None:
     assert script["train"](script["Config"](total_steps=40_000)) > 150
 
 
+@pytest.mark.usefixtures("warm_children")
 @pytest.mark.parametrize(("module", "package"), [("sb3", "stable_baselines3"), ("pettingzoo", "pettingzoo")])
 def test_a_missing_package_is_named(module: str, package: str) -> None:
     program = f"import sys; sys.modules['{package}'] = None; import pufferc.interop.{module}"

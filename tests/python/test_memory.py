@@ -53,6 +53,7 @@ def test_a_shortest_corridor_above_the_longest_is_refused() -> None:
         pufferc.make("tmaze", 2, length=5, min_length=6)
 
 
+@pytest.mark.usefixtures("one_core")
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "solved"), [("mlp", False), ("mingru", True), ("lstm", True)])
 def test_networks_with_memory_learn_it_and_others_do_not(kind: str, solved: bool, tmp_path: object) -> None:

@@ -31,6 +31,7 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
     assert "score" in done.stdout
 
 
+@pytest.mark.usefixtures("warm_children", "one_core")
 @pytest.mark.slow
 def test_the_command_lines_run(tmp_path: Path) -> None:
     """In the order in which they stand, as a reader would type them."""

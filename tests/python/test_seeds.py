@@ -26,6 +26,8 @@ from pufferc.training import seeds as seeds_module  # noqa: E402
 from pufferc.training.run import train  # noqa: E402
 from pufferc.training.seeds import exit_code, parse_seeds, split_cores, summary, train_seeds  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("warm_children")
+
 BATCH = 32 * 16
 
 

@@ -29,6 +29,8 @@ from pufferc.sweep.trials import read_trials
 from pufferc.sweep.workers import Job, Worker, Workers
 from test_readme import blocks, commands
 
+pytestmark = pytest.mark.usefixtures("warm_children")
+
 # Cartpole in short: runs of some hundredths of a second.
 SMALL = ["--env.max-steps", "20", "--vec.num-envs", "32", "--policy.hidden-size", "8", "--train.horizon", "16"]
 SMALL += ["--train.minibatch-size", "128", "--train.total-steps", "5120", "--train.target-episodes", "32"]
@@ -244,6 +246,7 @@ def test_directories_that_cannot_be_used(done: Path, tmp_path: Path, capsys: Any
         assert message in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("one_core")
 @pytest.mark.slow
 def test_the_commands_of_the_page_run(tmp_path: Path) -> None:
     """As written, but with runs too short to learn; DIR-TIME stands for what the first one made."""

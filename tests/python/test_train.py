@@ -221,6 +221,7 @@ def test_nan_stops_with_the_last_checkpoint_standing(tmp_path: Path, monkeypatch
     assert all(bool(torch.isfinite(tensor).all()) for tensor in load_checkpoint(last).policy.values())
 
 
+@pytest.mark.usefixtures("warm_children")
 def test_ctrl_c_saves_and_the_run_can_go_on(tmp_path: Path) -> None:
     script = (
         "import sys\nfrom pufferc.commands.main import main\n"

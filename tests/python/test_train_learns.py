@@ -14,6 +14,7 @@ pytest.importorskip("safetensors")
 from pufferc.training.run import train  # noqa: E402
 
 
+@pytest.mark.usefixtures("one_core")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["squared", "cartpole", "breakout", "pong", "snake", "cartpole-continuous", "breakout-continuous"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -34,14 +33,8 @@ def put_in(source: Path, code: str) -> None:
     source.write_text(text[:begin] + code.rstrip("\n") + text[end.end() :])
 
 
-def run(line: str, folder: Path) -> str:
-    """What a command of the tutorial prints; `pufferc` and `python` are those of this test."""
-    tools = folder / "bin"
-    if not tools.exists():
-        tools.mkdir()
-        for name, words in (("pufferc", "-m pufferc"), ("python", "")):
-            (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
-            (tools / name).chmod(0o755)
+def run(line: str, folder: Path, tools: Path) -> str:
+    """What a command of the tutorial prints; `pufferc` and `python` are those of `tools`."""
     environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(
         line, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
@@ -50,47 +43,43 @@ def run(line: str, folder: Path) -> str:
     return done.stdout + done.stderr
 
 
-def follow(folder: Path, wanted) -> list[tuple[str, str]]:
+def follow(folder: Path, tools: Path, wanted) -> list[tuple[str, str]]:
     """Goes through the tutorial: code into the game, commands that are `wanted` run. What each printed."""
     printed: list[tuple[str, str]] = []
     for kind, text in blocks():
         if kind == "c":
             put_in(folder / "catcher.c", text)
         elif kind == "python":
-            printed.append(
-                (
-                    text,
-                    subprocess.run(
-                        [sys.executable, "-c", text], cwd=folder, capture_output=True, text=True, timeout=60, check=True
-                    ).stdout,
-                )
-            )
+            command = [tools / "python", "-c", text]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+            printed.append((text, done.stdout))
         elif kind == "text":  # what the command before it printed, as far as it is shown
             for line in text.splitlines():
                 assert line in printed[-1][1], printed[-1]
         elif kind == "sh":
-            printed += [(line, run(line, folder)) for line in text.splitlines() if wanted(line)]
+            printed += [(line, run(line, folder, tools)) for line in text.splitlines() if wanted(line)]
     return printed
 
 
-def test_the_code_builds_and_the_checks_say_what_is_shown(tmp_path):
-    printed = follow(tmp_path, lambda line: not line.startswith(("pufferc train", "pufferc eval")))
+def test_the_code_builds_and_the_checks_say_what_is_shown(warm_python, tmp_path):
+    printed = follow(tmp_path, warm_python, lambda line: not line.startswith(("pufferc train", "pufferc eval")))
     checks = [text for line, text in printed if line.startswith("pufferc check")]
     assert len(checks) == 3
     assert "sound (0 errors, 0 warnings)" in checks[0] and "sound (0 errors, 0 warnings)" in checks[2]
     assert "(1024, 5)" in printed[-2][1]
 
 
+@pytest.mark.usefixtures("one_core")
 @pytest.mark.slow
-def test_the_whole_tutorial_as_written(tmp_path):
+def test_the_whole_tutorial_as_written(warm_python, tmp_path):
     pytest.importorskip("torch")
     if not can_draw("headless"):
         pytest.skip("this build cannot draw, and the tutorial makes films")
-    printed = follow(tmp_path, lambda line: True)
+    printed = follow(tmp_path, warm_python, lambda line: True)
     trained = [text for line, text in printed if line.startswith("pufferc train")]
     assert len(trained) == 2
     for text in trained:
         assert "target reached after" in text
     for name in ("catcher.gif", "wind.gif"):
         assert (tmp_path / name).read_bytes()[:6] == b"GIF89a"
-    run(f"{sys.executable} -m pytest -q test_catcher.py -k contract", tmp_path)
+    run("python -m pytest -q test_catcher.py -k contract", tmp_path, warm_python)

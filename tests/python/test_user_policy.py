@@ -96,6 +96,7 @@ def make(name: str) -> Policy:
 # ---- what works --------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("warm_children", "one_core")
 @pytest.mark.slow
 def test_the_documented_commands_run(tmp_path: Path) -> None:
     """As they stand on the page, in order: train, eval, resume, with and without memory."""
@@ -287,6 +288,7 @@ def test_a_plain_module_must_return_one_tensor(module: Write) -> None:
         make(f"{module(pair, '_pair')}:Net")
 
 
+@pytest.mark.usefixtures("warm_children")
 def test_nothing_is_started_with_a_broken_class(module: Write, tmp_path: Path) -> None:
     name = f"{module(GOOD.replace('if starts is not None:', 'if False:'))}:Good"
     words = [sys.executable, "-m", "pufferc", "train", "cartpole", "--policy.class", name]
