@@ -12,6 +12,9 @@
 // hold the boids sorted, and kept for the observation.
 #include "pufferc/env.h"
 
+// A part of a loop of PFC_MULTIVERSION: apart from it, it would be compiled for the baseline only.
+#define BOIDS_PART __attribute__((always_inline)) PFC_FN
+
 #define BOIDS_MIN_SPEED 0.2f    // u/step
 #define BOIDS_MAX_SPEED 0.6f
 #define BOIDS_THRUST 0.05f      // largest change of speed in a step, u/step
@@ -111,11 +114,12 @@ static const PfcObsRow boids_obs[] = {
     PFC_OBS("seen", 1, 0, 1, "neighbours seen; all that it can see"),
     PFC_OBS("wall", 1, 0, 1, "1 in a box, 0 on a torus"),
     PFC_OBS_SET("obstacles", BOIDS_NEAR * 4, 4, -1, 1,
-                "the two nearest surfaces within sight: ahead, right of the nearest point, gap (all in sights), 1; else 0"),
-    PFC_OBS("predator", 5, -1, 1, "nearest within 20 u: ahead, right (20 u), its velocity ahead, right (0.7 u/step), 1; else 0"),
+                "the two nearest surfaces within sight: nearest point ahead, right, and gap (all in sights), 1; else 0"),
+    PFC_OBS("predator", 5, -1, 1,
+            "nearest within 20 u: ahead, right (20 u), its velocity ahead, right (0.7 u/step), 1; else 0"),
     PFC_OBS_SET("neighbours", 0, BOIDS_NEIGHBOUR_OBS, -1, 1,
-                "nearest first: ahead, right (sights), cosine and sine of its heading to the own, relative velocity ahead "
-                "(1.2 u/step); else 0"),
+                "nearest first: ahead, right (sights), cosine and sine of its heading to the own, relative velocity "
+                "ahead (1.2 u/step); else 0"),
 };
 
 // ---- memory ----------------------------------------------------------------------------------------
@@ -165,7 +169,7 @@ typedef struct BoidsArrays {
   int32_t* cell;                         // [n] of a boid
   int32_t* seen;                         // [n] neighbours seen
   int32_t* ring;                         // [n] rings of cells that the last search needed, where the next one starts
-  int32_t *flock, *members;              // [n] union-find: another boid of the same flock; boids of a flock, at its root
+  int32_t *flock, *members;              // [n] union-find: another boid of the flock; its boids, at its root
   int32_t* neighbours;                   // [n, k] indices, nearest first
   int32_t *alive, *hit;                  // [n] 0 or 1
   int32_t* touches;                      // [n] 0 or 1: overlaps a disc, while boids move
@@ -185,8 +189,9 @@ PFC_FN BoidsArrays boids_arrays(const Boids* s, const BoidsParams* p) {
   a.wish_turn = a.sorted_x, a.wish_thrust = a.sorted_y, a.wish_noise = a.nearest;
   a.terms = (BoidsTerms*)(numbers + 9 * n);
   a.rewards = numbers + 12 * n;
-  a.nearest_surface.x = numbers + 13 * n, a.nearest_surface.y = numbers + 14 * n, a.nearest_surface.gap = numbers + 15 * n;
-  a.second_surface.x = numbers + 16 * n, a.second_surface.y = numbers + 17 * n, a.second_surface.gap = numbers + 18 * n;
+  a.nearest_surface.x = numbers + 13 * n, a.nearest_surface.y = numbers + 14 * n;
+  a.second_surface.x = numbers + 15 * n, a.second_surface.y = numbers + 16 * n;
+  a.nearest_surface.gap = numbers + 17 * n, a.second_surface.gap = numbers + 18 * n;
   a.sorted = integers, a.cell = integers + n, a.members = integers + 2 * n, a.seen = integers + 3 * n;
   a.ring = integers + 4 * n, a.flock = integers + 5 * n, a.alive = integers + 6 * n, a.hit = integers + 7 * n;
   a.touches = a.members;
@@ -211,8 +216,8 @@ static void boids_layout(const void* params, PfcLayout* sizes) {
 
 static const char* boids_check(const void* params) {
   const BoidsParams* p = (const BoidsParams*)params;
-  if (2.5f * p->sight > (float)pfc_mini(p->width, p->height)) return "width and height must be at least 2.5 times sight";
-  return NULL;
+  const bool wide = (float)pfc_mini(p->width, p->height) >= 2.5f * p->sight;
+  return wide ? NULL : "width and height must be at least 2.5 times sight";
 }
 
 // ---- geometry --------------------------------------------------------------------------------------
@@ -291,7 +296,7 @@ PFC_FN BoidsVector boids_surface_offset(const BoidsSurfaces* surface, int32_t i)
 }
 
 // Keeps a surface if it is one of the two nearest of a boid. Without branches, so that loops over boids vectorise.
-PFC_ALWAYS_INLINE PFC_FN void boids_keep_nearest(const BoidsArrays* a, int32_t i, float x, float y, float gap) {
+BOIDS_PART void boids_keep_nearest(const BoidsArrays* a, int32_t i, float x, float y, float gap) {
   const BoidsSurfaces *first = &a->nearest_surface, *second = &a->second_surface;
   const float first_x = first->x[i], first_y = first->y[i], first_gap = first->gap[i];
   const bool nearest = gap < first_gap, nearer = gap < second->gap[i];
@@ -303,7 +308,7 @@ PFC_ALWAYS_INLINE PFC_FN void boids_keep_nearest(const BoidsArrays* a, int32_t i
   first->gap[i] = nearest ? gap : first_gap;
 }
 
-PFC_ALWAYS_INLINE PFC_FN void boids_look_at_disc(const Boids* s, const BoidsParams* p, const BoidsArrays* a, BoidsDisc disc) {
+BOIDS_PART void boids_look_at_disc(const Boids* s, const BoidsParams* p, const BoidsArrays* a, BoidsDisc disc) {
   const float sight = p->sight, far = sight + disc.radius;
   PFC_INDEPENDENT_LOOP_
   for (int32_t i = 0; i < p->boids; ++i) {
@@ -316,7 +321,7 @@ PFC_ALWAYS_INLINE PFC_FN void boids_look_at_disc(const Boids* s, const BoidsPara
 }
 
 // A wall across x, or across y, at a coordinate.
-PFC_ALWAYS_INLINE PFC_FN void boids_look_at_wall(const BoidsParams* p, const BoidsArrays* a, bool across_x, float at) {
+BOIDS_PART void boids_look_at_wall(const BoidsParams* p, const BoidsArrays* a, bool across_x, float at) {
   PFC_INDEPENDENT_LOOP_
   for (int32_t i = 0; i < p->boids; ++i) {
     const float place = across_x ? a->x[i] : a->y[i], to = at > 0.0f ? at - place : -place, gap = pfc_absf(to);
@@ -438,7 +443,7 @@ PFC_MULTIVERSION PFC_FN void boids_steer(const BoidsParams* p, const BoidsArrays
 }
 
 // Flies, and stops at walls.
-PFC_ALWAYS_INLINE PFC_FN void boids_fly(const BoidsParams* p, const BoidsArrays* a) {
+BOIDS_PART void boids_fly(const BoidsParams* p, const BoidsArrays* a) {
   const int32_t boids = p->boids;
   PFC_INDEPENDENT_LOOP_
   for (int32_t i = 0; i < boids; ++i) {
@@ -456,7 +461,7 @@ PFC_ALWAYS_INLINE PFC_FN void boids_fly(const BoidsParams* p, const BoidsArrays*
 }
 
 // Sets touches[i] for boids that overlap a disc.
-PFC_ALWAYS_INLINE PFC_FN void boids_find_touches(const Boids* s, const BoidsParams* p, const BoidsArrays* a, BoidsDisc disc) {
+BOIDS_PART void boids_find_touches(const Boids* s, const BoidsParams* p, const BoidsArrays* a, BoidsDisc disc) {
   const float least = disc.radius + BOIDS_RADIUS;
   const int32_t boids = p->boids;
   PFC_INDEPENDENT_LOOP_
@@ -483,7 +488,8 @@ PFC_MULTIVERSION PFC_FN void boids_move(Boids* s, const BoidsParams* p, const Bo
 // ---- predators -------------------------------------------------------------------------------------
 
 // The nearest living boid within `reach` of a place, the lower index of equals; -1 = none.
-PFC_FN int32_t boids_nearest_to(const Boids* s, const BoidsParams* p, const BoidsArrays* a, BoidsVector place, float reach) {
+PFC_FN int32_t boids_nearest_to(const Boids* s, const BoidsParams* p, const BoidsArrays* a, BoidsVector place,
+                                float reach) {
   int32_t nearest = -1;
   float least = reach * reach;
   for (int32_t i = 0; i < p->boids; ++i) {
@@ -554,14 +560,15 @@ PFC_FN void boids_hunt(Boids* s, const BoidsParams* p, const BoidsArrays* a, Pfc
 // ---- neighbours ------------------------------------------------------------------------------------
 //
 // Boids are sorted into cells. A tile of cells collects its candidates once, the boids of all cells within some rings
-// around it, and each boid of the tile picks its neighbours from these: first all squared distances, then those in reach,
-// then their order, so that every loop is short and has no branch that guesses wrong.
+// around it, and each boid of the tile picks its neighbours from these: first all squared distances, then those in
+// reach, then their order, so that every loop is short and has no branch that guesses wrong.
 
-enum { BOIDS_TILE = 4, BOIDS_RINGS = 3 };  // cells of a tile's side; rings that always cover the sight
+enum { BOIDS_RINGS = 3 };  // that always cover the sight
+enum { BOIDS_TILE = 4, BOIDS_FEW_ROWS = 3 };  // cells of a tile's side; rows of a tile in a world of few boids
 enum { BOIDS_CANDIDATES = (BOIDS_TILE + 2 * BOIDS_RINGS) * (BOIDS_TILE + 2 * BOIDS_RINGS) * BOIDS_CELL_BOIDS };
 // Loops over few candidates run to a whole number of these, so that their length is easy to predict.
 enum { BOIDS_COPY = 4, BOIDS_LANES = 8 };
-enum { BOIDS_FEW = 128, BOIDS_FEW_ROWS = 3 };  // in worlds of so few boids a tile is some whole rows of cells
+enum { BOIDS_FEW = 128 };  // in a world of so few boids cells are nearly empty, and a tile has all columns
 
 PFC_FN int32_t boids_cell_of(const BoidsGrid* grid, float x, float y) {
   const int32_t column = pfc_mini((int32_t)(x * grid->per_u_x), grid->columns - 1);
@@ -606,7 +613,7 @@ typedef struct BoidsTile {
   int32_t index[BOIDS_CANDIDATES + BOIDS_LANES];
   float x[BOIDS_CANDIDATES + BOIDS_LANES], y[BOIDS_CANDIDATES + BOIDS_LANES];
   float to_x[BOIDS_CANDIDATES + BOIDS_LANES], to_y[BOIDS_CANDIDATES + BOIDS_LANES];
-  float square[BOIDS_CANDIDATES + BOIDS_LANES];
+  int64_t key[BOIDS_CANDIDATES + BOIDS_LANES];
 } BoidsTile;
 
 // Copies BOIDS_COPY at once; what is too much is overwritten by the next ones. More of the state follows the sorted
@@ -694,8 +701,10 @@ typedef struct BoidsSearch {
   int64_t key[BOIDS_MAX_NEIGHBOURS];
 } BoidsSearch;
 
-PFC_ALWAYS_INLINE PFC_FN void boids_measure_candidates(const Boids* s, const BoidsParams* p, BoidsTile* tile,
-                                                       BoidsVector place) {
+#define BOIDS_NO_KEY INT64_MAX  // of the boid itself, and of what fills up the last lanes
+
+BOIDS_PART void boids_measure_candidates(const Boids* s, const BoidsParams* p, BoidsTile* tile,
+                                                       BoidsVector place, int32_t boid) {
   const int32_t lanes = boids_lanes(tile);
   PFC_INDEPENDENT_LOOP_
   for (int32_t j = 0; j < lanes; ++j) {
@@ -703,31 +712,33 @@ PFC_ALWAYS_INLINE PFC_FN void boids_measure_candidates(const Boids* s, const Boi
     at.x = tile->x[j];
     at.y = tile->y[j];
     const BoidsVector to = boids_offset(s, p, place, at);
+    const float square = to.x * to.x + to.y * to.y;
+    const int64_t key = (int64_t)pfc_float_bits(square) << 32 | (int64_t)((uint32_t)tile->index[j] << 16 | (uint32_t)j);
     tile->to_x[j] = to.x;
     tile->to_y[j] = to.y;
-    tile->square[j] = to.x * to.x + to.y * to.y;
+    tile->key[j] = tile->index[j] == boid ? BOIDS_NO_KEY : key;
   }
-  for (int32_t j = 0; j < BOIDS_LANES; ++j) tile->square[tile->count + j] = BOIDS_NO_GAP;
+  for (int32_t j = 0; j < BOIDS_LANES; ++j) tile->key[tile->count + j] = BOIDS_NO_KEY;
 }
 
-#define BOIDS_NO_KEY INT64_MAX
-
-// Orders `count` keys, at most BOIDS_MAX_NEIGHBOURS, by counting the lesser ones of each. All differ but for BOIDS_NO_KEY.
-PFC_ALWAYS_INLINE PFC_FN void boids_order(BoidsSearch* q, const int64_t* keys, int32_t count) {
-  int64_t rank[BOIDS_MAX_NEIGHBOURS] = {0};
-  for (int32_t j = 0; j < count; ++j)
-    for (int32_t i = 0; i < count; ++i) rank[i] += keys[j] < keys[i];
-  for (int32_t i = 0; i < count; ++i) q->key[rank[i]] = keys[i];
+// Orders BOIDS_LANES keys by comparing each two of them. All differ but for BOIDS_NO_KEY.
+BOIDS_PART void boids_order(BoidsSearch* q, const int64_t* keys) {
+  int64_t rank[BOIDS_LANES];
+  for (int32_t j = 0; j < BOIDS_LANES; ++j) rank[j] = j;
+  for (int32_t j = 1; j < BOIDS_LANES; ++j) {
+    for (int32_t i = 0; i < j; ++i) {
+      const int64_t less = keys[j] < keys[i];
+      rank[i] += less;
+      rank[j] -= less;
+    }
+  }
+  for (int32_t i = 0; i < BOIDS_LANES; ++i) q->key[rank[i]] = keys[i];
 }
 
 // Keeps the least `wanted` of the keys, ascending. BOIDS_LANES more of them are BOIDS_NO_KEY.
-PFC_ALWAYS_INLINE PFC_FN void boids_keep_least(BoidsSearch* q, const int64_t* keys, int32_t count, int32_t wanted) {
+BOIDS_PART void boids_keep_least(BoidsSearch* q, const int64_t* keys, int32_t count, int32_t wanted) {
   if (count <= BOIDS_LANES) {
-    boids_order(q, keys, BOIDS_LANES);
-    return;
-  }
-  if (count <= 2 * BOIDS_LANES) {
-    boids_order(q, keys, 2 * BOIDS_LANES);
+    boids_order(q, keys);
     return;
   }
   for (int32_t i = 0; i < count; ++i) {
@@ -738,30 +749,19 @@ PFC_ALWAYS_INLINE PFC_FN void boids_keep_least(BoidsSearch* q, const int64_t* ke
   }
 }
 
-// The nearest candidates within `reach` of a boid, whose distances were measured. Behind the last candidate in reach come
-// some that are too far, so that loops run to a whole number of lanes and their ends are easy to predict.
-PFC_ALWAYS_INLINE PFC_FN void boids_pick(const BoidsTile* tile, int32_t boid, float reach, int32_t wanted, BoidsSearch* q) {
-  int32_t near[BOIDS_CANDIDATES + 2 * BOIDS_LANES];  // candidates in reach
-  int64_t keys[BOIDS_CANDIDATES + 2 * BOIDS_LANES];
+// The nearest candidates within `reach` of a boid, whose distances were measured.
+BOIDS_PART void boids_pick(const BoidsTile* tile, float reach, int32_t wanted, BoidsSearch* q) {
+  int64_t keys[BOIDS_CANDIDATES + BOIDS_LANES];
   const int32_t lanes = boids_lanes(tile);
-  const float square = reach * reach;
-  int32_t count = 0, found = 0;
+  const int64_t farthest = (int64_t)pfc_float_bits(reach * reach) << 32 | 0xffffffff;
+  int32_t count = 0;
   for (int32_t j = 0; j < lanes; ++j) {
-    near[count] = j;
-    count += tile->square[j] <= square;
+    keys[count] = tile->key[j];
+    count += tile->key[j] <= farthest;
   }
-  for (int32_t j = 0; j < BOIDS_LANES; ++j) near[count + j] = tile->count;
-  for (int32_t i = 0; i < count; i += BOIDS_LANES) {
-    for (int32_t lane = i; lane < i + BOIDS_LANES; ++lane) {
-      const int32_t j = near[lane], index = tile->index[j];
-      const bool other = (lane < count) & (index != boid);
-      const int64_t key = (int64_t)pfc_float_bits(tile->square[j]) << 32 | (int64_t)index << 16 | j;
-      keys[lane] = other ? key : BOIDS_NO_KEY;
-      found += other;
-    }
-  }
+  for (int32_t j = 0; j < BOIDS_LANES; ++j) keys[count + j] = BOIDS_NO_KEY;
   boids_keep_least(q, keys, count, wanted);
-  q->found = pfc_mini(found, wanted);
+  q->found = pfc_mini(count, wanted);
 }
 
 PFC_FN int32_t boids_candidate(const BoidsSearch* q, int32_t j) { return (int32_t)(q->key[j] & 0xffff); }
@@ -770,15 +770,15 @@ PFC_FN float boids_square(const BoidsSearch* q, int32_t j) { return pfc_bits_flo
 // The nearest boids within sight. All that are nearer than ring * grid->reach are candidates of `ring` rings, so the
 // search ends when enough of these were found. It starts with as many rings as the last one needed: that changes only
 // what it costs.
-PFC_ALWAYS_INLINE PFC_FN void boids_search(const Boids* s, const BoidsParams* p, const BoidsArrays* a, const BoidsGrid* grid,
+BOIDS_PART void boids_search(const Boids* s, const BoidsParams* p, const BoidsArrays* a, const BoidsGrid* grid,
                          BoidsTile* tile, int32_t boid, BoidsSearch* q) {
   int32_t ring = pfc_clampi(a->ring[boid], 1, BOIDS_RINGS);
   for (int32_t measured = 0;; ++ring) {
     if (ring > tile->rings) boids_gather(p, a, grid, tile, ring);
-    if (measured != tile->rings) boids_measure_candidates(s, p, tile, boids_place(a, boid));
+    if (measured != tile->rings) boids_measure_candidates(s, p, tile, boids_place(a, boid), boid);
     measured = tile->rings;
     const bool last = ring == BOIDS_RINGS || (float)ring * grid->reach >= p->sight;
-    boids_pick(tile, boid, last ? p->sight : (float)ring * grid->reach, p->neighbours, q);
+    boids_pick(tile, last ? p->sight : (float)ring * grid->reach, p->neighbours, q);
     if (last || q->found == p->neighbours) break;
   }
   const float less = (float)(ring - 1) * grid->reach;
@@ -788,7 +788,7 @@ PFC_ALWAYS_INLINE PFC_FN void boids_search(const Boids* s, const BoidsParams* p,
 // ---- rewards ---------------------------------------------------------------------------------------
 
 // Keeps the neighbours that a search found and judges them.
-PFC_ALWAYS_INLINE PFC_FN BoidsTerms boids_judge(const BoidsParams* p, const BoidsArrays* a, const BoidsTile* tile, int32_t boid,
+BOIDS_PART BoidsTerms boids_judge(const BoidsParams* p, const BoidsArrays* a, const BoidsTile* tile, int32_t boid,
                               const BoidsSearch* q) {
   int32_t* neighbours = a->neighbours + (size_t)boid * (size_t)p->neighbours;
   const float heading_x = a->heading_x[boid], heading_y = a->heading_y[boid];
@@ -942,14 +942,14 @@ PFC_FN void boids_measure(Boids* s, const BoidsParams* p, const BoidsArrays* a) 
 // ---- a step ----------------------------------------------------------------------------------------
 
 // Searches the neighbours of a boid from its tile, and judges it.
-PFC_ALWAYS_INLINE PFC_FN void boids_look(const Boids* s, const BoidsParams* p, const BoidsArrays* a, const BoidsGrid* grid,
+BOIDS_PART void boids_look(const Boids* s, const BoidsParams* p, const BoidsArrays* a, const BoidsGrid* grid,
                                          BoidsTile* tile, int32_t boid) {
   BoidsSearch q;
   boids_search(s, p, a, grid, tile, boid, &q);
   a->terms[boid] = boids_judge(p, a, tile, boid, &q);
 }
 
-PFC_ALWAYS_INLINE PFC_FN void boids_look_from_tile(const Boids* s, const BoidsParams* p, const BoidsArrays* a,
+BOIDS_PART void boids_look_from_tile(const Boids* s, const BoidsParams* p, const BoidsArrays* a,
                                                    const BoidsGrid* grid, BoidsTile* tile) {
   tile->rings = 0;
   for (int32_t row = tile->top; row < tile->top + tile->rows; ++row) {
@@ -1047,7 +1047,8 @@ PFC_FN void boids_observe_hunter(const Boids* s, const BoidsParams* p, const Boi
   out[4] = 1.0f;
 }
 
-PFC_FN void boids_observe_neighbours(const Boids* s, const BoidsParams* p, const BoidsArrays* a, int32_t i, float* out) {
+PFC_FN void boids_observe_neighbours(const Boids* s, const BoidsParams* p, const BoidsArrays* a, int32_t i,
+                                     float* out) {
   const BoidsVector place = boids_place(a, i), heading = boids_heading(a, i);
   const int32_t* neighbours = a->neighbours + (size_t)i * (size_t)p->neighbours;
   const float per_sight = 1.0f / p->sight;
@@ -1241,7 +1242,8 @@ static void boids_draw(const Boids* s, const BoidsParams* p, const PfcDraw* d) {
     const BoidsHunter* hunter = &s->hunters[i];
     boids_draw_arrow(d, hunter->place, hunter->heading, 3.6f, pfc_rgb(hunter->rest > 0 ? PFC_DIM : PFC_RIVAL));
   }
-  pfc_draw_count(d, 2.0f * scale, 2.0f * scale, 4.0f * scale, true, (int32_t)(100.0f * s->polarisation + 0.5f), "% aligned");
+  const int32_t aligned = (int32_t)(100.0f * s->polarisation + 0.5f);
+  pfc_draw_count(d, 2.0f * scale, 2.0f * scale, 4.0f * scale, true, aligned, "% aligned");
   d->end(d->context);
 }
 

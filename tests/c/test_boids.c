@@ -403,7 +403,10 @@ static void test_measures(void) {
   }
   look(&w);
   CHECK(w.s->polarisation < 1e-4f && fabsf(boids_milling(w.s, &p, &w.a) - 1.0f) < 1e-3f);
-  for (int32_t i = 0; i < 40; ++i) put(&w, i, i < 30 ? 2.0f * (float)i : 90.0f, i < 30 ? 10.0f : 70.0f + (float)i, 0.0f);
+  for (int32_t i = 0; i < 40; ++i) {
+    const float number = (float)i;
+    put(&w, i, i < 30 ? 2.0f * number : 90.0f, i < 30 ? 10.0f : 70.0f + number, 0.0f);
+  }
   look(&w);
   CHECK(fabsf(boids_largest(w.s, &p, &w.a) - 0.75f) < 1e-6f);
   world_close(&w);
@@ -496,7 +499,8 @@ static void test_limits(void) {
     const float number = (float)value;
     const int32_t integer = (int32_t)value;
     BoidsParams p = usual();
-    memcpy((unsigned char*)&p + 4 * (i / 2), param->type == PFC_PARAM_FLOAT ? (const void*)&number : (const void*)&integer, 4);
+    const void* given = param->type == PFC_PARAM_FLOAT ? (const void*)&number : (const void*)&integer;
+    memcpy((unsigned char*)&p + 4 * (i / 2), given, 4);
     if (strcmp(param->name, "sight") == 0) p.width = p.height = 160;
     if (value == 24.0) p.sight = 9.6f;
     if (strcmp(param->name, "caught") == 0) p.predators = 4;
@@ -552,7 +556,8 @@ static float play(int32_t level, int32_t continuous, uint64_t first_seed, int32_
 
 // The score tells good flocks from bad ones.
 static void test_scripts(void) {
-  const float chance = play(-1, 1, 1, 4), textbook = play(0, 1, 1, 6), tuned = play(1, 1, 1, 6), steps = play(1, 0, 1, 6);
+  const float chance = play(-1, 1, 1, 4), textbook = play(0, 1, 1, 6);
+  const float tuned = play(1, 1, 1, 6), steps = play(1, 0, 1, 6);
   printf("perf: random %.3f, textbook %.3f, tuned %.3f, tuned with choices %.3f\n", (double)chance, (double)textbook,
          (double)tuned, (double)steps);
   CHECK(chance < 0.05f && textbook > 0.2f && tuned > textbook && steps > textbook);

@@ -268,7 +268,9 @@ def advantages(
     rewards = rollout.rewards if reward_factor == 1.0 else rollout.rewards * reward_factor
     rewards = rewards.clamp(-reward_clamp, reward_clamp) if reward_clamp else rewards
     if not rollout.alive.all():
-        rollout.values.mul_(rollout.alive)  # nobody learns the value of a row that does not act
+        # No row learns the value of a state in which it does not act; where an episode is cut short, that of its last.
+        rollout.values.mul_(rollout.alive)
+        rollout.final_values.mul_(rollout.alive[:-1])
     kernels.advantage(
         rewards,
         rollout.values,

@@ -1,0 +1,106 @@
+"""Boids from Python: the hand-written rules see what a boid sees, and caught boids are absent from training."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pufferc
+
+BASELINE = Path(__file__).parents[2] / "benchmarks" / "boids_baseline.py"
+
+
+@pytest.fixture(scope="module")
+def baseline() -> Any:
+    spec = importlib.util.spec_from_file_location("boids_baseline", BASELINE)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("params", [{}, {"walls": True, "neighbours": 5, "sight": 20.0}, {"predators": 3}])
+def test_the_script_is_the_rules_of_the_benchmark(baseline: Any, params: dict[str, Any]) -> None:
+    """The benchmark computes the rules from observations alone, so the script uses nothing that a boid cannot see."""
+    levels = [(1.0, 0.6, 1.5, 3.0), (3.3, 0.7, 3.7, 2.7)]
+    envs = pufferc.make("boids", num_games=3, num_threads=1, **params)
+    seen, _ = envs.reset(seed=5)
+    for step in range(300):
+        level = step % 2
+        actions = envs.script(level)
+        if step % 10 == level:
+            settings = np.broadcast_to(np.array(levels[level], np.float32), (envs.num_envs, 4))
+            expected = baseline.rule_controls(seen, settings, params.get("sight", 12.0))
+            near = np.abs(actions - expected).max(axis=1) < 1e-3
+            # A wish straight behind turns either way, by rounding.
+            assert near[envs.alive].mean() > 0.995
+        seen, *_ = envs.step(actions)
+    envs.close()
+
+
+@pytest.fixture
+def hunted() -> Iterator[Any]:
+    """A rollout of a policy in worlds with many predators, which some episodes end within, and what learns from it."""
+    torch = pytest.importorskip("torch")
+    from pufferc import ops
+    from pufferc.config import Config, merge
+    from pufferc.kernels.backend import FUSED
+    from pufferc.policies import make_policy
+    from pufferc.training import ppo
+
+    params = {"boids": 24, "width": 50, "height": 50, "predators": 8, "max_steps": 150}
+    train = {"horizon": 200, "minibatch_size": 48 * 50, "epochs": 1, "optimizer": "adam", "device": "cpu"}
+    config = merge(Config("boids", params), {"vec": {"num_envs": 48}, "policy": {"hidden_size": 32}, "train": train})
+    before = ops.get_num_threads()
+    ops.set_num_threads(1)
+    env = pufferc.make("boids", 48, num_threads=1, seed=1, params=params)
+    policy = make_policy(config, env, torch.float32, torch.device("cpu"), seed=1, fused=True)
+    rollout = ppo.Rollout.make(env, policy, 200, torch.device("cpu"))
+    rollout.reset(env, policy, 1)
+    seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
+    ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=0, seconds=seconds)
+    make = lambda: make_policy(config, env, torch.float32, torch.device("cpu"), seed=1, fused=True)  # noqa: E731
+    yield rollout, make, config, FUSED
+    env.close()
+    ops.set_num_threads(before)
+
+
+def test_being_caught_ends_what_a_boid_earns(hunted: Any) -> None:
+    rollout, _, _, kernels = hunted
+    from pufferc.training import ppo
+
+    rollout.values[~rollout.alive] = 50.0  # what a network says of states that it never learns from
+    rollout.final_values[~rollout.alive[:-1]] = 100.0
+    ppo.advantages(rollout, kernels, gamma=0.98, gae_lambda=0.95)
+    acts, next_acts, ended = rollout.alive[:-1], rollout.alive[1:], rollout.truncated | rollout.terminated
+    caught = acts & ~next_acts & ~ended
+    assert int(caught.sum()) > 10 and int((~acts & ended).sum()) > 5
+    assert (rollout.rewards[caught] == -5.0).all() and (rollout.rewards[~acts] == 0.0).all()
+    # Nothing follows: neither the value of what a caught boid sees, nor that of its world's last moment.
+    np.testing.assert_allclose(rollout.returns[caught], -5.0, atol=1e-4)
+
+
+def test_caught_boids_are_absent_from_the_loss(hunted: Any) -> None:
+    rollout, make, config, kernels = hunted
+    import torch
+
+    from pufferc.training import ppo
+    from pufferc.training.optimizers import Adam
+
+    ppo.advantages(rollout, kernels, gamma=0.98, gae_lambda=0.95)
+    absent = ~rollout.alive[:-1]
+    weights = []
+    for garbage in (0.0, 3.0):
+        for part in (rollout.actions, rollout.logprobs, rollout.advantages, rollout.returns):
+            part[absent] += garbage
+        learner = make()
+        generator = torch.Generator().manual_seed(1)
+        ppo.optimise(learner, Adam(learner.named_parameters()), rollout, kernels, config.train, 0.01, generator)
+        weights.append([p.detach().clone() for p in learner.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*weights, strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(weights[0], make().parameters(), strict=True))
