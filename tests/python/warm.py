@@ -45,6 +45,8 @@ def ask(address: str, words: list[str]) -> int:
         streams = inherited()
         socket.send_fds(server, [b"+"], streams)
         server.sendall(json.dumps([words, os.getcwd(), dict(os.environ), streams, cores()]).encode() + b"\n")
+        for number in streams[3:]:
+            os.close(number)
         with server.makefile() as answers:
             worker = int(answers.readline())
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -90,14 +92,20 @@ def serve(address: str) -> list[str]:
         words, folder, environment, streams, allowed = json.loads(request.readline())
     worker = os.fork()
     if worker:
+        for number in received:  # so that whoever reads from the worker sees it close them
+            os.close(number)
         look_after(worker, caller)
     caller.close()
-    # By way of numbers that none of them has.
-    for number in [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 1000) for number in received]:
-        os.dup2(number, streams.pop(0))
+    copies = [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 1000) for number in received]  # numbers that no stream has
+    for number in received:
+        os.close(number)
+    for copy, number in zip(copies, streams, strict=True):
+        os.dup2(copy, number)
+        os.close(copy)
     # Those of the server have its files' positions and buffers.
+    by_line = os.isatty(1) or bool(environment.get("PYTHONUNBUFFERED"))
     sys.stdin = sys.__stdin__ = os.fdopen(0, closefd=False)
-    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", buffering=1 if os.isatty(1) else -1, closefd=False)
+    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", buffering=1 if by_line else -1, closefd=False)
     sys.stderr = sys.__stderr__ = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     os.chdir(folder)
     if allowed:
@@ -109,7 +117,8 @@ def serve(address: str) -> list[str]:
 
 def look_after(worker: int, caller: socket.socket) -> NoReturn:
     """Tell the caller who works for it and how that ended; end it with the caller."""
-    caller.sendall(f"{worker}\n".encode())
+    with contextlib.suppress(BrokenPipeError):
+        caller.sendall(f"{worker}\n".encode())
     while not os.waitid(os.P_PID, worker, os.WEXITED | os.WNOHANG | os.WNOWAIT):
         if select.select([caller], [], [], 0.02)[0]:  # it sends no more, so it is gone
             os.kill(worker, signal.SIGKILL)
@@ -131,7 +140,8 @@ def run(words: list[str], address: str) -> None:
         warnings.simplefilter(words[1])  # type: ignore[arg-type]
         words = words[2:]
     kind, rest = words[0], words[1:]
-    sys.path[0] = "" if kind in ("-m", "-c") else os.path.dirname(kind)
+    added = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    sys.path[:1] = ["" if kind in ("-m", "-c") else os.path.dirname(kind), *added]
     if kind == "-m":
         sys.argv = rest
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
