@@ -359,5 +359,3 @@ def test_any_change_of_a_byte_is_noticed() -> None:
         changed[at] ^= 1 << (at % 8)
         with pytest.raises(ValueError, match="exported: "):
             CPolicy(bytes(changed), 3)
-
-

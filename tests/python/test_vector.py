@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -187,6 +189,22 @@ def test_threads_and_groups_do_not_matter(game: str, pool: MakePool) -> None:
             env.reset(seed=5)
             digests.add(run_groups(env, 40))
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_an_array_to_write_to_is_kept_until_it_is_written(groups: int, pool: MakePool) -> None:
+    env = pool("cartpole", 4, groups=groups)
+    env.reset()
+    for group in range(groups):
+        array = np.zeros((4 // groups, 4), np.float32)
+        kept = weakref.ref(array)
+        env.send([0] * (4 // groups), group, observations=array)
+        del array
+        assert kept() is not None
+        out = env.recv(group)[0]
+        assert out is kept() and out.any()
+        del out
+        assert kept() is None
 
 
 def test_seed_repeats_and_none_continues(game: str, pool: MakePool) -> None:
