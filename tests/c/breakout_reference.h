@@ -1,10 +1,10 @@
 // breakout_reference.h - two slow, obvious versions of Breakout for test_breakout.c, which includes the
 // game first.
 //
-// Reference: one frame at a time, lines and bricks found by looking at every one of them, no fast
-// paths. It shares only PfcRng and fmath with the game and must agree with it bit for bit.
-// Sweep: the textbook swept-box test in double precision against every brick and wall; it knows
-// nothing of lines and must agree wherever a contact is not a matter of rounding.
+// Reference: one frame at a time, tests every line and every brick, no fast paths. It shares only
+// PfcRng and fmath with the game and must agree with it bit for bit.
+// Sweep: the textbook swept-box test in double precision against every brick and wall, without
+// lines. It must agree wherever a contact does not depend on rounding.
 #ifndef PUFFERC_TESTS_BREAKOUT_REFERENCE_H
 #define PUFFERC_TESTS_BREAKOUT_REFERENCE_H
 
@@ -26,7 +26,7 @@ static void reference_start_round(Reference* g) {
   g->speed = 256.0f, g->round_hits = 0;
 }
 
-// Earlier wins, then the larger overlap, then a horizontal face, then whoever came first.
+// The earlier contact wins, then the larger overlap, then a horizontal face, then the one found first.
 static void reference_keep_better(Touch* best, Touch t) {
   bool better = best->what < 0 || t.time < best->time;
   if (best->what >= 0 && t.time == best->time)
@@ -188,7 +188,7 @@ static Sweep sweep(const Reference* g, double grow) {
 static unsigned long long clear_frames, unclear_frames;
 
 // Checks one frame of `g` (paddle already moved) against the sweep, unless growing or shrinking all
-// obstacles by 0.002 px changes what happens.
+// obstacles by 0.002 px changes the result.
 static bool frame_is_physical(const Reference* before, const Touch* touch) {
   const Sweep small = sweep(before, -0.002), exact = sweep(before, 0.0), large = sweep(before, 0.002);
   const bool hit = exact.time <= 1.0;

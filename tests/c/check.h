@@ -1,8 +1,8 @@
-// check.h - the whole test framework: CHECK counts and reports, check_report ends main.
+// check.h - the test framework: CHECK counts and reports, check_report ends main.
 //
 //   int main(void) { CHECK(1 + 1 == 2); return check_report(); }
 //
-// A failed check prints where and what, up to a limit, and the program goes on; its exit code is 1.
+// A failed check prints its location and condition, up to a limit. The program continues and exits with code 1.
 #ifndef PUFFERC_TESTS_CHECK_H
 #define PUFFERC_TESTS_CHECK_H
 
@@ -13,7 +13,7 @@ enum { CHECK_MAX_PRINTED = 20 };
 
 static unsigned long long check_count_, check_failures_;
 
-// True when the condition held, so that a test can stop early: if (!CHECK(...)) return;
+// Returns the condition, so that a test can stop early: if (!CHECK(...)) return;
 #define CHECK(condition) check_((condition) ? true : false, #condition, __FILE__, __LINE__)
 
 static inline bool check_(bool held, const char* condition, const char* file, int line) {
@@ -24,7 +24,7 @@ static inline bool check_(bool held, const char* condition, const char* file, in
   return false;
 }
 
-// Prints the totals; the exit code of the test. A test that checked nothing has failed.
+// Prints the totals and returns the exit code of the test. A test without checks fails.
 static inline int check_report(void) {
   printf("%llu checks, %llu failed\n", check_count_, check_failures_);
   return check_failures_ == 0 && check_count_ > 0 ? 0 : 1;

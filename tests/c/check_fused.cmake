@@ -1,10 +1,10 @@
-# check_fused.cmake - compiled games hold no fused multiply-add. It rounds once where a product and a sum round twice, so a
-# trajectory would depend on the compiler and on the processor.
+# check_fused.cmake - checks that compiled games have no fused multiply-add. It rounds once instead of twice, so a
+# trajectory would depend on the compiler and the processor.
 #
 #   cmake -DOBJDUMP=objdump -DLIBRARY=libpufferc.a -DAR=ar -DNM=nm -DGAMES="breakout pong" -DWORK=folder [-DBOX2D=...] -P ...
-#     every game in the library, each in an object with a record pfc_env_<game>, and every object of Box2D's archive
+#     checks every game in the library, each in an object with a record pfc_env_<game>, and every object of Box2D
 #   cmake -DOBJDUMP=objdump -DCOMPILER=cc -DFLAGS="-O3 -mfma" -DSOURCE=game.c -DINCLUDE=csrc/include -DWORK=folder -P ...
-#     what the compiler makes of one source
+#     compiles one source and checks its object
 cmake_minimum_required(VERSION 3.24)
 # Spellings of x86-64 (vfmadd, vfmaddsub, ...), aarch64 (fmadd, fmla, fcmla, ...), 32-bit ARM (vfma.f32) and RISC-V (vfmacc).
 set(fused "\t(v4?fc?w?n?m(add|sub|acc|sac)|fn?m(add|sub|la|ls|ad|sb)|fcmla|vfn?m[as]\\.)[^\n]*")
@@ -17,10 +17,10 @@ function(check_object object)
   execute_process(COMMAND ${OBJDUMP} -d ${object} OUTPUT_VARIABLE code COMMAND_ERROR_IS_FATAL ANY)
   string(LENGTH "${code}" length)
   if(length LESS 300)
-    message(FATAL_ERROR "${object} holds no code to look at:\n${code}")
+    message(FATAL_ERROR "${object} contains no code:\n${code}")
   endif()
   if(code MATCHES "${fused}")
-    message(FATAL_ERROR "${object} holds fused products, such as:${CMAKE_MATCH_0}")
+    message(FATAL_ERROR "${object} contains fused products, such as:${CMAKE_MATCH_0}")
   endif()
 endfunction()
 
@@ -42,7 +42,7 @@ foreach(record IN LISTS records)
 endforeach()
 list(SORT games)
 if(NOT games STREQUAL GAMES)
-  message(FATAL_ERROR "${LIBRARY} holds the games ${games}; expected ${GAMES}")
+  message(FATAL_ERROR "${LIBRARY} contains the games ${games}; expected ${GAMES}")
 endif()
 if(BOX2D)
   file(MAKE_DIRECTORY ${WORK}/box2d)

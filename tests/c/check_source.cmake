@@ -1,11 +1,11 @@
-# check_source.cmake - one compiler command and what must be true of its result.
+# check_source.cmake - runs one compiler command and checks its result.
 #
 #   cmake -DMODE=module -DCOMPILER=cc -DNM=nm -DSOURCE=game.c -DINCLUDE=csrc/include -DFLAGS="-ffp-contract=off" -DOUTPUT=game.so -P ...
-#     the game alone becomes a loadable module: no undefined pfc_ symbol, and pfc_env_module its only export
+#     builds the game as a loadable module: it has no undefined pfc_ symbol, and its only export is pfc_env_module
 #   cmake -DMODE=clones -DCOMPILER=cc -DNM=nm -DSOURCE=game.c -DINCLUDE=csrc/include -DOUTPUT=game.o -P ...
-#     the game's loops are there for wider instruction sets too
+#     checks that the game's loops have clones for wider instruction sets
 #   cmake -DMODE=syntax -DCOMPILER=c++ -DFLAGS="-x;c++;-std=c++17" -DSOURCE=... -DINCLUDE=... -P ...
-#     the file compiles without a warning
+#     checks that the file compiles without a warning
 
 function(run_or_fail)
   execute_process(COMMAND ${ARGV} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE errors)

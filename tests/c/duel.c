@@ -1,21 +1,21 @@
-// duel.c - a small game for tests that uses every optional part of the contract. Players take turns on a board: they
-// claim free cells and strike those of others. It is built into the tests, loaded as a module and compiled as C++17.
+// duel.c - a small test game that uses every optional part of the contract. Players take turns on a board: they claim
+// free cells and strike cells of others. It is built into the tests, loaded as a module and compiled as C++17.
 //
 // obs   int8[3 + width * height + sight * each]   see duel_obs; sizes depend on parameters
 // act   int32[2]   kind: 0 pass  1 claim  2 strike;   place: 0 to 32 a cell, 33 nowhere
 // rew   +0.1 claim, +0.2 strike, -0.2 for being struck; +1 or -1 at the end
 //
-// Who waits for their turn has one legal choice in each dimension: pass, nowhere. A player without cells is out: alive 0,
-// or, with `lives`, the end of that player's episode, for pools whose spec has `respawn` (see duel_with_lives).
+// A waiting player has one legal choice in each dimension: pass, nowhere. A player without cells is out (alive 0); with
+// `lives` that player's episode ends, for pools whose spec has `respawn` (see duel_with_lives).
 //
-// The state is the struct Duel, then uint16 stamps[cells], then uint8 board[cells], row by row.
+// The state is the struct Duel, then uint16 stamps[cells], then uint8 board[cells] in row-major order.
 //
 // Data is a map: "DUEL", width, height, charges, then a byte per cell, 1 = wall.
 #include "pufferc/env.h"
 
 enum { DUEL_PASS, DUEL_CLAIM, DUEL_STRIKE, DUEL_KINDS };
 enum { DUEL_PLACES = 34, DUEL_NOWHERE = DUEL_PLACES - 1, DUEL_CHOICES = DUEL_KINDS + DUEL_PLACES };
-enum { DUEL_FREE = 0, DUEL_WALL = 255 };  // a cell of the board; agent i owns those of i + 1
+enum { DUEL_FREE = 0, DUEL_WALL = 255 };  // values of a cell; i + 1 = owned by agent i
 enum { DUEL_MAX_CELLS = 30, DUEL_MAX_PLAYERS = 6, DUEL_MAP_HEAD = 7 };
 
 #define DUEL_PARAMS(X)                                                              \
@@ -32,7 +32,7 @@ enum { DUEL_MAX_CELLS = 30, DUEL_MAX_PLAYERS = 6, DUEL_MAP_HEAD = 7 };
   X(bool, lives, 0, 0, 1, "the end of a player is the end of an episode")
 PFC_DEFINE_PARAMS(duel, DuelParams, DUEL_PARAMS)
 
-// One member of every dtype that a state field may have.
+// The state has a member of every dtype that a state field may have.
 typedef struct Duel {
   PfcRng rng;
   uint64_t claims;  // of all players
@@ -52,7 +52,7 @@ typedef struct DuelObs {
   int8_t value[1];
 } DuelObs;
 
-// Counts, codes and planes of the last three rows are those of the default parameters; duel_fill_rows corrects them.
+// The last three rows have counts, codes and planes of the default parameters; duel_fill_rows corrects them.
 static const PfcObsRow duel_obs[] = {
     PFC_OBS("self", 2, 0, 9, "1 if it is the agent's turn; charges left"),
     PFC_OBS_CODES("kind", 1, DUEL_KINDS, "kind of the latest move"),
@@ -82,14 +82,14 @@ PFC_FN void duel_take_cell(Duel* s, const DuelParams* p, int32_t agent, int32_t 
   s->held[agent] += 1;
 }
 
-// Whether a new player may take the cell: it is free, or its owner has another one.
+// True if a new player may take the cell: it is free, or its owner has another one.
 PFC_FN bool duel_can_start(const Duel* s, const DuelParams* p, int32_t cell) {
   const int32_t owner = duel_board_view(s, p)[cell];
   return owner == DUEL_FREE || (owner != DUEL_WALL && s->held[owner - 1] > 1);
 }
 
-// Gives a new player one cell, the first that can be taken from a random one on. There is always one, since there are at
-// least as many cells without walls as players.
+// Gives a new player the first cell that can be taken, starting at a random one. There always is one, because there are
+// at least as many cells without walls as players.
 PFC_FN void duel_start_player(Duel* s, const DuelParams* p, int32_t agent) {
   const int32_t cells = duel_cells(p);
   for (int32_t cell = 0; s->held[agent] > 0 && cell < cells; ++cell)
@@ -115,7 +115,7 @@ PFC_FN void duel_reset(Duel* s, const DuelParams* p) {
 
 // ---- a step --------------------------------------------------------------------------------------------
 
-// What may be done with a cell: 0 nothing, DUEL_CLAIM, DUEL_STRIKE.
+// The legal kind of move on a cell: 0 none, DUEL_CLAIM, DUEL_STRIKE.
 PFC_FN int32_t duel_use(const Duel* s, const DuelParams* p, int32_t agent, int32_t place) {
   if (place >= duel_cells(p)) return 0;
   const int32_t owner = duel_board_view(s, p)[place];
@@ -154,7 +154,7 @@ PFC_FN void duel_move(Duel* s, const DuelParams* p, int32_t agent, PfcIo io) {
   }
 }
 
-// The most cells of one player; what the others have makes no difference at the end.
+// The largest number of cells of one player.
 PFC_FN int32_t duel_lead(const Duel* s, const DuelParams* p) {
   int32_t lead = 0;
   for (int32_t agent = 0; agent < p->players; ++agent) lead = pfc_maxi(lead, s->held[agent]);
@@ -196,7 +196,7 @@ PFC_FN void duel_respawn(void* state, const void* params, int32_t agent) {
   duel_start_player((Duel*)state, (const DuelParams*)params, agent);
 }
 
-// ---- what an agent sees, and may do --------------------------------------------------------------------
+// ---- observation and mask ------------------------------------------------------------------------------
 
 PFC_FN int8_t duel_seen(int32_t owner, int32_t agent) {
   if (owner == DUEL_FREE) return 0;
@@ -240,7 +240,7 @@ PFC_FN void duel_metrics(const Duel* s, const DuelParams* p, int32_t agent, floa
     values[2 + cell] = duel_board_view(s, p)[cell] == agent + 1 ? 1.0f : 0.0f;
 }
 
-// ---- the host's part -------------------------------------------------------------------------------------
+// ---- host functions --------------------------------------------------------------------------------------
 
 PFC_FN int32_t duel_pick(const uint8_t* legal, int32_t count, PfcRng* rng) {
   int32_t number = 0, choice = 0;
@@ -250,7 +250,7 @@ PFC_FN int32_t duel_pick(const uint8_t* legal, int32_t count, PfcRng* rng) {
   return choice;
 }
 
-// Level 0 plays at random; level 1 strikes where it can and else claims, so that none of its moves is void.
+// Level 0 plays at random. Level 1 strikes if it can, else claims, so it never makes a move without effect.
 static void duel_script(const void* state, const void* params, int32_t agent, int32_t level, PfcRng* rng,
                         int32_t* choices, float* controls) {
   (void)controls;
@@ -352,7 +352,7 @@ PFC_FN void duel_reset_from(void* state, const void* params, const void* data, u
   duel_start(s, p);
 }
 
-// Half the charges of the map, so that tests see which of the two functions ran.
+// Gives half the charges of the map, so that tests can tell which of the two functions ran.
 PFC_FN void duel_respawn_from(void* state, const void* params, int32_t agent, const void* data, uint64_t data_bytes) {
   (void)data_bytes;
   Duel* s = (Duel*)state;
@@ -360,7 +360,7 @@ PFC_FN void duel_respawn_from(void* state, const void* params, int32_t agent, co
   s->charges[agent] = (uint8_t)(((const uint8_t*)data)[6] / 2);
 }
 
-// ---- a picture, keys, the record ---------------------------------------------------------------------------
+// ---- picture, keys, spec -----------------------------------------------------------------------------------
 
 static void duel_draw(const Duel* s, const DuelParams* p, const PfcDraw* d) {
   static const uint32_t colours[] = {0x202020, 0x4080ff, 0xff8040, 0x808080};

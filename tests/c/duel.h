@@ -1,5 +1,5 @@
-// duel.h - the test game duel.c, which uses every optional part of the contract, as it is built into tests, and the cases
-// in which the tests of registered games play it, too.
+// duel.h - the test game duel.c, which uses every optional part of the contract, as built into tests; and its cases for
+// the tests of registered games.
 #ifndef PUFFERC_TESTS_DUEL_H
 #define PUFFERC_TESTS_DUEL_H
 
@@ -7,14 +7,14 @@
 
 extern const PfcEnvSpec pfc_env_duel;
 
-// The same game where each player has an episode of its own; for pools with the parameter lives = 1.
+// The same game with its own episode for each player; for pools with the parameter lives = 1.
 PfcEnvSpec duel_with_lives(void);
 
 // A map of 5 x 3 cells with walls in the corners, and 6 charges; for pools with the parameter walls = 1.
 enum { DUEL_MAP_BYTES = 7 + 15 };
 static const uint8_t duel_map[DUEL_MAP_BYTES] = {'D', 'U', 'E', 'L', 5, 3, 6, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1};
 
-// By default all boards are 5 x 3. The last case has dead rows, one row of choices that is not full, and no sight.
+// Default boards are 5 x 3. The last case has dead rows, a mask that ends within a word, and no sight.
 static const Case duel_cases[] = {
     {"duel", "duel", 0, {{0}}},
     {"duel, six players", "duel", 4, {{"players", 6}, {"width", 6}, {"height", 5}, {"walls", 1}}},

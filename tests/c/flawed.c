@@ -1,4 +1,4 @@
-// flawed.c - see flawed.h. The game breaks the contract on purpose: it calls what the test gives it.
+// flawed.c - see flawed.h. The game breaks the contract on purpose: it calls functions of the test.
 #define PFC_BUILDING_LIBRARY
 #include "flawed.h"
 
@@ -69,7 +69,7 @@ PFC_DEFINE_ENV(flawed, Flawed, .title = "Flawed", .summary = "sound until a test
                .obs_dtype = PFC_FLOAT32, .sizes = {.agents = FLAWED_AGENTS, .action_counts = {3, 2}},
                .obs_rows = flawed_obs, .num_obs_rows = 3, .metrics = {"score", "perf"})
 
-// ---- parts that it has only where a test wants them ---------------------------------------------------------
+// ---- parts that a test adds ---------------------------------------------------------------------------------
 
 static void flawed_mask(const void* state, const void* params, int32_t agent, uint8_t* legal) {
   (void)params;
@@ -127,7 +127,7 @@ static void flawed_respawn_from(void* state, const void* params, int32_t agent, 
   flaw.respawn_from(state, data);
 }
 
-// The game with the parts that `flaw` spoils.
+// The spec, with the optional parts that `flaw` uses.
 static PfcEnvSpec flawed_spec(void) {
   PfcEnvSpec spec = pfc_env_flawed;
   if (flaw.mask) spec.mask = flawed_mask;
@@ -141,7 +141,7 @@ static PfcEnvSpec flawed_spec(void) {
   return spec;
 }
 
-// ---- checking it -----------------------------------------------------------------------------------------
+// ---- running the check -----------------------------------------------------------------------------------
 
 int32_t flaw_visit(const char* stage, int64_t step, int64_t game) {
   const bool here = strcmp(flaw_trace->stage, stage) == 0 && flaw_trace->step == step;

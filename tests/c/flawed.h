@@ -1,8 +1,8 @@
-// flawed.h - a small sound game with places to break it in, and what `pufferc check` says of it then.
+// flawed.h - a small correct game that tests can break, and the findings of `pufferc check` about it.
 //
-// A test hands a Flaw to flaw_check: functions that are called after the game's own, and spoil what it did. Where they
-// are called from, the check's trace tells: flaw_visit counts how often a stage has come to a step of a game, which
-// is how a difference between two pools is made at one place alone.
+// A test passes a Flaw to flaw_check: functions that run after the game's own functions and spoil their results. They
+// use the check's trace to find out where they are: flaw_visit counts how often a stage has reached a step of a game,
+// so that a test can make two pools differ at exactly one place.
 #ifndef PUFFERC_TESTS_FLAWED_H
 #define PUFFERC_TESTS_FLAWED_H
 
@@ -27,55 +27,55 @@ typedef struct FlawedObs {
 
 typedef struct FlawedParams FlawedParams;
 
-// What spoils the game; NULL leaves it sound. The second group gives the game a part that it has not otherwise, which is
-// sound until the function spoils it.
+// Functions that spoil the game; NULL leaves it correct. Functions of the second group also give the game an optional
+// part that it does not have otherwise.
 typedef struct Flaw {
   void (*reset)(Flawed* s, const FlawedParams* p);
   void (*step)(Flawed* s, PfcIo io);
   void (*observe)(const Flawed* s, int32_t agent, FlawedObs* obs);
   void (*metrics)(const Flawed* s, float* values);
-  void (*draw)(const PfcDraw* d);  // instead of its own
-  bool dull;                       // nothing is left to chance
+  void (*draw)(const PfcDraw* d);  // replaces the game's own
+  bool dull;                       // no randomness
   bool endless;                    // no episode ends
 
-  void (*mask)(const Flawed* s, int32_t agent, uint8_t* legal);  // all choices are legal before
-  void (*script)(const Flawed* s, int32_t level, PfcRng* rng, int32_t* choices);  // two levels; all choices are 0 before
-  int32_t (*team)(int32_t agent);  // of two sides
+  void (*mask)(const Flawed* s, int32_t agent, uint8_t* legal);  // all choices are preset to legal
+  void (*script)(const Flawed* s, int32_t level, PfcRng* rng, int32_t* choices);  // two levels; choices are preset to 0
+  int32_t (*team)(int32_t agent);  // of two teams
   void (*fill_rows)(PfcObsRow* rows);
-  void (*field)(PfcField* field);  // of the field "age", which is the table's only one
+  void (*field)(PfcField* field);  // of the field "age", the only one
   void (*reset_from)(Flawed* s, const uint8_t* data);
-  void (*respawn_from)(Flawed* s, const uint8_t* data);  // with it each agent lives by itself
-  const char* (*check_data)(const uint8_t* data, uint64_t bytes);  // asked after the game's own: FLAWED_DATA bytes
+  void (*respawn_from)(Flawed* s, const uint8_t* data);  // gives each agent its own episodes
+  const char* (*check_data)(const uint8_t* data, uint64_t bytes);  // after the check for FLAWED_DATA bytes
 } Flaw;
 
 extern const PfcEnvSpec pfc_env_flawed;
-extern Flaw flaw;             // of the check that goes on
-extern PfcTrace* flaw_trace;  // of the check that goes on
+extern Flaw flaw;             // of the running check
+extern PfcTrace* flaw_trace;  // of the running check
 
-// Whether the check is at this stage and step (and game, -1: any), and how often it has been: 0 = it is not there,
-// 1 = for the first time. Counted for one place in each check.
+// Returns how often the check has reached this stage, step and game (-1: any): 0 = it is elsewhere now, 1 = first time.
+// One counter per check, so ask about one place only.
 int32_t flaw_visit(const char* stage, int64_t step, int64_t game);
 
-// All that a check found.
+// All findings of a check.
 typedef struct Found {
   int32_t count;
   PfcStatus status;
   PfcFinding findings[FLAWED_FOUND];
-  char subjects[FLAWED_FOUND][32];  // the findings' own may not outlive the check
+  char subjects[FLAWED_FOUND][32];  // copies, because findings may point into the check's memory
 } Found;
 
 Found flaw_check(Flaw spoiled, const PfcParamValue* params, int32_t num_params);
 
-// The signal that ended such a check in a child process, 0 if none did; *trace is what it left.
+// Runs a check in a child process. Returns the signal that ended it, or 0; *trace is its last trace.
 int flaw_crash(Flaw spoiled, PfcTrace* trace);
 
 // The finding of this code and subject (NULL: any); NULL if there is none.
 const PfcFinding* found_find(const Found* found, const char* code, const char* subject);
 
-// Whether there is such a finding, at this game and step (-1: nowhere), that says these words.
+// True if there is such a finding, at this game and step (-1: none), whose text contains `words`.
 bool found_is(const Found* found, const char* code, const char* subject, int64_t game, int64_t step, const char* words);
 
-// Whether a check found so many things besides the speed, which it always gives. Prints them if not.
+// True if a check has `count` findings, not counting the speed, which is always there. Prints them if not.
 bool found_only(const Found* found, int32_t count);
 
 #endif  // PUFFERC_TESTS_FLAWED_H

@@ -1,8 +1,8 @@
-// harness.h - what the pool's tests share: the cases every game is tested in, a pool with its actions and step
-// count, observation tables, and hashes of trajectories. Actions and values come from csrc/conformance/play.h.
+// harness.h - shared by the pool's tests: cases of every game, a pool with its actions and step count, checks of
+// observation tables, and hashes of trajectories. Actions and values come from csrc/conformance/play.h.
 //
-// Everything here is header-only, because check.h counts per program. A Player owns its pool and its
-// action array; player_close frees both.
+// Header-only, because check.h has one counter per program. A Player owns its pool and its action array; player_close
+// frees both.
 #ifndef PUFFERC_TESTS_HARNESS_H
 #define PUFFERC_TESTS_HARNESS_H
 
@@ -14,7 +14,7 @@
 #include "conformance/play.h"
 #include "pufferc/pufferc.h"
 
-// CHECK that also says which game was at fault.
+// CHECK that also prints the name of the game.
 #define CHECK_GAME(name, condition) name_game_(CHECK(condition), name)
 
 static inline bool name_game_(bool held, const char* game) {
@@ -22,7 +22,7 @@ static inline bool name_game_(bool held, const char* game) {
   return held;
 }
 
-// ---- cases: a game with some of its parameters set ----------------------------------------------------
+// ---- cases: a game with parameters -----------------------------------------------------------------------
 
 enum { CASE_MAX_PARAMS = 8 };
 
@@ -33,8 +33,8 @@ typedef struct Case {
   PfcParamValue params[CASE_MAX_PARAMS];
 } Case;
 
-// Games that are not named here are tested with their defaults. The default boards of Snake and Mmo are large, so the
-// everyday cases are small ones, and a match of Pong is long; test_soak and the golden hashes run the default too.
+// Games that are not listed here are tested with their defaults. The default boards of Snake and Mmo are large, and a
+// match of Pong is long, so their cases are smaller; test_soak and the golden hashes use the defaults.
 static const Case special_cases[] = {
     {"breakout", "breakout", 0, {{0}}},
     {"breakout, continuous", "breakout", 1, {{"continuous", 1}}},
@@ -57,11 +57,11 @@ static const Case special_cases[] = {
 };
 enum { NUM_SPECIAL_CASES = sizeof special_cases / sizeof special_cases[0] };
 
-// The case of this label; a mistake in it ends the test.
+// The case with this label. A label that does not exist aborts the test.
 static inline const Case* case_labelled(const char* label) {
   for (int32_t k = 0; k < NUM_SPECIAL_CASES; ++k)
     if (strcmp(special_cases[k].label, label) == 0) return &special_cases[k];
-  fprintf(stderr, "no case is labelled %s\n", label);
+  fprintf(stderr, "no case has the label %s\n", label);
   abort();
 }
 
@@ -80,7 +80,7 @@ static inline void for_each_case(void (*test)(const Case*)) {
   }
 }
 
-// The case with one more parameter, or that parameter changed.
+// A copy of the case with this parameter added or replaced.
 static inline Case case_with(const Case* c, const char* name, double value) {
   Case changed = *c;
   for (int32_t i = 0; i < changed.num_params; ++i) {
@@ -93,7 +93,7 @@ static inline Case case_with(const Case* c, const char* name, double value) {
   return changed;
 }
 
-// Games that a program links beside the registered ones; NULL ends the list. See duel.h.
+// Additional games that a test program links; NULL ends the list. See duel.h.
 static const PfcEnvSpec* linked_specs[4];
 
 static inline const PfcEnvSpec* case_spec(const Case* c) {
@@ -102,7 +102,7 @@ static inline const PfcEnvSpec* case_spec(const Case* c) {
   return pfc_env_find(c->game);
 }
 
-// `wanted` games, or as many as leave room for two more such pools in a game whose number is limited.
+// `wanted` games, or fewer in a game with max_games, so that three such pools fit.
 static inline int32_t case_games(const Case* c, int32_t wanted) {
   const int32_t most = case_spec(c)->max_games;
   return most && wanted > most / 3 ? most / 3 / 2 * 2 : wanted;
@@ -117,7 +117,7 @@ static inline PfcPoolDesc case_desc(const Case* c, int32_t num_games, uint64_t s
   return desc;
 }
 
-// ---- a pool and who plays it ----------------------------------------------------------------------------
+// ---- a pool and its player ------------------------------------------------------------------------------
 
 typedef struct Player {
   PfcPool* pool;
@@ -127,11 +127,11 @@ typedef struct Player {
   int64_t t;      // steps so far
 } Player;
 
-// Ends the program when the pool cannot be made: nothing that follows would mean anything.
+// Exits if the pool cannot be created: no later check would mean anything.
 static inline Player player_open(const PfcPoolDesc* desc) {
   Player p = {.pool = pfc_pool_create(desc), .seed = 77};
   if (!p.pool) {
-    fprintf(stderr, "cannot make a pool of %s: %s\n", desc->env ? desc->env : desc->spec->name, pfc_last_error());
+    fprintf(stderr, "cannot create a pool of %s: %s\n", desc->env ? desc->env : desc->spec->name, pfc_last_error());
     exit(2);
   }
   p.b = pfc_pool_buffers(p.pool);
@@ -139,7 +139,7 @@ static inline Player player_open(const PfcPoolDesc* desc) {
   return p;
 }
 
-// A pool of a case, reset once.
+// Creates a pool and resets it.
 static inline Player player_start(const PfcPoolDesc* desc) {
   Player p = player_open(desc);
   CHECK_GAME(p.b->spec->name, pfc_pool_reset(p.pool, NULL) == PFC_OK);
@@ -152,7 +152,7 @@ static inline void player_close(Player* p) {
   p->pool = NULL;
 }
 
-// observations: NULL, or the array to write them into.
+// observations: NULL, or an array to write them into.
 static inline void player_step_into(Player* p, void* observations) {
   fill_actions(p->b, p->seed, p->t++, p->actions);
   CHECK_GAME(p->b->spec->name, pfc_pool_step(p->pool, p->actions, action_dtype(p->b), observations) == PFC_OK);
@@ -170,7 +170,7 @@ static inline unsigned char* take_snapshot(PfcPool* pool) {
 
 // ---- observation tables -----------------------------------------------------------------------------------
 
-// Whether one row's values are finite and within the pool's observation table; says which is not.
+// True if one row's values are finite and within the pool's observation table. Prints the first that is not.
 static inline bool obs_fits_table(const PfcBuffers* b, const unsigned char* obs) {
   const PfcEnvSpec* spec = b->spec;
   int64_t i = 0;
@@ -197,9 +197,9 @@ static inline bool all_obs_fit(const PfcBuffers* b, const void* observations) {
 
 // ---- trajectory hashes --------------------------------------------------------------------------------------
 
-// Everything that a step returned for one game. observations: batch row 0. Games that stand still
-// (autoreset disabled) keep their flags, but what belongs to their last step is no longer valid. In a masked game the
-// masks belong to it.
+// Hashes everything that a step returned for one game, in a masked game the masks too. observations: batch row 0.
+// Frozen games (autoreset disabled) keep their flags, but final observations and episode statistics of their last step
+// are no longer valid.
 static inline uint64_t hash_game(uint64_t hash, const PfcBuffers* b, const void* observations, int32_t game) {
   const int64_t first = (int64_t)game * b->agents;
   const uint64_t rows = (uint64_t)b->agents;
@@ -220,13 +220,13 @@ static inline uint64_t hash_game(uint64_t hash, const PfcBuffers* b, const void*
   return hash;
 }
 
-// One running hash per game, so that it does not matter in which order groups are stepped.
+// Combines one running hash per game, so that the order of groups does not matter.
 static inline uint64_t combine_hashes(const uint64_t* hashes, int32_t count) {
   return hash_bytes(0x243f6a8885a308d3ull, hashes, sizeof(uint64_t) * (uint64_t)count);
 }
 
-// Of all that a game is: its snapshot, or, where the game owns something outside its state and cannot be saved, what can
-// be seen of it.
+// Hash of the whole pool: its snapshot, or observations and rewards where a game owns something outside its state and
+// cannot be saved.
 static inline uint64_t hash_pool(const Player* p) {
   const PfcBuffers* b = p->b;
   if (b->spec->open)
@@ -237,7 +237,7 @@ static inline uint64_t hash_pool(const Player* p) {
   return hash;
 }
 
-// Steps a player and returns the hash of all that it saw.
+// Steps a player and returns the hash of everything that the steps returned.
 static inline uint64_t play_and_hash(Player* p, int32_t steps) {
   uint64_t hash = 1;
   for (int32_t t = 0; t < steps; ++t) {
@@ -247,7 +247,7 @@ static inline uint64_t play_and_hash(Player* p, int32_t steps) {
   return hash;
 }
 
-// A call that must have failed, with this word in its message.
+// Checks that a call failed and that its message contains `word`.
 static inline void check_message(bool failed, const char* word) {
   if (CHECK(failed && strstr(pfc_last_error(), word))) return;
   fprintf(stderr, "  expected a message with \"%s\", got \"%s\"\n", word, pfc_last_error());

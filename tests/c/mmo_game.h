@@ -1,5 +1,5 @@
-// mmo_game.h - one world of mmo, driven as a pool drives it, for the tests of its rules. A Game owns all its memory:
-// game_open makes it, game_close frees it.
+// mmo_game.h - one world of mmo, driven as a pool drives it, for tests of the rules. A Game owns its memory; game_open
+// creates it, game_close frees it.
 #ifndef PUFFERC_TESTS_MMO_GAME_H
 #define PUFFERC_TESTS_MMO_GAME_H
 
@@ -24,8 +24,8 @@ typedef struct Game {
   float *controls, *rewards;
   uint8_t *terminated, *truncated, *alive;
   uint8_t *obs, *final_obs;  // [rows, obs_bytes]
-  float* metrics;            // [rows, NUM_METRICS], of the lives that this step ended
-  int32_t* steps;            // [rows] of the running lives
+  float* metrics;            // [rows, NUM_METRICS], for the lives that this step ended
+  int32_t* steps;            // [rows] of the current lives
 } Game;
 
 static inline MmoParams game_params(void) {
@@ -79,7 +79,7 @@ static inline void game_close(Game* g) {
   free(g->terminated), free(g->truncated), free(g->alive), free(g->obs), free(g->final_obs);
 }
 
-// The rules alone: bodies of ended lives stay as the step left them.
+// Only the rules: ended lives are not respawned.
 static inline void game_step_only(Game* g) {
   memset(g->rewards, 0, (size_t)g->rows * sizeof(float));
   memset(g->terminated, 0, (size_t)g->rows), memset(g->truncated, 0, (size_t)g->rows);
@@ -87,7 +87,7 @@ static inline void game_step_only(Game* g) {
   spec->step_range(&range);
 }
 
-// What the pool does after the rules: time limits, final observations, metrics, respawns, observations.
+// The pool's part after the rules: time limits, final observations, metrics, respawns, observations.
 static inline void game_finish(Game* g) {
   for (int32_t i = 0; i < g->rows; ++i) {
     g->steps[i] += 1;
@@ -117,7 +117,7 @@ static inline void game_choose(Game* g, int32_t agent, int32_t act, int32_t slot
 
 static inline void game_choose_act(Game* g, int32_t agent, int32_t act) { game_choose(g, agent, act, 0, 0, 0); }
 
-// Random choices for everybody, uniform in each dimension.
+// Random actions of all players, uniform in each dimension.
 static inline void game_choose_randomly(Game* g, PfcRng* rng) {
   for (int32_t i = 0; i < g->rows; ++i)
     for (int32_t d = 0; d < MMO_DIMS; ++d)

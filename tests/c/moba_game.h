@@ -1,5 +1,5 @@
-// moba_game.h - one game of moba, driven as a pool drives it, for the tests of its rules. A Game owns all its memory:
-// game_open makes it, game_close frees it.
+// moba_game.h - one game of moba, driven as a pool drives it, for tests of the rules. A Game owns its memory; game_open
+// creates it, game_close frees it.
 #ifndef PUFFERC_TESTS_MOBA_GAME_H
 #define PUFFERC_TESTS_MOBA_GAME_H
 
@@ -57,13 +57,13 @@ static inline Game game_open(MobaParams p, uint64_t seed, uint64_t index) {
 
 static inline void game_close(Game* game) { free(game->s); }
 
-// What the rules' functions take.
+// The argument of the rules' functions.
 static inline MobaGame* game_view(Game* game) {
   game->g = moba_open(game->s, &game->p);
   return &game->g;
 }
 
-// The same game in memory of its own.
+// A copy of the game in its own memory.
 static inline Game game_copy(const Game* game) {
   Game copy = *game;
   copy.s = aligned_alloc(64, game->layout.state_bytes);
@@ -90,7 +90,8 @@ static inline void game_choose_randomly(Game* game, PfcRng* rng) {
     game_choose(game, hero, (int32_t)pfc_rng_below(rng, 9), (int32_t)pfc_rng_below(rng, 5), (int32_t)pfc_rng_below(rng, 3));
 }
 
-// Actions that go somewhere: a hero mostly keeps to a way for a while, so that heroes meet and fight all over the map.
+// Random actions with direction: a hero mostly keeps its direction for a while, so that heroes meet and fight
+// everywhere.
 static inline void game_choose_roaming(Game* game, PfcRng* rng) {
   MobaGame* g = game_view(game);
   for (int32_t hero = 0; hero < MOBA_HEROES; ++hero) {

@@ -1,7 +1,7 @@
-// policy_writer.h - policy files for tests, written byte by byte as policy.h describes them.
+// policy_writer.h - writes policy files for tests byte by byte, as policy.h describes them.
 //
-// A File is a growing array of bytes that file_free frees. Networks are small, their weights random and of a size that
-// keeps activations near one.
+// A File is a growing array of bytes; file_free frees it. Networks are small, with random weights that keep activations
+// near one.
 #ifndef PUFFERC_TESTS_POLICY_WRITER_H
 #define PUFFERC_TESTS_POLICY_WRITER_H
 
@@ -52,7 +52,7 @@ static inline void pad8(File* file) {
   while (file->bytes % 8) put(file, "", 1);
 }
 
-// Sets size and checksum to what they should be.
+// Sets the correct size and checksum.
 static inline void seal(File* file) {
   if (file->bytes < 32) return;
   const uint64_t checksum = pfc_checksum(file->data + 32, file->bytes - 32);
@@ -60,7 +60,7 @@ static inline void seal(File* file) {
   memcpy(file->data + 24, &checksum, 8);
 }
 
-// What a test network looks like. widths[0] is the observation's size; the last width is K + 1.
+// A test network. widths[0] is the size of an observation; the last width is K + 1.
 typedef struct Net {
   const char* game;
   PfcDtype dtype;

@@ -1,5 +1,5 @@
-// ppo_minibatch.h - random minibatches for the tests of the discrete PPO loss. make_minibatch allocates all that its args
-// point to, free_minibatch frees it.
+// ppo_minibatch.h - random minibatches for the tests of the discrete PPO loss. make_minibatch allocates everything that
+// its args point to; free_minibatch frees it.
 #ifndef PUFFERC_TESTS_PPO_MINIBATCH_H
 #define PUFFERC_TESTS_PPO_MINIBATCH_H
 
@@ -71,7 +71,7 @@ static inline Minibatch* make_minibatch(int64_t rows, const int32_t* counts, int
   return m;
 }
 
-// Random masks that have the actions. Log-probabilities of before become 0 where nothing is left to decide.
+// Random masks in which the actions are legal. Old log-probabilities become 0 in forced rows.
 static inline void set_masks(Minibatch* m, uint64_t seed) {
   const int32_t dims = m->args.batch.action_dims, words = (m->choices + 31) / 32;
   m->mask = random_masks(m->args.batch.rows, m->counts, dims, seed);

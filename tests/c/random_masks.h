@@ -9,8 +9,8 @@
 
 static inline bool is_legal(const uint32_t* mask, int32_t choice) { return mask[choice / 32] >> (choice % 32) & 1u; }
 
-// [rows, ceil(K / 32)], to be freed. Row 0 has all choices, row 1 and every eighth row one in each dimension, the
-// others a random number of them.
+// [rows, ceil(K / 32)]; the caller frees it. Row 0 allows all choices, row 1 and every eighth row one in each
+// dimension, the others a random number of them.
 static inline uint32_t* random_masks(int64_t rows, const int32_t* counts, int32_t dims, uint64_t seed) {
   int32_t choices = 0;
   for (int32_t d = 0; d < dims; ++d) choices += counts[d];
@@ -31,7 +31,7 @@ static inline uint32_t* random_masks(int64_t rows, const int32_t* counts, int32_
   return mask;
 }
 
-// Whether the row's mask leaves nothing to decide.
+// True if the row's mask allows one choice in every dimension.
 static inline bool is_forced(const uint32_t* mask, const int32_t* counts, int32_t dims) {
   int32_t choices = 0, legal = 0;
   for (int32_t d = 0; d < dims; ++d) choices += counts[d];

@@ -1,5 +1,5 @@
-// rotor.c - a game that compilers like to fuse: its step turns points about the origin, two products and a sum or a
-// difference of each, side by side. check_fused.cmake looks at what is compiled of it for wide processors.
+// rotor.c - a game with many candidates for fused multiply-add: its step rotates points about the origin.
+// check_fused.cmake compiles it for wide processors and inspects the instructions.
 #include "pufferc/env.h"
 
 #define ROTOR_POINTS 16

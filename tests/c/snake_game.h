@@ -1,5 +1,5 @@
-// snake_game.h - one game of snake, driven as a pool drives it, for the tests of its rules. A Game owns all its memory:
-// game_open makes it, game_close frees it.
+// snake_game.h - one game of snake, driven as a pool drives it, for tests of the rules. A Game owns its memory;
+// game_open creates it, game_close frees it.
 #ifndef PUFFERC_TESTS_SNAKE_GAME_H
 #define PUFFERC_TESTS_SNAKE_GAME_H
 
@@ -16,11 +16,11 @@ typedef struct Game {
   int32_t rows, sight;
   Snake* state;
   int32_t* actions;
-  float* controls;  // unused by the rules, but offsets are taken from it
+  float* controls;  // not read by the rules, but they compute addresses in it
   float* rewards;
   uint8_t *terminated, *truncated, *alive;
   int8_t *obs, *final_obs;  // [rows, sight, sight]
-  float* metrics;           // [rows, 2], of the lives that this step ended
+  float* metrics;           // [rows, 2], for the lives that this step ended
 } Game;
 
 static inline PfcRange game_range(Game* g) {

@@ -1,6 +1,6 @@
-// snake_model.h - a second, naive model of snake for test_snake_model.c: every snake a list of coordinates, every
-// question answered by looking through all of them. It shares with the game nothing but the parameters,
-// the generator, the numbers of the directions and the order of draws, which are part of the rules.
+// snake_model.h - a naive model of snake for test_snake_model.c: each snake is a list of coordinates, and every lookup
+// searches all of them. It shares with the game only the parameters, the generator, the numbers of the directions and
+// the order of draws, which are part of the rules.
 // Owns all its memory; included after snake.c.
 #ifndef PUFFERC_TESTS_SNAKE_MODEL_H
 #define PUFFERC_TESTS_SNAKE_MODEL_H
@@ -13,14 +13,14 @@ typedef struct Model {
   PfcRng rng;
   int32_t fields;
   char* item;       // [height * width] '.', '*' or 'x'; '.' under a body
-  int32_t* shown;   // [height * width] what a cell shows: 0, 1, 2, or 4 + agent; valid after model_paint
+  int32_t* shown;   // [height * width] content of a cell: 0, 1, 2, or 4 + agent; valid after model_paint
   int32_t** piece;  // [snakes][length] fields from the head to the tail
   int32_t *length, *life, *order, *direction;
   bool* present;
 } Model;
 
 enum { MODEL_WALLS, MODEL_BODIES, MODEL_FULL_GROWN, MODEL_FULL_BOARD, MODEL_SCANS, MODEL_CORPSES_GIVEN, MODEL_EVENTS };
-static int64_t model_events[MODEL_EVENTS];  // what the runs of all models came upon
+static int64_t model_events[MODEL_EVENTS];  // counts of events in all runs
 
 static void model_paint(Model* m) {
   for (int32_t i = 0; i < m->fields; ++i) m->shown[i] = m->item[i] == '*' ? 1 : m->item[i] == 'x' ? 2 : 0;
@@ -80,7 +80,7 @@ static void model_close(Model* m) {
   free(m->length), free(m->life), free(m->order), free(m->direction);
 }
 
-// The field next to `field`, -1 in the wall.
+// The neighbour of `field`; -1 in the wall.
 static int32_t model_next(const Model* m, int32_t field, int32_t direction) {
   const int32_t x = field % m->p.width + (direction == 3) - (direction == 2);
   const int32_t y = field / m->p.width + (direction == 1) - (direction == 0);

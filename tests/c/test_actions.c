@@ -1,10 +1,10 @@
-// test_actions.c - actions are checked before anything moves, copied, narrowed and clamped.
+// test_actions.c - actions are checked before any game moves, copied, narrowed and clamped.
 #include "harness.h"
 #include "test_games.h"
 
 enum { GAMES = 40, ROWS = 40 };
 
-// The step is refused with these words, and no game has moved.
+// Checks that the step is refused with these words and that no game has moved.
 static void expect_refused(Player* p, const void* actions, PfcDtype dtype, const char* words) {
   const uint64_t before = hash_pool(p);
   const void* observations = p->b->observations;
@@ -14,7 +14,7 @@ static void expect_refused(Player* p, const void* actions, PfcDtype dtype, const
   CHECK(p->b->observations == observations);
 }
 
-// As many games of a case as have about ROWS rows, at least one.
+// The number of games with about ROWS rows, at least one.
 static PfcPoolDesc rows_desc(const Case* c) {
   PfcPoolDesc desc = case_desc(c, 1, 1);
   Player one = player_open(&desc);
@@ -23,7 +23,7 @@ static PfcPoolDesc rows_desc(const Case* c) {
   return desc;
 }
 
-// A wrong choice in any row and dimension is found, also in those that vector loops treat apart.
+// An invalid choice is found in every row and dimension, also in the remainder of vector loops.
 static void test_every_row(const Case* c) {
   const PfcPoolDesc desc = rows_desc(c);
   Player p = player_start(&desc);
@@ -40,7 +40,7 @@ static void test_every_row(const Case* c) {
       snprintf(words, sizeof words, "%s is %d, expected an integer in [0, %d)", place, count, count);
       ((int32_t*)p.actions)[i] = count;
       expect_refused(&p, p.actions, PFC_INT32, words);
-      wide[i] = (1ll << 32) + 1;  // would be the legal 1 if it were narrowed first
+      wide[i] = (1ll << 32) + 1;  // narrowing first would make it a legal 1
       snprintf(words, sizeof words, "%s is 4294967297", place);
       expect_refused(&p, wide, PFC_INT64, words);
       wide[i] = 0;
@@ -90,14 +90,14 @@ static void test_dimensions(void) {
   expect_refused(&p, actions, PFC_INT32, "actions: row 7, dimension 1 is 2, expected an integer in [0, 2)");
   wide[2 * 9] = 3;
   expect_refused(&p, wide, PFC_INT64, "actions: row 9, dimension 0 is 3, expected an integer in [0, 3)");
-  // A group's rows are counted as rows of the pool.
+  // Messages about a group count rows of the pool.
   actions[2 * 7 + 1] = 0;
   CHECK(pfc_pool_send(p.pool, 1, actions, PFC_INT32, NULL) == PFC_OK);
   CHECK(pfc_pool_recv(p.pool, 1) == PFC_OK);
   actions[1] = -3;
   CHECK(pfc_pool_send(p.pool, 1, actions, PFC_INT32, NULL) == PFC_INVALID);
   CHECK(strstr(pfc_last_error(), "row 5, dimension 1 is -3") != NULL);
-  CHECK(pfc_pool_recv(p.pool, 1) == PFC_STATE);  // a send that failed was none
+  CHECK(pfc_pool_recv(p.pool, 1) == PFC_STATE);  // a failed send does not count
   player_close(&p);
 }
 
@@ -138,7 +138,7 @@ static void test_controls(void) {
   player_close(&p);
 }
 
-// Actions are copied by send, to the rows of its group: what happens to the caller's array afterwards does not matter.
+// send copies actions to the rows of its group, so the caller may change its array afterwards.
 static void test_copied(void) {
   const PfcPoolDesc desc = {.spec = &pfc_env_drift, .num_games = 4, .num_threads = 1, .num_groups = 2};
   Player p = player_start(&desc);

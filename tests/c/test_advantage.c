@@ -1,5 +1,5 @@
-// test_advantage.c - advantages against a double-precision reference, equal bits over workers, machines
-// and the column form that the GPU uses, NaN hygiene, and refused arguments.
+// test_advantage.c - advantages: against a double-precision reference; the same bits for any number of
+// workers, on every machine and in the GPU's column form; NaN; invalid arguments.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +50,7 @@ static void free_rollout(Rollout* r) {
   free(r->final_values), free(r->ratio), free(r->advantages);
 }
 
-// Written from the definition, with branches and in double precision.
+// The definition, with branches and in double precision.
 static double reference(const PfcAdvantageArgs* a, int64_t t, int64_t row, double next) {
   const int64_t at = t * a->rows + row;
   double after = a->values[at + a->rows];
@@ -70,7 +70,7 @@ static double largest_error(const PfcAdvantageArgs* a) {
     for (int64_t t = a->steps - 1; t >= 0; --t) {
       next = reference(a, t, row, next);
       const double error = fabs(next - (double)a->advantages[t * a->rows + row]);
-      largest = error <= largest ? largest : error;  // a NaN counts
+      largest = error <= largest ? largest : error;  // keeps a NaN
     }
   }
   return largest;
@@ -110,13 +110,13 @@ static void test_parity(PfcWorkers* const* workers, int num_teams) {
       }
 }
 
-// Numbers that must not be used are NaN; numbers that are used show their NaN.
+// NaN in numbers that must not be used changes nothing; NaN in used numbers shows in the result.
 static void test_nan(void) {
   Rollout r = make_rollout(9, 40, true, true, 77);
   for (int64_t at = 0; at < 9 * 40; ++at) {
     if (r.terminated[at] || !r.truncated[at]) r.final_values[at] = NAN;
     if (r.terminated[at] || r.truncated[at]) {
-      if (at >= 8 * 40) r.values[at + 40] = NAN;  // the value after the last step; others are used by the next row
+      if (at >= 8 * 40) r.values[at + 40] = NAN;  // value after the last step; the next row uses the others
     }
   }
   CHECK(pfc_advantage(&r.args, NULL) == PFC_OK);
@@ -124,8 +124,8 @@ static void test_nan(void) {
 
   memset(r.terminated, 0, 9 * 40), memset(r.truncated, 0, 9 * 40);
   r.terminated[4 * 40 + 3] = 1;
-  r.rewards[6 * 40 + 3] = NAN;   // after the end of the episode: not seen before it
-  r.ratio[2 * 40 + 5] = NAN;     // no end: seen in every earlier step
+  r.rewards[6 * 40 + 3] = NAN;   // after the end of the episode: no effect on earlier steps
+  r.ratio[2 * 40 + 5] = NAN;     // no end: reaches every earlier step
   r.values[9 * 40 + 6] = NAN;
   CHECK(pfc_advantage(&r.args, NULL) == PFC_OK);
   for (int64_t t = 0; t < 9; ++t) {
@@ -153,7 +153,7 @@ static void test_known(void) {
   CHECK(pfc_advantage(&args, NULL) == PFC_OK && a[1] == 1.0f);
 }
 
-// One result for every compiler, machine and instruction set.
+// The same bits for every compiler, machine and instruction set.
 static void test_golden(void) {
   Rollout r = make_rollout(64, 1000, true, true, 2024);
   CHECK(pfc_advantage(&r.args, NULL) == PFC_OK);

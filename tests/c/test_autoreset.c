@@ -12,14 +12,14 @@ static Player start_with(const Case* c, PfcAutoreset autoreset, int32_t threads)
   return player_start(&desc);
 }
 
-// True if all rows of a game are masked: resetting them starts the game anew, even where agents live by themselves.
+// True if the mask selects all rows of a game. Then the whole game is reset, also in games with `respawn`.
 static bool masks_whole_game(const PfcBuffers* b, const uint8_t* mask) {
   for (int64_t first = 0; first < b->rows; first += b->agents)
     if (!memchr(mask + first, 0, (size_t)b->agents)) return true;
   return false;
 }
 
-// Resetting by hand what has ended gives the trajectory that same-step autoreset gives.
+// Resetting ended games by hand gives the trajectory of same-step autoreset.
 static void test_by_hand(const Case* c) {
   Player same = start_with(c, PFC_AUTORESET_SAME_STEP, 1), manual = start_with(c, PFC_AUTORESET_DISABLED, 2);
   const PfcBuffers *a = same.b, *b = manual.b;
@@ -51,9 +51,9 @@ static void test_by_hand(const Case* c) {
   player_close(&same), player_close(&manual);
 }
 
-// What ended stands still until it is reset: flags kept, no reward, not alive, no statistics. An agent that lives by
-// itself goes on seeing what the others do.
-static void test_standing_still(const Case* c) {
+// An ended game is frozen until it is reset: flags kept, no reward, not alive, no statistics. In games with `respawn`
+// an ended agent still observes the others.
+static void test_ended_games_are_frozen(const Case* c) {
   const Case limited = case_with(c, "max_steps", 60);
   Player p = start_with(&limited, PFC_AUTORESET_DISABLED, 2);
   const PfcBuffers* b = p.b;
@@ -88,7 +88,7 @@ static void test_standing_still(const Case* c) {
   player_close(&p);
 }
 
-// A mask resets the games it names, with the seeds given for them, and touches no other.
+// A mask resets exactly the selected games, with the given seeds.
 static void test_masked_games(const Case* c) {
   Player touched = start_with(c, PFC_AUTORESET_SAME_STEP, 2), other = start_with(c, PFC_AUTORESET_SAME_STEP, 1);
   Player fresh = start_with(c, PFC_AUTORESET_SAME_STEP, 1);
@@ -104,7 +104,7 @@ static void test_masked_games(const Case* c) {
   CHECK_GAME(c->label, pfc_pool_reset(touched.pool, &reset) == PFC_OK);
   CHECK_GAME(c->label, pfc_pool_reset(fresh.pool, &fresh_reset) == PFC_OK);
   for (int64_t row = 0; row < b->rows; ++row) {
-    const PfcBuffers* model = row < half ? fresh.b : other.b;  // the others keep what their latest step gave
+    const PfcBuffers* model = row < half ? fresh.b : other.b;  // the others keep the results of their latest step
     CHECK_GAME(c->label, b->rewards[row] == model->rewards[row] && b->terminated[row] == model->terminated[row] &&
                              b->truncated[row] == model->truncated[row] && b->alive[row] == model->alive[row]);
   }
@@ -127,10 +127,10 @@ static void test_masked_games(const Case* c) {
 
 int main(void) {
   for_each_case(test_by_hand);
-  for_each_case(test_standing_still);
+  for_each_case(test_ended_games_are_frozen);
   for_each_case(test_masked_games);
   for_each_duel_case(test_by_hand);
-  for_each_duel_case(test_standing_still);
+  for_each_duel_case(test_ended_games_are_frozen);
   for_each_duel_case(test_masked_games);
   return check_report();
 }

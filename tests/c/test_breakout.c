@@ -1,4 +1,4 @@
-// test_breakout.c - the rules of Breakout, and the game against two obvious versions of itself.
+// test_breakout.c - the rules of Breakout, and the game against two obvious implementations.
 //
 //   test_breakout [how many times as many frames as by default]
 #include <stdlib.h>
@@ -67,8 +67,8 @@ static void pick_bricks(Breakout* s, PfcRng* rng) {
   if (s->score == 864) s->score = 432;
 }
 
-// A state that play may take long to reach: any bricks, the ball anywhere free, often on lines and
-// with velocities that make it meet corners exactly.
+// A state that normal play rarely reaches: any bricks, the ball anywhere free, often on lines and with
+// velocities that hit corners exactly.
 static void scatter(Breakout* s, PfcRng* rng) {
   static const float velocities[] = {0.25f, 0.5f, 1.0f, 2.0f, 3.0f, 4.0f, 6.0f, 7.4f, 0.0f, 1e-6f};
   const bool on_grid = pfc_rng_below(rng, 2) != 0;
@@ -88,7 +88,7 @@ static void scatter(Breakout* s, PfcRng* rng) {
   s->paddle_x = pfc_rng_uniform(rng, 0.0f, 576.0f - s->paddle_width);
 }
 
-// Follows the ball, aiming off the middle by an amount that changes with every hit.
+// Follows the ball, off centre by an amount that changes with every hit.
 static int32_t tracking_action(const Breakout* s) {
   const float aim = 0.05f + 0.9f * (float)((s->paddle_hits * 37 + s->bricks * 11) % 64) / 64.0f;
   const float error = s->ball_x + 16.0f - s->paddle_x - aim * s->paddle_width;
@@ -102,7 +102,7 @@ static void start_episode(Breakout* s, const BreakoutParams* p) {
   breakout_reset(s, p);
 }
 
-// One step of both; false as soon as they differ or an invariant breaks.
+// Steps both; returns false as soon as they differ or an invariant breaks.
 static bool step_both(Breakout* s, Reference* g, const BreakoutParams* p, int32_t action, float control, bool* over) {
   float reward = 0.0f, expected = 0.0f;
   uint8_t terminated = 0, truncated = 0, alive = 1;
@@ -208,8 +208,8 @@ static void test_losing(void) {
   CHECK(run.over && run.s.balls == 0 && run.s.balls_fired == 3 && total == (float)run.s.score);
 }
 
-// Puts the ball under a brick of each row: what it pays and what it does to the speed.
-static void test_bricks_pay(void) {
+// Puts the ball under a brick of each row; checks reward and speed.
+static void test_brick_rewards_and_speed(void) {
   static const int32_t points[6] = {7, 7, 4, 4, 1, 1};
   for (int32_t row = 0; row < 6; ++row) {
     Run run = new_run(1, 5);
@@ -225,7 +225,7 @@ static void test_bricks_pay(void) {
   }
 }
 
-static void test_top_narrows(void) {
+static void test_top_wall_narrows_the_paddle(void) {
   Run run = new_run(1, 5);
   run.s.ball_y = 2.0f, run.s.ball_vx = 1.0f, run.s.ball_vy = -5.0f;
   step(&run, BREAKOUT_STAY);
@@ -255,7 +255,7 @@ static void test_paddle_hits(void) {
   CHECK(run.s.ball_vy == 4.0f && run.s.ball_y == 283.0f);
 }
 
-static void test_bricks_return(void) {
+static void test_bricks_come_back(void) {
   Run run = new_run(1, 5);
   run.s.gone[0] = run.s.gone[1] = (((uint64_t)1 << 54) - 1);
   run.s.score = 431;
@@ -266,7 +266,7 @@ static void test_bricks_return(void) {
   CHECK(run.s.gone[0] == 0 && run.s.gone[1] == 0);
 }
 
-// A player that never misses breaks both walls, and that ends the episode.
+// A player that never misses breaks both walls, which ends the episode.
 static void test_winning(void) {
   Run run = new_run(4, 5);
   PfcRng rng;
@@ -298,10 +298,10 @@ int main(int argc, char** argv) {
   const BreakoutParams smooth = {.frameskip = 3, .balls = 7, .continuous = 1}, coarse = {.frameskip = 64, .balls = 100};
   test_start();
   test_losing();
-  test_bricks_pay();
-  test_top_narrows();
+  test_brick_rewards_and_speed();
+  test_top_wall_narrows_the_paddle();
   test_paddle_hits();
-  test_bricks_return();
+  test_bricks_come_back();
   test_winning();
   test_layout();
   for (Player player = RANDOM; player < PLAYERS; ++player) {

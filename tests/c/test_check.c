@@ -1,4 +1,4 @@
-// test_check.c - `pufferc check` finds nothing wrong with any registered game, and the wrapping it uses changes no game.
+// test_check.c - `pufferc check` has no findings for registered games, and its wrappers do not change a game.
 #include "conformance/conformance.h"
 #include "duel.h"
 

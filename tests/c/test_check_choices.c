@@ -1,5 +1,5 @@
-// test_check_choices.c - what `pufferc check` says of masks and built-in players: a byte that is no flag, nothing to choose
-// from, a player that cheats, forgets or remembers. Crashes happen in child processes.
+// test_check_choices.c - findings of `pufferc check` about masks and built-in players: bytes other than 0 and 1, empty
+// masks, players that make illegal moves, change the game or keep state. Crashes happen in child processes.
 #include <signal.h>
 #include <string.h>
 
@@ -35,7 +35,7 @@ static void test_mask_bytes(void) {
   CHECK(found_is(&found, "mask_empty", "0", 2, 1998, "mask allowed no choice in dimension 0 of the action"));
   const PfcFinding* value = found_find(&found, "mask_value", "");
   CHECK(value && value->agent == 1 && value->severity == PFC_ERROR);
-  CHECK(found_only(&found, 3));  // put right, so that the rest of the check goes on
+  CHECK(found_only(&found, 3));  // the check corrects the mask and continues
 }
 
 static void mask_changes(const Flawed* s, int32_t agent, uint8_t* legal) {
@@ -54,7 +54,7 @@ static void mask_remembers(const Flawed* s, int32_t agent, uint8_t* legal) {
   if (agent == 1 && strcmp(flaw_trace->stage, "memory") == 0) legal[1] = looks++ & 1;
 }
 
-static void test_mask_looks(void) {
+static void test_mask_must_not_change_the_state(void) {
   Found found = flaw_check((Flaw){.mask = mask_changes}, NULL, 0);
   CHECK(found_is(&found, "looking_changes_state", "mask", 0, 0, "mask changed the state, at its byte "));
   found = flaw_check((Flaw){.mask = mask_draws}, NULL, 0);
@@ -64,7 +64,7 @@ static void test_mask_looks(void) {
   CHECK(found_only(&found, 1));
 }
 
-static int64_t offset;  // of the byte that the functions below reach for
+static int64_t offset;  // of the byte that the functions below access
 
 static void mask_beyond(const Flawed* s, int32_t agent, uint8_t* legal) {
   (void)s;
@@ -82,7 +82,7 @@ static void test_mask_memory(void) {
   CHECK(strstr(trace.fault, " 1 bytes before the start of its mask"));
 }
 
-// Two choices that are never legal are not called the same.
+// Two choices that are never legal are not reported as having the same effect.
 static void mask_two(const Flawed* s, int32_t agent, uint8_t* legal) {
   (void)s, (void)agent;
   legal[0] = legal[2] = 0;
@@ -93,7 +93,7 @@ static void test_never_legal(void) {
   CHECK(!found_find(&found, "action_twice", NULL) && !found_find(&found, "action_without_effect", NULL));
 }
 
-// Masks are compared, too: the second of two pools at one step.
+// Masks are compared: the second of two pools differs at one step.
 static void mask_differs(const Flawed* s, int32_t agent, uint8_t* legal) {
   (void)s;
   if (agent == 1 && flaw_visit("repeat", 2000, 5) == 2) legal[2] = 0;
@@ -153,7 +153,7 @@ static void forget(const Flawed* s, int32_t level, PfcRng* rng, int32_t* choices
   if (level == 1) memset(&choices[1], strcmp(flaw_trace->stage, "script") == 0 && flaw_visit("script", 7, 4) == 2 ? 0xa4 : 0, 4);
 }
 
-static void test_players_look(void) {
+static void test_players_must_not_change_the_state(void) {
   Found found = flaw_check((Flaw){.script = play_with_games_stream}, NULL, 0);
   CHECK(found_is(&found, "looking_changes_state", "script", 0, 1, "script changed the state: it drew a random number"));
   CHECK(!found_find(&found, "script_changes_game", NULL));  // follows
@@ -168,7 +168,7 @@ static void test_players_look(void) {
   CHECK(found_only(&found, 1));
 }
 
-// Not while it is watched closely, but where games are played side by side.
+// A change that only happens in the stage that compares whole games.
 static void change_later(const Flawed* s, int32_t level, PfcRng* rng, int32_t* choices) {
   (void)rng, (void)choices, (void)level;
   if (strcmp(flaw_trace->stage, "script") == 0 && flaw_trace->step == 400 && flaw_trace->game == 3)
@@ -228,12 +228,12 @@ static void test_controls(void) {
 
 int main(void) {
   test_mask_bytes();
-  test_mask_looks();
+  test_mask_must_not_change_the_state();
   test_mask_memory();
   test_never_legal();
   test_compared();
   test_players();
-  test_players_look();
+  test_players_must_not_change_the_state();
   test_trace_in_the_game();
   test_player_memory();
   test_controls();

@@ -1,6 +1,5 @@
-// test_check_compare.c - what `pufferc check` finds by comparing: differences that come late, in the last of many
-// games, in one value of one agent; and no difference where there should be one. Made in a game that is otherwise
-// sound.
+// test_check_compare.c - findings of `pufferc check` from comparisons: late differences, in the last of many games, in
+// one value of one agent; and missing differences. The game is otherwise correct.
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
@@ -13,7 +12,7 @@ static Found check_with(void (*step)(Flawed* s, PfcIo io)) { return flaw_check((
 
 // ---- the same seed -----------------------------------------------------------------------------------------
 
-// The second of two pools, at the last step of the last game.
+// Spoils the second of two pools, at the last step of the last game.
 static void repeat_late(Flawed* s, PfcIo io) {
   (void)s;
   if (flaw_visit("repeat", 2000, 5) == 2) io.rewards[1] += 1.0f;
@@ -35,7 +34,7 @@ static void first_look(const Flawed* s, int32_t agent, FlawedObs* obs) {
   if (agent == 1 && flaw_visit("repeat", 0, 5) == 2) obs->pair[1] = 0.5f;
 }
 
-// Before any step, and never again.
+// Spoils the first observation only.
 static void test_first_observation(void) {
   const Found found = flaw_check((Flaw){.observe = first_look}, NULL, 0);
   CHECK(found_is(&found, "seed_repeats", "", 5, 0, "observation pair was 1 in one and 0.5 in the other"));
@@ -62,10 +61,10 @@ static void reset_late(Flawed* s, PfcIo io) {
 
 static void position_late(Flawed* s, PfcIo io) {
   (void)s;
-  if (flaw_visit("position", 1000, 2) == 1) io.alive[1] = 0;  // only among others is there a game 2
+  if (flaw_visit("position", 1000, 2) == 1) io.alive[1] = 0;  // a pool of one game has no game 2
 }
 
-// 96 games by one thread, then 96 by four.
+// 96 games with one thread, then 96 with four.
 static void threads_late(Flawed* s, PfcIo io) {
   (void)s;
   if (flaw_visit("threads", 200, -1) == 190) io.truncated[0] = 1;
@@ -73,7 +72,7 @@ static void threads_late(Flawed* s, PfcIo io) {
 
 static pthread_t checking;
 
-// Another way whenever another thread steps; the one that checks rests now and then, so that others come to it.
+// Differs whenever another thread steps. The checking thread sleeps at times, so that other threads get work.
 static void threads_matter(Flawed* s, PfcIo io) {
   if (strcmp(flaw_trace->stage, "threads") != 0) return;
   if (!pthread_equal(pthread_self(), checking))
@@ -82,7 +81,7 @@ static void threads_matter(Flawed* s, PfcIo io) {
     nanosleep(&(struct timespec){0, 20000}, NULL);
 }
 
-static void test_other_ways(void) {
+static void test_reset_position_and_threads(void) {
   Found found = check_with(reset_late);
   CHECK(found_is(&found, "reset_clears", "", 5, 2000, "the episode ended in one and not in the other"));
   CHECK(found_only(&found, 1));
@@ -99,7 +98,7 @@ static void test_other_ways(void) {
   CHECK(found_only(&found, 1));
 }
 
-// Once before the snapshot, then in the pool that was saved, then in the one that was loaded.
+// Called before the snapshot, then in the saved pool, then in the loaded one.
 static void loaded_late(const Flawed* s, int32_t agent, FlawedObs* obs) {
   (void)s;
   if (agent == 1 && flaw_visit("snapshot", 1000, 5) == 3) obs->pair[1] = 2.0f;
@@ -126,7 +125,7 @@ static void test_seeds(void) {
   CHECK(found_only(&found, 0));
 }
 
-// The game without an effect of its first dimension, so that what follows is all there is.
+// Removes the effect of the first dimension, so that only the functions below have one.
 static int32_t choice_of(Flawed* s, PfcIo io) {
   const int32_t chosen = io.actions[0];
   for (int i = 0; i < FLAWED_AGENTS; ++i) {
@@ -181,11 +180,11 @@ static void test_actions(void) {
   for (size_t i = 0; i < sizeof late / sizeof late[0]; ++i) {
     found = flaw_check(late[i], NULL, 0);
     if (!CHECK(!found_find(&found, "action_twice", "0") && !found_find(&found, "action_without_effect", "0")))
-      fprintf(stderr, "  late effect %zu was not seen\n", i);
+      fprintf(stderr, "  late effect %zu was not found\n", i);
   }
 }
 
-// ---- what is said once -------------------------------------------------------------------------------------
+// ---- consequences are not reported -------------------------------------------------------------------------
 
 static void everything_differs(Flawed* s, PfcIo io) {
   static int32_t turn;
@@ -193,7 +192,7 @@ static void everything_differs(Flawed* s, PfcIo io) {
   (void)io;
 }
 
-// A game that does not even repeat itself cannot be the same among others, or after a snapshot: that is not said.
+// A game that does not repeat also fails the comparisons of position and snapshot; these are not reported.
 static void test_consequences(void) {
   const Found found = check_with(everything_differs);
   CHECK(found_find(&found, "seed_repeats", "") != NULL);
@@ -218,7 +217,7 @@ int main(void) {
   test_repeat();
   test_first_observation();
   test_first_observation_among_others();
-  test_other_ways();
+  test_reset_position_and_threads();
   test_snapshot();
   test_seeds();
   test_actions();

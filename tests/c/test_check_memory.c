@@ -1,5 +1,5 @@
-// test_check_memory.c - what `pufferc check` finds by watching memory: every buffer that a game gets is guarded on both
-// sides, near and far; what looking must not change, and what must be written, is. Crashes happen in child processes.
+// test_check_memory.c - findings of `pufferc check` about memory: accesses before and after every buffer of a game,
+// near and far; observe and draw that change the state; values that are not written. Crashes happen in child processes.
 #include <signal.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 #include "flawed.h"
 #include "pufferc/env.h"
 
-// ---- reaching out of buffers -------------------------------------------------------------------------------
+// ---- accesses outside of buffers ---------------------------------------------------------------------------
 
 typedef enum Area { STATE, PARAMS, ACTIONS, REWARDS, TERMINATED, TRUNCATED, ALIVE, OBSERVATION, METRICS, AREAS } Area;
 
@@ -26,7 +26,7 @@ static const struct {
     [METRICS] = {"metrics", "metrics", 4 * 2},
 };
 
-// What the child reaches for: a byte of an area, at the latest in game 4.
+// The child accesses a byte outside an area, in game 4 at the latest.
 static Area reached;
 static int64_t offset;
 static bool writes;
@@ -79,7 +79,7 @@ static void test_area(Area area, bool past, int32_t distance) {
                      CHECK(strcmp(trace.function, areas[area].function) == 0) &&
                      CHECK(strcmp(strchr(trace.fault, ' '), strchr(expected, ' ')) == 0);
 #if defined(__x86_64__) && defined(__linux__)
-  CHECK(strcmp(trace.fault, expected) == 0);  // elsewhere "reached" is all that is known
+  CHECK(strcmp(trace.fault, expected) == 0);  // other processors do not tell reads from writes: "reached"
 #endif
   if (!right) fprintf(stderr, "  expected: %s\n  trace: %s, in %s\n", expected, trace.fault, trace.function);
 }
@@ -104,7 +104,7 @@ static void test_place(void) {
   CHECK(flaw_crash((Flaw){0}, &trace) == 0 && trace.done == 1 && trace.signal == 0 && trace.fault[0] == '\0');
 }
 
-// ---- what looking does -------------------------------------------------------------------------------------
+// ---- functions that must not change the state --------------------------------------------------------------
 
 static void observe_changes(const Flawed* s, int32_t agent, FlawedObs* obs) {
   (void)obs;
@@ -116,7 +116,7 @@ static void metrics_draw_chance(const Flawed* s, float* values) {
   (void)pfc_rng_u32((PfcRng*)(uintptr_t)&s->rng);
 }
 
-static Flawed* drawn;  // the state that the next picture is of
+static Flawed* drawn;  // the state of the next picture
 
 static void remember(Flawed* s, PfcIo io) {
   (void)io;
@@ -136,7 +136,7 @@ static void observe_counts(const Flawed* s, int32_t agent, FlawedObs* obs) {
   *(int32_t*)(uintptr_t)&s->scratch = 1;
 }
 
-static void test_looking_changes_nothing(void) {
+static void test_observe_metrics_and_draw_change_nothing(void) {
   const Flaw looks = {
       .observe = observe_changes, .metrics = metrics_draw_chance, .draw = draw_changes, .step = remember};
   const Found found = flaw_check(looks, NULL, 0);
@@ -152,14 +152,14 @@ static void test_looking_changes_nothing(void) {
   CHECK(found_only(&found, 3));
   const Found counts = flaw_check((Flaw){.observe = observe_counts}, NULL, 0);
   CHECK(found_find(&counts, "looking_changes_state", "observe") != NULL);
-  CHECK(found_only(&counts, 1));  // the change is undone, so that the second look sees what the first one saw
+  CHECK(found_only(&counts, 1));  // the check undoes the change, so both observations are the same
 }
 
-// ---- what is written ---------------------------------------------------------------------------------------
+// ---- values that must be written ---------------------------------------------------------------------------
 
 static unsigned char rest[4];
 
-// The fill under the observation shows through in the last byte of agent 1's last value; agent 0 sees chance.
+// The last byte of agent 1's last value keeps the fill pattern; agent 0's observation is random.
 static void observe_badly(const Flawed* s, int32_t agent, FlawedObs* obs) {
   static int32_t looks;
   (void)s;
@@ -191,7 +191,7 @@ static void test_unrepeatable(void) {
                  "two looks at the same state gave different values of clock"));
 }
 
-// The game as its author's compiler might have left it: a value that is not written at all.
+// A value that observe does not write at all.
 static void observe_partly(const void* state, const void* params, int32_t agent, void* obs) {
   FlawedObs whole;
   pfc_env_flawed.observe_one(state, params, agent, &whole);
@@ -215,7 +215,7 @@ static void test_unwritten(void) {
   CHECK(finding.game == 0 && finding.agent == 1 && finding.step == 0 && finding.severity == PFC_ERROR);
 }
 
-// ---- what a state may hold ---------------------------------------------------------------------------------
+// ---- contents of the state ---------------------------------------------------------------------------------
 
 static void keep_address(Flawed* s, const FlawedParams* p) {
   (void)p;
@@ -238,7 +238,7 @@ static void test_state(void) {
   CHECK(found_is(&found, "state_address", "", -1, -1, at));
   CHECK(found_only(&found, 1));
   found = flaw_check((Flaw){.reset = keep_address_in_one}, NULL, 0);
-  CHECK(found_only(&found, 0));  // a word that looks like one by chance does so in some games only
+  CHECK(found_only(&found, 0));  // a word that looks like an address by chance does so in some games only
   found = flaw_check((Flaw){.reset = spoil_rng}, NULL, 0);
   CHECK(found_is(&found, "rng_overwritten", "reset", 5, 0, "reset wrote over s->rng"));
   CHECK(found_only(&found, 1));
@@ -247,7 +247,7 @@ static void test_state(void) {
 int main(void) {
   test_areas();
   test_place();
-  test_looking_changes_nothing();
+  test_observe_metrics_and_draw_change_nothing();
   test_flags();
   test_unrepeatable();
   test_unwritten();

@@ -1,5 +1,5 @@
-// test_check_tables.c - what `pufferc check` says of tables that depend on parameters, of observations that are codes, and of
-// games that read a file. Crashes happen in child processes.
+// test_check_tables.c - findings of `pufferc check` about tables that depend on parameters, observations that are
+// codes, and games that read a file. Crashes happen in child processes.
 #include <signal.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@
 
 // ---- observation rows ----------------------------------------------------------------------------------------
 
-// The tables are the first thing that is looked at; without sound ones there is no pool to look at more.
+// Tables are checked first: with invalid tables no pool can be created.
 static bool found_alone(const Found* found, const char* code, const char* subject, const char* words) {
   return found_is(found, code, subject, -1, -1, words) && found->count == 1 && found->status == PFC_OK;
 }
@@ -44,7 +44,7 @@ static void test_rows(void) {
   CHECK(strstr(trace.fault, "past the end of its observation table"));
 }
 
-// Values of a row of codes: whole, and below their number.
+// Values of a row of codes must be whole and below num_codes.
 static bool fractions;
 
 static void call_codes(PfcObsRow* rows) {
@@ -68,7 +68,7 @@ static void test_codes(void) {
   CHECK(found_only(&found, 1));
 }
 
-// ---- sides and fields ------------------------------------------------------------------------------------------
+// ---- teams and fields ------------------------------------------------------------------------------------------
 
 static int32_t play_together(int32_t agent) { return 1 - agent; }
 static int32_t play_outside(int32_t agent) { return 2 * agent; }
@@ -129,7 +129,7 @@ static void check_duel(const PfcEnvSpec* spec, const char* code, const char* wor
     fprintf(stderr, "  %s: %s\n", finding.code, finding.seen);
 }
 
-// What is wrong for other parameters than those of the check is found at their limits.
+// The check also tries parameters at their limits, and finds tables that are invalid there.
 static void test_limits(void) {
   PfcEnvSpec spec = pfc_env_duel;
   check_duel(&spec, "", "");
@@ -192,7 +192,7 @@ static const char* look_without_count(const uint8_t* data, uint64_t bytes) {
 
 static void read_last(Flawed* s, const uint8_t* data) { s->scratch = ((const volatile uint8_t*)data)[FLAWED_DATA - 1]; }
 
-// Files cut short: check_data looks at no byte that is not there, and lets none through that is too short.
+// Truncated files: check_data must not read past their end, and must refuse them.
 static void test_cut_data(void) {
   PfcTrace trace;
   CHECK(flaw_crash((Flaw){.check_data = look_without_count}, &trace) == SIGSEGV && strcmp(trace.function, "check_data") == 0);

@@ -1,5 +1,5 @@
-// test_check_values.c - what `pufferc check` says of values: observations, rewards, episodes, metrics and pictures,
-// where a single one among thousands is wrong, and where all are right.
+// test_check_values.c - findings of `pufferc check` about values: observations, rewards, episodes, metrics and
+// pictures, with one wrong value among thousands, and with none.
 #include <math.h>
 #include <string.h>
 
@@ -36,7 +36,7 @@ static void test_ranges(void) {
   CHECK(found_only(&found, 3));
 }
 
-// At the end of an episode only, which the next one's first observation hides.
+// Only the final observation is wrong; the first one of the next episode replaces it in `observations`.
 static void end_far_away(Flawed* s, PfcIo io) {
   if (s->age == 40) {
     io.terminated[1] = 1;
@@ -54,7 +54,7 @@ static void test_final_observations(void) {
   const PfcFinding* x = found_find(&found, "observation_range", "x");
   CHECK(x && x->agent == 1 && strstr(x->seen, "observation x was 1.5;"));
   CHECK(found_is(&found, "observation_not_finite", "pair", 2, 1500, "observation pair was infinite"));
-  CHECK(found_find(&found, "perf_range", "perf") != NULL);  // x is the metric, too
+  CHECK(found_find(&found, "perf_range", "perf") != NULL);  // the metric is x too
   CHECK(found_only(&found, 3));
 }
 
@@ -125,7 +125,7 @@ PFC_FN void test_rewards_and_metrics(void) {
   CHECK(found_find(&found, "metric_not_finite", "score") && found_find(&found, "perf_range", "perf"));
   CHECK(found_only(&found, 4));
   found = flaw_check((Flaw){.step = reward_thousand, .metrics = measure_edges, .observe = observe_hundred}, NULL, 0);
-  CHECK(found_only(&found, 0));  // the largest that are fine
+  CHECK(found_only(&found, 0));  // the largest values without a finding
 }
 
 static void reward_nothing(Flawed* s, PfcIo io) {
@@ -154,7 +154,7 @@ static void test_episodes(void) {
   CHECK(found_is(&found, "reward_zero", "", -1, -1, "every reward of "));
   CHECK(found_only(&found, 2));
   found = flaw_check((Flaw){.step = reward_once}, NULL, 0);
-  CHECK(found_only(&found, 0));  // rare, but seen
+  CHECK(found_only(&found, 0));  // rare, but enough
   found = flaw_check((Flaw){.step = end_at_once}, NULL, 0);
   CHECK(found_is(&found, "episode_short", "", -1, -1, "episodes ended with its first step"));
   found = flaw_check((Flaw){.endless = true, .step = end_at_second}, &(PfcParamValue){"max_steps", 3000}, 1);
@@ -164,7 +164,7 @@ static void test_episodes(void) {
   CHECK(severity_of(&found, "episode_truncated", "") == PFC_NOTE);
   CHECK(found_only(&found, 1));
   found = flaw_check((Flaw){0}, &(PfcParamValue){"max_steps", 1}, 1);
-  CHECK(found_find(&found, "episode_short", "") == NULL);  // as the user wants it
+  CHECK(found_find(&found, "episode_short", "") == NULL);  // because the user set max_steps
 }
 
 // ---- pictures ----------------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ static void test_pictures(void) {
   CHECK(found_only(&found, 3));
 }
 
-// Each shape with one number after the other that is not one; the recorder of drawings must see it.
+// Draws each shape with NaN in one argument after the other; the recorder of drawings must find it.
 static bool shape_is_fine(int shape, const float v[5]) {
   DrawRecord record = draw_record_new();
   const PfcDraw d = draw_recorder(&record);

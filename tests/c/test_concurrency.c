@@ -1,12 +1,12 @@
-// test_concurrency.c - groups that step side by side, several pools at once, and two threads in one pool.
-// Made for ThreadSanitizer.
+// test_concurrency.c - groups that step at the same time, several pools at once, and several threads in one pool.
+// Written for ThreadSanitizer.
 #include <pthread.h>
 #include <time.h>
 
 #include "harness.h"
 #include "test_games.h"
 
-// Many small steps of four groups in an order that changes; every group is a run of its own.
+// Many small steps of four groups in a changing order. Groups do not affect each other.
 static void test_groups(void) {
   enum { GROUPS = 4, GAMES = 64, STEPS = 3000 };
   PfcPoolDesc desc = {.env = "squared", .num_games = GAMES, .num_threads = 3, .num_groups = GROUPS, .seed = 1};
@@ -33,7 +33,7 @@ static void test_groups(void) {
   player_close(&p), player_close(&model);
 }
 
-// Pools of other threads do not disturb each other.
+// Pools in different threads do not affect each other.
 static void* play_alone(void* result) {
   const PfcPoolDesc desc = {.env = "breakout", .num_games = 48, .num_threads = 2, .seed = 5};
   PfcPool* pool = pfc_pool_create(&desc);
@@ -64,7 +64,7 @@ static void* step_once(void* pool) {
   return (void*)(intptr_t)pfc_pool_step(pool, actions, PFC_INT32, NULL);
 }
 
-// While one thread is held inside a step, every call of another is refused, and the step ends well.
+// While one thread is inside a step, every call of another thread is refused, and the step completes.
 static void test_busy(void) {
   const PfcPoolDesc desc = {.spec = &pfc_env_gate, .num_games = 2};
   Player p = player_start(&desc);
@@ -93,8 +93,8 @@ static void test_busy(void) {
 
 typedef struct Crowd {
   PfcPool* pool;
-  int64_t steps;  // that succeeded
-  bool wrong;     // a status that must not come
+  int64_t steps;  // successful steps
+  bool wrong;     // an unexpected status
 } Crowd;
 
 static void* crowd_in(void* context) {
@@ -111,7 +111,7 @@ static void* crowd_in(void* context) {
   return NULL;
 }
 
-// Four threads in one pool at once: each call succeeds as a whole or is refused as a whole.
+// Four threads in one pool at once: each call succeeds completely or is refused completely.
 static void test_crowd(void) {
   enum { THREADS = 4 };
   const PfcPoolDesc desc = {.spec = &pfc_env_gate, .num_games = 64, .num_threads = 2};
@@ -138,7 +138,7 @@ static int64_t cpu_ns(void) {
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-// A pool that nobody steps uses no processor time.
+// An idle pool uses no CPU time.
 static void test_idle(void) {
   const PfcPoolDesc desc = {.env = "squared", .num_games = 1024, .num_threads = 8, .num_groups = 2};
   Player p = player_start(&desc);
@@ -146,7 +146,7 @@ static void test_idle(void) {
   nanosleep(&(struct timespec){0, 30000000}, NULL);
   const int64_t before = cpu_ns();
   nanosleep(&(struct timespec){0, 200000000}, NULL);
-  CHECK(cpu_ns() - before < 100000000);  // one thread that spins would take 200 ms, all of them more
+  CHECK(cpu_ns() - before < 100000000);  // a single spinning thread would take 200 ms
   player_close(&p);
 }
 

@@ -1,12 +1,12 @@
-// test_conformance.c - what every registered game must hold to, whatever its rules: ranges, flags,
-// episode statistics, metrics, time limits. Long random runs; the test adds up episodes by itself.
+// test_conformance.c - the contract of every registered game: ranges, flags, episode statistics, metrics,
+// time limits. Long random runs; the test computes the statistics itself.
 #include "duel.h"
 
 enum { GAMES = 100, STEPS = 700 };  // enough games for several blocks per thread
 
-// The test's own account of the unfinished and finished episodes.
+// The test's own statistics of unfinished and finished episodes.
 typedef struct Ledger {
-  float* returns;     // [rows] of unfinished episodes, summed as the contract says: in order, in float
+  float* returns;     // [rows] of unfinished episodes, summed in order, in float
   int32_t* lengths;   // [rows]
   double sums[2 + PFC_MAX_METRICS];
   int64_t episodes;
@@ -47,7 +47,7 @@ static void check_row(const PfcBuffers* b, int64_t row, const char* label) {
   CHECK_GAME(label, b->terminated[row] <= 1 && b->truncated[row] <= 1);
   CHECK_GAME(label, !(b->terminated[row] && b->truncated[row]));
   CHECK_GAME(label, b->alive[row] <= 1);
-  // A row that ended begins anew in the same step; a game of one agent, or agents that respawn, never rest.
+  // An ended row starts a new episode in the same step; with one agent, or with `respawn`, every row is always alive.
   if (row_ended(b, row) || b->agents == 1 || b->spec->respawn) CHECK_GAME(label, b->alive[row] == 1);
 }
 
@@ -86,15 +86,15 @@ static void test_long_run(const Case* c) {
     all_episodes += ended;
     if (t % 300 == 299) check_pop(&p, &ledger, c->label);
   }
-  CHECK_GAME(c->label, all_episodes > 0);  // else the run showed nothing about ends
+  CHECK_GAME(c->label, all_episodes > 0);  // otherwise the run has not tested ends
   ledger_close(&ledger);
   player_close(&p);
 }
 
-// The pool truncates at max_steps exactly, not a step sooner or later.
+// The pool truncates at exactly max_steps.
 static void test_time_limit(const Case* c) {
   static const int32_t limits[] = {1, 2, 7, 40};
-  int64_t truncations = 0;  // under all limits: a game may always be over before the longest
+  int64_t truncations = 0;  // over all limits: some games never reach the longest one
   for (size_t k = 0; k < sizeof limits / sizeof limits[0]; ++k) {
     const Case limited = case_with(c, "max_steps", limits[k]);
     const PfcPoolDesc desc = case_desc(&limited, GAMES, 3);
@@ -119,7 +119,7 @@ static void test_time_limit(const Case* c) {
   CHECK_GAME(c->label, truncations > 0);
 }
 
-// Arrays are aligned and described as the header promises.
+// Buffers are aligned and described as the header says.
 static void test_buffers(const Case* c) {
   const PfcPoolDesc desc = case_desc(c, 3, 1);
   Player p = player_open(&desc);

@@ -1,4 +1,4 @@
-// test_data.c - games that read a file: a map of duel, in place of reset and respawn, and what snapshots keep of it.
+// test_data.c - games that read a file: reset_from and respawn_from with a map of duel; snapshots; invalid maps.
 #include "duel.h"
 
 enum { GAMES = 12, HEAD = 7, CELLS = 15, MAP_BYTES = DUEL_MAP_BYTES };
@@ -14,7 +14,7 @@ static PfcPoolDesc desc_of(const uint8_t* map) {
 
 static bool is_corner(int32_t cell) { return cell == 0 || cell == 4 || cell == 10 || cell == 14; }
 
-// Value 3 in the observation, and nowhere else: walls stay where the map has them.
+// Walls are value 3 in the observation. They must be exactly where the map has them.
 static bool walls_stand(const Player* p) {
   bool stand = true;
   for (int64_t row = 0; row < p->b->rows; ++row) {
@@ -24,7 +24,7 @@ static bool walls_stand(const Player* p) {
   return stand;
 }
 
-// Every reset reads the map: the first, those of autoreset, partial ones; without data no map is read.
+// Every reset reads the map: the first one, autoresets, partial resets. Without data no map is read.
 static void test_reset_from(void) {
   uint8_t map[MAP_BYTES], kept[MAP_BYTES];
   make_map(map), make_map(kept);
@@ -48,7 +48,7 @@ static void test_reset_from(void) {
   player_close(&without);
 }
 
-// Agents that live by themselves come back by respawn_from, which gives half the charges.
+// In games with `respawn` agents come back with respawn_from, which gives half the charges.
 static void test_respawn_from(void) {
   const PfcEnvSpec lives = duel_with_lives();
   const PfcParamValue params[] = {{"walls", 1}, {"lives", 1}, {"players", 4}};
@@ -69,7 +69,7 @@ static void test_respawn_from(void) {
     }
   }
   CHECK(respawned > 0);
-  uint8_t mask[4 * GAMES] = {0, 1};  // one agent by hand
+  uint8_t mask[4 * GAMES] = {0, 1};  // resets one agent by hand
   CHECK(pfc_pool_reset(p.pool, &(PfcResetDesc){.mask = mask}) == PFC_OK);
   CHECK(((const int8_t*)obs_row(p.b->observations, p.b, 1))[1] == 3);
   CHECK(pfc_pool_reset(p.pool, NULL) == PFC_OK && ((const int8_t*)p.b->observations)[1] == 6);
@@ -91,7 +91,7 @@ static void test_threads(void) {
   CHECK(hashes[0] == hashes[1] && hashes[0] == hashes[2]);
 }
 
-// ---- what does not fit -----------------------------------------------------------------------------------------
+// ---- invalid data ----------------------------------------------------------------------------------------------
 
 static void expect_refused(const uint8_t* map, uint64_t bytes, const char* words) {
   PfcPoolDesc desc = desc_of(map);
@@ -124,7 +124,7 @@ static const char* refuse_long(const void* params, const void* data, uint64_t da
   return *(const int32_t*)params > 30 ? "this map is for 30 steps" : NULL;
 }
 
-// A parameter that changes in a running pool must still fit the map.
+// A parameter that set_param changes must still fit the map.
 static void test_set_param(void) {
   uint8_t map[MAP_BYTES];
   make_map(map);
@@ -140,7 +140,7 @@ static void test_set_param(void) {
 
 // ---- snapshots ---------------------------------------------------------------------------------------------------
 
-// A snapshot loads beside the same bytes, wherever they lie, and beside no others.
+// A snapshot loads into a pool with the same data, at any address, and into no other.
 static void test_snapshots(void) {
   uint8_t maps[3][MAP_BYTES];
   for (int32_t i = 0; i < 3; ++i) make_map(maps[i]);

@@ -1,4 +1,4 @@
-// test_draw.c - every game draws itself: begin first, end last, finite numbers, and nothing changes.
+// test_draw.c - every game draws itself: begin first, end last, finite numbers, and no change of state.
 #include "draw/draw_record.h"
 #include "duel.h"
 
@@ -28,8 +28,9 @@ static void test_through_a_run(const Case* c) {
   player_close(&p);
 }
 
-// A game that is drawn goes on as one that is not. In games that own something outside their state only this shows it.
-static void test_goes_on(const Case* c) {
+// A game that is drawn plays on like one that is not. For games that own something outside their state this is the only
+// check that drawing changes nothing.
+static void test_drawing_changes_nothing(const Case* c) {
   PfcPoolDesc desc = case_desc(c, 3, 8);
   Player drawn = player_start(&desc), other = player_start(&desc);
   for (int32_t t = 0; t < 300; ++t) {
@@ -40,7 +41,7 @@ static void test_goes_on(const Case* c) {
   player_close(&drawn), player_close(&other);
 }
 
-// The last picture of an episode is that of a state in which the rules have ended the game.
+// A game can also be drawn in the state in which its episode ended.
 static void test_after_the_end(const Case* c) {
   PfcPoolDesc desc = case_desc(c, 8, 8);
   desc.autoreset = PFC_AUTORESET_DISABLED;
@@ -55,7 +56,7 @@ static void test_refusals(void) {
   Player p = player_open(&desc);
   DrawRecord record = {0};
   const PfcDraw draw = draw_recorder(&record);
-  CHECK(pfc_pool_draw(p.pool, 0, &draw) == PFC_STATE);  // never reset
+  CHECK(pfc_pool_draw(p.pool, 0, &draw) == PFC_STATE);  // not reset yet
   CHECK(pfc_pool_reset(p.pool, NULL) == PFC_OK);
   CHECK(pfc_pool_draw(p.pool, -1, &draw) == PFC_INVALID);
   CHECK(pfc_pool_draw(p.pool, 2, &draw) == PFC_INVALID && strstr(pfc_last_error(), "game: expected 0 to 1, got 2"));
@@ -70,10 +71,10 @@ static void test_refusals(void) {
 
 int main(void) {
   for_each_case(test_through_a_run);
-  for_each_case(test_goes_on);
+  for_each_case(test_drawing_changes_nothing);
   for_each_case(test_after_the_end);
   for_each_duel_case(test_through_a_run);
-  for_each_duel_case(test_goes_on);
+  for_each_duel_case(test_drawing_changes_nothing);
   for_each_duel_case(test_after_the_end);
   test_refusals();
   return check_report();

@@ -1,5 +1,5 @@
-// test_errors.c - wrong input to the C API: refused with a message that says what was expected and what came,
-// without touching the memory that was asked for, and never with a crash.
+// test_errors.c - invalid arguments of the C API: refused before memory is allocated, with a message that says what was
+// expected and what came.
 #include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@ static long peak_memory_kb(void) {
   return usage.ru_maxrss;
 }
 
-// Creation fails before it takes memory, with all the words in its message.
+// Creation fails before it allocates, and its message contains all the words.
 static void expect_no_pool(PfcPoolDesc desc, const char* words, const char* more_words) {
   const long before = peak_memory_kb();
   PfcPool* pool = pfc_pool_create(&desc);
@@ -55,7 +55,7 @@ static void test_sizes(void) {
     const PfcPoolDesc beyond = {.env = pfc_env_at(i)->name, .num_games = PFC_MAX_ROWS / agents + 1};
     expect_no_pool(beyond, "num_games: expected 1 to", "got");
   }
-  // About twice this machine's memory: a number of games that could be addressed, but not held.
+  // About twice this machine's memory: addressable, but too large.
   const uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
   const uint64_t games = 2 * memory / 600;
   if (games < 1u << 28) {
@@ -92,7 +92,7 @@ static void test_counts(void) {
   expect_no_pool(desc, "num_params", "got -1");
 }
 
-// Every call with a NULL pool or NULL outputs.
+// Every function with a NULL pool or NULL outputs.
 static void test_null(void) {
   int64_t episodes;
   double values[2 + PFC_MAX_METRICS];
@@ -124,7 +124,7 @@ static void test_null(void) {
   player_close(&p);
 }
 
-// What cannot be done now, and can later.
+// Calls in the wrong order.
 static void test_order(void) {
   const PfcPoolDesc desc = {.env = "squared", .num_games = 4, .num_groups = 2};
   Player p = player_open(&desc);
@@ -153,8 +153,8 @@ static void test_order(void) {
   player_close(&p);
 }
 
-// The status of the latest failure stands beside its message, for functions that return a pointer or a number, too; a call
-// that succeeds leaves both.
+// The status of the latest failure is kept with its message, also for functions that return a pointer or a number. A
+// successful call changes neither.
 static void* fail_elsewhere(void* unused) {
   (void)unused;
   const bool clean = pfc_last_status() == PFC_OK && pfc_last_error()[0] == '\0';
@@ -168,7 +168,7 @@ static void test_last_status(void) {
   CHECK(pfc_env_find("nothing of the kind") == NULL && pfc_last_status() == PFC_INVALID);
   CHECK(pfc_pool_create(&(PfcPoolDesc){.env = "breakout", .num_games = 1 << 28}) == NULL && pfc_last_status() == PFC_NO_MEMORY);
   CHECK(pthread_create(&thread, NULL, fail_elsewhere, NULL) == 0 && pthread_join(thread, &failed) == 0);
-  CHECK(failed == NULL && pfc_last_status() == PFC_NO_MEMORY);  // each thread has its own
+  CHECK(failed == NULL && pfc_last_status() == PFC_NO_MEMORY);  // each thread has its own status
   vault_limit = vault_open_now + 1;
   CHECK(pfc_pool_create(&(PfcPoolDesc){.spec = &pfc_env_vault, .num_games = 2}) == NULL && pfc_last_status() == PFC_NO_MEMORY);
   vault_limit = 1000000;

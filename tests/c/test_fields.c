@@ -1,4 +1,4 @@
-// test_fields.c - state fields by name: every dtype, places that depend on parameters, and what a written field changes.
+// test_fields.c - state fields by name: every dtype, offsets that depend on parameters, effects of writing a field.
 #include "duel.h"
 #include "pool/pool.h"
 #include "test_games.h"
@@ -29,7 +29,7 @@ static void set(const Player* p, const char* name, const void* values) {
   CHECK(pfc_pool_set_field(p->pool, index, values, field_bytes(&field), NULL) == PFC_OK);
 }
 
-// Each field is what lies at its place in every game's state, and takes and gives any bytes.
+// Each field reads and writes the bytes at its offset in every game's state.
 static void test_all_fields(const Case* c) {
   const PfcPoolDesc desc = case_desc(c, GAMES, 4);
   Player p = player_start(&desc);
@@ -46,7 +46,7 @@ static void test_all_fields(const Case* c) {
     CHECK_GAME(c->label, pfc_pool_get_field(p.pool, i, values, bytes) == PFC_OK);
     for (int32_t g = 0; g < GAMES; ++g)
       CHECK_GAME(c->label, memcmp(values + each * (size_t)g, (unsigned char*)pfc_state_of(p.pool, g) + field.offset, each) == 0);
-    for (size_t k = 0; k < bytes; ++k) noise[k] = (unsigned char)(values[k] ^ (k % 3));  // small changes: sane states
+    for (size_t k = 0; k < bytes; ++k) noise[k] = (unsigned char)(values[k] ^ (k % 3));  // small changes keep states valid
     CHECK_GAME(c->label, pfc_pool_set_field(p.pool, i, noise, bytes, NULL) == PFC_OK || bytes == 0);
     CHECK_GAME(c->label, pfc_pool_get_field(p.pool, i, values, bytes) == PFC_OK && memcmp(values, noise, bytes) == 0);
     CHECK_GAME(c->label, pfc_pool_load(p.pool, snapshot, pfc_pool_snapshot_bytes(p.pool), NULL) == PFC_OK);
@@ -58,8 +58,8 @@ static void test_all_fields(const Case* c) {
   player_close(&p);
 }
 
-// `field` moves the arrays behind the struct with the parameters: the board read by name is the board that agents see.
-static void test_places(void) {
+// `field` gives the offsets of arrays after the struct: the board read by name is the board in the observation.
+static void test_offsets_depend_on_parameters(void) {
   const PfcParamValue params[] = {{"width", 6}, {"height", 5}};
   for (int32_t num_params = 0; num_params <= 2; ++num_params) {
     const PfcPoolDesc desc = {.spec = &pfc_env_duel, .num_games = GAMES, .params = params, .num_params = num_params};
@@ -80,8 +80,8 @@ static void test_places(void) {
   }
 }
 
-// A written field shows in observations and masks at once; what the latest step returned stays; and the game goes on from
-// there.
+// Writing a field updates observations and masks at once, and keeps the other results of the latest step. The game
+// continues from the written state.
 static void test_set_observes(void) {
   const PfcPoolDesc desc = {.spec = &pfc_env_duel, .num_games = GAMES, .num_threads = 2, .num_groups = 2, .seed = 1};
   Player p = player_start(&desc);
@@ -129,8 +129,8 @@ static void test_set_observes(void) {
   player_close(&p);
 }
 
-// Writing what was read changes nothing.
-static void test_no_trace(const Case* c) {
+// Writing back a field changes nothing.
+static void test_writing_back_changes_nothing(const Case* c) {
   const PfcPoolDesc desc = case_desc(c, GAMES, 4);
   Player touched = player_start(&desc), other = player_start(&desc);
   for (int32_t t = 0; t < 60; ++t) {
@@ -152,7 +152,7 @@ static void test_arguments(void) {
   int32_t turn[GAMES + 1] = {0};
   const uint64_t bytes = sizeof(int32_t) * GAMES;
   PfcField field;
-  CHECK(pfc_pool_find_field(p.pool, "turn") == 4);  // before the first reset, too
+  CHECK(pfc_pool_find_field(p.pool, "turn") == 4);  // also before the first reset
   check_message(pfc_pool_find_field(p.pool, "trun") == -1, "duel has no state field \"trun\"; did you mean \"turn\"?");
   check_message(pfc_pool_find_field(p.pool, "something") == -1, "duel has no state field \"something\"");
   check_message(pfc_pool_find_field(p.pool, NULL) == -1, "name");
@@ -179,7 +179,7 @@ static void test_arguments(void) {
   player_close(&p), player_close(&without);
 }
 
-// A game that owns something outside its state shows its fields, but they cannot be set.
+// Games that own something outside their state allow reading fields, but not writing them.
 static void test_opened_games(void) {
   static const PfcField fields[] = {{"gold", PFC_UINT64, 1, sizeof(PfcRng)}};
   PfcEnvSpec spec = pfc_env_vault;
@@ -193,14 +193,14 @@ static void test_opened_games(void) {
   player_close(&p);
 }
 
-static PfcField answer;  // of the function below
+static PfcField answer;  // result of the function below
 
 static void give_field(const void* params, int32_t index, PfcField* field) {
   (void)params, (void)index;
   *field = answer;
 }
 
-// Fields that `field` lays outside the state are refused; what they are called and of what type is the table's business.
+// Fields that `field` puts outside the state are refused. It cannot change a field's name or dtype.
 static void test_out_of_bounds(void) {
   PfcEnvSpec spec = pfc_env_duel;
   spec.field = give_field;
@@ -225,8 +225,8 @@ static void test_out_of_bounds(void) {
 
 int main(void) {
   for_each_duel_case(test_all_fields);
-  for_each_duel_case(test_no_trace);
-  test_places();
+  for_each_duel_case(test_writing_back_changes_nothing);
+  test_offsets_depend_on_parameters();
   test_set_observes();
   test_arguments();
   test_opened_games();

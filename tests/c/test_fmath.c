@@ -1,12 +1,12 @@
-// test_fmath.c - the elementary functions of fmath.h against libm in double precision, over dense sweeps of
-// their ranges; the errors found must stay below what fmath.h promises. A checksum pins every bit.
+// test_fmath.c - the functions of fmath.h against libm in double precision, over dense sweeps of their
+// ranges. Errors must stay below the bounds in fmath.h. A checksum pins every bit.
 #include "pufferc/fmath.h"
 
 #include <math.h>
 
 #include "check.h"
 
-// The largest error of a sweep and where it was.
+// The largest error of a sweep and its argument.
 typedef struct Worst {
   double error;
   double at;
@@ -131,7 +131,7 @@ static void test_helpers(void) {
 
 static void pin(uint64_t* hash, float value) { *hash = (*hash ^ pfc_float_bits(value)) * 0x100000001b3ull; }
 
-// The same bits on every machine, compiler and level of optimisation.
+// The same bits for every machine, compiler and optimisation level.
 static void test_bits(void) {
   uint64_t hash = 0xcbf29ce484222325ull;
   for (int32_t i = -20000; i <= 20000; ++i) {

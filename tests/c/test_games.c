@@ -1,5 +1,5 @@
-// test_games.c - see test_games.h. Compiled like built-in games, several to a file; gate and vault break the
-// contract on purpose (globals, waiting), because tests need to see inside and to stop time.
+// test_games.c - see test_games.h. Compiled like built-in games, several in one file. gate and vault break
+// the contract on purpose (globals, waiting), because tests inspect them and pause their steps.
 #define PFC_BUILDING_LIBRARY
 #include "test_games.h"
 
@@ -39,7 +39,7 @@ PFC_FN void squad_reset(Squad* s, const SquadParams* p) {
   for (int32_t i = 0; i < 2 * SQUAD_AGENTS; ++i) s->actions[i] = -1;
 }
 
-// Agent i earns i + 1 a step while it stands. Who is the last to fall is flagged terminated, the others follow.
+// Agent i gets a reward of i + 1 per step while it stands. When the last one falls, the episode ends.
 PFC_FN void squad_step(Squad* s, const SquadParams* p, PfcIo io) {
   s->steps += 1;
   for (int32_t i = 0; i < SQUAD_AGENTS; ++i) {
@@ -50,7 +50,7 @@ PFC_FN void squad_step(Squad* s, const SquadParams* p, PfcIo io) {
     if (pfc_rng_float(&s->rng) >= p->fall_chance) continue;
     s->fallen |= 1 << i;
     io.alive[i] = 0;
-    if (s->fallen == (1 << SQUAD_AGENTS) - 1) io.terminated[i] = 2;  // the pool makes flags 0 or 1
+    if (s->fallen == (1 << SQUAD_AGENTS) - 1) io.terminated[i] = 2;  // the pool normalises flags to 0 and 1
   }
   if (p->own_limit > 0 && s->steps >= p->own_limit) io.truncated[2] = 2;
 }
@@ -66,7 +66,7 @@ PFC_FN void squad_observe(const Squad* s, const SquadParams* p, int32_t agent, S
 
 PFC_FN void squad_metrics(const Squad* s, const SquadParams* p, int32_t agent, float* values) {
   (void)p;
-  if (s->fallen >> agent & 1) values[1] = 1.0f;  // all but the score come as zeros
+  if (s->fallen >> agent & 1) values[1] = 1.0f;  // metrics other than the score are preset to 0
 }
 
 static void squad_draw(const Squad* s, const SquadParams* p, const PfcDraw* d) {
@@ -130,7 +130,7 @@ PFC_DEFINE_PARAMS(vault, VaultParams, VAULT_PARAMS)
 
 typedef struct Vault {
   PfcRng rng;
-  int32_t* gold;  // owned; lives from open to close
+  int32_t* gold;  // owned, from open to close
 } Vault;
 
 typedef struct VaultObs {

@@ -1,5 +1,5 @@
-// test_gaussian.c - draws of continuous actions against Box and Muller in double precision and the normal distribution,
-// equal draws however a batch is cut and on every machine, damaged rows, extremes, and refused arguments.
+// test_gaussian.c - continuous actions: against Box-Muller in double precision and the normal distribution; the same
+// draws for any split of a batch and on every machine; rows with NaN, extremes, invalid arguments.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,8 +92,8 @@ static int compare(const void* a, const void* b) {
   return (x > y) - (x < y);
 }
 
-// Kolmogorov and Smirnov's distance from the normal distribution, four moments, and no correlation of neighbours. Each
-// bound is exceeded about once in a million seeds; the seed is fixed.
+// Kolmogorov-Smirnov distance from the normal distribution, four moments, and correlation of neighbours. Each bound is
+// exceeded about once in a million seeds; the seed is fixed.
 static void test_distribution(void) {
   enum { ROWS = 1 << 16, DIMS = 2, COUNT = ROWS * DIMS };
   Batch b = make_batch(ROWS, DIMS, 0, 17);
@@ -119,7 +119,7 @@ static void test_distribution(void) {
   free_batch(&b);
 }
 
-// However the batch is cut and whoever works on it, a row draws the same.
+// A row draws the same numbers for any split of the batch and any number of workers.
 static void test_same_draws(void) {
   Batch whole = make_batch(1500, 2, 0, 3);
   CHECK(draw(&whole, NULL) == 0);
@@ -163,7 +163,7 @@ static void test_damaged_rows(void) {
     }
 }
 
-// Beyond the limits of log_std a row is as at them; the largest floats stay finite.
+// log_std is clamped to its limits; the largest floats stay finite.
 static void test_extreme_draws(void) {
   Batch b = make_batch(4, 1, 0, 5);
   const float outputs[] = {1.0f, -PFC_MAX_LOG_STD, 1.0f, -3e38f, 3.4e38f, PFC_MAX_LOG_STD, 3.4e38f, 1e30f};
@@ -175,7 +175,7 @@ static void test_extreme_draws(void) {
   free_batch(&b);
 }
 
-// One result for every compiler, machine and instruction set.
+// The same bits for every compiler, machine and instruction set.
 static void test_golden(void) {
   Batch b = make_batch(1000, 3, 0, 2024);
   CHECK(draw(&b, NULL) == 0);

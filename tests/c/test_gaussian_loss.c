@@ -1,6 +1,6 @@
-// test_gaussian_loss.c - the PPO loss of continuous actions against a plain double-precision one written from the
-// definition, its gradient against central differences of that one, dead rows, NaN, extremes, equal bits over workers and
-// machines, and refused arguments.
+// test_gaussian_loss.c - the PPO loss of continuous actions: against its definition in double precision; gradients
+// against central differences; dead rows, NaN, extremes; the same bits for any number of workers and on every machine;
+// invalid arguments.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,7 +105,7 @@ static int64_t alive_rows(const Minibatch* m) {
   return n;
 }
 
-// Central differences, except within a hair of a kink of the loss.
+// Central differences, except very close to a kink of the loss.
 static void check_gradient(const Minibatch* m, int64_t row, double per_row) {
   double x[MAX_WIDTH];
   const int32_t width = 2 * m->args.batch.action_dims + 1;
@@ -182,7 +182,7 @@ static void test_teams(void) {
   free_minibatch(a), free_minibatch(b);
 }
 
-// Dead rows may hold anything; without alive rows everything is 0.
+// Dead rows may contain anything. Without alive rows all results are 0.
 static void test_dead(void) {
   PfcPpoLossStats clean, dirty;
   Minibatch *a = make_minibatch(333, 2, 9), *b = make_minibatch(333, 2, 9);
@@ -201,7 +201,7 @@ static void test_dead(void) {
   free_minibatch(a), free_minibatch(b);
 }
 
-// A damaged number reaches the loss and the gradient of its row, and of no other row.
+// A NaN reaches the loss and the gradient of its own row only.
 static void test_nan(void) {
   for (int kind = 0; kind < 10; ++kind) {
     PfcPpoLossStats stats;
@@ -218,7 +218,7 @@ static void test_nan(void) {
   }
 }
 
-// Actions that a mean has left far behind, and log_stds beyond their limits: gradients stay finite, and 0 at the clamp.
+// Actions far from the mean, and log_std beyond its limits: gradients stay finite, and are 0 where log_std is clamped.
 static void test_extremes(void) {
   PfcPpoLossStats stats;
   Minibatch* m = make_minibatch(40, 1, 10);
@@ -236,7 +236,7 @@ static void test_extremes(void) {
   free_minibatch(m);
 }
 
-// One result for every compiler, machine and instruction set.
+// The same bits for every compiler, machine and instruction set.
 static void test_golden(void) {
   PfcPpoLossStats stats;
   Minibatch* m = make_minibatch(1000, 3, 2024);

@@ -4,12 +4,12 @@
 //
 //   version games steps seed hash [parameter=value ...]
 //
-// Lines of other versions are history. Every line of the game's version must be met by 1, 2 and 7
-// threads, by one group and by two, stepped at once or sent and received in turn.
+// Lines of other versions are ignored. Every line of the current version must hold for 1, 2 and 7
+// threads, for one group and two, and for step as well as send and recv.
 //
 //   test_golden FOLDER           checks
-//   test_golden FOLDER --print   prints the lines as they are now. To accept a change of rules: raise the
-//                                game's version, run this, and copy the new lines over.
+//   test_golden FOLDER --print   prints the current lines. To accept a change of rules, raise the game's
+//                                version, run this, and copy the new lines into the file.
 #include "duel.h"
 
 enum { MAX_GAMES = 1024, LINE_BYTES = 512 };
@@ -18,10 +18,10 @@ typedef struct Record {
   int32_t version, games, steps;
   unsigned long long seed, hash;
   Case run;
-  char text[LINE_BYTES];  // holds the names of the parameters
+  char text[LINE_BYTES];  // storage of the parameter names
 } Record;
 
-// Reads "name=value name=value" in place.
+// Parses "name=value name=value" in place.
 static bool parse_params(char* text, Case* c) {
   for (char* word = strtok(text, " \n"); word; word = strtok(NULL, " \n")) {
     char* equals = strchr(word, '=');
@@ -43,7 +43,7 @@ static bool parse_record(const char* line, const char* game, Record* r) {
   return r->games >= 2 && r->games <= MAX_GAMES && r->games % 2 == 0 && parse_params(r->text, &r->run);
 }
 
-// Groups in a changing order; a group that was received goes on before the other has been.
+// Steps groups in a changing order; a group may be sent again before the other one is received.
 static void step_groups(Player* p, uint64_t* hashes) {
   const int32_t groups = p->b->num_groups, games = p->b->num_games / groups;
   const uint64_t rows = (uint64_t)(p->b->rows / groups);
@@ -137,6 +137,6 @@ int main(int argc, char** argv) {
   const bool print = argc > 2 && strcmp(argv[2], "--print") == 0;
   for (int32_t i = 0; i < pfc_env_count(); ++i) do_game(pfc_env_at(i), argv[1], print);
   linked_specs[0] = &pfc_env_duel;
-  do_game(&pfc_env_duel, argv[1], print);  // a masked game: its hashes hold the mask words
+  do_game(&pfc_env_duel, argv[1], print);  // a masked game: its hashes include the mask words
   return check_report();
 }

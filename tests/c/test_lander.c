@@ -1,10 +1,11 @@
-// test_lander.c - the Lander: that it lands and crashes by its rules, agrees with the statistics of Gymnasium's
-// LunarLander-v3, forgets what was played before, and says how many games a process can have.
+// test_lander.c - the Lander: rules of landing and crashing, statistics of Gymnasium's LunarLander-v3, resets that
+// clear the physics world, and the max number of games in a process.
 #include "harness.h"
 
 // ---- a pilot ------------------------------------------------------------------------------------------------
 
-// A proportional-derivative pilot: lean against the drift, sink slower the nearer the pad. seen: one observation.
+// A proportional-derivative pilot: leans against the drift, and descends more slowly near the pad. seen: one
+// observation.
 static int32_t pilot(const float* seen) {
   const bool standing = seen[6] > 0.0f || seen[7] > 0.0f;
   const float lean = pfc_clampf(0.5f * seen[0] + seen[2], -0.4f, 0.4f);
@@ -28,7 +29,7 @@ static void fly_by(Player* p, Choice* choose) {
 
 static void fly(Player* p) { fly_by(p, pilot); }
 
-// Every game's first episodes, so that short ones do not count more often than long ones.
+// Counts the first episodes of every game, so that short ones do not count more often than long ones.
 static Statistics fly_episodes(const PfcPoolDesc* desc, int32_t episodes_per_game, Choice* choose) {
   Player p = player_start(desc);
   int32_t* flown = calloc((size_t)p.b->rows, sizeof *flown);
@@ -62,8 +63,8 @@ static void test_statistics(void) {
 static int32_t coast(const float* seen) { return (void)seen, 0; }
 static int32_t turn_left(const float* seen) { return (void)seen, 1; }
 
-// What breaks stays broken. Gymnasium 1.4, 300 episodes each: without engines return -135 +- 3, length 70.3; with the left
-// engine always on -586 +- 10, length 67.3. Bounds as above.
+// A crash ends the episode. Gymnasium 1.4, 300 episodes each: without engines return -135 +- 3, length 70.3; with the
+// left engine always on -586 +- 10, length 67.3. Bounds as above.
 static void test_crashes(void) {
   const PfcPoolDesc desc = {.env = "lander", .num_games = 80, .seed = 6};
   const Statistics fall = fly_episodes(&desc, 5, coast), spin = fly_episodes(&desc, 5, turn_left);
@@ -76,7 +77,7 @@ static void test_crashes(void) {
 
 // ---- rules ----------------------------------------------------------------------------------------------------
 
-// Without engines it falls for about a hundred steps and crashes: -100 in the last step, never landed.
+// Without engines it falls for about a hundred steps and crashes: reward -100 in the last step, never landed.
 static void test_fall(void) {
   const PfcPoolDesc desc = {.env = "lander", .num_games = 16, .seed = 1, .autoreset = PFC_AUTORESET_DISABLED};
   Player p = player_start(&desc);
@@ -95,7 +96,7 @@ static void test_fall(void) {
   player_close(&p);
 }
 
-// The mean over many games of one value of the observation after `steps` of one action.
+// Mean over many games of one observed value after `steps` of one action.
 static double mean_after(int32_t action, int32_t value, const PfcParamValue* params, int32_t num_params,
                          int32_t steps) {
   const PfcPoolDesc desc = {.env = "lander", .num_games = 64, .seed = 9, .params = params, .num_params = num_params};
@@ -108,8 +109,8 @@ static double mean_after(int32_t action, int32_t value, const PfcParamValue* par
   return mean;
 }
 
-// In twenty steps of 1/50 s gravity takes 4 m/s, which is 0.533 in the observation's unit; the engines push as they
-// are named; and half the gravity takes half of it.
+// In twenty steps of 1/50 s gravity changes the speed by 4 m/s, 0.533 in the observation's unit; half the gravity by
+// half of it. Each engine pushes in its own direction.
 static void test_forces(void) {
   const PfcParamValue weak = {"gravity", -5.0};
   const double start = mean_after(0, 3, NULL, 0, 0), coast = mean_after(0, 3, NULL, 0, 20);
@@ -141,7 +142,7 @@ static void test_wind(void) {
 
 // ---- worlds ---------------------------------------------------------------------------------------------------
 
-// Hash of some steps after a reset to a seed. The pilot lands, so that contacts and sleep are part of it.
+// Hash of some steps after a reset with a seed. The pilot lands, so the hash includes contacts and sleeping bodies.
 static uint64_t hash_from_seed(Player* p, uint64_t seed, int32_t steps) {
   const PfcResetDesc reset = {.has_seed = 1, .seed = seed};
   CHECK(pfc_pool_reset(p->pool, &reset) == PFC_OK);
@@ -153,8 +154,8 @@ static uint64_t hash_from_seed(Player* p, uint64_t seed, int32_t steps) {
   return hash;
 }
 
-// A game that was played for a long time, in whichever world, goes on like a fresh one from the same seed.
-static void test_forgets(void) {
+// After a reset with a seed, a game that has played for long, in any world, plays like a new one.
+static void test_reset_clears_the_world(void) {
   enum { STEPS = 2500 };
   const PfcPoolDesc desc = {.env = "lander", .num_games = 24, .seed = 1};
   Player fresh = player_start(&desc);
@@ -170,7 +171,7 @@ static void test_forgets(void) {
   player_close(&other);
 }
 
-// The first and the last slots of Box2D's table are alike, and a slot is like new after the worlds of other games.
+// All slots of Box2D's table of worlds give the same result, also slots that other games have used.
 static void test_slots(void) {
   enum { GAMES = 6, STEPS = 400 };
   PfcPoolDesc desc = {.env = "lander", .num_games = GAMES, .seed = 1};
@@ -191,7 +192,7 @@ static void test_slots(void) {
   player_close(&again);
 }
 
-// Several games side by side, their worlds stepped and reset by any of the threads.
+// Several games, whose worlds any thread may step and reset.
 static void test_workers(void) {
   PfcPoolDesc desc = {.env = "lander", .num_games = 40, .seed = 2};
   uint64_t hashes[2];
@@ -217,7 +218,7 @@ static void test_world_limit(void) {
   CHECK(pfc_pool_create(&desc) == NULL);
   CHECK(strstr(pfc_last_error(), "games of lander, got ") && strstr(pfc_last_error(), "PUFFERC_BOX2D_SOURCE"));
   desc.num_games = 1;
-  PfcPool* again = pfc_pool_create(&desc);  // the refused pool gave back what it had taken
+  PfcPool* again = pfc_pool_create(&desc);  // the refused pool has released its worlds
   CHECK(again != NULL);
   unsigned char snapshot[1];
   CHECK(pfc_pool_save(again, snapshot, sizeof snapshot) == PFC_UNSUPPORTED);
@@ -230,7 +231,7 @@ int main(void) {
   test_fall();
   test_forces();
   test_wind();
-  test_forgets();
+  test_reset_clears_the_world();
   test_slots();
   test_workers();
   test_world_limit();

@@ -1,11 +1,11 @@
-// test_layout.c - sizes that depend on parameters: what a game's layout function may answer, how states of
-// odd sizes are placed, and what the description of a pool says then.
+// test_layout.c - sizes that depend on parameters: valid and invalid results of a game's layout function,
+// states of odd sizes, and the resulting description of the pool.
 #include "games/layout.h"
 
 #include "harness.h"
 #include "test_games.h"
 
-static PfcLayout answer;  // of the layout function below
+static PfcLayout answer;  // result of the layout function below
 
 static void give_answer(const void* params, PfcLayout* layout) {
   (void)params;
@@ -52,7 +52,7 @@ static void test_refused_layouts(void) {
   answer.obs_shape[0] = 4097, answer.obs_shape[1] = 4096, answer.obs_shape[2] = 0;  // more than 2^24 values
   expect_refused(&spec, "shape");
   answer = (PfcLayout){.state_bytes = spec.state_bytes, .agents = 1, .obs_shape = {4}, .continuous_dims = 2};
-  expect_refused(&spec, "table");  // the observation table holds three values
+  expect_refused(&spec, "table");  // the observation table has three values
   spec = flexible_drift();
   answer.continuous_dims = 9;
   expect_refused(&spec, "continuous_dims");
@@ -71,14 +71,14 @@ static void test_refused_layouts(void) {
   expect_refused(&spec, "obs_shape holds 4 values, the observation struct 12 bytes");
 }
 
-// The last entry of a table may stand for all values that remain, at least one.
+// A count of 0 in the last entry of a table means all remaining values.
 static void test_open_table(void) {
   static const PfcObsRow rows[] = {PFC_OBS("controls", 2, -1, 1, "as given"), PFC_OBS("sums", 0, -1e9f, 1e9f, "of all so far")};
   PfcEnvSpec spec = flexible_drift();
   spec.obs_rows = rows;
   Player p = player_start(&(PfcPoolDesc){.spec = &spec, .num_games = 2});
   player_close(&p);
-  answer.obs_shape[0] = 2;  // nothing is left for the last row
+  answer.obs_shape[0] = 2;  // no values remain for the last row
   const PfcPoolDesc empty = {.spec = &spec, .num_games = 2};
   Player none_left = player_start(&empty);
   CHECK(none_left.b->obs_rows[1].count == 0 && none_left.b->obs_rows[0].count == 2);
@@ -98,7 +98,7 @@ static void test_reason(void) {
   player_close(&p);
 }
 
-// States larger than the struct, by any number of bytes, stay aligned and apart; the trajectory is the same.
+// States larger than the struct by any number of bytes stay aligned and separate; the trajectory is the same.
 static void test_odd_states(void) {
   const PfcPoolDesc plain = {.spec = &pfc_env_drift, .num_games = 5, .seed = 3};
   Player model = player_start(&plain);
@@ -132,7 +132,7 @@ static void look_and_litter(void* state, const void* params) {
   }
 }
 
-// A reset finds zeros in all of a state but its random stream, what lies behind the struct included.
+// reset is called with a state of zeros except for its random stream, also after the end of the struct.
 static void test_cleared_states(void) {
   PfcEnvSpec spec = flexible_drift();
   spec.reset_one = look_and_litter;
@@ -144,7 +144,7 @@ static void test_cleared_states(void) {
   player_close(&p);
 }
 
-// The observation as a matrix, and three agents where there was one, by parameters alone.
+// The layout makes the observation a matrix and the number of agents three.
 static void test_shapes(void) {
   PfcEnvSpec spec = flexible_drift();
   answer.obs_shape[0] = 1, answer.obs_shape[1] = 3;
@@ -158,7 +158,7 @@ static void test_shapes(void) {
 
 // ---- the observation table -------------------------------------------------------------------------------------
 
-static PfcObsRow given_rows[2];  // of the function below
+static PfcObsRow given_rows[2];  // result of the function below
 
 static void give_rows(const void* params, PfcObsRow* rows) {
   (void)params;
@@ -166,7 +166,7 @@ static void give_rows(const void* params, PfcObsRow* rows) {
   rows[1] = given_rows[1];
 }
 
-// What fill_rows may answer for an observation of 12 values, and what it may not.
+// Valid and invalid results of fill_rows for an observation of 12 values.
 static void test_filled_rows(void) {
   static const struct {
     PfcObsRow rows[2];
@@ -215,7 +215,7 @@ static void test_filled_rows(void) {
   }
 }
 
-// ---- sides -----------------------------------------------------------------------------------------------------
+// ---- teams -----------------------------------------------------------------------------------------------------
 
 static int32_t given_team;
 
@@ -247,7 +247,7 @@ static void test_teams(void) {
   answer.teams = -1;
   expect_refused(&spec, "-1 teams");
   spec.team = give_team;
-  answer.teams = 5;  // no equal ones, but the function says which
+  answer.teams = 5;  // not equal, but the function assigns them
   given_team = 4;
   Player own = player_start(&desc);
   for (int32_t agent = 0; agent < 6; ++agent) CHECK(own.b->teams[agent] == (agent == 3 ? 4 : agent % 2));
@@ -256,7 +256,7 @@ static void test_teams(void) {
   expect_refused(&spec, "agent 3 is on side 5, expected 0 to 4");
   given_team = -1;
   expect_refused(&spec, "agent 3 is on side -1, expected 0 to 4");
-  answer.teams = 0;  // nobody is asked
+  answer.teams = 0;  // without teams the function is not called
   Player none = player_start(&desc);
   CHECK(none.b->teams == NULL);
   player_close(&none);
@@ -269,7 +269,7 @@ static void mask_all(const void* state, const void* params, int32_t agent, uint8
   memset(legal, 1, 2);
 }
 
-// A game with a mask that has controls for these parameters is not masked; one without a mask cannot be.
+// A game with a mask is not masked if it has controls for these parameters. A game without a mask cannot be masked.
 static void test_masked(void) {
   PfcEnvSpec spec = flexible_drift();
   const PfcPoolDesc desc = {.spec = &spec, .num_games = 2};

@@ -1,5 +1,5 @@
-// test_lifecycle.c - making and ending pools: thousands of them without a leak, closed pools, games that own
-// something, and what a forked child may do.
+// test_lifecycle.c - creation and destruction of pools: thousands of them without a leak, closed pools, games
+// with open and close, and forked children.
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include "harness.h"
 #include "test_games.h"
 
-// gcc says which sanitizer is at work by a macro, clang by a feature.
+// gcc defines a macro for the active sanitizer, clang has a feature test.
 #ifndef __has_feature
 #define __has_feature(feature) 0
 #endif
@@ -47,18 +47,18 @@ static void make_and_end(int32_t i) {
   if (strcmp(desc.env, "snake") == 0) desc.params = small_snake->params, desc.num_params = small_snake->num_params;
   Player p = player_start(&desc);
   player_step(&p);
-  if (i % 5 == 0) CHECK(pfc_pool_send(p.pool, 0, p.actions, action_dtype(p.b), NULL) == PFC_OK);  // never received
+  if (i % 5 == 0) CHECK(pfc_pool_send(p.pool, 0, p.actions, action_dtype(p.b), NULL) == PFC_OK);  // no recv follows
   if (i % 7 == 0) CHECK(pfc_pool_close(p.pool) == PFC_OK);
   player_close(&p);
 }
 
 static void test_many_pools(void) {
-  for (int32_t i = 0; i < POOLS / 10; ++i) make_and_end(i);  // allocator and thread caches fill up
+  for (int32_t i = 0; i < POOLS / 10; ++i) make_and_end(i);  // fills the caches of the allocator and the threads
   const long before = resident_bytes();
   const int threads = thread_count();
   for (int32_t i = 0; i < POOLS; ++i) make_and_end(i);
   CHECK(thread_count() <= threads);
-  // Sanitizers keep freed memory for a while; there AddressSanitizer's own search for leaks counts.
+  // Sanitizers delay freeing of memory; with them AddressSanitizer's leak check is used instead.
   if (before < 0 || UNDER_ASAN || UNDER_TSAN) return;
   const long grown = resident_bytes() - before;
   if (!CHECK(grown < 2000000)) fprintf(stderr, "  %d pools grew the process by %ld bytes\n", POOLS, grown);
@@ -87,7 +87,7 @@ static void test_closed(void) {
   player_close(&p);
 }
 
-// Games that own something are opened once each, closed once each, and not cleared in between.
+// Each game with open and close is opened once, closed once, and not cleared in between.
 static void test_open_close(void) {
   const PfcPoolDesc desc = {.spec = &pfc_env_vault, .num_games = 9, .num_threads = 2};
   Player p = player_start(&desc);
@@ -97,7 +97,7 @@ static void test_open_close(void) {
   CHECK(pfc_pool_close(p.pool) == PFC_OK && vault_open_now == 0);
   player_close(&p);
   CHECK(vault_open_now == 0);
-  vault_limit = 4;  // the fifth cannot be opened: the four are closed again
+  vault_limit = 4;  // opening the fifth fails, and the four open ones are closed
   CHECK(pfc_pool_create(&desc) == NULL);
   CHECK(strstr(pfc_last_error(), "vault could open 4 games, not 9") != NULL);
   CHECK(vault_open_now == 0);
@@ -114,7 +114,7 @@ static bool child_is_refused(Player* p) {
          pfc_pool_pop_metrics(p->pool, &episodes, values) == PFC_FORKED && pfc_pool_close(p->pool) == PFC_FORKED;
 }
 
-// What the message of PFC_FORKED advises: make a new pool.
+// A child can create a new pool, as the message of PFC_FORKED advises.
 static bool child_can_play(void) {
   const PfcPoolDesc desc = {.env = "squared", .num_games = 64, .num_threads = 3};
   Player p = player_start(&desc);
@@ -123,7 +123,7 @@ static bool child_can_play(void) {
   return check_failures_ == 0;
 }
 
-// In the child every call is refused and destroy does not hang; the parent goes on as if nothing had been.
+// In the child every call is refused and destroy does not hang. The parent's pool still works.
 static void test_fork(int32_t threads, bool while_sent) {
   const PfcPoolDesc desc = {.env = "squared", .num_games = 512, .num_threads = threads, .num_groups = 2};
   Player p = player_start(&desc);

@@ -1,11 +1,11 @@
-// test_masks.c - legal choices: the pool's words against the bytes of the game's own mask function, and refused actions.
+// test_masks.c - masks: the pool's words against the bytes of the game's mask function, and refused actions.
 #include "duel.h"
 #include "pool/pool.h"
 #include "test_games.h"
 
 enum { GAMES = 20, STEPS = 250, MOST_CHOICES = 8192 };
 
-// What was seen of masks, so that a test can tell that it saw every kind.
+// Counts of the kinds of masks seen, so that a test can check that all of them occurred.
 typedef struct Seen {
   int64_t forced, dead, open, beyond_first_word;
 } Seen;
@@ -16,7 +16,7 @@ static int32_t legal_in(const uint8_t* legal, int32_t count) {
   return number;
 }
 
-// The bytes that row `row` should have: all 1 if it is out, else what the game says.
+// The expected bytes of a row: all 1 if it is out, else the result of the game's mask function.
 static void expected_bytes(const Player* p, int64_t row, uint8_t* legal) {
   const PfcBuffers* b = p->b;
   memset(legal, b->alive[row] ? 0 : 1, (size_t)b->num_choices);
@@ -58,7 +58,7 @@ static bool masks_fit(const Player* p, Seen* seen) {
   return fit;
 }
 
-// ---- what masks say ----------------------------------------------------------------------------------------
+// ---- mask words --------------------------------------------------------------------------------------------
 
 static void test_words(const Case* c) {
   PfcPoolDesc desc = case_desc(c, GAMES, 4);
@@ -78,7 +78,7 @@ static void test_words(const Case* c) {
   player_close(&p);
 }
 
-// A game that waits for a reset may be given any actions; so may the agents that wait in one whose others play.
+// Games and agents that wait for a reset accept any actions.
 static void test_autoreset_disabled(const Case* c) {
   const Case limited = case_with(c, "max_steps", 40);
   PfcPoolDesc desc = case_desc(&limited, GAMES, 4);
@@ -98,7 +98,7 @@ static void test_autoreset_disabled(const Case* c) {
   player_close(&p);
 }
 
-// A reset of some games writes the masks of these games, and leaves the others' as they were.
+// A reset of some games updates the masks of these games only.
 static void test_partial_reset(const Case* c) {
   const PfcPoolDesc desc = case_desc(c, GAMES, 4);
   Player p = player_start(&desc);
@@ -142,7 +142,7 @@ static void test_threads(const Case* c) {
   player_close(&model), player_close(&others[0]), player_close(&others[1]);
 }
 
-// Masks are in no snapshot: a pool that was never reset has them after a load, since that observes.
+// Snapshots contain no masks; load computes them, also in a pool that was never reset.
 static void test_snapshot(const Case* c) {
   PfcPoolDesc desc = case_desc(c, GAMES, 4);
   Player p = player_start(&desc);
@@ -165,9 +165,9 @@ static void test_snapshot(const Case* c) {
 
 // ---- numbers of choices --------------------------------------------------------------------------------------
 
-static int32_t mask_counts[2];  // of the game below
+static int32_t mask_counts[2];  // for the game below
 
-// Squad with other numbers of choices and a mask that changes with its random stream; now and then one choice is left.
+// Squad with other numbers of choices and a random mask, sometimes with a single legal choice.
 static void mask_squad(const void* state, const void* params, int32_t agent, uint8_t* legal) {
   (void)params;
   uint64_t noise;
@@ -188,7 +188,7 @@ static PfcEnvSpec masked_squad(int32_t first, int32_t second) {
   return spec;
 }
 
-// Numbers of choices at the edges of words, and the largest there is.
+// Numbers of choices around the size of a word, and the maximum.
 static void test_counts(void) {
   static const int32_t counts[][2] = {{1, 1}, {16, 15}, {16, 16}, {31, 2}, {32, 32}, {63, 2}, {1, 100}, {4095, 4097}};
   for (size_t i = 0; i < sizeof counts / sizeof counts[0]; ++i) {
@@ -211,7 +211,7 @@ static void test_counts(void) {
   PfcEnvSpec unmasked = spec;
   unmasked.mask = NULL;
   const PfcPoolDesc other = {.spec = &unmasked, .num_games = 1};
-  Player p = player_start(&other);  // the limit is one of masks
+  Player p = player_start(&other);  // the limit applies to masked games only
   CHECK(p.b->num_choices == 8193 && p.b->mask_words == 0);
   player_close(&p);
 }
@@ -226,14 +226,14 @@ static PfcStatus act(Player* p, How how, int32_t group, const void* actions, Pfc
   return pfc_pool_send(p->pool, group, (const unsigned char*)actions + offset * (dtype == PFC_INT64 ? 8 : 4), dtype, NULL);
 }
 
-// An illegal choice of a row in a dimension; -1 if there is none.
+// Returns an illegal choice of a row in a dimension, or -1.
 static int32_t illegal_choice(const PfcBuffers* b, int64_t row, int32_t dim) {
   for (int32_t k = 0; k < b->action_counts[dim]; ++k)
     if (!choice_is_legal(b, row, first_choice_of(b, dim) + k)) return k;
   return -1;
 }
 
-// Every row and dimension that has one: refused by name, and nothing has moved.
+// In every row and dimension with an illegal choice: the message names it, and no game has moved.
 static void check_refused(Player* p, How how, PfcDtype dtype) {
   const PfcBuffers* b = p->b;
   const int64_t values = b->rows * b->action_dims;
@@ -259,7 +259,7 @@ static void check_refused(Player* p, How how, PfcDtype dtype) {
   }
   unsigned char* after = take_snapshot(p->pool);
   CHECK(refused > 0 && memcmp(before, after, pfc_pool_snapshot_bytes(p->pool)) == 0 && b->observations == observations);
-  CHECK(pfc_pool_recv(p->pool, 0) == PFC_STATE);  // no refused send is under way
+  CHECK(pfc_pool_recv(p->pool, 0) == PFC_STATE);  // a refused send does not count
   free(wide), free(before), free(after);
 }
 
@@ -276,16 +276,16 @@ static void test_refused(void) {
   player_close(&p), player_close(&model);
 }
 
-// The first of several is named; a number that is no choice at all is refused as in every game; a row that is out may
-// be given anything.
-static void test_what_is_named(void) {
+// The message names the first of several illegal choices. Numbers out of range get the same message as in any game.
+// Rows that are out accept any number.
+static void test_first_illegal_choice_is_named(void) {
   const PfcParamValue params[] = {{"players", 6}, {"charges", 9}, {"decay", 0}};
   const PfcPoolDesc desc = {.spec = &pfc_env_duel, .num_games = 4, .seed = 3, .params = params, .num_params = 3};
   Player p = player_start(&desc);
   int32_t* actions = p.actions;
   fill_actions(p.b, 5, 0, actions);
   for (int64_t row = 7; row < p.b->rows; ++row)
-    if (p.b->forced[row]) actions[2 * row + 1] = 0;  // waits: nowhere is its only place
+    if (p.b->forced[row]) actions[2 * row + 1] = 0;  // a waiting row: 33, nowhere, is its only legal place
   const int32_t named = p.b->forced[7] ? 7 : 8;
   char words[64];
   snprintf(words, sizeof words, "actions: row %d, dimension 1: choice 0 is not", named);
@@ -306,7 +306,7 @@ static void test_what_is_named(void) {
   player_close(&p);
 }
 
-// Switched off by a parameter, the game has no masks, refuses nothing and costs nothing.
+// A game whose parameter switches masks off has no masks and refuses no choice.
 static void test_switched_off(void) {
   const PfcParamValue off = {"masked", 0};
   const PfcPoolDesc desc = {.spec = &pfc_env_duel, .num_games = 4, .params = &off, .num_params = 1};
@@ -326,7 +326,7 @@ int main(void) {
   for_each_duel_case(test_snapshot);
   test_counts();
   test_refused();
-  test_what_is_named();
+  test_first_illegal_choice_is_named();
   test_switched_off();
   return check_report();
 }

@@ -1,16 +1,16 @@
-// test_metrics.c - as many metrics as a game can have: each in its place, in episodes and in means.
+// test_metrics.c - the max number of metrics: each in its place, per episode and as a mean.
 #include "duel.h"
 
 enum { GAMES = 24, STEPS = 300 };
 
-// Metric 2 + i of duel is 1 if the agent has cell i at the end, which the last observation shows.
+// Metric 2 + i of duel is 1 if the agent owns cell i at the end, as in the final observation.
 static void check_episode(const PfcBuffers* b, int64_t row, int32_t cells) {
   const int8_t* board = (const int8_t*)obs_row(b->final_observations, b, row) + 3;
   const float* metrics = b->episode_metrics + row * b->num_metrics;
   int32_t held = 0;
   for (int32_t i = 0; i < 30; ++i) {
     const bool own = i < cells && board[i] == 1;
-    CHECK(metrics[2 + i] == (float)own);  // those that the game does not write are 0
+    CHECK(metrics[2 + i] == (float)own);  // metrics that the game does not write are 0
     held += own;
   }
   CHECK(metrics[0] == b->episode_returns[row] && fabsf(metrics[1] - (float)held / (float)cells) < 1e-6f);

@@ -1,5 +1,5 @@
 // test_mlp.c - the multi-layer perceptron against plain loops in double precision: outputs and gradients for every
-// instruction set and odd sizes, equal bits for any number of workers, NaN that passes through, and refused arguments.
+// instruction set and odd sizes; the same bits for any number of workers; NaN propagates; invalid arguments.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@ typedef struct Net {
   int32_t layers, widths[MAX_LAYERS + 1];
 } Net;
 
-// A network with a batch, gradients from the kernel and from the loops.
+// A network, a batch, and gradients of the kernel and of the loops.
 typedef struct Case {
   Net net;
   bool bfloat16;
@@ -28,7 +28,7 @@ typedef struct Case {
   double* expected_outputs;
 } Case;
 
-// To the nearest bfloat16 with ties to even, by arithmetic: 8 significant bits.
+// Rounds to the nearest bfloat16, ties to even: 8 significant bits.
 static float nearest_bfloat16(float x) {
   int exponent;
   const double fraction = frexp((double)x, &exponent);
@@ -84,9 +84,9 @@ static void free_case(Case* c) {
   free(c->x), free(c->x_bfloat16), free(c->outputs), free(c->grad_outputs), free(c->expected_outputs), free(c);
 }
 
-// ---- the loops -----------------------------------------------------------------------------------------
+// ---- reference -----------------------------------------------------------------------------------------
 
-// Outputs and gradients of one row; both are rounded where the kernel keeps bfloat16.
+// Outputs and gradients of one row, rounded where the kernel stores bfloat16.
 static void reference_row(Case* c, int64_t row) {
   const Net* net = &c->net;
   double y[MAX_LAYERS + 1][320], grad[320], below[320];
@@ -129,14 +129,14 @@ static void run(Case* c, PfcMlp* mlp, PfcWorkers* workers) {
   CHECK(pfc_mlp_backward(mlp, inputs(c), c->rows, c->grad_outputs, c->grad_weight, c->grad_bias, workers) == PFC_OK);
 }
 
-// ---- the tests -----------------------------------------------------------------------------------------
+// ---- tests ---------------------------------------------------------------------------------------------
 
 static void test_against_loops(const PfcMatmulKernels* kernels, const Net* net, int64_t rows) {
   Case* c = make_case(net, kernels->bfloat16, rows);
   for (int64_t row = 0; row < rows; ++row) reference_row(c, row);
   PfcMlp* mlp = make_mlp(c, kernels);
   run(c, mlp, NULL);
-  // A sum near the middle between two bfloat16 may be rounded the other way.
+  // A sum close to the midpoint of two bfloat16 numbers may round the other way.
   const double tolerance = kernels->bfloat16 ? 8e-3 : 2e-5;
   CHECK(near(c->outputs, c->expected_outputs, rows * net->widths[net->layers], tolerance));
   for (int32_t l = 0; l < net->layers; ++l) {
@@ -144,9 +144,9 @@ static void test_against_loops(const PfcMatmulKernels* kernels, const Net* net, 
     CHECK(near(c->grad_weight[l], c->expected_weight[l], outs * net->widths[l], tolerance));
     CHECK(near(c->grad_bias[l], c->expected_bias[l], outs, tolerance));
   }
-  // One layer alone rounds nothing but the remainders of its weights.
+  // With a single layer, only the remainders of the split weights are rounded.
   if (net->layers == 1) CHECK(near(c->outputs, c->expected_outputs, rows * net->widths[1], 1e-4));
-  // Acting, without keeping anything, makes the same outputs and does not disturb what was kept.
+  // A forward pass for acting gives the same outputs and keeps the activations of the last training pass.
   float* again = calloc((size_t)(rows * net->widths[net->layers]), 4);
   CHECK(pfc_mlp_forward(mlp, inputs(c), rows, false, again, NULL) == PFC_OK);
   CHECK(memcmp(again, c->outputs, 4 * (size_t)(rows * net->widths[net->layers])) == 0);
@@ -174,7 +174,7 @@ static void test_teams(const PfcMatmulKernels* kernels, const Net* net, int64_t 
   free_case(alone), free_case(shared);
 }
 
-// A network that is used again, for more rows and then for fewer, gives what a new one gives.
+// A network that is used again, with more rows and then with fewer, gives the same results as a new one.
 static void test_used_again(const PfcMatmulKernels* kernels, const Net* net) {
   static const int64_t rows[] = {3, 70, 700, 5};
   PfcMlp* mlp = NULL;
@@ -219,7 +219,7 @@ static void test_refusals(void) {
   CHECK(pfc_mlp_forward(mlp, c->x, 6, true, c->outputs, NULL) == PFC_OK);
   CHECK(pfc_mlp_backward(mlp, c->x, 5, c->grad_outputs, c->grad_weight, c->grad_bias, NULL) == PFC_INVALID);
   CHECK(pfc_mlp_backward(mlp, c->x, 6, c->grad_outputs, c->grad_weight, c->grad_bias, NULL) == PFC_OK);
-  CHECK(pfc_mlp_forward(mlp, c->x, 0, true, c->outputs, NULL) == PFC_OK);  // and has kept nothing
+  CHECK(pfc_mlp_forward(mlp, c->x, 0, true, c->outputs, NULL) == PFC_OK);  // an acting pass keeps no activations
   CHECK(pfc_mlp_backward(mlp, c->x, 6, c->grad_outputs, c->grad_weight, c->grad_bias, NULL) == PFC_INVALID);
   pfc_mlp_destroy(mlp);
   pfc_mlp_destroy(NULL);

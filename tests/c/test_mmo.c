@@ -1,16 +1,15 @@
-// test_mmo.c - the rules of mmo in scenes on an open field: combat, needs, gathering, creatures, the market, the ends of
-// lives. Worlds as they are made: test_mmo_world.c. Long runs under audit: test_mmo_model.c. Lives as wholes:
-// test_mmo_lives.c.
+// test_mmo.c - the rules of mmo in scenes on an open field: combat, needs, gathering, creatures, the market, ends of
+// lives. test_mmo_world.c tests generated worlds, test_mmo_model.c long runs, test_mmo_lives.c whole lives.
 #include "check.h"
 #include "mmo_game.h"
 
-enum { FIELD_X = 32, FIELD_Y = 12 };  // where scenes are set, at least 9 cells from the town of the smallest world
+enum { FIELD_X = 32, FIELD_Y = 12 };  // place of the scenes, at least 9 cells from the town of the smallest world
 
 // ---- scenes --------------------------------------------------------------------------------------------
 
 static uint8_t* ground_at(Game* g, int32_t x, int32_t y) { return &g->w.ground[mmo_cell(&g->w, x, y)]; }
 
-// The smallest world, all of it grass but for a town in its middle, where the players are; its creatures are dead.
+// The smallest world: grass, with a town in the middle where the players are. All creatures are dead.
 static Game scene_open_with(MmoParams p) {
   Game g = game_open(p, 1);
   for (int32_t i = 0; i < p.creatures; ++i) {
@@ -96,7 +95,8 @@ static int32_t held(const Game* g, int32_t agent, int32_t kind) {
 
 // ---- combat ----------------------------------------------------------------------------------------------
 
-// Attacks whenever it may. Returns the ticks until one of the two is dead: the creature's above 0, the player's below.
+// Attacks whenever possible. Returns the ticks until one of the two is dead: positive if the creature, negative if the
+// player.
 static int32_t duel(int32_t style, int32_t level, int32_t creature_style, int32_t* hp) {
   Game g = scene_open(1, 1);
   MmoPlayer* me = scene_move(&g, 0, FIELD_X, FIELD_Y);
@@ -124,7 +124,7 @@ static void test_duels(void) {
   }
 }
 
-// Damage that one hit of a creature of level 20 does to a player of level 20.
+// Damage of one hit by a creature of level 20 on a player of level 20.
 static int32_t damage_in_armour(int32_t tier) {
   Game g = scene_open(1, 1);
   MmoPlayer* me = scene_move(&g, 0, FIELD_X, FIELD_Y);
@@ -144,12 +144,12 @@ static void test_armour(void) {
   CHECK(damage_in_armour(0) > 0 && 3 * damage_in_armour(4) < 2 * damage_in_armour(0));
 }
 
-// All hits of one fight, with its heals, pay for the creature's hp once.
+// Hits give experience for each hit point of the creature once, even if it heals during the fight.
 static void test_xp_only_once(void) {
   Game g = scene_open(1, 1);
   MmoPlayer* me = scene_move(&g, 0, FIELD_X, FIELD_Y);
   MmoCreature* c = scene_creature(&g, 0, FIELD_X + 1, FIELD_Y, 12, MMO_MELEE, MMO_PASSIVE);
-  for (int32_t y = FIELD_Y - 1; y <= FIELD_Y + 1; ++y)  // it cannot run
+  for (int32_t y = FIELD_Y - 1; y <= FIELD_Y + 1; ++y)  // it cannot flee
     for (int32_t x = FIELD_X; x <= FIELD_X + 2; ++x)
       if ((x != FIELD_X || y != FIELD_Y) && (x != FIELD_X + 1 || y != FIELD_Y)) *ground_at(&g, x, y) = MMO_WATER;
   scene_act(&g, 0, MMO_ATTACK_MELEE, 0, 0, 0);
@@ -159,12 +159,12 @@ static void test_xp_only_once(void) {
   c->hp = 116;
   scene_rest(&g, 1);
   scene_act(&g, 0, MMO_ATTACK_MELEE, 0, 0, 0);
-  CHECK(me->xp[0] == xp && me->seen.wait == 1);  // the same hp again
+  CHECK(me->xp[0] == xp && me->seen.wait == 1);  // no experience for the same hp again
   c->hp = (int16_t)(hurt + 1);
   scene_rest(&g, 1);
   c->hp = (int16_t)(hurt + 1);
   scene_act(&g, 0, MMO_ATTACK_MELEE, 0, 0, 0);
-  CHECK(me->xp[0] > xp || me->seen.level[0] > 1);  // new depths
+  CHECK(me->xp[0] > xp || me->seen.level[0] > 1);  // below the lowest hp so far
   game_close(&g);
 
   MmoParams p = game_small(1, 1);
@@ -192,7 +192,8 @@ static void test_xp_only_once(void) {
   game_close(&g);
 }
 
-// Nearest first; a creature before a player; then |dx| + |dy|, y, x. Not through stone, not in town, not on the way home.
+// The nearest target first; a creature before a player; then by |dx| + |dy|, y, x. Not through stone, not in town, and
+// not a creature on its way home.
 static void test_targets(void) {
   MmoParams p = game_small(3, 4);
   p.pvp = 1;
@@ -225,7 +226,7 @@ static void test_targets(void) {
   game_close(&g);
 }
 
-// The line of an attack by its own slow rule: round |d| k / n half away from 0, in floating point.
+// The line of an attack by a slow rule in floating point: rounds |d| k / n half away from 0.
 static void test_lines(void) {
   Game g = scene_open(1, 0);
   const int32_t cell = mmo_cell(&g.w, FIELD_X, FIELD_Y);
@@ -269,7 +270,7 @@ static void test_pvp(void) {
   game_close(&g);
 }
 
-// Tiers of 6 levels; hp grows with combat; a level up in one half only is no better score.
+// A tier has 6 levels; hp grows with combat; a level in only one of combat and profession does not raise the score.
 static void test_levels(void) {
   Game g = scene_open(1, 1);
   MmoPlayer* me = scene_move(&g, 0, FIELD_X, FIELD_Y);
@@ -290,7 +291,7 @@ static void test_levels(void) {
   game_close(&g);
 }
 
-// What a kill leaves, over many: gold by level, a roll of 16, the elite's weapon. A full bag loses it.
+// Loot over many kills: gold by level, one of 16 drops, the elite's weapon. Loot that does not fit the bag is lost.
 static void test_loot(void) {
   Game g = scene_open(1, 1);
   MmoPlayer* me = &g.w.players[0];
@@ -317,7 +318,7 @@ static void test_loot(void) {
 
 static void test_hunger(void) {
   Game g = scene_open(2, 0);
-  MmoPlayer* me = scene_move(&g, 0, 31, 32);  // beside the well
+  MmoPlayer* me = scene_move(&g, 0, 31, 32);  // next to the well
   int32_t ticks = 0;
   while (me->state == MMO_ACTIVE && ticks < 1000) {
     scene_rest(&g, 1);
@@ -408,7 +409,7 @@ static void test_nodes(void) {
       while (which < 4 && nodes[i].kinds[which] != me->seen.bag[0][0]) ++which;
       CHECK(which < 4 && me->seen.bag[0][0] != 0 && me->seen.bag[0][1] == tier);
       seen_kinds |= 1 << which;
-      scene_rest(&g, 1);  // back, and taken at once where no tool is missing
+      scene_rest(&g, 1);  // regrown, and gathered at once if the tool is there
       me->seen.tool = 0;
     }
     for (int32_t k = 0; k < 4; ++k) CHECK((seen_kinds >> k & 1) == (nodes[i].kinds[k] != 0));
@@ -420,7 +421,7 @@ static void test_nodes(void) {
   game_close(&g);
 }
 
-// A move into a fish catches it; the player stays. What is left is water, until the fish is back.
+// A move into a fish catches it; the player stays. The cell is water until the fish regrows.
 static void test_fish(void) {
   Game g = scene_open(1, 0);
   g.p->regrow_ticks = 3;
@@ -437,7 +438,7 @@ static void test_fish(void) {
   CHECK(*fish == MMO_FISH);
   *fish = MMO_FISH + 1;
   scene_act(&g, 0, MMO_RIGHT, 0, 0, 0);
-  CHECK(*fish == MMO_FISH + 1 && me->gathered == 1);  // tier 2 takes a tool
+  CHECK(*fish == MMO_FISH + 1 && me->gathered == 1);  // tier 2 needs a tool
   game_close(&g);
 }
 
@@ -521,8 +522,8 @@ static void test_sight(void) {
   game_close(&g);
 }
 
-// It lets go of who enters a town and of a life that ended, even if the next one starts beside it.
-static void test_letting_go(void) {
+// A creature drops a target that enters a town or whose life ends, even if the next life starts next to it.
+static void test_creatures_drop_targets(void) {
   Game g = scene_open(1, 1);
   MmoPlayer* me = scene_move(&g, 0, 32, 25);
   MmoCreature* c = scene_creature(&g, 0, 32, 24, 13, MMO_MELEE, MMO_AGGRESSIVE);
@@ -553,7 +554,7 @@ static void test_letting_go(void) {
   game_close(&g);
 }
 
-// Shot at over water it cannot cross, a melee creature gives up, goes home and heals there, out of reach meanwhile.
+// A melee creature that is shot across water gives up, goes home and heals there. It cannot be attacked on the way.
 static void test_shot_over_water(void) {
   Game g = scene_open(1, 1);
   MmoPlayer* me = scene_move(&g, 0, FIELD_X, FIELD_Y);
@@ -575,7 +576,7 @@ static void test_shot_over_water(void) {
   game_close(&g);
 }
 
-// Walled off from its home, it is put there after 32 ticks; if somebody stands there, it stays.
+// A creature that cannot walk home is moved there after 32 ticks, or stays if its home is occupied.
 static void test_far_from_home(void) {
   for (int32_t occupied = 0; occupied <= 1; ++occupied) {
     Game g = scene_open(1, 1);
@@ -591,7 +592,7 @@ static void test_far_from_home(void) {
   }
 }
 
-// A passive one runs from its hitter for 6 ticks; a neutral one turns on the last of two.
+// A passive creature flees from its attacker for 6 ticks; a neutral one attacks the last of two attackers.
 static void test_being_hit(void) {
   Game g = scene_open(2, 1);
   scene_move(&g, 0, FIELD_X, FIELD_Y), scene_move(&g, 1, FIELD_X, FIELD_Y + 2);
@@ -617,7 +618,7 @@ static void test_being_hit(void) {
   game_close(&g);
 }
 
-// A killed creature is back after creature_ticks, beside its home if somebody stands there, or 10 ticks later.
+// A dead creature respawns after creature_ticks, next to its home if that is occupied, or 10 ticks later.
 static void test_return(void) {
   for (int32_t crowd = 0; crowd < 3; ++crowd) {
     MmoParams p = game_small(1, 1);
@@ -677,7 +678,8 @@ static void test_shop(void) {
   game_close(&g);
 }
 
-// Highest tier, then lowest price, then oldest; not one's own, within the cap, wearable. Sums do not change.
+// Buys the highest tier, then the lowest price, then the oldest; never own listings, within the cap, wearable only.
+// Total gold and goods do not change.
 static void test_deals(void) {
   Game g = scene_open(4, 0);
   g.p->shop = 0;
@@ -722,7 +724,7 @@ static void test_full_book(void) {
   game_close(&g);
 }
 
-// What a dead seller listed: its gold leaves the world, unsold goods are destroyed; the next life gets nothing.
+// Listings of a dead seller: their gold leaves the world, unsold goods are destroyed, and the next life gets nothing.
 static void test_dead_sellers(void) {
   Game g = scene_open(2, 0);
   g.p->listing_ticks = 60, g.p->need_ticks = 0;
@@ -736,7 +738,7 @@ static void test_dead_sellers(void) {
   scene_gold(&g, 1, 50), scene_gold(&g, 0, 50);
   scene_act(&g, 1, MMO_BUY, 0, MMO_RATION - 1, 1);
   CHECK(buyer->gold == 47 && seller->gold == 50 && seller->sold == 0 && g.s->gold_made - g.s->gold_destroyed == 97);
-  scene_act(&g, 0, MMO_BUY, 0, MMO_RATION - 1, 1);  // the former life's is not its own
+  scene_act(&g, 0, MMO_BUY, 0, MMO_RATION - 1, 1);  // a listing of the previous life is not its own
   CHECK(seller->gold == 47 && g.s->gold_made - g.s->gold_destroyed == 94);
   const int64_t destroyed = g.s->items_destroyed;
   scene_rest(&g, 60 - 6);
@@ -795,7 +797,7 @@ int main(void) {
   test_gear();
   test_order();
   test_sight();
-  test_letting_go();
+  test_creatures_drop_targets();
   test_shot_over_water();
   test_far_from_home();
   test_being_hit();

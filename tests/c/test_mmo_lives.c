@@ -1,7 +1,7 @@
-// test_mmo_lives.c - whole lives of mmo in pools: how they are cut short, renewed worlds, rows that wait for a reset, masks,
-// the built-in player beside random play, any number of threads, parameters at their ends.
+// test_mmo_lives.c - whole lives of mmo in pools: truncation, new worlds, rows that wait for a reset, masks, the
+// built-in player and random play, any number of threads, parameters at their limits.
 //
-//   test_mmo_lives [worlds]   worlds of 128 players for the statistics and hashes; 8 is what the page of the game asks for
+//   test_mmo_lives [worlds]   worlds of 128 players for statistics and hashes; the game's page uses 8
 #include "harness.h"
 #include "mmo_game.h"
 
@@ -28,9 +28,10 @@ static void read_field(const Player* p, const char* name, void* values) {
   CHECK(pfc_pool_get_field(p->pool, index, values, bytes) == PFC_OK);
 }
 
-// ---- cut short -------------------------------------------------------------------------------------------
+// ---- truncation ------------------------------------------------------------------------------------------
 
-// One pool is cut at step `at`, the other plays on: the cut one's final observations are what the other sees.
+// Truncates one pool at step `at`; the other one plays on. Final observations of the first equal observations of the
+// second.
 static void check_cut(const char* name, int32_t at) {
   Case c = mmo_case(16, 40), cut = c;
   c = case_with(&c, "world_ticks", 0), cut = case_with(&c, name, at);
@@ -63,8 +64,8 @@ static void test_stall(void) {
   for (int32_t t = 1; t <= 50; ++t) {
     game_step_only(&g);
     CHECK(!g.terminated[0] && g.truncated[0] == (t == 50));
-    if (t == 10) mmo_learn(&w, 0, 0, 10);            // one half only: no better score
-    if (t == 20) mmo_learn(&w, 0, MMO_FISHING, 10);  // the other: 30 more ticks
+    if (t == 10) mmo_learn(&w, 0, 0, 10);            // combat only: no better score
+    if (t == 20) mmo_learn(&w, 0, MMO_FISHING, 10);  // profession too: 30 more ticks
   }
   game_finish(&g);
   CHECK(g.metrics[METRIC_SCORE] == 2.0f && g.metrics[METRIC_LIFE] == 50.0f && g.w.players[0].progress == 0);
@@ -116,7 +117,7 @@ static void test_new_world(void) {
   }
 }
 
-// A row that waits for its reset: nothing happens to it, nothing is done to it, and its place stays taken.
+// A row that waits for its reset does not change, cannot be attacked, and keeps its cell.
 static void test_waiting_row(void) {
   MmoParams p = game_small(2, 1);
   p.pvp = 1;
@@ -163,7 +164,7 @@ static int32_t pick_legal(const PfcBuffers* b, int64_t row, int32_t d, uint32_t 
   return count > 0 ? legal[noise % (uint32_t)count] : 0;
 }
 
-// Half of the rows follow the script, half choose among what is legal. All of it is accepted; other choices are refused.
+// Half of the rows follow the script, half make random legal choices. All are accepted; other choices are refused.
 static void test_masked_play(void) {
   Case c = mmo_case(48, 100);
   c = case_with(&c, "masked", 1);
@@ -201,7 +202,7 @@ typedef struct Means {
   int32_t lives;
 } Means;
 
-// Means over the first life of every row, so that long lives count as often as short ones.
+// Means over the first life of every row, so that long lives count as much as short ones.
 static Means first_lives(bool autopilot) {
   const Case c = {"mmo", "mmo", 1, {{"autopilot", autopilot}}};
   Player p = lives_start(&c, num_worlds, PFC_AUTORESET_SAME_STEP);
@@ -227,12 +228,12 @@ static Means first_lives(bool autopilot) {
 
 static void test_yardsticks(void) {
   const Means pilot = first_lives(true), random = first_lives(false);
-  const double slack = num_worlds >= 8 ? 1.0 : 0.85;  // for the noise of few lives
+  const double slack = num_worlds >= 8 ? 1.0 : 0.85;  // tolerance for few lives
   CHECK(pilot.score >= 4.0 * slack && pilot.life >= 1000.0 * slack);
   CHECK(random.score <= 1.5 && random.life <= 500.0);
 }
 
-// The script through the pool plays as the parameter `autopilot` does, but for its random numbers.
+// The script called by the pool plays like the parameter `autopilot`, except for its random numbers.
 static void test_script(void) {
   const Case c = mmo_case(32, 80);
   Player p = lives_start(&c, 2, PFC_AUTORESET_SAME_STEP);
@@ -286,7 +287,7 @@ static void test_snapshot(void) {
 
 // ---- parameters -----------------------------------------------------------------------------------------------------
 
-// The observation table of these parameters fits every byte that is seen.
+// Every observed byte fits the observation table of these parameters.
 static void check_codes(const PfcBuffers* b) {
   for (int64_t row = 0; row < b->rows; ++row) {
     const uint8_t* obs = obs_row(b->observations, b, row);
@@ -297,7 +298,7 @@ static void check_codes(const PfcBuffers* b) {
   }
 }
 
-static void test_parameters_at_their_ends(void) {
+static void test_parameters_at_their_limits(void) {
   for (int32_t i = 0; i < spec->num_params; ++i) {
     for (int32_t end = 0; end < 2; ++end) {
       const PfcParam* param = &spec->params[i];
@@ -337,6 +338,6 @@ int main(int argc, char** argv) {
   test_script();
   test_threads();
   test_snapshot();
-  test_parameters_at_their_ends();
+  test_parameters_at_their_limits();
   return check_report();
 }

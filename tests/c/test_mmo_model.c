@@ -1,5 +1,5 @@
-// test_mmo_model.c - long runs of mmo, audited after every tick against slow and obvious counts: nothing is made or lost
-// without being booked, and all that is kept up to date (planes, bits, caches, books) equals what a fresh look gives.
+// test_mmo_model.c - long runs of mmo, checked after every tick by slow, obvious code: no gold or goods appear or
+// disappear without a record, and all incremental data (planes, bits, caches, listings) equals a fresh computation.
 //
 //   test_mmo_model [ticks of each run]
 #include "check.h"
@@ -95,7 +95,7 @@ static void expect_units(const Game* g, Planes* e) {
   }
 }
 
-// The ring of spent nodes is sorted, and takes the nodes of the fresh world away.
+// The ring of spent nodes is sorted; the ground is that of the new world without these nodes.
 static void expect_ground(const Game* g, Planes* e) {
   memcpy(e->ground, e->base, (size_t)g->w.cells);
   uint32_t due = 0;
@@ -103,7 +103,7 @@ static void expect_ground(const Game* g, Planes* e) {
     const MmoSpent* spent = &g->w.ring[(g->s->spent_first + i) % (uint32_t)(g->p->size * g->p->size / 8)];
     const uint32_t cell = spent->cell_code / 32, code = spent->cell_code % 32;
     CHECK(spent->due >= due && spent->due >= g->s->tick && spent->due <= g->s->tick + (uint32_t)g->p->regrow_ticks);
-    CHECK(e->ground[cell] == code);  // and not spent twice
+    CHECK(e->ground[cell] == code);  // no node is spent twice
     due = spent->due;
     e->ground[cell] = code >= 27 ? 1 : 6;
   }
@@ -140,7 +140,7 @@ static void audit_market(const Game* g) {
   }
 }
 
-// ---- what players see ----------------------------------------------------------------------------------------
+// ---- observations --------------------------------------------------------------------------------------------
 
 // Price of the cheapest listing of a kind and tier, or of the shop's; 0 = none.
 static int32_t cheapest(const Game* g, int32_t kind, int32_t tier) {
@@ -239,7 +239,7 @@ static void audit_observations(const Game* g) {
 
 // ---- runs ------------------------------------------------------------------------------------------------------
 
-// Things that the runs must have met, or they show nothing.
+// Events that must occur in the runs; otherwise they test nothing.
 static int64_t deaths, cuts, worlds, sales, kills, harvests, purchases, worn;
 
 static void note_ends(const Game* g) {
@@ -255,7 +255,7 @@ static void note_ends(const Game* g) {
   }
 }
 
-// A third of the players are random, a third follow the script, a third mix it with deals and blows.
+// A third of the players are random, a third follow the script, a third mix the script with deals and attacks.
 static void choose(Game* g, PfcRng* rng) {
   game_choose_randomly(g, rng);
   for (int32_t i = 0; i < g->rows; ++i) {

@@ -1,5 +1,5 @@
-// test_mmo_world.c - worlds of mmo as they are made: everything can be reached, every town has what a life needs, every
-// tier its nodes and creatures, and the memory that was there before makes no difference.
+// test_mmo_world.c - generated worlds of mmo: everything is reachable, every town has the resources for a life, every
+// tier has its nodes and creatures, and the result does not depend on previous contents of the memory.
 //
 //   test_mmo_world [seeds]
 #include "check.h"
@@ -32,7 +32,7 @@ static int32_t tier_at(const Game* g, int32_t x, int32_t y) {
 static uint8_t marks[MAX_CELLS];
 static int32_t stack[MAX_CELLS];
 
-// Walkable cells that can be walked to from the first town.
+// Walkable cells that are reachable from the first town.
 static int32_t count_reached(const Game* g) {
   const int32_t stride = g->w.stride, steps[] = {1, -1, stride, -stride};
   int32_t depth = 1, reached = 0;
@@ -73,7 +73,7 @@ static Census take_census(const Game* g) {
   return c;
 }
 
-// The well, its floor, and within 14 cells 6 bushes and 2 nodes of each kind that land holds.
+// A town has a well, a floor, and within 14 cells 6 bushes and 2 nodes of each kind on land.
 static void check_town(const Game* g, const MmoTown* town) {
   const int32_t block_x = town->x / 64 * 64 + 32, block_y = town->y / 64 * 64 + 32;
   int32_t bushes = 0, of_kind[5] = {0};
@@ -105,7 +105,7 @@ static void check_creatures(const Game* g, int32_t* by_tier) {
   }
 }
 
-// Shares of the page: 40, 24, 16, 12, 8 %, rounded down, the rest in tier 1.
+// Shares of the tiers: 40, 24, 16, 12, 8 %, rounded down, the rest in tier 1.
 static void check_world(const Game* g) {
   const int32_t size = g->p->size, total = size * size, percent[] = {0, 0, 24, 16, 12, 8};
   const Census c = take_census(g);
@@ -136,7 +136,7 @@ static void test_seeds(MmoParams p, int32_t seeds) {
   game_close(&g);
 }
 
-// Twice the same world out of the same rng, from cleared memory and from whatever a played world left.
+// The same rng gives the same world from cleared memory and from the memory of a played world.
 static void test_renewal(void) {
   MmoParams p = game_small(16, 64);
   Game fresh = game_open(p, 5), used = game_open(p, 6);
@@ -154,7 +154,7 @@ static void test_renewal(void) {
   game_close(&fresh), game_close(&used);
 }
 
-// Crowded towns: every player finds a cell of its own, and all floors fill up.
+// Crowded towns: every player gets its own cell, and all floors fill up.
 static void test_crowd(void) {
   MmoParams p = game_small(64, 0);
   Game g = game_open(p, 3);
@@ -185,7 +185,7 @@ static void test_parameters(void) {
   PfcLayout sizes = {0};
   spec->layout(&p, &sizes);
   CHECK(sizes.agents == 1024 && sizes.obs_shape[0] == 416 && sizes.masked == 0);
-  CHECK(sizes.state_bytes <= 1024 * 2048);  // the bars for memory: 2.0 and 1.2 KB per agent
+  CHECK(sizes.state_bytes <= 1024 * 2048);  // limits of memory: 2.0 and 1.2 KB per agent
   p = game_params();
   p.masked = 1;
   spec->layout(&p, &sizes);

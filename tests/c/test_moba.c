@@ -1,9 +1,9 @@
-// test_moba.c - the rules of moba in scenes: a few units on an empty map, some ticks, and what must have come of it.
+// test_moba.c - the rules of moba in scenes: a few units on an empty map, some ticks, and the expected result.
 #include "moba_game.h"
 
 enum { Y = 58, X = 34 };  // in the bottom lane, away from all buildings
 
-// An empty map: no unit but those that a scene puts there, no waves, an odd tick without regeneration.
+// An empty map: only the units of the scene, no waves, an odd tick without regeneration.
 static Game scene_open(void) {
   MobaParams p = default_params();
   p.wave_ticks = 10000;
@@ -31,7 +31,7 @@ static int32_t scene_hero(Game* game, int32_t hero, int32_t level, int32_t x, in
   return hero;
 }
 
-// A unit of any other kind with the hit points of its kind.
+// Adds a unit of any other kind with the hit points of its kind.
 static int32_t scene_unit(Game* game, int32_t unit, int32_t kind, int32_t x, int32_t y) {
   const MobaPlace at = {(int16_t)x, (int16_t)y};
   moba_create(game_view(game), unit, kind, moba_kinds[kind].hp, at);
@@ -97,7 +97,7 @@ static void test_tower_targets(void) {
   const int32_t victim = scene_hero(&game, MOBA_TEAM + MOBA_BULWARK, 5, 59, 45);
   s->clock.stun[creep] = 200;
   tick(&game, hero, 0, 0, 0);
-  CHECK(s->target[tower] == creep);  // creeps before heroes, though farther
+  CHECK(s->target[tower] == creep);  // creeps before heroes, even if farther away
   tick(&game, hero, 0, 1, 0);
   CHECK(s->hp[victim] < s->max_hp[victim] && s->target[tower] == creep);  // it was hurt after the tower aimed
   for (int32_t i = 0; i < MOBA_PROVOKED_TICKS; ++i) {
@@ -147,14 +147,14 @@ static void test_kill_credit(void) {
   game_step(&game);
   CHECK(s->tally[archer].kills == 1 && s->tally[archer].assists == 0 && s->gold[archer] == 80 + 16);  // 48 against 34
   CHECK(s->tally[ember].kills == 0 && s->tally[ember].assists == 1 && s->gold[ember] == 40);
-  CHECK(s->tally[warden].assists == 1 && s->gold[warden] == 40 && s->xp[warden] == 0);  // hurt it, but is not near
+  CHECK(s->tally[warden].assists == 1 && s->gold[warden] == 40 && s->xp[warden] == 0);  // damaged it, but is not near
   CHECK(s->xp[archer] == 50 && s->xp[ember] == 50);
   game_close(&game);
 }
 
 // ---- buildings -----------------------------------------------------------------------------------------------
 
-// Whether an attack of a hero beside a building takes hit points off it.
+// True if an attack of a hero next to a building damages it.
 static bool building_can_be_hurt(Game* game, int32_t number) {
   Moba* s = game->s;
   const int32_t unit = moba_first_building(1) + number, before = s->hp[unit];
@@ -256,13 +256,14 @@ static SkillScene skill_open(int32_t role, int32_t level, int32_t target_role, i
   return scene;
 }
 
-// Uses skill k with this move; true if it was carried out, which costs mana and sets the wait, or else nothing.
+// Uses skill k with this move. Returns true if it was executed, which costs mana and starts the cooldown; otherwise
+// nothing changes.
 static bool use(SkillScene* scene, int32_t k, int32_t move) {
   Moba* s = scene->game.s;
   const int32_t hero = scene->hero, before = s->mana[hero];
   const MobaSkill* skill = moba_skill(hero, k);
   const uint32_t used = s->tally[hero].skills;
-  s->tick |= 1;  // no mana comes back
+  s->tick |= 1;  // no mana regenerates
   tick(&scene->game, hero, move, 2 + k, 0);
   const bool done = s->tally[hero].skills > used;
   CHECK(s->mana[hero] == before - (done ? skill->mana : 0));
@@ -270,7 +271,7 @@ static bool use(SkillScene* scene, int32_t k, int32_t move) {
   return done;
 }
 
-// Damage and statuses of the skills that hit enemies, exactly at their reach and one beyond.
+// Damage and status effects of skills that hit enemies, at their reach and one cell beyond.
 static void test_reach(int32_t which, int32_t base, int32_t per_level, int32_t reach, int32_t stun, int32_t slow) {
   const int32_t role = which / MOBA_SKILLS, k = which % MOBA_SKILLS;
   for (int32_t level = 1; level <= 6; level += 5) {
@@ -280,7 +281,7 @@ static void test_reach(int32_t which, int32_t base, int32_t per_level, int32_t r
     CHECK(s->max_hp[scene.target] - s->hp[scene.target] == base + per_level * level);
     CHECK(s->clock.stun[scene.target] == (stun ? stun - 1 : 0) && s->clock.slow[scene.target] == (slow ? slow - 1 : 0));
     CHECK(s->hurt[scene.target] == base + per_level * level);
-    CHECK(!(moba_legal_acts(game_view(&scene.game), scene.hero) >> (2 + k) & 1));  // it waits now
+    CHECK(!(moba_legal_acts(game_view(&scene.game), scene.hero) >> (2 + k) & 1));  // on cooldown
     game_close(&scene.game);
   }
   SkillScene beyond = skill_open(role, 1, MOBA_EMBER, reach + 1);
@@ -291,7 +292,7 @@ static void test_reach(int32_t which, int32_t base, int32_t per_level, int32_t r
 
 static void test_refusals(int32_t which) {
   const int32_t role = which / MOBA_SKILLS, k = which % MOBA_SKILLS;
-  for (int32_t reason = 0; reason < 5; ++reason) {  // none, little mana, waits, stunned, no target
+  for (int32_t reason = 0; reason < 5; ++reason) {  // none, little mana, cooldown, stunned, no target
     SkillScene scene = skill_open(role, 1, MOBA_EMBER, 1);
     Game* game = &scene.game;
     Moba* s = game->s;
@@ -312,7 +313,7 @@ static void test_refusals(int32_t which) {
   }
 }
 
-// A veiled hero is no target from three cells, and is one from two; from near a tower it always is.
+// A veiled hero is not a target from three cells, but is from two. Near a tower it always is.
 static void test_on_veiled(int32_t which) {
   const int32_t role = which / MOBA_SKILLS, k = which % MOBA_SKILLS, reach = moba_skills[which].reach;
   if (moba_skills[which].needs != MOBA_NEEDS_ENEMY && moba_skills[which].needs != MOBA_NEEDS_HERO) return;
@@ -344,7 +345,7 @@ static void test_skin_and_shield(void) {
   s->clock.shield[scene.target] = 1, s->shield[scene.target] = 200;
   CHECK(use(&scene, 1, 0));  // blaze: 69, halved and rounded up 35
   CHECK(s->hurt[scene.target] == 0 && s->shield[scene.target] == 165);
-  CHECK(moba_shield_of(s, scene.target) == 0);  // its time is over
+  CHECK(moba_shield_of(s, scene.target) == 0);  // it has expired
   game_close(&scene.game);
 }
 
@@ -353,7 +354,7 @@ static void test_mend(void) {
     SkillScene scene = skill_open(MOBA_WARDEN, 3, MOBA_EMBER, 5);
     Moba* s = scene.game.s;
     const int32_t ally = scene_hero(&scene.game, MOBA_BULWARK, 3, X - gap, Y);
-    CHECK(!use(&scene, 0, 0));  // nobody is hurt
+    CHECK(!use(&scene, 0, 0));  // no hero is damaged
     s->hp[ally] = (int16_t)(s->max_hp[ally] - 150), s->hp[scene.hero] = (int16_t)(s->max_hp[scene.hero] - 40);
     scene.game.s->tick = 1;
     CHECK(use(&scene, 0, 0));
@@ -385,7 +386,8 @@ static void test_leap(void) {
   scene_unit(&scene.game, creep_of(1, 0, 0), MOBA_MELEE, X + 5, Y);  // in the way of the straight cell
   s->clock.stun[creep_of(1, 0, 0)] = 50;
   CHECK(use(&scene, 0, 0));
-  // Cells beside the target at distance 5: (39, 57), (39, 58) taken, (39, 59); clockwise from up the lower left comes first.
+  // Cells beside the target at distance 5: (39, 57), (39, 58) taken, (39, 59); clockwise from up the lower left comes
+  // first.
   CHECK(s->x[scene.hero] == X + 5 && s->y[scene.hero] == Y + 1 && s->hurt[scene.target] == 65);
   s->clock.skill[scene.hero][0] = 0, s->mana[scene.hero] = 100, s->tick = 1;
   CHECK(use(&scene, 0, 0) && s->x[scene.hero] == X + 5 && s->y[scene.hero] == Y + 1);  // beside it already
@@ -398,7 +400,7 @@ static void test_veil(void) {
   CHECK(s->seen[1] == 0);
   tick(&scene.game, scene.hero, 3, 0, 0);
   CHECK(s->seen[1] >> MOBA_BLADE & 1 && s->x[scene.hero] == X + 1);
-  CHECK(use(&scene, 1, 3) && s->x[scene.hero] == X + 1);  // a skill leaves no time to move
+  CHECK(use(&scene, 1, 3) && s->x[scene.hero] == X + 1);  // a skill takes the whole tick, so no move
   CHECK(!(s->seen[1] >> MOBA_BLADE & 1) && s->clock.buff[scene.hero] == MOBA_VEIL_TICKS - 1);
   tick(&scene.game, scene.hero, 3, 0, 0);
   CHECK(s->x[scene.hero] == X + 3 && !(s->seen[1] >> MOBA_BLADE & 1));  // two cells a tick
@@ -533,7 +535,7 @@ static void test_statuses(void) {
   Game* game = &scene.game;
   Moba* s = game->s;
   s->clock.stun[scene.target] = 3;
-  CHECK(use(&scene, 1, 0) && s->clock.stun[scene.target] == MOBA_STUN_BIND - 1);  // the larger counts
+  CHECK(use(&scene, 1, 0) && s->clock.stun[scene.target] == MOBA_STUN_BIND - 1);  // the longer stun counts
   for (int32_t i = 0; i < MOBA_STUN_BIND - 1; ++i) {
     tick(game, scene.target, 7, 1, 0);
     CHECK(s->x[scene.target] == X + 5 && s->hurt[scene.hero] == 0);
@@ -558,7 +560,7 @@ static void test_statuses(void) {
   game_close(game);
 }
 
-// ---- heroes' lives -------------------------------------------------------------------------------------------
+// ---- death, levels, rewards ----------------------------------------------------------------------------------
 
 static void test_death_and_return(void) {
   Game game = scene_open();
@@ -577,7 +579,7 @@ static void test_death_and_return(void) {
     CHECK(!moba_lives(s, hero));
   }
   CHECK(s->gear[hero] == 2 && s->gold[hero] == 60);
-  tick(&game, hero, 3, 0, 0);  // back, but it moves from the next tick on
+  tick(&game, hero, 3, 0, 0);  // respawned; moves from the next tick on
   CHECK(moba_lives(s, hero) && s->x[hero] == 3 && s->y[hero] == 60);
   CHECK(s->hp[hero] == 430 + 5 * 35 + 2 * 24 && s->hp[hero] == s->max_hp[hero] && s->mana[hero] == s->max_mana[hero]);
   tick(&game, hero, 3, 0, 0);
@@ -694,7 +696,7 @@ static void test_guardian(void) {
   tick(&game, hero, 0, 1, 1);
   CHECK(!moba_lives(s, unit) && s->refill[pit] == MOBA_GUARDIAN_REFILL - 1 && s->camps[0] == 0);
   CHECK(s->level[other] == 2 && s->xp[other] == 50 && s->gold[other] == 120 && s->gold[hero] == 120 && s->xp[MOBA_TEAM] == 0);
-  CHECK(s->clock.might[other] == MOBA_MIGHT_TICKS - 1 && s->clock.might[MOBA_BLADE] == 0);  // the dead have none
+  CHECK(s->clock.might[other] == MOBA_MIGHT_TICKS - 1 && s->clock.might[MOBA_BLADE] == 0);  // dead heroes get none
   const int32_t rival = scene_hero(&game, MOBA_TEAM + MOBA_EMBER, 1, X + 4, Y);
   s->tick = 1;
   tick(&game, other, 0, 1, 0);
@@ -770,7 +772,7 @@ static void test_waves(void) {
   }
   const int32_t creep = creep_of(0, 0, 12);
   CHECK(s->kind[creep] == MOBA_SIEGE && s->max_hp[creep] == 260 * 104 / 100 && s->damage[creep] == 16 * 104 / 100);
-  for (int32_t i = 0; i < 20 * 8; ++i) game_step(&game);  // 16 places a lane: what finds none is left out
+  for (int32_t i = 0; i < 20 * 8; ++i) game_step(&game);  // 16 creeps per lane; more are not spawned
   game_close(&game);
 }
 
@@ -795,8 +797,8 @@ static void test_spirit_and_zero_sum(void) {
   game_close(&game), game_close(&other);
 }
 
-// What the mask promises: legal acts are carried out, others never are. Leaps need a free cell and charges a way besides.
-static void test_mask_tells_the_truth(void) {
+// Legal acts are executed, illegal ones never are. Leaps also need a free cell, charges a free path.
+static void test_mask_equals_executed_acts(void) {
   Game game = game_open(default_params(), 21, 0), trial = game_copy(&game);
   PfcRng rng;
   pfc_rng_seed(&rng, 8, 8);
@@ -877,7 +879,7 @@ int main(void) {
   test_camp(), test_neutrals_stay(), test_guardian();
   test_creep_targets(), test_siege_hurts_buildings(), test_astray_creep_comes_back(), test_waves();
   test_spirit_and_zero_sum();
-  test_mask_tells_the_truth();
+  test_mask_equals_executed_acts();
   test_layout();
   return check_report();
 }

@@ -1,8 +1,8 @@
-// test_moba_mirror.c - a turned game is the same game: any position turned by 180 degrees with the teams exchanged and
-// the coin flipped, played with exchanged actions, stays the image of the other for thousands of ticks, bit by bit.
+// test_moba_mirror.c - symmetry: a position rotated by 180 degrees with exchanged teams and a flipped coin, played with
+// exchanged actions, stays the image of the original for thousands of ticks, bit for bit.
 #include "moba_game.h"
 
-// The unit that takes a unit's part in the turned game.
+// The image of a unit in the rotated game.
 static int32_t image_of(int32_t unit) {
   if (unit < MOBA_CREEPS) return (unit + MOBA_TEAM) % MOBA_HEROES;
   if (unit < MOBA_NEUTRALS) return MOBA_CREEPS + (unit - MOBA_CREEPS + MOBA_TEAM_CREEPS) % (2 * MOBA_TEAM_CREEPS);
@@ -10,7 +10,7 @@ static int32_t image_of(int32_t unit) {
     return MOBA_NEUTRALS + (unit - MOBA_NEUTRALS + MOBA_HALF_NEUTRALS) % (2 * MOBA_HALF_NEUTRALS);
   if (unit < MOBA_BUILDINGS) return MOBA_GUARDIANS + (unit - MOBA_GUARDIANS + 1) % 2;
   if (unit < MOBA_UNITS) return MOBA_BUILDINGS + (unit - MOBA_BUILDINGS + MOBA_TEAM_BUILDINGS) % (2 * MOBA_TEAM_BUILDINGS);
-  return unit;  // no unit, or what a cell holds besides one
+  return unit;  // not a unit
 }
 
 static uint8_t turned(const Game* a, uint8_t coordinate) {
@@ -40,7 +40,7 @@ static void turn_heroes(const Game* a, Moba* b) {
     TURN(clock.skill), TURN(clock.buff), TURN(clock.might), TURN(clock.back), TURN(clock.provoked), TURN(clock.hurt_by);
     TURN(level), TURN(gear), TURN(state), TURN(lane), TURN(leave), TURN(delay), TURN(going_home), TURN(last);
     TURN(mana), TURN(max_mana), TURN(xp), TURN(hurt), TURN(gold), TURN(tally);
-    const bool died = s->tally[hero].deaths > 0;  // before, its place is 0, 0 in both
+    const bool died = s->tally[hero].deaths > 0;  // before the first death its place is 0, 0 in both
     b->place_x[to] = died ? turned(a, s->place_x[hero]) : 0, b->place_y[to] = died ? turned(a, s->place_y[hero]) : 0;
   }
 }
@@ -64,7 +64,7 @@ static void turn_rest(const Game* a, Moba* b) {
   }
   for (int32_t i = 0; i < MOBA_EFFECTS; ++i) {
     const MobaEffect* e = &s->effects[i];
-    const bool used = e->x0 || e->y0 || e->x1 || e->y1;  // no effect lies at 0, 0 alone
+    const bool used = e->x0 || e->y0 || e->x1 || e->y1;  // unused entries are all zeros
     b->effects[i] = *e;
     if (!used) continue;
     b->effects[i].team = e->team < 2 ? (uint8_t)!e->team : e->team;
@@ -123,7 +123,7 @@ static void choose(Game* a, int32_t style, PfcRng* rng) {
 
 static int64_t deaths, falls, ends;
 
-// From tick `start` on the image of a game is played beside it.
+// Plays a game and, from tick `start` on, its image.
 static void play(MobaParams p, int32_t style, uint64_t seed, int32_t start, int32_t ticks) {
   Game a = game_open(p, seed, 0);
   PfcRng rng;
@@ -159,7 +159,7 @@ int main(int argc, char** argv) {
   }
   p.size = 101, p.vision = 7, p.wave_ticks = 40;
   play(p, SCRIPTS, 7, 0, 1500);
-  CHECK(deaths > 20 && falls > 4);  // else the games showed little
+  CHECK(deaths > 20 && falls > 4);  // otherwise the games test too little
   printf("%lld deaths, %lld towers, %lld ends\n", (long long)deaths, (long long)falls, (long long)ends);
   return check_report();
 }

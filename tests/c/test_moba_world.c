@@ -1,5 +1,5 @@
-// test_moba_world.c - moba at length, against slow and obvious versions of what the game keeps: maps of many seeds, waves,
-// what is seen, and the books of experience and gold. Quick by default; test_moba_world SEEDS TICKS runs longer.
+// test_moba_world.c - moba at length, against slow and obvious versions of what the game keeps: maps of many seeds,
+// waves, what is seen, and the books of experience and gold. Quick by default; test_moba_world SEEDS TICKS runs longer.
 #include "moba_game.h"
 
 // ---- maps ------------------------------------------------------------------------------------------------------
@@ -29,7 +29,7 @@ static void flood(Game* game, int32_t x, int32_t y, uint8_t* reached, int32_t* q
     }
 }
 
-static bool is_jungle(int32_t x, int32_t y) {  // on a map of 64 cells, written out from the rules
+static bool is_jungle(int32_t x, int32_t y) {  // on a map of 64 cells, from the rules
   static const int32_t pits[10][3] = {{13, 40, 3}, {23, 50, 3}, {15, 27, 3}, {36, 48, 3}, {20, 20, 2},
                                       {50, 23, 3}, {40, 13, 3}, {48, 36, 3}, {27, 15, 3}, {43, 43, 2}};
   if ((x <= 12 && y >= 51) || (x >= 51 && y <= 12)) return false;                              // bases
@@ -41,7 +41,7 @@ static bool is_jungle(int32_t x, int32_t y) {  // on a map of 64 cells, written 
   return true;
 }
 
-// Steps from a cell along a way field until `there`; -1 if it leads nowhere.
+// Number of steps from a cell along a flow field to `there`; -1 if it does not lead there.
 static int32_t follow(Game* game, int32_t team, int32_t x, int32_t y, int32_t which, int32_t most) {
   MobaGame* g = game_view(game);
   const MobaPlace ancient = moba_place_of(g, !team, moba_building_places[MOBA_ANCIENT]);
@@ -135,7 +135,7 @@ static void remove_unit(Game* game, int32_t unit) {
   game->s->hp[unit] = 0;
 }
 
-// The waves of one middle lane alone, against nobody.
+// The waves of one team in the middle lane, without opponents.
 static void test_siege(int32_t team, uint64_t index) {
   MobaParams p = default_params();
   p.max_steps = 0;
@@ -166,7 +166,7 @@ static void test_peace(uint64_t index) {
   game_close(&game);
 }
 
-// Where the first blow of each lane falls: creeps cut the corners of the outer lanes. And no creep leaves its lane.
+// Place of the first attack in each lane: creeps cut the corners of the outer lanes. No creep leaves its lane.
 static void test_meeting(uint64_t index) {
   Game game = game_open(default_params(), 5, index);
   Moba* s = game.s;
@@ -190,7 +190,7 @@ static void test_meeting(uint64_t index) {
   game_close(&game);
 }
 
-// No creep stays where it is for long, but for those that wait behind others with an enemy near.
+// No creep stays in place for long, except for those that wait behind others with an enemy near.
 static void test_no_creep_is_stuck(int32_t waves) {
   MobaParams p = default_params();
   p.max_steps = 0;
@@ -213,7 +213,7 @@ static void test_no_creep_is_stuck(int32_t waves) {
   game_close(&game);
 }
 
-// ---- what is seen --------------------------------------------------------------------------------------------------
+// ---- observations --------------------------------------------------------------------------------------------------
 
 static int32_t distance(const Moba* s, int32_t a, int32_t b) {
   return pfc_maxi(abs(s->x[a] - s->x[b]), abs(s->y[a] - s->y[b]));
@@ -274,7 +274,7 @@ static bool planes_agree(Game* game, uint8_t* plane) {
   return true;
 }
 
-// The cells hold exactly the units, each where it says it is.
+// The cells contain exactly the units, each at its own position.
 static bool cells_agree(Game* game) {
   int32_t units = 0, found = 0;
   for (int32_t unit = 0; unit < MOBA_UNITS; ++unit) {
@@ -286,7 +286,7 @@ static bool cells_agree(Game* game) {
   return units == found;
 }
 
-// Nothing that a row of a hero's own table says depends on where an enemy is that its team does not see.
+// A hero's observation does not depend on positions of enemies that its team cannot see.
 static bool keeps_secrets(Game* game, Game* twin, int32_t hero) {
   uint8_t seen[2][MOBA_OBS_HEAD + 2 * 225];
   const int32_t team = hero >= MOBA_TEAM;
@@ -306,7 +306,7 @@ static bool keeps_secrets(Game* game, Game* twin, int32_t hero) {
   return !moved || memcmp(seen[0], seen[1], (size_t)game->obs_bytes) == 0;
 }
 
-// ---- the books -------------------------------------------------------------------------------------------------------
+// ---- experience and gold --------------------------------------------------------------------------------------------
 
 typedef struct Books {
   int64_t xp[MOBA_HEROES], gold[MOBA_HEROES];  // since the start, of what counts
@@ -319,7 +319,7 @@ static int64_t xp_of(const Moba* s, int32_t hero) {
 }
 static int64_t gold_of(const Moba* s, int32_t hero) { return s->gold[hero] + 120 * s->gear[hero]; }
 
-// What one tick's deaths are worth, worked out from the state before the ledger is settled.
+// Rewards of one tick's deaths, computed from the state before the ledger is settled.
 static void slow_awards(const Moba* s, const MobaLedger* ledger, int32_t first, int64_t* xp, int64_t* gold) {
   for (int32_t unit = 0; unit < MOBA_UNITS; ++unit) {
     if (s->x[unit] == MOBA_OFF || ledger->damage[unit] == 0) continue;
@@ -354,7 +354,7 @@ static void slow_awards(const Moba* s, const MobaLedger* ledger, int32_t first, 
   }
 }
 
-// moba_step in its parts, with a look at the ledger before it is settled.
+// moba_step in parts, with a check of the ledger before it is settled.
 static void watched_step(Game* game, int64_t* xp, int64_t* gold) {
   MobaGame* g = game_view(game);
   MobaLedger ledger;

@@ -1,4 +1,4 @@
-// test_modules.c - games loaded at run time: each module plays the trajectory of the built-in game.
+// test_modules.c - games loaded at run time: each module has the trajectory of the built-in game.
 //
 //   test_modules game.so ...
 #include <dlfcn.h>

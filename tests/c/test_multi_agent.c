@@ -1,5 +1,5 @@
-// test_multi_agent.c - games of several agents: shared episodes with agents that drop out, and agents that
-// live and respawn by themselves (snake).
+// test_multi_agent.c - games with several agents: shared episodes with agents that drop out, and agents with
+// their own episodes (snake).
 #include "harness.h"
 #include "test_games.h"
 
@@ -11,7 +11,7 @@ static Player open_squad(const PfcParamValue* params, int32_t num_params, int32_
   return player_start(&desc);
 }
 
-// Rows see themselves, and their own actions: nothing is shifted between rows or dimensions.
+// Each row gets its own observation and its own actions, in the right dimension.
 static void test_rows(void) {
   Player p = open_squad(NULL, 0, 3);
   CHECK(p.b->rows == GAMES * SQUAD_AGENTS && p.b->action_dims == 2);
@@ -31,7 +31,7 @@ static void test_rows(void) {
   player_close(&p);
 }
 
-// An episode ends for all rows of a game or for none; then all stand again, with the return each has earned.
+// An episode ends for all rows of a game or for none. Then all rows are alive again, each with its own return.
 static void test_shared_ends(void) {
   const PfcParamValue params[] = {{"max_steps", 30}};
   Player p = open_squad(params, 1, 2);
@@ -50,7 +50,7 @@ static void test_shared_ends(void) {
       CHECK(p.b->terminated[row] == p.b->terminated[first] && p.b->truncated[row] == p.b->truncated[first]);
       CHECK(p.b->alive[row] == 1);
       CHECK(p.b->episode_returns[row] == returns[row]);
-      CHECK(p.b->episode_metrics[2 * row] == returns[row]);  // the score is the return unless the game says otherwise
+      CHECK(p.b->episode_metrics[2 * row] == returns[row]);  // the score is the return unless the game sets it
       CHECK(p.b->episode_metrics[2 * row + 1] == (float)!((const SquadObs*)p.b->final_observations)[row].standing);
       CHECK(p.b->episode_lengths[row] <= 30 && (p.b->terminated[row] || p.b->episode_lengths[row] == 30));
       returns[row] = 0.0f;
@@ -61,7 +61,7 @@ static void test_shared_ends(void) {
   player_close(&p);
 }
 
-// A game's own truncation of one row ends the episode of all, each row with one flag.
+// If a game truncates one row, the episode ends for all rows, each with one flag.
 static void test_own_truncation(void) {
   const PfcParamValue params[] = {{"own_limit", 4}, {"max_steps", 0}, {"fall_chance", 0.5}};
   Player p = open_squad(params, 3, 1);
@@ -88,7 +88,7 @@ static void test_never_truncates(void) {
   player_close(&p);
 }
 
-// Rows of one shared episode are reset together or not at all.
+// Rows of a shared episode are reset together or not at all.
 static void test_shared_masks(void) {
   const PfcParamValue params[] = {{"fall_chance", 0}};
   Player p = open_squad(params, 1, 1);
@@ -101,7 +101,7 @@ static void test_shared_masks(void) {
   unsigned char* after = take_snapshot(p.pool);
   CHECK(memcmp(before, after, pfc_pool_snapshot_bytes(p.pool)) == 0);
   free(before), free(after);
-  for (int32_t i = 0; i < SQUAD_AGENTS; ++i) mask[SQUAD_AGENTS + i] = (uint8_t)(i + 1);  // whatever is not 0 counts
+  for (int32_t i = 0; i < SQUAD_AGENTS; ++i) mask[SQUAD_AGENTS + i] = (uint8_t)(i + 1);  // any byte but 0 counts
   for (int32_t t = 0; t < 3; ++t) player_step(&p);
   CHECK(pfc_pool_reset(p.pool, &reset) == PFC_OK);
   for (int32_t row = 0; row < p.b->rows; ++row)
@@ -109,7 +109,7 @@ static void test_shared_masks(void) {
   player_close(&p);
 }
 
-// Lives of single agents: only a flagged row's life ends; masks reset single rows.
+// Agents with their own episodes: a flag ends one row's episode; masks reset single rows.
 static void test_single_lives(void) {
   const Case* c = case_labelled("snake, small");
   PfcPoolDesc desc = case_desc(c, 4, 3);
@@ -147,7 +147,7 @@ static void test_single_lives(void) {
 
 static void respawn_nothing(void* state, const void* params, int32_t agent) { (void)state, (void)params, (void)agent; }
 
-// Without autoreset an agent that waits gets nothing and keeps its flag, whatever the game gives it.
+// Without autoreset a waiting agent gets no reward and keeps its flag, whatever the game writes.
 static void test_single_waits(void) {
   PfcEnvSpec spec = pfc_env_squad;
   spec.respawn = respawn_nothing;
@@ -158,7 +158,7 @@ static void test_single_waits(void) {
   const uint8_t mask[SQUAD_AGENTS] = {0, 1};
   const PfcResetDesc reset = {.mask = mask};
   for (int32_t t = 1; t <= 8; ++t) {
-    if (t == 4) CHECK(pfc_pool_reset(p.pool, &reset) == PFC_OK);  // agent 1 begins anew, and ends with step 8
+    if (t == 4) CHECK(pfc_pool_reset(p.pool, &reset) == PFC_OK);  // agent 1 starts a new episode, which ends in step 8
     player_step(&p);
     for (int32_t i = 0; i < SQUAD_AGENTS; ++i) {
       const int32_t last = i == 1 ? 8 : 5;

@@ -1,5 +1,5 @@
-// test_muon.c - steps of Muon against plain loops in double precision, for every instruction set and odd shapes; equal
-// bits for any number of workers, NaN that passes through, and refused sizes.
+// test_muon.c - Muon against plain loops in double precision, for every instruction set and odd shapes; the same bits
+// for any number of workers; NaN propagates; invalid sizes.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +41,7 @@ static PfcMuonStep step_of(Case* c, int32_t step) {
                        .iterations = ITERATIONS};
 }
 
-// ---- the loops -----------------------------------------------------------------------------------------
+// ---- reference -----------------------------------------------------------------------------------------
 
 // x [rows, columns] <- a x + (b g + c g g) x, where g = x x'
 static void iterate(double* x, int64_t rows, int64_t columns) {
@@ -79,15 +79,15 @@ static void reference_step(const Case* c, int32_t step, double* parameter, doubl
   free(update);
 }
 
-// ---- the tests -----------------------------------------------------------------------------------------
+// ---- tests ---------------------------------------------------------------------------------------------
 
-// Largest difference between what the steps changed and what they should have, relative to the largest change.
+// Largest error of the parameters' changes, relative to the largest change.
 static double error_of(const Case* c, const float* before, const double* expected) {
   double largest = 0, error = 0;
   for (int64_t i = 0; i < c->size; ++i) {
     const double difference = fabs((double)c->parameter[i] - expected[i]);
     largest = fmax(largest, fabs(expected[i] - (double)before[i]));
-    error = difference <= error ? error : difference;  // a NaN stays
+    error = difference <= error ? error : difference;  // keeps a NaN
   }
   return error / largest;
 }
@@ -106,7 +106,7 @@ static void test_against_loops(const PfcMatmulKernels* kernels, int64_t rows, in
     CHECK(pfc_muon_step(muon, &args, NULL) == PFC_OK);
     reference_step(&c, step, parameter, average);
   }
-  // Newton-Schulz enlarges small singular values, and with them what bfloat16 has rounded.
+  // Newton-Schulz enlarges small singular values, and with them the rounding errors of bfloat16.
   CHECK(error_of(&c, before, parameter) < (kernels->bfloat16 && columns ? 5e-2 : 2e-4));
   for (size_t i = 0; i < size; ++i) CHECK(fabs((double)c.average[i] - average[i]) < 1e-8);
   pfc_muon_destroy(muon);
@@ -132,7 +132,7 @@ static void test_teams(const PfcMatmulKernels* kernels, int64_t rows, int64_t co
   free_case(&alone);
 }
 
-// An optimizer goes from matrix to matrix, of whatever size, as a new one for each would; and counts its iterations.
+// One optimizer for matrices of different sizes gives the same results as a new one for each.
 static void test_sizes_in_turn(const PfcMatmulKernels* kernels) {
   static const int64_t shapes[][2] = {{9, 30}, {70, 65}, {130, 40}, {3, 5}, {50, 51}};
   PfcMuon* muon;
@@ -154,7 +154,7 @@ static void test_sizes_in_turn(const PfcMatmulKernels* kernels) {
   pfc_muon_destroy(muon);
 }
 
-// One NaN in a gradient reaches all of a matrix; a gradient of zeros moves nothing.
+// One NaN in a gradient reaches the whole matrix; a gradient of zeros changes nothing.
 static void test_special_gradients(const PfcMatmulKernels* kernels) {
   Case c = make_case(9, 20);
   PfcMuon* muon;

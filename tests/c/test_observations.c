@@ -1,9 +1,9 @@
-// test_observations.c - where observations are written: two buffers in turn, or the caller's array.
+// test_observations.c - where observations are written: alternating buffers, or the caller's array.
 #include "duel.h"
 
 enum { GAMES = 64, STEPS = 60, GUARD = 64 };
 
-// The observations before a step stay intact until the step after it.
+// Observations stay valid for one more step.
 static void test_alternation(const Case* c) {
   PfcPoolDesc desc = case_desc(c, GAMES, 2);
   desc.num_groups = 2;
@@ -23,8 +23,8 @@ static void test_alternation(const Case* c) {
   player_close(&p);
 }
 
-// Row t + 1 of a rollout array [T + 1, rows, obs] receives what the pool's own buffer would have, and no
-// byte beside it is touched.
+// Row t + 1 of a rollout array [T + 1, rows, obs] gets the same values as the pool's own buffer. No other
+// byte changes.
 static void test_rollout(const Case* c) {
   PfcPoolDesc desc = case_desc(c, GAMES, 2);
   Player own = player_start(&desc);
@@ -51,7 +51,7 @@ static void test_rollout(const Case* c) {
   player_close(&own), player_close(&p);
 }
 
-// The same for groups: each writes its own part, wherever the caller wants it.
+// The same for groups: each group writes its own part.
 static void test_group_arrays(const Case* c) {
   PfcPoolDesc desc = case_desc(c, GAMES, 6);
   Player own = player_start(&desc);
@@ -80,7 +80,7 @@ static void test_group_arrays(const Case* c) {
   player_close(&own), player_close(&p);
 }
 
-// After one group has gone ahead, with the other buffer in turn, a call for all of them writes one array again.
+// If one group is a step ahead, on the other buffer, a call for all groups writes one array again.
 static void test_group_ahead(const Case* c) {
   PfcPoolDesc desc = case_desc(c, GAMES, 6);
   Player own = player_start(&desc);

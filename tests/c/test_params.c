@@ -1,15 +1,15 @@
-// test_params.c - parameters of every game: each at its limits, random sets of all, and values that must be
-// refused. A set of values either makes a pool that plays within its observation table, or is refused with a
-// message that names the game or the parameter.
+// test_params.c - parameters of every game: each at its limits, random sets, and invalid values. A set of
+// values either gives a pool whose observations stay within their table, or is refused with a message that
+// names the game or the parameter.
 #include "duel.h"
 #include "games/layout.h"
 
 enum { RANDOM_SETS = 80, STEPS = 20 };
-static const uint64_t MOST_BYTES = 8u << 20;  // larger pools are beside the point, and slow under sanitizers
+static const uint64_t MAX_BYTES = 8u << 20;  // larger pools are beside the point, and slow under sanitizers
 
 static int32_t pools_made, pools_refused;
 
-// What a pool of one game takes, roughly; 0 when the parameters are refused.
+// Approximate memory of a pool of one game; 0 if the parameters are refused.
 static uint64_t estimate_bytes(const PfcEnvSpec* spec, const PfcParamValue* values, int32_t count) {
   uint32_t params[64] = {0};
   PfcLayout layout;
@@ -44,7 +44,7 @@ static bool play(const PfcEnvSpec* spec, const PfcPoolDesc* desc) {
 static void try_values(const PfcEnvSpec* spec, const PfcParamValue* values, int32_t count, uint64_t seed) {
   const PfcPoolDesc desc = {.spec = spec, .num_games = 1, .seed = seed, .params = values, .num_params = count};
   const uint64_t bytes = estimate_bytes(spec, values, count);
-  if (bytes > MOST_BYTES) return;
+  if (bytes > MAX_BYTES) return;
   if (bytes == 0) {
     pools_refused += 1;
     CHECK_GAME(spec->name, pfc_pool_create(&desc) == NULL);
@@ -57,7 +57,7 @@ static void try_values(const PfcEnvSpec* spec, const PfcParamValue* values, int3
 
 static double whole(const PfcParam* p, double value) { return p->type == PFC_PARAM_FLOAT ? value : floor(value); }
 
-// Often a limit, often small, now and then anything: where mistakes live.
+// Often a limit, often a small value, sometimes any value.
 static double random_value(const PfcParam* p, PfcRng* rng) {
   const double share = (double)pfc_rng_float(rng);
   switch (pfc_rng_below(rng, 5)) {
@@ -120,14 +120,14 @@ static void test_refused(const PfcEnvSpec* spec) {
   expect_refused(spec, NULL, 5, "NULL");
 }
 
-// Whether the last set of values was refused by the game's own check of how parameters fit together.
+// True if the game's own check refused the last set of values.
 static bool refused_by_check(const PfcEnvSpec* spec) {
   const size_t length = strlen(spec->name);
   return strncmp(pfc_last_error(), spec->name, length) == 0 && pfc_last_error()[length] == ':';
 }
 
-// A float parameter's limits, written in decimal as its help shows them, are within the limits. Beside the defaults of
-// the others the game's check may still refuse them.
+// The limits of a float parameter, as printed in decimal by its help, are accepted. With the defaults of the other
+// parameters the game's own check may still refuse them.
 static void test_decimal_limits(const PfcEnvSpec* spec) {
   for (int32_t i = 0; i < spec->num_params; ++i) {
     const PfcParam* p = &spec->params[i];

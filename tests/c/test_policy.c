@@ -1,7 +1,7 @@
 // test_policy.c - trained policies: the forward pass of every instruction set against plain loops in double precision,
-// actions against the sampler, and calls that do not fit. Their files: test_policy_file.c.
+// actions against the sampler, and invalid calls. For their files see test_policy_file.c.
 //
-//   test_policy                 checks
+//   test_policy                 runs the checks
 //   test_policy --write PATH    writes a policy for Breakout with random weights, for tests of the examples
 #include "harness.h"
 #include "kernels/sample.h"
@@ -18,7 +18,7 @@ static float get_float(const File* file, uint64_t at, uint64_t index) {
 
 // ---- the forward pass ----------------------------------------------------------------------------------
 
-// The network of a file for one observation in double precision; outputs: up to 1025 numbers.
+// Evaluates the network of a file for one observation in double precision; outputs: up to 1025 numbers.
 static void reference(const File* file, const Net* net, const double* observation, double* outputs) {
   double x[512], y[1100];
   uint64_t at = 168 + 40 * (uint64_t)net->params;
@@ -35,7 +35,7 @@ static void reference(const File* file, const Net* net, const double* observatio
   }
 }
 
-// Random observations [rows, size] of a dtype, also as doubles. Both are freed by the caller.
+// Random observations [rows, size] of a dtype, and the same as doubles. The caller frees both.
 static void* make_observations(const Net* net, int64_t rows, PfcRng* rng, double** as_double) {
   const int64_t count = rows * net->widths[0];
   void* observations = malloc((size_t)count * 4);
@@ -95,7 +95,7 @@ static void test_forward(const Net* net, uint64_t seed) {
   file_free(&file);
 }
 
-// Every instruction set of this processor, not only the widest.
+// Tests every instruction set of this processor, not only the widest.
 static void test_linear(const PfcLinearKernels* kernels, int32_t inputs, int32_t outputs, int32_t rows) {
   PfcRng rng;
   pfc_rng_seed(&rng, 5, (uint64_t)(inputs * 1000 + outputs));
@@ -133,7 +133,7 @@ static void test_every_instruction_set(void) {
 
 // ---- actions -----------------------------------------------------------------------------------------------
 
-// Random masks [MAX_ROWS, words] with a legal choice in every dimension, or NULL for networks without.
+// Random masks [MAX_ROWS, words] with a legal choice in every dimension, or NULL for networks without masks.
 static uint32_t* make_masks(const Net* net, int32_t words, PfcRng* rng) {
   if (!net->masked) return NULL;
   uint32_t* mask = calloc((size_t)(MAX_ROWS * words), sizeof *mask);
@@ -161,7 +161,7 @@ static bool all_legal(const Net* net, const uint32_t* mask, int32_t words, const
   return true;
 }
 
-// The draw of pfc_sample on the outputs of forward; any split of the rows gives the same.
+// Actions equal pfc_sample on the outputs of forward, for any split of the rows.
 static void test_act(const Net* net, uint64_t seed) {
   const int64_t outs = net->widths[net->layers], dims = net->action_dims, half = 101;
   File file = write_policy(net, seed);
@@ -210,14 +210,14 @@ static void test_act(const Net* net, uint64_t seed) {
     check_message(unmasked == PFC_INVALID, "was trained with masks; call pfc_policy_act_masked");
   else
     CHECK(unmasked == PFC_OK);
-  CHECK(memcmp(actions, parts, sizeof(int32_t) * (size_t)(MAX_ROWS * dims)) == 0);  // those of the last round
+  CHECK(memcmp(actions, parts, sizeof(int32_t) * (size_t)(MAX_ROWS * dims)) == 0);  // of the last round
   free(mask);
   free(observations), free(as_double), free(outputs);
   pfc_policy_destroy(policy);
   file_free(&file);
 }
 
-// Where a row has no legal choice, or outputs that are not finite, it gets the first legal choices.
+// A row without a legal choice, or with outputs that are not finite, gets the first legal choices.
 static void test_masked_rows_without_action(void) {
   const Net net = {"other", PFC_FLOAT32, 2, {2, 3}, 1, 0, 1, {1, 6}, {0}, 0};
   File file = write_policy(&net, 1);

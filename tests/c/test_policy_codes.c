@@ -1,11 +1,11 @@
-// test_policy_codes.c - policies whose first layer takes observed bytes as one-hot vectors: outputs against plain
-// loops, bytes without an entry, and files that are wrong in that layer.
+// test_policy_codes.c - policies whose first layer encodes bytes as one-hot vectors: outputs against plain loops, bytes
+// without an entry, and files with an invalid layer of this kind.
 #include "check.h"
 #include "policy_writer.h"
 
 enum { CELLS = 7, CODES = 3, OUTPUTS = 4, ROWS = 200 };
 
-// What put_codes writes, each of which a test may spoil.
+// The fields that put_codes writes; a test may spoil each.
 typedef struct Layer {
   uint32_t kind, option, inputs, outputs;
   uint64_t bytes;
@@ -19,7 +19,7 @@ static void put_codes(File* file, const Layer* layer) {
   put_u64(file, layer->bytes);
 }
 
-// A policy with one layer of codes, `before` or after one of weights, whose numbers are copied to weight and bias.
+// A policy with one layer of codes, `before` or after a linear layer, whose numbers are copied to weight and bias.
 static File write_codes(PfcDtype dtype, const Layer* layer, bool before, float* weight, float* bias) {
   const Net head = {"mine", dtype, 1, {3}, 0, 0, 0, {CELLS}, {0}, 0};
   File file = write_policy(&head, 1);

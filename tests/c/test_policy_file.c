@@ -1,15 +1,15 @@
-// test_policy_file.c - files of policies: what is wrong is named, and nothing that is in one makes a program read outside
-// it (every file lies in an allocation of exactly its size, so that a sanitizer sees the first byte too far).
+// test_policy_file.c - policy files: messages name the error, and no contents make the loader read outside the file
+// (every file is in an allocation of exactly its size, so that a sanitizer finds the first byte too far).
 #include <unistd.h>
 
 #include "harness.h"
 #include "policy_writer.h"
 
-// With two parameters: its layers begin at byte LAYERS, the second one at SECOND.
+// A file with two parameters: its layers begin at byte LAYERS, the second one at SECOND.
 static const Net damaged_net = {"breakout", PFC_FLOAT32, 1, {3}, 0, 2, 2, {118, 128, 4}, {0}, 0};
 enum { LAYERS = 168 + 2 * 40, SECOND = LAYERS + 24 + 119 * 128 * 4 };
 
-// One 32-bit number of the file of damaged_net replaced, and the word that names it.
+// Replaces one 32-bit number of the file of damaged_net; the message must contain the word.
 typedef struct Damage {
   uint64_t at;
   uint32_t value;
@@ -78,7 +78,7 @@ static void test_masks_need_choices(void) {
   file_free(&file);
 }
 
-// Version 1 has no flags. The layer that normalised is refused there too.
+// Version 1 has no flags. Its normalising layer is refused too.
 static void test_version_1(void) {
   File file = write_policy_as(&damaged_net, 1, 1), same = write_policy(&damaged_net, 1);
   CHECK(file.bytes == same.bytes - 8);
@@ -98,7 +98,7 @@ static void test_version_1(void) {
   file_free(&file), file_free(&same);
 }
 
-// If a file is taken, it must be usable: one row, all arrays of exactly their sizes.
+// A file that loads must be usable: runs one row with arrays of exactly their sizes.
 static void use(PfcPolicy* policy) {
   const PfcPolicyInfo* info = pfc_policy_info(policy);
   const size_t value_bytes = info->obs_dtype == PFC_FLOAT32 || info->obs_dtype == PFC_INT32 ? 4 : 1;
@@ -163,11 +163,11 @@ static void test_fuzz(void) {
     File file = {0};
     put(&file, whole[i / 4 % NUM_SMALL].data, whole[i / 4 % NUM_SMALL].bytes);
     mutate(&file, &rng);
-    if (i % 4) seal(&file);  // the others must fail at the checksum
+    if (i % 4) seal(&file);  // the others must fail the checksum
     taken += try_bytes(file.data, file.bytes);
     file_free(&file);
   }
-  CHECK(taken > 1000 && taken < 25000);  // the mutations reach both sides
+  CHECK(taken > 1000 && taken < 25000);  // some mutations load and some do not
   for (size_t n = 0; n < NUM_SMALL; ++n) {
     File file = whole[n];
     CHECK(try_bytes(file.data, file.bytes));

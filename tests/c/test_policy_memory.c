@@ -1,5 +1,5 @@
-// test_policy_memory.c - policies with memory and with continuous actions: many steps with episodes that end against
-// plain loops in double precision, the state as the caller owns it, and the controls against the sampler.
+// test_policy_memory.c - recurrent policies and continuous actions: many steps with ends of episodes against plain
+// loops in double precision, states owned by the caller, and controls against the sampler.
 #include "harness.h"
 #include "kernels/gaussian.h"
 #include "policy_writer.h"
@@ -27,7 +27,7 @@ static void multiply(const float* weights, uint64_t rows, uint64_t columns, cons
   }
 }
 
-// One layer: x [inputs] becomes its outputs; `state` is the layer's own.
+// Applies one layer to x [inputs] in place; `state` is that of the layer.
 static void layer_reference(const Net* net, int32_t layer, const float* weights, double* x, double* state) {
   double pre[4 * WIDEST], joined[2 * WIDEST];
   const uint64_t inputs = (uint64_t)net->widths[layer], outputs = (uint64_t)net->widths[layer + 1];
@@ -84,7 +84,7 @@ static double row_error(const float* outputs, const double* expected, int32_t co
   return error / largest;
 }
 
-// Some rows end at every step; the others go on from where they were.
+// Some rows end at every step; the others continue with their state.
 static void test_steps(const Net* net, uint64_t seed) {
   static double expected_state[ROWS][MAX_STATE];
   const int32_t size = net->widths[0], outs = net->widths[net->layers];
@@ -120,7 +120,7 @@ static void test_steps(const Net* net, uint64_t seed) {
 
 // ---- actions ----------------------------------------------------------------------------------------------------
 
-// Any split of the rows gives the same actions and the same state; normal heads give what the sampler draws, in bounds.
+// Any split of the rows gives the same actions and states. Normal heads give the sampler's draws, within their bounds.
 static void test_act(const Net* net) {
   const int32_t size = net->widths[0], outs = net->widths[net->layers], dims = net->action_dims, half = 61;
   const int32_t state_size = net_state(net);
@@ -157,7 +157,7 @@ static void test_act(const Net* net) {
   file_free(&file);
 }
 
-// A NaN in an observation is told, whatever the layers behind it squash, and stays in its row.
+// A NaN in an observation is reported, even if later layers squash it, and affects its own row only.
 static void test_not_finite(const Net* net) {
   const int32_t size = net->widths[0];
   File file = write_policy(net, 5);
@@ -223,7 +223,7 @@ static void test_damages(void) {
   check_damage(&ends_in_memory, 116, 0, "last layer must be linear");
 }
 
-// A continuous game and its policy fit; another number of controls does not.
+// A policy fits its continuous game, but not one with another number of controls.
 static void test_fit(void) {
   const PfcParamValue continuous = {"continuous", 1};
   const PfcPoolDesc desc = {.env = "cartpole", .num_games = 2, .params = &continuous, .num_params = 1};

@@ -1,5 +1,5 @@
-// test_pong.c - the rules of Pong, and the game against an independent, obvious version of itself that moves the ball
-// in double precision from event to event; that skill wins, and neither luck nor standing still does.
+// test_pong.c - the rules of Pong, and the game against an obvious implementation that moves the ball in double
+// precision from event to event. Skilled players win; random and idle ones do not.
 //
 //   test_pong [thousands of frames per player]
 #include <math.h>
@@ -43,12 +43,12 @@ static Outcome play(Pong* s, const PongParams* p, int32_t action, float control)
 typedef struct Reference {
   double x, y, vx, vy, paddle, bot;
   bool returned, scored;
-  bool close;  // met a paddle's end within rounding: the two may differ in whether it was returned
+  bool close;  // hit a paddle's end within rounding, so the two may disagree about the return
 } Reference;
 
 static double limited(double x, double low, double high) { return fmin(fmax(x, low), high); }
 
-// One frame, from event to event: whichever of wall, paddle front and end of the frame comes first.
+// One frame, from event to event: wall, paddle front or end of the frame, whichever is first.
 static void reference_frame(Reference* g, double control, double aim) {
   const double seen = g->y;
   g->paddle = limited(g->paddle + 3.0 * control, 28.0, 292.0);
@@ -116,8 +116,8 @@ static void test_against_reference(int32_t frames, uint64_t seed) {
 
 // ---- properties --------------------------------------------------------------------------------------------
 
-// A step of 4 frames is 4 steps of one frame, to the bit: what is played at once is what is played frame by frame.
-static void test_a_step_is_its_frames(void) {
+// A step of 4 frames equals 4 steps of one frame, bit for bit.
+static void test_a_step_equals_its_frames(void) {
   PongParams one = usual;
   one.frameskip = 1;
   for (uint64_t seed = 0; seed < 20; ++seed) {
@@ -137,7 +137,7 @@ static void test_a_step_is_its_frames(void) {
   }
 }
 
-// The fastest ball, at every height and phase, against a paddle that covers the height it comes at.
+// The fastest ball, at every height and phase, against a paddle that covers the ball's height.
 static void test_no_ball_passes_through_a_paddle(void) {
   for (int32_t i = 0; i < 20000; ++i) {
     Pong s = fresh(&single, 1);
@@ -168,7 +168,7 @@ static void test_the_bot_keeps_its_speed_limit(void) {
 
 typedef enum Style { IDLE, FOLLOW, FLAT, STEEP } Style;
 
-// Height at which the ball will reach the agent's front, by flying it there.
+// Simulates the ball and returns the height at which it reaches the agent's paddle.
 static float arrival(const Pong* s) {
   Pong ahead = *s;
   while (ahead.ball_x < PONG_AGENT_X) {
@@ -181,11 +181,11 @@ static float arrival(const Pong* s) {
 static float wanted(const Pong* s, Style style) {
   if (style == IDLE || s->ball_x >= PONG_AGENT_X) return s->paddle_y;
   if (style == FOLLOW || s->ball_vx < 0.0f) return s->ball_y;
-  const float y = arrival(s), away = s->bot_y < 160.0f ? 1.0f : -1.0f;  // towards the half where the bot is not
+  const float y = arrival(s), away = s->bot_y < 160.0f ? 1.0f : -1.0f;  // away from the bot
   return style == FLAT ? y : y - away * 0.88f * PONG_REACH;
 }
 
-// Mean of points for less points against over `games` games at the usual frameskip.
+// Mean point difference over `games` games at the default frameskip.
 static double mean_score(Style style, int32_t games) {
   PongParams p = usual;
   p.continuous = 1;
@@ -206,12 +206,12 @@ static void test_skill_wins(void) {
   const double idle = mean_score(IDLE, 50), follow = mean_score(FOLLOW, 50);
   const double flat = mean_score(FLAT, 50), steep = mean_score(STEEP, 50);
   printf("mean scores: idle %.1f, follow %.1f, flat %.1f, steep %.1f\n", idle, follow, flat, steep);
-  CHECK(idle < -15.0);                        // who stands still loses
-  CHECK(fabs(follow) < 12.0);                 // who plays as the bot does is about its equal
-  CHECK(steep > 15.0 && steep > flat + 3.0);  // looking ahead and the paddle's ends beat it
+  CHECK(idle < -15.0);                        // an idle player loses
+  CHECK(fabs(follow) < 12.0);                 // the bot's own strategy is about equal
+  CHECK(steep > 15.0 && steep > flat + 3.0);  // prediction and hits with the paddle's ends beat it
 }
 
-// Each serve can be returned by a paddle that follows the ball, on either side.
+// A paddle that follows the ball returns every serve, on either side.
 static void test_serves_can_be_returned(void) {
   for (uint64_t seed = 0; seed < 5000; ++seed) {
     Pong s = fresh(&single, seed);
@@ -226,7 +226,7 @@ static void test_serves_can_be_returned(void) {
 int main(int argc, char** argv) {
   const int32_t frames = 1000 * (argc > 1 ? atoi(argv[1]) : 100);
   for (uint64_t seed = 0; seed < 6; ++seed) test_against_reference(frames, seed);
-  test_a_step_is_its_frames();
+  test_a_step_equals_its_frames();
   test_no_ball_passes_through_a_paddle();
   test_the_bot_keeps_its_speed_limit();
   test_skill_wins();

@@ -1,5 +1,5 @@
-// test_ppo_loss.c - the fused loss against a plain double-precision one written from the definition, its gradient
-// against central differences of that one, dead rows, NaN, equal bits over workers and machines, and refused arguments.
+// test_ppo_loss.c - the fused loss: against its definition in double precision; gradients against central differences;
+// dead rows, NaN; the same bits for any number of workers and on every machine; invalid arguments.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "kernels/ppo_loss.h"
 #include "ppo_minibatch.h"
 
-// ---- the reference -----------------------------------------------------------------------------------
+// ---- reference ---------------------------------------------------------------------------------------
 
 typedef struct RowTerms {
   double policy, value, entropy, log_ratio;
@@ -105,8 +105,8 @@ static void check_stats(const Minibatch* m, const PfcPpoLossStats* s) {
   CHECK(s->count == r.count);
 }
 
-// Central difference of the row's loss along output k. A kink inside the step shows as one-sided slopes that differ;
-// there the gradient is that of one side.
+// Central difference of the row's loss along output k. Near a kink the one-sided slopes differ; there the gradient must
+// equal one of them.
 static bool gradient_fits(const Minibatch* m, int64_t row, double* x, int32_t k, double gradient, double rows) {
   const double step = 1e-5, at = x[k], here = row_loss(m, row, x);
   x[k] = at + step;
@@ -139,7 +139,7 @@ static void check_gradients(const Minibatch* m, int64_t count) {
   free(x);
 }
 
-// ---- the tests -----------------------------------------------------------------------------------------
+// ---- tests ---------------------------------------------------------------------------------------------
 
 static void check_minibatch(Minibatch* m) {
   PfcPpoLossStats stats;
@@ -153,7 +153,7 @@ static void test_parity(void) {
   static const int32_t dims[] = {1, 1, 1, 4, 2, 2};
   static const int64_t rows[] = {1, 31, 32, 257, 700};
   for (int i = 0; i < 6; ++i)
-    for (int j = 0; j < (i == 5 ? 1 : 5); ++j)  // differences over 1024 choices take long
+    for (int j = 0; j < (i == 5 ? 1 : 5); ++j)  // finite differences over 1024 choices are slow
       for (int kind = 0; kind < 16; ++kind) {
         Minibatch* m = make_minibatch(rows[j], counts[i], dims[i], (uint64_t)(i * 100 + j * 10 + kind));
         if (kind & 1) m->args.batch.alive = m->alive;
@@ -195,7 +195,7 @@ static void test_workers(void) {
   }
 }
 
-// Masks that allow everything change no bit.
+// Masks that allow all choices change no bit.
 static void test_full_masks(void) {
   const int32_t counts[] = {3, 34, 2};
   PfcPpoLossStats expected;
@@ -209,7 +209,7 @@ static void test_full_masks(void) {
   free_minibatch(plain), free_minibatch(full);
 }
 
-// What the logits of illegal choices are makes no difference, and neither does the number of workers.
+// The result does not depend on the logits of illegal choices or on the number of workers.
 static void test_masked_bits(void) {
   const int32_t counts[] = {3, 34};
   const float wild[] = {NAN, INFINITY, 1e30f, -INFINITY};
@@ -228,7 +228,7 @@ static void test_masked_bits(void) {
   free_minibatch(a), free_minibatch(b);
 }
 
-// As many choices as there can be: against the reference, and differences of some of them.
+// The max number of choices: against the reference, with finite differences for some of them.
 static void test_most_choices(void) {
   const int32_t counts[] = {4000, 4192};
   PfcPpoLossStats stats;
@@ -251,7 +251,7 @@ static void test_most_choices(void) {
   free(x), free_minibatch(m);
 }
 
-// Dead rows may hold anything, even actions out of range; a minibatch may be all dead.
+// Dead rows may contain anything, even actions out of range. All rows of a minibatch may be dead.
 static void test_dead(void) {
   const int32_t counts[] = {4};
   PfcPpoLossStats stats, clean;
@@ -275,7 +275,7 @@ static void test_dead(void) {
   free_minibatch(m);
 }
 
-// A NaN in any used number reaches the loss and the gradient of its row, and of no other row.
+// A NaN in any used number reaches the loss and the gradient of its own row only.
 static void test_nan(void) {
   const int32_t counts[] = {4, 2};
   for (int kind = 0; kind < 8; ++kind) {
@@ -298,7 +298,7 @@ static void test_nan(void) {
   }
 }
 
-// Choices that minus infinity excludes take no part; far logits and ratios stay finite.
+// Logits of minus infinity exclude choices. Large logits and ratios stay finite.
 static void test_extremes(void) {
   const int32_t counts[] = {4};
   PfcPpoLossStats stats;
@@ -316,13 +316,13 @@ static void test_extremes(void) {
     const float* gradient = m->gradients + row * m->width;
     float sum = 0.0f, size = 0.0f;
     for (int32_t k = 0; k < 4; ++k) sum += gradient[k], size += fabsf(gradient[k]);
-    CHECK(isfinite(size) && fabsf(sum) <= 1e-6f * (1e-3f + size));  // a softmax ignores a common shift
+    CHECK(isfinite(size) && fabsf(sum) <= 1e-6f * (1e-3f + size));  // a softmax is invariant to a common shift
     CHECK(fabsf(gradient[(m->actions[row] + 1) % 4]) <= 1e-20f * (1.0f + size));
   }
   free_minibatch(m);
 }
 
-// Where a value has not moved far its gradient is that of the plain error, however the clipped one is rounded.
+// A value within the clip range has the gradient of the plain error, however the clipped error rounds.
 static void test_value_inside_clip(void) {
   enum { ROWS = 64 };
   const int32_t counts[] = {2};
@@ -377,14 +377,14 @@ static void test_mean_std(void) {
   free(x), free(alive);
 }
 
-// One result for every compiler, machine and instruction set.
+// The same bits for every compiler, machine and instruction set.
 static void test_golden(void) {
   const int32_t counts[] = {4, 18, 3};
   PfcPpoLossStats stats;
   Minibatch* m = make_minibatch(1000, counts, 3, 2024);
   m->args.batch.alive = m->alive, m->args.settings.value_clip = 0.3f, m->args.settings.advantage_mean = 0.4f,
   m->args.settings.advantage_std = 1.7f;
-  memset(m->old_logprobs, 0xc0, sizeof(float) * 1000);  // -6.0 and a bit: near the policy, and no libm behind it
+  memset(m->old_logprobs, 0xc0, sizeof(float) * 1000);  // about -6.0: near the policy, and without libm
   CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK);
   CHECK(pfc_checksum(m->gradients, sizeof(float) * 1000 * (uint64_t)m->width) == 0xc795abb206d0c7ebull);
   CHECK(pfc_checksum(&stats, sizeof stats) == 0x4769e9d9cd9cd1f2ull);

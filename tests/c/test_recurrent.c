@@ -1,5 +1,6 @@
 // test_recurrent.c - recurrent networks against plain loops in double precision: outputs, states, and gradients by
-// finite differences; bfloat16 against float32; equal bits for any number of workers and for acting and training; NaN; refusals.
+// finite differences; bfloat16 against float32; equal bits for any number of workers and for acting and training; NaN;
+// refusals.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,7 @@ static float* random_floats(PfcRng* rng, int64_t count, float scale) {
   return x;
 }
 
-// Inputs are eighths, which bfloat16 has exactly.
+// Inputs are multiples of 1/8, which are exact in bfloat16.
 static Case make_case(const Net* net, int64_t steps, int64_t rows) {
   Case c = {.net = *net, .steps = steps, .rows = rows};
   PfcRng rng;
@@ -115,7 +116,7 @@ static void run(Case* c, const PfcMatmulKernels* kernels, PfcWorkers* workers) {
   pfc_recurrent_destroy(net);
 }
 
-// ---- the loops -----------------------------------------------------------------------------------------
+// ---- reference -----------------------------------------------------------------------------------------
 
 static void apply(const Case* c, int32_t l, const double* x, double* y) {
   const int32_t in = layer_inputs(&c->net, l), out = layer_outputs(&c->net, l);
@@ -128,7 +129,7 @@ static void apply(const Case* c, int32_t l, const double* x, double* y) {
 
 static double sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
 
-// The gates of x [H], and what becomes of the state h, c [H]; x <- what the output layer sees.
+// Applies the gates to x [H] and the state h, c [H]; x becomes the input of the output layer.
 static void remember(const Case* c, double* x, double* h, double* cell) {
   const int32_t size = units(&c->net), gates = c->net.hidden;
   double pre[512], more[512];
@@ -148,8 +149,7 @@ static void remember(const Case* c, double* x, double* h, double* cell) {
   }
 }
 
-// Outputs [T, M, K] and states [M, H] after the last step, where they are wanted; the sum of outputs times
-// grad_outputs.
+// Computes outputs [T, M, K] and the last states [M, H] if wanted; returns the sum of outputs times grad_outputs.
 static double reference(const Case* c, double* outputs, double* const* states) {
   const Net* net = &c->net;
   const int32_t size = units(net), k_size = outs(net);
@@ -176,7 +176,7 @@ static double reference(const Case* c, double* outputs, double* const* states) {
   return loss;
 }
 
-// d loss / d numbers by central differences; the step is small, since they are off where a hidden unit switches.
+// d loss / d numbers by central differences. The step is small, because they are wrong where a hidden unit switches.
 static void check_slopes(const Case* c, float* numbers, const float* gradient, int64_t count, double tolerance) {
   double* slopes = malloc(sizeof *slopes * (size_t)count);
   for (int64_t i = 0; i < count; ++i) {
@@ -191,7 +191,7 @@ static void check_slopes(const Case* c, float* numbers, const float* gradient, i
   free(slopes);
 }
 
-// ---- the tests -----------------------------------------------------------------------------------------
+// ---- tests ---------------------------------------------------------------------------------------------
 
 static void test_outputs(const PfcMatmulKernels* kernels, const Net* net, int64_t steps, int64_t rows) {
   Case c = make_case(net, steps, rows);
@@ -226,7 +226,7 @@ static void check_like(const float* got, const float* expected, int64_t count, d
   free(wide);
 }
 
-// The same gradients as the fastest kernels make in float32, but for rounding and the hidden units that switch by it.
+// Gradients equal those in float32, except for rounding and for hidden units that switch because of it.
 static void test_rounding(const PfcMatmulKernels* kernels, const Net* net, int64_t steps, int64_t rows) {
   const double tolerance = kernels->bfloat16 ? 0.15 : 1e-4;
   Case exact = make_case(net, steps, rows), rounded = make_case(net, steps, rows);
@@ -252,7 +252,7 @@ static bool same_results(const Case* a, const Case* b) {
   return same;
 }
 
-// A network that is used again, for more steps and rows and then for fewer, gives what a new one gives.
+// A network that is used again, with more steps and rows and then with fewer, gives the same results as a new one.
 static void test_used_again(const PfcMatmulKernels* kernels, const Net* net) {
   static const int64_t sizes[][2] = {{3, 10}, {3, 10}, {19, 70}, {5, 200}, {2, 4}};
   PfcRecurrent* network = NULL;
@@ -282,7 +282,7 @@ static void test_teams(const PfcMatmulKernels* kernels, const Net* net, int64_t 
   free_case(&alone);
 }
 
-// Step by step, for other rows beside it and with its state in place, the network makes the bits of one pass.
+// Acting step by step, with other rows in the batch and the state in place, gives the bits of one training pass.
 static void test_acting(const PfcMatmulKernels* kernels, const Net* net) {
   Case c = make_case(net, 6, 200);
   run(&c, kernels, NULL);
@@ -304,7 +304,7 @@ static void test_acting(const PfcMatmulKernels* kernels, const Net* net) {
   free(outputs), free(state[0]), free(state[1]), free_case(&c);
 }
 
-// A NaN reaches the later outputs of its own row until an episode begins, and the gradients.
+// A NaN reaches the later outputs of its own row until its next episode, and the gradients.
 static void test_nan(const PfcMatmulKernels* kernels, const Net* net) {
   Case c = make_case(net, 4, 9);
   const int64_t row = 5, size = outs(net);
@@ -321,7 +321,7 @@ static void test_nan(const PfcMatmulKernels* kernels, const Net* net) {
   free_case(&c);
 }
 
-// A gate that is NaN by itself is not squashed to a number.
+// A NaN in a gate is not squashed to a number.
 static void test_nan_gates(PfcRecurrentKind kind) {
   const Net net = {kind, 1, {3, 4, 2}};
   for (int32_t gate = 0; gate < layer_outputs(&net, 1); gate += units(&net)) {
@@ -355,7 +355,7 @@ static void test_refusals(void) {
   CHECK(pfc_recurrent_backward(net, &batch, c.grad_outputs, c.grad, NULL, NULL) == PFC_OK);
   batch.rows = 0;
   CHECK(pfc_recurrent_forward(net, &batch, true, c.outputs, c.next_state, NULL) == PFC_OK);
-  batch = batch_of(&c, false);  // the latest pass has kept nothing
+  batch = batch_of(&c, false);  // the latest pass kept no activations
   CHECK(pfc_recurrent_backward(net, &batch, c.grad_outputs, c.grad, NULL, NULL) == PFC_INVALID);
   pfc_recurrent_destroy(net);
   pfc_recurrent_destroy(NULL);
@@ -385,7 +385,7 @@ int main(void) {
       }
     test_gradients(pfc_matmul_kernels(false, 0), &small, 9, 18, 1e-3);
     test_gradients(pfc_matmul_kernels(false, 0), &direct, 9, 18, 1e-3);
-    // Strips of more rows than a block has, whose gradients are added.
+    // More rows than a block has, so that gradients of several blocks are added.
     test_gradients(pfc_matmul_kernels(false, 0), &tiny, 2, 16 * 128 + 40, 2e-2);
     test_nan_gates(kind);
   }

@@ -1,4 +1,4 @@
-// test_registry.c - the list of games, and that a spec with any one thing wrong is refused with a reason.
+// test_registry.c - the list of games; specs with a single mistake are refused with a reason.
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +23,7 @@ static void test_list(void) {
   CHECK(pfc_env_validate(NULL) == PFC_INVALID && strstr(pfc_last_error(), "NULL"));
 }
 
-// The spec of squared, its tables copied, so that a test can spoil one thing.
+// A copy of squared's spec and tables, in which a test can spoil one thing.
 typedef struct Spoiled {
   PfcEnvSpec spec;
   PfcParam params[2];
@@ -50,7 +50,7 @@ static void begin(Spoiled* s) {
   s->spec.num_keys = 2;
 }
 
-// Both validate and pool creation refuse it, and say why.
+// Checks that validation and pool creation refuse the spec with these words.
 static void expect_refused(Spoiled* s, const char* words) {
   CHECK(pfc_env_validate(&s->spec) == PFC_INVALID);
   if (!CHECK(strstr(pfc_last_error(), words) != NULL))
@@ -130,7 +130,7 @@ static void again_from(void* state, const void* params, int32_t agent, const voi
   (void)state, (void)params, (void)agent, (void)data, (void)data_bytes;
 }
 
-// Functions that are nothing without each other.
+// Functions that a spec must set together.
 static void test_pairs(void) {
   static const char *script = "script and num_levels >= 1 come together",
                     *data = "check_data and reset_from come together, and respawn_from beside respawn";
@@ -150,7 +150,7 @@ static void test_pairs(void) {
   s.spec.respawn = again;
   s.spec.check_data = fits;
   s.spec.reset_from = from_nothing;
-  expect_refused(&s, data);  // rows would come back without the data
+  expect_refused(&s, data);  // respawned rows would not see the data
   s.spec.check_data = fits;
   s.spec.reset_from = from_nothing;
   s.spec.respawn_from = again_from;
@@ -228,7 +228,7 @@ static void test_tables(void) {
   expect_refused(&s, "row 0");
   s.spec.num_obs_rows = 2;
   s.rows[1] = s.rows[0];
-  s.rows[0].count = 0;  // "all that remain" can only be the last
+  s.rows[0].count = 0;  // a count of 0 is allowed in the last row only
   expect_refused(&s, "row 0");
   s.spec.metrics[0] = NULL;
   expect_refused(&s, "score");
@@ -242,7 +242,7 @@ static void test_metric_names(void) {
   static char names[PFC_MAX_METRICS][8];
   Spoiled s;
   begin(&s);
-  for (int32_t i = 1; i < PFC_MAX_METRICS; ++i) {  // as many as there can be, without a NULL behind them
+  for (int32_t i = 1; i < PFC_MAX_METRICS; ++i) {  // the max number, without a terminating NULL
     snprintf(names[i], sizeof names[i], "m%d", i);
     s.spec.metrics[i] = names[i];
   }

@@ -173,8 +173,8 @@ static void test_crowds(void) {
   pfc_renderer_destroy(r);
 }
 
-// The game's pictures through a run, in sizes that fit its world, that do not, and the smallest: they show something, and
-// what is not theirs stays untouched. Under the address sanitizer this is the check of all drawing.
+// The game's pictures through a run, in sizes that fit its world, that do not, and the smallest: they show something,
+// and what is not theirs stays untouched. Under the address sanitizer this is the check of all drawing.
 static void test_game(const Case* c) {
   static const int32_t sizes[][2] = {{160, 120}, {333, 47}, {41, 300}, {16, 16}};
   const PfcPoolDesc desc = case_desc(c, 6, 3);

@@ -1,5 +1,5 @@
-// test_rng.c - the random numbers of games: known answers, ranges, and the coarse statistics that a
-// mistake in seeding or scaling would upset.
+// test_rng.c - the random numbers of games: known answers, ranges, and statistics that find mistakes in
+// seeding or scaling.
 #include "pufferc/rng.h"
 
 #include <math.h>
@@ -7,7 +7,7 @@
 
 #include "check.h"
 
-// The first outputs of the generator's authors' own demonstration program: seed 42, stream 54.
+// The first outputs of the demo program by the generator's author: seed 42, stream 54.
 static void test_known_answers(void) {
   static const uint32_t expected[] = {0xa15c02b7u, 0x7b47f409u, 0xba1d3330u, 0x83d2f293u, 0xbfa4784bu, 0xcbed606eu};
   PfcRng rng = {0, (54u << 1) | 1u};
@@ -57,8 +57,7 @@ static void test_below(void) {
   }
 }
 
-// A bound of 3/4 of the range: without rejection every third value would come twice as often; rejecting a number too
-// many would lose another third.
+// A bound of 3/4 of the range: without rejection every third value would be twice as frequent.
 static void test_below_is_unbiased(void) {
   enum { DRAWS = 300000 };
   const uint32_t bound = 3u << 30;
@@ -95,7 +94,7 @@ static void test_floats(void) {
   CHECK(pfc_rng_uniform(&rng, 2.0f, 2.0f) == 2.0f);
 }
 
-// Neighbouring games and neighbouring seeds draw unrelated numbers, from the first one on.
+// Neighbouring games and neighbouring seeds draw unrelated numbers, starting with the first.
 static void test_neighbours(void) {
   enum { STREAMS = 4096 };
   for (int by_seed = 0; by_seed <= 1; ++by_seed) {

@@ -1,5 +1,5 @@
-// test_rollout.c - a rollout in one call is what a network, draws and a pool give step by step: for any number of
-// workers, odd numbers of rows, several agents of a game, masks, and episodes that are cut; and what is refused.
+// test_rollout.c - a rollout in one call equals forward pass, sampling and pool step by step: for any number of
+// workers, odd numbers of rows, several agents per game, masks, and truncated episodes; invalid arguments.
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,8 +170,8 @@ static void test_equals_steps(const char* game, int32_t games, int32_t max_steps
   free_side(&expected);
 }
 
-// Every second row waits for its turn: it has nothing to decide, and a log-probability of 0. The pool would refuse
-// illegal actions, so they are legal where it has taken them step by step.
+// Every second row waits for its turn, so it is forced and has log-probability 0. The pool refuses illegal actions, so
+// the step-by-step version shows that actions are legal.
 static void test_forced_rows(void) {
   Side side = make_side("lock", 20, 1000);
   PfcRolloutReport report;

@@ -1,6 +1,5 @@
-// test_sample.c - drawn actions against a plain double-precision softmax and their probabilities, the uniform numbers,
-// equal draws however a batch is cut and on every machine, masks and excluded choices, damaged rows, and refused
-// arguments.
+// test_sample.c - sampled actions: against a softmax in double precision; the uniform numbers; the same draws for any
+// split of a batch and on every machine; masks and excluded choices; rows with NaN; invalid arguments.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +54,7 @@ static int64_t draw(Batch* b, PfcWorkers* workers) {
   return bad_rows;
 }
 
-// Probabilities of one head in double precision.
+// Probabilities of one action dimension in double precision.
 static void softmax(const float* logits, int32_t count, double* p) {
   double largest = -INFINITY, total = 0.0;
   for (int32_t k = 0; k < count; ++k) largest = fmax(largest, logits[k]);
@@ -71,7 +70,7 @@ static bool selects(const double* p, int32_t count, int32_t action, double u) {
   return action >= 0 && action < count && u >= below - tolerance && u <= below + p[action] + tolerance;
 }
 
-// The logits of a head of a row, those of illegal choices minus infinity.
+// The logits of one dimension of a row; minus infinity for illegal choices.
 static void head_logits(const Batch* b, int64_t row, int32_t first, int32_t count, float* logits) {
   for (int32_t k = 0; k < count; ++k) {
     const bool legal = !b->args.mask || is_legal(mask_of(b, row), first + k);
@@ -99,14 +98,14 @@ static void check_row(const Batch* b, int64_t row, const float* uniforms) {
     for (int32_t k = 0; k < count; ++k) entropy -= p[k] > 0.0 ? p[k] * log(p[k]) : 0.0;
     first += count;
   }
-  const double choices = b->choices;  // rounding adds up over them
+  const double choices = b->choices;  // rounding errors add up over the choices
   CHECK(fabs(logprob - (double)b->logprobs[row]) < (2e-6 + 1e-9 * choices) * (1.0 + fabs(logprob)));
   CHECK(fabs(entropy - (double)b->entropy[row]) < (3e-6 + 1e-9 * choices) * (1.0 + entropy));
   if (b->args.mask && is_forced(mask_of(b, row), b->counts, b->args.dims))
     CHECK(b->logprobs[row] == 0.0f && b->entropy[row] == 0.0f);
 }
 
-// What test_rows draws.
+// Options of test_rows.
 typedef struct Draw {
   int32_t padding, greedy, masked;
   float spread;
@@ -177,12 +176,12 @@ static void test_uniforms(void) {
   CHECK(pfc_sample_uniforms(1, 2, 77, 1, DIMS, part) == PFC_OK && memcmp(part, u + 77 * DIMS, sizeof part) == 0);
   CHECK(pfc_sample_uniforms(1, 3, 0, ROWS, DIMS, other) == PFC_OK && memcmp(other, u, sizeof u) != 0);
   CHECK(pfc_sample_uniforms(2, 2, 0, ROWS, DIMS, other) == PFC_OK && memcmp(other, u, sizeof u) != 0);
-  // Numbers worked out from the formula in sample.h with integer arithmetic of another language.
+  // Expected numbers, computed from the formula in sample.h by a program in another language.
   CHECK(u[0] == 4318201.0f / 16777216.0f && u[1] == 8702885.0f / 16777216.0f);
   CHECK(u[77 * DIMS + 2] == 13986833.0f / 16777216.0f);
 }
 
-// However the batch is cut and whoever works on it, a row draws the same.
+// A row draws the same numbers for any split of the batch and any number of workers.
 static void test_same_draws(void) {
   const int32_t counts[] = {4, 3};
   Batch whole = make_batch(1500, counts, 2, 0, 2.0f, 3);
@@ -216,11 +215,11 @@ static void test_excluded(void) {
   Batch b = make_batch(ROWS, counts, 1, 0, 4.0f, 21);
   for (int64_t row = 0; row < ROWS; ++row)
     for (int k = 0; k < COUNT; ++k)
-      if ((row % 63 + 1) >> k & 1) b.logits[row * COUNT + k] = -INFINITY;  // every mask but "none" and "all"
+      if ((row % 63 + 1) >> k & 1) b.logits[row * COUNT + k] = -INFINITY;  // every subset but the empty and the full one
   for (b.args.greedy = 0; b.args.greedy <= 1; ++b.args.greedy) {
     CHECK(draw(&b, NULL) == ROWS / 63);
     for (int64_t row = 0; row < ROWS; ++row) {
-      if (row % 63 == 62) continue;  // all masked, see test_damaged
+      if (row % 63 == 62) continue;  // all choices excluded, see test_damaged
       CHECK(b.logits[row * COUNT + b.actions[row]] > -INFINITY);
       CHECK(isfinite(b.logprobs[row]) && b.logprobs[row] <= 1e-6f && isfinite(b.entropy[row]));
     }
@@ -235,7 +234,7 @@ static bool equal_draws(const Batch* a, const Batch* b) {
          memcmp(a->entropy, b->entropy, sizeof(float) * rows) == 0;
 }
 
-// Masks that allow everything change no bit, whatever lies behind the last choice.
+// Masks that allow all choices change no bit, whatever the bits after the last choice are.
 static void test_full_masks(void) {
   const int32_t counts[] = {3, 34, 2};
   for (int greedy = 0; greedy <= 1; ++greedy) {
@@ -250,7 +249,7 @@ static void test_full_masks(void) {
   }
 }
 
-// What the logits of illegal choices are makes no difference, NaN and infinity included.
+// The result does not depend on the logits of illegal choices, not even NaN and infinity.
 static void test_illegal_logits(void) {
   const int32_t counts[] = {3, 34};
   Batch a = make_batch(2000, counts, 2, 0, 4.0f, 18), b = make_batch(2000, counts, 2, 0, 4.0f, 18);
@@ -274,7 +273,7 @@ static int64_t count_illegal(const Batch* b) {
   return illegal;
 }
 
-// Four million draws, of many and of few legal choices, of flat and of steep logits: none is illegal. Equal bits for
+// Four million draws, with many and few legal choices, with flat and steep logits: none is illegal. The same bits for
 // any number of workers.
 static void test_millions(void) {
   enum { ROWS = 1 << 18 };
@@ -291,7 +290,7 @@ static void test_millions(void) {
   pfc_workers_destroy(workers[0]), pfc_workers_destroy(workers[1]);
 }
 
-// Memory of the caller's gives the same draws.
+// The caller's scratch memory gives the same draws.
 static void test_scratch(void) {
   const int32_t counts[] = {5, 40};
   Batch own = make_batch(900, counts, 2, 0, 3.0f, 6), given = make_batch(900, counts, 2, 0, 3.0f, 6);
@@ -335,7 +334,7 @@ static void test_damaged(void) {
     b.logits[11 * 5 + 4] = NAN;
     b.logits[12 * 5 + 2] = INFINITY;
     b.logits[650 * 5 + 3] = b.logits[650 * 5 + 4] = -INFINITY;
-    b.logits[13 * 5 + 1] = -INFINITY;  // one masked choice is no damage
+    b.logits[13 * 5 + 1] = -INFINITY;  // one excluded choice is valid
     b.logits[14 * 5 + 1] = 3e38f, b.logits[14 * 5 + 0] = -3e38f;
     CHECK(draw(&b, NULL) == 4);
     for (int64_t row = 0; row < 700; ++row) {
@@ -349,7 +348,7 @@ static void test_damaged(void) {
   }
 }
 
-// One result for every compiler, machine and instruction set.
+// The same bits for every compiler, machine and instruction set.
 static void test_golden(void) {
   const int32_t counts[] = {4, 18, 3};
   Batch b = make_batch(1000, counts, 3, 0, 3.0f, 2024);

@@ -1,5 +1,5 @@
-// test_scan.c - the scan of minimal gated recurrent units against a double loop in double precision and its gradient
-// against finite differences; starts anywhere, odd sizes, extreme gates, NaN, and equal bits for any number of workers.
+// test_scan.c - the scan of minimal gated recurrent units against a loop in double precision, gradients against finite
+// differences; episode starts anywhere, odd sizes, extreme gates, NaN, the same bits for any number of workers.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,8 +127,8 @@ static void test_teams(void) {
   free_case(&alone);
 }
 
-// Gates as far open or shut as floats go: states are exact and gradients finite. NaN reaches its own unit alone, and
-// not past the start of an episode.
+// Fully open and closed gates: states are exact and gradients finite. NaN stays in its own unit and does not pass the
+// start of an episode.
 static void test_extremes(void) {
   Case c = make_case(4, 1, 3, 0);
   uint8_t starts[] = {0, 0, 1, 0};
@@ -148,7 +148,7 @@ static void test_extremes(void) {
   free_case(&c);
 }
 
-// A gate that is nearly open lets a little of the old state through, with all its digits.
+// A nearly open gate keeps a small part of the old state with full precision.
 static void test_digits(void) {
   float pre[] = {30.0f, 0.0f}, initial = 3.0f, state = 0.0f;
   const PfcScanArgs args = {.steps = 1, .rows = 1, .units = 1, .pre = pre, .initial = &initial, .states = &state};

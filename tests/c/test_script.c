@@ -1,4 +1,5 @@
-// test_script.c - built-in players: legal moves, the same ones for any threads, pools and calls, and no trace in the game.
+// test_script.c - built-in players: legal moves; the same moves for any threads, pools and calls; no effect on the
+// game.
 #include "duel.h"
 #include "test_games.h"
 
@@ -14,7 +15,7 @@ static int32_t* new_actions(const PfcBuffers* b) { return malloc(sizeof(int32_t)
 
 static size_t action_bytes(const PfcBuffers* b) { return sizeof(int32_t) * (size_t)(b->rows * b->action_dims); }
 
-// The pool accepts what the script plays, as it is the only check in a masked game; rows that are out get zeros.
+// The pool accepts the script's moves, which in a masked game shows that they are legal. Rows that are out get zeros.
 static void test_plays(const Case* c) {
   const PfcPoolDesc desc = case_desc(c, GAMES, 4);
   Player p = player_start(&desc);
@@ -33,7 +34,7 @@ static void test_plays(const Case* c) {
   player_close(&p);
 }
 
-// One seed, step and level give one answer; another of any of them gives another one.
+// The same seed, step and level give the same actions; changing any of them changes the actions.
 static void test_depends_on(void) {
   const PfcPoolDesc desc = {.spec = &pfc_env_duel, .num_games = GAMES, .seed = 2};
   Player p = player_start(&desc);
@@ -48,12 +49,12 @@ static void test_depends_on(void) {
     CHECK((memcmp(first, other, action_bytes(p.b)) == 0) == (i == 0));
   }
   player_step(&p);
-  CHECK(script_all(&p, 0, 5, 9, other) == PFC_OK && memcmp(first, other, action_bytes(p.b)) != 0);  // another state
+  CHECK(script_all(&p, 0, 5, 9, other) == PFC_OK && memcmp(first, other, action_bytes(p.b)) != 0);  // the state has changed
   free(first), free(other);
   player_close(&p);
 }
 
-// Threads, groups, and rows asked for in another order, twice, or one at a time.
+// Threads, groups, and rows in another order, repeated, or one at a time.
 static void test_divisions_of_rows(void) {
   PfcPoolDesc desc = {.spec = &pfc_env_duel, .num_games = GAMES, .num_groups = 2, .seed = 2};
   Player p = player_start(&desc);
@@ -81,7 +82,7 @@ static void test_divisions_of_rows(void) {
   player_close(&p);
 }
 
-// Two pools that share the games of one, by their numbers, play what the one plays.
+// Two pools with half of the games each, by game number, play like one pool.
 static void test_divisions_of_games(void) {
   static const uint64_t numbers[] = {4, 1, 5};
   const PfcPoolDesc whole_desc = {.spec = &pfc_env_duel, .num_games = 6, .seed = 2};
@@ -116,7 +117,7 @@ static void test_changes_nothing(const Case* c) {
   player_close(&asked), player_close(&other);
 }
 
-// The same bits on every machine.
+// The same actions on every machine.
 static void test_golden(void) {
   const PfcPoolDesc desc = {.spec = &pfc_env_duel, .num_games = GAMES, .seed = 2};
   Player p = player_start(&desc);
@@ -189,7 +190,7 @@ static void test_refusals(void) {
   fill_actions(p.b, 1, 0, p.actions);
   CHECK(pfc_pool_send(p.pool, 0, p.actions, PFC_INT32, NULL) == PFC_OK);
   check_message(pfc_pool_script(p.pool, &good) == PFC_STATE, "was sent and not received");
-  for (int64_t i = 0; i < 16; ++i) CHECK(actions[i] == 0x55555555);  // none of them wrote
+  for (int64_t i = 0; i < 16; ++i) CHECK(actions[i] == 0x55555555);  // no refused call wrote
   free(actions);
   player_close(&p), player_close(&without);
 }

@@ -1,4 +1,4 @@
-// test_seeds.c - a trajectory depends on game, parameters and seeds, and on nothing else.
+// test_seeds.c - a trajectory depends only on game, parameters and seeds.
 #include "duel.h"
 
 enum { GAMES = 6, MANY_GAMES = 150, STEPS = 300 };
@@ -27,12 +27,12 @@ static uint64_t reset_and_play(Player* p, const PfcResetDesc* reset) {
   return hash ^ play_and_hash(p, STEPS);
 }
 
-// reset(seed) repeats a run in a used pool: nothing of earlier episodes remains. reset() goes on.
+// reset(seed) repeats a run in a used pool: nothing of earlier episodes remains. reset() continues the streams.
 static void test_reset_clears(const Case* c) {
   const PfcPoolDesc desc = case_desc(c, GAMES, 9);
   const PfcResetDesc nine = {.has_seed = 1, .seed = 9}, ten = {.has_seed = 1, .seed = 10};
   Player p = player_open(&desc);
-  const uint64_t first = reset_and_play(&p, NULL);  // the seed of the pool's description
+  const uint64_t first = reset_and_play(&p, NULL);  // the seed of PfcPoolDesc
   CHECK_GAME(c->label, reset_and_play(&p, &nine) == first);
   CHECK_GAME(c->label, reset_and_play(&p, &ten) != first);
   CHECK_GAME(c->label, reset_and_play(&p, &nine) == first);
@@ -45,7 +45,7 @@ static void test_reset_clears(const Case* c) {
   player_close(&p);
 }
 
-// Flags and rewards are clear after a reset, and statistics count from there.
+// A reset clears flags and rewards; statistics start from there.
 static void test_reset_state(const Case* c) {
   const PfcPoolDesc desc = case_desc(c, GAMES, 9);
   Player p = player_start(&desc);
@@ -92,7 +92,8 @@ static void test_seed_list(const Case* c) {
   player_close(&p);
 }
 
-// A pool of some games of a larger one plays what these games play there, from its own seed and after a reset with one.
+// A pool with some game numbers of a larger pool plays like these games in the larger pool, from the pool's seed and
+// after a reset with a seed.
 static void test_game_numbers(const Case* c) {
   static const uint64_t numbers[GAMES / 2] = {4, 1, 5};
   const PfcPoolDesc whole_desc = case_desc(c, GAMES, 3);

@@ -1,4 +1,4 @@
-// test_set_param.c - parameters that change in a running pool: when they take effect, and what is refused.
+// test_set_param.c - parameters that change in a running pool: when they take effect, and refused changes.
 #include "duel.h"
 
 enum { GAMES = 10 };
@@ -11,7 +11,7 @@ static int32_t index_of(const Player* p, const char* name) {
 
 static double value_of(const Player* p, const char* name) { return pfc_pool_param(p->pool, index_of(p, name)); }
 
-// A pool whose parameter was set before its first step plays what a pool made with that value plays.
+// A pool whose parameter is set before the first step plays like a pool created with that value.
 static void test_same_as_made(void) {
   const PfcParamValue quick = {"ball_speed", 0.25};
   PfcPoolDesc desc = {.env = "template", .num_games = GAMES, .num_threads = 2, .num_groups = 2};
@@ -21,11 +21,11 @@ static void test_same_as_made(void) {
   Player made = player_start(&desc);
   CHECK(pfc_pool_set_param(set.pool, "ball_speed", 0.25) == PFC_OK && value_of(&set, "ball_speed") == 0.25);
   CHECK(play_and_hash(&set, 200) == play_and_hash(&made, 200));
-  CHECK(hash_pool(&set) == hash_pool(&made));  // snapshots hold the parameter in force
+  CHECK(hash_pool(&set) == hash_pool(&made));  // snapshots contain the current parameter
   player_close(&set), player_close(&made);
 }
 
-// From the next step on: what was seen before stays, and a lower max_steps ends what is older.
+// A change takes effect with the next step: current observations stay, and a lower max_steps ends longer episodes.
 static void test_next_step(void) {
   const PfcPoolDesc desc = {.spec = &pfc_env_duel, .num_games = GAMES, .seed = 1};
   Player p = player_start(&desc), model = player_start(&desc);
@@ -54,8 +54,8 @@ static void test_next_step(void) {
   player_close(&p), player_close(&model);
 }
 
-// What the observation, the buffers or the sides depend on cannot change: each of them refused, and the game goes on as if
-// it was not asked.
+// Parameters that the observation, the buffers or the teams depend on cannot change. A refused change has no effect on
+// the game.
 static void test_fixed(void) {
   static const PfcParamValue fixed[] = {{"width", 6}, {"height", 4}, {"players", 3}, {"sight", 0},
                                         {"walls", 1}, {"sides", 0},  {"masked", 0}};
@@ -72,7 +72,7 @@ static void test_fixed(void) {
   player_close(&p), player_close(&model);
 }
 
-// ---- tables that depend on a parameter and nothing else ------------------------------------------------------
+// ---- tables that depend on a parameter -----------------------------------------------------------------------
 
 static int32_t max_steps_of(const void* params) { return *(const int32_t*)params; }
 
@@ -132,7 +132,7 @@ static void test_refused(void) {
   player_close(&p);
 }
 
-// The game's own check speaks, too.
+// The game's own check can refuse a value.
 static const char* refuse_seven(const void* params) { return max_steps_of(params) == 7 ? "7 steps are too few" : NULL; }
 
 static void test_own_check(void) {
@@ -145,7 +145,7 @@ static void test_own_check(void) {
   player_close(&p);
 }
 
-// Snapshots fit the parameters in force.
+// A snapshot loads only into a pool with the same current parameters.
 static void test_snapshots(void) {
   const PfcPoolDesc desc = {.spec = &pfc_env_duel, .num_games = GAMES};
   Player p = player_start(&desc);

@@ -1,10 +1,10 @@
-// test_snake.c - the rules of snake: scripted scenes drawn as text, and its picture. Long runs: test_snake_model.c.
+// test_snake.c - the rules of snake: scripted scenes in text, and the picture. For long runs see test_snake_model.c.
 #include "check.h"
 #include "snake_game.h"
 
 // ---- scripted scenes ---------------------------------------------------------------------------------
 
-// A 6 x 4 board without any snake or food of its own.
+// An empty 6 x 4 board.
 static Game scene_open(int32_t snakes, int32_t max_length) {
   const SnakeParams p = {0, 6, 4, snakes, 0, 2, max_length, 0};
   Game g = game_open(p, 1);
@@ -16,7 +16,7 @@ static int16_t* scene_cell(Game* g, int32_t x, int32_t y) {
   return snake_board(g->state, &g->p) + snake_field(&g->p, y * g->p.width + x);
 }
 
-// Lays a snake from its tail at (x, y) along `moves` of u, d, l, r.
+// Places a snake with its tail at (x, y) along `moves`: u, d, l, r.
 static void scene_lay(Game* g, int32_t agent, int32_t x, int32_t y, const char* moves) {
   SnakeBody* body = &snake_bodies(g->state)[agent];
   int32_t cell = (int32_t)(scene_cell(g, x, y) - snake_board(g->state, &g->p));
@@ -88,12 +88,12 @@ PFC_FN void test_death_and_respawn(void) {
   Game g = scene_open(1, 99);
   scene_lay(&g, 0, 1, 1, "rrrr");
   g.actions[0] = RIGHT;
-  game_step_only(&g), game_step_only(&g);  // absent in the second: nothing happens
+  game_step_only(&g), game_step_only(&g);  // absent in the second step: nothing happens
   CHECK(g.rewards[0] == 0.0f && !g.terminated[0] && scene_is(&g, "...... .x.x.x ...... ......"));
   g.terminated[0] = 1;
   game_finish(&g);
   CHECK(g.metrics[0] == 5.0f && g.metrics[1] == 1.0f);
-  CHECK(g.final_obs[2 * 5 + 2] == SNAKE_CORPSE && g.final_obs[2 * 5 + 3] == SNAKE_WALL);  // where its head was
+  CHECK(g.final_obs[2 * 5 + 2] == SNAKE_CORPSE && g.final_obs[2 * 5 + 3] == SNAKE_WALL);  // the cell of its head
   CHECK(snake_body(g.state, 0)->present && snake_body(g.state, 0)->length == 1 && g.state->claimed == 1);
   game_close(&g);
 }
@@ -113,7 +113,7 @@ static void test_eating(void) {
   scene_lay(&g, 0, 0, 0, "");
   *scene_cell(&g, 2, 0) = SNAKE_CORPSE;
   g.actions[0] = RIGHT;
-  for (int32_t step = 1; step <= 3; ++step) {  // food, corpse, and food again at the greatest length
+  for (int32_t step = 1; step <= 3; ++step) {  // food, corpse, and food again at max length
     for (int32_t i = 0; i < 24; ++i)           // bring the food, wherever it reappeared, before the head
       if (step != 2 && *scene_cell(&g, i % 6, i / 6) == SNAKE_FOOD) *scene_cell(&g, i % 6, i / 6) = SNAKE_EMPTY;
     *scene_cell(&g, step, 0) = step == 2 ? SNAKE_CORPSE : SNAKE_FOOD;
@@ -136,7 +136,7 @@ static void test_cut_short(void) {
   g.actions[0] = g.actions[1] = RIGHT;
   game_step_only(&g), game_finish(&g);
   CHECK(!g.truncated[0]);
-  g.alive[1] = 0;  // a row that does not act stands still
+  g.alive[1] = 0;  // a row that is not alive does not move
   game_step_only(&g);
   CHECK(scene_is(&g, "..AAA. ...... .BB... ......") && g.rewards[0] == 0.0f);
   game_finish(&g);
@@ -183,7 +183,7 @@ static void test_shuffle(void) {
 
 enum { CANVAS_LINES = 16 };
 
-// The lines and circles of a picture in the order of drawing; what else there is goes nowhere.
+// Records lines and circles in drawing order; ignores other shapes.
 typedef struct Canvas {
   int32_t begins, ends, num_lines, num_circles;
   float width, height;
@@ -222,7 +222,7 @@ static void canvas_text(void* context, float x, float y, float size, const char*
 
 static void canvas_end(void* context) { ((Canvas*)context)->ends += 1; }
 
-// A body of two straight runs, and a snake of one piece: the rim of the followed one first, then the bodies.
+// A body of two straight runs, and a snake of one piece. The outline of the followed snake is drawn before the bodies.
 static void test_draw(void) {
   Game g = scene_open(2, 99);
   scene_lay(&g, 0, 0, 0, "rrd");
@@ -238,7 +238,7 @@ static void test_draw(void) {
                         .end = canvas_end};
   spec->draw_one(g.state, &g.p, &draw);
   CHECK(canvas.begins == 1 && canvas.ends == 1 && canvas.width == 8.0f && canvas.height > 6.0f);
-  CHECK(canvas.num_circles == 1 + 1 + 2 * 3);  // the food; the rim of a head; heads with their eyes
+  CHECK(canvas.num_circles == 1 + 1 + 2 * 3);  // the food; the outline of a head; two heads with two eyes each
   int32_t seen = 0;
   for (int32_t i = 0; i < canvas.num_lines; ++i) {
     const float* line = canvas.lines[i];

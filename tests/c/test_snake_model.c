@@ -1,10 +1,10 @@
-// test_snake_model.c - long random runs of snake against a second, naive model of the game (snake_model.h) that must
-// agree in every cell, reward, flag, metric, observation and random number.
+// test_snake_model.c - long random runs of snake against a naive model (snake_model.h), which must agree in every cell,
+// reward, flag, metric, observation and random number.
 #include "check.h"
 #include "snake_game.h"
 #include "snake_model.h"
 
-// Every cell of the board, every chain of pieces and every observation.
+// Compares every cell of the board, every chain of pieces and every observation.
 static void compare(Model* m, Game* g) {
   const int16_t* board = snake_board(g->state, &g->p);
   int32_t food = 0, bodies = 0, differences = 0;
@@ -28,7 +28,7 @@ static void compare(Model* m, Game* g) {
   CHECK(memcmp(&m->rng, &g->state->rng, sizeof m->rng) == 0);
 }
 
-// Mostly goes for what lies beside the head and keeps out of trouble, so that snakes grow long.
+// Mostly eats what is next to the head and avoids collisions, so that snakes grow long.
 static int32_t choose(const Game* g, int32_t a, PfcRng* rng) {
   const int8_t* head = g->obs + a * g->sight * g->sight + g->p.vision * (g->sight + 1);
   const int32_t beside[4] = {-g->sight, g->sight, -1, 1};

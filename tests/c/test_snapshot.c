@@ -1,5 +1,5 @@
-// test_snapshot.c - save and load: to go on from a snapshot is not to have been interrupted; what does not
-// fit is refused and changes nothing.
+// test_snapshot.c - save and load: a game that continues from a snapshot plays like one without interruption.
+// Snapshots that do not fit are refused and change nothing.
 #include "core/base.h"
 #include "duel.h"
 #include "test_games.h"
@@ -32,16 +32,16 @@ static void check_continues(const char* label, PfcPoolDesc desc) {
   memcpy(observations, p.b->observations, obs_bytes);
   const Outcome uninterrupted = play_on(&p);
 
-  // The same pool, thrown back.
+  // Load into the same pool.
   CHECK_GAME(label, pfc_pool_load(p.pool, snapshot, bytes, NULL) == PFC_OK);
   CHECK_GAME(label, memcmp(p.b->observations, observations, obs_bytes) == 0);
-  for (int64_t row = 0; row < p.b->rows; ++row)  // no step was made here yet
+  for (int64_t row = 0; row < p.b->rows; ++row)  // this pool has made no step yet
     CHECK_GAME(label, p.b->rewards[row] == 0.0f && (!row_ended(p.b, row) || !p.b->alive[row]));
   p.t = BEFORE;
   const Outcome again = play_on(&p);
   CHECK_GAME(label, same_outcome(&uninterrupted, &again));
 
-  // A new pool with another seed, other threads and groups, never reset; observations into an array of ours.
+  // Load into a new pool with another seed, other threads and groups, without a reset; observations go to our array.
   desc.seed += 1;
   desc.num_threads = 3;
   desc.num_groups = 2;
@@ -56,7 +56,7 @@ static void check_continues(const char* label, PfcPoolDesc desc) {
 }
 
 static void test_continues(const Case* c) {
-  if (case_spec(c)->open) return;  // such games refuse: test_refusals
+  if (case_spec(c)->open) return;  // such games refuse snapshots, see test_refusals
   check_continues(c->label, case_desc(c, GAMES, 31));
   if (case_spec(c)->respawn) return;
   const Case limited = case_with(c, "max_steps", 170);  // some games end before the snapshot, some after it
@@ -74,8 +74,8 @@ static bool refuses(Player* p, const void* snapshot, uint64_t bytes) {
   return status == PFC_INVALID && strstr(pfc_last_error(), "snapshot") != NULL && unchanged;
 }
 
-// One flipped bit anywhere is noticed. In the head it may hit a byte that says nothing; then the load
-// must restore just what the sound snapshot does.
+// Any flipped bit is detected. In the header it may hit an unused byte; then load must restore the same state
+// as from the intact snapshot.
 static void test_damage(const Case* c) {
   if (case_spec(c)->open) return;
   const PfcPoolDesc desc = case_desc(c, GAMES, 31);
@@ -98,7 +98,7 @@ static void test_damage(const Case* c) {
     snapshot[i] ^= (unsigned char)(1u << (i % 8));
   }
   for (uint64_t cut = 0; cut < bytes; cut += 1 + bytes / 50) {
-    unsigned char* exact = malloc(cut + 1);  // sanitizers see any read past the end
+    unsigned char* exact = malloc(cut + 1);  // sanitizers find reads past the end
     memcpy(exact, snapshot, cut);
     CHECK_GAME(c->label, refuses(&p, exact, cut));
     free(exact);
@@ -111,7 +111,7 @@ static void test_damage(const Case* c) {
   player_close(&p);
 }
 
-// A snapshot of a pool made by `made` is refused by one made by `wanted`.
+// A pool created with `wanted` refuses a snapshot of a pool created with `made`.
 static void check_foreign(const PfcPoolDesc* made, const PfcPoolDesc* wanted, const char* words) {
   Player a = player_start(made), b = player_start(wanted);
   unsigned char* snapshot = take_snapshot(a.pool);
@@ -143,7 +143,7 @@ static void test_foreign(void) {
   check_foreign(&plain, &other, "version 2");
 }
 
-// What the head says of where a snapshot is from is compared, field by field.
+// Every field of the header that describes the origin is compared.
 static void test_head(void) {
   static const struct {
     int32_t at;
@@ -189,7 +189,7 @@ static void test_refusals(void) {
   player_close(&p), player_close(&v);
 }
 
-// The count of an episode that never ends stops at its largest number, and ends nothing.
+// The step count of an endless episode saturates at INT32_MAX and does not end the episode.
 static void test_longest_episode(void) {
   const PfcParamValue never = {"max_steps", 0};
   const PfcPoolDesc desc = {.spec = &pfc_env_gate, .num_games = 2, .params = &never, .num_params = 1};
@@ -197,7 +197,7 @@ static void test_longest_episode(void) {
   unsigned char* snapshot = take_snapshot(p.pool);
   const uint64_t bytes = pfc_pool_snapshot_bytes(p.pool), head_bytes = 96, body = bytes - head_bytes;
   const int32_t lengths[2] = {INT32_MAX - 2, 7};
-  memcpy(snapshot + head_bytes + 4 + sizeof(float) * 2, lengths, sizeof lengths);  // behind a parameter and two returns
+  memcpy(snapshot + head_bytes + 4 + sizeof(float) * 2, lengths, sizeof lengths);  // after a parameter and two returns
   const uint64_t checksum = pfc_checksum(snapshot + head_bytes, body);
   memcpy(snapshot + head_bytes - sizeof checksum, &checksum, sizeof checksum);
   CHECK(pfc_pool_load(p.pool, snapshot, bytes, NULL) == PFC_OK);

@@ -1,5 +1,5 @@
-// test_soak.c - a million agent steps of every game with random actions, every observation held to the
-// game's table. Meant for AddressSanitizer and UndefinedBehaviorSanitizer above all.
+// test_soak.c - a million agent steps of every game with random actions; every observation must fit the
+// game's table. Mainly for AddressSanitizer and UndefinedBehaviorSanitizer.
 //
 //   test_soak [agent steps per game]
 #include "harness.h"

@@ -1,5 +1,5 @@
-// test_tmaze.c - the rules of the T-maze, and the proof by enumeration that it takes memory: of all policies that
-// see the present observation only, or it and the number of steps, none has a mean other than 0.
+// test_tmaze.c - the rules of the T-maze, and a proof by enumeration that it needs memory: every policy that uses only
+// the current observation, or also the number of steps, has mean return 0.
 #include <string.h>
 
 #include "../../csrc/envs/tmaze.c"
@@ -40,7 +40,7 @@ static TmazeObs seen(const Tmaze* s, const TmazeParams* p) {
   return obs;
 }
 
-// Which of the six observations with distractors this is: lamp left or right, at the start, on the way, at the
+// Index of the observation, one of six with distractors: lamp left or right, at the start, in the corridor, at the
 // junction.
 static int observation_number(TmazeObs o) {
   const int where = o.start > 0.0f ? 0 : o.junction > 0.0f ? 2 : 1;
@@ -66,8 +66,8 @@ static void test_an_episode(const TmazeParams* p, uint64_t index) {
   CHECK(out.terminated && out.reward == (way == side ? 1.0f : -1.0f) && values[1] == (way == side ? 1.0f : 0.0f));
 }
 
-// No action before the junction leaves a trace, so none can carry the side there.
-static void test_actions_on_the_way_have_no_effect(void) {
+// Actions before the junction have no effect on the state, so they cannot store the side.
+static void test_actions_in_the_corridor_have_no_effect(void) {
   for (uint64_t index = 0; index < 200; ++index) {
     Tmaze a = fresh(&short_maze, 5, index), b = a;
     while (a.place < a.length) {
@@ -78,8 +78,8 @@ static void test_actions_on_the_way_have_no_effect(void) {
   }
 }
 
-// Every mapping from the six observations to the two actions, played in the four equally likely situations that differ
-// at the junction (side, lamp), for every length: the mean is exactly 0, whatever was done on the way.
+// Plays every mapping from the six observations to the two actions in the four equally likely situations at the
+// junction (side, lamp), for every length. The mean is exactly 0.
 static void test_every_memoryless_policy_has_mean_zero(void) {
   for (int policy = 0; policy < POLICIES; ++policy) {
     float sum = 0.0f;
@@ -100,9 +100,9 @@ static void test_every_memoryless_policy_has_mean_zero(void) {
   }
 }
 
-// What the enumeration takes for granted: given the number of steps and the lamp at the junction, each side is equally
-// likely. So no policy of these two (which is more than an observation) has a mean other than 0 either.
-static void test_nothing_at_the_junction_tells_the_side(void) {
+// Checks the assumption of the enumeration: given the number of steps and the lamp at the junction, both sides are
+// equally likely. So every policy of these two inputs has mean 0.
+static void test_both_sides_are_equally_likely_at_the_junction(void) {
   int32_t count[LONGEST + 1][2][2];
   memset(count, 0, sizeof count);
   for (uint64_t index = 0; index < EPISODES; ++index) {
@@ -142,9 +142,9 @@ int main(void) {
     test_an_episode(&short_maze, index);
     test_an_episode(&dark, index);
   }
-  test_actions_on_the_way_have_no_effect();
+  test_actions_in_the_corridor_have_no_effect();
   test_every_memoryless_policy_has_mean_zero();
-  test_nothing_at_the_junction_tells_the_side();
+  test_both_sides_are_equally_likely_at_the_junction();
   test_memory_wins_every_episode();
   CHECK(tmaze_check(&short_maze) == NULL && tmaze_check(&dark) == NULL && tmaze_check(&reversed) != NULL);
   return check_report();

@@ -1,4 +1,4 @@
-// test_workers.c - worker threads: every block exactly once, queues side by side, sleep when idle.
+// test_workers.c - worker threads: each block runs exactly once, queues run at the same time, idle workers sleep.
 #include "core/workers.h"
 
 #include <pthread.h>
@@ -13,7 +13,7 @@ enum { MAX_BLOCKS = 5000 };
 
 typedef struct Job {
   _Atomic int32_t calls[MAX_BLOCKS];
-  int64_t results[MAX_BLOCKS];  // plain memory: must be visible after finish
+  int64_t results[MAX_BLOCKS];  // plain memory: must be visible to the caller after finish
   int32_t seed;
 } Job;
 
@@ -53,12 +53,12 @@ static void test_shapes(void) {
     pfc_workers_destroy(workers);
   }
   prepare(job, 3);
-  pfc_parallel_for(NULL, count_block, job, 100);  // no workers: the caller does it
+  pfc_parallel_for(NULL, count_block, job, 100);  // without workers the caller runs all blocks
   CHECK(done_once(job, 100));
   free(job);
 }
 
-// Jobs of several queues at once, finished in every order; a queue starts anew while others run.
+// Jobs of several queues at once, finished in every order; a queue gets a new job while others run.
 static void test_queues(void) {
   enum { QUEUES = 4, ROUNDS = 500 };
   Job* jobs = malloc(sizeof(Job) * QUEUES);
@@ -78,13 +78,13 @@ static void test_queues(void) {
         pfc_workers_start(workers, q, count_block, &jobs[q], sizes[q]);
       }
     }
-    pfc_workers_destroy(workers);  // with jobs that nobody finished: they are done all the same
+    pfc_workers_destroy(workers);  // completes jobs that were not finished
     for (int32_t q = 0; q < QUEUES; ++q) CHECK(done_once(&jobs[q], sizes[q]));
   }
   free(jobs);
 }
 
-// Workers take up the jobs of every queue by themselves, while the caller does something else.
+// Workers process the jobs of every queue while the caller does something else.
 static void test_unattended(void) {
   enum { QUEUES = 3, BLOCKS = 8 };
   Job* job = malloc(sizeof *job);
@@ -106,7 +106,7 @@ static void test_unattended(void) {
   free(job);
 }
 
-// Tiny jobs back to back: workers wake late, spin, sleep, and must never take a block of the wrong job.
+// Many tiny jobs: workers wake late, spin and sleep, and must never run a block of the wrong job.
 static void test_stress(void) {
   Job* job = malloc(sizeof *job);
   PfcWorkers* workers = pfc_workers_create(4, 2);
@@ -120,7 +120,7 @@ static void test_stress(void) {
       job->calls[block] = 0;
     }
     CHECK(right);
-    if (round % 4000 == 0) nanosleep(&(struct timespec){0, 2000000}, NULL);  // everybody sleeps
+    if (round % 4000 == 0) nanosleep(&(struct timespec){0, 2000000}, NULL);  // lets all workers fall asleep
   }
   pfc_workers_destroy(workers);
   free(job);
@@ -130,7 +130,7 @@ typedef struct Meeting {
   _Atomic int32_t arrived, met, workers;  // workers: a bit for each index
 } Meeting;
 
-// Waits until all four blocks have begun: possible only if four lanes work at the same time.
+// Waits until all four blocks have started, which needs four threads at the same time.
 static void meet(void* context, int32_t worker, int32_t block) {
   Meeting* meeting = context;
   (void)block;
@@ -140,15 +140,15 @@ static void meet(void* context, int32_t worker, int32_t block) {
   atomic_fetch_add(&meeting->met, meeting->arrived == 4);
 }
 
-static void test_lanes_meet(void) {
+static void test_all_threads_run_at_once(void) {
   PfcWorkers* workers = pfc_workers_create(4, 1);
   Meeting meeting = {0};
   pfc_parallel_for(workers, meet, &meeting, 4);
-  CHECK(meeting.met == 4 && meeting.workers == 15);  // each by another worker
+  CHECK(meeting.met == 4 && meeting.workers == 15);  // each in another worker
   pfc_workers_destroy(workers);
 }
 
-// What tasks know of their worker. `scratch` is plain memory that its index selects: ThreadSanitizer sees two tasks there.
+// Uses of the worker index. `scratch` is plain memory selected by it, so that ThreadSanitizer finds two tasks in one.
 enum { INDEXED_THREADS = 7, INDEXED_QUEUES = 3 };
 typedef struct Indexed {
   int32_t threads;
@@ -164,13 +164,13 @@ static void use_index(void* context, int32_t worker, int32_t block) {
   }
   if (atomic_fetch_add(&indexed->inside[worker], 1) != 0) atomic_fetch_add(&indexed->overlaps, 1);
   indexed->scratch[worker] += block;
-  if (block % 8 == 0) nanosleep(&(struct timespec){0, 50000}, NULL);  // so that others come to work meanwhile
+  if (block % 8 == 0) nanosleep(&(struct timespec){0, 50000}, NULL);  // so that other workers get blocks
   atomic_fetch_add(&indexed->used[worker], 1);
   atomic_fetch_sub(&indexed->inside[worker], 1);
 }
 
-// The index is in range and belongs to one task at a time, also where jobs of several queues run side by side, and the sums
-// by index miss no block.
+// The index is in range and used by one task at a time, also with jobs of several queues at once. The sums per index
+// include every block.
 static void test_worker_index(void) {
   enum { ROUNDS = 40, BLOCKS = 60 };
   for (int32_t threads = 1; threads <= INDEXED_THREADS; threads += 3) {
@@ -199,7 +199,7 @@ typedef struct Late {
   _Atomic bool begun, ended;
 } Late;
 
-// The caller's block is over once the other has begun, which takes far longer than anybody spins.
+// The caller's block ends once the other block has started, which takes much longer than workers spin.
 static void be_late(void* context, int32_t worker, int32_t block) {
   (void)worker;
   Late* late = context;
@@ -213,7 +213,7 @@ static void be_late(void* context, int32_t worker, int32_t block) {
   }
 }
 
-// A caller that sleeps until the others are done is woken by the last of them, and not before.
+// A caller that waits for the others sleeps until the last one wakes it.
 static void test_caller_sleeps(void) {
   PfcWorkers* workers = pfc_workers_create(2, 1);
   for (int32_t i = 0; i < 20; ++i) {
@@ -259,7 +259,7 @@ static void test_idle(void) {
   nanosleep(&(struct timespec){0, 30000000}, NULL);
   const int64_t before = cpu_ns();
   nanosleep(&(struct timespec){0, 200000000}, NULL);
-  CHECK(cpu_ns() - before < 100000000);  // one thread that spins would take 200 ms, all of them more
+  CHECK(cpu_ns() - before < 100000000);  // a single spinning thread would take 200 ms
   pfc_workers_destroy(workers);
   free(job);
 }
@@ -270,7 +270,7 @@ int main(void) {
   test_queues();
   test_unattended();
   test_stress();
-  test_lanes_meet();
+  test_all_threads_run_at_once();
   test_worker_index();
   test_caller_sleeps();
   test_create_destroy();
