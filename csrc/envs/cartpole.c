@@ -1,8 +1,8 @@
 // cartpole.c - balance a pole on a cart. One agent; Gymnasium's CartPole-v1.
 //
 // Physics of Barto, Sutton and Anderson (1983), with the constants and the Euler integration of
-// Gymnasium's CartPole-v1. The step has no branches, so that the generated loop moves many carts
-// with each vector instruction.
+// Gymnasium's CartPole-v1. The step has no branches, so that the compiler vectorises the generated
+// loop over games.
 #include "pufferc/env.h"
 
 #define CARTPOLE_GRAVITY 9.8f           // m/s^2
@@ -13,7 +13,7 @@
 #define CARTPOLE_STEP_S 0.02f           // s
 #define CARTPOLE_MAX_X 2.4f             // m
 #define CARTPOLE_MAX_ANGLE 0.20943951f  // rad, 12 degrees
-#define CARTPOLE_START 0.05f            // every state variable starts within +- this
+#define CARTPOLE_START 0.05f            // initial state variables are within +- this
 
 #define CARTPOLE_PARAMS(X)                                                                  \
   X(int, max_steps, 500, 0, PFC_MAX_STEPS, "steps until truncation; 0 = never")             \
@@ -30,7 +30,7 @@ typedef struct CartpoleObs {
   float x, velocity, angle, angular_velocity;
 } CartpoleObs;
 
-// The cart leaves its range, or the pole its angle, by one step at most before the episode ends.
+// Ranges are twice the limits: the episode ends in the step that exceeds a limit.
 static const PfcObsRow cartpole_obs[] = {
     PFC_OBS("x", 1, -4.8f, 4.8f, "cart position, m"),
     PFC_OBS("velocity", 1, -PFC_INFINITY, PFC_INFINITY, "cart velocity, m/s"),
@@ -55,7 +55,7 @@ PFC_FN void cartpole_reset(Cartpole* s, const CartpoleParams* p) {
 PFC_FN void cartpole_step(Cartpole* s, const CartpoleParams* p, PfcIo io) {
   const float share = 1.0f / (CARTPOLE_CART_MASS + CARTPOLE_POLE_MASS);
   const float pole_moment = CARTPOLE_POLE_MASS * CARTPOLE_HALF_LENGTH;
-  const float control = io.controls[0];  // both are read, so that the choice is a blend and not a branch
+  const float control = io.controls[0];  // reads both, so that the selection below compiles to a blend, not a branch
   const float side = 2.0f * (float)io.actions[0] - 1.0f;
   const float push = p->continuous ? control : side;
   const float spin = s->angular_velocity;
@@ -90,11 +90,11 @@ PFC_FN void cartpole_metrics(const Cartpole* s, const CartpoleParams* p, int32_t
   values[1] = p->max_steps > 0 ? values[0] / (float)p->max_steps : 0.0f;
 }
 
-// Drawn in pixels, 600 x 400, 100 to the metre.
+// The picture is 600 x 400 px, 100 px per metre.
 #define CARTPOLE_VIEW_SCALE 100.0f
 #define CARTPOLE_RAIL_Y 316.0f
 
-// The rail, its end stops, and a mark for each metre.
+// Draws the rail, its end stops, and a mark for each metre.
 static void cartpole_draw_rail(const PfcDraw* d, float middle) {
   const float reach = CARTPOLE_MAX_X * CARTPOLE_VIEW_SCALE, y = CARTPOLE_RAIL_Y;
   for (int32_t metre = -2; metre <= 2; ++metre) {
@@ -108,7 +108,7 @@ static void cartpole_draw_rail(const PfcDraw* d, float middle) {
   }
 }
 
-// The angles at which the pole counts as standing, as a faint wedge over its hinge.
+// Draws the range of allowed angles as a faint wedge above the hinge.
 static void cartpole_draw_wedge(const PfcDraw* d, float x, float y, float radius) {
   enum { ARC = 9 };
   PfcPoint points[ARC + 1];
@@ -124,8 +124,8 @@ static void cartpole_draw_wedge(const PfcDraw* d, float x, float y, float radius
 static void cartpole_draw(const Cartpole* s, const CartpoleParams* p, const PfcDraw* d) {
   (void)p;
   const float width = 600.0f, height = 400.0f, middle = width / 2.0f, wheel = 8.0f;
-  const float x = middle + CARTPOLE_VIEW_SCALE * s->x, y = CARTPOLE_RAIL_Y - wheel - 22.0f;  // of the hinge
-  const float length = 3.2f * CARTPOLE_HALF_LENGTH * CARTPOLE_VIEW_SCALE;                    // longer than true, to be seen
+  const float x = middle + CARTPOLE_VIEW_SCALE * s->x, y = CARTPOLE_RAIL_Y - wheel - 22.0f;  // hinge
+  const float length = 3.2f * CARTPOLE_HALF_LENGTH * CARTPOLE_VIEW_SCALE;                    // exaggerated for visibility
   const bool fallen = pfc_absf(s->angle) > CARTPOLE_MAX_ANGLE || pfc_absf(s->x) > CARTPOLE_MAX_X;
   float sine, cosine;
   pfc_sincosf(s->angle, &sine, &cosine);

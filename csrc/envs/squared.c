@@ -12,7 +12,7 @@ typedef struct Squared {
   PfcRng rng;
   int32_t x, y;  // the agent; x right, y down
   int32_t target_x, target_y;
-  int32_t reached;  // 1 once the agent stands on the target
+  int32_t reached;  // 1 when the agent is on the target
 } Squared;
 
 typedef struct SquaredObs {
@@ -28,7 +28,7 @@ PFC_FN void squared_reset(Squared* s, const SquaredParams* p) {
   const int32_t last = SQUARED_SIDE - 1;
   s->x = s->y = SQUARED_SIDE / 2;
   int32_t along = (int32_t)pfc_rng_below(&s->rng, (uint32_t)last);
-  switch (pfc_rng_below(&s->rng, 4)) {  // each side owns the corner it starts from
+  switch (pfc_rng_below(&s->rng, 4)) {  // each side includes its first corner only
     case 0: s->target_x = along, s->target_y = 0; break;
     case 1: s->target_x = last, s->target_y = along; break;
     case 2: s->target_x = last - along, s->target_y = last; break;
@@ -64,7 +64,7 @@ PFC_FN void squared_metrics(const Squared* s, const SquaredParams* p, int32_t ag
   values[0] = values[1] = (float)s->reached;
 }
 
-// Tiles with a rim where the target may be; the world goes half a tile beyond, where an agent that has left is seen.
+// Border tiles, where the target can be, have another colour. A margin of half a tile shows an agent that has left.
 static void squared_draw(const Squared* s, const SquaredParams* p, const PfcDraw* d) {
   const float tile = 32.0f, left = 0.5f * tile, top = 56.0f, side = tile * SQUARED_SIDE;
   const float width = side + tile, target_x = left + tile * ((float)s->target_x + 0.5f);

@@ -1,8 +1,8 @@
-// template.c - the skeleton of a new game: copy this file, put your rules in. One agent.
+// template.c - a template for new games: copy this file and change the rules. One agent.
 //
-// It is a whole game, a catcher: slide a paddle to catch falling balls. If you can write `if` and
-// `for`, you can write one. Every function below is called by the pool; what the pool takes care of
-// (seeds, episode counts, time limits, resets, threads) is listed at the top of pufferc/env.h.
+// It is a complete game: slide a paddle to catch falling balls. If you can write `if` and `for`, you
+// can write a game. The pool calls every function below. The top of pufferc/env.h lists what the pool
+// does for you: seeds, episode counts, time limits, resets, threads.
 #include "pufferc/env.h"
 
 // Sizes are in fields: the field is 1 wide and 1 high, x right, y down.
@@ -10,16 +10,16 @@
 #define TEMPLATE_PADDLE_SPEED 0.05f  // fields per step
 #define TEMPLATE_MAX_CATCHES 100
 
-// 1. Parameters: type (int, float, bool), name, default, smallest, largest, help. Users set them as
+// 1. Parameters: type (int, float, bool), name, default, min, max, help. Users set them with
 //    make("template", ball_speed=0.1) or --env.ball-speed 0.1; your functions read p->ball_speed.
-//    max_steps comes first; the pool truncates an episode there.
+//    max_steps comes first; the pool truncates an episode after that many steps.
 #define TEMPLATE_PARAMS(X)                                                          \
   X(int, max_steps, 5000, 0, PFC_MAX_STEPS, "steps until truncation; 0 = never")    \
   X(float, ball_speed, 0.04f, 0.001f, 0.5f, "how far a ball falls in a step, in fields")
 PFC_DEFINE_PARAMS(template, TemplateParams, TEMPLATE_PARAMS)
 
-// 2. The state: everything there is to know about one running game. Plain values and arrays, no
-//    pointers. It must have a member rng; random numbers come from nowhere else.
+// 2. The state of one running game. Plain values and arrays, no pointers. It must have a member rng,
+//    the only source of random numbers.
 typedef struct Template {
   PfcRng rng;
   float paddle_x;        // its centre
@@ -27,12 +27,12 @@ typedef struct Template {
   int32_t catches;
 } Template;
 
-// 3. What an agent sees: a struct of floats (or of uint8_t: see squared.c), best of order one.
+// 3. The observation of one agent: a struct of floats of order one (or of uint8_t, see squared.c).
 typedef struct TemplateObs {
   float paddle_x, ball_x, ball_y, caught;
 } TemplateObs;
 
-// ... and its table: name, how many values, lowest, highest, meaning. Tests hold the game to it.
+// ... and its table: name, number of values, min, max, meaning. Tests check that values stay in range.
 static const PfcObsRow template_obs[] = {
     PFC_OBS("paddle_x", 1, 0, 1, "paddle centre, in field widths"),
     PFC_OBS("ball_x", 1, 0, 1, "ball, in field widths"),
@@ -45,15 +45,15 @@ PFC_FN void template_drop_ball(Template* s) {
   s->ball_y = 0.0f;
 }
 
-// 4. The start of an episode. Everything but rng is zero here already.
+// 4. Starts an episode. Everything but rng is already zero.
 PFC_FN void template_reset(Template* s, const TemplateParams* p) {
   (void)p;
   s->paddle_x = 0.5f;
   template_drop_ball(s);
 }
 
-// 5. One step. Read io.actions, change the state, write io.rewards and, when the episode is over,
-//    io.terminated. Index 0 is the first agent; a game of one agent has no other.
+// 5. One step. Read io.actions, change the state, write io.rewards, and set io.terminated when the
+//    episode is over. The index is the agent, here always 0.
 PFC_FN void template_step(Template* s, const TemplateParams* p, PfcIo io) {
   if (io.actions[0] == 1) s->paddle_x -= TEMPLATE_PADDLE_SPEED;
   if (io.actions[0] == 2) s->paddle_x += TEMPLATE_PADDLE_SPEED;
@@ -73,7 +73,7 @@ PFC_FN void template_step(Template* s, const TemplateParams* p, PfcIo io) {
   else template_drop_ball(s);
 }
 
-// 6. What agent number `agent` sees now.
+// 6. Writes the observation of agent number `agent`.
 PFC_FN void template_observe(const Template* s, const TemplateParams* p, int32_t agent, TemplateObs* obs) {
   (void)p, (void)agent;
   obs->paddle_x = s->paddle_x;
@@ -89,48 +89,48 @@ PFC_FN void template_metrics(const Template* s, const TemplateParams* p, int32_t
   values[1] = (float)s->catches / (float)TEMPLATE_MAX_CATCHES;
 }
 
-// 8. A picture, back to front, by the callbacks of pufferc/draw.h, in units of your choice: here 440 x 400. Colours by
-//    meaning and the helpers pfc_draw_* come from pufferc/style.h.
+// 8. Draws a picture, back to front, with the callbacks of pufferc/draw.h, in units of your choice: here 440 x 400. The
+//    palette and the helpers pfc_draw_* come from pufferc/style.h.
 static void template_draw(const Template* s, const TemplateParams* p, const PfcDraw* d) {
   (void)p;
   const float width = 440.0f, height = 400.0f, field = 360.0f, left = 40.0f, floor = 372.0f;
   const float ball_x = left + field * s->ball_x, ball_y = 24.0f + (floor - 24.0f) * s->ball_y;
   const float paddle = field * TEMPLATE_PADDLE_WIDTH, paddle_x = left + field * s->paddle_x - paddle / 2.0f;
   pfc_draw_board(d, width, height);
-  d->line(d->context, ball_x, ball_y, ball_x, floor, 2.0f, pfc_tint(PFC_GOAL, 40));  // where it comes down
+  d->line(d->context, ball_x, ball_y, ball_x, floor, 2.0f, pfc_tint(PFC_GOAL, 40));  // where it will land
   d->rounded_rect(d->context, paddle_x, floor, paddle, 12.0f, 6.0f, pfc_rgb(PFC_AGENT));
   d->circle(d->context, ball_x, ball_y - 11.0f, 11.0f, pfc_rgb(PFC_GOAL));
   pfc_draw_count(d, 20.0f, 18.0f, 30.0f, true, s->catches, "caught");
   d->end(d->context);
 }
 
-// 9. How a person plays: keys, what they do, action dimension, choice. Optional: without them the digits are choices.
+// 9. Keys for play by hand: names, help, action dimension, choice. Optional: the default is one digit per choice.
 static const PfcKeyBinding template_keys[] = {
     PFC_BIND("left a", "left", 0, 1),
     PFC_BIND("right d", "right", 0, 2),
 };
 
-// 10. The whole game in one record. Change `version` whenever the rules change. More members are optional;
-//     pufferc/env.h says how each is written:
+// 10. The whole game in one record. Change `version` whenever the rules change. pufferc/env.h documents these optional
+//     members:
 //
 //       .layout, .fill_rows                sizes and observation rows that depend on parameters
-//       .check                             parameters that do not go together
+//       .check                             combinations of parameters that are invalid
 //       .mask                              choices that are illegal at times
 //       .script, .num_levels               a built-in player
-//       .sizes = {.agents, .teams}, .team  several agents, and their sides
+//       .sizes = {.agents, .teams}, .team  several agents, and their teams
 //       .respawn                           agents whose episodes end one by one
 //       .check_data, .reset_from           a file that the game reads, such as a map
 //       .fields, .field                    state members that tests may read and write
 //       .open, .close                      something outside the state, such as a physics world
 PFC_DEFINE_ENV(template, Template,
                .title = "Template",
-               .summary = "catch falling balls; the skeleton of a new game",
+               .summary = "catch falling balls; the starting point for a new game",
                .version = 1,
                .obs_dtype = PFC_FLOAT32,
                .sizes = {.action_counts = {3}},  // 0 stay, 1 left, 2 right
                .obs_rows = template_obs,
                .num_obs_rows = sizeof template_obs / sizeof template_obs[0],
                .metrics = {"score", "perf"},
-               .fps = 30,  // steps a second at which a person should watch
+               .fps = 30,  // steps per second when a person watches or plays
                .keys = template_keys,
                .num_keys = sizeof template_keys / sizeof template_keys[0])

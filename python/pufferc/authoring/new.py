@@ -110,7 +110,7 @@ def _source(name: str) -> str:
     title = "".join(part.capitalize() for part in name.split("_"))
     words = {"template": name, "Template": title, "TEMPLATE": name.upper()}
     body = re.sub("template|Template|TEMPLATE", lambda match: words[match[0]], body)
-    body = body.replace("catch falling balls; the skeleton of a new game", "catch falling balls")
+    body = body.replace("catch falling balls; the starting point for a new game", "catch falling balls")
     return _HEAD.replace("NAME", name) + _align(body)
 
 
