@@ -1,12 +1,12 @@
-"""Boids by hand and by a trained policy: the best of many settings of the three classic rules, on held-out worlds.
+"""Compares hand-written and trained players of Boids: the best settings of the three classic rules on held-out worlds.
 
     python benchmarks/boids_baseline.py [--settings 200] [--worlds 64] [--policy CHECKPOINT ...] [--set NAME=VALUE ...]
 
-The rules are those of the game's script, computed from the observations alone: separation, alignment and cohesion
-(Reynolds 1987), and keeping off obstacles and predators. Random settings of their four weights play the same search
-worlds; the best quarter plays more of them, and the best ones by reward and by perf are kept. Then all players meet the
-same held-out worlds, with seeds that the search never used. `--settings 0` skips the search; `--rules A,C,S,O` adds a
-setting. Figures are means over worlds with the half width of their 95 % interval. Needs the built package, and
+The rules are those of the game's script, computed from observations only: separation, alignment and cohesion (Reynolds
+1987), and avoidance of obstacles and predators. Random settings of their four weights play the same search worlds; the
+best quarter plays more of them, and the best ones by reward and by perf are kept. Then all players play the same
+held-out worlds, with seeds that the search did not use. `--settings 0` skips the search; `--rules A,C,S,O` adds a
+setting. Results are means over worlds with the half width of their 95 % interval. Needs the built package, and
 pufferc[train] for policies.
 
 Shapes: N rows, K neighbours; a setting is (align, cohere, separate, obstacles).
@@ -28,16 +28,16 @@ Floats = NDArray[np.float32]
 Results = dict[str, NDArray[np.float64]]
 
 SPEED_LOW, SPEED_RANGE = 0.2, 0.4  # u/step
-THRUST, TURN = 0.05, 0.2  # largest change of speed in a step, u/step; largest turn, rad
+THRUST, TURN = 0.05, 0.2  # max change of speed in a step, u/step; max turn, rad
 SPACE = 3.0  # personal space, u
 PLAIN = 17  # values of an observation before the neighbours
-HIGHEST = np.array([6.0, 3.0, 6.0, 6.0])  # of the random settings, uniform from 0
+HIGHEST = np.array([6.0, 3.0, 6.0, 6.0])  # random settings are uniform in [0, HIGHEST]
 SEARCH_SEED, HELD_OUT_SEED = 1_000_003, 2_000_003
 SHOWN = ("perf", "polarisation", "local_polarisation", "largest", "milling", "crowded", "alone", "hits", "caught")
 
 
 def unit_sum(offsets: Floats, lengths: Floats, weights: Floats) -> Floats:
-    """Sum over entities of their unit offset times a weight: [N, K, 2], [N, K], [N, K] -> [N, 2]."""
+    """Sum over entities of unit offset times weight: [N, K, 2], [N, K], [N, K] -> [N, 2]."""
     scale = np.divide(weights, lengths, out=np.zeros_like(lengths), where=lengths > 0)
     return np.einsum("nk,nkd->nd", scale, offsets)
 
@@ -72,7 +72,7 @@ Act = Callable[[pufferc.VecEnv, Floats, int], Any]
 
 
 def by_rules(settings: Floats, sight: float) -> Act:
-    """A player of the rules; settings [N, 4], or [4] for all rows."""
+    """A player that follows the rules; settings [N, 4], or [4] for all rows."""
     return lambda envs, seen, step: rule_controls(seen, np.broadcast_to(settings, (len(seen), 4)), sight)
 
 
@@ -93,7 +93,7 @@ def by_policy(path: Path, greedy: bool, params: dict[str, Any]) -> Act:
 
 
 def play(act: Act, seeds: list[int], params: dict[str, Any]) -> Results:
-    """One episode in a world of each seed: reward per step and metrics, float64 [worlds] each."""
+    """Plays one episode in the world of each seed: reward per step and metrics, float64 [worlds] each."""
     worlds = len(seeds)
     envs = pufferc.make("boids", num_games=worlds, num_threads=2, **params)
     seen, _ = envs.reset(seed=seeds)
@@ -116,7 +116,7 @@ def play(act: Act, seeds: list[int], params: dict[str, Any]) -> Results:
 
 
 def search(settings: int, worlds: int, params: dict[str, Any], sight: float) -> dict[str, Floats]:
-    """The best of random settings by reward and by perf: all on some worlds, the best quarter on four times as many."""
+    """Best random settings by reward and by perf. All play some worlds, the best quarter four times as many."""
     candidates = (np.random.default_rng(SEARCH_SEED).random((settings, 4)) * HIGHEST).astype(np.float32)
     first, best = scores_of(candidates, worlds, params, sight), {}
     for name in ("reward", "perf"):
@@ -131,7 +131,7 @@ def search(settings: int, worlds: int, params: dict[str, Any], sight: float) -> 
 
 
 def scores_of(settings: Floats, worlds: int, params: dict[str, Any], sight: float) -> Results:
-    """Mean results of settings [S, 4], all in the same worlds: [S] each."""
+    """Mean results of settings [S, 4] in the same worlds: [S] each."""
     agents = int(params.get("boids", 64))
     act = by_rules(np.repeat(settings, agents, axis=0), sight)
     totals = [play(act, [SEARCH_SEED + world] * len(settings), params) for world in range(worlds)]
@@ -153,12 +153,12 @@ def show(label: str, results: Results) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--settings", type=int, default=200, help="random settings of the rules; 0 = no search")
-    parser.add_argument("--search-worlds", type=int, default=4, help="worlds that each setting plays first")
-    parser.add_argument("--worlds", type=int, default=64, help="held-out worlds")
-    parser.add_argument("--rules", action="append", default=[], metavar="A,C,S,O", help="one more setting")
+    parser.add_argument("--settings", type=int, default=200, help="number of random settings; 0 = no search")
+    parser.add_argument("--search-worlds", type=int, default=4, help="number of worlds that each setting plays first")
+    parser.add_argument("--worlds", type=int, default=64, help="number of held-out worlds")
+    parser.add_argument("--rules", action="append", default=[], metavar="A,C,S,O", help="adds a setting of the rules")
     parser.add_argument("--policy", action="append", default=[], type=Path, help="a checkpoint or run directory")
-    parser.add_argument("--greedy", action="store_true", help="the policy's mean action instead of a drawn one")
+    parser.add_argument("--greedy", action="store_true", help="use the policy's mean action instead of a sample")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the game")
     given = parser.parse_args()
     params: dict[str, Any] = {}

@@ -125,7 +125,7 @@ static void cartpole_draw(const Cartpole* s, const CartpoleParams* p, const PfcD
   (void)p;
   const float width = 600.0f, height = 400.0f, middle = width / 2.0f, wheel = 8.0f;
   const float x = middle + CARTPOLE_VIEW_SCALE * s->x, y = CARTPOLE_RAIL_Y - wheel - 22.0f;  // hinge
-  const float length = 3.2f * CARTPOLE_HALF_LENGTH * CARTPOLE_VIEW_SCALE;                    // exaggerated for visibility
+  const float length = 3.2f * CARTPOLE_HALF_LENGTH * CARTPOLE_VIEW_SCALE;                    // exaggerated
   const bool fallen = pfc_absf(s->angle) > CARTPOLE_MAX_ANGLE || pfc_absf(s->x) > CARTPOLE_MAX_X;
   float sine, cosine;
   pfc_sincosf(s->angle, &sine, &cosine);

@@ -1,5 +1,5 @@
 // test_boids.c - the rules of Boids: neighbours against brute force, observations under rotation, shift and
-// renumbering, each reward term and measure on hand-made worlds, predators, and the bound on work in a crowd.
+// renumbering, each reward term and metric on hand-made worlds, predators, and the limit on work in a crowd.
 //
 //   test_boids [random worlds]
 #include <math.h>
@@ -69,7 +69,7 @@ static void world_observe(World* w) {
 
 static const float* world_obs(const World* w, int32_t i) { return w->obs + (size_t)i * (size_t)w->layout.obs_shape[0]; }
 
-// Sets a boid's place and heading (an angle); it flies at 0.4 u/step.
+// Sets a boid's position and heading (an angle); its speed is 0.4 u/step.
 static void put(World* w, int32_t i, float x, float y, float angle) {
   w->a.x[i] = x, w->a.y[i] = y;
   pfc_sincosf(angle, &w->a.heading_y[i], &w->a.heading_x[i]);
@@ -82,7 +82,7 @@ static float uniform(PfcRng* rng, float low, float high) { return pfc_rng_unifor
 
 // ---- neighbours against brute force ------------------------------------------------------------------
 
-// The k nearest living boids within sight, by sorting all of them.
+// Finds the k nearest living boids within sight by sorting all of them.
 static int32_t brute_force(const World* w, int32_t boid, int32_t* index, float* square) {
   int32_t found = 0;
   for (int32_t i = 0; i < w->p.boids; ++i) {
@@ -124,7 +124,7 @@ static BoidsParams random_params(PfcRng* rng) {
   return p;
 }
 
-// Half of the worlds are sparse, half clustered in some spots, but no cell has more boids than are looked at.
+// Half of the worlds are sparse, half have clusters, but no cell has more boids than the limit per cell.
 static bool scatter(World* w, PfcRng* rng, bool clustered) {
   const float spread = clustered ? uniform(rng, 4.0f, 12.0f) : 1e4f;
   BoidsVector spots[3];
@@ -159,7 +159,7 @@ static void test_neighbours(int32_t worlds) {
   CHECK(compared == worlds && many > worlds / 4 && many < worlds);
 }
 
-// Equal distances go to the lower index, also across the edges of the torus.
+// At equal distances the lower index wins, also across the edges of the torus.
 static void test_ties(void) {
   BoidsParams p = usual();
   p.boids = 9, p.neighbours = 4, p.obstacles = 0, p.width = p.height = 40, p.sight = 10;
@@ -172,7 +172,7 @@ static void test_ties(void) {
   world_close(&w);
 }
 
-// All boids in one spot: each looks at 16, and all have their turn to be looked at.
+// All boids in one spot: each looks at 16, and every boid is looked at in turn.
 static void test_crowd(void) {
   BoidsParams p = usual();
   p.boids = 400, p.width = p.height = 400, p.obstacles = 0, p.noise = 0;
@@ -196,7 +196,7 @@ static void test_crowd(void) {
 
 // ---- observations --------------------------------------------------------------------------------------
 
-// What boid i of one world sees is what boid `other[i]` of the other sees.
+// Checks that boid i of one world and boid `other[i]` of the other have the same observation.
 static void expect_same_sight(World* w, World* v, const int32_t* other) {
   world_observe(w), world_observe(v);
   for (int32_t i = 0; i < w->p.boids; ++i)
@@ -204,7 +204,7 @@ static void expect_same_sight(World* w, World* v, const int32_t* other) {
       CHECK(fabsf(world_obs(w, i)[k] - world_obs(v, other[i])[k]) < 1e-4f);
 }
 
-// A square torus turned by 90 degrees, shifted and renumbered looks the same to every boid.
+// Observations do not change when a square torus is rotated by 90 degrees, shifted and renumbered.
 static void test_symmetry(void) {
   PfcRng rng;
   pfc_rng_seed(&rng, 9, 0);
@@ -290,7 +290,7 @@ static void test_surfaces(void) {
   CHECK(seen > 5000);
 }
 
-// One neighbour ahead and to the right that flies to the right, and a disc behind.
+// A neighbour ahead on the right, flying to the right, and a disc behind.
 static void test_sight(void) {
   BoidsParams p = usual();
   p.boids = 2, p.obstacles = 1, p.noise = 0;
@@ -311,7 +311,7 @@ static void test_sight(void) {
 
 typedef struct Term {
   const char* name;
-  float distance, angle;  // of the second boid, straight ahead, and its heading
+  float distance, angle;  // of the second boid: straight ahead; its heading
   float align, cohere, separate, smooth;
 } Term;
 
@@ -348,7 +348,7 @@ static void test_reward_terms(void) {
   }
 }
 
-// The gap to a disc, a hit, and the whole world's polarisation.
+// Penalties for nearness to a disc and for a hit, and the reward for the whole world's polarisation.
 static void test_other_rewards(void) {
   BoidsParams p = usual();
   p.boids = 2, p.obstacles = 1, p.noise = 0, p.align = p.cohere = p.separate = p.smooth = 0;
@@ -359,7 +359,7 @@ static void test_other_rewards(void) {
   w.a.hit[0] = 0;
   look(&w);
   CHECK(fabsf(w.rewards[0] + 0.25f) < 1e-5f && w.rewards[1] == 0.0f);
-  put(&w, 0, 45.4f, 40.0f, 0.0f);  // flies into it and is put at 0.5 u
+  put(&w, 0, 45.4f, 40.0f, 0.0f);  // flies into it and is moved to 0.5 u
   world_step(&w);
   CHECK(w.a.hit[0] && fabsf(w.a.x[0] - 45.5f) < 1e-4f && fabsf(w.rewards[0] + 1.0f + 25.0f / 36.0f) < 1e-4f);
   world_close(&w);
@@ -371,7 +371,7 @@ static void test_other_rewards(void) {
   world_close(&w);
 }
 
-// A wall stops a boid, counts as a hit and is seen as an obstacle; a torus lets it through.
+// A wall stops a boid, counts as a hit and is observed as an obstacle; on a torus the boid flies through.
 static void test_walls(void) {
   for (int32_t walls = 0; walls < 2; ++walls) {
     BoidsParams p = usual();
@@ -385,7 +385,7 @@ static void test_walls(void) {
   }
 }
 
-// ---- measures ------------------------------------------------------------------------------------------
+// ---- metrics -------------------------------------------------------------------------------------------
 
 static void test_measures(void) {
   BoidsParams p = usual();
@@ -396,7 +396,7 @@ static void test_measures(void) {
   look(&w);
   CHECK(fabsf(w.s->polarisation - 1.0f) < 1e-5f && boids_milling(w.s, &p, &w.a) < 0.01f);
   CHECK(fabsf(boids_local_polarisation(w.s, &p, &w.a) - 1.0f) < 1e-5f && boids_largest(w.s, &p, &w.a) == 1.0f);
-  for (int32_t i = 0; i < 40; ++i) {  // a ring that turns
+  for (int32_t i = 0; i < 40; ++i) {  // a rotating ring
     const float angle = 2.0f * PFC_PI * (float)i / 40.0f;
     put(&w, i, 5.0f + 20.0f * cosf(angle), 5.0f + 20.0f * sinf(angle), angle + 0.5f * PFC_PI);
     w.a.x[i] = boids_inside(w.a.x[i], 120.0f), w.a.y[i] = boids_inside(w.a.y[i], 120.0f);
@@ -412,7 +412,7 @@ static void test_measures(void) {
   world_close(&w);
 }
 
-// Metrics are means over steps 200, 210, ...; an episode that ends before has zeros.
+// Metrics are means over steps 200, 210, ...; they are zero if the episode ends earlier.
 static void test_metrics(void) {
   BoidsParams p = usual();
   p.boids = 12, p.obstacles = 0, p.noise = 0, p.width = p.height = 60;
@@ -438,7 +438,7 @@ static void set_hunter(World* w, float x, float y, float angle, int32_t rest) {
   pfc_sincosf(angle, &hunter->heading.y, &hunter->heading.x);
 }
 
-// A caught boid gets the penalty once, is left out from then on, and sees zeros.
+// A caught boid gets the penalty once, is ignored from then on, and observes zeros.
 static void test_catch(void) {
   BoidsParams p = usual();
   p.boids = 3, p.obstacles = 0, p.noise = 0, p.predators = 1, p.width = p.height = 200;
@@ -459,7 +459,7 @@ static void test_catch(void) {
   world_close(&w);
 }
 
-// The episode ends for all when the last one is caught.
+// The episode ends for all when the last boid is caught.
 static void test_all_caught(void) {
   BoidsParams p = usual();
   p.boids = 1, p.obstacles = 0, p.noise = 0, p.predators = 1;
@@ -471,7 +471,7 @@ static void test_all_caught(void) {
   world_close(&w);
 }
 
-// With more than three others around the prey the hunter flies straight on in half of the steps.
+// With more than three others around the prey, the hunter flies straight on in half of the steps.
 static void test_confusion(void) {
   for (int32_t others = 3; others <= 4; ++others) {
     BoidsParams p = usual();
@@ -530,7 +530,7 @@ static void test_check(void) {
 
 // ---- whole games ---------------------------------------------------------------------------------------
 
-// Mean perf of a script over some worlds, or of random turns with level -1.
+// Mean perf of a script over some worlds; level -1 = random turns.
 static float play(int32_t level, int32_t continuous, uint64_t first_seed, int32_t worlds) {
   BoidsParams p = usual();
   p.continuous = continuous;
@@ -554,7 +554,7 @@ static float play(int32_t level, int32_t continuous, uint64_t first_seed, int32_
   return total / (float)worlds;
 }
 
-// The score tells good flocks from bad ones.
+// The score separates good flocks from bad ones.
 static void test_scripts(void) {
   const float chance = play(-1, 1, 1, 4), textbook = play(0, 1, 1, 6);
   const float tuned = play(1, 1, 1, 6), steps = play(1, 0, 1, 6);

@@ -1,6 +1,6 @@
 // test_breakout.c - the rules of Breakout, and the game against two obvious implementations.
 //
-//   test_breakout [how many times as many frames as by default]
+//   test_breakout [multiple of the default number of frames]
 #include <stdlib.h>
 #include <string.h>
 
