@@ -19,6 +19,7 @@ WHEEL := $$(echo build/wheel/pufferc-*.whl)
 TOOLS := PATH="$(CURDIR)/$(BIN):$$PATH" CMAKE_GENERATOR=Ninja
 CTEST := $(TOOLS) ctest --test-dir build/dev --output-on-failure -j 2
 # Two processes that take whole files of tests, so that fixtures of a file are made once.
+LINT := $(BIN)/ruff check python tests examples benchmarks && $(BIN)/mypy
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 # Slow tests share no fixtures: each process takes the next test, so that both end at about the same time.
 PYTEST_ONE_BY_ONE := $(BIN)/python -m pytest -n 2 --dist load --maxschedchunk 1
@@ -40,7 +41,7 @@ train: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(TOOLS) cmake --preset dev
 	$(TOOLS) cmake --build build/dev
-	@$(MAKE) lint > build/lint.log 2>&1 & lint=$$!; \
+	@{ $(LINT); } > build/lint.log 2>&1 & lint=$$!; \
 	tested=0; $(CTEST) || tested=$$?; \
 	wait $$lint || { cat build/lint.log; exit 1; }; exit $$tested
 	PUFFERC_WHEEL="$(CURDIR)/$(WHEEL)" $(PYTEST) -m 'not slow'
@@ -49,8 +50,7 @@ test: $(VENV)/.installed-dev
 # tests/changed.py says which tests belong to which files. The import before it rebuilds the install; those after it find
 # nothing to do.
 check: $(VENV)/.editable
-	$(BIN)/ruff check python tests examples benchmarks
-	$(BIN)/mypy
+	$(LINT)
 	$(BIN)/python -c 'import pufferc'
 	@set -e; wanted=" $$($(BIN)/python tests/changed.py $(BASE)) "; \
 	case "$$wanted" in *" c "*) \
@@ -59,8 +59,7 @@ check: $(VENV)/.editable
 	if [ -n "$$files" ]; then $(PYTEST) -q -m 'not slow' $$files; fi
 
 lint: $(VENV)/.installed-dev
-	$(BIN)/ruff check python tests examples benchmarks
-	$(BIN)/mypy
+	$(LINT)
 
 dev: $(VENV)/.editable
 
