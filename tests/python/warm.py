@@ -136,9 +136,13 @@ def run(words: list[str], address: str) -> None:
 
     sys.executable = str(Path(address).parent / "python")
     sys.orig_argv = [sys.executable, *words]
-    while words[0] == "-W":
-        warnings.simplefilter(words[1])  # type: ignore[arg-type]
-        words = words[2:]
+    while words[0] in ("-W", "-u"):  # torchrun starts its processes with -u
+        if words[0] == "-u":
+            sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]
+            words = words[1:]
+        else:
+            warnings.simplefilter(words[1])  # type: ignore[arg-type]
+            words = words[2:]
     kind, rest = words[0], words[1:]
     added = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
     sys.path[:1] = ["" if kind in ("-m", "-c") else os.path.dirname(kind), *added]
