@@ -1,5 +1,7 @@
-// arrays.cpp - C statuses as Python exceptions, and checks of arrays that come from Python.
+// arrays.cpp - see arrays.h: errors, checks of arrays, and the worker threads of calls.
 #include "bindings/arrays.h"
+
+#include <atomic>
 
 namespace pufferc {
 
@@ -56,7 +58,7 @@ std::string type_name(py::handle object) { return Py_TYPE(object.ptr())->tp_name
   raise(PyExc_TypeError, std::string(name) + " must be a NumPy array or a torch CPU tensor, got " + got);
 }
 
-// What a tensor's numpy() gives. It refuses what is sparse, quantised, on another device or of a dtype NumPy lacks.
+// A tensor's numpy(). It refuses what is sparse, quantised, on another device or of a dtype NumPy lacks.
 static py::object read_tensor(const char* name, py::handle tensor) {
   try {
     return tensor.attr("detach")().attr("numpy")();
@@ -73,7 +75,7 @@ static py::object read_tensor(const char* name, py::handle tensor) {
 
 py::array borrow_array(const char* name, py::handle object) {
   if (py::isinstance<py::array>(object)) return py::reinterpret_borrow<py::array>(object);
-  // A torch tensor, recognised by what it can do; numpy() itself refuses one that is not in the CPU's memory.
+  // A torch tensor, recognised by its methods; numpy() refuses one that is not in CPU memory.
   if (py::hasattr(object, "detach") && py::hasattr(object, "numpy")) {
     py::object array = read_tensor(name, object);
     if (py::isinstance<py::array>(array)) return py::reinterpret_borrow<py::array>(array);
@@ -134,6 +136,133 @@ uint32_t* word_data(const char* name, py::handle object, const Shape& shape, std
   void* data = array_data(name, array, dtype, shape, writable);
   keep.push_back(std::move(array));
   return static_cast<uint32_t*>(data);
+}
+
+// ---- the workers ----------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr int64_t kSmallWork = 16384;  // elements under which waking a thread costs more than it saves
+
+struct SharedWorkers {
+  std::mutex mutex;
+  PfcWorkers* workers = nullptr;
+  uint64_t generation = 0;  // of the process that started the threads
+};
+
+// Never destroyed: a thread may still be in a kernel while the process ends.
+SharedWorkers& shared_workers() {
+  static auto* shared = new SharedWorkers;
+  return *shared;
+}
+std::atomic<int32_t> wanted_threads{1};
+
+}  // namespace
+
+Lease::Lease(int64_t work) : lock_(shared_workers().mutex, std::defer_lock) {
+  const int32_t threads = wanted_threads.load();
+  if (threads == 1 || work < kSmallWork || !lock_.try_lock()) return;
+  SharedWorkers& shared = shared_workers();
+  const uint64_t generation = pfc_process_generation();
+  if (shared.workers && (shared.generation != generation || pfc_workers_count(shared.workers) != threads)) {
+    pfc_workers_destroy(shared.workers);
+    shared.workers = nullptr;
+  }
+  if (!shared.workers) shared.workers = pfc_workers_create(threads, 1);
+  shared.generation = generation;
+  workers_ = shared.workers;
+}
+
+void set_num_threads(int32_t threads) {
+  if (threads < 1 || threads > PFC_MAX_THREADS)
+    raise(PyExc_ValueError,
+          "num_threads must be in [1, " + std::to_string(PFC_MAX_THREADS) + "], got " + std::to_string(threads));
+  wanted_threads = threads;
+}
+
+int32_t get_num_threads() { return wanted_threads.load(); }
+
+std::mutex& Turns::mutex() {
+  const uint64_t generation = pfc_process_generation();
+  if (!mutex_ || generation_ != generation) {
+    (void)mutex_.release();  // not destroyed: it may be locked
+    mutex_ = std::make_unique<std::mutex>();
+    generation_ = generation;
+  }
+  return *mutex_;
+}
+
+// ---- arrays ------------------------------------------------------------------------------------------
+
+void* Arrays::exact(const char* name, py::handle object, const py::dtype& dtype, const Shape& shape, bool writable) {
+  py::array array = borrow_array(name, object);
+  void* data = array_data(name, array, dtype, shape, writable);
+  keep_.push_back(std::move(array));
+  return data;
+}
+
+void Arrays::include(const Arrays& other) {
+  inputs_.insert(inputs_.end(), other.inputs_.begin(), other.inputs_.end());
+  outputs_.insert(outputs_.end(), other.outputs_.begin(), other.outputs_.end());
+}
+
+void Arrays::check_apart() const {
+  for (const Extent& out : outputs_)
+    for (const Extent& in : inputs_)
+      if (overlaps(out.data, out.bytes, in.data, in.bytes))
+        raise(PyExc_ValueError, std::string(out.name) + " is written to and must not overlap " + in.name);
+}
+
+float* Arrays::strided(const char* name, py::handle object, const Shape& shape, int64_t* stride, bool writable) {
+  const py::array array = borrow_array(name, object);
+  const py::dtype dtype = array.dtype();
+  const std::string prefix(name);
+  if (dtype.num() != py::detail::npy_api::NPY_FLOAT_ || dtype.byteorder() == '>')
+    raise(PyExc_TypeError, prefix + " must be float32, got " + std::string(py::str(dtype)));
+  check_shape(name, array, shape);
+  const py::ssize_t columns = shape.size() == 2 ? shape[1] : 1, rows = shape[0];
+  const py::ssize_t step = rows > 1 ? array.strides(0) : columns * 4;
+  const bool neighbours = shape.size() == 1 || columns == 1 || array.strides(1) == 4;
+  const bool plain = neighbours && step % 4 == 0 && step >= columns * 4;
+  if (array.size() != 0 && (!plain || reinterpret_cast<uintptr_t>(array.data()) % 4 != 0))
+    raise(PyExc_ValueError, prefix + " must be aligned, with neighbouring columns and rows in ascending order of memory, "
+                                     "got " + memory_text(array));
+  if (writable && !array.writeable()) raise(PyExc_ValueError, prefix + " is written to, but the array is read-only");
+  *stride = step / 4;
+  keep_.push_back(array);
+  const uint64_t bytes = rows ? static_cast<uint64_t>((rows - 1) * step + columns * 4) : 0;
+  (writable ? outputs_ : inputs_).push_back({name, array.data(), bytes});
+  return static_cast<float*>(const_cast<void*>(array.data()));
+}
+
+const void* Arrays::step_elements(const char* name, py::handle object, const Shape& shape, bool bfloat16,
+                                  int64_t* stride) {
+  const py::array array = borrow_array(name, object);
+  const py::dtype expected = bfloat16 ? py::dtype::of<int16_t>() : py::dtype::of<float>();
+  const std::string prefix(name);
+  if (!array.dtype().is(expected))
+    raise(PyExc_TypeError, prefix + " must be " + std::string(py::str(expected)) + ", got " +
+                               std::string(py::str(array.dtype())));
+  check_shape(name, array, shape);
+  const py::ssize_t item = expected.itemsize(), row = shape[2] * item, whole = shape[1] * row;
+  const py::ssize_t step = shape[0] > 1 ? array.strides(0) : whole;
+  const bool empty = array.size() == 0;
+  const bool neighbours = (shape[2] == 1 || array.strides(2) == item) && (shape[1] == 1 || array.strides(1) == row);
+  if (!empty && (!neighbours || step % item != 0 || step < whole || reinterpret_cast<uintptr_t>(array.data()) % 4 != 0))
+    raise(PyExc_ValueError, prefix + " must be aligned, with neighbouring rows and steps in ascending order of memory, "
+                                     "got " + memory_text(array));
+  *stride = step / item;
+  keep_.push_back(array);
+  inputs_.push_back({name, array.data(), empty ? 0 : static_cast<uint64_t>((shape[0] - 1) * step + whole)});
+  return array.data();
+}
+
+Shape shape_with(const char* name, py::handle object, py::ssize_t dims) {
+  const Shape shape = shape_of(borrow_array(name, object));
+  if (static_cast<py::ssize_t>(shape.size()) != dims)
+    raise(PyExc_ValueError,
+          std::string(name) + " must have " + std::to_string(dims) + " dimensions, got shape " + shape_text(shape));
+  return shape;
 }
 
 }  // namespace pufferc

@@ -11,8 +11,7 @@
 #include <mutex>
 #include <thread>
 
-#include "bindings/pools.h"
-#include "bindings/unlocked.h"
+#include "bindings/arrays.h"
 #include "draw/draw_load.h"
 #include "draw/grid.h"
 

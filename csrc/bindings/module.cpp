@@ -1,10 +1,6 @@
-// module.cpp - the compiled module pufferc._core: one bind_*(m) per subject, each in its own file.
+// module.cpp - the compiled module pufferc._core: one bind_*(m) per file.
 #include "bindings/arrays.h"
-#include "bindings/seal.h"
-
-extern "C" {
 #include "core/base.h"
-}
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "Compiled part of pufferc; use the functions of the package instead.";
@@ -14,14 +10,9 @@ PYBIND11_MODULE(_core, m) {
   m.attr("MAX_GROUPS") = PFC_MAX_GROUPS;
   m.attr("MAX_CHOICES") = PFC_MAX_CHOICES;
   m.def("memory_left", &pfc_memory_left, "Bytes that this process can still have.");
-  pufferc::bind_registry(m);
-  pufferc::bind_module(m);
-  pufferc::bind_check(m);
+  pufferc::bind_games(m);
   pufferc::bind_pool(m);
   pufferc::bind_draw(m);
-  pufferc::bind_batches(m);
-  pufferc::bind_ops(m);
-  pufferc::bind_mlp(m);
+  pufferc::bind_kernels(m);
   pufferc::bind_networks(m);
-  pufferc::seal(m);
 }

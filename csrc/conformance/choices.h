@@ -1,6 +1,6 @@
-// choices.h - what is wrong with a mask that a game wrote, or with the actions of its built-in player.
+// choices.h - checks of a mask that a game wrote, and of the actions of its built-in player.
 //
-// What is wrong is reported and then put right, so that the game can be played on.
+// A mistake is reported and then corrected, so that the check can continue.
 #ifndef PUFFERC_CONFORMANCE_CHOICES_H
 #define PUFFERC_CONFORMANCE_CHOICES_H
 

@@ -1,12 +1,12 @@
-// compare.c - games side by side: the same seed, the same game, whatever the past, the place in the batch,
-// the threads, or a snapshot in between; and other seeds and other actions, another game.
+// compare.c - pairs of pools. The same seed plays the same game after any past, at any place in the batch, with any
+// threads and after a snapshot; other seeds and other actions should play another game.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conformance/run.h"
 
-enum { MANY_GAMES = 96, THREADS = 4, MOST_CHOICES = 16, ACTION_STEPS = 96, MORE_ACTION_STEPS = 1500 };
+enum { MANY_GAMES = 96, THREADS = 4, MAX_CHOICES = 16, ACTION_STEPS = 96, MORE_ACTION_STEPS = 1500 };
 
 // ---- comparing two pools -----------------------------------------------------------------------------------
 
@@ -15,7 +15,7 @@ static const uint32_t* mask_row(const PfcBuffers* b, int64_t row) {
   return b->mask_words ? b->action_mask + row * b->mask_words : none;
 }
 
-// What is different between row i of a and row k of b, in words; false if nothing is.
+// words <- a difference between row i of a and row k of b; false if there is none.
 static bool differs(const PfcBuffers* a, int64_t i, const PfcBuffers* b, int64_t k, char* words, size_t room) {
   const PfcDtype dtype = a->spec->obs_dtype;
   const unsigned char *first = obs_row(a->observations, a, i), *second = obs_row(b->observations, b, k);
@@ -39,15 +39,15 @@ static bool differs(const PfcBuffers* a, int64_t i, const PfcBuffers* b, int64_t
   return true;
 }
 
-// What was compared under a code.
+// What each code compares.
 static const char* contest_of(const char* code) {
   static const char* const contests[][2] = {
-      {"seed_repeats", "two games with the same seed and actions went different ways"},
-      {"reset_clears", "a game that was reset with a seed and a new one with that seed went different ways"},
-      {"position", "a game went another way among others than alone"},
-      {"threads", "games went another way with four threads than with one"},
-      {"snapshot", "a game that was saved and loaded went another way than without"},
-      {"script_changes_game", "a game whose built-in player was asked for its moves went another way than one that was not asked"},
+      {"seed_repeats", "two games with the same seed and actions differed"},
+      {"reset_clears", "a game that was reset with a seed differed from a new one with that seed"},
+      {"position", "a game in a batch differed from the same game alone"},
+      {"threads", "games with four threads differed from games with one"},
+      {"snapshot", "a game that was saved and loaded differed from one that was not"},
+      {"script_changes_game", "a game whose built-in player was called differed from one whose player was not"},
   };
   for (size_t i = 0; i < sizeof contests / sizeof contests[0]; ++i)
     if (strcmp(contests[i][0], code) == 0) return contests[i][1];
@@ -69,13 +69,13 @@ static bool compare(const PfcPlayer* a, const PfcPlayer* b, int32_t a_first, int
   return false;
 }
 
-// Leaves rubbish where a game's local variables will lie, another kind for each value.
+// Fills the stack where a game's local variables will lie, so that a game that reads them uninitialised differs.
 __attribute__((noinline)) static void litter_stack(int value) {
   volatile unsigned char rubbish[16384];
   for (size_t i = 0; i < sizeof rubbish; ++i) rubbish[i] = (unsigned char)value;
 }
 
-// Steps both and compares, until the steps are done or a difference was found.
+// Steps both and compares them, until a difference is found or the steps are done.
 static void play_alike(PfcPlayer* a, PfcPlayer* b, const char* stage, int32_t steps, const char* code) {
   if (compare(a, b, 0, a->b->num_games, 0, code)) return;
   for (int32_t t = 1; t <= steps; ++t) {
@@ -87,12 +87,12 @@ static void play_alike(PfcPlayer* a, PfcPlayer* b, const char* stage, int32_t st
   }
 }
 
-// The same seed twice, side by side; and once more in a pool that has played before.
+// The same seed twice, and once more in a pool that has played before.
 void pfc_check_repeat(void) {
   const PfcPoolDesc desc = pfc_check_pool(pfc_check_games(PFC_CHECK_GAMES, 2), 21);
   PfcPlayer a = pfc_player_open(&desc), b = pfc_player_open(&desc);
   if (a.pool && b.pool) {
-    const int32_t steps = pfc_player_steps(&a, 2 * PFC_CHECK_GAMES, PFC_CHECK_MOST_STEPS);
+    const int32_t steps = pfc_player_steps(&a, 2 * PFC_CHECK_GAMES, PFC_CHECK_MAX_STEPS);
     pfc_player_reset(&a, "repeat", NULL);
     pfc_player_reset(&b, "repeat", NULL);
     play_alike(&a, &b, "repeat", steps, "seed_repeats");
@@ -121,7 +121,7 @@ void pfc_check_position(void) {
       const PfcResetDesc one = {.has_seed = 1, .seed = seeds[g]};
       pfc_player_reset(&alone[g], "position", &one);
     }
-    const int32_t steps = pfc_player_steps(&together, 2 * games, PFC_CHECK_MOST_STEPS / 2);
+    const int32_t steps = pfc_player_steps(&together, 2 * games, PFC_CHECK_MAX_STEPS / 2);
     const uint64_t game_bytes = 4ull * (uint64_t)together.b->agents * (uint64_t)together.b->action_dims;
     bool same = true;
     for (int32_t g = 0; g < games && same; ++g) same = !compare(&together, &alone[g], g, 1, 0, "position");
@@ -138,7 +138,7 @@ void pfc_check_position(void) {
   for (int32_t g = 0; g < games; ++g) pfc_player_close(&alone[g]);
 }
 
-// The game itself, unwrapped, by one thread and by several.
+// The game itself, unwrapped, with one thread and with several.
 void pfc_check_threads(void) {
   pfc_check.spec = pfc_check.desc->spec;
   PfcPoolDesc desc = pfc_check_pool(pfc_check_games(MANY_GAMES, 2), 41);
@@ -148,13 +148,13 @@ void pfc_check_threads(void) {
   if (a.pool && b.pool) {
     pfc_player_reset(&a, "threads", NULL);
     pfc_player_reset(&b, "threads", NULL);
-    play_alike(&a, &b, "threads", pfc_player_steps(&a, 2 * a.b->num_games, PFC_CHECK_MOST_STEPS / 2), "threads");
+    play_alike(&a, &b, "threads", pfc_player_steps(&a, 2 * a.b->num_games, PFC_CHECK_MAX_STEPS / 2), "threads");
   }
   pfc_player_close(&a);
   pfc_player_close(&b);
 }
 
-// Saved, loaded into another pool, and both go on.
+// Saves, loads into another pool, and plays both.
 void pfc_check_snapshot(void) {
   if (pfc_check.desc->spec->open) return;
   const PfcPoolDesc desc = pfc_check_pool(PFC_CHECK_GAMES, 51);
@@ -162,7 +162,7 @@ void pfc_check_snapshot(void) {
   const uint64_t bytes = a.pool && b.pool ? pfc_pool_snapshot_bytes(a.pool) : 0;
   unsigned char* snapshot = bytes ? malloc(bytes) : NULL;
   if (snapshot) {
-    const int32_t steps = pfc_player_steps(&a, 3 * PFC_CHECK_GAMES, PFC_CHECK_MOST_STEPS / 2);
+    const int32_t steps = pfc_player_steps(&a, 3 * PFC_CHECK_GAMES, PFC_CHECK_MAX_STEPS / 2);
     pfc_player_reset(&a, "snapshot", NULL);
     for (int32_t t = 1; t <= steps; ++t) pfc_player_step(&a, "snapshot", t);
     (void)pfc_pool_save(a.pool, snapshot, bytes);
@@ -179,13 +179,13 @@ void pfc_check_snapshot(void) {
   pfc_player_close(&b);
 }
 
-// Asked for moves that are not played, the built-in player leaves no trace.
+// Calling the built-in player without playing its moves must change nothing.
 void pfc_check_script(void) {
   if (!pfc_check.spec->script) return;
   const PfcPoolDesc desc = pfc_check_pool(pfc_check_games(PFC_CHECK_GAMES, 2), 55);
   PfcPlayer a = pfc_player_open(&desc), b = pfc_player_open(&desc);
   if (a.pool && b.pool) {
-    const int32_t steps = pfc_player_steps(&a, 3 * PFC_CHECK_GAMES, PFC_CHECK_MOST_STEPS / 4);
+    const int32_t steps = pfc_player_steps(&a, 3 * PFC_CHECK_GAMES, PFC_CHECK_MAX_STEPS / 4);
     pfc_player_reset(&a, "script", NULL);
     pfc_player_reset(&b, "script", NULL);
     for (int32_t t = 1; t <= steps; ++t) {
@@ -206,13 +206,13 @@ static bool any_difference(const PfcPlayer* a, const PfcPlayer* b) {
   return false;
 }
 
-// Other seeds play other games, as a rule.
+// Different seeds usually play different games.
 void pfc_check_seeds(void) {
   const int32_t games = pfc_check_games(PFC_CHECK_GAMES, 2);
   const PfcPoolDesc first = pfc_check_pool(games, 61), second = pfc_check_pool(games, 62);
   PfcPlayer a = pfc_player_open(&first), b = pfc_player_open(&second);
   if (a.pool && b.pool) {
-    const int32_t steps = pfc_player_steps(&a, 2 * games, PFC_CHECK_MOST_STEPS / 2);
+    const int32_t steps = pfc_player_steps(&a, 2 * games, PFC_CHECK_MAX_STEPS / 2);
     pfc_player_reset(&a, "seeds", NULL);
     pfc_player_reset(&b, "seeds", NULL);
     bool different = any_difference(&a, &b);
@@ -231,7 +231,7 @@ void pfc_check_seeds(void) {
 
 // ---- actions -----------------------------------------------------------------------------------------------
 
-// True if a row could make the choice; in a masked game those that may not keep their action.
+// True if some row made the choice; in a masked game, rows where it is illegal keep their action.
 static bool set_action(PfcPlayer* p, int32_t dim, int32_t choice) {
   const int32_t k = p->b->discrete ? first_choice_of(p->b, dim) + choice : 0;
   bool any = false;
@@ -247,8 +247,8 @@ static bool set_action(PfcPlayer* p, int32_t dim, int32_t choice) {
   return any;
 }
 
-// Hash of what a run looks like in which dimension `dim` has one choice in two of three steps, where it is legal. *made:
-// whether it ever was.
+// Hash of the results of a run in which dimension `dim` makes one choice in two of three steps, where it is legal.
+// *made: whether it ever was legal.
 static uint64_t hash_of_choice(int32_t dim, int32_t choice, int32_t most_steps, bool* made) {
   const PfcPoolDesc desc = pfc_check_pool(pfc_check_games(PFC_CHECK_GAMES, 1), 71);
   PfcPlayer p = pfc_player_open(&desc);
@@ -270,7 +270,7 @@ static uint64_t hash_of_choice(int32_t dim, int32_t choice, int32_t most_steps, 
   return hash;
 }
 
-// Whether two choices are the same, first over few steps and then, if they were, over more.
+// Whether two choices do the same, first over few steps and then, if so, over more.
 static bool same_choice(int32_t dim, int32_t i, int32_t k, const uint64_t* hashes) {
   bool made;
   if (hashes[i] != hashes[k]) return false;
@@ -278,9 +278,9 @@ static bool same_choice(int32_t dim, int32_t i, int32_t k, const uint64_t* hashe
 }
 
 static void check_dimension(int32_t dim, int32_t choices, bool discrete) {
-  uint64_t hashes[MOST_CHOICES];
-  int32_t twin[MOST_CHOICES], twins = 0, tried = 0;  // twin: an earlier choice that does the same, or -1
-  bool made[MOST_CHOICES];  // what was never legal says nothing
+  uint64_t hashes[MAX_CHOICES];
+  int32_t twin[MAX_CHOICES], twins = 0, tried = 0;  // twin: an earlier choice with the same effect, or -1
+  bool made[MAX_CHOICES];  // false: never legal, so not compared
   for (int32_t i = 0; i < choices; ++i) {
     hashes[i] = hash_of_choice(dim, i, ACTION_STEPS, &made[i]);
     twin[i] = -1;
@@ -292,7 +292,7 @@ static void check_dimension(int32_t dim, int32_t choices, bool discrete) {
   char subject[16], seen[128];
   (void)snprintf(subject, sizeof subject, "%d", dim);
   if (tried > 1 && twins == tried - 1) {
-    (void)snprintf(seen, sizeof seen, "the game goes on alike whatever is chosen in dimension %d of the action", dim);
+    (void)snprintf(seen, sizeof seen, "every choice in dimension %d of the action had the same effect", dim);
     pfc_check_find(PFC_WARNING, "action_without_effect", subject, -1, -1, seen);
     return;
   }
@@ -310,7 +310,7 @@ void pfc_check_actions(void) {
   const int32_t dims = p.b->action_dims;
   const bool discrete = p.b->discrete != 0;
   int32_t counts[PFC_MAX_ACTION_DIMS];
-  for (int32_t d = 0; d < dims; ++d) counts[d] = discrete ? PFC_MIN(p.b->action_counts[d], MOST_CHOICES) : 3;
+  for (int32_t d = 0; d < dims; ++d) counts[d] = discrete ? PFC_MIN(p.b->action_counts[d], MAX_CHOICES) : 3;
   pfc_player_close(&p);
   for (int32_t d = 0; d < dims; ++d) check_dimension(d, counts[d], discrete);
 }

@@ -1,5 +1,5 @@
-// conformance.c - the checks of conformance.h, one after the other: each makes its pools, plays, compares, and lets
-// them go. Games are played side by side, so that what they should not share shows.
+// conformance.c - the checks of conformance.h, one after the other. Each makes its pools, plays, compares and destroys
+// them. Several games are played at once, to find memory that they should not share.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +42,7 @@ static void draw(PfcPlayer* p, int32_t game, int64_t step) {
     pfc_check_find(PFC_WARNING, "draw_nothing", "", game, step, "draw drew nothing");
 }
 
-// Whether the states hold an address at the same place in every game: a pointer, which a snapshot cannot carry.
+// Whether the states hold an address at the same place in every game: a pointer, which no snapshot can restore.
 static void find_addresses(const PfcPlayer* p) {
   const uint64_t rng = pfc_check.desc->spec->rng_offset;
   for (uint64_t at = 0; at + 8 <= p->pool->layout.state_bytes; at += 8) {
@@ -61,7 +61,7 @@ static void find_addresses(const PfcPlayer* p) {
   }
 }
 
-// What the built-in player plays; all rows by it, its levels in turn, so that it comes to where random play does not.
+// The built-in player plays all rows, its levels in turn, to reach states that random play does not.
 static void check_levels(void) {
   if (!pfc_check.spec->script) return;
   const PfcPoolDesc desc = pfc_check_pool(pfc_check_games(PFC_CHECK_GAMES, 1), 101);
@@ -78,7 +78,8 @@ static void check_levels(void) {
   pfc_player_close(&p);
 }
 
-// Files cut short: refused by check_data, or else good for a game. The last one is whole, for what follows.
+// Truncated data files: check_data must refuse them, or they must make a game. The last one is whole, for the next
+// checks.
 static void check_cut_data(void) {
   const uint64_t bytes = pfc_check.desc->data_bytes;
   const uint64_t lengths[] = {0, 1, bytes / 2, bytes - 1};
@@ -94,7 +95,7 @@ static void check_cut_data(void) {
   }
 }
 
-// Every buffer at the edge of forbidden memory; observations, rewards, ends, metrics and pictures looked at.
+// Plays with every buffer next to forbidden memory and checks observations, rewards, ends, metrics and pictures.
 static PfcStatus check_memory(PfcGuardMode mode) {
   pfc_check.spec = pfc_guard_open(pfc_check.desc, mode);
   if (!pfc_check.spec) return PFC_NO_MEMORY;
@@ -104,7 +105,7 @@ static PfcStatus check_memory(PfcGuardMode mode) {
   const PfcPoolDesc desc = pfc_check_pool(pfc_check_games(PFC_CHECK_GAMES, 1), 11);
   PfcPlayer p = pfc_player_open(&desc);
   if (!p.pool) return PFC_INVALID;
-  const int32_t steps = pfc_player_steps(&p, p.b->num_games, PFC_CHECK_MOST_STEPS);
+  const int32_t steps = pfc_player_steps(&p, p.b->num_games, PFC_CHECK_MAX_STEPS);
   pfc_player_reset(&p, "memory", NULL);
   watch(&p, 0);
   for (int32_t t = 1; t <= steps; ++t) {
@@ -120,20 +121,20 @@ static PfcStatus check_memory(PfcGuardMode mode) {
 
 // ---- long runs ---------------------------------------------------------------------------------------------
 
-// Long enough for what is rare, until there were episodes and rewards.
+// Plays long enough for rare events: until there were episodes and rewards.
 static void check_long(void) {
   const PfcPoolDesc desc = pfc_check_pool(pfc_check_games(PFC_CHECK_GAMES, 1), 81);
   PfcPlayer p = pfc_player_open(&desc);
   if (!p.pool) return;
   const int32_t limit = (int32_t)pfc_pool_param(p.pool, 0);
-  const int32_t wanted = limit > 0 && limit < LONG_STEPS - 1 ? PFC_MAX(limit + 1, PFC_CHECK_MOST_STEPS) : LONG_STEPS;
+  const int32_t wanted = limit > 0 && limit < LONG_STEPS - 1 ? PFC_MAX(limit + 1, PFC_CHECK_MAX_STEPS) : LONG_STEPS;
   const int32_t steps = pfc_player_steps(&p, p.b->num_games, wanted);
   pfc_player_reset(&p, "episodes", NULL);
   watch(&p, 0);
   for (int32_t t = 1; t <= steps; ++t) {
     pfc_player_step(&p, "episodes", t);
     watch(&p, t);
-    if (t >= PFC_CHECK_MOST_STEPS && check.stats.episodes > 100 && check.stats.nonzero_rewards > 0) break;
+    if (t >= PFC_CHECK_MAX_STEPS && check.stats.episodes > 100 && check.stats.nonzero_rewards > 0) break;
   }
   pfc_player_close(&p);
 }
@@ -158,7 +159,7 @@ static void measure_speed(void) {
   int64_t steps = 0;
   double seconds = 0.0;
   while (seconds < SPEED_SECONDS) {
-    if (p.b->mask_words) fill_actions(p.b, 77, steps, p.actions);  // the same ones do not stay legal
+    if (p.b->mask_words) fill_actions(p.b, 77, steps, p.actions);  // an earlier choice may be illegal now
     const double began = now_s();
     pfc_player_act(&p, "speed", ++steps);
     seconds += now_s() - began;
@@ -170,7 +171,7 @@ static void measure_speed(void) {
   pfc_player_close(&p);
 }
 
-// ---- all of it ---------------------------------------------------------------------------------------------
+// ---- all checks --------------------------------------------------------------------------------------------
 
 static void look_at_variables(const char* stage) {
   uint64_t address;

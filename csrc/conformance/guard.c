@@ -1,4 +1,4 @@
-// guard.c - see guard.h. Each buffer lies in an area of its own, memory.h.
+// guard.c - see guard.h. Each buffer lies in an area of its own (memory.h).
 #include "conformance/guard.h"
 
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "conformance/memory.h"
 #include "conformance/play.h"
 #include "games/layout.h"
+#include "games/params.h"
 #include "pool/pool.h"
 
 enum { FIRST_FILL = 0x00, SECOND_FILL = 0xa4 };  // of observations and actions before a game writes them
@@ -16,7 +17,7 @@ enum { FIRST_FILL = 0x00, SECOND_FILL = 0xa4 };  // of observations and actions 
 enum { STATE, PARAMS, ACTIONS, REWARDS, TERMINATED, TRUNCATED, ALIVE, OBSERVATION, METRICS, MASK, GENERATOR, CHOICES, DATA,
        NUM_AREAS };
 
-// What is going on. Static, because a spec's functions carry no context; see conformance.h.
+// The current check. Static, because a spec's functions get no context; see conformance.h.
 static struct {
   const PfcEnvSpec* real;
   PfcEnvSpec spec;
@@ -32,10 +33,10 @@ static struct {
   const void* data;       // [data_bytes] of the check
   uint64_t data_bytes;
   PfcTrace* trace;
-  PfcTrace own_trace;  // where the caller wants none
+  PfcTrace own_trace;  // used where the caller gives none
   void (*report)(const PfcFinding*);
-  PfcPool* pool;      // that calls; NULL = unknown
-  const void* stack;  // somewhere on the stack of the thread that checks
+  PfcPool* pool;      // that runs the spec; NULL = unknown
+  const void* stack;  // an address on the stack of the checking thread
 } guard;
 
 // ---- areas -------------------------------------------------------------------------------------------------
@@ -78,7 +79,7 @@ const void* pfc_guard_data(uint64_t* bytes) {
   return guard.areas[DATA].data;
 }
 
-// ---- what is said of a call --------------------------------------------------------------------------------
+// ---- findings about a call ----------------------------------------------------------------------------------
 
 // Number of the game whose state this is.
 static int64_t game_of(const void* state) {
@@ -117,7 +118,7 @@ static void* in(int area, const void* from) { return memcpy(guard.areas[area].da
 
 static void out(int area, void* to) { memcpy(to, guard.areas[area].data, guard.areas[area].bytes); }
 
-// Says so when a call that only looks has changed the state; undoes it.
+// Reports a call that must not change the state and did; undoes the change.
 static void expect_unchanged(const char* function, void* state) {
   if (memcmp(guard.before, state, guard.layout.state_bytes) == 0) return;
   uint64_t at = 0;
@@ -175,7 +176,7 @@ static void respawn(void* state, const void* params, int32_t agent) {
   leave();
 }
 
-// The data may lie elsewhere tomorrow: no word of a state is an address in it.
+// The data may be mapped elsewhere next time, so no word of a state may be an address in it.
 static void find_kept_data(const unsigned char* state, const char* function) {
   for (uint64_t at = 0; at + 8 <= guard.layout.state_bytes; at += 8) {
     uint64_t word;
@@ -290,7 +291,7 @@ static const unsigned char* look(const void* state, const void* params, int32_t 
   return area->data;
 }
 
-// Two looks into differently filled memory say which values are not written, and whether looking repeats.
+// Observes twice into differently filled memory, which shows values that are not written or not repeated.
 static void compare_looks(const unsigned char* second) {
   const int32_t size = pfc_dtype_bytes(guard.real->obs_dtype);
   for (uint64_t i = 0; i < guard.row_bytes; ++i) {
@@ -302,7 +303,7 @@ static void compare_looks(const unsigned char* second) {
     if (unwritten)
       (void)snprintf(seen, sizeof seen, "observe did not write value %lld, part of %s", (long long)index, entry);
     else
-      (void)snprintf(seen, sizeof seen, "two looks at the same state gave different values of %s", entry);
+      (void)snprintf(seen, sizeof seen, "two calls of observe on the same state gave different values of %s", entry);
     find(unwritten ? "observation_unwritten" : "observation_unrepeatable", entry, seen);
     return;
   }
@@ -379,7 +380,7 @@ static void mask_guarded(const void* state, const void* params, int32_t agent, u
   memcpy(guard.seen, ask_mask(params_of(params), agent), bytes);
   expect_unchanged("mask", guard.areas[STATE].data);
   if (memcmp(guard.seen, ask_mask(params_of(params), agent), bytes) != 0)
-    find("mask_unrepeatable", "", "two looks at the same state gave different masks");
+    find("mask_unrepeatable", "", "two calls of mask on the same state gave different masks");
   memcpy(legal, guard.seen, bytes);
 }
 
@@ -397,7 +398,7 @@ typedef struct Asked {
   const PfcRng* rng;
 } Asked;
 
-// What the built-in player chooses, in the guard's buffer, which was filled with `fill`.
+// The actions of the built-in player in the guard's buffer, which was filled with `fill`.
 static const unsigned char* ask_script(const Asked* asked, int fill) {
   PfcArea* area = &guard.areas[CHOICES];
   const bool discrete = guard.layout.continuous_dims == 0;
@@ -427,7 +428,7 @@ static void script_guarded(const void* state, const Asked* asked, const char* na
   memcpy(actions, guard.seen, bytes);
 }
 
-// The pool's mask of a row whose state this is; NULL where it has none.
+// The pool's mask of the agent with this state; NULL where there is none.
 static const uint32_t* mask_of(const void* state, int32_t agent) {
   if (!guard.pool || !guard.pool->buffers.mask_words) return NULL;
   const PfcBuffers* b = &guard.pool->buffers;

@@ -25,7 +25,7 @@ static void add_part(PfcImage* image, uint64_t begin, uint64_t end) {
   image->parts[image->num_parts++].before = before;
 }
 
-// Writable segments without what the loader has made read-only again.
+// Writable segments, except for the part that the loader made read-only again.
 static void add_parts(PfcImage* image, const struct dl_phdr_info* info) {
   uint64_t sealed_begin = 0, sealed_end = 0;
   const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);

@@ -1,5 +1,5 @@
-// image.h - a shared object in memory: whether its variables change, which a game's never do, and whether
-// an address lies in it. On Linux; elsewhere nothing is seen.
+// image.h - a shared object in memory: whether its variables change, which a game must not do, and whether an address
+// lies in it. On Linux; elsewhere nothing is found.
 #ifndef PUFFERC_CONFORMANCE_IMAGE_H
 #define PUFFERC_CONFORMANCE_IMAGE_H
 
@@ -9,12 +9,12 @@
 enum { PFC_IMAGE_PARTS = 8 };
 
 typedef struct PfcImage {
-  uint64_t base, begin, end;  // where it was loaded, and all that it takes
+  uint64_t base, begin, end;  // load address, and the range that it occupies
   int32_t num_parts;
   struct {
     const unsigned char* data;
     uint64_t bytes;
-    unsigned char* before;   // [bytes] as it was when the image was opened
+    unsigned char* before;   // [bytes] contents when the image was opened
   } parts[PFC_IMAGE_PARTS];  // writable ones
 } PfcImage;
 

@@ -12,12 +12,12 @@
 
 enum { FORBIDDEN_BYTES = 1 << 20, SIGNAL_STACK_BYTES = 1 << 16, STACK_BYTES = 8 << 20 };
 
-// What a signal handler, which gets no context, has to know.
+// Static, since a signal handler gets no context.
 static struct {
   const PfcArea* areas;
   int count;
   PfcTrace* trace;
-  const void* stack;  // somewhere on the stack of the thread that checks
+  const void* stack;  // an address on the stack of the checking thread
 } watched;
 
 bool pfc_area_make(PfcArea* area, const char* name, uint64_t bytes, uint64_t alignment, bool at_end) {
@@ -55,7 +55,7 @@ void pfc_memory_watch(const PfcArea* areas, int count) {
 
 // ---- signals -----------------------------------------------------------------------------------------------
 
-// "read", "wrote" or, where the processor does not say, "reached".
+// "read", "wrote" or, where the processor does not tell, "reached".
 static const char* verb_of(const void* context) {
 #if defined(__x86_64__) && defined(__linux__)
   const greg_t error = ((const ucontext_t*)context)->uc_mcontext.gregs[REG_ERR];
@@ -66,7 +66,7 @@ static const char* verb_of(const void* context) {
 #endif
 }
 
-// What an address that must not be touched has to do with the game's buffers.
+// Describes a forbidden address by the game's buffers.
 static void describe_address(const void* pointer, const void* context) {
   const uint64_t at = (uint64_t)(uintptr_t)pointer, stack = (uint64_t)(uintptr_t)watched.stack;
   char* fault = watched.trace->fault;

@@ -1,4 +1,4 @@
-// memory.h - buffers between memory that nobody may touch, and what a crash says of them.
+// memory.h - buffers between forbidden pages, and which of them a crash has hit.
 #ifndef PUFFERC_CONFORMANCE_MEMORY_H
 #define PUFFERC_CONFORMANCE_MEMORY_H
 
@@ -16,19 +16,19 @@ typedef struct PfcArea {
   bool read_only;
 } PfcArea;
 
-// With bytes no multiple of the alignment, up to alignment - 1 of those past the end can be touched all the same.
-// false: no memory; pfc_area_free then takes back what there is.
+// Where `bytes` is not a multiple of the alignment, up to alignment - 1 bytes past the end can be touched unnoticed.
+// false: no memory; pfc_area_free then releases what was made.
 bool pfc_area_make(PfcArea* area, const char* name, uint64_t bytes, uint64_t alignment, bool at_end);
 void pfc_area_free(PfcArea* area);
-// From now on nothing can be written to the area.
+// Makes the area read-only.
 bool pfc_area_protect(PfcArea* area);
 bool pfc_area_holds(const PfcArea* area, uint64_t address);
 
-// The areas that a crash is explained with; they outlive the check.
+// The areas by which a crash is explained; they outlive the check.
 void pfc_memory_watch(const PfcArea* areas, int count);
 
-// From now on the trace says which signal ends the process and what it was about. The handler has a stack of its own,
-// so that endless recursion is seen, too.
+// From now on a signal that ends the process is written into the trace with its cause. The handler has a stack of its
+// own, so that endless recursion is reported too.
 void pfc_memory_catch_signals(PfcTrace* trace);
 
 #endif  // PUFFERC_CONFORMANCE_MEMORY_H

@@ -1,5 +1,5 @@
-// play.h - what checks and tests share to play a game without a player: deterministic random actions, legal ones in a
-// masked game, values of observations, and hashes of what came back.
+// play.h - what checks and tests share to play a game at random: deterministic actions (legal ones in a masked game),
+// values of observations, and hashes of results.
 //
 // Header-only. Buffers belong to the pool, actions to the caller.
 #ifndef PUFFERC_PLAY_H
@@ -12,9 +12,8 @@
 
 // ---- deterministic actions ------------------------------------------------------------------------------
 
-// The action of one dimension of one row at step t: a function of these numbers alone, so that any order of
-// sends sees the same actions. Each row holds an action for some steps, which carries it further than
-// a new choice every step would.
+// The action of one dimension of one row at step t: a function of these numbers alone, so that it does not depend on
+// the order of sends. Each row keeps an action for a few steps, which gets it further than a new choice in every step.
 static inline uint64_t action_noise(uint64_t seed, int64_t row, int32_t dim, int64_t t) {
   const uint64_t own = pfc_hash64(seed ^ pfc_hash64((uint64_t)row * 8 + (uint64_t)dim));
   const int64_t hold = 1 + (int64_t)(own % 6);
@@ -65,7 +64,7 @@ static inline void fill_actions(const PfcBuffers* b, uint64_t seed, int64_t t, v
 
 static inline PfcDtype action_dtype(const PfcBuffers* b) { return b->discrete ? PFC_INT32 : PFC_FLOAT32; }
 
-// ---- what came back --------------------------------------------------------------------------------------
+// ---- results ---------------------------------------------------------------------------------------------
 
 static inline uint64_t obs_total_bytes(const PfcBuffers* b) { return (uint64_t)b->rows * b->obs_bytes; }
 static inline bool row_ended(const PfcBuffers* b, int64_t row) { return b->terminated[row] || b->truncated[row]; }

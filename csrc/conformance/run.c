@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_REPORTED = 128, LEAST_STEPS = 40 };
-static const double STAGE_BYTES = 25e6;  // about what a stage may move in all, which bounds its steps for large games
+enum { MAX_REPORTED = 128, MIN_STEPS = 40 };
+static const double STAGE_BYTES = 25e6;  // memory that a stage may touch in all its steps, about
 
-// Static for the reason that conformance.h gives.
+// Static, see conformance.h.
 PfcCheck pfc_check;
 static uint64_t reported[MAX_REPORTED];  // hashes of codes and subjects
 static int32_t num_reported;
@@ -30,7 +30,7 @@ static bool was_reported(const char* code, const char* subject) {
   return false;
 }
 
-// Findings that only follow from another one, of the same subject: the cause is enough.
+// Findings that follow from another one of the same subject: only the cause is reported.
 static bool follows(const char* code, const char* subject) {
   static const char* const consequences[][2] = {
       {"observation_constant", "observation_unwritten"},
@@ -51,7 +51,7 @@ static bool follows(const char* code, const char* subject) {
   return false;
 }
 
-// Hands a finding on unless there was one of that code and subject, or its cause.
+// Reports a finding unless one of that code and subject, or its cause, was reported.
 void pfc_check_report(const PfcFinding* finding) {
   if (was_reported(finding->code, finding->subject) || follows(finding->code, finding->subject)) return;
   if (num_reported == MAX_REPORTED) return;
@@ -70,8 +70,8 @@ void pfc_check_find(PfcSeverity severity, const char* code, const char* subject,
 // ---- pools and their players -------------------------------------------------------------------------------
 
 int32_t pfc_check_games(int32_t wanted, int32_t pools) {
-  const int32_t most = pfc_check.desc->spec->max_games;
-  return most && wanted > most / pools ? PFC_MAX(most / pools, 1) : wanted;
+  const int32_t max_games = pfc_check.desc->spec->max_games;
+  return max_games && wanted > max_games / pools ? PFC_MAX(max_games / pools, 1) : wanted;
 }
 
 PfcPoolDesc pfc_check_pool(int32_t games, uint64_t seed) {
@@ -130,9 +130,8 @@ void pfc_player_ask(PfcPlayer* p, const char* stage, int64_t step, void* actions
   (void)pfc_pool_script(p->pool, &desc);
 }
 
-// How many steps a stage plays `games` games: fewer of a large game.
-int32_t pfc_player_steps(const PfcPlayer* p, int32_t games, int32_t most) {
+int32_t pfc_player_steps(const PfcPlayer* p, int32_t games, int32_t max_steps) {
   const double bytes = (double)p->pool->state_stride + (double)p->b->agents * (12.0 * (double)p->b->obs_bytes + 64.0);
   const double steps = STAGE_BYTES / (bytes * games);
-  return steps > most ? most : steps < LEAST_STEPS ? LEAST_STEPS : (int32_t)steps;
+  return steps > max_steps ? max_steps : steps < MIN_STEPS ? MIN_STEPS : (int32_t)steps;
 }

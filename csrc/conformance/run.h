@@ -1,9 +1,9 @@
-// run.h - what the files of the checks share: the check that goes on, pools and who plays them.
+// run.h - what the files of the checks share: the current check, its pools and its players.
 //
-//   conformance.c           the order of things; memory, built-in players, long runs, speed
-//   run.c       findings, pools, random play
-//   tables.c    tables that depend on parameters
-//   compare.c   two pools side by side: what must be alike, and what should not be
+//   conformance.c  the order of the checks; memory, built-in players, long runs, speed
+//   run.c          findings, pools, random play
+//   tables.c       tables that depend on parameters
+//   compare.c      pairs of pools: what must be equal, and what should differ
 #ifndef PUFFERC_CONFORMANCE_RUN_H
 #define PUFFERC_CONFORMANCE_RUN_H
 
@@ -12,22 +12,22 @@
 #include "conformance/play.h"
 #include "pool/pool.h"
 
-enum { PFC_CHECK_GAMES = 6, PFC_CHECK_MOST_STEPS = 2000 };
+enum { PFC_CHECK_GAMES = 6, PFC_CHECK_MAX_STEPS = 2000 };
 
-// The check that goes on: what was asked for, and the spec that pools are made of now, wrapped or not.
+// The current check: its arguments, and the spec that its pools run now, wrapped or not.
 typedef struct PfcCheck {
   const PfcCheckDesc* desc;
   const PfcEnvSpec* spec;
 } PfcCheck;
 extern PfcCheck pfc_check;
 
-// Begins and ends a check. Findings of one code and subject are handed on once.
+// Starts a check. Findings of the same code and subject are reported once.
 void pfc_check_begin(const PfcCheckDesc* desc);
 void pfc_check_report(const PfcFinding* finding);
 void pfc_check_find(PfcSeverity severity, const char* code, const char* subject, int64_t game, int64_t step,
                     const char* seen);
 
-// A pool, what it returned, and the actions of its next step [rows, action_dims]. pool NULL: it could not be made.
+// A pool, its buffers, and the actions of its next step [rows, action_dims]. pool NULL: it could not be made.
 typedef struct PfcPlayer {
   PfcPool* pool;
   const PfcBuffers* b;
@@ -44,10 +44,10 @@ void pfc_player_act(PfcPlayer* player, const char* stage, int64_t step);   // wi
 void pfc_player_step(PfcPlayer* player, const char* stage, int64_t step);  // with random ones
 // Actions of the game's built-in player for all rows, into `actions` [rows, action_dims]; its levels take turns.
 void pfc_player_ask(PfcPlayer* player, const char* stage, int64_t step, void* actions);
-// How many steps a stage plays `games` games: fewer of a large game, at most `most`.
-int32_t pfc_player_steps(const PfcPlayer* player, int32_t games, int32_t most);
+// How many steps a stage plays `games` games: at most max_steps, fewer of a game with much memory.
+int32_t pfc_player_steps(const PfcPlayer* player, int32_t games, int32_t max_steps);
 
-// tables.c: PFC_INVALID where the parameters fit no pool. *sound: the tables fit one.
+// tables.c: PFC_INVALID where no pool can be made with the parameters. *sound: one can be made with the tables.
 PfcStatus pfc_check_tables(bool* sound);
 
 // compare.c

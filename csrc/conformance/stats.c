@@ -9,7 +9,7 @@
 
 #include "conformance/play.h"
 
-// Beyond these, networks learn badly from a value, or the value of a state is hard to fit.
+// Networks learn badly from observations beyond the first, and values are hard to fit with rewards beyond the second.
 static const float LARGE_OBSERVATION = 100.0f;
 static const double LARGE_REWARD = 1000.0;
 
@@ -144,7 +144,7 @@ static void conclude_entry(const PfcStats* s, const PfcObsRow* entry, int64_t be
     high = s->high[i] > high ? s->high[i] : high;
     constant = constant && s->low[i] == s->high[i];
   }
-  // A value that is always 0 was probably forgotten; another one may be meant, a parameter say.
+  // A value that is always 0 was probably forgotten; another constant may be intended, such as a parameter.
   const PfcSeverity severity = low == 0.0f && high == 0.0f ? PFC_WARNING : PFC_NOTE;
   if (constant && low == high)
     find(s, severity, "observation_constant", entry->name, nowhere, "observation %s never changed: it was always %g",
@@ -166,7 +166,7 @@ static bool all_zero(const PfcStats* s) {
 
 static void conclude_observations(const PfcStats* s) {
   if (all_zero(s)) {
-    find(s, PFC_WARNING, "observation_zero", "", nowhere, "every observation was all zeros, in %lld looks",
+    find(s, PFC_WARNING, "observation_zero", "", nowhere, "each of %lld observations was all zeros",
          (long long)s->observations);
     return;
   }

@@ -1,7 +1,7 @@
-// stats.h - what a run of random play showed: observations against their table, rewards, ends, metrics.
+// stats.h - statistics of random play: observations against their table, rewards, ends, metrics.
 //
-// PfcStats gathers over any number of pools of one game with the same parameters; the caller owns it and frees it by
-// pfc_stats_close. What is wrong at one place is reported at once, what is wrong with the whole by pfc_stats_conclude.
+// PfcStats covers any number of pools of one game with the same parameters; the caller owns it and frees it by
+// pfc_stats_close. A mistake in one value is reported at once, one in the whole run by pfc_stats_conclude.
 #ifndef PUFFERC_CONFORMANCE_STATS_H
 #define PUFFERC_CONFORMANCE_STATS_H
 
@@ -14,11 +14,11 @@ typedef struct PfcStats {
   float *low, *high;  // [values] extremes seen
   int64_t observations, steps, rows_stepped;
   int64_t nonzero_rewards;
-  double largest_reward;  // in size
+  double largest_reward;  // absolute value
   int64_t episodes, terminated, one_step_episodes;
-  int32_t longest_run;  // steps that some pool was played
+  int32_t longest_run;  // steps of the pool that was played longest
   int32_t max_steps;    // 0 = no limit
-  int32_t* lengths;     // [rows] of unfinished episodes of the pool at hand
+  int32_t* lengths;     // [rows] of unfinished episodes of the current pool
   void (*report)(const PfcFinding*);
 } PfcStats;
 

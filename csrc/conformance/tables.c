@@ -1,4 +1,4 @@
-// tables.c - tables that depend on parameters: observation rows, sides, state fields. Each is asked for with the
+// tables.c - tables that depend on parameters: observation rows, sides, state fields. Each is checked with the
 // parameters of the check, and with every parameter at its limits.
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,8 +6,9 @@
 
 #include "conformance/memory.h"
 #include "conformance/run.h"
+#include "games/params.h"
 
-// One set of parameters, and what to say of it.
+// One set of parameters, and its name in reports.
 typedef struct Tables {
   const PfcEnvSpec* spec;
   const void* params;
@@ -57,7 +58,7 @@ static bool check_rows(const Tables* t) {
   bool sound = rows != NULL;
   if (t->spec->fill_rows && !fills_alike(t)) {
     sound = false;
-    find(t, "observation_table", "", "fill_rows gave another table when it was asked again, or changed a name or help text");
+    find(t, "observation_table", "", "fill_rows gave another table when it was called again, or changed a name or help text");
   } else if (rows && pfc_fill_rows(t->spec, t->params, &t->layout, rows) != PFC_OK) {
     sound = false;
     find(t, "observation_table", "", pfc_last_error());
@@ -109,7 +110,7 @@ static bool check_tables(const Tables* t) {
 
 // ---- parameters --------------------------------------------------------------------------------------------
 
-// The tables with one parameter at a limit, where the game takes it.
+// Checks the tables with one parameter at a limit, where the game accepts it.
 static bool check_limit(const PfcParam* param, double value, const void* params) {
   const PfcParamValue given = {param->name, value};
   Tables t = {.spec = pfc_check.desc->spec};

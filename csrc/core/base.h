@@ -8,6 +8,10 @@
 
 #include "pufferc/pufferc.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define PFC_ALIGNMENT 64  // a cache line, and the widest vector
 
 // Programmer errors only; users' errors are reported by pfc_fail.
@@ -19,12 +23,12 @@
 // Sets this thread's last error (printf style) and returns `status`.
 PfcStatus pfc_fail(PfcStatus status, const char* format, ...) __attribute__((format(printf, 2, 3)));
 
-// Zeroed, PFC_ALIGNMENT-aligned memory; NULL when there is none, also where the system would promise it and later end
-// the process. 0 bytes give a valid pointer.
+// Zeroed, PFC_ALIGNMENT-aligned memory. NULL where it does not fit into the memory that is left, even if the system
+// would overcommit. 0 bytes give a valid pointer.
 void* pfc_alloc(uint64_t bytes);
 void pfc_free(void* memory);  // NULL is allowed
 
-// Bytes that this process can still have on this machine, or in its container; UINT64_MAX where unknown.
+// Bytes that this process can still allocate on this machine or in its container; UINT64_MAX = unknown.
 uint64_t pfc_memory_left(void);
 
 // 64-bit FNV-1a over 8-byte words (the tail byte by byte): detects damage, not forgery.
@@ -32,5 +36,9 @@ uint64_t pfc_checksum(const void* data, uint64_t bytes);
 
 // The entry of names[count] nearest to `name` by edit distance, NULL if none is near.
 const char* pfc_nearest(const char* name, const char* const* names, int32_t count);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif  // PUFFERC_BASE_H

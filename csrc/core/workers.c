@@ -43,7 +43,7 @@ struct PfcWorkers {
   _Alignas(PFC_ALIGNMENT) _Atomic uint64_t posted;  // jobs handed out; a change wakes workers
   _Atomic int32_t sleepers;       // workers waiting on `work`
   _Atomic int32_t caller_sleeps;  // 1 while the caller waits on `done`
-  _Atomic int32_t stop;           // 1 when they are to end; atomics of one byte need a library on RISC-V
+  _Atomic int32_t stop;           // 1 = return; an int32_t, since atomics of one byte need a library on RISC-V
 };
 
 static _Atomic uint64_t process_generation = 1;
@@ -105,7 +105,7 @@ static void work_on(PfcWorkers* workers, Queue* queue, int32_t worker) {
   }
 }
 
-// Waits until more work than `seen` was posted: spins, then sleeps. False: the workers are to end.
+// Waits until more work than `seen` is posted: spins, then sleeps. False when the workers must return.
 static bool wait_for_work(PfcWorkers* workers, uint64_t seen) {
   int64_t deadline = now_ns() + PFC_SPIN_NS;
   do {
@@ -218,7 +218,7 @@ void pfc_workers_start(PfcWorkers* workers, int32_t queue, PfcTask task, void* c
     atomic_store_explicit(&q->shares[i].end, generation | end, memory_order_release);
     atomic_store_explicit(&q->shares[i].next, generation | first, memory_order_release);
   }
-  if (workers->num_threads == 1 || num_blocks == 1) return;  // finish does it: waking costs more
+  if (workers->num_threads == 1 || num_blocks == 1) return;  // finish does the work: waking a thread costs more
   atomic_fetch_add(&workers->posted, 1);
   if (atomic_load(&workers->sleepers) == 0) return;
   pthread_mutex_lock(&workers->mutex);

@@ -19,6 +19,10 @@
 
 #include "pufferc/pufferc.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define PFC_SPIN_NS 20000
 
 typedef struct PfcWorkers PfcWorkers;
@@ -40,5 +44,9 @@ void pfc_parallel_for(PfcWorkers* workers, PfcTask task, void* context, int32_t 
 
 // A number that differs between a process and its forked children.
 uint64_t pfc_process_generation(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif  // PUFFERC_WORKERS_H

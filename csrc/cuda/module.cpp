@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "advantage_cuda.h"
-#include "bindings/unlocked.h"
+#include "bindings/arrays.h"
 #include "scan_cuda.h"
 
 namespace py = pybind11;

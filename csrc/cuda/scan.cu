@@ -51,8 +51,8 @@ __global__ void __launch_bounds__(pufferc::kBlockThreads, 1) scan_kernel(PfcScan
   for (; t < args.steps; ++t) state = scan_chunk<kHasStarts, 1>(args, t, column, state);
 }
 
-// Gradients of steps [first, first + kSteps) of a column, last to first. later: what the steps after them hand back to
-// the state. Returns what these hand back to the state before them.
+// Gradients of steps [first, first + kSteps) of a column, last to first. later: the gradient of the state after
+// them. Returns the gradient of the state before them.
 template <bool kHasStarts, int kSteps>
 __device__ float scan_chunk_backward(const PfcScanArgs& args, int64_t first, int64_t column, float later) {
   float update[kSteps], states[kSteps + 1], grad_states[kSteps];  // states[i]: before step first + i

@@ -6,7 +6,20 @@
 // observing and drawing only read the state.
 #include "pufferc/env.h"
 
-#include "box2d_world.h"
+#include <pthread.h>
+
+#include <box2d/box2d.h>
+
+#ifndef PFC_BOX2D_MAX_WORLDS
+#define PFC_BOX2D_MAX_WORLDS 128  // what Box2D has unless it is built otherwise
+#endif
+#define LANDER_TEXT_(number) #number
+#define LANDER_TEXT(number) LANDER_TEXT_(number)
+
+// Every game takes one of Box2D's worlds.
+#define LANDER_LIMIT_HELP                                                             \
+  "the Box2D of this build has " LANDER_TEXT(PFC_BOX2D_MAX_WORLDS) " worlds, one for each game of all pools of a " \
+  "process; pufferc built with PUFFERC_BOX2D_SOURCE naming Box2D's source has 16384"
 
 #define LANDER_SCALE 30.0f  // pixels to the metre: the shapes below are given in pixels, as they have always been
 #define LANDER_FPS 50.0f    // steps per second of the game's time
@@ -29,8 +42,8 @@
 #define LANDER_LEG_HALF_HEIGHT (8.0f / LANDER_SCALE)
 #define LANDER_LEG_TORQUE 40.0f  // N m of the motor that holds a leg out
 #define LANDER_LEG_SPEED 0.3f    // rad/s
-#define LANDER_LEG_LEAST 0.35f   // rad between hull and leg: the original's 0.4 to 0.9 count from the 0.05 at which
-#define LANDER_LEG_MOST 0.85f    // it builds the leg
+#define LANDER_LEG_MIN 0.35f     // rad between hull and leg: the original's 0.4 to 0.9 count from the 0.05 at which
+#define LANDER_LEG_MAX 0.85f     // it builds the leg
 #define LANDER_LEG_MASS 1.8f     // kg; see lander_spread_mass
 #define LANDER_JOINT_DAMPING 30.0f  // for Box2D's 2, with which a joint torn by a crash throws the rocket up again
 #define LANDER_LEG_ROUNDING 0.015f     // m: Box2D 2.3 keeps 0.015 between bodies at rest, v3 lets them sink in by 0.005
@@ -56,7 +69,7 @@ typedef struct LanderObs {
 
 typedef struct LanderBodies {
   b2WorldId world;
-  b2BodyId moon, hull, legs[2];  // null before the first reset; legs[0] stands on the right, as in Gymnasium
+  b2BodyId moon, hull, legs[2];  // null before the first reset; legs[0] is the right one, as in Gymnasium
 } LanderBodies;
 
 typedef struct Lander {
@@ -90,6 +103,63 @@ static const b2Vec2 lander_hull[LANDER_HULL_CORNERS] = {
 };
 
 PFC_FN float lander_ground_x(int32_t corner) { return LANDER_WIDTH / (LANDER_CHUNKS - 1) * (float)corner; }
+
+// ---- the world ------------------------------------------------------------------------------------------
+//
+// A world is one slot of a table inside Box2D, of PFC_BOX2D_MAX_WORLDS slots for the whole process. Taking and giving
+// back a slot searches that table and is not thread-safe, so `open` and `close` hold a lock. Different worlds may be
+// stepped by different threads; none uses threads of its own.
+
+enum { LANDER_MAX_CONTACTS = 16 };  // more than a game ever has at one time
+
+static pthread_mutex_t lander_worlds_lock = PTHREAD_MUTEX_INITIALIZER;
+
+// Makes a world; false when every slot is taken.
+static bool lander_create_world(b2Vec2 gravity, b2WorldId* world) {
+  b2WorldDef definition = b2DefaultWorldDef();
+  definition.gravity = gravity;
+  (void)pthread_mutex_lock(&lander_worlds_lock);
+  *world = b2CreateWorld(&definition);
+  (void)pthread_mutex_unlock(&lander_worlds_lock);
+  return b2World_IsValid(*world);
+}
+
+static void lander_destroy_world(b2WorldId* world) {
+  (void)pthread_mutex_lock(&lander_worlds_lock);
+  b2DestroyWorld(*world);
+  (void)pthread_mutex_unlock(&lander_worlds_lock);
+  *world = b2_nullWorldId;
+}
+
+// Brings a world without bodies into a state that does not depend on its past.
+//
+// What the past leaves behind is the order of the free contact numbers: the number of a contact that ends is the next
+// to be given out, and contacts that begin in the same step are solved in the order of their numbers. So a fixed
+// number of contacts is made at once, which takes all free numbers; the events report them by ascending number; and
+// they are ended by descending number, so that the next contacts count up from zero again.
+static void lander_forget(b2WorldId world) {
+  b2BodyDef body = b2DefaultBodyDef();
+  const b2BodyId ground = b2CreateBody(world, &body);
+  body.type = b2_dynamicBody;
+  const b2BodyId comb = b2CreateBody(world, &body);
+  b2ShapeDef shape = b2DefaultShapeDef();
+  const b2Segment segment = {{-1.0f, 0.0f}, {1.0f, 0.0f}};
+  const b2ShapeId line = b2CreateSegmentShape(ground, &shape, &segment);
+  shape.enableContactEvents = true;
+  shape.updateBodyMass = false;
+  const b2Circle circle = {{0.0f, 0.0f}, 0.5f};
+  for (int32_t i = 0; i < LANDER_MAX_CONTACTS; ++i) (void)b2CreateCircleShape(comb, &shape, &circle);
+  b2World_Step(world, 0.01f, 1);  // nothing moves: the comb has no mass
+  const b2ContactEvents events = b2World_GetContactEvents(world);
+  b2Filter nothing = b2DefaultFilter();
+  nothing.maskBits = 0;
+  for (int32_t i = events.beginCount - 1; i >= 0; --i) {
+    const b2ContactBeginTouchEvent* event = &events.beginEvents[i];
+    b2Shape_SetFilter(B2_ID_EQUALS(event->shapeIdA, line) ? event->shapeIdB : event->shapeIdA, nothing);
+  }
+  b2DestroyBody(comb);
+  b2DestroyBody(ground);
+}
 
 // ---- a new world of bodies ---------------------------------------------------------------------------
 
@@ -142,7 +212,7 @@ static b2BodyId lander_add_body(const Lander* s, b2Vec2 position, float angle, c
 // A leg hangs on a joint at the hull's centre. It is built where the joint wants it, at the end of its range that the
 // motor drives it to; the original builds it elsewhere and lets the first step pull it into place.
 static void lander_build_leg(Lander* s, b2Vec2 centre, int32_t leg) {
-  const float side = leg == 0 ? 1.0f : -1.0f, angle = side * LANDER_LEG_LEAST;
+  const float side = leg == 0 ? 1.0f : -1.0f, angle = side * LANDER_LEG_MIN;
   const b2Vec2 anchor = {-side * LANDER_LEG_X, LANDER_LEG_Y};  // of the joint, in the leg's own axes
   float sine, cosine;
   pfc_sincosf(angle, &sine, &cosine);
@@ -157,15 +227,16 @@ static void lander_build_leg(Lander* s, b2Vec2 centre, int32_t leg) {
   joint.enableMotor = joint.enableLimit = true;
   joint.maxMotorTorque = LANDER_LEG_TORQUE;
   joint.motorSpeed = -side * LANDER_LEG_SPEED;
-  joint.lowerAngle = side > 0.0f ? LANDER_LEG_LEAST : -LANDER_LEG_MOST;
-  joint.upperAngle = side > 0.0f ? LANDER_LEG_MOST : -LANDER_LEG_LEAST;
+  joint.lowerAngle = side > 0.0f ? LANDER_LEG_MIN : -LANDER_LEG_MAX;
+  joint.upperAngle = side > 0.0f ? LANDER_LEG_MAX : -LANDER_LEG_MIN;
   const b2JointId id = b2CreateRevoluteJoint(s->bodies.world, &joint);
   b2Joint_SetConstraintTuning(id, 60.0f, LANDER_JOINT_DAMPING);  // 60 Hz is its own
 }
 
 // A leg weighs so little beside the hull that the few iterations of v3 cannot hold it: the rocket would sink into its
-// legs or rock on them for ever. So each leg becomes heavier at the hull's expense, with its mass at the joint and the
-// moment about it that it has by its shape. Hull and legs in flight keep the mass, centre and moment of their shapes.
+// legs or rock on them without end. So each leg becomes heavier at the hull's expense, with its mass at the joint and
+// the moment about it that it has by its shape. Hull and legs in flight keep the mass, centre and moment of their
+// shapes.
 static void lander_spread_mass(Lander* s) {
   const b2Polygon box = b2MakeBox(LANDER_LEG_HALF_WIDTH, LANDER_LEG_HALF_HEIGHT);
   const b2Vec2 leg_at = b2Body_GetLocalPoint(s->bodies.hull, b2Body_GetPosition(s->bodies.legs[0]));
@@ -214,10 +285,10 @@ static bool lander_open(void* state, const void* params) {
   Lander* s = (Lander*)state;
   const b2Vec2 gravity = {0.0f, ((const LanderParams*)params)->gravity};
   s->bodies.moon = b2_nullBodyId;
-  return pfc_box2d_create_world(gravity, &s->bodies.world);
+  return lander_create_world(gravity, &s->bodies.world);
 }
 
-static void lander_close(void* state) { pfc_box2d_destroy_world(&((Lander*)state)->bodies.world); }
+static void lander_close(void* state) { lander_destroy_world(&((Lander*)state)->bodies.world); }
 
 // ---- one step ------------------------------------------------------------------------------------------
 
@@ -351,7 +422,7 @@ PFC_FN void lander_reset(Lander* s, const LanderParams* p) {
   memset(s, 0, sizeof *s);
   s->rng = rng;
   s->bodies.world = world;
-  pfc_box2d_forget(world);
+  lander_forget(world);
   lander_shape_ground(s);
   lander_build(s);
   const float kick_x = pfc_rng_uniform(&s->rng, -LANDER_KICK, LANDER_KICK);
@@ -381,7 +452,229 @@ static void lander_layout(const void* params, PfcLayout* sizes) {
   sizes->continuous_dims = 2;
 }
 
-#include "lander_draw.h"
+// ---- drawing ----------------------------------------------------------------------------------------
+//
+// Night sky, earth, moonscape, flags, rocket and flames. Drawn in pixels, 600 x 400, y down: a point of the world is
+// scaled and turned over on its way to the screen.
+
+#define LANDER_VIEW_BEYOND 2000.0f  // by which sky and land extend past the world, for pictures of other proportions
+
+typedef struct LanderFrame {
+  b2Vec2 at;
+  b2Rot turn;
+} LanderFrame;
+
+static LanderFrame lander_frame(b2BodyId body) {
+  const LanderFrame frame = {b2Body_GetPosition(body), b2Body_GetRotation(body)};
+  return frame;
+}
+
+// (x, y): pixels in a body's own axes, y up.
+static PfcPoint lander_pixel(LanderFrame f, float x, float y) {
+  PfcPoint pixel;
+  pixel.x = LANDER_SCALE * f.at.x + f.turn.c * x - f.turn.s * y;
+  pixel.y = LANDER_VIEW_HEIGHT - (LANDER_SCALE * f.at.y + f.turn.s * x + f.turn.c * y);
+  return pixel;
+}
+
+// A filled convex shape of at most eight corners given in a body's own axes, in pixels.
+static void lander_fill(const PfcDraw* d, LanderFrame f, const float (*corners)[2], int32_t count, PfcColor color) {
+  PfcPoint points[8];
+  for (int32_t i = 0; i < count; ++i) points[i] = lander_pixel(f, corners[i][0], corners[i][1]);
+  d->polygon(d->context, points, count, color);
+}
+
+// A flat ellipse about (x, y).
+static void lander_ellipse(const PfcDraw* d, float x, float y, float half_width, float half_height, PfcColor color) {
+  enum { CORNERS = 20 };
+  PfcPoint points[CORNERS];
+  for (int32_t i = 0; i < CORNERS; ++i) {
+    float sine, cosine;
+    pfc_sincosf(2.0f * PFC_PI * (float)i / CORNERS, &sine, &cosine);
+    points[i].x = x + half_width * cosine, points[i].y = y + half_height * sine;
+  }
+  d->polygon(d->context, points, CORNERS, color);
+}
+
+// A planet of which a little more than half is lit: a half disc whose straight side bulges into the night.
+static void lander_draw_earth(const PfcDraw* d, float x, float y, float radius) {
+  enum { ARC = 24 };
+  static const float land[4][4] = {{-9, -9, 7, 4}, {-8, 7, 4, 7}, {4, -14, 5, 3}, {-17, 0, 3, 4}};
+  PfcPoint lit[2 * ARC];
+  for (int32_t i = 0; i < 2 * ARC; ++i) {
+    float sine, cosine;
+    pfc_sincosf(PFC_PI * (0.5f + (float)i / ARC), &sine, &cosine);
+    const float across = radius * cosine * (i < ARC ? 1.0f : 0.35f), along = radius * sine;
+    lit[i].x = x + 0.93f * across - 0.37f * along, lit[i].y = y + 0.37f * across + 0.93f * along;  // tilted by 22 degrees
+  }
+  d->circle(d->context, x, y, radius + 5.0f, pfc_tint(0x4f7fb8, 22));
+  d->circle(d->context, x, y, radius, pfc_rgb(0x16233c));
+  d->polygon(d->context, lit, 2 * ARC, pfc_rgb(0x4a86c5));
+  for (int32_t i = 0; i < 4; ++i)
+    lander_ellipse(d, x + land[i][0], y + land[i][1], land[i][2], land[i][3], pfc_tint(0x7fb98a, 190));
+}
+
+static void lander_draw_sky(const PfcDraw* d) {
+  enum { BANDS = 20, STARS = 90 };
+  const float beyond = LANDER_VIEW_BEYOND, height = LANDER_VIEW_HEIGHT / BANDS;
+  for (int32_t i = 1; i < BANDS; ++i) {  // a glow that grows towards the horizon
+    PfcColor color = pfc_rgb(0x0b0e1a);
+    color.r = (uint8_t)(color.r + i), color.g = (uint8_t)(color.g + 5 * i / 4), color.b = (uint8_t)(color.b + 2 * i);
+    d->rect(d->context, -beyond, height * (float)i, LANDER_VIEW_WIDTH + 2.0f * beyond, height, color);
+  }
+  for (uint64_t i = 0; i < STARS; ++i) {
+    const uint64_t noise = pfc_hash64(i);
+    const float x = (float)(noise % 800) - 100.0f, y = (float)(noise >> 16 & 0xffff) * (400.0f / 65536.0f) - 100.0f;
+    const float radius = 0.6f + (float)(noise >> 40 & 3) * 0.25f;
+    if (y > 10.0f && y < 72.0f && (x < 230.0f || x > 430.0f)) continue;  // figures stand here
+    d->circle(d->context, x, y, radius, pfc_tint(0xdfe6ff, (uint8_t)(90 + (noise >> 48 & 127))));
+  }
+}
+
+// The land from a slope, (x0, y0) to (x1, y1), down to `low`. It extends a little to the right, never above the next
+// slope, which ends at y2: pieces that overlap leave no seam between them.
+static void lander_fill_slope(const PfcDraw* d, float x0, float y0, float x1, float y1, float y2, float low,
+                              PfcColor color) {
+  const float over = 10.0f, slope = over / (x1 - x0);
+  const float end = pfc_maxf(y1 + slope * (y1 - y0), y1 + slope * (y2 - y1));
+  const PfcPoint points[5] = {{x0, y0}, {x1, y1}, {x1 + over, end}, {x1 + over, low}, {x0, low}};
+  d->polygon(d->context, points, 5, color);
+}
+
+// A chain of slopes over evenly spread heights, moved down by `depth`, which extends level beyond both ends. What lies
+// below all of it is a rectangle, which is quicker.
+static void lander_fill_chain(const PfcDraw* d, const float* y, int32_t count, float depth, PfcColor color) {
+  const float beyond = LANDER_VIEW_BEYOND, width = LANDER_VIEW_WIDTH, step = width / (float)(count - 1);
+  float low = y[0] + depth;
+  for (int32_t i = 1; i < count; ++i) low = pfc_maxf(low, y[i] + depth);
+  for (int32_t i = 0; i + 1 < count; ++i)
+    lander_fill_slope(d, step * (float)i, y[i] + depth, step * (float)(i + 1), y[i + 1] + depth,
+                      y[pfc_mini(i + 2, count - 1)] + depth, low + 12.0f, color);
+  d->rect(d->context, -beyond, y[0] + depth, beyond, low - y[0] - depth + 1.0f, color);
+  d->rect(d->context, width, y[count - 1] + depth, beyond, low - y[count - 1] - depth + 1.0f, color);
+  d->rect(d->context, -beyond, low, width + 2.0f * beyond, beyond, color);
+}
+
+static void lander_draw_hills(const PfcDraw* d) {
+  enum { HILLS = 23 };
+  for (int32_t layer = 0; layer < 2; ++layer) {
+    float y[HILLS];
+    for (int32_t i = 0; i < HILLS; ++i)
+      y[i] = 236.0f + 34.0f * (float)layer + (float)(pfc_hash64((uint64_t)(100 * (layer + 1) + i)) % 44);
+    lander_fill_chain(d, y, HILLS, 0.0f, pfc_rgb(layer == 0 ? 0x252c49 : 0x333a56));
+  }
+}
+
+static void lander_draw_ground(const Lander* s, const PfcDraw* d) {
+  const float beyond = LANDER_VIEW_BEYOND;
+  float y[LANDER_CHUNKS];
+  for (int32_t i = 0; i < LANDER_CHUNKS; ++i) y[i] = LANDER_VIEW_HEIGHT - LANDER_SCALE * s->ground[i];
+  lander_fill_chain(d, y, LANDER_CHUNKS, 0.0f, pfc_rgb(0xa6acb9));
+  lander_fill_chain(d, y, LANDER_CHUNKS, 7.0f, pfc_rgb(0x878d9c));
+  lander_fill_chain(d, y, LANDER_CHUNKS, 26.0f, pfc_rgb(0x6f7585));
+  for (int32_t i = 0; i + 1 < LANDER_CHUNKS; ++i) {
+    const float x0 = LANDER_SCALE * lander_ground_x(i), x1 = LANDER_SCALE * lander_ground_x(i + 1);
+    const uint64_t noise = pfc_hash64((uint64_t)i + 7);
+    const float x = x0 + 10.0f + (float)(noise % 40), depth = 44.0f + (float)(noise >> 8 & 31);
+    const float half = 9.0f + (float)(noise >> 16 & 15), at = pfc_maxf(y[i], y[i + 1]) + depth;
+    lander_ellipse(d, x, at + 1.5f, half, 0.28f * half, pfc_rgb(0x7d8393));  // a crater's lit rim, then its shade
+    lander_ellipse(d, x, at, half, 0.26f * half, pfc_rgb(0x5b6172));
+    d->line(d->context, x0, y[i], x1, y[i + 1], 2.0f, pfc_rgb(0xd5d9e2));
+  }
+  d->line(d->context, -beyond, y[0], 0.0f, y[0], 2.0f, pfc_rgb(0xd5d9e2));
+  d->line(d->context, LANDER_VIEW_WIDTH, y[LANDER_CHUNKS - 1], LANDER_VIEW_WIDTH + beyond, y[LANDER_CHUNKS - 1], 2.0f,
+          pfc_rgb(0xd5d9e2));
+}
+
+static void lander_draw_pad(const PfcDraw* d) {
+  const float left = LANDER_SCALE * lander_ground_x(LANDER_CHUNKS / 2 - 1);
+  const float right = LANDER_SCALE * lander_ground_x(LANDER_CHUNKS / 2 + 1);
+  const float y = LANDER_VIEW_HEIGHT - LANDER_SCALE * LANDER_PAD_Y * 0.99f;  // as the smoothing leaves it
+  d->line(d->context, left, y, right, y, 4.0f, pfc_rgb(PFC_GOAL));
+  for (int32_t i = 0; i < 2; ++i) {
+    const float x = i == 0 ? left : right;
+    const PfcPoint flag[3] = {{x, y - 48.0f}, {x, y - 34.0f}, {x + 24.0f, y - 41.0f}};
+    d->line(d->context, x, y, x, y - 49.0f, 2.0f, pfc_rgb(PFC_INK));
+    d->polygon(d->context, flag, 3, pfc_rgb(PFC_GOAL));
+  }
+}
+
+// A tongue of fire from (x, y) in direction (dx, dy), all in the hull's axes; longer with more power. Its flicker is a
+// function of where the rocket is, so that a picture of a state is always the same.
+static void lander_draw_flame(const PfcDraw* d, LanderFrame f, b2Vec2 from, b2Vec2 along, float width, float length) {
+  static const uint32_t colors[3] = {0xe5484d, 0xf2793b, 0xfff1c4};
+  const uint64_t noise = pfc_hash64((uint64_t)pfc_float_bits(f.at.x) << 32 | pfc_float_bits(f.at.y));
+  const float flicker = 0.85f + 0.3f * (float)(noise >> 40) * (1.0f / 16777216.0f);
+  for (int32_t i = 0; i < 3; ++i) {
+    const float share = 1.0f - 0.3f * (float)i, w = 0.5f * width * share, l = length * flicker * share;
+    const float waist = 0.45f * l, half = 0.8f * w;
+    const float corners[4][2] = {{from.x - along.y * w, from.y + along.x * w},
+                                 {from.x + along.x * waist - along.y * half, from.y + along.y * waist + along.x * half},
+                                 {from.x + along.x * l, from.y + along.y * l},
+                                 {from.x + along.y * w, from.y - along.x * w}};
+    lander_fill(d, f, corners, 4, pfc_tint(colors[i], 225));
+  }
+}
+
+static void lander_draw_flames(const Lander* s, const PfcDraw* d, LanderFrame hull) {
+  const b2Vec2 nozzle = {0.0f, -13.0f}, down = {0.0f, -1.0f};
+  if (s->main_power > 0.0f) lander_draw_flame(d, hull, nozzle, down, 11.0f, 34.0f * s->main_power);
+  if (s->side_power == 0.0f) return;
+  const float out = s->side_power > 0.0f ? -1.0f : 1.0f;  // the right engine's plume is on the left of the hull
+  const b2Vec2 vent = {17.0f * out, 11.0f}, outward = {out, 0.0f};
+  lander_draw_flame(d, hull, vent, outward, 6.0f, 17.0f * pfc_absf(s->side_power));
+}
+
+static void lander_draw_leg(const Lander* s, const PfcDraw* d, LanderFrame hull, int32_t leg) {
+  const float side = leg == 0 ? 1.0f : -1.0f;
+  const LanderFrame f = lander_frame(s->bodies.legs[leg]);
+  const PfcPoint hip = lander_pixel(hull, 11.0f * side, -6.0f), knee = lander_pixel(f, 0.0f, 3.0f);
+  static const float strut[4][2] = {{-2, -8}, {2, -8}, {2, 8}, {-2, 8}};
+  static const float foot[4][2] = {{-5, -8}, {5, -8}, {4, -5.5f}, {-4, -5.5f}};
+  d->line(d->context, hip.x, hip.y, knee.x, knee.y, 2.5f, pfc_rgb(0x7d8598));
+  lander_fill(d, f, strut, 4, pfc_rgb(0xaab2c5));
+  lander_fill(d, f, foot, 4, s->seen.contacts[leg] > 0.0f ? pfc_rgb(0x5fb96c) : pfc_rgb(0xaab2c5));
+}
+
+static void lander_draw_hull(const PfcDraw* d, LanderFrame f) {
+  static const float nozzle[4][2] = {{-4, -9}, {4, -9}, {7, -14}, {-7, -14}};
+  static const float lower[4][2] = {{-17, 0}, {-17, -10}, {17, -10}, {17, 0}};
+  static const float upper[4][2] = {{-14, 17}, {-17, 0}, {17, 0}, {14, 17}};
+  static const float shade[4][2] = {{6, 17}, {8, 0}, {17, 0}, {14, 17}};
+  lander_fill(d, f, nozzle, 4, pfc_rgb(0x59607a));
+  lander_fill(d, f, lower, 4, pfc_rgb(0xd79b3c));
+  lander_fill(d, f, upper, 4, pfc_rgb(0xe8ebf2));
+  lander_fill(d, f, shade, 4, pfc_rgb(0xc3c9d8));
+  const PfcPoint window = lander_pixel(f, -2.0f, 8.5f);
+  const PfcPoint left = lander_pixel(f, -17.0f, 0.0f), right = lander_pixel(f, 17.0f, 0.0f);
+  d->line(d->context, left.x, left.y, right.x, right.y, 1.5f, pfc_rgb(0x8a6424));
+  d->circle(d->context, window.x, window.y, 5.0f, pfc_rgb(0x59607a));
+  d->circle(d->context, window.x, window.y, 3.6f, pfc_rgb(0x3fb6d3));
+}
+
+static void lander_draw_figures(const Lander* s, const PfcDraw* d) {
+  const float right = LANDER_VIEW_WIDTH - 24.0f;
+  const float height = s->seen.y * LANDER_HEIGHT / 2.0f, climb = s->seen.vy * LANDER_FPS / (LANDER_HEIGHT / 2.0f);
+  pfc_draw_count(d, 24.0f, 20.0f, 30.0f, true, (int32_t)d->episode_return, "points");
+  pfc_draw_measure(d, right, 20.0f, 20.0f, false, height, false, "m high  ");
+  pfc_draw_measure(d, right, 44.0f, 20.0f, false, climb, true, "m/s     ");
+}
+
+static void lander_draw(const Lander* s, const LanderParams* p, const PfcDraw* d) {
+  (void)p;
+  const LanderFrame hull = lander_frame(s->bodies.hull);
+  d->begin(d->context, LANDER_VIEW_WIDTH, LANDER_VIEW_HEIGHT, pfc_rgb(0x0b0e1a));
+  lander_draw_sky(d);
+  lander_draw_earth(d, 500.0f, 118.0f, 24.0f);
+  lander_draw_hills(d);
+  lander_draw_ground(s, d);
+  lander_draw_pad(d);
+  lander_draw_flames(s, d, hull);
+  for (int32_t leg = 0; leg < 2; ++leg) lander_draw_leg(s, d, hull, leg);
+  lander_draw_hull(d, hull);
+  lander_draw_figures(s, d);
+  d->end(d->context);
+}
 
 static const PfcKeyBinding lander_keys[] = {
     PFC_BIND_PUSH("up w", "main engine", 2, 0, 1.0f),
@@ -399,7 +692,7 @@ PFC_DEFINE_ENV(lander, Lander,
                .open = lander_open,
                .close = lander_close,
                .max_games = PFC_BOX2D_MAX_WORLDS,
-               .limit_help = PFC_BOX2D_LIMIT_HELP,
+               .limit_help = LANDER_LIMIT_HELP,
                .obs_rows = lander_obs,
                .num_obs_rows = sizeof lander_obs / sizeof lander_obs[0],
                .metrics = {"score", "perf"},

@@ -3,9 +3,9 @@
 // The field is 480 x 320 px, y down; positions are centres and speeds px per frame of 1/60 s. The agent has the right
 // paddle, a bot the left one. Both are 56 px high and move by at most 3 px a frame, within the field. A frame goes:
 //
-// - The agent's paddle moves as its action says, the bot's towards the height at which it would meet the ball (as high
-//   as the ball is now) with the part of itself that it has in mind. It draws this part, up to 0.6 of the way from its
-//   centre to its ends, for each ball that comes to it; it never looks ahead.
+// - The agent's paddle moves as its action says. The bot moves towards the ball's present height, to meet it with one
+//   point of its paddle. It draws this point, up to 0.6 of the way from the centre to the ends, for each ball that
+//   approaches; it never looks ahead.
 // - The ball (10 x 10) flies straight and bounces off the upper and lower wall. Where its way crosses the front of a
 //   paddle it is returned: its new vertical speed is 6 times its distance from the paddle's centre, as a part of the
 //   largest at which they touch (the classic's english: the ends send it off steeply, the middle straight ahead, and
@@ -48,7 +48,7 @@ enum { PONG_STAY, PONG_UP, PONG_DOWN };
 #define PONG_MAX_CLIMB 6.0f      // vertical, off a paddle's end
 #define PONG_SERVE_CLIMB 2.0f    // vertical, at most
 #define PONG_SERVE_SPREAD 40.0f  // px from the middle, at most
-#define PONG_BOT_AIM 0.6f        // farthest part of its paddle that the bot has in mind
+#define PONG_BOT_AIM 0.6f        // farthest point of its paddle that the bot aims with
 // Between these the ball's centre moves; x where it touches a paddle's front; distance at which it still touches one.
 #define PONG_MIN_Y (0.5f * PONG_BALL)
 #define PONG_MAX_Y (PONG_HEIGHT - 0.5f * PONG_BALL)
@@ -78,13 +78,13 @@ typedef struct PongObs {
 
 static const PfcObsRow pong_obs[] = {
     PFC_OBS("paddle_y", 1, 0, 1, "centre of the agent's paddle, field heights from the top"),
-    PFC_OBS("bot_y", 1, 0, 1, "centre of the bot's paddle, likewise"),
+    PFC_OBS("bot_y", 1, 0, 1, "centre of the bot's paddle, in field heights"),
     PFC_OBS("ball_x", 1, -0.03f, 1.03f, "field widths from the bot's end; the agent's is at 1"),
     PFC_OBS("ball_y", 1, 0, 1, "field heights from the top"),
     PFC_OBS("ball_vx", 1, -1, 1, "8 px per frame of 1/60 s; positive towards the agent"),
     PFC_OBS("ball_vy", 1, -1, 1, "6 px per frame of 1/60 s; positive downwards"),
     PFC_OBS("points", 1, 0, 1, "the agent's, as a part of those that win"),
-    PFC_OBS("bot_points", 1, 0, 1, "the bot's, likewise"),
+    PFC_OBS("bot_points", 1, 0, 1, "the bot's, as a part of those that win"),
 };
 
 PFC_FN float pong_moved_paddle(float y, float move) {

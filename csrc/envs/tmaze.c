@@ -2,8 +2,8 @@
 //
 // A walker is carried along a corridor that ends in a junction, one cell a step. A lamp at the start shows the
 // side, left or right with equal chance, on which the way out lies. In the corridor and at the junction the lamp
-// shows random sides that mean nothing (or stays dark: distractors = 0). What the walker chooses counts at the
-// junction alone: towards the way out is worth +1, away from it -1, and either ends the episode.
+// shows random sides that mean nothing (or stays dark: distractors = 0). The walker's choice counts only at the
+// junction: towards the way out is worth +1, away from it -1, and either ends the episode.
 //
 // obs   float32[3]            range
 //   0   lamp                  [-1, 1]   -1 left, 1 right, 0 dark
@@ -12,7 +12,7 @@
 // act   int32[1]   0 left  1 right
 // rew   +1 or -1 at the end; the score is the return, perf 1 for the right turn and 0 for the wrong one
 //
-// Without memory the mean score is 0 (perf 0.5), whatever the policy: the side is drawn independently of all that
+// Without memory the mean score of any policy is 0 (perf 0.5): the side is drawn independently of all that
 // the junction's observation holds, so a choice that follows from this observation, or from it and the number of
 // steps so far, is right half the time. Nothing carries the side to the junction but memory: no action before it
 // has any effect, and the corridor's length is drawn anew in each episode, independently of the side. With memory

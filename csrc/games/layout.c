@@ -1,99 +1,12 @@
-// layout.c - parameters and sizes of one pool. See layout.h.
+// layout.c - see layout.h.
 #include "games/layout.h"
 
-#include <float.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/base.h"
 
 enum { MAX_AGENTS = 1 << 20, MAX_OBS_VALUES = 1 << 24, MAX_ACTIONS = 1 << 20 };
 static const uint64_t MAX_STATE_BYTES = 1ull << 32;
-
-static const PfcParam* find_param(const PfcEnvSpec* spec, const char* name) {
-  for (int32_t i = 0; i < spec->num_params; ++i)
-    if (strcmp(spec->params[i].name, name) == 0) return &spec->params[i];
-  return NULL;
-}
-
-static PfcStatus fail_unknown(const PfcEnvSpec* spec, const char* name) {
-  const char* names[64];
-  int32_t count = PFC_MIN(spec->num_params, 64);
-  for (int32_t i = 0; i < count; ++i) names[i] = spec->params[i].name;
-  const char* near = pfc_nearest(name, names, count);
-  return pfc_fail(PFC_INVALID,
-                  near ? "%s: no parameter named \"%.64s\"; did you mean \"%s\"?" : "%s: no parameter named \"%.64s\"",
-                  spec->name, name, near);
-}
-
-static void write_param(const PfcEnvSpec* spec, const PfcParam* param, double value, void* params) {
-  unsigned char* field = (unsigned char*)params + 4 * (param - spec->params);
-  if (param->type == PFC_PARAM_FLOAT) {
-    float narrow = (float)value;
-    memcpy(field, &narrow, 4);
-  } else {
-    int32_t narrow = (int32_t)value;
-    memcpy(field, &narrow, 4);
-  }
-}
-
-const char* pfc_param_text(const PfcParam* param, double value, PfcParamText text) {
-  // Fewer digits than these lose nothing: %g leaves out zeros at the end.
-  const bool single = param->type == PFC_PARAM_FLOAT;
-  for (int digits = single ? FLT_DIG : 10; digits <= DBL_DECIMAL_DIG; ++digits) {
-    snprintf(text, sizeof(PfcParamText), "%.*g", digits, value);
-    if (single ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value) break;
-  }
-  return text;
-}
-
-static PfcStatus set_param(const PfcEnvSpec* spec, const PfcParamValue* given, void* params) {
-  if (!given->name) return pfc_fail(PFC_INVALID, "%s: a parameter's name is NULL", spec->name);
-  const PfcParam* param = find_param(spec, given->name);
-  if (!param) return fail_unknown(spec, given->name);
-  double value = given->value;
-  if (param->type == PFC_PARAM_FLOAT) value = (double)(float)value;  // limits are compared as they are stored
-  if (param->type != PFC_PARAM_FLOAT && value != floor(value))
-    return pfc_fail(PFC_INVALID, "%s: expected a whole number, got %.9g", param->name, value);
-  PfcParamText low, high, got;
-  if (!(value >= param->min && value <= param->max))
-    return pfc_fail(PFC_INVALID, "%s: expected a value in [%s, %s], got %s", param->name,
-                    pfc_param_text(param, param->min, low), pfc_param_text(param, param->max, high),
-                    pfc_param_text(param, value, got));
-  write_param(spec, param, value, params);
-  return PFC_OK;
-}
-
-PfcStatus pfc_set_params(const PfcEnvSpec* spec, const PfcParamValue* values, int32_t count, void* params) {
-  if (count < 0 || (count > 0 && !values))
-    return pfc_fail(PFC_INVALID, "num_params: expected as many as there are in params, got %d", count);
-  for (int32_t i = 0; i < count; ++i) {
-    PfcStatus status = set_param(spec, &values[i], params);
-    if (status) return status;
-  }
-  const char* reason = spec->check ? spec->check(params) : NULL;
-  return reason ? pfc_fail(PFC_INVALID, "%s: %s", spec->name, reason) : PFC_OK;
-}
-
-PfcStatus pfc_fill_params(const PfcEnvSpec* spec, const PfcParamValue* values, int32_t count, void* params) {
-  for (int32_t i = 0; i < spec->num_params; ++i)
-    write_param(spec, &spec->params[i], spec->params[i].default_value, params);
-  return pfc_set_params(spec, values, count, params);
-}
-
-double pfc_read_param(const PfcEnvSpec* spec, const void* params, int32_t index) {
-  const unsigned char* field = (const unsigned char*)params + 4 * index;
-  if (spec->params[index].type == PFC_PARAM_FLOAT) {
-    float value;
-    memcpy(&value, field, 4);
-    return (double)value;
-  }
-  int32_t value;
-  memcpy(&value, field, 4);
-  return value;
-}
 
 int32_t pfc_dtype_bytes(PfcDtype dtype) { return (int32_t)PFC_DTYPE_BYTES(dtype); }
 
@@ -134,7 +47,7 @@ static PfcStatus check_obs(const PfcEnvSpec* spec, const PfcLayout* layout) {
   return PFC_OK;
 }
 
-// The table for these parameters, still with a last count of 0 where the rest is left to it.
+// The table for these parameters; a last count of 0, which stands for the rest, is not filled in yet.
 static void copy_rows(const PfcEnvSpec* spec, const void* params, PfcObsRow* rows) {
   memcpy(rows, spec->obs_rows, sizeof *rows * (size_t)spec->num_obs_rows);
   if (spec->fill_rows) spec->fill_rows(params, rows);

@@ -1,4 +1,4 @@
-// layout.h - parameters and sizes of one pool, computed once from a game's spec.
+// layout.h - the sizes and tables of a game, which may depend on its parameters.
 #ifndef PUFFERC_LAYOUT_H
 #define PUFFERC_LAYOUT_H
 
@@ -6,19 +6,9 @@
 
 #include "pufferc/pufferc.h"
 
-// Fills the parameter struct `params` (spec->params_bytes) from defaults and overrides. Unknown names,
-// values out of range and values that are not whole where they must be are refused by name.
-PfcStatus pfc_fill_params(const PfcEnvSpec* spec, const PfcParamValue* values, int32_t count, void* params);
-
-// Overrides values of a filled parameter struct, with the same checks and then the game's own.
-PfcStatus pfc_set_params(const PfcEnvSpec* spec, const PfcParamValue* values, int32_t count, void* params);
-
-// Reads value `index` of a filled parameter struct.
-double pfc_read_param(const PfcEnvSpec* spec, const void* params, int32_t index);
-
-// Writes a parameter's value as a person would: the shortest text that gives the same value. Returns `text`.
-typedef char PfcParamText[32];
-const char* pfc_param_text(const PfcParam* param, double value, PfcParamText text);
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 // Bytes of one observation element.
 int32_t pfc_dtype_bytes(PfcDtype dtype);
@@ -30,12 +20,16 @@ PfcStatus pfc_fill_layout(const PfcEnvSpec* spec, const void* params, PfcLayout*
 // the layout.
 PfcStatus pfc_fill_rows(const PfcEnvSpec* spec, const void* params, const PfcLayout* layout, PfcObsRow* rows);
 
-// teams [layout->agents] <- the side of each agent. Nothing where layout->teams is 0.
+// teams [layout->agents] <- the side of each agent. Writes nothing where layout->teams is 0.
 PfcStatus pfc_fill_teams(const PfcEnvSpec* spec, const void* params, const PfcLayout* layout, int32_t* teams);
 
-// *same <- whether these parameters give the same sizes, observation table and sides as those that gave the arguments.
-// Fails where they fit no pool.
+// *same <- whether `params` gives the sizes, observation table and sides in the other arguments. Fails where no pool
+// can be made with `params`.
 PfcStatus pfc_same_tables(const PfcEnvSpec* spec, const void* params, const PfcLayout* layout, const PfcObsRow* rows,
                           const int32_t* teams, bool* same);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif  // PUFFERC_LAYOUT_H

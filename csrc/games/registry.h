@@ -1,4 +1,4 @@
-// registry.h - games that a build does without, since a library they stand on was not found.
+// registry.h - games that this build lacks because a library that they need was not found.
 #ifndef PUFFERC_REGISTRY_H
 #define PUFFERC_REGISTRY_H
 
@@ -6,7 +6,7 @@
 extern "C" {
 #endif
 
-// Names of the games that would be built in with Box2D; NULL ends the list. Empty in a build that has it.
+// Names of the games that need Box2D, up to a NULL. Empty in a build that has it.
 const char* const* pfc_games_left_out(void);
 
 #define PFC_LEFT_OUT_WHY                                                                                          \

@@ -1,7 +1,7 @@
 // advantage.c - see advantage.h.
 //
 // The batch is cut into blocks of columns; a block goes backwards through time, one row of the block after the other,
-// so the values and advantages of the later row are still in the first-level cache when the earlier row needs them.
+// so the values and advantages of the later row are still in the L1 cache when the earlier row needs them.
 #include "kernels/advantage.h"
 
 #include "core/base.h"
@@ -46,8 +46,8 @@ static PfcStatus advantage_check_number(const char* name, float value, float max
 }
 
 PfcStatus pfc_advantage_check(const PfcAdvantageArgs* args) {
-  const int64_t most_rows = (int64_t)1 << 36, most = (int64_t)1 << 48;
-  if (args->steps < 1 || args->rows < 1 || args->rows > most_rows || args->steps > most / args->rows)
+  const int64_t max_rows = (int64_t)1 << 36, max_values = (int64_t)1 << 48;
+  if (args->steps < 1 || args->rows < 1 || args->rows > max_rows || args->steps > max_values / args->rows)
     return pfc_fail(PFC_INVALID, "rewards: expected [T, N], T >= 1, N from 1 to 2^36, T * N <= 2^48, got [%lld, %lld]",
                     (long long)args->steps, (long long)args->rows);
   const void* const needed[] = {args->rewards, args->values, args->terminated, args->truncated, args->advantages};

@@ -1,6 +1,6 @@
 // advantage.h - advantages of a rollout on the CPU: the loop over advantage_step.h, and the oracle of the CUDA kernel.
 //
-// Shapes are row-major and contiguous, T steps by N agent rows; row t holds what the action of step t caused.
+// Shapes are row-major and contiguous, T steps by N agent rows; row t holds the results of the action of step t.
 // All arrays belong to the caller and are only borrowed for the call. `advantages` overlaps no input.
 #ifndef PUFFERC_ADVANTAGE_H
 #define PUFFERC_ADVANTAGE_H
@@ -19,7 +19,7 @@ typedef struct PfcAdvantageArgs {
   int64_t rows;                // N, 1 to 2^36; T * N up to 2^48
   const float* rewards;        // [T, N]
   const float* values;         // [T + 1, N]; the last row is the value of the observation after the last step
-  const uint8_t* terminated;   // [T, N]; 0 = no, anything else = yes; wins where truncated is set as well
+  const uint8_t* terminated;   // [T, N]; 0 = no, anything else = yes; wins where truncated is also set
   const uint8_t* truncated;    // [T, N]
   // [T, N] or NULL: the value of the observation that a truncated episode ended with; other entries are never used and
   // may hold anything. NULL takes values[t + 1] instead, which is right only if the environment was not reset within
@@ -38,7 +38,7 @@ typedef struct PfcAdvantageArgs {
 // of workers and instruction set.
 PfcStatus pfc_advantage(const PfcAdvantageArgs* args, PfcWorkers* workers);
 
-// The check that pfc_advantage begins with, for callers that compute elsewhere: sizes, missing arrays, numbers.
+// The checks of pfc_advantage (sizes, missing arrays, numbers), for callers that compute elsewhere.
 PfcStatus pfc_advantage_check(const PfcAdvantageArgs* args);
 
 #ifdef __cplusplus

@@ -10,8 +10,8 @@
 // Control Using Generalized Advantage Estimation", eq. 16); with rho = min(rho_clip, ratio), c = min(c_clip, ratio) it
 // corrects for data of an older policy (Espeholt et al. 2018, "IMPALA", eq. 1), with A in the place of v_s - V(x_s).
 //
-// Everything is by value. What a flag switches off is selected away, never multiplied by zero: a NaN in an unused
-// value or in the advantage of the next episode cannot leak. A NaN in a used number stays visible.
+// What a flag switches off is selected away, never multiplied by zero, so a NaN in an unused value or in the advantage
+// of the next episode cannot leak. A NaN in a used number stays NaN.
 #ifndef PUFFERC_ADVANTAGE_STEP_H
 #define PUFFERC_ADVANTAGE_STEP_H
 
@@ -49,8 +49,8 @@ PFC_FN float pfc_advantage_entry(const PfcAdvantageArgs* a, int64_t at, float ne
                             a->gamma * a->gae_lambda, rho, c);
 }
 
-// All steps of one column, last to first. Results of a few steps are kept back before they are stored: a store could
-// overlap later loads for all a compiler knows, and on a GPU the loads of these steps are to be under way together.
+// All steps of one column, last to first. The results of a few steps are stored together: the compiler must assume that
+// a store overlaps later loads, and a GPU should have the loads of these steps in flight at once.
 PFC_FN void pfc_advantage_column(const PfcAdvantageArgs* a, int64_t column, int has_final, int has_ratio) {
   enum { CHUNK = 8 };
   float advantage = 0.0f;

@@ -8,17 +8,18 @@
 //   entropy   = log total - (sum_k weight_k shifted_k) / total
 //
 // A mask says which choices are legal: bit k % 32 of word k / 32 of a row's words is choice k of the row, heads side by
-// side. The logit of an illegal choice counts as minus infinity, whatever it is, and its weight is exactly 0. So p_k is
-// 0, no uniform number selects it, and a head with one legal choice has log p = 0 and entropy 0.
+// side. The logit of an illegal choice counts as minus infinity, even if it is NaN, and its weight is exactly 0. So p_k
+// is 0, no uniform number selects it, and a head with one legal choice has log p = 0 and entropy 0.
 //
-// Without a mask a logit of minus infinity excludes a choice too. Its weight of 1.6e-28 is below what any uniform number
-// of sample.h can hit, and so far above the subnormal numbers, which are slow, that products with it stay normal.
+// Without a mask a logit of minus infinity excludes a choice too. Its weight of 1.6e-28 is below what any uniform
+// number of sample.h can hit, and so far above the subnormal numbers, which are slow, that products with it stay
+// normal.
 //
 // A head with a NaN or plus infinity in a legal choice, or with nothing but minus infinities, is no distribution: it is
 // `bad`, and its numbers are NaN.
 //
 // Scratch memory belongs to the caller: up to 2 MiB for PFC_MAX_CHOICES, too much for a stack. Internal: for sample.c
-// and ppo_loss.c alone.
+// and ppo_discrete.c.
 #ifndef PUFFERC_CATEGORICAL_H
 #define PUFFERC_CATEGORICAL_H
 

@@ -5,7 +5,7 @@
 #include "kernels/ppo_terms.h"
 #include "kernels/uniform.h"
 
-enum { GAUSSIAN_BLOCK_ROWS = 512 };  // of one task of drawing: some 3 us, a few times what handing it over costs
+enum { GAUSSIAN_BLOCK_ROWS = 512 };  // of one sampling task: about 3 us, several times the cost of scheduling it
 
 #define HALF_LOG_TWO_PI 0.918938533204672742f
 #define HALF_LOG_TWO_PI_E 1.418938533204672742f

@@ -9,16 +9,16 @@
 //   log p   = sum_d (-z_d^2 / 2 - s_d - log(2 pi) / 2)
 //   entropy = sum_d (s_d + log(2 pi e) / 2)
 //
-// u is the drawn action without bounds. What a game gets is a function of u, such as clamp(u, -1, 1) or tanh(u); log p
-// and entropy are those of u. Ratios of probabilities are the same either way, since the function has no parameters.
+// u is the drawn action without bounds. The game gets a function of u, such as clamp(u, -1, 1) or tanh(u); log p and
+// entropy are those of u. Ratios of probabilities are the same either way, since the function has no parameters.
 //
 // The draw. u_d = mean_d + exp(s_d) n_d with the normal number (Box and Muller 1958)
 //   n = sqrt(-2 log a) cos(2 pi b)
 // of two uniform numbers: a of the uppermost 23 bits, b of the next 23 bits of what uniform.h gives for (seed, step,
 // row, dimension). It does not depend on batch size, order, threads or earlier calls; |n| < 5.8.
 //
-// The loss is that of ppo_loss.h, where actions are u and logits the outputs. With g and n as there, and 0 in place of
-// d / d log_std where the clamp is at work:
+// The loss is that of ppo_loss.h, where actions are u and logits the outputs. With g and n as there, and with
+// d / d log_std = 0 where the clamp changes log_std:
 //
 //   d loss / d mean_d    = g z_d exp(-s_d) / n
 //   d loss / d log_std_d = (g (z_d^2 - 1) - entropy_coef) / n
@@ -35,15 +35,15 @@ extern "C" {
 #endif
 
 #define PFC_MAX_LOG_STD 20.0f    // deviations of 2e-9 to 5e8: wider than any action needs, narrow enough for finite z^2
-#define PFC_MAX_DEVIATIONS 1e9f  // keeps gradients finite where a mean has left an action far behind
+#define PFC_MAX_DEVIATIONS 1e9f  // keeps gradients finite where a mean is far from an action
 
 typedef struct PfcGaussianSampleArgs {
   int64_t rows;            // N >= 1
   int32_t dims;            // D, 1 to PFC_MAX_ACTION_DIMS
   const float* outputs;    // [N, 2 D]
   int64_t outputs_stride;  // elements from row to row, >= 2 D
-  uint64_t seed, step;     // name the draw; step is any number that is not used twice
-  uint64_t first_row;      // number of row 0 in the draw (the part of a batch starts here)
+  uint64_t seed, step;     // name the draw; no step may be used twice
+  uint64_t first_row;      // number of row 0 in the draw, for a part of a larger batch
   int32_t greedy;          // 1: the means; seed and step are unused
   float* actions;          // [N, D] out: u
   float* logprobs;         // [N] out or NULL: log p of the drawn actions
@@ -52,8 +52,9 @@ typedef struct PfcGaussianSampleArgs {
 
 // PFC_OK, or PFC_INVALID (pfc_last_error names the argument) with nothing written.
 // *bad_rows: how many rows hold a NaN or an infinity. Those rows get action 0 in every dimension, logprob and entropy
-// NaN; a caller that trains stops there. May be NULL.
-// Blocks of rows go over the workers; NULL = the calling thread alone. Same bits for any number of workers and instruction set.
+// NaN; training must stop there. May be NULL.
+// Blocks of rows go over the workers; NULL = the calling thread alone. Same bits for any number of workers and
+// instruction set.
 PfcStatus pfc_gaussian_sample(const PfcGaussianSampleArgs* args, PfcWorkers* workers, int64_t* bad_rows);
 
 #ifdef __cplusplus

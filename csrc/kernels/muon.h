@@ -2,16 +2,15 @@
 //
 //   average <- momentum average + grad                        update = grad + momentum average   (Nesterov)
 //   a matrix [rows, columns]: update <- orthogonalised update, times sqrt(max(1, rows / columns)), and the parameter
-//                             shrinks by learning_rate weight_decay; a vector takes its update as it is
+//                             shrinks by learning_rate weight_decay; a vector is updated as it is
 //   parameter <- parameter - learning_rate update
 //
-// To orthogonalise is to move all singular values near one, by a Newton-Schulz iteration on X = update / |update|:
-// X <- X (a + b G + c G G) with G = X' X, where X is the matrix or its transpose, whichever is not wide. Products are
-// taken in the kernels' bfloat16 or float32 and summed in float32.
+// Orthogonalising moves all singular values close to one by a Newton-Schulz iteration on X = update / |update|:
+// X <- X (a + b G + c G G) with G = X' X, where X is the matrix or, if that is wide, its transpose. Products are taken
+// in bfloat16 or float32, whichever the kernels are for, and summed in float32.
 //
-// Threads share the rows of a product, so all results have the same bits for any number of workers. NaN passes through.
-// A PfcMuon owns scratch memory for the largest matrix that it has seen. One call at a time. Internal: for the
-// bindings.
+// Threads share the rows of a product, so results have the same bits for any number of workers. NaN passes through. A
+// PfcMuon owns scratch memory for the largest matrix so far. One call at a time. Internal: for the bindings.
 #ifndef PUFFERC_MUON_H
 #define PUFFERC_MUON_H
 

@@ -2,7 +2,7 @@
 //
 // B rows. All arrays belong to the caller and are borrowed for the call; outputs overlap no input. Matrices have a
 // stride in elements from row to row, so the parameters of the distributions and the values may be columns of one
-// [B, K + 1] output of a network, and the gradients likewise.
+// [B, K + 1] output of a network. The same holds for the gradients.
 //
 // Per alive row, with log p the log-probability of the row's actions summed over dimensions, A the advantage
 // (normalised if advantage_std > 0), v the value, R the value target, v_old the value during the rollout:
@@ -29,20 +29,35 @@
 // Continuous policies: K = 2 D, see gaussian.h.
 //
 // Where two terms are equal both have the same gradient, except on a set of measure zero.
-// Dead rows (alive = 0) count nowhere, get gradient 0, and may hold anything. NaN and infinity in an alive row go
-// through to the loss and to that row's gradient, except in logits of illegal choices; nothing hides them.
+// Dead rows (alive = 0) count nowhere, get gradient 0, and may hold anything. NaN and infinity in an alive row
+// reach the loss and that row's gradient, except in logits of illegal choices.
 #ifndef PUFFERC_PPO_LOSS_H
 #define PUFFERC_PPO_LOSS_H
 
 #include <stdint.h>
 
 #include "core/workers.h"
-#include "kernels/minibatch.h"
 #include "pufferc/pufferc.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+// B rows of a rollout, as the losses read them. D action dimensions, K choices of all dimensions together. All arrays
+// are the caller's, contiguous and borrowed.
+typedef struct PfcMinibatch {
+  int64_t rows;                  // B >= 1
+  int32_t action_dims;           // D, 1 to PFC_MAX_ACTION_DIMS
+  const int32_t* action_counts;  // [D] choices, each >= 1, at most PFC_MAX_CHOICES together; NULL = continuous actions
+  const void* actions;           // [B, D] as drawn: int32, each in [0, count) and legal, or float32
+  const uint32_t* mask;          // [B, mask_words] the choices that were legal, see categorical.h; NULL = all
+  int32_t mask_words;            // ceil(K / 32) where there is a mask
+  const float* old_logprobs;     // [B] from the rollout, summed over dimensions; 0 in forced rows
+  const float* advantages;       // [B]
+  const float* returns;          // [B] value targets
+  const float* old_values;       // [B] or NULL; needed by clipped value losses
+  const uint8_t* alive;          // [B] or NULL = all alive
+} PfcMinibatch;
 
 typedef struct PfcPpoSettings {
   float clip;            // > 0

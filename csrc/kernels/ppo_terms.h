@@ -4,7 +4,8 @@
 // part (pfc_ppo_load), sets `logprob` and `entropy` from its distributions, lets pfc_ppo_policy and pfc_ppo_value add
 // to the sums, and turns `policy_gradient` into the gradient of its own parameters. Rows are cut into blocks whose size
 // depends on B alone. Each block sums its statistics per lane in double precision, then over lanes in order; the
-// blocks' sums are added in order at the end. Internal: for ppo_loss.c, gaussian.c and training/minibatch.c.
+// blocks' sums are added in order at the end. Internal: for ppo_loss.c, ppo_discrete.c, gaussian.c and
+// training/minibatch.c.
 #ifndef PUFFERC_PPO_TERMS_H
 #define PUFFERC_PPO_TERMS_H
 
@@ -30,7 +31,7 @@ typedef struct PfcPpoKernel {
 } PfcPpoKernel;
 
 // The two kinds: check what is their own, and set scratch_bytes and rows.
-PfcStatus pfc_ppo_discrete(PfcPpoKernel* kernel);    // ppo_loss.c
+PfcStatus pfc_ppo_discrete(PfcPpoKernel* kernel);    // ppo_discrete.c
 PfcStatus pfc_ppo_continuous(PfcPpoKernel* kernel);  // gaussian.c
 
 // PFC_OK, or PFC_INVALID naming what of the arguments does not fit.
@@ -122,7 +123,7 @@ PFC_ALWAYS_INLINE static void pfc_ppo_value(PfcPpoLanes* restrict l, const PfcPp
   }
 }
 
-// Writes the gradient of the value, and the ratio if it is asked for.
+// Writes the gradient of the value, and the ratio where `outputs` has room for it.
 PFC_ALWAYS_INLINE static void pfc_ppo_store(const PfcPpoLanes* l, const PfcPpoOutputs* outputs) {
   float* out = outputs->grad_values + l->row * outputs->grad_values_stride;
   for (int32_t i = 0; i < l->count; ++i) out[i * outputs->grad_values_stride] = l->value_gradient[i];

@@ -5,7 +5,7 @@
 #include "kernels/categorical.h"
 #include "kernels/uniform.h"
 
-enum { SAMPLE_BLOCK_ROWS = 512 };  // of one task: some 3 us, a few times what handing it over costs
+enum { SAMPLE_BLOCK_ROWS = 512 };  // of one task: about 3 us, several times the cost of scheduling it
 
 // ---- the uniform numbers ---------------------------------------------------------------------------
 
@@ -58,7 +58,7 @@ static int32_t first_legal(const uint32_t* mask, int32_t first, int32_t count) {
   return choice < count ? choice : 0;
 }
 
-// What a row without a distribution gets.
+// The results of a row without a distribution.
 static void sample_fallback(const PfcSampleArgs* args, int64_t row) {
   int32_t first = 0;
   for (int32_t d = 0; d < args->dims; ++d) {
@@ -115,14 +115,15 @@ PFC_MULTIVERSION static int64_t sample_rows(const PfcSampleArgs* args, const Pfc
 
 typedef struct SampleJob {
   PfcSampleArgs args;
-  int32_t most;           // choices of the largest head: heads take turns in the scratch memory
+  int32_t max_choices;    // of the largest head; heads take turns in the scratch memory
   uint64_t worker_bytes;  // of scratch
   _Alignas(8) int64_t bad;  // added to by every task; 32-bit processors would align it by 4
 } SampleJob;
 
 static void sample_task(void* context, int32_t worker, int32_t block) {
   SampleJob* job = context;
-  const PfcChoices choices = pfc_choices_at((char*)job->args.scratch + (uint64_t)worker * job->worker_bytes, job->most);
+  const PfcChoices choices =
+      pfc_choices_at((char*)job->args.scratch + (uint64_t)worker * job->worker_bytes, job->max_choices);
   const int64_t begin = (int64_t)block * SAMPLE_BLOCK_ROWS;
   const int64_t bad = sample_rows(&job->args, &choices, begin, PFC_MIN(begin + SAMPLE_BLOCK_ROWS, job->args.rows));
   if (bad) __atomic_fetch_add(&job->bad, bad, __ATOMIC_RELAXED);
@@ -143,9 +144,9 @@ static PfcStatus sample_check(const PfcSampleArgs* args) {
 }
 
 static int32_t largest_head(const int32_t* action_counts, int32_t dims) {
-  int32_t most = 0;
-  for (int32_t d = 0; d < dims; ++d) most = PFC_MAX(most, action_counts[d]);
-  return most;
+  int32_t max_choices = 0;
+  for (int32_t d = 0; d < dims; ++d) max_choices = PFC_MAX(max_choices, action_counts[d]);
+  return max_choices;
 }
 
 uint64_t pfc_sample_scratch_bytes(const int32_t* action_counts, int32_t dims) {
@@ -155,11 +156,12 @@ uint64_t pfc_sample_scratch_bytes(const int32_t* action_counts, int32_t dims) {
 PfcStatus pfc_sample(const PfcSampleArgs* args, PfcWorkers* workers, int64_t* bad_rows) {
   const PfcStatus status = sample_check(args);
   if (status) return status;
-  SampleJob job = {.args = *args, .most = largest_head(args->action_counts, args->dims)};
-  job.worker_bytes = pfc_choices_bytes(job.most);
+  SampleJob job = {.args = *args, .max_choices = largest_head(args->action_counts, args->dims)};
+  job.worker_bytes = pfc_choices_bytes(job.max_choices);
   void* own = args->scratch ? NULL : pfc_alloc(job.worker_bytes * (uint64_t)pfc_workers_count(workers));
   if (!args->scratch) job.args.scratch = own;
-  if (!job.args.scratch) return pfc_fail(PFC_NO_MEMORY, "there is not enough memory to draw from %d choices", job.most);
+  if (!job.args.scratch)
+    return pfc_fail(PFC_NO_MEMORY, "there is not enough memory to draw from %d choices", job.max_choices);
   pfc_parallel_for(workers, sample_task, &job, (int32_t)((args->rows + SAMPLE_BLOCK_ROWS - 1) / SAMPLE_BLOCK_ROWS));
   pfc_free(own);
   if (bad_rows) *bad_rows = job.bad;

@@ -1,5 +1,5 @@
-// elements.c - see elements.h. Plain loops over a row, which compilers vectorise for each instruction set; where a
-// processor multiplies bfloat16 it also rounds to it, sixteen numbers at once, which takes a quarter of the time.
+// elements.c - see elements.h. Plain loops over a row, which compilers vectorise for each instruction set. Processors
+// that multiply bfloat16 can also round to it, sixteen numbers at once, in a quarter of the time.
 #include "networks/elements.h"
 
 #include <string.h>
@@ -14,7 +14,7 @@
 
 // ---- rounding by the processor -------------------------------------------------------------------------
 
-// Same results as the loops below, but that subnormal numbers become 0, as they are in products.
+// Same results as the loops below, except that subnormal numbers become 0, as they do in products.
 #if defined(__x86_64__)
 #define ELEMENTS_AVX512BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 
@@ -23,7 +23,7 @@ static bool rounds_bfloat16(void) {
          __builtin_cpu_supports("avx512vl");
 }
 
-// Which of the sixteen numbers from `first` on lie before `width`.
+// Mask of the sixteen numbers from `first` on that lie before `width`.
 ELEMENTS_AVX512BF16 static __mmask16 lanes_before(int32_t width, int32_t first) {
   const int32_t left = width - first;
   return (__mmask16)(left >= 16 ? 0xffff : left <= 0 ? 0 : (1 << left) - 1);
@@ -183,7 +183,7 @@ void pfc_elements_pad(const void* from, int32_t rows, int32_t width, bool bfloat
   }
 }
 
-// A NaN among the maxima hands its gradient on, as it does in torch.
+// A NaN among the maxima passes its gradient on, as in torch.
 PFC_MULTIVERSION static void mask_bfloat16(const float* gradient, const uint16_t* maxima, int32_t rows, int32_t padded,
                                            float* restrict sums, uint16_t* to) {
   for (int64_t row = 0; row < rows; ++row, gradient += padded, maxima += padded, to += padded) {

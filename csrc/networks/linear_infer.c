@@ -1,7 +1,7 @@
 // linear_infer.c - see linear_infer.h. A tile keeps rows x vectors of sums in registers while it walks once along the inputs.
 //
-// This file is compiled with -ffp-contract=fast: products and sums are fused where the processor can, which games
-// may not do and which a matrix product lives on.
+// This file is compiled with -ffp-contract=fast: products and sums are fused where the processor can. Games
+// may not do that; matrix products get their speed from it.
 #include "networks/linear_infer.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@
 
 enum { LINEAR_MAX_ROWS = 12 };
 
-// A tile of ROWS x VECTORS vectors of LANES floats. Rows behind `count` repeat the last and are not stored, so every
+// A tile of ROWS x VECTORS vectors of LANES floats. Rows past `count` repeat the last one and are not stored, so every
 // loop has a constant length and the sums stay in registers. NaN passes through the maximum, as it does in training.
 #define LINEAR_DEFINE_TILE(name, TARGET, LANES, VECTORS, ROWS)                                                       \
   typedef float name##_floats __attribute__((vector_size(4 * (LANES)), may_alias));                                  \
@@ -48,7 +48,8 @@ enum { LINEAR_MAX_ROWS = 12 };
 #define LINEAR_BASELINE
 LINEAR_DEFINE_TILE(linear_wide_baseline, LINEAR_BASELINE, 4, 2, 6)
 LINEAR_DEFINE_TILE(linear_thin_baseline, LINEAR_BASELINE, 4, 1, 12)
-static const PfcLinearKernels linear_baseline = {"baseline", 4, 8, 12, 6, linear_thin_baseline, linear_wide_baseline};
+static const PfcLinearInferKernels linear_baseline = {"baseline",          4, 8, 12, 6, linear_thin_baseline,
+                                                      linear_wide_baseline};
 
 #if defined(__x86_64__)
 #define LINEAR_AVX2 __attribute__((target("avx2,fma")))
@@ -57,11 +58,11 @@ LINEAR_DEFINE_TILE(linear_wide_avx2, LINEAR_AVX2, 8, 2, 6)
 LINEAR_DEFINE_TILE(linear_thin_avx2, LINEAR_AVX2, 8, 1, 12)
 LINEAR_DEFINE_TILE(linear_wide_avx512, LINEAR_AVX512, 16, 4, 6)
 LINEAR_DEFINE_TILE(linear_thin_avx512, LINEAR_AVX512, 16, 1, 12)
-static const PfcLinearKernels linear_avx2 = {"avx2", 8, 16, 12, 6, linear_thin_avx2, linear_wide_avx2};
-static const PfcLinearKernels linear_avx512 = {"avx512f", 16, 64, 12, 6, linear_thin_avx512, linear_wide_avx512};
+static const PfcLinearInferKernels linear_avx2 = {"avx2", 8, 16, 12, 6, linear_thin_avx2, linear_wide_avx2};
+static const PfcLinearInferKernels linear_avx512 = {"avx512f", 16, 64, 12, 6, linear_thin_avx512, linear_wide_avx512};
 #endif
 
-const PfcLinearKernels* pfc_linear_kernels(int32_t index) {
+const PfcLinearInferKernels* pfc_linear_infer_kernels(int32_t index) {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512f") && index-- == 0) return &linear_avx512;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && index-- == 0) return &linear_avx2;
@@ -69,13 +70,13 @@ const PfcLinearKernels* pfc_linear_kernels(int32_t index) {
   return index == 0 ? &linear_baseline : NULL;
 }
 
-static int32_t linear_panel_width(const PfcLinear* layer, int32_t first) {
-  const PfcLinearKernels* kernels = layer->kernels;
+static int32_t linear_panel_width(const PfcLinearInfer* layer, int32_t first) {
+  const PfcLinearInferKernels* kernels = layer->kernels;
   return layer->outputs - first >= kernels->wide ? kernels->wide : kernels->lanes;
 }
 
 // Copies the outputs [first, first + width) to a panel, which is all zeros.
-static void linear_pack_panel(const PfcLinear* layer, int32_t first, int32_t width, const float* weight,
+static void linear_pack_panel(const PfcLinearInfer* layer, int32_t first, int32_t width, const float* weight,
                               const float* bias, float* panel) {
   const int32_t count = PFC_MIN(width, layer->outputs - first);
   memcpy(panel, bias + first, sizeof(float) * (size_t)count);
@@ -84,10 +85,10 @@ static void linear_pack_panel(const PfcLinear* layer, int32_t first, int32_t wid
       panel[(k + 1) * width + j] = weight[(int64_t)(first + j) * layer->inputs + k];
 }
 
-bool pfc_linear_init(PfcLinear* layer, const PfcLinearKernels* kernels, int32_t inputs, int32_t outputs,
-                     const float* weight, const float* bias, bool relu) {
+bool pfc_linear_infer_init(PfcLinearInfer* layer, const PfcLinearInferKernels* kernels, int32_t inputs, int32_t outputs,
+                           const float* weight, const float* bias, bool relu) {
   const int32_t padded = (outputs + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
-  *layer = (PfcLinear){.kernels = kernels, .inputs = inputs, .outputs = outputs, .padded = padded, .relu = relu};
+  *layer = (PfcLinearInfer){.kernels = kernels, .inputs = inputs, .outputs = outputs, .padded = padded, .relu = relu};
   layer->panels = pfc_alloc(sizeof(float) * (uint64_t)padded * ((uint64_t)inputs + 1));
   if (!layer->panels) return false;
   for (int32_t first = 0; first < outputs;) {
@@ -98,18 +99,18 @@ bool pfc_linear_init(PfcLinear* layer, const PfcLinearKernels* kernels, int32_t 
   return true;
 }
 
-void pfc_linear_free(PfcLinear* layer) {
+void pfc_linear_infer_free(PfcLinearInfer* layer) {
   pfc_free(layer->panels);
   layer->panels = NULL;
 }
 
-void pfc_linear_forward(const PfcLinear* layer, const float* x, int64_t stride, int32_t rows, float* out) {
-  const PfcLinearKernels* kernels = layer->kernels;
+void pfc_linear_infer_forward(const PfcLinearInfer* layer, const float* x, int64_t stride, int32_t rows, float* out) {
+  const PfcLinearInferKernels* kernels = layer->kernels;
   for (int32_t first = 0; first < layer->outputs;) {
     const int32_t width = linear_panel_width(layer, first);
     const bool wide = width == kernels->wide;
     const int32_t tile_rows = wide ? kernels->wide_rows : kernels->thin_rows;
-    const PfcLinearTile tile = wide ? kernels->wide_tile : kernels->thin_tile;
+    const PfcLinearInferTile tile = wide ? kernels->wide_tile : kernels->thin_tile;
     const float* panel = layer->panels + (int64_t)first * ((int64_t)layer->inputs + 1);
     for (int32_t row = 0; row < rows; row += tile_rows) {
       const float* at[LINEAR_MAX_ROWS];

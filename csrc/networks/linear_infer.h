@@ -1,12 +1,13 @@
 // linear_infer.h - fully connected layers for inference: y = weight x + bias for a block of rows, optionally max(y, 0).
 //
 // Weights are kept in panels of neighbouring outputs, so that the innermost loop reads one vector after the other and
-// every vector serves several rows. Panels are `wide` outputs as long as there are that many left, then `lanes`; the last
-// is filled up with zeros. A panel is its biases followed by inputs x width weights:
+// every vector serves several rows. Panels are `wide` outputs as long as there are that many left, then `lanes`; the
+// last is filled up with zeros. A panel is its biases followed by inputs x width weights:
 //
 //   bias[width], then for k = 0 .. inputs - 1: weight[output 0 .. width - 1][k]
 //
-// A layer owns its panels and does not change after pfc_linear_init. Internal: for policy.c and its tests.
+// A layer owns its panels and does not change after pfc_linear_infer_init. linear_train.h has the layer of networks in
+// training. Internal: for policy/ and its tests.
 #ifndef PUFFERC_LINEAR_INFER_H
 #define PUFFERC_LINEAR_INFER_H
 
@@ -14,34 +15,34 @@
 #include <stdint.h>
 
 // One panel times up to as many rows as the kernel takes: out[r * stride .. + width - 1] for r < count.
-typedef void (*PfcLinearTile)(const float* const* rows, int32_t count, const float* panel, int32_t inputs, bool relu,
-                              float* out, int64_t stride);
+typedef void (*PfcLinearInferTile)(const float* const* rows, int32_t count, const float* panel, int32_t inputs,
+                                   bool relu, float* out, int64_t stride);
 
 // The tiles of one instruction set.
-typedef struct PfcLinearKernels {
+typedef struct PfcLinearInferKernels {
   const char* name;
   int32_t lanes, wide;           // widths of a thin and of a wide panel
   int32_t thin_rows, wide_rows;  // rows of their tiles
-  PfcLinearTile thin_tile, wide_tile;
-} PfcLinearKernels;
+  PfcLinearInferTile thin_tile, wide_tile;
+} PfcLinearInferKernels;
 
-typedef struct PfcLinear {
-  const PfcLinearKernels* kernels;
+typedef struct PfcLinearInfer {
+  const PfcLinearInferKernels* kernels;
   int32_t inputs, outputs;
   int32_t padded;  // outputs rounded up to whole panels: what forward writes per row
   bool relu;
   float* panels;   // owned
-} PfcLinear;
+} PfcLinearInfer;
 
-// Instruction set `index` of those this processor has, the widest first; NULL behind the last.
-const PfcLinearKernels* pfc_linear_kernels(int32_t index);
+// Instruction set `index` of those this processor has, the widest first; NULL past the last.
+const PfcLinearInferKernels* pfc_linear_infer_kernels(int32_t index);
 
 // weight [outputs, inputs], bias [outputs], both copied; inputs and outputs >= 1. False when there is no memory.
-bool pfc_linear_init(PfcLinear* layer, const PfcLinearKernels* kernels, int32_t inputs, int32_t outputs,
-                     const float* weight, const float* bias, bool relu);
-void pfc_linear_free(PfcLinear* layer);
+bool pfc_linear_infer_init(PfcLinearInfer* layer, const PfcLinearInferKernels* kernels, int32_t inputs, int32_t outputs,
+                           const float* weight, const float* bias, bool relu);
+void pfc_linear_infer_free(PfcLinearInfer* layer);
 
 // out [rows, padded], 64-byte aligned, from x: row r begins at x + r * stride and has `inputs` numbers.
-void pfc_linear_forward(const PfcLinear* layer, const float* x, int64_t stride, int32_t rows, float* out);
+void pfc_linear_infer_forward(const PfcLinearInfer* layer, const float* x, int64_t stride, int32_t rows, float* out);
 
 #endif  // PUFFERC_LINEAR_INFER_H

@@ -8,38 +8,38 @@
 #include "pufferc/env.h"
 
 // Atoms along `count` elements.
-static int32_t dense_steps(const PfcDense* layer, int32_t count) {
+static int32_t linear_steps(const PfcLinearTrain* layer, int32_t count) {
   return layer->kernels->bfloat16 ? (count + 1) / 2 : count;
 }
 
-uint64_t pfc_dense_row_bytes(const PfcMatmulKernels* kernels, int32_t padded) {
+uint64_t pfc_linear_train_row_bytes(const PfcMatmulKernels* kernels, int32_t padded) {
   return (kernels->bfloat16 ? 2 : 4) * (uint64_t)padded;
 }
 
-bool pfc_dense_init(PfcDense* layer, const PfcMatmulKernels* kernels, int32_t inputs, int32_t outputs,
-                    bool remainders) {
-  PfcDense made = {.kernels = kernels, .inputs = inputs, .outputs = outputs};
+bool pfc_linear_train_init(PfcLinearTrain* layer, const PfcMatmulKernels* kernels, int32_t inputs, int32_t outputs,
+                           bool remainders) {
+  PfcLinearTrain made = {.kernels = kernels, .inputs = inputs, .outputs = outputs};
   made.padded_inputs = pfc_padded(inputs), made.padded_outputs = pfc_padded(outputs);
   made.remainders = remainders && kernels->bfloat16;
   made.columns = pfc_padded(made.remainders ? 2 * outputs : outputs);
   made.gradient_size = (int64_t)outputs * made.padded_inputs + made.padded_outputs;
-  made.forward = pfc_alloc(4 * (uint64_t)dense_steps(&made, made.padded_inputs) * (uint64_t)made.columns);
-  made.backward = pfc_alloc(4 * (uint64_t)dense_steps(&made, made.padded_outputs) * (uint64_t)made.padded_inputs);
+  made.forward = pfc_alloc(4 * (uint64_t)linear_steps(&made, made.padded_inputs) * (uint64_t)made.columns);
+  made.backward = pfc_alloc(4 * (uint64_t)linear_steps(&made, made.padded_outputs) * (uint64_t)made.padded_inputs);
   made.bias = pfc_alloc(4 * (uint64_t)made.columns);
   *layer = made;
   return made.forward && made.backward && made.bias;
 }
 
-void pfc_dense_free(PfcDense* layer) {
+void pfc_linear_train_free(PfcLinearTrain* layer) {
   pfc_free(layer->forward);
   pfc_free(layer->backward);
   pfc_free(layer->bias);
 }
 
-void pfc_dense_set(PfcDense* layer, const float* weight, const float* bias) {
+void pfc_linear_train_set(PfcLinearTrain* layer, const float* weight, const float* bias) {
   const bool bfloat16 = layer->kernels->bfloat16;
-  const int32_t steps = dense_steps(layer, layer->padded_inputs), at_once = bfloat16 ? 2 : 1;
-  uint32_t rows[PFC_DENSE_MAX_WIDTH];
+  const int32_t steps = linear_steps(layer, layer->padded_inputs), at_once = bfloat16 ? 2 : 1;
+  uint32_t rows[PFC_LINEAR_MAX_WIDTH];
   memcpy(layer->bias, bias, 4 * (size_t)layer->outputs);
   for (int32_t j = 0; j < layer->outputs; j += at_once) {
     const int32_t count = PFC_MIN(at_once, layer->outputs - j);
@@ -58,13 +58,15 @@ void pfc_dense_set(PfcDense* layer, const float* weight, const float* bias) {
   }
 }
 
-PfcDenseRows pfc_dense_padded(const PfcDense* layer, const void* elements) {
-  return (PfcDenseRows){elements, layer->padded_inputs};
+PfcLinearTrainRows pfc_linear_train_padded(const PfcLinearTrain* layer, const void* elements) {
+  return (PfcLinearTrainRows){elements, layer->padded_inputs};
 }
 
-bool pfc_dense_takes_plain(const PfcDense* layer) { return layer->kernels->bfloat16 && layer->inputs % 2 == 0; }
+bool pfc_linear_train_takes_plain(const PfcLinearTrain* layer) {
+  return layer->kernels->bfloat16 && layer->inputs % 2 == 0;
+}
 
-void pfc_dense_forward(const PfcDense* layer, PfcDenseRows x, int32_t rows, bool add, float* sums) {
+void pfc_linear_train_forward(const PfcLinearTrain* layer, PfcLinearTrainRows x, int32_t rows, bool add, float* sums) {
   pfc_matmul(layer->kernels, &(PfcMatmul){.a = x.elements,
                                           .a_row = layer->kernels->bfloat16 ? x.stride / 2 : x.stride,
                                           .a_step = 1,
@@ -76,17 +78,17 @@ void pfc_dense_forward(const PfcDense* layer, PfcDenseRows x, int32_t rows, bool
                                           .start_row = add ? layer->columns : 0,
                                           .rows = rows,
                                           .columns = layer->columns,
-                                          .steps = dense_steps(layer, layer->inputs)});
+                                          .steps = linear_steps(layer, layer->inputs)});
 }
 
-void pfc_dense_outputs(const PfcDense* layer, const float* sums, int32_t rows, float* outputs) {
+void pfc_linear_train_outputs(const PfcLinearTrain* layer, const float* sums, int32_t rows, float* outputs) {
   for (int32_t r = 0; r < rows; ++r, sums += layer->columns, outputs += layer->outputs)
     for (int32_t k = 0; k < layer->outputs; ++k)
       outputs[k] = layer->remainders ? sums[k] + sums[layer->outputs + k] : sums[k];
 }
 
-void pfc_dense_weight_gradient(const PfcDense* layer, PfcDenseRows x, const void* grad, int32_t rows, uint32_t* pairs,
-                               float* gradient) {
+void pfc_linear_train_weight_gradient(const PfcLinearTrain* layer, PfcLinearTrainRows x, const void* grad, int32_t rows,
+                                      uint32_t* pairs, float* gradient) {
   const void* right = x.elements;
   if (layer->kernels->bfloat16) {
     uint32_t* grad_pairs = pairs + (int64_t)((rows + 1) / 2) * layer->padded_inputs;
@@ -105,12 +107,13 @@ void pfc_dense_weight_gradient(const PfcDense* layer, PfcDenseRows x, const void
                                           .start_row = layer->padded_inputs,
                                           .rows = layer->outputs,
                                           .columns = layer->padded_inputs,
-                                          .steps = dense_steps(layer, rows)});
+                                          .steps = linear_steps(layer, rows)});
 }
 
-void pfc_dense_input_gradient(const PfcDense* layer, const void* grad, int32_t rows, bool add, float* sums) {
+void pfc_linear_train_input_gradient(const PfcLinearTrain* layer, const void* grad, int32_t rows, bool add,
+                                     float* sums) {
   pfc_matmul(layer->kernels, &(PfcMatmul){.a = grad,
-                                          .a_row = dense_steps(layer, layer->padded_outputs),
+                                          .a_row = linear_steps(layer, layer->padded_outputs),
                                           .a_step = 1,
                                           .b = layer->backward,
                                           .b_step = layer->padded_inputs,
@@ -120,12 +123,12 @@ void pfc_dense_input_gradient(const PfcDense* layer, const void* grad, int32_t r
                                           .start_row = layer->padded_inputs,
                                           .rows = rows,
                                           .columns = layer->padded_inputs,
-                                          .steps = dense_steps(layer, layer->outputs)});
+                                          .steps = linear_steps(layer, layer->outputs)});
 }
 
 // to [size] <- the sum of `count` such vectors.
-PFC_MULTIVERSION static void dense_sum(const float* from, int64_t stride, int32_t count, int32_t size,
-                                       float* restrict to) {
+PFC_MULTIVERSION static void linear_sum(const float* from, int64_t stride, int32_t count, int32_t size,
+                                        float* restrict to) {
   const float* restrict x = from;
   memcpy(to, x, sizeof(float) * (size_t)size);
   for (int32_t i = 1; i < count; ++i) {
@@ -134,9 +137,9 @@ PFC_MULTIVERSION static void dense_sum(const float* from, int64_t stride, int32_
   }
 }
 
-void pfc_dense_sum_gradients(const PfcDense* layer, const float* gradients, int64_t stride, int32_t count,
-                             float* grad_weight, float* grad_bias) {
+void pfc_linear_train_sum_gradients(const PfcLinearTrain* layer, const float* gradients, int64_t stride, int32_t count,
+                                    float* grad_weight, float* grad_bias) {
   for (int64_t j = 0; j < layer->outputs; ++j)
-    dense_sum(gradients + j * layer->padded_inputs, stride, count, layer->inputs, grad_weight + j * layer->inputs);
-  dense_sum(gradients + (int64_t)layer->outputs * layer->padded_inputs, stride, count, layer->outputs, grad_bias);
+    linear_sum(gradients + j * layer->padded_inputs, stride, count, layer->inputs, grad_weight + j * layer->inputs);
+  linear_sum(gradients + (int64_t)layer->outputs * layer->padded_inputs, stride, count, layer->outputs, grad_bias);
 }

@@ -1,5 +1,5 @@
-// lstm.c - LSTM units for recurrent.c; the formulas are in lstm_step.h. States are h and the cells c; what is kept are
-// cells, and gates after they were squashed.
+// lstm.c - LSTM units for recurrent.c; the formulas are in lstm_step.h. States are h and the cells c. The
+// cells are kept, and the gates after their sigmoid or tanh.
 #include <stdbool.h>
 #include <string.h>
 
@@ -32,12 +32,12 @@ static LstmStep lstm_step(const RecurrentPass* pass, const RecurrentBlock* block
                     .cells = cells + t * strip};
 }
 
-// scratch->before <- the h before step t, as elements, 0 where an episode begins: what the step before made of it, or
-// where `before` is NULL, h rounded.
+// scratch->before <- the previous h of step t as elements, 0 where an episode starts. `before`: its elements, which the
+// previous step wrote; NULL = h is rounded.
 static void lstm_load_before(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block,
                              int32_t t, const void* before, const float* h) {
   const PfcRecurrent* net = pass->net;
-  const uint64_t row_bytes = pfc_dense_row_bytes(net->kernels, net->padded);
+  const uint64_t row_bytes = pfc_linear_train_row_bytes(net->kernels, net->padded);
   const uint8_t* starts = pfc_recurrent_starts(pass, block, t);
   char* to = (char*)scratch->before + row_bytes * (uint64_t)(t * block->count);
   if (before)
@@ -78,15 +78,16 @@ static void lstm_forward(const RecurrentPass* pass, RecurrentScratch* scratch, c
                          const void* x, float* gates, float* states, void* seen) {
   (void)x;
   const PfcRecurrent* net = pass->net;
-  const PfcDense* layer = pfc_recurrent_gate_layer(net) + 1;
-  const uint64_t step_bytes = pfc_dense_row_bytes(net->kernels, net->padded) * (uint64_t)block->count;
+  const PfcLinearTrain* layer = pfc_recurrent_gate_layer(net) + 1;
+  const uint64_t step_bytes = pfc_linear_train_row_bytes(net->kernels, net->padded) * (uint64_t)block->count;
   float *h = scratch->carry[0], *c = scratch->carry[1];
   char* to = seen;
   LstmStep step = {0};
   for (int32_t t = 0; t < block->steps; ++t, to += step_bytes) {
     step = lstm_step(pass, block, t, gates, states, c);
     lstm_load_before(pass, scratch, block, t, t ? to - step_bytes : NULL, h);
-    pfc_dense_forward(layer, pfc_dense_padded(layer, (char*)scratch->before + step_bytes * (uint64_t)t), block->count, true, step.gates);
+    pfc_linear_train_forward(layer, pfc_linear_train_padded(layer, (char*)scratch->before + step_bytes * (uint64_t)t),
+                             block->count, true, step.gates);
     lstm_rows(&step, h);
     pfc_elements_round(h, net->padded, block->count, net->units, false, net->kernels->bfloat16, to);
   }
@@ -95,7 +96,7 @@ static void lstm_forward(const RecurrentPass* pass, RecurrentScratch* scratch, c
 
 // ---- backward ------------------------------------------------------------------------------------------
 
-// later_cells: in, what the next step hands back; out, what this one does, nothing where `started`.
+// later_cells: the gradient of the cells, in from the next step, out for the previous one; 0 where `started`.
 PFC_ALWAYS_INLINE static void lstm_row_backward(const float* gates, const float* cells, const float* previous,
                                                 bool started, int32_t units, const float* grad_outputs,
                                                 const float* later_outputs, float* later_cells, float* grad_gates) {
@@ -123,15 +124,16 @@ PFC_MULTIVERSION static void lstm_rows_backward(const LstmStep* step, const floa
   }
 }
 
-// scratch->carry[0] <- what step t hands back to the h before it, by the gradient of its gates.
+// scratch->carry[0] <- the gradient of the previous h, from the gradient of the gates of step t.
 static void lstm_hand_back(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block,
                            int32_t t) {
   const PfcRecurrent* net = pass->net;
-  const uint64_t row_bytes = pfc_dense_row_bytes(net->kernels, net->gate_stride);
+  const uint64_t row_bytes = pfc_linear_train_row_bytes(net->kernels, net->gate_stride);
   const uint8_t* starts = pfc_recurrent_starts(pass, block, t);
   float* carry = scratch->carry[0];
-  pfc_dense_input_gradient(pfc_recurrent_gate_layer(net) + 1,
-                           (char*)scratch->a + row_bytes * (uint64_t)(t * block->count), block->count, false, carry);
+  pfc_linear_train_input_gradient(pfc_recurrent_gate_layer(net) + 1,
+                                  (char*)scratch->a + row_bytes * (uint64_t)(t * block->count), block->count, false,
+                                  carry);
   for (int64_t row = 0; starts && row < block->count; ++row)
     if (starts[row]) memset(carry + row * net->padded, 0, sizeof(float) * (size_t)net->padded);
 }

@@ -3,7 +3,7 @@
 //
 //   c_t = f c_{t-1} + i g     h_t = o tanh(c_t)     with i, f, o = 1 / (1 + exp(-pre-activation)), g = tanh(its own)
 //
-// With dh = d loss / d h_t, and dc what the next step hands back to c_t, which becomes dc + dh o (1 - tanh(c_t)^2):
+// With dh = d loss / d h_t, and dc = d loss / d c_t of the next step plus dh o (1 - tanh(c_t)^2):
 //
 //   d loss / d pre-activation of i = dc g i (1 - i)     of f = dc c_{t-1} f (1 - f)
 //                             of g = dc i (1 - g^2)     of o = dh tanh(c_t) o (1 - o)     d loss / d c_{t-1} = dc f

@@ -1,7 +1,7 @@
 // matmul.c - see matmul.h. A tile keeps rows x vectors of sums in registers while it walks once along the steps.
 //
-// This file is compiled with -ffp-contract=fast: products and sums are fused where the processor can, which games
-// may not do and which a matrix product lives on.
+// This file is compiled with -ffp-contract=fast: products and sums are fused where the processor can. Games
+// may not do that; matrix products get their speed from it.
 #include "networks/matmul.h"
 
 #include <stddef.h>
@@ -28,8 +28,8 @@
   } while (0)
 #define MATMUL_BFLOAT16(sum, a, b) sum = (floats)_mm512_dpbf16_ps((__m512)sum, (__m512bh)(b), (__m512bh)(a))
 
-// A tile of ROWS x VECTORS vectors of LANES sums. Rows behind the product's last repeat it and are not stored, so every
-// loop has a constant length and the sums stay in registers.
+// A tile of ROWS x VECTORS vectors of LANES sums. Rows past the product's last one repeat it and are not stored, so
+// every loop has a constant length and the sums stay in registers.
 #define MATMUL_DEFINE_TILE(name, TARGET, MULTIPLY_ADD, LANES, VECTORS, ROWS)                               \
   TARGET static void name(const PfcMatmul* p, int32_t row, int32_t column) {                               \
     typedef float floats __attribute__((vector_size(4 * (LANES))));                                        \

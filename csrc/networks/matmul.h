@@ -5,8 +5,8 @@
 // `step` of B is `columns` neighbouring atoms at b + step * b_step. Strides count atoms; either stride of A may be 1,
 // which is how a transposed matrix is multiplied where it lies.
 //
-// Every sum runs over steps in order, whatever the tile that makes it, so an entry of C does not depend on the rows and
-// columns that are computed beside it. Instruction sets may differ in the last bits. Subnormal numbers may count as
+// Every sum runs over steps in order in every tile, so an entry of C does not depend on the rows and columns that are
+// computed with it. Instruction sets may differ in the last bits. Subnormal numbers may count as
 // zero in bfloat16; NaN and infinity pass through. Internal: for the networks and their tests.
 #ifndef PUFFERC_MATMUL_H
 #define PUFFERC_MATMUL_H
@@ -27,7 +27,7 @@ typedef struct PfcMatmul {
   int64_t b_step;
   float* c;  // [rows, columns], overlaps neither A nor B
   int64_t c_row;
-  const float* start;  // what the sums begin with; NULL = 0. May be c, which adds to it
+  const float* start;  // what the sums start from; NULL = 0. May be c, which adds to it
   int64_t start_row;   // 0 = one row of numbers for all, such as biases
   int32_t rows, columns, steps;
 } PfcMatmul;
@@ -44,7 +44,7 @@ typedef struct PfcMatmulKernels {
   PfcMatmulTile thin_tile, wide_tile;
 } PfcMatmulKernels;
 
-// Number `index` of the kernels that this processor has for a kind of atom, the fastest first; NULL behind the last.
+// Number `index` of the kernels that this processor has for a kind of atom, the fastest first; NULL past the last.
 const PfcMatmulKernels* pfc_matmul_kernels(bool bfloat16, int32_t index);
 
 void pfc_matmul(const PfcMatmulKernels* kernels, const PfcMatmul* product);

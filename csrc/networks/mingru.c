@@ -5,7 +5,7 @@
 #include "networks/recurrent_pass.h"
 #include "networks/scan.h"
 
-// Step t of a block with the gates and states that lie there; `before` are the states before the block.
+// Step t of a block, in its gates and states; `before`: the states before the block.
 static PfcScanStep mingru_step(const RecurrentPass* pass, const RecurrentBlock* block, int32_t t, const float* gates,
                                float* states, const float* before) {
   const PfcRecurrent* net = pass->net;

@@ -8,14 +8,14 @@
 #include "networks/linear_train.h"
 #include "pufferc/env.h"
 
-enum { MLP_MIN_CHUNK_ROWS = 64 };  // a few times what handing a chunk over costs
+enum { MLP_MIN_CHUNK_ROWS = 64 };  // work for several times the cost of scheduling a chunk
 
-// What one thread works in. Matrices of PFC_MLP_BLOCK_ROWS rows of the widest layer.
+// Scratch memory of one worker: matrices of PFC_MLP_BLOCK_ROWS rows of the widest layer.
 typedef struct MlpScratch {
   void *inputs, *outputs;  // elements
   uint32_t* pairs;         // atoms of two matrices
   float* sums;
-  int64_t first_kept;  // row of the kept activations that this thread's blocks have to themselves in pfc_mlp_learn
+  int64_t first_kept;  // first row of the kept activations that belong to this worker in pfc_mlp_learn
   char* memory;        // owned, holds the matrices
 } MlpScratch;
 
@@ -23,14 +23,14 @@ struct PfcMlp {
   const PfcMatmulKernels* kernels;
   int32_t layers, widest;                   // widest: the largest padded width
   int64_t gradient_size;                    // floats of one chunk's gradients
-  int64_t kept_rows;                        // of the activations that backward may use; 0 = none
+  int64_t kept_rows;                        // rows of the activations that backward may use; 0 = none
   int64_t capacity;                         // rows that the activations have memory for
   int32_t workers;                          // that have scratch memory
   float* gradients;                         // [PFC_MLP_MAX_CHUNKS, gradient_size]
   void* activations[PFC_MLP_MAX_LAYERS];    // elements [capacity, padded_outputs] of each hidden layer
   int64_t gradient_at[PFC_MLP_MAX_LAYERS];  // where in a chunk's gradients
   MlpScratch scratch[PFC_MAX_THREADS];
-  PfcDense layer[PFC_MLP_MAX_LAYERS];
+  PfcLinearTrain layer[PFC_MLP_MAX_LAYERS];
 };
 
 // One pass over a batch; a chunk is one block of work.
@@ -49,8 +49,8 @@ typedef struct MlpPass {
 // ---- making and destroying -----------------------------------------------------------------------------
 
 static bool mlp_make_layer(PfcMlp* mlp, int32_t index, int32_t inputs, int32_t outputs) {
-  PfcDense* layer = &mlp->layer[index];
-  const bool made = pfc_dense_init(layer, mlp->kernels, inputs, outputs, index + 1 == mlp->layers);
+  PfcLinearTrain* layer = &mlp->layer[index];
+  const bool made = pfc_linear_train_init(layer, mlp->kernels, inputs, outputs, index + 1 == mlp->layers);
   mlp->gradient_at[index] = mlp->gradient_size;
   mlp->gradient_size += layer->gradient_size;
   mlp->widest = PFC_MAX(mlp->widest, PFC_MAX(layer->padded_inputs, layer->columns));
@@ -79,7 +79,7 @@ PfcStatus pfc_mlp_create(const PfcMatmulKernels* kernels, const int32_t* widths,
 void pfc_mlp_destroy(PfcMlp* mlp) {
   if (!mlp) return;
   for (int32_t i = 0; i < mlp->layers; ++i) {
-    pfc_dense_free(&mlp->layer[i]);
+    pfc_linear_train_free(&mlp->layer[i]);
     pfc_free(mlp->activations[i]);
   }
   for (int32_t i = 0; i < mlp->workers; ++i) pfc_free(mlp->scratch[i].memory);
@@ -107,7 +107,7 @@ static PfcStatus mlp_grow(PfcMlp* mlp, int32_t workers, int64_t kept_rows) {
   if (made && kept_rows > mlp->capacity) {
     mlp->capacity = mlp->kept_rows = 0;
     for (int32_t i = 0; made && i + 1 < mlp->layers; ++i) {
-      const uint64_t row_bytes = pfc_dense_row_bytes(mlp->kernels, mlp->layer[i].padded_outputs);
+      const uint64_t row_bytes = pfc_linear_train_row_bytes(mlp->kernels, mlp->layer[i].padded_outputs);
       pfc_free(mlp->activations[i]);
       mlp->activations[i] = pfc_alloc(row_bytes * (uint64_t)kept_rows);
       made = mlp->activations[i] != NULL;
@@ -118,7 +118,7 @@ static PfcStatus mlp_grow(PfcMlp* mlp, int32_t workers, int64_t kept_rows) {
 }
 
 void pfc_mlp_set_layer(PfcMlp* mlp, int32_t index, const float* weight, const float* bias) {
-  pfc_dense_set(&mlp->layer[index], weight, bias);
+  pfc_linear_train_set(&mlp->layer[index], weight, bias);
 }
 
 // ---- passes --------------------------------------------------------------------------------------------
@@ -144,34 +144,34 @@ static PfcStatus mlp_run(MlpPass* pass, PfcWorkers* workers) {
 // Row `row` of a kept activation.
 static void* mlp_kept(const PfcMlp* mlp, int32_t layer, int64_t row) {
   return (char*)mlp->activations[layer] +
-         pfc_dense_row_bytes(mlp->kernels, mlp->layer[layer].padded_outputs) * (uint64_t)row;
+         pfc_linear_train_row_bytes(mlp->kernels, mlp->layer[layer].padded_outputs) * (uint64_t)row;
 }
 
-// The inputs of a block: where they lie, or with their padding in scratch->inputs, loaded there if `load` is set.
-static PfcDenseRows mlp_inputs(const MlpPass* pass, MlpScratch* scratch, int64_t row, int32_t count, bool load) {
+// The inputs of a block: the caller's, or a padded copy in scratch->inputs, which is made if `load` is set.
+static PfcLinearTrainRows mlp_inputs(const MlpPass* pass, MlpScratch* scratch, int64_t row, int32_t count, bool load) {
   const PfcMlp* mlp = pass->mlp;
-  const PfcDense* layer = &mlp->layer[0];
-  const char* x = pass->x + pfc_dense_row_bytes(mlp->kernels, layer->inputs) * (uint64_t)row;
-  if (pfc_dense_takes_plain(layer)) return (PfcDenseRows){x, layer->inputs};
+  const PfcLinearTrain* layer = &mlp->layer[0];
+  const char* x = pass->x + pfc_linear_train_row_bytes(mlp->kernels, layer->inputs) * (uint64_t)row;
+  if (pfc_linear_train_takes_plain(layer)) return (PfcLinearTrainRows){x, layer->inputs};
   if (load) pfc_elements_pad(x, count, layer->inputs, mlp->kernels->bfloat16, scratch->inputs);
-  return pfc_dense_padded(layer, scratch->inputs);
+  return pfc_linear_train_padded(layer, scratch->inputs);
 }
 
 static void mlp_forward_block(const MlpPass* pass, MlpScratch* scratch, int64_t row, int32_t count) {
   const PfcMlp* mlp = pass->mlp;
-  PfcDenseRows x = mlp_inputs(pass, scratch, row, count, true);
+  PfcLinearTrainRows x = mlp_inputs(pass, scratch, row, count, true);
   void *spare = scratch->outputs, *other = scratch->inputs;
   for (int32_t i = 0; i < mlp->layers; ++i) {
-    const PfcDense* layer = &mlp->layer[i];
-    pfc_dense_forward(layer, x, count, false, scratch->sums);
+    const PfcLinearTrain* layer = &mlp->layer[i];
+    pfc_linear_train_forward(layer, x, count, false, scratch->sums);
     if (i + 1 == mlp->layers) break;
     void* y = pass->keep ? mlp_kept(mlp, i, pass->loss ? scratch->first_kept : row) : spare;
     pfc_elements_round(scratch->sums, layer->columns, count, layer->outputs, true, mlp->kernels->bfloat16, y);
     if (y == spare) spare = other, other = y;
-    x = pfc_dense_padded(layer + 1, y);
+    x = pfc_linear_train_padded(layer + 1, y);
   }
-  const PfcDense* last = &mlp->layer[mlp->layers - 1];
-  pfc_dense_outputs(last, scratch->sums, count, pass->outputs + row * last->outputs);
+  const PfcLinearTrain* last = &mlp->layer[mlp->layers - 1];
+  pfc_linear_train_outputs(last, scratch->sums, count, pass->outputs + row * last->outputs);
 }
 
 static void mlp_forward_chunk(MlpPass* pass, MlpScratch* scratch, int32_t chunk) {
@@ -210,17 +210,19 @@ static void mlp_backward_block(const MlpPass* pass, MlpScratch* scratch, int64_t
   const float* grad = pass->grad_outputs + row * outputs;
   pfc_elements_round(grad, outputs, count, outputs, false, bfloat16, scratch->outputs);
   pfc_elements_add_rows(grad, outputs, count, outputs,
-                        pfc_dense_bias(&mlp->layer[last], gradients + mlp->gradient_at[last]));
+                        pfc_linear_train_bias(&mlp->layer[last], gradients + mlp->gradient_at[last]));
   for (int32_t i = last; i > 0; --i) {
-    const PfcDense* layer = &mlp->layer[i];
+    const PfcLinearTrain* layer = &mlp->layer[i];
     const void* inputs = mlp_kept(mlp, i - 1, pass->loss ? scratch->first_kept : row);
-    pfc_dense_weight_gradient(layer, pfc_dense_padded(layer, inputs), scratch->outputs, count, scratch->pairs, gradients + mlp->gradient_at[i]);
-    pfc_dense_input_gradient(layer, scratch->outputs, count, false, scratch->sums);
+    pfc_linear_train_weight_gradient(layer, pfc_linear_train_padded(layer, inputs), scratch->outputs, count,
+                                     scratch->pairs, gradients + mlp->gradient_at[i]);
+    pfc_linear_train_input_gradient(layer, scratch->outputs, count, false, scratch->sums);
     pfc_elements_mask(scratch->sums, inputs, count, layer->padded_inputs, bfloat16,
-                      pfc_dense_bias(layer - 1, gradients + mlp->gradient_at[i - 1]), scratch->outputs);
+                      pfc_linear_train_bias(layer - 1, gradients + mlp->gradient_at[i - 1]), scratch->outputs);
   }
-  const PfcDenseRows x = mlp_inputs(pass, scratch, row, count, !pass->loss);  // in pfc_mlp_learn they lie there still
-  pfc_dense_weight_gradient(&mlp->layer[0], x, scratch->outputs, count, scratch->pairs, gradients);
+  const PfcLinearTrainRows x =
+      mlp_inputs(pass, scratch, row, count, !pass->loss);  // pfc_mlp_learn has loaded them already
+  pfc_linear_train_weight_gradient(&mlp->layer[0], x, scratch->outputs, count, scratch->pairs, gradients);
 }
 
 static void mlp_backward_chunk(MlpPass* pass, MlpScratch* scratch, int32_t chunk) {
@@ -238,7 +240,7 @@ static void mlp_backward_chunk(MlpPass* pass, MlpScratch* scratch, int32_t chunk
   }
 }
 
-// Runs a pass with gradients and adds up those of its chunks.
+// Runs a pass with gradients and adds up the gradients of its chunks.
 static PfcStatus mlp_run_backward(MlpPass* pass, float* const* grad_weights, float* const* grad_biases, PfcWorkers* workers) {
   PfcMlp* mlp = pass->mlp;
   if (!mlp->gradients) mlp->gradients = pfc_alloc(sizeof(float) * PFC_MLP_MAX_CHUNKS * (uint64_t)mlp->gradient_size);
@@ -246,8 +248,8 @@ static PfcStatus mlp_run_backward(MlpPass* pass, float* const* grad_weights, flo
   const PfcStatus status = mlp_run(pass, workers);
   if (status) return status;
   for (int32_t i = 0; i < mlp->layers; ++i)
-    pfc_dense_sum_gradients(&mlp->layer[i], mlp->gradients + mlp->gradient_at[i], mlp->gradient_size, pass->chunks,
-                            grad_weights[i], grad_biases[i]);
+    pfc_linear_train_sum_gradients(&mlp->layer[i], mlp->gradients + mlp->gradient_at[i], mlp->gradient_size,
+                                   pass->chunks, grad_weights[i], grad_biases[i]);
   return PFC_OK;
 }
 

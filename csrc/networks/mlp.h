@@ -2,12 +2,13 @@
 //
 //   layer l:  y = weight[l] x + bias[l], weight[l] float32 [widths[l + 1], widths[l]]; max(y, 0) but in the last layer
 //
-// Products are taken in bfloat16 or float32, as the kernels say, and summed in float32; rounding to bfloat16 is to
-// nearest even. The outputs take their layer's weights with twice the digits of bfloat16, as a rounded part and its
-// rounded remainder. Inputs are of the kernels' kind, outputs and gradients float32. NaN passes through all of them.
+// Products are taken in bfloat16 or float32, whichever the kernels are for, and summed in float32; rounding to bfloat16
+// is to nearest even. The last layer's weights have twice the digits of bfloat16: a rounded part and its rounded
+// remainder. Inputs are bfloat16 or float32 like the kernels, outputs and gradients float32. NaN passes through.
 //
-// Rows are cut into at most PFC_MLP_MAX_CHUNKS chunks, by their number alone. Threads take chunks; gradients are summed per
-// chunk and the chunks in order, so all results have the same bits for any number of workers.
+// Rows are cut into at most PFC_MLP_MAX_CHUNKS chunks, in a way that depends on their number alone. Threads take
+// chunks; gradients are summed per chunk and the chunks are added in order, so results have the same bits for any
+// number of workers.
 //
 // A network owns packed copies of its weights, the activations that pfc_mlp_backward needs, and scratch memory, all of
 // which grow to the largest batch and workers that were used. One call at a time. Internal: for the bindings and tests.
@@ -27,14 +28,14 @@ extern "C" {
 
 enum {
   PFC_MLP_MAX_LAYERS = 16,
-  PFC_MLP_MAX_WIDTH = PFC_DENSE_MAX_WIDTH,
+  PFC_MLP_MAX_WIDTH = PFC_LINEAR_MAX_WIDTH,
   PFC_MLP_MAX_CHUNKS = 16,  // of a batch; each has a copy of the gradients, which are added up at the end
-  PFC_MLP_BLOCK_ROWS = 128  // that go through all layers together: their activations stay in a core's second cache
+  PFC_MLP_BLOCK_ROWS = 128  // that go through all layers together: their activations fit a core's L2 cache
 };
 
 typedef struct PfcMlp PfcMlp;
 
-// widths [layers + 1], from inputs to outputs. All weights begin as zeros. *mlp is NULL unless the result is PFC_OK.
+// widths [layers + 1], from inputs to outputs. All weights start as zeros. *mlp is NULL unless the result is PFC_OK.
 PfcStatus pfc_mlp_create(const PfcMatmulKernels* kernels, const int32_t* widths, int32_t layers, PfcMlp** mlp);
 void pfc_mlp_destroy(PfcMlp* mlp);  // NULL is allowed
 
@@ -44,14 +45,15 @@ void pfc_mlp_set_layer(PfcMlp* mlp, int32_t layer, const float* weight, const fl
 // outputs [rows, widths[layers]] of x [rows, widths[0]]. `keep` stores the activations for pfc_mlp_backward.
 PfcStatus pfc_mlp_forward(PfcMlp* mlp, const void* x, int64_t rows, bool keep, float* outputs, PfcWorkers* workers);
 
-// The same in a caller's own threads: outputs [rows, widths[layers]] of at most PFC_MLP_BLOCK_ROWS rows, in the memory of
-// `worker`, less than what pfc_mlp_reserve was asked for. Different workers may run at the same time. Same bits as above.
+// The same in a caller's own threads: outputs [rows, widths[layers]] of at most PFC_MLP_BLOCK_ROWS rows, in the scratch
+// memory of `worker`, an index below the number given to pfc_mlp_reserve. Different workers may run at the same time.
+// The results have the same bits.
 PfcStatus pfc_mlp_reserve(PfcMlp* mlp, int32_t workers);
 void pfc_mlp_forward_block(PfcMlp* mlp, int32_t worker, const void* x, int32_t rows, float* outputs);
 
 typedef struct PfcMlpShape {
   int32_t inputs, outputs;
-  bool bfloat16;  // what x is made of
+  bool bfloat16;  // of x; else float32
 } PfcMlpShape;
 
 PfcMlpShape pfc_mlp_shape(const PfcMlp* mlp);
@@ -67,15 +69,15 @@ typedef struct PfcMlpBlock {
   int64_t begin, end;
 } PfcMlpBlock;
 
-// What makes the gradients of a block's outputs. Workers call it at the same time, for rows of different chunks; those
-// of a chunk come in order.
+// A callback that writes the gradients of a block's outputs. Workers call it at the same time for different chunks; the
+// blocks of one chunk come in order.
 typedef struct PfcMlpLoss {
   void (*rows)(void* context, const PfcMlpBlock* block);
   void* context;
 } PfcMlpLoss;
 
-// Both passes at once: every block of rows goes forward, through `loss`, and backward while a core's cache holds it.
-// Same bits as one after the other. Activations that were kept before are lost.
+// Both passes in one: each block of rows goes forward, through `loss`, and backward while it is in a core's cache. The
+// results have the same bits as those of separate passes. Activations that an earlier forward kept are lost.
 PfcStatus pfc_mlp_learn(PfcMlp* mlp, const void* x, int64_t rows, const PfcMlpLoss* loss, float* outputs,
                         const float* grad_outputs, float* const* grad_weights, float* const* grad_biases,
                         PfcWorkers* workers);

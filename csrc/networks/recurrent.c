@@ -1,4 +1,4 @@
-// recurrent.c - see recurrent.h: making a network, what its passes share, and the forward pass.
+// recurrent.c - see recurrent.h. The units themselves are in mingru.c and lstm.c.
 #include <string.h>
 
 #include "core/base.h"
@@ -9,8 +9,9 @@
 // ---- making and destroying -----------------------------------------------------------------------------
 
 static bool recurrent_make_layer(PfcRecurrent* net, int32_t index, int32_t inputs, int32_t outputs) {
-  PfcDense* layer = &net->layer[index];
-  const bool made = pfc_dense_init(layer, net->kernels, inputs, outputs, index == pfc_recurrent_output_index(net));
+  PfcLinearTrain* layer = &net->layer[index];
+  const bool made =
+      pfc_linear_train_init(layer, net->kernels, inputs, outputs, index == pfc_recurrent_output_index(net));
   net->gradient_at[index] = net->gradient_size;
   net->gradient_size += layer->gradient_size;
   net->widest = PFC_MAX(net->widest, PFC_MAX(layer->padded_inputs, layer->columns));
@@ -34,9 +35,9 @@ PfcStatus pfc_recurrent_create(const PfcMatmulKernels* kernels, PfcRecurrentKind
     return pfc_fail(PFC_INVALID, "widths: expected 2 to %d of them, got %d", PFC_RECURRENT_MAX_HIDDEN + 2, hidden + 2);
   const RecurrentCell* cell = kind == PFC_RECURRENT_LSTM ? &pfc_recurrent_lstm : &pfc_recurrent_mingru;
   for (int32_t i = 0; i < hidden + 2; ++i) {
-    const int32_t most = i == hidden ? PFC_DENSE_MAX_WIDTH / cell->gates : PFC_DENSE_MAX_WIDTH;
-    if (widths[i] < 1 || widths[i] > most)
-      return pfc_fail(PFC_INVALID, "widths[%d]: expected 1 to %d, got %d", i, most, widths[i]);
+    const int32_t max_width = i == hidden ? PFC_LINEAR_MAX_WIDTH / cell->gates : PFC_LINEAR_MAX_WIDTH;
+    if (widths[i] < 1 || widths[i] > max_width)
+      return pfc_fail(PFC_INVALID, "widths[%d]: expected 1 to %d, got %d", i, max_width, widths[i]);
   }
   PfcRecurrent* made = pfc_alloc(sizeof *made);
   if (made) made->kernels = kernels, made->cell = cell, made->hidden = hidden;
@@ -50,7 +51,7 @@ PfcStatus pfc_recurrent_create(const PfcMatmulKernels* kernels, PfcRecurrentKind
 
 void pfc_recurrent_destroy(PfcRecurrent* net) {
   if (!net) return;
-  for (int32_t i = 0; i < RECURRENT_MAX_LAYERS; ++i) pfc_dense_free(&net->layer[i]);
+  for (int32_t i = 0; i < RECURRENT_MAX_LAYERS; ++i) pfc_linear_train_free(&net->layer[i]);
   for (int32_t i = 0; i <= net->hidden; ++i) pfc_free(net->activations[i]);
   for (int32_t i = 0; i < net->workers; ++i) pfc_free(net->scratch[i].memory);
   pfc_free(net->gates);
@@ -87,7 +88,7 @@ static bool recurrent_make_scratch(const PfcRecurrent* net, RecurrentScratch* sc
   return true;
 }
 
-// *memory <- room for `rows` rows, in place of what it was.
+// Replaces *memory by room for `rows` rows.
 static bool recurrent_renew(void** memory, uint64_t row_bytes, int64_t rows) {
   pfc_free(*memory);
   *memory = pfc_alloc(row_bytes * (uint64_t)rows);
@@ -106,12 +107,12 @@ static int32_t recurrent_kept_width(const PfcRecurrent* net, int32_t layer) {
   return layer < net->hidden ? net->layer[layer].padded_outputs : net->padded;
 }
 
-// What is kept of `rows` steps times rows.
+// Makes the memory of kept activations for `rows` steps times rows.
 static bool recurrent_make_kept(PfcRecurrent* net, int64_t rows) {
   bool made = recurrent_renew_floats(&net->gates, net->gate_stride, rows);
   made = recurrent_renew_floats(&net->states, net->padded, rows) && made;
   for (int32_t i = 0; i <= net->hidden; ++i) {
-    const uint64_t row_bytes = pfc_dense_row_bytes(net->kernels, recurrent_kept_width(net, i));
+    const uint64_t row_bytes = pfc_linear_train_row_bytes(net->kernels, recurrent_kept_width(net, i));
     made = recurrent_renew(&net->activations[i], row_bytes, rows) && made;
   }
   net->kept_steps = net->kept_rows = 0;
@@ -135,11 +136,11 @@ void pfc_recurrent_layer_shape(const PfcRecurrent* net, int32_t layer, int32_t* 
   *outputs = net->layer[layer].outputs, *inputs = net->layer[layer].inputs;
 }
 
-// The gates are made with the biases of the first of their layers, which has the sum.
+// The gates add the biases of the first gate layer alone, so it gets the sum.
 void pfc_recurrent_set_layers(PfcRecurrent* net, const PfcRecurrentLayer* layers) {
   for (int32_t i = 0; i < pfc_recurrent_layers(net); ++i)
-    pfc_dense_set(&net->layer[i], layers[i].weight, layers[i].bias);
-  PfcDense* gates = &net->layer[net->hidden];
+    pfc_linear_train_set(&net->layer[i], layers[i].weight, layers[i].bias);
+  PfcLinearTrain* gates = &net->layer[net->hidden];
   for (int32_t i = 1; i < net->cell->layers; ++i)
     for (int32_t k = 0; k < gates->outputs; ++k) gates->bias[k] += gates[i].bias[k];
 }
@@ -183,7 +184,7 @@ RecurrentBlock pfc_recurrent_block(const RecurrentPass* pass, int64_t first, int
 }
 
 void* pfc_recurrent_kept(const PfcRecurrent* net, int32_t layer, int64_t row) {
-  const uint64_t row_bytes = pfc_dense_row_bytes(net->kernels, recurrent_kept_width(net, layer));
+  const uint64_t row_bytes = pfc_linear_train_row_bytes(net->kernels, recurrent_kept_width(net, layer));
   return (char*)net->activations[layer] + row_bytes * (uint64_t)row;
 }
 
@@ -191,13 +192,13 @@ void* pfc_recurrent_kept(const PfcRecurrent* net, int32_t layer, int64_t row) {
 static void recurrent_load_inputs(const RecurrentPass* pass, const RecurrentBlock* block, void* to) {
   const PfcRecurrent* net = pass->net;
   const PfcRecurrentBatch* batch = pass->batch;
-  const PfcDense* layer = &net->layer[0];
-  const uint64_t bytes = pfc_dense_row_bytes(net->kernels, 1);
+  const PfcLinearTrain* layer = &net->layer[0];
+  const uint64_t bytes = pfc_linear_train_row_bytes(net->kernels, 1);
   for (int32_t t = 0; t < block->steps; ++t) {
     const int64_t at = (block->step + t) * batch->x_step + block->first * layer->inputs;
     pfc_elements_pad(
         (const char*)batch->x + bytes * (uint64_t)at, block->count, layer->inputs, net->kernels->bfloat16,
-        (char*)to + pfc_dense_row_bytes(net->kernels, layer->padded_inputs) * (uint64_t)(t * block->count));
+        (char*)to + pfc_linear_train_row_bytes(net->kernels, layer->padded_inputs) * (uint64_t)(t * block->count));
   }
 }
 
@@ -221,16 +222,16 @@ const uint8_t* pfc_recurrent_starts(const RecurrentPass* pass, const RecurrentBl
 
 // ---- forward -------------------------------------------------------------------------------------------
 
-// The last hidden layer of a block, wherever it lies.
+// Runs the hidden layers of a block. Returns the last one, kept or in scratch memory.
 static const void* recurrent_encode(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block) {
   const PfcRecurrent* net = pass->net;
   void *x = scratch->inputs, *spare = scratch->a;
   recurrent_load_inputs(pass, block, x);
   for (int32_t i = 0; i < net->hidden; ++i) {
-    const PfcDense* layer = &net->layer[i];
+    const PfcLinearTrain* layer = &net->layer[i];
     const int32_t rows = block->steps * block->count;
     void* y = pass->keep ? pfc_recurrent_kept(net, i, block->kept) : spare;
-    pfc_dense_forward(layer, pfc_dense_padded(layer, x), rows, false, scratch->sums);
+    pfc_linear_train_forward(layer, pfc_linear_train_padded(layer, x), rows, false, scratch->sums);
     pfc_elements_round(scratch->sums, layer->columns, rows, layer->outputs, true, net->kernels->bfloat16, y);
     spare = x == spare ? scratch->inputs : x;
     x = y;
@@ -239,11 +240,11 @@ static const void* recurrent_encode(const RecurrentPass* pass, RecurrentScratch*
 }
 
 static void recurrent_write_outputs(const RecurrentPass* pass, const float* sums, const RecurrentBlock* block) {
-  const PfcDense* layer = &pass->net->layer[pfc_recurrent_output_index(pass->net)];
+  const PfcLinearTrain* layer = &pass->net->layer[pfc_recurrent_output_index(pass->net)];
   for (int32_t t = 0; t < block->steps; ++t) {
     const int64_t at = (block->step + t) * pass->batch->rows + block->first;
-    pfc_dense_outputs(layer, sums + (int64_t)t * block->count * layer->columns, block->count,
-                      pass->outputs + at * layer->outputs);
+    pfc_linear_train_outputs(layer, sums + (int64_t)t * block->count * layer->columns, block->count,
+                             pass->outputs + at * layer->outputs);
   }
 }
 
@@ -254,10 +255,11 @@ static void recurrent_forward_block(const RecurrentPass* pass, RecurrentScratch*
   float* states = pass->keep ? net->states + block->kept * net->padded : scratch->states;
   void* seen = pass->keep ? pfc_recurrent_kept(net, net->hidden, block->kept) : scratch->b;
   const void* x = recurrent_encode(pass, scratch, block);
-  const PfcDense *gate_layer = pfc_recurrent_gate_layer(net), *output = &net->layer[pfc_recurrent_output_index(net)];
-  pfc_dense_forward(gate_layer, pfc_dense_padded(gate_layer, x), rows, false, gates);
+  const PfcLinearTrain *gate_layer = pfc_recurrent_gate_layer(net),
+                       *output = &net->layer[pfc_recurrent_output_index(net)];
+  pfc_linear_train_forward(gate_layer, pfc_linear_train_padded(gate_layer, x), rows, false, gates);
   net->cell->forward(pass, scratch, block, x, gates, states, seen);
-  pfc_dense_forward(output, pfc_dense_padded(output, seen), rows, false, scratch->sums);
+  pfc_linear_train_forward(output, pfc_linear_train_padded(output, seen), rows, false, scratch->sums);
   recurrent_write_outputs(pass, scratch->sums, block);
 }
 
@@ -288,5 +290,141 @@ PfcStatus pfc_recurrent_forward(PfcRecurrent* net, const PfcRecurrentBatch* batc
                         .strip = recurrent_forward_strip};
   const PfcStatus status = pfc_recurrent_run(&pass, workers);
   if (!status && keep) net->kept_steps = batch->steps, net->kept_rows = batch->rows;
+  return status;
+}
+
+// ---- backward ------------------------------------------------------------------------------------------
+//
+// A strip goes through its blocks from the last to the first.
+
+static float* recurrent_gradient(const RecurrentPass* pass, int32_t index, float* gradients) {
+  return gradients + pass->net->gradient_at[index];
+}
+
+// elements <- the gradients of a block's outputs; bias += their sum.
+static void recurrent_load_gradients(const RecurrentPass* pass, const RecurrentBlock* block, float* bias,
+                                     void* elements) {
+  const PfcRecurrent* net = pass->net;
+  const PfcLinearTrain* layer = &net->layer[pfc_recurrent_output_index(net)];
+  const uint64_t row_bytes = pfc_linear_train_row_bytes(net->kernels, layer->padded_outputs);
+  for (int32_t t = 0; t < block->steps; ++t) {
+    const float* grad = pass->grad_outputs + ((block->step + t) * pass->batch->rows + block->first) * layer->outputs;
+    pfc_elements_round(grad, layer->outputs, block->count, layer->outputs, false, net->kernels->bfloat16,
+                       (char*)elements + row_bytes * (uint64_t)(t * block->count));
+    pfc_elements_add_rows(grad, layer->outputs, block->count, layer->outputs, bias);
+  }
+}
+
+// scratch->sums <- the gradient of the input of the output layer.
+static void recurrent_output_backward(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block,
+                                      float* gradients) {
+  const PfcRecurrent* net = pass->net;
+  const int32_t rows = block->steps * block->count, index = pfc_recurrent_output_index(net);
+  const PfcLinearTrain* layer = &net->layer[index];
+  float* gradient = recurrent_gradient(pass, index, gradients);
+  recurrent_load_gradients(pass, block, pfc_linear_train_bias(layer, gradient), scratch->a);
+  const void* seen = pfc_recurrent_kept(net, net->hidden, block->kept);
+  pfc_linear_train_weight_gradient(layer, pfc_linear_train_padded(layer, seen), scratch->a, rows, scratch->pairs,
+                                   gradient);
+  pfc_linear_train_input_gradient(layer, scratch->a, rows, false, scratch->sums);
+}
+
+void pfc_recurrent_take_gate_gradient(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block,
+                                      int32_t t, float* bias) {
+  const PfcRecurrent* net = pass->net;
+  const int32_t width = pfc_recurrent_gate_layer(net)->outputs, stride = net->gate_stride;
+  const uint64_t row_bytes = pfc_linear_train_row_bytes(net->kernels, stride);
+  pfc_elements_add_rows(scratch->gates, stride, block->count, width, bias);
+  pfc_elements_round(scratch->gates, stride, block->count, width, false, net->kernels->bfloat16,
+                     (char*)scratch->a + row_bytes * (uint64_t)(t * block->count));
+}
+
+// Goes back through the units and the gate layers: scratch->sums becomes the gradient of x.
+static void recurrent_cell_backward(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block,
+                                    float* gradients) {
+  const PfcRecurrent* net = pass->net;
+  const PfcLinearTrain* layer = pfc_recurrent_gate_layer(net);
+  const int32_t rows = block->steps * block->count;
+  float* gradient = recurrent_gradient(pass, net->hidden, gradients);
+  net->cell->backward(pass, scratch, block, pfc_linear_train_bias(layer, gradient));
+  const void* x = pfc_recurrent_layer_input(pass, scratch, block, net->hidden);
+  pfc_linear_train_weight_gradient(layer, pfc_linear_train_padded(layer, x), scratch->a, rows, scratch->pairs,
+                                   gradient);
+  for (int32_t i = 1; i < net->cell->layers; ++i)
+    pfc_linear_train_weight_gradient(&layer[i], pfc_linear_train_padded(&layer[i], scratch->before), scratch->a, rows,
+                                     scratch->pairs, recurrent_gradient(pass, net->hidden + i, gradients));
+  if (net->hidden || pass->grad_x)
+    pfc_linear_train_input_gradient(layer, scratch->a, rows, net->cell->residual, scratch->sums);
+}
+
+// Goes back through the hidden layers, from the gradient of the last in scratch->sums to that of the inputs if it is
+// asked for.
+static void recurrent_hidden_backward(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block,
+                                      float* gradients) {
+  const PfcRecurrent* net = pass->net;
+  const int32_t rows = block->steps * block->count;
+  for (int32_t i = net->hidden - 1; i >= 0; --i) {
+    const PfcLinearTrain* layer = &net->layer[i];
+    float* gradient = recurrent_gradient(pass, i, gradients);
+    pfc_elements_mask(scratch->sums, pfc_recurrent_kept(net, i, block->kept), rows, layer->padded_outputs,
+                      net->kernels->bfloat16, pfc_linear_train_bias(layer, gradient), scratch->a);
+    const void* x = pfc_recurrent_layer_input(pass, scratch, block, i);
+    pfc_linear_train_weight_gradient(layer, pfc_linear_train_padded(layer, x), scratch->a, rows, scratch->pairs,
+                                     gradient);
+    if (i || pass->grad_x) pfc_linear_train_input_gradient(layer, scratch->a, rows, false, scratch->sums);
+  }
+}
+
+static void recurrent_write_input_gradient(const RecurrentPass* pass, const float* sums, const RecurrentBlock* block) {
+  const PfcLinearTrain* layer = &pass->net->layer[0];
+  for (int64_t t = 0; t < block->steps; ++t)
+    for (int64_t row = 0; row < block->count; ++row, sums += layer->padded_inputs) {
+      const int64_t at = (block->step + t) * pass->batch->rows + block->first + row;
+      memcpy(pass->grad_x + at * layer->inputs, sums, sizeof(float) * (size_t)layer->inputs);
+    }
+}
+
+static void recurrent_backward_strip(const RecurrentPass* pass, RecurrentScratch* scratch, int64_t first, int32_t count,
+                                     float* gradients) {
+  const PfcRecurrent* net = pass->net;
+  const int64_t block_steps = RECURRENT_BLOCK_ROWS / count;
+  const int64_t blocks = (pass->batch->steps + block_steps - 1) / block_steps;
+  pfc_recurrent_load_states(net, pass->batch->state, first, count, scratch->initial);
+  for (int32_t i = 0; i < net->cell->states; ++i)
+    memset(scratch->carry[i], 0, sizeof(float) * (size_t)count * (size_t)net->padded);
+  for (int64_t i = blocks - 1; i >= 0; --i) {
+    const RecurrentBlock block = pfc_recurrent_block(pass, first, count, i * block_steps);
+    recurrent_output_backward(pass, scratch, &block, gradients);
+    recurrent_cell_backward(pass, scratch, &block, gradients);
+    recurrent_hidden_backward(pass, scratch, &block, gradients);
+    if (pass->grad_x) recurrent_write_input_gradient(pass, scratch->sums, &block);
+  }
+}
+
+// gradients <- the sums over chunks. Both gate layers have the same gradient of their biases.
+static void recurrent_sum_gradients(const RecurrentPass* pass, const PfcRecurrentLayer* gradients) {
+  const PfcRecurrent* net = pass->net;
+  for (int32_t i = 0; i < pfc_recurrent_layers(net); ++i)
+    pfc_linear_train_sum_gradients(&net->layer[i], net->gradients + net->gradient_at[i], net->gradient_size,
+                                   pass->chunks, gradients[i].weight, gradients[i].bias);
+  const PfcLinearTrain* gates = pfc_recurrent_gate_layer(net);
+  for (int32_t i = 1; i < net->cell->layers; ++i)
+    memcpy(gradients[net->hidden + i].bias, gradients[net->hidden].bias, sizeof(float) * (size_t)gates->outputs);
+}
+
+PfcStatus pfc_recurrent_backward(PfcRecurrent* net, const PfcRecurrentBatch* batch, const float* grad_outputs,
+                                 const PfcRecurrentLayer* gradients, float* grad_x, PfcWorkers* workers) {
+  if (batch->rows < 1 || batch->rows != net->kept_rows || batch->steps != net->kept_steps)
+    return pfc_fail(PFC_INVALID,
+                    "x: expected the %lld steps and %lld rows of the forward pass that kept them, got %lld "
+                    "and %lld",
+                    (long long)net->kept_steps, (long long)net->kept_rows, (long long)batch->steps,
+                    (long long)batch->rows);
+  if (!net->gradients) net->gradients = pfc_alloc(sizeof(float) * RECURRENT_MAX_CHUNKS * (uint64_t)net->gradient_size);
+  if (!net->gradients) return pfc_fail(PFC_NO_MEMORY, "there is not enough memory for the gradients of this network");
+  RecurrentPass pass = {
+      .net = net, .batch = batch, .grad_outputs = grad_outputs, .grad_x = grad_x, .strip = recurrent_backward_strip};
+  const PfcStatus status = pfc_recurrent_run(&pass, workers);
+  if (!status) recurrent_sum_gradients(&pass, gradients);
   return status;
 }

@@ -6,13 +6,14 @@
 //   LSTM                              gates = input x + bias + recurrent h_{t-1} + bias;  h_t by lstm_step.h;
 //                                     outputs of h_t
 //
-// Shapes: T steps, M rows, O inputs, H hidden units, K outputs. Products are taken and summed as in mlp.h, what the
-// output layer and the recurrent layer see is rounded like any activation; states and all else that goes from step to
-// step are float32. NaN passes through.
+// Shapes: T steps, M rows, O inputs, H hidden units, K outputs. Products are taken and summed as in mlp.h. The
+// inputs of the recurrent layer and of the output layer are rounded like any activation; states and all else that
+// passes from step to step are float32. NaN passes through.
 //
-// Rows are cut into at most 16 chunks, by their number alone, and threads take chunks through all steps; gradients are
-// summed per chunk and the chunks in order, so all results have the same bits for any number of workers. An output does not
-// depend on the steps and rows that are computed beside it: acting and training make the same bits.
+// Rows are cut into at most 16 chunks, in a way that depends on their number alone, and threads take chunks through all
+// steps. Gradients are summed per chunk and the chunks are added in order, so results have the same bits for any number
+// of workers. An output does not depend on which steps and rows are computed with it: acting and training give the same
+// bits.
 //
 // A network owns packed copies of its weights, what pfc_recurrent_backward needs, and scratch memory, all of which grow
 // to the largest batch and workers that were used. One call at a time. Internal: for the bindings and tests.
@@ -40,7 +41,7 @@ typedef struct PfcRecurrentBatch {
   int64_t steps, rows;
   const void* x;  // of the kernels' kind: [M, O] for each step, `x_step` elements from step to step
   int64_t x_step;
-  const uint8_t* starts;  // [T, M], nonzero where an episode begins: the state before counts as 0. NULL = nowhere
+  const uint8_t* starts;  // [T, M], nonzero where an episode starts: the state before counts as 0. NULL = nowhere
   const float* state[PFC_RECURRENT_MAX_STATES];  // [M, H] each, before step 0: h, and the cells c of an LSTM
 } PfcRecurrentBatch;
 
@@ -50,7 +51,7 @@ typedef struct PfcRecurrentLayer {
 } PfcRecurrentLayer;
 
 // widths [hidden + 2]: inputs, the hidden layers, of which the last is H, and outputs; without hidden layers inputs
-// are H. All weights begin as zeros. *network is NULL unless the result is PFC_OK.
+// are H. All weights start as zeros. *network is NULL unless the result is PFC_OK.
 PfcStatus pfc_recurrent_create(const PfcMatmulKernels* kernels, PfcRecurrentKind kind, const int32_t* widths,
                                int32_t hidden, PfcRecurrent** network);
 void pfc_recurrent_destroy(PfcRecurrent* network);  // NULL is allowed
@@ -72,7 +73,7 @@ PfcStatus pfc_recurrent_forward(PfcRecurrent* network, const PfcRecurrentBatch* 
                                 float* const* next_state, PfcWorkers* workers);
 
 // From grad_outputs [T, M, K] to the gradients of all layers, and of x [T, M, O] where grad_x is not NULL. The batch is
-// that of the last forward that kept what it needs, and no weight has changed since.
+// that of the last forward with `keep`, and no weight has changed since.
 PfcStatus pfc_recurrent_backward(PfcRecurrent* network, const PfcRecurrentBatch* batch, const float* grad_outputs,
                                  const PfcRecurrentLayer* gradients, float* grad_x, PfcWorkers* workers);
 

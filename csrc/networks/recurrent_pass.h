@@ -1,12 +1,11 @@
 // recurrent_pass.h - what the passes of a recurrent network share: its parts, its units, and blocks of steps of rows.
 //
-// A thread takes a strip of rows through all steps, in blocks of steps, so that a matrix product that does not wait for
-// the step before always has about a hundred rows, and what a block makes is used while a core's cache still has it. A
+// A worker takes a strip of rows through all steps, in blocks of steps. A matrix product that does not depend on the
+// step before then has about a hundred rows, and the results of a block are used while they are in a core's cache. A
 // strip's activations lie together, [T, strip rows] in the order of steps, so a block is one matrix. Internal: for
-// recurrent.c, recurrent_backward.c and the units in mingru.c and lstm.c.
+// recurrent.c and the units in mingru.c and lstm.c.
 #ifndef PUFFERC_RECURRENT_PASS_H
 #define PUFFERC_RECURRENT_PASS_H
-
 
 #include "networks/recurrent.h"
 
@@ -21,34 +20,34 @@ typedef struct RecurrentPass RecurrentPass;
 typedef struct RecurrentScratch RecurrentScratch;
 typedef struct RecurrentBlock RecurrentBlock;
 
-// A kind of units. x and seen, what the output layer sees, are elements, gates [rows, gate_stride] and states
-// [rows, padded H] floats; all of a block.
+// A kind of units. For one block: x and seen, the input of the output layer, are elements; gates [rows, gate_stride]
+// and states [rows, padded H] are floats.
 typedef struct RecurrentCell {
-  int32_t gates;   // numbers of a unit that its layers make
-  int32_t layers;  // that make them: of x, and where there are 2, of the h before, which lies in scratch->before
+  int32_t gates;   // numbers per unit that the gate layers compute
+  int32_t layers;  // gate layers: 1 of x, or 2 of x and of the previous h, which lies in scratch->before
   int32_t states;  // arrays of a state
-  bool residual;   // whether x is added to what the output layer sees
+  bool residual;   // whether x is added to the input of the output layer
 
-  // states and seen <- those of the block, whose gates have the part of x. gates <- what backward needs of them.
-  // scratch->carry: the state before the block, and then after it.
+  // states and seen <- those of the block. gates hold the products with x, and then what backward needs.
+  // scratch->carry: in, the state before the block; out, the state after it.
   void (*forward)(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block, const void* x,
                   float* gates, float* states, void* seen);
-  // scratch->a <- the gradient of the gates as elements, bias += its rows, from that of what the output layer sees in
-  // scratch->sums. scratch->carry goes from what later blocks hand back to what this one does.
+  // From the gradient of `seen` in scratch->sums: scratch->a <- the gradient of the gates as elements, bias += its
+  // rows. scratch->carry: the gradient of the state, in after the block, out before it.
   void (*backward)(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block, float* bias);
 } RecurrentCell;
 
 extern const RecurrentCell pfc_recurrent_mingru, pfc_recurrent_lstm;
 
-// What one thread works in; matrices of RECURRENT_BLOCK_ROWS rows.
+// Scratch memory of one worker: matrices of RECURRENT_BLOCK_ROWS rows.
 struct RecurrentScratch {
   void *inputs, *a, *b;                      // elements of the widest layer
-  void* before;                              // elements of H: the h before each step
+  void* before;                              // elements of H: the previous h of each step
   uint32_t* pairs;                           // atoms of two matrices
   float* sums;                               // of the widest layer
-  float *gates, *states;                     // as kept ones; backwards the gradient of one step's gates
+  float *gates, *states;                     // shaped like the kept ones; backwards the gradient of one step's gates
   float* carry[PFC_RECURRENT_MAX_STATES];    // [strip rows, padded H]
-  float* initial[PFC_RECURRENT_MAX_STATES];  // likewise
+  float* initial[PFC_RECURRENT_MAX_STATES];  // [strip rows, padded H]
   char* memory;                              // owned, holds all of them
 };
 
@@ -64,11 +63,11 @@ struct PfcRecurrent {
   int64_t capacity;                                 // steps times rows that there is memory for
   int32_t workers;                                  // that have scratch memory
   float* gradients;                                 // [RECURRENT_MAX_CHUNKS, gradient_size]
-  void* activations[PFC_RECURRENT_MAX_HIDDEN + 1];  // elements [capacity, padded] of hidden layers, and of what is seen
+  void* activations[PFC_RECURRENT_MAX_HIDDEN + 1];  // elements [capacity, padded] of hidden layers, then of `seen`
   float *gates, *states;                            // [capacity, gate_stride], [capacity, padded H]
   int64_t gradient_at[RECURRENT_MAX_LAYERS];        // where in a chunk's gradients
   RecurrentScratch scratch[PFC_MAX_THREADS];
-  PfcDense layer[RECURRENT_MAX_LAYERS];
+  PfcLinearTrain layer[RECURRENT_MAX_LAYERS];
 };
 
 // One pass over a batch; a chunk is one block of work.
@@ -91,27 +90,29 @@ struct RecurrentBlock {
   int64_t kept;          // its first row among what is kept
 };
 
-// The layer of x, which is followed by that of the h before where there is one.
-static inline const PfcDense* pfc_recurrent_gate_layer(const PfcRecurrent* net) { return &net->layer[net->hidden]; }
+// The gate layer of x. The one of the previous h follows where there is one.
+static inline const PfcLinearTrain* pfc_recurrent_gate_layer(const PfcRecurrent* net) {
+  return &net->layer[net->hidden];
+}
 
 // Number of the layer of the outputs, the last.
 static inline int32_t pfc_recurrent_output_index(const PfcRecurrent* net) { return net->hidden + net->cell->layers; }
 
-// Takes pass->strip through all strips of the batch, on worker threads. Gradients of a chunk begin as zeros.
+// Calls pass->strip for all strips of the batch, on the workers. Gradients of a chunk start as zeros.
 PfcStatus pfc_recurrent_run(RecurrentPass* pass, PfcWorkers* workers);
-// The block of a strip that begins at `step`. Blocks of a strip begin at multiples of the same number.
+// The block of a strip that starts at `step`. Blocks of a strip start at multiples of the same number.
 RecurrentBlock pfc_recurrent_block(const RecurrentPass* pass, int64_t first, int32_t count, int64_t step);
-// Row `row` of a kept activation: of hidden layer `layer`, or behind those of what the output layer sees.
+// Row `row` of a kept activation: of hidden layer `layer`, or of `seen` where `layer` is the number of hidden layers.
 void* pfc_recurrent_kept(const PfcRecurrent* net, int32_t layer, int64_t row);
-// What layer `layer`, a hidden one or that of the gates, sees in a block: kept, or the inputs, loaded to scratch.
+// The input of layer `layer` (hidden or gates) in a block: kept activations, or x, which is loaded to scratch.
 const void* pfc_recurrent_layer_input(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block,
                                       int32_t layer);
 // to[i] [count, padded H] <- state i of a strip's rows, from arrays [M, H].
 void pfc_recurrent_load_states(const PfcRecurrent* net, const float* const* from, int64_t first, int32_t count,
                                float* const* to);
-// Where episodes begin among the rows of step t of a block; NULL = nowhere.
+// Flags of the rows of step t of a block whose episodes start there; NULL = none.
 const uint8_t* pfc_recurrent_starts(const RecurrentPass* pass, const RecurrentBlock* block, int32_t t);
-// Takes the gradient of step t's gates from scratch->gates to where RecurrentCell.backward leaves it.
+// Moves the gradient of step t's gates from scratch->gates to scratch->a, rounded, and adds its rows to `bias`.
 void pfc_recurrent_take_gate_gradient(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block,
                                       int32_t t, float* bias);
 

@@ -8,7 +8,7 @@
 #include "networks/scan_step.h"
 #include "pufferc/env.h"
 
-enum { SCAN_BLOCK_ROWS = 16 };  // that a thread takes through all steps at once
+enum { SCAN_BLOCK_ROWS = 16 };  // of one task, through all steps
 
 PfcStatus pfc_scan_check(const PfcScanArgs* args) {
   const int64_t sizes[] = {args->steps, args->rows, args->units};
@@ -43,7 +43,7 @@ PFC_MULTIVERSION static void scan_rows(const PfcScanStep* step) {
 
 void pfc_scan_step(const PfcScanStep* step) { scan_rows(step); }
 
-// The state before the step counts as 0 where `started`; nothing is handed back to it then.
+// Where `started`, the previous state counts as 0 and gets no gradient.
 PFC_ALWAYS_INLINE static void scan_row_backward(const float* update, const float* states, const float* previous,
                                                 bool started, int32_t units, const float* grad_states, float* carry,
                                                 float* grad_update, float* grad_candidate) {

@@ -3,8 +3,8 @@
 // Shapes: T steps, M rows, H units. Pre-activations float32 [T, M, 2 H]: u of all units, then their candidates c.
 // States [T, M, H]. starts [T, M]: where nonzero, a new episode began and the state before that step counts as 0.
 //
-// Rows are independent; threads share them, and all results have the same bits for any number of workers. NaN passes through.
-// All memory is the caller's. Internal: for mingru.c, the bindings and tests.
+// Rows are independent; threads share them, so results have the same bits for any number of workers. NaN passes
+// through. All memory is the caller's. Internal: for mingru.c, the bindings and tests.
 #ifndef PUFFERC_SCAN_H
 #define PUFFERC_SCAN_H
 
@@ -22,20 +22,20 @@ typedef struct PfcScanArgs {
   const float* pre;          // [T, M, 2 H]
   const float* initial;      // [M, H], the states before step 0
   const uint8_t* starts;     // [T, M]; NULL = nowhere
-  float* states;             // [T, M, H]; written forwards, read backwards
-  const float* grad_states;  // backwards alone, from here on: [T, M, H]
+  float* states;             // [T, M, H]; written by the scan, read by its gradient
+  const float* grad_states;  // [T, M, H]; this and what follows: for the gradient only
   float* grad_pre;           // [T, M, 2 H]
   float* grad_initial;       // [M, H]
 } PfcScanArgs;
 
-// PFC_INVALID naming the size that is negative or too large. Pointers are the caller's business.
+// PFC_INVALID naming the size that is negative or too large. Pointers are not checked.
 PfcStatus pfc_scan_check(const PfcScanArgs* args);
 
-// The caller has checked the sizes.
+// The caller has checked the sizes with pfc_scan_check.
 void pfc_scan(const PfcScanArgs* args, PfcWorkers* workers);
 void pfc_scan_backward(const PfcScanArgs* args, PfcWorkers* workers);
 
-// One step of some rows, for callers that make pre-activations as they go. Strides are from row to row, in floats.
+// One step of some rows, for callers that compute pre-activations step by step. Strides are from row to row, in floats.
 typedef struct PfcScanStep {
   int32_t rows, units;
   int64_t pre_stride, state_stride;
@@ -47,8 +47,8 @@ typedef struct PfcScanStep {
 
 void pfc_scan_step(const PfcScanStep* step);
 
-// carry [rows, units] with the states' stride: in, what later steps hand back; out, what this step hands back. The
-// candidates of `step` are not read. grad_update and grad_candidate have the stride of pre-activations.
+// carry [rows, units] with the states' stride: the gradient of the states, in from the next step, out for the previous
+// one. The candidates of `step` are not read. grad_update and grad_candidate have the stride of pre-activations.
 void pfc_scan_step_backward(const PfcScanStep* step, const float* grad_states, float* carry, float* grad_update,
                             float* grad_candidate);
 

@@ -3,7 +3,7 @@
 //
 //   z = 1 / (1 + exp(-u))     h_t = (1 - z) h_{t-1} + z c
 //
-// With g = d loss / d h_t, which includes what later steps hand back:
+// With g = d loss / d h_t, later steps included:
 //
 //   d loss / d u = g (c - h_{t-1}) z (1 - z) = g (h_t - h_{t-1}) (1 - z)
 //   d loss / d c = g z                          d loss / d h_{t-1} = g (1 - z)
@@ -15,7 +15,7 @@
 #include "pufferc/fmath.h"
 
 // The parts of a new state: open = z from the candidate, shut = 1 - z from the old one. Both keep their digits where
-// they are small. Beyond |u| = 80 they do not change any more and stay normal numbers. A NaN stays one.
+// they are small. Beyond |u| = 80 they are constant, so that they stay normal numbers. A NaN stays NaN.
 typedef struct PfcScanGate {
   float open, shut;
 } PfcScanGate;

@@ -1,5 +1,5 @@
-// policy_file.c - reading the file format of policy.h. Trusts nothing: every length is checked against what is left
-// before it is used, every number against its range, and whatever is wrong is named with the place it stands in.
+// policy_file.c - reading the file format of policy.h. Every length is checked against the bytes left
+// before it is used, every number against its range, and an error names the place of what is wrong.
 #include "policy/policy_file.h"
 
 #include <string.h>
@@ -88,7 +88,7 @@ static PfcStatus read_envelope(Reader* r, const unsigned char* data, uint64_t by
     return pfc_fail(PFC_INVALID, "%s: is longer than the %llu bytes that it states", r->name,
                     (unsigned long long)stated);
   if (get_u64(head + 24) != pfc_checksum(r->at, r->left))
-    return pfc_fail(PFC_INVALID, "%s: is damaged (its checksum does not fit)", r->name);
+    return pfc_fail(PFC_INVALID, "%s: is damaged (its checksum does not match)", r->name);
   *layers = get_u32(head + 12);
   if (*layers < 1 || *layers > PFC_POLICY_MAX_LAYERS)
     return pfc_fail(PFC_INVALID, "%s: expected 1 to %d layers, got %u", r->name, PFC_POLICY_MAX_LAYERS, *layers);
@@ -205,7 +205,7 @@ static PfcStatus layer_wrong(const Reader* r, uint32_t index, const char* what, 
                   (unsigned long long)expected);
 }
 
-// The layer of codes: its option says how many, and it has no numbers.
+// The layer of codes: its option is the largest code, and it has no numbers.
 static PfcStatus check_codes(const Reader* r, const LayerHead* layer, const PfcPolicyInfo* info, uint64_t bytes) {
   if (info->obs_dtype != PFC_UINT8 && info->obs_dtype != PFC_INT8)
     return pfc_fail(PFC_INVALID, "%s: layer %u: kind 3 (codes) takes observations of uint8 or int8", r->name,
@@ -221,7 +221,7 @@ static PfcStatus check_codes(const Reader* r, const LayerHead* layer, const PfcP
 static PfcStatus check_kind(const Reader* r, const LayerHead* layer) {
   if (layer->kind == POLICY_KIND_NORMALISE)
     return pfc_fail(PFC_INVALID,
-                    "%s: layer %u: kind 1 (normalise) is not read any more; fold it into the first linear layer",
+                    "%s: layer %u: kind 1 (normalise) is no longer read; fold it into the first linear layer",
                     r->name, layer->index);
   if (layer->kind < POLICY_LINEAR || layer->kind > POLICY_LSTM)
     return pfc_fail(PFC_INVALID,
@@ -262,8 +262,8 @@ static PfcStatus make_layer(PfcPolicy* policy, const LayerHead* layer, const flo
   PolicyLayer* made = &policy->layers[policy->num_layers++];
   *made = (PolicyLayer){.kind = (PolicyKind)layer->kind, .inputs = (int32_t)layer->inputs,
                         .outputs = (int32_t)layer->outputs, .state_offset = policy->info.state_size};
-  if (!pfc_linear_init(&made->linear, pfc_linear_kernels(0), (int32_t)layer->columns, (int32_t)layer->rows, numbers,
-                       numbers + layer->columns * layer->rows, layer->option == 1))
+  if (!pfc_linear_infer_init(&made->linear, pfc_linear_infer_kernels(0), (int32_t)layer->columns, (int32_t)layer->rows,
+                             numbers, numbers + layer->columns * layer->rows, layer->option == 1))
     return PFC_NO_MEMORY;
   policy->widest = PFC_MAX(policy->widest, made->linear.padded);
   if (layer->kind == POLICY_LSTM) policy->joined = PFC_MAX(policy->joined, (int32_t)layer->columns);
@@ -275,7 +275,7 @@ static PfcStatus read_layer(PfcPolicy* policy, Reader* r, LayerHead* layer, uint
   PfcStatus status = read_layer_head(r, layer, width, &policy->info);
   if (status) return status;
   if (layer->kind == POLICY_CODES) {
-    policy->codes = (int32_t)layer->option;
+    policy->max_code = (int32_t)layer->option;
     return PFC_OK;
   }
   const unsigned char* at = reader_take(r, (layer->numbers * 4 + 7) / 8 * 8);

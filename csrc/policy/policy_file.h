@@ -18,12 +18,12 @@ typedef enum PolicyKind { POLICY_LINEAR = 2, POLICY_CODES = 3, POLICY_MINGRU = 4
 
 typedef enum PolicyHead { POLICY_CATEGORICAL = 0, POLICY_NORMAL_CLAMPED = 1, POLICY_NORMAL_SQUASHED = 2 } PolicyHead;
 
-// Any layer with a product: one matrix, and what its kind makes of it.
+// A layer of any kind that has a matrix.
 typedef struct PolicyLayer {
   PolicyKind kind;
   int32_t inputs, outputs;
   int32_t state_offset;  // of its numbers in a row's state
-  PfcLinear linear;      // of [x] or, in an LSTM, of [x, h]
+  PfcLinearInfer linear;  // of [x] or, in an LSTM, of [x, h]
 } PolicyLayer;
 
 struct PfcPolicy {
@@ -32,7 +32,7 @@ struct PfcPolicy {
   char param_names[PFC_POLICY_MAX_PARAMS][POLICY_PARAM_NAME_BYTES];
   PfcParamValue params[PFC_POLICY_MAX_PARAMS];
 
-  int32_t codes;      // the largest code of an observed byte whose one-hot vectors the first product takes, or 0
+  int32_t max_code;   // > 0: the first product takes one-hot vectors of observed bytes, codes up to this one
   PolicyHead head;
   int32_t num_layers;
   PolicyLayer layers[PFC_POLICY_MAX_LAYERS];
@@ -44,8 +44,8 @@ struct PfcPolicy {
 // POLICY_HEAD_BYTES.
 uint64_t pfc_policy_stated_bytes(const unsigned char* head);
 
-// Fills a zeroed policy. PFC_OK, or an error whose message begins with `name`; what was allocated until then stays in
-// the policy and is freed with it.
+// Fills a zeroed policy. PFC_OK, or an error whose message begins with `name`; memory allocated until then stays
+// in the policy and is freed with it.
 PfcStatus pfc_policy_read(PfcPolicy* policy, const unsigned char* data, uint64_t bytes, const char* name);
 
 #endif  // PUFFERC_POLICY_FILE_H

@@ -1,6 +1,6 @@
-// policy_forward.c - see policy_forward.h. Rows are taken in blocks small enough for the block's activations to stay in
-// the second-level cache: observations are converted to float32 where they are something else, and two scratch arrays
-// take turns from layer to layer. A layer with memory writes its result over the product that it is made from.
+// policy_forward.c - see policy_forward.h. Rows are taken in blocks whose activations stay in the L2 cache.
+// Observations are converted to float32 where they are something else, and layers write into two scratch arrays in
+// turn. A layer with memory overwrites the product that it computes its result from.
 #include "policy/policy_forward.h"
 
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "networks/scan_step.h"
 
 // Numbers that the first product takes of one row.
-static int32_t input_size(const PfcPolicy* policy) { return policy->info.obs_size * PFC_MAX(policy->codes, 1); }
+static int32_t input_size(const PfcPolicy* policy) { return policy->info.obs_size * PFC_MAX(policy->max_code, 1); }
 
 static bool needs_inputs(const PfcPolicy* policy) { return policy->info.obs_dtype != PFC_FLOAT32; }
 
@@ -56,12 +56,12 @@ static void convert(const void* from, PfcDtype dtype, int64_t first, int64_t cou
   }
 }
 
-// One-hot vectors of `count` bytes from `first` on, `codes` numbers each; 0 and bytes above `codes` have no entry.
-static void expand(const void* from, int64_t first, int64_t count, int32_t codes, float* to) {
+// One-hot vectors of `count` bytes from `first` on, max_code numbers each. 0 and bytes above max_code have no entry.
+static void expand(const void* from, int64_t first, int64_t count, int32_t max_code, float* to) {
   const uint8_t* bytes = (const uint8_t*)from + first;
-  memset(to, 0, sizeof(float) * (size_t)(count * codes));
+  memset(to, 0, sizeof(float) * (size_t)(count * max_code));
   for (int64_t i = 0; i < count; ++i)
-    if (bytes[i] >= 1 && bytes[i] <= codes) to[i * codes + bytes[i] - 1] = 1.0f;
+    if (bytes[i] >= 1 && bytes[i] <= max_code) to[i * max_code + bytes[i] - 1] = 1.0f;
 }
 
 // ---- layers with memory: one row ---------------------------------------------------------------------------
@@ -92,7 +92,7 @@ PFC_MULTIVERSION static void lstm_row(int32_t size, float* restrict pre, float* 
 // Rows of state `step` apart. x [rows] of `stride`; out [rows, padded].
 static void mingru_forward(const PolicyLayer* layer, const float* x, int64_t stride, int32_t rows, float* state,
                            int64_t step, float* out) {
-  pfc_linear_forward(&layer->linear, x, stride, rows, out);
+  pfc_linear_infer_forward(&layer->linear, x, stride, rows, out);
   for (int64_t row = 0; row < rows; ++row)
     mingru_row(layer->outputs, x + row * stride, out + row * layer->linear.padded, state + row * step);
 }
@@ -104,7 +104,7 @@ static void lstm_forward(const PolicyLayer* layer, const float* x, int64_t strid
     memcpy(joined + row * width, x + row * stride, sizeof(float) * (size_t)inputs);
     memcpy(joined + row * width + inputs, state + row * step, sizeof(float) * (size_t)outputs);
   }
-  pfc_linear_forward(&layer->linear, joined, width, rows, out);
+  pfc_linear_infer_forward(&layer->linear, joined, width, rows, out);
   for (int64_t row = 0; row < rows; ++row) {
     float* h = state + row * step;
     lstm_row(layer->outputs, out + row * layer->linear.padded, h, h + outputs);
@@ -116,8 +116,8 @@ const float* pfc_policy_forward_block(const PfcPolicy* policy, const PolicyScrat
   const int64_t size = policy->info.obs_size, step = policy->info.state_size;
   const float* x;
   *stride = input_size(policy);
-  if (policy->codes) {
-    expand(observations, first * size, rows * size, policy->codes, scratch->inputs);
+  if (policy->max_code) {
+    expand(observations, first * size, rows * size, policy->max_code, scratch->inputs);
     x = scratch->inputs;
   } else if (needs_inputs(policy)) {
     convert(observations, policy->info.obs_dtype, first * size, rows * size, scratch->inputs);
@@ -131,7 +131,8 @@ const float* pfc_policy_forward_block(const PfcPolicy* policy, const PolicyScrat
     switch (layer->kind) {
       case POLICY_MINGRU: mingru_forward(layer, x, *stride, rows, own, step, out); break;
       case POLICY_LSTM: lstm_forward(layer, x, *stride, rows, own, step, scratch->joined, out); break;
-      default: pfc_linear_forward(&layer->linear, x, *stride, rows, out);
+      default:
+        pfc_linear_infer_forward(&layer->linear, x, *stride, rows, out);
     }
     x = out;
     *stride = layer->linear.padded;

@@ -7,7 +7,7 @@ typedef struct ActionCheck {
   const int32_t* counts;  // [dims]
 } ActionCheck;
 
-// Copies values and tells whether all were choices; a loop without an exit, so that it vectorises.
+// Copies values and returns whether all are choices. The loop has no early exit, so that it vectorises.
 PFC_MULTIVERSION static bool copy_int32(const int32_t* from, int32_t* to, int64_t values, int32_t count) {
   int32_t bad = 0;
   for (int64_t i = 0; i < values; ++i) {
@@ -58,7 +58,7 @@ static PfcStatus fail_discrete(const void* actions, PfcDtype dtype, int64_t firs
     return pfc_fail(PFC_INVALID, "actions: row %lld, dimension %lld is %lld, expected an integer in [0, %d)",
                     (long long)row, (long long)(i % check->dims), (long long)value, count);
   }
-  // Another thread changed the caller's array between the copy and this look.
+  // Another thread changed the caller's array between the copy and this check.
   return pfc_fail(PFC_INVALID, "actions: changed while they were read");
 }
 

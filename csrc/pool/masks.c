@@ -22,7 +22,7 @@ static void pack_words(const uint8_t* legal, int32_t words, uint32_t* mask) {
   }
 }
 
-// 1 if every dimension has one legal choice: K bits in D dimensions, at least one each, are D in all.
+// 1 if every dimension has exactly one legal choice. Each has at least one, so D legal bits mean one each.
 static uint8_t is_forced(const uint32_t* mask, int32_t words, int32_t dims) {
   int32_t legal = 0;
   for (int32_t w = 0; w < words; ++w) legal += __builtin_popcount(mask[w]);

@@ -1,16 +1,17 @@
-// pool.c - making, using and ending a pool. See pool.h for its parts and who owns what.
+// pool.c - creating and closing a pool, its memory, parameters and drawing. See pool.h for its parts and who owns what.
 #include "pool/pool.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-// A block is large enough that handing it out costs nothing, and small enough to stay in the L1 cache
-// from step to observation; there are several per thread, so that a slow one is made up for.
-enum { ROWS_PER_BLOCK = 256, LEAST_ROWS_PER_BLOCK = 16, BLOCKS_PER_THREAD = 4 };
+#include "games/params.h"
+
+// A block is large enough that scheduling it costs little, and small enough to stay in the L1 cache from step to
+// observation. Each thread gets several, so that the others take over when one block is slow.
+enum { ROWS_PER_BLOCK = 256, MIN_ROWS_PER_BLOCK = 16, BLOCKS_PER_THREAD = 4 };
 
 // ---- memory ------------------------------------------------------------------------------------------
 
-// Hands out aligned pieces of one allocation. With base NULL it only adds up what is needed.
+// Hands out aligned pieces of one allocation. With base NULL it only adds up the sizes.
 typedef struct Arena {
   unsigned char* base;
   uint64_t used;
@@ -139,8 +140,8 @@ static void divide_work(PfcPool* pool, int32_t num_threads) {
   const int32_t by_rows = PFC_MAX(ROWS_PER_BLOCK / b->agents, 1);
   const int32_t shares = BLOCKS_PER_THREAD * num_threads;
   const int32_t by_threads = num_threads == 1 ? group_games : (group_games + shares - 1) / shares;
-  const int32_t least = PFC_MAX(LEAST_ROWS_PER_BLOCK / b->agents, 1);
-  pool->games_per_block = PFC_MIN(by_rows, PFC_MAX(by_threads, least));
+  const int32_t min_games = PFC_MAX(MIN_ROWS_PER_BLOCK / b->agents, 1);
+  pool->games_per_block = PFC_MIN(by_rows, PFC_MAX(by_threads, min_games));
   for (int32_t g = 0; g < b->num_groups; ++g) {
     pool->groups[g].pool = pool;
     pool->groups[g].begin = g * group_games;
@@ -302,119 +303,7 @@ PfcStatus pfc_pool_set_param(PfcPool* pool, const char* name, double value) {
   return status;
 }
 
-// ---- use ---------------------------------------------------------------------------------------------
-
-PfcStatus pfc_pool_enter(PfcPool* pool) {
-  if (!pool) return pfc_fail(PFC_INVALID, "pool: expected a pool, got NULL");
-  if (pool->generation != pfc_process_generation())
-    return pfc_fail(PFC_FORKED, "this pool belongs to the process that made it; make a new one after fork");
-  if (atomic_exchange_explicit(&pool->busy, 1, memory_order_acquire))
-    return pfc_fail(PFC_BUSY, "another thread is using this pool; a pool takes one call at a time");
-  if (!pool->closed) return PFC_OK;
-  pfc_pool_leave(pool);
-  return pfc_fail(PFC_CLOSED, "this pool is closed");
-}
-
-void pfc_pool_leave(PfcPool* pool) { atomic_store_explicit(&pool->busy, 0, memory_order_release); }
-
-PfcStatus pfc_pool_expect_idle(PfcPool* pool) {
-  for (int32_t g = 0; g < pool->buffers.num_groups; ++g)
-    if (pool->groups[g].sent) return pfc_fail(PFC_STATE, "group %d was sent and not received; call recv first", g);
-  return PFC_OK;
-}
-
-static PfcStatus expect_started(const PfcPool* pool) {
-  return pool->was_reset ? PFC_OK : pfc_fail(PFC_STATE, "reset the pool before its first step");
-}
-
-static PfcStatus check_mask(const PfcPool* pool, const uint8_t* mask) {
-  if (!pool->was_reset) return pfc_fail(PFC_STATE, "mask: the first reset of a pool resets every game");
-  if (pool->spec->respawn) return PFC_OK;
-  const int32_t agents = pool->layout.agents;
-  for (int32_t row = 0; row < pool->buffers.rows; ++row)
-    if ((mask[row] != 0) != (mask[row / agents * agents] != 0))
-      return pfc_fail(PFC_INVALID, "mask: rows %d and %d are of one game and must be reset together", row,
-                      row / agents * agents);
-  return PFC_OK;
-}
-
-PfcStatus pfc_pool_reset(PfcPool* pool, const PfcResetDesc* desc) {
-  static const PfcResetDesc everything = {0};
-  PfcStatus status = pfc_pool_enter(pool);
-  if (status) return status;
-  if (!desc) desc = &everything;
-  status = pfc_pool_expect_idle(pool);
-  if (!status && desc->mask) status = check_mask(pool, desc->mask);
-  if (!status) {
-    pool->reset_desc = desc;
-    pfc_pool_run(pool, PFC_JOB_RESET, desc->observations);
-    pool->reset_desc = NULL;
-    pool->was_reset = true;
-  }
-  pfc_pool_leave(pool);
-  return status;
-}
-
-PfcStatus pfc_pool_step(PfcPool* pool, const void* actions, PfcDtype dtype, void* observations) {
-  PfcStatus status = pfc_pool_enter(pool);
-  if (status) return status;
-  status = expect_started(pool);
-  if (!status) status = pfc_pool_expect_idle(pool);
-  if (!status) status = pfc_copy_actions(pool, 0, pool->buffers.rows, actions, dtype);
-  if (!status) pfc_pool_run(pool, PFC_JOB_STEP, observations);
-  pfc_pool_leave(pool);
-  return status;
-}
-
-static PfcStatus check_group(const PfcPool* pool, int32_t group) {
-  if (group >= 0 && group < pool->buffers.num_groups) return PFC_OK;
-  return pfc_fail(PFC_INVALID, "group: expected 0 to %d, got %d", pool->buffers.num_groups - 1, group);
-}
-
-PfcStatus pfc_pool_send(PfcPool* pool, int32_t group, const void* actions, PfcDtype dtype, void* observations) {
-  PfcStatus status = pfc_pool_enter(pool);
-  if (status) return status;
-  status = expect_started(pool);
-  if (!status) status = check_group(pool, group);
-  if (!status && pool->groups[group].sent)
-    status = pfc_fail(PFC_STATE, "group %d was sent already; call recv first", group);
-  const int32_t rows = pool->buffers.rows / pool->buffers.num_groups;
-  if (!status) status = pfc_copy_actions(pool, (int64_t)group * rows, rows, actions, dtype);
-  if (!status) {
-    pfc_group_start(pool, group, PFC_JOB_STEP, observations);
-    pool->groups[group].sent = true;
-  }
-  pfc_pool_leave(pool);
-  return status;
-}
-
-PfcStatus pfc_pool_recv(PfcPool* pool, int32_t group) {
-  PfcStatus status = pfc_pool_enter(pool);
-  if (status) return status;
-  status = check_group(pool, group);
-  if (!status && !pool->groups[group].sent) status = pfc_fail(PFC_STATE, "group %d was not sent; call send first", group);
-  if (!status) {
-    pfc_group_finish(pool, group);
-    pool->groups[group].sent = false;
-  }
-  pfc_pool_leave(pool);
-  return status;
-}
-
-const void* pfc_pool_group_observations(const PfcPool* pool, int32_t group) {
-  if (!pool || check_group(pool, group)) return NULL;
-  const PfcGroup* g = &pool->groups[group];
-  if (!g->target) return NULL;
-  const uint64_t offset = (uint64_t)g->begin * (uint64_t)pool->layout.agents * pool->buffers.obs_bytes;
-  return (const void*)((uintptr_t)g->target + (uintptr_t)offset);
-}
-
-int32_t pfc_pool_ended(const PfcPool* pool, int32_t group) {
-  int32_t ended = 0;
-  for (int32_t g = 0; pool && g < pool->buffers.num_groups; ++g)
-    if (group == -1 || group == g) ended += atomic_load_explicit(&pool->groups[g].ended, memory_order_relaxed);
-  return ended;
-}
+// ---- reading -------------------------------------------------------------------------------------------
 
 static void draw_game(const PfcPool* pool, int32_t game, const PfcDraw* draw) {
   const int64_t row = (int64_t)game * pool->layout.agents + draw->agent;
@@ -427,7 +316,7 @@ static void draw_game(const PfcPool* pool, int32_t game, const PfcDraw* draw) {
 PfcStatus pfc_pool_draw(PfcPool* pool, int32_t game, const PfcDraw* draw) {
   PfcStatus status = pfc_pool_enter(pool);
   if (status) return status;
-  status = expect_started(pool);
+  status = pfc_pool_expect_started(pool);
   if (!status) status = pfc_pool_expect_idle(pool);
   if (!status && (game < 0 || game >= pool->buffers.num_games))
     status = pfc_fail(PFC_INVALID, "game: expected 0 to %d, got %d", pool->buffers.num_games - 1, game);

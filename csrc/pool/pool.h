@@ -1,13 +1,22 @@
 // pool.h - the pool's own struct, shared by the files that make it up:
 //
-//   pool.c      creation, memory, closing
-//   step.c      one step of a block of games: rules, episode ends, autoreset, observations
+//   pool.c      creation, memory, closing, parameters, drawing
+//   guard.c     which calls a pool takes, and when
+//   groups.c    reset, step, send and recv: blocks of games for the worker threads
+//   step.c      one step of some games: rules, episode ends, autoreset, observations
 //   actions.c   checking and copying actions
 //   masks.c     which choices are legal, as bits
+//   metrics.c   statistics of finished episodes
+//   snapshot.c  save and load
 //   script.c    actions of a game's built-in player
 //   fields.c    state fields by name, for tests
-//   snapshot.c  save and load
-//   metrics.c   statistics of finished episodes
+//   blocks.c    many steps in a caller's own threads
+//
+// A step moves data like this:
+//
+//   actions -> check and copy -> step the rules -> rewards, terminated, truncated
+//   ended rows -> last observation, statistics -> final_observations, episode_*, metric_sums -> reset or respawn
+//   states -> observe, mask -> observations, action_mask, forced -> the caller, for the next actions
 //
 // One allocation holds every buffer; the pool owns it until pfc_pool_destroy.
 // Shapes: G games, A agents per game, N = G * A rows, O observation bytes per row, M game metrics.
@@ -59,7 +68,7 @@ struct PfcPool {
   PfcObsRow* obs_rows;         // [num_obs_rows]
   int32_t* teams;              // [A] in a game with sides
   uint64_t* game_numbers;      // [G] of which each game's random stream comes
-  uint8_t* stopped;            // [N] how a row ended that waits for a reset (autoreset disabled), 0 = it runs; see step.c
+  uint8_t* stopped;            // [N] without autoreset: how a row ended that needs a reset, 0 = it runs; see step.c
   float* running_returns;      // [N] of the unfinished episodes
   int32_t* running_lengths;    // [N]
   float* episode_returns;      // [N] of the episodes that just ended
@@ -74,29 +83,26 @@ struct PfcPool {
   int32_t opened;              // games whose spec->open succeeded
   uint64_t generation;         // of the process that made the pool
   bool was_reset, closed;
-  _Atomic int32_t busy;        // 0 or 1; atomics of one byte need a library on RISC-V
+  _Atomic int32_t busy;        // 0 or 1; an int32_t, since atomics of one byte need a library on RISC-V
 };
 
-// Entry and exit of every call that moves games: refuses closed pools, forked children, second threads.
+// guard.c: entry and exit of every call that uses the games. Refuses closed pools, forked children and second threads.
 PfcStatus pfc_pool_enter(PfcPool* pool);
 void pfc_pool_leave(PfcPool* pool);
 
-// step.c: runs `job` over all blocks of a group (start), and waits for it (finish).
-void pfc_group_start(PfcPool* pool, int32_t group, PfcJob job, void* observations);
-void pfc_group_finish(PfcPool* pool, int32_t group);
-// The same for a caller that takes blocks of games through many steps in its own threads, between pfc_pool_enter and
-// pfc_pool_leave (training/rollout.c). PFC_STATE or PFC_INVALID unless the pool was reset, has one group and resets
-// games in the step that ended them.
-PfcStatus pfc_expect_blocks(const PfcPool* pool);
-// One step of games [begin, end) with legal actions [rows of these games, action_dims]. Observations go to `target`,
-// batch row 0, or to the pool's own memory where that is NULL; returns batch row 0 of where they went. Threads may step
-// different games at the same time.
-const void* pfc_step_block(PfcPool* pool, int32_t begin, int32_t end, const int32_t* actions, void* target);
-// The pool's view of its games after all of them made the same steps, the last one to `target`.
-void pfc_finish_blocks(PfcPool* pool, void* target);
-// The same over every group; observations: batch row 0, or NULL for the next buffer.
+PfcStatus pfc_pool_expect_idle(const PfcPool* pool);     // PFC_STATE while a group was sent and not received
+PfcStatus pfc_pool_expect_started(const PfcPool* pool);  // PFC_STATE before the first reset
+
+// step.c, for games [begin, end): one step, with autoreset and observations to `target`, batch row 0. Returns the
+// number of rows that ended.
+int32_t pfc_step_games(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target);
+// Observations and masks alone.
+void pfc_observe_games(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target);
+// Resets `game`, or respawns those of its rows that desc->mask names.
+void pfc_reset_rows(PfcPool* pool, int32_t game, const PfcResetDesc* desc);
+
+// groups.c: runs `job` over every group. observations: batch row 0, or NULL for the next buffer.
 void pfc_pool_run(PfcPool* pool, PfcJob job, void* observations);
-PfcStatus pfc_pool_expect_idle(PfcPool* pool);  // PFC_STATE while a group was sent and not received
 
 // actions.c: checks rows * action_dims actions and copies them to rows [first_row, first_row + rows).
 PfcStatus pfc_copy_actions(PfcPool* pool, int64_t first_row, int64_t rows, const void* actions, PfcDtype dtype);

@@ -21,7 +21,7 @@ typedef struct SnapshotHead {
 static const char MAGIC[8] = "pfcsnap";
 enum { FORMAT = 2 };  // changes with SnapshotHead and transfer_all; 1 was written by ABI 1
 
-// Copies between the pool and the snapshot, whichever way; NULL adds up sizes.
+// Copies between the pool and the snapshot in either direction; with `at` NULL it only adds up sizes.
 typedef struct Cursor {
   unsigned char* at;
   uint64_t used;
@@ -39,7 +39,7 @@ static void transfer_all(PfcPool* pool, Cursor* cursor) {
   const uint64_t columns = 2 + (uint64_t)pool->buffers.num_metrics;
   transfer(cursor, pool->running_returns, rows * sizeof(float));
   transfer(cursor, pool->running_lengths, rows * sizeof(int32_t));
-  if (pool->autoreset == PFC_AUTORESET_DISABLED) {  // only rows that stand still keep their flags
+  if (pool->autoreset == PFC_AUTORESET_DISABLED) {  // only stopped rows keep their flags
     transfer(cursor, pool->terminated, rows);
     transfer(cursor, pool->truncated, rows);
   }
@@ -113,7 +113,7 @@ static PfcStatus check_head(const PfcPool* pool, const unsigned char* at, uint64
   if (memcmp(head.magic, MAGIC, sizeof MAGIC) != 0) return pfc_fail(PFC_INVALID, "snapshot: not a snapshot of a pool");
   if (head.byte_order != ours.byte_order) return pfc_fail(PFC_INVALID, "snapshot: from a machine of another byte order");
   if (head.format != ours.format)
-    return pfc_fail(PFC_INVALID, "snapshot: of format %u, expected %u", head.format, ours.format);
+    return pfc_fail(PFC_INVALID, "snapshot: format is %u, expected %u", head.format, ours.format);
   if (strcmp(head.game, ours.game) != 0 || head.version != ours.version)
     return pfc_fail(PFC_INVALID, "snapshot: of %s version %d, expected %s version %d", head.game, head.version, ours.game,
                     ours.version);
@@ -122,7 +122,7 @@ static PfcStatus check_head(const PfcPool* pool, const unsigned char* at, uint64
                     head.num_games, head.agents, head.autoreset, ours.num_games, ours.agents, ours.autoreset);
   if (head.state_bytes == ours.state_bytes && head.total_bytes == ours.total_bytes && bytes == head.total_bytes &&
       head.checksum != pfc_checksum(at + sizeof head, bytes - sizeof head))
-    return pfc_fail(PFC_INVALID, "snapshot: damaged, its checksum does not fit");
+    return pfc_fail(PFC_INVALID, "snapshot: damaged, its checksum does not match");
   if (head.state_bytes != ours.state_bytes || bytes != ours.total_bytes || head.total_bytes != ours.total_bytes)
     return pfc_fail(PFC_INVALID, "snapshot: has %llu bytes, expected %llu (other parameters, or cut short)",
                     (unsigned long long)bytes, (unsigned long long)ours.total_bytes);
@@ -133,7 +133,7 @@ static PfcStatus check_head(const PfcPool* pool, const unsigned char* at, uint64
   return PFC_OK;
 }
 
-// No step was made here yet.
+// A pool that was just loaded has no results of a step.
 static void clear_step_results(PfcPool* pool) {
   for (int32_t g = 0; g < pool->buffers.num_groups; ++g) pool->groups[g].ended = 0;
   memset(pool->rewards, 0, (size_t)pool->buffers.rows * sizeof(float));

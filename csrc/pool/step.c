@@ -52,7 +52,7 @@ static void spread_flags(PfcPool* pool, int32_t begin, int32_t end) {
   }
 }
 
-// ---- starting anew -----------------------------------------------------------------------------------
+// ---- new episodes ------------------------------------------------------------------------------------
 
 static void begin_episode(PfcPool* pool, int64_t row) {
   pool->running_returns[row] = 0.0f;
@@ -89,7 +89,7 @@ static bool row_ends(const PfcPool* pool, int64_t row) {
   return (pool->terminated[row] | pool->truncated[row]) && pool->stopped[row] == ROW_RUNS;
 }
 
-// Without autoreset, what ended waits: the rows of one game that are flagged.
+// Without autoreset, the flagged rows of one game are stopped until the caller resets them.
 static void stop_rows(PfcPool* pool, int64_t first, int64_t agents) {
   for (int64_t row = first; row < first + agents; ++row) {
     if (!row_ends(pool, row)) continue;
@@ -162,7 +162,7 @@ static PfcRange range_of(const PfcPool* pool, int32_t begin, int32_t end, unsign
   return range;
 }
 
-// Where agents live by themselves, the ones that wait in a game that goes on: no reward, and the flags they ended with.
+// With a life per agent, stopped rows of a game that still runs get no reward and keep the flags that they ended with.
 static void keep_stopped_rows(PfcPool* pool, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; ++row) {
     if (pool->stopped[row] == ROW_RUNS) continue;
@@ -172,8 +172,8 @@ static void keep_stopped_rows(PfcPool* pool, int64_t begin, int64_t end) {
   }
 }
 
-// Steps games [begin, end), none of which is stopped as a whole. Returns the number of rows that ended.
-static int32_t step_games(PfcPool* pool, int32_t begin, int32_t end) {
+// Steps games [begin, end), none of which is stopped. Returns the number of rows that ended.
+static int32_t step_all(PfcPool* pool, int32_t begin, int32_t end) {
   const int64_t agents = pool->layout.agents;
   const int64_t first = begin * agents, last = end * agents;
   memset(pool->rewards + first, 0, sizeof(float) * (size_t)(last - first));
@@ -193,23 +193,23 @@ static int32_t step_games(PfcPool* pool, int32_t begin, int32_t end) {
   return ended;
 }
 
-// True if all rows wait for a reset.
-static bool game_stands(const PfcPool* pool, int32_t game) {
+// True if all rows are stopped.
+static bool is_stopped(const PfcPool* pool, int32_t game) {
   const int64_t agents = pool->layout.agents, first = game * agents;
-  int64_t waiting = 0;
-  while (waiting < agents && pool->stopped[first + waiting] != ROW_RUNS) ++waiting;
-  return waiting == agents;
+  int64_t stopped = 0;
+  while (stopped < agents && pool->stopped[first + stopped] != ROW_RUNS) ++stopped;
+  return stopped == agents;
 }
 
-// Steps what is not stopped; games that are, all rows of them, keep their flags and get no reward.
-static int32_t step_running_games(PfcPool* pool, int32_t begin, int32_t end) {
+// Steps the games that run. Stopped games keep their flags and get no reward.
+static int32_t step_running(PfcPool* pool, int32_t begin, int32_t end) {
   const int64_t agents = pool->layout.agents;
   int32_t ended = 0;
   for (int32_t game = begin; game < end;) {
     int32_t run_end = game;
-    while (run_end < end && !game_stands(pool, run_end)) ++run_end;
-    if (run_end > game) ended += step_games(pool, game, run_end);
-    for (game = run_end; game < end && game_stands(pool, game); ++game)
+    while (run_end < end && !is_stopped(pool, run_end)) ++run_end;
+    if (run_end > game) ended += step_all(pool, game, run_end);
+    for (game = run_end; game < end && is_stopped(pool, game); ++game)
       memset(pool->rewards + game * agents, 0, sizeof(float) * (size_t)agents);
   }
   return ended;
@@ -220,8 +220,7 @@ static void clear_row(PfcPool* pool, int64_t row) {
   pool->terminated[row] = pool->truncated[row] = 0;
 }
 
-static void reset_masked(PfcPool* pool, int32_t game) {
-  const PfcResetDesc* desc = pool->reset_desc;
+void pfc_reset_rows(PfcPool* pool, int32_t game, const PfcResetDesc* desc) {
   const int64_t agents = pool->layout.agents, first = game * agents;
   int64_t masked = agents;
   if (desc->mask) {
@@ -240,91 +239,15 @@ static void reset_masked(PfcPool* pool, int32_t game) {
   }
 }
 
-static void observe_games(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target) {
+void pfc_observe_games(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target) {
   const PfcRange range = range_of(pool, begin, end, target);
   pool->spec->observe_range(&range);
   if (pool->buffers.mask_words) pfc_write_masks(pool, begin, end);
 }
 
-static int32_t step_block(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target) {
+int32_t pfc_step_games(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target) {
   const int32_t ended =
-      pool->autoreset == PFC_AUTORESET_DISABLED ? step_running_games(pool, begin, end) : step_games(pool, begin, end);
-  observe_games(pool, begin, end, target);
+      pool->autoreset == PFC_AUTORESET_DISABLED ? step_running(pool, begin, end) : step_all(pool, begin, end);
+  pfc_observe_games(pool, begin, end, target);
   return ended;
-}
-
-static void run_block(void* context, int32_t worker, int32_t block) {
-  (void)worker;
-  PfcGroup* group = context;
-  PfcPool* pool = group->pool;
-  const int32_t begin = group->begin + block * pool->games_per_block;
-  const int32_t end = PFC_MIN(begin + pool->games_per_block, group->end);
-  if (group->job == PFC_JOB_STEP) {
-    const int32_t ended = step_block(pool, begin, end, group->target);
-    if (ended) atomic_fetch_add_explicit(&group->ended, ended, memory_order_relaxed);
-    return;
-  }
-  if (group->job == PFC_JOB_RESET)
-    for (int32_t game = begin; game < end; ++game) reset_masked(pool, game);
-  observe_games(pool, begin, end, group->target);
-}
-
-// ---- groups ------------------------------------------------------------------------------------------
-
-// observations: row 0 of the group, or NULL for the group's next buffer.
-void pfc_group_start(PfcPool* pool, int32_t index, PfcJob job, void* observations) {
-  PfcGroup* group = &pool->groups[index];
-  const uint64_t offset = (uint64_t)group->begin * (uint64_t)pool->layout.agents * pool->buffers.obs_bytes;
-  group->job = job;
-  if (job != PFC_JOB_OBSERVE) group->ended = 0;  // looking again leaves what the latest step said
-  if (observations) {
-    // Row 0 of the batch, as the loops count; it may lie before the caller's array and is never touched.
-    group->target = (unsigned char*)((uintptr_t)observations - (uintptr_t)offset);
-  } else {
-    group->buffer ^= 1;
-    group->target = pool->observations[group->buffer];
-  }
-  pfc_workers_start(pool->workers, index, run_block, group, group->num_blocks);
-}
-
-void pfc_group_finish(PfcPool* pool, int32_t index) { pfc_workers_finish(pool->workers, index); }
-
-void pfc_pool_run(PfcPool* pool, PfcJob job, void* observations) {
-  const int32_t groups = pool->buffers.num_groups;
-  const uint64_t row_bytes = pool->buffers.obs_bytes;
-  for (int32_t g = 0; g < groups; ++g) {
-    PfcGroup* group = &pool->groups[g];
-    group->buffer = pool->groups[0].buffer ^ (g > 0);  // all groups write the same buffer
-    const uint64_t offset = (uint64_t)group->begin * (uint64_t)pool->layout.agents * row_bytes;
-    pfc_group_start(pool, g, job, observations ? (unsigned char*)observations + offset : NULL);
-  }
-  for (int32_t g = 0; g < groups; ++g) pfc_group_finish(pool, g);
-  pool->buffers.observations = pool->groups[0].target;
-}
-
-// ---- blocks in a caller's threads ----------------------------------------------------------------------
-
-PfcStatus pfc_expect_blocks(const PfcPool* pool) {
-  if (!pool->was_reset) return pfc_fail(PFC_STATE, "reset the pool before its first step");
-  if (pool->buffers.num_groups == 1 && pool->autoreset == PFC_AUTORESET_SAME_STEP) return PFC_OK;
-  return pfc_fail(PFC_INVALID, "pool: expected one group and games that are reset in the step that ended them");
-}
-
-const void* pfc_step_block(PfcPool* pool, int32_t begin, int32_t end, const int32_t* actions, void* target) {
-  const int64_t row_actions = pool->buffers.action_dims, first = (int64_t)begin * pool->buffers.agents;
-  const int64_t rows = (int64_t)(end - begin) * pool->buffers.agents;
-  memcpy((int32_t*)pool->actions + first * row_actions, actions, sizeof(int32_t) * (size_t)(rows * row_actions));
-  unsigned char* to = target ? target : pool->observations[0];
-  (void)step_block(pool, begin, end, to);
-  return to;
-}
-
-void pfc_finish_blocks(PfcPool* pool, void* target) {
-  PfcGroup* group = &pool->groups[0];
-  group->buffer = 0;
-  group->target = target ? target : pool->observations[0];
-  pool->buffers.observations = group->target;
-  int32_t ended = 0;
-  for (int64_t row = 0; row < pool->buffers.rows; ++row) ended += pool->terminated[row] | pool->truncated[row];
-  atomic_store_explicit(&group->ended, ended, memory_order_relaxed);
 }

@@ -1,4 +1,4 @@
-// minibatch.h - a minibatch of PPO for a multi-layer perceptron: outputs, loss and gradients in one pass over its rows.
+// minibatch.h - a PPO minibatch of a multi-layer perceptron: outputs, loss and gradients in one pass over its rows.
 //
 // B rows, K numbers that describe a row's distribution of actions. All arrays are the caller's, borrowed for the call.
 // Internal: for the bindings and tests.

@@ -4,11 +4,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/base.h"
 #include "kernels/sample.h"
 #include "networks/elements.h"
-#include "pool/pool.h"
+#include "pool/blocks.h"
 
-// What one thread works in, for a block's rows.
+// Scratch memory of one worker, for the rows of a block.
 typedef struct RolloutScratch {
   void* draw;      // of pfc_sample
   float* outputs;  // [rows, K + 1]
@@ -49,7 +50,7 @@ static char* rollout_observations(const RolloutJob* job, int64_t step, int64_t r
   return (char*)job->rollout->observations + (step * job->rows + row) * job->row_bytes;
 }
 
-// outputs <- those of the observations before step t; their last column goes to the values.
+// outputs <- the network's outputs for the observations before `step`; their last column goes to the values.
 static void rollout_forward(const RolloutJob* job, int32_t worker, const RolloutBlock* block, int64_t step) {
   const float* outputs = job->scratch[worker].outputs;
   float* values = job->rollout->values + step * job->rows + block->first;
@@ -58,7 +59,7 @@ static void rollout_forward(const RolloutJob* job, int32_t worker, const Rollout
   for (int32_t i = 0; i < block->count; ++i) values[i] = outputs[(i + 1) * job->shape.outputs - 1];
 }
 
-// Draws actions, with the masks of the moment; the number of rows that have no distribution.
+// Draws actions with the current masks. Returns the number of rows without a distribution.
 static int64_t rollout_act(const RolloutJob* job, const RolloutScratch* scratch, const RolloutBlock* block,
                            int64_t step) {
   const PfcRollout* rollout = job->rollout;
@@ -83,15 +84,15 @@ static int64_t rollout_act(const RolloutJob* job, const RolloutScratch* scratch,
   return pfc_sample(&args, NULL, &bad_rows) ? 1 : bad_rows;
 }
 
-// Moves the games. Their observations go to row t + 1, or to the pool's own memory where they have to be rounded.
+// Steps the games. Their observations go to row step + 1, or to the pool's own memory where they must be rounded.
 // Returns row 0 of where they are.
 static const float* rollout_step(const RolloutJob* job, const RolloutBlock* block, int64_t step) {
   const int32_t* actions = job->rollout->actions + (step * job->rows + block->first) * job->buffers->action_dims;
   void* target = job->shape.bfloat16 ? NULL : rollout_observations(job, step + 1, 0);
-  return pfc_step_block(job->pool, block->begin, block->end, actions, target);
+  return pfc_blocks_step(job->pool, block->begin, block->end, actions, target);
 }
 
-// What the step caused.
+// Copies the results of the step.
 static void rollout_store(const RolloutJob* job, const RolloutBlock* block, int64_t step, const float* seen) {
   const PfcRollout* rollout = job->rollout;
   const PfcBuffers* buffers = job->buffers;
@@ -212,7 +213,7 @@ static PfcStatus rollout_run(RolloutJob* job, PfcWorkers* workers, PfcRolloutRep
   for (int32_t i = 0; made && i < threads; ++i) made = rollout_make_scratch(job, &scratch[i]);
   if (made) {
     pfc_parallel_for(workers, rollout_task, job, job->blocks);
-    pfc_finish_blocks(job->pool, job->shape.bfloat16 ? NULL : rollout_observations(job, job->rollout->steps, 0));
+    pfc_blocks_finish(job->pool, job->shape.bfloat16 ? NULL : rollout_observations(job, job->rollout->steps, 0));
   }
   *report = (PfcRolloutReport){.bad_rows = job->bad_rows};
   for (int32_t i = 0; i < threads; ++i) {
@@ -223,16 +224,14 @@ static PfcStatus rollout_run(RolloutJob* job, PfcWorkers* workers, PfcRolloutRep
 }
 
 PfcStatus pfc_rollout(PfcPool* pool, PfcMlp* mlp, const PfcRollout* rollout, PfcWorkers* workers, PfcRolloutReport* report) {
-  PfcStatus status = pfc_pool_enter(pool);
+  PfcStatus status = pfc_blocks_begin(pool);
   if (status) return status;
   RolloutJob job = {
       .pool = pool, .buffers = pfc_pool_buffers(pool), .mlp = mlp, .rollout = rollout, .shape = pfc_mlp_shape(mlp)};
   job.rows = job.buffers->rows;
   job.row_bytes = (job.shape.bfloat16 ? 2 : 4) * (int64_t)job.shape.inputs;
-  status = pfc_pool_expect_idle(pool);
-  if (!status) status = pfc_expect_blocks(pool);
-  if (!status) status = rollout_check(job.buffers, &job.shape, rollout);
+  status = rollout_check(job.buffers, &job.shape, rollout);
   if (!status) status = rollout_run(&job, workers, report);
-  pfc_pool_leave(pool);
+  pfc_blocks_end(pool);
   return status;
 }

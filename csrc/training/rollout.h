@@ -1,13 +1,12 @@
-// rollout.h - the games of a pool and a multi-layer perceptron play T steps by themselves: what the network saw, what
-// it did, and what that caused.
+// rollout.h - T steps of a pool and a multi-layer perceptron in one call.
 //
 // Shapes: N rows of the pool, D action dimensions, O numbers of an observation, W mask words of a row. All arrays are
-// the caller's, contiguous, borrowed for the call, and overlap none of the pool's. Row t holds what the network saw at
-// step t and what its actions caused; row T what the next rollout begins with.
+// the caller's, contiguous, borrowed for the call, and overlap none of the pool's. Row t holds the
+// observation of step t and the results of its actions, row T the observation that the next rollout starts with.
 //
-// Threads take blocks of neighbouring games through all steps and never wait for one another, so a rollout costs what
-// its steps cost. Rows do not depend on the rows beside them: results have the same bits as steps one by one, by
-// pfc_mlp_forward, pfc_sample and pfc_pool_step, for any number of workers. Internal: for the bindings and tests.
+// Threads take blocks of neighbouring games through all steps and never wait for one another. Rows do not depend on
+// their neighbours: results have the same bits as steps one by one, by pfc_mlp_forward, pfc_sample and pfc_pool_step,
+// for any number of workers. Internal: for the bindings and tests.
 #ifndef PUFFERC_ROLLOUT_H
 #define PUFFERC_ROLLOUT_H
 
@@ -36,16 +35,16 @@ typedef struct PfcRollout {
   uint64_t first_row;               // number of row 0 in the draws
 } PfcRollout;
 
-// What a rollout reports besides its arrays.
+// Results of a rollout other than its arrays.
 typedef struct PfcRolloutReport {
-  int64_t bad_rows;  // of the first step in a block whose logits were no distribution; the block stops there. 0 = none
+  int64_t bad_rows;  // without a distribution in the first bad step of a block, which stops there; 0 = none
   double policy_s, env_s, copy_s;  // seconds that threads spent in the network and the draws, the games, the rest
 } PfcRolloutReport;
 
-// PFC_OK, or PFC_INVALID, PFC_STATE or PFC_NO_MEMORY with nothing moved. The pool has one group, discrete actions,
-// float32 observations and resets games by itself; the network has the pool's inputs, and a value behind the choices of
-// all action dimensions; the rollout has masks if the pool has. workers: NULL = the calling thread alone; the pool's
-// own threads have no part.
+// PFC_OK, or PFC_INVALID, PFC_STATE or PFC_NO_MEMORY with nothing moved. The pool needs one group, discrete actions,
+// float32 observations and same-step autoreset. The network takes the pool's observations and gives the logits of all
+// action dimensions, then the value. The rollout has masks if the pool has. workers: NULL = the calling thread alone;
+// the pool's own threads are not used.
 PfcStatus pfc_rollout(PfcPool* pool, PfcMlp* mlp, const PfcRollout* rollout, PfcWorkers* workers, PfcRolloutReport* report);
 
 #ifdef __cplusplus

@@ -60,7 +60,7 @@ static void test_mask_must_not_change_the_state(void) {
   found = flaw_check((Flaw){.mask = mask_draws}, NULL, 0);
   CHECK(found_is(&found, "looking_changes_state", "mask", 0, 0, "mask changed the state: it drew a random number"));
   found = flaw_check((Flaw){.mask = mask_remembers}, NULL, 0);
-  CHECK(found_is(&found, "mask_unrepeatable", "", 0, 0, "two looks at the same state gave different masks"));
+  CHECK(found_is(&found, "mask_unrepeatable", "", 0, 0, "two calls of mask on the same state gave different masks"));
   CHECK(found_only(&found, 1));
 }
 
@@ -178,7 +178,7 @@ static void change_later(const Flawed* s, int32_t level, PfcRng* rng, int32_t* c
 static void test_trace_in_the_game(void) {
   const Found found = flaw_check((Flaw){.script = change_later}, NULL, 0);
   CHECK(found_is(&found, "script_changes_game", "script", 3, 400,
-                 "a game whose built-in player was asked for its moves went another way than one that was not asked"));
+                 "a game whose built-in player was called differed from one whose player was not"));
   CHECK(found_only(&found, 1));
 }
 

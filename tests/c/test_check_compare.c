@@ -25,7 +25,7 @@ static void test_sound(void) {
 
 static void test_repeat(void) {
   const Found found = check_with(repeat_late);
-  CHECK(found_is(&found, "seed_repeats", "", 5, 2000, "went different ways: the reward was "));
+  CHECK(found_is(&found, "seed_repeats", "", 5, 2000, "differed: the reward was "));
   CHECK(found_only(&found, 1));
 }
 
@@ -48,7 +48,7 @@ static void first_look_alone(const Flawed* s, int32_t agent, FlawedObs* obs) {
 
 static void test_first_observation_among_others(void) {
   const Found found = flaw_check((Flaw){.observe = first_look_alone}, NULL, 0);
-  CHECK(found_is(&found, "position", "", 2, 0, "a game went another way among others than alone: observation x was "));
+  CHECK(found_is(&found, "position", "", 2, 0, "a game in a batch differed from the same game alone: observation x was "));
   CHECK(found_only(&found, 1));
 }
 
@@ -106,7 +106,7 @@ static void loaded_late(const Flawed* s, int32_t agent, FlawedObs* obs) {
 
 static void test_snapshot(void) {
   const Found found = flaw_check((Flaw){.observe = loaded_late}, NULL, 0);
-  CHECK(found_is(&found, "snapshot", "", 5, 1000, "another way than without: observation pair was "));
+  CHECK(found_is(&found, "snapshot", "", 5, 1000, "differed from one that was not: observation pair was "));
   CHECK(found_only(&found, 1));
 }
 
@@ -169,7 +169,7 @@ static void sight_at_last(Flawed* s, PfcIo io) {
 
 static void test_actions(void) {
   Found found = check_with(no_effect);
-  CHECK(found_is(&found, "action_without_effect", "0", -1, -1, "whatever is chosen in dimension 0"));
+  CHECK(found_is(&found, "action_without_effect", "0", -1, -1, "every choice in dimension 0"));
   CHECK(found_find(&found, "action_twice", NULL) == NULL && found_find(&found, "action_without_effect", "1") == NULL);
   found = check_with(two_alike);
   CHECK(found_is(&found, "action_twice", "0", -1, -1, "choices 0 and 2 in dimension 0 of the action did the same"));

@@ -188,7 +188,7 @@ static void test_flags(void) {
 static void test_unrepeatable(void) {
   const Found found = flaw_check((Flaw){.observe = observe_badly}, NULL, 0);
   CHECK(found_is(&found, "observation_unrepeatable", "clock", 0, 0,
-                 "two looks at the same state gave different values of clock"));
+                 "two calls of observe on the same state gave different values of clock"));
 }
 
 // A value that observe does not write at all.

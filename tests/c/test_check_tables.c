@@ -37,7 +37,7 @@ static void test_rows(void) {
   found = flaw_check((Flaw){.fill_rows = break_entities}, NULL, 0);
   CHECK(found_alone(&found, "observation_table", "", "row pair of the observation table has 2 values, no multiple of each = 3"));
   found = flaw_check((Flaw){.fill_rows = give_another}, NULL, 0);
-  CHECK(found_alone(&found, "observation_table", "", "fill_rows gave another table when it was asked again"));
+  CHECK(found_alone(&found, "observation_table", "", "fill_rows gave another table when it was called again"));
   found = flaw_check((Flaw){.fill_rows = rename_row}, NULL, 0);
   CHECK(found_alone(&found, "observation_table", "", "or changed a name or help text"));
   CHECK(flaw_crash((Flaw){.fill_rows = write_beyond}, &trace) == SIGSEGV && strcmp(trace.function, "fill_rows") == 0);

@@ -89,7 +89,7 @@ static void test_constants(void) {
   CHECK(found_is(&found, "observation_large", "pair", -1, -1, "observation pair reached 100.5"));
   CHECK(found_find(&found, "observation_constant", "pair") == NULL);
   found = flaw_check((Flaw){.observe = observe_nothing}, NULL, 0);
-  CHECK(found_is(&found, "observation_zero", "", -1, -1, "every observation was all zeros, in "));
+  CHECK(found_is(&found, "observation_zero", "", -1, -1, " observations was all zeros"));
   CHECK(found_find(&found, "observation_constant", NULL) == NULL);
 }
 

@@ -168,7 +168,7 @@ static void test_loss(void) {
       }
 }
 
-static void test_teams(void) {
+static void test_workers(void) {
   PfcPpoLossStats alone, together;
   Minibatch *a = make_minibatch(5000, 3, 8), *b = make_minibatch(5000, 3, 8);
   CHECK(pfc_ppo_loss(&a->args, NULL, &alone) == PFC_OK);
@@ -277,7 +277,7 @@ static void test_refused(void) {
 
 int main(void) {
   test_loss();
-  test_teams();
+  test_workers();
   test_dead();
   test_nan();
   test_extremes();

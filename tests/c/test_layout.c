@@ -1,6 +1,7 @@
 // test_layout.c - sizes that depend on parameters: valid and invalid results of a game's layout function,
 // states of odd sizes, and the resulting description of the pool.
 #include "games/layout.h"
+#include "games/params.h"
 
 #include "harness.h"
 #include "test_games.h"

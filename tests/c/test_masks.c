@@ -3,7 +3,7 @@
 #include "pool/pool.h"
 #include "test_games.h"
 
-enum { GAMES = 20, STEPS = 250, MOST_CHOICES = 8192 };
+enum { GAMES = 20, STEPS = 250, MAX_CHOICES = 8192 };
 
 // Counts of the kinds of masks seen, so that a test can check that all of them occurred.
 typedef struct Seen {
@@ -26,7 +26,7 @@ static void expected_bytes(const Player* p, int64_t row, uint8_t* legal) {
 }
 
 static bool row_fits(const Player* p, int64_t row, Seen* seen) {
-  static uint8_t legal[MOST_CHOICES];
+  static uint8_t legal[MAX_CHOICES];
   const PfcBuffers* b = p->b;
   const uint32_t* words = b->action_mask + row * b->mask_words;
   bool fits = true, forced = b->alive[row] != 0;

@@ -155,7 +155,7 @@ static void test_against_loops(const PfcMatmulKernels* kernels, const Net* net, 
   free_case(c);
 }
 
-static void test_teams(const PfcMatmulKernels* kernels, const Net* net, int64_t rows) {
+static void test_workers(const PfcMatmulKernels* kernels, const Net* net, int64_t rows) {
   Case *alone = make_case(net, kernels->bfloat16, rows), *shared = make_case(net, kernels->bfloat16, rows);
   PfcMlp *first = make_mlp(alone, kernels), *second = make_mlp(shared, kernels);
   run(alone, first, NULL);
@@ -238,7 +238,7 @@ int main(void) {
         for (size_t r = 0; r < sizeof row_counts / sizeof row_counts[0]; ++r)
           test_against_loops(kernels, &nets[n], row_counts[r]);
         test_used_again(kernels, &nets[n]);
-        test_teams(kernels, &nets[n], 1777);
+        test_workers(kernels, &nets[n], 1777);
         test_nan(kernels, &nets[n]);
       }
   test_refusals();

@@ -113,7 +113,7 @@ static void test_against_loops(const PfcMatmulKernels* kernels, int64_t rows, in
   free(before), free(parameter), free(average), free_case(&c);
 }
 
-static void test_teams(const PfcMatmulKernels* kernels, int64_t rows, int64_t columns) {
+static void test_workers(const PfcMatmulKernels* kernels, int64_t rows, int64_t columns) {
   Case alone = make_case(rows, columns);
   PfcMuon* muon;
   CHECK(pfc_muon_create(kernels, &muon) == PFC_OK);
@@ -191,8 +191,8 @@ int main(void) {
       const PfcMatmulKernels* kernels = pfc_matmul_kernels(bfloat16 != 0, set);
       for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; ++i)
         test_against_loops(kernels, shapes[i][0], shapes[i][1]);
-      test_teams(kernels, 128, 118);
-      test_teams(kernels, 31, 100);
+      test_workers(kernels, 128, 118);
+      test_workers(kernels, 31, 100);
       test_sizes_in_turn(kernels);
       test_special_gradients(kernels);
     }

@@ -3,6 +3,7 @@
 // names the game or the parameter.
 #include "duel.h"
 #include "games/layout.h"
+#include "games/params.h"
 
 enum { RANDOM_SETS = 80, STEPS = 20 };
 static const uint64_t MAX_BYTES = 8u << 20;  // larger pools are beside the point, and slow under sanitizers

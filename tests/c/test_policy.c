@@ -96,7 +96,7 @@ static void test_forward(const Net* net, uint64_t seed) {
 }
 
 // Tests every instruction set of this processor, not only the widest.
-static void test_linear(const PfcLinearKernels* kernels, int32_t inputs, int32_t outputs, int32_t rows) {
+static void test_linear(const PfcLinearInferKernels* kernels, int32_t inputs, int32_t outputs, int32_t rows) {
   PfcRng rng;
   pfc_rng_seed(&rng, 5, (uint64_t)(inputs * 1000 + outputs));
   const uint64_t weights = (uint64_t)inputs * (uint64_t)outputs;
@@ -106,10 +106,10 @@ static void test_linear(const PfcLinearKernels* kernels, int32_t inputs, int32_t
   for (int32_t i = 0; i < rows * inputs; ++i) x[i] = pfc_rng_uniform(&rng, -1, 1);
   x[inputs - 1] = NAN;
   for (int32_t relu = 0; relu <= 1; ++relu) {
-    PfcLinear layer;
-    CHECK(pfc_linear_init(&layer, kernels, inputs, outputs, numbers, numbers + weights, relu != 0));
+    PfcLinearInfer layer;
+    CHECK(pfc_linear_infer_init(&layer, kernels, inputs, outputs, numbers, numbers + weights, relu != 0));
     float* out = pfc_alloc(sizeof(float) * (uint64_t)(rows * layer.padded));
-    pfc_linear_forward(&layer, x, inputs, rows, out);
+    pfc_linear_infer_forward(&layer, x, inputs, rows, out);
     for (int32_t row = 0; row < rows; ++row)
       for (int32_t j = 0; j < outputs; ++j) {
         const float got = out[row * layer.padded + j];
@@ -119,16 +119,16 @@ static void test_linear(const PfcLinearKernels* kernels, int32_t inputs, int32_t
         CHECK(row == 0 ? isnan(got) : fabs(expected - (double)got) < 2e-5);
       }
     pfc_free(out);
-    pfc_linear_free(&layer);
+    pfc_linear_infer_free(&layer);
   }
   free(numbers), free(x);
 }
 
 static void test_every_instruction_set(void) {
   static const int32_t sizes[][3] = {{1, 1, 1}, {3, 64, 6}, {118, 128, 25}, {9, 65, 13}, {40, 200, 7}, {5, 31, 12}};
-  for (int32_t set = 0; pfc_linear_kernels(set); ++set)
+  for (int32_t set = 0; pfc_linear_infer_kernels(set); ++set)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; ++i)
-      test_linear(pfc_linear_kernels(set), sizes[i][0], sizes[i][1], sizes[i][2]);
+      test_linear(pfc_linear_infer_kernels(set), sizes[i][0], sizes[i][1], sizes[i][2]);
 }
 
 // ---- actions -----------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ static const Damage damages[] = {
     {164, 1, "flags 0 and 1"},
     {168, 0, "parameter 0"},
     {168 + 36, 0x7ff00000, "max_steps is not finite"},
-    {LAYERS, 1, "kind 1 (normalise) is not read any more"},
+    {LAYERS, 1, "kind 1 (normalise) is no longer read"},
     {LAYERS, 0, "kind 0 is unknown"},
     {LAYERS, 6, "kind 6 is unknown"},
     {LAYERS, 8, "kind 8 is unknown"},
@@ -94,7 +94,7 @@ static void test_version_1(void) {
   const uint32_t normalise = 1;
   memcpy(file.data + LAYERS - 8, &normalise, 4);
   seal(&file);
-  check_message(!parse(&file), "kind 1 (normalise) is not read any more");
+  check_message(!parse(&file), "kind 1 (normalise) is no longer read");
   file_free(&file), file_free(&same);
 }
 

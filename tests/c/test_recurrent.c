@@ -268,7 +268,7 @@ static void test_used_again(const PfcMatmulKernels* kernels, const Net* net) {
   pfc_recurrent_destroy(network);
 }
 
-static void test_teams(const PfcMatmulKernels* kernels, const Net* net, int64_t steps, int64_t rows) {
+static void test_workers(const PfcMatmulKernels* kernels, const Net* net, int64_t steps, int64_t rows) {
   Case alone = make_case(net, steps, rows);
   run(&alone, kernels, NULL);
   for (int32_t threads = 2; threads <= 4; ++threads) {
@@ -335,7 +335,7 @@ static void test_nan_gates(PfcRecurrentKind kind) {
 
 static void test_refusals(void) {
   const PfcMatmulKernels* kernels = pfc_matmul_kernels(false, 0);
-  const int32_t good[] = {3, 4, 2}, bad[] = {3, 0, 2}, wide[] = {3, PFC_DENSE_MAX_WIDTH / 2, 2};
+  const int32_t good[] = {3, 4, 2}, bad[] = {3, 0, 2}, wide[] = {3, PFC_LINEAR_MAX_WIDTH / 2, 2};
   PfcRecurrent* net;
   CHECK(pfc_recurrent_create(kernels, PFC_RECURRENT_LSTM, good, -1, &net) == PFC_INVALID && !net);
   CHECK(pfc_recurrent_create(kernels, PFC_RECURRENT_LSTM, good, PFC_RECURRENT_MAX_HIDDEN + 1, &net) == PFC_INVALID);
@@ -369,7 +369,7 @@ static void test_kernels(const PfcMatmulKernels* kernels, const Net* net) {
   test_acting(kernels, net);
   test_nan(kernels, net);
   test_rounding(kernels, net, 19, 21);
-  test_teams(kernels, net, 40, 17);
+  test_workers(kernels, net, 40, 17);
 }
 
 int main(void) {
@@ -380,7 +380,7 @@ int main(void) {
     for (int32_t bfloat16 = 0; bfloat16 <= 1; ++bfloat16)
       for (int32_t set = 0; (kernels = pfc_matmul_kernels(bfloat16 != 0, set)) != NULL; ++set) {
         for (size_t n = 0; n < sizeof nets / sizeof *nets; ++n) test_kernels(kernels, &nets[n]);
-        test_teams(kernels, &nets[0], 13, 150);
+        test_workers(kernels, &nets[0], 13, 150);
         test_used_again(kernels, &nets[1]);
       }
     test_gradients(pfc_matmul_kernels(false, 0), &small, 9, 18, 1e-3);

@@ -106,7 +106,7 @@ static void test_against_loops(int64_t steps, int64_t rows, int64_t units, int32
   free_case(&c);
 }
 
-static void test_teams(void) {
+static void test_workers(void) {
   Case alone = make_case(9, 131, 17, 4);
   PfcScanArgs args = args_of(&alone);
   pfc_scan(&args, NULL);
@@ -173,7 +173,7 @@ int main(void) {
     test_against_loops(17, 19, 33, period);
     test_against_loops(64, 2, 128, period);
   }
-  test_teams();
+  test_workers();
   test_extremes();
   test_digits();
   test_refusals();

@@ -148,7 +148,7 @@ static void test_head(void) {
   static const struct {
     int32_t at;
     const char* words;
-  } fields[] = {{0, "not a snapshot"},   {8, "another byte order"}, {12, "of format"},    {16, "expected squared"},
+  } fields[] = {{0, "not a snapshot"},   {8, "another byte order"}, {12, "format is"},    {16, "expected squared"},
                 {48, "expected squared"}, {52, "games with"},        {56, "games with"}, {60, "autoreset"},
                 {64, "has "},             {72, "has "},              {80, "other data"},      {88, "checksum"}};
   const PfcPoolDesc desc = {.env = "squared", .num_games = 4};

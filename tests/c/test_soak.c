@@ -4,14 +4,14 @@
 //   test_soak [agent steps per game]
 #include "harness.h"
 
-enum { DEFAULT_AGENT_STEPS = 1000000, LEAST_ROWS = 256 };
+enum { DEFAULT_AGENT_STEPS = 1000000, MIN_ROWS = 256 };
 
 static int64_t agent_steps = DEFAULT_AGENT_STEPS;
 
 static void soak(const Case* c, int64_t steps_wanted) {
   PfcPoolDesc desc = case_desc(c, 1, 11);
   Player one = player_open(&desc);
-  desc.num_games = (LEAST_ROWS + one.b->agents - 1) / one.b->agents;
+  desc.num_games = (MIN_ROWS + one.b->agents - 1) / one.b->agents;
   desc.num_games = case_games(c, desc.num_games);
   player_close(&one);
   Player p = player_start(&desc);

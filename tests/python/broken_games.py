@@ -85,11 +85,11 @@ MISTAKES = {
             ("if (s->catches == CATCHER_MAX_CATCHES) io.terminated[0] = 1;\n  else ", ""),
         ],
         {
-            "observation_zero": "every observation was all zeros",
+            "observation_zero": "observations was all zeros",
             "reward_zero": "every reward of [0-9]+ steps was 0",
             "episode_endless": r"no episode ended in [0-9]+ steps of random play, and max_steps is 0",
             "seed_without_effect": "two different seeds played the same games",
-            "action_without_effect": "whatever is chosen in dimension 0",
+            "action_without_effect": "every choice in dimension 0",
         },
     ),
     "numbers": (
@@ -125,7 +125,7 @@ MISTAKES = {
             ("pfc_absf(s->ball_x - s->paddle_x)", "fabsf(sinf(s->ball_x - s->paddle_x))"),
         ],
         {
-            "seed_repeats": "two games with the same seed and actions went different ways: ",
+            "seed_repeats": "two games with the same seed and actions differed: ",
             "global_variable": "the global or static variable steps_so_far changed",
             "import_random": "calls rand",
             "import_clock": "calls time",
@@ -159,7 +159,7 @@ MISTAKES = {
         ],
         {
             "draw_not_finite": "not a number",
-            "seed_repeats": "went different ways: the reward was",
+            "seed_repeats": "differed: the reward was",
             "observation_range": r"observation ball_y was 2; its table says \[0, 1\]",
         },
     ),
@@ -196,7 +196,7 @@ MISTAKES = {
             "looking_changes_state": "mask changed the state, at its byte ",
             "mask_value": r"mask wrote 3 to legal\[0\], expected 0 or 1",
             "mask_empty": "mask allowed no choice in dimension 0",
-            "mask_unrepeatable": "two looks at the same state gave different masks",
+            "mask_unrepeatable": "two calls of mask on the same state gave different masks",
         },
     ),
     "built-in player": (
@@ -346,16 +346,16 @@ ELSEWHERE = {
             *OPENED,
             *script("choices[0] = 0; if (s->ball_y > 0.5f) s->ball_x = 0.5f;"),
         ],
-        "a game whose built-in player was asked for its moves went another way than one that was not asked",
+        "a game whose built-in player was called differed from one whose player was not",
     ),
     "observation_unrepeatable": (
         [(OBSERVE, "static int looks; obs->ball_x = (float)(looks++ % 2);")],
-        "two looks at the same state gave different values of ball_x",
+        "two calls of observe on the same state gave different values of ball_x",
     ),
-    "reset_clears": ([*OPENED], "a game that was reset with a seed and a new one with that seed went different ways"),
+    "reset_clears": ([*OPENED], "a game that was reset with a seed differed from a new one with that seed"),
     "position": (
         [*OPENED, (BEGIN, BEGIN + " s->catches = 0;"), (FALL, FALL + " if (io.actions[1] == 2) s->ball_x = 0;")],
-        "a game went another way among others than alone",
+        "a game in a batch differed from the same game alone",
     ),
     "threads": (
         [
@@ -366,7 +366,7 @@ ELSEWHERE = {
                 " else if (++calls % 512 == 0) usleep(100);",
             ),
         ],
-        "games went another way with four threads than with one: ",
+        "games with four threads differed from games with one: ",
     ),
     "snapshot": (
         [
@@ -379,6 +379,6 @@ ELSEWHERE = {
             (BEGIN, BEGIN + " SLOT(s).of = s; SLOT(s).count = 0;"),
             (FALL, FALL + " if (SLOT(s).of == s) s->paddle_x = (float)(++SLOT(s).count % 13) / 13.0f;"),
         ],
-        "a game that was saved and loaded went another way than without",
+        "a game that was saved and loaded differed from one that was not",
     ),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,36 @@ def test_there_are_few_rooms() -> None:
     rooms = {name.partition(".")[0] for name in MODULES} - {"", "__main__"} - ALIASES.keys()
     assert len(rooms) <= MAX_ROOMS
     assert rooms <= set(ROOMS)
+
+
+# ---- the C sources ---------------------------------------------------------------------------------------
+
+
+CSRC = Path(__file__).parents[2] / "csrc"
+# What each folder may include besides itself and the public headers, as CONTRIBUTING.md says.
+C_ROOMS: dict[str, set[str]] = {
+    "include": set(),
+    "envs": set(),
+    "core": set(),
+    "games": {"core"},
+    "networks": {"core"},
+    "pool": {"core", "games"},
+    "draw": {"core"},
+    "kernels": {"core", "networks"},
+    "training": {"core", "kernels", "networks", "pool"},
+    "policy": {"core", "kernels", "networks"},
+    "conformance": {"core", "games", "pool", "draw"},
+    "cuda": {"core", "kernels", "networks", "bindings"},
+    "bindings": {"core", "games", "pool", "draw", "kernels", "networks", "training", "conformance"},
+}
+
+
+@pytest.mark.parametrize("room", C_ROOMS)
+def test_c_folders_include_downwards(room: str) -> None:
+    files = [path for path in (CSRC / room).rglob("*") if path.suffix in {".c", ".h", ".cpp", ".hpp", ".cu"}]
+    found = {name for path in files for name in re.findall(r'#include "(\w+)/', path.read_text(encoding="utf-8"))}
+    assert files and found <= C_ROOMS[room] | {room, "pufferc"}
+
+
+def test_every_c_folder_has_its_place() -> None:
+    assert {path.name for path in CSRC.iterdir() if path.is_dir()} - {"cmake"} == set(C_ROOMS)

@@ -1,4 +1,4 @@
-// test_codes.c - the layer over one-hot codes against plain loops over explicit one-hot vectors in double precision,
+// test_one_hot.c - the layer over one-hot codes against plain loops over explicit one-hot vectors in double precision,
 // for odd sizes and every workers: outputs, gradients, equal bits, and codes that are too large.
 #include <math.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "pufferc/rng.h"
 
 typedef struct Case {
-  PfcCodes b;
+  PfcOneHot b;
   uint8_t* codes;
   float *table, *bias, *y, *grad_y, *grad_table, *grad_bias;
 } Case;
@@ -21,14 +21,14 @@ static float* random_floats(PfcRng* rng, int64_t count) {
 }
 
 // `density` of 100 cells hold a code.
-static Case make_case(int64_t rows, int32_t cells, int32_t choices, int32_t width, uint32_t density) {
+static Case make_case(int64_t rows, int32_t cells, int32_t num_codes, int32_t width, uint32_t density) {
   PfcRng rng;
   pfc_rng_seed(&rng, (uint64_t)(rows * 1000 + cells), (uint64_t)width);
-  Case c = {.b = {NULL, rows, cells, choices, width}};
-  const int64_t entries = (int64_t)cells * choices;
+  Case c = {.b = {NULL, rows, cells, num_codes, width}};
+  const int64_t entries = (int64_t)cells * (num_codes - 1);
   c.codes = malloc((size_t)(rows * cells + 1));
   for (int64_t i = 0; i < rows * cells; ++i)
-    c.codes[i] = pfc_rng_below(&rng, 100) < density ? (uint8_t)(1 + pfc_rng_below(&rng, (uint32_t)choices)) : 0;
+    c.codes[i] = pfc_rng_below(&rng, 100) < density ? (uint8_t)(1 + pfc_rng_below(&rng, (uint32_t)num_codes - 1)) : 0;
   c.b.codes = c.codes;
   c.table = random_floats(&rng, entries * width), c.bias = random_floats(&rng, width);
   c.grad_y = random_floats(&rng, rows * width);
@@ -43,11 +43,12 @@ static void free_case(Case* c) {
 }
 
 static double one_hot(const Case* c, int64_t row, int64_t entry) {
-  return c->codes[row * c->b.cells + entry / c->b.choices] == 1 + entry % c->b.choices ? 1.0 : 0.0;
+  const int32_t each = c->b.num_codes - 1;
+  return c->codes[row * c->b.cells + entry / each] == 1 + entry % each ? 1.0 : 0.0;
 }
 
 static void check_forward(const Case* c, bool relu) {
-  const int64_t entries = (int64_t)c->b.cells * c->b.choices;
+  const int64_t entries = (int64_t)c->b.cells * (c->b.num_codes - 1);
   for (int64_t row = 0; row < c->b.rows; ++row)
     for (int64_t j = 0; j < c->b.width; ++j) {
       double y = (double)c->bias[j];
@@ -58,7 +59,7 @@ static void check_forward(const Case* c, bool relu) {
 }
 
 static void check_backward(const Case* c) {
-  const int64_t entries = (int64_t)c->b.cells * c->b.choices;
+  const int64_t entries = (int64_t)c->b.cells * (c->b.num_codes - 1);
   for (int64_t j = 0; j < c->b.width; ++j) {
     double bias = 0.0;
     for (int64_t row = 0; row < c->b.rows; ++row) bias += (double)c->grad_y[row * c->b.width + j];
@@ -71,28 +72,28 @@ static void check_backward(const Case* c) {
   }
 }
 
-static void test_against_loops(int64_t rows, int32_t cells, int32_t choices, int32_t width, uint32_t density) {
-  Case c = make_case(rows, cells, choices, width, density);
+static void test_against_loops(int64_t rows, int32_t cells, int32_t num_codes, int32_t width, uint32_t density) {
+  Case c = make_case(rows, cells, num_codes, width, density);
   for (int relu = 0; relu <= 1; ++relu) {
-    CHECK(pfc_codes_forward(&c.b, c.table, c.bias, relu != 0, c.y, NULL) == PFC_OK);
+    CHECK(pfc_one_hot_forward(&c.b, c.table, c.bias, relu != 0, c.y, NULL) == PFC_OK);
     check_forward(&c, relu != 0);
   }
-  CHECK(pfc_codes_backward(&c.b, c.grad_y, c.grad_table, c.grad_bias, NULL) == PFC_OK);
+  CHECK(pfc_one_hot_backward(&c.b, c.grad_y, c.grad_table, c.grad_bias, NULL) == PFC_OK);
   check_backward(&c);
   free_case(&c);
 }
 
-static void test_every_team_makes_the_same_bits(int32_t width) {
-  Case one = make_case(300, 121, 5, width, 20), many = make_case(300, 121, 5, width, 20);
-  CHECK(pfc_codes_forward(&one.b, one.table, one.bias, true, one.y, NULL) == PFC_OK);
-  CHECK(pfc_codes_backward(&one.b, one.grad_y, one.grad_table, one.grad_bias, NULL) == PFC_OK);
+static void test_any_workers_give_the_same_bits(int32_t width) {
+  Case one = make_case(300, 121, 6, width, 20), many = make_case(300, 121, 6, width, 20);
+  CHECK(pfc_one_hot_forward(&one.b, one.table, one.bias, true, one.y, NULL) == PFC_OK);
+  CHECK(pfc_one_hot_backward(&one.b, one.grad_y, one.grad_table, one.grad_bias, NULL) == PFC_OK);
   for (int32_t threads = 1; threads <= 7; ++threads) {
     PfcWorkers* workers = pfc_workers_create(threads, 1);
     memset(many.y, 0xff, sizeof(float) * 300 * (size_t)width);
     memset(many.grad_table, 0xff, sizeof(float) * 605 * (size_t)width);
     memset(many.grad_bias, 0xff, sizeof(float) * (size_t)width);
-    CHECK(pfc_codes_forward(&many.b, many.table, many.bias, true, many.y, workers) == PFC_OK);
-    CHECK(pfc_codes_backward(&many.b, many.grad_y, many.grad_table, many.grad_bias, workers) == PFC_OK);
+    CHECK(pfc_one_hot_forward(&many.b, many.table, many.bias, true, many.y, workers) == PFC_OK);
+    CHECK(pfc_one_hot_backward(&many.b, many.grad_y, many.grad_table, many.grad_bias, workers) == PFC_OK);
     CHECK(memcmp(one.y, many.y, sizeof(float) * 300 * (size_t)width) == 0);
     CHECK(memcmp(one.grad_table, many.grad_table, sizeof(float) * 605 * (size_t)width) == 0);
     CHECK(memcmp(one.grad_bias, many.grad_bias, sizeof(float) * (size_t)width) == 0);
@@ -102,39 +103,39 @@ static void test_every_team_makes_the_same_bits(int32_t width) {
 }
 
 static void test_codes_that_are_too_large(void) {
-  Case c = make_case(70, 12, 3, 16, 50);
+  Case c = make_case(70, 12, 4, 16, 50);
   c.codes[65 * 12 + 7] = 4;
-  CHECK(pfc_codes_forward(&c.b, c.table, c.bias, false, c.y, NULL) == PFC_INVALID);
+  CHECK(pfc_one_hot_forward(&c.b, c.table, c.bias, false, c.y, NULL) == PFC_INVALID);
   CHECK(strstr(pfc_last_error(), "expected 0 to 3, got 4 in row 65, cell 7") != NULL);
-  CHECK(pfc_codes_backward(&c.b, c.grad_y, c.grad_table, c.grad_bias, NULL) == PFC_INVALID);
+  CHECK(pfc_one_hot_backward(&c.b, c.grad_y, c.grad_table, c.grad_bias, NULL) == PFC_INVALID);
   c.codes[65 * 12 + 7] = 255;  // -1 in an int8
-  CHECK(pfc_codes_forward(&c.b, c.table, c.bias, false, c.y, NULL) == PFC_INVALID);
+  CHECK(pfc_one_hot_forward(&c.b, c.table, c.bias, false, c.y, NULL) == PFC_INVALID);
   free_case(&c);
 }
 
 static void test_nan_passes_through(void) {
-  Case c = make_case(3, 8, 2, 20, 0);
+  Case c = make_case(3, 8, 3, 20, 0);
   c.codes[8 + 5] = 1;
   for (int32_t j = 0; j < 20; ++j) c.table[(5 * 2) * 20 + j] = NAN;
-  CHECK(pfc_codes_forward(&c.b, c.table, c.bias, true, c.y, NULL) == PFC_OK);
+  CHECK(pfc_one_hot_forward(&c.b, c.table, c.bias, true, c.y, NULL) == PFC_OK);
   for (int32_t j = 0; j < 20; ++j) CHECK(!isnan(c.y[j]) && isnan(c.y[20 + j]) && !isnan(c.y[40 + j]));
   free_case(&c);
 }
 
 int main(void) {
-  test_against_loops(1, 1, 1, 1, 100);
-  test_against_loops(5, 7, 3, 17, 50);
-  test_against_loops(130, 9, 2, 64, 30);
-  test_against_loops(65, 121, 5, 72, 10);
-  test_against_loops(3, 600, 2, 130, 100);  // more codes in a row than are added up at once
-  test_against_loops(40, 121, 5, 33, 0);
-  Case none = make_case(0, 4, 2, 8, 50);
-  CHECK(pfc_codes_forward(&none.b, none.table, none.bias, false, none.y, NULL) == PFC_OK);
-  CHECK(pfc_codes_backward(&none.b, none.grad_y, none.grad_table, none.grad_bias, NULL) == PFC_OK);
+  test_against_loops(1, 1, 2, 1, 100);
+  test_against_loops(5, 7, 4, 17, 50);
+  test_against_loops(130, 9, 3, 64, 30);
+  test_against_loops(65, 121, 6, 72, 10);
+  test_against_loops(3, 600, 3, 130, 100);  // more codes in a row than are added up at once
+  test_against_loops(40, 121, 6, 33, 0);
+  Case none = make_case(0, 4, 3, 8, 50);
+  CHECK(pfc_one_hot_forward(&none.b, none.table, none.bias, false, none.y, NULL) == PFC_OK);
+  CHECK(pfc_one_hot_backward(&none.b, none.grad_y, none.grad_table, none.grad_bias, NULL) == PFC_OK);
   for (int32_t i = 0; i < 4 * 2 * 8; ++i) CHECK(none.grad_table[i] == 0.0f);
   free_case(&none);
-  test_every_team_makes_the_same_bits(128);
-  test_every_team_makes_the_same_bits(97);  // which no number of slices divides
+  test_any_workers_give_the_same_bits(128);
+  test_any_workers_give_the_same_bits(97);  // which no number of slices divides
   test_codes_that_are_too_large();
   test_nan_passes_through();
   return check_report();

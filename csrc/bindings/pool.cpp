@@ -1,25 +1,100 @@
-// bind_pool.cpp - PfcPool as the Python class pufferc._core.Pool, the engine of pufferc.VecEnv.
+// pool.cpp - PfcPool as the Python class pufferc._core.Pool, the engine of pufferc.VecEnv.
 //
 // Shapes: N = games * agents rows, O... = observation shape, M metrics; with groups, a group's calls see N / groups rows.
 // Every array that Pool returns is a view of the pool's own buffers. Its base is a capsule that shares the
-// PfcPool, so the memory lives until the last view is gone, whatever became of the Pool object.
+// PfcPool, so the memory lives until the last view is gone, even if the Pool object is gone before.
 // A caller's array given to be written into is kept alive until the pool has written it.
-// All methods run under the GIL except the stretch inside the C library, where the pool itself keeps a second thread out.
+// All methods hold the GIL except inside the C library, where the pool itself refuses a second thread.
+#include <cmath>
+#include <cstring>
 #include <memory>
 #include <utility>
 
-#include "bindings/actions.h"
-#include "bindings/modules.h"
-#include "bindings/pools.h"
-#include "bindings/unlocked.h"
-
-extern "C" {
-#include "core/workers.h"
-}
+#include "bindings/arrays.h"
 
 namespace pufferc {
-
 namespace {
+
+// ---- actions ------------------------------------------------------------------------------------------
+
+// Actions as the C API takes them: `data` points into the caller's array or into `converted`.
+struct Actions {
+  const void* data = nullptr;
+  PfcDtype dtype = PFC_INT32;
+  py::object keep;
+  std::vector<float> converted;
+};
+
+// float64 to float32 without making an infinity of a large finite number.
+std::vector<float> narrow(const py::array& wide) {
+  const auto* from = static_cast<const double*>(wide.data());
+  std::vector<float> to(static_cast<size_t>(wide.size()));
+  for (size_t i = 0; i < to.size(); ++i) {
+    const double value = from[i];
+    to[i] = static_cast<float>(!std::isfinite(value) ? value : value < -1.0 ? -1.0 : value > 1.0 ? 1.0 : value);
+  }
+  return to;
+}
+
+void read_discrete(py::array array, const py::dtype& dtype, Actions& out) {
+  const int kind = dtype.num();
+  const bool narrow_int = kind == py::detail::npy_api::NPY_INT32_, wide_int = kind == py::detail::npy_api::NPY_INT64_;
+  if ((narrow_int || wide_int) && is_plain(array, dtype)) {
+    out.dtype = narrow_int ? PFC_INT32 : PFC_INT64;
+  } else {
+    if (dtype.kind() != 'i' && dtype.kind() != 'u')
+      raise(PyExc_TypeError, "actions must be integers for this game, got " + std::string(py::str(dtype)));
+    array = py::array_t<int64_t, py::array::c_style | py::array::forcecast>::ensure(array);
+    if (!array) throw py::error_already_set();
+    out.dtype = PFC_INT64;
+  }
+  out.data = array.data();
+  out.keep = std::move(array);
+}
+
+void read_continuous(py::array array, const py::dtype& dtype, Actions& out) {
+  out.dtype = PFC_FLOAT32;
+  if (dtype.num() == py::detail::npy_api::NPY_FLOAT_ && is_plain(array, dtype)) {
+    out.data = array.data();
+    out.keep = std::move(array);
+    return;
+  }
+  if (dtype.kind() != 'f')
+    raise(PyExc_TypeError, "actions must be floats for this game, got " + std::string(py::str(dtype)));
+  array = py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(array);
+  if (!array) throw py::error_already_set();
+  out.converted = narrow(array);
+  out.data = out.converted.data();
+}
+
+// Lists of numbers, and anything else that NumPy can read.
+py::array as_array(py::handle object) {
+  if (py::hasattr(object, "detach")) return borrow_array("actions", object);
+  try {
+    return py::module_::import("numpy").attr("asarray")(object);
+  } catch (const py::error_already_set& error) {
+    if (!error.matches(PyExc_Exception)) throw;
+    raise(PyExc_ValueError, std::string("actions cannot be read as an array: ") + error.what());
+  }
+}
+
+// Actions of `rows` rows of a pool: an array or a torch CPU tensor of integers [rows] or [rows, dims] for a discrete
+// game, of floats [rows, dims] for a continuous one, or anything that NumPy turns into such an array.
+Actions read_actions(py::handle object, py::ssize_t rows, const PfcBuffers& buffers) {
+  py::array array = py::isinstance<py::array>(object) ? py::reinterpret_borrow<py::array>(object) : as_array(object);
+  const bool flat = buffers.discrete && buffers.action_dims == 1;
+  if (array.ndim() != (flat ? 1 : 2) || array.shape(0) != rows || (!flat && array.shape(1) != buffers.action_dims))
+    check_shape("actions", array, flat ? Shape{rows} : Shape{rows, buffers.action_dims});
+  Actions read;
+  const py::dtype dtype = array.dtype();
+  if (buffers.discrete)
+    read_discrete(std::move(array), dtype, read);
+  else
+    read_continuous(std::move(array), dtype, read);
+  return read;
+}
+
+// ---- the pool -----------------------------------------------------------------------------------------
 
 class Pool {
  public:
@@ -54,7 +129,7 @@ class Pool {
   }
 
   ~Pool() {
-    // Threads end here even if views live on, since the arrays they may still write to are about to be let go.
+    // Stops the threads even while views exist, since the arrays that they may still write to are released next.
     if (owner_) (void)pfc_pool_close(owner_.get());
   }
 
@@ -280,8 +355,9 @@ class Pool {
   py::object ended;  // bool [N]: terminated or truncated in the latest step; belongs to this class, not to the pool
 
  private:
-  // One call at a time, from the first look at its arguments to its result, also where one of those calls back. Taken
-  // under the GIL. In a forked child the C library refuses every call, whoever was in one.
+  // One call at a time, from reading its arguments to its result, even if an argument calls back into the pool. Taken
+  // under the GIL. In a forked child the C library refuses every call, so a flag left by another thread is ignored
+  // there.
   class Turn {
    public:
     explicit Turn(Pool& pool) : pool_(pool) {
@@ -297,7 +373,6 @@ class Pool {
     Pool& pool_;
   };
 
-  using Flags = std::shared_ptr<uint8_t[]>;
   using Bytes = std::shared_ptr<py::buffer_info>;
   struct View {
     const void* data;
@@ -307,7 +382,7 @@ class Pool {
   struct Target {
     void* data = nullptr;
     py::object object;  // as given, to be returned
-    py::object array;   // keeps the memory, also where `object` lets go of it
+    py::object array;   // keeps the memory even if `object` releases it
   };
   // Where one group's observations come from. The last entry of groups_ stands for all groups together.
   struct Group {
@@ -324,7 +399,7 @@ class Pool {
   }
 
   // A loaded game's code and the data stay as long as the pool: the views may outlive everything else.
-  void create(const PfcPoolDesc& desc, const std::shared_ptr<Module>& module, const Bytes& data) {
+  void create(const PfcPoolDesc& desc, const std::shared_ptr<void>& module, const Bytes& data) {
     PfcPool* created;
     {
       const Unlocked unlocked;
@@ -379,9 +454,10 @@ class Pool {
       forced = flags(b.forced);
     }
     if (b.num_teams > 0) teams = view(b.teams, {b.agents});
-    ended_ = Flags(new uint8_t[static_cast<size_t>(rows_)]());
-    const py::capsule base(new Flags(ended_), [](void* flags) { delete static_cast<Flags*>(flags); });
-    ended = py::array(py::dtype::of<bool>(), Shape{rows_}, {}, ended_.get(), base);
+    py::array flags_of_rows(py::dtype::of<bool>(), Shape{rows_});
+    ended_ = static_cast<uint8_t*>(flags_of_rows.mutable_data());
+    std::memset(ended_, 0, static_cast<size_t>(rows_));
+    ended = std::move(flags_of_rows);
   }
 
   size_t whole() const { return groups_.size() - 1; }
@@ -444,10 +520,10 @@ class Pool {
   }
 
   py::tuple result(size_t group, py::object given, py::ssize_t first, py::ssize_t rows) {
-    // Bytes may alias anything: only with pointers of its own does the loop become vector instructions.
+    // Bytes may alias anything: __restrict lets the loop vectorise.
     const uint8_t* __restrict terminated_data = buffers_->terminated + first;
     const uint8_t* __restrict truncated_data = buffers_->truncated + first;
-    uint8_t* __restrict ended_data = ended_.get() + first;
+    uint8_t* __restrict ended_data = ended_ + first;
     uint8_t any = 0;
     for (py::ssize_t i = 0; i < rows; ++i) {
       const auto flag = static_cast<uint8_t>(terminated_data[i] | truncated_data[i]);
@@ -461,7 +537,7 @@ class Pool {
   const PfcBuffers* buffers_ = nullptr;
   py::object base_;  // the capsule that all views share
   py::ssize_t rows_ = 0;
-  Flags ended_;  // memory of `ended`, owned here as well: NumPy lets an array be torn from its base
+  uint8_t* ended_ = nullptr;  // memory of `ended`
   std::vector<Group> groups_;
   uint64_t generation_ = pfc_process_generation();
   bool in_call_ = false;

@@ -1,4 +1,4 @@
-// test_base.c - the last error, aligned memory, checksums, name suggestions.
+// test_core.c - the last error, aligned memory, checksums, name suggestions.
 #include "core/base.h"
 
 #include <pthread.h>

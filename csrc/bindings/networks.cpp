@@ -1,16 +1,132 @@
-// bind_networks.cpp - networks whose passes are kernels, and their optimizer, over arrays from Python. See calls.h for what
-// holds of all arrays.
+// networks.cpp - networks whose passes, rollouts and minibatches are kernels, and their optimizer, over arrays from
+// Python. See arrays.h for what holds of all arrays.
 #include <algorithm>
 #include <mutex>
 
-#include "bindings/layers.h"
+#include "bindings/arrays.h"
 #include "kernels/muon.h"
+#include "networks/mlp.h"
 #include "networks/one_hot.h"
 #include "networks/recurrent.h"
 #include "networks/scan.h"
+#include "training/minibatch.h"
 
 namespace pufferc {
 namespace {
+
+// ---- parameters ------------------------------------------------------------------------------------------
+
+// The parameters of a network's layers, or their gradients.
+struct Layers {
+  std::vector<float*> weights, biases;
+};
+
+// One matrix and one vector for each layer. shapes: [outputs, inputs] of the matrices.
+Layers borrow_layers(Arrays& arrays, const char* matrix, const std::vector<py::object>& matrices, const char* vector,
+                     const std::vector<py::object>& vectors, const std::vector<Shape>& shapes, bool writable) {
+  if (matrices.size() != shapes.size() || vectors.size() != shapes.size())
+    raise(PyExc_ValueError, std::string(matrix) + " and " + vector + " must have one array for each of the " +
+                                std::to_string(shapes.size()) + " layers, got " + std::to_string(matrices.size()) +
+                                " and " + std::to_string(vectors.size()));
+  Layers layers;
+  const auto read = writable ? &Arrays::floats_out : &Arrays::floats;
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    layers.weights.push_back((arrays.*read)(matrix, matrices[i], shapes[i], false));
+    layers.biases.push_back((arrays.*read)(vector, vectors[i], {shapes[i][0]}, false));
+  }
+  return layers;
+}
+
+// ---- multi-layer perceptrons -----------------------------------------------------------------------------
+
+// A network of mlp.h. Calls from several threads take turns.
+class Mlp {
+ public:
+  Mlp(const std::vector<int32_t>& widths, bool bfloat16) : widths_(widths), bfloat16_(bfloat16) {
+    const PfcMatmulKernels* kernels = pfc_matmul_kernels(bfloat16, 0);
+    check_status(pfc_mlp_create(kernels, widths.data(), static_cast<int32_t>(widths.size()) - 1, &mlp_));
+    for (size_t i = 0; i + 1 < widths.size(); ++i) shapes_.push_back({widths[i + 1], widths[i]});
+  }
+  ~Mlp() { pfc_mlp_destroy(mlp_); }
+  Mlp(const Mlp&) = delete;
+  Mlp& operator=(const Mlp&) = delete;
+
+  void set_layers(const std::vector<py::object>& weights, const std::vector<py::object>& biases) {
+    Arrays arrays;
+    const Layers layers = borrow_layers(arrays, "weights", weights, "biases", biases, shapes_, false);
+    const std::lock_guard<std::mutex> lock(turns_.mutex());
+    for (size_t i = 0; i < shapes_.size(); ++i)
+      pfc_mlp_set_layer(mlp_, static_cast<int32_t>(i), layers.weights[i], layers.biases[i]);
+  }
+
+  void forward(py::handle x, bool keep, py::handle outputs) {
+    const py::ssize_t rows = shape_with("x", x, 2)[0];
+    Arrays arrays;
+    const void* from = arrays.elements("x", x, {rows, widths_.front()}, bfloat16_);
+    float* to = arrays.floats_out("outputs", outputs, {rows, widths_.back()});
+    arrays.check_apart();
+    turns_.run(rows * widths_.front(),
+               [&](PfcWorkers* workers) { return pfc_mlp_forward(mlp_, from, rows, keep, to, workers); });
+  }
+
+  void backward(py::handle x, py::handle grad_outputs, const std::vector<py::object>& grad_weights,
+                const std::vector<py::object>& grad_biases) {
+    const py::ssize_t rows = shape_with("x", x, 2)[0];
+    Arrays arrays;
+    const void* from = arrays.elements("x", x, {rows, widths_.front()}, bfloat16_);
+    const float* grad = arrays.floats("grad_outputs", grad_outputs, {rows, widths_.back()});
+    const Layers grads = borrow_layers(arrays, "grad_weights", grad_weights, "grad_biases", grad_biases, shapes_, true);
+    arrays.check_apart();
+    turns_.run(rows * widths_.front(), [&](PfcWorkers* workers) {
+      return pfc_mlp_backward(mlp_, from, rows, grad, grads.weights.data(), grads.biases.data(), workers);
+    });
+  }
+
+  // A minibatch of training/minibatch.h. The fields of PpoStats.
+  py::tuple learn(py::handle x, const Minibatch& minibatch, const PpoSettings& settings, py::handle outputs,
+                  py::handle grad_outputs, const std::vector<py::object>& grad_weights,
+                  const std::vector<py::object>& grad_biases) {
+    const py::ssize_t rows = minibatch.batch().rows, columns = widths_.back();
+    Arrays arrays;
+    arrays.include(minibatch.arrays());
+    PfcLearn args = {};
+    args.batch = minibatch.batch();
+    args.x = arrays.elements("x", x, {rows, widths_.front()}, bfloat16_);
+    args.outputs = arrays.floats_out("outputs", outputs, {rows, columns});
+    args.grad_outputs = arrays.floats_out("grad_outputs", grad_outputs, {rows, columns});
+    const Layers grads = borrow_layers(arrays, "grad_weights", grad_weights, "grad_biases", grad_biases, shapes_, true);
+    args.grad_weights = grads.weights.data(), args.grad_biases = grads.biases.data();
+    arrays.check_apart();
+    PfcPpoLossStats stats = {};
+    turns_.run(rows * widths_.front(), [&](PfcWorkers* workers) {
+      const PfcStatus status = settings.complete(args.batch, &args.settings);
+      return status ? status : pfc_learn(mlp_, &args, workers, &stats);
+    });
+    return stats_tuple(stats);
+  }
+
+  // Fills a rollout: (rows without a distribution, seconds of policy, games and the rest).
+  py::tuple rollout(py::handle pool, const Rollout& rollout, uint64_t seed, uint64_t first_step, uint64_t first_row) {
+    const PoolOwner games = pool_owner("pool", pool);
+    const PfcBuffers& buffers = *pfc_pool_buffers(games.get());
+    rollout.check_fits(buffers, widths_.front(), bfloat16_);
+    PfcRollout args = rollout.arrays();
+    args.seed = seed, args.first_step = first_step, args.first_row = first_row;
+    PfcRolloutReport report = {};
+    turns_.run(args.steps * buffers.rows * widths_.front(),
+               [&](PfcWorkers* workers) { return pfc_rollout(games.get(), mlp_, &args, workers, &report); });
+    return py::make_tuple(report.bad_rows, report.policy_s, report.env_s, report.copy_s);
+  }
+
+ private:
+  std::vector<int32_t> widths_;
+  std::vector<Shape> shapes_;
+  bool bfloat16_;
+  PfcMlp* mlp_ = nullptr;
+  Turns turns_;
+};
+
+// ---- recurrent networks ----------------------------------------------------------------------------------
 
 // A network of recurrent.h. Calls from several threads take turns.
 class Recurrent {
@@ -138,6 +254,8 @@ void scan(py::handle pre, py::handle initial, py::handle starts, py::handle stat
   (backward ? pfc_scan_backward : pfc_scan)(&args, lease.workers());
 }
 
+// ---- Muon ------------------------------------------------------------------------------------------------
+
 // The optimizer of muon.h. Calls from several threads take turns.
 class Muon {
  public:
@@ -193,43 +311,54 @@ class Muon {
 
 // ---- one_hot.h -----------------------------------------------------------------------------------------
 
-PfcCodes codes_batch(Arrays& arrays, py::handle codes, int32_t choices, py::ssize_t width) {
-  if (choices < 1 || choices > 255)
-    raise(PyExc_ValueError, "most must be in [1, 255], got " + std::to_string(choices));
+// max_code, the largest code, is `most` in Python.
+PfcOneHot one_hot_batch(Arrays& arrays, py::handle codes, int32_t max_code, py::ssize_t width) {
+  if (max_code < 1 || max_code > 255)
+    raise(PyExc_ValueError, "most must be in [1, 255], got " + std::to_string(max_code));
   const Shape shape = shape_with("codes", codes, 2);
-  constexpr py::ssize_t kMost = 1 << 24;
-  if (shape[1] < 1 || shape[1] * choices > kMost || width < 1 || width > kMost)
+  constexpr py::ssize_t kMaxEntries = 1 << 24;
+  if (shape[1] < 1 || shape[1] * max_code > kMaxEntries || width < 1 || width > kMaxEntries)
     raise(PyExc_ValueError, "codes and table: expected 1 to 2^24 entries and columns, got " +
-                                std::to_string(shape[1] * choices) + " and " + std::to_string(width));
-  return {arrays.flags("codes", codes, shape), shape[0], static_cast<int32_t>(shape[1]), choices,
+                                std::to_string(shape[1] * max_code) + " and " + std::to_string(width));
+  return {arrays.flags("codes", codes, shape), shape[0], static_cast<int32_t>(shape[1]), max_code + 1,
           static_cast<int32_t>(width)};
 }
 
-void codes_forward(py::handle codes, int32_t choices, py::handle table, py::handle bias, bool relu, py::handle y) {
+void codes_forward(py::handle codes, int32_t max_code, py::handle table, py::handle bias, bool relu, py::handle y) {
   Arrays arrays;
   const py::ssize_t width = shape_with("table", table, 2)[1];
-  const PfcCodes batch = codes_batch(arrays, codes, choices, width);
-  const float* entries = arrays.floats("table", table, {batch.cells * choices, width});
+  const PfcOneHot batch = one_hot_batch(arrays, codes, max_code, width);
+  const float* entries = arrays.floats("table", table, {batch.cells * max_code, width});
   const float* start = arrays.floats("bias", bias, {width});
   float* to = arrays.floats_out("y", y, {static_cast<py::ssize_t>(batch.rows), width});
   arrays.check_apart();
-  run_kernel(batch.rows * width, [&](PfcWorkers* workers) { return pfc_codes_forward(&batch, entries, start, relu, to, workers); });
+  run_kernel(batch.rows * width,
+             [&](PfcWorkers* workers) { return pfc_one_hot_forward(&batch, entries, start, relu, to, workers); });
 }
 
-void codes_backward(py::handle codes, int32_t choices, py::handle grad_y, py::handle grad_table, py::handle grad_bias) {
+void codes_backward(py::handle codes, int32_t max_code, py::handle grad_y, py::handle grad_table,
+                    py::handle grad_bias) {
   Arrays arrays;
   const py::ssize_t width = shape_with("grad_y", grad_y, 2)[1];
-  const PfcCodes batch = codes_batch(arrays, codes, choices, width);
+  const PfcOneHot batch = one_hot_batch(arrays, codes, max_code, width);
   const float* grad = arrays.floats("grad_y", grad_y, {static_cast<py::ssize_t>(batch.rows), width});
-  float* entries = arrays.floats_out("grad_table", grad_table, {batch.cells * choices, width});
+  float* entries = arrays.floats_out("grad_table", grad_table, {batch.cells * max_code, width});
   float* start = arrays.floats_out("grad_bias", grad_bias, {width});
   arrays.check_apart();
-  run_kernel(batch.rows * width, [&](PfcWorkers* workers) { return pfc_codes_backward(&batch, grad, entries, start, workers); });
+  run_kernel(batch.rows * width,
+             [&](PfcWorkers* workers) { return pfc_one_hot_backward(&batch, grad, entries, start, workers); });
 }
 
 }  // namespace
 
 void bind_networks(py::module_& m) {
+  py::class_<Mlp>(m, "Mlp")
+      .def(py::init<const std::vector<int32_t>&, bool>())
+      .def("set_layers", &Mlp::set_layers)
+      .def("forward", &Mlp::forward)
+      .def("backward", &Mlp::backward)
+      .def("learn", &Mlp::learn)
+      .def("rollout", &Mlp::rollout);
   m.def("codes_forward", &codes_forward);
   m.def("codes_backward", &codes_backward);
   py::class_<Recurrent>(m, "Recurrent")

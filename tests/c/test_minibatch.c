@@ -1,6 +1,6 @@
-// test_learn.c - a minibatch in one pass has the outputs and gradients of a forward pass, the loss and a backward pass,
-// bit for bit, for every instruction set and workers, with masks and without; and an action out of range or illegal is
-// refused.
+// test_minibatch.c - a minibatch in one pass has the outputs and gradients of a forward pass, the loss and a backward
+// pass, bit for bit, for every instruction set and workers, with masks and without; and an action out of range or
+// illegal is refused.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

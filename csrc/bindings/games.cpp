@@ -1,0 +1,302 @@
+// games.cpp - built-in games and games loaded from shared objects, as plain dictionaries that pufferc.envs.games
+// makes classes of; their parameters; and the checks of csrc/conformance/ for pufferc.check.
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "bindings/arrays.h"
+#include "conformance/conformance.h"
+#include "games/layout.h"
+#include "games/params.h"
+#include "games/registry.h"
+
+namespace pufferc {
+
+// ---- descriptions -------------------------------------------------------------------------------------
+
+py::dict describe_obs_row(const PfcObsRow& row) {
+  py::dict entry;
+  entry["name"] = row.name;
+  entry["count"] = row.count;
+  entry["low"] = row.low;
+  entry["high"] = row.high;
+  entry["help"] = row.help;
+  entry["each"] = row.each;
+  entry["num_codes"] = row.num_codes;
+  entry["plane_height"] = row.plane_height;
+  entry["plane_width"] = row.plane_width;
+  return entry;
+}
+
+namespace {
+
+py::dict describe_param(const PfcParam& param) {
+  static const char* const kinds[] = {"int", "float", "bool"};
+  py::dict entry;
+  entry["name"] = param.name;
+  entry["type"] = kinds[param.type];
+  entry["default"] = param.default_value;
+  entry["min"] = param.min;
+  entry["max"] = param.max;
+  entry["help"] = param.help;
+  return entry;
+}
+
+py::dict describe_key(const PfcKeyBinding& key) {
+  py::dict entry;
+  entry["keys"] = key.keys;
+  entry["help"] = key.help;
+  entry["dim"] = key.dim;
+  entry["choice"] = key.choice;
+  entry["control"] = key.control;
+  entry["push"] = key.push;
+  return entry;
+}
+
+// A game as plain dictionaries.
+py::dict describe_env(const PfcEnvSpec& spec) {
+  py::list params, rows, metrics, keys, fields;
+  for (int32_t i = 0; i < spec.num_params; ++i) params.append(describe_param(spec.params[i]));
+  for (int32_t i = 0; i < spec.num_obs_rows; ++i) rows.append(describe_obs_row(spec.obs_rows[i]));
+  for (int32_t i = 0; i < PFC_MAX_METRICS && spec.metrics[i]; ++i) metrics.append(spec.metrics[i]);
+  for (int32_t i = 0; i < spec.num_keys; ++i) keys.append(describe_key(spec.keys[i]));
+  for (int32_t i = 0; i < spec.num_fields; ++i) fields.append(spec.fields[i].name);
+  py::dict entry;
+  entry["name"] = spec.name;
+  entry["title"] = spec.title;
+  entry["summary"] = spec.summary;
+  entry["version"] = spec.version;
+  entry["max_games"] = spec.max_games ? py::object(py::int_(spec.max_games)) : py::object(py::none());
+  entry["can_save"] = spec.open == nullptr;
+  entry["params"] = params;
+  entry["observation"] = rows;
+  entry["metrics"] = metrics;
+  entry["levels"] = spec.num_levels;
+  entry["reads_data"] = spec.reset_from != nullptr;
+  entry["fields"] = fields;
+  entry["fps"] = spec.fps > 0.0f ? spec.fps : 30.0f;
+  entry["keys"] = keys;
+  entry["idle"] = spec.idle;
+  return entry;
+}
+
+py::list env_descriptions() {
+  py::list all;
+  for (int32_t i = 0; i < pfc_env_count(); ++i) all.append(describe_env(*pfc_env_at(i)));
+  return all;
+}
+
+py::dict games_left_out() {
+  py::dict all;
+  for (const char* const* name = pfc_games_left_out(); *name; ++name) all[*name] = PFC_LEFT_OUT_WHY;
+  return all;
+}
+
+// ---- modules ------------------------------------------------------------------------------------------
+
+// The loader's message, without the name of the file that was loaded in place of the user's.
+std::string loader_error(const std::string& file) {
+  const char* text = dlerror();
+  std::string message = text ? text : "the system gives no reason";
+  const std::string prefix = file + ": ";
+  if (message.compare(0, prefix.size(), prefix) == 0) message.erase(0, prefix.size());
+  if (message.find("undefined symbol") != std::string::npos)
+    message += "; define it in the game's source, or name the library that has it in the compiler command";
+  return message;
+}
+
+// A shared object with one game, pufferc._core.Module. It stays loaded while a Python object that describes the game,
+// or a pool that runs it, holds it. A module is trusted code: its record is checked for mistakes, not for malice.
+class Module {
+ public:
+  // `file` is loaded; `shown`, the user's path, is named in errors. Takes over the descriptor `fd` that `file` names
+  // (-1 = none) and closes it last, since the loader tells modules apart by their names.
+  Module(const std::string& file, const std::string& shown, int fd);
+  ~Module();
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  const PfcEnvSpec& spec() const { return *spec_; }
+  const std::string& shown() const { return shown_; }
+
+ private:
+  void load(const std::string& file);
+  void unload() noexcept;
+
+  std::string shown_;
+  int fd_;
+  void* handle_ = nullptr;
+  const PfcEnvSpec* spec_ = nullptr;
+};
+
+Module::Module(const std::string& file, const std::string& shown, int fd) : shown_(shown), fd_(fd) {
+  try {
+    load(file);
+  } catch (...) {
+    unload();
+    throw;
+  }
+}
+
+Module::~Module() { unload(); }
+
+void Module::load(const std::string& file) {
+  std::string error;
+  {
+    const Unlocked unlocked;
+    handle_ = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!handle_) error = loader_error(file);
+  }
+  if (!handle_) raise(PyExc_ValueError, shown_ + ": cannot be loaded: " + error);
+  const void* symbol = dlsym(handle_, "pfc_env_module");
+  if (!symbol)
+    raise(PyExc_ValueError, shown_ + ": is a shared object, but not a game: it has no pfc_env_module, which "
+                                     "PFC_DEFINE_ENV at the end of a game's source makes");
+  const auto* spec = static_cast<const PfcEnvSpec*>(symbol);
+  if (pfc_env_validate(spec) != PFC_OK) raise(PyExc_ValueError, shown_ + ": " + pfc_last_error());
+  spec_ = spec;
+}
+
+void Module::unload() noexcept {
+  if (handle_) dlclose(handle_);
+  if (fd_ >= 0) ::close(fd_);
+}
+
+}  // namespace
+
+Game find_game(py::handle name_or_module) {
+  if (py::isinstance<Module>(name_or_module)) {
+    auto module = name_or_module.cast<std::shared_ptr<Module>>();
+    return {&module->spec(), module};
+  }
+  if (!py::isinstance<py::str>(name_or_module))
+    raise(PyExc_TypeError, "env must be the name of a game or a module, got " + type_name(name_or_module));
+  const PfcEnvSpec* spec = pfc_env_find(name_or_module.cast<std::string>().c_str());
+  if (!spec) raise(PyExc_ValueError, pfc_last_error());
+  return {spec, nullptr};
+}
+
+// ---- parameters ---------------------------------------------------------------------------------------
+
+std::vector<PfcParamValue> param_values(const py::dict& dict) {
+  std::vector<PfcParamValue> values;
+  for (auto [key, value] : dict) {
+    const char* name = PyUnicode_AsUTF8(key.ptr());
+    if (!name) throw py::error_already_set();
+    values.push_back({name, value.cast<double>()});
+  }
+  return values;
+}
+
+namespace {
+
+// A game's sizes for these parameters, before a pool is made. Raises where no pool can be made with them.
+py::dict game_layout(const py::object& env, const py::dict& params) {
+  const Game game = find_game(env);
+  const PfcEnvSpec& spec = *game.spec;
+  const auto values = param_values(params);
+  std::vector<uint64_t> storage(spec.params_bytes / 8 + 1);
+  PfcLayout layout;
+  check_status(pfc_fill_params(&spec, values.data(), static_cast<int32_t>(values.size()), storage.data()));
+  check_status(pfc_fill_layout(&spec, storage.data(), &layout));
+  std::vector<PfcObsRow> rows(static_cast<size_t>(spec.num_obs_rows));
+  check_status(pfc_fill_rows(&spec, storage.data(), &layout, rows.data()));
+  py::dict entry;
+  entry["agents"] = layout.agents;
+  entry["masked"] = layout.masked != 0;
+  entry["teams"] = layout.teams;
+  int32_t dims = 0;
+  while (dims < PFC_MAX_ACTION_DIMS && layout.action_counts[dims] != 0) ++dims;
+  entry["action_counts"] = py::tuple(py::cast(std::vector<int32_t>(layout.action_counts, layout.action_counts + dims)));
+  entry["continuous_dims"] = layout.continuous_dims;
+  return entry;
+}
+
+// ---- checks -------------------------------------------------------------------------------------------
+
+py::dict describe_finding(const PfcFinding& finding) {
+  static const char* const severities[] = {"note", "warning", "error"};
+  py::dict entry;
+  entry["severity"] = severities[finding.severity];
+  entry["code"] = finding.code;
+  entry["subject"] = finding.subject;
+  entry["game"] = finding.game;
+  entry["agent"] = finding.agent;
+  entry["step"] = finding.step;
+  entry["address"] = finding.address;
+  entry["seen"] = finding.seen;
+  return entry;
+}
+
+void on_finding(void* context, const PfcFinding* finding) {
+  try {
+    (*static_cast<const py::function*>(context))(describe_finding(*finding));
+  } catch (py::error_already_set& error) {
+    error.discard_as_unraisable("pufferc.check");  // there are C functions between here and Python
+  }
+}
+
+// Holds the GIL throughout: findings call Python, and the process does nothing else.
+void check_game(const py::object& env, const py::dict& params, const py::object& data, const py::buffer& trace,
+                bool catch_signals, const py::function& report) {
+  const Game game = find_game(env);
+  const auto values = param_values(params);
+  const py::buffer_info memory = trace.request(true);
+  if (memory.size * memory.itemsize != static_cast<py::ssize_t>(sizeof(PfcTrace)))
+    raise(PyExc_ValueError, "trace must have " + std::to_string(sizeof(PfcTrace)) + " bytes, got " +
+                                std::to_string(memory.size * memory.itemsize));
+  py::buffer_info file;  // empty where there is none
+  if (!data.is_none()) file = py::reinterpret_borrow<py::buffer>(data).request();
+  PfcCheckDesc desc = {};
+  desc.data = file.ptr;
+  desc.data_bytes = static_cast<uint64_t>(file.size * file.itemsize);
+  desc.spec = game.spec;
+  desc.params = values.data();
+  desc.num_params = static_cast<int32_t>(values.size());
+  desc.is_module = game.module != nullptr && catch_signals;  // sanitizers keep variables of their own in a module
+  desc.catch_signals = catch_signals;
+  desc.trace = static_cast<PfcTrace*>(memory.ptr);
+  desc.report = on_finding;
+  desc.context = const_cast<py::function*>(&report);
+  check_status(pfc_check_game(&desc));
+}
+
+py::dict read_trace(const std::string& data) {
+  PfcTrace trace = {};
+  std::memcpy(&trace, data.data(), std::min(data.size(), sizeof trace));
+  trace.stage[sizeof trace.stage - 1] = trace.function[sizeof trace.function - 1] = trace.fault[sizeof trace.fault - 1] = 0;
+  py::dict entry;
+  entry["stage"] = trace.stage;
+  entry["function"] = trace.function;
+  entry["game"] = trace.game;
+  entry["agent"] = trace.agent;
+  entry["step"] = trace.step;
+  entry["calls"] = trace.calls;
+  entry["signal"] = trace.signal;
+  entry["done"] = trace.done != 0;
+  entry["fault"] = trace.fault;
+  return entry;
+}
+
+}  // namespace
+
+void bind_games(py::module_& m) {
+  using py::arg;
+  m.attr("IDLE_KEEP") = PFC_IDLE_KEEP;
+  m.attr("IDLE_ALTERNATE") = PFC_IDLE_ALTERNATE;
+  m.def("game_layout", &game_layout, arg("env"), arg("params"));
+  m.def("env_descriptions", &env_descriptions, "One dictionary per built-in game, by name in ascending order.");
+  m.def("games_left_out", &games_left_out, "Games that this build lacks, each with the reason and the remedy.");
+  py::class_<Module, std::shared_ptr<Module>>(m, "Module")
+      .def(py::init<const std::string&, const std::string&, int>(), arg("file"), arg("shown"), arg("fd"))
+      .def("description", [](const Module& module) { return describe_env(module.spec()); })
+      .def("__repr__", [](const Module& module) { return "<pufferc._core.Module " + module.shown() + ">"; });
+  m.def("check_game", &check_game, arg("env"), arg("params"), arg("data"), arg("trace"), arg("catch_signals"),
+        arg("report"));
+  m.def("trace_bytes", [] { return sizeof(PfcTrace); });
+  m.def("read_trace", [](const py::bytes& data) { return read_trace(data); }, arg("data"));
+}
+
+}  // namespace pufferc
