@@ -1,25 +1,25 @@
 // breakout.c - bounce a ball off a paddle until two walls of bricks are gone. One agent.
 //
-// The world is 576 x 330 px, y down; the ball is a 32 x 32 square, brick columns are 32 px apart and
-// rows 12. Positions are upper left corners. As ball and bricks have fixed sizes, the ball moves as a
-// point among fixed lines: its x can only be stopped at multiples of 32 (brick sides, side walls), its
-// y only where it meets undersides or tops of bricks, the top wall or the paddle. A frame moves it by
-// less than 8 px, so it passes at most one line of each kind: the one next ahead.
+// The world is 576 x 330 px, y down. The ball is a 32 x 32 square; brick columns are 32 px apart and
+// rows 12. Positions are top left corners. Ball and bricks have fixed sizes, so the ball moves as a
+// point among fixed lines: it can stop in x only at multiples of 32 (brick sides, side walls), in y
+// only at undersides or tops of bricks, the top wall or the paddle. A frame moves it by less than 8 px,
+// so it passes at most one line on each axis: the next one ahead.
 //
-// Choices where the rules leave room, made so that the ball never overlaps a brick, never leaves the
-// world sideways and never gets stuck:
-// - The paddle moves before the ball, and only its top is solid: a lower ball falls past it.
+// Details of the rules, chosen so that the ball never overlaps a brick, never leaves the world sideways
+// and never gets stuck:
+// - The paddle moves before the ball. Only its top is solid: a ball below it falls past.
 // - A contact happens when the ball would pass a line, not when a frame ends on it.
-// - Which line is reached first decides what the ball overlaps, not rounded positions, so it cannot slip
-//   into a brick whose corner it meets exactly; that counts as meeting the level face.
-// - Of equal overlaps on one line the brick with the lower index is hit; of two lines, the level face.
-// - A paddle hit uses the speed first and raises it after. The ball always leaves upwards, at 15 px/s or
-//   more: the formula alone sends it level or down where it overhangs a narrow paddle.
+// - The order in which lines are reached, not rounded positions, decides what the ball overlaps. So it
+//   cannot slip into a brick whose corner it hits exactly; such a hit counts for the horizontal face.
+// - Of equal overlaps on one line, the brick with the lower index is hit; of two lines, the horizontal face.
+// - A paddle hit uses the current speed, then raises it. The ball always leaves upwards at 15 px/s or
+//   more: the formula alone would send it level or down where it overhangs a narrow paddle.
 #include "pufferc/env.h"
 
 enum { BREAKOUT_ROWS = 6, BREAKOUT_COLUMNS = 18, BREAKOUT_BRICKS = BREAKOUT_ROWS * BREAKOUT_COLUMNS };
 enum { BREAKOUT_STAY, BREAKOUT_LEFT, BREAKOUT_RIGHT };
-enum { BREAKOUT_NOTHING = -1, BREAKOUT_SIDE = BREAKOUT_BRICKS, BREAKOUT_TOP, BREAKOUT_PADDLE };  // or a brick
+enum { BREAKOUT_NOTHING = -1, BREAKOUT_SIDE = BREAKOUT_BRICKS, BREAKOUT_TOP, BREAKOUT_PADDLE };  // or a brick's index
 enum { BREAKOUT_WALL_SCORE = 432, BREAKOUT_MAX_SCORE = 2 * BREAKOUT_WALL_SCORE };
 
 #define BREAKOUT_FPS 60.0f
@@ -35,12 +35,12 @@ enum { BREAKOUT_WALL_SCORE = 432, BREAKOUT_MAX_SCORE = 2 * BREAKOUT_WALL_SCORE }
 #define BREAKOUT_PADDLE_STEP (620.0f / BREAKOUT_FPS)  // px per frame
 #define BREAKOUT_START_Y 135.0f
 #define BREAKOUT_LOST_Y 320.0f
-#define BREAKOUT_START_SPEED 256.0f  // px per second, as all speeds
+#define BREAKOUT_START_SPEED 256.0f  // px per second, like all speeds
 #define BREAKOUT_SPEED_RISE 64.0f
 #define BREAKOUT_MAX_SPEED 448.0f
 #define BREAKOUT_MIN_CLIMB 15.0f  // upwards, after a paddle hit
-#define BREAKOUT_OVERSHOOT (1.0f / 1024.0f)  // px by which a line passed earlier in a frame is behind, at least
-// Where the ball's upper left corner is when it touches the right wall, the paddle, row 0 from below and above.
+#define BREAKOUT_OVERSHOOT (1.0f / 1024.0f)  // px; a line passed earlier in a frame is at least this far behind
+// The ball's top left corner when it touches the right wall, the paddle, row 0 from below and from above.
 #define BREAKOUT_MAX_X (BREAKOUT_WIDTH - BREAKOUT_BALL)
 #define BREAKOUT_REST_Y (BREAKOUT_PADDLE_Y - BREAKOUT_BALL)
 #define BREAKOUT_UNDERSIDE (BREAKOUT_BRICK_TOP + BREAKOUT_BRICK_HEIGHT)
@@ -61,7 +61,7 @@ typedef struct Breakout {
   float paddle_x, paddle_width;
   float speed;          // px per second, for the next paddle hit
   int32_t round_hits;   // paddle hits in this round
-  int32_t balls;        // left, the one in play included
+  int32_t balls;        // remaining, including the one in play
   int32_t balls_fired;  // in this episode
   int32_t score;
   int32_t bricks;       // broken in this episode
@@ -83,19 +83,19 @@ static const PfcObsRow breakout_obs[] = {
     PFC_OBS("ball_vy", 1, -1, 1, "velocity downwards; 512 px/s"),
     PFC_OBS("balls_fired", 1, 0, 20, "balls fired in this episode; 5 balls"),
     PFC_OBS("score", 1, 0, 1, "score; 864"),
-    PFC_OBS("balls_left", 1, 0, 1, "balls left, the one in play included; the parameter balls"),
+    PFC_OBS("balls_left", 1, 0, 1, "balls left, including the one in play; the parameter balls"),
     PFC_OBS("paddle_width", 1, 0.5f, 1, "62 px"),
     PFC_OBS("gone", BREAKOUT_BRICKS, 0, 1, "1 = brick gone; row by row from the upper left"),
 };
 
 PFC_TABLE int32_t breakout_row_points[BREAKOUT_ROWS] = {7, 7, 4, 4, 1, 1};
 
-// 1 << i. A loop that tests these instead of shifting compiles to plain vector code everywhere.
+// 1 << i. Loops that test these masks instead of shifting vectorise on every processor.
 #define BREAKOUT_BITS4(i) 1u << (i), 2u << (i), 4u << (i), 8u << (i)
 PFC_TABLE uint32_t breakout_bits[32] = {BREAKOUT_BITS4(0),  BREAKOUT_BITS4(4),  BREAKOUT_BITS4(8),  BREAKOUT_BITS4(12),
                                         BREAKOUT_BITS4(16), BREAKOUT_BITS4(20), BREAKOUT_BITS4(24), BREAKOUT_BITS4(28)};
 
-// The bits of Breakout.gone that belong to rows < i.
+// The bits of Breakout.gone for rows < i.
 #define BREAKOUT_ROW_BITS(rows) (((uint64_t)1 << (18 * (rows))) - 1)
 PFC_TABLE uint64_t breakout_rows_before[BREAKOUT_ROWS + 1][2] = {
     {0, 0}, {BREAKOUT_ROW_BITS(1), 0}, {BREAKOUT_ROW_BITS(2), 0}, {BREAKOUT_ROW_BITS(3), 0},
@@ -152,9 +152,9 @@ PFC_FN void breakout_hit_paddle(Breakout* s) {
 
 // The next line ahead of the ball on one axis.
 typedef struct BreakoutLine {
-  float at;       // the ball's coordinate on it
-  float time;     // fraction of the frame when it is reached; above 1: not passed in this frame
-  int32_t index;  // column or row of bricks behind it; beyond the bricks: a wall, the paddle
+  float at;       // the ball's coordinate when it touches the line
+  float time;     // fraction of the frame until it is reached; above 1 = not in this frame
+  int32_t index;  // column or row of bricks behind it; out of range = a wall or the paddle
 } BreakoutLine;
 
 typedef struct BreakoutContact {
@@ -176,7 +176,7 @@ PFC_FN BreakoutLine breakout_next_column(const Breakout* s) {
 }
 
 PFC_FN BreakoutLine breakout_next_row(const Breakout* s) {
-  const int32_t down = (int32_t)s->ball_y, up = down + ((float)down < s->ball_y);  // rounded to whole px
+  const int32_t down = (int32_t)s->ball_y, up = down + ((float)down < s->ball_y);  // rounded down and up to whole px
   BreakoutLine line = {0.0f, 0.0f, 0};
   if (s->ball_vy < 0.0f) {  // the last underside at or above the ball's y, else the top wall
     line.index = pfc_clampi((down + 6 * 12 - BREAKOUT_UNDERSIDE) / 12 - 6, -1, BREAKOUT_ROWS - 1);
@@ -184,13 +184,13 @@ PFC_FN BreakoutLine breakout_next_row(const Breakout* s) {
   } else {  // the first top at or below it, else the paddle
     line.index = pfc_clampi((up + 2 * 12 - 1 - BREAKOUT_TOPSIDE) / 12 - 1, 0, BREAKOUT_ROWS);
     line.at = line.index < BREAKOUT_ROWS ? (float)(BREAKOUT_TOPSIDE + 12 * line.index) : BREAKOUT_REST_Y;
-    if (s->ball_y > line.at) line.at = PFC_INFINITY;  // it has fallen past the paddle
+    if (s->ball_y > line.at) line.at = PFC_INFINITY;  // the ball has fallen past the paddle
   }
   line.time = breakout_line_time(s->ball_y, s->ball_vy, line.at);
   return line;
 }
 
-// The ball's coordinate at `time`, on the side of its next line that the order of events gives.
+// The ball's coordinate at `time`, placed on the correct side of its next line.
 PFC_FN float breakout_at(float from, float velocity, float time, float line, bool passed) {
   const float at = from + velocity * time;
   if (velocity < 0.0f) return passed ? pfc_minf(at, line - BREAKOUT_OVERSHOOT) : pfc_maxf(at, line);
@@ -203,7 +203,7 @@ PFC_FN void breakout_touch_brick(const Breakout* s, int32_t row, int32_t column,
   best->overlap = overlap;
 }
 
-// What a ball at height y touches sideways at the line of `column`.
+// What a ball at height y touches at the vertical line of `column`.
 PFC_FN BreakoutContact breakout_beside(const Breakout* s, int32_t column, float y) {
   BreakoutContact contact = {BREAKOUT_NOTHING, 0.0f}, wall = {BREAKOUT_SIDE, (float)BREAKOUT_BALL};
   if (column < 0 || column >= BREAKOUT_COLUMNS) return wall;
@@ -214,7 +214,7 @@ PFC_FN BreakoutContact breakout_beside(const Breakout* s, int32_t column, float 
   return contact;
 }
 
-// What a ball at x touches above or below itself at the line of `row`.
+// What a ball at x touches at the horizontal line of `row`.
 PFC_FN BreakoutContact breakout_facing(const Breakout* s, int32_t row, float x) {
   BreakoutContact contact = {BREAKOUT_NOTHING, 0.0f}, wall = {BREAKOUT_TOP, (float)BREAKOUT_BALL};
   if (row < 0) return wall;
@@ -231,7 +231,7 @@ PFC_FN BreakoutContact breakout_facing(const Breakout* s, int32_t row, float x) 
   return contact;
 }
 
-// Moves the ball by one frame or up to the first contact, and returns what it touched.
+// Moves the ball by one frame or to the first contact; returns what it touched.
 PFC_FN int32_t breakout_move_ball(Breakout* s) {
   const BreakoutLine column = breakout_next_column(s), row = breakout_next_row(s);
   BreakoutContact side = {BREAKOUT_NOTHING, 0.0f}, face = {BREAKOUT_NOTHING, 0.0f};
@@ -268,7 +268,7 @@ PFC_FN void breakout_frame(Breakout* s, float move, PfcIo io) {
   io.terminated[0] = s->balls == 0 || s->score == BREAKOUT_MAX_SCORE;
 }
 
-// Whether the ball may meet a standing brick on its straight way to (x, y). One beside it may count.
+// True if the ball may hit a brick on its straight way to (x, y). May be true for a brick next to its way.
 PFC_FN bool breakout_bricks_near(const Breakout* s, float x, float y) {
   const float x_low = pfc_maxf(0.0f, pfc_minf(x, s->ball_x));
   const float x_high = pfc_minf(BREAKOUT_MAX_X, pfc_maxf(x, s->ball_x));
@@ -283,8 +283,8 @@ PFC_FN bool breakout_bricks_near(const Breakout* s, float x, float y) {
   return (standing & (columns | columns << 18 | columns << 36)) != 0;
 }
 
-// Plays a whole step at once if the ball cannot touch anything in it (five of six steps), else returns false.
-// It flies straight, so all it passes lies in the box between its first and its last place.
+// Plays a whole step at once if the ball cannot touch anything (five of six steps), else returns false. It
+// flies straight, so everything it passes is in the box between its first and last position.
 PFC_FN bool breakout_glide(Breakout* s, float move, int32_t frames) {
   float x = s->ball_x, y = s->ball_y, paddle_x = s->paddle_x;
   for (int32_t frame = 0; frame < frames; ++frame) {
@@ -311,12 +311,12 @@ PFC_FN void breakout_reset(Breakout* s, const BreakoutParams* p) {
   breakout_start_round(s);
 }
 
-// Inlined, so that gcc keeps breakout_play out of the loop over games rather than this.
+// Inlined, because gcc would otherwise inline breakout_play into the loop over games in its place.
 __attribute__((always_inline)) PFC_FN void breakout_step(Breakout* s, const BreakoutParams* p, PfcIo io) {
   const float way = p->continuous ? io.controls[0]
                                   : (float)((io.actions[0] == BREAKOUT_RIGHT) - (io.actions[0] == BREAKOUT_LEFT));
   const float move = way * BREAKOUT_PADDLE_STEP;
-  // The usual count as a constant, so that its loop unrolls.
+  // The default count as a constant, so that the loop unrolls.
   const bool glided = p->frameskip == 4 ? breakout_glide(s, move, 4) : breakout_glide(s, move, p->frameskip);
   if (!glided) breakout_play(s, move, p->frameskip, io);
 }

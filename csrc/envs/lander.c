@@ -1,9 +1,9 @@
 // lander.c - land a rocket between two flags. One agent; the rules of Gymnasium's LunarLander-v3 on Box2D v3.
 //
-// Lengths are in metres, x right, y up; the view is 20 m x 13.33 m. A game owns one Box2D world from open to close; a
-// reset destroys its four bodies (moon, hull, two legs) and builds new ones. The state therefore holds handles into
-// the world and can be neither copied nor saved. What the observation needs is measured after each step, so that
-// observing and drawing only read the state.
+// Lengths are in metres, x right, y up; the view is 20 m x 13.33 m. A game owns one Box2D world from open to close. A
+// reset destroys its four bodies (moon, hull, two legs) and builds new ones. The state contains handles into the world,
+// so it cannot be copied or saved. The observation is measured after each step, so that observe and draw only read the
+// state.
 #include "pufferc/env.h"
 
 #include <pthread.h>
@@ -21,34 +21,34 @@
   "the Box2D of this build has " LANDER_TEXT(PFC_BOX2D_MAX_WORLDS) " worlds, one for each game of all pools of a " \
   "process; pufferc built with PUFFERC_BOX2D_SOURCE naming Box2D's source has 16384"
 
-#define LANDER_SCALE 30.0f  // pixels to the metre: the shapes below are given in pixels, as they have always been
+#define LANDER_SCALE 30.0f  // pixels per metre; the shapes below are in pixels, as in Gymnasium
 #define LANDER_FPS 50.0f    // steps per second of the game's time
 #define LANDER_VIEW_WIDTH 600.0f
 #define LANDER_VIEW_HEIGHT 400.0f
 #define LANDER_WIDTH (LANDER_VIEW_WIDTH / LANDER_SCALE)
 #define LANDER_HEIGHT (LANDER_VIEW_HEIGHT / LANDER_SCALE)
 #define LANDER_PAD_Y (LANDER_HEIGHT / 4.0f)
-#define LANDER_KICK 1000.0f     // N, largest component of the force of the first step
-#define LANDER_KICK_UP 0.0081f  // m above the hull's centre: the original's kick turns more, its legs being elsewhere
+#define LANDER_KICK 1000.0f     // N, max of each component of the force in the first step
+#define LANDER_KICK_UP 0.0081f  // m above the hull's centre; makes up for the original's legs, which start elsewhere
 #define LANDER_MAIN_POWER 13.0f
-#define LANDER_MAIN_Y (4.0f / LANDER_SCALE)  // where the main engine pushes, below the centre
+#define LANDER_MAIN_Y (4.0f / LANDER_SCALE)  // distance of the main engine below the centre
 #define LANDER_SIDE_POWER 0.6f
 #define LANDER_SIDE_X (12.0f / LANDER_SCALE)  // where the side engines push
 #define LANDER_SIDE_SIN_Y (17.0f / LANDER_SCALE)
-#define LANDER_SIDE_COS_Y (14.0f / LANDER_SCALE)  // not the same number in the original either
-#define LANDER_LEG_X (20.0f / LANDER_SCALE)  // from the hull's centre to a leg's
+#define LANDER_SIDE_COS_Y (14.0f / LANDER_SCALE)  // a different number in the original too
+#define LANDER_LEG_X (20.0f / LANDER_SCALE)  // from the hull's centre to that of a leg
 #define LANDER_LEG_Y (18.0f / LANDER_SCALE)
 #define LANDER_LEG_HALF_WIDTH (2.0f / LANDER_SCALE)
 #define LANDER_LEG_HALF_HEIGHT (8.0f / LANDER_SCALE)
-#define LANDER_LEG_TORQUE 40.0f  // N m of the motor that holds a leg out
+#define LANDER_LEG_TORQUE 40.0f  // N m, of the motor that holds a leg out
 #define LANDER_LEG_SPEED 0.3f    // rad/s
-#define LANDER_LEG_MIN 0.35f     // rad between hull and leg: the original's 0.4 to 0.9 count from the 0.05 at which
+#define LANDER_LEG_MIN 0.35f     // rad between hull and leg; the original's 0.4 to 0.9 start at the 0.05 at which
 #define LANDER_LEG_MAX 0.85f     // it builds the leg
 #define LANDER_LEG_MASS 1.8f     // kg; see lander_spread_mass
-#define LANDER_JOINT_DAMPING 30.0f  // for Box2D's 2, with which a joint torn by a crash throws the rocket up again
-#define LANDER_LEG_ROUNDING 0.015f     // m: Box2D 2.3 keeps 0.015 between bodies at rest, v3 lets them sink in by 0.005
-#define LANDER_REST_SPEED 0.01f        // m/s and
-#define LANDER_REST_TURN 0.034906585f  // rad/s (two degrees), up to which Box2D 2.3 counts a body as resting
+#define LANDER_JOINT_DAMPING 30.0f  // Box2D's default of 2 lets a joint torn by a crash throw the rocket up again
+#define LANDER_LEG_ROUNDING 0.015f     // m; Box2D 2.3 keeps 0.015 between resting bodies, v3 lets them overlap by 0.005
+#define LANDER_REST_SPEED 0.01f        // m/s, and
+#define LANDER_REST_TURN 0.034906585f  // rad/s (two degrees): at or below these Box2D 2.3 treats a body as resting
 
 enum { LANDER_CHUNKS = 11, LANDER_SUBSTEPS = 4, LANDER_HULL_CORNERS = 6, LANDER_REST_STEPS = 25 };
 enum { LANDER_COAST, LANDER_LEFT, LANDER_MAIN, LANDER_RIGHT };
@@ -59,8 +59,8 @@ enum { LANDER_GROUND_BIT = 0x01, LANDER_HULL_BIT = 0x10, LANDER_LEG_BIT = 0x20 }
   X(bool, continuous, 0, 0, 1, "1: two controls in [-1, 1], main and side engines; 0: one of four actions")   \
   X(float, gravity, -10, -11.99f, -0.01f, "vertical acceleration, m/s^2")                                     \
   X(bool, enable_wind, 0, 0, 1, "1: wind and turbulence while neither leg touches the ground")                \
-  X(float, wind_power, 15, 0, 20, "largest force of the wind, N")                                             \
-  X(float, turbulence_power, 1.5f, 0, 2, "largest torque of the turbulence, N m")
+  X(float, wind_power, 15, 0, 20, "max force of the wind, N")                                             \
+  X(float, turbulence_power, 1.5f, 0, 2, "max torque of the turbulence, N m")
 PFC_DEFINE_PARAMS(lander, LanderParams, LANDER_PARAMS)
 
 typedef struct LanderObs {
@@ -75,15 +75,15 @@ typedef struct LanderBodies {
 typedef struct Lander {
   PfcRng rng;
   LanderBodies bodies;
-  LanderObs seen;                // after the latest step; what is observed of it is clamped, rewards are not
+  LanderObs seen;                // after the latest step; observations are clamped, rewards are not
   float ground[LANDER_CHUNKS];   // m, height of the terrain at x = 2 i
   float heading;                 // rad in [-pi, pi]
   float shaping;                 // the potential whose change is rewarded
-  b2Vec2 centre;                 // m, where the hull's shape has its centre of mass, which is what is observed
-  float main_power, side_power;  // of the latest step: 0 or 0.5 to 1, side_power negative for the left engine
-  int32_t turns;                 // whole turns to add to heading
+  b2Vec2 centre;                 // m, centre of mass of the hull's shape; the observed position
+  float main_power, side_power;  // in the latest step: 0, or 0.5 to 1; side_power is negative for the left engine
+  int32_t turns;                 // full turns to add to heading
   int32_t wind_step, torque_step;
-  int32_t rest_steps, landed;    // steps that hull and legs have been resting; 1: long enough
+  int32_t rest_steps, landed;    // steps that hull and legs have rested; 1 = landed
 } Lander;
 
 static const PfcObsRow lander_obs[] = {
@@ -163,8 +163,8 @@ static void lander_forget(b2WorldId world) {
 
 // ---- a new world of bodies ---------------------------------------------------------------------------
 
-// Random heights, flat at the pad, each smoothed with its neighbours. The height left of the first corner is the last
-// one, which is never drawn again: the original indexes its list with -1.
+// Random heights, flat at the pad, each smoothed with its neighbours. The left neighbour of the first height is the
+// last one, because the original indexes its list with -1.
 static void lander_shape_ground(Lander* s) {
   const int32_t middle = LANDER_CHUNKS / 2;
   float height[LANDER_CHUNKS + 1];
@@ -209,11 +209,11 @@ static b2BodyId lander_add_body(const Lander* s, b2Vec2 position, float angle, c
   return id;
 }
 
-// A leg hangs on a joint at the hull's centre. It is built where the joint wants it, at the end of its range that the
-// motor drives it to; the original builds it elsewhere and lets the first step pull it into place.
+// A joint connects a leg to the hull's centre. The leg is built at the end of the joint's range, where the motor holds
+// it. The original builds it elsewhere, and the first step pulls it into place.
 static void lander_build_leg(Lander* s, b2Vec2 centre, int32_t leg) {
   const float side = leg == 0 ? 1.0f : -1.0f, angle = side * LANDER_LEG_MIN;
-  const b2Vec2 anchor = {-side * LANDER_LEG_X, LANDER_LEG_Y};  // of the joint, in the leg's own axes
+  const b2Vec2 anchor = {-side * LANDER_LEG_X, LANDER_LEG_Y};  // of the joint, in the leg's frame
   float sine, cosine;
   pfc_sincosf(angle, &sine, &cosine);
   const b2Vec2 position = {centre.x - (cosine * anchor.x - sine * anchor.y),
@@ -230,7 +230,7 @@ static void lander_build_leg(Lander* s, b2Vec2 centre, int32_t leg) {
   joint.lowerAngle = side > 0.0f ? LANDER_LEG_MIN : -LANDER_LEG_MAX;
   joint.upperAngle = side > 0.0f ? LANDER_LEG_MAX : -LANDER_LEG_MIN;
   const b2JointId id = b2CreateRevoluteJoint(s->bodies.world, &joint);
-  b2Joint_SetConstraintTuning(id, 60.0f, LANDER_JOINT_DAMPING);  // 60 Hz is its own
+  b2Joint_SetConstraintTuning(id, 60.0f, LANDER_JOINT_DAMPING);  // 60 Hz is the default
 }
 
 // A leg weighs so little beside the hull that the few iterations of v3 cannot hold it: the rocket would sink into its
@@ -272,7 +272,7 @@ static void lander_build(Lander* s) {
   lander_spread_mass(s);
 }
 
-// In the reverse order of lander_build, so that the next bodies get the same numbers.
+// Destroys bodies in the reverse order of lander_build, so that the next bodies get the same numbers.
 static void lander_clear(Lander* s) {
   if (B2_IS_NULL(s->bodies.moon)) return;
   b2DestroyBody(s->bodies.legs[1]);
@@ -294,15 +294,15 @@ static void lander_close(void* state) { lander_destroy_world(&((Lander*)state)->
 
 static b2Vec2 lander_centre(const Lander* s) { return b2Body_GetWorldPoint(s->bodies.hull, s->centre); }
 
-// A force for one step, `up` above the hull's centre; all of it at the step's beginning as in the original.
+// Applies a force for one step, `up` above the hull's centre, as an impulse at the start of the step like the original.
 static void lander_push(Lander* s, float x, float y, float up) {
   const b2Vec2 impulse = {x / LANDER_FPS, y / LANDER_FPS}, centre = lander_centre(s);
   const b2Vec2 place = {centre.x, centre.y + up};
   b2Body_ApplyLinearImpulse(s->bodies.hull, impulse, place, true);
 }
 
-// tanh(sin(k/50) + sin(pi k/100)), which never repeats. Whole turns are taken off in double precision, which keeps
-// the sine's argument small in a game of any length.
+// tanh(sin(k/50) + sin(pi k/100)), which never repeats. Full turns are removed in double precision, which keeps the
+// sine's argument small in a game of any length.
 static float lander_gust(int32_t k) {
   const double turns = (double)k * (0.02 / 6.283185307179586);
   const float angle = (float)((turns - (double)(int64_t)turns) * 6.283185307179586);
@@ -329,7 +329,7 @@ static void lander_choose_power(Lander* s, const LanderParams* p, PfcIo io) {
   s->side_power = pfc_absf(across) > 0.5f ? across : 0.0f;
 }
 
-// Each engine pushes at a place that scatters a little from step to step.
+// The position where an engine pushes has a little random noise in each step.
 static void lander_fire(Lander* s) {
   const b2Vec2 at = b2Body_GetPosition(s->bodies.hull);
   const b2Rot turn = b2Body_GetRotation(s->bodies.hull);
@@ -357,7 +357,7 @@ static bool lander_touches(b2BodyId body) {
   return b2Body_GetContactData(body, &contact, 1) > 0;
 }
 
-// v3 has one threshold for speed and turning together, which engines that go on firing on the ground would not exceed.
+// v3 has one threshold for linear and angular speed together, which firing engines on the ground would not exceed.
 static bool lander_rests(b2BodyId body, b2Vec2 velocity) {
   return velocity.x * velocity.x + velocity.y * velocity.y <= LANDER_REST_SPEED * LANDER_REST_SPEED &&
          pfc_absf(b2Body_GetAngularVelocity(body)) <= LANDER_REST_TURN;
@@ -393,7 +393,7 @@ static float lander_potential(const LanderObs* seen) {
          10.0f * seen->contacts[0] + 10.0f * seen->contacts[1];
 }
 
-// Wind, engines and a step of time.
+// Applies wind and engines, then steps the world.
 static void lander_advance(Lander* s, const LanderParams* p) {
   lander_blow(s, p);
   lander_fire(s);
@@ -414,7 +414,7 @@ PFC_FN void lander_step(Lander* s, const LanderParams* p, PfcIo io) {
   io.terminated[0] = crashed || s->landed;
 }
 
-// The first step belongs to the reset: a random push, engines off.
+// The first step is part of the reset: a random push, engines off.
 PFC_FN void lander_reset(Lander* s, const LanderParams* p) {
   lander_clear(s);
   const PfcRng rng = s->rng;

@@ -2,19 +2,19 @@
 //
 // obs   int8[2 vision + 1][2 vision + 1]   the cells around the head, row by row from the top left:
 //                                          0 empty  1 food  2 corpse  3 wall  4 own body  5 other body
-// act   int32[1]   0 up  1 down  2 left  3 right; straight back onto the own neck means on ahead
+// act   int32[1]   0 up  1 down  2 left  3 right; a move back onto the own neck goes straight ahead
 // rew   -1 death, +0.1 food, +0.1 corpse; terminated at death
 //
-// The state is one block of the pool's memory: the struct Snake, then SnakeBody[snakes], then the order
-// of moves int16[snakes], then the board int16[cells], row by row, its wall included.
+// The state is one block of memory: the struct Snake, then SnakeBody[snakes], then the order of moves
+// int16[snakes], then the board int16[cells] in row-major order, including its wall.
 //
 // A board cell holds one of the first four codes below, or a piece of a body: 4 * (agent + 2) + the
-// direction in which the next piece towards the head lies (in the head's own cell: its last move). So a
-// body is a chain from its tail to its head that needs no list beside the board, and what an agent sees
-// follows from comparing 16-bit numbers.
+// direction of the next piece towards the head (in the head's cell: its last move). A body is therefore
+// a chain from tail to head without a separate list, and observations need only comparisons of 16-bit
+// numbers.
 #include "pufferc/env.h"
 
-enum { SNAKE_UP, SNAKE_DOWN, SNAKE_LEFT, SNAKE_RIGHT };  // direction ^ 1 is the opposite one
+enum { SNAKE_UP, SNAKE_DOWN, SNAKE_LEFT, SNAKE_RIGHT };  // direction ^ 1 is the opposite direction
 enum { SNAKE_EMPTY, SNAKE_FOOD, SNAKE_CORPSE, SNAKE_WALL, SNAKE_OWN, SNAKE_OTHER };
 enum {
   SNAKE_MAX_SIDE = 4096,
@@ -27,8 +27,8 @@ enum {
 
 #define SNAKE_PARAMS(X)                                                                          \
   X(int, max_steps, 0, 0, PFC_MAX_STEPS, "steps until one snake's life is truncated; 0 = never") \
-  X(int, width, 640, 1, SNAKE_MAX_SIDE, "cells across, the wall not counted")                    \
-  X(int, height, 360, 1, SNAKE_MAX_SIDE, "cells down, the wall not counted")                     \
+  X(int, width, 640, 1, SNAKE_MAX_SIDE, "cells across, without the wall")                    \
+  X(int, height, 360, 1, SNAKE_MAX_SIDE, "cells down, without the wall")                     \
   X(int, snakes, 256, 1, SNAKE_MAX_SNAKES, "snakes on one board; each is an agent")              \
   X(int, food, 4096, 0, SNAKE_MAX_CELLS, "food cells, constant: eaten food reappears elsewhere") \
   X(int, vision, 5, 1, 64, "cells seen from the head in each direction; also the wall's thickness") \
@@ -38,14 +38,14 @@ PFC_DEFINE_PARAMS(snake, SnakeParams, SNAKE_PARAMS)
 
 typedef struct Snake {
   PfcRng rng;
-  int32_t claimed;  // cells of all bodies; an absent snake counts as one, its place to come back
+  int32_t claimed;  // cells of all bodies; an absent snake counts as one, reserved for its respawn
 } Snake;
 
 typedef struct SnakeBody {
   int32_t head, tail;  // board cells; kept after death
   int32_t length;      // cells; kept after death
   int32_t life;        // steps since it spawned
-  int16_t direction;   // of its last move
+  int16_t direction;   // of the last move
   int16_t present;     // 0 from death to respawn
 } SnakeBody;
 
@@ -59,8 +59,8 @@ static const PfcObsRow snake_obs[] = {
 
 // ---- the board -------------------------------------------------------------------------------------
 
-enum { SNAKE_VISION = 5, SNAKE_SIGHT = 2 * SNAKE_VISION + 1 };  // the default, with its own fast loop
-enum { SNAKE_LANE = 16 };  // cells that loop reads at once; the board ends with as many unused ones
+enum { SNAKE_VISION = 5, SNAKE_SIGHT = 2 * SNAKE_VISION + 1 };  // the default, which has a fast loop
+enum { SNAKE_LANE = 16 };  // cells that this loop reads at once; the board ends with as much padding
 
 PFC_FN int32_t snake_stride(const SnakeParams* p) { return p->width + 2 * p->vision; }
 
@@ -77,17 +77,17 @@ PFC_FN int32_t snake_piece_direction(int16_t cell) { return cell & 3; }
 PFC_FN int32_t snake_piece_agent(int16_t cell) { return cell / 4 - 2; }
 
 PFC_FN int32_t snake_neighbour(const SnakeParams* p, int32_t cell, int32_t direction) {
-  const int32_t vertical = direction < SNAKE_LEFT;  // arithmetic, as branches would guess wrong half the time
+  const int32_t vertical = direction < SNAKE_LEFT;  // arithmetic, because a branch would be mispredicted half the time
   return cell + (2 * (direction & 1) - 1) * (1 + vertical * (snake_stride(p) - 1));
 }
 
-// Board cell of playing field `index`: fields are counted row by row, the wall left out.
+// Board cell of playing field `index`, counted in row-major order without the wall.
 PFC_FN int32_t snake_field(const SnakeParams* p, int32_t index) {
   return (index / p->width + p->vision) * snake_stride(p) + index % p->width + p->vision;
 }
 
-// A random empty cell; after some tries in vain the next one in scan order. On a board without any
-// the next corpse gives way. There is always one of the two: see `claimed` in snake_may_grow.
+// A random empty cell; after some failed tries the next one in scan order, or the next corpse if no
+// cell is empty. One of them always exists: see `claimed` in snake_may_grow.
 PFC_FN int32_t snake_free_cell(Snake* s, const SnakeParams* p) {
   const int16_t* board = snake_board(s, p);
   const int32_t fields = p->width * p->height;
@@ -106,7 +106,7 @@ PFC_FN int32_t snake_free_cell(Snake* s, const SnakeParams* p) {
   return corpse;
 }
 
-// ---- lives -----------------------------------------------------------------------------------------
+// ---- spawn and death -------------------------------------------------------------------------------
 
 PFC_FN void snake_spawn(Snake* s, const SnakeParams* p, int32_t agent) {
   SnakeBody* body = &snake_bodies(s)[agent];
@@ -123,7 +123,7 @@ PFC_FN void snake_place_food(Snake* s, const SnakeParams* p) {
   snake_board(s, p)[cell] = SNAKE_FOOD;
 }
 
-// Takes a snake off the board. The 1st, 3rd, ... piece from the head becomes `odd_code`, the others empty.
+// Removes a snake from the board. The 1st, 3rd, ... piece from the head becomes `odd_code`, the others empty.
 PFC_FN void snake_remove(Snake* s, const SnakeParams* p, int32_t agent, int32_t odd_code) {
   SnakeBody* body = &snake_bodies(s)[agent];
   int16_t* board = snake_board(s, p);
@@ -137,7 +137,7 @@ PFC_FN void snake_remove(Snake* s, const SnakeParams* p, int32_t agent, int32_t 
   s->claimed -= body->length - 1;
 }
 
-// A snake that died in the step is off the board already; one whose life was cut short still lies there.
+// A snake that died in this step is already off the board; a truncated one is still on it.
 PFC_FN void snake_respawn(void* state, const void* params, int32_t agent) {
   Snake* s = (Snake*)state;
   const SnakeParams* p = (const SnakeParams*)params;
@@ -162,8 +162,8 @@ PFC_FN void snake_reset(Snake* s, const SnakeParams* p) {
 
 // ---- a step ----------------------------------------------------------------------------------------
 
-// Not beyond max_length, and not on a board so full that some food or snake would find no place:
-// food and claimed cells together never exceed the board.
+// False at max_length, and on a board so full that food or a snake would find no cell: food and claimed
+// cells together never exceed the board.
 PFC_FN bool snake_may_grow(const Snake* s, const SnakeParams* p, const SnakeBody* body) {
   return body->length < p->max_length && s->claimed + p->food < p->width * p->height;
 }
@@ -222,7 +222,7 @@ PFC_FN void snake_step(Snake* s, const SnakeParams* p, PfcIo io) {
   for (int32_t i = 0; i < p->snakes; ++i) snake_move(s, p, order[i], io);
 }
 
-// ---- what an agent sees ----------------------------------------------------------------------------
+// ---- observations ----------------------------------------------------------------------------------
 
 // `own` is the agent's piece with direction 0.
 PFC_FN int8_t snake_seen(int16_t cell, int16_t own) {
@@ -231,8 +231,8 @@ PFC_FN int8_t snake_seen(int16_t cell, int16_t own) {
 }
 
 #if defined(__GNUC__) && !defined(__CUDACC__)
-// The default sight by GNU vectors, for compilers rarely vectorise loops this short well. A row is
-// written a whole lane wide; the next one overwrites what is too much.
+// The default sight with GNU vectors, because compilers rarely vectorise such short loops well. Each
+// row is written a full lane wide; the next row overwrites the excess.
 #define SNAKE_HAVE_LANES 1
 typedef int16_t SnakeLane __attribute__((vector_size(SNAKE_LANE * sizeof(int16_t))));
 typedef int8_t SnakeLaneSeen __attribute__((vector_size(SNAKE_LANE)));
@@ -250,7 +250,7 @@ PFC_FN void snake_observe_lanes(const int16_t* corner, int32_t stride, int16_t o
 }
 #endif
 
-// Of an absent snake: around the place where its head was.
+// An absent snake observes the cells around its last head.
 PFC_FN void snake_observe(const Snake* s, const SnakeParams* p, int32_t agent, SnakeObs* obs) {
   const int32_t stride = snake_stride(p), sight = 2 * p->vision + 1;
   const int16_t own = snake_piece(agent, 0);
@@ -277,7 +277,7 @@ PFC_FN void snake_metrics(const Snake* s, const SnakeParams* p, int32_t agent, f
 static void snake_layout(const void* params, PfcLayout* sizes) {
   const SnakeParams* p = (const SnakeParams*)params;
   const uint64_t cells = (uint64_t)snake_stride(p) * (uint64_t)(p->height + 2 * p->vision) + SNAKE_LANE;
-  const uint64_t snake_bytes = sizeof(SnakeBody) + sizeof(int16_t);  // its body and its place in the order
+  const uint64_t snake_bytes = sizeof(SnakeBody) + sizeof(int16_t);  // its body and its entry in the order
   sizes->state_bytes = sizeof(Snake) + snake_bytes * (uint64_t)p->snakes + cells * sizeof(int16_t);
   sizes->agents = p->snakes;
   sizes->obs_shape[0] = sizes->obs_shape[1] = 2 * p->vision + 1;
@@ -485,7 +485,7 @@ static const PfcKeyBinding snake_keys[] = {
 
 PFC_DEFINE_ENV(snake, Snake,
                .title = "Snake",
-               .summary = "many snakes on one board eat, grow and get in each other's way",
+               .summary = "many snakes on one board eat, grow and block each other",
                .version = 1,
                .obs_dtype = PFC_INT8,
                .sizes = {.action_counts = {4}},

@@ -3,7 +3,7 @@
 
 enum { GAMES = 60, STEPS = 400 };
 
-static bool lives_alone(const Case* c) { return case_spec(c)->respawn != NULL; }
+static bool has_own_episodes(const Case* c) { return case_spec(c)->respawn != NULL; }
 
 static Player start_with(const Case* c, PfcAutoreset autoreset, int32_t threads) {
   PfcPoolDesc desc = case_desc(c, case_games(c, GAMES), 21);
@@ -35,13 +35,13 @@ static void test_by_hand(const Case* c) {
     for (int64_t row = 0; row < a->rows; ++row) {
       mask[row] = row_ended(a, row);
       ended += mask[row];
-      CHECK_GAME(c->label, b->alive[row] == !mask[row] || (a->agents > 1 && !lives_alone(c)));
+      CHECK_GAME(c->label, b->alive[row] == !mask[row] || (a->agents > 1 && !has_own_episodes(c)));
       if (!mask[row]) continue;
       const unsigned char* last = obs_row(a->final_observations, a, row);
       CHECK_GAME(c->label, memcmp(last, obs_row(b->observations, b, row), a->obs_bytes) == 0);
       CHECK_GAME(c->label, memcmp(last, obs_row(b->final_observations, b, row), a->obs_bytes) == 0);
     }
-    if (lives_alone(c) && masks_whole_game(a, mask)) break;
+    if (has_own_episodes(c) && masks_whole_game(a, mask)) break;
     CHECK_GAME(c->label, pfc_pool_reset(manual.pool, &reset) == PFC_OK);
     CHECK_GAME(c->label, memcmp(a->observations, b->observations, obs_total_bytes(a)) == 0);
     CHECK_GAME(c->label, memcmp(a->alive, b->alive, rows) == 0);
@@ -71,7 +71,7 @@ static void test_ended_games_are_frozen(const Case* c) {
       if (terminated[row] || truncated[row]) {
         CHECK_GAME(c->label, b->rewards[row] == 0.0f && b->alive[row] == 0);
         CHECK_GAME(c->label, b->terminated[row] == terminated[row] && b->truncated[row] == truncated[row]);
-        CHECK_GAME(c->label, lives_alone(c) || memcmp(kept, now, b->obs_bytes) == 0);
+        CHECK_GAME(c->label, has_own_episodes(c) || memcmp(kept, now, b->obs_bytes) == 0);
       } else if (row_ended(b, row)) {
         memcpy(kept, now, b->obs_bytes);
         terminated[row] = b->terminated[row], truncated[row] = b->truncated[row];

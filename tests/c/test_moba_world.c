@@ -1,5 +1,5 @@
-// test_moba_world.c - moba at length, against slow and obvious versions of what the game keeps: maps of many seeds,
-// waves, what is seen, and the books of experience and gold. Quick by default; test_moba_world SEEDS TICKS runs longer.
+// test_moba_world.c - long runs of moba against slow, obvious code: maps of many seeds, waves, observations, experience
+// and gold. Quick by default; test_moba_world SEEDS TICKS runs longer.
 #include "moba_game.h"
 
 // ---- maps ------------------------------------------------------------------------------------------------------
