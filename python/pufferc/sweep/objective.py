@@ -1,4 +1,4 @@
-"""What makes one run better than another, and the front of those that none beats in both score and cost.
+"""The order of runs by objective, and the Pareto front of score and cost.
 
     score    the separate evaluation at the end of a fixed budget of steps; higher is better
     steps    agent steps until the separate evaluation reached train.target_score; fewer is better
@@ -17,11 +17,11 @@ from pufferc.sweep.trials import BASE, CONFIRM, SEARCH, Trial
 
 OBJECTIVES = ("score", "steps", "time")
 LABELS = {"score": "score", "steps": "steps to target", "time": "seconds to target"}
-_MISSED, _WORST = 1e12, 1e15  # losses beyond any number of steps or seconds
+_MISSED, _WORST = 1e12, 1e15  # losses above any number of steps or seconds
 
 
 def value(objective: str, trial: Trial) -> float | None:
-    """The number that a run is judged by; None if it has none: stopped, failed, or the target not reached."""
+    """The objective of a run; None if it was stopped, failed or missed the target."""
     if objective == "score":
         return trial.score.value if trial.outcome in ("complete", "target") and trial.score else None
     if trial.outcome != "target":
@@ -30,7 +30,7 @@ def value(objective: str, trial: Trial) -> float | None:
 
 
 def loss(objective: str, trial: Trial) -> float:
-    """A number that is lower for better runs, of all that were not stopped; samplers look at its order only."""
+    """A number that is lower for better runs, for runs that were not stopped; samplers use its order only."""
     found = value(objective, trial)
     if found is not None:
         return -found if objective == "score" else found
@@ -41,13 +41,13 @@ def loss(objective: str, trial: Trial) -> float:
 
 
 def ranked(objective: str, trials: Iterable[Trial]) -> list[Trial]:
-    """The runs of the search that came to their end, best first, equal ones by what they cost."""
+    """The complete runs of the search, best first; equal runs are ordered by cost."""
     ended = [trial for trial in trials if trial.phase == SEARCH and trial.outcome in ("complete", "target")]
     return sorted(ended, key=lambda trial: (loss(objective, trial), trial.seconds, trial.number))
 
 
 def pareto(trials: Iterable[Trial]) -> list[Trial]:
-    """Of runs that came to their end, those that no other beats in score at no more seconds; cheapest first."""
+    """Complete runs that no other run beats in score at equal or lower cost; cheapest first."""
     ended = [trial for trial in trials if trial.phase == SEARCH and trial.outcome in ("complete", "target")]
     front: list[Trial] = []
     for trial in sorted(ended, key=lambda t: (t.seconds, -(t.score.value if t.score else 0.0))):
@@ -58,7 +58,7 @@ def pareto(trials: Iterable[Trial]) -> list[Trial]:
 
 @dataclass(frozen=True)
 class Confirmed:
-    """One configuration run again with fresh seeds. `mean` and `spread` are of the objective's values there are."""
+    """One configuration with fresh seeds. `mean` and `spread` are over the runs that have a value."""
 
     number: int
     runs: tuple[Trial, ...]
@@ -70,7 +70,7 @@ class Confirmed:
 
     @property
     def spread(self) -> float | None:
-        """Standard deviation between seeds; None of fewer than two."""
+        """Standard deviation between seeds; None for fewer than two."""
         return statistics.stdev(self.values) if len(self.values) > 1 else None
 
     @property
@@ -80,7 +80,7 @@ class Confirmed:
 
 
 def confirmed(objective: str, trials: Sequence[Trial]) -> list[Confirmed]:
-    """The configurations that were run again, best first; those with seeds that have no value come later."""
+    """The confirmed configurations, best first; those with missing values come last."""
     groups: dict[int, list[Trial]] = {}
     for trial in trials:
         if trial.phase == CONFIRM:
@@ -94,7 +94,7 @@ def confirmed(objective: str, trials: Sequence[Trial]) -> list[Confirmed]:
 
 
 def best(objective: str, trials: Sequence[Trial]) -> Trial | None:
-    """The run of the search whose configuration is best: by fresh seeds where there are any, else by its own."""
+    """The run of the search with the best configuration: by fresh seeds if there are any, else by its own score."""
     by_number = {trial.number: trial for trial in trials if trial.phase == SEARCH}
     for candidate in confirmed(objective, trials):
         if candidate.number != BASE and candidate.values and candidate.number in by_number:

@@ -20,16 +20,16 @@ from pufferc.sweep.trials import SEARCH, Trial
 FILE = "report.png"
 _ACROSS = 4
 _ENDED, _STOPPED, _FAILED, _LINE, _STAR = COLORS[0], "#9aa0a6", COLORS[1], COLORS[2], COLORS[4]
-_EDGE = 0.02  # of an axis, where what has no value is marked
+_EDGE = 0.02  # position on an axis of runs without a value
 _MAX_TICKS = 9
 _LOGIT_TICKS = (0.001, 0.01, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9999)
-_JITTER = 0.18  # of dots over one choice, in choices
+_JITTER = 0.18  # of dots of one choice; choices are 1 apart
 
 
 def draw_report(
     out: Path, objective: str, space: Space, trials: Sequence[Trial], shares: Mapping[str, float] | None
 ) -> Path:
-    """Draws the report into `out`, a PNG. DrawingUnavailable without matplotlib, OSError where it cannot be written."""
+    """Draws the report into `out`, a PNG. DrawingUnavailable without matplotlib, OSError if it cannot be written."""
     search = [trial for trial in trials if trial.phase == SEARCH]
     panels = 2 + len(space) + bool(shares)
     across = min(_ACROSS, panels)
@@ -51,7 +51,7 @@ def draw_report(
 
 
 def _height(objective: str, trial: Trial) -> float:
-    """Where a run's mark stands; NaN for one that has no value and is marked at the edge."""
+    """The position of a run's mark; NaN without a value, for a mark at the edge."""
     found = value(objective, trial)
     if found is None and objective == "score" and trial.outcome == "stopped" and trial.score:
         return trial.score.value
@@ -117,7 +117,7 @@ def _draw_cost(axes: Any, trials: Sequence[Trial]) -> None:
 
 
 def _log_axis(axes: Any, values: Sequence[float]) -> None:
-    """A logarithmic horizontal axis with readable numbers, also where it spans less than a factor of ten."""
+    """A logarithmic horizontal axis with readable numbers, also if it spans less than a factor of ten."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.set_xscale("log")
@@ -130,7 +130,7 @@ def _log_axis(axes: Any, values: Sequence[float]) -> None:
 
 
 def _scale_axis(axes: Any, dimension: Dimension, values: Sequence[float]) -> None:
-    """The axis on which a field was drawn evenly."""
+    """Sets the scale on which a field was drawn uniformly."""
     from matplotlib.ticker import NullLocator
 
     if dimension.logarithmic:

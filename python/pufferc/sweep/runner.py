@@ -1,6 +1,6 @@
-"""The sweep itself: proposes runs, gives them to workers, writes down what came of them, and runs the best again.
+"""The sweep: proposes runs, gives them to workers, records the results, and confirms the best with fresh seeds.
 
-Whatever ended is in trials.jsonl; what was under way when a sweep stops is not, and is made again by --resume.
+trials.jsonl has every ended run. Runs that are interrupted with the sweep are not recorded; --resume repeats them.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ BEST_FILE = "best.toml"
 _END = object()
 _MAX_ERRORS, _HOPELESS = 5, 20
 _WAIT_S, _SHOW_S = 0.2, 5.0
-_MAX_CONFIRM_SHARE = 0.5  # of the budget that is kept for running the best again
-_STOPPING = "stopping; runs under way are dropped, --resume makes them again"
+_MAX_CONFIRM_SHARE = 0.5  # of the budget, reserved for confirmations
+_STOPPING = "stopping; unfinished runs are dropped, --resume repeats them"
 
 
 class Sweep:
     """One sweep in its directory; `go` searches and confirms."""
 
     def __init__(self, plan: Plan, directory: Path, progress: Progress) -> None:
-        """`directory` exists. Trials that it holds are taken in. OSError or ConfigError where it cannot be used."""
+        """Reads the trials in `directory`, which exists. OSError or ConfigError if it cannot be used."""
         self.plan, self.directory, self.progress = plan, directory, progress
         self.settings = plan.settings
         self.trials = read_trials(directory)
@@ -61,11 +61,11 @@ class Sweep:
         self.file = TrialFile(directory)
 
     def elapsed(self) -> float:
-        """Seconds of the sweep, earlier parts included."""
+        """Seconds of the sweep, including earlier parts."""
         return self.before_s + time.perf_counter() - self.began
 
     def go(self) -> bool:
-        """Searches, then runs the best again. Whether it came to its end: False after Ctrl-C."""
+        """Searches, then confirms the best. True if the sweep is complete, False after Ctrl-C."""
         workers = Workers(self.settings.jobs, self.directory, self.settings.timeout_s)
         try:
             with Interrupt(self.progress.say, _STOPPING) as interrupt:
@@ -78,10 +78,10 @@ class Sweep:
             self.file.close()
             self._write_best()
 
-    # ---- which runs ----
+    # ---- jobs ----
 
     def _search_jobs(self) -> Iterator[Job | None]:
-        """Runs of the search that have not ended yet, by their numbers; None for one that cannot even begin."""
+        """Jobs of the search that have not ended yet, by number; None for one whose configuration is invalid."""
         done = {trial.number for trial in self.trials if trial.phase == SEARCH}
         limits = [limit for limit in (self.settings.runs, self.search.total) if limit is not None]
         for number in range(1, min(limits) + 1) if limits else itertools.count(1):
@@ -89,7 +89,7 @@ class Sweep:
                 yield self._job(number, SEARCH, self.search.propose(number), None)
 
     def _confirm_jobs(self) -> Iterator[Job | None]:
-        """The best configurations, and the one that the space varies, each with the same fresh seeds."""
+        """Jobs of the best configurations and the base configuration, each with the same fresh seeds."""
         order = ranked(self.settings.objective, self.trials)[: self.settings.confirm]
         done = {(trial.number, trial.seed) for trial in self.trials if trial.phase == CONFIRM}
         for confirmation in range(self.settings.confirm_seeds if order else 0):
@@ -98,7 +98,7 @@ class Sweep:
                     yield self._job(number, CONFIRM, params, confirmation)
 
     def _job(self, number: int, phase: str, params: Mapping[str, Any], confirmation: int | None) -> Job | None:
-        """A run to give to a worker; None where its values do not fit together, which then is its result."""
+        """A job for a worker; None if its configuration is invalid, which is recorded as its result."""
         seed = self.plan.seed(number, confirmation)
         try:
             config = apply(self.plan.base, params) if params else self.plan.base
@@ -115,24 +115,24 @@ class Sweep:
         )  # fmt: skip
 
     def _confirm_directory(self, number: int, confirmation: int) -> Path:
-        """Where a run with a fresh seed is kept; what an interrupted sweep left there is removed."""
+        """The directory of a run with a fresh seed, without leftovers of an interrupted sweep."""
         name = "base" if number == BASE else f"run-{number}"
         path = self.directory / "confirm" / f"{name}-seeds" / f"seed-{self.plan.seed(number, confirmation)}"
         shutil.rmtree(path, ignore_errors=True)
         return path
 
-    # ---- making them ----
+    # ---- running them ----
 
     def _drive(
         self, workers: Workers, jobs: Iterator[Job | None], interrupt: Interrupt, over: Callable[[], str | None]
     ) -> None:
-        """Makes all of `jobs`; ends early, dropping what is under way, when interrupted or when `over` says why."""
+        """Runs all `jobs`. Stops early, and drops unfinished runs, when interrupted or when `over` gives a reason."""
         left = True
         while left or workers.busy():
             why = "interrupted" if interrupt.requested else over()
             if why is not None:
                 dropped = workers.drop()
-                self.progress.say(f"{why}; {dropped} run(s) under way dropped" if dropped else why)
+                self.progress.say(f"{why}; {dropped} unfinished run(s) dropped" if dropped else why)
                 return
             for worker in workers.free():
                 job = next(jobs, _END) if left else _END
@@ -168,7 +168,7 @@ class Sweep:
                 file.write(f"run {job.number}, seed {job.seed}\n{text}\n")
 
     def _add(self, trial: Trial) -> None:
-        """Writes down a run that ended."""
+        """Records an ended run."""
         trial = dataclasses.replace(trial, at_s=self.elapsed())
         self.file.add(trial)
         self.trials.append(trial)
@@ -188,10 +188,10 @@ class Sweep:
             self.progress.say(f"{duration(self.elapsed()):>7}  best so far: run {trial.number}, {result_text(trial)}")
             self._write_best()
 
-    # ---- when it is over ----
+    # ---- the end of the search ----
 
     def _search_is_over(self) -> str | None:
-        """Why no further run of the search is made; None while there is no reason."""
+        """Why the search ends; None while it continues."""
         found = [trial for trial in self.trials if trial.phase == SEARCH]
         if len(found) >= _HOPELESS and all(trial.outcome == "failed" for trial in found):
             return f"all of the first {len(found)} runs failed"
@@ -201,7 +201,7 @@ class Sweep:
         return f"budget of {budget_s:g} s: the search ends"
 
     def _confirm_seconds(self) -> float:
-        """About how long it will take to run the best again."""
+        """Estimated seconds of the confirmations."""
         settings = self.settings
         order = ranked(settings.objective, self.trials)[: settings.confirm]
         if not order or settings.budget_s is None:

@@ -1,8 +1,8 @@
-"""Which values to try next.
+"""Search methods: which values to try next.
 
-    random    independent draws; the proposal of a number depends on the seed and that number alone
-    grid      every combination once, in an order drawn by the seed, so that a part of it still covers the space
-    tpe       tree-structured Parzen estimators of Optuna: draws, then more and more near what was good
+    random    independent draws; a proposal depends only on the seed and its number
+    grid      every combination once, in an order drawn by the seed, so that the first runs cover the space
+    tpe       tree-structured Parzen estimators of Optuna: random draws, then values near the best ones
 
 random and grid need only NumPy, and give the same proposals after an interruption. tpe proposes by the results so far,
 so its proposals repeat only for the same seed and history, which is unlikely with several runs at a time.
@@ -26,7 +26,7 @@ from pufferc.sweep.trials import SEARCH, Trial
 
 METHODS = ("random", "grid", "tpe")
 _MAX_COMBINATIONS = 1_000_000
-_MIN_DIFFERENT = 3  # results, for importances
+_MIN_DIFFERENT = 3  # different results, for importances
 _FIRST_DRAWS = 10  # of tpe, before it estimates anything
 
 
@@ -35,7 +35,7 @@ class MissingPackage(ConfigError):
 
 
 class Search(Protocol):
-    """A method. `total` is how many proposals there are, None = no end."""
+    """A search method. `total` is the number of proposals, None = unlimited."""
 
     total: int | None
 
@@ -43,11 +43,11 @@ class Search(Protocol):
         """Values by key for configuration `number`, from 1 on."""
 
     def learn(self, trial: Trial) -> None:
-        """Takes in a run of the search that ended, whoever proposed it."""
+        """Learns from an ended run of the search."""
 
 
 def make_search(method: str, space: Space, objective: str, seed: int) -> Search:
-    """The method of this name. ConfigError where the space is none for it, MissingPackage without its package."""
+    """The method of this name. ConfigError if it cannot search the space, MissingPackage without its package."""
     choice("method", method, METHODS)
     if method == "grid":
         return GridSearch(space, seed)
@@ -97,11 +97,11 @@ class GridSearch:
         return found
 
     def learn(self, trial: Trial) -> None:
-        """Nothing: every combination comes once, whatever it gives."""
+        """Nothing: every combination is tried once."""
 
 
 class ParzenSearch:
-    """Optuna's TPE over positions of the space, so that scales are ours; its order of runs is the objective's."""
+    """Optuna's TPE over positions of the space, so that our scales apply; runs are ordered by the objective."""
 
     total: int | None = None
 
@@ -122,7 +122,7 @@ class ParzenSearch:
 
     def _sampler(self, number: int) -> Any:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that multivariate and constant_liar may change
+            warnings.simplefilter("ignore")  # about the experimental multivariate and constant_liar
             return self._optuna.samplers.TPESampler(
                 seed=int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0]),
                 n_startup_trials=_FIRST_DRAWS,
@@ -150,7 +150,7 @@ class ParzenSearch:
             self._study.tell(asked, loss(self._objective, trial))
 
     def frozen(self, trial: Trial) -> Any:
-        """A trial as Optuna holds those of the past."""
+        """A trial in Optuna's form."""
         state = self._optuna.trial.TrialState
         stopped = trial.outcome == "stopped"
         return self._optuna.trial.create_trial(
@@ -172,7 +172,7 @@ def _as_worst(trial: Trial) -> Trial:
 
 
 def import_optuna(what: str) -> Any:
-    """Optuna, told to be quiet; MissingPackage with the command that installs it."""
+    """Optuna without its log lines; MissingPackage names the command that installs it."""
     try:
         import optuna
     except ImportError:
@@ -182,7 +182,7 @@ def import_optuna(what: str) -> Any:
 
 
 def importances(method: str, space: Space, objective: str, trials: Sequence[Trial]) -> dict[str, float] | None:
-    """The share of each field in what sets the better runs apart, by Optuna's PED-ANOVA; None without Optuna.
+    """The importance of each field for the better runs, by Optuna's PED-ANOVA; None without Optuna.
 
     Stopped and failed runs count as worse than all others. Also None where nothing honest can be said: too few runs, or
     all alike, or a method that tries little but what was good, so that fields which matter hardly vary.
@@ -201,7 +201,7 @@ def importances(method: str, space: Space, objective: str, trials: Sequence[Tria
     for trial in ended:
         search.learn(trial)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that PED-ANOVA may change
+        warnings.simplefilter("ignore")  # about the experimental PED-ANOVA
         evaluator = optuna.importance.PedAnovaImportanceEvaluator()
         found = optuna.importance.get_param_importances(search._study, evaluator=evaluator)
     return {key: float(share) for key, share in found.items() if math.isfinite(share)}

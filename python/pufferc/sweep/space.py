@@ -1,17 +1,17 @@
 """The space of a sweep: which fields of a configuration vary, and how.
 
-A dimension maps positions in [0, 1) to values of one field, so that samplers know nothing of scales and types:
+A dimension maps positions in [0, 1) to values of one field, so that samplers need not know scales and types:
 
-    uniform:LOW:HIGH        every number is as likely
-    log:LOW:HIGH            every ratio; LOW > 0
-    logit:LOW:HIGH          every ratio of x to 1 - x, for shares near 0 or 1 such as gamma; 0 < LOW, HIGH < 1
-    around:FACTOR           log from the configuration's own value / FACTOR to it x FACTOR
+    uniform:LOW:HIGH        uniform
+    log:LOW:HIGH            log-uniform; LOW > 0
+    logit:LOW:HIGH          uniform in log(x / (1 - x)), for values near 0 or 1 such as gamma; 0 < LOW, HIGH < 1
+    around:FACTOR           log-uniform from the configuration's value / FACTOR to the value x FACTOR
     integer:LOW:HIGH        whole numbers, both ends included
     grid:LOW:HIGH:COUNT     COUNT numbers at equal distances; grid:LOW:HIGH:COUNT:log at equal ratios
-    choice:A,B,C            one of these, in no order
+    choice:A,B,C            one of these, without an order
 
-Fields that take whole numbers get whole numbers from all of them. A space is checked against the types and ranges of
-the configuration before anything is trained.
+Integer fields get whole numbers from every kind. A space is checked against the types and ranges of the configuration
+before any run starts.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from pufferc.training.resolve import fit_minibatch, resolve
 
 KINDS = ("uniform", "log", "logit", "around", "integer", "grid", "choice")
 _SCALES = ("uniform", "log", "logit")
-_DIGITS = 6  # of numbers that are proposed: enough for any setting, few enough to read
-_MAX_VALUES = 100_000  # of one dimension that is enumerated
-_GIVEN = {  # fields that a sweep must hold still, and why
+_DIGITS = 6  # of proposed numbers: exact enough for any setting, and readable
+_MAX_VALUES = 100_000  # of an enumerated dimension
+_GIVEN = {  # fields that cannot be swept, and why
     "train.seed": "the sweep gives every run its own seed",
     "train.target_score": "it is what runs are judged by",
     "train.target_episodes": "it is what runs are judged by",
@@ -42,7 +42,7 @@ _GIVEN = {  # fields that a sweep must hold still, and why
 
 @dataclass(frozen=True)
 class Dimension:
-    """One field that varies. `values` is empty for a range; else what there is, `ordered` if that means something."""
+    """One field that varies. `values` is empty for a range, else all values; `ordered`: their order has a meaning."""
 
     key: str
     kind: str
@@ -64,7 +64,7 @@ class Dimension:
         return type(number)(min(max(number, self.low), self.high))
 
     def position(self, value: Any) -> float:
-        """A position of a value; that of the nearest one for numbers which the space cannot propose."""
+        """The position of a value, or of the nearest number that the space can propose."""
         if self.values:
             if value in self.values or not isinstance(value, (int, float)):
                 index = self.values.index(value)
@@ -78,14 +78,14 @@ class Dimension:
         return min((self._scaled(number) - low) / (high - low), math.nextafter(1.0, 0.0))
 
     def all_values(self) -> Sequence[Any] | None:
-        """Every value, in order; None for a range of numbers that are not whole."""
+        """Every value, in order; None for a range of real numbers."""
         if self.values:
             return self.values
         return range(int(self.low), int(self.high) + 1) if self.integral and self.kind == "uniform" else None
 
     @property
     def logarithmic(self) -> bool:
-        """Whether its values are best drawn on a logarithmic axis."""
+        """Whether to plot its values on a logarithmic axis."""
         if self.values and self.ordered:
             return self.kind == "grid-log"
         return self.kind == "log"
@@ -108,7 +108,7 @@ Space = tuple[Dimension, ...]
 
 
 def read_space(path: Path) -> dict[str, Any]:
-    """Keys and specifications, not checked yet, of a TOML file with tables like those of a configuration."""
+    """Unchecked keys and specifications of a TOML file with tables like those of a configuration."""
     tables = read_toml(path)
     for name, table in tables.items():
         if not isinstance(table, Mapping) and "." not in name:
@@ -128,7 +128,7 @@ def read_words(words: Sequence[str]) -> dict[str, Any]:
 
 
 def make_space(config: Config, specifications: Mapping[str, Any]) -> Space:
-    """The space of `specifications` around `config`. ConfigError, naming the key, for what cannot work."""
+    """The space of `specifications` around `config`. ConfigError names the key of a wrong one."""
     if not specifications:
         raise ConfigError("space: expected at least one field to sweep, got none")
     space = tuple(_make_dimension(config, key, spec) for key, spec in specifications.items())
@@ -218,7 +218,7 @@ def _grid(where: str, key: str, words: Sequence[str], integral: bool) -> Dimensi
 
 
 def _plain(word: str) -> Any:
-    """A word of a command line as TOML would have it."""
+    """A word of a command line as a TOML value."""
     for kind in (int, float):
         try:
             return kind(word)
@@ -255,13 +255,13 @@ def apply(config: Config, params: Mapping[str, Any]) -> Config:
 
 
 def used(config: Config, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of `params` as `config`, which `apply` made of them, has them."""
+    """The values of `params` as `apply` has set them in `config`."""
     values = flat(as_tables(config))
     return {key: list(value) if isinstance(value := values.get(key), tuple) else value for key in params}
 
 
 def _check_ends(config: Config, dimension: Dimension) -> None:
-    """Each value alone must work, with all else as it is: the ends of a range, all of a choice."""
+    """Checks the ends of a range or all values of a choice, each with the other fields unchanged."""
     values = dimension.values or tuple(dimension.value(position) for position in (0.0, 0.3, 1.0))
     for value in itertools.islice(values, 1000):
         try:
@@ -271,10 +271,10 @@ def _check_ends(config: Config, dimension: Dimension) -> None:
 
 
 def as_saved(space: Space) -> list[dict[str, Any]]:
-    """Plain values that `from_saved` makes the same space of."""
+    """Plain values from which `from_saved` makes the same space."""
     return [dataclasses.asdict(dimension) for dimension in space]
 
 
 def from_saved(rows: Sequence[Mapping[str, Any]]) -> Space:
-    """The space that `as_saved` was given. TypeError or KeyError for anything else."""
+    """The inverse of `as_saved`. TypeError or KeyError for anything else."""
     return tuple(Dimension(**{**row, "values": tuple(row["values"])}) for row in rows)

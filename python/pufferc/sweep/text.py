@@ -1,4 +1,4 @@
-"""A sweep's results as lines and tables for people."""
+"""A sweep's results as lines and tables."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def result_text(trial: Trial) -> str:
 
 
 def confirmed_text(objective: str, found: Confirmed) -> str:
-    """What fresh seeds gave, in a few words."""
+    """The result with fresh seeds, in a few words."""
     spread = f", spread {short(found.spread)}" if found.spread is not None else ""
     return f"mean {objective} {short(found.mean)}{spread}, {len(found.values)} of {len(found.runs)} seeds"
 
 
 def outcomes_text(trials: Sequence[Trial]) -> str:
-    """How many runs ended in which way; those that failed are always named."""
+    """Numbers of runs by outcome; failed ones are always included."""
     found = Counter(trial.outcome for trial in trials)
     return ", ".join(f"{found[name]} {_WORDS[name]}" for name in OUTCOMES if found[name] or name == "failed")
 
 
 def headline(trials: Sequence[Trial], elapsed_s: float) -> str:
-    """How far a sweep is."""
+    """The progress of a sweep."""
     search = [trial for trial in trials if trial.phase == SEARCH]
     rate = f", {3600 * len(trials) / elapsed_s:.0f} an hour" if elapsed_s > 0.0 else ""
     again = f"; {len(trials) - len(search)} with fresh seeds" if len(trials) > len(search) else ""
@@ -49,7 +49,7 @@ def headline(trials: Sequence[Trial], elapsed_s: float) -> str:
 
 
 def _short_keys(keys: Sequence[str]) -> list[str]:
-    """Keys without their table, where that is enough to tell them apart."""
+    """Keys without their table, where they stay unique."""
     names = [key.partition(".")[2] for key in keys]
     return [key if names.count(name) > 1 else name for key, name in zip(keys, names, strict=True)]
 
@@ -88,7 +88,7 @@ def _confirmation(objective: str, found: Sequence[Confirmed]) -> str:
 
 
 def verdict(objective: str, found: Sequence[Confirmed]) -> str:
-    """Whether the best configuration is better than the one that the space varies, as far as the seeds tell."""
+    """Whether the best configuration is better than the base configuration, given the spread of the seeds."""
     own = next((c for c in found if c.number == BASE), None)
     candidate = next((c for c in found if c.number != BASE), None)
     if own is None or candidate is None or candidate.mean is None:
@@ -124,7 +124,7 @@ def _shares(shares: Mapping[str, float]) -> str:
 def report_text(
     objective: str, trials: Sequence[Trial], keys: Sequence[str], shares: Mapping[str, float] | None
 ) -> str:
-    """Everything that a sweep has found out, as it is known now."""
+    """All results of a sweep so far."""
     elapsed = max((trial.at_s for trial in trials), default=0.0)
     parts = [f"{headline(trials, elapsed)}, {duration(elapsed)}"]
     if not ranked(objective, trials):
