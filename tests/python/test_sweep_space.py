@@ -110,7 +110,7 @@ def test_specifications_are_parsed() -> None:
         ("train.value_clip", "around:2", "expected a number above 0"),
         ("train.optimizer", "around:2", "expected a number above 0"),
         ("env.max_steps", "integer:-1:10", r"env\.max_steps must be in \["),
-        ("train.seed", "integer:1:9", "the sweep gives every run a seed"),
+        ("train.seed", "integer:1:9", "the sweep gives every run its own seed"),
         ("train.target_score", "uniform:1:9", "what runs are judged by"),
         ("vec.num_envs", "integer:-5:5", r"vec\.num_envs must be at least 1, got -5"),
     ],
