@@ -1012,7 +1012,7 @@ PFC_FN void boids_step(Boids* s, const BoidsParams* p, PfcIo io) {
 
 PFC_FN float boids_unit(float x) { return pfc_clampf(x, -1.0f, 1.0f); }
 
-PFC_FN void boids_observe_surface(const BoidsParams* p, const BoidsArrays* a, const BoidsSurfaces* surface, int32_t i,
+BOIDS_PART void boids_observe_surface(const BoidsParams* p, const BoidsArrays* a, const BoidsSurfaces* surface, int32_t i,
                                   float* out) {
   if (surface->gap[i] >= BOIDS_NO_GAP) return;
   const BoidsVector own = boids_own_frame(boids_heading(a, i), boids_surface_offset(surface, i));
@@ -1034,7 +1034,7 @@ PFC_FN const BoidsHunter* boids_nearest_hunter(const Boids* s, const BoidsParams
   return nearest;
 }
 
-PFC_FN void boids_observe_hunter(const Boids* s, const BoidsParams* p, const BoidsArrays* a, int32_t i, float* out) {
+BOIDS_PART void boids_observe_hunter(const Boids* s, const BoidsParams* p, const BoidsArrays* a, int32_t i, float* out) {
   const BoidsVector place = boids_place(a, i), heading = boids_heading(a, i);
   const BoidsHunter* hunter = boids_nearest_hunter(s, p, place);
   if (!hunter) return;
@@ -1047,7 +1047,7 @@ PFC_FN void boids_observe_hunter(const Boids* s, const BoidsParams* p, const Boi
   out[4] = 1.0f;
 }
 
-PFC_FN void boids_observe_neighbours(const Boids* s, const BoidsParams* p, const BoidsArrays* a, int32_t i,
+BOIDS_PART void boids_observe_neighbours(const Boids* s, const BoidsParams* p, const BoidsArrays* a, int32_t i,
                                      float* out) {
   const BoidsVector place = boids_place(a, i), heading = boids_heading(a, i);
   const int32_t* neighbours = a->neighbours + (size_t)i * (size_t)p->neighbours;
@@ -1065,7 +1065,7 @@ PFC_FN void boids_observe_neighbours(const Boids* s, const BoidsParams* p, const
 }
 
 // A caught boid sees zeros.
-PFC_FN void boids_observe(const Boids* s, const BoidsParams* p, int32_t agent, BoidsObs* obs) {
+BOIDS_PART void boids_observe(const Boids* s, const BoidsParams* p, int32_t agent, BoidsObs* obs) {
   const BoidsArrays a = boids_arrays(s, p);
   float* out = obs->value;
   const int32_t values = BOIDS_PLAIN_OBS + BOIDS_NEIGHBOUR_OBS * p->neighbours;
@@ -1194,7 +1194,7 @@ static PfcColor boids_tint(float x, float y) {
 }
 
 static void boids_draw_arrow(const PfcDraw* d, BoidsVector at, BoidsVector heading, float length, PfcColor color) {
-  const float half = 0.35f * length;
+  const float half = 0.28f * length;
   PfcPoint corners[3];
   corners[0].x = at.x + 0.6f * length * heading.x, corners[0].y = at.y + 0.6f * length * heading.y;
   corners[1].x = at.x - 0.4f * length * heading.x - half * heading.y;
@@ -1217,6 +1217,14 @@ static void boids_draw_links(const Boids* s, const BoidsParams* p, const BoidsAr
   d->circle(d->context, place.x, place.y, 1.5f, pfc_tint(PFC_INK, 50));
 }
 
+static void boids_draw_walls(const BoidsParams* p, const PfcDraw* d, float thickness) {
+  const float width = (float)p->width, height = (float)p->height;
+  d->rect(d->context, 0.0f, 0.0f, width, thickness, pfc_rgb(PFC_LINE));
+  d->rect(d->context, 0.0f, height - thickness, width, thickness, pfc_rgb(PFC_LINE));
+  d->rect(d->context, 0.0f, 0.0f, thickness, height, pfc_rgb(PFC_LINE));
+  d->rect(d->context, width - thickness, 0.0f, thickness, height, pfc_rgb(PFC_LINE));
+}
+
 static void boids_draw(const Boids* s, const BoidsParams* p, const PfcDraw* d) {
   const BoidsArrays a = boids_arrays(s, p);
   const float scale = (float)p->width / 108.0f;
@@ -1230,6 +1238,7 @@ static void boids_draw(const Boids* s, const BoidsParams* p, const PfcDraw* d) {
           d->circle(d->context, disc->center.x + (float)(x * p->width), disc->center.y + (float)(y * p->height),
                     disc->radius, pfc_rgb(PFC_LINE));
   }
+  if (p->walls) boids_draw_walls(p, d, 0.4f * scale);
   boids_draw_links(s, p, &a, d);
   for (int32_t i = 0; i < p->boids; ++i) {
     if (!a.alive[i]) continue;

@@ -104,3 +104,15 @@ def test_caught_boids_are_absent_from_the_loss(hunted: Any) -> None:
         weights.append([p.detach().clone() for p in learner.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(*weights, strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(weights[0], make().parameters(), strict=True))
+
+
+def test_the_page_has_the_tables_of_the_code() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "games" / "boids.md").read_text(encoding="utf-8")
+    info = pufferc.env_info("boids")
+    for param in info.params:
+        assert f"| {param.name} | {param.default:g} | {param.min:g}.." in page, param.name
+        assert f" | {param.help} |" in page, param.name
+    for row in info.observation:
+        assert f"| {row.name} |" in page and f" | {row.low:g}..{row.high:g} | {row.help} |" in page, row.name
+    for metric in info.metrics:
+        assert metric in page, metric
