@@ -19,7 +19,7 @@
 
 enum { BREAKOUT_ROWS = 6, BREAKOUT_COLUMNS = 18, BREAKOUT_BRICKS = BREAKOUT_ROWS * BREAKOUT_COLUMNS };
 enum { BREAKOUT_STAY, BREAKOUT_LEFT, BREAKOUT_RIGHT };
-enum { BREAKOUT_NOTHING = -1, BREAKOUT_SIDE = BREAKOUT_BRICKS, BREAKOUT_TOP, BREAKOUT_PADDLE };  // or a brick's index
+enum { BREAKOUT_NOTHING = -1, BREAKOUT_SIDE = BREAKOUT_BRICKS, BREAKOUT_TOP, BREAKOUT_PADDLE };  // or a brick
 enum { BREAKOUT_WALL_SCORE = 432, BREAKOUT_MAX_SCORE = 2 * BREAKOUT_WALL_SCORE };
 
 #define BREAKOUT_FPS 60.0f
@@ -353,7 +353,7 @@ PFC_FN void breakout_metrics(const Breakout* s, const BreakoutParams* p, int32_t
 
 // ---- drawing ----------------------------------------------------------------------------------------
 //
-// Drawn in the units of the world, 576 x 330 px.
+// The picture uses the units of the world, 576 x 330 px.
 
 static void breakout_draw_bricks(const Breakout* s, const PfcDraw* d) {
   static const uint32_t colors[BREAKOUT_ROWS] = {0xe5484d, 0xf2793b, 0xf2b134, 0x5fb96c, 0x3fb6d3, 0x6d7ff0};
@@ -368,7 +368,7 @@ static void breakout_draw_bricks(const Breakout* s, const PfcDraw* d) {
   }
 }
 
-// The ball, and behind it the way it came, fading.
+// Draws the ball with a fading trail.
 static void breakout_draw_ball(const Breakout* s, const PfcDraw* d) {
   const float half = 0.5f * BREAKOUT_BALL;
   for (int32_t i = 3; i >= 1; --i) {
@@ -384,7 +384,7 @@ static void breakout_draw_ball(const Breakout* s, const PfcDraw* d) {
 static void breakout_draw(const Breakout* s, const BreakoutParams* p, const PfcDraw* d) {
   (void)p;
   pfc_draw_board(d, BREAKOUT_WIDTH, BREAKOUT_HEIGHT);
-  d->rect(d->context, 0.0f, 0.0f, BREAKOUT_WIDTH, 1.5f, pfc_rgb(PFC_LINE));  // a wall; the bottom is open
+  d->rect(d->context, 0.0f, 0.0f, BREAKOUT_WIDTH, 1.5f, pfc_rgb(PFC_LINE));  // the top wall; the bottom is open
   pfc_draw_count(d, 14.0f, 11.0f, 28.0f, true, s->score, "points");
   for (int32_t i = 0; i < pfc_mini(s->balls, 10); ++i)
     d->circle(d->context, BREAKOUT_WIDTH - 20.0f - 17.0f * (float)i, 25.0f, 5.5f, pfc_rgb(i == 0 ? 0xf7c873 : 0x8f784f));

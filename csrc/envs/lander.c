@@ -11,12 +11,12 @@
 #include <box2d/box2d.h>
 
 #ifndef PFC_BOX2D_MAX_WORLDS
-#define PFC_BOX2D_MAX_WORLDS 128  // what Box2D has unless it is built otherwise
+#define PFC_BOX2D_MAX_WORLDS 128  // Box2D's default
 #endif
 #define LANDER_TEXT_(number) #number
 #define LANDER_TEXT(number) LANDER_TEXT_(number)
 
-// Every game takes one of Box2D's worlds.
+// Every game uses one of Box2D's worlds.
 #define LANDER_LIMIT_HELP                                                             \
   "the Box2D of this build has " LANDER_TEXT(PFC_BOX2D_MAX_WORLDS) " worlds, one for each game of all pools of a " \
   "process; pufferc built with PUFFERC_BOX2D_SOURCE naming Box2D's source has 16384"
@@ -29,7 +29,7 @@
 #define LANDER_HEIGHT (LANDER_VIEW_HEIGHT / LANDER_SCALE)
 #define LANDER_PAD_Y (LANDER_HEIGHT / 4.0f)
 #define LANDER_KICK 1000.0f     // N, max of each component of the force in the first step
-#define LANDER_KICK_UP 0.0081f  // m above the hull's centre; makes up for the original's legs, which start elsewhere
+#define LANDER_KICK_UP 0.0081f  // m above the hull's centre; the original's kick turns more, due to its legs
 #define LANDER_MAIN_POWER 13.0f
 #define LANDER_MAIN_Y (4.0f / LANDER_SCALE)  // distance of the main engine below the centre
 #define LANDER_SIDE_POWER 0.6f
@@ -106,15 +106,15 @@ PFC_FN float lander_ground_x(int32_t corner) { return LANDER_WIDTH / (LANDER_CHU
 
 // ---- the world ------------------------------------------------------------------------------------------
 //
-// A world is one slot of a table inside Box2D, of PFC_BOX2D_MAX_WORLDS slots for the whole process. Taking and giving
-// back a slot searches that table and is not thread-safe, so `open` and `close` hold a lock. Different worlds may be
-// stepped by different threads; none uses threads of its own.
+// A world is one slot of a table inside Box2D with PFC_BOX2D_MAX_WORLDS slots for the whole process. Allocation and
+// release of a slot are not thread-safe, so `open` and `close` hold a lock. Different threads may step different
+// worlds; a world has no threads of its own.
 
-enum { LANDER_MAX_CONTACTS = 16 };  // more than a game ever has at one time
+enum { LANDER_MAX_CONTACTS = 16 };  // more than a game ever has at once
 
 static pthread_mutex_t lander_worlds_lock = PTHREAD_MUTEX_INITIALIZER;
 
-// Makes a world; false when every slot is taken.
+// Creates a world; returns false if all slots are in use.
 static bool lander_create_world(b2Vec2 gravity, b2WorldId* world) {
   b2WorldDef definition = b2DefaultWorldDef();
   definition.gravity = gravity;
@@ -133,10 +133,10 @@ static void lander_destroy_world(b2WorldId* world) {
 
 // Brings a world without bodies into a state that does not depend on its past.
 //
-// What the past leaves behind is the order of the free contact numbers: the number of a contact that ends is the next
-// to be given out, and contacts that begin in the same step are solved in the order of their numbers. So a fixed
-// number of contacts is made at once, which takes all free numbers; the events report them by ascending number; and
-// they are ended by descending number, so that the next contacts count up from zero again.
+// The order of free contact numbers depends on the past: Box2D reuses the number of the contact that ended last, and
+// solves contacts that begin in the same step in the order of their numbers. So this function creates a fixed number of
+// contacts at once, which uses up all free numbers. Events report them in ascending order. It ends them in descending
+// order, so that the next contacts are numbered from zero.
 static void lander_forget(b2WorldId world) {
   b2BodyDef body = b2DefaultBodyDef();
   const b2BodyId ground = b2CreateBody(world, &body);
@@ -149,7 +149,7 @@ static void lander_forget(b2WorldId world) {
   shape.updateBodyMass = false;
   const b2Circle circle = {{0.0f, 0.0f}, 0.5f};
   for (int32_t i = 0; i < LANDER_MAX_CONTACTS; ++i) (void)b2CreateCircleShape(comb, &shape, &circle);
-  b2World_Step(world, 0.01f, 1);  // nothing moves: the comb has no mass
+  b2World_Step(world, 0.01f, 1);  // nothing moves, because the comb has no mass
   const b2ContactEvents events = b2World_GetContactEvents(world);
   b2Filter nothing = b2DefaultFilter();
   nothing.maskBits = 0;
@@ -233,10 +233,9 @@ static void lander_build_leg(Lander* s, b2Vec2 centre, int32_t leg) {
   b2Joint_SetConstraintTuning(id, 60.0f, LANDER_JOINT_DAMPING);  // 60 Hz is the default
 }
 
-// A leg weighs so little beside the hull that the few iterations of v3 cannot hold it: the rocket would sink into its
-// legs or rock on them without end. So each leg becomes heavier at the hull's expense, with its mass at the joint and
-// the moment about it that it has by its shape. Hull and legs in flight keep the mass, centre and moment of their
-// shapes.
+// A leg is so light compared with the hull that the few iterations of v3 cannot hold the joint: the rocket would sink
+// into its legs or rock on them endlessly. So mass moves from the hull to each leg, placed at the joint, with the moment
+// of the leg's shape. In flight, hull and legs together keep the mass, centre and moment of their shapes.
 static void lander_spread_mass(Lander* s) {
   const b2Polygon box = b2MakeBox(LANDER_LEG_HALF_WIDTH, LANDER_LEG_HALF_HEIGHT);
   const b2Vec2 leg_at = b2Body_GetLocalPoint(s->bodies.hull, b2Body_GetPosition(s->bodies.legs[0]));
@@ -454,10 +453,10 @@ static void lander_layout(const void* params, PfcLayout* sizes) {
 
 // ---- drawing ----------------------------------------------------------------------------------------
 //
-// Night sky, earth, moonscape, flags, rocket and flames. Drawn in pixels, 600 x 400, y down: a point of the world is
-// scaled and turned over on its way to the screen.
+// Night sky, earth, moonscape, flags, rocket and flames. The picture is 600 x 400 px, y down; points of the world are
+// scaled and flipped.
 
-#define LANDER_VIEW_BEYOND 2000.0f  // by which sky and land extend past the world, for pictures of other proportions
+#define LANDER_VIEW_BEYOND 2000.0f  // px that sky and land extend past the world, for pictures with other aspect ratios
 
 typedef struct LanderFrame {
   b2Vec2 at;
@@ -469,7 +468,7 @@ static LanderFrame lander_frame(b2BodyId body) {
   return frame;
 }
 
-// (x, y): pixels in a body's own axes, y up.
+// (x, y): pixels in a body's frame, y up.
 static PfcPoint lander_pixel(LanderFrame f, float x, float y) {
   PfcPoint pixel;
   pixel.x = LANDER_SCALE * f.at.x + f.turn.c * x - f.turn.s * y;
@@ -477,14 +476,14 @@ static PfcPoint lander_pixel(LanderFrame f, float x, float y) {
   return pixel;
 }
 
-// A filled convex shape of at most eight corners given in a body's own axes, in pixels.
+// A filled convex shape of at most eight corners, in pixels in a body's frame.
 static void lander_fill(const PfcDraw* d, LanderFrame f, const float (*corners)[2], int32_t count, PfcColor color) {
   PfcPoint points[8];
   for (int32_t i = 0; i < count; ++i) points[i] = lander_pixel(f, corners[i][0], corners[i][1]);
   d->polygon(d->context, points, count, color);
 }
 
-// A flat ellipse about (x, y).
+// A flat ellipse around (x, y).
 static void lander_ellipse(const PfcDraw* d, float x, float y, float half_width, float half_height, PfcColor color) {
   enum { CORNERS = 20 };
   PfcPoint points[CORNERS];
@@ -496,7 +495,7 @@ static void lander_ellipse(const PfcDraw* d, float x, float y, float half_width,
   d->polygon(d->context, points, CORNERS, color);
 }
 
-// A planet of which a little more than half is lit: a half disc whose straight side bulges into the night.
+// A planet, a little more than half of it lit: a half disc with a bulging straight side.
 static void lander_draw_earth(const PfcDraw* d, float x, float y, float radius) {
   enum { ARC = 24 };
   static const float land[4][4] = {{-9, -9, 7, 4}, {-8, 7, 4, 7}, {4, -14, 5, 3}, {-17, 0, 3, 4}};
@@ -517,7 +516,7 @@ static void lander_draw_earth(const PfcDraw* d, float x, float y, float radius) 
 static void lander_draw_sky(const PfcDraw* d) {
   enum { BANDS = 20, STARS = 90 };
   const float beyond = LANDER_VIEW_BEYOND, height = LANDER_VIEW_HEIGHT / BANDS;
-  for (int32_t i = 1; i < BANDS; ++i) {  // a glow that grows towards the horizon
+  for (int32_t i = 1; i < BANDS; ++i) {  // a glow that increases towards the horizon
     PfcColor color = pfc_rgb(0x0b0e1a);
     color.r = (uint8_t)(color.r + i), color.g = (uint8_t)(color.g + 5 * i / 4), color.b = (uint8_t)(color.b + 2 * i);
     d->rect(d->context, -beyond, height * (float)i, LANDER_VIEW_WIDTH + 2.0f * beyond, height, color);
@@ -526,13 +525,13 @@ static void lander_draw_sky(const PfcDraw* d) {
     const uint64_t noise = pfc_hash64(i);
     const float x = (float)(noise % 800) - 100.0f, y = (float)(noise >> 16 & 0xffff) * (400.0f / 65536.0f) - 100.0f;
     const float radius = 0.6f + (float)(noise >> 40 & 3) * 0.25f;
-    if (y > 10.0f && y < 72.0f && (x < 230.0f || x > 430.0f)) continue;  // figures stand here
+    if (y > 10.0f && y < 72.0f && (x < 230.0f || x > 430.0f)) continue;  // numbers are here
     d->circle(d->context, x, y, radius, pfc_tint(0xdfe6ff, (uint8_t)(90 + (noise >> 48 & 127))));
   }
 }
 
-// The land from a slope, (x0, y0) to (x1, y1), down to `low`. It extends a little to the right, never above the next
-// slope, which ends at y2: pieces that overlap leave no seam between them.
+// Land below a slope from (x0, y0) to (x1, y1), down to `low`. It extends a little to the right, but never above the
+// next slope, which ends at y2, so that pieces overlap without a seam.
 static void lander_fill_slope(const PfcDraw* d, float x0, float y0, float x1, float y1, float y2, float low,
                               PfcColor color) {
   const float over = 10.0f, slope = over / (x1 - x0);
@@ -541,8 +540,8 @@ static void lander_fill_slope(const PfcDraw* d, float x0, float y0, float x1, fl
   d->polygon(d->context, points, 5, color);
 }
 
-// A chain of slopes over evenly spread heights, moved down by `depth`, which extends level beyond both ends. What lies
-// below all of it is a rectangle, which is quicker.
+// A chain of slopes over evenly spaced heights, moved down by `depth`, with flat land beyond both ends. Everything
+// below is one rectangle, which is faster.
 static void lander_fill_chain(const PfcDraw* d, const float* y, int32_t count, float depth, PfcColor color) {
   const float beyond = LANDER_VIEW_BEYOND, width = LANDER_VIEW_WIDTH, step = width / (float)(count - 1);
   float low = y[0] + depth;
@@ -589,7 +588,7 @@ static void lander_draw_ground(const Lander* s, const PfcDraw* d) {
 static void lander_draw_pad(const PfcDraw* d) {
   const float left = LANDER_SCALE * lander_ground_x(LANDER_CHUNKS / 2 - 1);
   const float right = LANDER_SCALE * lander_ground_x(LANDER_CHUNKS / 2 + 1);
-  const float y = LANDER_VIEW_HEIGHT - LANDER_SCALE * LANDER_PAD_Y * 0.99f;  // as the smoothing leaves it
+  const float y = LANDER_VIEW_HEIGHT - LANDER_SCALE * LANDER_PAD_Y * 0.99f;  // the pad's height after smoothing
   d->line(d->context, left, y, right, y, 4.0f, pfc_rgb(PFC_GOAL));
   for (int32_t i = 0; i < 2; ++i) {
     const float x = i == 0 ? left : right;
@@ -599,8 +598,8 @@ static void lander_draw_pad(const PfcDraw* d) {
   }
 }
 
-// A tongue of fire from (x, y) in direction (dx, dy), all in the hull's axes; longer with more power. Its flicker is a
-// function of where the rocket is, so that a picture of a state is always the same.
+// A flame from (x, y) in direction (dx, dy), in the hull's frame; longer with more power. Its flicker depends on the
+// rocket's position, so that the picture of a state is always the same.
 static void lander_draw_flame(const PfcDraw* d, LanderFrame f, b2Vec2 from, b2Vec2 along, float width, float length) {
   static const uint32_t colors[3] = {0xe5484d, 0xf2793b, 0xfff1c4};
   const uint64_t noise = pfc_hash64((uint64_t)pfc_float_bits(f.at.x) << 32 | pfc_float_bits(f.at.y));
@@ -620,7 +619,7 @@ static void lander_draw_flames(const Lander* s, const PfcDraw* d, LanderFrame hu
   const b2Vec2 nozzle = {0.0f, -13.0f}, down = {0.0f, -1.0f};
   if (s->main_power > 0.0f) lander_draw_flame(d, hull, nozzle, down, 11.0f, 34.0f * s->main_power);
   if (s->side_power == 0.0f) return;
-  const float out = s->side_power > 0.0f ? -1.0f : 1.0f;  // the right engine's plume is on the left of the hull
+  const float out = s->side_power > 0.0f ? -1.0f : 1.0f;  // the right engine's flame is on the left of the hull
   const b2Vec2 vent = {17.0f * out, 11.0f}, outward = {out, 0.0f};
   lander_draw_flame(d, hull, vent, outward, 6.0f, 17.0f * pfc_absf(s->side_power));
 }

@@ -1,22 +1,22 @@
-// pong.c - the classic: two paddles, one ball, first to 21 points against a bot. One agent.
+// pong.c - two paddles, one ball, first to 21 points against a bot. One agent.
 //
-// The field is 480 x 320 px, y down; positions are centres and speeds px per frame of 1/60 s. The agent has the right
-// paddle, a bot the left one. Both are 56 px high and move by at most 3 px a frame, within the field. A frame goes:
+// The field is 480 x 320 px, y down; positions are centres, speeds are px per frame of 1/60 s. The agent has the right
+// paddle, a bot the left one. Both are 56 px high and move by at most 3 px per frame, within the field. One frame:
 //
-// - The agent's paddle moves as its action says. The bot moves towards the ball's present height, to meet it with one
-//   point of its paddle. It draws this point, up to 0.6 of the way from the centre to the ends, for each ball that
-//   approaches; it never looks ahead.
-// - The ball (10 x 10) flies straight and bounces off the upper and lower wall. Where its way crosses the front of a
-//   paddle it is returned: its new vertical speed is 6 times its distance from the paddle's centre, as a part of the
-//   largest at which they touch (the classic's english: the ends send it off steeply, the middle straight ahead, and
-//   the way it came does not matter), and its horizontal speed rises by 0.25, up to 8. Contacts are found on the
-//   way, not where a frame ends, so no ball passes through a paddle; a paddle's other sides are not solid.
-// - A ball that has left the field is a point for the other side. The next one is served at once: both paddles in the
-//   middle, the ball on the middle line within 40 px of its centre, to a random side at 5, with a random vertical
-//   speed of at most 2. Either paddle can return every serve, so no point is won by luck of the serve.
+// - The agent's paddle moves by its action. The bot moves towards the ball's current height, to hit it with a point of
+//   its paddle that it draws for each approaching ball, up to 0.6 of the way from the centre to the ends. It never
+//   predicts the ball.
+// - The ball (10 x 10) flies straight and bounces off the upper and lower wall. A paddle returns it when it crosses the
+//   paddle's front. Its new vertical speed is 6 * d, where d in [-1, 1] is its distance from the paddle's centre as a
+//   fraction of the largest distance of contact, whatever its direction was: the ends return steeply, the middle
+//   straight. Its horizontal speed rises by 0.25, up to 8. Contacts are found within a frame, not at its end, so no
+//   ball passes through a paddle. The other sides of a paddle are not solid.
+// - A ball that leaves the field is a point for the other side. The next serve follows at once: paddles in the middle,
+//   the ball on the middle line within 40 px of its centre, to a random side at speed 5, with a random vertical speed
+//   of at most 2. Either paddle can return every serve, so a serve never decides a point.
 //
-// What beats the bot is skill: a steep ball (vertical speed above its 3) that does not bounce back to where the bot
-// follows it. The agent gets to the bot's steep ones by looking ahead.
+// A player beats the bot with steep balls (vertical speed above the bot's 3) that do not bounce back towards it, and
+// reaches the bot's steep balls by predicting them.
 //
 // obs   float32[8]              range            unit
 //   0   paddle_y                [0, 1]           field heights: the agent's paddle
@@ -25,12 +25,12 @@
 //   3   ball_y                  [0, 1]           field heights
 //   4   ball_vx                 [-1, 1]          8 px per frame; positive = towards the agent
 //   5   ball_vy                 [-1, 1]          6 px per frame
-//   6   points                  [0, 1]           of those that win: the agent's
-//   7   bot_points              [0, 1]           of those that win: the bot's
+//   6   points                  [0, 1]           the agent's, as a fraction of the points that win
+//   7   bot_points              [0, 1]           the bot's, as a fraction of the points that win
 // act   int32[1]   0 stay  1 up  2 down, for `frameskip` frames; with `continuous` a velocity in [-1, 1], 1 = 3 px down
-// rew   +1 for each point, -1 for each of the bot's; terminated at the winning one
+// rew   +1 for each point, -1 for each point of the bot; terminated at the winning point
 //
-// score is the return, points for less points against, from -21 to 21; perf maps it to [0, 1].
+// score is the return, the point difference from -21 to 21; perf maps it to [0, 1].
 #include "pufferc/env.h"
 
 enum { PONG_STAY, PONG_UP, PONG_DOWN };
@@ -41,15 +41,15 @@ enum { PONG_STAY, PONG_UP, PONG_DOWN };
 #define PONG_PADDLE_HEIGHT 56.0f
 #define PONG_PADDLE_WIDTH 8.0f
 #define PONG_MARGIN 16.0f       // from a paddle's back to the end of the field
-#define PONG_PADDLE_SPEED 3.0f  // px per frame, as all speeds
+#define PONG_PADDLE_SPEED 3.0f  // px per frame, like all speeds
 #define PONG_SERVE_SPEED 5.0f
-#define PONG_SPEED_RISE 0.25f  // with each return
+#define PONG_SPEED_RISE 0.25f  // per return
 #define PONG_MAX_SPEED 8.0f
-#define PONG_MAX_CLIMB 6.0f      // vertical, off a paddle's end
-#define PONG_SERVE_CLIMB 2.0f    // vertical, at most
-#define PONG_SERVE_SPREAD 40.0f  // px from the middle, at most
-#define PONG_BOT_AIM 0.6f        // farthest point of its paddle that the bot aims with
-// Between these the ball's centre moves; x where it touches a paddle's front; distance at which it still touches one.
+#define PONG_MAX_CLIMB 6.0f      // vertical, from a paddle's end
+#define PONG_SERVE_CLIMB 2.0f    // max vertical speed
+#define PONG_SERVE_SPREAD 40.0f  // max distance from the middle, px
+#define PONG_BOT_AIM 0.6f        // largest offset from its centre at which the bot aims
+// Limits of the ball's centre; its x at a paddle's front; the largest distance at which it touches a paddle.
 #define PONG_MIN_Y (0.5f * PONG_BALL)
 #define PONG_MAX_Y (PONG_HEIGHT - 0.5f * PONG_BALL)
 #define PONG_BOT_X (PONG_MARGIN + PONG_PADDLE_WIDTH + 0.5f * PONG_BALL)
@@ -67,9 +67,9 @@ typedef struct Pong {
   PfcRng rng;
   float ball_x, ball_y, ball_vx, ball_vy;
   float paddle_y, bot_y;
-  float bot_aim;  // px that the bot's paddle means to be below the ball
+  float bot_aim;  // px that the bot wants its paddle to be below the ball
   int32_t points, bot_points;
-  int32_t returns;  // of the agent in this episode
+  int32_t returns;  // by the agent in this episode
 } Pong;
 
 typedef struct PongObs {
@@ -83,8 +83,8 @@ static const PfcObsRow pong_obs[] = {
     PFC_OBS("ball_y", 1, 0, 1, "field heights from the top"),
     PFC_OBS("ball_vx", 1, -1, 1, "8 px per frame of 1/60 s; positive towards the agent"),
     PFC_OBS("ball_vy", 1, -1, 1, "6 px per frame of 1/60 s; positive downwards"),
-    PFC_OBS("points", 1, 0, 1, "the agent's, as a part of those that win"),
-    PFC_OBS("bot_points", 1, 0, 1, "the bot's, as a part of those that win"),
+    PFC_OBS("points", 1, 0, 1, "the agent's, as a fraction of the points that win"),
+    PFC_OBS("bot_points", 1, 0, 1, "the bot's, as a fraction of the points that win"),
 };
 
 PFC_FN float pong_moved_paddle(float y, float move) {
@@ -104,8 +104,8 @@ PFC_FN void pong_serve(Pong* s) {
   pong_take_aim(s);
 }
 
-// Moves the ball's height by `frames` of a frame, which is less than the field is high, off the walls where it meets
-// one.
+// Moves the ball vertically for `frames` frames and bounces it off the walls. The distance is less than the field's
+// height.
 PFC_FN void pong_climb(Pong* s, float frames) {
   const float y = s->ball_y + s->ball_vy * frames;
   const bool above = y<PONG_MIN_Y, below = y> PONG_MAX_Y;
@@ -119,14 +119,14 @@ PFC_FN void pong_move_paddles(Pong* s, float move) {
   s->bot_y = pong_moved_paddle(s->bot_y, pfc_clampf(way, -PONG_PADDLE_SPEED, PONG_PADDLE_SPEED));
 }
 
-// A frame in which the ball meets no paddle.
+// A frame without contact with a paddle.
 PFC_FN void pong_drift(Pong* s, float move) {
   pong_move_paddles(s, move);
   s->ball_x += s->ball_vx;
   pong_climb(s, 1.0f);
 }
 
-// The ball is at the front of a paddle, `rest` of the frame left: returned or missed, it flies on.
+// Handles a ball at a paddle's front, returned or missed, for the `rest` of the frame.
 PFC_FN void pong_meet_paddle(Pong* s, float rest) {
   const bool agent = s->ball_vx > 0.0f;
   const float offset = (s->ball_y - (agent ? s->paddle_y : s->bot_y)) * (1.0f / PONG_REACH);
@@ -167,8 +167,8 @@ PFC_FN void pong_frame(Pong* s, const PongParams* p, float move, PfcIo io) {
   if (s->ball_x < -0.5f * PONG_BALL || s->ball_x > PONG_WIDTH + 0.5f * PONG_BALL) pong_score(s, p, io);
 }
 
-// Plays a whole step if the ball stays between the paddles in it (most do), else returns false. One pixel to spare, as
-// the sum of frames and their product may be rounded differently.
+// Plays a whole step if the ball stays between the paddles (true for most steps), else returns false. A margin of one
+// pixel covers differences in rounding between a sum of frames and their product.
 PFC_FN bool pong_glide(Pong* s, float move, int32_t frames) {
   const float last = s->ball_x + s->ball_vx * (float)frames;
   const float low = pfc_minf(last, s->ball_x), high = pfc_maxf(last, s->ball_x);
@@ -186,11 +186,11 @@ PFC_FN void pong_reset(Pong* s, const PongParams* p) {
   pong_serve(s);
 }
 
-// Inlined, so that gcc keeps pong_play out of the loop over games rather than this.
+// Inlined, because gcc would otherwise inline pong_play into the loop over games in its place.
 __attribute__((always_inline)) PFC_FN void pong_step(Pong* s, const PongParams* p, PfcIo io) {
   const float way = p->continuous ? io.controls[0] : (float)((io.actions[0] == PONG_DOWN) - (io.actions[0] == PONG_UP));
   const float move = way * PONG_PADDLE_SPEED;
-  // The usual count as a constant, so that its loop unrolls.
+  // The default count as a constant, so that the loop unrolls.
   const bool glided = p->frameskip == 4 ? pong_glide(s, move, 4) : pong_glide(s, move, p->frameskip);
   if (!glided) pong_play(s, p, move, io);
 }
@@ -209,7 +209,7 @@ PFC_FN void pong_observe(const Pong* s, const PongParams* p, int32_t agent, Pong
 }
 
 PFC_FN void pong_metrics(const Pong* s, const PongParams* p, int32_t agent, float* values) {
-  (void)agent;  // the score is the return: points for less points against
+  (void)agent;  // the score is the return: the point difference
   values[1] = 0.5f + 0.5f * (float)(s->points - s->bot_points) / (float)p->points;
   values[2] = (float)s->points;
   values[3] = (float)s->bot_points;
@@ -236,7 +236,7 @@ static void pong_draw(const Pong* s, const PongParams* p, const PfcDraw* d) {
     d->rect(d->context, middle - 1.5f, y, 3.0f, dash, pfc_rgb(PFC_LINE));
   pong_draw_side(PONG_MARGIN, s->bot_y, s->bot_points, 0.5f * middle, "bot", PFC_RIVAL, d);
   pong_draw_side(agent_x, s->paddle_y, s->points, 1.5f * middle, "agent", PFC_AGENT, d);
-  for (int32_t i = 3; i >= 1; --i) {  // where it was, in frames
+  for (int32_t i = 3; i >= 1; --i) {  // trail of earlier positions
     const float x = s->ball_x - 1.6f * (float)i * s->ball_vx, y = s->ball_y - 1.6f * (float)i * s->ball_vy;
     d->circle(d->context, x, pfc_clampf(y, PONG_MIN_Y, PONG_MAX_Y), PONG_BALL * (0.5f - 0.08f * (float)i),
               pfc_tint(PFC_GOAL, (uint8_t)(110 - 30 * i)));

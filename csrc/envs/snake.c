@@ -1,6 +1,6 @@
-// snake.c - many snakes on one board. One agent per snake; each has a life of its own and respawns.
+// snake.c - many snakes on one board. One agent per snake; each has its own episodes and respawns.
 //
-// obs   int8[2 vision + 1][2 vision + 1]   the cells around the head, row by row from the top left:
+// obs   int8[2 vision + 1][2 vision + 1]   the cells around the head in row-major order:
 //                                          0 empty  1 food  2 corpse  3 wall  4 own body  5 other body
 // act   int32[1]   0 up  1 down  2 left  3 right; a move back onto the own neck goes straight ahead
 // rew   -1 death, +0.1 food, +0.1 corpse; terminated at death
@@ -292,20 +292,19 @@ static const char* snake_check(const void* params) {
 
 // ---- drawing ----------------------------------------------------------------------------------------
 //
-// One unit is one cell. A board of up to 64 x 48 cells, its wall included, is shown as a whole. Of a larger one a
-// picture shows the 48 x 36 cells around the head of the agent that it follows, so that cells stay large enough to be
-// seen, and in a corner a map of all heads with a frame around the part shown. A faint square is what the followed
-// snake sees.
+// One unit is one cell. A board of up to 64 x 48 cells, including its wall, is shown completely. For a larger one the
+// picture shows the 48 x 36 cells around the head of the followed agent, so that cells stay visible, and in a corner a
+// map of all heads with a frame around this part. A faint square marks what the followed snake observes.
 
 PFC_TABLE uint32_t snake_palette[] = {0x4cc38a, 0x52a9ff, 0xbf7af0, 0xf76190, 0xff8b3e, 0x3ec9b6,
                                       0x849dff, 0xe879c7, 0xb5d14c, 0x6fd3f5, 0xd19dff, 0xffb86b};
 enum { SNAKE_PALETTE = sizeof snake_palette / sizeof snake_palette[0] };
 enum { SNAKE_WHOLE_WIDTH = 64, SNAKE_WHOLE_HEIGHT = 48, SNAKE_PART_WIDTH = 48, SNAKE_PART_HEIGHT = 36 };
-enum { SNAKE_FLOOR = 4 };  // side of the floor's chequers, which show that the view moves
+enum { SNAKE_FLOOR = 4 };  // size of the floor's checker pattern, which makes motion of the view visible
 
 typedef struct SnakeView {
-  int32_t left, top, width, height;  // the cells shown, in cells of the playing field; -1 is its wall
-  float strip;                       // height of the strip for figures above them
+  int32_t left, top, width, height;  // visible cells, in cells of the playing field; -1 is the wall
+  float strip;                       // height of the strip for numbers above them
   bool whole;
 } SnakeView;
 
@@ -322,7 +321,7 @@ static SnakeView snake_view(const Snake* s, const SnakeParams* p, int32_t agent)
   return v;
 }
 
-// Upper left corner of a board cell in the picture.
+// Top left corner of a board cell in the picture.
 static PfcPoint snake_place(const SnakeParams* p, const SnakeView* v, int32_t cell) {
   const int32_t stride = snake_stride(p);
   PfcPoint place;
@@ -341,7 +340,7 @@ static int32_t snake_row_start(const SnakeParams* p, const SnakeView* v, int32_t
   return (v->top + y + p->vision) * snake_stride(p) + v->left + p->vision;
 }
 
-// A rectangle of field cells [x0, x1) x [y0, y1), cut to what is shown.
+// Fills field cells [x0, x1) x [y0, y1), clipped to the view.
 static void snake_fill_cells(const SnakeView* v, int32_t x0, int32_t y0, int32_t x1, int32_t y1, PfcColor color,
                              const PfcDraw* d) {
   x0 = pfc_maxi(x0, v->left), x1 = pfc_mini(x1, v->left + v->width);
@@ -352,7 +351,7 @@ static void snake_fill_cells(const SnakeView* v, int32_t x0, int32_t y0, int32_t
 }
 
 static void snake_draw_floor(const SnakeParams* p, const SnakeView* v, const PfcDraw* d) {
-  snake_fill_cells(v, -1, -1, p->width + 1, p->height + 1, pfc_rgb(PFC_LINE), d);  // the wall, then the field within
+  snake_fill_cells(v, -1, -1, p->width + 1, p->height + 1, pfc_rgb(PFC_LINE), d);  // the wall, then the field
   snake_fill_cells(v, 0, 0, p->width, p->height, pfc_rgb(PFC_BOARD), d);
   const int32_t first_x = pfc_maxi(v->left, 0) / SNAKE_FLOOR, first_y = pfc_maxi(v->top, 0) / SNAKE_FLOOR;
   for (int32_t j = first_y; j * SNAKE_FLOOR < v->top + v->height; ++j)
@@ -374,8 +373,7 @@ static void snake_draw_loose(const int16_t* board, const SnakeParams* p, const S
   }
 }
 
-// The straight runs of bodies that are shown, each as one thick line from centre to centre. agent: whose; -1 =
-// everybody's.
+// Draws the visible straight runs of bodies, each as one thick line from centre to centre. agent -1 = all snakes.
 static void snake_draw_bodies(const Snake* s, const SnakeParams* p, const SnakeView* v, int32_t agent, float thickness,
                               const PfcColor* color, const PfcDraw* d) {
   const int16_t* board = snake_board_view(s, p);
@@ -408,7 +406,7 @@ static void snake_draw_head(const SnakeParams* p, const SnakeView* v, const Snak
   }
 }
 
-// Four thin lines.
+// Draws a frame of four thin lines.
 static void snake_draw_frame(float x, float y, float width, float height, float thickness, PfcColor color,
                              const PfcDraw* d) {
   d->rect(d->context, x, y, width, thickness, color);
@@ -424,7 +422,7 @@ static void snake_draw_map(const Snake* s, const SnakeParams* p, const SnakeView
   const float left = (float)v->width - width - 1.0f, top = v->strip + (float)v->height - height - 1.0f, dot = 0.26f;
   d->rounded_rect(d->context, left - 0.4f, top - 0.4f, width + 0.8f, height + 0.8f, 0.4f, pfc_tint(PFC_LINE, 230));
   d->rect(d->context, left, top, width, height, pfc_rgb(PFC_PAGE));
-  for (int32_t i = 0; i <= p->snakes; ++i) {  // the followed one last
+  for (int32_t i = 0; i <= p->snakes; ++i) {  // the followed snake last
     const int32_t agent = i < p->snakes ? i : followed, cell = snake_body(s, agent)->head, stride = snake_stride(p);
     const float side = i < p->snakes ? dot : 2.0f * dot;
     const float x = left + scale * ((float)(cell % stride - p->vision) + 0.5f) - 0.5f * side;
@@ -436,7 +434,7 @@ static void snake_draw_map(const Snake* s, const SnakeParams* p, const SnakeView
                    scale * (float)v->height, 0.14f, pfc_rgb(PFC_INK), d);
 }
 
-// The strip above, and page over what sticks out of the world.
+// Draws the strip above, and covers what extends beyond the world.
 static void snake_draw_strip(const Snake* s, const SnakeParams* p, const SnakeView* v, const PfcDraw* d) {
   const float width = (float)v->width, height = v->strip + (float)v->height, beyond = 2.0f, size = 0.72f * v->strip;
   const PfcColor page = pfc_rgb(PFC_PAGE);
@@ -462,7 +460,7 @@ static void snake_draw(const Snake* s, const SnakeParams* p, const PfcDraw* d) {
   snake_draw_floor(p, &v, d);
   snake_draw_frame(head.x - (float)p->vision, head.y - (float)p->vision, sight, sight, 0.1f, pfc_tint(PFC_INK, 60), d);
   snake_draw_loose(snake_board_view(s, p), p, &v, d);
-  if (followed->present) {  // it has a bright rim
+  if (followed->present) {  // a bright outline
     snake_draw_bodies(s, p, &v, d->agent, 1.0f, &ink, d);
     d->circle(d->context, head.x + 0.5f, head.y + 0.5f, 0.68f, ink);
   }

@@ -1,22 +1,21 @@
-// tmaze.c - remember which way to turn. One agent; a game that needs memory.
+// tmaze.c - remember which way to turn. One agent; the game needs memory.
 //
-// A walker is carried along a corridor that ends in a junction, one cell a step. A lamp at the start shows the
-// side, left or right with equal chance, on which the way out lies. In the corridor and at the junction the lamp
-// shows random sides that mean nothing (or stays dark: distractors = 0). The walker's choice counts only at the
-// junction: towards the way out is worth +1, away from it -1, and either ends the episode.
+// The agent moves along a corridor to a junction, one cell per step. At the start a lamp shows the side of the exit,
+// left or right with equal probability. In the corridor and at the junction the lamp shows random sides (or stays
+// dark: distractors = 0). Actions have an effect only at the junction: a turn towards the exit is worth +1, away from
+// it -1, and both end the episode.
 //
 // obs   float32[3]            range
 //   0   lamp                  [-1, 1]   -1 left, 1 right, 0 dark
-//   1   start                 [0, 1]    1 in the first observation: the lamp tells the truth
-//   2   junction              [0, 1]    1 in the last observation: the next action counts
+//   1   start                 [0, 1]    1 in the first observation, where the lamp shows the exit
+//   2   junction              [0, 1]    1 in the last observation, where the action counts
 // act   int32[1]   0 left  1 right
 // rew   +1 or -1 at the end; the score is the return, perf 1 for the right turn and 0 for the wrong one
 //
-// Without memory the mean score of any policy is 0 (perf 0.5): the side is drawn independently of all that
-// the junction's observation holds, so a choice that follows from this observation, or from it and the number of
-// steps so far, is right half the time. Nothing carries the side to the junction but memory: no action before it
-// has any effect, and the corridor's length is drawn anew in each episode, independently of the side. With memory
-// the best mean is 1 (perf 1).
+// Without memory every policy has a mean score of 0 (perf 0.5): the side is independent of the observation at the
+// junction and of the number of steps, so a choice based on them is right half the time. Only memory carries the side
+// to the junction: earlier actions have no effect, and each episode draws its length independently of the side. With
+// memory the best mean is 1 (perf 1).
 #include "pufferc/env.h"
 
 enum { TMAZE_LEFT, TMAZE_RIGHT };
@@ -26,15 +25,15 @@ enum { TMAZE_MAX_LENGTH = 1000000 };
   X(int, max_steps, 0, 0, PFC_MAX_STEPS, "steps until truncation; 0 = never")               \
   X(int, length, 20, 1, TMAZE_MAX_LENGTH, "longest corridor, cells from start to junction") \
   X(int, min_length, 10, 1, TMAZE_MAX_LENGTH, "shortest corridor")                          \
-  X(bool, distractors, 1, 0, 1, "the lamp goes on at random after the start; 0: it goes dark")
+  X(bool, distractors, 1, 0, 1, "the lamp shows random sides after the start; 0: it is dark")
 PFC_DEFINE_PARAMS(tmaze, TmazeParams, TMAZE_PARAMS)
 
 typedef struct Tmaze {
   PfcRng rng;
-  int32_t side;    // of the way out: -1 left, 1 right
-  int32_t lamp;    // what it shows now: -1, 0, 1
-  int32_t length;  // of this corridor
-  int32_t place;   // cells from the start; length = at the junction
+  int32_t side;    // of the exit: -1 left, 1 right
+  int32_t lamp;    // current display: -1, 0, 1
+  int32_t length;  // of this episode's corridor
+  int32_t place;   // cells from the start; equals length at the junction
   int32_t turned;  // 0 until the end, then -1 or 1
 } Tmaze;
 
@@ -43,12 +42,12 @@ typedef struct TmazeObs {
 } TmazeObs;
 
 static const PfcObsRow tmaze_obs[] = {
-    PFC_OBS("lamp", 1, -1, 1, "-1 left, 1 right, 0 dark; the side of the way out at the start, random after it"),
+    PFC_OBS("lamp", 1, -1, 1, "-1 left, 1 right, 0 dark; the side of the exit at the start, random later"),
     PFC_OBS("start", 1, 0, 1, "1 in the first observation"),
     PFC_OBS("junction", 1, 0, 1, "1 at the junction, where the action counts"),
 };
 
-// min_length above length would leave no corridor to draw.
+// With min_length above length there would be no valid corridor.
 static const char* tmaze_check(const void* params) {
   const TmazeParams* p = (const TmazeParams*)params;
   return p->min_length <= p->length ? NULL : "min_length must not be greater than length";
@@ -84,14 +83,14 @@ PFC_FN void tmaze_metrics(const Tmaze* s, const TmazeParams* p, int32_t agent, f
   values[1] = s->turned == s->side ? 1.0f : 0.0f;
 }
 
-// Drawn in pixels, 640 x 360; the walker goes to the right, so the left lies above.
+// The picture is 640 x 360 px. The agent moves to the right, so its left is up.
 #define TMAZE_VIEW_MIDDLE 212.0f
 #define TMAZE_VIEW_ARM 92.0f
 #define TMAZE_VIEW_LANE 56.0f
 #define TMAZE_VIEW_LEFT 60.0f
 #define TMAZE_VIEW_JUNCTION 568.0f
 
-// A lamp that tells the truth shines; the others only glow.
+// The lamp at the start, which shows the exit, is brighter than later ones.
 static void tmaze_draw_lamps(const Tmaze* s, float x, const PfcDraw* d) {
   for (int32_t side = -1; side <= 1; side += 2) {
     const float y = TMAZE_VIEW_MIDDLE + 54.0f * (float)side;
@@ -102,7 +101,7 @@ static void tmaze_draw_lamps(const Tmaze* s, float x, const PfcDraw* d) {
   }
 }
 
-// A door with a tick or a cross, which eyes that see no difference between green and red can tell apart.
+// A door with a tick or a cross, so that colour-blind viewers can tell them apart.
 static void tmaze_draw_end(float x, float y, bool out, const PfcDraw* d) {
   const PfcColor sign = pfc_rgb(PFC_PAGE);
   d->rounded_rect(d->context, x - 18.0f, y - 18.0f, 36.0f, 36.0f, 8.0f, pfc_rgb(out ? PFC_GOOD : PFC_BAD));
@@ -118,7 +117,7 @@ static void tmaze_draw_end(float x, float y, bool out, const PfcDraw* d) {
 static void tmaze_draw_maze(const Tmaze* s, const PfcDraw* d) {
   const float half = TMAZE_VIEW_LANE / 2.0f, left = TMAZE_VIEW_LEFT - half, right = TMAZE_VIEW_JUNCTION - half;
   const float middle = TMAZE_VIEW_MIDDLE, arm = TMAZE_VIEW_ARM + half;
-  for (int32_t wall = 1; wall >= 0; --wall) {  // the walls, then the floor within
+  for (int32_t wall = 1; wall >= 0; --wall) {  // first the walls, then the floor on top
     const float rim = 4.0f * (float)wall;
     const PfcColor color = pfc_rgb(wall ? PFC_LINE : PFC_TILE);
     d->rounded_rect(d->context, left - rim, middle - half - rim, right - left + TMAZE_VIEW_LANE + 2.0f * rim,
@@ -157,7 +156,7 @@ static const PfcKeyBinding tmaze_keys[] = {
 
 PFC_DEFINE_ENV(tmaze, Tmaze,
                .title = "TMaze",
-               .summary = "remember a lamp's side along a corridor, then turn there",
+               .summary = "remember a lamp's side through a corridor, then turn to it",
                .version = 1,
                .obs_dtype = PFC_FLOAT32,
                .sizes = {.action_counts = {2}},

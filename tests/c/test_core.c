@@ -19,13 +19,13 @@ static void test_last_error(void) {
   CHECK(pfc_fail(PFC_STATE, "row %d of \"%s\"", 7, "x") == PFC_STATE);
   CHECK(strcmp(pfc_last_error(), "row 7 of \"x\"") == 0);
   CHECK(pthread_create(&thread, NULL, other_thread, &fresh) == 0 && pthread_join(thread, NULL) == 0);
-  CHECK(fresh);  // errors belong to threads
+  CHECK(fresh);  // each thread has its own error
   CHECK(strcmp(pfc_last_error(), "row 7 of \"x\"") == 0);
   char longest[4000];
   memset(longest, 'a', sizeof longest - 1);
   longest[sizeof longest - 1] = 0;
   (void)pfc_fail(PFC_INVALID, "%s", longest);
-  CHECK(strlen(pfc_last_error()) > 100 && strlen(pfc_last_error()) < 1000);  // cut, not overflowing
+  CHECK(strlen(pfc_last_error()) > 100 && strlen(pfc_last_error()) < 1000);  // truncated
 }
 
 static void test_memory(void) {
@@ -36,7 +36,7 @@ static void test_memory(void) {
     bool zero = true;
     for (uint64_t i = 0; i < bytes; ++i) zero = zero && memory[i] == 0;
     CHECK(zero);
-    memset(memory, 0xff, bytes);  // dirty for whoever gets it next
+    memset(memory, 0xff, bytes);  // leaves the memory dirty for the next allocation
     pfc_free(memory);
   }
   CHECK(pfc_alloc(UINT64_MAX) == NULL && pfc_alloc(UINT64_MAX - 64) == NULL);
@@ -45,7 +45,7 @@ static void test_memory(void) {
   CHECK(pfc_alloc(UINT64_MAX / 4) == NULL);
 }
 
-// Every bit of the data counts, and so does the length.
+// The checksum depends on every bit of the data and on its length.
 static void test_checksum(void) {
   unsigned char data[67];
   for (size_t i = 0; i < sizeof data; ++i) data[i] = (unsigned char)(i * 37);

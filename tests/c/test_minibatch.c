@@ -1,6 +1,5 @@
-// test_minibatch.c - a minibatch in one pass has the outputs and gradients of a forward pass, the loss and a backward
-// pass, bit for bit, for every instruction set and workers, with masks and without; and an action out of range or
-// illegal is refused.
+// test_minibatch.c - a minibatch in one call equals forward pass, loss and backward pass, bit for bit, for every
+// instruction set, with and without workers and masks. Actions that are out of range or illegal are refused.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +9,7 @@
 #include "pufferc/rng.h"
 #include "training/minibatch.h"
 
-enum { LAYERS = 3, INPUTS = 19, HIDDEN = 33, OUTPUTS = 6 };  // heads of 2 and 3 choices, and the value
+enum { LAYERS = 3, INPUTS = 19, HIDDEN = 33, OUTPUTS = 6 };  // logits of 2 and 3 choices, and the value
 
 static const int32_t widths[LAYERS + 1] = {INPUTS, HIDDEN, HIDDEN, OUTPUTS}, counts[2] = {2, 3};
 
@@ -45,14 +44,14 @@ static Case make_case(const PfcMatmulKernels* kernels, int64_t rows, bool masked
   }
   float* x = random_floats(3, rows * INPUTS, 1.0f);
   for (int64_t i = 0; kernels->bfloat16 && i < rows * INPUTS; ++i)
-    ((uint16_t*)(void*)x)[i] = (uint16_t)(pfc_float_bits(x[i]) >> 16);  // in place: behind what is still to be read
+    ((uint16_t*)(void*)x)[i] = (uint16_t)(pfc_float_bits(x[i]) >> 16);  // in place: writes only values that have been read
   c.x = x;
   c.logprobs = random_floats(4, rows, 2.0f);
   c.advantages = random_floats(5, rows, 1.0f), c.returns = random_floats(6, rows, 1.0f);
   c.actions = malloc(2 * sizeof(int32_t) * (size_t)rows);
   for (int64_t i = 0; i < 2 * rows; ++i) c.actions[i] = (int32_t)(i % counts[i % 2]);
   c.mask = masked ? malloc(sizeof(uint32_t) * (size_t)rows) : NULL;
-  for (int64_t i = 0; masked && i < rows; ++i)  // the actions, and more or less of the others
+  for (int64_t i = 0; masked && i < rows; ++i)  // the actions are legal, other choices at random
     c.mask[i] = 1u << c.actions[2 * i] | 4u << c.actions[2 * i + 1] | ((uint32_t)(i * 7) & 31u);
   c.outputs = calloc((size_t)(rows * OUTPUTS), 4), c.grad_outputs = calloc((size_t)(rows * OUTPUTS), 4);
   return c;

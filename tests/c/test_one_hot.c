@@ -1,5 +1,5 @@
-// test_one_hot.c - the layer over one-hot codes against plain loops over explicit one-hot vectors in double precision,
-// for odd sizes and every workers: outputs, gradients, equal bits, and codes that are too large.
+// test_one_hot.c - the layer over one-hot codes against plain loops over explicit one-hot vectors in double precision:
+// outputs and gradients for odd sizes, the same bits for any number of workers, codes that are too large.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@ static float* random_floats(PfcRng* rng, int64_t count) {
   return x;
 }
 
-// `density` of 100 cells hold a code.
+// `density` % of the cells have a code other than 0.
 static Case make_case(int64_t rows, int32_t cells, int32_t num_codes, int32_t width, uint32_t density) {
   PfcRng rng;
   pfc_rng_seed(&rng, (uint64_t)(rows * 1000 + cells), (uint64_t)width);
@@ -127,7 +127,7 @@ int main(void) {
   test_against_loops(5, 7, 4, 17, 50);
   test_against_loops(130, 9, 3, 64, 30);
   test_against_loops(65, 121, 6, 72, 10);
-  test_against_loops(3, 600, 3, 130, 100);  // more codes in a row than are added up at once
+  test_against_loops(3, 600, 3, 130, 100);  // more codes per row than the kernel adds at once
   test_against_loops(40, 121, 6, 33, 0);
   Case none = make_case(0, 4, 3, 8, 50);
   CHECK(pfc_one_hot_forward(&none.b, none.table, none.bias, false, none.y, NULL) == PFC_OK);
@@ -135,7 +135,7 @@ int main(void) {
   for (int32_t i = 0; i < 4 * 2 * 8; ++i) CHECK(none.grad_table[i] == 0.0f);
   free_case(&none);
   test_any_workers_give_the_same_bits(128);
-  test_any_workers_give_the_same_bits(97);  // which no number of slices divides
+  test_any_workers_give_the_same_bits(97);  // a prime, so slices have different widths
   test_codes_that_are_too_large();
   test_nan_passes_through();
   return check_report();

@@ -44,20 +44,20 @@ PFC_API void pfc_renderer_destroy(PfcRenderer* renderer);  // closes the window;
 
 // ---- one call --------------------------------------------------------------------------------------
 
-// Games [first, first + count) of a pool, in a grid that fills the picture, into rgb [height_px, width_px, 3] of
-// rgb_bytes. The pool must have been reset, and not be between send and recv. In a window: shows them; rgb may be NULL
-// with 0 bytes, and sizes of 0 are those of the window.
+// Draws games [first, first + count) of a pool in a grid that fills the picture, into rgb [height_px, width_px, 3] of
+// rgb_bytes. The pool must have been reset, and not be between send and recv. With a window, shows the picture; rgb may
+// be NULL with 0 bytes, and sizes of 0 are those of the window.
 PFC_API PfcStatus pfc_renderer_picture(PfcRenderer* renderer, PfcPool* pool, int32_t first, int32_t count,
                                        int32_t width_px, int32_t height_px, uint8_t* rgb, uint64_t rgb_bytes);
-// The size of the picture that shows `count` games of this pool largest within a box, in their own proportions and with
-// even sides, as video formats like them. *width_px and *height_px: the box on entry, the picture on return.
+// Computes the size of the picture, within a box, that shows `count` games of this pool at the largest size with their
+// own aspect ratio. Sides are even, as video formats need. *width_px and *height_px: in the box, out the picture.
 PFC_API PfcStatus pfc_picture_size(PfcPool* pool, int32_t count, int32_t* width_px, int32_t* height_px);
 
 // ---- a frame in steps ------------------------------------------------------------------------------
 
 // Sides in [PFC_DRAW_MIN_SIDE_PX, PFC_DRAW_MAX_SIDE_PX]; 0 = those of the window.
 PFC_API PfcStatus pfc_renderer_begin(PfcRenderer* renderer, int32_t width_px, int32_t height_px, PfcColor background);
-// Games [first, first + count) of a pool in a part of the frame: one fills it, in its own proportions, more are a grid.
+// Draws games [first, first + count) of a pool into a part of the frame, in a grid, with their own aspect ratio.
 PFC_API PfcStatus pfc_renderer_games(PfcRenderer* renderer, PfcPool* pool, int32_t first, int32_t count, PfcDrawCell cell);
 // For text and shapes of one's own in a part of the frame. Without a call to its `begin`, positions are pixels from the
 // cell's corner. Valid until the next call with this renderer; NULL outside a frame.
@@ -68,7 +68,7 @@ PFC_API PfcStatus pfc_renderer_end(PfcRenderer* renderer, uint8_t* rgb, uint64_t
 
 // ---- windows ---------------------------------------------------------------------------------------
 
-// Keys: letters and digits are their own ASCII capitals, so are signs on a keyboard of the United States; and:
+// Key codes. Letters, digits and signs have the ASCII code of their key on a US keyboard, letters as capitals. Others:
 typedef enum PfcKey {
   PFC_KEY_SPACE = 32,
   PFC_KEY_MINUS = 45,
@@ -85,13 +85,13 @@ typedef enum PfcKey {
 } PfcKey;
 
 typedef struct PfcWindowState {
-  int32_t closing;              // 1: the user asked to close it; Escape does not count
-  int32_t width_px, height_px;  // now
+  int32_t closing;              // 1: the user asked to close the window; the Escape key does not close it
+  int32_t width_px, height_px;  // current size
 } PfcWindowState;
 
-// Takes in what happened since the last poll; to be called once per frame. PFC_UNSUPPORTED in memory.
+// Processes events since the last poll. Call it once per frame. PFC_UNSUPPORTED without a window.
 PFC_API PfcStatus pfc_renderer_poll(PfcRenderer* renderer, PfcWindowState* state);
-// A key that was pressed before the last poll and was not yet returned; 0 = none.
+// The next key from the queue of keys pressed before the last poll; 0 = none.
 PFC_API int32_t pfc_renderer_next_key(PfcRenderer* renderer);
 PFC_API int32_t pfc_renderer_key_down(PfcRenderer* renderer, int32_t key);  // 1: held down at the last poll
 
