@@ -18,8 +18,8 @@ WHEEL := $$(echo build/wheel/pufferc-*.whl)
 # The tools of .venv. Ninja by the environment: a build folder that was configured for make before keeps its generator.
 TOOLS := PATH="$(CURDIR)/$(BIN):$$PATH" CMAKE_GENERATOR=Ninja
 CTEST := $(TOOLS) ctest --test-dir build/dev --output-on-failure -j 2
-# Two processes that take whole files of tests, so that fixtures of a file are made once.
 LINT := $(BIN)/ruff check python tests examples benchmarks && $(BIN)/mypy
+# Two processes that take whole files of tests, so that fixtures of a file are made once.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 # Slow tests share no fixtures: each process takes the next test, so that both end at about the same time.
 PYTEST_ONE_BY_ONE := $(BIN)/python -m pytest -n 2 --dist load --maxschedchunk 1

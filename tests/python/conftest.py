@@ -24,11 +24,11 @@ import warm
 from pufferc.pictures import renderer
 
 ROOT = Path(__file__).resolve().parents[2]
-# Files of 10 s and more, longest first. They start first, so that neither process is left with a long one at the end.
+# Files of 5 s and more, longest first. They start first, so that neither process is left with a long one at the end.
 LONGEST_FILES = (
-    "test_distributed", "test_record", "test_seeds", "test_check", "test_ops_policy",
-    "test_device", "test_loggers", "test_heads", "test_modules", "test_documents", "test_dashboard",
-    "test_normalise", "test_ppo",
+    "test_check", "test_distributed", "test_masked_policies", "test_record", "test_export", "test_third_party",
+    "test_consumers", "test_documents", "test_dashboard", "test_seeds", "test_sweep", "test_interop", "test_modules",
+    "test_device",
 )  # fmt: skip
 # What pip says where it cannot reach an index.
 OFFLINE = ("No matching distribution", "Could not find a version", "Connection", "Temporary failure in name resolution")
