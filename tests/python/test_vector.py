@@ -142,7 +142,7 @@ def test_same_step_equals_resetting_by_hand(game: str, pool: MakePool) -> None:
     """An autoreset pool beside one that is reset with masks: final observations and new episodes agree."""
     automatic = pool(game, num_games=4, **SHORT)
     if pufferc.env_info(game).agents > 1:
-        pytest.skip("agents that live by themselves: tests/c/test_autoreset.c")
+        pytest.skip("agents with separate lives, see tests/c/test_autoreset.c")
     manual = pool(game, num_games=4, autoreset="disabled", **SHORT)
     assert manual.metadata["autoreset_mode"] != automatic.metadata["autoreset_mode"]
     np.testing.assert_array_equal(automatic.reset()[0], manual.reset()[0])
