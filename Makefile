@@ -48,7 +48,8 @@ test: $(VENV)/.installed-dev
 	PUFFERC_WHEEL="$(CURDIR)/$(WHEEL)" $(PYTEST) -m 'not slow'
 	PUFFERC_WHEEL="$(CURDIR)/$(WHEEL)" $(PYTEST_ONE_BY_ONE) -m slow $$(grep -l 'mark.slow' tests/python/test_*.py)
 
-# tests/changed.py maps files to tests. The import before it rebuilds the install once; later imports find it up to date.
+# tests/changed.py maps files to tests. The import before it rebuilds the install once; later imports find it up to
+# date.
 check: $(VENV)/.editable
 	$(LINT)
 	$(BIN)/python -c 'import pufferc'
