@@ -1,10 +1,10 @@
-# make train   set everything up, then train Breakout from nothing to its target
-# make test    the same set-up, then every test
-# make check   lint, and the tests of what differs from BASE (main), against the install of make dev
+# make train   create .venv, then train Breakout from scratch to its target score
+# make test    create .venv, then run every test
+# make check   lint, and the tests of files that differ from BASE (main), with the install of make dev
 # make dev     an editable install that rebuilds itself when a source changes
 # make bench   steps per second of every game, alone, with inference and with training
 #
-# Everything lands in .venv and build. Another torch: make train TORCH=torch==2.9.1
+# All output goes to .venv, build and runs. For another torch: make train TORCH=torch==2.9.1
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -13,13 +13,14 @@ BASE ?= main
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -q -c $(VENV)/constraints.txt
 SOURCES := $(shell find csrc python third_party -type f -not -path '*/__pycache__/*' 2>/dev/null) CMakeLists.txt pyproject.toml
-# The wheel that is installed, and that tests of packages use.
+# The wheel to install; tests of packages use it too.
 WHEEL := $$(echo build/wheel/pufferc-*.whl)
-# The tools of .venv. Ninja by the environment: a build folder that was configured for make before keeps its generator.
+# Runs the tools of .venv. The environment selects Ninja, so that a build folder configured for make keeps its
+# generator.
 TOOLS := PATH="$(CURDIR)/$(BIN):$$PATH" CMAKE_GENERATOR=Ninja
 CTEST := $(TOOLS) ctest --test-dir build/dev --output-on-failure -j 2
 LINT := $(BIN)/ruff check python tests examples benchmarks && $(BIN)/mypy
-# Two processes that take whole files of tests, so that fixtures of a file are made once.
+# Two processes that take whole files of tests, so that module fixtures run once.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 # Slow tests share no fixtures: each process takes the next test, so that both end at about the same time.
 PYTEST_ONE_BY_ONE := $(BIN)/python -m pytest -n 2 --dist load --maxschedchunk 1
@@ -47,8 +48,8 @@ test: $(VENV)/.installed-dev
 	PUFFERC_WHEEL="$(CURDIR)/$(WHEEL)" $(PYTEST) -m 'not slow'
 	PUFFERC_WHEEL="$(CURDIR)/$(WHEEL)" $(PYTEST_ONE_BY_ONE) -m slow $$(grep -l 'mark.slow' tests/python/test_*.py)
 
-# tests/changed.py says which tests belong to which files. The import before it rebuilds the install; those after it find
-# nothing to do.
+# tests/changed.py maps files to tests. The import before it rebuilds the install once; later imports find it up to
+# date.
 check: $(VENV)/.editable
 	$(LINT)
 	$(BIN)/python -c 'import pufferc'
@@ -77,21 +78,21 @@ $(VENV)/.tools: python/constraints.txt
 	$(BIN)/python -m pip install -q '$(TORCH)'
 	@touch $@
 
-# What pyproject.toml asks for, in .venv rather than in an environment of pip's for each build: a second build compiles
-# what has changed, and needs no network.
+# The build requirements of pyproject.toml, in .venv instead of a temporary environment of pip: later builds compile
+# only what changed, and need no network.
 $(VENV)/.build-tools: $(VENV)/.tools pyproject.toml
 	$(INSTALL) 'scikit-build-core>=0.11' 'pybind11>=3.0' cmake ninja \
 	  "pyb2d3==0.11.1; sys_platform == 'linux' and platform_machine == 'x86_64'"
 	@touch $@
 
-# The one build of the package, installed below and handed to the tests that need a wheel.
+# Builds the package once, for the installs below and for tests that need a wheel.
 $(VENV)/.wheel: $(VENV)/.build-tools $(SOURCES)
 	@echo "compiling pufferc: a minute or two, longer with nvcc"
 	rm -rf build/wheel
 	$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w build/wheel .
 	@touch $@
 
-# pip takes a wheel of the version that it has for installed, so pufferc itself goes first.
+# pip skips a wheel whose version is already installed, so reinstall pufferc itself first.
 $(VENV)/.installed: $(VENV)/.wheel
 	$(INSTALL) --no-deps --force-reinstall "$(WHEEL)"
 	$(INSTALL) "$(WHEEL)[train,render]"
