@@ -1,29 +1,37 @@
-// draw.cpp - drawing modules for pufferc.render: loads one of draw/draw_module.h and draws games with it.
+// draw.cpp - pictures and windows for pufferc.pictures, by the public C API of pufferc/render.h.
 //
-// Nothing here is loaded or linked before a DrawModule is made. A picture is an array uint8 [H, W, 3] of the caller's.
-// Everything that a frame needs is read from Python first; then the GIL is released and one lock, shared by all modules
-// because their state is global, is held until the frame is done.
-#include <pthread.h>
+// A picture is an array uint8 [H, W, 3] that belongs to the caller. Everything that a frame needs is read from Python first;
+// then the frame is drawn without the GIL.
 #include <unistd.h>
 
 #include <algorithm>
 #include <memory>
-#include <mutex>
-#include <thread>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "bindings/arrays.h"
-#include "draw/draw_load.h"
 #include "draw/grid.h"
+#include "draw/window_load.h"
+#include "pufferc/render.h"
 
 namespace pufferc {
 namespace {
 
-std::mutex drawing;
+struct Destroy {
+  void operator()(PfcRenderer* renderer) const { pfc_renderer_destroy(renderer); }
+};
+using RendererOwner = std::unique_ptr<PfcRenderer, Destroy>;
 
-// A fork waits for the frame that another thread draws, so that the child finds nothing half done and the lock free.
-void keep_through_forks() {
-  const auto unlock = [] { drawing.unlock(); };
-  (void)pthread_atfork([] { drawing.lock(); }, unlock, unlock);
+RendererOwner create_renderer(const PfcRendererDesc& desc) {
+  RendererOwner renderer;
+  {
+    const Unlocked unlocked;
+    renderer.reset(pfc_renderer_create(&desc));
+  }
+  if (!renderer) check_status(pfc_last_status());
+  return renderer;
 }
 
 PfcColor color_of(uint32_t rgba) {
@@ -31,7 +39,7 @@ PfcColor color_of(uint32_t rgba) {
           static_cast<uint8_t>(rgba)};
 }
 
-// One game and where it goes; of a game of several agents, whom to follow. Without a pool: an empty cell of a grid.
+// One game and its cell; `agent` is the one to follow in a game of several. Without a pool: an empty cell of a grid.
 struct Scene {
   PoolOwner pool;
   int32_t game;
@@ -56,16 +64,6 @@ std::vector<Scene> read_scenes(const py::list& list) {
   return scenes;
 }
 
-PfcStatus draw_scene(const Scene& scene, const PfcDrawModule& module) {
-  PfcDraw draw = *module.draw(scene.cell);
-  draw.agent = scene.agent;
-  if (!scene.pool) {
-    pfc_draw_empty(&draw);
-    return PFC_OK;
-  }
-  return pfc_pool_draw(scene.pool.get(), scene.game, &draw);
-}
-
 std::vector<Mark> read_marks(const py::list& list) {
   std::vector<Mark> marks;
   for (py::handle item : list) {
@@ -84,112 +82,144 @@ void draw_mark(const PfcDraw& draw, const Mark& mark) {
     draw.text(draw.context, mark.x, mark.y, mark.height, mark.text.c_str(), mark.color);
 }
 
-class DrawModule {
+// A frame as Python describes it: size, background, games, and the marks over them.
+struct Frame {
+  int32_t width, height;
+  PfcColor background;
+  std::vector<Scene> scenes;
+  std::vector<Mark> marks;
+  py::array array;         // keeps `rgb` alive
+  uint8_t* rgb = nullptr;  // NULL: the caller wants no picture
+
+  Frame(int32_t width, int32_t height, uint32_t background, const py::list& scene_list, const py::list& mark_list,
+        const py::object& out)
+      : width(width), height(height), background(color_of(background)), scenes(read_scenes(scene_list)),
+        marks(read_marks(mark_list)) {
+    if (out.is_none()) return;
+    array = borrow_array("out", out);
+    rgb = static_cast<uint8_t*>(array_data("out", array, py::dtype::of<uint8_t>(), {height, width, 3}, true));
+  }
+
+  uint64_t rgb_bytes() const { return rgb ? 3 * static_cast<uint64_t>(width) * static_cast<uint64_t>(height) : 0; }
+};
+
+PfcStatus draw_scene(PfcRenderer* renderer, const Scene& scene) {
+  PfcDraw draw = *pfc_renderer_draw(renderer, scene.cell);
+  draw.agent = scene.agent;
+  if (!scene.pool) {
+    pfc_draw_empty(&draw);
+    return PFC_OK;
+  }
+  return pfc_pool_draw(scene.pool.get(), scene.game, &draw);
+}
+
+// Runs without the GIL. Ends every frame that it begins, so that the renderer can draw the next one.
+PfcStatus draw_frame(PfcRenderer* renderer, const Frame& frame) {
+  PfcStatus status = pfc_renderer_begin(renderer, frame.width, frame.height, frame.background);
+  if (status) return status;
+  for (const Scene& scene : frame.scenes)
+    if (status == PFC_OK) status = draw_scene(renderer, scene);
+  const PfcDrawCell whole = {0.0f, 0.0f, static_cast<float>(frame.width), static_cast<float>(frame.height)};
+  const PfcDraw& draw = *pfc_renderer_draw(renderer, whole);
+  for (const Mark& mark : frame.marks) draw_mark(draw, mark);
+  const PfcStatus ended = pfc_renderer_end(renderer, frame.rgb, frame.rgb_bytes());
+  return ended ? ended : status;  // pfc_last_error() is that of the latest failure
+}
+
+// Draws frames into memory, also in several threads at once: with the GIL, a frame takes the spare renderer and puts it back;
+// a frame that finds none makes another. No lock is held that a forked child could find taken.
+class Picture {
  public:
-  explicit DrawModule(const std::string& path) {
-    module_ = pfc_draw_load(path.c_str(), false);
-    if (!module_) raise(PyExc_ImportError, pfc_last_error());
-  }
-
-  bool windowed() const { return module_->windowed; }
-
-  void open(int32_t width, int32_t height, const std::string& title) {
-    title_ = title;
-    const char* message;
-    check_thread();
+  void draw(int32_t width, int32_t height, uint32_t background, const py::list& scenes, const py::list& marks,
+            const py::object& out) {
+    const Frame frame(width, height, background, scenes, marks, out);
+    RendererOwner renderer = std::move(spare_);
+    if (!renderer) renderer = create_renderer({});
+    PfcStatus status;
     {
       const Unlocked unlocked;
-      const std::lock_guard<std::mutex> lock(drawing);
-      message = module_->open(width, height, title_.c_str());
+      status = draw_frame(renderer.get(), frame);
     }
-    if (message) raise(PyExc_RuntimeError, message);
-    thread_ = std::this_thread::get_id();
-    process_ = getpid();
-    open_ = true;
+    spare_ = std::move(renderer);
+    check_status(status);
   }
 
-  void close() {
-    if (!open_) return;
-    if (module_->windowed && process_ != getpid()) return;  // the window is the parent's
-    check_thread();
-    const Unlocked unlocked;
-    const std::lock_guard<std::mutex> lock(drawing);
-    module_->close();
-    open_ = false;
+ private:
+  RendererOwner spare_;
+};
+
+// A window. It belongs to the thread that opened it, which the C API checks.
+class Window {
+ public:
+  Window(int32_t width, int32_t height, const std::string& title, const std::string& module) : process_(getpid()) {
+    PfcRendererDesc desc = {};
+    desc.window = 1;
+    desc.width_px = width;
+    desc.height_px = height;
+    desc.title = title.c_str();
+    desc.module = module.c_str();
+    renderer_ = create_renderer(desc);
   }
 
-  void frame(int32_t width, int32_t height, uint32_t background, const py::list& scene_list, const py::list& mark_list,
-             const py::object& out) {
-    check_thread();
-    const auto scenes = read_scenes(scene_list);
-    const auto marks = read_marks(mark_list);
-    uint8_t* rgb = nullptr;
-    py::array array;
-    if (!out.is_none()) {
-      array = borrow_array("out", out);
-      rgb = static_cast<uint8_t*>(array_data("out", array, py::dtype::of<uint8_t>(), {height, width, 3}, true));
-    }
-    const char* message;
-    PfcStatus status = PFC_OK;
+  // An object that another thread or a forked child drops last does not touch the window.
+  ~Window() {
+    PfcWindowState state;
+    if (renderer_ && pfc_renderer_poll(renderer_.get(), &state) != PFC_OK) (void)renderer_.release();
+  }
+  Window(const Window&) = delete;
+  Window& operator=(const Window&) = delete;
+
+  void draw(int32_t width, int32_t height, uint32_t background, const py::list& scenes, const py::list& marks,
+            const py::object& out) {
+    const Frame frame(width, height, background, scenes, marks, out);
+    PfcRenderer* renderer = open_renderer();
+    PfcStatus status;
     {
       const Unlocked unlocked;
-      const std::lock_guard<std::mutex> lock(drawing);
-      message = module_->begin_frame(width, height, color_of(background));
-      if (!message) {
-        for (const Scene& scene : scenes)
-          if (status == PFC_OK) status = draw_scene(scene, *module_);
-        const PfcDraw& whole =
-            *module_->draw({0.0f, 0.0f, static_cast<float>(width), static_cast<float>(height)});
-        for (const Mark& mark : marks) draw_mark(whole, mark);
-        message = module_->end_frame(rgb);
-      }
+      status = draw_frame(renderer, frame);
     }
     check_status(status);
-    if (message) raise(PyExc_RuntimeError, message);
   }
 
   // (the user wants to close, (width, height), keys pressed since the last poll)
   py::tuple poll() {
-    check_window();
-    bool closing;
-    int32_t width, height;
+    PfcRenderer* renderer = open_renderer();
+    PfcWindowState state = {};
     std::vector<int32_t> keys;
+    PfcStatus status;
     {
       const Unlocked unlocked;
-      const std::lock_guard<std::mutex> lock(drawing);
-      module_->poll();
-      closing = module_->should_close();
-      module_->size(&width, &height);
-      while (const int32_t key = module_->next_key()) keys.push_back(key);
+      status = pfc_renderer_poll(renderer, &state);
+      while (const int32_t key = pfc_renderer_next_key(renderer)) keys.push_back(key);
     }
-    return py::make_tuple(closing, py::make_tuple(width, height), keys);
+    check_status(status);
+    return py::make_tuple(state.closing != 0, py::make_tuple(state.width_px, state.height_px), keys);
   }
 
-  bool key_down(int32_t key) {
-    check_window();
-    return module_->key_down(key);
+  bool key_down(int32_t key) { return pfc_renderer_key_down(open_renderer(), key) != 0; }
+
+  // Allowed more than once, and in a forked child, where the window stays open: it is the parent's.
+  void close() {
+    if (!renderer_ || process_ != getpid()) return;
+    PfcWindowState state;
+    check_status(pfc_renderer_poll(renderer_.get(), &state));  // refuses other threads
+    const Unlocked unlocked;
+    renderer_.reset();
   }
 
  private:
-  void check_window() const {
-    if (!module_->windowed || !open_) raise(PyExc_RuntimeError, "no window is open");
-    check_thread();
+  PfcRenderer* open_renderer() const {
+    if (!renderer_) raise(PyExc_RuntimeError, "no window is open");
+    return renderer_.get();
   }
 
-  // A window belongs to the thread that opened it; pictures in memory may come from any.
-  void check_thread() const {
-    if (module_->windowed && open_ && process_ != getpid())
-      raise(PyExc_RuntimeError, "a window cannot be used in a forked child of the process that opened it");
-    if (module_->windowed && open_ && thread_ != std::this_thread::get_id())
-      raise(PyExc_RuntimeError, "a window is used by another thread than the one that opened it");
-  }
-
-  const PfcDrawModule* module_ = nullptr;
-  std::string title_;
-  std::thread::id thread_;  // which opened the window, as did
-  pid_t process_ = 0;       // this process
-  bool open_ = false;
+  RendererOwner renderer_;
+  pid_t process_;
 };
+
+void load_window_module(const std::string& path) {
+  if (!pfc_window_load(path.c_str())) raise(PyExc_ImportError, pfc_last_error());
+}
 
 py::tuple world_size(py::handle pool, int32_t game) {
   float width, height;
@@ -214,19 +244,22 @@ py::tuple grid(int32_t count, const std::pair<float, float>& world, const std::p
 
 void bind_draw(py::module_& m) {
   using py::arg;
-  keep_through_forks();
   m.attr("GRID_GAP_COLOR") = (PFC_GRID_GAP_COLOR << 8) | 0xffu;
   m.def("grid", &grid, arg("count"), arg("world"), arg("box"), arg("exact"));
   m.def("world_size", &world_size, arg("pool"), arg("game"));
-  py::class_<DrawModule>(m, "DrawModule")
-      .def(py::init<const std::string&>(), arg("path"))
-      .def_property_readonly("windowed", &DrawModule::windowed)
-      .def("open", &DrawModule::open, arg("width"), arg("height"), arg("title"))
-      .def("close", &DrawModule::close)
-      .def("frame", &DrawModule::frame, arg("width"), arg("height"), arg("background"), arg("scenes"), arg("marks"),
+  m.def("load_window_module", &load_window_module, arg("path"));
+  py::class_<Picture>(m, "Picture")
+      .def(py::init<>())
+      .def("draw", &Picture::draw, arg("width"), arg("height"), arg("background"), arg("scenes"), arg("marks"),
+           arg("out"));
+  py::class_<Window>(m, "Window")
+      .def(py::init<int32_t, int32_t, const std::string&, const std::string&>(), arg("width"), arg("height"),
+           arg("title"), arg("module"))
+      .def("draw", &Window::draw, arg("width"), arg("height"), arg("background"), arg("scenes"), arg("marks"),
            arg("out"))
-      .def("poll", &DrawModule::poll)
-      .def("key_down", &DrawModule::key_down, arg("key"));
+      .def("poll", &Window::poll)
+      .def("key_down", &Window::key_down, arg("key"))
+      .def("close", &Window::close);
 }
 
 }  // namespace pufferc

@@ -1,4 +1,4 @@
-// draw_record.h - drawing as a check of drawing: callbacks that draw nothing and note whether a game keeps to draw.h.
+// draw_record.h - callbacks that draw nothing and note whether a game follows the rules of draw.h.
 //
 // Header-only. A DrawRecord belongs to the caller, who passes it as the context: draw_recorder(&record).
 #ifndef PUFFERC_DRAW_RECORD_H
@@ -68,7 +68,6 @@ static inline void draw_on_text_(void* context, float x, float y, float size, co
 
 static inline void draw_on_end_(void* context) { ((DrawRecord*)context)->ends += 1; }
 
-// A record that is still empty.
 static inline DrawRecord draw_record_new(void) { return (DrawRecord){.in_order = true, .finite = true}; }
 
 static inline PfcDraw draw_recorder(DrawRecord* record) {

@@ -24,9 +24,9 @@ PfcStatus pfc_grid_fit(int32_t count, float world_width, float world_height, int
                        bool exact, PfcGrid* grid) {
   const double world[2] = {world_width, world_height};
   const int32_t box[2] = {box_width, box_height};
-  const int32_t most = PFC_MIN(count, PFC_DRAW_MAX_SIDE_PX);  // more columns have no pixels
+  const int32_t max_columns = PFC_MIN(count, PFC_DRAW_MAX_SIDE_PX);  // more columns have no pixels
   int32_t columns = 1;
-  for (int32_t n = 2; n <= most; ++n)
+  for (int32_t n = 2; n <= max_columns; ++n)
     if (scale_of(n, count, world, box) > scale_of(columns, count, world, box)) columns = n;
   const int32_t rows = (count + columns - 1) / columns, gap = PFC_GRID_GAP_PX;
   const double scale = scale_of(columns, count, world, box);
@@ -61,7 +61,7 @@ void pfc_draw_empty(const PfcDraw* draw) {
   draw->end(draw->context);
 }
 
-// Callbacks that keep what `begin` says; the rest of the drawing goes nowhere.
+// Callbacks that note the size of the world and draw nothing.
 static void measure_begin(void* context, float width, float height, PfcColor background) {
   float* world = context;
   (void)background;

@@ -20,8 +20,8 @@ typedef struct PfcGrid {
   int32_t cell_width, cell_height;
 } PfcGrid;
 
-// The grid that shows `count` worlds of one size largest in a box. exact: the picture is the box; else it is cut to what
-// is in it, with even sides. PFC_INVALID where the games would be too small to see.
+// The grid that shows `count` worlds of one size largest in a box. exact: the picture is the box; else it is cut to its
+// contents, with even sides. PFC_INVALID where the games would be too small to see.
 PfcStatus pfc_grid_fit(int32_t count, float world_width, float world_height, int32_t box_width, int32_t box_height,
                        bool exact, PfcGrid* grid);
 // Cells in all rows, the empty ones of the last row included.
@@ -32,7 +32,8 @@ PfcDrawCell pfc_grid_cell(const PfcGrid* grid, int32_t index);
 // Fills a cell that has no game.
 void pfc_draw_empty(const PfcDraw* draw);
 
-// Size of a game's world in its own units, as it says when it draws itself. PFC_UNSUPPORTED: it does not draw itself.
+// Size of a game's world in its own units, which its draw function passes to `begin`. PFC_UNSUPPORTED where it does not
+// draw itself.
 PfcStatus pfc_world_size(PfcPool* pool, int32_t game, float* width, float* height);
 
 #ifdef __cplusplus

@@ -1,7 +1,6 @@
 // render.c - pictures and windows for C programs: a frame's order of calls, grids, and checks. See pufferc/render.h.
 //
-// What draws is a module of draw_module.h, whose state is global. So a renderer takes its kind, memory or window, for
-// the time of a frame; a second one is refused meanwhile.
+// A renderer draws into a picture of its own; a window then shows that picture.
 #include "pufferc/render.h"
 
 #include <pthread.h>
@@ -10,27 +9,28 @@
 #include <unistd.h>
 
 #include "core/base.h"
-#include "draw/draw_load.h"
 #include "draw/grid.h"
+#include "draw/picture.h"
+#include "draw/window_load.h"
 
 enum { DEFAULT_WIDTH_PX = 960, DEFAULT_HEIGHT_PX = 720 };
 
 struct PfcRenderer {
-  const PfcDrawModule* module;
-  pthread_t thread;       // which opened the window, as did
-  pid_t process;          // this process
-  bool drawing;           // between begin and end
-  int32_t width, height;  // of the frame
-  char title[128];        // the window borrows it
+  PfcPicture picture;
+  bool drawing;                   // between begin and end
+  const PfcWindowModule* window;  // NULL: draws into memory only
+  pthread_t thread;               // that opened the window
+  pid_t process;                  // that opened the window
+  char title[128];                // borrowed by the window
 };
 
-static _Atomic(PfcRenderer*) drawing_now[2];  // in memory, in the window
+static atomic_bool window_is_open;  // a process has one
 
 static PfcStatus check_renderer(const PfcRenderer* r) {
   if (!r) return pfc_fail(PFC_INVALID, "renderer: expected one, got NULL");
-  if (r->module->windowed && r->process != getpid())
+  if (r->window && r->process != getpid())
     return pfc_fail(PFC_STATE, "renderer: a window cannot be used in a forked child of the process that opened it");
-  if (r->module->windowed && !pthread_equal(r->thread, pthread_self()))
+  if (r->window && !pthread_equal(r->thread, pthread_self()))
     return pfc_fail(PFC_STATE, "renderer: a window is used by another thread than the one that opened it");
   return PFC_OK;
 }
@@ -60,61 +60,46 @@ static PfcStatus check_range(const PfcPool* pool, int32_t first, int32_t count) 
 
 // ---- creation --------------------------------------------------------------------------------------
 
-// Opens the module's window or its memory, which stays: another renderer, of Python say, may be using it.
-static PfcStatus open_module(PfcRenderer* r, const PfcRendererDesc* desc) {
+static PfcStatus open_window(PfcRenderer* r, const PfcRendererDesc* desc) {
   const int32_t width = desc->width_px ? desc->width_px : DEFAULT_WIDTH_PX;
   const int32_t height = desc->height_px ? desc->height_px : DEFAULT_HEIGHT_PX;
   PfcStatus status = check_side("width_px", width);
   if (!status) status = check_side("height_px", height);
   if (status) return status;
+  const PfcWindowModule* window = pfc_window_load(desc->module);
+  if (!window) return pfc_last_status();
+  if (atomic_exchange(&window_is_open, true))
+    return pfc_fail(PFC_UNSUPPORTED, "no window: this process already has a window; close it first");
   snprintf(r->title, sizeof r->title, "%s", desc->title ? desc->title : "pufferc");
-  const char* message = r->module->open(width, height, r->title);
+  const char* message = window->open(width, height, r->title);
+  if (message) {
+    atomic_store(&window_is_open, false);
+    return pfc_fail(PFC_UNSUPPORTED, "no window: %s", message);
+  }
+  r->window = window;
   r->thread = pthread_self();
   r->process = getpid();
-  return message ? pfc_fail(PFC_UNSUPPORTED, "no %s: %s", r->module->windowed ? "window" : "pictures", message)
-                 : PFC_OK;
+  return PFC_OK;
 }
 
 PfcRenderer* pfc_renderer_create(const PfcRendererDesc* desc) {
-  const PfcRendererDesc defaults = {0};
-  if (!desc) desc = &defaults;
-  const PfcDrawModule* module = pfc_draw_load(desc->module, desc->window != 0);
-  if (!module) return NULL;
-  if (module->windowed != (desc->window != 0)) {
-    pfc_fail(PFC_INVALID, "module: %s draws %s, and window is %d", desc->module,
-             module->windowed ? "into a window" : "into memory", desc->window);
-    return NULL;
-  }
   PfcRenderer* r = pfc_alloc(sizeof *r);
   if (!r) {
     pfc_fail(PFC_NO_MEMORY, "no memory for a renderer");
     return NULL;
   }
-  r->module = module;
-  if (open_module(r, desc) == PFC_OK) return r;
+  if (!desc || !desc->window || open_window(r, desc) == PFC_OK) return r;
   pfc_free(r);
   return NULL;
 }
 
-// Gives the right to draw back.
-static void release(PfcRenderer* r) {
-  r->drawing = false;
-  atomic_store(&drawing_now[r->module->windowed], NULL);
-}
-
-// Forgets a frame that was begun; a new cell has what is waiting drawn, so that the next frame does not show it.
-static void drop_frame(PfcRenderer* r) {
-  const PfcDrawCell nowhere = {0.0f, 0.0f, 0.0f, 0.0f};
-  if (!r->drawing) return;
-  (void)r->module->draw(nowhere);
-  release(r);
-}
-
 void pfc_renderer_destroy(PfcRenderer* renderer) {
   if (!renderer) return;
-  const bool ours = renderer->process == getpid();
-  if (ours) drop_frame(renderer);
-  if (ours && renderer->module->windowed) renderer->module->close();
+  if (renderer->window && renderer->process == getpid()) {
+    renderer->window->close();
+    atomic_store(&window_is_open, false);
+  }
+  pfc_picture_free(&renderer->picture);
   pfc_free(renderer);
 }
 
@@ -125,22 +110,13 @@ PfcStatus pfc_renderer_begin(PfcRenderer* r, int32_t width_px, int32_t height_px
   if (status) return status;
   if (r->drawing) return pfc_fail(PFC_STATE, "renderer: a frame was begun and not ended");
   int32_t now[2] = {0, 0};
-  if (r->module->windowed) r->module->size(&now[0], &now[1]);
+  if (r->window) r->window->size(&now[0], &now[1]);
   const int32_t width = width_px ? width_px : now[0], height = height_px ? height_px : now[1];
   status = check_side("width_px", width);
   if (!status) status = check_side("height_px", height);
-  if (status) return status;
-  PfcRenderer* none = NULL;
-  if (!atomic_compare_exchange_strong(&drawing_now[r->module->windowed], &none, r))
-    return pfc_fail(PFC_BUSY, "renderer: another one is drawing a frame");
-  const char* message = r->module->begin_frame(width, height, background);
-  if (message) {
-    release(r);
-    return pfc_fail(PFC_NO_MEMORY, "%s", message);
-  }
-  r->drawing = true;
-  r->width = width, r->height = height;
-  return PFC_OK;
+  if (!status) status = pfc_picture_begin(&r->picture, width, height, background);
+  r->drawing = status == PFC_OK;
+  return status;
 }
 
 // The grid's cells, moved to where it goes.
@@ -149,10 +125,10 @@ static PfcStatus draw_games(PfcRenderer* r, PfcPool* pool, int32_t first, const 
     PfcDrawCell cell = pfc_grid_cell(grid, i);
     cell.x += x, cell.y += y;
     if (i >= grid->count) {
-      pfc_draw_empty(r->module->draw(cell));
+      pfc_draw_empty(pfc_picture_draw(&r->picture, cell));
       continue;
     }
-    const PfcStatus status = pfc_pool_draw(pool, first + i, r->module->draw(cell));
+    const PfcStatus status = pfc_pool_draw(pool, first + i, pfc_picture_draw(&r->picture, cell));
     if (status) return status;
   }
   return PFC_OK;
@@ -170,37 +146,39 @@ PfcStatus pfc_renderer_games(PfcRenderer* r, PfcPool* pool, int32_t first, int32
                     (double)cell.width, (double)cell.height);
   status = pfc_world_size(pool, first, &world_width, &world_height);
   if (status) return status;
-  if (count == 1) return pfc_pool_draw(pool, first, r->module->draw(cell));
+  if (count == 1) return pfc_pool_draw(pool, first, pfc_picture_draw(&r->picture, cell));
   status = pfc_grid_fit(count, world_width, world_height, (int32_t)cell.width, (int32_t)cell.height, true, &grid);
   return status ? status : draw_games(r, pool, first, &grid, cell.x, cell.y);
 }
 
 const PfcDraw* pfc_renderer_draw(PfcRenderer* r, PfcDrawCell cell) {
-  return check_frame(r) ? NULL : r->module->draw(cell);
+  return check_frame(r) ? NULL : pfc_picture_draw(&r->picture, cell);
 }
 
 PfcStatus pfc_renderer_end(PfcRenderer* r, uint8_t* rgb, uint64_t rgb_bytes) {
   const PfcStatus status = check_frame(r);
   if (status) return status;
-  const uint64_t bytes = rgb ? 3 * (uint64_t)r->width * (uint64_t)r->height : 0;
+  const PfcCanvas* canvas = &r->picture.canvas;
+  const uint64_t bytes = rgb ? 3 * (uint64_t)canvas->width * (uint64_t)canvas->height : 0;
   if (rgb_bytes != bytes)
     return pfc_fail(PFC_INVALID, "rgb_bytes: expected %llu for a frame of %d x %d, got %llu", (unsigned long long)bytes,
-                    r->width, r->height, (unsigned long long)rgb_bytes);
-  const char* message = r->module->end_frame(rgb);
-  release(r);
+                    canvas->width, canvas->height, (unsigned long long)rgb_bytes);
+  r->drawing = false;
+  if (rgb) pfc_picture_rgb(&r->picture, rgb);
+  const char* message = r->window ? r->window->show(canvas->pixels, canvas->width, canvas->height) : NULL;
   return message ? pfc_fail(PFC_NO_MEMORY, "%s", message) : PFC_OK;
 }
 
 PfcStatus pfc_renderer_picture(PfcRenderer* r, PfcPool* pool, int32_t first, int32_t count, int32_t width_px,
                                int32_t height_px, uint8_t* rgb, uint64_t rgb_bytes) {
   PfcStatus status = check_renderer(r);
-  if (!status && !rgb && !r->module->windowed) status = pfc_fail(PFC_INVALID, "rgb: expected memory, got NULL");
+  if (!status && !rgb && !r->window) status = pfc_fail(PFC_INVALID, "rgb: expected memory, got NULL");
   if (!status) status = pfc_renderer_begin(r, width_px, height_px, pfc_rgb(PFC_GRID_GAP_COLOR));
   if (status) return status;
-  const PfcDrawCell whole = {0.0f, 0.0f, (float)r->width, (float)r->height};
+  const PfcDrawCell whole = {0.0f, 0.0f, (float)r->picture.canvas.width, (float)r->picture.canvas.height};
   status = pfc_renderer_games(r, pool, first, count, whole);
   if (!status) status = pfc_renderer_end(r, rgb, rgb_bytes);
-  drop_frame(r);  // nothing to do but after a failure
+  r->drawing = false;
   return status;
 }
 
@@ -221,7 +199,7 @@ PfcStatus pfc_picture_size(PfcPool* pool, int32_t count, int32_t* width_px, int3
 
 static PfcStatus check_window(const PfcRenderer* r) {
   const PfcStatus status = check_renderer(r);
-  if (!status && !r->module->windowed) return pfc_fail(PFC_UNSUPPORTED, "renderer: this one draws into memory");
+  if (!status && !r->window) return pfc_fail(PFC_UNSUPPORTED, "renderer: this one draws into memory");
   return status;
 }
 
@@ -229,12 +207,12 @@ PfcStatus pfc_renderer_poll(PfcRenderer* r, PfcWindowState* state) {
   const PfcStatus status = check_window(r);
   if (status) return status;
   if (!state) return pfc_fail(PFC_INVALID, "state: expected a struct to write to, got NULL");
-  r->module->poll();
-  state->closing = r->module->should_close();
-  r->module->size(&state->width_px, &state->height_px);
+  r->window->poll();
+  state->closing = r->window->should_close();
+  r->window->size(&state->width_px, &state->height_px);
   return PFC_OK;
 }
 
-int32_t pfc_renderer_next_key(PfcRenderer* r) { return check_window(r) ? 0 : r->module->next_key(); }
+int32_t pfc_renderer_next_key(PfcRenderer* r) { return check_window(r) ? 0 : r->window->next_key(); }
 
-int32_t pfc_renderer_key_down(PfcRenderer* r, int32_t key) { return check_window(r) ? 0 : r->module->key_down(key); }
+int32_t pfc_renderer_key_down(PfcRenderer* r, int32_t key) { return check_window(r) ? 0 : r->window->key_down(key); }

@@ -21,7 +21,7 @@ import pytest
 
 import pufferc
 import warm
-from pufferc.pictures import renderer
+from pufferc.pictures import window
 
 ROOT = Path(__file__).resolve().parents[2]
 # Files of 5 s and more, longest first. They start first, so that neither process is left with a long one at the end.
@@ -156,7 +156,7 @@ def pool() -> Iterator[MakePool]:
 @pytest.fixture(scope="module")
 def display() -> Iterator[str]:
     """Name of a virtual display, shared by the tests of a module."""
-    if renderer.why_missing("window") is not None or not shutil.which("Xvfb") or not shutil.which("xdotool"):
+    if window.why_no_windows() is not None or not shutil.which("Xvfb") or not shutil.which("xdotool"):
         pytest.skip("needs the window module, Xvfb and xdotool")
     read, write = os.pipe()
     command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x900x24", "-nolisten", "tcp", "-noreset"]

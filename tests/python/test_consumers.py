@@ -18,7 +18,7 @@ import pytest
 
 from conftest import OFFLINE, ROOT
 from pufferc.authoring import sdk
-from pufferc.pictures import renderer
+from pufferc.pictures import window
 
 CONSUMER = ROOT / "tests" / "consumer"
 ROTOR = ROOT / "tests" / "c" / "rotor.c"
@@ -156,6 +156,6 @@ def test_wheel_in_a_clean_environment(wheel: Path, tmp_path: Path, monkeypatch: 
     run(cmake, "-S", project, "-B", build, f"-Dpufferc_DIR={cmakedir}", "-DCMAKE_BUILD_TYPE=Release")
     run(cmake, "--build", build)
     tested = run("ctest", "--test-dir", build, "--output-on-failure")
-    assert "100% tests passed" in tested and ("pictures" in tested) == (renderer.why_missing("headless") is None)
+    assert "100% tests passed" in tested and ("window" in tested) == (window.why_no_windows() is None)
     shape = run(python, "-c", "import pufferc; print(pufferc.make('cartpole', 2).reset()[0].shape)")
     assert shape == "(2, 4)\n"

@@ -17,17 +17,9 @@ import pufferc
 from pufferc import _core
 from pufferc.commands import doctor
 from pufferc.commands.main import main
-from pufferc.pictures import renderer
+from pufferc.pictures import window
 
 LEFT_OUT = {"moonwalk": "this pufferc was built without Box2D 3.1; PUFFERC_BOX2D_SOURCE=FOLDER names its source"}
-
-
-@pytest.fixture
-def nothing_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that stands in for the one with the drawing modules, which it lacks."""
-    monkeypatch.setattr(renderer, "_module_path", lambda kind: tmp_path / f"pufferc_draw_{kind}.so")
-    renderer.drawing_module.cache_clear()
-    return tmp_path
 
 
 def test_report_is_json_and_names_everything(capsys: Any) -> None:
@@ -39,8 +31,7 @@ def test_report_is_json_and_names_everything(capsys: Any) -> None:
         assert (f"limit of {info.name}" in facts["games"]) == (info.max_games is not None)
     for package in ("numpy", "torch", "pillow", "imageio-ffmpeg", "matplotlib"):
         assert facts["packages"][package]
-    assert set(facts["pictures"]) == {"headless", "window", "GIF, PNG", "MP4"}
-    assert (facts["pictures"]["headless"] == "available") == (renderer.why_missing("headless") is None)
+    assert set(facts["pictures"]) == {"window", "GIF, PNG", "MP4"}
 
 
 def test_left_out_games_are_named_with_the_remedy(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,14 +51,13 @@ def test_games_are_built_in_or_left_out() -> None:
     assert all("PUFFERC_BOX2D_SOURCE" in why for why in missing.values())
 
 
-def test_missing_drawing_modules_are_named_with_the_remedy(nothing_drawn: Path, capsys: Any) -> None:
-    pictures = doctor.report()["pictures"]
-    for kind in ("headless", "window"):
-        assert "without raylib 6.0" in pictures[kind] and "PUFFERC_RAYLIB_SOURCE" in pictures[kind]
-    (nothing_drawn / "pufferc_draw_headless.so").touch()
-    pictures = doctor.report()["pictures"]
-    assert "without GLFW" in pictures["window"] and "libglfw3-dev" in pictures["window"]
-    assert "raylib" not in pictures["window"] and "no pictures" in pictures["headless"]
+def test_a_missing_window_module_is_named_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = tmp_path / "pufferc_draw_window.so"
+    monkeypatch.setattr(window, "_module_path", lambda: module)
+    told = doctor.report()["pictures"]["window"]
+    assert all(word in told for word in ("no windows", "raylib 6.0", "libglfw3-dev", "PUFFERC_RAYLIB_SOURCE")), told
+    module.write_bytes(b"not a library")
+    assert f"no windows: module: {module}" in doctor.report()["pictures"]["window"]
 
 
 def test_missing_packages_are_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +84,7 @@ def test_a_torch_that_cannot_be_loaded_is_reported(tmp_path: Path, monkeypatch: 
     assert "cannot be imported: libtorch_cpu.so: file too short" in doctor.report()["cuda"]["torch sees a GPU"]
 
 
-@pytest.mark.skipif(renderer.why_missing("window") is not None, reason="no windows in this build")
+@pytest.mark.skipif(window.why_no_windows() is not None, reason="no windows in this build")
 @pytest.mark.skipif(sys.platform != "linux", reason="X11's sockets as Linux has them")
 def test_a_machine_without_display(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)

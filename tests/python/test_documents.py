@@ -97,10 +97,6 @@ def test_the_page_on_pictures_runs(warm_python: Path, tmp_path: Path) -> None:
     """The commands after a short training, then the snippet."""
     for package in ("torch", "tyro", "PIL", "matplotlib"):
         pytest.importorskip(package)
-    from pufferc.pictures.renderer import why_missing
-
-    if why_missing("headless"):
-        pytest.skip("built without raylib")
     lines = [line for line in commands("docs/pictures.md") if line.startswith("pufferc ")]
     training = "pufferc train cartpole --train.total-steps 70000 --train.target-score None"
     assert len(lines) == 2

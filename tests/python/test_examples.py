@@ -23,7 +23,6 @@ BAR_PX = 30  # the line of text below the games
 
 pytestmark = [
     pytest.mark.skipif(CXX is None, reason="no C++ compiler"),
-    pytest.mark.skipif(renderer.why_missing("headless") is not None, reason=str(renderer.why_missing("headless"))),
 ]
 
 
@@ -50,7 +49,7 @@ def picture(program: Path, path: Path, *words: str) -> NDArray[np.uint8]:
 
 
 def test_picture_is_that_of_python(program: Path, tmp_path: Path) -> None:
-    """The first game of a seed, before its first step, as pufferc.render draws it; below it the line of text."""
+    """The first game of a seed, before its first step, as a Renderer draws it; below it the line of text."""
     shown = picture(program, tmp_path / "a.ppm", "--games", "1", "--steps", "0", "--seed", "3", "--size", "576x360")
     envs = pufferc.make("breakout", num_threads=1)
     envs.reset(seed=3)

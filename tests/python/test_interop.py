@@ -124,10 +124,6 @@ def test_sb3_refuses_other_environments(make_sb3: Any) -> None:
 
 
 def test_sb3_pictures(make_sb3: Any) -> None:
-    from pufferc.pictures.renderer import can_draw
-
-    if not can_draw("headless"):
-        pytest.skip("built without pictures")
     envs = make_sb3("breakout", 4, render_mode="rgb_array", render_games=4)
     envs.reset()
     picture = envs.render()

@@ -8,16 +8,16 @@
 //   if (pfc_renderer_picture(renderer, pool, 0, 16, 640, 360, rgb, sizeof rgb)) fprintf(stderr, "%s\n", pfc_last_error());
 //   pfc_renderer_destroy(renderer);
 //
-// The library itself cannot draw: a renderer loads a drawing module at run time, pufferc_draw_headless.so for memory or
-// pufferc_draw_window.so for a window. They are built where raylib can be had, and installed beside the library, where
-// they are looked for; or name the file. Loading a file runs its code. A loaded module stays until the process ends.
+// Pictures are drawn by the library alone. A window shows the same picture; it is opened by a module that is loaded at run
+// time, pufferc_draw_window.so, which is built where raylib and GLFW are available. It is looked for beside the library,
+// where it is installed, or in the file that the caller names. Loading a file runs its code. A loaded module stays until
+// the process ends.
 //
-// A frame of one's own:  begin -> { games | draw }* -> end.  Sizes and positions are in pixels of the frame, x right and
+// A frame in steps:  begin -> { games | draw }* -> end.  Sizes and positions are in pixels of the frame, x right and
 // y down. Pictures are uint8 [height, width, 3], red, green, blue, top row first, and belong to the caller.
 //
-// Errors as in pufferc.h. Threads: a process draws one frame in memory and one in a window at a time; a renderer that
-// begins a frame while another one draws gets PFC_BUSY. There is one window per process, and all calls for it come from
-// the thread that opened it. Two threads must not use one renderer at the same time.
+// Errors as in pufferc.h. Threads: any number of renderers may draw at the same time; a renderer, like a pool, is used by one
+// thread at a time. There is one window per process, and all calls for it come from the thread that opened it.
 #ifndef PUFFERC_RENDER_H
 #define PUFFERC_RENDER_H
 
@@ -31,14 +31,14 @@ typedef struct PfcRenderer PfcRenderer;
 
 // Zero means default for every field.
 typedef struct PfcRendererDesc {
-  int32_t window;               // 1: opens a resizable window; 0: draws into memory
+  int32_t window;               // 1: opens a resizable window; 0: draws into memory, and ignores the rest
   int32_t width_px, height_px;  // of the window, in [PFC_DRAW_MIN_SIDE_PX, PFC_DRAW_MAX_SIDE_PX]; 0 = 960 and 720
   const char* title;            // of the window; NULL = "pufferc"
-  const char* module;           // path of the drawing module; NULL = beside this library, or in the folder above it
+  const char* module;           // path of the window module; NULL = beside this library, or in the folder above it
 } PfcRendererDesc;
 
-// NULL with pfc_last_error() set when the module cannot be found or loaded, or the window cannot be opened. desc NULL =
-// all defaults.
+// NULL with pfc_last_error() set when there is no memory, the window module cannot be found or loaded, or the window cannot
+// be opened. desc NULL = all defaults.
 PFC_API PfcRenderer* pfc_renderer_create(const PfcRendererDesc* desc);
 PFC_API void pfc_renderer_destroy(PfcRenderer* renderer);  // closes the window; NULL is allowed
 
@@ -59,11 +59,11 @@ PFC_API PfcStatus pfc_picture_size(PfcPool* pool, int32_t count, int32_t* width_
 PFC_API PfcStatus pfc_renderer_begin(PfcRenderer* renderer, int32_t width_px, int32_t height_px, PfcColor background);
 // Draws games [first, first + count) of a pool into a part of the frame, in a grid, with their own aspect ratio.
 PFC_API PfcStatus pfc_renderer_games(PfcRenderer* renderer, PfcPool* pool, int32_t first, int32_t count, PfcDrawCell cell);
-// For text and shapes of one's own in a part of the frame. Without a call to its `begin`, positions are pixels from the
+// For the caller's own text and shapes in a part of the frame. Without a call to its `begin`, positions are pixels from the
 // cell's corner. Valid until the next call with this renderer; NULL outside a frame.
 PFC_API const PfcDraw* pfc_renderer_draw(PfcRenderer* renderer, PfcDrawCell cell);
 // Ends the frame; a window shows it, and may wait for the screen. rgb: NULL with 0 bytes, or [height_px, width_px, 3] of
-// rgb_bytes that receives the frame. After PFC_INVALID the frame goes on.
+// rgb_bytes that receives the frame. After PFC_INVALID the frame is still open.
 PFC_API PfcStatus pfc_renderer_end(PfcRenderer* renderer, uint8_t* rgb, uint64_t rgb_bytes);
 
 // ---- windows ---------------------------------------------------------------------------------------

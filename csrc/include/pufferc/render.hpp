@@ -21,7 +21,7 @@
 //   }
 //
 // A Renderer owns its C object, moves but does not copy, and closes its window when it is destroyed. Sizes are in
-// pixels; the C header documents frames, threads and where drawing modules come from. What fails throws pufferc::Error.
+// pixels; the C header documents frames, threads and where the window module comes from. What fails throws pufferc::Error.
 #ifndef PUFFERC_RENDER_HPP
 #define PUFFERC_RENDER_HPP
 
@@ -38,7 +38,7 @@
 
 namespace pufferc {
 
-// Fields as in PfcRendererDesc; an empty module is the one beside the library.
+// Fields as in PfcRendererDesc; an empty module is the one beside the library; it counts for windows alone.
 struct RendererOptions {
   bool window = false;
   std::int32_t width_px = 0;

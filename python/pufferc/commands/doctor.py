@@ -115,17 +115,16 @@ def _no_display() -> str | None:
 
 
 def _pictures() -> dict[str, str]:
-    """The drawing modules, and the packages that write picture files."""
-    from pufferc.pictures.renderer import why_missing
+    """What can show pictures: windows, and the packages that write files."""
+    from pufferc.pictures.window import why_no_windows
     from pufferc.watch.video_writers import why_no_mp4
 
-    window = why_missing("window")
+    window = why_no_windows()
     no_display = _no_display()
     if window is None and no_display is not None:
         window = f"built, but {no_display}"
     pillow = importlib.util.find_spec("PIL") is not None
     return {
-        "headless": why_missing("headless") or "available",
         "window": window or "available",
         "GIF, PNG": "available" if pillow else "pillow is not installed: pip install 'pufferc[render]'",
         "MP4": why_no_mp4() or "available",

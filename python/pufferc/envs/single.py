@@ -6,7 +6,7 @@ A SingleEnv is a pool of one game with autoreset disabled. Returned arrays are c
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -16,10 +16,8 @@ from pufferc import errors
 from pufferc.envs.games import Game
 from pufferc.envs.vector import VecEnv
 from pufferc.pictures.panel import Seen
-from pufferc.pictures.renderer import can_draw
-
-if TYPE_CHECKING:
-    from pufferc.pictures.window import Screen
+from pufferc.pictures.screen import Screen
+from pufferc.pictures.window import has_windows
 
 __all__ = ["SingleEnv"]
 
@@ -66,8 +64,8 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space
         self._started = False
-        modes = [mode for mode, kind in (("human", "window"), ("rgb_array", "headless")) if can_draw(kind)]
-        self.metadata = {"render_modes": modes, "render_fps": self._vector.metadata["render_fps"]}
+        modes = [*(["human"] if has_windows() else []), "rgb_array"]
+        self.metadata = {"render_modes": modes, "render_fps": self._vector.fps}
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -133,14 +131,13 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
     def render(self) -> NDArray[np.uint8] | None:
         """The game as a picture uint8 [H, W, 3]; None with a window, which also shows every step without this call.
 
-        Raises pufferc.render.DrawingUnavailable where this build or machine cannot draw.
+        Raises pufferc.pictures.renderer.DrawingUnavailable where a window is not possible or the game does not draw
+        itself.
         """
         if self.render_mode is None:
             gym.logger.warn("render() of a game made without render_mode shows nothing; give render_mode to make")
             return None
         if self._screen is None:
-            from pufferc.pictures.window import Screen
-
             self._screen = Screen(self._vector, self.render_mode)
         return self._screen.show(self._seen)
 

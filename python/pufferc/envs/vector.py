@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import gymnasium as gym
 import numpy as np
@@ -28,12 +28,10 @@ from pufferc.envs.final_infos import Ended
 from pufferc.envs.games import EnvInfo, Game, ObsInfo, agents_per_game, env_info, obs_info, param_value
 from pufferc.errors import available_cores
 from pufferc.files import map_file
+from pufferc.pictures.panel import Seen
+from pufferc.pictures.screen import Screen
 
 __all__ = ["VecEnv", "available_cores", "make"]
-
-if TYPE_CHECKING:
-    from pufferc.pictures.panel import Seen
-    from pufferc.pictures.window import Screen
 
 Array = NDArray[Any]
 Flags = NDArray[np.bool_]
@@ -114,6 +112,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         num_threads, groups: As given.
         info: Description of the game.
         name, version: The game.
+        fps: Steps per second at which a person should watch, for these parameters.
         params: Every parameter of the game with its current value.
         rewards: float32 [N], of the latest step.
         terminated, truncated: bool [N]: the episode ended by the rules, or was cut off. Never both.
@@ -214,7 +213,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             row.name: param_value(row.type, value)
             for row, value in zip(self.info.params, self._pool.params(), strict=True)
         }
-        self.metadata["render_fps"] = self.info.fps / float(self.params.get("frameskip", 1))
+        self.fps = self.info.fps / float(self.params.get("frameskip", 1))
+        self.metadata["render_fps"] = self.fps
 
     def _hold_views(self, info: EnvInfo) -> None:
         """Make the views that steps return, once, so that a step creates no arrays."""
@@ -247,6 +247,16 @@ class VecEnv(VectorEnv[Array, Any, Array]):
     def action_space(self) -> gym.Space[Any]:  # type: ignore[override]
         """Space of all rows' actions together."""
         return batch_space(self.single_action_space, self.num_envs)
+
+    @property
+    def core(self) -> _core.Pool:
+        """The compiled pool. Pictures draw its games."""
+        return self._pool
+
+    @property
+    def title(self) -> str:
+        """The game's name for people."""
+        return self.info.title
 
     @property
     def np_random_seed(self) -> int:
@@ -499,22 +509,18 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         With render_games=None (the default of `gymnasium.make_vec`) a tuple of N pictures, one for each row; rows of
         one game share theirs.
 
-        With render_mode="human" every reset and step calls it. Raises pufferc.render.DrawingUnavailable where this
-        build or machine cannot draw.
+        With render_mode="human" every reset and step calls it. Raises
+        pufferc.pictures.renderer.DrawingUnavailable where a window is not possible or the game does not draw itself.
         """
         if self.render_mode is None:
             raise RuntimeError("render() needs a render_mode: give render_mode='rgb_array' or 'human' to make")
         if self._screen is None:
-            from pufferc.pictures.window import Screen
-
             self._screen = Screen(self, self.render_mode, self._render_games or 1)
         each = self._render_games is None and self.render_mode == "rgb_array"
         return self._screen.each() if each else self._screen.show(self._seen)
 
     def _show(self, observations: Array, actions: Any = None) -> None:
         """Shows the games in the window, which can also show what the agents see and did."""
-        from pufferc.pictures.panel import Seen  # which imports this module
-
         step = {} if actions is None else {"actions": np.asarray(actions), "rewards": self.rewards}
         self._seen = Seen(observations, **step)
         self.render()

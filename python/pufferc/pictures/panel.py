@@ -1,7 +1,7 @@
 """What a window shows beside the game: a panel on what the agent sees and does or on the keys, and a bar below both.
 
 Everything here is arithmetic on pixels; nothing draws. A `Mark` is a rectangle, or a line of text where it has one, for
-`pufferc._core.DrawModule.frame`. Nothing covers the game, unless the window is too small for both.
+`pufferc._core.Picture.draw`. Nothing covers the game, unless the window is too small for both.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from pufferc.envs.vector import VecEnv
-
+from pufferc.pictures.pool_view import PoolView
 
 __all__ = ["BACKGROUND", "BAR_PX", "Mark", "Rect", "Seen", "Split", "bar_marks", "keys_marks", "seen_marks", "split"]
 
@@ -213,7 +211,7 @@ def _add_action(column: _Column, space: gym.Space[Any], action: NDArray[Any]) ->
         column.line(name, str(int(value)), _INK, _place(float(value), 0.0, float(count) - 1.0))
 
 
-def _add_observation(column: _Column, envs: VecEnv, observation: NDArray[Any]) -> None:
+def _add_observation(column: _Column, envs: PoolView, observation: NDArray[Any]) -> None:
     flat, start = observation.reshape(-1), 0
     table = envs.observation_rows
     last = observation.shape[-1] if observation.ndim > 1 and len(table) == 1 else None
@@ -223,7 +221,7 @@ def _add_observation(column: _Column, envs: VecEnv, observation: NDArray[Any]) -
         start = stop
 
 
-def row_name(envs: VecEnv, row: int) -> str:
+def row_name(envs: PoolView, row: int) -> str:
     """What a person calls a row: its game, or its agent, or both; empty if there is one of each."""
     game, agent = divmod(row, envs.agents)
     names = [f"game {game}"] if envs.num_games > 1 else []
@@ -239,11 +237,11 @@ def _cover(divided: Split, used: _Column) -> list[Mark]:
     return [(x, y, width, height - max(0.0, used.left_px), _COVER, "")]
 
 
-def seen_marks(divided: Split, envs: VecEnv, row: int, seen: Seen) -> list[Mark]:
+def seen_marks(divided: Split, envs: PoolView, row: int, seen: Seen) -> list[Mark]:
     """The panel on one row of the pool: action, value and reward, then the observation, entry by entry."""
     assert divided.panel is not None
     column = _Column(divided.panel)
-    column.line(row_name(envs, row) or envs.info.title, "", _MARK)
+    column.line(row_name(envs, row) or envs.title, "", _MARK)
     if seen.actions is not None:
         _add_action(column, envs.single_action_space, np.atleast_1d(seen.actions[row]))
     for name, part in (("value", seen.values), ("reward", seen.rewards)):

@@ -1,89 +1,36 @@
 """Pictures of games: one game, or a grid of the first k games of a pool, as an array uint8 [H, W, 3].
 
-Drawing needs the module pufferc_draw_headless, which lies beside the compiled core where raylib was found when the
-package was built. It is loaded by the first picture; it needs no display, no GPU and no OpenGL. Importing pufferc or
-stepping games never touches it.
+The compiled core draws them. They need no display, no GPU and no other library.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pufferc import _core, errors
+from pufferc.pictures.pool_view import PoolView
 
-if TYPE_CHECKING:
-    from pufferc.envs.vector import VecEnv
-
-__all__ = [
-    "DrawingUnavailable",
-    "Layout",
-    "Renderer",
-    "drawing_module",
-    "grid_layout",
-    "why_missing",
-    "world_size",
-]
+__all__ = ["DrawingUnavailable", "Layout", "Renderer", "check_size", "grid_layout", "world_size"]
 
 MIN_SIDE_PX, MAX_SIDE_PX = 16, 4096
 DEFAULT_SIZE_PX = (640, 480)
-_NO_RAYLIB = (
-    "pufferc was built without raylib 6.0. third_party/fetch_raylib.sh fetches its source, "
-    "PUFFERC_RAYLIB_SOURCE=FOLDER names one; then build pufferc again"
-)
-_NO_GLFW = "pufferc was built without GLFW (Debian: apt-get install libglfw3-dev); then build pufferc again"
 
 # A game of a pool, or nothing, in a cell x, y, width, height; of a game of several agents, whom to follow.
 Scene = tuple[_core.Pool | None, int, float, float, float, float, int]
 
 
 class DrawingUnavailable(RuntimeError):
-    """Pictures or windows cannot be had here; the message says what is missing and how to get it."""
+    """A picture, window or file is not possible here; the message says what is missing and how to get it."""
 
 
-def _module_path(kind: str) -> Path:
-    return Path(_core.__file__).with_name(f"pufferc_draw_{kind}.so")
-
-
-def why_missing(kind: str) -> str | None:
-    """Why pictures ("headless") or windows ("window") cannot be had, None where they can. Loads the module to see."""
-    try:
-        drawing_module(kind)
-    except DrawingUnavailable as error:
-        return str(error)
-    return None
-
-
-def can_draw(kind: str) -> bool:
-    """Whether "headless" pictures or a "window" were built in; loads nothing."""
-    return _module_path(kind).exists()
-
-
-@lru_cache(maxsize=2)
-def drawing_module(kind: str) -> _core.DrawModule:
-    """The drawing module "headless" or "window", loaded once per process. Raises DrawingUnavailable."""
-    path, what = _module_path(kind), {"headless": "pictures", "window": "windows"}[kind]
-    if not path.exists():
-        found_raylib = kind == "window" and can_draw("headless")
-        raise DrawingUnavailable(f"no {what}: {_NO_GLFW if found_raylib else _NO_RAYLIB}")
-    try:
-        module = _core.DrawModule(str(path))
-    except ImportError as error:
-        raise DrawingUnavailable(f"no {what}: {error}") from None
-    if kind == "headless":
-        module.open(*DEFAULT_SIZE_PX, "")
-    return module
-
-
-def world_size(pool: _core.Pool) -> tuple[float, float]:
+def world_size(envs: PoolView) -> tuple[float, float]:
     """Width and height of the game's world in its own units. Raises DrawingUnavailable if it does not draw itself."""
     try:
-        return _core.world_size(pool, 0)
+        return _core.world_size(envs.core, 0)
     except NotImplementedError as error:
         raise DrawingUnavailable(str(error)) from None
 
@@ -102,6 +49,7 @@ class Layout:
 
 
 def check_size(size: tuple[int, int]) -> tuple[int, int]:
+    """The size of a picture if it is possible. Raises TypeError or ValueError."""
     try:
         width, height = size
     except (TypeError, ValueError):
@@ -133,21 +81,20 @@ class Renderer:
         games: How many of its games to show, the first ones, in a grid.
         size: (width, height) of the picture in pixels, both in [16, 4096]. Default: as large as fits 640 x 480 with the
             game's own proportions and even sides.
-
-    Raises:
-        DrawingUnavailable: This build has no drawing module.
     """
 
-    def __init__(self, envs: VecEnv, *, games: int = 1, size: tuple[int, int] | None = None) -> None:
+    def __init__(self, envs: PoolView, *, games: int = 1, size: tuple[int, int] | None = None) -> None:
         self._games, self._total = errors.integer("games", games, 1, envs.num_games), envs.num_games
         self._size = None if size is None else check_size(size)
-        self._module = drawing_module("headless")
-        self._pool = envs._pool
+        self._envs, self._picture = envs, _core.Picture()
 
     @cached_property
     def layout(self) -> Layout:
-        """Size of every picture and where the games go in it. The pool must have been reset."""
-        world = world_size(self._pool)
+        """Size of every picture and where the games go in it.
+
+        The pool must have been reset. Raises DrawingUnavailable if the game does not draw itself.
+        """
+        world = world_size(self._envs)
         return grid_layout(self._games, world, self._size or DEFAULT_SIZE_PX, exact=self._size is not None)
 
     def render(self, out: NDArray[np.uint8] | None = None, *, first: int = 0) -> NDArray[np.uint8]:
@@ -164,7 +111,7 @@ class Renderer:
         if out is None:
             out = np.empty((layout.height, layout.width, 3), np.uint8)
         first = errors.integer("first", first, 0, self._total - self._games)
-        scenes: list[Scene] = [(self._pool, first + i, *cell, 0) for i, cell in enumerate(layout.cells)]
+        scenes: list[Scene] = [(self._envs.core, first + i, *cell, 0) for i, cell in enumerate(layout.cells)]
         scenes += [(None, 0, *cell, 0) for cell in layout.empty]
-        self._module.frame(layout.width, layout.height, _core.GRID_GAP_COLOR, scenes, [], out)
+        self._picture.draw(layout.width, layout.height, _core.GRID_GAP_COLOR, scenes, [], out)
         return out

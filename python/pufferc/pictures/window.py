@@ -1,33 +1,25 @@
 """A window that shows one game of a pool, with pause, single step, speed and a look into what the agent sees and does.
 
-The game has the window to itself but for a bar below it; a key opens a panel beside it (`pufferc.overlay`). Drawing
-needs the module pufferc_draw_window (see `pufferc.render`) and a display. A process has one window at a time, and uses
-it from the thread that opened it.
+A bar lies below the game; a key opens a panel beside it (`pufferc.pictures.panel`). A window shows what a
+`pufferc.pictures.renderer.Renderer` draws. It needs a display and the module pufferc_draw_window.so, which lies beside
+the compiled core where raylib and GLFW were found when the package was built, and is loaded for the first window. A
+process has one window at a time, and uses it from the thread that opened it.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pufferc import errors
+from pufferc import _core, errors
 from pufferc.pictures.panel import BACKGROUND, BAR_PX, Mark, Seen, bar_marks, keys_marks, row_name, seen_marks, split
-from pufferc.pictures.renderer import (
-    DrawingUnavailable,
-    Renderer,
-    Scene,
-    check_size,
-    drawing_module,
-    world_size,
-)
+from pufferc.pictures.pool_view import PoolView
+from pufferc.pictures.renderer import DrawingUnavailable, Scene, check_size, world_size
 
-if TYPE_CHECKING:
-    from pufferc.envs.vector import VecEnv
-
-__all__ = ["HELP", "KEYS", "Screen", "Seen", "Viewer"]
+__all__ = ["HELP", "KEYS", "Seen", "Viewer", "has_windows", "why_no_windows"]
 
 # Names of keys, as raylib numbers them; letters and digits are their own ASCII codes.
 KEYS = {
@@ -57,13 +49,47 @@ _REFRESH_S = 1.0 / 60.0
 _CATCH_UP_S = 0.05  # of lateness that the next steps make up for
 _NOTE_S = 2.0
 _REPEAT_S = 0.4, 0.1  # until a key that is held down counts again, and from then on
+_NOT_BUILT = (
+    "no windows: pufferc was built without raylib 6.0 or without GLFW (Debian: apt-get install libglfw3-dev). "
+    "third_party/fetch_raylib.sh fetches raylib's source, PUFFERC_RAYLIB_SOURCE=FOLDER names one; then build pufferc "
+    "again"
+)
+
+
+def _module_path() -> Path:
+    return Path(_core.__file__).with_name("pufferc_draw_window.so")
+
+
+def has_windows() -> bool:
+    """Whether windows were built in; loads nothing."""
+    return _module_path().exists()
+
+
+def why_no_windows() -> str | None:
+    """Why windows are not possible in this build, None where they are. Loads the window module; opens nothing."""
+    if not has_windows():
+        return _NOT_BUILT
+    try:
+        _core.load_window_module(str(_module_path()))
+    except ImportError as error:
+        return f"no windows: {error}"
+    return None
+
+
+def _open(size: tuple[int, int], title: str) -> _core.Window:
+    if (reason := why_no_windows()) is not None:
+        raise DrawingUnavailable(reason)
+    try:
+        return _core.Window(*size, title, str(_module_path()))
+    except RuntimeError as error:
+        raise DrawingUnavailable(str(error)) from None
 
 
 class Viewer:
     """Opens the window. Call `show` after every reset and step; it returns when the next step is due.
 
     Args:
-        envs: The pool; it must have been reset before the first `show`.
+        envs: The pool, which must have been reset.
         fps: Steps per second at speed 1, in [0.1, 1000]. Default: as the game is meant to look.
         size: (width, height) of the window in pixels, both in [16, 4096]. Default: for the game 960 x 720 at most, in
             its proportions, and the bar.
@@ -84,19 +110,15 @@ class Viewer:
     """
 
     def __init__(
-        self, envs: VecEnv, *, fps: float | None = None, size: tuple[int, int] | None = None, paused: bool = False
+        self, envs: PoolView, *, fps: float | None = None, size: tuple[int, int] | None = None, paused: bool = False
     ) -> None:
-        self._fps = float(envs.metadata["render_fps"]) if fps is None else errors.real("fps", fps, 0.1, 1000.0)
-        self._envs, self._pool = envs, envs._pool
-        self._module = drawing_module("window")
-        self._world = world = world_size(self._pool)
+        self._fps = envs.fps if fps is None else errors.real("fps", fps, 0.1, 1000.0)
+        self._envs = envs
+        self._world = world = world_size(envs)
         scale = min(960.0 / world[0], 720.0 / world[1])
         fitting = max(320, round(scale * world[0])), max(240, round(scale * world[1])) + round(BAR_PX)
         self._size = fitting if size is None else check_size(size)
-        try:
-            self._module.open(*self._size, f"pufferc: {envs.name}")
-        except RuntimeError as error:
-            raise DrawingUnavailable(f"no window: {error}") from None
+        self._window = _open(self._size, f"pufferc: {envs.title}")
         self.closed, self.env = False, 0
         self.pressed: list[int] = []
         self.paused, self.fast, self.overlay, self.help = paused, False, False, False
@@ -158,7 +180,7 @@ class Viewer:
 
     def held(self, key: str) -> bool:
         """Whether a key is down, by its name in `KEYS`."""
-        return not self.closed and self._module.key_down(KEYS[key])
+        return not self.closed and self._window.key_down(KEYS[key])
 
     def picture(self, seen: Seen | None = None) -> NDArray[np.uint8]:
         """What the window shows, uint8 [H, W, 3]. Raises RuntimeError when it is closed."""
@@ -171,7 +193,7 @@ class Viewer:
     def close(self) -> None:
         """Close the window; allowed more than once."""
         if not self.closed:
-            self._module.close()
+            self._window.close()
             self.closed = True
 
     def __enter__(self) -> Viewer:
@@ -190,7 +212,7 @@ class Viewer:
         self._draw(seen, None)
         self._drawn_at = began
         self._draw_s = time.perf_counter() - began
-        closing, self._size, keys = self._module.poll()
+        closing, self._size, keys = self._window.poll()
         self.pressed += keys
         step = False
         for key in keys:
@@ -220,7 +242,7 @@ class Viewer:
             self.fast = not self.fast
         elif key in (KEYS["["], KEYS["pageup"], KEYS["]"], KEYS["pagedown"]):
             forward = key in (KEYS["]"], KEYS["pagedown"])
-            self.env = (self.env + (1 if forward else -1)) % self._envs.num_envs
+            self.env = (self.env + (1 if forward else -1)) % (self._envs.num_games * self._envs.agents)
         elif key == KEYS["o"]:
             self.overlay, self.help = self.help or not self.overlay, False
         elif key == KEYS["h"]:
@@ -247,8 +269,8 @@ class Viewer:
             marks = seen_marks(divided, self._envs, self.env, seen or Seen())
         marks += bar_marks(divided, self._bar_hints(), self._status())
         game, agent = divmod(self.env, self._envs.agents)
-        scenes: list[Scene] = [(self._pool, game, *divided.game, agent)]
-        self._module.frame(width, height, BACKGROUND, scenes, marks, out)
+        scenes: list[Scene] = [(self._envs.core, game, *divided.game, agent)]
+        self._window.draw(width, height, BACKGROUND, scenes, marks, out)
 
     def _own(self, keys: str) -> str:
         """Those of the window's keys that the game leaves to it, or spare ones."""
@@ -275,44 +297,3 @@ class Viewer:
         if time.perf_counter() < self._note_until:
             parts.append(self._note)
         return "  ".join(parts)
-
-
-class Screen:
-    """What `render_mode` asks for: pictures ("rgb_array") or a window ("human"), made when first shown.
-
-    Args:
-        envs: The pool.
-        mode: "rgb_array" or "human".
-        games: How many games one picture shows, in a grid. A window shows one, and keys choose which.
-    """
-
-    MODES = ("human", "rgb_array")
-
-    def __init__(self, envs: VecEnv, mode: str, games: int = 1) -> None:
-        self._envs, self._mode = envs, errors.choice("render_mode", mode, self.MODES)
-        self._games = errors.integer("render_games", games, 1, envs.num_games)
-        self._renderer: Renderer | None = None
-        self._viewer: Viewer | None = None
-
-    def show(self, seen: Seen | None = None) -> NDArray[np.uint8] | None:
-        """The picture uint8 [H, W, 3]; or None, after the window has shown it and the next step is due.
-
-        Once its user has closed the window, nothing is shown any more.
-        """
-        if self._mode == "rgb_array":
-            self._renderer = self._renderer or Renderer(self._envs, games=self._games)
-            return self._renderer.render()
-        self._viewer = self._viewer or Viewer(self._envs)
-        self._viewer.show(seen)
-        return None
-
-    def each(self) -> tuple[NDArray[np.uint8], ...]:
-        """A picture uint8 [H, W, 3] for each row of the pool; rows of one game share theirs."""
-        renderer = self._renderer = self._renderer or Renderer(self._envs)
-        pictures = [renderer.render(first=game) for game in range(self._envs.num_games)]
-        return tuple(picture for picture in pictures for _ in range(self._envs.agents))
-
-    def close(self) -> None:
-        """Close the window, if there is one."""
-        if self._viewer is not None:
-            self._viewer.close()

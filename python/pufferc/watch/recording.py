@@ -17,7 +17,7 @@ import numpy as np
 from pufferc import errors
 from pufferc.envs.games import Game
 from pufferc.envs.vector import VecEnv
-from pufferc.pictures.renderer import Renderer, drawing_module, world_size
+from pufferc.pictures.renderer import Renderer, world_size
 from pufferc.watch.players import Agent, RandomAgent, choose
 from pufferc.watch.video_writers import GifWriter, Mp4Writer, Picture, PngWriter, Writer
 
@@ -181,11 +181,10 @@ def check_recording(
     """Raises what `record` with these arguments would raise before it plays, and writes nothing."""
     errors.integer("max_steps", max_steps, 1, _MAX_STEPS)
     Recorder(path).abandon()
-    drawing_module("headless")
     envs = VecEnv(game, num_games=1, num_threads=1, seed=0, data=data, params=params)
     try:
         envs.reset()
-        world_size(envs._pool)
+        world_size(envs)
     finally:
         envs.close()
 
@@ -226,7 +225,7 @@ def record(
     episodes = errors.integer("episodes", episodes, 1)
     envs = VecEnv(game, num_games=games, num_threads=1, seed=seed, autoreset="disabled", data=data, params=params)
     try:
-        rate = float(envs.metadata["render_fps"]) if fps is None else fps
+        rate = envs.fps if fps is None else fps
         with Recorder(path, rate) as recorder:
             play_and_record(
                 recorder,

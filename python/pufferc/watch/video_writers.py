@@ -1,14 +1,13 @@
 """The formats of recordings: GIF, PNG and MP4, each written to a file from pictures uint8 [H, W, 3] of one size.
 
-GIF and PNG need Pillow, MP4 needs imageio-ffmpeg. `pufferc.record.Recorder` looks after names, sizes and failures.
+GIF and PNG need Pillow, MP4 needs imageio-ffmpeg. `pufferc.watch.recording.Recorder` checks names and sizes and handles
+failures.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import re
-import struct
 import subprocess
 import tempfile
 import zlib
@@ -25,9 +24,9 @@ __all__ = ["GifWriter", "Mp4Writer", "Picture", "PngWriter", "Writer", "why_no_m
 Picture = NDArray[np.uint8]
 
 _PALETTE_PICTURES = 24  # pictures that a GIF's one palette is made from,
-_HELD_PICTURES = 240  # spread over the first this many
+_FIRST_PICTURES = 240  # spread over the first this many
 _UNCHANGED = 255  # palette index of pixels that a GIF keeps from the picture before
-_LEAST_CS = 2  # hundredths of a second that viewers of GIFs show a picture at least
+_MIN_CS = 2  # hundredths of a second; viewers of GIFs show no picture for less
 
 
 class Writer(Protocol):
@@ -48,61 +47,59 @@ def missing(package: str, what: str) -> DrawingUnavailable:
 
 
 class GifWriter:
-    """One palette for all pictures, and of each picture only the part that changed.
+    """One palette for all pictures, and of each picture only the part that changed. Pillow encodes.
 
-    The palette is chosen from the first pictures, which are held back for it, packed; the rest is reduced to it and
-    written as it comes, so that memory does not grow. A picture is shown from the hundredth of a second that its number
-    gives, which keeps the pace; what would be shown for less than two, as of 60 pictures a second, is left out, since
-    viewers would slow it down.
+    Pillow's own way to save many pictures keeps all of them in memory, so its pictures are written one by one. The
+    palette is chosen from the first pictures, which are kept, compressed, until then. A picture is shown from the
+    hundredth of a second that its number gives, which keeps the pace. One that would be shown for less than two
+    hundredths, as of 60 pictures a second, is left out: viewers would slow it down.
     """
 
     def __init__(self, path: Path, fps: float) -> None:
         try:
-            from PIL import Image
+            from PIL import GifImagePlugin, Image
         except ImportError:
             raise missing("Pillow", "a GIF") from None
-        self._image = Image
+        self._gif, self._image = GifImagePlugin, Image
         self._path, self._fps = path, fps
         self._file: BinaryIO | None = None
-        self._held: list[tuple[bytes, tuple[int, ...]]] = []
+        self._first: list[tuple[bytes, tuple[int, ...]]] = []  # pictures without a palette, compressed
         self._palette: Any = None
-        self._count = 0  # pictures so far
-        self._shown: NDArray[np.uint8] | None = None  # the one shown last, by this part of the file
-        self._part, self._corner, self._began_cs = b"", (0, 0, 0, 0), 0
+        self._count = 0  # pictures with a palette so far
+        self._shown: NDArray[np.uint8] | None = None  # palette indices [H, W] of the picture to write next, and
+        self._part: Any = None  # the part of it that changed, with its corner and start
+        self._corner, self._began_cs = (0, 0), 0
         self._left_out: NDArray[np.uint8] | None = None  # the latest picture, if it was
 
     def add(self, picture: Picture) -> None:
         if self._palette is not None:
             self._add_indexed(self._reduce(picture))
             return
-        self._held.append((zlib.compress(picture.tobytes(), 1), picture.shape))
-        if len(self._held) == _HELD_PICTURES:
+        self._first.append((zlib.compress(picture.tobytes(), 1), picture.shape))
+        if len(self._first) == _FIRST_PICTURES:
             self._begin()
 
     def _begin(self) -> None:
-        """Choose the palette and begin the file; then what was held back."""
-        pictures = [self._unpack(held) for held in self._held[:: -(-len(self._held) // _PALETTE_PICTURES)]]
+        """Choose the palette and begin the file with the first pictures."""
+        pictures = [self._unpack(packed) for packed in self._first[:: -(-len(self._first) // _PALETTE_PICTURES)]]
         sheet = self._image.fromarray(np.concatenate(pictures))
         # An octree keeps colours that are few but far from the others; cutting by numbers of pixels would not.
         method, dither = self._image.Quantize.FASTOCTREE, self._image.Dither.NONE
         chosen = sheet.quantize(_UNCHANGED, method=method, dither=dither).getpalette() or []
         free = _UNCHANGED + 1 - len(chosen[: 3 * _UNCHANGED]) // 3
-        colors = bytes(chosen[: 3 * _UNCHANGED] + free * chosen[:3])  # the first colour at every place that is free
-        self._palette = self._image.new("P", (1, 1))
-        self._palette.putpalette(colors)
-        height, width = pictures[0].shape[:2]
+        self._palette = self._image.new("P", (pictures[0].shape[1], pictures[0].shape[0]))
+        self._palette.putpalette(chosen[: 3 * _UNCHANGED] + free * chosen[:3])  # no place is free for another colour
         self._file = self._path.open("wb")
-        self._file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF7, 0, 0) + colors)
-        self._file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0")  # for ever
-        held, self._held = self._held, []
-        for one in held:
-            self._add_indexed(self._reduce(self._unpack(one)))
+        self._file.writelines(self._gif.getheader(self._palette, info={"loop": 0})[0])  # repeats without end
+        first, self._first = self._first, []
+        for packed in first:
+            self._add_indexed(self._reduce(self._unpack(packed)))
 
-    def _unpack(self, held: tuple[bytes, tuple[int, ...]]) -> Picture:
-        return np.frombuffer(zlib.decompress(held[0]), np.uint8).reshape(held[1])
+    def _unpack(self, packed: tuple[bytes, tuple[int, ...]]) -> Picture:
+        return np.frombuffer(zlib.decompress(packed[0]), np.uint8).reshape(packed[1])
 
     def _reduce(self, picture: Picture) -> NDArray[np.uint8]:
-        """The picture's colours as places in the palette, uint8 [H, W]."""
+        """The picture's colours as palette indices, uint8 [H, W]."""
         image = self._image.fromarray(picture).quantize(palette=self._palette, dither=self._image.Dither.NONE)
         indexed = np.asarray(image)
         return np.where(indexed == _UNCHANGED, np.uint8(0), indexed)
@@ -115,62 +112,47 @@ class GifWriter:
         self._count += 1
         self._left_out = None
         if self._shown is None:
-            self._show(indexed, indexed, 0)
-        elif now_cs - self._began_cs < _LEAST_CS:
+            self._shown, self._part = indexed, self._image.fromarray(indexed)
+        elif now_cs - self._began_cs < _MIN_CS:
             self._left_out = indexed
         elif (indexed != self._shown).any():
-            self._show_change(self._shown, indexed, now_cs)
+            self._show(indexed, now_cs)
 
-    def _show_change(self, before: NDArray[np.uint8], indexed: NDArray[np.uint8], now_cs: int) -> None:
-        changed = indexed != before
+    def _show(self, indexed: NDArray[np.uint8], now_cs: int) -> None:
+        """Write the picture that was shown until now, and show another one from now on."""
+        changed = indexed != self._shown
         rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
         top, left = int(rows[0]), int(columns[0])
         part = np.s_[top : int(rows[-1]) + 1, left : int(columns[-1]) + 1]
         self._write_shown(now_cs)
-        self._show(indexed, np.where(changed[part], indexed[part], np.uint8(_UNCHANGED)), now_cs, left, top)
-
-    def _show(
-        self, indexed: NDArray[np.uint8], part: NDArray[np.uint8], now_cs: int, left: int = 0, top: int = 0
-    ) -> None:
-        self._shown, self._began_cs = indexed, now_cs
-        self._part, self._corner = self._packed(part), (left, top, part.shape[1], part.shape[0])
-
-    def _packed(self, part: NDArray[np.uint8]) -> bytes:
-        """Palette indices [H, W] as GIF packs them: what Pillow writes for them after all headers."""
-        image, file = self._image.fromarray(part), io.BytesIO()
-        image.putpalette(self._palette.getpalette())
-        image.save(file, "GIF", optimize=False, interlace=0)
-        data = file.getvalue()
-        at = 13 + (3 << (data[10] & 7) + 1)
-        while data[at] == 0x21:  # extensions
-            at += 2
-            while data[at]:
-                at += data[at] + 1
-            at += 1
-        flags = data[at + 9]
-        return data[at + 10 + (3 << (flags & 7) + 1 if flags & 0x80 else 0) : -1]
+        self._shown, self._corner, self._began_cs = indexed, (left, top), now_cs
+        self._part = self._image.fromarray(np.where(changed[part], indexed[part], np.uint8(_UNCHANGED)))
 
     def _write_shown(self, until_cs: int) -> None:
         """Write the picture that is shown until then."""
         assert self._file is not None
-        duration = min(max(until_cs - self._began_cs, _LEAST_CS), 0xFFFF)
-        control = struct.pack("<3sBHBB", b"!\xf9\x04", 0x05, duration, _UNCHANGED, 0)
-        self._file.write(control + struct.pack("<cHHHHB", b",", *self._corner, 0) + self._part)
+        duration_ms = 10 * min(max(until_cs - self._began_cs, _MIN_CS), 0xFFFF)
+        options = {
+            "duration": duration_ms,
+            "transparency": _UNCHANGED,
+            "disposal": 1,
+        }  # 1: the next one is drawn over it
+        self._file.writelines(self._gif.getdata(self._part, self._corner, **options))
 
     def finish(self) -> None:
         if self._palette is None:
             self._begin()
-        assert self._file is not None and self._shown is not None
-        end_cs = max(self._due_cs(self._count), self._began_cs + _LEAST_CS)
+        assert self._file is not None
+        end_cs = max(self._due_cs(self._count), self._began_cs + _MIN_CS)
         if self._left_out is not None and (self._left_out != self._shown).any():
-            self._show_change(self._shown, self._left_out, end_cs)
-            end_cs += _LEAST_CS
+            self._show(self._left_out, end_cs)
+            end_cs += _MIN_CS
         self._write_shown(end_cs)
-        self._file.write(b";")
+        self._file.write(b";")  # a GIF's last byte
         self._file.close()
 
     def abandon(self) -> None:
-        self._held = []
+        self._first = []
         if self._file is not None:
             with contextlib.suppress(OSError):  # a full disk, again
                 self._file.close()

@@ -1,5 +1,5 @@
-/* A program that embeds pufferc: runs two pools and compares what they return with golden hashes. With an argument, the
-   path of a drawing module or "beside" for the one beside the library, it draws a picture instead. */
+/* A program that embeds pufferc: runs two pools and compares what they return with golden hashes, and draws a picture. With
+   an argument, the path of the window module or "beside" for the one beside the library, it opens a window instead. */
 #include <inttypes.h>
 #include <pufferc/policy.h>
 #include <pufferc/pufferc.h>
@@ -38,13 +38,12 @@ static int check(const char* game, uint64_t expected) {
   return 1;
 }
 
-static int draw(const char* module) {
+static int draw(void) {
   enum { WIDTH = 64, HEIGHT = 64 };
   static uint8_t rgb[HEIGHT * WIDTH * 3];
   const PfcPoolDesc pool_desc = {.env = "squared", .num_games = 4};
-  const PfcRendererDesc desc = {.module = strcmp(module, "beside") ? module : NULL};
   PfcPool* pool = pfc_pool_create(&pool_desc);
-  PfcRenderer* renderer = pfc_renderer_create(&desc);
+  PfcRenderer* renderer = pfc_renderer_create(NULL);
   int failed = !pool || !renderer || pfc_pool_reset(pool, NULL) ||
                pfc_renderer_picture(renderer, pool, 0, 4, WIDTH, HEIGHT, rgb, sizeof rgb);
   if (failed) fprintf(stderr, "%s\n", pfc_last_error());
@@ -54,10 +53,20 @@ static int draw(const char* module) {
   return failed;
 }
 
+/* The module is found and loaded; without a display there is a message that says so. */
+static int open_window(const char* module) {
+  const PfcRendererDesc desc = {.window = 1, .module = strcmp(module, "beside") ? module : NULL};
+  PfcRenderer* renderer = pfc_renderer_create(&desc);
+  if (!renderer) fprintf(stderr, "%s\n", pfc_last_error());
+  const int failed = !renderer && strncmp(pfc_last_error(), "no window: ", 11) != 0;
+  pfc_renderer_destroy(renderer);
+  return failed;
+}
+
 int main(int argc, char** argv) {
-  if (argc > 1) return draw(argv[1]);
+  if (argc > 1) return open_window(argv[1]);
   PfcPolicy* policy = pfc_policy_load("no such policy");
   if (policy) return 1;
   printf("pufferc %s, %d games\n", pfc_version(), (int)pfc_env_count());
-  return check("breakout", GOLDEN_BREAKOUT) + check("squared", GOLDEN_SQUARED);
+  return check("breakout", GOLDEN_BREAKOUT) + check("squared", GOLDEN_SQUARED) + draw();
 }

@@ -1,20 +1,13 @@
-// draw_font.h - a plotter's alphabet: every printable ASCII character as strokes, for text of any size.
-//
-// Characters live on a grid of 5 x 9 points: x 0 to 4, y 0 (top of capitals) to 8 (bottom of descenders), lower-case
-// letters from 2, base line 6. A string holds one character's strokes with a space between, each stroke a chain of
-// points written as two digits, x and y. A stroke after ~ is a curve: its points but the ends are control points that
-// are rounded off, all of them where the stroke ends where it began. A chain of one point twice is a dot.
-#ifndef PUFFERC_DRAW_FONT_H
-#define PUFFERC_DRAW_FONT_H
+// font.c - the strokes of every printable ASCII character. See font.h.
+#include "draw/font.h"
 
-#include "pufferc/draw.h"
-
+#include <stdbool.h>
 #include <string.h>
 
-enum { DRAW_FONT_COLUMNS = 5, DRAW_FONT_ROWS = 9 };  // of the grid
-#define DRAW_FONT_MAX_POINTS 128  // of one stroke after rounding
-
-static const char* const draw_font[] = {
+// A string holds one character's strokes, separated by spaces. A stroke is a chain of points, each written as two digits,
+// its column and row. A stroke that starts with ~ is a curve: all its points but the two ends are control points, whose
+// corners are cut; a closed curve, which ends where it begins, has no ends.
+static const char* const characters[] = {
     "",                                           // space
     "2024 2626",                                  // !
     "1012 3032",                                  // "
@@ -112,20 +105,21 @@ static const char* const draw_font[] = {
     "~04123442",                                  // ~
 };
 
-// The strokes of the character that UTF-8 text starts with; *text moves past it. What the table lacks is a box.
-static inline const char* draw_font_next(const char** text) {
+static const char missing_character[] = "0040460600";
+
+const char* pfc_font_next(const char** text) {
   const unsigned char first = (unsigned char)*(*text)++;
-  while (((unsigned char)**text & 0xc0) == 0x80) ++*text;
-  return first >= 32 && first <= 126 ? draw_font[first - 32] : "0040460600";
+  while (((unsigned char)**text & 0xc0) == 0x80) ++*text;  // the further bytes of the same character
+  return first >= 32 && first <= 126 ? characters[first - 32] : missing_character;
 }
 
-// Cuts the corners of a chain of `count` points once; the new count. A chain that ends where it began stays closed.
-static inline int draw_font_round(PfcPoint* points, int count) {
-  PfcPoint cut[DRAW_FONT_MAX_POINTS];
-  int made = 0;
+// Cuts every corner of a chain once, at a quarter of its edges; returns the new count. A closed chain stays closed.
+static int32_t cut_corners(PfcPoint* points, int32_t count) {
+  PfcPoint cut[PFC_FONT_MAX_POINTS];
+  int32_t made = 0;
   const bool closed = points[0].x == points[count - 1].x && points[0].y == points[count - 1].y;
   if (!closed) cut[made++] = points[0];
-  for (int i = 0; i + 1 < count && made + 3 < DRAW_FONT_MAX_POINTS; ++i) {
+  for (int32_t i = 0; i + 1 < count && made + 3 < PFC_FONT_MAX_POINTS; ++i) {
     const PfcPoint a = points[i], b = points[i + 1];
     const bool first = i == 0 && !closed, last = i + 2 == count && !closed;
     if (!first) cut[made++] = (PfcPoint){0.75f * a.x + 0.25f * b.x, 0.75f * a.y + 0.25f * b.y};
@@ -136,19 +130,16 @@ static inline int draw_font_round(PfcPoint* points, int count) {
   return made;
 }
 
-// The next stroke of a character on a grid whose lines lie at the given places: its number of points, 0 at the end.
-// *strokes moves past it.
-static inline int draw_font_stroke(const char** strokes, int roundings, const float columns[DRAW_FONT_COLUMNS],
-                                   const float rows[DRAW_FONT_ROWS], PfcPoint points[DRAW_FONT_MAX_POINTS]) {
+int32_t pfc_font_stroke(const char** strokes, const PfcFontGrid* grid, int32_t roundings,
+                        PfcPoint points[PFC_FONT_MAX_POINTS]) {
   const char* s = *strokes;
   while (*s == ' ') ++s;
   const bool curve = *s == '~';
   if (curve) ++s;
-  int count = 0;
-  for (; s[0] >= '0' && s[1] >= '0'; s += 2) points[count++] = (PfcPoint){columns[s[0] - '0'], rows[s[1] - '0']};
+  int32_t count = 0;
+  for (; s[0] >= '0' && s[1] >= '0'; s += 2)
+    points[count++] = (PfcPoint){grid->columns[s[0] - '0'], grid->rows[s[1] - '0']};
   *strokes = s;
-  for (int i = 0; curve && i < roundings; ++i) count = draw_font_round(points, count);
+  for (int32_t i = 0; curve && i < roundings; ++i) count = cut_corners(points, count);
   return count;
 }
-
-#endif  // PUFFERC_DRAW_FONT_H

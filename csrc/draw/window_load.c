@@ -1,6 +1,6 @@
-// draw_load.c - finds and loads drawing modules. See draw_load.h.
+// window_load.c - finds and loads the window module. See window_load.h.
 #define _GNU_SOURCE  // dladdr
-#include "draw/draw_load.h"
+#include "draw/window_load.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "core/base.h"
+
+#define MODULE_FILE "pufferc_draw_window.so"
 
 // The folder of the shared library or program that this code is part of, without a slash at its end.
 static bool own_folder(char folder[PATH_MAX]) {
@@ -27,31 +29,32 @@ static bool own_folder(char folder[PATH_MAX]) {
   return fits;
 }
 
-// Writes where the module is into `path`: beside the library, as cmake --install puts it, or above, as in a wheel.
-static bool find_module(const char* name, char path[PATH_MAX], char folder[PATH_MAX]) {
+// Finds the module beside the library, where cmake --install puts it, or above, as in a wheel, and writes its path.
+static bool find_module(char path[PATH_MAX], char folder[PATH_MAX]) {
   static const char* const places[] = {"", "/.."};
   if (!own_folder(folder)) {
     strcpy(folder, "an unknown folder");
     return false;
   }
-  for (size_t i = 0; i < 2; ++i)
-    if (snprintf(path, PATH_MAX, "%s%s/%s", folder, places[i], name) < PATH_MAX && access(path, R_OK) == 0) return true;
+  for (size_t i = 0; i < sizeof places / sizeof places[0]; ++i) {
+    const int length = snprintf(path, PATH_MAX, "%s%s/" MODULE_FILE, folder, places[i]);
+    if (length < PATH_MAX && access(path, R_OK) == 0) return true;
+  }
   return false;
 }
 
-// dlerror() names the file and the reason.
-static const PfcDrawModule* load_file(const char* path) {
+static const PfcWindowModule* load_file(const char* path) {
   void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!library) {
-    const char* why = dlerror();
+    const char* why = dlerror();  // names the file and the reason
     const char* hint = strstr(why, "glfw") ? "; GLFW opens windows (Debian: apt-get install libglfw3)" : "";
     pfc_fail(PFC_UNSUPPORTED, "module: %s%s", why, hint);
     return NULL;
   }
-  const PfcDrawModule* module = dlsym(library, PFC_DRAW_MODULE_SYMBOL);
+  const PfcWindowModule* module = dlsym(library, PFC_WINDOW_MODULE_SYMBOL);
   if (!module) {
-    pfc_fail(PFC_INVALID, "module: %s is not a drawing module", path);
-  } else if (module->version != PFC_DRAW_MODULE_VERSION || module->module_bytes != sizeof(PfcDrawModule)) {
+    pfc_fail(PFC_INVALID, "module: %s is not a window module", path);
+  } else if (module->version != PFC_WINDOW_MODULE_VERSION || module->module_bytes != sizeof(PfcWindowModule)) {
     pfc_fail(PFC_INVALID, "module: %s was built for another version of pufferc", path);
     module = NULL;
   }
@@ -59,14 +62,13 @@ static const PfcDrawModule* load_file(const char* path) {
   return module;
 }
 
-const PfcDrawModule* pfc_draw_load(const char* path, bool windowed) {
-  const char* name = windowed ? "pufferc_draw_window.so" : "pufferc_draw_headless.so";
+const PfcWindowModule* pfc_window_load(const char* path) {
   char found[PATH_MAX], folder[PATH_MAX];
   if (path) return load_file(path);
-  if (find_module(name, found, folder)) return load_file(found);
+  if (find_module(found, folder)) return load_file(found);
   pfc_fail(PFC_UNSUPPORTED,
-           "no %s: %s was not found; build pufferc with raylib (-DPUFFERC_RAYLIB=ON says what is missing), or name the "
-           "file in `module`. Searched: %.200s and the folder above",
-           windowed ? "windows" : "pictures", name, folder);
+           "no windows: " MODULE_FILE " was not found; build pufferc with raylib 6.0 and GLFW (-DPUFFERC_RAYLIB=ON says "
+           "what is missing), or name the file in `module`. Searched: %.200s and the folder above",
+           folder);
   return NULL;
 }
