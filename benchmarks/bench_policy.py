@@ -25,7 +25,7 @@ ROWS, PASSES, WARM = 4096, 300, 20
 def c_calls(policy: MLP, env: pufferc.VecEnv, observations: np.ndarray) -> dict[str, Callable[[], object]]:
     library = ctypes.CDLL(str(sdk.library()))
     library.pfc_policy_parse.restype = ctypes.c_void_p
-    data = policy_file.describe_policy(policy, env, {}).to_bytes()
+    data = policy_file.describe_policy(policy, env.spaces, {}).to_bytes()
     handle = ctypes.c_void_p(library.pfc_policy_parse(data, ctypes.c_uint64(len(data)), None))
     outputs, actions = np.empty((ROWS, 4), np.float32), np.empty(ROWS, np.int32)
     draw = (ctypes.c_uint64 * 4)(0, 1, 2, 0)  # PfcPolicyDraw: sampled, seed 1, step 2, from row 0

@@ -302,9 +302,6 @@ Game find_game(py::handle name_or_module);
 // Parameters as the C API takes them. Points into `dict`, which must outlive it.
 std::vector<PfcParamValue> param_values(const py::dict& dict);
 
-// A row of an observation table, of a game or of a pool.
-py::dict describe_obs_row(const PfcObsRow& row);
-
 // Shared by a Pool, by the capsule that is the base of its views, and by frames that draw its games.
 using PoolOwner = std::shared_ptr<PfcPool>;
 

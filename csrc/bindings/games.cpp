@@ -16,6 +16,8 @@ namespace pufferc {
 
 // ---- descriptions -------------------------------------------------------------------------------------
 
+namespace {
+
 py::dict describe_obs_row(const PfcObsRow& row) {
   py::dict entry;
   entry["name"] = row.name;
@@ -29,8 +31,6 @@ py::dict describe_obs_row(const PfcObsRow& row) {
   entry["plane_width"] = row.plane_width;
   return entry;
 }
-
-namespace {
 
 py::dict describe_param(const PfcParam& param) {
   static const char* const kinds[] = {"int", "float", "bool"};
@@ -192,7 +192,12 @@ std::vector<PfcParamValue> param_values(const py::dict& dict) {
 
 namespace {
 
-// A game's sizes for these parameters, before a pool is made. Raises where no pool can be made with them.
+// The sizes that are not 0, of which there are at most `count`.
+py::tuple used_sizes(const int32_t* sizes, int32_t count) {
+  return py::tuple(py::cast(std::vector<int32_t>(sizes, std::find(sizes, sizes + count, 0))));
+}
+
+// A game's sizes and tables for these parameters. Raises where no pool can be made with them.
 py::dict game_layout(const py::object& env, const py::dict& params) {
   const Game game = find_game(env);
   const PfcEnvSpec& spec = *game.spec;
@@ -203,14 +208,17 @@ py::dict game_layout(const py::object& env, const py::dict& params) {
   check_status(pfc_fill_layout(&spec, storage.data(), &layout));
   std::vector<PfcObsRow> rows(static_cast<size_t>(spec.num_obs_rows));
   check_status(pfc_fill_rows(&spec, storage.data(), &layout, rows.data()));
+  py::list table;
+  for (const PfcObsRow& row : rows) table.append(describe_obs_row(row));
   py::dict entry;
   entry["agents"] = layout.agents;
   entry["masked"] = layout.masked != 0;
   entry["teams"] = layout.teams;
-  int32_t dims = 0;
-  while (dims < PFC_MAX_ACTION_DIMS && layout.action_counts[dims] != 0) ++dims;
-  entry["action_counts"] = py::tuple(py::cast(std::vector<int32_t>(layout.action_counts, layout.action_counts + dims)));
+  entry["action_counts"] = used_sizes(layout.action_counts, PFC_MAX_ACTION_DIMS);
   entry["continuous_dims"] = layout.continuous_dims;
+  entry["observation"] = table;
+  entry["observation_shape"] = used_sizes(layout.obs_shape, PFC_MAX_OBS_DIMS);
+  entry["observation_dtype"] = dtype_of(spec.obs_dtype);
   return entry;
 }
 

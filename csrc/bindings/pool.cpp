@@ -318,27 +318,6 @@ class Pool {
 
   const PoolOwner& owner() const { return owner_; }
 
-  py::dict layout() const {
-    const PfcBuffers& b = *buffers_;
-    py::dict layout;
-    layout["num_games"] = b.num_games;
-    layout["agents"] = b.agents;
-    layout["num_envs"] = b.rows;
-    layout["observation_shape"] = py::tuple(py::cast(std::vector<int32_t>(b.obs_shape, b.obs_shape + b.obs_dims)));
-    layout["observation_dtype"] = dtype_of(b.spec->obs_dtype);
-    layout["discrete"] = b.discrete != 0;
-    layout["action_dims"] = b.action_dims;
-    layout["action_counts"] =
-        py::tuple(py::cast(std::vector<int32_t>(b.action_counts, b.action_counts + (b.discrete ? b.action_dims : 0))));
-    layout["num_choices"] = b.num_choices;
-    layout["num_teams"] = b.num_teams;
-    layout["params"] = params();
-    py::list rows;
-    for (int32_t i = 0; i < b.num_obs_rows; ++i) rows.append(describe_obs_row(b.obs_rows[i]));
-    layout["observation"] = rows;
-    return layout;
-  }
-
   // Every parameter's value in force, in the order of the game's table.
   py::tuple params() const {
     py::list values;
@@ -572,7 +551,6 @@ void bind_pool(py::module_& m) {
       .def("set_param", &Pool::set_param)
       .def("params", &Pool::params)
       .def("close", &Pool::close)
-      .def("layout", &Pool::layout)
       .def_readonly("rewards", &Pool::rewards)
       .def_readonly("terminated", &Pool::terminated)
       .def_readonly("truncated", &Pool::truncated)

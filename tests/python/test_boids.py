@@ -51,7 +51,8 @@ def hunted() -> Iterator[Any]:
     from pufferc.config import Config, merge
     from pufferc.kernels.backend import FUSED
     from pufferc.policies import make_policy
-    from pufferc.training import ppo
+    from pufferc.training.collectors import make_collector
+    from pufferc.training.rollout import Rollout
 
     params = {"boids": 24, "width": 50, "height": 50, "predators": 8, "max_steps": 150}
     train = {"horizon": 200, "minibatch_size": 48 * 50, "epochs": 1, "optimizer": "adam", "device": "cpu"}
@@ -59,12 +60,11 @@ def hunted() -> Iterator[Any]:
     before = ops.get_num_threads()
     ops.set_num_threads(1)
     env = pufferc.make("boids", 48, num_threads=1, seed=1, params=params)
-    policy = make_policy(config, env, torch.float32, torch.device("cpu"), seed=1, fused=True)
-    rollout = ppo.Rollout.make(env, policy, 200, torch.device("cpu"))
+    policy = make_policy(config, env.spaces, torch.float32, torch.device("cpu"), seed=1, fused=True)
+    rollout = Rollout.make(env, policy, 200, torch.device("cpu"))
     rollout.reset(env, policy, 1)
-    seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
-    ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=0, seconds=seconds)
-    make = lambda: make_policy(config, env, torch.float32, torch.device("cpu"), seed=1, fused=True)  # noqa: E731
+    make_collector(env, policy, rollout, FUSED, 3).collect(0)
+    make = lambda: make_policy(config, env.spaces, torch.float32, torch.device("cpu"), seed=1, fused=True)  # noqa: E731
     yield rollout, make, config, FUSED
     env.close()
     ops.set_num_threads(before)
@@ -72,11 +72,12 @@ def hunted() -> Iterator[Any]:
 
 def test_being_caught_ends_what_a_boid_earns(hunted: Any) -> None:
     rollout, _, _, kernels = hunted
+    from pufferc.config import TrainConfig
     from pufferc.training import ppo
 
     rollout.values[~rollout.alive] = 50.0  # what a network says of states that it never learns from
     rollout.final_values[~rollout.alive[:-1]] = 100.0
-    ppo.advantages(rollout, kernels, gamma=0.98, gae_lambda=0.95)
+    ppo.advantages(rollout, kernels, TrainConfig(gamma=0.98, gae_lambda=0.95))
     acts, next_acts, ended = rollout.alive[:-1], rollout.alive[1:], rollout.truncated | rollout.terminated
     caught = acts & ~next_acts & ~ended
     assert int(caught.sum()) > 10 and int((~acts & ended).sum()) > 5
@@ -89,19 +90,21 @@ def test_caught_boids_are_absent_from_the_loss(hunted: Any) -> None:
     rollout, make, config, kernels = hunted
     import torch
 
+    from pufferc.config import TrainConfig
     from pufferc.training import ppo
     from pufferc.training.optimizers import Adam
 
-    ppo.advantages(rollout, kernels, gamma=0.98, gae_lambda=0.95)
+    ppo.advantages(rollout, kernels, TrainConfig(gamma=0.98, gae_lambda=0.95))
     absent = ~rollout.alive[:-1]
     weights = []
     for garbage in (0.0, 3.0):
         for part in (rollout.actions, rollout.logprobs, rollout.advantages, rollout.returns):
             part[absent] += garbage
-        learner = make()
+        policy = make()
         generator = torch.Generator().manual_seed(1)
-        ppo.optimise(learner, Adam(learner.named_parameters()), rollout, kernels, config.train, 0.01, generator)
-        weights.append([p.detach().clone() for p in learner.parameters()])
+        parts = policy, Adam(policy.named_parameters()), rollout, kernels, config.train
+        ppo.Learner(*parts).optimise(0.01, generator)
+        weights.append([p.detach().clone() for p in policy.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(*weights, strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(weights[0], make().parameters(), strict=True))
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
 import pufferc
-from conftest import GAMES, needs_lander
-from pufferc.config import Config, ConfigError, load_config, merge, to_toml
+from conftest import GAMES, ROOT, needs_lander
+from pufferc.config import Config, ConfigError, PolicyConfig, TrainConfig, VecConfig, load_config, merge, to_toml
+from pufferc.config.schema import SECTIONS, parameters
 from pufferc.envs.games import pool_limit
 from pufferc.training.resolve import resolve
+
+SETTINGS = ROOT / "docs" / "settings.md"
 
 
 def base(**train: Any) -> Config:
@@ -165,6 +168,52 @@ def test_what_hardly_works_is_warned_about(train: dict[str, Any], word: str) -> 
     assert any(word in warning for warning in warnings), warnings
 
 
+@pytest.mark.parametrize(
+    ("section", "fields", "words"),
+    [
+        (TrainConfig, {"gamma": 1.5}, r"train\.gamma must be in \[0, 1\], got 1\.5"),
+        (TrainConfig, {"momentum": 1.0}, r"train\.momentum must be in \[0, 1\), got 1\.0"),
+        (TrainConfig, {"clip": 0.0}, r"train\.clip must be greater than 0, got 0\.0"),
+        (TrainConfig, {"epochs": 0}, r"train\.epochs must be at least 1, got 0"),
+        (TrainConfig, {"target_score": float("nan")}, r"train\.target_score must be finite, got nan"),
+        (TrainConfig, {"seed": 2**63}, r"train\.seed must be in \[0, 9223372036854775807\]"),
+        (TrainConfig, {"optimizer": "sgd"}, r"train\.optimizer must be 'muon' or 'adam', got 'sgd'"),
+        (PolicyConfig, {"class_": 3}, r"policy\.class must be str, got 3"),
+        (VecConfig, {"num_envs": "many"}, r"vec\.num_envs must be int or 'auto', got 'many'"),
+    ],
+)
+def test_no_section_holds_what_the_table_refuses(section: Any, fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        section(**fields)
+    table = {key.rstrip("_"): value for key, value in fields.items()}
+    with pytest.raises(ConfigError, match=rf"^mine\.toml: {words}"):
+        merge(Config("squared"), {section.__name__.removesuffix("Config").lower(): table}, "mine.toml")
+
+
+def settings_page() -> str:
+    """docs/settings.md, from the table."""
+    page = ["# Settings", "", "Every setting of a run, as a flag. TOML files have the same names, in tables."]
+    page += ["A game's own file may change defaults; `pufferc train NAME --help` shows them."]
+    for kind in SECTIONS.values():
+        rows = parameters(kind)
+        page += ["", f"## {rows[0].section}", "", "| flag | default | values | |", "|---|---|---|---|"]
+        for row in rows:
+            flag = f"--{row.section}.{row.name.replace('_', '-')}"
+            default = "" if row.default in (None, ()) else f"`{row.default}`"
+            choices = ", ".join(f"`{word}`" for word in get_args(row.type)) if get_origin(row.type) is Literal else ""
+            page.append(f"| `{flag}` | {default} | {choices or row.limits} | {row.help} |")
+    return "\n".join(page) + "\n"
+
+
+def test_the_page_of_settings_is_the_table() -> None:
+    """Written by: python tests/python/test_config.py."""
+    assert SETTINGS.read_text() == settings_page()
+
+
 def test_configs_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         base().train.clip = 1.0  # type: ignore[misc]
+
+
+if __name__ == "__main__":
+    SETTINGS.write_text(settings_page())

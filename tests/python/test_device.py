@@ -14,7 +14,7 @@ import pytest
 import pufferc
 from masks import are_legal, build_lock
 from own_games import needs_compiler
-from pufferc.config import Config, load_config, merge
+from pufferc.config import Config, TrainConfig, load_config, merge
 
 torch = pytest.importorskip("torch")
 
@@ -23,10 +23,10 @@ from pufferc.kernels import reference  # noqa: E402
 from pufferc.kernels.backend import TORCH  # noqa: E402
 from pufferc.policies import make_policy  # noqa: E402
 from pufferc.training import ppo  # noqa: E402
-from pufferc.training.distributed import Ranks  # noqa: E402
 from pufferc.training.gpu import DeviceCollector, DeviceLearner, device_kernels  # noqa: E402
 from pufferc.training.graphs import Recorded, Recorder  # noqa: E402
 from pufferc.training.optimizers import Adam, Muon  # noqa: E402
+from pufferc.training.rollout import Rollout  # noqa: E402
 
 CPU = torch.device("cpu")
 ROWS, HORIZON = 8, 12
@@ -44,37 +44,36 @@ class Side:
     def __init__(self, config: Config, device: torch.device, groups: int = 1, **params: Any) -> None:
         self.config, self.device = config, device
         self.env = pufferc.make(config.game, ROWS, num_threads=2, seed=1, groups=groups, **params)
-        self.policy = make_policy(config, self.env, torch.float32, device, seed=1)
+        self.policy = make_policy(config, self.env.spaces, torch.float32, device, seed=1)
         kind = Adam if config.train.optimizer == "adam" else Muon
         self.optimizer = kind(self.policy.named_parameters())
-        self.rollout = ppo.Rollout.make(self.env, self.policy, HORIZON, device)
+        self.rollout = Rollout.make(self.env, self.policy, HORIZON, device)
         if groups > 1 and self.rollout.staging is None:  # a boundary between host and device where there is none
             self.rollout.staging = torch.zeros_like(self.rollout.observations[0])
         self.rollout.reset(self.env, self.policy, 1)
         self.generator = torch.Generator().manual_seed(1)
-        self.seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
         self.recorder = Recorder(device, self.policy, enabled=device.type == "cuda")
-        self.collector = DeviceCollector(
-            self.env, self.policy, self.rollout, seed=3, recorder=self.recorder
-        ) if self.rollout.staging is not None else None  # fmt: skip
-        self.learner = DeviceLearner(
-            self.policy, self.optimizer, self.rollout, config.train, recorder=self.recorder
-        )  # fmt: skip
+        self.collector = None
+        if self.rollout.staging is not None:
+            self.collector = DeviceCollector(self.env, self.policy, self.rollout, 3, self.recorder)
+        parts = self.policy, self.optimizer, self.rollout
+        self.learner = DeviceLearner(self.recorder, *parts, device_kernels(device), config.train)
+        self.plain_learner = ppo.Learner(*parts, TORCH, config.train)
 
     def plain(self, update: int) -> dict[str, float]:
         step = update * HORIZON
-        ppo.collect(self.env, self.policy, self.rollout, TORCH, seed=3, first_step=step, seconds=self.seconds)
+        ppo.collect(self.env, self.policy, self.rollout, TORCH, seed=3, first_step=step)
         self.estimate(TORCH)
-        return ppo.optimise(self.policy, self.optimizer, self.rollout, TORCH, self.config.train, 0.01, self.generator)
+        return self.plain_learner.optimise(0.01, self.generator)
 
     def device_path(self, update: int) -> dict[str, float]:
         assert self.collector is not None
-        self.collector.collect(first_step=update * HORIZON, seconds=self.seconds)
+        self.collector.collect(update * HORIZON)
         self.estimate(device_kernels(self.device))
-        return self.learner.optimise(0.01, self.generator, Ranks())
+        return self.learner.optimise(0.01, self.generator)
 
     def estimate(self, kernels: Any) -> None:
-        ppo.advantages(self.rollout, kernels, gamma=0.97, gae_lambda=0.9)
+        ppo.advantages(self.rollout, kernels, TrainConfig(gamma=0.97, gae_lambda=0.9))
 
     def close(self) -> None:
         self.env.close()
@@ -144,10 +143,10 @@ def test_rows_of_a_part_of_a_run_draw_with_their_own_numbers() -> None:
     config = config_of("cartpole")
     whole, part = Side(config, CPU, 2), Side(config, CPU, 2)
     part.rollout.blocks = ((slice(0, 2), 4), (slice(2, 8), 20))
-    part.collector = DeviceCollector(part.env, part.policy, part.rollout, seed=3, recorder=part.recorder)
+    part.collector = DeviceCollector(part.env, part.policy, part.rollout, 3, part.recorder)
     for side in (whole, part):
         assert side.collector is not None
-        side.collector.collect(first_step=5, seconds=side.seconds)
+        side.collector.collect(5)
     numbers = [4, 5, *range(20, 26)]
     outputs = part.policy(part.rollout.observations[:1], (), None)[0].detach()
     expected = [
@@ -162,16 +161,16 @@ def test_rows_of_a_part_of_a_run_draw_with_their_own_numbers() -> None:
 def test_outputs_and_losses_that_are_not_finite_stop_the_update() -> None:
     side = Side(config_of("cartpole"), CPU, 2)
     assert side.collector is not None
-    side.collector.collect(first_step=0, seconds=side.seconds)
+    side.collector.collect(0)
     side.estimate(TORCH)
     side.rollout.returns[3, 3] = float("nan")
     with pytest.raises(ppo.NotFinite, match="loss"):
-        side.learner.optimise(0.01, side.generator, Ranks())
+        side.learner.optimise(0.01, side.generator)
     assert all(bool(torch.isfinite(parameter).all()) for parameter in side.policy.parameters())
     with torch.no_grad():
         next(side.policy.parameters()).fill_(float("nan"))
     with pytest.raises(ppo.NotFinite, match="outputs"):
-        side.collector.collect(first_step=HORIZON, seconds=side.seconds)
+        side.collector.collect(HORIZON)
     side.close()
 
 
@@ -181,14 +180,14 @@ def test_rows_that_do_not_act_count_nowhere() -> None:
     for garbage in (False, True):
         side = Side(config, CPU, 2)
         assert side.collector is not None
-        side.collector.collect(first_step=0, seconds=side.seconds)
+        side.collector.collect(0)
         side.rollout.alive[4:9, 2:5] = False
         side.estimate(TORCH)
         if garbage:
             dead = ~side.rollout.alive[:-1]
             side.rollout.returns[dead], side.rollout.logprobs[dead] = float("inf"), 50.0
             side.rollout.advantages[dead] = float("nan")
-        side.learner.optimise(0.01, side.generator, Ranks())
+        side.learner.optimise(0.01, side.generator)
         results.append([parameter.detach().clone() for parameter in side.policy.parameters()])
         side.close()
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
@@ -303,7 +302,8 @@ def test_a_recording_that_fails_is_said_once_and_training_goes_on(monkeypatch: p
             function()
     assert calls == [0, 1] * 3
     assert said == [
-        "warning: CUDA graphs are off, training goes on without them: operation not permitted when stream is capturing"
+        "warning: CUDA graphs are off, training continues without them: "
+        "operation not permitted when stream is capturing"
     ]
 
 

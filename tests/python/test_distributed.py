@@ -27,6 +27,7 @@ if not torch.distributed.is_available():
 from pufferc.runs.checkpoint import list_checkpoints, load_checkpoint  # noqa: E402
 from pufferc.training.distributed import Ranks, connect, process_rank  # noqa: E402
 from pufferc.training.run import train  # noqa: E402
+from pufferc.training.sharding import moments, own_moments  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("warm_children")
 
@@ -180,13 +181,13 @@ def test_a_resumed_run_of_two_is_bit_identical(tmp_path: Path) -> None:
         env=environment(), capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert alone.returncode == 0, alone.stderr
-    assert "the checkpoint is of 2 processes, this run has 1: games begin anew" in alone.stderr
+    assert "the checkpoint is of 2 processes, this run has 1: games start again" in alone.stderr
     assert last(run).meta["update"] == UPDATES
 
 
 # ---- how it ends ---------------------------------------------------------------------------------------
 
-ENDLESS = small("breakout", total_steps=10**9, checkpoint_interval_s=1e6)
+ENDLESS = small("breakout", total_steps=10**9)
 
 
 def wait_for(path: Path, lines: int, processes: list[Any]) -> None:
@@ -201,30 +202,50 @@ def wait_for(path: Path, lines: int, processes: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("victim", [0, 1])
-def test_a_killed_process_ends_the_other_with_a_message_and_a_checkpoint(tmp_path: Path, victim: int) -> None:
-    words = write(tmp_path, "breakout", ENDLESS)
+def test_a_killed_process_ends_the_other_and_the_last_checkpoint_stands(tmp_path: Path, victim: int) -> None:
+    words = write(tmp_path, "breakout", small("breakout", total_steps=10**9, checkpoint_interval_s=0.0))
     processes = start([*words, "--runs", str(tmp_path / "runs")])
     wait_for(tmp_path / "runs", 3, processes)
     processes[victim].send_signal(signal.SIGKILL)
     code, _, said = finish(processes)[1 - victim]
     run = only_run(tmp_path / "runs")
-    (path,) = list_checkpoints(run)
+    path = list_checkpoints(run)[-1]
     assert code == 1
-    assert f"rank {1 - victim} of 2 lost contact with the others" in said and f"saved {path}" in said
-    checkpoint = load_checkpoint(path)
-    assert checkpoint.meta["update"] >= 3
-    assert all(bool(torch.isfinite(tensor).all()) for tensor in checkpoint.policy.values())
-    tables = load_config("breakout", run / "config.toml")
-    assert tables.vec.num_envs == 32
+    assert f"rank {1 - victim} of 2 lost contact with the others" in said and "last checkpoint" in said
+    update = load_checkpoint(path).meta["update"]
+    assert update >= 2
     if victim == 1:
+        assert json.loads((run / "result.json").read_text())["outcome"] == "failed"
         return
     resumed = start([*words, "--resume", str(path)])
-    wait_for(tmp_path / "runs", checkpoint.meta["update"] + 2, resumed)
+    wait_for(tmp_path / "runs", update + 2, resumed)
     for process in resumed:
         process.send_signal(signal.SIGTERM)
     done = finish(resumed)
-    assert [code for code, _, _ in done] == [130, 0]
-    assert "was saved when a process of the run was lost, and holds no games" in done[0][2]
+    assert [code for code, _, _ in done] == [130, 130]
+    assert "warning" not in done[0][2]  # the checkpoint has the games of both
+    assert last(run).meta["update"] > update
+
+
+def test_a_signal_to_one_process_stops_both_after_the_same_update(tmp_path: Path) -> None:
+    processes = start([*write(tmp_path, "breakout", ENDLESS), "--runs", str(tmp_path / "runs")])
+    wait_for(tmp_path / "runs", 3, processes)
+    processes[1].send_signal(signal.SIGTERM)
+    done = finish(processes)
+    assert [code for code, _, _ in done] == [130, 130], done
+    run = only_run(tmp_path / "runs")
+    assert last(run).meta["update"] == len((run / "metrics.jsonl").read_text().splitlines())
+    assert {"rank0.pool", "rank1.pool"} <= set(last(run).trainer)
+
+
+def test_an_evaluation_that_reaches_the_target_ends_both(tmp_path: Path) -> None:
+    words = write(tmp_path, "cartpole", small("cartpole", target_score=1.0, target_episodes=20))
+    program = "import sys\nfrom pufferc.config import load_config\nfrom pufferc.training.run import train\n"
+    program += "result = train(load_config('cartpole', sys.argv[4]), runs=sys.argv[6], quiet=True)\n"
+    program += "print(result.outcome, result.steps, result.evaluation.score, result.evaluation.metrics, result.run)"
+    done = finish(start([*words, "--runs", str(tmp_path / "runs")], code=program))
+    assert [code for code, _, _ in done] == [0, 0], done
+    assert done[0][1].startswith("target 512 ") and done[0][1] == done[1][1]
 
 
 def test_torchrun_trains_and_passes_on_ctrl_c(tmp_path: Path) -> None:
@@ -266,13 +287,12 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     assert f"127.0.0.1:{port}" in err and "in use" in err
 
 
-def test_errors_are_told_once(tmp_path: Path) -> None:
+def test_sizes_that_cannot_be_shared_are_refused(tmp_path: Path) -> None:
     tables = small()
     tables["vec"]["num_envs"], tables["train"]["minibatch_size"] = 31, 31
     done = finish(start(write(tmp_path, "breakout", tables)))
-    assert [code for code, _, _ in done] == [2, 1]
+    assert [code for code, _, _ in done] == [2, 2]
     assert "vec.num_envs must be a multiple of 2 to be shared by 2 processes" in done[0][2]
-    assert done[1][1:] == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -297,49 +317,6 @@ def test_one_process_is_alone(monkeypatch: Any) -> None:
             assert type(ranks) is Ranks and (ranks.rank, ranks.world) == (0, 1)
 
 
-def test_sums_through_shared_memory() -> None:
-    from pufferc.training import exchange
-
-    if not exchange.available():
-        pytest.skip("needs /dev/shm on x86-64")
-    program = """
-import sys, torch
-from pufferc.training.exchange import Exchange, PeerLost
-rank, path = int(sys.argv[1]), sys.argv[2]
-end = Exchange(path, rank, 3, 1000, timeout_s=300.0)
-sys.stdout.write("ready\\n"); sys.stdout.flush()
-sys.stdin.readline()
-for turn in range(200):
-    flat = torch.full((1000,), 10.0 ** rank) * turn
-    end.sum(flat)
-    assert torch.equal(flat, torch.full((1000,), 111.0 * turn)), (turn, flat)
-if rank == 2:
-    sys.exit(0)
-try:
-    end.sum(torch.zeros(1000))
-except PeerLost as error:
-    sys.stdout.write(str(error))
-"""
-    path = exchange.create(3, 1000)
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, str(rank), path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, env=environment(),
-        )
-        for rank in range(3)
-    ]  # fmt: skip
-    for process in processes:
-        assert process.stdout is not None and process.stdin is not None
-        assert process.stdout.readline() == "ready\n"
-    os.unlink(path)
-    for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    done = finish(processes)
-    assert [(code, err) for code, _, err in done] == [(0, "")] * 3
-    assert [out for _, out, _ in done] == ["rank 2 ended", "rank 2 ended", ""]
-
-
 def test_moments_of_parts_are_those_of_the_whole() -> None:
     generator = torch.Generator().manual_seed(1)
     values = torch.randn(1000, generator=generator) * 3 + 100
@@ -350,14 +327,12 @@ def test_moments_of_parts_are_those_of_the_whole() -> None:
         world = 2
 
         def all_gather(self, own: torch.Tensor) -> torch.Tensor:
-            from pufferc.training.distributed import _moments
+            return torch.stack([torch.stack([own_moments(values[p], m) for m in (None, mask[p])]) for p in parts])
 
-            return torch.stack([torch.stack([_moments(values[p], m) for m in (None, mask[p])]) for p in parts])
-
-    count, mean, std = Parts().moments([(values[parts[0]], None), (values[parts[0]], mask[parts[0]])])
+    count, mean, std = moments(Parts(), [(values[parts[0]], None), (values[parts[0]], mask[parts[0]])])
     for i, whole in enumerate((values.double(), values[mask].double())):
         assert count[i] == whole.numel()
         torch.testing.assert_close(mean[i], whole.mean())
         torch.testing.assert_close(std[i], whole.std())
-    empty = Ranks().moments([(values[:5], torch.zeros(5, dtype=torch.bool)), (values[:1], None)])
+    empty = moments(Ranks(), [(values[:5], torch.zeros(5, dtype=torch.bool)), (values[:1], None)])
     assert empty[0].tolist() == [0.0, 1.0] and empty[2].tolist() == [0.0, 0.0]

@@ -4,6 +4,8 @@ and networks with memory, checkpoints and evaluations that use them."""
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -17,7 +19,7 @@ from pufferc.kernels import private
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from pufferc.policies import CodesMLP, Conv, EncodedMLP, Flat, FusedMLP, Network, OneHot, make_policy  # noqa: E402
+from pufferc.policies import MLP, CodesMLP, Conv, Flat, FusedMLP, Network, OneHot, make_policy  # noqa: E402
 from pufferc.policies.encoders import make_encoder  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -36,7 +38,7 @@ def policy(encoder: str, kind: str = "mlp", layers: int = 1, fused: bool = True,
     config = Config(
         "snake", policy=PolicyConfig(kind=kind, encoder=encoder, hidden_size=24, num_layers=layers, rest_scale=1.5)
     )
-    made = make_policy(config, env, getattr(torch, precision), CPU, seed=4, fused=fused)
+    made = make_policy(config, env.spaces, getattr(torch, precision), CPU, seed=4, fused=fused)
     env.close()
     return made
 
@@ -53,7 +55,7 @@ def reference(network: Network, x: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("layers", [1, 2])
 def test_outputs_and_gradients_are_those_of_torch(fused: bool, layers: int) -> None:
     network, x = policy("onehot", layers=layers, fused=fused), codes(3, 40, 11, 11)
-    assert type(network) is (CodesMLP if fused and layers == 1 else EncodedMLP)
+    assert type(network) is (CodesMLP if fused and layers == 1 else MLP)
     grad = torch.randn(3, 40, 5, generator=torch.Generator().manual_seed(5))
     expected = reference(network, x)
     expected.backward(grad)
@@ -124,9 +126,11 @@ def test_a_board_moved_by_two_cells_moves_its_features() -> None:
 
 def test_auto_is_one_hot_for_small_codes_in_bytes() -> None:
     def kind(low: float, high: float, dtype: type, encoder: str = "auto", shape: tuple[int, ...] = (4, 5)) -> type:
-        space = gym.spaces.Box(low, high, shape, dtype)
-        table = [ObsInfo("cell", 0, low, high, "")]
-        made = make_encoder(encoder, space, table, dtype=torch.float32, fused=False, generator=None)  # type: ignore[arg-type]
+        spaces: Any = SimpleNamespace(
+            observation_space=gym.spaces.Box(low, high, shape, dtype),
+            observation_rows=(ObsInfo("cell", 0, low, high, ""),),
+        )
+        made = make_encoder(encoder, spaces, dtype=torch.float32, fused=False, generator=None)  # type: ignore[arg-type]
         return type(made)
 
     assert kind(0, 5, np.int8) is OneHot and kind(0, 31, np.uint8) is OneHot
@@ -143,7 +147,7 @@ def test_auto_is_one_hot_for_small_codes_in_bytes() -> None:
 def test_games_get_the_encoder_that_fits() -> None:
     for name, expected in (("breakout", FusedMLP), ("squared", CodesMLP), ("tmaze", FusedMLP), ("pong", FusedMLP)):
         env = pufferc.make(name, 4)
-        assert type(make_policy(Config(name), env, torch.float32, CPU, 1, fused=True)) is expected
+        assert type(make_policy(Config(name), env.spaces, torch.float32, CPU, 1, fused=True)) is expected
         env.close()
 
 

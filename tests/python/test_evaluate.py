@@ -22,7 +22,7 @@ from pufferc.training.evaluate import choose_rows, evaluate  # noqa: E402
 
 def policy_for(name: str, **params: Any) -> Policy:
     env = pufferc.make(name, choose_rows(name, params, 1), num_threads=1, seed=1, **params)
-    policy = make_policy(Config(name), env, torch.float32, torch.device("cpu"), seed=3)
+    policy = make_policy(Config(name), env.spaces, torch.float32, torch.device("cpu"), seed=3)
     env.close()
     return policy
 

@@ -114,7 +114,7 @@ def env(request: pytest.FixtureRequest) -> Iterator[pufferc.VecEnv]:
 
 def random_policy(env: pufferc.VecEnv, seed: int, config: PolicyConfig | None = None) -> Network:
     whole = Config(env.name, policy=config or PolicyConfig())
-    policy = make_policy(whole, env, torch.float32, torch.device("cpu"), seed)
+    policy = make_policy(whole, env.spaces, torch.float32, torch.device("cpu"), seed)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in policy.parameters():  # the head starts near zero; make every logit count
@@ -128,7 +128,7 @@ def test_outputs_are_those_of_torch(env: pufferc.VecEnv, seed: int) -> None:
     policy, observations = random_policy(env, seed, config), states(env)
     with torch.no_grad():
         expected = policy(torch.from_numpy(observations).unsqueeze(0), (), None).squeeze(0).numpy()
-    exported = CPolicy(policy_file.describe_policy(policy, env, {}).to_bytes(), expected.shape[1])
+    exported = CPolicy(policy_file.describe_policy(policy, env.spaces, {}).to_bytes(), expected.shape[1])
     tolerance = 1e-5 * max(1, abs(expected).max())
     np.testing.assert_allclose(exported.forward(observations), expected, rtol=0, atol=tolerance)
     exported.close()
@@ -139,7 +139,7 @@ def test_outputs_are_those_of_torch(env: pufferc.VecEnv, seed: int) -> None:
 def test_memory_is_that_of_torch(env: pufferc.VecEnv, kind: str, seed: int) -> None:
     """Forty steps of random play, rows starting anew where their episodes end: outputs and states of C and torch."""
     policy = random_policy(env, seed, PolicyConfig(kind=kind, hidden_size=[128, 33][seed], num_layers=seed + 1))
-    data = policy_file.describe_policy(policy, env, {})
+    data = policy_file.describe_policy(policy, env.spaces, {})
     exported = CPolicy(data.to_bytes(), data.outputs)
     expected_state = policy.initial_state(env.num_envs, torch.device("cpu"))
     state = np.zeros((env.num_envs, sum(part.shape[1] for part in expected_state)), np.float32)
@@ -187,7 +187,7 @@ def test_controls_are_those_of_python(squash: bool) -> None:
 def test_draws_are_those_of_python(env: pufferc.VecEnv) -> None:
     """From equal logits equal actions: the random numbers are named, not taken from a generator."""
     policy, observations = random_policy(env, 3), states(env)
-    data = policy_file.describe_policy(policy, env, {})
+    data = policy_file.describe_policy(policy, env.spaces, {})
     exported = CPolicy(data.to_bytes(), data.outputs, len(data.action_counts))
     logits = np.ascontiguousarray(exported.forward(observations)[:, :-1])
     for greedy in (False, True):
@@ -206,8 +206,8 @@ def test_masked_draws_are_those_of_python(kind: str, tmp_path: Path) -> None:
     game = build_lock(tmp_path)
     env = pufferc.make(str(game), 200, seed=1)
     whole = Config(str(game), policy=PolicyConfig(kind=kind, hidden_size=16))
-    policy = make_policy(whole, env, torch.float32, torch.device("cpu"), 1)
-    data = policy_file.describe_policy(policy, env, {})
+    policy = make_policy(whole, env.spaces, torch.float32, torch.device("cpu"), 1)
+    data = policy_file.describe_policy(policy, env.spaces, {})
     assert data.masked and data.to_bytes()[160] == 1
     exported = CPolicy(data.to_bytes(), data.outputs, 2)
     state = np.zeros((200, {"mlp": 0, "mingru": 16, "lstm": 32}[kind]), np.float32)
@@ -233,7 +233,7 @@ def test_plays_an_episode_as_python_does() -> None:
     """The same seeds, game and draws: every row's score is the same, up to a draw on a boundary in a million."""
     env = pufferc.make("breakout", 256, seed=4)
     policy = random_policy(env, 4)
-    exported = CPolicy(policy_file.describe_policy(policy, env, {}).to_bytes(), 4)
+    exported = CPolicy(policy_file.describe_policy(policy, env.spaces, {}).to_bytes(), 4)
     scores = []
     for play in ("python", "c"):
         observations, _ = env.reset(seed=4)
@@ -256,7 +256,7 @@ def checkpoint(tmp_path: Path) -> Path:
     """A run of squared with one checkpoint, of an untrained network."""
     env = pufferc.make("squared", 4, seed=1, max_steps=20)
     config = Config("squared", env={"max_steps": 20})
-    policy = make_policy(config, env, torch.float32, torch.device("cpu"), seed=1)
+    policy = make_policy(config, env.spaces, torch.float32, torch.device("cpu"), seed=1)
     meta = {"game": "squared", "version": env.version, "config": as_tables(config), "precision": "float32"}
     env.close()
     return save_checkpoint(tmp_path / "runs" / "squared-1" / "checkpoints", 5, policy.state_dict(), {}, meta)
@@ -266,11 +266,12 @@ def test_command(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     out = tmp_path / "policy.pfc"
     assert export.main(["squared", "--runs", str(tmp_path / "runs"), "--out", str(out)]) == 0
     assert str(out) in capsys.readouterr().out
-    policy, env, params = from_checkpoint.load_policy(load_checkpoint(checkpoint))
+    policy, spaces, params = from_checkpoint.load_policy(load_checkpoint(checkpoint))
     assert params == {"max_steps": 20.0}
-    assert out.read_bytes() == policy_file.describe_policy(policy, env, params).to_bytes()
+    assert out.read_bytes() == policy_file.describe_policy(policy, spaces, params).to_bytes()
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["policy.pfc"]
     exported = CPolicy(out.read_bytes(), 6)
+    env = pufferc.make("squared", 1, seed=1)
     assert exported.forward(states(env)).shape == (1, 6)
     exported.close()
     env.close()
@@ -287,7 +288,7 @@ def test_onnx(checkpoint: Path, tmp_path: Path) -> None:
             export.main(words)
         return
     export.main(words)
-    policy, env, _ = from_checkpoint.load_policy(load_checkpoint(checkpoint))
+    policy, env = from_checkpoint.load_policy(load_checkpoint(checkpoint))[0], pufferc.make("squared", 1, seed=1)
     observations = np.concatenate([states(env, steps) for steps in range(1, 8)])
     expected = policy(torch.from_numpy(observations).unsqueeze(0), (), None).squeeze(0).detach().numpy()
     found = onnx.reference.ReferenceEvaluator(str(out)).run(None, {"observations": observations})[0]
@@ -302,7 +303,7 @@ def test_onnx_with_memory(kind: str, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
     env = pufferc.make("cartpole", 5, seed=1)
     policy = random_policy(env, 3, PolicyConfig(kind=kind, hidden_size=16))
-    policy_file.export_onnx(policy, env, tmp_path / "policy.onnx")
+    policy_file.export_onnx(policy, env.spaces, tmp_path / "policy.onnx")
     player = reference.ReferenceEvaluator(str(tmp_path / "policy.onnx"))
     expected_state = policy.initial_state(5, torch.device("cpu"))
     state = [part.numpy() for part in expected_state]

@@ -14,13 +14,15 @@ from masks import words_of
 from pufferc import ops
 from pufferc.config import Config, TrainConfig
 from pufferc.kernels import private
-from pufferc.kernels.backend import FUSED
+from pufferc.kernels.backend import FUSED, TORCH
 
 torch = pytest.importorskip("torch")
 
 from pufferc.policies import make_policy  # noqa: E402
-from pufferc.training import collectors, ppo  # noqa: E402
+from pufferc.training import ppo  # noqa: E402
+from pufferc.training.learners import FusedLearner, learner_class  # noqa: E402
 from pufferc.training.optimizers import FusedMuon  # noqa: E402
+from pufferc.training.rollout import Rollout  # noqa: E402
 
 SIZE, HIDDEN = 21, 40
 CPU = torch.device("cpu")
@@ -203,25 +205,25 @@ def test_refuses_numbers_out_of_range() -> None:
         case.at_once(**SETTINGS, value_clip=0.1)
 
 
-def learned(game: str, settings: TrainConfig) -> list[Any]:
+def learned(game: str, settings: TrainConfig, kind: type[ppo.Learner]) -> list[Any]:
     """Parameters after two updates."""
     env = pufferc.make(game, 64, num_threads=1, seed=1)
-    policy = make_policy(Config(game), env, torch.bfloat16, CPU, seed=1, fused=True)
+    policy = make_policy(Config(game), env.spaces, torch.bfloat16, CPU, seed=1, fused=True)
     optimizer = FusedMuon(policy.named_parameters(), bfloat16=True)
-    rollout, generator = ppo.Rollout.make(env, policy, 16, CPU), torch.Generator().manual_seed(1)
+    rollout, generator = Rollout.make(env, policy, 16, CPU), torch.Generator().manual_seed(1)
     rollout.reset(env, policy, 1)
+    learner = kind(policy, optimizer, rollout, FUSED, settings)
+    assert learner_class(policy, FUSED) is FusedLearner and learner_class(policy, TORCH) is ppo.Learner
     for update in range(2):
-        seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
-        ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=16 * update, seconds=seconds)
-        ppo.advantages(rollout, FUSED, gamma=0.98, gae_lambda=0.95)
-        ppo.optimise(policy, optimizer, rollout, FUSED, settings, 0.02, generator)
+        ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=16 * update)
+        ppo.advantages(rollout, FUSED, TrainConfig(gamma=0.98, gae_lambda=0.95))
+        learner.optimise(0.02, generator)
     env.close()
     return [parameter.detach().clone() for parameter in policy.parameters()]
 
 
 @pytest.mark.parametrize("game", ["breakout", "cartpole"])
-def test_learns_what_the_three_calls_learn(game: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_learns_what_the_three_calls_learn(game: str) -> None:
     settings = TrainConfig(minibatch_size=256, epochs=2)
-    found = learned(game, settings)
-    monkeypatch.setattr(collectors, "takes_minibatches", lambda *_: False)
-    assert all(torch.equal(a, b) for a, b in zip(found, learned(game, settings), strict=True))
+    found, expected = (learned(game, settings, kind) for kind in (FusedLearner, ppo.Learner))
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))

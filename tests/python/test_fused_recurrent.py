@@ -216,9 +216,9 @@ def test_the_kernel_refuses_what_does_not_fit(kind: Any, states: int, gates: lis
 def test_training_takes_it_where_kernels_are_fused(fused: Any, plain: Any, game: str) -> None:
     env = pufferc.make(game, num_games=1, num_threads=1, seed=1)
     config = merge(Config(game), {"policy": {"kind": plain.__name__.lower()}})
-    kinds = [type(make_policy(config, env, torch.float32, CPU, 1, fused=fused)) for fused in (False, True)]
+    kinds = [type(make_policy(config, env.spaces, torch.float32, CPU, 1, fused=fused)) for fused in (False, True)]
     conv = merge(config, {"policy": {"encoder": "conv"}})
     if game == "snake":
-        kinds.append(type(make_policy(conv, env, torch.float32, CPU, 1, fused=True)))
+        kinds.append(type(make_policy(conv, env.spaces, torch.float32, CPU, 1, fused=True)))
     env.close()
     assert kinds == [plain, fused, plain][: len(kinds)]

@@ -15,7 +15,9 @@ from pufferc.kernels.backend import FUSED
 torch = pytest.importorskip("torch")
 
 from pufferc.policies import make_policy  # noqa: E402
-from pufferc.training import collectors, ppo  # noqa: E402
+from pufferc.training import ppo  # noqa: E402
+from pufferc.training.collectors import FusedCollector, LoopCollector, make_collector  # noqa: E402
+from pufferc.training.rollout import Rollout  # noqa: E402
 
 CPU = torch.device("cpu")
 GAMES: list[tuple[str, int, dict[str, Any]]] = [
@@ -33,32 +35,26 @@ def _threads() -> Any:
     ops.set_num_threads(before)
 
 
-def no_seconds() -> dict[str, float]:
-    return dict.fromkeys(("policy", "env", "copy"), 0.0)
-
-
 def play(
-    name: str, rows: int, params: dict[str, Any], dtype: torch.dtype, horizons: int = 2, first_row: int = 0
+    name: str, rows: int, params: dict[str, Any], dtype: torch.dtype, *, horizons: int = 2, loop: bool = False
 ) -> Any:
-    """Rollout, last observations and metrics after some rollouts of 24 steps."""
+    """Rollout, snapshot and metrics after some rollouts of 24 steps, by a loop over steps or by the kernel."""
     env = pufferc.make(name, rows, num_threads=1, seed=1, params=params)
-    policy = make_policy(Config(name), env, dtype, CPU, seed=1, fused=True)
+    policy = make_policy(Config(name), env.spaces, dtype, CPU, seed=1, fused=True)
     with torch.no_grad():
         policy.output.weight.mul_(30.0)
-    blocks = ((slice(0, env.num_envs), first_row),)
-    rollout = ppo.Rollout.make(env, policy, 24, CPU, blocks)
+    blocks = ((slice(0, env.num_envs), 7),)
+    rollout = Rollout.make(env, policy, 24, CPU, blocks)
     rollout.reset(env, policy, 1)
-    seconds = no_seconds()
+    collector = make_collector(env, policy, rollout, FUSED, 3)
+    assert type(collector) is FusedCollector
+    if loop:
+        collector = LoopCollector(env, policy, rollout, FUSED, 3)
     for i in range(horizons):
-        ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=24 * i, seconds=seconds)
-    assert all(value > 0.0 for value in seconds.values())
+        assert all(value > 0.0 for value in collector.collect(24 * i).values())
     snapshot, metrics = env.save(), env.pop_metrics()
     env.close()
     return rollout, snapshot, metrics
-
-
-def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collectors, "takes_rollout", lambda *_: False)
 
 
 ARRAYS = ("observations", "actions", "logprobs", "values", "rewards", "terminated", "truncated", "alive")
@@ -66,17 +62,13 @@ ARRAYS = ("observations", "actions", "logprobs", "values", "rewards", "terminate
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(("name", "rows", "params"), GAMES)
-def test_equals_the_loop(
-    name: str, rows: int, params: dict[str, Any], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_equals_the_loop(name: str, rows: int, params: dict[str, Any], dtype: torch.dtype) -> None:
     ops.set_num_threads(1)
-    with monkeypatch.context() as patch:
-        forbid(patch)
-        expected, snapshot, metrics = play(name, rows, params, dtype, first_row=7)
+    expected, snapshot, metrics = play(name, rows, params, dtype, loop=True)
     assert expected.terminated.any() or expected.truncated.any()
     for threads in (1, 3):
         ops.set_num_threads(threads)
-        found, own_snapshot, own_metrics = play(name, rows, params, dtype, first_row=7)
+        found, own_snapshot, own_metrics = play(name, rows, params, dtype)
         for array in ARRAYS:
             assert torch.equal(getattr(found, array), getattr(expected, array)), array
         assert own_snapshot == snapshot and own_metrics == metrics
@@ -98,10 +90,10 @@ def test_truncated_rows_bootstrap_from_their_last_observations() -> None:
 def test_the_pool_goes_on_from_a_rollout() -> None:
     """Its own observations are those that the rollout ends with, and steps one by one continue the games."""
     env = pufferc.make("cartpole", 16, num_threads=1, seed=1)
-    policy = make_policy(Config("cartpole"), env, torch.float32, CPU, seed=1, fused=True)
-    rollout = ppo.Rollout.make(env, policy, 8, CPU)
+    policy = make_policy(Config("cartpole"), env.spaces, torch.float32, CPU, seed=1, fused=True)
+    rollout = Rollout.make(env, policy, 8, CPU)
     rollout.reset(env, policy, 1)
-    ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=0, seconds=no_seconds())
+    FusedCollector(env, policy, rollout, 3).collect(0)
     twin = pufferc.make("cartpole", 16, num_threads=1, seed=1)
     twin.reset(seed=1)
     for t in range(8):
@@ -114,13 +106,13 @@ def test_the_pool_goes_on_from_a_rollout() -> None:
 
 def test_outputs_that_are_not_finite_stop_it() -> None:
     env = pufferc.make("cartpole", 16, num_threads=1, seed=1)
-    policy = make_policy(Config("cartpole"), env, torch.float32, CPU, seed=1, fused=True)
+    policy = make_policy(Config("cartpole"), env.spaces, torch.float32, CPU, seed=1, fused=True)
     with torch.no_grad():
         policy.output.bias[0] = float("nan")
-    rollout = ppo.Rollout.make(env, policy, 8, CPU)
+    rollout = Rollout.make(env, policy, 8, CPU)
     rollout.reset(env, policy, 1)
     with pytest.raises(ppo.NotFinite, match="16 of 16 rows"):
-        ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=0, seconds=no_seconds())
+        FusedCollector(env, policy, rollout, 3).collect(0)
     env.close()
 
 

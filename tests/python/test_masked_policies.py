@@ -14,7 +14,7 @@ import pufferc
 from masks import LOCK_OF_CODES, are_legal, build_lock
 from own_games import needs_compiler
 from pufferc import ops
-from pufferc.config import Config, merge
+from pufferc.config import Config, TrainConfig, merge
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
@@ -23,8 +23,10 @@ from pufferc.kernels import reference  # noqa: E402
 from pufferc.kernels.backend import FUSED, TORCH  # noqa: E402
 from pufferc.policies import make_policy  # noqa: E402
 from pufferc.runs.checkpoint import list_checkpoints, load_checkpoint  # noqa: E402
-from pufferc.training import collectors, ppo  # noqa: E402
+from pufferc.training import ppo  # noqa: E402
+from pufferc.training.collectors import FusedCollector, LoopCollector, make_collector  # noqa: E402
 from pufferc.training.evaluate import evaluate  # noqa: E402
+from pufferc.training.rollout import Rollout, minibatches  # noqa: E402
 from pufferc.training.run import train  # noqa: E402
 from pufferc.watch.players import CheckpointAgent  # noqa: E402
 
@@ -69,34 +71,33 @@ def config_of(game: Path, **tables: Any) -> Config:
 
 
 def collect(
-    game: Path, kind: str, kernels: Any, dtype: torch.dtype, blocks: Any = None, horizons: int = 2
+    game: Path, kind: str, kernels: Any, dtype: torch.dtype, *, blocks: Any = None, loop: bool = False
 ) -> tuple[Any, Any]:
-    """Rollout and policy after two rollouts."""
+    """Rollout and policy after two rollouts, by a loop over steps or in the fastest way."""
     config = config_of(game, policy={"kind": kind})
     env = pufferc.make(config.game, ROWS, num_threads=1, seed=1, params=config.env)
-    policy = make_policy(config, env, dtype, CPU, seed=1, fused=kernels is FUSED)
+    policy = make_policy(config, env.spaces, dtype, CPU, seed=1, fused=kernels is FUSED)
     with torch.no_grad():
         policy.output.weight.mul_(30.0)
-    rollout = ppo.Rollout.make(env, policy, HORIZON, CPU, blocks)
+    rollout = Rollout.make(env, policy, HORIZON, CPU, blocks)
     rollout.reset(env, policy, 1)
-    for i in range(horizons):
-        seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
-        ppo.collect(env, policy, rollout, kernels, seed=3, first_step=HORIZON * i, seconds=seconds)
+    collector = make_collector(env, policy, rollout, kernels, 3)
+    fused = kernels is FUSED and kind == "mlp" and blocks is None
+    assert type(collector) is (FusedCollector if fused else LoopCollector)
+    if loop:
+        collector = LoopCollector(env, policy, rollout, kernels, 3)
+    for i in range(2):
+        collector.collect(HORIZON * i)
     env.close()
     return rollout, policy
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_rollout_in_one_kernel_is_that_of_the_loop(
-    lock: Path, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(collectors, "takes_rollout", lambda *_: False)
-        expected, _ = collect(lock, "mlp", FUSED, dtype)
+def test_a_rollout_in_one_kernel_is_that_of_the_loop(lock: Path, dtype: torch.dtype) -> None:
+    expected, _ = collect(lock, "mlp", FUSED, dtype, loop=True)
     for threads in (1, 3):
         ops.set_num_threads(threads)
         found, _ = collect(lock, "mlp", FUSED, dtype)
-        assert found.bound is not None and expected.bound is None
         for name in ("observations", "actions", "logprobs", "values", "rewards", "terminated", "alive", "mask"):
             assert torch.equal(getattr(found, name), getattr(expected, name)), name
 
@@ -123,28 +124,27 @@ def test_actions_are_those_of_the_stored_masks(lock: Path, kind: str, kernels: A
 def test_parts_of_a_run_draw_with_the_masks_of_their_rows(lock: Path) -> None:
     blocks = ((slice(0, 20), 0), (slice(20, ROWS), 20))
     whole, _ = collect(lock, "mlp", FUSED, torch.float32)
-    parts, _ = collect(lock, "mlp", FUSED, torch.float32, blocks)
-    assert parts.bound is None
+    parts, _ = collect(lock, "mlp", FUSED, torch.float32, blocks=blocks)
     assert torch.equal(whole.actions, parts.actions) and torch.equal(whole.mask, parts.mask)
 
 
 def test_games_without_masks_store_none(lock: Path) -> None:
     config = config_of(lock, env={"masked": False})
     env = pufferc.make(config.game, 8, num_threads=1, seed=1, params=config.env)
-    policy = make_policy(config, env, torch.float32, CPU, seed=1, fused=True)
-    rollout = ppo.Rollout.make(env, policy, 4, CPU)
+    policy = make_policy(config, env.spaces, torch.float32, CPU, seed=1, fused=True)
+    rollout = Rollout.make(env, policy, 4, CPU)
     assert env.action_mask is None and rollout.mask is None
-    assert next(ppo.minibatches(policy, rollout, 8, [0])).mask is None
+    assert next(minibatches(policy, rollout, 8, [0])).mask is None
     env.close()
 
 
 @pytest.mark.parametrize("kind", ["mlp", "mingru"])
 def test_minibatches_carry_the_masks_of_their_rows(lock: Path, kind: str) -> None:
     rollout, policy = collect(lock, kind, FUSED, torch.float32)
-    ppo.advantages(rollout, FUSED, gamma=0.9, gae_lambda=0.9)
+    ppo.advantages(rollout, FUSED, TrainConfig(gamma=0.9, gae_lambda=0.9))
     size = ROWS * HORIZON // 4
     seen = 0
-    for minibatch in ppo.minibatches(policy, rollout, size, [2, 0, 3, 1]):
+    for minibatch in minibatches(policy, rollout, size, [2, 0, 3, 1]):
         legal = np.asarray(reference.legal_choices(minibatch.mask, sum(COUNTS)))
         assert minibatch.mask.shape == (size, 2) and are_legal(legal, minibatch.actions, COUNTS)
         seen += int((legal.sum(1) == 2).sum())
@@ -246,7 +246,7 @@ def test_a_masked_game_is_learned(lock: Path, kind: str, tmp_path: Path) -> None
 def random_policy(game: Path, params: dict[str, Any], kind: str = "mlp") -> tuple[Any, Config]:
     config = config_of(game, policy={"kind": kind}, env=params)
     env = pufferc.make(config.game, 2, num_threads=1, seed=1, params=config.env)
-    policy = make_policy(config, env, torch.float32, CPU, seed=1)
+    policy = make_policy(config, env.spaces, torch.float32, CPU, seed=1)
     env.close()
     return policy, config
 

@@ -329,7 +329,7 @@ def test_train_eval_resume_export_and_record(tmp_path, monkeypatch, capsys):
     assert train(resume=checkpoint.path, game=f"./{moved}", quiet=True).outcome == "complete"
     build_game(tmp_path, "catcher", ("0.2f", "0.25f"))
     assert main(["train", "./catcher.so", "--resume", str(run), "--json"]) == 0
-    assert "built anew" in capsys.readouterr().err
+    assert "built again" in capsys.readouterr().err
 
 
 def test_the_configuration_beside_a_game(catcher, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from gymnasium.wrappers.utils import RunningMeanStd
 
 import pufferc
-from pufferc.config import Config, ConfigError, merge
+from pufferc.config import Config, ConfigError, TrainConfig, merge
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
@@ -21,9 +21,11 @@ from pufferc.policies import MLP, FusedMLP, Policy, make_policy  # noqa: E402
 from pufferc.policies.policy_file import _layers_of  # noqa: E402
 from pufferc.runs.checkpoint import load_checkpoint  # noqa: E402
 from pufferc.training import ppo  # noqa: E402
+from pufferc.training.collectors import LoopCollector  # noqa: E402
 from pufferc.training.from_checkpoint import load_policy, play_checkpoint  # noqa: E402
 from pufferc.training.normalise import Moments, ObservationNormaliser, RewardNormaliser  # noqa: E402
 from pufferc.training.resolve import resolve  # noqa: E402
+from pufferc.training.rollout import Rollout  # noqa: E402
 from pufferc.training.trainer import Trainer  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -108,7 +110,7 @@ def test_the_map_normalises_and_never_leaves_its_limit() -> None:
 def test_a_new_map_is_seen_at_once_by_every_pass(kind: str, fused: bool) -> None:
     env = pufferc.make("cartpole", 4, num_threads=1, seed=1)
     config = merge(Config("cartpole"), {"policy": {"kind": kind, "hidden_size": 16}})
-    policy = make_policy(config, env, torch.float32, CPU, seed=1, fused=fused)
+    policy = make_policy(config, env.spaces, torch.float32, CPU, seed=1, fused=fused)
     x, state = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(1)), policy.initial_state(4, CPU)
     policy.step(x[0], state)
     policy.forward_for_training(x, state, None)
@@ -196,11 +198,11 @@ def test_rewards_of_rows_that_do_not_act_count_nowhere() -> None:
 
 def test_rewards_are_scaled_before_they_are_clamped() -> None:
     env = pufferc.make("cartpole", 4, num_threads=1, seed=1)
-    policy = make_policy(Config("cartpole"), env, torch.float32, CPU, seed=1)
-    rollout = ppo.Rollout.make(env, policy, 4, CPU)
+    policy = make_policy(Config("cartpole"), env.spaces, torch.float32, CPU, seed=1)
+    rollout = Rollout.make(env, policy, 4, CPU)
     rollout.rewards[:] = torch.tensor([1.0, 8.0, -8.0, 0.0])
     for kernels in (FUSED, TORCH):
-        ppo.advantages(rollout, kernels, gamma=0.0, gae_lambda=0.0, reward_factor=0.25, reward_clamp=1.0)
+        ppo.advantages(rollout, kernels, TrainConfig(gamma=0.0, gae_lambda=0.0, reward_clamp=1.0), 0.25)
         assert rollout.returns[0].tolist() == [0.25, 1.0, -1.0, 0.0]
         assert rollout.rewards[0].tolist() == [1.0, 8.0, -8.0, 0.0]
 
@@ -273,16 +275,15 @@ def test_evaluation_and_export_take_the_map_as_it_is(tmp_path: Path) -> None:
     assert (
         play_checkpoint(checkpoint, episodes=10, seed=3).score == play_checkpoint(checkpoint, episodes=10, seed=3).score
     )
-    policy, env, _ = load_policy(checkpoint)
+    policy, _, _ = load_policy(checkpoint)
     assert isinstance(policy, MLP) and isinstance(trainer.policy, FusedMLP) and found.episodes >= 1
     torch.testing.assert_close(policy.input_gain, trainer.policy.input_gain)
-    x = env.reset(seed=1)[0]
+    x = trainer.env.reset(seed=1)[0]
     y = torch.from_numpy(x)
     for layer in _layers_of(policy):
         y = y @ torch.from_numpy(layer.weight).T + torch.from_numpy(layer.bias)
         y = y.relu() if layer.relu else y
     torch.testing.assert_close(y, policy(torch.from_numpy(x).unsqueeze(0), (), None)[0].detach(), atol=1e-5, rtol=1e-4)
-    env.close()
 
 
 def test_scales_of_the_configuration_still_count() -> None:
@@ -297,14 +298,16 @@ def test_rows_that_do_not_act_stay_out_of_a_whole_run(monkeypatch: pytest.Monkey
     inner, results = ppo.collect, []
     for garbage in (0.0, 100.0):
 
-        def collect(env: Any, policy: Any, rollout: Any, *rest: Any, garbage: float = garbage, **options: Any) -> None:
-            inner(env, policy, rollout, *rest, **options)
+        def collect(env: Any, policy: Any, rollout: Any, *rest: Any, garbage: float = garbage, **options: Any) -> Any:
+            seconds = inner(env, policy, rollout, *rest, **options)
             rollout.alive[3:9, 2:5], rollout.terminated[2, 2:5] = False, True
             dead = ~rollout.alive[:-1]
             rollout.rewards[dead], rollout.observations[:-1][dead] = garbage, garbage
+            return seconds
 
         monkeypatch.setattr(ppo, "collect", collect)
         trainer = trainer_of()
+        trainer.collector = LoopCollector(trainer.env, trainer.policy, trainer.rollout, trainer.kernels, 1)
         trainer.start()
         lines = [trainer.step() for _ in range(3)]
         results.append([*everything(trainer), torch.tensor([line["loss"] for line in lines])])

@@ -1,4 +1,4 @@
-"""The MLP's passes without autograd against its own forward with autograd, and the map of its inputs."""
+"""The passes of the MLP in kernels against its forward pass with autograd, and the map of its inputs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import pytest
 
 import pufferc
 from pufferc import ops
-from pufferc.config import PolicyConfig
+from pufferc.config import Config, PolicyConfig
+from pufferc.envs.spaces import game_spaces
 from pufferc.kernels import private
 
 torch = pytest.importorskip("torch")
@@ -124,10 +125,7 @@ def test_input_map_takes_ranges_to_plus_minus_scale() -> None:
 
 
 def test_weights_depend_on_the_seed_alone() -> None:
-    from pufferc.config import Config
-
-    env = pufferc.make("squared", 4, num_threads=1, seed=1)
-    a, b, c = (make_policy(Config("squared"), env, torch.float32, torch.device("cpu"), seed) for seed in (1, 1, 2))
-    env.close()
+    cpu, spaces = torch.device("cpu"), game_spaces("squared", {})
+    a, b, c = (make_policy(Config("squared"), spaces, torch.float32, cpu, seed) for seed in (1, 1, 2))
     assert torch.equal(a.output.weight, b.output.weight)
     assert not torch.equal(a.output.weight, c.output.weight)

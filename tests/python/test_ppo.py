@@ -19,6 +19,7 @@ from pufferc.policies import Policy, State, make_policy  # noqa: E402
 from pufferc.training import ppo  # noqa: E402
 from pufferc.training.distributed import Ranks  # noqa: E402
 from pufferc.training.optimizers import Adam, Muon  # noqa: E402
+from pufferc.training.rollout import Rollout, minibatches  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -55,16 +56,19 @@ class Recurrent(Policy):
 def make(name: str, rows: int, horizon: int, policy: Policy | None = None, **params: Any) -> tuple[Any, Policy, Any]:
     env = pufferc.make(name, rows, num_threads=1, seed=1, **params)
     if policy is None:
-        policy = make_policy(Config(name), env, torch.float32, CPU, seed=1)
-    rollout = ppo.Rollout.make(env, policy, horizon, CPU)
+        policy = make_policy(Config(name), env.spaces, torch.float32, CPU, seed=1)
+    rollout = Rollout.make(env, policy, horizon, CPU)
     rollout.reset(env, policy, 1)
     return env, policy, rollout
 
 
 def collect(env: Any, policy: Policy, rollout: Any, first_step: int = 0, kernels: Any = FUSED) -> dict[str, float]:
-    seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
-    ppo.collect(env, policy, rollout, kernels, seed=3, first_step=first_step, seconds=seconds)
-    return seconds
+    return ppo.collect(env, policy, rollout, kernels, seed=3, first_step=first_step)
+
+
+def learn(policy: Policy, optimizer: Any, rollout: Any, kernels: Any, settings: TrainConfig) -> dict[str, float]:
+    generator = torch.Generator().manual_seed(1)
+    return ppo.Learner(policy, optimizer, rollout, kernels, settings).optimise(0.1, generator)
 
 
 @pytest.mark.parametrize("name", ["squared", "cartpole", "breakout"])
@@ -101,7 +105,7 @@ def test_a_truncated_row_bootstraps_from_its_last_observation() -> None:
             torch.testing.assert_close(rollout.final_values[t, row], value.detach())
             cut += 1
     assert cut >= 4
-    ppo.advantages(rollout, FUSED, gamma=0.9, gae_lambda=0.0)
+    ppo.advantages(rollout, FUSED, TrainConfig(gamma=0.9, gae_lambda=0.0))
     following = torch.where(rollout.truncated, rollout.final_values, rollout.values[1:]) * ~rollout.terminated
     torch.testing.assert_close(rollout.advantages, rollout.rewards + 0.9 * following - rollout.values[:-1])
     torch.testing.assert_close(rollout.returns, rollout.advantages + rollout.values[:-1])
@@ -136,7 +140,7 @@ def test_a_reset_forgets_what_the_policy_remembered() -> None:
 def test_optimise_gives_recurrent_policies_whole_columns() -> None:
     env, policy, rollout = make("cartpole", 8, 12, Recurrent(2), max_steps=5)
     collect(env, policy, rollout)
-    ppo.advantages(rollout, FUSED, gamma=0.9, gae_lambda=0.9)
+    ppo.advantages(rollout, FUSED, TrainConfig(gamma=0.9, gae_lambda=0.9))
     settings = TrainConfig(minibatch_size=24, epochs=1, clip=0.2)
     seen = []
     inner = policy.forward_for_training
@@ -148,7 +152,7 @@ def test_optimise_gives_recurrent_policies_whole_columns() -> None:
 
     policy.forward_for_training = spy  # type: ignore[method-assign]
     optimizer = Adam(policy.named_parameters())
-    ppo.optimise(policy, optimizer, rollout, FUSED, settings, 0.0, torch.Generator().manual_seed(1))
+    ppo.Learner(policy, optimizer, rollout, FUSED, settings).optimise(0.0, torch.Generator().manual_seed(1))
     assert len(seen) == 4
     columns = sorted(
         i for i in range(8) for o, _ in seen if any(torch.equal(o[:, j], rollout.observations[:-1, i]) for j in (0, 1))
@@ -173,7 +177,7 @@ def test_a_minibatch_holds_what_belongs_together(policy: Policy | None) -> None:
     if policy.recurrent:
         rollout.state = (number[:1].T.float(),)
     starts, found = rollout.starts().flatten(), []
-    for batch in ppo.minibatches(policy, rollout, size, [2, 0, 3, 1]):
+    for batch in minibatches(policy, rollout, size, [2, 0, 3, 1]):
         at = batch.returns.long() - 5000
         found.append(at)
         assert torch.equal(batch.observations.flatten(0, 1)[:, 0], at.float())
@@ -192,17 +196,16 @@ def test_rows_that_do_not_act_stay_out_of_values_and_loss() -> None:
     collect(env, policy, rollout)
     rollout.alive[4:9, 2:5] = False
     rollout.rewards[4:9, 2:5] = 0.0
-    ppo.advantages(rollout, FUSED, gamma=0.9, gae_lambda=0.9)
+    ppo.advantages(rollout, FUSED, TrainConfig(gamma=0.9, gae_lambda=0.9))
     assert not rollout.values[4:9, 2:5].any()
     settings = TrainConfig(minibatch_size=128, epochs=1, clip=0.2, learning_rate=0.1)
 
     def weights(garbage: bool) -> list[Any]:
-        fresh = make_policy(Config("cartpole"), env, torch.float32, CPU, seed=1)
+        fresh = make_policy(Config("cartpole"), env.spaces, torch.float32, CPU, seed=1)
         dead = ~rollout.alive[:-1]
         if garbage:
             rollout.returns[dead], rollout.advantages[dead], rollout.logprobs[dead] = 1e6, -1e6, 50.0
-        optimizer = Adam(fresh.named_parameters())
-        stats = ppo.optimise(fresh, optimizer, rollout, FUSED, settings, 0.1, torch.Generator().manual_seed(1))
+        stats = learn(fresh, Adam(fresh.named_parameters()), rollout, FUSED, settings)
         return [*(parameter.detach().clone() for parameter in fresh.parameters()), stats["loss"]]
 
     for clean, dirty in zip(weights(False), weights(True), strict=True):
@@ -228,13 +231,13 @@ def test_draws_are_named_by_the_seed_and_the_step_of_the_run() -> None:
 def test_one_update_improves_the_objective(kernels: Any) -> None:
     env, policy, rollout = make("cartpole", 32, 16)
     collect(env, policy, rollout, kernels=kernels)
-    ppo.advantages(rollout, kernels, gamma=0.9, gae_lambda=0.9, reward_clamp=0.5)
+    ppo.advantages(rollout, kernels, TrainConfig(gamma=0.9, gae_lambda=0.9, reward_clamp=0.5))
     assert rollout.rewards.max() == 1.0  # the clamp is for learning; the record stays
     settings = TrainConfig(minibatch_size=128, epochs=6, clip=0.2, entropy_coef=0.0)
     generator = torch.Generator().manual_seed(1)
     optimizer = Muon(policy.named_parameters())
-    first = ppo.optimise(policy, optimizer, rollout, kernels, settings, 0.01, generator)
-    second = ppo.optimise(policy, optimizer, rollout, kernels, settings, 0.01, generator)
+    first = ppo.Learner(policy, optimizer, rollout, kernels, settings).optimise(0.01, generator)
+    second = ppo.Learner(policy, optimizer, rollout, kernels, settings).optimise(0.01, generator)
     assert second["policy_loss"] < first["policy_loss"] < 0.0
     assert second["value_loss"] < first["value_loss"]
 
@@ -245,8 +248,8 @@ def test_collect_and_optimise_repeat_bit_for_bit() -> None:
         optimizer, generator = Muon(policy.named_parameters()), torch.Generator().manual_seed(1)
         for update in range(3):
             collect(env, policy, rollout, 8 * update)
-            ppo.advantages(rollout, FUSED, gamma=0.9, gae_lambda=0.9)
-            ppo.optimise(policy, optimizer, rollout, FUSED, TrainConfig(minibatch_size=32), 0.05, generator)
+            ppo.advantages(rollout, FUSED, TrainConfig(gamma=0.9, gae_lambda=0.9))
+            ppo.Learner(policy, optimizer, rollout, FUSED, TrainConfig(minibatch_size=32)).optimise(0.05, generator)
         return [parameter.detach().clone() for parameter in policy.parameters()]
 
     assert all(torch.equal(a, b) for a, b in zip(run(), run(), strict=True))
@@ -255,14 +258,12 @@ def test_collect_and_optimise_repeat_bit_for_bit() -> None:
 def test_not_finite_losses_stop_before_they_are_applied() -> None:
     env, policy, rollout = make("cartpole", 8, 16)
     collect(env, policy, rollout)
-    ppo.advantages(rollout, FUSED, gamma=0.9, gae_lambda=0.9)
+    ppo.advantages(rollout, FUSED, TrainConfig(gamma=0.9, gae_lambda=0.9))
     rollout.returns[3, 3] = float("nan")
     before = [parameter.detach().clone() for parameter in policy.parameters()]
     settings = TrainConfig(minibatch_size=128, epochs=1)
     with pytest.raises(ppo.NotFinite, match="loss"):
-        ppo.optimise(
-            policy, Adam(policy.named_parameters()), rollout, FUSED, settings, 0.1, torch.Generator().manual_seed(1)
-        )
+        learn(policy, Adam(policy.named_parameters()), rollout, FUSED, settings)
     assert all(torch.equal(a, b) for a, b in zip(before, policy.parameters(), strict=True))
 
 
@@ -294,7 +295,7 @@ def test_settings_reach_the_loss() -> None:
     import dataclasses
 
     settings = dataclasses.replace(config.train, minibatch_size=128)
-    ppo.optimise(policy, Adam(policy.named_parameters()), rollout, Spy, settings, 0.1, torch.Generator().manual_seed(1))
+    learn(policy, Adam(policy.named_parameters()), rollout, Spy, settings)
     assert (seen["clip"], seen["value_clip"], seen["value_coef"], seen["entropy_coef"]) == (0.3, 0.1, 0.7, 0.01)
     assert seen["normalize_advantages"] is False and seen["alive"] is None
     assert torch.equal(seen["old_values"], rollout.values[:-1].flatten())
@@ -330,13 +331,12 @@ class Still:
 def test_gradients_are_clipped_and_statistics_are_means() -> None:
     env, policy, rollout = make("cartpole", 8, 16)
     collect(env, policy, rollout)
-    ppo.advantages(rollout, FUSED, gamma=0.9, gae_lambda=0.9)
+    ppo.advantages(rollout, FUSED, TrainConfig(gamma=0.9, gae_lambda=0.9))
 
     def optimise(**fields: Any) -> tuple[list[float], dict[str, float]]:
         optimizer = Still(policy)
         settings = TrainConfig(minibatch_size=32, **fields)
-        generator = torch.Generator().manual_seed(1)
-        return optimizer.norms, ppo.optimise(policy, optimizer, rollout, FUSED, settings, 0.1, generator)
+        return optimizer.norms, learn(policy, optimizer, rollout, FUSED, settings)
 
     norms, stats = optimise(epochs=1)
     clipped, again = optimise(epochs=3, max_grad_norm=0.01)
@@ -348,7 +348,7 @@ def test_gradients_are_clipped_and_statistics_are_means() -> None:
 def test_minibatches_come_in_an_order_of_their_own_in_every_epoch(monkeypatch: Any) -> None:
     env, policy, rollout = make("cartpole", 8, 16)
     collect(env, policy, rollout)
-    orders, original = [], ppo.minibatches
+    orders, original = [], minibatches
 
     def spy(policy: Policy, rollout: Any, size: int, order: list[int], **options: Any) -> Any:
         orders.append(order)
@@ -357,6 +357,6 @@ def test_minibatches_come_in_an_order_of_their_own_in_every_epoch(monkeypatch: A
     monkeypatch.setattr(ppo, "minibatches", spy)
     settings = TrainConfig(minibatch_size=16, epochs=5)
     for _ in range(2):
-        ppo.optimise(policy, Still(policy), rollout, FUSED, settings, 0.1, torch.Generator().manual_seed(1))
+        learn(policy, Still(policy), rollout, FUSED, settings)
     assert all(sorted(order) == list(range(8)) for order in orders)
     assert len({tuple(order) for order in orders[:5]}) == 5 and orders[:5] == orders[5:]

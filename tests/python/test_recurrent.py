@@ -22,6 +22,7 @@ from pufferc.policies import LSTM, MinGRU, make_policy, restart_rows  # noqa: E4
 from pufferc.policies.recurrent import RecurrentNetwork, lstm_scan  # noqa: E402
 from pufferc.training import ppo  # noqa: E402
 from pufferc.training.optimizers import Muon  # noqa: E402
+from pufferc.training.rollout import Rollout  # noqa: E402
 
 CPU = torch.device("cpu")
 KINDS = [MinGRU, LSTM]
@@ -213,8 +214,8 @@ def test_truncated_rows_bootstrap_with_the_state_of_that_moment(kind: str) -> No
     """Every value of three rollouts, the last ones of cut episodes included, against whole episodes in float64."""
     env = pufferc.make("cartpole", 4, num_threads=1, seed=1, max_steps=5)
     config = merge(Config("cartpole"), {"policy": {"kind": kind, "hidden_size": 8}})
-    policy: Any = make_policy(config, env, torch.float32, CPU, seed=1)
-    rollout = ppo.Rollout.make(env, policy, 12, CPU)
+    policy: Any = make_policy(config, env.spaces, torch.float32, CPU, seed=1)
+    rollout = Rollout.make(env, policy, 12, CPU)
     rollout.reset(env, policy, 1)
     copy = pufferc.make("cartpole", 4, num_threads=1, seed=1, max_steps=5)
     copy.reset(seed=1)
@@ -228,8 +229,7 @@ def test_truncated_rows_bootstrap_with_the_state_of_that_moment(kind: str) -> No
     episodes: list[list[torch.Tensor]] = [[] for _ in range(4)]
     cut = 0
     for part in range(3):
-        seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
-        ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=12 * part, seconds=seconds)
+        ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=12 * part)
         for t in range(12):
             copy.step(rollout.actions[t].numpy())
             for row in range(4):
@@ -252,8 +252,8 @@ def test_rows_that_did_not_act_begin_anew() -> None:
     """What a row saw while it was out is no part of its next episode, neither in a rollout nor in training."""
     env = pufferc.make("cartpole", 6, num_threads=1, seed=1)
     config = merge(Config("cartpole"), {"policy": {"kind": "mingru", "hidden_size": 8}})
-    policy = make_policy(config, env, torch.float32, CPU, seed=1)
-    rollout = ppo.Rollout.make(env, policy, 16, CPU)
+    policy = make_policy(config, env.spaces, torch.float32, CPU, seed=1)
+    rollout = Rollout.make(env, policy, 16, CPU)
     rollout.reset(env, policy, 1)
 
     class Pool:
@@ -272,8 +272,7 @@ def test_rows_that_did_not_act_begin_anew() -> None:
             return result
 
     pool: Any = Pool()
-    seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
-    ppo.collect(pool, policy, rollout, FUSED, seed=3, first_step=0, seconds=seconds)
+    ppo.collect(pool, policy, rollout, FUSED, seed=3, first_step=0)
     assert (~rollout.alive[:, 2]).nonzero().flatten().tolist() == [3, 4, 5]
     starts = rollout.starts()
     assert starts[:, 2].nonzero().flatten().tolist()[:3] == [4, 5, 6]
@@ -293,20 +292,19 @@ def test_rows_that_do_not_act_stay_out_of_statistics_and_loss(kind: str) -> None
     settings = TrainConfig(minibatch_size=64, epochs=2, learning_rate=0.1)
 
     def update(garbage: bool) -> tuple[list[torch.Tensor], dict[str, float]]:
-        policy = make_policy(config, env, torch.float32, CPU, seed=1)
-        rollout = ppo.Rollout.make(env, policy, 16, CPU)
+        policy = make_policy(config, env.spaces, torch.float32, CPU, seed=1)
+        rollout = Rollout.make(env, policy, 16, CPU)
         rollout.reset(env, policy, 1)
-        seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
-        ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=0, seconds=seconds)
+        ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=0)
         rollout.alive[4:9, 2:5] = False
         rollout.rewards[4:9, 2:5] = 0.0
-        ppo.advantages(rollout, FUSED, gamma=0.9, gae_lambda=0.9)
+        ppo.advantages(rollout, FUSED, TrainConfig(gamma=0.9, gae_lambda=0.9))
         dead = ~rollout.alive[:-1]
         if garbage:
             rollout.returns[dead], rollout.advantages[dead], rollout.logprobs[dead] = 1e6, -1e6, 50.0
             rollout.observations[:-1][dead] = 1e3
         optimizer = Muon(policy.named_parameters())
-        stats = ppo.optimise(policy, optimizer, rollout, FUSED, settings, 0.1, torch.Generator().manual_seed(1))
+        stats = ppo.Learner(policy, optimizer, rollout, FUSED, settings).optimise(0.1, torch.Generator().manual_seed(1))
         return [parameter.detach().clone() for parameter in policy.parameters()], stats
 
     (clean, stats), (dirty, dirty_stats) = update(False), update(True)
@@ -319,15 +317,14 @@ def test_each_snake_remembers_its_own_life(kind: str) -> None:
     """Snakes of one game die one by one; the value of each step is that of the life so far, in float64, alone."""
     env = pufferc.make("snake", num_games=2, num_threads=1, seed=1, snakes=3, width=8, height=8, food=4)
     config = merge(Config("snake"), {"policy": {"kind": kind, "hidden_size": 8, "encoder": "flat"}})
-    policy: Any = make_policy(config, env, torch.float32, CPU, seed=1)
-    rollout = ppo.Rollout.make(env, policy, 24, CPU)
+    policy: Any = make_policy(config, env.spaces, torch.float32, CPU, seed=1)
+    rollout = Rollout.make(env, policy, 24, CPU)
     rollout.reset(env, policy, 1)
-    seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
     doubles = {name: p.detach().double() for name, p in policy.named_parameters()}
     lives: list[list[torch.Tensor]] = [[] for _ in range(env.num_envs)]
     died = 0
     for part in range(2):
-        ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=24 * part, seconds=seconds)
+        ppo.collect(env, policy, rollout, FUSED, seed=3, first_step=24 * part)
         for t in range(24):
             for row, life in enumerate(lives):
                 life.append(rollout.observations[t, row].flatten().clone())

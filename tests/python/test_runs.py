@@ -230,7 +230,7 @@ def test_the_states_of_a_run(tmp_path: Path, monkeypatch: Any) -> None:
     def not_finite(*_: Any, **__: Any) -> None:
         raise ppo.NotFinite("loss is NaN")
 
-    monkeypatch.setattr(ppo, "optimise", not_finite)
+    monkeypatch.setattr(ppo.Learner, "optimise", not_finite)
     with pytest.raises(ppo.NotFinite):
         train(small(), runs=tmp_path / "4", quiet=True)
     (path,) = (tmp_path / "4").iterdir()

@@ -88,7 +88,7 @@ def configured(name: str, **fields: object) -> Config:
 def make(name: str) -> Policy:
     env = pufferc.make("cartpole", 4, num_threads=1, seed=1)
     try:
-        return make_policy(configured(name), env, torch.float32, CPU, seed=1)
+        return make_policy(configured(name), env.spaces, torch.float32, CPU, seed=1)
     finally:
         env.close()
 
@@ -133,7 +133,7 @@ def test_weights_depend_on_the_seed_alone_and_the_check_leaves_no_trace(module: 
     env = pufferc.make("cartpole", 4, num_threads=1, seed=1)
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
-    a, b, c = (make_policy(configured(name), env, torch.float32, CPU, seed) for seed in (1, 1, 2))
+    a, b, c = (make_policy(configured(name), env.spaces, torch.float32, CPU, seed) for seed in (1, 1, 2))
     env.close()
     assert torch.equal(a.output.weight, b.output.weight) and not torch.equal(a.output.weight, c.output.weight)
     assert all(parameter.grad is None for parameter in a.parameters())

@@ -86,7 +86,6 @@ def _bench_trainer(
     import dataclasses
 
     from pufferc.config import load_config
-    from pufferc.training import ppo
     from pufferc.training.resolve import resolve
     from pufferc.training.trainer import Trainer
 
@@ -96,10 +95,9 @@ def _bench_trainer(
     config, _ = resolve(dataclasses.replace(config, vec=vec, train=train))
     trainer = Trainer(config)
     trainer.start()
-    parts = dict.fromkeys(("policy", "env", "copy"), 0.0)
 
     def infer() -> int:
-        ppo.collect(trainer.env, trainer.policy, trainer.rollout, trainer.kernels, seed=1, first_step=0, seconds=parts)
+        trainer.collector.collect(0)
         return trainer.batch
 
     def learn() -> int:

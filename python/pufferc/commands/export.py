@@ -28,13 +28,10 @@ def main(arguments: Sequence[str]) -> int:
     checkpoint = of_game(load_checkpoint(path), options.name)
     out = options.out or Path(name + (".onnx" if options.onnx else ".pfc"))
     with fitting(checkpoint):
-        policy, env, params = load_policy(checkpoint)
-    try:
-        if options.onnx:
-            export_onnx(policy, env, out)
-        else:
-            describe_policy(policy, env, params).write(out)
-    finally:
-        env.close()
+        policy, spaces, params = load_policy(checkpoint)
+    if options.onnx:
+        export_onnx(policy, spaces, out)
+    else:
+        describe_policy(policy, spaces, params).write(out)
     print(f"{out}: {name}, {out.stat().st_size} bytes, from {checkpoint.path}")
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 from pathlib import Path
@@ -15,11 +14,7 @@ from pufferc.commands.train_flags import parse_train
 
 def main(words: list[str]) -> int:
     """`pufferc train NAME [flags]`; the exit code."""
-    if os.environ.get("WORLD_SIZE", "1") != "1":
-        from pufferc.training.distributed import process_rank
-
-        if process_rank():
-            return _follow(words)
+    lead = _is_first_process()
     game, words = split_game("train", words)
     options = parse_train(game, words)
     # torch is imported only after the flags are checked.
@@ -51,34 +46,25 @@ def main(words: list[str]) -> int:
         return fail(f"training stopped: {error}; the last checkpoint stands. A lower train.learning_rate may help", 1)
     except LostRank as error:
         return fail(f"training stopped: {error}", 1)
-    if options.json:
-        print(json.dumps(result.as_dict(), indent=1))
-    else:
-        print(summary(result))
+    if lead:
+        print(json.dumps(result.as_dict(), indent=1) if options.json else summary(result))
     return 130 if result.outcome == "interrupted" else 0
 
 
-def _follow(words: list[str]) -> int:
-    """`train` in a process of torchrun other than the first one, which alone prints."""
-    from pufferc.training.distributed import LostRank
-    from pufferc.training.run import train
+def _is_first_process() -> bool:
+    """Whether this is the only process of the run, or the one that torchrun started as rank 0."""
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        return True
+    from pufferc.training.distributed import process_rank
 
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-        parse_train(*split_game("train", words))  # exits for the same flags as the first process
-    try:
-        train()
-    except LostRank as error:
-        return fail(f"training stopped: {error}", 1)
-    except Exception:
-        return 1
-    return 0
+    return process_rank() == 0
 
 
 def _train_seeds(options: argparse.Namespace, weights: Path | None) -> int:
     from pufferc.training.seeds import exit_code, parse_seeds, summary, train_seeds
 
     if os.environ.get("WORLD_SIZE", "1") != "1":
-        raise ValueError("train.seeds: torchrun's processes share one run; train seeds without torchrun")
+        raise ValueError("train.seeds: torchrun's processes make one run together; leave it out for seeds")
     if options.resume is not None:
         raise ValueError("train.seeds: a group cannot be resumed as a whole; resume its runs: --resume GROUP/seed-1")
     group = train_seeds(

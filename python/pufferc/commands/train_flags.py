@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from pufferc.config import PolicyConfig, TrainConfig, VecConfig, load_config, merge
+from pufferc.config import load_config, merge
+from pufferc.config.schema import SECTIONS, Section, parameters
 from pufferc.envs.games import env_info
 
 
@@ -26,6 +27,23 @@ def _split_config(words: list[str]) -> tuple[str | None, list[str]]:
             kept.append(words[i])
             i += 1
     return path, kept
+
+
+def _section_flags(section: Section) -> tuple[Any, Any]:
+    """Type and default of the flags of one section, made from its table."""
+    fields = []
+    for row in parameters(type(section)):
+        limits = f" {row.limits[:1].upper()}{row.limits[1:]}." if row.limits else ""
+        options = tyro.conf.arg(
+            name=row.name if row.name != row.field else None,
+            help=row.help + limits,
+            aliases=[row.alias] if row.alias else None,
+        )
+        default = dataclasses.field(default=getattr(section, row.field))
+        fields.append((row.field, Annotated[row.type, options], default))
+    named = {"__doc__": type(section).__doc__}
+    kind = dataclasses.make_dataclass(type(section).__name__, fields, frozen=True, namespace=named)
+    return kind, dataclasses.field(default=kind())
 
 
 def parse_train(game: str, words: list[str], command: str = "train") -> Any:
@@ -46,20 +64,12 @@ def parse_train(game: str, words: list[str], command: str = "train") -> Any:
     ]
     env_type = dataclasses.make_dataclass("Env", env_fields, frozen=True)
 
-    # A field of Python cannot be called "class", a flag can.
-    own = Annotated[str | None, tyro.conf.arg(name="class", help="A network of your own, as module:Class.")]
-    policy_type = dataclasses.make_dataclass("Policy", [("class_", own)], bases=(PolicyConfig,), frozen=True)
-    data = Annotated[str | None, tyro.conf.arg(aliases=["--data"], help="The file that the game reads, such as a map.")]
-    vec_type = dataclasses.make_dataclass("Vec", [("data", data)], bases=(VecConfig,), frozen=True)
-
     def flag(kind: Any, text: str, default: Any, name: str | None = None) -> tuple[Any, Any]:
         return Annotated[kind, tyro.conf.arg(help=text, name=name)], dataclasses.field(default=default)
 
     fields: list[tuple[str, Any, Any]] = [
         ("env", Annotated[env_type, tyro.conf.arg(help="")], dataclasses.field(default_factory=env_type)),
-        ("vec", vec_type, dataclasses.field(default=vec_type(**vars(config.vec)))),
-        ("policy", policy_type, dataclasses.field(default=policy_type(**vars(config.policy)))),
-        ("train", TrainConfig, dataclasses.field(default=config.train)),
+        *((name, *_section_flags(getattr(config, name))) for name in SECTIONS),
         (
             "config",
             *flag(str | None, "TOML file over the game's own configuration, or a variant's name: continuous.", path),
@@ -67,7 +77,7 @@ def parse_train(game: str, words: list[str], command: str = "train") -> Any:
         ("runs", *flag(Path, "Folder for the run's directory.", Path("runs"))),
         (
             "resume",
-            *flag(str | None, "Go on with: latest, a run, or a checkpoint. Its own configuration counts.", None),
+            *flag(str | None, "Continue: latest, a run, or a checkpoint, with its own configuration.", None),
         ),
         ("weights", *flag(str | None, "Start from the weights of: latest, best, a run, or a checkpoint.", None)),
         (
@@ -86,12 +96,10 @@ def parse_train(game: str, words: list[str], command: str = "train") -> Any:
     chosen = dataclasses.asdict(parsed.env)
     defaults = {row.name: row.default for row in env_info(game).params}
     tables = {"env": {key: value for key, value in chosen.items() if value != defaults[key] or key in config.env}}
-    vec = VecConfig(**vars(parsed.vec))
-    if vec.data is not None:
-        vec = dataclasses.replace(vec, data=os.path.abspath(os.path.expanduser(vec.data)))
-    final = dataclasses.replace(
-        merge(config, tables, "flags"), vec=vec, policy=PolicyConfig(**vars(parsed.policy)), train=parsed.train
-    )
+    sections: dict[str, Any] = {name: kind(**vars(getattr(parsed, name))) for name, kind in SECTIONS.items()}
+    if (data := sections["vec"].data) is not None:
+        sections["vec"] = dataclasses.replace(sections["vec"], data=os.path.abspath(os.path.expanduser(data)))
+    final = dataclasses.replace(merge(config, tables, "flags"), **sections)
     return argparse.Namespace(
         config=final,
         runs=parsed.runs,

@@ -14,13 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
-from pufferc.config.schema import SECTIONS, Config, ConfigError, Value
+from pufferc.config.schema import SECTIONS, Config, ConfigError, Value, fit, parameters
 from pufferc.envs.games import EnvInfo, env_info
 
 # Part of Python from 3.11 on; before that, its origin.
 tomllib: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+_ENV_TYPES: dict[str, type] = {"int": int, "float": float, "bool": bool}
 
 
 def _packaged_stem(info: EnvInfo) -> Path:
@@ -111,29 +112,28 @@ def merge(config: Config, tables: Mapping[str, Any], source: str = "config") -> 
 
 
 def _merge_section(section: Any, name: str, table: Mapping[str, Any], source: str) -> Any:
-    hints = get_type_hints(type(section))
-    fields = {hint.rstrip("_"): hint for hint in hints}  # "class" is no name in Python
-    values = {}
-    for key, value in table.items():
+    fields = {row.name: row.field for row in parameters(type(section))}
+    for key in table:
         if key not in fields:
             raise ConfigError(f"{source}: unknown field {name}.{key}{suggest(key, list(fields))}")
-        values[fields[key]] = _fit(value, hints[fields[key]], f"{source}: {name}.{key}")
-    return dataclasses.replace(section, **values)
+    try:
+        return dataclasses.replace(section, **{fields[key]: value for key, value in table.items()})
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from None
 
 
 def field_type(config: Config, key: str, source: str = "config") -> Any:
     """The type of one field such as "train.horizon" or "env.max_steps". ConfigError for one that there is not."""
     section, _, name = key.partition(".")
-    if section not in ("env", *SECTIONS):
-        raise ConfigError(f"{source}: unknown table [{section}]{suggest(section, ['env', *SECTIONS])}")
     if section == "env":
-        kinds: dict[str, Any] = {"int": int, "float": float, "bool": bool}
-        hints = {row.name: kinds[row.type] for row in env_info(config.game).params}
+        kinds: dict[str, Any] = {row.name: _ENV_TYPES[row.type] for row in env_info(config.game).params}
+    elif section in SECTIONS:
+        kinds = {row.name: row.type for row in parameters(SECTIONS[section])}
     else:
-        hints = {field.rstrip("_"): hint for field, hint in get_type_hints(SECTIONS[section]).items()}
-    if name not in hints:
-        raise ConfigError(f"{source}: unknown field {key}{suggest(name, list(hints))}")
-    return hints[name]
+        raise ConfigError(f"{source}: unknown table [{section}]{suggest(section, ['env', *SECTIONS])}")
+    if name not in kinds:
+        raise ConfigError(f"{source}: unknown field {key}{suggest(name, list(kinds))}")
+    return kinds[name]
 
 
 def _checked_env(game: str, table: Mapping[str, Any], source: str) -> dict[str, Value]:
@@ -143,7 +143,7 @@ def _checked_env(game: str, table: Mapping[str, Any], source: str) -> dict[str, 
         if key not in params:
             raise ConfigError(f"{source}: unknown parameter env.{key} of {game}{suggest(key, list(params))}")
         row = params[key]
-        value = _fit(value, {"int": int, "float": float, "bool": bool}[row.type], f"{source}: env.{key}")
+        value = fit(value, _ENV_TYPES[row.type], f"{source}: env.{key}")
         if not row.min <= value <= row.max:
             raise ConfigError(f"{source}: env.{key} must be in [{row.min}, {row.max}], got {value!r}")
         values[key] = value
@@ -154,37 +154,6 @@ def suggest(name: str, known: Sequence[str]) -> str:
     """The end of an error message: the known name nearest to a wrong one, or all of them."""
     close = get_close_matches(name, known, 1)
     return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(known))}"
-
-
-def _fit(value: Any, hint: Any, where: str) -> Any:
-    """`value` as the type `hint`; integers pass for floats, and whole floats such as 1e7 for integers."""
-    options = list(get_args(hint)) if get_origin(hint) not in (None, Literal, tuple) else [hint]
-    for option in options:
-        if get_origin(option) is Literal:
-            if value in get_args(option):
-                return value
-        elif get_origin(option) is tuple:
-            if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
-                return tuple(value)
-        elif option is type(None):
-            if value is None:
-                return None
-        elif option is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-            return float(value)
-        elif option is int and isinstance(value, float) and value.is_integer():
-            return int(value)
-        elif isinstance(value, option) and not (option is int and isinstance(value, bool)):
-            return value
-    names = " or ".join(
-        " or ".join(map(repr, get_args(o)))
-        if get_origin(o) is Literal
-        else "a list of strings"
-        if get_origin(o) is tuple
-        else getattr(o, "__name__", str(o))
-        for o in options
-        if o is not type(None)
-    )
-    raise ConfigError(f"{where} must be {names}, got {value!r}")
 
 
 def as_tables(config: Config) -> dict[str, dict[str, Any]]:

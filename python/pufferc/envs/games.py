@@ -249,18 +249,19 @@ def env_info(game: Game) -> EnvInfo:
     return envs[str(game)]
 
 
-def _layout(game: Game, params: Mapping[str, float]) -> dict[str, Any]:
+def game_layout(game: Game, params: Mapping[str, float]) -> dict[str, Any]:
+    """Sizes and tables of a game with these parameters. Raises ValueError for parameters that do not fit."""
     return _core.game_layout(env_info(game).engine, {name: float(value) for name, value in params.items()})
 
 
 def agents_per_game(game: Game, params: Mapping[str, float]) -> int:
-    """Rows of one game with these parameters. Raises ValueError for parameters that do not fit."""
-    return int(_layout(game, params)["agents"])
+    """Rows of one game with these parameters. Raises like `game_layout`."""
+    return int(game_layout(game, params)["agents"])
 
 
 def action_text(game: Game, params: Mapping[str, float]) -> str:
-    """What an action is with these parameters: "choices of 3, 34" or "2 controls". Raises like `agents_per_game`."""
-    layout = _layout(game, params)
+    """What an action is with these parameters: "choices of 3, 34" or "2 controls". Raises like `game_layout`."""
+    layout = game_layout(game, params)
     if layout["continuous_dims"]:
         return f"{layout['continuous_dims']} controls"
     return f"choices of {', '.join(map(str, layout['action_counts']))}"

@@ -1,20 +1,70 @@
-"""Gymnasium spaces of a pool, from the observation table and the action counts of its game."""
+"""Gymnasium spaces of a game, from its observation table and its action counts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium.spaces as gs
 import numpy as np
 from numpy.typing import NDArray
 
-from pufferc.envs.games import ObsInfo
+from pufferc.envs.games import Game, ObsInfo, env_info, game_layout, obs_info
 
-__all__ = ["action_space", "choice_counts", "observation_space", "sample_legal", "sample_mask"]
+__all__ = ["GameSpaces", "choice_counts", "game_spaces", "sample_legal", "sample_mask"]
 
 
-def observation_space(table: tuple[ObsInfo, ...], shape: tuple[int, ...], dtype: np.dtype[Any]) -> gs.Box:
-    """Box of `shape` whose bounds are those of a pool's observation table, value by value."""
+@dataclass(frozen=True)
+class GameSpaces:
+    """What one row of a game sees and does, with the game's parameters in force.
+
+    Attributes:
+        name, version: The game.
+        agents: Rows of one game.
+        teams: Sides that the agents divide into; 0 = none.
+        observation_space: Box.
+        observation_rows: The observation table: what the values of an observation mean.
+        action_space: Discrete, MultiDiscrete, or a Box of [-1, 1] for continuous controls.
+        action_counts: Choices of each dimension; empty for continuous controls.
+        masked: Some choices are illegal at times.
+    """
+
+    name: str
+    version: int
+    agents: int
+    teams: int
+    observation_space: gs.Box
+    observation_rows: tuple[ObsInfo, ...]
+    action_space: gs.Discrete | gs.MultiDiscrete | gs.Box
+    action_counts: tuple[int, ...]
+    masked: bool
+
+    @property
+    def mask_words(self) -> int:
+        """uint32 words of a row's action mask; 0 in a game without masks."""
+        return -(-sum(self.action_counts) // 32) if self.masked else 0
+
+
+def game_spaces(game: Game, params: Mapping[str, float]) -> GameSpaces:
+    """The spaces of a game with these parameters; no pool is made. ValueError for parameters that do not fit."""
+    info, layout = env_info(game), game_layout(game, params)
+    rows = tuple(obs_info(row) for row in layout["observation"])
+    return GameSpaces(
+        name=info.name,
+        version=info.version,
+        agents=layout["agents"],
+        teams=layout["teams"],
+        observation_space=_observation_space(rows, layout["observation_shape"], layout["observation_dtype"]),
+        observation_rows=rows,
+        action_space=_action_space(layout["action_counts"], layout["continuous_dims"]),
+        action_counts=layout["action_counts"],
+        masked=layout["masked"],
+    )
+
+
+def _observation_space(table: tuple[ObsInfo, ...], shape: tuple[int, ...], dtype: np.dtype[Any]) -> gs.Box:
+    """Box of `shape` whose bounds are those of an observation table, value by value."""
     size = int(np.prod(shape))
     low: NDArray[Any] = np.empty(size, dtype)
     high: NDArray[Any] = np.empty(size, dtype)
@@ -27,13 +77,10 @@ def observation_space(table: tuple[ObsInfo, ...], shape: tuple[int, ...], dtype:
     return gs.Box(low.reshape(shape), high.reshape(shape), dtype=dtype.type)
 
 
-def action_space(discrete: bool, dims: int, counts: tuple[int, ...]) -> gs.Discrete | gs.MultiDiscrete | gs.Box:
-    """Discrete for one choice, MultiDiscrete for several, Box of [-1, 1] for continuous controls."""
-    if not discrete:
-        return gs.Box(-1.0, 1.0, (dims,), np.float32)
-    if dims == 1:
-        return gs.Discrete(counts[0])
-    return gs.MultiDiscrete(list(counts))
+def _action_space(counts: tuple[int, ...], continuous_dims: int) -> gs.Discrete | gs.MultiDiscrete | gs.Box:
+    if continuous_dims:
+        return gs.Box(-1.0, 1.0, (continuous_dims,), np.float32)
+    return gs.Discrete(counts[0]) if len(counts) == 1 else gs.MultiDiscrete(list(counts))
 
 
 def choice_counts(space: gs.Space[Any]) -> tuple[int, ...]:

@@ -23,9 +23,9 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from pufferc import _core, errors
-from pufferc.envs import spaces
 from pufferc.envs.final_infos import Ended
-from pufferc.envs.games import EnvInfo, Game, ObsInfo, agents_per_game, env_info, obs_info, param_value
+from pufferc.envs.games import EnvInfo, Game, env_info, param_value
+from pufferc.envs.spaces import GameSpaces, game_spaces
 from pufferc.errors import available_cores
 from pufferc.files import map_file
 from pufferc.pictures.panel import Seen
@@ -40,8 +40,8 @@ Step = tuple[Array, Array, Array, Array, dict[str, Any]]
 _AUTORESET = {"same_step": AutoresetMode.SAME_STEP, "disabled": AutoresetMode.DISABLED}
 
 
-def _count_games(info: EnvInfo, num_envs: int | None, num_games: int | None, params: dict[str, float]) -> int:
-    agents = agents_per_game(info, params)
+def _count_games(spaces: GameSpaces, num_envs: int | None, num_games: int | None) -> int:
+    agents = spaces.agents
     if num_games is not None:
         if num_envs is not None:
             raise ValueError(f"give num_envs or num_games, not both (got {num_envs!r} and {num_games!r})")
@@ -53,7 +53,7 @@ def _count_games(info: EnvInfo, num_envs: int | None, num_games: int | None, par
         lower = rows - rows % agents
         near = f"{lower} or {lower + agents}" if lower else str(agents)
         raise ValueError(
-            f"num_envs counts rows and must be a multiple of the {agents} agents of one game of {info.name}, "
+            f"num_envs counts rows and must be a multiple of the {agents} agents of one game of {spaces.name}, "
             f"got {rows}; {near} would fit"
         )
     return rows // agents
@@ -111,6 +111,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         observation_rows: The observation table for these parameters.
         num_threads, groups: As given.
         info: Description of the game.
+        spaces: What one row sees and does, as `game_spaces` describes it.
         name, version: The game.
         fps: Steps per second at which a person should watch, for these parameters.
         params: Every parameter of the game with its current value.
@@ -150,7 +151,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         """Make the pool. See the class."""
         info = env_info(name)
         values = errors.game_params({} if params is None else params) | errors.game_params(more_params)
-        games = _count_games(info, num_envs, num_games, values)
+        spaces = game_spaces(info, values)
+        games = _count_games(spaces, num_envs, num_games)
         errors.choice("autoreset", autoreset, list(_AUTORESET))
         if render_mode is not None:
             errors.choice("render_mode", render_mode, self.metadata["render_modes"])
@@ -185,27 +187,20 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             if num_envs is None:
                 raise
             raise type(error)(str(error).replace("num_games:", "num_envs:", 1)) from None
-        self._describe(info, autoreset)
+        self._describe(info, games, spaces, autoreset)
         self._hold_views(info)
 
-    def _describe(self, info: EnvInfo, autoreset: str) -> None:
-        layout = self._pool.layout()
-        self.info = info
+    def _describe(self, info: EnvInfo, games: int, spaces: GameSpaces, autoreset: str) -> None:
+        self.info, self.spaces = info, spaces
         self.name, self.version = info.name, info.version
-        self.num_envs: int = layout["num_envs"]
-        self.num_games: int = layout["num_games"]
-        self.agents: int = layout["agents"]
-        self.num_teams: int = layout["num_teams"]
-        self._num_choices: int = layout["num_choices"]
+        self.num_games, self.agents, self.num_teams = games, spaces.agents, spaces.teams
+        self.num_envs = games * spaces.agents
+        self._num_choices = sum(spaces.action_counts)
         self.metadata = {**self.metadata, "autoreset_mode": _AUTORESET[autoreset]}
         self._read_params()
-        self.observation_rows: tuple[ObsInfo, ...] = tuple(obs_info(row) for row in layout["observation"])
-        self.single_observation_space = spaces.observation_space(
-            self.observation_rows, layout["observation_shape"], layout["observation_dtype"]
-        )
-        self.single_action_space = spaces.action_space(
-            layout["discrete"], layout["action_dims"], layout["action_counts"]
-        )
+        self.observation_rows = spaces.observation_rows
+        self.single_observation_space = spaces.observation_space
+        self.single_action_space = spaces.action_space
 
     def _read_params(self) -> None:
         """Read the current parameters, and the display speed, which depends on frameskip."""

@@ -6,18 +6,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from pufferc.kernels import private, public, reference
 from pufferc.kernels.private import PpoStats
 
 
 @dataclass(frozen=True)
 class Kernels:
-    """Three functions with the signatures of `pufferc.ops` and, for the loss, of `private.ppo_loss_grad`."""
+    """Three functions with the signatures of `pufferc.ops` and, for the loss, of `private.ppo_loss_grad`.
+
+    On a GPU the loss's statistics are a tensor [8], which does not wait for the device. `fused`: the functions are the
+    C kernels, and so are the networks' passes where there is a kernel for them.
+    """
 
     sample_actions: Callable[..., tuple[Any, Any]]
     advantage: Callable[..., Any]
-    ppo_loss_grad: Callable[..., PpoStats]
+    ppo_loss_grad: Callable[..., PpoStats | Tensor]
+    fused: bool = False
 
 
-FUSED = Kernels(public.sample_actions, public.advantage, private.ppo_loss_grad)  # CPU
+FUSED = Kernels(public.sample_actions, public.advantage, private.ppo_loss_grad, fused=True)  # CPU
 TORCH = Kernels(reference.sample_actions, reference.advantage, reference.ppo_loss_grad)  # any device

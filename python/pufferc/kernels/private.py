@@ -165,7 +165,7 @@ def ppo_loss_grad(
         clip: See `PpoSettings`, as for value_coef, entropy_coef, value_clip and normalize_advantages.
         value_coef: Weight of the value loss.
         entropy_coef: Weight of the entropy bonus.
-        grad_logits: float32 [B, K] out; likewise columns of a wider matrix.
+        grad_logits: float32 [B, K] out; may be columns of a wider matrix.
         grad_values: float32 [B] out.
         value_clip: > 0 clips the value's move from old_values.
         normalize_advantages: Over the alive rows.

@@ -77,7 +77,7 @@ def advantage(
         gae_lambda: [0, 1].
         ratio: float32 [T, N] >= 0, probability of the action now over that when it was taken.
         rho_clip: At least 0, infinity allowed.
-        c_clip: Likewise.
+        c_clip: As rho_clip.
         out: float32 [T, N] to write into; overlaps no input.
 
     Returns:

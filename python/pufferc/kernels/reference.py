@@ -38,7 +38,7 @@ def _hash64(x: Tensor) -> Tensor:
 
 
 Number = int | Tensor
-"""An integer, or int64 on the device: a CUDA graph reads the latter anew each time."""
+"""An integer, or int64 on the device: a CUDA graph reads the latter at each replay."""
 
 
 def _random_bits(seed: int, step: Number, rows: int, dims: int, first_row: Number, device: torch.device) -> Tensor:
@@ -107,7 +107,7 @@ def sample_actions(
 def drawable(
     logits: Tensor, action_counts: Sequence[int] = (), *, continuous_dims: int = 0, mask: Tensor | None = None
 ) -> Tensor:
-    """Bool [], whether actions can be drawn for every row."""
+    """Bool [], whether actions can be drawn in all rows."""
     if continuous_dims:
         return torch.isfinite(logits).all()
     logits = _masked(logits, None if mask is None else legal_choices(mask, logits.shape[-1]))
@@ -243,6 +243,14 @@ def ppo_loss_grad(
         ratio.copy_(r)
     *means, rows = stats.tolist()
     return PpoStats._make([*means, int(rows)])
+
+
+def ppo_loss_grad_on_device(*columns: Tensor, grad_logits: Tensor, grad_values: Tensor, **options: Any) -> Tensor:
+    """`ppo_loss_grad` that does not wait for the device: the statistics come as a tensor [8]."""
+    stats, *gradients, _ = ppo_loss_tensors(*columns, **options)
+    grad_logits.copy_(gradients[0])
+    grad_values.copy_(gradients[1])
+    return stats
 
 
 def ppo_loss_tensors(

@@ -5,7 +5,7 @@ from pufferc.policies.distributions import DiscreteHead, GaussianHead, Head, mak
 from pufferc.policies.encoders import Conv, Encoder, Flat, OneHot
 from pufferc.policies.fused import FusedLSTM, FusedMinGRU
 from pufferc.policies.make import input_map, input_scales, make_policy
-from pufferc.policies.mlp import MLP, CodesMLP, EncodedMLP, FusedMLP, Network
+from pufferc.policies.mlp import MLP, CodesMLP, FusedMLP, Network
 from pufferc.policies.recurrent import LSTM, MinGRU
 from pufferc.policies.user import PolicySpec
 
@@ -15,7 +15,6 @@ __all__ = [
     "CodesMLP",
     "Conv",
     "DiscreteHead",
-    "EncodedMLP",
     "Encoder",
     "Flat",
     "FusedLSTM",

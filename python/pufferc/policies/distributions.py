@@ -1,7 +1,7 @@
 """From a network's outputs to actions: discrete and multi-discrete choices, and Gaussians for continuous controls.
 
-A head says how wide the outputs are, what a rollout stores of an action, how actions are drawn, what the game gets, and
-what they cost. Shapes: N rows, D action dimensions, K outputs beside the value.
+A head says how wide the outputs are, what a rollout stores of an action, how actions are drawn, and what the game gets.
+Shapes: N rows, D action dimensions, K outputs beside the value.
 
     discrete      K = sum(action_counts) logits; int32 [N] or [N, D]; the game gets what was drawn
     continuous    K = 2 D, the D means and then the D log standard deviations; float32 [N, D] of Gaussian numbers u.
@@ -22,8 +22,6 @@ import gymnasium as gym
 import numpy as np
 import torch
 from torch import Tensor, nn
-
-from pufferc.kernels.public import PpoStats
 
 _MAX_DIMENSIONS = 8  # of continuous actions, as in the kernels
 
@@ -72,22 +70,6 @@ class Head:
         """What the games get for drawn actions."""
         return actions
 
-    def loss(self, kernels: Any, outputs: Tensor, grad_outputs: Tensor, *columns: Tensor, **settings: Any) -> PpoStats:
-        """The PPO loss of outputs [M, K + 1], and its gradient in grad_outputs; the rest as `private.ppo_loss_grad`.
-
-        `columns` are the drawn actions, old log-probabilities, advantages and returns.
-        """
-        stats: PpoStats = kernels.ppo_loss_grad(
-            outputs[:, :-1],
-            outputs[:, -1],
-            *columns,
-            **self.options,
-            **settings,
-            grad_logits=grad_outputs[:, :-1],
-            grad_values=grad_outputs[:, -1],
-        )
-        return stats
-
     def move(self, device: torch.device) -> None:
         """Keeps what `env_actions` needs on a device."""
 
@@ -113,7 +95,7 @@ class GaussianHead(Head):
 
     Args:
         low: Bounds float32 of the space's shape, D numbers; -inf where there is none.
-        high: Likewise, inf where there is none.
+        high: As `low`, inf where there is none.
         squash: The game gets the range of tanh(u) between the bounds, which must be finite, instead of u clamped.
         initial_log_std: Of a new network.
     """

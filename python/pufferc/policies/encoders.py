@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from pufferc.config import ConfigError
 from pufferc.envs.games import ObsInfo
+from pufferc.envs.spaces import GameSpaces
 from pufferc.kernels import private
 
 MOST_CODES = 32  # of a cell, for one-hot vectors to be chosen without being asked for
@@ -135,19 +136,18 @@ def _one_hot(codes: Tensor, most: int) -> Tensor:
 
 def make_encoder(
     kind: Literal["auto", "flat", "onehot", "conv"],
-    space: gym.Space[Any],
-    table: Sequence[ObsInfo],
+    spaces: GameSpaces,
     *,
     dtype: torch.dtype,
     fused: bool,
     generator: torch.Generator | None,
 ) -> Encoder:
-    """The encoder that `policy.encoder` means for an observation space and its table.
+    """The encoder that `policy.encoder` means for a game.
 
     auto is onehot for bytes that are codes of 0 to less than MOST_CODES, else flat. ConfigError where it does not fit.
     """
-    shape = space.shape or ()
-    most = _largest_code(space, table)
+    space, shape = spaces.observation_space, spaces.observation_space.shape
+    most = _largest_code(space, spaces.observation_rows)
     if kind == "flat" or (kind == "auto" and (most is None or most >= MOST_CODES)):
         return Flat(math.prod(shape))
     if most is None:

@@ -1,4 +1,4 @@
-"""The network that a configuration means for a pool."""
+"""The network that a configuration means for a game."""
 
 from __future__ import annotations
 
@@ -9,49 +9,51 @@ from torch import Tensor
 
 from pufferc.config import Config, PolicyConfig
 from pufferc.envs.games import ObsInfo
-from pufferc.envs.vector import VecEnv
+from pufferc.envs.spaces import GameSpaces
 from pufferc.policies.base import Policy
 from pufferc.policies.distributions import make_head
-from pufferc.policies.encoders import Flat, OneHot, make_encoder
+from pufferc.policies.encoders import Encoder, Flat, OneHot, make_encoder
 from pufferc.policies.fused import FusedLSTM, FusedMinGRU
-from pufferc.policies.mlp import MLP, CodesMLP, EncodedMLP, FusedMLP, Network
+from pufferc.policies.mlp import MLP, CodesMLP, FusedMLP, Network
 from pufferc.policies.recurrent import LSTM, MinGRU
 from pufferc.policies.user import make_own_policy
 
+_KINDS: dict[str, type[Network]] = {"mlp": MLP, "mingru": MinGRU, "lstm": LSTM}
+_FUSED: dict[tuple[str, type[Encoder]], type[Network]] = {
+    ("mlp", Flat): FusedMLP,
+    ("mlp", OneHot): CodesMLP,
+    ("mingru", Flat): FusedMinGRU,
+    ("mingru", OneHot): FusedMinGRU,
+    ("lstm", Flat): FusedLSTM,
+    ("lstm", OneHot): FusedLSTM,
+}
+
 
 def make_policy(
-    config: Config, env: VecEnv, compute_dtype: torch.dtype, device: torch.device, seed: int, *, fused: bool = False
+    config: Config, spaces: GameSpaces, dtype: torch.dtype, device: torch.device, seed: int, *, fused: bool = False
 ) -> Policy:
-    """The network of a configuration for a pool's spaces, with weights drawn from `seed`.
+    """The network of a configuration for a game's spaces, with weights drawn from `seed` and hidden layers in `dtype`.
 
     `fused` runs its passes in the kernels of pufferc.ops where it has them, which takes device = cpu.
     Raises ConfigError for a class of the user's that does not keep to the contract of policies (docs/policies.md).
     """
-    head = make_head(
-        env.single_action_space, squash=config.policy.squash, initial_log_std=config.policy.initial_log_std
-    )
+    head = make_head(spaces.action_space, squash=config.policy.squash, initial_log_std=config.policy.initial_log_std)
     if config.policy.class_ is not None:
-        return make_own_policy(config, env, head, device, seed)
-    space = env.single_observation_space
-    if space.shape is None:
-        raise ValueError(f"the trainer takes observations that are arrays, this game has {space}")
-    table, generator = env.observation_rows, torch.Generator().manual_seed(seed)
-    encoder = make_encoder(config.policy.encoder, space, table, dtype=compute_dtype, fused=fused, generator=generator)
+        return make_own_policy(config, spaces, head, device, seed)
+    generator = torch.Generator().manual_seed(seed)
+    encoder = make_encoder(config.policy.encoder, spaces, dtype=dtype, fused=fused, generator=generator)
+    table = spaces.observation_rows
     flat = isinstance(encoder, Flat)
     gain, shift = input_map(table if flat else (), encoder.features, config.policy)
-    if flat:
-        mlp: type[Network] = FusedMLP if fused else MLP
-    else:
-        mlp = CodesMLP if fused and isinstance(encoder, OneHot) and config.policy.num_layers == 1 else EncodedMLP
-    kinds: dict[str, type[Network]] = {"mlp": mlp, "mingru": MinGRU, "lstm": LSTM}
-    if fused and isinstance(encoder, Flat | OneHot):
-        kinds |= {"mingru": FusedMinGRU, "lstm": FusedLSTM}
-    policy = kinds[config.policy.kind](
+    kind = _FUSED.get((config.policy.kind, type(encoder))) if fused else None
+    if kind is CodesMLP and config.policy.num_layers > 1:
+        kind = None  # its kernels have one layer
+    policy = (kind or _KINDS[config.policy.kind])(
         encoder.features,
         head.output_sizes,
         hidden_size=config.policy.hidden_size,
         num_layers=config.policy.num_layers,
-        compute_dtype=compute_dtype,
+        compute_dtype=dtype,
         encoder=encoder,
         input_gain=gain,
         input_shift=shift,

@@ -1,30 +1,20 @@
-"""The layers that all of our networks share, and the multi-layer perceptron, in torch and fused."""
+"""The layers that all of our networks share, and the multi-layer perceptron: in torch, and in kernels on the CPU."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from pufferc.envs.vector import VecEnv
 from pufferc.kernels import private
 from pufferc.policies.base import Policy, State
 from pufferc.policies.encoders import Encoder, Flat, OneHot
 
-
-@dataclass
-class _Buffers:
-    """What one pass of an MLP over B rows writes. hidden[i] is [B, H]; the rest of size K + 1 is float32."""
-
-    hidden: list[Tensor]
-    hidden_float: Tensor  # the last hidden layer in float32; the same tensor where it already is
-    product: Tensor  # [K + 1, B]
-    outputs: Tensor  # [B, K + 1]
-    inputs: Tensor  # [B, O], of the latest pass
+if TYPE_CHECKING:
+    from pufferc.envs.vector import VecEnv
 
 
 class Network(Policy):
@@ -116,85 +106,11 @@ class Network(Policy):
         first.weight.grad.mul_(self.input_gain).addr_(first.bias.grad, self.input_shift)
 
 
-class EncodedMLP(Network):
-    """The hidden layers and the output, nothing between, of any encoder's features."""
+class MLP(Network):
+    """The hidden layers and the output, with nothing between them."""
 
     def forward(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
         return nn.functional.linear(self.encode(observations).float(), self.output.weight, self.output.bias)
-
-
-class MLP(EncodedMLP):
-    """The same of the observations' own numbers, with fast passes.
-
-    Acting and training go without autograd, into buffers that are made once per batch size: for a net of this size,
-    recording a pass costs as much as its element-wise half. `forward` is the same network for everybody else, and what
-    the tests hold the fast passes against.
-    """
-
-    def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:
-        super().__init__(observation_size, action_counts, **options)
-        self._pass_buffers: dict[tuple[str, int], _Buffers] = {}
-        self._casts: list[tuple[Tensor, Tensor]] = []  # of the hidden layers, in compute_dtype
-        self._cast_versions: tuple[int, ...] = ()
-
-    @torch.no_grad()
-    def step(self, observations: Tensor, state: State) -> tuple[Tensor, State]:
-        return self._pass("step", observations.reshape(observations.shape[0], -1)).outputs, state
-
-    @torch.no_grad()
-    def forward_for_training(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
-        steps, rows = observations.shape[:2]
-        self._trained = self._pass("train", observations.reshape(steps * rows, -1))
-        return self._trained.outputs.view(steps, rows, -1)
-
-    def _pass(self, use: str, x: Tensor) -> _Buffers:
-        """One pass over x [B, O]. Acting and training have buffers of their own."""
-        buffers = self._pass_buffers.get((use, x.shape[0])) or self._make_buffers(use, x.shape[0])
-        buffers.inputs = x = x.to(self.compute_dtype)
-        for (weight, bias), out in zip(self._cast_layers(), buffers.hidden, strict=True):
-            x = torch.addmm(bias, x, weight.t(), out=out).relu_()
-        if buffers.hidden_float is not x:
-            buffers.hidden_float.copy_(x)
-        # Thin products are several times faster with the long side in the columns.
-        torch.mm(self.output.weight, buffers.hidden_float.t(), out=buffers.product)
-        torch.add(buffers.product.t(), self.output.bias, out=buffers.outputs)
-        return buffers
-
-    def _make_buffers(self, use: str, rows: int) -> _Buffers:
-        weight = self.output.weight
-        choices, hidden_size = weight.shape
-        hidden = [weight.new_empty(rows, hidden_size, dtype=self.compute_dtype) for _ in self.hidden]
-        last = hidden[-1] if self.compute_dtype == torch.float32 else weight.new_empty(rows, hidden_size)
-        buffers = _Buffers(hidden, last, weight.new_empty(choices, rows), weight.new_empty(rows, choices), weight)
-        self._pass_buffers = {key: value for key, value in self._pass_buffers.items() if key[0] != use}
-        self._pass_buffers[use, rows] = buffers
-        return buffers
-
-    def _cast_layers(self) -> list[tuple[Tensor, Tensor]]:
-        """Weights and biases of the hidden layers in compute_dtype, renewed when a parameter has changed."""
-        layers = self._layers()[:-1]
-        versions = self._parameter_versions([(layer.weight, layer.bias) for layer in layers])
-        if versions != self._cast_versions or self._casts[0][0].device != layers[0].weight.device:
-            folded = [self._folded(i, layer) for i, layer in enumerate(layers)]
-            self._casts = [(weight.to(self.compute_dtype), bias.to(self.compute_dtype)) for weight, bias in folded]
-            self._cast_versions = versions
-        return self._casts
-
-    @torch.no_grad()
-    def backward(self, grad_outputs: Tensor) -> None:
-        passed, grad = self._trained, grad_outputs.reshape(-1, grad_outputs.shape[-1])
-        self.output.bias.grad = grad.sum(0)
-        grad = grad.to(self.compute_dtype)
-        self.output.weight.grad = torch.mm(grad.t(), passed.hidden[-1]).float()
-        weight = self.output.weight.to(grad.dtype)
-        for i in reversed(range(len(self.hidden))):
-            layer, activation = self._layers()[i], passed.hidden[i]
-            grad = torch.mm(grad, weight)
-            torch.ops.aten.threshold_backward(grad, activation, 0, grad_input=grad)
-            layer.weight.grad = torch.mm(grad.t(), passed.hidden[i - 1] if i else passed.inputs).float()
-            layer.bias.grad = grad.sum(0, dtype=torch.float32)
-            weight = self._casts[i][0]
-        self._unfold(self._layers()[0])
 
 
 class CodesLayer:
@@ -240,7 +156,7 @@ class CodesLayer:
         return self._network._layers()[0]
 
 
-class CodesMLP(EncodedMLP):
+class CodesMLP(MLP):
     """An MLP of one hidden layer over one-hot codes, its passes without autograd, on the CPU."""
 
     def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from pufferc.envs.vector import VecEnv
+    from pufferc.envs.spaces import GameSpaces
     from pufferc.policies import Network, Policy
 
 __all__ = [
@@ -195,28 +195,26 @@ def checksum(data: bytes) -> int:
 # ---- what describes a network ------------------------------------------------------------------------------
 
 
-def describe_policy(policy: Policy, env: VecEnv, params: Mapping[str, float]) -> PolicyFile:
-    """The file of a network that plays `env`. TypeError for a network of one's own: the format has no layers for it."""
+def describe_policy(policy: Policy, spaces: GameSpaces, params: Mapping[str, float]) -> PolicyFile:
+    """The file of a network for a game. TypeError for a network of the user's own: the format has no layers for it."""
     from pufferc.policies import GaussianHead, Network, OneHot, make_head
 
     if not isinstance(policy, Network):
         raise TypeError(f"policy must be an MLP, MinGRU or LSTM, got {type(policy).__name__}; --onnx takes any network")
-    head = policy.head or make_head(env.single_action_space)
+    head = policy.head or make_head(spaces.action_space)
     continuous = isinstance(head, GaussianHead)
-    space = env.single_observation_space
-    assert space.shape is not None
     return PolicyFile(
-        game=env.name,
-        game_version=env.version,
-        obs_dtype=str(space.dtype),
-        obs_shape=tuple(space.shape),
+        game=spaces.name,
+        game_version=spaces.version,
+        obs_dtype=str(spaces.observation_space.dtype),
+        obs_shape=spaces.observation_space.shape,
         action_counts=() if continuous else tuple(head.output_sizes),
         params=params,
         layers=_layers_of(policy),
         codes=policy.encoder.most if isinstance(policy.encoder, OneHot) else 0,
         continuous_dims=head.shape[0] if continuous else 0,
         squash=isinstance(head, GaussianHead) and head.squash,
-        masked=env.action_mask is not None,
+        masked=spaces.masked,
     )
 
 
@@ -232,7 +230,7 @@ def _layers_of(policy: Network) -> list[Linear | MinGRU | LSTM]:
         raise TypeError("policy must not begin with convolutions: the format has no layers for them; --onnx takes them")
     pairs = [(array(weight), array(bias)) for weight, bias in policy.linear_layers()]
     *hidden, output = [Linear(weight, bias, relu=i + 1 < len(pairs)) for i, (weight, bias) in enumerate(pairs)]
-    if type(policy) in (policies.MLP, policies.EncodedMLP):  # what a subclass computes is its own affair
+    if type(policy) is policies.MLP:  # what a subclass computes is its own affair
         return [*hidden, output]
     if type(policy) is policies.MinGRU:
         return [*hidden, MinGRU(array(policy.gate.weight), array(policy.gate.bias)), output]
@@ -243,7 +241,7 @@ def _layers_of(policy: Network) -> list[Linear | MinGRU | LSTM]:
     raise TypeError(f"policy must be an MLP, MinGRU or LSTM, got {type(policy).__name__}; --onnx takes any network")
 
 
-def export_onnx(policy: Policy, env: VecEnv, path: Path) -> None:
+def export_onnx(policy: Policy, spaces: GameSpaces, path: Path) -> None:
     """Writes the network as ONNX: observations [rows, O...] of the game's dtype -> outputs float32 [rows, K + 1].
 
     A policy with memory has the inputs state_0, state_1, ... [rows, H] besides, and the outputs new_state_0, ...
@@ -268,8 +266,8 @@ def export_onnx(policy: Policy, env: VecEnv, path: Path) -> None:
             outputs, new_state = self.policy.step(observations, state)
             return outputs, *new_state
 
-    space = env.single_observation_space
-    example = torch.from_numpy(np.zeros((2, *(space.shape or ())), space.dtype))
+    space = spaces.observation_space
+    example = torch.from_numpy(np.zeros((2, *space.shape), space.dtype))
     state = policy.initial_state(2, torch.device("cpu"))
     rows = {0: torch.export.Dim("rows")}
     names = [f"state_{i}" for i in range(len(state))]

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from pufferc.config import Config, ConfigError, suggest
+from pufferc.envs.spaces import GameSpaces
 from pufferc.envs.vector import VecEnv
 from pufferc.kernels import public
 from pufferc.policies.base import Policy, State, restart_rows
@@ -119,14 +120,14 @@ def _told(error: BaseException, module: str | None = None) -> str:
 # ---- making it, and the contract -------------------------------------------------------------------------
 
 
-def make_own_policy(config: Config, env: VecEnv, head: Head, device: torch.device, seed: int) -> Policy:
-    """The user's network for a pool's spaces, with weights drawn from `seed`, after its contract was checked."""
+def make_own_policy(config: Config, spaces: GameSpaces, head: Head, device: torch.device, seed: int) -> Policy:
+    """The user's network for a game's spaces, with weights drawn from `seed`, after its contract was checked."""
     name = str(config.policy.class_)
     kind = load_class(name)
     spec = PolicySpec(
-        env.name,
-        env.single_observation_space,
-        env.single_action_space,
+        spaces.name,
+        spaces.observation_space,
+        spaces.action_space,
         sum(head.output_sizes) + 1,
         config.policy.hidden_size,
         config.policy.num_layers,

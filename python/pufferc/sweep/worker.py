@@ -24,7 +24,7 @@ from pufferc.loggers import Silent
 from pufferc.processes import Parent
 from pufferc.runs.metrics import MetricsLog
 from pufferc.training.interrupt import Interrupt
-from pufferc.training.loop import Loop, Result
+from pufferc.training.loop import Loop, Outputs, Result
 from pufferc.training.ppo import NotFinite
 from pufferc.training.resolve import resolve
 from pufferc.training.run import train
@@ -68,24 +68,25 @@ class _SweepLoop(Loop):
 
     def __init__(self, trainer: Trainer, log: MetricsLog, sweep: _Sweep, rungs: Sequence[int], began: float) -> None:
         silent, interrupt = Silent(trainer.config.train.total_steps), Interrupt(lambda text: None)
-        super().__init__(trainer, Path(os.devnull), log, (), silent, interrupt, began)
+        super().__init__(trainer, Outputs(Path(os.devnull), silent, log), interrupt, began)
         self._sweep, self._rungs = sweep, list(rungs)
         self.reported: list[tuple[int, float]] = []
 
-    def _record(self, line: dict[str, Any], last: bool) -> None:
-        super()._record(line, last)
-        steps = int(line["steps"])
+    def _decide(self, line: Mapping[str, Any]) -> list[bool]:
+        stop, evaluate, save = super()._decide(line)
+        steps, last = int(line["steps"]), self.trainer.update == self.trainer.updates
         self._sweep.hear(steps)
-        while self._rungs and steps >= self._rungs[0] and not last and not self.interrupt.requested:
+        while self._rungs and steps >= self._rungs[0] and not last and not stop:
             rung, score = self._rungs.pop(0), self.window.score()
             if score is None:
                 continue  # no episode has ended yet, so there is nothing to compare
             self.reported.append((rung, score.value))
-            if not self._sweep.ask({"rung": rung, "score": score.value}):
-                self.interrupt.requested = True
+            stop = not self._sweep.ask({"rung": rung, "score": score.value})
+        return [stop, evaluate, save]
 
     def _save(self) -> None:
-        self.log.flush()
+        assert self.outputs.log is not None
+        self.outputs.log.flush()
 
 
 class _Signs(Silent):

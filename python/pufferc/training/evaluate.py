@@ -84,7 +84,7 @@ def evaluate(
 
     Args:
         policy: The network; it is not changed.
-        kernels: `pufferc.ops` or `pufferc.reference`.
+        kernels: FUSED or TORCH of pufferc.kernels.backend.
         game: The game: a name, a path, or an EnvInfo.
         params: Parameters of the game.
         episodes: At least this many are counted: the same number of every row.

@@ -11,8 +11,7 @@ import torch
 
 from pufferc.config import Config, ConfigError, merge
 from pufferc.envs.games import action_text, agents_per_game
-from pufferc.envs.vector import VecEnv
-from pufferc.kernels.backend import FUSED
+from pufferc.envs.spaces import GameSpaces, game_spaces
 from pufferc.policies import Policy, make_policy
 from pufferc.runs.checkpoint import Checkpoint, CheckpointError, game_of
 from pufferc.training.evaluate import Evaluation, evaluate
@@ -79,18 +78,14 @@ def load_weights(policy: Policy, checkpoint: Checkpoint) -> None:
     policy.load_state_dict(found)
 
 
-def load_policy(checkpoint: Checkpoint) -> tuple[Policy, VecEnv, dict[str, float]]:
-    """The network of a checkpoint, in float32 on the CPU, with what it plays.
-
-    Returns the network, the smallest pool of its game (the caller's to close), and the game's parameters that differ
-    from their defaults.
-    """
+def load_policy(checkpoint: Checkpoint) -> tuple[Policy, GameSpaces, dict[str, float]]:
+    """The network of a checkpoint in float32 on the CPU, the spaces of its game, and the game's changed parameters."""
     config = checkpoint_config(checkpoint, "cpu")
     params = {name: float(value) for name, value in config.env.items()}
-    env = VecEnv(config.game, num_games=1, num_threads=1, seed=0, params=config.env)
-    policy = make_policy(config, env, torch.float32, torch.device("cpu"), seed=0)
+    spaces = game_spaces(config.game, config.env)
+    policy = make_policy(config, spaces, torch.float32, torch.device("cpu"), seed=0)
     load_weights(policy, checkpoint)
-    return policy, env, params
+    return policy, spaces, params
 
 
 def play_checkpoint(
@@ -109,11 +104,8 @@ def play_checkpoint(
     """
     config, _ = resolve(checkpoint_config(checkpoint, device, params=params, data=data))
     chosen, dtype, kernels = torch_settings(config)
-    env = VecEnv(config.game, int(config.vec.num_envs), num_threads=1, seed=0, params=config.env)
-    try:
-        policy = make_policy(config, env, dtype, chosen, seed=0, fused=kernels is FUSED)
-    finally:
-        env.close()
+    spaces = game_spaces(config.game, config.env)
+    policy = make_policy(config, spaces, dtype, chosen, seed=0, fused=kernels.fused)
     load_weights(policy, checkpoint)
     threads = int(config.train.threads)
     return evaluate(

@@ -1,9 +1,9 @@
-"""Training on a device of its own, a GPU: collect and optimise of ppo.py, written so that the host never waits in vain.
+"""Training on a GPU: collect and optimise of ppo.py without idle waits of the host.
 
-Games run on the CPU, in two groups: while one steps, the policy looks at the other. Observations and actions cross in
-pinned memory, uploads on a stream of their own. What the policy does in a step, and what a minibatch does, are
-functions of fixed tensors without a look at the data, so that they can be recorded as CUDA graphs (graphs.py). Draws,
-shapes, order and formulas are those of ppo.py, and on the CPU, where streams and graphs fall away, so are the results.
+Games run on the CPU, in two groups: while one steps, the policy computes the actions of the other. Observations and
+actions cross in pinned memory, uploads on a separate stream. The policy's step and the work of a minibatch are
+functions of fixed tensors that never read data on the host, so that they can be recorded as CUDA graphs (graphs.py).
+Draws, shapes, order and formulas are those of ppo.py. On the CPU, without streams and graphs, so are the results.
 
 Shapes: T horizon, N rows, n rows of one group, M rows of a minibatch, K outputs beside the value.
 """
@@ -17,20 +17,17 @@ from contextlib import AbstractContextManager
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from pufferc.config import TrainConfig
-from pufferc.envs.vector import VecEnv
+from pufferc.envs.vector import Array, VecEnv
 from pufferc.kernels import cuda, public, reference
 from pufferc.kernels.backend import Kernels
-from pufferc.kernels.public import PpoStats
+from pufferc.kernels.private import PpoStats
 from pufferc.policies import Policy, restart_rows
 from pufferc.training import ppo
-from pufferc.training.distributed import Ranks
 from pufferc.training.graphs import Recorder
-from pufferc.training.optimizers import Optimizer
+from pufferc.training.rollout import Minibatch, Rollout, mask_words
 
 _UNCHECKED = SimpleNamespace(sample_actions=reference.draw_actions)
 
@@ -41,7 +38,7 @@ def device_kernels(device: torch.device) -> Kernels:
     return Kernels(
         sample_actions=reference.sample_actions,
         advantage=public.advantage if compiled else reference.advantage,
-        ppo_loss_grad=reference.ppo_loss_grad,
+        ppo_loss_grad=reference.ppo_loss_grad_on_device,
     )
 
 
@@ -62,22 +59,22 @@ class _Uploads:
             yield
 
     def arrive(self) -> None:
-        """The current stream goes on after all uploads so far."""
+        """Makes the current stream wait for all uploads so far."""
         if self.stream is not None:
             torch.cuda.current_stream(self.stream.device).wait_stream(self.stream)
 
 
 class _Record:
-    """Flags and rewards of T steps on the host, uploaded together: nobody on the device needs them earlier."""
+    """Flags and rewards of T steps on the host, uploaded together: the device needs none of them earlier."""
 
-    def __init__(self, rollout: ppo.Rollout, pinned: bool) -> None:
+    def __init__(self, rollout: Rollout, pinned: bool) -> None:
         names = ("rewards", "terminated", "truncated", "alive")
         self._tensors = {
             name: torch.zeros_like(getattr(rollout, name), device="cpu", pin_memory=pinned) for name in names
         }
         self.rewards, self.terminated, self.truncated, self.alive = (t.numpy() for t in self._tensors.values())
 
-    def upload(self, rollout: ppo.Rollout) -> None:
+    def upload(self, rollout: Rollout) -> None:
         for name, tensor in self._tensors.items():
             getattr(rollout, name).copy_(tensor, non_blocking=True)
 
@@ -86,7 +83,7 @@ class _Group:
     """The rows of one group of games: what crosses between host and device, and the policy's step for them."""
 
     def __init__(
-        self, index: int, env: VecEnv, policy: Policy, rollout: ppo.Rollout, seed: int, recorder: Recorder
+        self, index: int, env: VecEnv, policy: Policy, rollout: Rollout, seed: int, recorder: Recorder
     ) -> None:
         rows = env.num_envs // env.groups
         self.index, self.rows, self.seed = index, slice(index * rows, (index + 1) * rows), seed
@@ -163,7 +160,7 @@ class _Group:
         rollout = self.rollout
         self.observations.copy_(rollout.observations[t, self.rows])
         if self.mask is not None and self.host_mask is not None and rollout.mask is not None:
-            self.host_mask.copy_(ppo.mask_words(env)[self.rows])
+            self.host_mask.copy_(mask_words(env)[self.rows])
             self.mask.copy_(self.host_mask, non_blocking=self.pinned)
             rollout.mask[t, self.rows].copy_(self.mask)
         self.act()
@@ -193,7 +190,7 @@ class _Group:
         if self.state:
             self._restart(env.terminated[rows] | env.truncated[rows] | ~record.alive[t, rows])
 
-    def _restart(self, ended: ppo.Array) -> None:
+    def _restart(self, ended: Array) -> None:
         if not ended.any():
             return
         self.host_ended.numpy()[...] = ended
@@ -211,7 +208,7 @@ class _Group:
 class DeviceCollector:
     """`ppo.collect` for a rollout on a device."""
 
-    def __init__(self, env: VecEnv, policy: Policy, rollout: ppo.Rollout, *, seed: int, recorder: Recorder) -> None:
+    def __init__(self, env: VecEnv, policy: Policy, rollout: Rollout, seed: int, recorder: Recorder) -> None:
         self.env, self.rollout = env, rollout
         rollout.head.move(recorder.device)  # a copy from the host cannot be recorded
         self.groups = [_Group(i, env, policy, rollout, seed, recorder) for i in range(env.groups)]
@@ -219,16 +216,16 @@ class DeviceCollector:
         self.record = _Record(rollout, recorder.device.type == "cuda")
 
     @torch.no_grad()
-    def collect(self, *, first_step: int, seconds: dict[str, float]) -> None:
-        """As `ppo.collect`. seconds["env"] is what the policy waited for games."""
+    def collect(self, first_step: int) -> dict[str, float]:
+        """As `ppo.collect`. The seconds of "env" are those in which the policy waited for games."""
         rollout, record, now = self.rollout, self.record, time.perf_counter
-        rollout.observations[0].copy_(rollout.observations[-1])
+        seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
+        rollout.begin()
         record.alive[0] = self.env.alive
-        rollout.state = rollout.next_state
         for group in self.groups:
             group.begin(first_step)
             self._send(group, 0, seconds)
-        for t in range(len(rollout.rows)):
+        for t in range(len(rollout.steps)):
             for group in self.groups:
                 began = now()
                 self.env._pool.recv(group.index)  # builds no infos
@@ -236,9 +233,10 @@ class DeviceCollector:
                 group.take(self.env, record, t, self.uploads)
                 seconds["env"] += received - began
                 seconds["copy"] += now() - received
-                if t + 1 < len(rollout.rows):
+                if t + 1 < len(rollout.steps):
                     self._send(group, t + 1, seconds)
         self._finish()
+        return seconds
 
     def _send(self, group: _Group, t: int, seconds: dict[str, float]) -> None:
         began = time.perf_counter()
@@ -256,52 +254,37 @@ class DeviceCollector:
             raise ppo.NotFinite("the policy's outputs are not finite")
 
 
-class DeviceLearner:
-    """`ppo.optimise` for a rollout on a device: a minibatch is copied to fixed tensors, and the rest is recorded."""
+class DeviceLearner(ppo.Learner):
+    """`ppo.Learner` on a device: a minibatch is copied to fixed tensors, and the rest is recorded.
 
-    def __init__(
-        self, policy: Policy, optimizer: Optimizer, rollout: ppo.Rollout, settings: TrainConfig, *, recorder: Recorder
-    ) -> None:
-        self.policy, self.optimizer, self.rollout, self.settings = policy, optimizer, rollout, settings
-        self.recorder, device = recorder, recorder.device
-        self.parameters = list(policy.parameters())
+    Nothing waits for the device within an update, so a loss that is not finite is found at its end; such gradients are
+    left out.
+    """
+
+    some_dead = True  # the same tensors in every minibatch
+
+    def __init__(self, recorder: Recorder, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.recorder = recorder
+        self.parameters = list(self.policy.parameters())
         self.gradients = [torch.zeros_like(parameter) for parameter in self.parameters]
-        self.rate = torch.zeros((), device=device)
-        self.stats, self.totals = (torch.zeros(len(PpoStats._fields), device=device) for _ in range(2))
-        self.minibatch: ppo.Minibatch | None = None
-        self.normalize = settings.normalize_advantages
-        self.gradient, self.apply = recorder.record(self._gradient), recorder.record(self._apply)
+        self.rate = torch.zeros((), device=recorder.device)
+        self.stats = torch.zeros(len(PpoStats._fields), device=recorder.device)
+        self.minibatch: Minibatch | None = None
+        self.recorded_gradient, self.recorded_apply = recorder.record(self._gradient), recorder.record(self._apply)
 
     # ---- recorded: nothing here waits for the device ------------------------------------------------
 
     def _gradient(self) -> None:
-        batch, head, settings = self.minibatch, self.rollout.head, self.settings
-        assert batch is not None
-        outputs = Policy.forward_for_training(self.policy, batch.observations, batch.state, batch.starts)
-        flat = outputs.flatten(0, 1)
-        stats, grad_logits, grad_values, _ = reference.ppo_loss_tensors(
-            flat[:, :-1],
-            flat[:, -1],
-            batch.actions,
-            batch.logprobs,
-            batch.advantages,
-            batch.returns,
-            **head.options,
-            **{**ppo.loss_settings(batch, settings), "normalize_advantages": self.normalize},
-        )
-        grad_outputs = torch.cat([grad_logits, grad_values.unsqueeze(1)], dim=1)
-        Policy.backward(self.policy, grad_outputs.view_as(outputs))
-        head.constrain(self.policy.distribution_layer)
-        # A gradient that is not finite is not applied; the host hears of it at the update's end.
-        finite = torch.isfinite(stats[0])
+        assert self.minibatch is not None
+        self.stats.copy_(super().gradient(self.minibatch))
+        finite = torch.isfinite(self.stats[0])
         for parameter, kept in zip(self.parameters, self.gradients, strict=True):
             if parameter.grad is None:
                 kept.zero_()
             else:
                 kept.copy_(torch.where(finite, parameter.grad, torch.zeros_like(kept)))
             parameter.grad = kept
-        self.stats.copy_(stats)
-        self.totals.add_(stats)
 
     def _apply(self) -> None:
         if self.settings.max_grad_norm:
@@ -310,54 +293,33 @@ class DeviceLearner:
 
     # ---- the update -----------------------------------------------------------------------------------
 
-    @torch.no_grad()
-    def optimise(self, learning_rate: float, generator: torch.Generator, ranks: Ranks) -> dict[str, float]:
-        """As `ppo.optimise`, but NotFinite comes after the update, from which such gradients were left out."""
-        policy, rollout, settings = self.policy, self.rollout, self.settings
-        size, batch = int(settings.minibatch_size) // ranks.world, rollout.rewards.numel()
-        shared = ppo.share_minibatches(policy, rollout, size, settings, ranks) if ranks.world > 1 else None
-        self.normalize = settings.normalize_advantages and shared is None
+    def optimise(self, learning_rate: float, generator: torch.Generator) -> dict[str, float]:
+        """As `ppo.Learner.optimise`, but NotFinite comes after the update."""
         self.rate.fill_(learning_rate)
-        self.totals.zero_()
-        for _ in range(settings.epochs):
-            order = torch.randperm(batch // size, generator=generator).tolist()
-            minibatches = ppo.minibatches(policy, rollout, size, order, some_dead=True)
-            for index, minibatch in zip(order, minibatches, strict=True):
-                if shared is not None:
-                    minibatch = minibatch._replace(advantages=shared.normalize(index, minibatch.advantages))
-                self._fill(minibatch)
-                self.gradient()
-                if shared is not None:
-                    self._average(ranks, shared.weight[index])
-                self.apply()
-        if self.recorder.enabled:
-            self.recorder.touch()
-        means = (self.totals / (settings.epochs * (batch // size))).tolist()
-        losses = dict(zip(PpoStats._fields, means, strict=True))
-        del losses["rows"]
-        if not np.isfinite(losses["loss"]):
-            raise ppo.NotFinite(f"the loss is {losses['loss']}")
-        return {**losses, "explained_variance": ppo.explained_variance(rollout, ranks)}
+        try:
+            return super().optimise(learning_rate, generator)
+        finally:
+            if self.recorder.enabled:
+                self.recorder.touch()
 
-    def _fill(self, minibatch: ppo.Minibatch) -> None:
+    def gradient(self, minibatch: Minibatch) -> Tensor:
+        self._fill(minibatch)
+        self.recorded_gradient()
+        return self.stats
+
+    def apply(self, stats: Tensor, learning_rate: float) -> None:
+        """Takes a step with the rate that `optimise` has set."""
+        self.recorded_apply()
+
+    def _fill(self, minibatch: Minibatch) -> None:
         """Copies a minibatch to the tensors that the recorded functions read."""
         if self.minibatch is None:
             cloned: dict[str, Any] = {name: _clone(part) for name, part in minibatch._asdict().items()}
-            self.minibatch = ppo.Minibatch(**cloned)
+            self.minibatch = Minibatch(**cloned)
             return
         for kept, part in zip(self.minibatch, minibatch, strict=True):
             for into, new in zip(_tensors(kept), _tensors(part), strict=True):
                 into.copy_(new)
-
-    def _average(self, ranks: Ranks, weight: float) -> None:
-        """Sums gradients and statistics over ranks, outside of the recorded functions."""
-        own = self.stats.tolist()
-        stats = ranks.average(self.policy, own, weight)
-        for parameter, kept in zip(self.parameters, self.gradients, strict=True):
-            assert parameter.grad is not None
-            kept.copy_(parameter.grad)
-            parameter.grad = kept
-        self.totals.add_(torch.tensor(stats, device=self.totals.device) - self.stats)
 
 
 def _tensors(part: Tensor | tuple[Tensor, ...] | None) -> tuple[Tensor, ...]:

@@ -28,7 +28,7 @@ class Recorder:
         enabled: bool = True,
         say: Callable[[str], None] | None = None,
     ) -> None:
-        """`module`: whose parameters the functions use. What it keeps by their versions is made anew in recordings."""
+        """`module`: whose parameters the functions use; what it caches by their versions is recomputed."""
         self.device, self.enabled = device, enabled and device.type == "cuda"
         self._parameters: Iterable[Tensor] = list(module.parameters())
         self._say = say or (lambda text: print(text, file=sys.stderr))
@@ -45,7 +45,7 @@ class Recorder:
     def give_up(self, error: Exception) -> None:
         """After a recording that failed."""
         self.enabled = False
-        self._say(f"warning: CUDA graphs are off, training goes on without them: {str(error).splitlines()[0]}")
+        self._say(f"warning: CUDA graphs are off, training continues without them: {str(error).splitlines()[0]}")
 
 
 class Recorded:

@@ -8,7 +8,7 @@ import torch
 
 from pufferc import _core
 from pufferc.config import Config, ConfigError
-from pufferc.envs.vector import VecEnv
+from pufferc.envs.spaces import GameSpaces
 from pufferc.kernels.backend import FUSED, TORCH, Kernels
 from pufferc.training.distributed import own_device
 from pufferc.training.gpu import device_kernels
@@ -44,11 +44,10 @@ def _has_bfloat16(device: torch.device) -> bool:
     return bool(probe and probe())
 
 
-def check_memory(rows: int, horizon: int, env: VecEnv, dtype: torch.dtype) -> None:
+def check_memory(rows: int, horizon: int, spaces: GameSpaces, dtype: torch.dtype) -> None:
     """ConfigError where observations and masks of one rollout alone need more memory than this machine has left."""
-    values = math.prod(env.single_observation_space.shape or ())
-    words = 0 if env.action_mask is None else env.action_mask.shape[1]
-    needed = (horizon + 1) * rows * (values * dtype.itemsize + 4 * words)
+    values = math.prod(spaces.observation_space.shape)
+    needed = (horizon + 1) * rows * (values * dtype.itemsize + 4 * spaces.mask_words)
     memory = _core.memory_left()
     if needed > memory:
         raise ConfigError(

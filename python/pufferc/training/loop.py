@@ -1,7 +1,7 @@
 """The loop around `Trainer.step`: when to log, evaluate, save and stop.
 
-Nothing here is about learning, and nothing changes what is learned: logs and evaluations draw no random numbers of the
-run. Times are wall-clock seconds.
+Nothing here changes what is learned: logs and evaluations draw no random numbers of the run. Every rank of a run goes
+through the same loop; `Outputs` has files and displays at rank 0 only. Times are wall-clock seconds.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Result:
     evaluation: Evaluation | None
     target_seconds: float | None  # when the target was reached and confirmed
     score: Score | None = None  # of the policy at the end
-    best: Score | None = None  # of the best checkpoint
+    best: Score | None = None  # of the best checkpoint; known to rank 0
     best_checkpoint: Path | None = None
     target_score: float | None = None
     logging_seconds: float = 0.0  # spent on metrics.jsonl, the display and loggers, in the training thread
@@ -52,21 +52,21 @@ class Result:
         return {name: value(item) for name, item in vars(self).items()}
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """What a run writes and shows. `run` is the directory at rank 0; other ranks write nothing there."""
+
+    run: Path
+    progress: Progress
+    log: MetricsLog | None = None
+    loggers: Sequence[Background] = ()
+
+
 class Loop:
     """Trains until total_steps, the target or an interruption. `began`: when the run would have begun in one piece."""
 
-    def __init__(
-        self,
-        trainer: Trainer,
-        run: Path,
-        log: MetricsLog,
-        loggers: Sequence[Background],
-        progress: Progress,
-        interrupt: Interrupt,
-        began: float,
-    ) -> None:
-        self.trainer, self.run, self.log, self.loggers, self.progress = trainer, run, log, loggers, progress
-        self.interrupt, self.began = interrupt, began
+    def __init__(self, trainer: Trainer, outputs: Outputs, interrupt: Interrupt, began: float) -> None:
+        self.trainer, self.outputs, self.interrupt, self.began = trainer, outputs, interrupt, began
         self.evaluation: Evaluation | None = None
         self.evaluated_update = -1
         self.evaluation_s = self.logging_s = 0.0
@@ -80,31 +80,39 @@ class Loop:
 
     def go(self) -> Result:
         trainer, outcome = self.trainer, "complete"
-        self.progress.start(trainer.steps)
+        self.outputs.progress.start(trainer.steps)
         reached: float | None = None
         while trainer.update < trainer.updates:
             line = trainer.step()
             self.window.add(line)
-            last = trainer.update == trainer.updates or self.interrupt.requested
-            if self._evaluation_is_due(line):
+            stop, evaluate, save = self._decide(line)
+            if evaluate:
                 reached = self._evaluate(line)
-            self._record(line, last or reached is not None)
+            self._record(line, stop or reached is not None or trainer.update == trainer.updates)
             if reached is not None:
                 outcome = "target"
                 break
-            if self.interrupt.requested:
+            if stop:
                 outcome = "interrupted"
                 break
-            if time.perf_counter() - self.saved_at >= trainer.config.train.checkpoint_interval_s:
+            if save:
                 self._save()
         return self._end(outcome, reached)
 
+    def _decide(self, line: Mapping[str, Any]) -> list[bool]:
+        """Whether to stop, to evaluate and to save: an interruption of any rank counts, and rank 0's clock."""
+        lead = self.trainer.ranks.rank == 0
+        save = time.perf_counter() - self.saved_at >= self.trainer.config.train.checkpoint_interval_s
+        own = [self.interrupt.requested, lead and self._evaluation_is_due(line), lead and save]
+        return [count > 0 for count in self.trainer.ranks.sums(own)]
+
     def _record(self, line: dict[str, Any], last: bool) -> None:
         began = time.perf_counter()
-        self.log.write(line)
-        for logger in self.loggers:
+        if self.outputs.log is not None:
+            self.outputs.log.write(line)
+        for logger in self.outputs.loggers:
             logger.write(line, last=last)
-        self.progress.note(line, last=last)
+        self.outputs.progress.note(line, last=last)
         self.logging_s += time.perf_counter() - began
 
     def _evaluation_is_due(self, line: Mapping[str, Any]) -> bool:
@@ -116,7 +124,7 @@ class Loop:
     def _promising(self, line: Mapping[str, Any]) -> bool:
         """Whether an evaluation may well reach the target, and has not cost too much yet.
 
-        Training means lag behind a policy that improves, since episodes began with an older one: few are vain.
+        Training means lag behind a policy that improves, since episodes began with an older one; few evaluations miss.
         """
         score = line.get("score", line["episode_return"])
         spent = self.evaluation_s + (self.evaluation.seconds if self.evaluation else 0.0)  # and once more
@@ -132,7 +140,7 @@ class Loop:
             "evaluation_ci95": found.ci95,
             "evaluation_seconds": found.seconds,
         }
-        self.progress.evaluated(found.score, describe(found))
+        self.outputs.progress.evaluated(found.score, describe(found))
         done = self.target is not None and found.unfinished == 0 and found.score >= self.target
         return self.elapsed() if done else None
 
@@ -149,18 +157,21 @@ class Loop:
             "evaluation": found.as_dict() if found else None,
             "score": score.as_dict() if score else None,
         }
-        self.log.flush()
-        self.trainer.save(self.run, extra)
-        prune_checkpoints(self.run, self.trainer.config.train.keep_checkpoints)
+        if self.outputs.log is not None:
+            self.outputs.log.flush()
+        self.trainer.save(self.outputs.run, extra)
+        if self.trainer.ranks.rank == 0:
+            prune_checkpoints(self.outputs.run, self.trainer.config.train.keep_checkpoints)
         self.saved_at = time.perf_counter()
 
     def _end(self, outcome: str, reached: float | None) -> Result:
         self._save()
         trainer = self.trainer
         speed = trainer.steps / trainer.seconds if trainer.seconds else 0.0
-        path, best = best_checkpoint(self.run) or (None, None)
+        lead = trainer.ranks.rank == 0
+        path, best = (best_checkpoint(self.outputs.run) if lead else None) or (None, None)
         return Result(
-            self.run, outcome, trainer.steps, self.elapsed(), speed, self.evaluation, reached,
+            self.outputs.run, outcome, trainer.steps, self.elapsed(), speed, self.evaluation, reached,
             self._score(), best, path, self.target, self.logging_s,
         )  # fmt: skip
 

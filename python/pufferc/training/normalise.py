@@ -6,7 +6,7 @@ Observations (`train.normalize_observations`): each entry x of an observation is
 
 so nothing that has been seen leaves +-10. That bound takes the place of a clip: the map is linear and lives in the
 buffers input_gain and input_shift of our own networks, which fold it into their first layer. It costs nothing per row,
-is saved, exported and evaluated with the policy, and is frozen wherever nobody calls `update`. What has never varied
+is saved, exported and evaluated with the policy, and changes only in `update`. What has never varied
 carries no information; it is let in when it does. The map changes once per update, after learning, so a rollout and
 what is learned from it see the same one. Before the first update a rollout is played for the statistics alone.
 
@@ -15,7 +15,7 @@ G = r + gamma G (1 - terminated) of each row, as in Gymnasium's NormalizeReward;
 
 All statistics are float64, of rows that act alone, and merged by the parallel algorithm of Chan, Golub and LeVeque
 (1979). They begin at mean 0 and variance 1 with the weight of 1e-4 observations, as Gymnasium's do. Of several
-processes each takes in what all have seen, so that all have the same.
+processes each merges what all have seen, so that all have the same.
 
 Shapes: T horizon, N rows, S entries of an observation, B rows of any batch.
 """
@@ -31,7 +31,7 @@ from torch import Tensor
 from pufferc.config import ConfigError
 from pufferc.policies import Flat, Network, Policy
 from pufferc.training.distributed import Ranks
-from pufferc.training.ppo import Rollout
+from pufferc.training.rollout import Rollout
 
 _ALONE = Ranks()
 _LIMIT = 10.0  # of what the network sees

@@ -1,7 +1,6 @@
 """Optimizers: Muon and Adam, with the learning rate given at each step.
 
-Both keep their state as a flat dictionary of tensors, so that a checkpoint can hold it, and update parameters in place
-without allocating more than the update itself.
+Both keep their state as a flat dictionary of tensors, so that a checkpoint can hold it.
 
 Muon (Jordan 2024): momentum, then each weight matrix's update is replaced by the nearest matrix whose singular values
 are all one. That is found by a Newton-Schulz iteration: five matrix products of odd polynomials instead of a singular
@@ -11,7 +10,7 @@ value decomposition. Parameters that are not matrices take plain momentum steps.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -37,32 +36,32 @@ class Optimizer(Protocol):
         """Copies a saved state in. ValueError if names or shapes do not fit."""
 
 
-class _MomentumState:
-    """Parameters with their running averages, saved as "<kind>.<parameter name>"."""
+def _gradients(parameters: Mapping[str, nn.Parameter]) -> list[Tensor]:
+    found = []
+    for name, parameter in parameters.items():
+        if parameter.grad is None:
+            raise ValueError(f"parameter {name} has no gradient")
+        found.append(parameter.grad)
+    return found
 
-    def __init__(self, named_parameters: Iterable[tuple[str, nn.Parameter]], kinds: tuple[str, ...]) -> None:
-        self.parameters = dict(named_parameters)
-        self.averages = {
-            f"{kind}.{name}": torch.zeros_like(parameter, requires_grad=False)
-            for kind in kinds
-            for name, parameter in self.parameters.items()
-        }
 
-    def state(self) -> dict[str, Tensor]:
-        return dict(self.averages)
+def _mark_changed(parameters: Iterable[nn.Parameter]) -> None:
+    """Counts up the versions that networks look at, since kernels change parameters without torch noticing."""
+    for parameter in parameters:
+        torch.autograd.graph.increment_version(parameter)
 
-    @torch.no_grad()
-    def load_state(self, state: Mapping[str, Tensor]) -> None:
-        own = self.state()
-        if own.keys() != state.keys():
-            difference = sorted(own.keys() ^ state.keys())
-            raise ValueError(f"optimizer state: expected the tensors {sorted(own)}, differs in {difference}")
-        for name, tensor in own.items():
-            if tensor.shape != state[name].shape:
-                raise ValueError(
-                    f"optimizer state: expected {name} of shape {tuple(tensor.shape)}, got {tuple(state[name].shape)}"
-                )
-            tensor.copy_(state[name])
+
+def _copy_state(own: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
+    """Copies a saved state into an optimizer's own tensors. ValueError if names or shapes do not fit."""
+    if own.keys() != saved.keys():
+        difference = sorted(own.keys() ^ saved.keys())
+        raise ValueError(f"optimizer state: expected the tensors {sorted(own)}, differs in {difference}")
+    for name, tensor in own.items():
+        if tensor.shape != saved[name].shape:
+            raise ValueError(
+                f"optimizer state: expected {name} of shape {tuple(tensor.shape)}, got {tuple(saved[name].shape)}"
+            )
+        tensor.copy_(saved[name])
 
 
 def _descend(parameter: Tensor, update: Tensor, rate: float | Tensor) -> None:
@@ -73,7 +72,7 @@ def _descend(parameter: Tensor, update: Tensor, rate: float | Tensor) -> None:
         parameter.add_(update, alpha=-rate)
 
 
-class Muon(_MomentumState):
+class Muon:
     """Muon with Nesterov momentum; see the module. Weight decay is decoupled and applies to matrices only."""
 
     def __init__(
@@ -84,15 +83,24 @@ class Muon(_MomentumState):
         weight_decay: float = 0.0,
         iterations: int = 5,
     ) -> None:
-        super().__init__(named_parameters, ("momentum",))
+        self.parameters = dict(named_parameters)
+        self.averages = {  # by the names that a checkpoint has
+            f"momentum.{name}": torch.zeros_like(parameter, requires_grad=False)
+            for name, parameter in self.parameters.items()
+        }
         self.momentum, self.weight_decay, self.iterations = momentum, weight_decay, iterations
+
+    def state(self) -> dict[str, Tensor]:
+        return dict(self.averages)
+
+    @torch.no_grad()
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        _copy_state(self.averages, state)
 
     @torch.no_grad()
     def step(self, learning_rate: float | Tensor) -> None:
-        for name, parameter in self.parameters.items():
-            grad, average = parameter.grad, self.averages[f"momentum.{name}"]
-            if grad is None:
-                raise ValueError(f"parameter {name} has no gradient")
+        parts = self.parameters.values(), self.averages.values(), _gradients(self.parameters)
+        for parameter, average, grad in zip(*parts, strict=True):
             average.mul_(self.momentum).add_(grad)
             update = grad.add(average, alpha=self.momentum)
             if update.ndim >= 2:
@@ -128,20 +136,13 @@ class FusedMuon(Muon):
         self._kernel.step(
             [_flat(parameter.detach()) for parameter in self.parameters.values()],
             [_flat(average) for average in self.averages.values()],
-            [_flat(grad) for grad in self._gradients()],
+            [_flat(gradient.contiguous()) for gradient in _gradients(self.parameters)],
             learning_rate=float(learning_rate),
             momentum=self.momentum,
             weight_decay=self.weight_decay,
             iterations=self.iterations,
         )
-        for parameter in self.parameters.values():
-            torch.autograd.graph.increment_version(parameter)
-
-    def _gradients(self) -> Iterator[Tensor]:
-        for name, parameter in self.parameters.items():
-            if parameter.grad is None:
-                raise ValueError(f"parameter {name} has no gradient")
-            yield parameter.grad.contiguous()
+        _mark_changed(self.parameters.values())
 
 
 def _flat(tensor: Tensor) -> Tensor:
@@ -161,8 +162,8 @@ def orthogonalize(matrix: Tensor, iterations: int = 5) -> Tensor:
     return x if wide else x.t()
 
 
-class Adam(_MomentumState):
-    """Adam (Kingma and Ba 2015) with decoupled weight decay."""
+class Adam:
+    """torch's AdamW (Kingma and Ba 2015, with decoupled weight decay), in one kernel where torch has one."""
 
     def __init__(
         self,
@@ -173,41 +174,37 @@ class Adam(_MomentumState):
         epsilon: float = 1e-5,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(named_parameters, ("mean", "square"))
-        self.beta1, self.beta2, self.epsilon, self.weight_decay = beta1, beta2, epsilon, weight_decay
-        devices = {parameter.device for parameter in self.parameters.values()}
-        self.steps = torch.zeros((), dtype=torch.int64, device=next(iter(devices), None))
+        self.parameters = dict(named_parameters)
+        every = list(self.parameters.values())
+        device = every[0].device
+        on_gpu, fused = device.type == "cuda", device.type in ("cpu", "cuda")
+        options: dict[str, Any] = {"betas": (beta1, beta2), "eps": epsilon, "weight_decay": weight_decay}
+        # capturable: a CUDA graph can hold the step
+        self.adam = torch.optim.AdamW(every, 0.0, **options, fused=fused, foreach=False, capturable=on_gpu)
+        for parameter in every:  # as AdamW makes it in its first step; a checkpoint may come before that
+            self.adam.state[parameter] = {
+                "step": torch.zeros((), device=device),
+                "exp_avg": torch.zeros_like(parameter, requires_grad=False),
+                "exp_avg_sq": torch.zeros_like(parameter, requires_grad=False),
+            }
+
+    def step(self, learning_rate: float | Tensor) -> None:
+        _gradients(self.parameters)  # AdamW would leave out parameters without one
+        self.adam.param_groups[0]["lr"] = learning_rate
+        self.adam.step()
+        _mark_changed(self.parameters.values())
 
     def state(self) -> dict[str, Tensor]:
-        return {**self.averages, "steps": self.steps}
+        parts = {"mean": "exp_avg", "square": "exp_avg_sq"}
+        averages = {
+            f"{kind}.{name}": self.adam.state[parameter][key]
+            for kind, key in parts.items()
+            for name, parameter in self.parameters.items()
+        }
+        return {**averages, "steps": self.adam.state[next(iter(self.parameters.values()))]["step"]}
 
     @torch.no_grad()
-    def step(self, learning_rate: float | Tensor) -> None:
-        self.steps += 1
-        scale, square_scale = self._scales(learning_rate)
-        for name, parameter in self.parameters.items():
-            grad, mean, square = parameter.grad, self.averages[f"mean.{name}"], self.averages[f"square.{name}"]
-            if grad is None:
-                raise ValueError(f"parameter {name} has no gradient")
-            mean.lerp_(grad, 1.0 - self.beta1)
-            square.mul_(self.beta2).addcmul_(grad, grad, value=1.0 - self.beta2)
-            if self.weight_decay:
-                parameter.mul_(1.0 - learning_rate * self.weight_decay)
-            divisor = square.sqrt().mul_(square_scale).add_(self.epsilon)
-            if isinstance(scale, Tensor):
-                parameter.sub_(mean / divisor * scale)
-            else:
-                parameter.addcdiv_(mean, divisor, value=-scale)
-
-    def _scales(self, learning_rate: float | Tensor) -> tuple[float | Tensor, float | Tensor]:
-        """Rate and factor of the root, which make up for averages that began at zero."""
-        if isinstance(learning_rate, Tensor):
-            shares = [1.0 - torch.pow(beta, self.steps.double()) for beta in (self.beta1, self.beta2)]
-            return (learning_rate / shares[0]).float(), shares[1].rsqrt().float()
-        steps = int(self.steps)
-        return learning_rate / (1.0 - self.beta1**steps), 1.0 / math.sqrt(1.0 - self.beta2**steps)
-
-
-def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> float:
-    """Scales all gradients so that their joint norm is at most max_norm; returns the norm before."""
-    return float(torch.nn.utils.clip_grad_norm_(parameters, max_norm))
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        _copy_state(self.state(), state)
+        for parameter in self.parameters.values():
+            self.adam.state[parameter]["step"].copy_(state["steps"])

@@ -1,13 +1,12 @@
 """One training run from start to end: directory, log, displays, loggers, interruption, resumption.
 
-What a run's directory holds is in run_directory.py, the loop in loop.py, the algorithm in ppo.py.
+What a run's directory holds is in runs/directory.py, the loop in loop.py, the algorithm in ppo.py.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -25,13 +24,12 @@ from pufferc.runs.directory import locked, make_directory, policy_name, write_js
 from pufferc.runs.machine import machine
 from pufferc.runs.metrics import MetricsLog, last_line
 from pufferc.runs.text import count, duration
-from pufferc.training.distributed import Ranks
+from pufferc.training.distributed import connect
 from pufferc.training.from_checkpoint import checkpoint_config, load_weights
 from pufferc.training.interrupt import Interrupt
-from pufferc.training.loop import Loop, Result, describe
+from pufferc.training.loop import Loop, Outputs, Result, describe
 from pufferc.training.resolve import resolve
 from pufferc.training.sharding import INEXACT
-from pufferc.training.together import together
 from pufferc.training.trainer import Trainer
 
 __all__ = ["Result", "describe", "run_facts", "summary", "train"]
@@ -55,85 +53,106 @@ def train(
         config: What to train; None with `resume`, which takes the saved one.
         runs: Folder that a new run's directory is made in.
         directory: The new run's own directory instead, which exists already and holds no run.
-        resume: Checkpoint directory to go on from, in its own run.
+        resume: Checkpoint directory to continue from, in its own run.
         weights: Checkpoint directory whose weights a new run starts with.
         quiet: No progress lines.
         dashboard: A dashboard instead of progress lines where the terminal can show one.
         display: Takes what is shown instead of a terminal.
         game: With `resume`, the game: needed where it was loaded from a shared object.
 
-    In each of several processes that torchrun started, this is one run of all of them; see distributed.py. Every one
-    returns the same result.
+    In each of several processes that torchrun started, this is one run of all of them, see distributed.py: all give the
+    same arguments and get the same result, but for what rank 0 alone knows. Rank 0 writes; each reads the checkpoint of
+    `resume` or `weights` itself.
 
     Raises:
         ConfigError, CheckpointError: Nothing was started.
         ppo.NotFinite: The loss became NaN; the last checkpoint stands.
-        distributed.LostRank: Another process of the run ended; the message says what was saved.
+        distributed.LostRank: Another process of the run ended; the last checkpoint stands.
     """
-
-    def shown(trainer: Trainer, run: Path) -> Progress:
-        return display or _display(trainer, run, quiet, dashboard)
-
-    def resumed() -> Checkpoint | None:
-        if resume is None:
-            return None
-        return load_run_checkpoint(Path(resume)) if game is None else load_game_checkpoint(Path(resume), game)
-
-    return together(lambda ranks: _lead(ranks, config, Path(runs), directory, resumed, weights, shown))
-
-
-def _lead(
-    ranks: Ranks,
-    config: Config | None,
-    runs: Path,
-    directory: Path | str | None,
-    resumed: Callable[[], Checkpoint | None],
-    weights: Path | str | None,
-    shown: Callable[[Trainer, Path], Progress],
-) -> Result:
-    """The run, from the process that leads it."""
     began = time.perf_counter()
-    checkpoint = resumed()
-    if checkpoint is not None:
-        config = checkpoint_config(checkpoint)
-    if config is None:
-        raise ConfigError("config: expected a Config, or resume=<checkpoint>")
-    config, warnings = resolve(config, processes=ranks.world, local_processes=ranks.local_world)
-    check_loggers(config.train.loggers)
-    with ExitStack() as stack:
+    with connect() as ranks, ExitStack() as stack:
+        checkpoint = _load(resume, game)
+        config = config if checkpoint is None else checkpoint_config(checkpoint)
+        if config is None:
+            raise ConfigError("config: expected a Config, or resume=<checkpoint>")
+        config, warnings = resolve(config, processes=ranks.world, local_processes=ranks.local_world)
+        check_loggers(config.train.loggers)
         trainer = Trainer(config, ranks)
         stack.callback(trainer.env.close)
-        if checkpoint is not None:
-            run = checkpoint.path.parent.parent
+        if weights is not None and checkpoint is None:
+            load_weights(trainer.policy, load_checkpoint(Path(weights)))
+        run = _open_directory(trainer, checkpoint, Path(runs), directory, stack)
+        warnings += _begin(trainer, checkpoint)
+        if ranks.rank == 0:
+            progress = display or _display(trainer, run, quiet, dashboard)
         else:
-            if weights is not None:
-                load_weights(trainer.policy, load_checkpoint(Path(weights)))
-            run = make_directory(runs, trainer.env.name) if directory is None else Path(directory)
-        stack.enter_context(locked(run))
-        if checkpoint is not None:
-            why = trainer.restore(checkpoint)
-            if why is not None:
-                warnings.append(f"{why}: games begin anew, so this run will not equal one that was never interrupted")
-        else:
-            write_start(run, config, run_facts())
-            trainer.start()
-        trainer.announce(run)
-        progress = shown(trainer, run)
+            progress = Silent(config.train.total_steps)
         stack.callback(progress.close)
-        if not trainer.share.exact:
-            warnings.append(INEXACT)
         for warning in warnings:
             progress.say(f"warning: {warning}")
         progress.say(f"{'resuming' if checkpoint else 'run'} {run}")
         return _run(trainer, run, checkpoint, progress, began, stack)
 
 
+def _load(resume: Path | str | None, game: Game | None) -> Checkpoint | None:
+    if resume is None:
+        return None
+    return load_run_checkpoint(Path(resume)) if game is None else load_game_checkpoint(Path(resume), game)
+
+
+def _open_directory(
+    trainer: Trainer, checkpoint: Checkpoint | None, runs: Path, directory: Path | str | None, stack: ExitStack
+) -> Path:
+    """The run's directory, locked and begun by rank 0."""
+    run = None
+    if trainer.ranks.rank == 0:
+        if checkpoint is not None:
+            run = checkpoint.path.parent.parent
+        else:
+            run = make_directory(runs, trainer.env.name) if directory is None else Path(directory)
+        stack.enter_context(locked(run))
+        if checkpoint is None:
+            write_start(run, trainer.config, run_facts())
+    return Path(trainer.ranks.share(str(run)))
+
+
+def _begin(trainer: Trainer, checkpoint: Checkpoint | None) -> list[str]:
+    """Starts or resumes; what is to be warned of."""
+    warnings = [] if trainer.share.exact else [INEXACT]
+    if checkpoint is None:
+        trainer.start()
+    elif (why := trainer.restore(checkpoint)) is not None:
+        warnings.append(f"{why}: games start again, so this run will not equal an uninterrupted one")
+    return warnings
+
+
 def _run(
     trainer: Trainer, run: Path, checkpoint: Checkpoint | None, progress: Progress, began: float, stack: ExitStack
 ) -> Result:
-    """The run proper: from what it writes being opened to result.json. `stack` closes what is opened."""
-    result_file, metrics_file = run / "result.json", run / "metrics.jsonl"
-    result_file.unlink(missing_ok=True)
+    """The loop, from what it writes being opened to result.json. `stack` closes what is opened."""
+    lead, result_file = trainer.ranks.rank == 0, run / "result.json"
+    outputs = _open_outputs(trainer, run, checkpoint, progress, stack) if lead else Outputs(run, progress)
+    before = float(checkpoint.meta["wall_seconds"]) if checkpoint is not None else 0.0
+    try:
+        with Interrupt(progress.say) as interrupt:
+            result = Loop(trainer, outputs, interrupt, began - before).go()
+    except BaseException as error:
+        outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        said = str(error) or type(error).__name__
+        if lead:
+            with suppress(OSError):  # a full disk, which may be the error itself
+                write_json(result_file, {"run": str(run), "outcome": outcome, "steps": trainer.steps, "error": said})
+        raise
+    if lead:
+        write_json(result_file, result.as_dict())
+    return result
+
+
+def _open_outputs(
+    trainer: Trainer, run: Path, checkpoint: Checkpoint | None, progress: Progress, stack: ExitStack
+) -> Outputs:
+    (run / "result.json").unlink(missing_ok=True)
+    metrics_file = run / "metrics.jsonl"
     written = (last_line(metrics_file) or {}).get("steps") if checkpoint is not None and metrics_file.is_file() else 0
     log = MetricsLog(metrics_file, trainer.log_keys(), resume_update=trainer.update if checkpoint is not None else None)
     stack.callback(log.close)
@@ -141,18 +160,7 @@ def _run(
     loggers = open_loggers(trainer.config.train.loggers, opening, progress.alert)
     for logger in loggers:
         stack.callback(logger.close)
-    before = float(checkpoint.meta["wall_seconds"]) if checkpoint is not None else 0.0
-    try:
-        with Interrupt(progress.say) as interrupt:
-            result = Loop(trainer, run, log, loggers, progress, interrupt, began - before).go()
-    except BaseException as error:
-        outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        said = str(error) or type(error).__name__
-        with suppress(OSError):  # a full disk, which may be the error itself
-            write_json(result_file, {"run": str(run), "outcome": outcome, "steps": trainer.steps, "error": said})
-        raise
-    write_json(result_file, result.as_dict())
-    return result
+    return Outputs(run, progress, log, loggers)
 
 
 def _display(trainer: Trainer, run: Path, quiet: bool, dashboard: bool) -> Progress:

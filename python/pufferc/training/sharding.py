@@ -1,15 +1,21 @@
 """How the rows and minibatches of a run are shared by several processes, or ranks; see distributed.py.
 
+Shares are cut so that the ranks' minibatches together are those of one process: the same games with the same random
+streams, the same draws, the same order. Results then differ by rounding only.
+
 N rows in the whole run, N / world of them with each rank; a minibatch of M steps is M / world with each.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from pufferc.config import ConfigError
+from pufferc.training.distributed import Ranks
 
 INEXACT = (
     "the minibatches of these processes are not those of one process, whose results will differ; for equal ones make "
@@ -86,3 +92,38 @@ class SharedMinibatches:
         if float(self.std[index]) == 0.0:
             return advantages
         return (advantages - self.mean[index]) * (1.0 / (self.std[index] + 1e-8))
+
+
+Sample = tuple[Tensor, Tensor | None]  # values, and where they count; None = everywhere
+
+
+def share_minibatches(ranks: Ranks, advantages: Sequence[Sample], *, normalize: bool) -> SharedMinibatches:
+    """What all ranks hold of each minibatch, from this rank's advantages and where its rows act.
+
+    normalize: Whether advantages will be normalised.
+    """
+    own = [values.numel() if mask is None else int(mask.sum()) for values, mask in advantages]
+    count, mean, std = moments(ranks, advantages)
+    weight = [mine / max(1.0, every) for mine, every in zip(own, count.tolist(), strict=True)]
+    return SharedMinibatches(mean.float(), std.float() if normalize else torch.zeros_like(mean), weight)
+
+
+def moments(ranks: Ranks, samples: Sequence[Sample]) -> tuple[Tensor, Tensor, Tensor]:
+    """Count, mean and sample standard deviation of each sample over all ranks: float64 [len(samples)] each.
+
+    For fewer than two values the deviation is 0.
+    """
+    parts = ranks.all_gather(torch.stack([own_moments(*sample) for sample in samples]))
+    count = parts[:, :, 0].sum(0)
+    mean = (parts[:, :, 0] * parts[:, :, 1]).sum(0) / count.clamp(min=1.0)
+    squares = (parts[:, :, 2] + parts[:, :, 0] * (parts[:, :, 1] - mean).square()).sum(0)  # Chan et al. 1979
+    return count, mean, (squares / (count - 1.0).clamp(min=1.0)).sqrt()
+
+
+def own_moments(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Count, mean and sum of squared deviations of this rank's part, float64 [3] on the CPU."""
+    x = (values if mask is None else values[mask]).double()
+    if x.numel() == 0:
+        return torch.zeros(3, dtype=torch.float64)
+    mean = x.mean()
+    return torch.stack([mean.new_tensor(x.numel()), mean, (x - mean).square().sum()]).cpu()

@@ -1,11 +1,11 @@
 """What a run carries from update to update: pool, policy, optimizer, rollout, and random state.
 
-The algorithm is in ppo.py; directories, logs and interruptions are in train.py.
+The algorithm is in ppo.py; directories and logs are in run.py, evaluations and interruptions in loop.py.
 """
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import math
 import time
 from collections.abc import Mapping
@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from pufferc.config import Config, as_tables
+from pufferc.envs.spaces import GameSpaces, game_spaces
 from pufferc.envs.vector import VecEnv
-from pufferc.kernels import private, public
-from pufferc.kernels.backend import FUSED
+from pufferc.kernels import public
+from pufferc.kernels.private import PpoStats
 from pufferc.policies import Policy, input_scales, make_policy
 from pufferc.runs.checkpoint import (
     Checkpoint,
@@ -31,13 +32,16 @@ from pufferc.runs.checkpoint import (
     save_checkpoint,
 )
 from pufferc.training import normalise, ppo
+from pufferc.training.collectors import Collector, make_collector
 from pufferc.training.distributed import Ranks
 from pufferc.training.evaluate import Evaluation, evaluate
 from pufferc.training.from_checkpoint import load_weights
 from pufferc.training.gpu import DeviceCollector, DeviceLearner
 from pufferc.training.graphs import Recorder
 from pufferc.training.hardware import check_memory, torch_settings
+from pufferc.training.learners import learner_class
 from pufferc.training.optimizers import Adam, FusedMuon, Muon, Optimizer
+from pufferc.training.rollout import Rollout
 from pufferc.training.sharding import Share, plan_share
 
 _ALONE = Ranks()
@@ -51,24 +55,16 @@ class Trainer:
     def __init__(self, config: Config, ranks: Ranks = _ALONE) -> None:
         """`config` is resolved. Nothing has been stepped yet; `start` or `restore` comes next.
 
-        Of several `ranks` each has a trainer: those of others do what is told to that of rank 0. See distributed.py.
+        Each of several `ranks` makes a trainer of the same configuration and calls the same methods.
         """
-        self.ranks = ranks
-        with ranks.leading("make", config):
-            with ranks.agreement():
-                self._make(config)
-            ranks.use_device(self.device)
-
-    def _make(self, config: Config) -> None:
-        self.config, train = config, config.train
+        self.config, self.ranks, train = config, ranks, config.train
         self.device, self.dtype, self.kernels = torch_settings(config)
-        fused = self.kernels is FUSED
+        ranks.use_device(self.device)
         public.set_num_threads(int(train.threads))
-        with contextlib.closing(VecEnv(config.game, num_threads=1, seed=0, params=config.env)) as game:
-            agents = game.agents
-            self.policy: Policy = make_policy(config, game, self.dtype, self.device, train.seed, fused=fused)
-            self.share = share = _share(config, self.ranks, agents, self.policy.recurrent)
-            check_memory(share.rows * self.ranks.local_world, train.horizon, game, self.dtype)
+        spaces, fused = game_spaces(config.game, config.env), self.kernels.fused
+        self.policy: Policy = make_policy(config, spaces, self.dtype, self.device, train.seed, fused=fused)
+        self.share = share = _share(config, ranks, spaces.agents, self.policy.recurrent)
+        check_memory(share.rows * ranks.local_world, train.horizon, spaces, self.dtype)
         # What torch has left to do beside fused kernels is small; its threads would only disturb theirs.
         torch.set_num_threads(1 if fused and self.policy.fused else int(train.threads))
         self.optimizer = make_optimizer(config, self.policy, self.dtype, fused=fused)
@@ -77,42 +73,49 @@ class Trainer:
             share.rows,
             num_threads=min(int(config.vec.num_threads), share.rows),
             seed=train.seed,
-            groups=2 if self.device.type != "cpu" and share.rows // agents % 2 == 0 else 1,
+            groups=2 if self.device.type != "cpu" and share.rows // spaces.agents % 2 == 0 else 1,
             params=config.env,
             data=config.vec.data,
-            game_numbers=share.game_numbers(agents),
+            game_numbers=share.game_numbers(spaces.agents),
         )
-        self.rollout = ppo.Rollout.make(self.env, self.policy, train.horizon, self.device, share.blocks)
-        if self.device.type != "cpu":
-            recorder = Recorder(self.device, self.policy)
-            env, policy, rollout = self.env, self.policy, self.rollout
-            self.collector = DeviceCollector(env, policy, rollout, seed=train.seed, recorder=recorder)
-            self.learner = DeviceLearner(policy, self.optimizer, rollout, train, recorder=recorder)
+        self.rollout = Rollout.make(self.env, self.policy, train.horizon, self.device, share.blocks)
+        self.collector, self.learner = self._make_parts()
         self.generator = torch.Generator().manual_seed(train.seed)
-        self.observation_normaliser, self.reward_normaliser = make_normalisers(config, self.env, self.policy)
+        self.observation_normaliser, self.reward_normaliser = make_normalisers(
+            config, spaces, self.policy, rows=share.rows
+        )
         self.batch = int(config.vec.num_envs) * train.horizon
         self.updates = train.total_steps // self.batch
         self.update = 0
         self.seconds = 0.0  # of training so far, parts before a resumption included
+
+    def _make_parts(self) -> tuple[Collector, ppo.Learner]:
+        """The one way in which this run collects, and the one in which it learns."""
+        env, policy, rollout, kernels, train = self.env, self.policy, self.rollout, self.kernels, self.config.train
+        parts = policy, self.optimizer, rollout, kernels, train, self.ranks
+        if self.device.type == "cpu":
+            collector = make_collector(env, policy, rollout, kernels, train.seed)
+            return collector, learner_class(policy, kernels)(*parts)
+        recorder = Recorder(self.device, policy)
+        return DeviceCollector(env, policy, rollout, train.seed, recorder), DeviceLearner(recorder, *parts)
 
     @property
     def steps(self) -> int:
         return self.update * self.batch
 
     def start(self) -> None:
-        """Begins with new games and the weights as they are (at rank 0)."""
-        with self.ranks.leading("start"):
-            self._new_games()
-            self._equal_weights()
-            if self.observation_normaliser is not None:
-                self._first_statistics(self.observation_normaliser)
+        """Begins with new games, and the weights of rank 0."""
+        self._new_games()
+        self._equal_weights()
+        if self.observation_normaliser is not None:
+            self._first_statistics(self.observation_normaliser)
 
     def _new_games(self) -> None:
         self.rollout.reset(self.env, self.policy, self.config.train.seed)
 
     def _first_statistics(self, normaliser: normalise.ObservationNormaliser) -> None:
-        """Plays a rollout for its observations alone, then begins anew."""
-        self._collect(_FIRST_STATISTICS_STEP)
+        """Plays a rollout for its observations alone, then resets the games."""
+        self.collector.collect(_FIRST_STATISTICS_STEP)
         normaliser.update(self.rollout, self.ranks)
         self.env.pop_metrics()
         self._new_games()
@@ -133,36 +136,14 @@ class Trainer:
 
     def step(self) -> dict[str, Any]:
         """One update; returns its line of the log, of all ranks together. Raises ppo.NotFinite."""
-        with self.ranks.leading("step"):
-            return self._step()
-
-    def _collect(self, first_step: int) -> dict[str, float]:
-        """Fills the rollout; where its time went."""
-        seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
-        env, policy, rollout, seed = self.env, self.policy, self.rollout, self.config.train.seed
-        with self.ranks.agreement():
-            if self.device.type != "cpu":
-                self.collector.collect(first_step=first_step, seconds=seconds)
-            else:
-                ppo.collect(env, policy, rollout, self.kernels, seed=seed, first_step=first_step, seconds=seconds)
-        return seconds
-
-    def _step(self) -> dict[str, Any]:
         train, rate, now = self.config.train, self.learning_rate(), time.perf_counter
         rollout, began = self.rollout, now()
-        seconds = self._collect(self.update * train.horizon)
+        seconds = self.collector.collect(self.update * train.horizon)
         collected = now()
         factor = self.reward_normaliser.update(rollout, self.ranks) if self.reward_normaliser is not None else 1.0
-        ppo.advantages(
-            rollout,
-            self.kernels,
-            gamma=train.gamma,
-            gae_lambda=train.gae_lambda,
-            reward_factor=factor,
-            reward_clamp=train.reward_clamp,
-        )
+        ppo.advantages(rollout, self.kernels, train, factor)
         estimated = now()
-        losses = self._optimise(rate)
+        losses = self.learner.optimise(rate, self.generator)
         if self.observation_normaliser is not None:
             self.observation_normaliser.update(rollout, self.ranks)
         ended = now()
@@ -180,12 +161,6 @@ class Trainer:
             **{f"seconds_{part}": value for part, value in seconds.items()},
         }
 
-    def _optimise(self, rate: float) -> dict[str, float]:
-        if self.device.type != "cpu":
-            return self.learner.optimise(rate, self.generator, self.ranks)
-        policy, rollout, settings = self.policy, self.rollout, self.config.train
-        return ppo.optimise(policy, self.optimizer, rollout, self.kernels, settings, rate, self.generator, self.ranks)
-
     def _metrics(self) -> dict[str, float]:
         """Means over the episodes that ended on any rank."""
         own = self.env.pop_metrics()
@@ -198,7 +173,7 @@ class Trainer:
 
     def log_keys(self) -> list[str]:
         """The schema of metrics.jsonl."""
-        losses = [name for name in private.PpoStats._fields if name != "rows"]
+        losses = [name for name in PpoStats._fields if name != "rows"]
         parts = ("policy", "env", "copy", "advantage", "learn")
         return [
             *("update", "steps", "time_s", "sps", "learning_rate"),
@@ -210,26 +185,27 @@ class Trainer:
         ]
 
     def evaluate(self) -> Evaluation:
-        """A separate evaluation with games and draws of its own."""
-        config = self.config
-        return evaluate(
-            self.policy,
-            self.kernels,
-            self.env.info,  # the code that it trains on, whatever has become of its file
-            config.env,
-            data=config.vec.data,
-            episodes=config.train.target_episodes,
-            seed=config.train.seed + _EVALUATION_SEED,
-            num_threads=int(config.train.threads),
-        )
+        """A separate evaluation by rank 0, with games and draws of its own. Every rank gets the result."""
+        config, found = self.config, None
+        if self.ranks.rank == 0:
+            found = evaluate(
+                self.policy,
+                self.kernels,
+                self.env.info,  # the code that it trains on, even where its file has changed
+                config.env,
+                data=config.vec.data,
+                episodes=config.train.target_episodes,
+                seed=config.train.seed + _EVALUATION_SEED,
+                num_threads=int(config.train.threads),
+            )
+        return Evaluation(**self.ranks.share(dataclasses.asdict(found) if found is not None else None))
 
-    def save(self, run: Path, extra: Mapping[str, Any]) -> Path:
-        """Writes a checkpoint; `extra` joins its JSON."""
-        with self.ranks.leading("save_games"):
-            games = self.save_games()
-        return self._write(run, games, extra)
+    def save(self, run: Path, extra: Mapping[str, Any]) -> Path | None:
+        """Writes a checkpoint of all ranks, from rank 0, which gets its path; `extra` joins its JSON."""
+        games = self._gather_games()
+        return self._write(run, games, extra) if self.ranks.rank == 0 else None
 
-    def save_games(self) -> dict[str, Tensor]:
+    def _gather_games(self) -> dict[str, Tensor]:
         """The games and what the policy remembers of them, of all ranks, at rank 0."""
         own = {f"state.{i}": tensor.cpu() for i, tensor in enumerate(self.rollout.next_state)}
         own["alive"] = self.rollout.alive[-1].cpu()
@@ -237,13 +213,11 @@ class Trainer:
             own["pool"] = torch.from_numpy(np.frombuffer(bytearray(self.env.save()), np.uint8))
         if self.reward_normaliser is not None:
             own["returns"] = self.reward_normaliser.returns
-        parts = self.ranks.gather(own)
-        return {games_key(rank, len(parts), name): part[name] for rank, part in enumerate(parts) for name in part}
-
-    def announce(self, run: Path) -> None:
-        """Tells every rank the run's directory, for a checkpoint that it may have to write without the others."""
-        with self.ranks.leading("announce", run):
-            self.ranks.rescue = lambda: self._write(run, {}, {"wall_seconds": self.seconds, "evaluation": None})
+        return {
+            games_key(rank, self.ranks.world, name): part
+            for name, tensor in own.items()
+            for rank, part in enumerate(self.ranks.gather(tensor))
+        }
 
     def _write(self, run: Path, games: Mapping[str, Tensor], extra: Mapping[str, Any]) -> Path:
         tensors = {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
@@ -265,11 +239,10 @@ class Trainer:
         return save_checkpoint(run / "checkpoints", self.steps, weights, tensors, meta)
 
     def restore(self, checkpoint: Checkpoint) -> str | None:
-        """Goes on exactly where the checkpoint was made; or with new games, and returns why."""
-        with self.ranks.leading("restore", checkpoint):
-            with self.ranks.agreement(), fitting(checkpoint):
-                why = self._restore(checkpoint)
-            self._equal_weights()
+        """Continues exactly where the checkpoint was made; or with new games, and returns why."""
+        with fitting(checkpoint):
+            why = self._restore(checkpoint)
+        self._equal_weights()
         return why
 
     def _restore(self, checkpoint: Checkpoint) -> str | None:
@@ -287,11 +260,9 @@ class Trainer:
         if not info.can_save:
             why = f"games of {info.name} cannot be saved"
         elif not same_module(checkpoint, info):
-            why = f"games of {info.name} were built anew since the checkpoint"
+            why = f"games of {info.name} were built again since the checkpoint"
         elif (saved_by := int(checkpoint.meta.get("processes", 1))) != self.ranks.world:
             why = f"the checkpoint is of {saved_by} process{'es' * (saved_by > 1)}, this run has {self.ranks.world}"
-        elif "pool" not in games:
-            why = "the checkpoint was saved when a process of the run was lost, and holds no games"
         if why is not None:
             self._new_games()
             return why
@@ -325,16 +296,16 @@ def _share(config: Config, ranks: Ranks, agents: int, recurrent: bool) -> Share:
 
 
 def make_normalisers(
-    config: Config, env: VecEnv, policy: Policy
+    config: Config, spaces: GameSpaces, policy: Policy, *, rows: int
 ) -> tuple[normalise.ObservationNormaliser | None, normalise.RewardNormaliser | None]:
     """Those of observations and of rewards, each None unless the configuration asks for it."""
-    train, size = config.train, math.prod(env.single_observation_space.shape or ())
+    train, size = config.train, math.prod(spaces.observation_space.shape)
     observations = rewards = None
     if train.normalize_observations:
-        scales = input_scales(env.observation_rows, size, config.policy)
+        scales = input_scales(spaces.observation_rows, size, config.policy)
         observations = normalise.ObservationNormaliser(policy, scales)
     if train.normalize_rewards:
-        rewards = normalise.RewardNormaliser(env.num_envs, train.gamma)
+        rewards = normalise.RewardNormaliser(rows, train.gamma)
     return observations, rewards
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pufferc import errors
 from pufferc.envs.games import Game
-from pufferc.envs.spaces import sample_legal
+from pufferc.envs.spaces import game_spaces, sample_legal
 from pufferc.envs.vector import VecEnv
 
 __all__ = ["Agent", "CheckpointAgent", "Choice", "RandomAgent", "choose"]
@@ -103,10 +103,9 @@ class CheckpointAgent:
         self.game: str = config.game
         self.params: dict[str, Any] = dict(config.env)
         self.data = config.vec.data
-        probe = VecEnv(config.game, num_games=1, num_threads=1, seed=0, params=config.env)
-        self._policy = make_policy(config, probe, dtype, device, seed=0)
-        self._head = self._policy.head or make_head(probe.single_action_space)
-        probe.close()
+        spaces = game_spaces(config.game, config.env)
+        self._policy = make_policy(config, spaces, dtype, device, seed=0)
+        self._head = self._policy.head or make_head(spaces.action_space)
         load_weights(self._policy, checkpoint)
         self._device, self._greedy, self._seed, self._step = device, greedy, seed, 0
         self._state: Any = None

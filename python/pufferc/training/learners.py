@@ -1,0 +1,45 @@
+"""How minibatches are learned from on the CPU: by forward pass, loss and backward pass, or in one C call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pufferc.kernels import private
+from pufferc.kernels.backend import Kernels
+from pufferc.policies import FusedMLP
+from pufferc.training.ppo import Learner
+from pufferc.training.rollout import Minibatch
+
+
+class FusedLearner(Learner):
+    """A minibatch of a FusedMLP in one C call, with the bits of the three calls; losses differ in the last digits."""
+
+    policy: FusedMLP
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.coefficients = private.PpoSettings(**self.loss_settings)
+
+    def gradient(self, minibatch: Minibatch) -> Tensor:
+        batch = private.Minibatch(
+            minibatch.actions,
+            minibatch.logprobs,
+            minibatch.advantages,
+            minibatch.returns,
+            **self.rollout.head.options,
+            old_values=minibatch.values,
+            alive=minibatch.alive,
+            mask=minibatch.mask,
+        )
+        observations = minibatch.observations.flatten(0, 1)
+        stats = self.policy.learn(observations, batch, self.coefficients, self.grad_outputs)
+        self.rollout.head.constrain(self.policy.distribution_layer)
+        return torch.tensor(stats, dtype=torch.float64)
+
+
+def learner_class(policy: Any, kernels: Kernels) -> type[Learner]:
+    """The fastest learner for a policy on the CPU."""
+    return FusedLearner if kernels.fused and type(policy) is FusedMLP else Learner

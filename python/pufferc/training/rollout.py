@@ -1,0 +1,198 @@
+"""Rollouts and the minibatches that are learned from.
+
+Shapes: T horizon, N agent rows, O... one observation, D action dimensions, W words of a row's mask (in games with
+masks, see `pufferc.ops`), M rows of a minibatch. Row t of a rollout holds what the policy saw at step t, what it did,
+and what that caused; row T holds the observation, value and alive flags that the next rollout begins with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pufferc.envs.vector import VecEnv
+from pufferc.policies import Head, Policy, State, make_head
+
+Blocks = Sequence[tuple[slice, int]]  # rows, and the number of the first of them in the run
+
+
+class Step(NamedTuple):
+    """Views of step t, made once: slicing a tensor costs more than copying a row of flags."""
+
+    observations: Tensor
+    next_observations: Tensor
+    actions: Tensor
+    logprobs: Tensor
+    values: Tensor
+    rewards: Tensor
+    terminated: Tensor
+    truncated: Tensor
+    alive: Tensor
+    next_alive: Tensor
+    mask: Tensor | None
+
+
+@dataclass
+class Rollout:
+    """T steps of N rows. Everything is allocated once, by `make`, and belongs to the rollout."""
+
+    observations: Tensor  # [T + 1, N, O...] of the policy's input dtype
+    actions: Tensor  # as the policy's head draws them: int32 [T, N] or [T, N, D], or float32 [T, N, D]
+    logprobs: Tensor  # float32 [T, N]
+    values: Tensor  # float32 [T + 1, N]
+    rewards: Tensor  # float32 [T, N], as the game gave them; `ppo.advantages` may clamp
+    terminated: Tensor  # bool [T, N]
+    truncated: Tensor  # bool [T, N]
+    final_values: Tensor  # float32 [T, N], value of the last observation where truncated
+    alive: Tensor  # bool [T + 1, N]: the row acts at step t
+    mask: Tensor | None  # int32 [T, N, W]: words of the legal choices at step t, the bits of env.action_mask
+    advantages: Tensor  # float32 [T, N]
+    returns: Tensor  # float32 [T, N]
+    head: Head
+    state: State  # of the policy at step 0
+    next_state: State  # at step T
+    staging: Tensor | None  # [N, O...] host memory that games write to where they cannot write into the rollout
+    steps: list[Step]
+    blocks: Blocks
+
+    @staticmethod
+    def make(env: VecEnv, policy: Policy, horizon: int, device: torch.device, blocks: Blocks | None = None) -> Rollout:
+        """`blocks` number the rows for the draw of actions where this is a part of a larger run; see sharding.py."""
+        head, rows = policy.head or make_head(env.spaces.action_space), env.num_envs
+        space, words = env.spaces.observation_space, env.spaces.mask_words
+        game_dtype = torch.from_numpy(np.empty(0, space.dtype)).dtype
+        dtype = policy.input_dtype or game_dtype
+
+        def empty(steps: int, kind: torch.dtype = torch.float32, *shape: int) -> Tensor:
+            return torch.zeros(steps, rows, *shape, dtype=kind, device=device)
+
+        staged = dtype != game_dtype or device.type != "cpu"
+        staging = torch.zeros(rows, *space.shape, dtype=game_dtype, pin_memory=device.type == "cuda")
+        state = policy.initial_state(rows, device)
+        rollout = Rollout(
+            observations=empty(horizon + 1, dtype, *space.shape),
+            actions=head.empty_actions(horizon, rows, device),
+            logprobs=empty(horizon),
+            values=empty(horizon + 1),
+            rewards=empty(horizon),
+            terminated=empty(horizon, torch.bool),
+            truncated=empty(horizon, torch.bool),
+            final_values=empty(horizon),
+            alive=empty(horizon + 1, torch.bool),
+            mask=empty(horizon, torch.int32, words) if words else None,
+            advantages=empty(horizon),
+            returns=empty(horizon),
+            head=head,
+            state=state,
+            next_state=state,
+            staging=staging if staged else None,
+            steps=[],
+            blocks=blocks or ((slice(0, rows), 0),),
+        )
+        rollout.steps = [rollout._step(t) for t in range(horizon)]
+        return rollout
+
+    def _step(self, t: int) -> Step:
+        return Step(
+            self.observations[t],
+            self.observations[t + 1],
+            self.actions[t],
+            self.logprobs[t],
+            self.values[t],
+            self.rewards[t],
+            self.terminated[t],
+            self.truncated[t],
+            self.alive[t],
+            self.alive[t + 1],
+            None if self.mask is None else self.mask[t],
+        )
+
+    def reset(self, env: VecEnv, policy: Policy, seed: int) -> None:
+        """Resets every game; the next rollout begins there."""
+        last = self.observations[-1]
+        if self.staging is None:
+            env.reset(seed=seed, observations=last)
+        else:
+            env.reset(seed=seed, observations=self.staging)
+            last.copy_(self.staging)
+        self.alive[-1].copy_(torch.from_numpy(env.alive))
+        self.next_state = policy.initial_state(env.num_envs, last.device)
+
+    def begin(self) -> None:
+        """Moves the end of the last rollout, row T, to row 0 of the next one."""
+        self.observations[0].copy_(self.observations[-1])
+        self.alive[0].copy_(self.alive[-1])
+        self.state = self.next_state
+
+    def starts(self) -> Tensor:
+        """Where an episode began, bool [T, N]; row 0 is False, since its state is given.
+
+        Rows that do not act restart too: what a row sees meanwhile is no part of an episode.
+        """
+        began = torch.zeros_like(self.terminated)
+        torch.logical_or(self.terminated[:-1], self.truncated[:-1], out=began[1:])
+        began[1:] |= ~self.alive[:-2]
+        return began
+
+
+def mask_words(env: VecEnv) -> Tensor:
+    """The pool's current action_mask as torch computes with it, int32 [N, W] in the same memory."""
+    assert env.action_mask is not None
+    return torch.from_numpy(env.action_mask.view(np.int32))
+
+
+class Minibatch(NamedTuple):
+    """M rows of a rollout, as views of it where they are neighbours."""
+
+    observations: Tensor  # [S, M / S, O...]: S = 1 step for feed-forward policies, T for recurrent ones
+    state: State
+    starts: Tensor | None
+    actions: Tensor  # [M] or [M, D], and so on
+    logprobs: Tensor
+    values: Tensor
+    advantages: Tensor
+    returns: Tensor
+    alive: Tensor | None = None  # None = all rows
+    mask: Tensor | None = None  # int32 [M, W]; None in a game without masks
+
+
+def minibatches(
+    policy: Policy, rollout: Rollout, size: int, order: list[int], *, some_dead: bool | None = None
+) -> Iterator[Minibatch]:
+    """The minibatches of one epoch. `some_dead`: whether they carry `alive`; None = where some row does not act.
+
+    Feed-forward: neighbouring rows of the flattened rollout, so nothing is copied; with M >= N that is some steps of
+    every game, which learns as well as a shuffle of single steps. Recurrent: whole columns.
+    """
+    steps = rollout.rewards.shape[0]
+    some_dead = not bool(rollout.alive.all()) if some_dead is None else some_dead
+    whole = {
+        "actions": rollout.actions,
+        "logprobs": rollout.logprobs,
+        "values": rollout.values[:-1],
+        "advantages": rollout.advantages,
+        "returns": rollout.returns,
+    }
+    if some_dead:
+        whole["alive"] = rollout.alive[:-1]
+    if rollout.mask is not None:
+        whole["mask"] = rollout.mask
+    if policy.recurrent:
+        starts, width = rollout.starts(), size // steps
+        for i in order:
+            part = slice(i * width, (i + 1) * width)
+            columns = {name: column[:, part].flatten(0, 1) for name, column in whole.items()}
+            state = tuple(tensor[part] for tensor in rollout.state)
+            yield Minibatch(rollout.observations[:-1, part], state, starts[:, part], **columns)
+    else:
+        observations = rollout.observations[:-1].flatten(0, 1)
+        flat = {name: column.flatten(0, 1) for name, column in whole.items()}
+        for i in order:
+            part = slice(i * size, (i + 1) * size)
+            columns = {name: column[part] for name, column in flat.items()}
+            yield Minibatch(observations[part].unsqueeze(0), (), None, **columns)
