@@ -24,7 +24,7 @@ struct PfcRenderer {
   char title[128];                // borrowed by the window
 };
 
-static atomic_bool window_is_open;  // a process has one
+static atomic_int window_is_open;  // a process has one
 
 static PfcStatus check_renderer(const PfcRenderer* r) {
   if (!r) return pfc_fail(PFC_INVALID, "renderer: expected one, got NULL");
@@ -68,12 +68,12 @@ static PfcStatus open_window(PfcRenderer* r, const PfcRendererDesc* desc) {
   if (status) return status;
   const PfcWindowModule* window = pfc_window_load(desc->module);
   if (!window) return pfc_last_status();
-  if (atomic_exchange(&window_is_open, true))
+  if (atomic_exchange(&window_is_open, 1))
     return pfc_fail(PFC_UNSUPPORTED, "no window: this process already has a window; close it first");
   snprintf(r->title, sizeof r->title, "%s", desc->title ? desc->title : "pufferc");
   const char* message = window->open(width, height, r->title);
   if (message) {
-    atomic_store(&window_is_open, false);
+    atomic_store(&window_is_open, 0);
     return pfc_fail(PFC_UNSUPPORTED, "no window: %s", message);
   }
   r->window = window;
@@ -97,7 +97,7 @@ void pfc_renderer_destroy(PfcRenderer* renderer) {
   if (!renderer) return;
   if (renderer->window && renderer->process == getpid()) {
     renderer->window->close();
-    atomic_store(&window_is_open, false);
+    atomic_store(&window_is_open, 0);
   }
   pfc_picture_free(&renderer->picture);
   pfc_free(renderer);

@@ -105,7 +105,7 @@ def test_specifications_are_parsed() -> None:
         ("train.optimizer", "choice:adam,sgd", r"train\.optimizer must be 'muon' or 'adam', got 'sgd'"),
         ("train.normalize_rewards", "uniform:0:1", r"train\.normalize_rewards must be bool"),
         ("train.optimizer", "log:1:2", r"train\.optimizer must be 'muon' or 'adam'"),
-        ("train.gamma", "uniform:0.5:1.5", r"train\.gamma = .*must be in \[0\.0, 1\.0\], got 1\.5"),
+        ("train.gamma", "uniform:0.5:1.5", r"train\.gamma = .*must be in \[0, 1\], got 1\.5"),
         ("train.learning_rate", "around:1", "FACTOR above 1"),
         ("train.value_clip", "around:2", "expected a number above 0"),
         ("train.optimizer", "around:2", "expected a number above 0"),

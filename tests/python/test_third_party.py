@@ -268,7 +268,7 @@ def test_folders_named_in_the_environment(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for folder, name in ((first, "first"), (second, "zwei ü")):
         done = configure(build, PUFFERC_RAYLIB="AUTO", cwd=tmp_path, env={"PUFFERC_RAYLIB_SOURCE": name})
-        assert done.returncode == 0 and f"pictures by raylib in {folder}" in words(done), done.stderr
+        assert done.returncode == 0 and f"windows by raylib in {folder}" in words(done), done.stderr
     done = configure(build, PUFFERC_RAYLIB="AUTO", cwd=tmp_path, env={"PUFFERC_RAYLIB_SOURCE": "nowhere"})
     assert done.returncode != 0 and f"no raylib source in {tmp_path / 'nowhere'}" in words(done)
     done = configure(build, PUFFERC_RAYLIB="OFF", cwd=tmp_path, env={"PUFFERC_RAYLIB_SOURCE": "nowhere"})

@@ -297,7 +297,7 @@ class _Report(Progress):
 
     def __init__(self, total_steps: int, parent: Parent) -> None:
         super().__init__(total_steps, interval_s=_REPORT_S)
-        self._parent = parent
+        self._parent: Parent | None = parent
 
     def _show(self, steps: int, last: bool) -> None:
         rate, _ = self._rate.read(steps)
@@ -308,9 +308,12 @@ class _Report(Progress):
             self._send({"say": text.strip()})
 
     def _send(self, message: Mapping[str, Any]) -> None:
+        if self._parent is None:
+            return
         try:
             self._parent.send(message)
         except OSError:
+            self._parent = None  # a second SIGTERM would end this process before it has saved
             os.kill(os.getpid(), signal.SIGTERM)
 
 
