@@ -1217,12 +1217,13 @@ static void boids_draw_links(const Boids* s, const BoidsParams* p, const BoidsAr
   d->circle(d->context, place.x, place.y, 1.5f, pfc_tint(PFC_INK, 50));
 }
 
-static void boids_draw_walls(const BoidsParams* p, const PfcDraw* d, float thickness) {
-  const float width = (float)p->width, height = (float)p->height;
-  d->rect(d->context, 0.0f, 0.0f, width, thickness, pfc_rgb(PFC_LINE));
-  d->rect(d->context, 0.0f, height - thickness, width, thickness, pfc_rgb(PFC_LINE));
-  d->rect(d->context, 0.0f, 0.0f, thickness, height, pfc_rgb(PFC_LINE));
-  d->rect(d->context, width - thickness, 0.0f, thickness, height, pfc_rgb(PFC_LINE));
+// A frame around the board, or along its inner side where the thickness is negative.
+static void boids_draw_frame(const PfcDraw* d, float width, float height, float thickness, uint32_t color) {
+  const float out = pfc_maxf(thickness, 0.0f), size = pfc_absf(thickness), inner = out - size;
+  d->rect(d->context, -out, -out, width + 2.0f * out, size, pfc_rgb(color));
+  d->rect(d->context, -out, height + inner, width + 2.0f * out, size, pfc_rgb(color));
+  d->rect(d->context, -out, -out, size, height + 2.0f * out, pfc_rgb(color));
+  d->rect(d->context, width + inner, -out, size, height + 2.0f * out, pfc_rgb(color));
 }
 
 static void boids_draw(const Boids* s, const BoidsParams* p, const PfcDraw* d) {
@@ -1238,7 +1239,7 @@ static void boids_draw(const Boids* s, const BoidsParams* p, const PfcDraw* d) {
           d->circle(d->context, disc->center.x + (float)(x * p->width), disc->center.y + (float)(y * p->height),
                     disc->radius, pfc_rgb(PFC_LINE));
   }
-  if (p->walls) boids_draw_walls(p, d, 0.4f * scale);
+  if (p->walls) boids_draw_frame(d, (float)p->width, (float)p->height, -0.4f * scale, PFC_LINE);
   boids_draw_links(s, p, &a, d);
   for (int32_t i = 0; i < p->boids; ++i) {
     if (!a.alive[i]) continue;
@@ -1251,6 +1252,8 @@ static void boids_draw(const Boids* s, const BoidsParams* p, const PfcDraw* d) {
     const BoidsHunter* hunter = &s->hunters[i];
     boids_draw_arrow(d, hunter->place, hunter->heading, 3.6f, pfc_rgb(hunter->rest > 0 ? PFC_DIM : PFC_RIVAL));
   }
+  // What reaches across the edge of the board is cut off there, also in a picture of other proportions.
+  boids_draw_frame(d, (float)p->width, (float)p->height, p->sight + 2.0f * BOIDS_MAX_DISC, PFC_PAGE);
   const int32_t aligned = (int32_t)(100.0f * s->polarisation + 0.5f);
   pfc_draw_count(d, 2.0f * scale, 2.0f * scale, 4.0f * scale, true, aligned, "% aligned");
   d->end(d->context);
