@@ -42,7 +42,7 @@ void pfc_linear_train_set(PfcLinearTrain* layer, const float* weight, const floa
 uint64_t pfc_linear_train_row_bytes(const PfcMatmulKernels* kernels, int32_t padded);
 
 // Rows of x: elements, `stride` of them from row to row. Without padding their stride is the number of inputs, which
-// fits where pfc_linear_train_takes_plain says so: rows begin at atoms, and what lies behind them is not read.
+// fits where pfc_linear_train_takes_plain says so: rows start at atoms, and memory past a row is not read.
 typedef struct PfcLinearTrainRows {
   const void* elements;
   int64_t stride;
