@@ -91,7 +91,7 @@ def test_the_panel_fits_and_shows_everything(width: int) -> None:
     text = Screen().feed(out.getvalue()).text()
     assert text.count("╭") == text.count("╰") == 1
     assert max(map(len, text.splitlines())) <= min(width, 100)
-    for word in ("100%", "steps 1k of 1k", "score 12.5", "13 at 500", "target 800", "memory", "gpu 2 GB", "bricks"):
+    for word in ("100%", "steps 1k of 1k", "score 12.5", "13 at 500", "target 800", "memory", "gpu 2.0 GB", "bricks"):
         assert word in text, word
     assert "learn" in text and "75%" in text and "nothing" not in text and "runs/x" in text
     if width >= 60:

@@ -20,7 +20,7 @@ from pufferc.config import Config, ConfigError, merge  # noqa: E402
 from pufferc.loggers import Background, Progress, Silent, background  # noqa: E402
 from pufferc.runs.checkpoint import list_checkpoints  # noqa: E402
 from pufferc.runs.metrics import MetricsLog, last_line  # noqa: E402
-from pufferc.runs.text import count, duration, short, size  # noqa: E402
+from pufferc.runs.text import count, duration, short  # noqa: E402
 from pufferc.training.run import Result, train  # noqa: E402
 from pufferc.training.trainer import Trainer  # noqa: E402
 
@@ -49,7 +49,6 @@ def line(steps: int, **values: Any) -> dict[str, Any]:
 def test_short_numbers() -> None:
     assert [duration(s) for s in (-1.0, 8.4, 200, 7500)] == ["0s", "8s", "3m 20s", "2h 5m"]
     assert [count(n) for n in (950, 12_300, 4_560_000, 2e9)] == ["950", "12.3k", "4.56M", "2G"]
-    assert [size(n) for n in (12, 512_000, 3.4e9)] == ["12 B", "512 kB", "3.4 GB"]
     assert [short(x) for x in (None, float("nan"), 863.9912)] == ["-", "-", "864"]
 
 

@@ -22,7 +22,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
+from rich.filesize import decimal
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -31,7 +33,7 @@ from rich.text import Text
 
 from pufferc.loggers.lines import Progress, Rate, parts
 from pufferc.runs.scores import ScoreWindow
-from pufferc.runs.text import count, duration, short, size
+from pufferc.runs.text import count, duration, short
 
 _SHARE = 0.003  # limit of drawing, as a share of the run's time
 _INTERVAL_S = 0.25
@@ -172,7 +174,7 @@ class Dashboard(Progress):
         for first in range(0, len(tables), columns):
             grid.add_row(*tables[first : first + columns])
         return Panel(
-            Group(self._bar(), *self._facts(width - 4), Text(), grid),
+            Group(self._bar(), self._facts(), Text(), grid),
             title=Text(self._title, overflow="ellipsis", no_wrap=True),
             subtitle=Text(self._subtitle, style="dim", overflow="ellipsis", no_wrap=True),
             title_align="left",
@@ -188,8 +190,8 @@ class Dashboard(Progress):
         grid.add_row(ProgressBar(total=max(1, self.total), completed=self._steps), f"{self._steps / self.total:.0%}")
         return grid
 
-    def _facts(self, width: int) -> Iterable[Text]:
-        """The main figures, in as few lines as `width` allows."""
+    def _facts(self) -> RenderableType:
+        """The main figures, as many side by side as there is room for."""
         eta = duration((self.total - self._steps) / self._speed) if self._speed > 0.0 else "-"
         best = f"{short(self._best[0])} at {count(self._best[1])}" if self._best else "-"
         facts = [
@@ -200,17 +202,10 @@ class Dashboard(Progress):
             ("score", short(score.value if (score := self._window.score()) else None)),
             ("best evaluation", best),
             *([("target", short(self._target))] if self._target is not None else []),
-            ("memory", size(resident_bytes())),
-            *([("gpu", size(self._gpu_bytes()))] if self._gpu_bytes is not None else []),
+            ("memory", decimal(resident_bytes())),
+            *([("gpu", decimal(self._gpu_bytes()))] if self._gpu_bytes is not None else []),
         ]
-        line = Text()
-        for name, value in facts:
-            piece = Text.assemble((f"{name} ", "dim"), (value, "bold"))
-            if line and len(line) + 3 + len(piece) > width:
-                yield line
-                line = Text()
-            line = Text.assemble(line, "   ", piece) if line else piece
-        yield line
+        return Columns([Text.assemble((f"{name} ", "dim"), (value, "bold")) for name, value in facts], padding=(0, 3))
 
     def _loss_keys(self) -> list[str]:
         known = {*_FIXED[:-1], *self._metrics}

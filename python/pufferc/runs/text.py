@@ -34,11 +34,3 @@ def count(number: float) -> str:
 def short(value: float | None) -> str:
     """A measurement in four digits; "-" for None."""
     return "-" if value is None or not math.isfinite(value) else f"{value:.4g}"
-
-
-def size(number_bytes: float) -> str:
-    """Bytes as 512 kB or 3.4 GB."""
-    for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if number_bytes >= limit:
-            return f"{number_bytes / limit:.3g} {unit}"
-    return f"{number_bytes:.0f} B"
