@@ -1,4 +1,4 @@
-// test_render.c - pictures through the C API: what they show, where, and which calls are refused.
+// test_render.c - pictures through the C API: contents, positions, and refused calls.
 //
 // Argument: the window module, where it was built.
 #include <stdlib.h>
@@ -34,7 +34,7 @@ static PfcRenderer* open_renderer(void) {
   return r;
 }
 
-// The pixel is the colour 0xRRGGBB, but for rounding.
+// True if the pixel has the colour 0xRRGGBB, except for rounding.
 static bool is_color(const uint8_t* picture, int32_t width, int32_t x, int32_t y, uint32_t color) {
   const uint8_t* p = picture + 3 * ((size_t)y * (size_t)width + (size_t)x);
   return abs(p[0] - (int)(color >> 16)) <= 2 && abs(p[1] - (int)(color >> 8 & 255)) <= 2 &&
@@ -87,7 +87,7 @@ static void test_grid(void) {
   pfc_renderer_destroy(r);
 }
 
-// A frame in steps: a game in one part, shapes of one's own in another, nothing outside.
+// A frame in steps: a game in one part, custom shapes in another, nothing outside.
 static void test_frame_in_steps(void) {
   const PfcDrawCell left = {0.0f, 0.0f, 200.0f, 100.0f}, right = {200.0f, 0.0f, 100.0f, 100.0f};
   PfcRenderer* r = open_renderer();
@@ -160,7 +160,7 @@ static void test_refusals(void) {
   pfc_renderer_destroy(r);
 }
 
-// More games than can be seen.
+// More games than fit the picture.
 static void test_crowds(void) {
   PfcRenderer* r = open_renderer();
   PfcPool* pool = pool_of("cartpole", 5000, true);

@@ -5,19 +5,19 @@
 //   PfcRenderer* renderer = pfc_renderer_create(NULL);               // draws into memory; needs no display
 //   if (!renderer) { fprintf(stderr, "%s\n", pfc_last_error()); return 1; }
 //   static uint8_t rgb[360 * 640 * 3];                               // [height, width, 3]
-//   if (pfc_renderer_picture(renderer, pool, 0, 16, 640, 360, rgb, sizeof rgb)) fprintf(stderr, "%s\n", pfc_last_error());
+//   if (pfc_renderer_picture(renderer, pool, 0, 16, 640, 360, rgb, sizeof rgb)) return 1;
 //   pfc_renderer_destroy(renderer);
 //
-// Pictures are drawn by the library alone. A window shows the same picture; it is opened by a module that is loaded at run
-// time, pufferc_draw_window.so, which is built where raylib and GLFW are available. It is looked for beside the library,
-// where it is installed, or in the file that the caller names. Loading a file runs its code. A loaded module stays until
-// the process ends.
+// The library draws pictures itself. Windows show the same pictures. A module that is loaded at run time opens them:
+// pufferc_draw_window.so, which is built if raylib and GLFW are available and installed in the library's folder. You
+// can also name another file. Loading a file runs its code. A loaded module stays loaded until the process ends.
 //
-// A frame in steps:  begin -> { games | draw }* -> end.  Sizes and positions are in pixels of the frame, x right and
-// y down. Pictures are uint8 [height, width, 3], red, green, blue, top row first, and belong to the caller.
+// To compose a frame yourself:  begin -> { games | draw }* -> end.  Sizes and positions are in pixels of the frame, x
+// right and y down. Pictures are uint8 [height, width, 3], red, green, blue, top row first. The caller owns them.
 //
-// Errors as in pufferc.h. Threads: any number of renderers may draw at the same time; a renderer, like a pool, is used by one
-// thread at a time. There is one window per process, and all calls for it come from the thread that opened it.
+// Errors are as in pufferc.h. Threads: any number of renderers may draw at the same time, but only one thread at a time
+// may use a renderer, as with pools. A process has at most one window, and all calls for it must come from the thread
+// that opened it.
 #ifndef PUFFERC_RENDER_H
 #define PUFFERC_RENDER_H
 
@@ -31,14 +31,14 @@ typedef struct PfcRenderer PfcRenderer;
 
 // Zero means default for every field.
 typedef struct PfcRendererDesc {
-  int32_t window;               // 1: opens a resizable window; 0: draws into memory, and ignores the rest
+  int32_t window;               // 1: opens a resizable window; 0: draws into memory and ignores the other fields
   int32_t width_px, height_px;  // of the window, in [PFC_DRAW_MIN_SIDE_PX, PFC_DRAW_MAX_SIDE_PX]; 0 = 960 and 720
   const char* title;            // of the window; NULL = "pufferc"
-  const char* module;           // path of the window module; NULL = beside this library, or in the folder above it
+  const char* module;           // path of the window module; NULL = in the library's folder, or in the folder above it
 } PfcRendererDesc;
 
-// NULL with pfc_last_error() set when there is no memory, the window module cannot be found or loaded, or the window cannot
-// be opened. desc NULL = all defaults.
+// Returns NULL with pfc_last_error() set if there is no memory, or if the window module or the window cannot be opened.
+// desc NULL = all defaults.
 PFC_API PfcRenderer* pfc_renderer_create(const PfcRendererDesc* desc);
 PFC_API void pfc_renderer_destroy(PfcRenderer* renderer);  // closes the window; NULL is allowed
 
@@ -59,11 +59,11 @@ PFC_API PfcStatus pfc_picture_size(PfcPool* pool, int32_t count, int32_t* width_
 PFC_API PfcStatus pfc_renderer_begin(PfcRenderer* renderer, int32_t width_px, int32_t height_px, PfcColor background);
 // Draws games [first, first + count) of a pool into a part of the frame, in a grid, with their own aspect ratio.
 PFC_API PfcStatus pfc_renderer_games(PfcRenderer* renderer, PfcPool* pool, int32_t first, int32_t count, PfcDrawCell cell);
-// For the caller's own text and shapes in a part of the frame. Without a call to its `begin`, positions are pixels from the
-// cell's corner. Valid until the next call with this renderer; NULL outside a frame.
+// Callbacks to draw your own text and shapes in a part of the frame. Unless you call `begin`, positions are pixels from
+// the cell's top left corner. Valid until the next call with this renderer; NULL outside a frame.
 PFC_API const PfcDraw* pfc_renderer_draw(PfcRenderer* renderer, PfcDrawCell cell);
-// Ends the frame; a window shows it, and may wait for the screen. rgb: NULL with 0 bytes, or [height_px, width_px, 3] of
-// rgb_bytes that receives the frame. After PFC_INVALID the frame is still open.
+// Ends the frame. A window shows it, and may wait for the screen's refresh. rgb receives the frame: [height_px,
+// width_px, 3] of rgb_bytes, or NULL with 0 bytes. After PFC_INVALID the frame is still open.
 PFC_API PfcStatus pfc_renderer_end(PfcRenderer* renderer, uint8_t* rgb, uint64_t rgb_bytes);
 
 // ---- windows ---------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-/* A program that embeds pufferc: runs two pools and compares what they return with golden hashes, and draws a picture. With
-   an argument, the path of the window module or "beside" for the one beside the library, it opens a window instead. */
+/* A program that embeds pufferc: compares the results of two pools with golden hashes, and draws a picture. With the
+   path of the window module, or "beside" for the one in the library's folder, it opens a window instead. */
 #include <inttypes.h>
 #include <pufferc/policy.h>
 #include <pufferc/pufferc.h>
