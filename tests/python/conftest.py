@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import pytest
 
 import pufferc
 import warm
+from pufferc.config import Config, merge
 from pufferc.pictures import window
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +38,30 @@ GAMES = pufferc.list_envs()
 SAVED = [name for name in GAMES if pufferc.env_info(name).can_save]
 needs_lander = pytest.mark.skipif("lander" not in GAMES, reason="built without Box2D")
 
+SMALL_BATCH = 32 * 16  # rows times horizon of `small_config`
+
 MakePool = Callable[..., pufferc.VecEnv]
+
+
+def small_config(
+    game: str = "cartpole",
+    *,
+    updates: int = 6,
+    env: Mapping[str, Any] | None = None,
+    policy: Mapping[str, Any] | None = None,
+    **train: Any,
+) -> Config:
+    """A run of a second on one thread: 32 rows, episodes of 20 steps, a network of 16, a checkpoint per update."""
+    tables = {
+        "env": {"max_steps": 20} if env is None else env,
+        "vec": {"num_envs": 32, "num_threads": 1},
+        "policy": {"hidden_size": 16, **(policy or {})},
+        "train": {
+            "total_steps": updates * SMALL_BATCH, "horizon": 16, "minibatch_size": 128, "threads": 1,
+            "checkpoint_interval_s": 0.0, **train,
+        },
+    }  # fmt: skip
+    return merge(Config(game), tables)
 
 
 def pytest_configure() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import pufferc
+from conftest import small_config
 from pufferc.config import Config, ConfigError, TrainConfig, merge
 
 torch = pytest.importorskip("torch")
@@ -220,21 +221,13 @@ def test_several_discrete_dimensions_are_learned_together(kernels: Any) -> None:
     assert scores[0] < 1.1 and scores[-1] > 1.9  # by chance 1/3 + 1/2, at best 2
 
 
-def small(tmp_path: Path, **policy: Any) -> Config:
-    return merge(
-        Config("cartpole"),
-        {
-            "env": {"continuous": True},
-            "vec": {"num_envs": 16, "num_threads": 1},
-            "policy": {"hidden_size": 16, **policy},
-            "train": {"total_steps": 2048, "horizon": 16, "minibatch_size": 128, "threads": 1, "learning_rate": 0.01},
-        },
-    )
+def small(**policy: Any) -> Config:
+    return small_config(env={"continuous": True}, updates=4, policy=policy, learning_rate=0.01)
 
 
 @pytest.mark.parametrize("squash", [False, True])
 def test_a_continuous_run_resumes_bit_for_bit_and_its_checkpoint_plays(tmp_path: Path, squash: bool) -> None:
-    config, _ = resolve(small(tmp_path, squash=squash))
+    config, _ = resolve(small(squash=squash))
 
     def weights(trainer: Trainer) -> list[Any]:
         return [parameter.detach().clone() for parameter in trainer.policy.parameters()]
@@ -266,7 +259,7 @@ def test_agents_play_continuous_policies(tmp_path: Path) -> None:
     from pufferc.training.from_checkpoint import load_policy
     from pufferc.watch.players import CheckpointAgent
 
-    result = train(small(tmp_path), runs=tmp_path, quiet=True)
+    result = train(small(), runs=tmp_path, quiet=True)
     path = list_checkpoints(result.run)[-1]
     observations = np.random.default_rng(1).normal(size=(6, 4)).astype(np.float32)
     agent, greedy = CheckpointAgent(path), CheckpointAgent(path, greedy=True)

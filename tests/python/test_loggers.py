@@ -16,7 +16,9 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from pufferc.config import Config, ConfigError, merge  # noqa: E402
+from conftest import SMALL_BATCH as BATCH  # noqa: E402
+from conftest import small_config  # noqa: E402
+from pufferc.config import Config, ConfigError  # noqa: E402
 from pufferc.loggers import Background, Progress, Silent, background  # noqa: E402
 from pufferc.runs.checkpoint import list_checkpoints  # noqa: E402
 from pufferc.runs.metrics import MetricsLog, last_line  # noqa: E402
@@ -24,19 +26,11 @@ from pufferc.runs.text import count, duration, short  # noqa: E402
 from pufferc.training.run import Result, train  # noqa: E402
 from pufferc.training.trainer import Trainer  # noqa: E402
 
-UPDATES, BATCH = 6, 32 * 16
+UPDATES = 6
 
 
 def small(**fields: Any) -> Config:
-    tables = {
-        "vec": {"num_envs": 32, "num_threads": 1},
-        "policy": {"hidden_size": 8},
-        "train": {
-            "total_steps": UPDATES * BATCH, "horizon": 16, "minibatch_size": 128, "threads": 1,
-            "checkpoint_interval_s": 0.0, "keep_checkpoints": 0, **fields,
-        },
-    }  # fmt: skip
-    return merge(Config("cartpole", {"max_steps": 20}), tables)
+    return small_config(updates=UPDATES, policy={"hidden_size": 8}, keep_checkpoints=0, **fields)
 
 
 def line(steps: int, **values: Any) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from conftest import SMALL_BATCH as BATCH
+from conftest import small_config
 from pufferc.config import Config, ConfigError, merge
 from pufferc.training.resolve import resolve
 
@@ -20,19 +22,11 @@ from pufferc.runs.checkpoint import CheckpointError, list_checkpoints, load_chec
 from pufferc.training.from_checkpoint import play_checkpoint  # noqa: E402
 from pufferc.training.run import train  # noqa: E402
 
-UPDATES, BATCH = 4, 32 * 16
+UPDATES = 4
 
 
 def small(kind: str, **fields: Any) -> Config:
-    tables = {
-        "vec": {"num_envs": 32, "num_threads": 1},
-        "policy": {"kind": kind, "hidden_size": 16},
-        "train": {
-            "total_steps": UPDATES * BATCH, "horizon": 16, "minibatch_size": 128, "threads": 1,
-            "checkpoint_interval_s": 0.0, **fields,
-        },
-    }  # fmt: skip
-    return merge(Config("cartpole", {"max_steps": 20}), tables)
+    return small_config(updates=UPDATES, policy={"kind": kind}, **fields)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

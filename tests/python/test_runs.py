@@ -18,8 +18,10 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
+from conftest import SMALL_BATCH as BATCH  # noqa: E402
+from conftest import small_config  # noqa: E402
 from pufferc.commands.main import main  # noqa: E402
-from pufferc.config import Config, ConfigError, merge  # noqa: E402
+from pufferc.config import Config, ConfigError  # noqa: E402
 from pufferc.runs.checkpoint import find_checkpoint, list_checkpoints, load_checkpoint, prune_checkpoints  # noqa: E402
 from pufferc.runs.directory import best_checkpoint, locked, make_directory  # noqa: E402
 from pufferc.runs.records import is_run, list_runs, read_run  # noqa: E402
@@ -27,19 +29,11 @@ from pufferc.runs.scores import Score, ScoreWindow  # noqa: E402
 from pufferc.training import ppo  # noqa: E402
 from pufferc.training.run import Result, train  # noqa: E402
 
-UPDATES, BATCH = 6, 32 * 16
+UPDATES = 6
 
 
 def small(game: str = "cartpole", **fields: Any) -> Config:
-    tables = {
-        "vec": {"num_envs": 32, "num_threads": 1},
-        "policy": {"hidden_size": 8},
-        "train": {
-            "total_steps": UPDATES * BATCH, "horizon": 16, "minibatch_size": 128, "threads": 1,
-            "checkpoint_interval_s": 0.0, **fields,
-        },
-    }  # fmt: skip
-    return merge(Config(game, {"max_steps": 20}), tables)
+    return small_config(game, updates=UPDATES, policy={"hidden_size": 8}, **fields)
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 pytest.importorskip("tyro")
 
+from conftest import small_config  # noqa: E402
 from pufferc.commands.main import main  # noqa: E402
 from pufferc.config import Config, ConfigError, merge  # noqa: E402
 from pufferc.runs.checkpoint import find_checkpoint, list_checkpoints, load_checkpoint  # noqa: E402
@@ -28,16 +29,10 @@ from pufferc.training.seeds import exit_code, parse_seeds, split_cores, summary,
 
 pytestmark = pytest.mark.usefixtures("warm_children")
 
-BATCH = 32 * 16
-
 
 def small(**fields: Any) -> Config:
-    tables = {
-        "vec": {"num_envs": 32},
-        "policy": {"hidden_size": 8},
-        "train": {"total_steps": 6 * BATCH, "horizon": 16, "minibatch_size": 128, **fields},
-    }
-    return merge(Config("cartpole", {"max_steps": 20}), tables)
+    config = small_config(policy={"hidden_size": 8}, **{"threads": "auto", "checkpoint_interval_s": 60.0, **fields})
+    return merge(config, {"vec": {"num_threads": "auto"}})
 
 
 def test_seed_lists_are_parsed() -> None:

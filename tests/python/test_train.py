@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from conftest import needs_lander
+from conftest import SMALL_BATCH as BATCH
+from conftest import needs_lander, small_config
 from pufferc.config import Config, ConfigError, load_config, merge
 
 torch = pytest.importorskip("torch")
@@ -30,19 +31,12 @@ from pufferc.training.resolve import resolve  # noqa: E402
 from pufferc.training.run import Result, train  # noqa: E402
 from pufferc.training.trainer import Trainer, make_optimizer  # noqa: E402
 
-UPDATES, BATCH = 6, 32 * 16
+UPDATES = 6
 
 
 def small(name: str = "cartpole", **fields: Any) -> Config:
-    tables = {
-        "vec": {"num_envs": 32, "num_threads": 2},
-        "policy": {"hidden_size": 16},
-        "train": {
-            "total_steps": UPDATES * BATCH, "horizon": 16, "minibatch_size": 128, "threads": 2,
-            "checkpoint_interval_s": 0.0, "keep_checkpoints": 0, **fields,
-        },
-    }  # fmt: skip
-    return merge(Config(name, {"max_steps": 20}), tables)
+    config = small_config(name, updates=UPDATES, **{"threads": 2, "keep_checkpoints": 0, **fields})
+    return merge(config, {"vec": {"num_threads": 2}})
 
 
 def run(tmp_path: Path, config: Config | None = None, **options: Any) -> Result:
