@@ -129,6 +129,8 @@ def test_debug_names_the_line(tmp_path):
         assert f"catcher.c:{line}" in finding.seen and "in step" in finding.seen
     sound = check(write_game(tmp_path), debug=True)
     assert sound.ok, str(sound)
+    with pytest.raises(ValueError, match="ball_sped"):
+        check(write_game(tmp_path), debug=True, params={"ball_sped": 1})
 
 
 def test_the_command(tmp_path, capsys):

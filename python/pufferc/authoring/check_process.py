@@ -148,7 +148,8 @@ def _environment(game: str) -> dict[str, str]:
     """Variables to add to the child's environment; the runtime of AddressSanitizer must be loaded before the game."""
     environment = {"PYTHONSAFEPATH": "1", "PYTHONFAULTHANDLER": ""}
     if game_library.is_path(game) and "AddressSanitizer" in game_library.sanitizers(Path(game)):
-        environment["LD_PRELOAD"] = _runtime("libasan.so")
+        # Without libstdc++ AddressSanitizer aborts at the first C++ exception, such as one about a parameter.
+        environment["LD_PRELOAD"] = f"{_runtime('libasan.so')} {_runtime('libstdc++.so.6')}"
         environment["ASAN_OPTIONS"] = "detect_leaks=0:detect_stack_use_after_return=1:allocator_may_return_null=1"
         environment["UBSAN_OPTIONS"] = "print_stacktrace=1"
     return environment

@@ -121,8 +121,8 @@ def _require_sanitizers(text: str, data: bytes) -> None:
         if not hasattr(ctypes.CDLL(None), symbol):
             raise ModuleError(
                 f"{text}: was built with {name}, which has to be in the process from its start. Check it with: "
-                f"pufferc check {text}; run other commands under: LD_PRELOAD=$(cc -print-file-name=libasan.so) "
-                "ASAN_OPTIONS=detect_leaks=0"
+                f"pufferc check {text}; run other commands under: ASAN_OPTIONS=detect_leaks=0 "
+                'LD_PRELOAD="$(cc -print-file-name=libasan.so) $(cc -print-file-name=libstdc++.so.6)"'
             )
 
 
