@@ -1,14 +1,14 @@
-// lock.c - a masked game for tests of policies: it is learned within seconds, and only by using the masks. Two agents
-// take turns at a lock: the digit that is shown opens its first half, and of the two keys at hand the lower or the
-// higher one opens the second.
+// lock.c - a masked game for tests of policies. Policies learn it within seconds, but only with masks. Two agents take
+// turns at a lock: the observed digit opens its first half; of the two available keys, the lower or the higher one
+// opens the second half.
 //
 // obs   LockValue[6]   see lock_obs
 // act   int32[2]       digit 0 to 2; key 0 to 33, of which two are legal: the choices cross a word of the mask
 // rew   0.5 for each half that opens
 //
-// Who waits for the turn has one legal choice in each dimension, digit 0 and key 0. From step `leave` on agent 1 is
-// out. Built into tests with PFC_BUILDING_LIBRARY, and as a module for Python, where the three lines below may be
-// replaced.
+// A waiting agent has one legal choice in each dimension, digit 0 and key 0. From step `leave` on, agent 1 is out.
+// Built into C tests with PFC_BUILDING_LIBRARY, and as a module for Python tests, which may replace the three lines
+// below.
 #include "pufferc/env.h"
 
 typedef float LockValue;

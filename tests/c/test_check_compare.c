@@ -110,7 +110,7 @@ static void test_snapshot(void) {
   CHECK(found_only(&found, 1));
 }
 
-// ---- what should differ ------------------------------------------------------------------------------------
+// ---- expected differences ----------------------------------------------------------------------------------
 
 static void chance_at_last(Flawed* s, PfcIo io) {
   if (flaw_visit("seeds", 1000, 5) == 1) io.rewards[1] += 1.0f;

@@ -309,7 +309,7 @@ static bool keeps_secrets(Game* game, Game* twin, int32_t hero) {
 // ---- experience and gold --------------------------------------------------------------------------------------------
 
 typedef struct Books {
-  int64_t xp[MOBA_HEROES], gold[MOBA_HEROES];  // since the start, of what counts
+  int64_t xp[MOBA_HEROES], gold[MOBA_HEROES];  // sums since the start
 } Books;
 
 static int64_t xp_of(const Moba* s, int32_t hero) {

@@ -1,4 +1,4 @@
-// test_picture.c - shapes and text in a picture: which pixels they cover, what is cut off, and pictures in two threads.
+// test_picture.c - shapes and text in a picture: covered pixels, clipping, and pictures in two threads.
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static int red_at(const PfcPicture* picture, int x, int y) {
   return rgb[3 * (y * WIDTH + x)];
 }
 
-// Sum of the red channel in pixels: the area that white shapes cover.
+// Sum of the red channel in pixels, which is the area of white shapes.
 static double area_of(const PfcPicture* picture) {
   static uint8_t rgb[BYTES];
   double sum = 0.0;
@@ -56,7 +56,7 @@ static void test_areas(void) {
   pfc_picture_free(&picture);
 }
 
-// A world keeps its proportions in the middle of its cell, and what lies outside of the cell is cut off.
+// A world is centred in its cell with its own aspect ratio, and clipped to the cell.
 static void test_cells(void) {
   PfcPicture picture = {0};
   (void)start(&picture);
@@ -80,7 +80,7 @@ static void test_cells(void) {
   pfc_picture_free(&picture);
 }
 
-// A picture's memory follows its size, and a freed picture can be used again.
+// A picture can change its size at each begin, and a freed picture can be used again.
 static void test_sizes(void) {
   PfcPicture picture = {0};
   for (int32_t i = 0; i < 40; ++i) {
@@ -95,7 +95,7 @@ static void test_sizes(void) {
   pfc_picture_free(&picture);
 }
 
-// One thread's work: its own pool and picture, drawn again and again; `rgb` is the last frame.
+// One thread's work: draws its own pool into its own picture many times; `rgb` is the last frame.
 typedef struct Work {
   const char* game;
   int frames;
@@ -122,7 +122,7 @@ static void* draw_frames(void* argument) {
   return NULL;
 }
 
-// Threads that draw at the same time get the pictures that one thread gets; the thread sanitizer finds nothing shared.
+// Threads that draw at the same time get the same pictures as a single thread. ThreadSanitizer checks for shared data.
 static void test_two_threads(void) {
   static Work alone[2] = {{.game = "breakout", .frames = 1}, {.game = "snake", .frames = 1}};
   static Work together[2] = {{.game = "breakout", .frames = 200}, {.game = "snake", .frames = 200}};

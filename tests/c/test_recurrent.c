@@ -18,7 +18,7 @@ typedef struct Net {
   int32_t hidden, widths[MAX_HIDDEN + 2];
 } Net;
 
-// A network with a batch, and what the kernel makes of them.
+// A network, a batch, and the results of the kernel.
 typedef struct Case {
   Net net;
   int64_t steps, rows;

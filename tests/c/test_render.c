@@ -41,7 +41,7 @@ static bool is_color(const uint8_t* picture, int32_t width, int32_t x, int32_t y
          abs(p[2] - (int)(color & 255)) <= 2;
 }
 
-// Breakout after its reset: the paddle stands where the observation says, below the bricks on a dark ground.
+// Breakout after a reset: the paddle is where the observation says, below the bricks, on a dark background.
 static void test_breakout(void) {
   PfcRenderer* r = open_renderer();
   PfcPool* pool = pool_of("breakout", 1, true);
@@ -56,7 +56,7 @@ static void test_breakout(void) {
   pfc_renderer_destroy(r);
 }
 
-// Four games in a grid are the pictures of each one in its place; the gap between them has its own colour.
+// A grid of four games equals their single pictures in their cells; the gap between them has its own colour.
 static void test_grid(void) {
   static uint8_t alone[BYTES];
   const int32_t width = 2 * WIDTH + 4, height = 2 * HEIGHT + 4;
@@ -129,7 +129,7 @@ static void draw_nothing(const void* state, const void* params, const PfcDraw* d
 static void test_refusals(void) {
   PfcRenderer* r = open_renderer();
   PfcPool* pool = pool_of("squared", 3, false);
-  CHECK(pfc_renderer_picture(r, pool, 0, 1, 64, 64, rgb, 64 * 64 * 3) == PFC_STATE);  // never reset
+  CHECK(pfc_renderer_picture(r, pool, 0, 1, 64, 64, rgb, 64 * 64 * 3) == PFC_STATE);  // not reset yet
   CHECK(pfc_pool_reset(pool, NULL) == PFC_OK);
   CHECK(pfc_renderer_picture(r, pool, 0, 1, 15, 64, rgb, 15 * 64 * 3) == PFC_INVALID &&
         failed_with("width_px: expected 16 to 4096"));
@@ -147,7 +147,7 @@ static void test_refusals(void) {
   PfcWindowState state;
   CHECK(pfc_renderer_poll(r, &state) == PFC_UNSUPPORTED && pfc_renderer_next_key(r) == 0);
   CHECK(pfc_renderer_key_down(r, PFC_KEY_LEFT) == 0);
-  CHECK(pfc_renderer_picture(r, pool, 0, 3, 64, 64, rgb, 64 * 64 * 3) == PFC_OK);  // none of this has harmed it
+  CHECK(pfc_renderer_picture(r, pool, 0, 3, 64, 64, rgb, 64 * 64 * 3) == PFC_OK);  // still works after the failed calls
   pfc_pool_destroy(pool);
   PfcEnvSpec mute = *pfc_env_find("squared");
   mute.draw_one = draw_nothing;
@@ -172,8 +172,8 @@ static void test_crowds(void) {
   pfc_renderer_destroy(r);
 }
 
-// The game's pictures through a run, in sizes that fit its world, that do not, and the smallest: they show something,
-// and what is not theirs stays untouched. Under the address sanitizer this is the check of all drawing.
+// Draws the game during a run, in sizes that fit its world, that do not, and the smallest. Pictures are not empty, and
+// memory around them does not change. Under AddressSanitizer this tests all drawing code.
 static void test_game(const Case* c) {
   static const int32_t sizes[][2] = {{160, 120}, {333, 47}, {41, 300}, {16, 16}};
   const PfcPoolDesc desc = case_desc(c, 6, 3);
@@ -214,7 +214,7 @@ static void test_window_modules(const char* program, const char* window) {
   unsetenv("DISPLAY"), unsetenv("WAYLAND_DISPLAY");
   desc = (PfcRendererDesc){.window = 1, .module = window};
   for (int i = 0; i < 2; ++i) CHECK(pfc_renderer_create(&desc) == NULL && failed_with("no window: "));
-  CHECK(!failed_with("already"));  // one that failed to open is not open
+  CHECK(!failed_with("already"));  // a window that failed to open does not count
 }
 
 int main(int argc, char** argv) {

@@ -20,8 +20,8 @@
 //     }
 //   }
 //
-// A Renderer owns its C object, moves but does not copy, and closes its window when it is destroyed. Sizes are in
-// pixels; the C header documents frames, threads and where the window module comes from. What fails throws pufferc::Error.
+// A Renderer owns its C object and closes its window when it is destroyed. It can be moved but not copied. Sizes are in
+// pixels. The C header documents frames, threads and the window module. Failures throw pufferc::Error.
 #ifndef PUFFERC_RENDER_HPP
 #define PUFFERC_RENDER_HPP
 
