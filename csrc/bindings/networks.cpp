@@ -324,7 +324,7 @@ PfcOneHot one_hot_batch(Arrays& arrays, py::handle codes, int32_t max_code, py::
           static_cast<int32_t>(width)};
 }
 
-void codes_forward(py::handle codes, int32_t max_code, py::handle table, py::handle bias, bool relu, py::handle y) {
+void one_hot_forward(py::handle codes, int32_t max_code, py::handle table, py::handle bias, bool relu, py::handle y) {
   Arrays arrays;
   const py::ssize_t width = shape_with("table", table, 2)[1];
   const PfcOneHot batch = one_hot_batch(arrays, codes, max_code, width);
@@ -336,7 +336,7 @@ void codes_forward(py::handle codes, int32_t max_code, py::handle table, py::han
              [&](PfcWorkers* workers) { return pfc_one_hot_forward(&batch, entries, start, relu, to, workers); });
 }
 
-void codes_backward(py::handle codes, int32_t max_code, py::handle grad_y, py::handle grad_table,
+void one_hot_backward(py::handle codes, int32_t max_code, py::handle grad_y, py::handle grad_table,
                     py::handle grad_bias) {
   Arrays arrays;
   const py::ssize_t width = shape_with("grad_y", grad_y, 2)[1];
@@ -359,8 +359,8 @@ void bind_networks(py::module_& m) {
       .def("backward", &Mlp::backward)
       .def("learn", &Mlp::learn)
       .def("rollout", &Mlp::rollout);
-  m.def("codes_forward", &codes_forward);
-  m.def("codes_backward", &codes_backward);
+  m.def("one_hot_forward", &one_hot_forward);
+  m.def("one_hot_backward", &one_hot_backward);
   py::class_<Recurrent>(m, "Recurrent")
       .def("set_layers", &Recurrent::set_layers)
       .def("forward", &Recurrent::forward)

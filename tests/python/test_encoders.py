@@ -90,17 +90,17 @@ def test_codes_above_the_largest_are_refused(bad: int) -> None:
 def test_the_kernel_refuses_what_does_not_fit() -> None:
     cells, y = np.zeros((4, 6), np.uint8), np.zeros((4, 3), np.float32)
     table, bias = np.zeros((12, 3), np.float32), np.zeros(3, np.float32)
-    private.codes_forward(cells, table, bias, y, most=2)
+    private.one_hot_forward(cells, table, bias, y, max_code=2)
     with pytest.raises(ValueError, match="table"):
-        private.codes_forward(cells, table[:6], bias, y, most=2)
+        private.one_hot_forward(cells, table[:6], bias, y, max_code=2)
     with pytest.raises(TypeError, match="codes must be bool or uint8"):
-        private.codes_forward(cells.astype(np.int8), table, bias, y, most=2)
+        private.one_hot_forward(cells.astype(np.int8), table, bias, y, max_code=2)
     with pytest.raises(ValueError, match="most must be"):
-        private.codes_forward(cells, table, bias, y, most=256)
+        private.one_hot_forward(cells, table, bias, y, max_code=256)
     with pytest.raises(ValueError, match="grad_y"):
-        private.codes_backward(cells, table[:4], table, bias, most=2)
+        private.one_hot_backward(cells, table[:4], table, bias, max_code=2)
     with pytest.raises(ValueError, match="expected 1 to"):
-        private.codes_forward(np.zeros((4, 0), np.uint8), np.zeros((0, 3), np.float32), bias, y, most=2)
+        private.one_hot_forward(np.zeros((4, 0), np.uint8), np.zeros((0, 3), np.float32), bias, y, max_code=2)
 
 
 def test_convolutions_have_a_plane_for_each_code() -> None:

@@ -474,20 +474,22 @@ class Muon:
         )
 
 
-def codes_forward(codes: Any, table: Any, bias: Any, y: Any, *, most: int, relu: bool = False) -> None:
-    """Writes y [B, H], a linear layer of one-hot vectors: bias plus table[cell * most + code - 1] of cells not 0.
+def one_hot_forward(codes: Any, table: Any, bias: Any, y: Any, *, max_code: int, relu: bool = False) -> None:
+    """Writes y [B, H], a linear layer of one-hot vectors: bias plus table[cell * max_code + code - 1] of cells not 0.
 
     Args:
-        codes: uint8 [B, cells], each 0 to `most`. ValueError where one is greater.
-        table: float32 [cells * most, H].
+        codes: uint8 [B, cells], each 0 to `max_code`. ValueError where one is greater.
+        table: float32 [cells * max_code, H].
         bias: float32 [H].
         y: float32 [B, H].
-        most: The largest code, 1 to 255.
+        max_code: The largest code, 1 to 255.
         relu: Negative results become 0.
     """
-    _core.codes_forward(codes, errors.integer("most", most, 1, 255), table, bias, errors.flag("relu", relu), y)
+    _core.one_hot_forward(
+        codes, errors.integer("max_code", max_code, 1, 255), table, bias, errors.flag("relu", relu), y
+    )
 
 
-def codes_backward(codes: Any, grad_y: Any, grad_table: Any, grad_bias: Any, *, most: int) -> None:
-    """Writes the gradients of codes_forward's table and bias, given that of its y without relu; shapes as there."""
-    _core.codes_backward(codes, errors.integer("most", most, 1, 255), grad_y, grad_table, grad_bias)
+def one_hot_backward(codes: Any, grad_y: Any, grad_table: Any, grad_bias: Any, *, max_code: int) -> None:
+    """Writes the gradients of one_hot_forward's table and bias, given that of its y without relu; shapes as there."""
+    _core.one_hot_backward(codes, errors.integer("max_code", max_code, 1, 255), grad_y, grad_table, grad_bias)

@@ -31,9 +31,9 @@ _LOW, _DARK, _NONE = 0x3FB6D3FF, 0x262B38FF, 0xE5484DFF  # of a map's cells: neg
 _TEXT_PX, _LINE_PX, _PAD_PX = 14.0, 20.0, 14.0
 _CHARACTER_PX = 0.6 * _TEXT_PX
 _METER_PX = 56.0
-_LEAST_GAME_PX = 160.0  # longer side of a game beside which there is room for a panel
-_LEAST_HEIGHT_FOR_BAR_PX = 160.0
-_CELL_PX = (3.0, 12.0)  # side of a map's cells, least and most
+_MIN_GAME_PX = 160.0  # longer side of a game beside which there is room for a panel
+_MIN_BAR_HEIGHT_PX = 160.0
+_CELL_PX = (3.0, 12.0)  # side of a map's cells, smallest and largest
 _GAP_PX = 8.0  # below a map
 _LISTED = 4  # values of one entry that are written out; more are a map
 
@@ -67,7 +67,7 @@ def split(size: tuple[int, int], world: tuple[float, float], panel: bool) -> Spl
         panel: Make room for one, at the right or below, where the game stays larger.
     """
     width, height = float(size[0]), float(size[1])
-    bar = (0.0, height - BAR_PX, width, BAR_PX) if height >= _LEAST_HEIGHT_FOR_BAR_PX else None
+    bar = (0.0, height - BAR_PX, width, BAR_PX) if height >= _MIN_BAR_HEIGHT_PX else None
     height -= BAR_PX if bar else 0.0
     if not panel:
         return Split((0.0, 0.0, width, height), None, bar)
@@ -75,7 +75,7 @@ def split(size: tuple[int, int], world: tuple[float, float], panel: bool) -> Spl
     below = min(max(height - tall, 11.0 * _LINE_PX), height - 1.0)
     beside_scale = min((width - PANEL_PX) / world[0], height / world[1])
     below_scale = min(width / world[0], (height - below) / world[1])
-    if max(beside_scale, below_scale) * max(world) < _LEAST_GAME_PX:
+    if max(beside_scale, below_scale) * max(world) < _MIN_GAME_PX:
         return Split((0.0, 0.0, width, height), (0.0, 0.0, min(PANEL_PX, width), height), bar, covers=True)
     if beside_scale >= below_scale:
         return Split((0.0, 0.0, width - PANEL_PX, height), (width - PANEL_PX, 0.0, PANEL_PX, height), bar)

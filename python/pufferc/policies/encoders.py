@@ -23,7 +23,7 @@ from pufferc.envs.games import ObsInfo
 from pufferc.envs.spaces import GameSpaces
 from pufferc.kernels import private
 
-MOST_CODES = 32  # of a cell, for one-hot vectors to be chosen without being asked for
+MAX_AUTO_CODES = 32  # of a cell, for one-hot vectors to be chosen without being asked for
 _CHANNELS = (16, 32)  # of the convolutions
 
 
@@ -63,39 +63,41 @@ class OneHot(Encoder):
 
     codes = True
 
-    def __init__(self, cells: int, most: int, *, fused: bool = False) -> None:
-        """`cells` codes of 0 to `most` in each observation."""
-        super().__init__(cells * most)
-        self.most, self._fused = most, fused
+    def __init__(self, cells: int, max_code: int, *, fused: bool = False) -> None:
+        """`cells` codes of 0 to `max_code` in each observation."""
+        super().__init__(cells * max_code)
+        self.max_code, self._fused = max_code, fused
 
     def forward(self, observations: Tensor) -> Tensor:
-        return _one_hot(observations.flatten(2), self.most).flatten(2)
+        return _one_hot(observations.flatten(2), self.max_code).flatten(2)
 
     def linear(self, observations: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
         if not self._fused:
             return super().linear(observations, weight, bias, dtype)
         codes = observations.flatten(2).contiguous().view(torch.uint8)
-        y = _CodesLinear.apply(codes.flatten(0, 1), weight, bias, self.most)  # type: ignore[no-untyped-call]
+        y = _CodesLinear.apply(codes.flatten(0, 1), weight, bias, self.max_code)  # type: ignore[no-untyped-call]
         return cast(Tensor, y).view(*codes.shape[:2], -1).to(dtype)
 
 
 class _CodesLinear(torch.autograd.Function):
-    """The layer of private.codes_forward: codes uint8 [B, cells], weight [H, cells x C], bias [H] to float32 [B, H]."""
+    """The layer of private.one_hot_forward: codes uint8 [B, cells], weight [H, cells x C], bias [H] to float32 [B, H]."""
 
     @staticmethod
-    def forward(ctx: Any, codes: Tensor, weight: Tensor, bias: Tensor, most: int) -> Tensor:
+    def forward(ctx: Any, codes: Tensor, weight: Tensor, bias: Tensor, max_code: int) -> Tensor:
         y = weight.new_empty(codes.shape[0], weight.shape[0])
-        private.codes_forward(codes, weight.detach().t().contiguous(), bias.detach().contiguous(), y, most=most)
+        private.one_hot_forward(
+            codes, weight.detach().t().contiguous(), bias.detach().contiguous(), y, max_code=max_code
+        )
         ctx.save_for_backward(codes)
-        ctx.most = most
+        ctx.max_code = max_code
         return y
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, Tensor, None]:
         (codes,) = ctx.saved_tensors
-        table, bias = grad.new_empty(codes.shape[1] * ctx.most, grad.shape[1]), grad.new_empty(grad.shape[1])
-        private.codes_backward(codes, grad.contiguous(), table, bias, most=ctx.most)
+        table, bias = grad.new_empty(codes.shape[1] * ctx.max_code, grad.shape[1]), grad.new_empty(grad.shape[1])
+        private.one_hot_backward(codes, grad.contiguous(), table, bias, max_code=ctx.max_code)
         return None, table.t(), bias, None
 
 
@@ -108,13 +110,13 @@ class Conv(Encoder):
     codes = True
 
     def __init__(
-        self, shape: tuple[int, int], most: int, *, dtype: torch.dtype, generator: torch.Generator | None
+        self, shape: tuple[int, int], max_code: int, *, dtype: torch.dtype, generator: torch.Generator | None
     ) -> None:
-        """Boards of `shape` (height, width) with codes of 0 to `most`; products in `dtype`."""
+        """Boards of `shape` (height, width) with codes of 0 to `max_code`; products in `dtype`."""
         half = [(side + 1) // 2 for side in shape]
         super().__init__(_CHANNELS[1] * half[0] * half[1])
-        self.most, self._dtype = most, dtype
-        self.planes = nn.Conv2d(most, _CHANNELS[0], 3, padding=1)
+        self.max_code, self._dtype = max_code, dtype
+        self.planes = nn.Conv2d(max_code, _CHANNELS[0], 3, padding=1)
         self.second = nn.Conv2d(*_CHANNELS, 3, padding=1, stride=2)
         with torch.no_grad():
             for layer in (self.planes, self.second):
@@ -122,16 +124,16 @@ class Conv(Encoder):
                 cast(Tensor, layer.bias).zero_()
 
     def forward(self, observations: Tensor) -> Tensor:
-        x = _one_hot(observations.flatten(0, 1), self.most).to(self._dtype).permute(0, 3, 1, 2)
+        x = _one_hot(observations.flatten(0, 1), self.max_code).to(self._dtype).permute(0, 3, 1, 2)
         for layer in (self.planes, self.second):
             bias = cast(Tensor, layer.bias).to(x.dtype)
             x = torch.relu(nn.functional.conv2d(x, layer.weight.to(x.dtype), bias, layer.stride, layer.padding))
         return x.flatten(1).view(*observations.shape[:2], -1)
 
 
-def _one_hot(codes: Tensor, most: int) -> Tensor:
+def _one_hot(codes: Tensor, max_code: int) -> Tensor:
     """One bool for each code above 0, [..., C] of codes [...]; all False for code 0 and for those above C."""
-    return codes.unsqueeze(-1) == torch.arange(1, most + 1, dtype=codes.dtype, device=codes.device)
+    return codes.unsqueeze(-1) == torch.arange(1, max_code + 1, dtype=codes.dtype, device=codes.device)
 
 
 def make_encoder(
@@ -144,26 +146,26 @@ def make_encoder(
 ) -> Encoder:
     """The encoder that `policy.encoder` means for a game.
 
-    auto is onehot for bytes that are codes of 0 to less than MOST_CODES, else flat. ConfigError where it does not fit.
+    auto is onehot for bytes that are codes of 0 to less than MAX_AUTO_CODES, else flat. ConfigError where it does not fit.
     """
     space, shape = spaces.observation_space, spaces.observation_space.shape
-    most = _largest_code(space, spaces.observation_rows)
-    if kind == "flat" or (kind == "auto" and (most is None or most >= MOST_CODES)):
+    max_code = _largest_code(space, spaces.observation_rows)
+    if kind == "flat" or (kind == "auto" and (max_code is None or max_code >= MAX_AUTO_CODES)):
         return Flat(math.prod(shape))
-    if most is None:
+    if max_code is None:
         raise ConfigError(
             f"policy.encoder: {kind!r} takes observations of codes from 0 in bytes, this game has {space}; use 'flat'"
         )
     if kind != "conv":
-        return OneHot(math.prod(shape), most, fused=fused)
+        return OneHot(math.prod(shape), max_code, fused=fused)
     if len(shape) != 2:
         raise ConfigError(f"policy.encoder: 'conv' takes boards [height, width], this game has {space}; use 'onehot'")
-    return Conv((shape[0], shape[1]), most, dtype=dtype, generator=generator)
+    return Conv((shape[0], shape[1]), max_code, dtype=dtype, generator=generator)
 
 
 def _largest_code(space: gym.Space[Any], table: Sequence[ObsInfo]) -> int | None:
     """The largest code of an observation of bytes that count from 0, None for other observations."""
     if space.dtype not in (np.dtype(np.int8), np.dtype(np.uint8)) or any(row.low != 0 for row in table):
         return None
-    most = max((int(row.high) for row in table), default=0)
-    return most if most >= 1 else None
+    max_code = max((int(row.high) for row in table), default=0)
+    return max_code if max_code >= 1 else None

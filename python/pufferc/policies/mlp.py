@@ -116,12 +116,12 @@ class MLP(Network):
 class CodesLayer:
     """The first hidden layer of a network over one-hot codes, its passes without autograd, on the CPU.
 
-    It is the kernel of private.codes_forward, in float32 whatever the compute_dtype: it multiplies nothing.
+    It is the kernel of private.one_hot_forward, in float32 whatever the compute_dtype: it multiplies nothing.
     """
 
     def __init__(self, network: Network) -> None:
         assert isinstance(network.encoder, OneHot)
-        self._network, self._most = network, network.encoder.most
+        self._network, self._max_code = network, network.encoder.max_code
         self._hidden: dict[str, Tensor] = {}  # [B, H] of the latest step, and of the latest pass of training
         self._table, self._bias = torch.empty(0), torch.empty(0)
         self._versions: tuple[int, ...] = ()
@@ -138,7 +138,7 @@ class CodesLayer:
         if self._versions != versions:
             weight, self._bias = network._folded(0, first)
             self._table, self._versions = weight.t().contiguous(), versions
-        private.codes_forward(codes, self._table, self._bias, hidden, most=self._most, relu=True)
+        private.one_hot_forward(codes, self._table, self._bias, hidden, max_code=self._max_code, relu=True)
         if use == "train":
             self._codes = codes
         return hidden
@@ -148,7 +148,7 @@ class CodesLayer:
         torch.ops.aten.threshold_backward(grad, self._hidden["train"], 0, grad_input=grad)
         table, first = torch.empty_like(self._table), self._first()
         first.bias.grad = torch.empty_like(first.bias)
-        private.codes_backward(self._codes, grad, table, first.bias.grad, most=self._most)
+        private.one_hot_backward(self._codes, grad, table, first.bias.grad, max_code=self._max_code)
         first.weight.grad = table.t().contiguous()
         self._network._unfold(first)
 

@@ -211,7 +211,7 @@ def describe_policy(policy: Policy, spaces: GameSpaces, params: Mapping[str, flo
         action_counts=() if continuous else tuple(head.output_sizes),
         params=params,
         layers=_layers_of(policy),
-        codes=policy.encoder.most if isinstance(policy.encoder, OneHot) else 0,
+        codes=policy.encoder.max_code if isinstance(policy.encoder, OneHot) else 0,
         continuous_dims=head.shape[0] if continuous else 0,
         squash=isinstance(head, GaussianHead) and head.squash,
         masked=spaces.masked,
