@@ -95,7 +95,7 @@ def test_the_kernel_refuses_what_does_not_fit() -> None:
         private.one_hot_forward(cells, table[:6], bias, y, max_code=2)
     with pytest.raises(TypeError, match="codes must be bool or uint8"):
         private.one_hot_forward(cells.astype(np.int8), table, bias, y, max_code=2)
-    with pytest.raises(ValueError, match="most must be"):
+    with pytest.raises(ValueError, match="max_code must be"):
         private.one_hot_forward(cells, table, bias, y, max_code=256)
     with pytest.raises(ValueError, match="grad_y"):
         private.one_hot_backward(cells, table[:4], table, bias, max_code=2)

@@ -80,7 +80,7 @@ class OneHot(Encoder):
 
 
 class _CodesLinear(torch.autograd.Function):
-    """The layer of private.one_hot_forward: codes uint8 [B, cells], weight [H, cells x C], bias [H] to float32 [B, H]."""
+    """The layer of private.one_hot_forward: codes uint8 [B, cells], weight [H, cells x C], bias [H] to y [B, H]."""
 
     @staticmethod
     def forward(ctx: Any, codes: Tensor, weight: Tensor, bias: Tensor, max_code: int) -> Tensor:
@@ -146,7 +146,7 @@ def make_encoder(
 ) -> Encoder:
     """The encoder that `policy.encoder` means for a game.
 
-    auto is onehot for bytes that are codes of 0 to less than MAX_AUTO_CODES, else flat. ConfigError where it does not fit.
+    auto is onehot for bytes that are codes below MAX_AUTO_CODES, else flat. ConfigError where it does not fit.
     """
     space, shape = spaces.observation_space, spaces.observation_space.shape
     max_code = _largest_code(space, spaces.observation_rows)
