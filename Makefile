@@ -104,5 +104,5 @@ $(VENV)/.installed-dev: $(VENV)/.wheel
 	@rm -f $(VENV)/.editable; touch $@ $(VENV)/.installed
 
 $(VENV)/.editable: $(VENV)/.build-tools
-	$(INSTALL) --no-build-isolation -C editable.rebuild=true -C build-dir=build/editable -e '.[train,render,dev]'
+	$(INSTALL) --no-build-isolation --config-settings editable.rebuild=true --config-settings build-dir=build/editable -e '.[train,render,dev]'
 	@rm -f $(VENV)/.installed $(VENV)/.installed-dev; touch $@

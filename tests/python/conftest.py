@@ -105,7 +105,12 @@ def build_wheel(folder: Path) -> None:
     if fetched:
         environment.setdefault("PUFFERC_RAYLIB_SOURCE", str(fetched.parents[1]))
     here = all(importlib.util.find_spec(name) for name in ("scikit_build_core", "pybind11"))
-    options = ["-C", f"build-dir={ROOT / 'build' / 'wheel-test'}", "-C", "cmake.define.PUFFERC_CUDA=OFF"]
+    options = [
+        "--config-settings",
+        f"build-dir={ROOT / 'build' / 'wheel-test'}",
+        "--config-settings",
+        "cmake.define.PUFFERC_CUDA=OFF",
+    ]
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", *(["--no-build-isolation"] if here else [])]
     done = subprocess.run(
         [*command, *options, "-w", str(folder), str(ROOT)], capture_output=True, text=True, timeout=600, env=environment

@@ -43,7 +43,16 @@ def test_import_takes_in_little() -> None:
     """Which keeps it quick: of other packages NumPy and Gymnasium with what they need, of this one the pool."""
     loaded = set(run("import sys, pufferc; print(*sys.modules)").split())
     packages = {name.partition(".")[0] for name in loaded if not name.startswith("_")} - set(sys.stdlib_module_names)
-    needed = {"numpy", "gymnasium", "farama_notifications", "typing_extensions", "cloudpickle", "cython_runtime"}
+    # Distributions of Python may have a sitecustomize.
+    needed = {
+        "sitecustomize",
+        "numpy",
+        "gymnasium",
+        "farama_notifications",
+        "typing_extensions",
+        "cloudpickle",
+        "cython_runtime",
+    }
     assert packages - needed == {"pufferc"}
     assert not loaded & {"asyncio", "unittest", "pufferc.config", "pufferc.commands.main"}
 

@@ -47,7 +47,7 @@ def build(sources: Path, out: Path, cached: bool) -> Path:
     if not os.environ.get("PUFFERC_TEST_OPTIMISED"):
         settings += QUICK
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
-    command += [word for setting in settings for word in ("-C", setting)]
+    command += [word for setting in settings for word in ("--config-settings", setting)]
     done = subprocess.run(
         [*command, "-w", str(out), str(sources)], capture_output=True, text=True, timeout=900, env=environment
     )

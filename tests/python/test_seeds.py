@@ -28,6 +28,7 @@ from pufferc.training.run import train  # noqa: E402
 from pufferc.training.seeds import exit_code, parse_seeds, split_cores, summary, train_seeds  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("warm_children")
+PYTHON = sys.executable  # without a warm start
 
 
 def small(**fields: Any) -> Config:
@@ -122,6 +123,7 @@ def test_a_seed_that_fails_does_not_lose_the_others(tmp_path: Path, monkeypatch:
             member.child.stop()
 
     monkeypatch.setattr(seeds_module.Member, "start", start)
+    monkeypatch.setattr(sys, "executable", PYTHON)
     group = train_seeds(small(), [1, 2, 3], runs=tmp_path)
     outcomes = {run["seed"]: run for run in group["runs"]}
     assert [outcomes[seed]["outcome"] for seed in (1, 2, 3)] == ["failed", "failed", "complete"]

@@ -197,7 +197,13 @@ def test_the_release_command_asks_for_everything(tmp_path: Path) -> None:
     """It ends with an error where Box2D or raylib's own GLFW cannot be had, instead of making a wheel without them."""
     pytest.importorskip("scikit_build_core")
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
-    command += ["-C", f"build-dir={tmp_path / 'build'}", "-C", "cmake.define.PUFFERC_DOWNLOAD=OFF", str(ROOT)]
+    command += [
+        "--config-settings",
+        f"build-dir={tmp_path / 'build'}",
+        "--config-settings",
+        "cmake.define.PUFFERC_DOWNLOAD=OFF",
+        str(ROOT),
+    ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PUFFERC_")}
     environment |= {"PUFFERC_RELEASE": "1"}
     for source, problem in (

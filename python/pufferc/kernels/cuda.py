@@ -23,7 +23,7 @@ def _why_not_loaded(error: ImportError) -> str:
     if isinstance(error, ModuleNotFoundError):
         return (
             "not built: pip builds them where the installed torch has CUDA and a CUDA compiler is found, "
-            "or with -C cmake.define.PUFFERC_CUDA=ON"
+            "or with --config-settings cmake.define.PUFFERC_CUDA=ON"
         )
     return f"built, but cannot be loaded: {error}"
 
