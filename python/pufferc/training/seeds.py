@@ -107,10 +107,14 @@ class Member:
         return texts
 
     def interrupt(self) -> None:
-        """Asks the process, if there is one, to stop with a checkpoint."""
-        if self.child is not None:
-            self.interrupted = True
+        """Asks the process, if there is one, to stop with a checkpoint; kills it if it does not train yet."""
+        if self.child is None:
+            return
+        self.interrupted = True
+        if self.report:
             self.child.interrupt()
+        else:
+            self.child.stop()  # an import can swallow the KeyboardInterrupt, and there is nothing to save
 
     @property
     def over(self) -> bool:
@@ -298,6 +302,10 @@ class _Report(Progress):
     def __init__(self, total_steps: int, parent: Parent) -> None:
         super().__init__(total_steps, interval_s=_REPORT_S)
         self._parent: Parent | None = parent
+
+    def start(self, steps: int) -> None:
+        super().start(steps)
+        self._send({"steps": steps})
 
     def _show(self, steps: int, last: bool) -> None:
         rate, _ = self._rate.read(steps)
