@@ -81,7 +81,7 @@ def install(python: Path, *words: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not os.environ.get("PUFFERC_TEST_RELEASE"), reason="installs 30 packages: PUFFERC_TEST_RELEASE=1")
+@pytest.mark.skipif(not os.environ.get("PUFFERC_TEST_MINIMUMS"), reason="installs 30 packages: PUFFERC_TEST_MINIMUMS=1")
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="the oldest releases have no wheels for this Python")
 def test_the_declared_minimums_work(wheel: Path, tmp_path: Path) -> None:
     """With the torch of this environment, since the oldest is gigabytes; PUFFERC_MIN_TORCH=1 installs that as well."""
