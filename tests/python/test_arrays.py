@@ -107,7 +107,7 @@ def test_torch_tensors(pool: MakePool) -> None:
         continuous.step(torch.zeros(4))
 
 
-def test_kinds_of_actions_that_mean_the_same(pool: MakePool) -> None:
+def test_equivalent_action_types_give_the_same_step(pool: MakePool) -> None:
     kinds = [
         np.int8,
         np.int16,
@@ -135,7 +135,7 @@ def test_kinds_of_actions_that_mean_the_same(pool: MakePool) -> None:
     assert len(digests) == 1
 
 
-def test_kinds_of_controls_that_mean_the_same(pool: MakePool) -> None:
+def test_equivalent_continuous_action_types_give_the_same_step(pool: MakePool) -> None:
     digests = set()
     for kind in ("float32", "float64", "float16", ">f4", "list", "gaps", "huge"):
         env = pool("cartpole", 2, continuous=True)

@@ -25,7 +25,7 @@ def baseline() -> Any:
 
 
 @pytest.mark.parametrize("params", [{}, {"walls": True, "neighbours": 5, "sight": 20.0}, {"predators": 3}])
-def test_the_script_is_the_rules_of_the_benchmark(baseline: Any, params: dict[str, Any]) -> None:
+def test_the_scripted_player_matches_the_benchmark_rules(baseline: Any, params: dict[str, Any]) -> None:
     """The benchmark computes the rules from observations alone, so the script uses nothing that a boid cannot see."""
     levels = [(1.0, 0.6, 1.5, 3.0), (3.3, 0.7, 3.7, 2.7)]
     envs = pufferc.make("boids", num_games=3, num_threads=1, **params)
@@ -70,7 +70,7 @@ def hunted() -> Iterator[Any]:
     ops.set_num_threads(before)
 
 
-def test_being_caught_ends_what_a_boid_earns(hunted: Any) -> None:
+def test_a_caught_boid_has_no_future_return(hunted: Any) -> None:
     rollout, _, _, kernels = hunted
     from pufferc.config import TrainConfig
     from pufferc.training import ppo
@@ -109,7 +109,7 @@ def test_caught_boids_are_absent_from_the_loss(hunted: Any) -> None:
     assert not all(torch.equal(a, b) for a, b in zip(weights[0], make().parameters(), strict=True))
 
 
-def test_the_page_has_the_tables_of_the_code() -> None:
+def test_the_page_tables_match_the_code() -> None:
     page = (Path(__file__).parents[2] / "docs" / "games" / "boids.md").read_text(encoding="utf-8")
     info = pufferc.env_info("boids")
     for param in info.params:

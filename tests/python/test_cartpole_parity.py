@@ -14,7 +14,7 @@ from conftest import MakePool
 
 
 @pytest.mark.parametrize("policy", ["random", "balance"])
-def test_agrees_with_gymnasium(policy: str, pool: MakePool) -> None:
+def test_trajectories_match_gymnasium(policy: str, pool: MakePool) -> None:
     games = 16
     env = pool("cartpole", games, seed=7, autoreset="disabled")
     observations, _ = env.reset()

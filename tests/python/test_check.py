@@ -43,7 +43,7 @@ def test_mistakes_are_found_and_explained(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", CRASHES)
-def test_crashes_and_hangs_are_findings(tmp_path, name):
+def test_crashes_and_hangs_are_reported_as_findings(tmp_path, name):
     changes, code, words = CRASHES[name]
     changes = changes if isinstance(changes, list) else [changes]
     report = check(compile_game(tmp_path, *changes), hang_s=2.0 if code == "hang" else 60.0)
@@ -54,7 +54,7 @@ def test_crashes_and_hangs_are_findings(tmp_path, name):
 
 
 @pytest.mark.parametrize("code", ELSEWHERE)
-def test_games_that_depend_on_more_than_their_state(tmp_path, code):
+def test_games_that_depend_on_more_than_their_state_are_reported(tmp_path, code):
     changes, words = ELSEWHERE[code]
     report = check(compile_game(tmp_path, *changes))
     finding = next((finding for finding in report.findings if finding.code == code), None)
@@ -101,13 +101,13 @@ def test_a_new_game_is_sound_without_warnings(tmp_path):
     assert {finding.code for finding in report.findings} == {"speed"}
 
 
-def test_parameters_count(tmp_path):
+def test_checks_use_the_given_parameters(tmp_path):
     assert {finding.code for finding in check("squared", params={"max_steps": 3}).findings} >= {"speed"}
     with pytest.raises(ValueError, match="ball_sped"):
         check("template", params={"ball_sped": 1})
 
 
-def test_debug_names_the_line(tmp_path):
+def test_debug_reports_the_source_line(tmp_path):
     source = write_game(
         tmp_path,
         "catcher",
@@ -133,7 +133,7 @@ def test_debug_names_the_line(tmp_path):
         check(write_game(tmp_path), debug=True, params={"ball_sped": 1})
 
 
-def test_the_command(tmp_path, capsys):
+def test_check_command_exit_codes_and_json(tmp_path, capsys):
     good, bad = tmp_path / "good", tmp_path / "bad"
     module = compile_game(good)
     assert main(["check", str(module), "--strict"]) == 0
@@ -153,7 +153,7 @@ def test_the_command(tmp_path, capsys):
     assert "is a built-in game" in capsys.readouterr().err
 
 
-def test_a_game_that_crashes_while_it_is_loaded_is_a_finding(tmp_path):
+def test_a_crash_during_loading_is_reported_as_a_finding(tmp_path):
     module = compile_game(
         tmp_path, (HEADERS, HEADERS + "__attribute__((constructor)) static void boom(void) { __builtin_trap(); }\n")
     )
@@ -171,7 +171,7 @@ def test_without_nm_a_note_says_what_was_skipped(tmp_path, monkeypatch):
     assert "apt-get install binutils" in str(report)
 
 
-def test_a_file_that_is_not_a_game(tmp_path):
+def test_a_file_that_is_not_a_game_is_rejected(tmp_path):
     (tmp_path / "x.so").write_bytes(b"\x7fELF" + bytes(100))
     with pytest.raises(ModuleError):
         check(tmp_path / "x.so")

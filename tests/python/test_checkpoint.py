@@ -32,7 +32,7 @@ def save(directory: Path, step: int) -> Path:
     )
 
 
-def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+def test_a_saved_checkpoint_loads_unchanged(tmp_path: Path) -> None:
     loaded = load_checkpoint(save(tmp_path / "checkpoints", 7))
     assert torch.equal(loaded.policy["w"], torch.full((3,), 7.0))
     assert torch.equal(loaded.trainer["n"], torch.arange(7))
@@ -43,7 +43,7 @@ class Killed(BaseException):
     """Nothing in the code under test catches this, so the disk looks as after kill -9."""
 
 
-def test_a_kill_at_any_point_of_a_save_leaves_the_last_good_one(tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_kill_during_a_save_keeps_the_previous_checkpoint(tmp_path: Path, monkeypatch: Any) -> None:
     points = [(os, "fsync"), (Path, "rename"), (Path, "mkdir"), (Path, "open"), (os, "open")]
     deaths = 0
     for module, name in points:
@@ -82,7 +82,7 @@ def dying(function: Callable[..., Any], nth: int, after: bool) -> Callable[..., 
 
 
 @pytest.mark.usefixtures("warm_children")
-def test_kill_9_of_a_process_that_saves(tmp_path: Path) -> None:
+def test_kill_9_during_saves_leaves_a_valid_checkpoint(tmp_path: Path) -> None:
     script = (
         "import sys, torch\nfrom pathlib import Path\nfrom pufferc.runs.checkpoint import save_checkpoint\n"
         "for step in range(1, 100000):\n"

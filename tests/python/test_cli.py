@@ -60,7 +60,7 @@ def test_train_help_lists_every_flag_with_its_default(capsys: Any) -> None:
     assert "frames of 1/60 s per step" in text and "Passes over each batch" in text
 
 
-def test_flags_win_over_files_and_files_over_packaged(tmp_path: Path) -> None:
+def test_flags_override_files_and_files_override_packaged_values(tmp_path: Path) -> None:
     pytest.importorskip("tyro")
     file = tmp_path / "c.toml"
     file.write_text("[train]\nclip = 0.33\nhorizon = 8\n[env]\nballs = 3\n")
@@ -181,7 +181,7 @@ MISFITS: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.mark.parametrize("misfit", MISFITS)
-def test_a_checkpoint_that_does_not_fit_is_refused_by_name(misfit: str, run: Path, tmp_path: Path, capsys: Any) -> None:
+def test_a_mismatched_checkpoint_is_refused_by_name(misfit: str, run: Path, tmp_path: Path, capsys: Any) -> None:
     copy = Path(shutil.copytree(run, tmp_path / "runs" / run.name))
     MISFITS[misfit](copy)
     assert main(["train", "cartpole", "--resume", str(copy), "--quiet"]) == 2
@@ -189,7 +189,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused_by_name(misfit: str, run: Pat
     assert said.startswith("pufferc: checkpoint: ") and str(copy) in said
 
 
-def test_a_policy_that_gives_no_numbers_is_an_error(run: Path, tmp_path: Path, capsys: Any) -> None:
+def test_a_policy_with_nan_outputs_is_an_error(run: Path, tmp_path: Path, capsys: Any) -> None:
     copy = Path(shutil.copytree(run, tmp_path / "runs" / run.name))
     resave(copy, "policy.safetensors", lambda t: [tensor.fill_(float("nan")) for tensor in t.values()])
     assert main(["eval", "cartpole", "--checkpoint", str(copy), "--episodes", "4"]) == 2
@@ -233,7 +233,7 @@ def test_unknown_flags_are_refused(capsys: Any) -> None:
     assert stop.value.code == 2
 
 
-def test_a_missing_package_is_named_with_the_remedy(tmp_path: Path) -> None:
+def test_a_missing_package_is_named_with_how_to_install_it(tmp_path: Path) -> None:
     (tmp_path / "tyro.py").write_text("raise ModuleNotFoundError('No module named tyro', name='tyro')\n")
     path = os.pathsep.join([str(tmp_path), *(entry for entry in sys.path if entry)])
     done = subprocess.run(
@@ -261,7 +261,7 @@ def test_commands_work_with_closed_streams(words: str) -> None:
     assert done.returncode == (2 if words == "nonsense" else 0)
 
 
-def test_files_do_not_take_the_numbers_of_closed_streams(tmp_path: Path) -> None:
+def test_opened_files_do_not_reuse_the_descriptors_of_closed_streams(tmp_path: Path) -> None:
     program = (
         "import os, sys; from pufferc.commands import streams; streams.prepare(); "
         "file = open(sys.argv[1], 'w'); print('lost'); sys.exit(0 if file.fileno() > 2 else 1)"
@@ -278,7 +278,7 @@ def test_a_full_disk_is_an_error() -> None:
     assert done.stderr == "pufferc: cannot write to standard output: No space left on device\n"
 
 
-def test_a_reader_that_leaves_causes_no_message() -> None:
+def test_a_closed_output_pipe_prints_no_error() -> None:
     read, write = os.pipe()
     os.close(read)
     words = [sys.executable, "-m", "pufferc", "envs", "--json"]

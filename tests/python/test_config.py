@@ -34,9 +34,7 @@ def test_packaged_configs_resolve_without_warnings(path: Path) -> None:
     assert config.game == game and warnings == []
 
 
-def test_a_variant_is_found_by_its_name_unless_there_is_such_a_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_with_the_name_of_a_variant_takes_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     variant = load_config("cartpole", "continuous")
     assert variant.env == {"continuous": True} and variant.train.target_score == 475
@@ -50,7 +48,7 @@ def test_a_variant_is_found_by_its_name_unless_there_is_such_a_file(
     assert load_config("cartpole", "continuous").train.clip == 0.7
 
 
-def test_files_win_over_packaged_and_survive_the_way_through_toml(tmp_path: Path) -> None:
+def test_files_override_packaged_values_and_survive_a_toml_round_trip(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("[train]\ntotal_steps = 1e6\nclip = 1\n[env]\nmax_steps = 20\n")
     config = load_config("squared", file)
@@ -80,7 +78,7 @@ def test_files_win_over_packaged_and_survive_the_way_through_toml(tmp_path: Path
         ({"game": "cartpole"}, ["cartpole", "squared"]),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(tables: dict[str, Any], words: list[str]) -> None:
+def test_invalid_values_are_refused_by_name(tables: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(ConfigError) as error:
         merge(Config("squared"), tables, "file.toml")
     for word in ["file.toml", *words]:
@@ -97,7 +95,7 @@ def test_unreadable_files_are_refused(tmp_path: Path) -> None:
         load_config("squarred")
 
 
-def test_auto_sizes_become_numbers_that_fit() -> None:
+def test_auto_sizes_resolve_to_compatible_numbers() -> None:
     config, warnings = resolve(merge(Config("squared"), {"train": {"horizon": 48}}))
     assert isinstance(config.vec.num_envs, int) and isinstance(config.vec.num_threads, int)
     assert isinstance(config.train.minibatch_size, int)
@@ -125,7 +123,7 @@ def test_auto_sizes_become_numbers_that_fit() -> None:
         ({"target_score": float("nan")}, ["train.target_score"]),
     ],
 )
-def test_what_cannot_work_is_refused(train: dict[str, Any], words: list[str]) -> None:
+def test_impossible_sizes_are_refused(train: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(ConfigError) as error:
         resolve(base(**train))
     for word in words:
@@ -133,7 +131,7 @@ def test_what_cannot_work_is_refused(train: dict[str, Any], words: list[str]) ->
 
 
 @needs_lander
-def test_games_that_are_limited_leave_room_for_an_evaluation() -> None:
+def test_auto_num_envs_leaves_room_for_the_evaluation_pool() -> None:
     limit = pool_limit("lander")
     assert limit is not None and pool_limit("squared") is None
     config, _ = resolve(merge(Config("lander"), {"train": {"horizon": 64}}))
@@ -142,7 +140,7 @@ def test_games_that_are_limited_leave_room_for_an_evaluation() -> None:
         resolve(merge(Config("lander"), {"vec": {"num_envs": limit + 1}}))
 
 
-def test_rows_must_be_whole_games() -> None:
+def test_rows_must_be_a_multiple_of_the_agents_per_game() -> None:
     with pytest.raises(
         ConfigError, match=r"vec\.num_envs must be a multiple of the 256 agents .* 256 or 512 would fit"
     ):
@@ -163,7 +161,7 @@ def test_rows_must_be_whole_games() -> None:
         ({"total_steps": 2048 * 30, "epochs": 1, "minibatch_size": 2048}, "30 gradients"),
     ],
 )
-def test_what_hardly_works_is_warned_about(train: dict[str, Any], word: str) -> None:
+def test_inefficient_sizes_give_a_warning(train: dict[str, Any], word: str) -> None:
     _, warnings = resolve(base(**train))
     assert any(word in warning for warning in warnings), warnings
 
@@ -182,7 +180,7 @@ def test_what_hardly_works_is_warned_about(train: dict[str, Any], word: str) -> 
         (VecConfig, {"num_envs": "many"}, r"vec\.num_envs must be int or 'auto', got 'many'"),
     ],
 )
-def test_no_section_holds_what_the_table_refuses(section: Any, fields: dict[str, Any], words: str) -> None:
+def test_config_sections_reject_values_that_the_table_rejects(section: Any, fields: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         section(**fields)
     table = {key.rstrip("_"): value for key, value in fields.items()}
@@ -205,7 +203,7 @@ def settings_page() -> str:
     return "\n".join(page) + "\n"
 
 
-def test_the_page_of_settings_is_the_table() -> None:
+def test_the_settings_page_matches_the_table() -> None:
     """Written by: python tests/python/test_config.py."""
     assert SETTINGS.read_text() == settings_page()
 

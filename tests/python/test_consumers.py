@@ -50,7 +50,7 @@ def ask(*flags: str) -> str:
     return run(sys.executable, "-m", "pufferc", *flags).strip()
 
 
-def test_paths_lie_in_the_package() -> None:
+def test_sdk_paths_are_inside_the_package() -> None:
     assert Path(ask("--includedir"), "pufferc", "pufferc.hpp").is_file()
     assert Path(ask("--cmakedir"), "pufferc-config.cmake").is_file()
     assert ask("--cmakedir", "--includedir").splitlines() == [str(sdk.cmakedir()), str(sdk.includedir())]
@@ -118,7 +118,7 @@ def test_one_compiler_command(tmp_path: Path) -> None:
 @needs_compiler
 @pytest.mark.skipif(platform.machine() != "x86_64" or sys.platform != "linux", reason="looks at x86-64 instructions")
 @pytest.mark.skipif(not shutil.which("objdump"), reason="no objdump")
-def test_a_game_of_ones_own_fuses_nothing(tmp_path: Path) -> None:
+def test_a_user_game_has_no_fused_multiply_add(tmp_path: Path) -> None:
     """Whatever processor the author's own flags name: GCC 12 fuses in spite of -ffp-contract=off where it can."""
     for name, command in {
         "flags": [CC, "-O3", "-mavx512f", "-mfma", "-shared", "-fPIC", ROTOR, *shlex.split(ask("--cflags")), "-o"],
@@ -141,7 +141,7 @@ def test_examples_in_cpp(tmp_path: Path) -> None:
 
 @needs_compiler
 @pytest.mark.slow
-def test_wheel_in_a_clean_environment(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wheel_works_in_a_clean_environment(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wheel built from the sources, with numpy and gymnasium alone: its CMake package serves a C project."""
     cmake = shutil.which("cmake")
     if cmake is None:

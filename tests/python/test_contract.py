@@ -71,7 +71,7 @@ def test_the_description_of_a_game(duel: Path) -> None:
     assert (push.keys, push.choice, push.control, push.push) == (("left", "a"), 0, 0, -1.0)
 
 
-def test_the_command_line_describes_it(duel: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_envs_command_shows_the_description(duel: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["envs", str(duel)]) == 0
     text = capsys.readouterr().out
     for words in ("teams: 2", "illegal at times", "levels 0 to 1", "--data PATH", "claims, balance", "c claim"):
@@ -84,7 +84,7 @@ def test_the_command_line_describes_it(duel: Path, capsys: pytest.CaptureFixture
     assert info["masked"] and info["keys"][2]["keys"] == ["s", "enter"] and info["observation"][3]["each"] == 2
 
 
-def test_rows_of_observations_depend_on_parameters(duel: Path, pool: MakePool) -> None:
+def test_observation_length_depends_on_parameters(duel: Path, pool: MakePool) -> None:
     rows = {row.name: row for row in pool(duel).observation_rows}
     assert (rows["board"].count, rows["board"].plane_height, rows["board"].plane_width) == (15, 3, 5)
     assert (rows["rivals"].count, rows["rivals"].each, rows["kind"].num_codes) == (2, 2, 3)
@@ -111,7 +111,7 @@ def test_teams(duel: Path, pool: MakePool) -> None:
 # ---- masks -----------------------------------------------------------------------------------------------------
 
 
-def test_masks_are_the_words_unpacked(duel: Path, pool: MakePool) -> None:
+def test_masks_are_the_unpacked_mask_words(duel: Path, pool: MakePool) -> None:
     env = pool(duel, num_games=5, players=3, max_steps=20)
     assert isinstance(env.single_action_space, gymnasium.spaces.MultiDiscrete)
     _, infos = env.reset(seed=1)
@@ -186,7 +186,7 @@ def test_groups_get_the_masks_of_their_rows(duel: Path, pool: MakePool) -> None:
     assert [info["_action_mask"].tolist() for info in infos] == [[True] * 4] * 2
 
 
-def test_masks_hold_at_the_end_of_episodes(duel: Path, pool: MakePool) -> None:
+def test_masks_are_valid_at_episode_ends(duel: Path, pool: MakePool) -> None:
     """With same-step autoreset the mask is of the new episode's first action; else dead rows may do anything."""
     env, still = pool(duel, max_steps=3), pool(duel, max_steps=3, autoreset="disabled")
     env.reset(seed=1)
@@ -201,7 +201,7 @@ def test_masks_hold_at_the_end_of_episodes(duel: Path, pool: MakePool) -> None:
     assert not infos["action_mask"].all()
 
 
-def test_trainers_step_without_building_masks(duel: Path, pool: MakePool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_steps_do_not_build_bool_masks(duel: Path, pool: MakePool, monkeypatch: pytest.MonkeyPatch) -> None:
     env, plain = pool(duel, max_steps=2), pool(duel, max_steps=2)
     env.reset(seed=1)
     plain.reset(seed=1)
@@ -228,7 +228,7 @@ def test_spaces_sample_with_masks(duel: Path, pool: MakePool) -> None:
         spaces.sample_mask(gymnasium.spaces.Box(0, 1), mask)
 
 
-def test_an_agent_that_plays_at_random_plays_legally(duel: Path, pool: MakePool) -> None:
+def test_the_random_agent_plays_legal_actions(duel: Path, pool: MakePool) -> None:
     env, again = pool(duel, num_games=4), pool(duel, num_games=4)
     for each in (env, again):
         agent = RandomAgent(each, seed=3)
@@ -238,7 +238,7 @@ def test_an_agent_that_plays_at_random_plays_legally(duel: Path, pool: MakePool)
     assert env.save() == again.save()
 
 
-def test_random_legal_actions_are_legal_and_even() -> None:
+def test_random_legal_actions_are_legal_and_uniform() -> None:
     space = gymnasium.spaces.MultiDiscrete([3, 34])
     masks = np.zeros((6000, 37), bool)
     masks[:, [0, 2, 3, 20, 36]] = True
@@ -252,7 +252,7 @@ def test_random_legal_actions_are_legal_and_even() -> None:
     assert flat.shape == (6000,) and masks[np.arange(6000), flat].all()
 
 
-def test_one_game_of_one_agent(tmp_path: Path) -> None:
+def test_single_env_info_has_the_action_mask(tmp_path: Path) -> None:
     """info tells what is legal, and a Discrete space samples by it; everything else as with a pool."""
     env = SingleEnv(build_masked_catcher(tmp_path))
     _, info = env.reset(seed=1)
@@ -306,7 +306,7 @@ def pool_of_part(whole: pufferc.VecEnv, part: pufferc.VecEnv) -> bytes:
     return part.save()
 
 
-def test_wrong_calls_of_the_built_in_player(duel: Path, pool: MakePool) -> None:
+def test_invalid_calls_of_the_built_in_player_are_refused(duel: Path, pool: MakePool) -> None:
     env = pool(duel)
     with pytest.raises(RuntimeError, match="reset the pool before"):
         env.script(0)
@@ -361,7 +361,7 @@ def test_fields_that_depend_on_parameters(duel: Path, pool: MakePool) -> None:
     assert set(np.unique(env.state("board"))) <= {0, 1, 2}
 
 
-def test_wrong_values_for_state_fields(duel: Path, pool: MakePool) -> None:
+def test_invalid_state_field_values_are_refused(duel: Path, pool: MakePool) -> None:
     env = pool(duel, num_games=2)
     env.reset()
     before = env.save()
@@ -401,7 +401,7 @@ def test_a_game_reads_a_file(duel: Path, pool: MakePool, map_file: Path) -> None
     assert views.shape == (4,)
 
 
-def test_a_snapshot_belongs_to_its_data(duel: Path, pool: MakePool, map_file: Path, tmp_path: Path) -> None:
+def test_a_snapshot_loads_only_with_its_data_file(duel: Path, pool: MakePool, map_file: Path, tmp_path: Path) -> None:
     env = pool(duel, data=map_file)
     env.reset(seed=1)
     (tmp_path / "copy.map").write_bytes(MAP)
@@ -412,7 +412,7 @@ def test_a_snapshot_belongs_to_its_data(duel: Path, pool: MakePool, map_file: Pa
             other.load(env.save())
 
 
-def test_data_that_does_not_fit(duel: Path, map_file: Path, tmp_path: Path) -> None:
+def test_invalid_data_files_are_refused(duel: Path, map_file: Path, tmp_path: Path) -> None:
     (tmp_path / "empty.map").touch()
     (tmp_path / "short.map").write_bytes(MAP[:-1])
     (tmp_path / "walls.map").write_bytes(MAP[:-1] + b"\1")
@@ -434,7 +434,7 @@ def test_data_that_does_not_fit(duel: Path, map_file: Path, tmp_path: Path) -> N
 # ---- parameters of a running pool ------------------------------------------------------------------------------
 
 
-def test_a_parameter_changes_between_steps(duel: Path, pool: MakePool) -> None:
+def test_a_parameter_can_change_between_steps(duel: Path, pool: MakePool) -> None:
     env = pool(duel, num_games=4, decay=0.0)
     env.reset(seed=1)
     before = env.save()
@@ -454,7 +454,7 @@ def test_a_parameter_changes_between_steps(duel: Path, pool: MakePool) -> None:
     assert breakout.metadata["render_fps"] == fps / 2
 
 
-def test_parameters_that_cannot_change(duel: Path, pool: MakePool) -> None:
+def test_invalid_parameter_changes_are_refused(duel: Path, pool: MakePool) -> None:
     env = pool(duel)
     before = env.params
     for call, kind, words in (

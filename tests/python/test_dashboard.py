@@ -125,7 +125,7 @@ def test_a_narrower_terminal_is_redrawn() -> None:
     assert text.count("╭") == 1 and out.getvalue().count("\x1b[2J") == 1
 
 
-def test_a_terminal_too_low_for_the_panel_shows_its_top() -> None:
+def test_a_short_terminal_shows_the_top_of_the_panel() -> None:
     shown, out, _ = board(100, 8)
     shown.start(0)
     shown.note(LINE, last=True)
@@ -134,7 +134,7 @@ def test_a_terminal_too_low_for_the_panel_shows_its_top() -> None:
     shown.close()
 
 
-def test_messages_of_signal_handlers_wait_while_drawing() -> None:
+def test_messages_from_signal_handlers_wait_until_drawing_ends() -> None:
     shown, out, _ = board(gpu_bytes=lambda: shown.say("stopping") or 1)
     shown.start(0)
     shown.note(LINE, last=True)
@@ -143,7 +143,7 @@ def test_messages_of_signal_handlers_wait_while_drawing() -> None:
     assert text.count("stopping") == 2 and text.count("╭") == 1
 
 
-def test_drawing_stays_below_its_share_of_time(monkeypatch: Any) -> None:
+def test_drawing_takes_a_bounded_share_of_time(monkeypatch: Any) -> None:
     """Whatever one drawing costs: the next comes when it is a small share of the time since."""
     clock = [0.0]
     monkeypatch.setattr(dashboard.time, "perf_counter", lambda: clock[0])
@@ -174,7 +174,7 @@ def test_drawing_stays_below_its_share_of_time(monkeypatch: Any) -> None:
         ("xterm", True, "ascii", False),
     ],
 )
-def test_terminals_that_can_show_a_dashboard(
+def test_dashboard_support_depends_on_the_terminal(
     terminal: str, tty: bool, encoding: str, expected: bool, monkeypatch: Any
 ) -> None:
     class Stream(io.StringIO):
@@ -187,7 +187,7 @@ def test_terminals_that_can_show_a_dashboard(
     assert usable(stream) is expected
 
 
-def test_memory_is_that_of_this_process() -> None:
+def test_memory_is_the_resident_size_of_this_process() -> None:
     assert 10_000_000 < resident_bytes() < 10**12
 
 
@@ -267,7 +267,7 @@ def test_without_a_dashboard_there_are_no_control_sequences(
     assert code == 0 and "\x1b" not in text and "complete" in text
 
 
-def test_no_color_has_no_colors(tmp_path: Path) -> None:
+def test_no_color_disables_colors(tmp_path: Path) -> None:
     _, text = on_a_terminal(tmp_path, [*SHORT, "--train.target-score", "None"], NO_COLOR="1")
     styles = {part for sequence in re.findall(r"\x1b\[([0-9;]*)m", text) for part in sequence.split(";")}
     assert "╭" in text and styles <= {"", "0", "1", "2", "3"}

@@ -105,7 +105,7 @@ def assert_alike(ours: Side, theirs: Side, stats: list[dict[str, float]], tolera
 
 @pytest.mark.parametrize(("game", "kind", "train", "params"), CASES)
 @pytest.mark.parametrize("groups", [2, 4])
-def test_the_devices_path_learns_what_the_cpus_does(
+def test_the_device_path_learns_the_same_weights_as_the_cpu_path(
     game: str, kind: str, train: dict[str, Any], params: dict[str, Any], groups: int
 ) -> None:
     config = config_of(game, kind, **train)
@@ -123,7 +123,7 @@ def test_the_devices_path_learns_what_the_cpus_does(
 
 @needs_compiler
 @pytest.mark.parametrize("kind", ["mlp", "mingru"])
-def test_the_devices_path_draws_and_learns_with_masks(kind: str, tmp_path: Path) -> None:
+def test_the_device_path_samples_and_learns_with_masks(kind: str, tmp_path: Path) -> None:
     config = config_of(str(build_lock(tmp_path)), kind)
     params = {"max_steps": 7, "leave": 5}
     ours, theirs = Side(config, CPU, 2, **params), Side(config, CPU, **params)
@@ -139,7 +139,7 @@ def test_the_devices_path_draws_and_learns_with_masks(kind: str, tmp_path: Path)
         theirs.close()
 
 
-def test_rows_of_a_part_of_a_run_draw_with_their_own_numbers() -> None:
+def test_a_shard_samples_with_its_global_row_numbers() -> None:
     config = config_of("cartpole")
     whole, part = Side(config, CPU, 2), Side(config, CPU, 2)
     part.rollout.blocks = ((slice(0, 2), 4), (slice(2, 8), 20))
@@ -158,7 +158,7 @@ def test_rows_of_a_part_of_a_run_draw_with_their_own_numbers() -> None:
     part.close()
 
 
-def test_outputs_and_losses_that_are_not_finite_stop_the_update() -> None:
+def test_non_finite_outputs_and_losses_stop_the_update() -> None:
     side = Side(config_of("cartpole"), CPU, 2)
     assert side.collector is not None
     side.collector.collect(0)
@@ -174,7 +174,7 @@ def test_outputs_and_losses_that_are_not_finite_stop_the_update() -> None:
     side.close()
 
 
-def test_rows_that_do_not_act_count_nowhere() -> None:
+def test_dead_rows_do_not_affect_the_update() -> None:
     config = config_of("cartpole", optimizer="adam")
     results = []
     for garbage in (False, True):
@@ -193,7 +193,7 @@ def test_rows_that_do_not_act_count_nowhere() -> None:
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
 
-def test_each_process_has_a_gpu_of_its_own(monkeypatch: Any) -> None:
+def test_each_process_uses_a_different_gpu(monkeypatch: Any) -> None:
     from pufferc.config import ConfigError
     from pufferc.training.distributed import own_device
 
@@ -212,7 +212,7 @@ def test_each_process_has_a_gpu_of_its_own(monkeypatch: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [Muon, Adam])
-def test_a_learning_rate_on_the_device_is_the_same(kind: Any) -> None:
+def test_a_learning_rate_tensor_gives_the_same_step_as_a_float(kind: Any) -> None:
     generator = torch.Generator().manual_seed(1)
     sides = []
     for rate in (0.03, torch.tensor(0.03)):
@@ -229,7 +229,7 @@ def test_a_learning_rate_on_the_device_is_the_same(kind: Any) -> None:
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
 
 
-def test_draws_take_their_numbers_from_tensors() -> None:
+def test_sampling_reads_the_seed_and_step_from_tensors() -> None:
     logits = torch.randn(40, 5, generator=torch.Generator().manual_seed(1))
     step, numbers = torch.tensor(9), torch.arange(17, 57)
     for options in ({"action_counts": [3, 2]}, {"continuous_dims": 2}):
@@ -285,7 +285,7 @@ def ready(recorder: Recorder, body: Callable[[], None]) -> Recorded:
     return function
 
 
-def test_a_recording_that_fails_is_said_once_and_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_graph_capture_is_reported_once_and_training_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     recorder = Recorder(CPU, torch.nn.Linear(1, 1), say=said.append)
     assert not recorder.enabled  # there is nothing to record on a CPU
@@ -307,7 +307,7 @@ def test_a_recording_that_fails_is_said_once_and_training_goes_on(monkeypatch: p
     ]
 
 
-def test_a_recording_is_replayed_and_renews_what_depends_on_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replayed_graph_marks_parameters_as_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     layer, calls = torch.nn.Linear(1, 1), []
     recorder = Recorder(CPU, layer)
     recorder.enabled = True
@@ -321,7 +321,7 @@ def test_a_recording_is_replayed_and_renews_what_depends_on_parameters(monkeypat
 
 
 @pytest.mark.parametrize("index", [0, 1])
-def test_recordings_are_made_on_the_recorders_device(index: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_graphs_are_captured_on_the_device_of_the_recorder(index: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """And other threads may call CUDA meanwhile."""
     cuda, device, seen = Cuda(monkeypatch), torch.device("cuda", index), []
     recorder = Recorder(device, torch.nn.Linear(1, 1))
@@ -336,7 +336,7 @@ def test_recordings_are_made_on_the_recorders_device(index: int, monkeypatch: py
 @needs_gpu
 @pytest.mark.parametrize(("game", "kind", "train", "params"), CASES)
 @pytest.mark.parametrize("graphs", [False, True])
-def test_a_gpu_learns_what_the_cpu_does(
+def test_a_gpu_learns_the_same_weights_as_the_cpu(
     game: str, kind: str, train: dict[str, Any], params: dict[str, Any], graphs: bool
 ) -> None:
     config = config_of(game, kind, **train)

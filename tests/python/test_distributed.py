@@ -127,7 +127,9 @@ def only_run(runs: Path) -> Path:
         pytest.param("lock", "mingru", {}, marks=needs_compiler),
     ],
 )
-def test_two_processes_learn_what_one_does(tmp_path: Path, game: str, kind: str, fields: dict[str, Any]) -> None:
+def test_two_processes_learn_the_same_weights_as_one(
+    tmp_path: Path, game: str, kind: str, fields: dict[str, Any]
+) -> None:
     tables = small(game, kind, **fields)
     if game == "snake":
         tables["env"] = {"snakes": 4, "width": 40, "height": 30, "food": 40}  # two blocks of games with each process
@@ -202,7 +204,7 @@ def wait_for(path: Path, lines: int, processes: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("victim", [0, 1])
-def test_a_killed_process_ends_the_other_and_the_last_checkpoint_stands(tmp_path: Path, victim: int) -> None:
+def test_a_killed_process_ends_the_other_and_keeps_the_last_checkpoint(tmp_path: Path, victim: int) -> None:
     words = write(tmp_path, "breakout", small("breakout", total_steps=10**9, checkpoint_interval_s=0.0))
     processes = start([*words, "--runs", str(tmp_path / "runs")])
     wait_for(tmp_path / "runs", 3, processes)
@@ -248,7 +250,7 @@ def test_an_evaluation_that_reaches_the_target_ends_both(tmp_path: Path) -> None
     assert done[0][1].startswith("target 512 ") and done[0][1] == done[1][1]
 
 
-def test_torchrun_trains_and_passes_on_ctrl_c(tmp_path: Path) -> None:
+def test_torchrun_trains_and_forwards_ctrl_c(tmp_path: Path) -> None:
     words = write(tmp_path, "breakout", ENDLESS)
     process = subprocess.Popen(
         [
@@ -271,7 +273,7 @@ def test_torchrun_trains_and_passes_on_ctrl_c(tmp_path: Path) -> None:
 # ---- what is refused ----------------------------------------------------------------------------------
 
 
-def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+def test_a_port_in_use_is_an_error_that_names_it(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -302,14 +304,14 @@ def test_sizes_that_cannot_be_shared_are_refused(tmp_path: Path) -> None:
         ({"RANK": "2", "WORLD_SIZE": "2"}, "RANK must be less than WORLD_SIZE 2, got 2"),
     ],
 )
-def test_environments_that_make_no_sense(variables: dict[str, str], text: str, monkeypatch: Any) -> None:
+def test_invalid_rank_variables_are_refused(variables: dict[str, str], text: str, monkeypatch: Any) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=text):
         process_rank()
 
 
-def test_one_process_is_alone(monkeypatch: Any) -> None:
+def test_a_single_process_has_no_process_group(monkeypatch: Any) -> None:
     for environment_of_one in ({}, {"RANK": "0", "WORLD_SIZE": "1"}):
         for name, value in environment_of_one.items():
             monkeypatch.setenv(name, value)
@@ -317,7 +319,7 @@ def test_one_process_is_alone(monkeypatch: Any) -> None:
             assert type(ranks) is Ranks and (ranks.rank, ranks.world) == (0, 1)
 
 
-def test_moments_of_parts_are_those_of_the_whole() -> None:
+def test_combined_shard_moments_equal_the_moments_of_all_rows() -> None:
     generator = torch.Generator().manual_seed(1)
     values = torch.randn(1000, generator=generator) * 3 + 100
     mask = torch.rand(1000, generator=generator) < 0.3

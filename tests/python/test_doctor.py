@@ -34,7 +34,7 @@ def test_report_is_json_and_names_everything(capsys: Any) -> None:
     assert set(facts["pictures"]) == {"window", "GIF, PNG", "MP4"}
 
 
-def test_left_out_games_are_named_with_the_remedy(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_left_out_games_are_named_with_how_to_build_them(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_core, "games_left_out", lambda: LEFT_OUT)
     assert main(["doctor"]) == 0
     assert f"moonwalk           left out: {LEFT_OUT['moonwalk']}" in capsys.readouterr().out
@@ -51,7 +51,7 @@ def test_games_are_built_in_or_left_out() -> None:
     assert all("PUFFERC_BOX2D_SOURCE" in why for why in missing.values())
 
 
-def test_a_missing_window_module_is_named_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_window_module_is_named_with_how_to_build_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = tmp_path / "pufferc_draw_window.so"
     monkeypatch.setattr(window, "_module_path", lambda: module)
     told = doctor.report()["pictures"]["window"]
@@ -60,7 +60,7 @@ def test_a_missing_window_module_is_named_with_the_remedy(tmp_path: Path, monkey
     assert f"no windows: module: {module}" in doctor.report()["pictures"]["window"]
 
 
-def test_missing_packages_are_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_packages_are_named_with_how_to_install_them(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str) -> str:
         raise importlib.metadata.PackageNotFoundError(name)
 
@@ -86,7 +86,7 @@ def test_a_torch_that_cannot_be_loaded_is_reported(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.skipif(window.why_no_windows() is not None, reason="no windows in this build")
 @pytest.mark.skipif(sys.platform != "linux", reason="X11's sockets as Linux has them")
-def test_a_machine_without_display(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_a_display_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     assert "DISPLAY is not set" in doctor.report()["pictures"]["window"]
     number = 100_000 + os.getpid()
@@ -102,7 +102,7 @@ def test_a_machine_without_display(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("columns", [20, 60, 100])
-def test_a_terminal_gets_lines_that_fit(columns: int, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_are_wrapped_to_the_terminal_width(columns: int, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Down to 56 columns, but for words that are longer; a file gets one line for each fact."""
     monkeypatch.setattr(_core, "games_left_out", lambda: LEFT_OUT)
     monkeypatch.setenv("COLUMNS", str(columns))

@@ -21,7 +21,7 @@ def text(page: str) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links_lead_somewhere(page: str) -> None:
+def test_links_point_to_existing_files(page: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)", text(page)):
         if "://" not in target:
             assert (ROOT / page).parent.joinpath(target).exists(), f"{page}: {target}"
@@ -38,7 +38,7 @@ def test_pages_name_flags_that_exist(warm_python: Path) -> None:
     assert len(known) > 40 and len(named) > 10 and not missing, missing
 
 
-def test_the_configuration_on_the_page_is_taken(tmp_path: Path) -> None:
+def test_the_example_configuration_on_the_page_is_valid(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("tyro")
     from pufferc.commands.train_flags import parse_train
@@ -77,7 +77,7 @@ def test_the_page_on_embedding_runs(warm_python: Path, tmp_path: Path) -> None:
     assert float(re.search(r"mean score ([\d.]+)", done.stdout)[1]) > 400.0, done.stdout
 
 
-def test_rivals_are_measured_or_named(warm_python: Path) -> None:
+def test_comparison_libraries_are_measured_or_named(warm_python: Path) -> None:
     """One very short round: a rate for ours, and for each rival a rate or what to type to have it."""
     pytest.importorskip("torch")
     command = [warm_python / "python", ROOT / "benchmarks" / "rivals", "advantages", "breakout"]

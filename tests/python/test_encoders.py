@@ -53,7 +53,7 @@ def reference(network: Network, x: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("layers", [1, 2])
-def test_outputs_and_gradients_are_those_of_torch(fused: bool, layers: int) -> None:
+def test_outputs_and_gradients_match_torch(fused: bool, layers: int) -> None:
     network, x = policy("onehot", layers=layers, fused=fused), codes(3, 40, 11, 11)
     assert type(network) is (CodesMLP if fused and layers == 1 else MLP)
     grad = torch.randn(3, 40, 5, generator=torch.Generator().manual_seed(5))
@@ -69,7 +69,7 @@ def test_outputs_and_gradients_are_those_of_torch(fused: bool, layers: int) -> N
         torch.testing.assert_close(parameter.grad, wanted[name], atol=1e-4, rtol=1e-3)
 
 
-def test_acting_follows_a_changed_weight() -> None:
+def test_acting_uses_a_changed_weight() -> None:
     network, x = policy("onehot"), codes(1, 8, 11, 11)
     before = network.step(x[0], ())[0].clone()
     with torch.no_grad():
@@ -87,7 +87,7 @@ def test_codes_above_the_largest_are_refused(bad: int) -> None:
         network.step(x[0], ())
 
 
-def test_the_kernel_refuses_what_does_not_fit() -> None:
+def test_the_kernel_refuses_invalid_arguments() -> None:
     cells, y = np.zeros((4, 6), np.uint8), np.zeros((4, 3), np.float32)
     table, bias = np.zeros((12, 3), np.float32), np.zeros(3, np.float32)
     private.one_hot_forward(cells, table, bias, y, max_code=2)
@@ -103,7 +103,7 @@ def test_the_kernel_refuses_what_does_not_fit() -> None:
         private.one_hot_forward(np.zeros((4, 0), np.uint8), np.zeros((0, 3), np.float32), bias, y, max_code=2)
 
 
-def test_convolutions_have_a_plane_for_each_code() -> None:
+def test_convolutions_have_one_input_plane_per_code() -> None:
     network, x = policy("conv", fused=False), codes(2, 10, 11, 11)
     assert isinstance(network.encoder, Conv) and network.encoder.features == 32 * 6 * 6
     planes = torch.nn.functional.one_hot(x.flatten(0, 1).long(), 6)[..., 1:].permute(0, 3, 1, 2).float()
@@ -115,7 +115,7 @@ def test_convolutions_have_a_plane_for_each_code() -> None:
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.encoder.parameters())
 
 
-def test_a_board_moved_by_two_cells_moves_its_features() -> None:
+def test_shifting_a_board_by_two_cells_shifts_its_features() -> None:
     encoder = Conv((12, 12), 3, dtype=torch.float32, generator=torch.Generator().manual_seed(1))
     board = torch.zeros(1, 1, 12, 12, dtype=torch.uint8)
     board[0, 0, 4:7, 4:7] = codes(3, 3, most=3, dtype=torch.uint8)
@@ -144,7 +144,7 @@ def test_auto_is_one_hot_for_small_codes_in_bytes() -> None:
         kind(0, 5, np.uint8, "conv", (20,))
 
 
-def test_games_get_the_encoder_that_fits() -> None:
+def test_auto_chooses_the_encoder_of_each_game() -> None:
     for name, expected in (("breakout", FusedMLP), ("squared", CodesMLP), ("tmaze", FusedMLP), ("pong", FusedMLP)):
         env = pufferc.make(name, 4)
         assert type(make_policy(Config(name), env.spaces, torch.float32, CPU, 1, fused=True)) is expected
@@ -153,7 +153,7 @@ def test_games_get_the_encoder_that_fits() -> None:
 
 @pytest.mark.parametrize("kind", ["mingru", "lstm"])
 @pytest.mark.parametrize("encoder", ["onehot", "conv"])
-def test_networks_with_memory_take_codes(kind: str, encoder: str) -> None:
+def test_recurrent_networks_accept_integer_codes(kind: str, encoder: str) -> None:
     fused, plain = policy(encoder, kind, fused=True), policy(encoder, kind, fused=False)
     x, starts = codes(6, 8, 11, 11), torch.zeros(6, 8, dtype=torch.bool)
     grad = torch.randn(6, 8, 5, generator=torch.Generator().manual_seed(5))

@@ -48,7 +48,7 @@ class Fixed(Policy):
 
 
 @pytest.mark.parametrize("episodes", [1, 30, 1500])
-def test_every_row_gives_its_first_episodes(episodes: int) -> None:
+def test_an_evaluation_counts_the_first_episodes_of_every_row(episodes: int) -> None:
     found = play(Fixed(2, 1), "cartpole", episodes)
     rows = min(episodes, 1000)
     quota = -(-episodes // rows)
@@ -76,12 +76,12 @@ def uniform(choices: int) -> Fixed:
     return policy
 
 
-def test_rows_that_are_fast_count_no_more_than_others() -> None:
+def test_rows_with_short_episodes_do_not_count_more_than_others() -> None:
     found = play(uniform(5), "squared", 2500)
     assert found.episodes == 3000 and found.unfinished == 0
 
 
-def test_every_step_has_draws_of_its_own() -> None:
+def test_every_step_samples_with_a_different_step_number() -> None:
     seen = []
 
     class Spy:
@@ -111,7 +111,7 @@ class Aging(Fixed):
 
 
 @pytest.mark.parametrize("max_steps", [5, 0])
-def test_a_memory_ends_with_the_episode(max_steps: int) -> None:
+def test_recurrent_state_is_reset_at_the_end_of_an_episode(max_steps: int) -> None:
     policy = Aging(2, 1)
     found = play(policy, "cartpole", 3000, params={"max_steps": max_steps})
     assert policy.oldest == found.score_max <= (5 if max_steps else 12)  # cut short, or fallen
@@ -125,7 +125,7 @@ def test_an_evaluation_repeats_and_its_seed_matters() -> None:
     assert other.episode_length != first.episode_length
 
 
-def test_what_does_not_end_is_reported() -> None:
+def test_episodes_that_never_end_are_reported() -> None:
     found = play(Fixed(5, 0), "squared", 10, params={"max_steps": 0}, max_steps=50)
     assert (found.unfinished, found.episodes, found.steps) == (10, 0, 50)
     assert found.as_dict()["score"] is None
@@ -141,13 +141,13 @@ def test_greedy_takes_the_most_probable_action() -> None:
     assert play(policy, "squared", 200).episode_length > 6
 
 
-def test_agents_that_live_by_themselves_are_counted_each() -> None:
+def test_agents_with_separate_lives_are_counted_separately() -> None:
     params = {"width": 48, "height": 48, "snakes": 8, "food": 40}
     found = play(policy_for("snake", **params), "snake", 20, params=params)
     assert found.episodes >= 20 and found.unfinished == 0 and found.metrics["score"] >= 1.0
 
 
-def test_no_episodes_are_refused() -> None:
+def test_zero_episodes_are_refused() -> None:
     with pytest.raises(ValueError, match=r"episodes must be in \[1, 100000000\], got 0"):
         play(Fixed(2, 0), "cartpole", 0)
 

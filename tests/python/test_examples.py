@@ -48,7 +48,7 @@ def picture(program: Path, path: Path, *words: str) -> NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8).reshape(height, width, 3)
 
 
-def test_picture_is_that_of_python(program: Path, tmp_path: Path) -> None:
+def test_the_picture_matches_the_python_renderer(program: Path, tmp_path: Path) -> None:
     """The first game of a seed, before its first step, as a Renderer draws it; below it the line of text."""
     shown = picture(program, tmp_path / "a.ppm", "--games", "1", "--steps", "0", "--seed", "3", "--size", "576x360")
     envs = pufferc.make("breakout", num_threads=1)
@@ -58,7 +58,7 @@ def test_picture_is_that_of_python(program: Path, tmp_path: Path) -> None:
     assert len(np.unique(shown[-BAR_PX:].reshape(-1, 3), axis=0)) > 4  # text with soft edges
 
 
-def test_games_go_on_and_repeat(program: Path, tmp_path: Path) -> None:
+def test_games_advance_and_are_repeatable(program: Path, tmp_path: Path) -> None:
     words = ("--games", "16", "--size", "640x430")
     first, later, again = (
         picture(program, tmp_path / f"{steps}.ppm", *words, "--steps", str(steps)) for steps in (0, 60, 60)
@@ -70,7 +70,7 @@ def test_games_go_on_and_repeat(program: Path, tmp_path: Path) -> None:
     assert len(np.flatnonzero(np.diff(bricks.any(axis=1).astype(int)) == 1)) == 4  # four rows of games
 
 
-def test_bad_input_is_refused_with_words(program: Path, tmp_path: Path) -> None:
+def test_bad_input_is_refused_with_a_message(program: Path, tmp_path: Path) -> None:
     for words, code, message in (
         (["--games", "145"], 2, "--games: expected a whole number from 1 to 144, got 145"),
         (["--size", "10x10"], 2, "--size: expected a whole number from 320 to 4096, got 10"),

@@ -123,7 +123,7 @@ def random_policy(env: pufferc.VecEnv, seed: int, config: PolicyConfig | None = 
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_outputs_are_those_of_torch(env: pufferc.VecEnv, seed: int) -> None:
+def test_c_outputs_match_torch(env: pufferc.VecEnv, seed: int) -> None:
     config = PolicyConfig(hidden_size=[128, 33, 200][seed], num_layers=seed + 1)
     policy, observations = random_policy(env, seed, config), states(env)
     with torch.no_grad():
@@ -136,7 +136,7 @@ def test_outputs_are_those_of_torch(env: pufferc.VecEnv, seed: int) -> None:
 
 @pytest.mark.parametrize("kind", ["mingru", "lstm"])
 @pytest.mark.parametrize("seed", range(2))
-def test_memory_is_that_of_torch(env: pufferc.VecEnv, kind: str, seed: int) -> None:
+def test_c_recurrent_state_matches_torch(env: pufferc.VecEnv, kind: str, seed: int) -> None:
     """Forty steps of random play, rows starting anew where their episodes end: outputs and states of C and torch."""
     policy = random_policy(env, seed, PolicyConfig(kind=kind, hidden_size=[128, 33][seed], num_layers=seed + 1))
     data = policy_file.describe_policy(policy, env.spaces, {})
@@ -164,7 +164,7 @@ def test_memory_is_that_of_torch(env: pufferc.VecEnv, kind: str, seed: int) -> N
 
 
 @pytest.mark.parametrize("squash", [False, True])
-def test_controls_are_those_of_python(squash: bool) -> None:
+def test_c_continuous_actions_match_python(squash: bool) -> None:
     """A made-up network with three controls: the draw of the kernels, brought into [-1, 1]."""
     rng = np.random.default_rng(2)
     weight, bias = rng.normal(size=(7, 5)).astype(np.float32), rng.normal(size=7).astype(np.float32)
@@ -184,7 +184,7 @@ def test_controls_are_those_of_python(squash: bool) -> None:
     exported.close()
 
 
-def test_draws_are_those_of_python(env: pufferc.VecEnv) -> None:
+def test_c_samples_match_python(env: pufferc.VecEnv) -> None:
     """From equal logits equal actions: the random numbers are named, not taken from a generator."""
     policy, observations = random_policy(env, 3), states(env)
     data = policy_file.describe_policy(policy, env.spaces, {})
@@ -201,7 +201,7 @@ def test_draws_are_those_of_python(env: pufferc.VecEnv) -> None:
 
 @needs_compiler
 @pytest.mark.parametrize("kind", ["mlp", "mingru", "lstm"])
-def test_masked_draws_are_those_of_python(kind: str, tmp_path: Path) -> None:
+def test_c_masked_samples_match_python(kind: str, tmp_path: Path) -> None:
     """A policy of a game with masks plays it in C: what it makes of equal logits and masks is what Python makes."""
     game = build_lock(tmp_path)
     env = pufferc.make(str(game), 200, seed=1)
@@ -229,7 +229,7 @@ def test_masked_draws_are_those_of_python(kind: str, tmp_path: Path) -> None:
     env.close()
 
 
-def test_plays_an_episode_as_python_does() -> None:
+def test_c_episodes_match_python() -> None:
     """The same seeds, game and draws: every row's score is the same, up to a draw on a boundary in a million."""
     env = pufferc.make("breakout", 256, seed=4)
     policy = random_policy(env, 4)
@@ -262,7 +262,7 @@ def checkpoint(tmp_path: Path) -> Path:
     return save_checkpoint(tmp_path / "runs" / "squared-1" / "checkpoints", 5, policy.state_dict(), {}, meta)
 
 
-def test_command(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_export_command(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "policy.pfc"
     assert export.main(["squared", "--runs", str(tmp_path / "runs"), "--out", str(out)]) == 0
     assert str(out) in capsys.readouterr().out
@@ -297,7 +297,7 @@ def test_onnx(checkpoint: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["mingru", "lstm"])
-def test_onnx_with_memory(kind: str, tmp_path: Path) -> None:
+def test_onnx_of_recurrent_policies(kind: str, tmp_path: Path) -> None:
     """The state goes in and comes out: three steps of another number of rows than the exporter saw."""
     reference = pytest.importorskip("onnx.reference")
     pytest.importorskip("onnxscript")
@@ -318,7 +318,7 @@ def test_onnx_with_memory(kind: str, tmp_path: Path) -> None:
     env.close()
 
 
-def test_what_does_not_fit_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+def test_unsupported_policies_and_invalid_files_are_refused(checkpoint: Path, tmp_path: Path) -> None:
     weight, bias = np.zeros((4, 5), np.float32), np.zeros(4, np.float32)
 
     def data(**changes: Any) -> bytes:
@@ -352,7 +352,7 @@ def test_what_does_not_fit_is_refused(checkpoint: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("x*"))
 
 
-def test_any_change_of_a_byte_is_noticed() -> None:
+def test_any_changed_byte_is_detected() -> None:
     layer = policy_file.Linear(np.ones((3, 2), np.float32), np.ones(3, np.float32), relu=False)
     data = policy_file.PolicyFile("mine", 1, "float32", (2,), (2,), [layer]).to_bytes()
     for at in range(len(data)):

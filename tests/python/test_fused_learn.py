@@ -110,7 +110,7 @@ class Case:
 @pytest.mark.parametrize("bfloat16", [False, True])
 @pytest.mark.parametrize(("counts", "continuous"), [([3], 0), ([2, 4, 3], 0), ([], 2)])
 @pytest.mark.parametrize("rows", [1, 63, 700, 4099])
-def test_equals_the_three_calls(rows: int, counts: list[int], continuous: int, bfloat16: bool) -> None:
+def test_fused_gradients_equal_the_three_calls(rows: int, counts: list[int], continuous: int, bfloat16: bool) -> None:
     case = Case(rows, counts, continuous, bfloat16)
     more: list[dict[str, Any]] = [
         {},
@@ -129,7 +129,7 @@ def test_equals_the_three_calls(rows: int, counts: list[int], continuous: int, b
             assert again_stats == stats and all(torch.equal(a, b) for a, b in zip(again, found, strict=True))
 
 
-def test_takes_as_many_choices_as_there_can_be() -> None:
+def test_accepts_the_maximum_number_of_choices() -> None:
     case = Case(33, [4000, 4192], 0, False)
     for options in ({}, {"mask": case.mask}):
         expected, expected_stats = case.by_parts(**SETTINGS, **options)
@@ -141,7 +141,7 @@ def test_takes_as_many_choices_as_there_can_be() -> None:
         ops.sample_actions(torch.zeros(1, 8193), [4000, 4193], seed=0, step=0)
 
 
-def test_activations_that_were_kept_before_are_lost() -> None:
+def test_a_fused_pass_discards_earlier_activations() -> None:
     case = Case(300, [3], 0, False)
     outputs, grad, weights, biases = case.empty()
     case.mlp.forward(case.x, outputs, keep=True)
@@ -150,7 +150,7 @@ def test_activations_that_were_kept_before_are_lost() -> None:
         case.mlp.backward(case.x, grad, weights, biases)
 
 
-def test_not_a_number_shows_in_the_loss() -> None:
+def test_nan_inputs_give_a_nan_loss() -> None:
     case = Case(300, [3], 0, True)
     case.x[17, 3] = float("nan")
     assert case.at_once(**SETTINGS)[1].loss != case.at_once(**SETTINGS)[1].loss
@@ -174,7 +174,7 @@ def test_not_a_number_shows_in_the_loss() -> None:
         ({"kind": {}}, ValueError, "one of action_counts and continuous_dims"),
     ],
 )
-def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_refuses_invalid_arguments(change: dict[str, Any], error: type[Exception], message: str) -> None:
     case = Case(8, [3], 0, False)
     vars(case).update(change)
     with pytest.raises(error, match=message):
@@ -190,7 +190,7 @@ def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception
         (torch.zeros(8, 1, dtype=torch.int32), ValueError, r"actions\[0\]: .* or its mask does not have it"),
     ],
 )
-def test_refuses_masks_that_do_not_fit(mask: Any, error: type[Exception], message: str) -> None:
+def test_refuses_masks_of_the_wrong_shape_or_type(mask: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         Case(8, [3], 0, False).at_once(**SETTINGS, mask=mask)
     with pytest.raises(ValueError, match="mask: continuous actions have none"):
@@ -223,7 +223,7 @@ def learned(game: str, settings: TrainConfig, kind: type[ppo.Learner]) -> list[A
 
 
 @pytest.mark.parametrize("game", ["breakout", "cartpole"])
-def test_learns_what_the_three_calls_learn(game: str) -> None:
+def test_the_fused_learner_learns_the_same_weights_as_the_three_calls(game: str) -> None:
     settings = TrainConfig(minibatch_size=256, epochs=2)
     found, expected = (learned(game, settings, kind) for kind in (FusedLearner, ppo.Learner))
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))

@@ -79,7 +79,7 @@ def test_float32_passes_agree_with_torch(fused: Any, plain: Any, shape: Any, lay
 @pytest.mark.parametrize("layers", [1, 3])
 @pytest.mark.parametrize("shape", [(1, 300), (33, 70)])
 @pytest.mark.parametrize(("fused", "plain"), PAIRS)
-def test_bfloat16_passes_are_as_near_to_float32_as_those_of_torch(
+def test_bfloat16_passes_are_as_close_to_float32_as_torch(
     fused: Any, plain: Any, shape: Any, layers: int, codes: bool
 ) -> None:
     found = results(make(fused, torch.bfloat16, layers, codes=codes), shape, codes=codes)
@@ -89,7 +89,7 @@ def test_bfloat16_passes_are_as_near_to_float32_as_those_of_torch(
         assert ours <= 1.5 * torchs + 0.005 * torch.linalg.vector_norm(exact), name
 
 
-def test_an_lstm_without_resets_is_torchs() -> None:
+def test_an_lstm_without_resets_matches_torch() -> None:
     """States and gradients of torch.nn.LSTM with the same parameters, in float32."""
     policy, steps, rows = make(FusedLSTM, torch.float32), 17, 40
     x, (h, c), _, grad = batch(FusedLSTM, steps, rows)
@@ -108,7 +108,7 @@ def test_an_lstm_without_resets_is_torchs() -> None:
 @pytest.mark.parametrize("codes", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("kind", FUSED)
-def test_acting_makes_the_bits_of_training(kind: Any, dtype: torch.dtype, codes: bool) -> None:
+def test_acting_and_training_give_bit_identical_outputs(kind: Any, dtype: torch.dtype, codes: bool) -> None:
     policy, (x, state, starts, _) = make(kind, dtype, codes=codes), batch(kind, 9, 150, codes=codes)
     outputs = policy.forward_for_training(x, state, starts).clone()
     for t in range(9):
@@ -121,7 +121,7 @@ def test_acting_makes_the_bits_of_training(kind: Any, dtype: torch.dtype, codes:
 
 @pytest.mark.parametrize("codes", [False, True])
 @pytest.mark.parametrize("kind", FUSED)
-def test_a_part_of_a_rollout_is_read_where_it_lies(kind: Any, codes: bool) -> None:
+def test_a_slice_of_a_rollout_is_read_in_place(kind: Any, codes: bool) -> None:
     policy, (x, state, starts, grad) = make(kind, torch.bfloat16, codes=codes), batch(kind, 5, 64, codes=codes)
     x, part = x if codes else x.bfloat16(), slice(16, 48)
     state = tuple(each[part] for each in state)
@@ -136,7 +136,7 @@ def test_a_part_of_a_rollout_is_read_where_it_lies(kind: Any, codes: bool) -> No
 
 @pytest.mark.parametrize("codes", [False, True])
 @pytest.mark.parametrize("kind", FUSED)
-def test_the_number_of_threads_changes_no_bit(kind: Any, codes: bool) -> None:
+def test_results_are_bit_identical_for_any_number_of_threads(kind: Any, codes: bool) -> None:
     policy, before = make(kind, torch.bfloat16, codes=codes), ops.get_num_threads()
     x, state, starts, grad = batch(kind, 40, 100, codes=codes)
     results = []
@@ -152,7 +152,7 @@ def test_the_number_of_threads_changes_no_bit(kind: Any, codes: bool) -> None:
 
 
 @pytest.mark.parametrize("kind", FUSED)
-def test_a_changed_weight_is_seen_and_sizes_may_change(kind: Any) -> None:
+def test_changed_weights_and_batch_sizes_take_effect(kind: Any) -> None:
     for name, _ in make(kind, torch.float32).named_parameters():
         policy, (x, state, _, _) = make(kind, torch.float32), batch(kind, 1, 9)
         before = policy.step(x[0], state)[0].clone()
@@ -170,13 +170,13 @@ def test_codes_above_the_largest_are_refused() -> None:
         policy.step(x[0], state)
 
 
-def test_backward_follows_forward() -> None:
+def test_backward_requires_a_forward_pass() -> None:
     with pytest.raises(RuntimeError, match="backward follows forward_for_training"):
         make(FusedLSTM, torch.float32).backward(torch.zeros(1, 1, 6))
 
 
 @pytest.mark.parametrize(("kind", "states", "gates"), [(private.MinGru, 1, [2]), (private.Lstm, 2, [4, 4])])
-def test_the_kernel_refuses_what_does_not_fit(kind: Any, states: int, gates: list[int]) -> None:
+def test_the_kernel_refuses_invalid_arguments(kind: Any, states: int, gates: list[int]) -> None:
     with pytest.raises(ValueError, match="widths"):
         kind([3], bfloat16=False)
     with pytest.raises(ValueError, match="widths"):
@@ -213,7 +213,7 @@ def test_the_kernel_refuses_what_does_not_fit(kind: Any, states: int, gates: lis
 
 @pytest.mark.parametrize("game", ["cartpole", "snake"])
 @pytest.mark.parametrize(("fused", "plain"), PAIRS)
-def test_training_takes_it_where_kernels_are_fused(fused: Any, plain: Any, game: str) -> None:
+def test_training_uses_the_fused_class_with_fused_kernels(fused: Any, plain: Any, game: str) -> None:
     env = pufferc.make(game, num_games=1, num_threads=1, seed=1)
     config = merge(Config(game), {"policy": {"kind": plain.__name__.lower()}})
     kinds = [type(make_policy(config, env.spaces, torch.float32, CPU, 1, fused=fused)) for fused in (False, True)]

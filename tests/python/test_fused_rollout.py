@@ -62,7 +62,7 @@ ARRAYS = ("observations", "actions", "logprobs", "values", "rewards", "terminate
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(("name", "rows", "params"), GAMES)
-def test_equals_the_loop(name: str, rows: int, params: dict[str, Any], dtype: torch.dtype) -> None:
+def test_a_fused_rollout_equals_the_loop(name: str, rows: int, params: dict[str, Any], dtype: torch.dtype) -> None:
     ops.set_num_threads(1)
     expected, snapshot, metrics = play(name, rows, params, dtype, loop=True)
     assert expected.terminated.any() or expected.truncated.any()
@@ -87,7 +87,7 @@ def test_truncated_rows_bootstrap_from_their_last_observations() -> None:
     assert (rollout.final_values[~cut] == 0.0).all()
 
 
-def test_the_pool_goes_on_from_a_rollout() -> None:
+def test_the_pool_can_be_stepped_after_a_rollout() -> None:
     """Its own observations are those that the rollout ends with, and steps one by one continue the games."""
     env = pufferc.make("cartpole", 16, num_threads=1, seed=1)
     policy = make_policy(Config("cartpole"), env.spaces, torch.float32, CPU, seed=1, fused=True)
@@ -104,7 +104,7 @@ def test_the_pool_goes_on_from_a_rollout() -> None:
     twin.close()
 
 
-def test_outputs_that_are_not_finite_stop_it() -> None:
+def test_non_finite_outputs_stop_the_rollout() -> None:
     env = pufferc.make("cartpole", 16, num_threads=1, seed=1)
     policy = make_policy(Config("cartpole"), env.spaces, torch.float32, CPU, seed=1, fused=True)
     with torch.no_grad():
@@ -153,7 +153,7 @@ DRAW = {"seed": 1, "first_step": 0}
         ({"mask": torch.zeros(3, 4, 1)}, TypeError, "mask must be uint32 or int32"),
     ],
 )
-def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_refuses_invalid_arguments(change: dict[str, Any], error: type[Exception], message: str) -> None:
     env = pufferc.make("cartpole", 4, num_threads=1, seed=1)
     env.reset(seed=1)
     mlp = private.Mlp([4, 8, 3], bfloat16=False)
@@ -167,7 +167,7 @@ def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception
     env.close()
 
 
-def test_refuses_pools_and_networks_that_it_cannot_play() -> None:
+def test_refuses_unsupported_pools_and_networks() -> None:
     mlp, arrays = private.Mlp([4, 8, 3], bfloat16=False), private.Rollout(**arguments())
     env = pufferc.make("cartpole", 4, num_threads=1, seed=1)
     with pytest.raises(RuntimeError, match="reset the pool"):

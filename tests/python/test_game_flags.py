@@ -37,7 +37,7 @@ def read(game: str, *words: str) -> tuple[dict[str, Any], str | None]:
     return read_game_flags(options), options.data
 
 
-def test_flags_are_those_of_train() -> None:
+def test_flags_are_read_as_by_train() -> None:
     words = ["--env.max-steps", "7", "--env.continuous"]
     assert read("cartpole", *words) == ({"max_steps": 7, "continuous": True}, None)
     assert read("cartpole", "--env.max_steps=7", "--env.no-continuous", "--data", "x")[0] == {
@@ -67,7 +67,9 @@ def test_the_help_lists_every_parameter(capsys: pytest.CaptureFixture[str]) -> N
         (["--env.nothing", "1"], "unrecognized arguments: --env.nothing"),
     ],
 )
-def test_wrong_flags(command: str, words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_flags_are_errors(
+    command: str, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stop:
         main([command, "cartpole", *words])
     assert stop.value.code == 2 and said in capsys.readouterr().err
@@ -113,7 +115,7 @@ def test_eval_plays_with_other_parameters(tmp_path: Path, capsys: Any, monkeypat
 
 
 @needs_compiler
-def test_a_run_keeps_the_file_that_its_game_reads(
+def test_a_run_remembers_the_data_file_of_its_game(
     tmp_path: Path, duel: str, small_map: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("tyro")
@@ -151,7 +153,7 @@ def test_data_paths_in_a_configuration_are_relative_to_its_folder(tmp_path: Path
 
 
 @needs_compiler
-def test_bench_reads_the_file(duel: str, small_map: Path, capsys: Any) -> None:
+def test_bench_reads_the_data_file(duel: str, small_map: Path, capsys: Any) -> None:
     from pufferc.commands import bench
 
     assert bench.bench_env(duel, 1, 0.05, 2, str(small_map)) > 0

@@ -43,7 +43,7 @@ def normal(outputs: Any, dims: int) -> Any:
     first_row=st.integers(0, 10**6),
     greedy=st.booleans(),
 )
-def test_draws_follow_the_normal_numbers(
+def test_samples_follow_the_standard_normal_numbers(
     rows: int, dims: int, seed: int, step: int, first_row: int, greedy: bool
 ) -> None:
     outputs, entropy = outputs_of(rows, dims, rows), torch.empty(rows)
@@ -67,7 +67,7 @@ def test_draws_follow_the_normal_numbers(
     torch.testing.assert_close(logprobs, twin[1], atol=1e-4, rtol=1e-5)
 
 
-def test_draws_are_normal() -> None:
+def test_samples_are_normally_distributed() -> None:
     outputs = np.tile(np.array([3.0, -1.0, math.log(0.5), math.log(2.0)], np.float32), (100_000, 1))
     actions, _ = ops.sample_actions(outputs, continuous_dims=2, seed=3, step=1)
     assert actions.shape == (100_000, 2) and actions.dtype == np.float32
@@ -78,7 +78,7 @@ def test_draws_are_normal() -> None:
     np.testing.assert_allclose(within, 0.6827, atol=0.01)
 
 
-def test_a_draw_depends_on_seed_step_and_row_alone() -> None:
+def test_a_sample_depends_only_on_seed_step_and_row() -> None:
     outputs = outputs_of(9000, 2).numpy()[:, :-1]
     whole, _ = ops.sample_actions(outputs, continuous_dims=2, seed=1, step=2)
     part, _ = ops.sample_actions(outputs[4000:], continuous_dims=2, seed=1, step=2, first_row=4000)
@@ -96,7 +96,7 @@ def test_a_draw_depends_on_seed_step_and_row_alone() -> None:
 @pytest.mark.parametrize("kernels", [FUSED, TORCH])
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("column", [0, 3])
-def test_rows_that_cannot_be_drawn_from_are_an_error(kernels: Any, bad: float, column: int) -> None:
+def test_rows_with_invalid_outputs_are_an_error(kernels: Any, bad: float, column: int) -> None:
     outputs = torch.zeros(8, 4)
     outputs[2, column] = bad
     with pytest.raises(FloatingPointError, match="NaN, infinity"):
@@ -104,7 +104,7 @@ def test_rows_that_cannot_be_drawn_from_are_an_error(kernels: Any, bad: float, c
 
 
 @pytest.mark.parametrize("kernels", [FUSED, TORCH])
-def test_extreme_deviations_stay_finite(kernels: Any) -> None:
+def test_extreme_standard_deviations_give_finite_actions(kernels: Any) -> None:
     outputs = torch.tensor([[1.0, -1e30], [1.0, 1e30], [-3e38, 20.0], [0.5, -20.0]])
     actions, logprobs = kernels.sample_actions(outputs, continuous_dims=1, seed=0, step=0)
     assert torch.isfinite(actions).all() and torch.isfinite(logprobs).all()
@@ -127,7 +127,7 @@ def test_extreme_deviations_stay_finite(kernels: Any) -> None:
         ({"seed": -1}, ValueError, "seed must be in"),
     ],
 )
-def test_drawing_refuses(changes: dict[str, Any], error: Any, text: str) -> None:
+def test_sampling_refuses_invalid_arguments(changes: dict[str, Any], error: Any, text: str) -> None:
     call: dict[str, Any] = {"logits": np.zeros((4, 4), np.float32), "continuous_dims": 2, "seed": 0, "step": 0}
     with pytest.raises(error, match=text):
         ops.sample_actions(**(call | changes))
@@ -203,7 +203,7 @@ def test_loss_and_gradient_agree_with_autograd(
         torch.testing.assert_close(grad[alive].double(), leaf.grad, atol=3e-5 * scale, rtol=1e-4)
 
 
-def test_the_gradient_passes_a_numerical_check() -> None:
+def test_the_gradient_passes_gradcheck() -> None:
     batch = make_batch(6, 2, 5)
     batch["alive"][:] = True
     options = {
@@ -220,7 +220,7 @@ def test_the_gradient_passes_a_numerical_check() -> None:
 
 
 @pytest.mark.parametrize("kernels", [FUSED, TORCH])
-def test_dead_rows_may_hold_anything(kernels: Any) -> None:
+def test_values_in_dead_rows_do_not_matter(kernels: Any) -> None:
     results = []
     for garbage in (False, True):
         batch = make_batch(300, 3, 1)
@@ -239,7 +239,7 @@ def test_dead_rows_may_hold_anything(kernels: Any) -> None:
 
 
 @pytest.mark.parametrize("kernels", [FUSED, TORCH])
-def test_log_deviations_beyond_their_limits_get_no_gradient(kernels: Any) -> None:
+def test_clamped_log_deviations_get_no_gradient(kernels: Any) -> None:
     outputs = torch.tensor([[0.0, 25.0], [0.0, -25.0], [0.0, 1.0]])
     grad, values = torch.empty(3, 2), torch.zeros(3)
     kernels.ppo_loss_grad(
@@ -262,7 +262,7 @@ def test_log_deviations_beyond_their_limits_get_no_gradient(kernels: Any) -> Non
         ({"clip": 0.0}, ValueError, "clip"),
     ],
 )
-def test_loss_refuses(changes: dict[str, Any], error: Any, text: str) -> None:
+def test_the_loss_refuses_invalid_arguments(changes: dict[str, Any], error: Any, text: str) -> None:
     columns = {name: torch.zeros(4) for name in ("values", "old_logprobs", "advantages", "returns")}
     call: dict[str, Any] = {
         **columns, "logits": torch.zeros(4, 4), "actions": torch.zeros(4, 2), "continuous_dims": 2, "clip": 0.2,

@@ -93,7 +93,7 @@ def test_a_device_that_runs_no_kernel_uses_torch(install: Install, parts: dict[s
     assert device_kernels(CUDA).advantage is reference.advantage
 
 
-def test_a_module_that_is_not_there_is_no_error(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_cuda_module_is_not_an_error(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pufferc._cuda", None)  # type: ignore[arg-type]
     assert device_kernels(CUDA).advantage is reference.advantage
     assert doctor.report()["cuda"]["kernels"] == cuda.why_missing()
@@ -133,7 +133,7 @@ def test_each_device_is_tried_once(install: Install, monkeypatch: pytest.MonkeyP
 # ---- what is handed to the module ------------------------------------------------------------------------
 
 
-def test_advantages_go_to_the_module(install: Install) -> None:
+def test_advantages_are_computed_by_the_module(install: Install) -> None:
     install()
     generator = torch.Generator().manual_seed(1)
     rewards, values, ratio = (torch.rand(rows, 3, generator=generator) for rows in (5, 6, 5))
@@ -149,7 +149,9 @@ def test_advantages_go_to_the_module(install: Install) -> None:
 
 
 @pytest.mark.parametrize("has_starts", [False, True])
-def test_the_scan_goes_to_the_module(install: Install, has_starts: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_scan_is_computed_by_the_module(
+    install: Install, has_starts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With its gradient, whatever the strides of what autograd brings."""
     from pufferc.kernels import autograd as _autograd
 
@@ -177,7 +179,7 @@ def on_gpu(dtype: Any = torch.float32) -> Any:
     return SimpleNamespace(is_cuda=True, dtype=dtype, device=CUDA)
 
 
-def test_mingru_scans_by_the_kernel_on_a_gpu_that_runs_it(install: Install) -> None:
+def test_mingru_uses_the_scan_kernel_on_a_supported_gpu(install: Install) -> None:
     install()
     assert recurrent._scan_for(on_gpu()) is autograd.mingru_scan
     assert recurrent._scan_for(on_gpu(torch.float64)) is reference.mingru_scan
@@ -186,7 +188,7 @@ def test_mingru_scans_by_the_kernel_on_a_gpu_that_runs_it(install: Install) -> N
     assert recurrent._scan_for(on_gpu()) is reference.mingru_scan
 
 
-def test_mingru_learns_alike_by_the_kernel_and_by_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mingru_learns_the_same_with_the_kernel_and_with_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     results = []
     for chosen in (autograd.mingru_scan, reference.mingru_scan):
         monkeypatch.setattr(recurrent, "_scan_for", lambda pre, chosen=chosen: chosen)

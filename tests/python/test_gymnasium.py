@@ -26,7 +26,7 @@ def test_check_env_passes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ONE_AGENT)
-def test_make_plays_the_game_of_the_pool(name: str) -> None:
+def test_make_plays_the_same_games_as_the_pool(name: str) -> None:
     """The single face and the vector face with the same seeds and actions agree, episode after episode."""
     env = gym.make(pufferc.env_info(name).id, max_steps=30)
     pool = pufferc.make(name, num_games=1, max_steps=30)
@@ -69,7 +69,7 @@ def test_games_of_several_agents_have_only_a_vector_entry_point() -> None:
 
 
 @pytest.mark.parametrize("name", GAMES)
-def test_make_vec_gives_copies(name: str) -> None:
+def test_make_vec_returns_copies(name: str) -> None:
     info = pufferc.env_info(name)
     env = gym.make_vec(info.id, num_envs=2 * info.agents)
     assert isinstance(env, pufferc.VecEnv)
@@ -131,7 +131,7 @@ def test_importing_twice_registers_once(recwarn: pytest.WarningsRecorder) -> Non
     assert len([key for key in gym.registry if key.startswith("pufferc/")]) == len(GAMES)
 
 
-def test_gymnasiums_statistics_wrapper_agrees() -> None:
+def test_statistics_match_the_gymnasium_wrapper() -> None:
     """Before 1.4 it takes the first step of every episode but a row's first for an autoreset, and leaves it out."""
     left_out = 0 if tuple(map(int, gym.__version__.split(".")[:2])) >= (1, 4) else 1
     episodes = np.zeros(8, int)
@@ -180,7 +180,7 @@ def test_results_match_gymnasiums_vector_env() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*render_mode")
-def test_single_refuses() -> None:
+def test_single_env_refuses_invalid_arguments() -> None:
     env = gym.make(cartpole_id())
     with pytest.raises(ValueError, match="no reset option named 'reset_mask'"):
         env.reset(options={"reset_mask": np.array([True])})

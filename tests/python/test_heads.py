@@ -34,7 +34,7 @@ BOX = gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
 # ---- spaces ------------------------------------------------------------------------------------------
 
 
-def test_a_space_has_its_head() -> None:
+def test_each_action_space_gets_its_head() -> None:
     one, several = make_head(gym.spaces.Discrete(4)), make_head(gym.spaces.MultiDiscrete([3, 2]))
     assert one.output_sizes == [4] and one.shape == () and one.dtype == torch.int32
     assert several.output_sizes == [3, 2] and several.shape == (2,)
@@ -60,7 +60,7 @@ def test_other_spaces_are_refused(space: Any, squash: bool, text: str) -> None:
         make_head(space, squash=squash)
 
 
-def test_games_get_what_their_space_asks_for() -> None:
+def test_games_get_actions_of_their_space() -> None:
     u = torch.tensor([[-3.0, -3.0, -3.0], [0.25, 0.25, 0.25], [9.0, 9.0, 9.0]])
     bounds = np.array([0.0, -np.inf, -np.inf], np.float32), np.array([2.0, np.inf, 1.0], np.float32)
     odd = make_head(gym.spaces.Box(*bounds))
@@ -75,7 +75,7 @@ def test_games_get_what_their_space_asks_for() -> None:
 
 
 @pytest.mark.parametrize("value", [21.0, float("nan")])
-def test_the_first_deviation_is_checked(value: float) -> None:
+def test_the_initial_standard_deviation_is_validated(value: float) -> None:
     with pytest.raises(ConfigError, match=r"policy.initial_log_std must be in \[-20, 20\]"):
         merge(Config("cartpole"), {"policy": {"initial_log_std": value}})
 
@@ -118,7 +118,7 @@ def test_log_deviations_stay_independent_of_the_observation(kind: str, optimizer
     assert policy.output.bias[1] > -0.499  # the entropy bonus has widened it
 
 
-def test_the_rollout_keeps_the_draw_and_the_game_gets_it_bounded() -> None:
+def test_the_rollout_stores_the_sample_and_the_game_gets_the_clipped_action() -> None:
     env, policy, rollout = make(rows=64, initial_log_std=1.0)
     twin = pufferc.make("cartpole", 64, num_threads=1, seed=1, continuous=True)
     twin.reset(seed=1)
@@ -133,7 +133,7 @@ def test_the_rollout_keeps_the_draw_and_the_game_gets_it_bounded() -> None:
         torch.testing.assert_close(rollout.logprobs[t], density.log_prob(rollout.actions[t, :, 0]))
 
 
-def test_squashing_reaches_the_game() -> None:
+def test_the_game_gets_squashed_actions() -> None:
     env, policy, rollout = make(rows=8, squash=True, initial_log_std=1.0)
     seen: list[Any] = []
     inner = env._advance
@@ -143,7 +143,7 @@ def test_squashing_reaches_the_game() -> None:
 
 
 @pytest.mark.parametrize("kernels", [FUSED, TORCH])
-def test_outputs_that_are_not_finite_stop_the_collection(kernels: Any) -> None:
+def test_non_finite_outputs_stop_the_collection(kernels: Any) -> None:
     env, policy, rollout = make(fused=kernels is FUSED)
     with torch.no_grad():
         policy.output.bias[1] = float("inf")
@@ -151,7 +151,7 @@ def test_outputs_that_are_not_finite_stop_the_collection(kernels: Any) -> None:
         collect(env, policy, rollout, kernels=kernels)
 
 
-def test_fused_kernels_and_torch_train_alike() -> None:
+def test_fused_kernels_and_torch_train_the_same() -> None:
     results = []
     for kernels in (FUSED, TORCH):
         env, policy, rollout = make(rows=16, fused=kernels is FUSED)

@@ -74,7 +74,7 @@ def test_sb3_arrays_are_copies(make_sb3: Any) -> None:
         np.testing.assert_array_equal(array, copy)
 
 
-def test_sb3_seeds_repeat(make_sb3: Any) -> None:
+def test_sb3_seeds_are_repeatable(make_sb3: Any) -> None:
     envs = make_sb3("cartpole", 4)
     assert envs.seed(7) == [7] * 4
     first, second = envs.reset(), envs.reset()
@@ -123,7 +123,7 @@ def test_sb3_refuses_other_environments(make_sb3: Any) -> None:
         make_sb3("cartpole", 2, autoreset="disabled")
 
 
-def test_sb3_pictures(make_sb3: Any) -> None:
+def test_sb3_rendering(make_sb3: Any) -> None:
     envs = make_sb3("breakout", 4, render_mode="rgb_array", render_games=4)
     envs.reset()
     picture = envs.render()
@@ -218,7 +218,7 @@ def test_pettingzoo_passes_its_own_tests(game: str, parallel_env: Any, its_tests
     its_tests.parallel_api_test(parallel_env(game, max_steps=5, **params), num_cycles=300)
 
 
-def test_pettingzoo_in_turns(parallel_env: Any, its_tests: Any) -> None:
+def test_pettingzoo_turn_based_wrapper(parallel_env: Any, its_tests: Any) -> None:
     from pettingzoo.utils import parallel_to_aec
 
     with warnings.catch_warnings():
@@ -226,7 +226,7 @@ def test_pettingzoo_in_turns(parallel_env: Any, its_tests: Any) -> None:
         its_tests.api_test(parallel_to_aec(parallel_env("snake", **BOARD)), num_cycles=200)
 
 
-def test_pettingzoo_agents_live_once(parallel_env: Any) -> None:
+def test_pettingzoo_agents_do_not_respawn(parallel_env: Any) -> None:
     """Until the first death the game is that of a pool with respawn; a dead agent is gone from agents and board."""
     env = parallel_env("snake", **BOARD)
     pool = pufferc.make("snake", num_games=1, copy=True, **BOARD)
@@ -283,7 +283,7 @@ def test_pettingzoo_masks_are_in_the_observations(parallel_env: Any, its_tests: 
     assert one.action_space("catcher_0").sample(seen["catcher_0"]["action_mask"]) in (0, 1, 2)
 
 
-def test_pettingzoo_bad_actions(parallel_env: Any) -> None:
+def test_pettingzoo_refuses_bad_actions(parallel_env: Any) -> None:
     env = parallel_env("snake", **BOARD)
     env.reset(seed=1)
     good = dict.fromkeys(env.agents, 0)

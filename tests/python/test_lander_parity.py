@@ -97,7 +97,7 @@ def potential(seen: NDArray[np.float64]) -> NDArray[np.float64]:
     return -100 * (distance + speed + abs(seen[..., 4])) + 10 * (seen[..., 6] + seen[..., 7])
 
 
-def test_starts_alike(pool: MakePool) -> None:
+def test_initial_states_match(pool: MakePool) -> None:
     """The kick of the first step: as fast in every direction, and a turn that belongs to the speed."""
     games = 100
     env = pool("lander", games, seed=2, autoreset="disabled", copy=True)
@@ -118,7 +118,7 @@ def test_starts_alike(pool: MakePool) -> None:
 
 
 @pytest.mark.parametrize("gravity", [-2.0, -10.0, -11.9])
-def test_falls_alike(gravity: float, pool: MakePool) -> None:
+def test_free_fall_matches(gravity: float, pool: MakePool) -> None:
     games, steps = 8, 30
     env = pool("lander", games, seed=3, autoreset="disabled", copy=True, gravity=gravity)
     env.reset()
@@ -139,7 +139,7 @@ def test_falls_alike(gravity: float, pool: MakePool) -> None:
 
 
 @pytest.mark.parametrize("action", [1, 2, 3, (1.0, 0.0), (0.3, 0.0), (-1.0, 0.8), (-1.0, -1.0), (0.6, -0.7)])
-def test_engines_push_alike(action: Any, pool: MakePool) -> None:
+def test_engine_impulses_match(action: Any, pool: MakePool) -> None:
     games, steps = 16, 8
     continuous = isinstance(action, tuple)
     action = np.array(action, np.float32) if continuous else action
@@ -183,7 +183,7 @@ def phase(measured: NDArray[np.float64]) -> int:
     return int(np.argmin(errors)) - 9999
 
 
-def test_wind_blows_alike(pool: MakePool) -> None:
+def test_wind_forces_match(pool: MakePool) -> None:
     games, steps = 4, 45
     env = pool("lander", games, seed=6, autoreset="disabled", copy=True, enable_wind=True, gravity=-2.0)
     start, _ = env.reset()
@@ -204,7 +204,7 @@ def test_wind_blows_alike(pool: MakePool) -> None:
             np.testing.assert_allclose(np.delete(course[t, row], 1), np.delete(theirs, 1), atol=1e-2)
 
 
-def test_rewards_are_those_of_the_shaping(pool: MakePool) -> None:
+def test_rewards_equal_the_change_of_the_potential(pool: MakePool) -> None:
     games = 16
     env = pool("lander", games, seed=8, autoreset="disabled", copy=True)
     before, _ = env.reset()
@@ -223,7 +223,7 @@ def test_rewards_are_those_of_the_shaping(pool: MakePool) -> None:
     np.testing.assert_allclose(reward, potential(seen.astype(float)) - 0.3, atol=1e-3)
 
 
-def test_rewards_count_what_lies_beyond_the_observations(pool: MakePool) -> None:
+def test_rewards_use_states_outside_the_observation_bounds(pool: MakePool) -> None:
     """A rocket that climbs for ever is observed at most 2.5 high, and rewarded for its height."""
     games = 32
     env = pool("lander", games, seed=8, autoreset="disabled", copy=True)
@@ -247,7 +247,7 @@ def test_rewards_count_what_lies_beyond_the_observations(pool: MakePool) -> None
     assert beyond > 100
 
 
-def test_touches_down_alike(pool: MakePool) -> None:
+def test_landings_match(pool: MakePool) -> None:
     """From just above the pad, engines off: it stands as high, and what stands or breaks there does so here."""
     from gymnasium.envs.box2d.lunar_lander import heuristic
 

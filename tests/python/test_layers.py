@@ -71,7 +71,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     assert left == {}
 
 
-def test_there_are_few_rooms() -> None:
+def test_the_number_of_rooms_is_limited() -> None:
     rooms = {name.partition(".")[0] for name in MODULES} - {"", "__main__"} - ALIASES.keys()
     assert len(rooms) <= MAX_ROOMS
     assert rooms <= set(ROOMS)
@@ -106,5 +106,5 @@ def test_c_folders_include_downwards(room: str) -> None:
     assert files and found <= C_ROOMS[room] | {room, "pufferc"}
 
 
-def test_every_c_folder_has_its_place() -> None:
+def test_every_c_folder_is_in_the_table() -> None:
     assert {path.name for path in CSRC.iterdir() if path.is_dir()} - {"cmake"} == set(C_ROOMS)

@@ -118,7 +118,7 @@ def test_metrics_have_one_schema_and_resume_drops_later_lines(tmp_path: Path) ->
     assert kept == [{"update": 1, "score": 1.0}, {"update": 2, "score": None}, {"update": 3, "score": 1.0}]
 
 
-def test_a_damaged_line_does_not_cost_others(tmp_path: Path) -> None:
+def test_a_damaged_line_does_not_hide_the_others(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     lines = [json.dumps({"update": update}) for update in range(1, 7)]
     path.write_text("\n".join([*lines[:2], '{"update": 3, "x', *lines[3:]]) + "\n")
@@ -251,7 +251,7 @@ def tools(monkeypatch: Any) -> Iterator[Callable[[type], None]]:
     yield put
 
 
-def test_a_run_outlives_its_logger(tmp_path: Path, capsys: Any, tools: Callable[[type], None]) -> None:
+def test_a_run_continues_when_its_logger_fails(tmp_path: Path, capsys: Any, tools: Callable[[type], None]) -> None:
     pytest.importorskip("tensorboard")
 
     class Failing(Recorder):
@@ -294,7 +294,7 @@ def resume_in_the_middle(result: Result) -> Result:
     return train(None, resume=list_checkpoints(result.run)[1], quiet=True)
 
 
-def test_tensorboard_has_the_curves_also_after_a_resume(tmp_path: Path) -> None:
+def test_tensorboard_has_all_curves_after_a_resume(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

@@ -36,7 +36,7 @@ def test_env_info(game: str) -> None:
     assert info.observation and info.metrics[0] == "score" and info.agents >= 1
 
 
-def test_numbers_of_a_game_show_as_they_are_written() -> None:
+def test_repr_of_a_game_shows_numbers_as_written() -> None:
     for entry in _core.env_descriptions():
         info = pufferc.env_info(entry["name"])
         shown = [getattr(row, key) for row in info.params for key in ("default", "min", "max")]
@@ -50,7 +50,7 @@ def test_numbers_of_a_game_show_as_they_are_written() -> None:
     assert (ball_speed.default, ball_speed.min) == (0.04, 0.001)
 
 
-def test_numbers_of_a_pool_show_as_they_were_given(pool: MakePool) -> None:
+def test_repr_of_a_pool_shows_numbers_as_given(pool: MakePool) -> None:
     assert pool("template", ball_speed=0.1).params["ball_speed"] == 0.1
     with pytest.raises(ValueError, match=r"ball_speed: expected a value in \[0.001, 0.5\], got 0.7$"):
         pool("template", ball_speed=0.7)
@@ -90,7 +90,7 @@ def test_num_envs_counts_rows(pool: MakePool) -> None:
 
 
 @needs_lander
-def test_more_games_than_a_process_can_have(pool: MakePool) -> None:
+def test_too_many_games_in_one_process_is_an_error(pool: MakePool) -> None:
     most = pufferc.env_info("lander").max_games
     assert most is not None and pufferc.env_info("cartpole").max_games is None
     with pytest.raises(ValueError, match=rf"1 to {most} games of lander, got {most + 1}; .*PUFFERC_BOX2D_SOURCE"):
@@ -110,7 +110,7 @@ def test_threads_default_to_cores_and_games() -> None:
         env.close()
 
 
-def test_params_are_in_force(pool: MakePool) -> None:
+def test_params_take_effect(pool: MakePool) -> None:
     env = pool("breakout", 2, frameskip=2, max_steps=np.int32(11), continuous=True)
     expected = {param.name: param.default for param in pufferc.env_info("breakout").params}
     assert env.params == {**expected, "frameskip": 2, "max_steps": 11, "continuous": True}

@@ -93,7 +93,7 @@ def collect(
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_rollout_in_one_kernel_is_that_of_the_loop(lock: Path, dtype: torch.dtype) -> None:
+def test_a_fused_rollout_with_masks_equals_the_loop(lock: Path, dtype: torch.dtype) -> None:
     expected, _ = collect(lock, "mlp", FUSED, dtype, loop=True)
     for threads in (1, 3):
         ops.set_num_threads(threads)
@@ -104,7 +104,7 @@ def test_a_rollout_in_one_kernel_is_that_of_the_loop(lock: Path, dtype: torch.dt
 
 @pytest.mark.parametrize("kind", ["mlp", "mingru", "lstm"])
 @pytest.mark.parametrize("kernels", [FUSED, TORCH])
-def test_actions_are_those_of_the_stored_masks(lock: Path, kind: str, kernels: Any) -> None:
+def test_actions_match_the_stored_masks(lock: Path, kind: str, kernels: Any) -> None:
     rollout, policy = collect(lock, kind, kernels, torch.float32)
     legal, actions = legal_of(rollout), rollout.actions.flatten(0, 1)
     assert are_legal(legal, actions, COUNTS)
@@ -121,7 +121,7 @@ def test_actions_are_those_of_the_stored_masks(lock: Path, kind: str, kernels: A
     )
 
 
-def test_parts_of_a_run_draw_with_the_masks_of_their_rows(lock: Path) -> None:
+def test_shards_sample_with_the_masks_of_their_rows(lock: Path) -> None:
     blocks = ((slice(0, 20), 0), (slice(20, ROWS), 20))
     whole, _ = collect(lock, "mlp", FUSED, torch.float32)
     parts, _ = collect(lock, "mlp", FUSED, torch.float32, blocks=blocks)
@@ -253,7 +253,7 @@ def random_policy(game: Path, params: dict[str, Any], kind: str = "mlp") -> tupl
 
 @pytest.mark.parametrize("kind", ["mlp", "lstm"])
 @pytest.mark.parametrize("greedy", [False, True])
-def test_evaluation_goes_on_legally_when_some_rows_are_done(lock: Path, kind: str, greedy: bool) -> None:
+def test_evaluation_plays_legally_after_some_rows_finish(lock: Path, kind: str, greedy: bool) -> None:
     """Games end at different times, so rows that have given their episodes are played on beside the others."""
     policy, config = random_policy(lock, {"max_steps": 40, "leave": 0, "jam": 0.1}, kind)
     found = evaluate(

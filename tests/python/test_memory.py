@@ -26,7 +26,7 @@ def mean_score(choose: Callable[[Array], NDArray[np.int32]], steps: int = 400, r
     return float(metrics["score"])
 
 
-def test_no_mapping_from_observations_to_actions_scores_more_than_chance() -> None:
+def test_no_memoryless_policy_scores_above_chance() -> None:
     """All 64 of them: the six observations are the lamp's two sides at the start, on the way, and at the junction."""
     for actions in itertools.product((0, 1), repeat=6):
         table = np.array(actions, np.int32)
@@ -38,7 +38,7 @@ def test_no_mapping_from_observations_to_actions_scores_more_than_chance() -> No
         assert abs(mean_score(mapped)) < 0.05  # four standard errors
 
 
-def test_one_bit_of_memory_wins_always() -> None:
+def test_one_bit_of_memory_always_wins() -> None:
     memory = np.zeros(512, np.int32)
 
     def remembered(o: Array) -> NDArray[np.int32]:
@@ -56,7 +56,7 @@ def test_a_shortest_corridor_above_the_longest_is_refused() -> None:
 @pytest.mark.usefixtures("one_core")
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "solved"), [("mlp", False), ("mingru", True), ("lstm", True)])
-def test_networks_with_memory_learn_it_and_others_do_not(kind: str, solved: bool, tmp_path: object) -> None:
+def test_only_recurrent_networks_learn_the_maze(kind: str, solved: bool, tmp_path: object) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("safetensors")
     from pufferc.config import load_config, merge

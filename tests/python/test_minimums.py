@@ -23,13 +23,13 @@ TESTS = [
     "test_dashboard.py::test_a_run_on_a_terminal_ends_with_one_panel_and_the_summary",
     "test_interop.py::test_sb3_gets_the_results_of_the_pool",
     "test_interop.py::test_sb3_attributes_and_methods_of_rows",
-    "test_interop.py::test_pettingzoo_agents_live_once",
+    "test_interop.py::test_pettingzoo_agents_do_not_respawn",
     "test_interop.py::test_pettingzoo_passes_its_own_tests",
     "test_record.py::test_gif_holds_every_picture",  # pillow
     "test_record.py::test_mp4_holds_every_picture",  # imageio-ffmpeg
     "test_plot.py::test_plot_draws_runs_in_different_colours",  # matplotlib
     "test_sweep_results.py::test_tpe_continues_from_earlier_results",  # optuna
-    "test_loggers.py::test_tensorboard_has_the_curves_also_after_a_resume",
+    "test_loggers.py::test_tensorboard_has_all_curves_after_a_resume",
     "test_loggers.py::test_wandb_offline_records_and_a_resumed_run_keeps_its_id",
     "test_export.py::test_onnx",
 ]
@@ -59,7 +59,7 @@ def test_the_file_has_the_declared_minimums() -> None:
     assert {name: release(version) for name, version in pinned().items()} == declared
 
 
-def test_the_named_tests_exist() -> None:
+def test_the_listed_tests_exist() -> None:
     for file, _, name in (test.partition("::") for test in TESTS):
         text = (Path(__file__).parent / file).read_text(encoding="utf-8")
         assert f"def {name}(" in text if name else text, f"{file}::{name}"

@@ -61,7 +61,7 @@ def test_a_relative_path_starts_at_the_working_directory(catcher, monkeypatch):
     assert pufferc.env_info("./catcher.so") is pufferc.env_info("catcher.so") is pufferc.env_info(catcher)
 
 
-def test_a_name_without_a_path_says_how_to_write_it(catcher, monkeypatch):
+def test_a_bare_file_name_gets_a_hint_to_use_a_path(catcher, monkeypatch):
     monkeypatch.chdir(catcher.parent)
     with pytest.raises(ValueError, match=r"no game named 'catcher' is built in; .* './catcher.so'"):
         pufferc.make("catcher")
@@ -134,7 +134,7 @@ def refusal(path):
     return message[len(str(path)) + 2 :]
 
 
-def test_files_that_are_not_shared_objects(tmp_path, catcher):
+def test_files_that_are_not_shared_objects_are_refused(tmp_path, catcher):
     assert refusal(tmp_path / "none.so") == "no such file"
     assert refusal(tmp_path).startswith("is a directory")
     source = write_game(tmp_path, "unbuilt")
@@ -152,7 +152,7 @@ def test_files_that_are_not_shared_objects(tmp_path, catcher):
         pufferc.make(3)
 
 
-def test_other_machines_object_files_and_programs(tmp_path, catcher):
+def test_foreign_object_files_and_programs_are_refused(tmp_path, catcher):
     data = bytearray(catcher.read_bytes())
     data[18:20] = struct.pack("<H", 183 if data[18] != 183 else 62)
     (tmp_path / "arm.so").write_bytes(data)
@@ -172,7 +172,7 @@ def compile_c(folder, text, *flags):
     return folder / "x.so"
 
 
-def test_shared_objects_that_are_not_games(tmp_path):
+def test_shared_objects_that_are_not_games_are_refused(tmp_path):
     assert "pfc_env_module" in refusal(compile_c(tmp_path, "int x;"))
     text = "int nowhere(void); int f(void) { return nowhere(); }"
     assert "undefined symbol: nowhere" in refusal(compile_c(tmp_path, text))
@@ -203,7 +203,7 @@ def test_inconsistent_specs_are_refused_with_the_reason(tmp_path, field, words):
     assert words in refusal(module)
 
 
-def test_a_parameter_whose_name_is_taken(tmp_path):
+def test_a_parameter_with_a_reserved_name_is_refused(tmp_path):
     parameters = inspect.signature(pufferc.make).parameters.values()
     assert {row.name for row in parameters if row.kind is not row.VAR_KEYWORD} == _TAKEN
     module = build_game(tmp_path, "catcher", ("float, ball_speed", 'float, seed, 1, 0, 2, "") X(float, ball_speed'))
@@ -211,7 +211,7 @@ def test_a_parameter_whose_name_is_taken(tmp_path):
         pufferc.make(module)
 
 
-def test_a_game_with_sanitizers_is_refused_instead_of_ending_the_process(tmp_path):
+def test_a_sanitizer_build_is_refused_without_aborting_the_process(tmp_path):
     source = write_game(tmp_path)
     try:
         module = building.build(source, debug=True)
@@ -240,7 +240,7 @@ def test_a_game_with_sanitizers_is_refused_instead_of_ending_the_process(tmp_pat
         ("pfc_game", "reserved for pufferc"),
     ],
 )
-def test_names_that_a_new_game_cannot_have(tmp_path, name, words):
+def test_invalid_names_of_new_games_are_refused(tmp_path, name, words):
     with pytest.raises(ValueError, match=words):
         newgame.new_game(name, tmp_path)
     assert not list(tmp_path.iterdir())
@@ -260,7 +260,7 @@ def test_new_never_overwrites(tmp_path, capsys):
     assert source.read_text() == text
 
 
-def test_build_prints_its_command_and_what_the_compiler_says(tmp_path, capsys):
+def test_build_prints_its_command_and_the_compiler_output(tmp_path, capsys):
     source = write_game(tmp_path)
     assert main(["build", str(source)]) == 0
     out, err = capsys.readouterr()

@@ -109,7 +109,7 @@ def test_fused_steps_have_the_same_bits_for_every_number_of_threads_and_are_seen
     assert all(torch.equal(a, b) for other in results[1:] for a, b in zip(results[0], other, strict=True))
 
 
-def test_the_fused_kernel_refuses_what_does_not_fit() -> None:
+def test_the_fused_kernel_refuses_invalid_arguments() -> None:
     kernel, w = private.Muon(bfloat16=False), torch.zeros(3, 4)
     settings = {"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0.0, "iterations": 5}
     with pytest.raises(ValueError, match="averages and grads must have one array for each of the 1 parameters"):
@@ -127,7 +127,7 @@ def test_the_fused_kernel_refuses_what_does_not_fit() -> None:
     assert not FusedMuon.takes([torch.nn.Parameter(torch.zeros(4, 3).t())])
 
 
-def test_adam_is_adam() -> None:
+def test_adam_matches_torch() -> None:
     generator = torch.Generator().manual_seed(4)
     ours = torch.nn.Parameter(torch.randn(5, 3, generator=generator))
     theirs = torch.nn.Parameter(ours.detach().clone())
@@ -150,7 +150,7 @@ def test_networks_see_that_a_step_changed_their_parameters(kind: type) -> None:
 
 
 @pytest.mark.parametrize("kind", [Muon, FusedMuon, Adam])
-def test_a_saved_state_continues_exactly(kind: type) -> None:
+def test_a_loaded_optimizer_state_continues_exactly(kind: type) -> None:
     def run(steps: int, optimizer: object, parameter: torch.nn.Parameter, offset: int = 0) -> None:
         for i in range(steps):
             parameter.grad = torch.randn(4, 3, generator=torch.Generator().manual_seed(offset + i))

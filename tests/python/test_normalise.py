@@ -56,7 +56,7 @@ def random_rollouts(count: int, seed: int = 1) -> list[Any]:
 # ---- observations ------------------------------------------------------------------------------------
 
 
-def test_statistics_are_gymnasiums() -> None:
+def test_statistics_match_gymnasium() -> None:
     normaliser, theirs = ObservationNormaliser(MLP(5, [2]), torch.ones(5)), RunningMeanStd(shape=(5,))
     for x in random_rollouts(4):
         normaliser.update(rollout_of(x))
@@ -69,7 +69,7 @@ def test_statistics_are_gymnasiums() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
-def test_rows_that_do_not_act_are_not_seen(dtype: str) -> None:
+def test_dead_rows_do_not_enter_the_statistics(dtype: str) -> None:
     x = (random_rollouts(1)[0] * 5.0).clamp(-100, 100).to(getattr(torch, dtype))
     alive = torch.rand(33, 50, generator=torch.Generator().manual_seed(3)) < 0.6
     alive[4] = False
@@ -87,7 +87,7 @@ def test_rows_that_do_not_act_are_not_seen(dtype: str) -> None:
     assert all(torch.equal(a, b) for a, b in zip(before.values(), clean.state().values(), strict=True))
 
 
-def test_the_map_normalises_and_never_leaves_its_limit() -> None:
+def test_the_input_map_normalises_and_clamps() -> None:
     policy, scale = MLP(5, [2]), torch.tensor([1.0, 1.0, 1.0, 1.0, 1.0])
     normaliser = ObservationNormaliser(policy, scale)
     rollouts = random_rollouts(3)
@@ -107,7 +107,7 @@ def test_the_map_normalises_and_never_leaves_its_limit() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("fused", [False, True])
-def test_a_new_map_is_seen_at_once_by_every_pass(kind: str, fused: bool) -> None:
+def test_every_pass_uses_a_new_input_map_at_once(kind: str, fused: bool) -> None:
     env = pufferc.make("cartpole", 4, num_threads=1, seed=1)
     config = merge(Config("cartpole"), {"policy": {"kind": kind, "hidden_size": 16}})
     policy = make_policy(config, env.spaces, torch.float32, CPU, seed=1, fused=fused)
@@ -132,7 +132,7 @@ def test_other_networks_are_refused_by_name() -> None:
 # ---- rewards -----------------------------------------------------------------------------------------
 
 
-def test_returns_are_gymnasiums() -> None:
+def test_scaled_rewards_match_gymnasium() -> None:
     """The same rewards through Gymnasium's NormalizeReward in the same autoreset mode."""
     import gymnasium as gym
 
@@ -182,7 +182,7 @@ def test_returns_are_gymnasiums() -> None:
     np.testing.assert_allclose(ours.returns.numpy(), theirs.accumulated_reward, rtol=1e-5, atol=1e-5)
 
 
-def test_rewards_of_rows_that_do_not_act_count_nowhere() -> None:
+def test_rewards_of_dead_rows_are_ignored() -> None:
     random = torch.Generator().manual_seed(1)
     rewards, alive = torch.randn(20, 6, generator=random), torch.rand(21, 6, generator=random) < 0.7
     ended = torch.zeros(20, 6, dtype=torch.bool)
@@ -250,7 +250,7 @@ def test_a_normalised_run_resumes_bit_for_bit(tmp_path: Path, kind: str, kernels
     assert not whole.policy.output.weight[1].any()  # type: ignore[union-attr,index]
 
 
-def test_the_first_rollout_is_normalised_and_its_games_are_those_of_any_run() -> None:
+def test_the_first_rollout_is_normalised_without_changing_its_games() -> None:
     trainer, plain = trainer_of(), trainer_of(train={"normalize_observations": False})
     trainer.start()
     plain.start()
@@ -263,7 +263,7 @@ def test_the_first_rollout_is_normalised_and_its_games_are_those_of_any_run() ->
     assert trainer.observation_normaliser.moments.count == pytest.approx(512, abs=1)
 
 
-def test_evaluation_and_export_take_the_map_as_it_is(tmp_path: Path) -> None:
+def test_evaluation_and_export_use_the_current_input_map(tmp_path: Path) -> None:
     trainer = trainer_of(env={"continuous": False})
     trainer.start()
     for _ in range(4):
@@ -286,7 +286,7 @@ def test_evaluation_and_export_take_the_map_as_it_is(tmp_path: Path) -> None:
     torch.testing.assert_close(y, policy(torch.from_numpy(x).unsqueeze(0), (), None)[0].detach(), atol=1e-5, rtol=1e-4)
 
 
-def test_scales_of_the_configuration_still_count() -> None:
+def test_configured_scales_multiply_the_normalised_inputs() -> None:
     trainer = trainer_of(policy={"scaled_inputs": ["angle"], "input_scale": 3.0, "rest_scale": 0.5})
     trainer.start()
     moments = trainer.observation_normaliser.moments  # type: ignore[union-attr]
@@ -294,7 +294,7 @@ def test_scales_of_the_configuration_still_count() -> None:
     torch.testing.assert_close(trainer.policy.input_gain.double(), expected, rtol=1e-3, atol=1e-6)
 
 
-def test_rows_that_do_not_act_stay_out_of_a_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dead_rows_do_not_affect_a_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
     inner, results = ppo.collect, []
     for garbage in (0.0, 100.0):
 

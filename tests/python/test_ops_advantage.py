@@ -130,7 +130,7 @@ def test_uint8_flags_and_terminated_wins() -> None:
     np.testing.assert_array_equal(ops.advantage(**batch, gamma=0.9, gae_lambda=0.8), expected)
 
 
-def test_what_is_not_used_cannot_leak() -> None:
+def test_unused_nan_values_do_not_enter_the_advantages() -> None:
     """NaN in values after a termination, and in final values where nothing was truncated, stays out."""
     batch = make_batch(np.random.default_rng(0), 3, 2, ends=0.0)
     batch["terminated"][0, 0] = True
@@ -215,7 +215,7 @@ def changed(**changes: Any) -> dict[str, Any]:
         ({"c_clip": float("nan")}, ValueError, "c_clip"),
     ],
 )
-def test_refuses(changes: dict[str, Any], error: Any, text: str) -> None:
+def test_refuses_invalid_arguments(changes: dict[str, Any], error: Any, text: str) -> None:
     call = changed(**changes)
     with pytest.raises(error, match=text):
         ops.advantage(**call)
@@ -234,6 +234,6 @@ def test_refuses_to_write_what_it_reads() -> None:
 
 
 @pytest.mark.parametrize(("threads", "error"), [(0, ValueError), (257, ValueError), (1.5, TypeError), ("2", TypeError)])
-def test_set_num_threads_refuses(threads: Any, error: Any) -> None:
+def test_set_num_threads_refuses_invalid_counts(threads: Any, error: Any) -> None:
     with pytest.raises(error, match="num_threads"):
         ops.set_num_threads(threads)

@@ -30,7 +30,7 @@ def test_frequencies_follow_the_probabilities() -> None:
     np.testing.assert_allclose(logprobs, np.log(probabilities[actions[:, 0]]) + np.log(0.5), atol=1e-5)
 
 
-def test_a_draw_depends_on_seed_step_and_row_alone() -> None:
+def test_a_sample_depends_only_on_seed_step_and_row() -> None:
     logits = np.random.default_rng(0).normal(size=(9000, 5)).astype(np.float32)
     whole, _ = ops.sample_actions(logits, [5], seed=1, step=2)
     part, _ = ops.sample_actions(logits[4000:], [5], seed=1, step=2, first_row=4000)
@@ -95,7 +95,7 @@ def test_masked_frequencies_are_those_of_the_legal_choices() -> None:
     np.testing.assert_allclose(shares, weights / weights.sum(), atol=0.01)
 
 
-def test_masks_that_allow_everything_change_no_bit() -> None:
+def test_full_masks_give_bit_identical_results() -> None:
     logits = np.random.default_rng(2).normal(size=(3000, 39)).astype(np.float32)
     results = []
     for mask in (None, np.full((3000, 2), 2**32 - 1, np.uint32)):
@@ -119,7 +119,7 @@ def test_rows_without_a_legal_choice_are_counted() -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_rows_that_cannot_be_drawn_from_are_counted(bad: float) -> None:
+def test_rows_with_invalid_logits_are_counted(bad: float) -> None:
     logits = np.zeros((8, 3), np.float32)
     logits[2, 1] = bad
     logits[5] = -np.inf
@@ -159,7 +159,7 @@ def test_rows_that_cannot_be_drawn_from_are_counted(bad: float) -> None:
         ),
     ],
 )
-def test_sampling_refuses(changes: dict[str, Any], error: Any, text: str) -> None:
+def test_sampling_refuses_invalid_arguments(changes: dict[str, Any], error: Any, text: str) -> None:
     call: dict[str, Any] = {"logits": np.zeros((4, 3), np.float32), "action_counts": [3], "seed": 0, "step": 0}
     with pytest.raises(error, match=text):
         ops.sample_actions(**(call | changes))
@@ -304,7 +304,7 @@ def test_gradient_goes_into_columns_and_numpy_works() -> None:
         ({"grad_values": torch.zeros(1).expand(4)}, ValueError, "grad_values"),
     ],
 )
-def test_loss_refuses(changes: dict[str, Any], error: Any, text: str) -> None:
+def test_the_loss_refuses_invalid_arguments(changes: dict[str, Any], error: Any, text: str) -> None:
     call: dict[str, Any] = {
         "logits": torch.zeros(4, 3),
         "values": torch.zeros(4),

@@ -25,7 +25,7 @@ def apart(a, b):
 
 @pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("size", SIZES)
-def test_a_window_is_divided(size, world):
+def test_a_window_is_split_into_separate_areas(size, world):
     for panel in (False, True):
         divided = split(size, world, panel)
         parts = [part for part in (divided.game, divided.panel, divided.bar) if part is not None]
@@ -70,7 +70,7 @@ GAMES += [("snake", {"width": 24, "height": 18, "snakes": 5, "food": 30}), ("squ
 
 @pytest.mark.parametrize("size", [(960, 668), (652, 748), (300, 200), (500, 300)])
 @pytest.mark.parametrize(("name", "params"), GAMES)
-def test_what_the_agent_sees_fits(name, params, size):
+def test_the_observation_panel_fits(name, params, size):
     envs, seen = played(name, **params)
     divided = split(size, (600.0, 400.0), True)
     for row in (0, envs.num_envs - 1):
@@ -80,7 +80,7 @@ def test_what_the_agent_sees_fits(name, params, size):
         assert any(text.startswith("action") for text in texts(marks))
 
 
-def test_every_entry_is_told():
+def test_every_observation_entry_is_shown():
     envs, seen = played("breakout")
     marks = seen_marks(split((960, 668), (576.0, 330.0), True), envs, 1, seen)
     said = texts(marks)
@@ -105,7 +105,7 @@ def test_a_map_has_the_rows_of_the_observation():
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
-def test_what_is_no_number_is_told_too(value):
+def test_nan_and_infinity_are_shown(value):
     envs, seen = played("cartpole", 1)
     seen.observations = np.full_like(seen.observations, value)
     seen.values = np.full(1, value, np.float32)
@@ -114,7 +114,7 @@ def test_what_is_no_number_is_told_too(value):
     assert sum(any(word in text for word in ("nan", "inf", "e+30")) for text in texts(marks)) == 5
 
 
-def test_nothing_known_is_no_error():
+def test_a_panel_without_data_is_not_an_error():
     envs, _ = played("cartpole", 1)
     assert texts(seen_marks(split((960, 668), (600.0, 400.0), True), envs, 0, Seen())) == ["CartPole"]
 
@@ -167,7 +167,7 @@ def test_arrow_keys_push_where_they_point():
     assert action_of("cartpole", "left", "right", continuous=1) == [0.0]
 
 
-def test_without_a_key():
+def test_the_action_without_a_key():
     assert action_of("breakout", latest=2) == 0
     assert action_of("snake", latest=2) == 2, "a snake goes straight on"
     assert action_of("cartpole", latest=0) == 1 and action_of("cartpole", latest=1) == 0
@@ -214,7 +214,7 @@ def test_keys_of_a_game_with_several_dimensions_and_masks(tmp_path):
 
 
 @needs_compiler
-def test_keys_that_there_are_not(tmp_path):
+def test_invalid_key_names_are_refused_and_invalid_choices_are_hidden(tmp_path):
     envs = pufferc.make(build_game(tmp_path, "catcher", ('"left a", "left"', '"lift a", "left"')), num_threads=1)
     with pytest.raises(ValueError, match="catcher: keys must be letters, digits or names such as left, got 'lift'"):
         Keyboard(envs, Held())
@@ -223,7 +223,7 @@ def test_keys_that_there_are_not(tmp_path):
 
 
 @needs_compiler
-def test_a_game_without_keys_takes_the_digits(tmp_path):
+def test_a_game_without_keys_uses_the_digit_keys(tmp_path):
     change = (".keys = catcher_keys", ".keys = 0"), ("sizeof catcher_keys / sizeof catcher_keys[0]", "0")
     envs = pufferc.make(build_game(tmp_path, "catcher", *change), num_threads=1)
     assert Keyboard(envs, Held()).hints() == (("0", "action 0"), ("1", "action 1"), ("2", "action 2"))

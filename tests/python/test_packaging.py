@@ -39,7 +39,7 @@ pufferc.ops.advantage(zeros[:1], zeros, flags, flags, gamma=0.9, gae_lambda=0.9)
     assert "torch" not in run("import sys, pufferc, pufferc.ops; print(*sys.modules)").split()
 
 
-def test_import_takes_in_little() -> None:
+def test_import_loads_few_modules() -> None:
     """Which keeps it quick: of other packages NumPy and Gymnasium with what they need, of this one the pool."""
     loaded = set(run("import sys, pufferc; print(*sys.modules)").split())
     packages = {name.partition(".")[0] for name in loaded if not name.startswith("_")} - set(sys.stdlib_module_names)
@@ -61,13 +61,13 @@ def test_versions_agree() -> None:
     assert pufferc.__version__ == importlib.metadata.version("pufferc")
 
 
-def test_is_typed_and_brings_its_stubs() -> None:
+def test_the_package_is_typed_and_includes_its_stubs() -> None:
     package = Path(pufferc.__file__).parent
     for name in ("py.typed", "_core.pyi", "_cuda.pyi"):
         assert (package / name).is_file()
 
 
-def test_installed_files_are_the_packages_own() -> None:
+def test_the_package_installs_only_its_own_files() -> None:
     files = importlib.metadata.files("pufferc") or []
     assert files
     if any("editable" in str(file) for file in files):
@@ -89,7 +89,7 @@ def binaries() -> list[Path]:
     return sorted([*package.glob("*.so"), *package.glob("lib/*.so")])
 
 
-def test_licences_of_what_is_linked_in() -> None:
+def test_licences_of_linked_libraries_are_included() -> None:
     """The metadata name every licence, and the text of each lies beside them."""
     own = importlib.metadata.metadata("pufferc")
     assert own["License-Expression"] == "MIT AND Zlib AND BSD-3-Clause"
@@ -116,7 +116,7 @@ def test_licences_of_what_is_linked_in() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("nm"), reason="needs Linux and nm")
-def test_binaries_show_only_what_is_theirs() -> None:
+def test_binaries_export_only_their_own_symbols() -> None:
     """So that two libraries with a raylib or a Box2D inside can share a process, and so can ours and its C library."""
     assert binaries()
     for path in binaries():
@@ -135,7 +135,7 @@ def test_binaries_show_only_what_is_theirs() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("readelf"), reason="needs Linux and readelf")
-def test_binaries_search_no_folder_of_the_builder() -> None:
+def test_binaries_have_no_build_folder_in_their_rpath() -> None:
     system = ("libc.so", "libm.so", "libstdc++.so", "libgcc_s.so", "ld-linux", "libpthread.so", "libdl.so", "librt.so")
     for path in binaries():
         table = subprocess.run(["readelf", "-dW", path], capture_output=True, text=True, timeout=60, check=True).stdout
@@ -145,7 +145,7 @@ def test_binaries_search_no_folder_of_the_builder() -> None:
         assert all(name.startswith((*system, *windows)) for name in needed), (path, needed)
 
 
-def test_make_installs_what_the_build_asks_for() -> None:
+def test_make_installs_the_build_requirements() -> None:
     """The Makefile builds without an environment of pip's, so it names the requirements of the build again."""
     tomllib = pytest.importorskip("tomllib")
     with open(ROOT / "pyproject.toml", "rb") as file:

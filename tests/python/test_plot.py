@@ -87,7 +87,7 @@ def test_plot_command_prints_the_path(tmp_path, capsys):
     assert capsys.readouterr().out.strip() == str(tmp_path / "x.png")
 
 
-def test_plot_refuses_what_is_not_a_run(tmp_path):
+def test_plot_refuses_folders_that_are_not_runs(tmp_path):
     with pytest.raises(ValueError, match="at least one"):
         plot([])
     with pytest.raises(FileNotFoundError, match=r"metrics\.jsonl"):

@@ -65,7 +65,7 @@ def test_default_passes_are_autograd() -> None:
 
 
 @pytest.mark.parametrize("kind", [MLP, FusedMLP])
-def test_a_changed_weight_is_seen(kind: type[MLP]) -> None:
+def test_passes_use_a_changed_weight(kind: type[MLP]) -> None:
     policy, x = make(torch.bfloat16, kind=kind), torch.ones(4, 10)
     before = policy.step(x, ())[0].clone()
     with torch.no_grad():
@@ -74,7 +74,7 @@ def test_a_changed_weight_is_seen(kind: type[MLP]) -> None:
 
 
 @pytest.mark.parametrize("kind", [MLP, FusedMLP])
-def test_batch_sizes_may_change(kind: type[MLP]) -> None:
+def test_batch_sizes_can_change_between_passes(kind: type[MLP]) -> None:
     policy = make(torch.float32, kind=kind)
     x = torch.randn(9, 10, generator=torch.Generator().manual_seed(1))
     whole = policy.step(x, ())[0].clone()
@@ -82,7 +82,7 @@ def test_batch_sizes_may_change(kind: type[MLP]) -> None:
     torch.testing.assert_close(policy.step(x, ())[0], whole)
 
 
-def test_fused_passes_have_the_same_bits_for_every_number_of_threads() -> None:
+def test_fused_passes_are_bit_identical_for_any_number_of_threads() -> None:
     policy, before = make(torch.bfloat16, kind=FusedMLP), ops.get_num_threads()
     x = torch.randn(1, 4000, 10, generator=torch.Generator().manual_seed(3)).bfloat16()
     grad = torch.randn(1, 4000, 6, generator=torch.Generator().manual_seed(4))
@@ -98,7 +98,7 @@ def test_fused_passes_have_the_same_bits_for_every_number_of_threads() -> None:
     assert all(torch.equal(a, b) for other in results[1:] for a, b in zip(results[0], other, strict=True))
 
 
-def test_fused_networks_refuse_what_does_not_fit() -> None:
+def test_fused_networks_refuse_invalid_arguments() -> None:
     with pytest.raises(ValueError, match="widths"):
         private.Mlp([3], bfloat16=False)
     net, x, outputs = private.Mlp([3, 4, 2], bfloat16=False), torch.zeros(5, 3), torch.zeros(5, 2)
@@ -124,7 +124,7 @@ def test_input_map_takes_ranges_to_plus_minus_scale() -> None:
     assert (gain[-1], shift[-1]) == (0.5, 0.0)
 
 
-def test_weights_depend_on_the_seed_alone() -> None:
+def test_weights_depend_only_on_the_seed() -> None:
     cpu, spaces = torch.device("cpu"), game_spaces("squared", {})
     a, b, c = (make_policy(Config("squared"), spaces, torch.float32, cpu, seed) for seed in (1, 1, 2))
     assert torch.equal(a.output.weight, b.output.weight)

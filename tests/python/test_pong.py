@@ -8,7 +8,7 @@ import pytest
 import pufferc
 
 
-def test_a_match_is_scored_by_its_points() -> None:
+def test_the_score_of_a_match_is_its_point_difference() -> None:
     env = pufferc.make("pong", 64, seed=3, points=5)
     env.reset(seed=3)
     rng = np.random.default_rng(1)
@@ -28,7 +28,7 @@ def test_a_match_is_scored_by_its_points() -> None:
     assert matches > 64
 
 
-def test_the_ball_moves_as_its_velocity_says() -> None:
+def test_the_ball_moves_by_its_velocity() -> None:
     """Between two steps without a bounce, by 4 frames of it; most steps are such."""
     env = pufferc.make("pong", 256, seed=4)
     before, _ = env.reset(seed=4)
@@ -45,7 +45,7 @@ def test_the_ball_moves_as_its_velocity_says() -> None:
     assert straight > 0.8 * 50 * 256
 
 
-def test_a_player_who_looks_ahead_beats_the_bot() -> None:
+def test_a_player_that_predicts_the_ball_beats_the_bot() -> None:
     """It meets the ball with the end of its paddle that sends it away from the bot."""
     env = pufferc.make("pong", 32, seed=5, points=7)
     seen, _ = env.reset(seed=5)

@@ -72,7 +72,7 @@ def learn(policy: Policy, optimizer: Any, rollout: Any, kernels: Any, settings: 
 
 
 @pytest.mark.parametrize("name", ["squared", "cartpole", "breakout"])
-def test_collect_records_what_an_equal_pool_does(name: str) -> None:
+def test_collect_records_the_results_of_an_identical_pool(name: str) -> None:
     env, policy, rollout = make(name, 6, 40)
     twin = pufferc.make(name, 6, num_threads=1, seed=1)
     observations = twin.reset(seed=1)[0].copy()
@@ -111,7 +111,7 @@ def test_a_truncated_row_bootstraps_from_its_last_observation() -> None:
     torch.testing.assert_close(rollout.returns, rollout.advantages + rollout.values[:-1])
 
 
-def test_a_recurrent_policy_keeps_its_state_from_step_to_step_and_loses_it_with_the_episode() -> None:
+def test_recurrent_state_is_kept_between_steps_and_reset_at_episode_ends() -> None:
     env, policy, rollout = make("cartpole", 4, 12, Recurrent(2), max_steps=5)
     ages = torch.zeros(4)
     for part in range(3):
@@ -128,7 +128,7 @@ def test_a_recurrent_policy_keeps_its_state_from_step_to_step_and_loses_it_with_
         torch.testing.assert_close(again, rollout.values[:-1])
 
 
-def test_a_reset_forgets_what_the_policy_remembered() -> None:
+def test_a_reset_clears_the_recurrent_state() -> None:
     env, policy, rollout = make("cartpole", 4, 12, Recurrent(2))
     collect(env, policy, rollout)
     values = rollout.values.clone()
@@ -164,7 +164,7 @@ def test_optimise_gives_recurrent_policies_whole_columns() -> None:
 
 
 @pytest.mark.parametrize("policy", [None, Recurrent(2)])
-def test_a_minibatch_holds_what_belongs_together(policy: Policy | None) -> None:
+def test_minibatch_columns_refer_to_the_same_steps(policy: Policy | None) -> None:
     steps, rows, size = 6, 8, 12
     _, policy, rollout = make("cartpole", rows, steps, policy)
     number = torch.arange((steps + 1) * rows).view(steps + 1, rows)  # of each entry of the rollout
@@ -191,7 +191,7 @@ def test_a_minibatch_holds_what_belongs_together(policy: Policy | None) -> None:
     assert torch.equal(torch.cat(found).sort()[0], number[:-1].flatten())
 
 
-def test_rows_that_do_not_act_stay_out_of_values_and_loss() -> None:
+def test_dead_rows_do_not_affect_values_or_loss() -> None:
     env, policy, rollout = make("cartpole", 8, 16)
     collect(env, policy, rollout)
     rollout.alive[4:9, 2:5] = False
@@ -212,7 +212,7 @@ def test_rows_that_do_not_act_stay_out_of_values_and_loss() -> None:
         assert torch.equal(torch.as_tensor(clean), torch.as_tensor(dirty))
 
 
-def test_draws_are_named_by_the_seed_and_the_step_of_the_run() -> None:
+def test_samples_depend_on_the_seed_and_the_step_of_the_run() -> None:
     env, policy, rollout = make("cartpole", 4, 3)
     seen = []
 
@@ -242,7 +242,7 @@ def test_one_update_improves_the_objective(kernels: Any) -> None:
     assert second["value_loss"] < first["value_loss"]
 
 
-def test_collect_and_optimise_repeat_bit_for_bit() -> None:
+def test_collect_and_optimise_are_bit_for_bit_repeatable() -> None:
     def run() -> list[Any]:
         env, policy, rollout = make("breakout", 16, 8)
         optimizer, generator = Muon(policy.named_parameters()), torch.Generator().manual_seed(1)
@@ -255,7 +255,7 @@ def test_collect_and_optimise_repeat_bit_for_bit() -> None:
     assert all(torch.equal(a, b) for a, b in zip(run(), run(), strict=True))
 
 
-def test_not_finite_losses_stop_before_they_are_applied() -> None:
+def test_non_finite_losses_are_not_applied() -> None:
     env, policy, rollout = make("cartpole", 8, 16)
     collect(env, policy, rollout)
     ppo.advantages(rollout, FUSED, TrainConfig(gamma=0.9, gae_lambda=0.9))
@@ -268,7 +268,7 @@ def test_not_finite_losses_stop_before_they_are_applied() -> None:
 
 
 @pytest.mark.parametrize("kernels", [FUSED, TORCH])
-def test_not_finite_outputs_stop_the_collection(kernels: Any) -> None:
+def test_non_finite_outputs_stop_the_collection(kernels: Any) -> None:
     env, policy, rollout = make("cartpole", 8, 4)
     with torch.no_grad():
         next(policy.parameters()).fill_(float("nan"))
@@ -345,7 +345,7 @@ def test_gradients_are_clipped_and_statistics_are_means() -> None:
     assert again == pytest.approx(stats)  # nothing has moved: every epoch saw the same
 
 
-def test_minibatches_come_in_an_order_of_their_own_in_every_epoch(monkeypatch: Any) -> None:
+def test_each_epoch_shuffles_the_minibatches(monkeypatch: Any) -> None:
     env, policy, rollout = make("cartpole", 8, 16)
     collect(env, policy, rollout)
     orders, original = [], minibatches

@@ -66,7 +66,7 @@ def test_messages_before_a_sudden_end_are_read(start: Start) -> None:
         ("sys.exit(3)", "exit code 3"),
     ],
 )
-def test_it_says_why_a_child_ended(lines: str, why: str, start: Start) -> None:
+def test_the_reason_for_the_end_of_a_child_is_reported(lines: str, why: str, start: Start) -> None:
     child = start(lines)
     assert child.stop(wait_s=60.0) != 0
     assert child.why_ended() == why
@@ -87,7 +87,7 @@ def test_interrupt_reaches_the_child_but_ctrl_c_of_this_terminal_does_not(start:
     assert child.stop(wait_s=60.0) == 130
 
 
-def test_a_child_notices_that_its_parent_is_gone(start: Start) -> None:
+def test_a_child_ends_when_its_parent_has_ended(start: Start) -> None:
     reader = start("sys.exit(7 if parent.receive() is None else 0)")
     writer = start("parent.receive()\ntry:\n  while True: parent.send({})\nexcept OSError: sys.exit(8)")
     for child in (reader, writer):

@@ -56,7 +56,7 @@ def test_the_make_targets_exist() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("cmake") is None or shutil.which("cc") is None, reason="needs cmake and a C compiler")
-def test_a_new_game_as_contributing_says(tmp_path: Path) -> None:
+def test_the_steps_for_a_new_game_in_contributing_work(tmp_path: Path) -> None:
     """The two lines that make template.c a game of its own, in a copy of the sources; then it is built."""
     shutil.copytree(ROOT / "csrc", tmp_path / "csrc")
     shutil.copytree(ROOT / "third_party", tmp_path / "third_party", ignore=shutil.ignore_patterns("raylib"))

@@ -52,7 +52,7 @@ def test_gif_of_fewer_pictures_than_the_palette_takes(tmp_path):
     assert len(frames_of(tmp_path / "one.GIF")[0]) == 1
 
 
-def test_gif_shows_colours_that_come_late(tmp_path):
+def test_gif_shows_colours_that_appear_late(tmp_path):
     """Later than the pictures that the palette is made from: the nearest of its colours, not what was there before."""
     pytest.importorskip("PIL")
     dark, late = np.full((20, 30, 3), 40, np.uint8), np.full((20, 30, 3), 40, np.uint8)
@@ -79,7 +79,7 @@ def test_gif_keeps_the_colour_of_small_things(tmp_path):
 
 
 @pytest.mark.parametrize("fps", [12.0, 15.0, 50.0, 60.0, 120.0])
-def test_gif_keeps_the_pace(tmp_path, fps):
+def test_gif_keeps_the_frame_rate(tmp_path, fps):
     """Whole hundredths of a second, none shorter than viewers show, add up to the time of all pictures."""
     image = pytest.importorskip("PIL.Image")
     pictures = moving_square()
@@ -147,7 +147,7 @@ def test_mp4_holds_every_picture(tmp_path, size):
     assert np.abs(middle - (242, 177, 52)).max() < 40
 
 
-def test_the_callers_array_may_be_used_again(tmp_path):
+def test_the_callers_array_can_be_reused(tmp_path):
     pytest.importorskip("PIL")
     picture = np.zeros((20, 20, 3), np.uint8)
     with Recorder(tmp_path / "out.gif") as recorder:
@@ -157,7 +157,7 @@ def test_the_callers_array_may_be_used_again(tmp_path):
     assert [int(f[5, 5, 0]) for f in frames_of(tmp_path / "out.gif")[0]] == [0, 100, 200]
 
 
-def test_an_exception_leaves_what_was_there(tmp_path):
+def test_an_exception_keeps_the_existing_file(tmp_path):
     pytest.importorskip("PIL")
     path = tmp_path / "out.gif"
     path.write_bytes(b"precious")
@@ -171,7 +171,7 @@ def test_an_exception_leaves_what_was_there(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["out.avi", "out", ".gif", "out.gif.txt"])
-def test_other_endings_are_refused(tmp_path, name):
+def test_other_file_extensions_are_refused(tmp_path, name):
     with pytest.raises(ValueError, match=r"\.gif, \.mp4, \.png"):
         Recorder(tmp_path / name)
 
@@ -188,7 +188,7 @@ def test_a_check_beforehand_writes_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_unwritable_places(tmp_path):
+def test_unwritable_paths_are_refused(tmp_path):
     pytest.importorskip("PIL")
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         Recorder(tmp_path / "nowhere" / "out.gif")
@@ -263,7 +263,7 @@ def test_a_failing_ffmpeg_is_an_error(tmp_path, monkeypatch, script, reason):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX's")
 @pytest.mark.parametrize(("ending", "package"), [("gif", "PIL"), ("png", "PIL"), ("mp4", "imageio_ffmpeg")])
-def test_a_full_disk_leaves_what_was_there(tmp_path, ending, package):
+def test_a_full_disk_keeps_the_existing_file(tmp_path, ending, package):
     """A limit on the size of files stands in for the disk."""
     pytest.importorskip(package)
     path = tmp_path / f"out.{ending}"
@@ -286,7 +286,7 @@ except OSError as error:
 
 
 @pytest.mark.parametrize(("ending", "package"), [("gif", "PIL"), ("mp4", "imageio_ffmpeg")])
-def test_ctrl_c_leaves_what_was_there(tmp_path, ending, package):
+def test_ctrl_c_keeps_the_existing_file(tmp_path, ending, package):
     pytest.importorskip(package)
     path = tmp_path / f"out.{ending}"
     path.write_bytes(b"precious")
@@ -318,7 +318,7 @@ def test_every_game_records(tmp_path, name):
     assert np.abs(frames[-1] - frames[0]).max() > 30, "nothing moves"
 
 
-def test_a_recording_is_small_and_true(tmp_path):
+def test_a_recording_is_small_and_matches_the_pictures(tmp_path):
     pytest.importorskip("PIL")
     path = record(tmp_path / "out.gif", "breakout", max_steps=80, episodes=100, seed=3)
     assert path.stat().st_size < 80 * 3000
@@ -378,7 +378,7 @@ class TestRecordVideo:
             return pufferc.make("breakout", count, num_threads=1, seed=3, render_mode="rgb_array", render_games=None)
         return gym.make_vec(pufferc.env_info("breakout").id, count, num_threads=1, seed=3, render_mode="rgb_array")
 
-    def test_all_rows(self, tmp_path, video, made):
+    def test_record_video_records_all_rows(self, tmp_path, video, made):
         envs = video[1](self.envs(made, 4), str(tmp_path / "video"), video_length=12, fps=8)
         envs.reset(seed=3)
         first = envs.render()
@@ -392,7 +392,7 @@ class TestRecordVideo:
         assert np.abs(frames[0][tall:, wide:] - first[3]).mean() < 4
         assert np.abs(frames[-1] - frames[0]).max() > 60, "nothing moves"
 
-    def test_first_row_alone(self, tmp_path, video, made):
+    def test_record_video_records_the_first_row_only(self, tmp_path, video, made):
         envs = video[1](self.envs(made, 3), str(tmp_path / "video"), record_first_only=True, video_length=5, fps=8)
         envs.reset(seed=3)
         size = envs.render()[0].shape
@@ -405,7 +405,7 @@ class TestRecordVideo:
 class TestRecordVideoOfOneGame:
     pytestmark = records_by_gymnasium
 
-    def test_whole_episode(self, tmp_path, video):
+    def test_record_video_records_a_whole_episode(self, tmp_path, video):
         made = gym.make(pufferc.env_info("cartpole").id, render_mode="rgb_array")
         env = video[0](made, str(tmp_path / "video"), fps=8)
         env.reset(seed=1)
@@ -417,7 +417,7 @@ class TestRecordVideoOfOneGame:
         env.close()
         assert video_of(tmp_path / "video")[:3] == (steps + 1, size[1], size[0])
 
-    def test_a_list_of_pictures(self):
+    def test_render_returns_a_list_of_pictures(self):
         env = gym.make(pufferc.env_info("cartpole").id, render_mode="rgb_array_list")
         env.reset(seed=1)
         for _ in range(3):
@@ -426,7 +426,7 @@ class TestRecordVideoOfOneGame:
         env.close()
 
 
-def test_a_picture_for_each_row():
+def test_render_games_none_returns_a_picture_per_row():
     """render_games=None: as many pictures as rows; those of one game are one; a number gives one picture."""
     envs = pufferc.make("snake", num_games=2, num_threads=1, seed=1, render_mode="rgb_array", render_games=None)
     envs.reset()

@@ -92,7 +92,7 @@ def by_steps(policy: RecurrentNetwork, observations: Any, state: Any, starts: An
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_outputs_and_gradients_are_those_of_a_float64_loop(kind: type[RecurrentNetwork]) -> None:
+def test_outputs_and_gradients_match_a_float64_loop(kind: type[RecurrentNetwork]) -> None:
     policy, (observations, starts) = make(kind), sequence(1)
     state = random_state(policy, ROWS)
     doubles = {name: p.detach().double().requires_grad_() for name, p in policy.named_parameters()}
@@ -124,7 +124,7 @@ def test_scans_pass_gradcheck(starts: str | None) -> None:
     )
 
 
-def test_an_lstm_without_resets_is_torchs() -> None:
+def test_an_lstm_without_resets_matches_torch() -> None:
     policy, (observations, _) = make(LSTM), sequence(4)
     theirs, size = torch.nn.LSTM(8, 8), 8
     theirs.load_state_dict({f"{name}_l0": value for name, value in policy.lstm.state_dict().items()})
@@ -144,7 +144,7 @@ def test_an_lstm_without_resets_is_torchs() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.sampled_from(KINDS), st.integers(1, 20), st.integers(1, 6), st.integers(1, 17), st.integers(0, 10**6))
-def test_a_rollout_and_training_see_the_same(kind: Any, steps: int, rows: int, hidden: int, seed: int) -> None:
+def test_rollout_and_training_outputs_agree(kind: Any, steps: int, rows: int, hidden: int, seed: int) -> None:
     """Within 1e-5: the sums of a product over T * M rows may be in another order than those over M."""
     policy, (observations, starts) = make(kind, hidden=hidden), sequence(seed, steps, rows)
     state = random_state(policy, rows, seed)
@@ -174,7 +174,7 @@ def test_both_forms_agree_in_bfloat16(kind: type[RecurrentNetwork]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_row_that_begins_anew_is_like_a_fresh_one_bit_for_bit(kind: type[RecurrentNetwork]) -> None:
+def test_a_reset_row_is_bit_identical_to_a_new_row(kind: type[RecurrentNetwork]) -> None:
     policy, (observations, _) = make(kind), sequence(7)
     state = random_state(policy, ROWS)
     ended = torch.tensor([False, True, False, True, False])
@@ -188,7 +188,7 @@ def test_a_row_that_begins_anew_is_like_a_fresh_one_bit_for_bit(kind: type[Recur
 
 
 @pytest.mark.parametrize("scan", ["mingru", "lstm"])
-def test_scans_forget_all_of_the_row_and_nothing_of_the_others(scan: str) -> None:
+def test_a_reset_clears_one_row_and_no_others(scan: str) -> None:
     generator = torch.Generator().manual_seed(8)
     weight = torch.randn(32, 8, generator=generator)
 
@@ -210,7 +210,7 @@ def test_scans_forget_all_of_the_row_and_nothing_of_the_others(scan: str) -> Non
 
 
 @pytest.mark.parametrize("kind", ["mingru", "lstm"])
-def test_truncated_rows_bootstrap_with_the_state_of_that_moment(kind: str) -> None:
+def test_truncated_rows_bootstrap_with_their_state_at_truncation(kind: str) -> None:
     """Every value of three rollouts, the last ones of cut episodes included, against whole episodes in float64."""
     env = pufferc.make("cartpole", 4, num_threads=1, seed=1, max_steps=5)
     config = merge(Config("cartpole"), {"policy": {"kind": kind, "hidden_size": 8}})
@@ -248,7 +248,7 @@ def test_truncated_rows_bootstrap_with_the_state_of_that_moment(kind: str) -> No
     assert cut >= 10
 
 
-def test_rows_that_did_not_act_begin_anew() -> None:
+def test_dead_rows_restart_with_a_cleared_state() -> None:
     """What a row saw while it was out is no part of its next episode, neither in a rollout nor in training."""
     env = pufferc.make("cartpole", 6, num_threads=1, seed=1)
     config = merge(Config("cartpole"), {"policy": {"kind": "mingru", "hidden_size": 8}})
@@ -285,7 +285,7 @@ def test_rows_that_did_not_act_begin_anew() -> None:
 
 
 @pytest.mark.parametrize("kind", ["mingru", "lstm"])
-def test_rows_that_do_not_act_stay_out_of_statistics_and_loss(kind: str) -> None:
+def test_dead_rows_do_not_affect_statistics_or_loss(kind: str) -> None:
     """Whatever stands in such rows, observations included, an update gives the same weights bit for bit."""
     env = pufferc.make("cartpole", 8, num_threads=1, seed=1)
     config = merge(Config("cartpole"), {"policy": {"kind": kind, "hidden_size": 8}})
@@ -313,7 +313,7 @@ def test_rows_that_do_not_act_stay_out_of_statistics_and_loss(kind: str) -> None
 
 
 @pytest.mark.parametrize("kind", ["mingru", "lstm"])
-def test_each_snake_remembers_its_own_life(kind: str) -> None:
+def test_each_snake_has_its_own_recurrent_state(kind: str) -> None:
     """Snakes of one game die one by one; the value of each step is that of the life so far, in float64, alone."""
     env = pufferc.make("snake", num_games=2, num_threads=1, seed=1, snakes=3, width=8, height=8, food=4)
     config = merge(Config("snake"), {"policy": {"kind": kind, "hidden_size": 8, "encoder": "flat"}})

@@ -46,7 +46,7 @@ def test_a_resumed_run_is_bit_identical(kind: str, precision: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["mingru", "lstm"])
-def test_playing_a_checkpoint_gives_what_the_run_saw(kind: str, tmp_path: Path) -> None:
+def test_playing_a_checkpoint_gives_the_scores_of_the_run(kind: str, tmp_path: Path) -> None:
     result = train(small(kind, target_score=1000.0, target_episodes=40), runs=tmp_path, quiet=True)
     other = train(small(kind, seed=2), runs=tmp_path, quiet=True)
     assert result.evaluation is not None and result.evaluation.episodes == 40
@@ -57,7 +57,7 @@ def test_playing_a_checkpoint_gives_what_the_run_saw(kind: str, tmp_path: Path) 
     assert not torch.equal(weights, checkpoint.policy["output.weight"])
 
 
-def test_an_agent_forgets_with_the_episode(tmp_path: Path) -> None:
+def test_an_agent_clears_its_state_at_the_end_of_an_episode(tmp_path: Path) -> None:
     from pufferc.watch.players import CheckpointAgent
 
     result = train(small("mingru"), runs=tmp_path, quiet=True)

@@ -64,13 +64,13 @@ def test_golden_picture(name, steps):
 
 
 @pytest.mark.parametrize("name", pufferc.list_envs())
-def test_every_step_is_seen(name):
+def test_every_step_changes_the_picture(name):
     pictures = [Renderer(played(name, steps), size=SIZE).render() for steps in range(4)]
     for earlier, later in pairwise(pictures):
         assert (earlier.astype(int) - later > 40).any()
 
 
-def test_figures_tell_the_steps():
+def test_figures_change_with_the_steps():
     corners = {}
     for seed in (1, 2):
         envs = pufferc.make("cartpole", num_threads=1, seed=seed)
@@ -121,7 +121,7 @@ def test_top_is_up_and_red_is_red():
     assert not picture[:10, 30:].any() and not picture[38:, :30].any()
 
 
-def test_edges_show_how_much_of_a_pixel_is_covered():
+def test_edges_are_blended_by_pixel_coverage():
     picture = frame(marks=[(10.25, 10.0, 20.5, 20.0, 0xFFFFFFFF, "")])[20]
     assert picture[9, 0] == 0 and abs(int(picture[10, 0]) - 191) <= 2 and picture[11, 0] == 255
     assert picture[29, 0] == 255 and abs(int(picture[30, 0]) - 191) <= 2 and picture[31, 0] == 0
@@ -138,7 +138,7 @@ def test_circles_are_round_and_smooth():
     assert levels.size > 12, "edges are not anti-aliased"
 
 
-def test_text_is_where_it_is_asked_for():
+def test_text_is_drawn_at_its_position():
     picture = frame(marks=[(10.0, 12.0, 0.0, 20.0, 0xFFFFFFFF, "48")])
     rows, columns = np.nonzero(picture[:, :, 0] > 128)
     assert rows.min() >= 12 and rows.max() <= 32 and columns.min() >= 10 and columns.max() <= 34
@@ -195,7 +195,7 @@ def test_grid_shows_each_game(games):
 
 
 @pytest.mark.parametrize(("games", "empty"), [(3, 1), (5, 1), (9, 0), (16, 0)])
-def test_cells_without_a_game_are_page(games, empty):
+def test_cells_without_a_game_have_the_background_colour(games, empty):
     renderer = Renderer(played("cartpole", 3, games=games), games=games, size=(640, 480))
     picture, layout = renderer.render(), renderer.layout
     assert len(layout.empty) == empty
@@ -203,7 +203,7 @@ def test_cells_without_a_game_are_page(games, empty):
         assert (picture[y : y + height, x : x + width] == (0x0B, 0x0D, 0x13)).all()
 
 
-def test_default_size_has_the_games_proportions():
+def test_the_default_size_has_the_aspect_ratio_of_the_game():
     layout = Renderer(played("breakout", 1)).layout
     assert layout.width == 640 and abs(layout.width / layout.height - 576 / 330) < 0.02
     assert grid_layout(1, (100.0, 1000.0), (640, 480)).height == 480
@@ -233,7 +233,7 @@ def test_absurd_sizes_are_refused(size):
 
 
 @pytest.mark.parametrize("size", ["640x480", 640, (640,), (640.5, 480), (1, 2, 3), ("a", "b")])
-def test_sizes_of_other_kinds_are_refused(size):
+def test_sizes_of_other_types_are_refused(size):
     with pytest.raises(TypeError, match=r"size|width"):
         Renderer(played("squared", 0), size=size)
 
@@ -242,7 +242,7 @@ def test_largest_size_works():
     assert Renderer(played("squared"), size=(4096, 4096)).render().any()
 
 
-def test_wrong_games():
+def test_invalid_game_numbers_are_refused():
     envs = played("squared", 0, games=3)
     for games in (0, 4, -1):
         with pytest.raises(ValueError, match="games"):
@@ -253,7 +253,7 @@ def test_wrong_games():
         frame([(envs._pool, 3, 0.0, 0.0, 64.0, 48.0)])
 
 
-def test_closed_and_not_reset_pools():
+def test_closed_and_unreset_pools_are_refused():
     envs = pufferc.make("squared", seed=1)
     with pytest.raises(RuntimeError, match="reset"):
         Renderer(envs).render()
@@ -266,7 +266,7 @@ def test_closed_and_not_reset_pools():
 
 
 @pytest.mark.parametrize("pool", [None, 3, object(), np.zeros(3)])
-def test_what_is_not_a_pool_is_refused(pool):
+def test_objects_that_are_not_pools_are_refused(pool):
     with pytest.raises(TypeError, match="Pool"):
         _core.world_size(pool, 0)
     if pool is not None:  # which stands for an empty cell
@@ -277,7 +277,7 @@ def test_what_is_not_a_pool_is_refused(pool):
 @pytest.mark.parametrize(
     "cell", [(np.nan, 0, 64, 48), (0, 0, np.inf, 48), (0, 0, -5, -5), (1e30, 1e30, 1e30, 1e30), (0, 0, 0, 0)]
 )
-def test_impossible_cells_do_no_harm(cell):
+def test_invalid_cell_rectangles_are_harmless(cell):
     envs = played("breakout")
     frame([(envs._pool, 0, *map(float, cell))], marks=[(np.nan, 1e30, np.inf, -1.0, 0xFFFFFFFF, "text")])
     assert Renderer(envs).render().any()
@@ -320,7 +320,7 @@ def test_a_failed_frame_does_not_spoil_the_next():
     assert (out == (0x20, 0x40, 0x60)).all()
 
 
-def test_pictures_need_no_more_than_a_pool_view():
+def test_a_pool_view_is_enough_to_draw():
     from types import SimpleNamespace
 
     envs = played("snake")

@@ -129,7 +129,7 @@ def test_a_run_keeps_few_checkpoints_and_its_best(tmp_path: Path) -> None:
     assert left == {path.name for path in kept}
 
 
-def test_a_kill_while_old_checkpoints_are_removed(tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_kill_during_pruning_leaves_only_whole_checkpoints(tmp_path: Path, monkeypatch: Any) -> None:
     """Whatever had been removed by then, what is left under the name of a checkpoint is one."""
     result = train(small(keep_checkpoints=0), runs=tmp_path, quiet=True)
 
@@ -166,7 +166,7 @@ def test_runs_are_listed(runs: Path, capsys: Any) -> None:
     assert values[0]["machine"]["torch"] == torch.__version__
 
 
-def test_a_folder_without_runs(tmp_path: Path, capsys: Any) -> None:
+def test_a_folder_without_runs_is_not_an_error(tmp_path: Path, capsys: Any) -> None:
     assert main(["runs", "--runs", str(tmp_path)]) == 0
     assert "no runs in" in capsys.readouterr().err
     assert main(["runs", "--runs", str(tmp_path), "--json"]) == 0

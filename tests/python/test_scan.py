@@ -32,7 +32,7 @@ def loop(pre: torch.Tensor, h: torch.Tensor, starts: torch.Tensor | None) -> tor
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("starts", ["nowhere", "everywhere", "some"])
 @pytest.mark.parametrize("shape", [(1, 3, 5), (64, 20, 33), (7, 1, 1)])
-def test_scan_is_the_loop(shape: tuple[int, int, int], starts: str, device: str) -> None:
+def test_the_scan_equals_the_loop(shape: tuple[int, int, int], starts: str, device: str) -> None:
     steps, rows, units = shape
     pre, h0 = (3 * randn(steps, rows, 2 * units)).to(device), randn(rows, units, seed=1).to(device)
     random = torch.rand(steps, rows, generator=torch.Generator().manual_seed(2)).to(device)
@@ -57,7 +57,7 @@ def test_scan_takes_strided_tensors_and_empty_ones() -> None:
     assert autograd.mingru_scan(torch.zeros(3, 0, 8), torch.zeros(0, 4)).shape == (3, 0, 4)
 
 
-def test_scan_refuses_what_does_not_fit() -> None:
+def test_scan_refuses_invalid_arguments() -> None:
     pre, h0 = torch.zeros(3, 2, 8), torch.zeros(2, 4)
     with pytest.raises(TypeError, match="pre must be a dense torch tensor"):
         autograd.mingru_scan(pre.numpy(), h0)  # type: ignore[arg-type]

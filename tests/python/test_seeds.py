@@ -56,7 +56,7 @@ def test_seed_lists_are_parsed() -> None:
         (1, 2, 4, (1, 4, 4)),
     ],
 )
-def test_cores_are_shared_and_never_taken_twice(
+def test_cores_are_divided_without_overlap(
     cores: int, parallel: int, given: Any, expected: tuple[int, ...], monkeypatch: Any
 ) -> None:
     for module in ("pufferc.training.seeds", "pufferc.training.resolve"):
@@ -77,7 +77,7 @@ def group(tmp_path_factory: Any) -> dict[str, Any]:
         return train_seeds(small(), [3, 5], runs=tmp_path_factory.mktemp("seeds"), parallel=2, quiet=True)
 
 
-def test_a_seed_has_the_same_result_as_alone(group: dict[str, Any], tmp_path: Path) -> None:
+def test_a_seed_in_a_group_gives_the_same_result_as_a_single_run(group: dict[str, Any], tmp_path: Path) -> None:
     assert [run["outcome"] for run in group["runs"]] == ["complete", "complete"] and exit_code(group) == 0
     for run in group["runs"]:
         alone = train(merge(small(seed=run["seed"], threads=1), {"vec": {"num_threads": 1}}), runs=tmp_path, quiet=True)
@@ -87,7 +87,7 @@ def test_a_seed_has_the_same_result_as_alone(group: dict[str, Any], tmp_path: Pa
         assert all(torch.equal(tensor, other.trainer[name]) for name, tensor in ours.trainer.items())
 
 
-def test_mean_and_spread_are_those_of_the_runs(group: dict[str, Any]) -> None:
+def test_mean_and_spread_match_the_runs(group: dict[str, Any]) -> None:
     path = Path(group["group"])
     scores = [json.loads((path / f"seed-{seed}" / "result.json").read_text())["score"]["value"] for seed in (3, 5)]
     assert group["mean"] == pytest.approx(statistics.mean(scores))
@@ -109,7 +109,7 @@ def test_a_group_is_listed_among_runs(group: dict[str, Any]) -> None:
         assert find_checkpoint(name, path.parent, "cartpole").parent.parent == Path(best["run"])
 
 
-def test_a_seed_that_fails_does_not_lose_the_others(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+def test_a_failed_seed_does_not_stop_the_others(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
     """One has a run's directory that cannot be trained in, one is killed from outside."""
     original = seeds_module.Member.start
 
@@ -163,7 +163,7 @@ def test_ctrl_c_stops_all_with_checkpoints(tmp_path: Path) -> None:
     assert list_checkpoints(Path(group["runs"][0]["run"]))
 
 
-def test_ctrl_c_before_a_seed_has_begun_to_train(tmp_path: Path, monkeypatch: Any) -> None:
+def test_ctrl_c_before_a_seed_starts_training(tmp_path: Path, monkeypatch: Any) -> None:
     original = seeds_module.Member.start
 
     def start(member: Any, config: Config, weights: Path | None) -> None:

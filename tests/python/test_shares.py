@@ -26,7 +26,7 @@ from pufferc.training.resolve import resolve  # noqa: E402
         ({"minibatch": 16, "recurrent": True}, "multiple of 32 .* in whole rows of 16 steps"),
     ],
 )
-def test_shares_that_cannot_be(sizes: dict[str, Any], text: str) -> None:
+def test_impossible_shards_are_refused(sizes: dict[str, Any], text: str) -> None:
     whole = {"rows": 64, "agents": 1, "horizon": 16, "minibatch": 128, "recurrent": False, "world": 2, **sizes}
     with pytest.raises(ConfigError, match=text):
         sharding.plan_share(0, whole.pop("world"), **whole)
@@ -34,7 +34,7 @@ def test_shares_that_cannot_be(sizes: dict[str, Any], text: str) -> None:
 
 @pytest.mark.parametrize("world", [1, 2, 4])
 @pytest.mark.parametrize("recurrent", [False, True])
-def test_shares_are_the_rows_of_each_minibatch(world: int, recurrent: bool) -> None:
+def test_shards_partition_the_rows_of_each_minibatch(world: int, recurrent: bool) -> None:
     horizon, rows, minibatch, agents = 8, 64, 128, 2
     steps = np.arange(horizon)[:, None] * rows + np.arange(rows)
     expected = steps.reshape(-1, minibatch)
@@ -58,13 +58,13 @@ def test_shares_are_the_rows_of_each_minibatch(world: int, recurrent: bool) -> N
     assert [sorted(part) for part in found] == [sorted(part) for part in expected.tolist()]
 
 
-def test_shares_that_differ_from_one_process_say_so() -> None:
+def test_shards_that_differ_from_one_process_are_not_exact() -> None:
     options = {"rows": 64, "agents": 1, "horizon": 16}
     assert not sharding.plan_share(0, 2, **options, minibatch=32, recurrent=False).exact
     assert not sharding.plan_share(1, 2, **{**options, "agents": 4}, minibatch=64, recurrent=True).exact
 
 
-def test_sizes_of_several_processes_fit() -> None:
+def test_sizes_resolve_for_several_processes() -> None:
     config, _ = resolve(Config("breakout"), processes=3, local_processes=3)
     assert config.vec.num_envs == 1026 and int(config.train.minibatch_size) % 3 == 0
     cores = len(os.sched_getaffinity(0))

@@ -50,7 +50,7 @@ def done(tmp_path_factory: Any) -> Path:
     return directory
 
 
-def test_every_ended_run_is_recorded(done: Path) -> None:
+def test_every_finished_run_is_recorded(done: Path) -> None:
     trials = read_trials(done)
     search = [trial for trial in trials if trial.phase == "search"]
     assert [trial.number for trial in search] == [1, 2, 3, 4, 5]
@@ -64,7 +64,7 @@ def test_every_ended_run_is_recorded(done: Path) -> None:
     assert not {trial.seed for trial in search} & {seed for _, seed in again}
 
 
-def test_the_best_is_a_configuration_and_its_runs_are_runs(done: Path, capsys: Any) -> None:
+def test_the_best_trial_is_written_as_a_configuration_with_runs(done: Path, capsys: Any) -> None:
     trials = read_trials(done)
     best = next(trial for trial in trials if trial.phase == "confirm" and trial.number != 0)
     config = load_config("cartpole", done / "best.toml")
@@ -96,7 +96,7 @@ def test_a_resumed_sweep_equals_an_uninterrupted_one(done: Path, tmp_path: Path)
     assert at_s == sorted(at_s)
 
 
-def test_a_lost_worker_costs_one_run(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+def test_a_lost_worker_loses_one_run(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
     """Run 2 is killed while it trains, run 3 hangs, the loss of run 4 becomes NaN; the others are not touched."""
     give, wait = Workers.give, Workers.wait
     struck: set[int] = set()
@@ -145,7 +145,7 @@ def test_workers_do_not_outlive_the_sweep(tmp_path: Path) -> None:
     workers.close()
 
 
-def test_ctrl_c_loses_nothing_that_ended(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_finished_runs(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     words = [*SMALL, *SPACE, "--runs", "100000", "--jobs", "1", "--stop", "none", "--directory", str(tmp_path / "s")]
     command = [sys.executable, "-m", "pufferc", "sweep", "cartpole", *words]
@@ -179,7 +179,7 @@ def test_bad_runs_are_stopped_and_counted(tmp_path: Path, capsys: Any) -> None:
     assert f"{12 - len(stopped)} complete, {len(stopped)} stopped early, 0 failed" in capsys.readouterr().out
 
 
-def test_when_all_runs_fail_it_says_why(tmp_path: Path, capsys: Any) -> None:
+def test_a_sweep_of_failed_runs_reports_the_reason(tmp_path: Path, capsys: Any) -> None:
     """Each value alone would fit; none of them do together, which needs no worker to find out."""
     space = ["--space", "vec.num_envs=choice:64,128", "--space", "train.horizon=choice:60,64"]
     words = [*SMALL, "--train.total-steps", "2048", *space, "--directory", str(tmp_path / "s"), "--json"]
@@ -228,7 +228,7 @@ def test_wrong_settings_make_no_directory(words: list[str], message: str, tmp_pa
     assert not (tmp_path / "s").exists()
 
 
-def test_directories_that_cannot_be_used(done: Path, tmp_path: Path, capsys: Any) -> None:
+def test_unusable_directories_are_refused(done: Path, tmp_path: Path, capsys: Any) -> None:
     (tmp_path / "file").write_text("x")
     for words, message in (
         (["cartpole", "--directory", str(done)], "is not empty; --resume"),

@@ -110,7 +110,7 @@ def test_fresh_seeds_decide_and_not_the_lucky_run() -> None:
     assert "477" in text and "6.083" in text and "3 of 3" in text
 
 
-def test_verdicts_do_not_claim_more_than_seeds_tell() -> None:
+def test_verdicts_need_enough_evidence_from_seeds() -> None:
     def say(own: list[float], other: list[float], objective: str = "score") -> str:
         return verdict(objective, confirmed(objective, [*again(BASE, *own), *again(1, *other)]))
 

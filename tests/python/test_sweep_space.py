@@ -43,7 +43,7 @@ def test_whole_numbers_stay_whole(position: float, low: int, width: int, kind: s
     assert dimension.value(dimension.position(value)) == value
 
 
-def test_each_kind_is_as_likely_as_it_says() -> None:
+def test_each_dimension_has_its_distribution() -> None:
     """Deciles of 20,000 draws lie where the scale has them; whole numbers and choices come equally often."""
     positions = np.random.default_rng(5).random(20_000)
     shares = np.linspace(0.1, 0.9, 9)
@@ -115,7 +115,7 @@ def test_specifications_are_parsed() -> None:
         ("vec.num_envs", "integer:-5:5", r"vec\.num_envs must be in \[1, \d+\], got -5"),
     ],
 )
-def test_what_cannot_be_swept_is_refused_by_name(key: str, spec: Any, message: str) -> None:
+def test_invalid_sweep_entries_are_refused_by_name(key: str, spec: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make_space(BASE, {key: spec})
 

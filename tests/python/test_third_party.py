@@ -59,7 +59,7 @@ def raylib_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variable", ["PUFFERC_RAYLIB_SOURCE", "FETCHCONTENT_SOURCE_DIR_RAYLIB"])
-def test_raylib_from_a_named_folder(variable: str, raylib_source: Path, tmp_path: Path) -> None:
+def test_raylib_is_built_from_a_named_folder(variable: str, raylib_source: Path, tmp_path: Path) -> None:
     """The window module that is built from the user's folder can be loaded."""
     mine = tmp_path / "my raylib"
     shutil.copytree(raylib_source, mine)
@@ -89,7 +89,7 @@ def test_another_version_of_raylib_is_refused(tmp_path: Path) -> None:
     assert done.returncode != 0 and f"{source} is not raylib 6.0" in words(done)
 
 
-def test_without_either_it_builds_and_says_what_is_missing(tmp_path: Path) -> None:
+def test_a_build_without_raylib_and_box2d_reports_both(tmp_path: Path) -> None:
     if (ROOT / "third_party" / "raylib").exists():
         pytest.skip("this checkout has raylib's source in third_party/raylib")
     done = configure(tmp_path / "build", python=True, PUFFERC_RAYLIB="AUTO", CMAKE_FIND_USE_CMAKE_SYSTEM_PATH="OFF")
@@ -98,7 +98,7 @@ def test_without_either_it_builds_and_says_what_is_missing(tmp_path: Path) -> No
     assert "built without lander" in words(done)
 
 
-def test_what_must_be_there_and_is_not_is_an_error(tmp_path: Path) -> None:
+def test_a_missing_required_library_is_an_error(tmp_path: Path) -> None:
     if (ROOT / "third_party" / "raylib").exists():
         pytest.skip("this checkout has raylib's source in third_party/raylib")
     done = configure(tmp_path / "build", python=True, PUFFERC_RAYLIB="ON", CMAKE_FIND_USE_CMAKE_SYSTEM_PATH="OFF")
@@ -144,7 +144,7 @@ def stub_raylib_with_glfw(folder: Path, code: str = "") -> Path:
 
 
 @pytest.mark.parametrize("version", ["3.3.8", "3.4.0"])
-def test_windows_by_the_installed_glfw(version: str, tmp_path: Path) -> None:
+def test_windows_use_the_installed_glfw(version: str, tmp_path: Path) -> None:
     """Where raylib's copy cannot be used, for want of X11's headers, its header is not found either."""
     source, glfw = stub_raylib_with_glfw(tmp_path / "my raylib"), stub_glfw(tmp_path / "glfw", version)
     build = tmp_path / "build"
@@ -174,7 +174,7 @@ def test_a_window_that_does_not_compile_is_left_out(tmp_path: Path) -> None:
 # ---- a release takes nothing from the machine and leaves nothing out --------------------------------------
 
 
-def test_a_release_brings_its_own_glfw(tmp_path: Path) -> None:
+def test_a_release_uses_the_bundled_glfw(tmp_path: Path) -> None:
     options = {"PUFFERC_RELEASE": "ON", "PUFFERC_RAYLIB": "ON", "glfw3_DIR": stub_glfw(tmp_path / "glfw")}
     done = configure(tmp_path / "build", PUFFERC_RAYLIB_SOURCE=stub_raylib(tmp_path / "raylib"), **options)
     assert done.returncode != 0 and "a release is built with raylib's own GLFW" in words(done)
@@ -185,7 +185,7 @@ def test_a_release_brings_its_own_glfw(tmp_path: Path) -> None:
     assert done.returncode != 0 and "headers of X11 are missing" in words(done)
 
 
-def test_a_release_takes_no_installed_box2d(tmp_path: Path) -> None:
+def test_a_release_ignores_an_installed_box2d(tmp_path: Path) -> None:
     """That of pyb2d3 has room for 128 games in a process."""
     pytest.importorskip("pyb2d3")
     options = {"PUFFERC_BOX2D": "ON", "Python_EXECUTABLE": sys.executable}
@@ -193,7 +193,7 @@ def test_a_release_takes_no_installed_box2d(tmp_path: Path) -> None:
     assert done.returncode != 0 and "PUFFERC_BOX2D is ON, but Box2D 3.1 was not found" in words(done)
 
 
-def test_the_release_command_asks_for_everything(tmp_path: Path) -> None:
+def test_the_release_command_requires_every_library(tmp_path: Path) -> None:
     """It ends with an error where Box2D or raylib's own GLFW cannot be had, instead of making a wheel without them."""
     pytest.importorskip("scikit_build_core")
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
@@ -266,7 +266,7 @@ def test_an_incomplete_folder_is_refused(tmp_path: Path) -> None:
     assert done.returncode != 0 and "there is no" in words(done) and "raylib/src/rcore.c" in words(done)
 
 
-def test_folders_named_in_the_environment(tmp_path: Path) -> None:
+def test_library_folders_from_the_environment(tmp_path: Path) -> None:
     """Relative to the user's shell; in a build folder that was configured before without, as pip keeps one."""
     first, second = stub_raylib(tmp_path / "first"), stub_raylib(tmp_path / "zwei ü")
     build = tmp_path / "build"
@@ -282,12 +282,12 @@ def test_folders_named_in_the_environment(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["PUFFERC_RAYLIB", "PUFFERC_BOX2D", "PUFFERC_CUDA"])
-def test_options_of_three_values(option: str, tmp_path: Path) -> None:
+def test_three_valued_options_are_validated(option: str, tmp_path: Path) -> None:
     done = configure(tmp_path / "wrong", **{option: "perhaps"})
     assert done.returncode != 0 and f"{option} must be AUTO, ON or OFF, got 'perhaps'" in words(done)
 
 
-def test_a_small_on_is_no_auto(tmp_path: Path) -> None:
+def test_a_lower_case_on_is_not_auto(tmp_path: Path) -> None:
     if (ROOT / "third_party" / "raylib").exists():
         pytest.skip("this checkout has raylib's source in third_party/raylib")
     done = configure(tmp_path / "build", PUFFERC_RAYLIB="yes", CMAKE_FIND_USE_CMAKE_SYSTEM_PATH="OFF")
@@ -386,7 +386,7 @@ def test_a_box2d_that_hides_its_number_of_worlds_is_refused(tmp_path: Path) -> N
     assert done.returncode != 0 and "B2_MAX_WORLDS" in words(done)
 
 
-def test_a_download_arrives_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_an_interrupted_download_is_discarded(tmp_path: Path) -> None:
     """What an interrupted build left is thrown away; and a build in a hook of git does not touch that repository."""
     source, build, git = stub_box2d(tmp_path / "upstream", GUARDED), tmp_path / "build", tmp_path / "git"
     (build / "box2d.partial" / "include" / "box2d").mkdir(parents=True)

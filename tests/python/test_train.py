@@ -59,7 +59,7 @@ def assert_equal(a: Path, b: Path) -> None:
         assert torch.equal(first[name], second[name]), name
 
 
-def test_a_run_leaves_what_it_should(tmp_path: Path) -> None:
+def test_a_run_writes_its_files(tmp_path: Path) -> None:
     config = small()
     result = run(tmp_path, config)
     assert (result.outcome, result.steps, result.evaluation) == ("complete", UPDATES * BATCH, None)
@@ -111,7 +111,7 @@ def test_a_resumed_run_is_bit_identical(tmp_path: Path, name: str, fields: dict[
 
 
 @needs_lander
-def test_games_that_cannot_be_saved_begin_anew_in_a_resumed_run(tmp_path: Path, capsys: Any) -> None:
+def test_unsavable_games_are_reset_in_a_resumed_run(tmp_path: Path, capsys: Any) -> None:
     whole = run(tmp_path, small("lander"))
     first, last = list_checkpoints(whole.run)[0], list_checkpoints(whole.run)[-1]
     for path in list_checkpoints(whole.run)[1:]:
@@ -143,7 +143,7 @@ def test_every_random_stream_comes_from_the_seed() -> None:
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
 
 
-def test_settings_and_step_numbers_reach_the_verbs(monkeypatch: Any) -> None:
+def test_settings_and_step_numbers_reach_collect_and_optimise(monkeypatch: Any) -> None:
     seen: dict[str, list[Any]] = {"collect": [], "advantages": []}
 
     def spy(name: str) -> Any:
@@ -171,7 +171,7 @@ def test_settings_and_step_numbers_reach_the_verbs(monkeypatch: Any) -> None:
         assert reward_factor not in (0.0, 1.0)
 
 
-def test_who_acts_next_is_part_of_a_checkpoint(tmp_path: Path) -> None:
+def test_a_checkpoint_contains_the_alive_mask(tmp_path: Path) -> None:
     trainer, other = Trainer(small()), Trainer(small())
     trainer.start()
     trainer.step()
@@ -196,7 +196,7 @@ def test_weights_only_start(tmp_path: Path) -> None:
         run(tmp_path, merge(small(), {"policy": {"hidden_size": 8}}), weights=checkpoint)
 
 
-def test_nan_stops_with_the_last_checkpoint_standing(tmp_path: Path, monkeypatch: Any) -> None:
+def test_nan_stops_the_run_and_keeps_the_last_checkpoint(tmp_path: Path, monkeypatch: Any) -> None:
     original, calls = ppo.advantages, 0
 
     def poisoned(rollout: Any, *arguments: Any, **options: Any) -> None:
@@ -216,7 +216,7 @@ def test_nan_stops_with_the_last_checkpoint_standing(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.usefixtures("warm_children")
-def test_ctrl_c_saves_and_the_run_can_go_on(tmp_path: Path) -> None:
+def test_ctrl_c_saves_a_checkpoint_that_can_be_resumed(tmp_path: Path) -> None:
     script = (
         "import sys\nfrom pufferc.commands.main import main\n"
         "sys.exit(main(['train', 'cartpole', '--runs', sys.argv[1], '--train.total-steps', '1000000000',"
@@ -257,7 +257,7 @@ def test_the_target_ends_the_run(tmp_path: Path) -> None:
     assert "target not reached" in train_module.summary(missed)
 
 
-def test_playing_a_checkpoint_gives_what_the_run_saw(tmp_path: Path) -> None:
+def test_playing_a_checkpoint_gives_the_scores_of_the_run(tmp_path: Path) -> None:
     result = run(tmp_path, small(target_score=1000.0, target_episodes=40))
     assert result.evaluation is not None
     checkpoint = load_checkpoint(list_checkpoints(result.run)[-1])

@@ -60,7 +60,7 @@ def follow(folder: Path, tools: Path, wanted) -> list[tuple[str, str]]:
     return printed
 
 
-def test_the_code_builds_and_the_checks_say_what_is_shown(warm_python, tmp_path):
+def test_the_code_builds_and_the_checks_print_the_shown_output(warm_python, tmp_path):
     printed = follow(tmp_path, warm_python, lambda line: not line.startswith(("pufferc train", "pufferc eval")))
     checks = [text for line, text in printed if line.startswith("pufferc check")]
     assert len(checks) == 3

@@ -128,7 +128,7 @@ def test_a_class_is_found_in_the_current_directory_and_by_flag_or_file(module: W
         resolve(configured(name, minibatch_size=4))
 
 
-def test_weights_depend_on_the_seed_alone_and_the_check_leaves_no_trace(module: Write) -> None:
+def test_weights_depend_only_on_the_seed_and_the_check_has_no_side_effects(module: Write) -> None:
     name = f"{module(GOOD)}:Good"
     env = pufferc.make("cartpole", 4, num_threads=1, seed=1)
     torch.manual_seed(5)
@@ -209,7 +209,7 @@ def test_continuous_actions_ask_for_means_and_deviations(module: Write, tmp_path
         ("math:Good", "has no Good; nor any other torch module"),
     ],
 )
-def test_classes_that_are_not_there(module: Write, name: str, message: str) -> None:
+def test_missing_classes_are_reported(module: Write, name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make(name.format(m=module(GOOD + "\ndef helper():\n    pass\n")))
 
@@ -223,7 +223,7 @@ def test_classes_that_are_not_there(module: Write, name: str, message: str) -> N
         ("raise SystemExit(3)\n", r"failed: SystemExit: 3"),
     ],
 )
-def test_modules_that_cannot_be_imported(module: Write, text: str, message: str) -> None:
+def test_modules_that_fail_to_import_are_reported(module: Write, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make(f"{module(text)}:Good")
 

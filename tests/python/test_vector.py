@@ -98,7 +98,7 @@ def test_infos_have_the_layout_of_gymnasium(game: str, pool: MakePool) -> None:
         np.testing.assert_array_equal(episode["_" + key], infos["_final_info"])
 
 
-def test_statistics_are_those_of_the_rewards(game: str, pool: MakePool) -> None:
+def test_statistics_match_the_rewards(game: str, pool: MakePool) -> None:
     env = pool(game, num_games=3, max_steps=9)
     env.reset()
     rng = np.random.default_rng(3)
@@ -192,7 +192,7 @@ def test_threads_and_groups_do_not_matter(game: str, pool: MakePool) -> None:
 
 
 @pytest.mark.parametrize("groups", [1, 2])
-def test_an_array_to_write_to_is_kept_until_it_is_written(groups: int, pool: MakePool) -> None:
+def test_an_output_array_is_kept_alive_until_recv(groups: int, pool: MakePool) -> None:
     env = pool("cartpole", 4, groups=groups)
     env.reset()
     for group in range(groups):
@@ -207,7 +207,7 @@ def test_an_array_to_write_to_is_kept_until_it_is_written(groups: int, pool: Mak
         assert kept() is None
 
 
-def test_seed_repeats_and_none_continues(game: str, pool: MakePool) -> None:
+def test_a_seed_repeats_and_no_seed_continues_the_stream(game: str, pool: MakePool) -> None:
     env, other = pool(game, num_games=3, seed=4), pool(game, num_games=3, seed=99)
     first = env.reset()[0].copy()
     np.testing.assert_array_equal(other.reset(seed=4)[0], first)
@@ -220,7 +220,7 @@ def test_seed_repeats_and_none_continues(game: str, pool: MakePool) -> None:
     assert run(env, 20) == digest
 
 
-def test_a_pool_of_some_games_plays_what_they_play_in_a_larger_one(game: str, pool: MakePool) -> None:
+def test_a_game_plays_the_same_in_a_smaller_pool(game: str, pool: MakePool) -> None:
     whole, part = pool(game, num_games=4, seed=4), pool(game, num_games=2, seed=4, game_numbers=[3, 1])
     rows = np.concatenate([np.arange(i * whole.agents, (i + 1) * whole.agents) for i in (3, 1)])
     rng = np.random.default_rng(1)
@@ -233,7 +233,7 @@ def test_a_pool_of_some_games_plays_what_they_play_in_a_larger_one(game: str, po
                 np.testing.assert_array_equal(a, b[rows])
 
 
-def test_unseeded_pools_differ_and_tell_their_seed(pool: MakePool) -> None:
+def test_unseeded_pools_differ_and_report_their_seed(pool: MakePool) -> None:
     one, two = pool("cartpole", 4, seed=None), pool("cartpole", 4, seed=None)
     first = one.reset()[0].copy()
     assert not np.array_equal(first, two.reset()[0])
@@ -325,7 +325,7 @@ def test_foreign_and_damaged_snapshots_are_refused(pool: MakePool) -> None:
 
 
 @needs_lander
-def test_games_that_own_something_cannot_be_saved(pool: MakePool) -> None:
+def test_games_with_resources_cannot_be_saved(pool: MakePool) -> None:
     env = pool("lander", 2)
     env.reset()
     assert not pufferc.env_info("lander").can_save

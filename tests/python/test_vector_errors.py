@@ -34,7 +34,7 @@ from conftest import MakePool
         (("snake", 2**28 + 256), ValueError, r"num_envs must be in \[1, 268435456\], got 268435712"),
     ],
 )
-def test_make_refuses_names_and_sizes(arguments: tuple[Any, ...], error: Any, text: str) -> None:
+def test_make_refuses_invalid_names_and_sizes(arguments: tuple[Any, ...], error: Any, text: str) -> None:
     with pytest.raises(error, match=text):
         pufferc.make(*arguments)
 
@@ -72,13 +72,13 @@ def test_make_refuses_names_and_sizes(arguments: tuple[Any, ...], error: Any, te
         ({"continuous": 2}, ValueError, "continuous: expected"),
     ],
 )
-def test_make_refuses_options(options: dict[str, Any], error: Any, text: str) -> None:
+def test_make_refuses_invalid_options(options: dict[str, Any], error: Any, text: str) -> None:
     with pytest.raises(error, match=text):
         pufferc.make("cartpole", **options)
 
 
 @pytest.mark.parametrize("asked", ["num_envs", "num_games"])
-def test_pools_larger_than_memory_are_refused_by_the_name_that_was_given(asked: str) -> None:
+def test_pools_larger_than_memory_are_refused_by_argument_name(asked: str) -> None:
     too_wide = {"width": 4096, "height": 4096}
     with pytest.raises(MemoryError, match=rf"{asked}: 1048576 games of snake need .* GB, this machine has"):
         pufferc.make("snake", **{asked: 2**28 if asked == "num_envs" else 2**20}, **too_wide)  # type: ignore[arg-type]
@@ -90,7 +90,7 @@ def test_limits_hold_before_memory_is_touched() -> None:
         pufferc.make("snake", num_games=max_games + 1)
 
 
-def test_env_info_refuses() -> None:
+def test_env_info_refuses_invalid_arguments() -> None:
     with pytest.raises(ValueError, match="did you mean 'snake'"):
         pufferc.env_info("snak")
     with pytest.raises(TypeError, match="name must be a string"):
@@ -118,7 +118,7 @@ def test_env_info_refuses() -> None:
         ([[0, 1], [0]], ValueError, "actions cannot be read as an array"),
     ],
 )
-def test_step_refuses_actions(actions: Any, error: Any, text: str, pool: MakePool) -> None:
+def test_step_refuses_invalid_actions(actions: Any, error: Any, text: str, pool: MakePool) -> None:
     env = pool("cartpole", 4)
     shown = env.reset()[0].copy()
     before = env.save()
@@ -140,7 +140,7 @@ def test_step_refuses_actions(actions: Any, error: Any, text: str, pool: MakePoo
         (np.zeros((2, 1), np.bool_), TypeError, "floats"),
     ],
 )
-def test_step_refuses_controls(actions: Any, error: Any, text: str, pool: MakePool) -> None:
+def test_step_refuses_invalid_continuous_actions(actions: Any, error: Any, text: str, pool: MakePool) -> None:
     env = pool("cartpole", 2, continuous=True)
     env.reset()
     before = env.save()
@@ -172,7 +172,7 @@ def read_only(shape: tuple[int, ...]) -> np.ndarray:
         (lambda: [[0.0] * 4] * 4, TypeError, "NumPy array or a torch CPU tensor, got list"),
     ],
 )
-def test_observations_are_checked(make_array: Any, error: Any, text: str, pool: MakePool) -> None:
+def test_observation_arrays_are_validated(make_array: Any, error: Any, text: str, pool: MakePool) -> None:
     env = pool("cartpole", 4)
     env.reset()
     before = env.save()
@@ -224,7 +224,7 @@ def test_observations_must_not_be_the_pools_own(pool: MakePool) -> None:
         (np.array([1.0, 2.0, 3.0]), TypeError, "seed must be an integer"),
     ],
 )
-def test_reset_refuses_seeds(seed: Any, error: Any, text: str, pool: MakePool) -> None:
+def test_reset_refuses_invalid_seeds(seed: Any, error: Any, text: str, pool: MakePool) -> None:
     env = pool("cartpole", 3)
     env.reset()
     before = env.save()
@@ -243,7 +243,7 @@ def test_reset_refuses_seeds(seed: Any, error: Any, text: str, pool: MakePool) -
         ({"reset_mask": np.zeros(3, bool)}, ValueError, "at least one row"),
     ],
 )
-def test_reset_refuses_options(options: Any, error: Any, text: str, pool: MakePool) -> None:
+def test_reset_refuses_invalid_options(options: Any, error: Any, text: str, pool: MakePool) -> None:
     env = pool("cartpole", 3)
     env.reset()
     with pytest.raises(error, match=text):
@@ -258,7 +258,7 @@ def test_first_reset_takes_no_mask(pool: MakePool) -> None:
 # ---- order, closing, other threads and processes ---------------------------------------------------------
 
 
-def test_order_of_calls(pool: MakePool) -> None:
+def test_calls_in_the_wrong_order_are_refused(pool: MakePool) -> None:
     env = pool("cartpole", 4, groups=2)
     for attempt in (lambda: env.step([0] * 4), lambda: env.send([0] * 2), env.save):
         with pytest.raises(RuntimeError, match="reset"):
@@ -279,7 +279,7 @@ def test_order_of_calls(pool: MakePool) -> None:
     env.step([0] * 4)
 
 
-def test_closed_pools(pool: MakePool) -> None:
+def test_closed_pools_refuse_calls(pool: MakePool) -> None:
     env = pool("cartpole", 2, groups=2, num_threads=2)
     observations = env.reset()[0]
     env.send([0], 1)
@@ -365,7 +365,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 
 @pytest.mark.parametrize("call", ["pool.step(actions)", "advantage(rewards, values, flags, flags, **discounts)"])
-def test_a_process_ends_while_a_daemon_thread_is_in_a_call(call: str) -> None:
+def test_a_process_can_exit_while_a_daemon_thread_is_in_a_call(call: str) -> None:
     """As when a notebook is closed during training."""
     program = f"""
 import threading, time

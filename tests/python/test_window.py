@@ -139,7 +139,7 @@ viewer.close()
     )
 
 
-def test_a_step_key_that_is_held_goes_on_stepping(display):
+def test_holding_the_step_key_repeats_steps(display):
     run(
         """
 envs = pufferc.make("cartpole", num_threads=1, seed=1)
@@ -159,7 +159,7 @@ with Viewer(envs, paused=True) as viewer:
 
 
 @pytest.mark.parametrize("key", ["o", "h"])
-def test_what_a_key_opens_does_not_cover_the_game(display, key):
+def test_panels_do_not_cover_the_game(display, key):
     """Beside the panel the game is what it is in a picture of that size."""
     run(
         f"""
@@ -222,7 +222,7 @@ assert viewer.show() is False and viewer.closed
     )
 
 
-def test_the_end_of_an_episode_is_seen(display):
+def test_the_end_of_an_episode_is_shown(display):
     """Squared marks a target that was reached; the next episode follows later."""
     run(
         """
@@ -252,7 +252,7 @@ assert green == [True] * len(scores), green
     )
 
 
-def test_pace_is_that_of_the_game(display):
+def test_playback_runs_at_the_frame_rate_of_the_game(display):
     """By a clock that only sleeping, and a drawing of 10 ms, move."""
     run(
         """
@@ -285,7 +285,7 @@ with Slow(envs, fps=20) as viewer:
     )
 
 
-def test_a_person_plays(display):
+def test_a_person_can_play(display):
     """Holding the right arrow takes the paddle to the right; letting go leaves it there; q ends the game."""
     output = run(
         """
@@ -393,7 +393,7 @@ viewer.close()
     assert output.count("forked child") == 2 and output.count("after fork") == 1, output
 
 
-def test_after_the_window_was_closed_the_game_goes_on(display):
+def test_a_pool_can_be_stepped_after_its_window_closes(display):
     output = run(
         """
 envs = pufferc.make("squared", num_threads=1, seed=1, render_mode="human")
