@@ -1,9 +1,9 @@
 """Prints what `make check` runs for the files that differ from a commit: "c" for the C tests, and Python test files.
 
-A C source, a header or a CMake file asks for the C tests. Any file NAME.* asks for tests/python/test_NAME*.py. A module
-without such a file asks for the test files that import it or, where none does, for what the modules that import it ask.
-A page asks for the tests of documents, what packages are made from for those of packaging. standard error says which
-file asks for what.
+A C source, a header or a CMake file selects the C tests. Any file NAME.* selects tests/python/test_NAME*.py. A module
+without such a test file selects the test files that import it. If there are none, it selects the tests of the modules
+that import it. A documentation page selects the document tests, and packaging files select the packaging tests.
+Standard error lists the tests that each file selects.
 
     python tests/changed.py [COMMIT]      default: main
 """
@@ -27,20 +27,20 @@ def git(*words: str) -> list[str]:
 
 
 def changed(commit: str) -> set[Path]:
-    """Files of this checkout that differ from where its branch left that of `commit`, those not yet added included."""
+    """Files that differ from the merge base with `commit`, including untracked files."""
     (base,) = git("merge-base", "HEAD", commit)
     names = git("diff", "--name-only", base) + git("ls-files", "--others", "--exclude-standard")
     return {ROOT / name for name in names if (ROOT / name).is_file()}
 
 
 def importers(name: str, files: Iterable[Path]) -> list[Path]:
-    """Those of `files` that import the module `name` of the package, wherever in the package it lies."""
+    """The `files` that import the module `name` from anywhere in the package."""
     words = re.compile(rf"(from|import) pufferc\.([\w.]+\.)?{name}\b|from pufferc[\w.]* import [^#\n]*\b{name}\b")
     return [path for path in files if words.search(path.read_text(encoding="utf-8"))]
 
 
 def tests_of(path: Path, seen: set[Path]) -> set[Path]:
-    """Test files that belong to a file; `seen` keeps modules that import each other from asking without end."""
+    """Test files that belong to a file; `seen` prevents endless recursion when modules import each other."""
     name = (path.parent.name if path.stem == "__init__" else path.stem).lstrip("_")
     if path.parent == TESTS and name.startswith("test_"):
         return {path}

@@ -1,6 +1,6 @@
-"""Mistakes in games, as changes to the source of a new game, and what `pufferc check` says about each.
+"""Mistakes in games as changes to the source of a new game, with the findings that `pufferc check` must report.
 
-Data only: a change is a pair, words of the source and their replacement; expected words are patterns.
+This file holds data only. A change is a pair of source text and replacement. Expected texts are regular expressions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ RECORD = '.title = "Catcher"'
 
 
 def part(member, function):
-    """A part of the contract that a new game does not have: a function before draw, and its entry in the spec."""
+    """Adds an optional part of the contract to a new game: a function before draw and its entry in the spec."""
     return [(DRAW, function + "\n" + DRAW), (RECORD, f"{RECORD}, {member}")]
 
 
@@ -37,7 +37,7 @@ def script(body):
 
 
 def reads_file(body):
-    """A game that reads a file of 16 bytes, with this in reset_from."""
+    """A game that reads a 16-byte file, with `body` in reset_from."""
     function = (
         "static const char* catcher_check_data(const void* params, const void* data, uint64_t data_bytes) {\n"
         "  (void)params, (void)data;\n"
@@ -53,7 +53,7 @@ def include(*names):
     return (HEADERS, HEADERS + "".join(f"#include <{name}>\n" for name in names))
 
 
-# Mistakes that do not hide each other: each game is checked once, and every finding must have these words.
+# Mistakes that do not hide each other. Each game is checked once, and its findings must match these patterns.
 MISTAKES = {
     "observations": (
         [
@@ -331,7 +331,7 @@ CRASHES = {
     ),
 }
 
-# Data outside the state, and states that the pool does not clear because the game has open and close.
+# Data outside the state, and a state that the pool does not clear because the game has open and close.
 OPENED = (
     ('.title = "Catcher"', '.title = "Catcher", .open = catcher_open, .close = catcher_close'),
     (
@@ -360,7 +360,7 @@ ELSEWHERE = {
     "threads": (
         [
             include("unistd.h", "sys/syscall.h"),
-            (  # the first thread sleeps at times, so that other threads work on a single core, too
+            (  # the first thread sleeps sometimes, so that other threads also run on a single core
                 FALL,
                 FALL + " static int calls; if (syscall(SYS_gettid) != getpid()) s->ball_x = 0;"
                 " else if (++calls % 512 == 0) usleep(100);",

@@ -1,4 +1,4 @@
-"""What the tests share: small pools of every game, random actions, a record of what a pool returns, a wheel."""
+"""Shared fixtures and helpers: small pools of every game, random actions, a hash of pool results, and a wheel."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from pufferc.config import Config, merge
 from pufferc.pictures import window
 
 ROOT = Path(__file__).resolve().parents[2]
-# Files of 5 s and more, longest first. They start first, so that neither process is left with a long one at the end.
+# Test files of 5 s or more, longest first. They start first, so that no worker runs a long file at the end.
 LONGEST_FILES = (
     "test_check", "test_distributed", "test_masked_policies", "test_record", "test_export", "test_third_party",
     "test_consumers", "test_documents", "test_dashboard", "test_seeds", "test_sweep", "test_interop", "test_modules",
     "test_device",
 )  # fmt: skip
-# What pip says where it cannot reach an index.
+# pip prints one of these when it can't reach a package index.
 OFFLINE = ("No matching distribution", "Could not find a version", "Connection", "Temporary failure in name resolution")
 
 GAMES = pufferc.list_envs()
@@ -51,7 +51,7 @@ def small_config(
     policy: Mapping[str, Any] | None = None,
     **train: Any,
 ) -> Config:
-    """A run of a second on one thread: 32 rows, episodes of 20 steps, a network of 16, a checkpoint per update."""
+    """A one-second run on one thread: 32 rows, episodes of 20 steps, hidden size 16, a checkpoint per update."""
     tables = {
         "env": {"max_steps": 20} if env is None else env,
         "vec": {"num_envs": 32, "num_threads": 1},
@@ -65,24 +65,24 @@ def small_config(
 
 
 def pytest_configure() -> None:
-    """Ctrl-C counts in what tests start, also where this process was started in the background, which ignores it."""
+    """Restore Ctrl-C for child processes. A process that a shell starts in the background ignores SIGINT."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if "PYTEST_XDIST_WORKER" in os.environ:  # OpenMP's threads would spend the cores of the other process waiting
+    if "PYTEST_XDIST_WORKER" in os.environ:  # idle OpenMP threads would spin on the cores of the other worker
         os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the longest files first. The order of tests within a file stays."""
+    """Run the longest files first. The order of tests within a file does not change."""
     rank = {name: i for i, name in enumerate(LONGEST_FILES)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
 
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of these sources: that of PUFFERC_WHEEL, else one built for all processes of pytest-xdist."""
+    """The wheel of these sources: PUFFERC_WHEEL if set, else one build that all pytest-xdist workers share."""
     if given := os.environ.get("PUFFERC_WHEEL"):
-        assert Path(given).is_file(), f"PUFFERC_WHEEL: there is no {given}"
+        assert Path(given).is_file(), f"PUFFERC_WHEEL: {given} does not exist"
         return Path(given)
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -97,7 +97,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def build_wheel(folder: Path) -> None:
-    """Build the wheel without CUDA; quick where there is a compiler cache or it was built before."""
+    """Build the wheel without CUDA. This is fast with a compiler cache or after an earlier build."""
     environment = {**os.environ, "CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "1"}
     if shutil.which("ccache"):
         environment |= {"CMAKE_C_COMPILER_LAUNCHER": "ccache", "CMAKE_CXX_COMPILER_LAUNCHER": "ccache"}
@@ -122,11 +122,11 @@ def build_wheel(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def warm_python() -> Iterator[Path]:
-    """A folder with a `python` and a `pufferc` that share one import of torch; see warm.py."""
+    """A folder with `python` and `pufferc` programs that share one import of torch; see warm.py."""
     with tempfile.TemporaryDirectory(prefix="pufferc-") as name:
         folder, address = Path(name), Path(name) / "socket"
         warm.write_programs(folder, address)
-        # In a folder of its own: the first entry of sys.path must not be that of the tests.
+        # A separate folder, because the first entry of sys.path must not be the folder of the tests.
         server = subprocess.Popen([sys.executable, warm.__file__, address], start_new_session=True, cwd=folder)
         while not address.exists():
             assert server.poll() is None, "the server of warm.py ended"
@@ -138,9 +138,9 @@ def warm_python() -> Iterator[Path]:
 
 @pytest.fixture
 def one_core() -> Iterator[None]:
-    """This process and what it starts run on one core, so that each training takes one thread.
+    """Limit this process and its children to one core, so that each training uses one thread.
 
-    Two trainings side by side with two threads each spend most of two cores waiting for one another.
+    Two parallel trainings with two threads each spend most of their time waiting for each other.
     """
     if not hasattr(os, "sched_setaffinity"):
         yield
@@ -154,7 +154,7 @@ def one_core() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def warm_children(warm_python: Path) -> Iterator[None]:
-    """Processes that a test or the package starts as sys.executable are those of warm.py."""
+    """Use the programs of warm.py for processes that a test or the package starts as sys.executable."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "executable", str(warm_python / "python"))
         yield
@@ -168,7 +168,7 @@ def game(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def pool() -> Iterator[MakePool]:
-    """`pufferc.make` with few threads; what it made is closed after the test."""
+    """`pufferc.make` with few threads. Its pools are closed after the test."""
     made: list[pufferc.VecEnv] = []
 
     def make(name: str, num_envs: int | None = None, **options: Any) -> pufferc.VecEnv:
@@ -211,7 +211,7 @@ def random_actions(env: pufferc.VecEnv, rng: np.random.Generator, rows: int | No
 
 
 class Record:
-    """Hash of what a pool returns, step after step."""
+    """A running hash of the results of a pool."""
 
     def __init__(self) -> None:
         self.hash = hashlib.sha256()
@@ -223,7 +223,7 @@ class Record:
             self.hash.update(np.ascontiguousarray(array).tobytes())
 
     def add_step(self, env: pufferc.VecEnv, step: tuple[Any, ...]) -> None:
-        """Add one step's results, final observations and statistics only where an episode ended."""
+        """Add the results of one step, with final observations and statistics only for rows whose episode ended."""
         observations, rewards, terminated, truncated, infos = step
         self.add(observations, rewards, terminated, truncated)
         if "final_info" in infos:

@@ -1,4 +1,4 @@
-"""Masks for tests: random words, what they say, and a game with masks."""
+"""Mask helpers for tests: random mask words, conversions, and a game with masks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pufferc.authoring.build import build
 
 
 def words_of(legal: Any) -> Any:
-    """Words [N, ceil(K / 32)] of bool [N, K]: uint32 for an array, int32 for a torch tensor."""
+    """Pack bool [N, K] into words [N, ceil(K / 32)]: uint32 for an array, int32 for a torch tensor."""
     array = np.asarray(legal)
     bits = np.zeros((array.shape[0], -(-array.shape[1] // 32) * 32), np.uint8)
     bits[:, : array.shape[1]] = array
@@ -24,7 +24,7 @@ def words_of(legal: Any) -> Any:
 
 
 def random_legal(rows: int, counts: list[int], seed: int) -> np.ndarray[Any, Any]:
-    """bool [N, K] with a legal choice in every dimension; row 0 has all, row 1 and every eighth row one in each."""
+    """bool [N, K] with a legal choice in every dimension: all in row 0, exactly one in row 1 and every eighth row."""
     rng = np.random.default_rng(seed)
     share = rng.random(rows)
     share[0], share[1::8] = 1.0, 0.0
@@ -43,7 +43,7 @@ def are_legal(legal: np.ndarray[Any, Any], actions: Any, counts: list[int]) -> b
 
 
 def build_lock(folder: Path, *changes: tuple[str, str]) -> Path:
-    """The test game lock.c, which is learned by using its masks, compiled with words of it replaced."""
+    """Compile the test game lock.c with text replaced. A policy can learn it only with the masks."""
     text = (Path(__file__).parents[1] / "c" / "lock.c").read_text()
     for old, new in changes:
         assert old in text, old
@@ -54,4 +54,4 @@ def build_lock(folder: Path, *changes: tuple[str, str]) -> Path:
 
 
 LOCK_OF_CODES = (("typedef float", "typedef uint8_t"), ("PFC_FLOAT32", "PFC_UINT8"), ("{6}", "{2, 3}"))
-"""Changes that make its observations a board of bytes."""
+"""Source changes that turn the observations of lock.c into a board of bytes."""

@@ -1,4 +1,4 @@
-"""Games of one's own for tests: made by `pufferc new`, changed a little, and compiled."""
+"""User games for tests: created by `pufferc new`, modified, and compiled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C com
 
 
 def write_game(folder: Path, name: str = "catcher", *changes: tuple[str, str]) -> Path:
-    """The source of a new game with words of it replaced; each must be there."""
+    """Write the source of a new game with text replaced. Each text to replace must exist."""
     source = newgame.new_game(name, folder, force=True)[0]
     text = source.read_text()
     for old, new in changes:
@@ -25,7 +25,7 @@ def write_game(folder: Path, name: str = "catcher", *changes: tuple[str, str]) -
 
 
 def build_duel(folder: Path, *changes: tuple[str, str]) -> Path:
-    """The test game duel.c, which uses every optional part of the contract, compiled with words of it replaced."""
+    """Compile the test game duel.c with text replaced. It uses every optional part of the contract."""
     text = (Path(__file__).parents[1] / "c" / "duel.c").read_text()
     for old, new in changes:
         assert old in text, old
@@ -36,12 +36,12 @@ def build_duel(folder: Path, *changes: tuple[str, str]) -> Path:
 
 
 def build_game(folder: Path, name: str = "catcher", *changes: tuple[str, str]) -> Path:
-    """The same, compiled."""
+    """Write a game with `write_game` and compile it."""
     return build(write_game(folder, name, *changes))
 
 
 def build_masked_catcher(folder: Path) -> Path:
-    """A game of one agent and one action dimension with masks: the paddle cannot go into a wall."""
+    """A game with masks, one agent and one action dimension. Moves of the paddle into a wall are illegal."""
     return build_game(folder, "catcher", *_MASKED)
 
 

@@ -1,4 +1,4 @@
-"""Arrays and tensors that a VecEnv gives and takes: who owns them, how long they live, and which kinds are the same."""
+"""Arrays and tensors that a VecEnv returns and accepts: ownership, lifetime, and equivalent types."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_views_outlive_the_pool(game: str) -> None:
     gc.collect()
     for view, copy in zip(views, kept, strict=True):
         np.testing.assert_array_equal(view, copy)
-        view[:] = 0  # the memory is still there to be written
+        view[:] = 0  # the memory is still valid
 
 
 def test_pool_dropped_between_send_and_recv() -> None:

@@ -1,4 +1,4 @@
-"""Boids from Python: the hand-written rules see what a boid sees, and caught boids are absent from training."""
+"""Boids from Python: the scripted player uses only observations, and training ignores caught boids."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def baseline() -> Any:
 
 @pytest.mark.parametrize("params", [{}, {"walls": True, "neighbours": 5, "sight": 20.0}, {"predators": 3}])
 def test_the_scripted_player_matches_the_benchmark_rules(baseline: Any, params: dict[str, Any]) -> None:
-    """The benchmark computes the rules from observations alone, so the script uses nothing that a boid cannot see."""
+    """The benchmark computes the rules from observations only, so equal actions prove that the script does too."""
     levels = [(1.0, 0.6, 1.5, 3.0), (3.3, 0.7, 3.7, 2.7)]
     envs = pufferc.make("boids", num_games=3, num_threads=1, **params)
     seen, _ = envs.reset(seed=5)
@@ -37,7 +37,7 @@ def test_the_scripted_player_matches_the_benchmark_rules(baseline: Any, params: 
             settings = np.broadcast_to(np.array(levels[level], np.float32), (envs.num_envs, 4))
             expected = baseline.rule_controls(seen, settings, params.get("sight", 12.0))
             near = np.abs(actions - expected).max(axis=1) < 1e-3
-            # A wish straight behind turns either way, by rounding.
+            # If the target is straight behind, rounding decides the direction of the turn.
             assert near[envs.alive].mean() > 0.995
         seen, *_ = envs.step(actions)
     envs.close()
@@ -45,7 +45,7 @@ def test_the_scripted_player_matches_the_benchmark_rules(baseline: Any, params: 
 
 @pytest.fixture
 def hunted() -> Iterator[Any]:
-    """A rollout of a policy in worlds with many predators, which some episodes end within, and what learns from it."""
+    """A rollout in worlds with many predators, where some boids are caught, and a learner for it."""
     torch = pytest.importorskip("torch")
     from pufferc import ops
     from pufferc.config import Config, merge
@@ -75,14 +75,14 @@ def test_a_caught_boid_has_no_future_return(hunted: Any) -> None:
     from pufferc.config import TrainConfig
     from pufferc.training import ppo
 
-    rollout.values[~rollout.alive] = 50.0  # what a network says of states that it never learns from
+    rollout.values[~rollout.alive] = 50.0  # the network's values for dead rows are arbitrary
     rollout.final_values[~rollout.alive[:-1]] = 100.0
     ppo.advantages(rollout, kernels, TrainConfig(gamma=0.98, gae_lambda=0.95))
     acts, next_acts, ended = rollout.alive[:-1], rollout.alive[1:], rollout.truncated | rollout.terminated
     caught = acts & ~next_acts & ~ended
     assert int(caught.sum()) > 10 and int((~acts & ended).sum()) > 5
     assert (rollout.rewards[caught] == -5.0).all() and (rollout.rewards[~acts] == 0.0).all()
-    # Nothing follows: neither the value of what a caught boid sees, nor that of its world's last moment.
+    # The target has no bootstrap: neither the value of a caught boid's observation nor the final value of its world.
     np.testing.assert_allclose(rollout.returns[caught], -5.0, atol=1e-4)
 
 

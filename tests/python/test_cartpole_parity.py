@@ -1,7 +1,7 @@
-"""CartPole beside Gymnasium's CartPole-v1: equal to 1e-4 from equal states and actions.
+"""CartPole matches Gymnasium's CartPole-v1 within 1e-4 from equal states and actions.
 
-Ours computes in float32, Gymnasium in float64, and an upright pole multiplies any difference by e every dozen steps:
-long episodes get equal states again every 50 steps.
+Our game computes in float32 and Gymnasium in float64. An upright pole multiplies any difference by e about every 12
+steps, so long episodes copy the state again every 50 steps.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`pufferc check` finds and explains every mistake, reports none in sound games, and survives every game."""
+"""`pufferc check` finds and explains every mistake, reports none in correct games, and survives crashing games."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ pytestmark = needs_compiler
 
 
 def compile_game(folder, *changes):
-    """A new game with words of its source replaced, compiled with warnings off."""
+    """Compile a new game with source text replaced and warnings off."""
     source = write_game(folder, "catcher", *changes)
     module = source.with_suffix(".so")
     command = [word for word in building.command(source, module) if not word.startswith("-W") or word.startswith("-Wl")]
-    subprocess.run([*command, "-w", "-O1"], check=True)  # half the time of -O3
+    subprocess.run([*command, "-w", "-O1"], check=True)  # takes half as long as -O3
     return module
 
 
@@ -96,7 +96,7 @@ def test_all_built_in_games_are_sound(game):
 
 
 def test_a_new_game_is_sound_without_warnings(tmp_path):
-    report = check(write_game(tmp_path))  # of its source
+    report = check(write_game(tmp_path))  # the source file, not a built module
     assert report.ok and not report.count("warning"), str(report)
     assert {finding.code for finding in report.findings} == {"speed"}
 

@@ -1,4 +1,4 @@
-"""Checkpoints are complete or absent, whenever the process that writes one dies."""
+"""A checkpoint is complete or absent, even if the process is killed while it writes one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_saved_checkpoint_loads_unchanged(tmp_path: Path) -> None:
 
 
 class Killed(BaseException):
-    """Nothing in the code under test catches this, so the disk looks as after kill -9."""
+    """The code under test does not catch this, so the files on disk are the same as after kill -9."""
 
 
 def test_a_kill_during_a_save_keeps_the_previous_checkpoint(tmp_path: Path, monkeypatch: Any) -> None:
@@ -134,7 +134,7 @@ def damage_bytes(path: Path) -> None:
 def damage_a_bit(path: Path) -> None:
     file = path / "trainer.safetensors"
     data = bytearray(file.read_bytes())
-    data[-1] ^= 1  # of a number
+    data[-1] ^= 1  # a bit of a tensor's number
     file.write_bytes(data)
 
 

@@ -94,7 +94,7 @@ def test_train_then_eval_then_resume(tmp_path: Path, capsys: Any) -> None:
 
 @pytest.mark.parametrize("module", ["tyro", "torch", "safetensors"])
 def test_ctrl_c_while_something_is_imported_ends_quietly(module: str, tmp_path: Path) -> None:
-    """A package that takes long to import stands in the place of one that is needed; Ctrl-C comes meanwhile."""
+    """A stand-in for a required package imports slowly. Ctrl-C arrives during its import."""
     pytest.importorskip(module)
     (tmp_path / f"{module}.py").write_text(
         "import os, signal, time\n"
@@ -152,7 +152,7 @@ def test_damaged_checkpoints_are_errors_that_name_them(tmp_path: Path, capsys: A
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of one checkpoint."""
+    """A run with one checkpoint."""
     pytest.importorskip("tyro")
     runs = tmp_path_factory.mktemp("made") / "runs"
     assert main(["train", "cartpole", "--runs", str(runs), *TINY]) == 0
@@ -160,7 +160,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def resave(run: Path, name: str, change: Callable[[dict[str, Any]], object]) -> None:
-    """Changes tensors of a run's last checkpoint and their hash, as another version of this package might have them."""
+    """Change tensors of a run's last checkpoint and update their hash, as another package version might write them."""
     from safetensors.torch import load, save
 
     checkpoint = max((run / "checkpoints").iterdir())
@@ -247,7 +247,7 @@ def test_a_missing_package_is_named_with_how_to_install_it(tmp_path: Path) -> No
 
 
 def command(words: str, redirection: str) -> subprocess.CompletedProcess[str]:
-    """`python -m pufferc` in a shell, with buffered output as users have it."""
+    """Run `python -m pufferc` in a shell, with the buffered output that users have."""
     line = f'exec "$0" -m pufferc {words} {redirection}'
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
     return subprocess.run(

@@ -1,4 +1,4 @@
-"""Configuration: layers, what is refused and how, sizes that fit together, and the way through TOML and back."""
+"""Configuration: precedence of layers, errors, resolved sizes, and TOML round trips."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_config_sections_reject_values_that_the_table_rejects(section: Any, fiel
 
 
 def settings_page() -> str:
-    """docs/settings.md, from the table."""
+    """The content of docs/settings.md, generated from the table."""
     page = ["# Settings", "", "Every setting of a run, as a flag. TOML files have the same names, in tables."]
     page += ["A game's own file may change defaults; `pufferc train NAME --help` shows them."]
     for kind in SECTIONS.values():
@@ -204,7 +204,7 @@ def settings_page() -> str:
 
 
 def test_the_settings_page_matches_the_table() -> None:
-    """Written by: python tests/python/test_config.py."""
+    """To rewrite the page, run `python tests/python/test_config.py`."""
     assert SETTINGS.read_text() == settings_page()
 
 

@@ -1,4 +1,4 @@
-"""The wheel as C and C++ programs meet it: consumer projects and examples, built against the installed package."""
+"""The installed package as C and C++ programs use it: consumer projects and examples are built against it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
 
 
 def clean_environment(folder: Path, wheel: Path) -> Path:
-    """The interpreter of a new virtual environment with the wheel and what it depends on."""
+    """The interpreter of a new virtual environment with the wheel and its dependencies."""
     run(sys.executable, "-m", "venv", "--without-pip", folder)
     python = folder / "bin" / "python"
     command = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", str(wheel)]
@@ -62,7 +62,7 @@ def test_sdk_paths_are_inside_the_package() -> None:
 
 
 def test_editable_installs_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There the Python files stay in the sources, and the headers lie beside the compiled module."""
+    """An editable install has its Python files in the source tree and its headers beside the compiled module."""
     (tmp_path / "sources").mkdir()
     headers = tmp_path / "installed" / "include" / "pufferc"
     monkeypatch.setattr(sdk, "__file__", str(tmp_path / "sources" / "sdk.py"))
@@ -81,7 +81,7 @@ def test_editable_installs_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_other_builds_find_the_cmake_package() -> None:
-    """scikit-build-core hands this entry point's folder to find_package as pufferc_ROOT."""
+    """scikit-build-core passes the folder of this entry point to find_package as pufferc_ROOT."""
     (entry,) = (point for point in entry_points(group="cmake.root") if point.name == "pufferc")
     assert entry.value == "pufferc"
     assert (sdk.cmakedir().parents[2] / "__init__.py").is_file() or "site-packages" in str(sdk.cmakedir())
@@ -90,7 +90,7 @@ def test_other_builds_find_the_cmake_package() -> None:
 @needs_compiler
 @pytest.mark.parametrize("project", ["c", "cpp"])
 def test_consumer_project(project: str, tmp_path: Path) -> None:
-    """find_package, both libraries, golden hashes."""
+    """The project uses find_package, links both libraries, and compares golden hashes."""
     cmake = shutil.which("cmake")
     if cmake is None:
         pytest.skip("no cmake")
@@ -100,7 +100,7 @@ def test_consumer_project(project: str, tmp_path: Path) -> None:
 
 @needs_compiler
 def test_one_compiler_command(tmp_path: Path) -> None:
-    """With the printed flags alone; and with the library beside the program instead of in the environment."""
+    """The printed flags are enough. The program also finds the library in its own folder."""
     flags = shlex.split(ask("--cflags", "--libs"))
     source = CONSUMER / "c" / "main.c"
     assert CC is not None
@@ -119,7 +119,7 @@ def test_one_compiler_command(tmp_path: Path) -> None:
 @pytest.mark.skipif(platform.machine() != "x86_64" or sys.platform != "linux", reason="looks at x86-64 instructions")
 @pytest.mark.skipif(not shutil.which("objdump"), reason="no objdump")
 def test_a_user_game_has_no_fused_multiply_add(tmp_path: Path) -> None:
-    """Whatever processor the author's own flags name: GCC 12 fuses in spite of -ffp-contract=off where it can."""
+    """No -march flag of the author may enable fused operations. GCC 12 can fuse despite -ffp-contract=off."""
     for name, command in {
         "flags": [CC, "-O3", "-mavx512f", "-mfma", "-shared", "-fPIC", ROTOR, *shlex.split(ask("--cflags")), "-o"],
         "build": [sys.executable, "-m", "pufferc", "build", ROTOR, "--cc", f"{CC} -mavx512f -mfma", "--out"],
@@ -142,7 +142,7 @@ def test_examples_in_cpp(tmp_path: Path) -> None:
 @needs_compiler
 @pytest.mark.slow
 def test_the_wheel_works_in_a_clean_environment(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wheel built from the sources, with numpy and gymnasium alone: its CMake package serves a C project."""
+    """With only numpy and gymnasium installed, the wheel works, and a C project can use its CMake package."""
     cmake = shutil.which("cmake")
     if cmake is None:
         pytest.skip("no cmake")

@@ -1,7 +1,7 @@
 """The optional parts of a game's contract through VecEnv and SingleEnv, with the test game tests/c/duel.c.
 
-Duel: two players take turns on a 5 x 3 board; kind 0 pass, 1 claim, 2 strike; place 0 to 32, 33 nowhere. Who waits for
-their turn must pass, nowhere.
+Duel: two players take turns on a 5 x 3 board; kind 0 pass, 1 claim, 2 strike; place 0 to 32, 33 nowhere. The player
+whose turn it is not must choose pass and nowhere.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ def map_file(tmp_path: Path) -> Path:
 
 
 def legal_by_words(env: pufferc.VecEnv) -> np.ndarray:
-    """bool [N, K], bit by bit from the words."""
+    """bool [N, K], unpacked from the mask words bit by bit."""
     return np.array([[word[k // 32] >> (k % 32) & 1 for k in range(sum(COUNTS))] for word in env.action_mask], bool)
 
 
 def play(env: pufferc.VecEnv, steps: int, seed: int = 0) -> Iterator[tuple]:
-    """Random legal steps; what each returned."""
+    """Play random legal steps and yield the result of each."""
     generator = np.random.default_rng(seed)
     for _ in range(steps):
         yield env.step(spaces.sample_legal(env.single_action_space, env.action_masks(), generator))
 
 
-# ---- what a description says ---------------------------------------------------------------------------------
+# ---- descriptions of games ----------------------------------------------------------------------------------
 
 
 def test_the_description_of_a_game(duel: Path) -> None:
@@ -187,7 +187,7 @@ def test_groups_get_the_masks_of_their_rows(duel: Path, pool: MakePool) -> None:
 
 
 def test_masks_are_valid_at_episode_ends(duel: Path, pool: MakePool) -> None:
-    """With same-step autoreset the mask is of the new episode's first action; else dead rows may do anything."""
+    """With same-step autoreset the mask belongs to the new episode. Otherwise every action of a dead row is legal."""
     env, still = pool(duel, max_steps=3), pool(duel, max_steps=3, autoreset="disabled")
     env.reset(seed=1)
     infos = [step[4] for step in play(env, 3)][-1]
@@ -253,7 +253,7 @@ def test_random_legal_actions_are_legal_and_uniform() -> None:
 
 
 def test_single_env_info_has_the_action_mask(tmp_path: Path) -> None:
-    """info tells what is legal, and a Discrete space samples by it; everything else as with a pool."""
+    """info contains the action mask, and a Discrete space can sample with it. All other results match a pool."""
     env = SingleEnv(build_masked_catcher(tmp_path))
     _, info = env.reset(seed=1)
     assert info["action_mask"].tolist() == [True] * 3 and info["action_mask"].dtype == np.bool_
@@ -299,7 +299,7 @@ def test_the_built_in_player(duel: Path, pool: MakePool) -> None:
 
 
 def pool_of_part(whole: pufferc.VecEnv, part: pufferc.VecEnv) -> bytes:
-    """A snapshot for `part`, whose games 0 and 1 are games 6 and 1 of `whole`, by way of their state fields."""
+    """A snapshot for `part` with games 6 and 1 of `whole` as games 0 and 1, copied through the state fields."""
     part.reset(seed=1)
     for name in whole.info.fields:
         part.set_state(name, whole.state(name)[[6, 1]])
@@ -342,7 +342,7 @@ def test_state_fields_are_read_and_written(duel: Path, pool: MakePool) -> None:
     changed = env.set_state("turn", 1 - turn)
     np.testing.assert_array_equal(env.state("turn"), 1 - turn)
     np.testing.assert_array_equal(changed[:, 0], 1 - observations[:, 0])
-    np.testing.assert_array_equal(env.forced, changed[:, 0] == 0)  # masks follow
+    np.testing.assert_array_equal(env.forced, changed[:, 0] == 0)  # masks are recomputed
     env.set_state("charges", 0)
     assert not env.state("charges").any()
     env.set_state("heat", np.arange(3))
@@ -392,7 +392,7 @@ def test_a_game_reads_a_file(duel: Path, pool: MakePool, map_file: Path) -> None
     observations, _ = env.reset(seed=1)
     assert (observations[:, 1] == 7).all() and env.data == str(map_file)
     assert (pool(duel, num_games=2).reset(seed=1)[0][:, 1] == 3).all()
-    map_file.unlink()  # the mapping stays
+    map_file.unlink()  # the file stays mapped
     list(play(env, 100))
     views = env.rewards
     env.close()

@@ -1,4 +1,4 @@
-"""The dashboard on small emulated terminals and a real pseudo-terminal: one panel, any width, nothing left behind."""
+"""The dashboard on small emulated terminals and on a real pseudo-terminal: one panel at any width, and a clean exit."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ METRICS = ["score", "bricks", "nothing"]
 
 
 class Screen:
-    """What a terminal shows: text, line ends, moving up, erasing. Fails on any sequence that would outlive a run."""
+    """Emulates a terminal: text, line ends, cursor up and erase. Any other control sequence fails the test."""
 
     def __init__(self) -> None:
         self.lines: list[str] = [""]
@@ -144,7 +144,7 @@ def test_messages_from_signal_handlers_wait_until_drawing_ends() -> None:
 
 
 def test_drawing_takes_a_bounded_share_of_time(monkeypatch: Any) -> None:
-    """Whatever one drawing costs: the next comes when it is a small share of the time since."""
+    """A slow draw delays the next one, so that drawing takes only a small share of the time."""
     clock = [0.0]
     monkeypatch.setattr(dashboard.time, "perf_counter", lambda: clock[0])
     shown, _, _ = board()
@@ -215,7 +215,7 @@ def on_a_terminal(
         if ready:
             try:
                 data = os.read(parent, 65_536)
-            except OSError:  # how Linux says that the other side was closed
+            except OSError:  # Linux raises this when the other side is closed
                 break
             if not data:
                 break

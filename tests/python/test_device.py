@@ -1,4 +1,4 @@
-"""The device's path of training against that of the CPU, on the CPU; and on a GPU where there is one."""
+"""The device training path matches the CPU training path. Tests run on the CPU, and on a GPU if there is one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def config_of(game: str, kind: str = "mlp", **train: Any) -> Config:
 
 
 class Side:
-    """One of two runs that must be the same: pool, policy, optimizer and rollout."""
+    """One of two runs that must give the same results: pool, policy, optimizer and rollout."""
 
     def __init__(self, config: Config, device: torch.device, groups: int = 1, **params: Any) -> None:
         self.config, self.device = config, device
@@ -48,7 +48,7 @@ class Side:
         kind = Adam if config.train.optimizer == "adam" else Muon
         self.optimizer = kind(self.policy.named_parameters())
         self.rollout = Rollout.make(self.env, self.policy, HORIZON, device)
-        if groups > 1 and self.rollout.staging is None:  # a boundary between host and device where there is none
+        if groups > 1 and self.rollout.staging is None:  # simulates a host-device boundary on the CPU
             self.rollout.staging = torch.zeros_like(self.rollout.observations[0])
         self.rollout.reset(self.env, self.policy, 1)
         self.generator = torch.Generator().manual_seed(1)
@@ -115,7 +115,7 @@ def test_the_device_path_learns_the_same_weights_as_the_cpu_path(
             stats = [ours.device_path(update), theirs.plain(update)]
             assert_alike(ours, theirs, stats, 1e-4)
         if params.get("max_steps"):
-            assert theirs.rollout.truncated.any()  # so final values were compared
+            assert theirs.rollout.truncated.any()  # so the comparison covers final values
     finally:
         ours.close()
         theirs.close()
@@ -241,15 +241,15 @@ def test_sampling_reads_the_seed_and_step_from_tensors() -> None:
         assert torch.equal(a[0], b[0]) and torch.equal(a[1], b[1])
 
 
-# ---- recording ---------------------------------------------------------------------------------------
+# ---- graph capture -----------------------------------------------------------------------------------
 
 
 class Cuda:
-    """Stands for torch.cuda where graphs are recorded: the current device, the recording under way, and replays."""
+    """Stands in for torch.cuda during graph capture: the current device, the active capture, and replays."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.current: Any = torch.device("cuda", 0)
-        self.recording: Any = None  # its device and error mode
+        self.recording: Any = None  # device and error mode of the active capture
         self.replays = 0
         for name in ("CUDAGraph", "Stream", "device", "graph"):
             monkeypatch.setattr(torch.cuda, name, getattr(self, name))
@@ -271,7 +271,7 @@ class Cuda:
 
     @contextlib.contextmanager
     def graph(self, graph: Any, *, stream: Any = None, capture_error_mode: str = "global") -> Iterator[None]:
-        device = stream.device if stream else torch.device("cuda", 0)  # torch keeps a stream of the first device
+        device = stream.device if stream else torch.device("cuda", 0)  # torch's default is a stream of device 0
         with self.device(device):
             self.recording = (device, capture_error_mode)
             yield
@@ -279,7 +279,7 @@ class Cuda:
 
 
 def ready(recorder: Recorder, body: Callable[[], None]) -> Recorded:
-    """A function that is recorded by its next call."""
+    """A function whose next call captures a graph."""
     function = recorder.record(body)
     function._calls = 100  # warmed up
     return function
@@ -288,7 +288,7 @@ def ready(recorder: Recorder, body: Callable[[], None]) -> Recorded:
 def test_a_failed_graph_capture_is_reported_once_and_training_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     recorder = Recorder(CPU, torch.nn.Linear(1, 1), say=said.append)
-    assert not recorder.enabled  # there is nothing to record on a CPU
+    assert not recorder.enabled  # a CPU has no graphs to capture
     recorder.enabled, calls = True, []
     functions = [ready(recorder, lambda i=i: calls.append(i)) for i in range(2)]  # type: ignore[misc]
 
@@ -322,7 +322,7 @@ def test_a_replayed_graph_marks_parameters_as_changed(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("index", [0, 1])
 def test_graphs_are_captured_on_the_device_of_the_recorder(index: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And other threads may call CUDA meanwhile."""
+    """The error mode lets other threads call CUDA during the capture."""
     cuda, device, seen = Cuda(monkeypatch), torch.device("cuda", index), []
     recorder = Recorder(device, torch.nn.Linear(1, 1))
     ready(recorder, lambda: seen.append((cuda.recording, cuda.current)))()
@@ -343,11 +343,11 @@ def test_a_gpu_learns_the_same_weights_as_the_cpu(
     ours, theirs = Side(config, torch.device("cuda"), 2, **params), Side(config, CPU, **params)
     ours.recorder.enabled = graphs
     try:
-        # Enough for warm-up, recording and replays; after some updates rounding lets the two choose differently.
+        # Enough for warm-up, capture and replays. After more updates, rounding would lead to different actions.
         for update in range(3):
             stats = [ours.device_path(update), theirs.plain(update)]
             assert_alike(ours, theirs, stats, 1e-3)
-        assert ours.recorder.enabled == graphs  # nothing failed to record
+        assert ours.recorder.enabled == graphs  # no capture failed
     finally:
         ours.close()
         theirs.close()

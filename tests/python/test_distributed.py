@@ -1,4 +1,4 @@
-"""Several processes, one run: the result of one process, one writer, and an end that leaves a usable checkpoint."""
+"""Runs with several processes give the results of one process, have one writer, and leave a usable checkpoint."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _ports_of_one_test() -> Iterator[None]:
 
 
 def free_port() -> str:
-    """A port that is this test's own: bound here, so that nobody else is given it, but open to who listens at it."""
+    """A port reserved for this test. It stays bound here so that no other test gets it, but a run can listen on it."""
     _held.append(socket.socket())
     _held[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     _held[-1].bind(("127.0.0.1", 0))
@@ -69,7 +69,7 @@ def free_port() -> str:
 
 
 def start(arguments: list[str], world: int = 2, port: str | None = None, code: str | None = None) -> list[Any]:
-    """The processes of a run, rank 0 first, as torchrun starts them but without its own process."""
+    """Start the processes of a run with torchrun's environment but without torchrun. Rank 0 is first."""
     port = free_port() if port is None else port
     command = [sys.executable, *(["-c", code] if code else ["-m", "pufferc"]), *arguments]
     return [
@@ -85,7 +85,7 @@ def start(arguments: list[str], world: int = 2, port: str | None = None, code: s
 
 
 def finish(processes: list[Any], timeout_s: float = 240.0) -> list[tuple[int, str, str]]:
-    """Exit code and output of each; what has not ended by then is killed."""
+    """Exit code and output of each process. Processes that exceed the timeout are killed."""
     end, said = time.monotonic() + timeout_s, []
     for process in processes:
         try:
@@ -97,7 +97,7 @@ def finish(processes: list[Any], timeout_s: float = 240.0) -> list[tuple[int, st
 
 
 def write(tmp_path: Path, game: str, tables: dict[str, Any]) -> list[str]:
-    """Words of `pufferc train` for these tables."""
+    """Write a configuration file and return the arguments for `pufferc train`."""
     from pufferc.config import to_toml
 
     path = tmp_path / f"{Path(game).stem}.toml"
@@ -132,7 +132,7 @@ def test_two_processes_learn_the_same_weights_as_one(
 ) -> None:
     tables = small(game, kind, **fields)
     if game == "snake":
-        tables["env"] = {"snakes": 4, "width": 40, "height": 30, "food": 40}  # two blocks of games with each process
+        tables["env"] = {"snakes": 4, "width": 40, "height": 30, "food": 40}  # each process has two blocks of games
     if game == "lock":
         tables["env"] = {"leave": 12, "jam": 0.02}
         game = str(build_lock(tmp_path))
@@ -140,12 +140,12 @@ def test_two_processes_learn_the_same_weights_as_one(
     done = finish(start([*words, "--runs", str(tmp_path / "two"), "--json"]))
     assert [code for code, _, _ in done] == [0, 0], done
     assert "warning: the minibatches" not in done[0][2]
-    assert done[1][1] == done[1][2] == ""  # rank 0 does the talking
+    assert done[1][1] == done[1][2] == ""  # only rank 0 prints
     assert json.loads(done[0][1])["steps"] == UPDATES * 32 * 16
     alone = train(load_config(game, tmp_path / f"{Path(game).stem}.toml"), runs=tmp_path / "one", quiet=True).run
     two = only_run(tmp_path / "two")
     for name, tensor in last(alone).policy.items():
-        # Gradients are sums in another order: about 1e-7 each, which a few dozen steps of the optimizer carry on.
+        # Gradients are summed in another order. The difference of about 1e-7 grows over a few dozen optimizer steps.
         torch.testing.assert_close(last(two).policy[name], tensor, rtol=2e-4, atol=2e-5, msg=name)
     logs = [[json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()] for run in (alone, two)]
     for ours, theirs in zip(*logs, strict=True):
@@ -173,7 +173,7 @@ def test_a_resumed_run_of_two_is_bit_identical(tmp_path: Path) -> None:
     for one, other in ((whole.policy, again.policy), (whole.trainer, again.trainer)):
         assert one.keys() == other.keys()
         assert all(torch.equal(one[name], other[name]) for name in one)
-    # Another number of processes goes on with the weights, and says that the games are new.
+    # A different number of processes continues with the weights and warns that the games are reset.
     for path in list_checkpoints(run)[2:]:
         for file in path.iterdir():
             file.unlink()
@@ -187,13 +187,13 @@ def test_a_resumed_run_of_two_is_bit_identical(tmp_path: Path) -> None:
     assert last(run).meta["update"] == UPDATES
 
 
-# ---- how it ends ---------------------------------------------------------------------------------------
+# ---- end of a run --------------------------------------------------------------------------------------
 
 ENDLESS = small("breakout", total_steps=10**9)
 
 
 def wait_for(path: Path, lines: int, processes: list[Any]) -> None:
-    """Until a run in `path` has logged so many lines."""
+    """Wait until a run in `path` has logged this many lines."""
     deadline = time.monotonic() + 180
     while time.monotonic() < deadline and all(process.poll() is None for process in processes):
         logs = list(path.glob("*/metrics.jsonl"))
@@ -270,7 +270,7 @@ def test_torchrun_trains_and_forwards_ctrl_c(tmp_path: Path) -> None:
     assert {"rank0.pool", "rank1.pool"} <= set(checkpoint.trainer)
 
 
-# ---- what is refused ----------------------------------------------------------------------------------
+# ---- invalid settings ----------------------------------------------------------------------------------
 
 
 def test_a_port_in_use_is_an_error_that_names_it(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`pufferc doctor` tells what is there, and what is missing with the remedy."""
+"""`pufferc doctor` reports what is installed, what is missing, and how to install it."""
 
 from __future__ import annotations
 
@@ -97,13 +97,13 @@ def test_a_machine_without_a_display_is_reported(monkeypatch: pytest.MonkeyPatch
         server.bind(f"\0/tmp/.X11-unix/X{number}")
         server.listen()
         assert doctor.report()["pictures"]["window"] == "available"
-    monkeypatch.setenv("DISPLAY", "elsewhere:0")  # which may not answer for a minute
+    monkeypatch.setenv("DISPLAY", "elsewhere:0")  # a remote host that may not answer for a minute
     assert doctor.report()["pictures"]["window"] == "available"
 
 
 @pytest.mark.parametrize("columns", [20, 60, 100])
 def test_lines_are_wrapped_to_the_terminal_width(columns: int, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Down to 56 columns, but for words that are longer; a file gets one line for each fact."""
+    """Lines fit down to 56 columns unless a single word is longer. A file gets one line per fact."""
     monkeypatch.setattr(_core, "games_left_out", lambda: LEFT_OUT)
     monkeypatch.setenv("COLUMNS", str(columns))
     assert main(["doctor"]) == 0

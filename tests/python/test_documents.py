@@ -1,4 +1,4 @@
-"""Pages of documentation hold together: links lead somewhere, flags exist, the one on embedding runs as written."""
+"""Documentation pages are consistent: links resolve, flags exist, and the commands of some pages run as written."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_example_configuration_on_the_page_is_valid(tmp_path: Path) -> None:
     (tmp_path / "my.toml").write_text(example, encoding="utf-8")
     config, packaged = parse_train("cartpole", ["--config", str(tmp_path / "my.toml")]).config, load_config("cartpole")
     assert config.env["max_steps"] == 200 and config.train.learning_rate == 0.03 != packaged.train.learning_rate
-    assert config.train.gamma == packaged.train.gamma  # the game's own file still counts for the rest
+    assert config.train.gamma == packaged.train.gamma  # other values come from the packaged file of the game
 
 
 def test_every_page_is_in_the_index() -> None:
@@ -61,7 +61,7 @@ def test_every_page_is_in_the_index() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("cc") is None or shutil.which("c++") is None, reason="needs a C and C++ compiler")
 def test_the_page_on_embedding_runs(warm_python: Path, tmp_path: Path) -> None:
-    """In order, beside the two examples that it compiles."""
+    """Run the commands of the page in order, in a folder with the two examples that it compiles."""
     pytest.importorskip("torch")
     pytest.importorskip("tyro")
     for example in ("c/random_play.c", "cpp/play_policy.cpp"):
@@ -78,7 +78,7 @@ def test_the_page_on_embedding_runs(warm_python: Path, tmp_path: Path) -> None:
 
 
 def test_comparison_libraries_are_measured_or_named(warm_python: Path) -> None:
-    """One very short round: a rate for ours, and for each rival a rate or what to type to have it."""
+    """A very short benchmark prints a rate for pufferc, and for each other library a rate or an install command."""
     pytest.importorskip("torch")
     command = [warm_python / "python", ROOT / "benchmarks" / "rivals", "advantages", "breakout"]
     options = ["--threads", "1", "--rounds", "1", "--seconds", "0.01"]
@@ -94,14 +94,14 @@ def test_comparison_libraries_are_measured_or_named(warm_python: Path) -> None:
 
 
 def test_the_page_on_pictures_runs(warm_python: Path, tmp_path: Path) -> None:
-    """The commands after a short training, then the snippet."""
+    """After a short training, run the commands of the page and then its snippet."""
     for package in ("torch", "tyro", "PIL", "matplotlib"):
         pytest.importorskip(package)
     lines = [line for line in commands("docs/pictures.md") if line.startswith("pufferc ")]
     training = "pufferc train cartpole --train.total-steps 70000 --train.target-score None"
     assert len(lines) == 2
     for line in [training, *lines]:
-        command = f"{warm_python}/{line}"  # by a shell, for runs/*
+        command = f"{warm_python}/{line}"  # a shell expands runs/*
         done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120, cwd=tmp_path)
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
     assert (tmp_path / "cartpole.gif").stat().st_size > 1000 and (tmp_path / "curves.png").stat().st_size > 10_000
