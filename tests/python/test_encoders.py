@@ -1,5 +1,5 @@
-"""Encoders of integer observations: parity with torch's one_hot, gradients, bad codes, which one a configuration means,
-and networks with memory, checkpoints and evaluations that use them."""
+"""Encoders of integer observations: parity with torch's one_hot, gradients, bad codes, automatic choice, recurrent
+networks, checkpoints and evaluations."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def policy(encoder: str, kind: str = "mlp", layers: int = 1, fused: bool = True,
 
 
 def reference(network: Network, x: torch.Tensor) -> torch.Tensor:
-    """Outputs of an MLP over codes by torch's own one_hot, of which the entry of code 0 is left out."""
+    """Outputs of an MLP over codes, with torch's one_hot without the entry of code 0."""
     y = torch.nn.functional.one_hot(x.long(), 6)[..., 1:].flatten(2).float() * network.input_gain
     for layer in network.hidden:
         y = torch.relu(layer(y))

@@ -1,4 +1,4 @@
-"""Evaluation counts the first episodes of each row: compared with a plain loop."""
+"""Evaluation counts the first episodes of each row, as a plain loop does."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def play(policy: Policy, name: str, episodes: int, **options: Any) -> Any:
 
 
 class Fixed(Policy):
-    """Prefers one action beyond doubt, so that batch order and narrowing cannot change what is drawn."""
+    """Strongly prefers one action, so that batch order and narrowing can't change the sampled actions."""
 
     input_dtype = torch.float32
 
@@ -92,7 +92,7 @@ def test_every_step_samples_with_a_different_step_number() -> None:
 
     evaluate(uniform(5), Spy, "squared", {}, episodes=20, seed=11, num_threads=1)  # type: ignore[arg-type]
     first = seen[0][1]
-    assert seen == [(11, first + i) for i in range(len(seen))] and first > 2**60  # none of training's
+    assert seen == [(11, first + i) for i in range(len(seen))] and first > 2**60  # no step number of training
 
 
 class Aging(Fixed):
@@ -114,7 +114,7 @@ class Aging(Fixed):
 def test_recurrent_state_is_reset_at_the_end_of_an_episode(max_steps: int) -> None:
     policy = Aging(2, 1)
     found = play(policy, "cartpole", 3000, params={"max_steps": max_steps})
-    assert policy.oldest == found.score_max <= (5 if max_steps else 12)  # cut short, or fallen
+    assert policy.oldest == found.score_max <= (5 if max_steps else 12)  # truncated, or the pole fell
 
 
 def test_an_evaluation_repeats_and_its_seed_matters() -> None:
@@ -136,7 +136,7 @@ def test_greedy_takes_the_most_probable_action() -> None:
     with torch.no_grad():
         policy.row.div_(800.0)  # nearly uniform
     found = play(policy, "squared", 200, greedy=True)
-    assert found.episode_length == 6 or found.score > 0.0  # straight to the right border and over it
+    assert found.episode_length == 6 or found.score > 0.0  # moves right and crosses the border
     assert found.episode_length <= 6
     assert play(policy, "squared", 200).episode_length > 6
 

@@ -1,4 +1,4 @@
-"""The C++ example that shows many Breakouts, built against the installed package: as a file, and in a real window."""
+"""The C++ example with many Breakout games, built against the installed package. It draws to a file or a window."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pufferc.pictures import renderer
 
 SOURCE = Path(__file__).parents[2] / "examples" / "cpp" / "many_breakouts.cpp"
 CXX = next((name for name in (os.environ.get("CXX"), "c++", "g++", "clang++") if name and shutil.which(name)), None)
-BAR_PX = 30  # the line of text below the games
+BAR_PX = 30  # height of the text bar below the games
 
 pytestmark = [
     pytest.mark.skipif(CXX is None, reason="no C++ compiler"),
@@ -49,7 +49,7 @@ def picture(program: Path, path: Path, *words: str) -> NDArray[np.uint8]:
 
 
 def test_the_picture_matches_the_python_renderer(program: Path, tmp_path: Path) -> None:
-    """The first game of a seed, before its first step, as a Renderer draws it; below it the line of text."""
+    """The picture shows the first game before its first step as Renderer draws it, with the text bar below."""
     shown = picture(program, tmp_path / "a.ppm", "--games", "1", "--steps", "0", "--seed", "3", "--size", "576x360")
     envs = pufferc.make("breakout", num_threads=1)
     envs.reset(seed=3)
@@ -66,7 +66,7 @@ def test_games_advance_and_are_repeatable(program: Path, tmp_path: Path) -> None
     assert (first != later).any() and (later == again).all()
     bricks = (np.abs(later.astype(int) - (0xE5, 0x48, 0x4D)) <= 2).all(axis=2)  # the colour of the first row
     columns = np.flatnonzero(bricks.any(axis=0))
-    assert columns.min() < 10 and columns.max() > 630  # from wall to wall
+    assert columns.min() < 10 and columns.max() > 630  # the games span the full width
     assert len(np.flatnonzero(np.diff(bricks.any(axis=1).astype(int)) == 1)) == 4  # four rows of games
 
 
@@ -84,7 +84,7 @@ def test_bad_input_is_refused_with_a_message(program: Path, tmp_path: Path) -> N
 
 
 def test_window(program: Path, display: str) -> None:
-    """A real screenshot shows moving games; keys pause them, change speed and number, take one over, and quit."""
+    """Screenshots show moving games. Keys pause them, change their speed and number, control one game, and quit."""
     pytest.importorskip("PIL")
     from PIL import ImageGrab
 

@@ -1,4 +1,4 @@
-"""Exported policies: the C library against torch and this package's own sampling, on files made by `pufferc export`."""
+"""Exported policies: the C library must match torch and this package's sampling on files made by `pufferc export`."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class CPolicy:
         dtype: type[Any] = np.int32,
         mask: np.ndarray[Any, Any] | None = None,
     ) -> np.ndarray[Any, Any]:
-        """Actions int32 (or, of controls, float32) [rows, dims]; mask uint32 [rows, W]."""
+        """Actions [rows, dims], int32 or for continuous actions float32; mask uint32 [rows, W]."""
         out = np.empty((len(observations), self.dims), dtype)
         rows, rest = ctypes.c_int64(len(observations)), (ctypes.byref(draw), at(state), at(out), None)
         if mask is None:
@@ -81,22 +81,22 @@ class CPolicy:
         return out
 
     def restart(self, ended: np.ndarray[Any, Any], state: np.ndarray[Any, Any]) -> None:
-        """Forget the past of the rows bool [rows] that ended."""
+        """Reset the state of the rows whose episode ended; `ended` is bool [rows]."""
         none, rows = np.zeros(len(ended), np.uint8), ctypes.c_int64(len(ended))
         assert self.c.pfc_policy_restart(self.handle, rows, at(ended.astype(np.uint8)), at(none), at(state)) == 0
 
     def close(self) -> None:
-        """Free it."""
+        """Free the policy."""
         self.c.pfc_policy_destroy(self.handle)
 
 
 def at(array: np.ndarray[Any, Any] | None) -> ctypes.c_void_p:
-    """Where an array's numbers are, or NULL."""
+    """Pointer to the data of an array, or NULL."""
     return ctypes.c_void_p(None if array is None else array.ctypes.data)
 
 
 def states(env: pufferc.VecEnv, steps: int = 60) -> np.ndarray[Any, Any]:
-    """Observations that random play comes by."""
+    """Observations from random play."""
     env.action_space.seed(1)
     env.reset(seed=1)
     for _ in range(steps):
@@ -137,7 +137,7 @@ def test_c_outputs_match_torch(env: pufferc.VecEnv, seed: int) -> None:
 @pytest.mark.parametrize("kind", ["mingru", "lstm"])
 @pytest.mark.parametrize("seed", range(2))
 def test_c_recurrent_state_matches_torch(env: pufferc.VecEnv, kind: str, seed: int) -> None:
-    """Forty steps of random play, rows starting anew where their episodes end: outputs and states of C and torch."""
+    """Compare outputs and states of C and torch over 40 steps of random play, with resets at episode ends."""
     policy = random_policy(env, seed, PolicyConfig(kind=kind, hidden_size=[128, 33][seed], num_layers=seed + 1))
     data = policy_file.describe_policy(policy, env.spaces, {})
     exported = CPolicy(data.to_bytes(), data.outputs)
@@ -165,7 +165,7 @@ def test_c_recurrent_state_matches_torch(env: pufferc.VecEnv, kind: str, seed: i
 
 @pytest.mark.parametrize("squash", [False, True])
 def test_c_continuous_actions_match_python(squash: bool) -> None:
-    """A made-up network with three controls: the draw of the kernels, brought into [-1, 1]."""
+    """A random network with three continuous actions. C returns the kernels' sample, clipped or squashed to [-1, 1]."""
     rng = np.random.default_rng(2)
     weight, bias = rng.normal(size=(7, 5)).astype(np.float32), rng.normal(size=7).astype(np.float32)
     layers = [policy_file.Linear(weight, bias, relu=False)]
@@ -185,7 +185,7 @@ def test_c_continuous_actions_match_python(squash: bool) -> None:
 
 
 def test_c_samples_match_python(env: pufferc.VecEnv) -> None:
-    """From equal logits equal actions: the random numbers are named, not taken from a generator."""
+    """Equal logits give equal actions, because random numbers depend only on seed, step and row."""
     policy, observations = random_policy(env, 3), states(env)
     data = policy_file.describe_policy(policy, env.spaces, {})
     exported = CPolicy(data.to_bytes(), data.outputs, len(data.action_counts))
@@ -202,7 +202,7 @@ def test_c_samples_match_python(env: pufferc.VecEnv) -> None:
 @needs_compiler
 @pytest.mark.parametrize("kind", ["mlp", "mingru", "lstm"])
 def test_c_masked_samples_match_python(kind: str, tmp_path: Path) -> None:
-    """A policy of a game with masks plays it in C: what it makes of equal logits and masks is what Python makes."""
+    """A policy plays a game with masks in C. Equal logits and masks give the actions that Python gives."""
     game = build_lock(tmp_path)
     env = pufferc.make(str(game), 200, seed=1)
     whole = Config(str(game), policy=PolicyConfig(kind=kind, hidden_size=16))
@@ -223,14 +223,14 @@ def test_c_masked_samples_match_python(kind: str, tmp_path: Path) -> None:
             expected, _ = pufferc.ops.sample_actions(logits, [3, 34], mask=mask, seed=5, step=step, greedy=bool(greedy))
             actions = exported.act(seen, Draw(greedy, 5, step, 0), state, mask=mask)
             np.testing.assert_array_equal(actions, expected)
-        observations, _, terminated, truncated, _ = env.step(actions)  # which refuses illegal ones
+        observations, _, terminated, truncated, _ = env.step(actions)  # raises an error for illegal actions
         exported.restart(terminated | truncated, state)
     exported.close()
     env.close()
 
 
 def test_c_episodes_match_python() -> None:
-    """The same seeds, game and draws: every row's score is the same, up to a draw on a boundary in a million."""
+    """With equal seeds every row's score is equal, except if a sample falls on a boundary (about one in a million)."""
     env = pufferc.make("breakout", 256, seed=4)
     policy = random_policy(env, 4)
     exported = CPolicy(policy_file.describe_policy(policy, env.spaces, {}).to_bytes(), 4)
@@ -253,7 +253,7 @@ def test_c_episodes_match_python() -> None:
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
-    """A run of squared with one checkpoint, of an untrained network."""
+    """A run of squared with one checkpoint of an untrained network."""
     env = pufferc.make("squared", 4, seed=1, max_steps=20)
     config = Config("squared", env={"max_steps": 20})
     policy = make_policy(config, env.spaces, torch.float32, torch.device("cpu"), seed=1)
@@ -298,7 +298,7 @@ def test_onnx(checkpoint: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["mingru", "lstm"])
 def test_onnx_of_recurrent_policies(kind: str, tmp_path: Path) -> None:
-    """The state goes in and comes out: three steps of another number of rows than the exporter saw."""
+    """The state is an input and an output. Three steps use a different number of rows than the export."""
     reference = pytest.importorskip("onnx.reference")
     pytest.importorskip("onnxscript")
     env = pufferc.make("cartpole", 5, seed=1)

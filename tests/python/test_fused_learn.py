@@ -1,4 +1,4 @@
-"""A minibatch in one pass has the gradients of a forward pass, the loss and a backward pass, bit for bit."""
+"""A fused minibatch pass gives bit-identical gradients to a forward pass, the loss and a backward pass."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _threads() -> Iterator[None]:
 
 
 def masks_with(actions: Any, counts: list[int], draw: Any) -> Any:
-    """Random mask words int32 [B, W] that have the actions [B, D]."""
+    """Random mask words int32 [B, W] in which the actions [B, D] are legal."""
     parts = []
     for d, count in enumerate(counts):
         legal = torch.rand(actions.shape[0], count, generator=draw) < 0.4
@@ -46,7 +46,7 @@ def masks_with(actions: Any, counts: list[int], draw: Any) -> Any:
 
 
 class Case:
-    """A network of two hidden layers, and a minibatch with the kind of actions that `counts` or `continuous` say."""
+    """A network with two hidden layers, and a minibatch with the action space of `counts` or `continuous`."""
 
     def __init__(self, rows: int, counts: list[int], continuous: int, bfloat16: bool, seed: int = 1) -> None:
         draw = torch.Generator().manual_seed(seed)

@@ -1,4 +1,4 @@
-"""MinGRU and LSTM as kernels against the torch classes: outputs, gradients, states, resets, one-hot codes."""
+"""The MinGRU and LSTM kernels match the torch classes: outputs, gradients, states, resets, one-hot codes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pufferc.policies import LSTM, FusedLSTM, FusedMinGRU, MinGRU, OneHot, make_
 PAIRS = [(FusedMinGRU, MinGRU), (FusedLSTM, LSTM)]
 FUSED = [FusedMinGRU, FusedLSTM]
 CPU = torch.device("cpu")
-CELLS, MOST = 30, 4  # of boards of codes
+CELLS, MOST = 30, 4  # size of the boards and the largest code
 
 
 def randn(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -50,7 +50,7 @@ def batch(kind: type[Any], steps: int, rows: int, *, codes: bool = False) -> tup
 
 
 def results(policy: Any, shape: tuple[int, int], *, codes: bool = False) -> dict[str, torch.Tensor]:
-    """Outputs and gradients of a pass, and a step."""
+    """Outputs and gradients of a training pass, and the results of one step."""
     x, state, starts, grad = batch(type(policy), *shape, codes=codes)
     if type(policy) in FUSED:
         outputs = policy.forward_for_training(x, state, starts).clone()
@@ -90,7 +90,7 @@ def test_bfloat16_passes_are_as_close_to_float32_as_torch(
 
 
 def test_an_lstm_without_resets_matches_torch() -> None:
-    """States and gradients of torch.nn.LSTM with the same parameters, in float32."""
+    """States and gradients match torch.nn.LSTM with the same parameters in float32."""
     policy, steps, rows = make(FusedLSTM, torch.float32), 17, 40
     x, (h, c), _, grad = batch(FusedLSTM, steps, rows)
     theirs = torch.nn.LSTM(20, 20)

@@ -1,4 +1,4 @@
-"""A rollout in one kernel is that of the loop over steps, whatever the game, the threads and the precision."""
+"""A rollout in one kernel equals the loop over steps for every game, number of threads and precision."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _threads() -> Any:
 def play(
     name: str, rows: int, params: dict[str, Any], dtype: torch.dtype, *, horizons: int = 2, loop: bool = False
 ) -> Any:
-    """Rollout, snapshot and metrics after some rollouts of 24 steps, by a loop over steps or by the kernel."""
+    """Rollout, snapshot and metrics after a few rollouts of 24 steps, from the loop over steps or the kernel."""
     env = pufferc.make(name, rows, num_threads=1, seed=1, params=params)
     policy = make_policy(Config(name), env.spaces, dtype, CPU, seed=1, fused=True)
     with torch.no_grad():
@@ -79,8 +79,8 @@ def test_a_fused_rollout_equals_the_loop(name: str, rows: int, params: dict[str,
 
 def test_truncated_rows_bootstrap_from_their_last_observations() -> None:
     rollout, _, _ = play("breakout", 32, {"max_steps": 10}, torch.float32, horizons=1)
-    # Every episode that did not end by the rules is cut after ten steps; the value of what it saw last is not that of
-    # the new game's first observation.
+    # Episodes are truncated after ten steps. Their bootstrap value must come from the last observation, not from the
+    # first observation of the new game.
     cut = rollout.truncated
     assert cut.any()
     assert (rollout.final_values[cut] != rollout.values[1:][cut]).all()
@@ -88,7 +88,7 @@ def test_truncated_rows_bootstrap_from_their_last_observations() -> None:
 
 
 def test_the_pool_can_be_stepped_after_a_rollout() -> None:
-    """Its own observations are those that the rollout ends with, and steps one by one continue the games."""
+    """The pool returns the last observations of the rollout, and single steps continue the games."""
     env = pufferc.make("cartpole", 16, num_threads=1, seed=1)
     policy = make_policy(Config("cartpole"), env.spaces, torch.float32, CPU, seed=1, fused=True)
     rollout = Rollout.make(env, policy, 8, CPU)

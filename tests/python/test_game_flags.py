@@ -1,4 +1,4 @@
-"""--env.NAME and --data of train, eval, play and bench: what they set, and what is said of wrong ones."""
+"""The flags --env.NAME and --data of train, eval, play and bench: their effect, and the errors for invalid values."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_play_sets_parameters_and_data(monkeypatch: pytest.MonkeyPatch, capsys: 
     (call,) = calls
     assert call["params"] == {"width": 30, "height": 20.0} and (call["game"], call["data"]) == ("snake", "m")
     assert main(["play", "snake", "--param", "width=20", "--env.width", "30"]) == 0
-    assert calls[1]["params"] == {"width": 30}  # the flag counts
+    assert calls[1]["params"] == {"width": 30}  # --env.width overrides --param
     assert main(["play"]) == 2 and "needs the name of a game first" in capsys.readouterr().err
     assert main(["play", "snake", "--param", "width"]) == 2 and "NAME=VALUE" in capsys.readouterr().err
 

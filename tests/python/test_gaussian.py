@@ -1,4 +1,4 @@
-"""Continuous actions in ops: draws and loss against torch.distributions in float64, the plain twins, and bad input."""
+"""Continuous actions in ops: samples and loss match torch.distributions in float64 and the reference. Errors."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def outputs_of(rows: int, dims: int, seed: int = 0, spread: float = 1.0) -> Any:
 
 
 def normal(outputs: Any, dims: int) -> Any:
-    """The distribution of outputs, in float64."""
+    """The normal distribution that the outputs describe, in float64."""
     return torch.distributions.Normal(outputs[:, :dims].double(), outputs[:, dims : 2 * dims].double().exp())
 
 
-# ---- drawing -----------------------------------------------------------------------------------------
+# ---- sampling ----------------------------------------------------------------------------------------
 
 
 @settings(max_examples=40, deadline=None)
@@ -154,7 +154,7 @@ def make_batch(rows: int, dims: int, seed: int) -> dict[str, Any]:
 
 
 def plain_loss(batch: dict[str, Any], options: dict[str, Any], outputs: Any) -> Any:
-    """The loss in float64 from its definition, of outputs [B, 2 D + 1] of the alive rows."""
+    """The loss in float64 from its definition, for the outputs [B, 2 D + 1] of alive rows."""
     alive, dims = batch["alive"], options["continuous_dims"]
     b = {name: x[alive].double() for name, x in batch.items() if name not in ("alive", "logits", "values")}
     distribution = torch.distributions.Normal(outputs[:, :dims], outputs[:, dims:-1].exp())

@@ -1,6 +1,6 @@
-"""Which GPUs use pufferc's kernels and which torch's operations, and what is handed to the compiled module.
+"""Selection of pufferc's kernels or torch's operations for a GPU, and the arguments of the compiled module.
 
-No GPU is needed: a stand-in for the module computes by the kernels of the CPU, on tensors of the CPU.
+The tests need no GPU. A stand-in for the module runs the CPU kernels on CPU tensors.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def refuse(**_: Any) -> None:
 
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """Puts a module with one device, or None for none, in the place of pufferc._cuda."""
+    """Replace pufferc._cuda by a module with one device, or by None."""
     probe = cuda._probe
     monkeypatch.setattr(cuda, "_probe", lambda device: probe(CPU))
     monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
@@ -130,7 +130,7 @@ def test_each_device_is_tried_once(install: Install, monkeypatch: pytest.MonkeyP
     )
 
 
-# ---- what is handed to the module ------------------------------------------------------------------------
+# ---- arguments of the module -----------------------------------------------------------------------------
 
 
 def test_advantages_are_computed_by_the_module(install: Install) -> None:
@@ -152,7 +152,7 @@ def test_advantages_are_computed_by_the_module(install: Install) -> None:
 def test_the_scan_is_computed_by_the_module(
     install: Install, has_starts: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With its gradient, whatever the strides of what autograd brings."""
+    """The gradient is also computed by the module, for gradients of any strides."""
     from pufferc.kernels import autograd as _autograd
 
     install()
@@ -175,7 +175,7 @@ def test_the_scan_is_computed_by_the_module(
 
 
 def on_gpu(dtype: Any = torch.float32) -> Any:
-    """What tells a policy that its tensors lie on a GPU."""
+    """A stand-in for a tensor that reports a GPU as its device."""
     return SimpleNamespace(is_cuda=True, dtype=dtype, device=CUDA)
 
 

@@ -1,4 +1,4 @@
-"""The games under Gymnasium: registration, make, make_vec, its own checker, its wrappers."""
+"""The games in Gymnasium: registration, make, make_vec, check_env and wrappers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_check_env_passes(name: str) -> None:
 
 @pytest.mark.parametrize("name", ONE_AGENT)
 def test_make_plays_the_same_games_as_the_pool(name: str) -> None:
-    """The single face and the vector face with the same seeds and actions agree, episode after episode."""
+    """The single and the vector environment agree in every episode for equal seeds and actions."""
     env = gym.make(pufferc.env_info(name).id, max_steps=30)
     pool = pufferc.make(name, num_games=1, max_steps=30)
     observation, info = env.reset(seed=3)
@@ -83,11 +83,11 @@ def test_make_vec_returns_copies(name: str) -> None:
 
 
 def test_a_pool_that_is_in_use_outlives_its_vec_env(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gymnasium before 1.3 closes every VectorEnv that is collected, and fails on one whose arguments were refused."""
+    """Gymnasium before 1.3 closes every garbage-collected VectorEnv, and fails if its constructor raised an error."""
     monkeypatch.setattr(VectorEnv, "__del__", lambda env: None if env.closed else env.close(), raising=False)
     env = pufferc.make("cartpole", 2)
     env.reset(seed=1)
-    pool = env._pool  # as a Renderer holds it
+    pool = env._pool  # a Renderer keeps this reference
     del env
     gc.collect()
     assert pool.step(np.array([0, 1]), None)[0].shape == (2, 4)
@@ -132,7 +132,7 @@ def test_importing_twice_registers_once(recwarn: pytest.WarningsRecorder) -> Non
 
 
 def test_statistics_match_the_gymnasium_wrapper() -> None:
-    """Before 1.4 it takes the first step of every episode but a row's first for an autoreset, and leaves it out."""
+    """Before 1.4 the wrapper treats the first step of every later episode of a row as an autoreset and ignores it."""
     left_out = 0 if tuple(map(int, gym.__version__.split(".")[:2])) >= (1, 4) else 1
     episodes = np.zeros(8, int)
     env = gym.wrappers.vector.RecordEpisodeStatistics(gym.make_vec(cartpole_id(), num_envs=8))
@@ -151,7 +151,7 @@ def test_statistics_match_the_gymnasium_wrapper() -> None:
 
 
 def test_results_match_gymnasiums_vector_env() -> None:
-    """A loop that uses final_obs as with SyncVectorEnv in same-step mode sees what that one gives."""
+    """final_obs and infos match those of SyncVectorEnv in same-step mode."""
     ours = gym.make_vec(cartpole_id(), num_envs=3, max_steps=12)
     theirs = gym.vector.SyncVectorEnv(
         [lambda: gym.make(cartpole_id(), max_steps=12)] * 3, autoreset_mode=AutoresetMode.SAME_STEP
@@ -168,7 +168,7 @@ def test_results_match_gymnasiums_vector_env() -> None:
         if their_infos:
             np.testing.assert_array_equal(our_infos["_final_obs"], their_infos["_final_obs"])
             mine, other = our_infos["final_info"], their_infos["final_info"]
-            # The single face leaves the key "episode" to Gymnasium's RecordEpisodeStatistics.
+            # The single environment leaves the key "episode" to Gymnasium's RecordEpisodeStatistics.
             assert set(mine) == {"episode", "_episode"} and set(other) == {"metrics", "_metrics"}
             assert set(mine["episode"]) == set(other["metrics"])
             for i in np.flatnonzero(our_infos["_final_obs"]):

@@ -1,4 +1,4 @@
-"""Action heads: spaces they take, what games get, log deviations that no observation moves, and whole trainings."""
+"""Action heads: supported spaces, actions for games, state-independent log standard deviations, and training runs."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_the_initial_standard_deviation_is_validated(value: float) -> None:
         merge(Config("cartpole"), {"policy": {"initial_log_std": value}})
 
 
-# ---- log deviations that depend on nothing -----------------------------------------------------------
+# ---- state-independent log deviations ----------------------------------------------------------------
 
 
 def make(
@@ -115,7 +115,7 @@ def test_log_deviations_stay_independent_of_the_observation(kind: str, optimizer
     outputs = policy(rollout.observations[-1:], rollout.next_state, None)
     assert not policy.output.weight[1].any() and policy.output.weight[0].any()
     assert (outputs[..., 1] == policy.output.bias[1]).all()
-    assert policy.output.bias[1] > -0.499  # the entropy bonus has widened it
+    assert policy.output.bias[1] > -0.499  # the entropy bonus increased it
 
 
 def test_the_rollout_stores_the_sample_and_the_game_gets_the_clipped_action() -> None:
@@ -168,7 +168,7 @@ def test_fused_kernels_and_torch_train_the_same() -> None:
 
 
 class Matching:
-    """A pool with two action dimensions: pays one for each that equals what is shown; episodes of 8 steps."""
+    """A pool with two action dimensions and episodes of 8 steps. Each action that equals its observation earns 1."""
 
     num_envs = 128
     spaces = SimpleNamespace(
@@ -218,7 +218,7 @@ def test_several_discrete_dimensions_are_learned_together(kernels: Any) -> None:
         collect(env, policy, rollout, 8 * update, kernels)
         scores.append(float(rollout.rewards.mean()))
         ppo.Learner(policy, optimizer, rollout, kernels, settings).optimise(0.01, generator)
-    assert scores[0] < 1.1 and scores[-1] > 1.9  # by chance 1/3 + 1/2, at best 2
+    assert scores[0] < 1.1 and scores[-1] > 1.9  # random play earns 1/3 + 1/2, the maximum is 2
 
 
 def small(**policy: Any) -> Config:

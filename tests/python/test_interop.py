@@ -1,4 +1,4 @@
-"""Real peers: Stable-Baselines3 and PettingZoo through the adapters, a one-file PPO, and the page about them."""
+"""Interoperability: the adapters for Stable-Baselines3 and PettingZoo, a one-file PPO, and the documentation page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SCRIPT = ROOT / "examples" / "python" / "ppo_single_file.py"
 
 @pytest.fixture
 def make_sb3() -> Any:
-    """The adapter's maker, where Stable-Baselines3 is installed."""
+    """The Stable-Baselines3 adapter. Skips if Stable-Baselines3 is not installed."""
     pytest.importorskip("stable_baselines3")
     from pufferc.interop.sb3 import make_sb3
 
@@ -35,7 +35,7 @@ def make_sb3() -> Any:
 
 
 def test_sb3_gets_the_results_of_the_pool(game: str, make_sb3: Any) -> None:
-    """Beside a pool of the same seed: rewards, ends, and in infos the last observation and the statistics."""
+    """Rewards, episode ends, final observations and statistics match a pool with the same seed."""
     adapted = make_sb3(game, num_games=4, num_threads=1, seed=3, max_steps=12)
     plain = pufferc.make(game, num_games=4, num_threads=1, seed=3, max_steps=12, copy=True)
     np.testing.assert_array_equal(adapted.reset(), plain.reset()[0])
@@ -137,7 +137,7 @@ def test_sb3_rendering(make_sb3: Any) -> None:
 
 @pytest.mark.slow
 def test_sb3_learns_cartpole(make_sb3: Any) -> None:
-    """PPO of Stable-Baselines3: from some 20 steps to more than 150, judged by its own evaluation."""
+    """PPO of Stable-Baselines3 improves from about 20 steps to more than 150 in its own evaluation."""
     from stable_baselines3 import PPO
     from stable_baselines3.common.evaluation import evaluate_policy
 
@@ -196,7 +196,7 @@ BOARD = {"width": 20, "height": 12, "snakes": 6, "food": 20}
 
 @pytest.fixture
 def parallel_env() -> Any:
-    """The adapter's maker, where PettingZoo is installed."""
+    """The PettingZoo adapter. Skips if PettingZoo is not installed."""
     pytest.importorskip("pettingzoo")
     from pufferc.envs.pettingzoo import parallel_env
 
@@ -205,7 +205,7 @@ def parallel_env() -> Any:
 
 @pytest.fixture(scope="module")
 def its_tests() -> Any:
-    """The module pettingzoo.test, whose import warns of its own package."""
+    """The module pettingzoo.test. Its import raises warnings about its own package."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return pytest.importorskip("pettingzoo.test")
@@ -222,12 +222,12 @@ def test_pettingzoo_turn_based_wrapper(parallel_env: Any, its_tests: Any) -> Non
     from pettingzoo.utils import parallel_to_aec
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the test: an observation space whose rows all have equal bounds
+        warnings.simplefilter("ignore")  # PettingZoo's test warns about observation spaces whose bounds are all equal
         its_tests.api_test(parallel_to_aec(parallel_env("snake", **BOARD)), num_cycles=200)
 
 
 def test_pettingzoo_agents_do_not_respawn(parallel_env: Any) -> None:
-    """Until the first death the game is that of a pool with respawn; a dead agent is gone from agents and board."""
+    """Until the first death the game equals a pool with respawn. Dead agents leave `agents` and the board."""
     env = parallel_env("snake", **BOARD)
     pool = pufferc.make("snake", num_games=1, copy=True, **BOARD)
     observations, _ = env.reset(seed=5)
@@ -321,7 +321,7 @@ def test_snippets_of_the_page(number: int, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("warm_children")
 def test_commands_of_the_page() -> None:
-    """The one-file PPO on our environment and on Gymnasium's, as written."""
+    """Run the one-file PPO as documented, on our environment and on Gymnasium's."""
     pytest.importorskip("torch")
     lines = commands(PAGE)
     assert len(lines) == 2
@@ -332,13 +332,13 @@ def test_commands_of_the_page() -> None:
 
 
 def test_one_file_ppo_distinguishes_truncation_from_termination() -> None:
-    """Advantages on a made-up rollout: a cut episode has its final value in the target, a dead one nothing."""
+    """Advantages of a fixed rollout: a truncated episode bootstraps from its final value, a terminated one does not."""
     torch = pytest.importorskip("torch")
     script = runpy.run_path(str(SCRIPT))
     config = script["Config"](horizon=2, num_envs=3, gamma=0.5, gae_lambda=1.0)
     rollout = script["Rollout"](config, (1,))
     rollout.rewards[:], rollout.values[:] = 1.0, 4.0
-    rollout.ended[0] = torch.tensor([0.0, 1.0, 1.0])  # goes on, died, was cut short
+    rollout.ended[0] = torch.tensor([0.0, 1.0, 1.0])  # running, terminated, truncated
     rollout.bootstrap[0] = torch.tensor([0.0, 0.0, 8.0])
     agent = type("Agent", (), {"value": staticmethod(lambda rows: torch.full((3,), 6.0))})
     found = script["advantages"](config, agent, rollout, torch.zeros(3, 1))

@@ -1,9 +1,9 @@
-"""The Lander beside Gymnasium's LunarLander-v3, step by step from equal starts: mass, gravity, engines, wind, reward.
+"""Lander matches Gymnasium's LunarLander-v3 step by step from equal states: mass, gravity, engines, wind, reward.
 
-The two stand on different versions of Box2D, so that states drift apart: they agree to the tolerances here for some
-steps. What our game does not show is found from what it does: where the engines' draws put the push follows from the
-two components of the velocity (the angular velocity then has to agree by itself), and the phase of the wind from the
-course of the velocities. Skipped where Gymnasium's Box2D is not installed.
+The two use different versions of Box2D, so their states diverge. They agree within these tolerances for a few steps.
+The tests infer hidden values from the motion. The random offset of an engine's impulse follows from the change of the
+two velocity components, and the angular velocity must then agree. The phase of the wind follows from the velocities.
+The tests are skipped if Gymnasium's Box2D is not installed.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ pytestmark = needs_lander
 
 # Units of the observation: m, m, m/s, m/s, rad, rad/s.
 UNITS = np.array([10.0, 20.0 / 3.0, 5.0, 7.5, 1.0, 2.5])
-PAD_Y = 40.0 / 3.0 / 4.0 + 18.0 / 30.0  # m, where y of the observation is 0
+PAD_Y = 40.0 / 3.0 / 4.0 + 18.0 / 30.0  # height in m at which the observed y is 0
 LEG_ANGLE = 0.347  # rad between hull and leg in flight
-LEG_ANCHOR = np.array([20.0, 18.0]) / 30.0  # of the joint at the hull's origin, in the axes of the left leg
-CENTRE_Y = 0.101307  # m, of the hull's centre of mass above its origin, which is what velocities are about
+LEG_ANCHOR = np.array([20.0, 18.0]) / 30.0  # of the joint at the hull's origin, in coordinates of the left leg
+CENTRE_Y = 0.101307  # m, hull's centre of mass above its origin; velocities are those of this point
 FPS = 50
 
 
 class Draws:
-    """Stands in for a game's generator: hands out the numbers it is given, then zeros."""
+    """Replaces a game's random generator. Returns the given numbers and then zeros."""
 
     def __init__(self) -> None:
         self.queue: list[float] = []
@@ -46,7 +46,7 @@ class Draws:
 
 
 class Reference:
-    """Gymnasium's game, on flat ground, which can be put into the state of an observation."""
+    """Gymnasium's game on flat ground. `place` sets its state from an observation."""
 
     def __init__(self, **options: Any) -> None:
         self.game: Any = gym.make("LunarLander-v3", **options).unwrapped
@@ -59,7 +59,7 @@ class Reference:
         return [self.game.lander, *self.game.legs]
 
     def place(self, observation: NDArray[np.float32]) -> None:
-        """In flight: the legs hang where their motors hold them and move with the hull."""
+        """Set a state in flight. The legs are at their motor limits and move with the hull."""
         x, y, vx, vy, angle, turning = observation[:6] * UNITS
         at = np.array([10.0 + x, PAD_Y + y])
         centre = at + CENTRE_Y * np.array([-math.sin(angle), math.cos(angle)])
@@ -98,7 +98,7 @@ def potential(seen: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def test_initial_states_match(pool: MakePool) -> None:
-    """The kick of the first step: as fast in every direction, and a turn that belongs to the speed."""
+    """The initial impulse has the same distribution of velocity in both games, and the matching angular velocity."""
     games = 100
     env = pool("lander", games, seed=2, autoreset="disabled", copy=True)
     ours, game = [], gym.make("LunarLander-v3").unwrapped
@@ -110,7 +110,7 @@ def test_initial_states_match(pool: MakePool) -> None:
         game.reset(seed=seed)
         theirs.append(np.asarray(game.step(0)[0], float))
     mine, other = np.concatenate(ours), np.array(theirs)
-    for value in (0, 1, 2, 3):  # uniform numbers of 400 starts each: standard deviations are known to some 2 %
+    for value in (0, 1, 2, 3):  # uniform numbers of 400 starts each: standard deviations are accurate to about 2 %
         np.testing.assert_allclose(mine[:, value].std(), other[:, value].std(), rtol=0.12)
         np.testing.assert_allclose(mine[:, value].mean(), other[:, value].mean(), atol=0.35 * other[:, value].std())
     turns = [np.polyfit(seen[:, 2], seen[:, 5], 1)[0] for seen in (mine, other)]
@@ -122,7 +122,7 @@ def test_free_fall_matches(gravity: float, pool: MakePool) -> None:
     games, steps = 8, 30
     env = pool("lander", games, seed=3, autoreset="disabled", copy=True, gravity=gravity)
     env.reset()
-    for _ in range(5):  # the joints come to rest after the first kick
+    for _ in range(5):  # the joints come to rest after the initial impulse
         first = env.step(np.zeros(games, np.int32))[0]
     course = [env.step(np.zeros(games, np.int32))[0] for _ in range(steps)]
     reference = Reference(gravity=gravity)
@@ -131,7 +131,7 @@ def test_free_fall_matches(gravity: float, pool: MakePool) -> None:
         for t in range(steps):
             theirs, ended = reference.step(0)
             difference = course[t][row] - theirs
-            # A step of v3 is four small ones, in which gravity takes up to 3/8 of a step less way.
+            # Box2D v3 divides a step into four substeps, so gravity moves the hull up to 3/8 of a step less.
             less = 0.375 * -gravity / FPS**2 * (t + 1) / UNITS[1]
             np.testing.assert_allclose(difference[1], less, atol=1e-3)
             np.testing.assert_allclose(np.delete(difference, 1), 0.0, atol=3e-3)
@@ -147,7 +147,7 @@ def test_engine_impulses_match(action: Any, pool: MakePool) -> None:
     reference = Reference(continuous=continuous)
     coast = np.zeros((games, 2), np.float32) if continuous else np.zeros(games, np.int32)
     observations, _ = env.reset()
-    for _ in range(20):  # the joints come to rest after the first kick
+    for _ in range(20):  # the joints come to rest after the initial impulse
         observations = env.step(coast)[0]
     found = []
     for _ in range(steps):
@@ -163,7 +163,7 @@ def test_engine_impulses_match(action: Any, pool: MakePool) -> None:
             found.append(draws)
             theirs = answers[0] + draws @ slope
             np.testing.assert_allclose(observations[row][4:6], theirs[4:6], atol=5e-3)
-    # Uniform in [-1, 1], or a little beyond for what the velocities differ by else.
+    # Uniform in [-1, 1]. Other small velocity differences can move it slightly outside.
     draws = np.array(found)
     both = continuous and action[0] > 0 and abs(action[1]) > 0.5
     assert abs(draws).max() < 1.25
@@ -177,7 +177,7 @@ def gust(step: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def phase(measured: NDArray[np.float64]) -> int:
-    """The step of the wind at which a series begins that was blown like this."""
+    """The wind step at which the measured series starts."""
     window = gust(np.arange(-9999, 9999 + len(measured)))
     errors = [np.sum((window[k : k + len(measured)] - measured) ** 2) for k in range(2 * 9999)]
     return int(np.argmin(errors)) - 9999
@@ -196,7 +196,7 @@ def test_wind_forces_match(pool: MakePool) -> None:
         reference.place(start[row])
         mass, moment, above = reference.moment()
         push = np.diff(course[:, row, 2]) * UNITS[2] * FPS * mass  # N
-        turn = np.diff(course[:, row, 5]) * UNITS[5] * FPS * moment  # N m, of the turbulence and of the wind
+        turn = np.diff(course[:, row, 5]) * UNITS[5] * FPS * moment  # N m, from turbulence and wind
         turn += push * above * np.cos(course[:-1, row, 4])
         reference.game.wind_idx, reference.game.torque_idx = phase(push / 15.0), phase(turn / 1.5)
         for t in range(1, steps + 1):
@@ -217,14 +217,14 @@ def test_rewards_equal_the_change_of_the_potential(pool: MakePool) -> None:
         expected = potential(after.astype(float)) - potential(before.astype(float)) - fuel
         np.testing.assert_allclose(rewards, expected, atol=1e-3)
         before = after
-    reference.place(before[0])  # and that is the potential of the original
+    reference.place(before[0])  # the potential of Gymnasium's game
     reference.game.prev_shaping = 0.0
     seen, reward, *_ = reference.game.step(2)
     np.testing.assert_allclose(reward, potential(seen.astype(float)) - 0.3, atol=1e-3)
 
 
 def test_rewards_use_states_outside_the_observation_bounds(pool: MakePool) -> None:
-    """A rocket that climbs for ever is observed at most 2.5 high, and rewarded for its height."""
+    """The observed height of a climbing rocket is limited to 2.5, but the reward uses the real height."""
     games = 32
     env = pool("lander", games, seed=8, autoreset="disabled", copy=True)
     before, _ = env.reset()
@@ -248,7 +248,7 @@ def test_rewards_use_states_outside_the_observation_bounds(pool: MakePool) -> No
 
 
 def test_landings_match(pool: MakePool) -> None:
-    """From just above the pad, engines off: it stands as high, and what stands or breaks there does so here."""
+    """Drops from just above the pad with engines off end at the same height, and land or crash in both games."""
     from gymnasium.envs.box2d.lunar_lander import heuristic
 
     games = 48
