@@ -1,4 +1,4 @@
-"""The rooms of the package: each imports only from rooms below it, and no modules import each other in a circle."""
+"""The layers (rooms) of the package. Each room imports only from rooms below it, and there are no import cycles."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 import pufferc
 
 ROOT = Path(pufferc.__file__).parent
-# From the top down. A room imports from itself and from those that stand after it.
+# From top to bottom. A room may import from itself and from the rooms after it.
 ROOMS = (
     *("__main__", "commands", "sweep", "view", "watch", "selfplay", "parity", "training", "authoring", "policies"),
     *("loggers", "runs", "kernels", "config", "envs", "pictures", "processes", "files", "errors", "_core", "_cuda"),
 )
-ALIASES = {"ops": "kernels.public", "interop": "envs"}  # public names of what lies elsewhere
+ALIASES = {"ops": "kernels.public", "interop": "envs"}  # public aliases of modules in other rooms
 MAX_ROOMS = 20  # without the aliases, __init__, __main__ and the compiled modules
 
 
@@ -29,7 +29,7 @@ MODULES = {name_of(path): path for path in ROOT.rglob("*.py")}
 
 
 def imports_of(path: Path) -> set[str]:
-    """Modules of the package that a file imports anywhere, in functions too, but for types alone."""
+    """Modules of the package that a file imports, including imports in functions but not under TYPE_CHECKING."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for_types = {
         id(node)
@@ -81,7 +81,7 @@ def test_the_number_of_rooms_is_limited() -> None:
 
 
 CSRC = Path(__file__).parents[2] / "csrc"
-# What each folder may include besides itself and the public headers, as CONTRIBUTING.md says.
+# The other folders that each folder may include, as CONTRIBUTING.md documents. Its own and public headers are allowed.
 C_ROOMS: dict[str, set[str]] = {
     "include": set(),
     "envs": set(),

@@ -1,4 +1,4 @@
-"""What a run says: progress lines, metrics.jsonl, TensorBoard and W&B; and that no tool stops a run."""
+"""The output of a run: progress lines, metrics.jsonl, TensorBoard and W&B. No failing tool may stop a run."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_progress_lines() -> None:
     first, second, last = out.getvalue().splitlines()
     assert first.startswith(" 25%  250 steps") and "score 1.5" in first and "eta" in first
     assert first.endswith("[learn 75% env 25%]")
-    assert "score 1.5" in second, "the last score stands while no episode finishes"
+    assert "score 1.5" in second, "the last score is kept until an episode finishes"
     assert last.startswith("100%") and "score 3" in last and "eta" not in last
 
 
@@ -77,7 +77,7 @@ def test_progress_waits_between_lines_and_silent_shows_only_alerts() -> None:
 
 
 def test_a_message_during_a_message_is_written_after_it() -> None:
-    """As when a signal handler prints while a line is being written."""
+    """A signal handler can print while a line is being written."""
 
     class Interrupting(io.StringIO):
         def write(self, text: str) -> int:
@@ -243,7 +243,7 @@ def test_a_slow_tool_is_abandoned() -> None:
 
 @pytest.fixture
 def tools(monkeypatch: Any) -> Iterator[Callable[[type], None]]:
-    """Puts a class of this module in the place of TensorBoard."""
+    """Replaces the TensorBoard logger by a class of this module."""
 
     def put(kind: type) -> None:
         monkeypatch.setattr(background, "_tool", lambda name: kind)
@@ -288,7 +288,7 @@ def test_an_unknown_logger_is_refused(tmp_path: Path) -> None:
 
 
 def resume_in_the_middle(result: Result) -> Result:
-    """As if the process had been killed after its fourth update, the last checkpoint being that of the second."""
+    """Simulates a kill after the fourth update, when the last checkpoint is from the second update."""
     path = result.run / "metrics.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:4]))
     return train(None, resume=list_checkpoints(result.run)[1], quiet=True)
@@ -333,7 +333,7 @@ def wandb_steps(run: Path, skip: Any = ()) -> list[int]:
     import wandb
     from wandb.proto import wandb_internal_pb2
 
-    wandb.teardown()  # its service ends; until then the last lines may not be in the file
+    wandb.teardown()  # stops the W&B service, which flushes the last lines to the file
     found = []
     for file in sorted(set(run.glob("wandb/offline-run-*/*.wandb")) - set(skip)):
         for data in leveldb_records(file.read_bytes()):
@@ -346,7 +346,7 @@ def wandb_steps(run: Path, skip: Any = ()) -> list[int]:
 
 
 def leveldb_records(data: bytes) -> Iterator[bytes]:
-    """A LevelDB log: blocks of 32 KiB; parts of records with checksum, length and kind (whole, first, middle, last)."""
+    """Records of a LevelDB log. Fragments in 32 KiB blocks have checksum, length and kind."""
     place, whole = 7, b""  # after W&B's own header
     while place + 7 <= len(data):
         room = 32_768 - place % 32_768

@@ -1,4 +1,4 @@
-"""pufferc.make: which pool is made of which arguments, and what the package tells about its games."""
+"""pufferc.make: pools for given arguments, and the information that the package has about its games."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_too_many_games_in_one_process_is_an_error(pool: MakePool) -> None:
     assert most is not None and pufferc.env_info("cartpole").max_games is None
     with pytest.raises(ValueError, match=rf"1 to {most} games of lander, got {most + 1}; .*PUFFERC_BOX2D_SOURCE"):
         pool("lander", most + 1)
-    for _ in range(2):  # those that are closed give their worlds back
+    for _ in range(2):  # closed pools release their worlds
         first, second = pool("lander", most // 2), pool("lander", most // 2)
         with pytest.raises(ValueError, match=r"lander could open .*PUFFERC_BOX2D_SOURCE"):
             pool("lander", most // 2 + 1)
@@ -132,7 +132,7 @@ def test_repr_says_what_it_is(pool: MakePool) -> None:
 
 
 def test_many_pools_do_not_leak() -> None:
-    """Each pool holds half a megabyte; the peak must stay where the first few hundred left it."""
+    """Each pool uses half a megabyte. The peak memory must not grow after the first few hundred pools."""
 
     def make_pools(count: int) -> int:
         for i in range(count):

@@ -73,7 +73,7 @@ def config_of(game: Path, **tables: Any) -> Config:
 def collect(
     game: Path, kind: str, kernels: Any, dtype: torch.dtype, *, blocks: Any = None, loop: bool = False
 ) -> tuple[Any, Any]:
-    """Rollout and policy after two rollouts, by a loop over steps or in the fastest way."""
+    """Rollout and policy after two rollouts, with a loop over steps or with the fastest collector."""
     config = config_of(game, policy={"kind": kind})
     env = pufferc.make(config.game, ROWS, num_threads=1, seed=1, params=config.env)
     policy = make_policy(config, env.spaces, dtype, CPU, seed=1, fused=kernels is FUSED)
@@ -113,7 +113,7 @@ def test_actions_match_the_stored_masks(lock: Path, kind: str, kernels: Any) -> 
     assert forced.any() and (~alive).any() and legal[~alive].all()
     logprobs = np.asarray(rollout.logprobs.flatten())
     assert (logprobs[forced] == 0.0).all() and (logprobs[~forced] < 0.0).all()
-    # Rows that wait act with the others, so the policy's memory of them goes on: it is that of all that they saw.
+    # Rows whose turn it is not also act, so their recurrent state covers every observation.
     outputs = policy(rollout.observations[:-1], rollout.state, rollout.starts() if policy.recurrent else None)
     values = outputs[..., -1].detach()
     torch.testing.assert_close(
@@ -229,14 +229,14 @@ def test_runs_resume_and_evaluate_for_every_kind_of_policy(
     for _ in range(30):
         absent = ~env.alive
         actions = agent.act(observations, env.action_mask).actions
-        observations, _, terminated, truncated, _ = env.step(actions)  # which refuses illegal ones
+        observations, _, terminated, truncated, _ = env.step(actions)  # raises an error for illegal actions
         agent.restart(terminated | truncated | absent)
     env.close()
 
 
 @pytest.mark.parametrize("kind", ["mlp", "mingru"])
 def test_a_masked_game_is_learned(lock: Path, kind: str, tmp_path: Path) -> None:
-    """Of ten turns each, random legal choices open five keys and a third of the digits: 4.2 of 10."""
+    """An episode has ten turns. Random legal choices score 4.2 of 10."""
     train_table = {"total_steps": 120 * ROWS * HORIZON, "target_score": 9.8, "target_episodes": 96, "epochs": 2}
     config = config_of(lock, policy={"kind": kind}, train=train_table, env={"max_steps": 20, "leave": 0, "jam": 0.0})
     result = train(config, runs=tmp_path, quiet=True)
@@ -254,7 +254,7 @@ def random_policy(game: Path, params: dict[str, Any], kind: str = "mlp") -> tupl
 @pytest.mark.parametrize("kind", ["mlp", "lstm"])
 @pytest.mark.parametrize("greedy", [False, True])
 def test_evaluation_plays_legally_after_some_rows_finish(lock: Path, kind: str, greedy: bool) -> None:
-    """Games end at different times, so rows that have given their episodes are played on beside the others."""
+    """Games end at different times, so rows that have finished their episodes keep playing with the others."""
     policy, config = random_policy(lock, {"max_steps": 40, "leave": 0, "jam": 0.1}, kind)
     found = evaluate(
         policy, FUSED, config.game, config.env, episodes=60, seed=1, num_threads=1, greedy=greedy, max_steps=1000

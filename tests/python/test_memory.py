@@ -1,4 +1,4 @@
-"""The T-maze from Python: what a policy without memory scores, whatever it does, and what one bit of memory scores."""
+"""The T-maze from Python: memoryless policies score at chance, and one bit of memory is enough to win."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def mean_score(choose: Callable[[Array], NDArray[np.int32]], steps: int = 400, r
 
 
 def test_no_memoryless_policy_scores_above_chance() -> None:
-    """All 64 of them: the six observations are the lamp's two sides at the start, on the way, and at the junction."""
+    """Tests all 64. The six observations are the two lamp sides at the start, in the corridor and at the junction."""
     for actions in itertools.product((0, 1), repeat=6):
         table = np.array(actions, np.int32)
 
@@ -68,4 +68,4 @@ def test_only_recurrent_networks_learn_the_maze(kind: str, solved: bool, tmp_pat
     if solved:
         assert result.outcome == "target" and result.evaluation.score >= 0.98
     else:
-        assert abs(result.evaluation.score) < 0.13  # 0 is what it must be; four standard errors
+        assert abs(result.evaluation.score) < 0.13  # the expected score is 0; four standard errors

@@ -1,4 +1,4 @@
-"""The oldest releases that pyproject.toml admits do work: python/constraints-min.txt, installed beside the wheel."""
+"""The oldest releases that pyproject.toml allows work with the wheel. python/constraints-min.txt lists them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from conftest import OFFLINE, ROOT
 
-# For each package the tests of what it is used for, short ones.
+# Short tests that use each package.
 TESTS = [
     "test_gymnasium.py",  # gymnasium, numpy
     "test_vector.py",
@@ -42,7 +42,7 @@ def pinned() -> dict[str, str]:
 
 
 def release(version: str) -> tuple[int, ...]:
-    """2.6.0 and 2.6 alike."""
+    """The version as a tuple; 2.6.0 and 2.6 are equal."""
     return tuple(int(part) for part in re.sub(r"(\.0)+$", "", version).split("."))
 
 
@@ -66,7 +66,7 @@ def test_the_listed_tests_exist() -> None:
 
 
 def borrow(package: str, site_packages: Path) -> None:
-    """Let the environment of `site_packages` have a package of this one."""
+    """Make a package of this environment available in the environment of `site_packages`."""
     found = distribution(package)
     for name in {file.parts[0] for file in found.files or [] if file.parts[0] not in ("..", "__pycache__")}:
         (site_packages / name).symlink_to(found.locate_file(name))
@@ -84,7 +84,7 @@ def install(python: Path, *words: str) -> None:
 @pytest.mark.skipif(not os.environ.get("PUFFERC_TEST_MINIMUMS"), reason="installs 30 packages: PUFFERC_TEST_MINIMUMS=1")
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="the oldest releases have no wheels for this Python")
 def test_the_declared_minimums_work(wheel: Path, tmp_path: Path) -> None:
-    """With the torch of this environment, since the oldest is gigabytes; PUFFERC_MIN_TORCH=1 installs that as well."""
+    """Uses this environment's torch, because the oldest is gigabytes. PUFFERC_MIN_TORCH=1 also installs the oldest."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True, timeout=60)
     python = tmp_path / "venv" / "bin" / "python"
     (site_packages,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
@@ -96,12 +96,12 @@ def test_the_declared_minimums_work(wheel: Path, tmp_path: Path) -> None:
         except PackageNotFoundError:
             pytest.skip("needs torch")
         least = re.sub(r"^torch==.*\n", "", least, flags=re.MULTILINE)
-        extras.append("onnx")  # which needs a newer torch than the others
+        extras.append("onnx")  # needs a newer torch than the others
     (tmp_path / "constraints.txt").write_text(least, encoding="utf-8")
     packages = [f"{wheel}[{','.join(extras)}]", "pytest==8.0.0", "hypothesis"]
     install(python, "-c", str(tmp_path / "constraints.txt"), *packages)
     names = [f"tests/python/{name}" for name in TESTS if "onnx" in extras or "onnx" not in name]
-    # Old releases warn of what was deprecated since, which is not ours to mend.
+    # Old releases warn about later deprecations, which this project can't fix.
     options = ["-q", "-p", "no:cacheprovider", "-m", "not slow", "-o", "filterwarnings="]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "PYTHONPATH"))}
     environment["PATH"] = f"{python.parent}{os.pathsep}{environment['PATH']}"

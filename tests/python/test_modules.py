@@ -1,4 +1,4 @@
-"""Games in shared objects load, play and train like built-in ones and can be rebuilt; other files are refused."""
+"""Games in shared objects load, play and train like built-in games and can be rebuilt. Other files are refused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def catcher(tmp_path_factory):
 
 
 def play(envs, steps=200):
-    """Everything a pool returns for fixed actions."""
+    """All results of a pool for fixed actions."""
     observations, _ = envs.reset(seed=3)
     seen = [observations.copy()]
     for t in range(steps):
@@ -106,8 +106,8 @@ def test_a_rebuilt_game_is_loaded_again_and_pools_keep_theirs(tmp_path):
     new = pufferc.make(module, 8)
     assert (old.version, new.version) == (1, 2)
     assert np.array_equal(play(old), before) and not np.array_equal(play(new), before)
-    assert pufferc.make(old_info, 8).version == 1  # a description stands for the code that was loaded
-    module.write_bytes(b"")  # even written over in place
+    assert pufferc.make(old_info, 8).version == 1  # a description refers to the loaded code
+    module.write_bytes(b"")  # pools keep working after the file is overwritten
     assert np.array_equal(play(old), before)
     module.unlink()
     views = old.rewards
@@ -126,7 +126,7 @@ def test_a_new_process_loads_the_new_file(tmp_path):
 
 
 def refusal(path):
-    """The message with which a path is refused; it begins with the path."""
+    """The error message for a path. It starts with the path."""
     with pytest.raises(ModuleError) as caught:
         pufferc.make(path)
     message = str(caught.value)
@@ -165,7 +165,7 @@ def test_foreign_object_files_and_programs_are_refused(tmp_path, catcher):
 
 
 def compile_c(folder, text, *flags):
-    """A shared object of any C text, without the checks of `pufferc build`."""
+    """Compile any C source into a shared object without the checks of `pufferc build`."""
     (folder / "x.c").write_text(text)
     words = ["cc", "-shared", "-fPIC", f"-I{building.sdk.includedir()}", str(folder / "x.c"), *flags]
     subprocess.run([*words, "-o", str(folder / "x.so")], check=True)
@@ -322,7 +322,7 @@ def test_train_eval_resume_export_and_record(tmp_path, monkeypatch, capsys):
     assert main(["train", "./catcher.so", "--config", str(run / "config.toml"), *steps]) == 0
     capsys.readouterr()
     with pytest.raises(CheckpointError, match="give the path of its shared object"):
-        train(resume=checkpoint.path)  # a checkpoint does not choose what code is run
+        train(resume=checkpoint.path)  # a checkpoint may not choose which code runs
     assert main(["eval", "template", "--checkpoint", str(run)]) == 2
     assert "is of catcher, not of template" in capsys.readouterr().err
     moved = shutil.move("catcher.so", "elsewhere.so")

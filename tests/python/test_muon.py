@@ -1,4 +1,4 @@
-"""Muon and Adam: against the definition, torch's own Adam, the fused kernel, and what they save."""
+"""Muon and Adam match the definition, torch's Adam and the fused kernel, and their state can be saved."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def take_steps(optimizer: Optimizer, named: list[tuple[str, torch.nn.Parameter]]
 
 @pytest.mark.parametrize("bfloat16", [False, True])
 def test_the_fused_kernel_agrees_with_torch(bfloat16: bool) -> None:
-    """Float32 to rounding; bfloat16 within 5 % of a step, to which its singular values are not exact anyway."""
+    """Float32 agrees up to rounding, bfloat16 within 5 % of a step, which is the accuracy of its singular values."""
     shapes = ((128, 118), (4, 128), (128,), (), (6, 3, 2, 2), (1, 1), (70, 33))
     ours, theirs = parameters_of(*shapes), parameters_of(*shapes)
     fused = FusedMuon(ours, bfloat16=bfloat16, momentum=0.8, weight_decay=0.1)

@@ -1,4 +1,4 @@
-"""Running statistics: against Gymnasium's on the same data, rows that do not act, the network's map, exact resume."""
+"""Running statistics: equality with Gymnasium's, dead rows, the input map of the network, and exact resume."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ KINDS = ["mlp", "mingru", "lstm"]
 
 
 def rollout_of(observations: Any, alive: Any | None = None) -> Any:
-    """What the normalisers read of a rollout: observations [T + 1, N, S]; row T is not theirs yet."""
+    """The part of a rollout that the normalisers read: observations [T + 1, N, S]. They don't read row T yet."""
     steps, rows = observations.shape[0] - 1, observations.shape[1]
     alive = torch.ones(steps + 1, rows, dtype=torch.bool) if alive is None else alive
     return SimpleNamespace(observations=observations, alive=alive)
 
 
 def random_rollouts(count: int, seed: int = 1) -> list[Any]:
-    """Entries of very different size: near 1000, tiny, a rare flag, one that never varies."""
+    """Entries of different scales: near 1000, tiny, a rare flag, and a constant."""
     random = torch.Generator().manual_seed(seed)
     made = []
     for _ in range(count):
@@ -97,7 +97,7 @@ def test_the_input_map_normalises_and_clamps() -> None:
     torch.testing.assert_close(seen[:, :3].mean(0), torch.zeros(3), atol=2e-3, rtol=0)
     torch.testing.assert_close(seen[:, :3].std(0), torch.ones(3), atol=0.02, rtol=0)
     assert seen.abs().max() <= 10.01 and seen[:, 3].max() > 9.9  # the flag is rarer than one in a hundred
-    assert (seen[:, 4] == 0.0).all() and policy.input_gain[4] == 0.0  # whatever it may do next
+    assert (seen[:, 4] == 0.0).all() and policy.input_gain[4] == 0.0  # a constant entry is mapped to 0
     doubled = MLP(5, [2])
     other = ObservationNormaliser(doubled, 2.0 * scale)
     other.load_state(normaliser.state())
@@ -123,7 +123,7 @@ def test_every_pass_uses_a_new_input_map_at_once(kind: str, fused: bool) -> None
 
 def test_other_networks_are_refused_by_name() -> None:
     class Mine(Policy):
-        """Has no map of its inputs."""
+        """Has no input map."""
 
     with pytest.raises(ConfigError, match=r"train.normalize_observations needs one of the built-in networks.*Mine"):
         ObservationNormaliser(Mine(), torch.ones(3))
@@ -148,7 +148,7 @@ def test_scaled_rewards_match_gymnasium() -> None:
     ended = random.random((2, steps, rows)) < 0.05
 
     class Played(gym.vector.VectorEnv[Any, Any, Any]):
-        """Gives the recorded rewards and ends."""
+        """Returns the recorded rewards and episode ends."""
 
         num_envs = rows
         metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.SAME_STEP}

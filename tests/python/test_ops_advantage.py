@@ -1,4 +1,4 @@
-"""ops.advantage against an independent float64 NumPy version, on NumPy arrays, torch CPU tensors and CUDA tensors."""
+"""ops.advantage matches an independent float64 NumPy version for NumPy arrays, torch CPU tensors and CUDA tensors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pufferc import ops
 
 
 def reference(batch: dict[str, Any], gamma: float, lam: float, rho_clip: float, c_clip: float) -> np.ndarray:
-    """Written from the definition, backwards in time, in float64: [T, N]."""
+    """Advantages [T, N] in float64 from the definition, backwards in time."""
     rewards, values = batch["rewards"].astype(np.float64), batch["values"].astype(np.float64)
     terminated, truncated = batch["terminated"].astype(bool), batch["truncated"].astype(bool)
     after = values[1:].copy()
@@ -36,7 +36,7 @@ def reference(batch: dict[str, Any], gamma: float, lam: float, rho_clip: float, 
 def make_batch(
     rng: np.random.Generator, steps: int, rows: int, *, ends: float, final: bool = True, ratio: bool = False
 ) -> dict[str, Any]:
-    """Random rollout; the share `ends` of all steps is terminated, and the same share truncated."""
+    """Random rollout. A fraction `ends` of all steps is terminated, and the same fraction is truncated."""
     shape = (steps, rows)
     truncated = rng.random(shape) < ends
     final_values = np.where(truncated, rng.normal(size=shape), np.nan).astype(np.float32)
@@ -131,7 +131,7 @@ def test_uint8_flags_and_terminated_wins() -> None:
 
 
 def test_unused_nan_values_do_not_enter_the_advantages() -> None:
-    """NaN in values after a termination, and in final values where nothing was truncated, stays out."""
+    """NaN in values after a termination, or in final values without truncation, must not affect the result."""
     batch = make_batch(np.random.default_rng(0), 3, 2, ends=0.0)
     batch["terminated"][0, 0] = True
     batch["values"][1, 0] = np.nan
@@ -180,7 +180,7 @@ def test_cuda_tensors() -> None:
 
 
 def changed(**changes: Any) -> dict[str, Any]:
-    """A call that fits, [3, 4], with some arguments replaced."""
+    """Arguments of a valid call, [3, 4], with some replaced."""
     call: dict[str, Any] = make_batch(np.random.default_rng(0), 3, 4, ends=0.1, ratio=True)
     call |= {"gamma": 0.9, "gae_lambda": 0.8, "out": np.full((3, 4), 5.0, np.float32)}
     return call | changes

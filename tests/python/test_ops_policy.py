@@ -1,4 +1,4 @@
-"""ops.sample_actions and ops.ppo_loss: against plain torch and NumPy, and what they refuse."""
+"""ops.sample_actions and ops.ppo_loss match plain torch and NumPy, and refuse invalid arguments."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_rows_without_a_legal_choice_are_counted() -> None:
     legal[2, 3:] = False
     legal[4, :2] = False
     logits = np.zeros((8, 5), np.float32)
-    logits[4, :2] = np.nan  # of illegal choices
+    logits[4, :2] = np.nan  # logits of illegal choices
     actions = np.full((8, 2), 7, np.int32)
     with pytest.raises(FloatingPointError, match="1 of 8 rows"):
         ops.sample_actions(logits, [3, 2], mask=words_of(legal), seed=0, step=0, actions=actions)

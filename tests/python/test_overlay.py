@@ -1,4 +1,4 @@
-"""What a window shows beside the game: nothing overlaps, everything is inside; and which keys play."""
+"""The panel beside a game in a window: nothing overlaps, and everything is inside. Also the keys that control games."""
 
 import gymnasium as gym
 import numpy as np
@@ -139,7 +139,7 @@ def test_help_and_bar_stay_inside(size):
 
 
 class Held:
-    """A window with these keys held down."""
+    """A stand-in for a window with these keys held down."""
 
     def __init__(self, *names):
         self.names, self.pressed, self.env = names, [], 0
@@ -157,7 +157,7 @@ def action_of(name, *keys, latest=0, **params):
 
 
 def test_arrow_keys_push_where_they_point():
-    """Continuous controls have the signs of the games' pages: pong's points down, the lander's engines are two."""
+    """Continuous actions have the documented signs. Pong's axis points down, and Lander has two engines."""
     assert action_of("pong", "up", continuous=1) == [-1.0] and action_of("pong", "down", continuous=1) == [1.0]
     assert action_of("breakout", "left", continuous=1) == [-1.0] and action_of("breakout", "d", continuous=1) == [1.0]
     assert action_of("lander", "up", continuous=1) == [1.0, 0.0]
@@ -169,7 +169,7 @@ def test_arrow_keys_push_where_they_point():
 
 def test_the_action_without_a_key():
     assert action_of("breakout", latest=2) == 0
-    assert action_of("snake", latest=2) == 2, "a snake goes straight on"
+    assert action_of("snake", latest=2) == 2, "a snake keeps its direction"
     assert action_of("cartpole", latest=0) == 1 and action_of("cartpole", latest=1) == 0
 
 
@@ -190,7 +190,7 @@ def test_every_choice_has_a_key(name):
 
 @needs_compiler
 def test_keys_of_a_game_with_several_dimensions_and_masks(tmp_path):
-    """Each dimension has its keys; what is illegal gives way to what happens without a key, or to what is legal."""
+    """Each dimension has its keys. An illegal choice is replaced by the idle choice, or by the first legal choice."""
     envs = pufferc.make(build_duel(tmp_path), num_threads=1, seed=1)
     envs.reset()
     envs.set_state("turn", 1)
@@ -204,13 +204,13 @@ def test_keys_of_a_game_with_several_dimensions_and_masks(tmp_path):
     assert keyboard.action(np.array([0, 0])).tolist() == [1, 0]
     window.names = ("enter", "0")
     assert keyboard.action(np.array([0, 0])).tolist() == [2, 0]
-    window.names = ("space",)  # to pass is illegal, and no key chooses a place: the first that is legal
+    window.names = ("space",)  # pass is illegal, and no key chooses a place, so the first legal place is used
     assert keyboard.action(np.array([0, 5])).tolist() == [1, 0]
-    window.env = 0  # who waits for their turn
+    window.env = 0  # a player whose turn it is not
     assert keyboard.action(np.array([0, 5])).tolist() == [0, 33]
     window.pressed = [KEYS["s"], KEYS["c"]]
     window.env = 1
-    assert keyboard.action(np.array([0, 5])).tolist() == [1, 0]  # the key that was pressed last
+    assert keyboard.action(np.array([0, 5])).tolist() == [1, 0]  # the most recent key
 
 
 @needs_compiler

@@ -1,4 +1,4 @@
-"""The installed package: what it imports, how fast, and which files it brings."""
+"""The installed package: its imports, import time and files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(program: str) -> str:
 
 
 def test_import_does_not_need_torch() -> None:
-    """Neither do the kernels on NumPy arrays nor stepping: with torch made unimportable, both work."""
+    """Kernels on NumPy arrays and steps also work if torch can't be imported."""
     run("""
 import sys
 sys.modules["torch"] = None
@@ -40,10 +40,10 @@ pufferc.ops.advantage(zeros[:1], zeros, flags, flags, gamma=0.9, gae_lambda=0.9)
 
 
 def test_import_loads_few_modules() -> None:
-    """Which keeps it quick: of other packages NumPy and Gymnasium with what they need, of this one the pool."""
+    """Import stays fast: it loads only NumPy, Gymnasium and their dependencies, and the modules of the pool."""
     loaded = set(run("import sys, pufferc; print(*sys.modules)").split())
     packages = {name.partition(".")[0] for name in loaded if not name.startswith("_")} - set(sys.stdlib_module_names)
-    # Distributions of Python may have a sitecustomize.
+    # Some Python distributions have a sitecustomize module.
     needed = {
         "sitecustomize",
         "numpy",
@@ -74,11 +74,11 @@ def test_the_package_installs_only_its_own_files() -> None:
         pytest.skip("an editable install lists no files")
     names = [str(file) for file in files]
     sources = [name for name in names if Path(name).suffix in (".c", ".cpp", ".cu", ".o")]
-    assert sources == ["pufferc/templates/template.c"]  # what `pufferc new` starts from
+    assert sources == ["pufferc/templates/template.c"]  # the template of `pufferc new`
     headers = [name for name in names if Path(name).suffix in (".h", ".hpp")]
     assert all(name.startswith("pufferc/include/pufferc/") for name in headers)
     foreign = ("test", "third_party", "raylib", "box2d", "pybind11")
-    metadata = ("pufferc-", "pufferc/lib/libpufferc_box2d.")  # licences, and what the static library refers to
+    metadata = ("pufferc-", "pufferc/lib/libpufferc_box2d.")  # licences, and a dependency of the static library
     own = [name for name in names if not name.startswith(metadata)]
     assert not [name for name in own if any(word in name.lower() for word in foreign)]
 
@@ -90,7 +90,7 @@ def binaries() -> list[Path]:
 
 
 def test_licences_of_linked_libraries_are_included() -> None:
-    """The metadata name every licence, and the text of each lies beside them."""
+    """The metadata names every licence and contains its text."""
     own = importlib.metadata.metadata("pufferc")
     assert own["License-Expression"] == "MIT AND Zlib AND BSD-3-Clause"
     distribution = importlib.metadata.distribution("pufferc")
@@ -117,7 +117,7 @@ def test_licences_of_linked_libraries_are_included() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("nm"), reason="needs Linux and nm")
 def test_binaries_export_only_their_own_symbols() -> None:
-    """So that two libraries with a raylib or a Box2D inside can share a process, and so can ours and its C library."""
+    """Exported symbols of raylib or Box2D would clash with another copy in the process, such as that of the C library."""
     assert binaries()
     for path in binaries():
         table = subprocess.run(
@@ -125,7 +125,7 @@ def test_binaries_export_only_their_own_symbols() -> None:
         )
         symbols = {line.split()[-1].split("@")[0] for line in table.stdout.splitlines()}
         symbols -= {"_edata", "_end", "__bss_start", "_init", "_fini"}
-        symbols = {name for name in symbols if not name.startswith("_Z")}  # weak parts of the C++ library
+        symbols = {name for name in symbols if not name.startswith("_Z")}  # weak symbols of the C++ library
         if path.name == "pufferc_draw_window.so":
             assert symbols == {"pfc_window_module"}, path
         elif path.name.startswith("libpufferc."):
@@ -146,7 +146,7 @@ def test_binaries_have_no_build_folder_in_their_rpath() -> None:
 
 
 def test_make_installs_the_build_requirements() -> None:
-    """The Makefile builds without an environment of pip's, so it names the requirements of the build again."""
+    """The Makefile builds without pip's build isolation, so it lists the build requirements again."""
     tomllib = pytest.importorskip("tomllib")
     with open(ROOT / "pyproject.toml", "rb") as file:
         requires = tomllib.load(file)["build-system"]["requires"]
@@ -178,7 +178,7 @@ def test_sdist_holds_every_source_and_nothing_else(tmp_path: Path) -> None:
     needed = {name for name in files if name.startswith(("csrc/", "python/", "third_party/"))}
     needed |= {"CMakeLists.txt", "LICENSE", "README.md", "pyproject.toml"}
     assert not needed - names, needed - names
-    assert all("/" not in name for name in names - needed), names - needed  # front-door files alone
+    assert all("/" not in name for name in names - needed), names - needed  # only top-level files
     assert archive.stat().st_size < 2_000_000
 
 

@@ -47,7 +47,7 @@ def test_plot_draws_runs_in_different_colours(tmp_path):
 
 
 def test_many_runs_have_different_lines(tmp_path, monkeypatch):
-    """Also where there are more than colours, and runs of one update, which is a dot."""
+    """Lines also differ if there are more runs than colours. A run of one update is a dot."""
     figure = pytest.importorskip("matplotlib.figure")
     made, init = [], figure.Figure.__init__
 

@@ -1,4 +1,4 @@
-"""The passes of the MLP in kernels against its forward pass with autograd, and the map of its inputs."""
+"""The fused passes of the MLP match its forward pass with autograd. Also its input map."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_input_map_takes_ranges_to_plus_minus_scale() -> None:
     names = [row.name for row in info.observation for _ in range(row.count)]
     x, vx = names.index("ball_x"), names.index("ball_vx")
     assert (gain[x], shift[x]) == (4.0, -2.0)  # [0, 1] to [-2, 2]
-    assert (gain[vx], shift[vx]) == (2.0, 0.0)  # [-1, 1] likewise
+    assert (gain[vx], shift[vx]) == (2.0, 0.0)  # [-1, 1] to [-2, 2]
     assert (gain[-1], shift[-1]) == (0.5, 0.0)
 
 

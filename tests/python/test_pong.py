@@ -1,4 +1,4 @@
-"""Pong from Python: what its scores mean, who wins, and that what it shows are positions and real velocities."""
+"""Pong from Python: scores, match results, and that observed velocities match observed positions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_score_of_a_match_is_its_point_difference() -> None:
 
 
 def test_the_ball_moves_by_its_velocity() -> None:
-    """Between two steps without a bounce, by 4 frames of it; most steps are such."""
+    """Without a bounce, a step moves the ball by 4 frames of its velocity. Most steps have no bounce."""
     env = pufferc.make("pong", 256, seed=4)
     before, _ = env.reset(seed=4)
     straight = 0
@@ -46,14 +46,14 @@ def test_the_ball_moves_by_its_velocity() -> None:
 
 
 def test_a_player_that_predicts_the_ball_beats_the_bot() -> None:
-    """It meets the ball with the end of its paddle that sends it away from the bot."""
+    """The player hits the ball with the end of its paddle that deflects it away from the bot."""
     env = pufferc.make("pong", 32, seed=5, points=7)
     seen, _ = env.reset(seed=5)
     for _ in range(1500):
         paddle, bot, x, y = seen[:, 0] * 320, seen[:, 1] * 320, seen[:, 2] * 480, seen[:, 3] * 320
         vx, vy = seen[:, 4] * 8, seen[:, 5] * 6
         frames = np.where(vx > 0, (451 - x) / np.maximum(vx, 1), 0)
-        path = (y + vy * frames - 5) % 620  # between the walls, unfolded
+        path = (y + vy * frames - 5) % 620  # reflect at the walls
         aim = np.where(path > 310, 620 - path, path) + 5
         aim = np.where(vx > 0, aim - np.where(bot < 160, 1, -1) * 26, y)
         actions = np.where(aim < paddle - 6, 1, np.where(aim > paddle + 6, 2, 0)).astype(np.int32)

@@ -1,4 +1,4 @@
-"""The library for other systems and processors: compiled for them, by compilers that run here. Nothing of it is run."""
+"""The library cross-compiles for other systems and processors. The results are not run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(*command: str | Path) -> str:
 
 
 def tool(folder: Path, name: str, *arguments: str) -> Path:
-    """A program that is a part of zig, since CMake wants one word."""
+    """A wrapper script for a zig subcommand, because CMake needs a single program."""
     script = folder / name
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ziglang {name} {" ".join(arguments)} "$@"\n')
     script.chmod(0o755)
@@ -46,7 +46,7 @@ def tool(folder: Path, name: str, *arguments: str) -> Path:
     [("aarch64-macos", "Darwin", "arm64"), ("x86-linux-gnu", "Linux", "i686")],
 )
 def test_the_library_compiles_for(target: str, system: str, processor: str, tmp_path: Path) -> None:
-    """With warnings as errors: all C of the Python module, which holds the library and what games are checked by."""
+    """Warnings are errors. Compiles all C code of the Python module: the library and the checks of games."""
     settings = {
         "CMAKE_SYSTEM_NAME": system,
         "CMAKE_SYSTEM_PROCESSOR": processor,
@@ -65,7 +65,7 @@ def test_the_library_compiles_for(target: str, system: str, processor: str, tmp_
 
 @pytest.mark.skipif(AARCH64 is None or CMAKE is None, reason="no compiler for aarch64 (Debian: gcc-aarch64-linux-gnu)")
 def test_the_c_tests_compile_for_aarch64(tmp_path: Path) -> None:
-    """Those in which GCC 12 breaks off when it optimises as in a release."""
+    """Compiles the three tests that can crash GCC 12 at the optimisation level of a release."""
     settings = {"CMAKE_SYSTEM_NAME": "Linux", "CMAKE_SYSTEM_PROCESSOR": "aarch64", "CMAKE_C_COMPILER": AARCH64}
     settings |= {"CMAKE_BUILD_TYPE": "Release", "CMAKE_EXPORT_COMPILE_COMMANDS": "ON", **OFF}
     run(str(CMAKE), "-S", ROOT, "-B", tmp_path / "build", *(f"-D{name}={value}" for name, value in settings.items()))
@@ -81,7 +81,7 @@ def test_the_c_tests_compile_for_aarch64(tmp_path: Path) -> None:
 
 @needs_zig
 def test_floats_in_wider_registers_are_refused(tmp_path: Path) -> None:
-    """As 32-bit x86 without SSE2 keeps them: every trajectory would differ."""
+    """32-bit x86 without SSE2 uses wider registers, so every trajectory would differ."""
     command = [sys.executable, "-m", "ziglang", "cc", "-target", "x86-linux-gnu", "-mcpu=i586", "-std=gnu17", "-c"]
     command += [f"-I{SOURCES / 'include'}", str(SOURCES / "envs" / "template.c"), "-o", str(tmp_path / "template.o")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
@@ -89,7 +89,7 @@ def test_floats_in_wider_registers_are_refused(tmp_path: Path) -> None:
 
 
 def test_no_one_byte_atomics_are_used() -> None:
-    """GCC 12 for RISC-V calls libatomic for those, which nothing links."""
+    """GCC 12 for RISC-V calls libatomic for one-byte atomics, and the build doesn't link libatomic."""
     files = [path for path in SOURCES.rglob("*.[ch]*") if path.suffix in (".c", ".h", ".cpp", ".hpp")]
     one_byte = re.compile(r"\batomic_(bool|flag|u?char)\b|_Atomic[ (]*(bool|_Bool|u?int8_t|(un)?signed char|char)\b")
     found = [path.name for path in files if one_byte.search(path.read_text(encoding="utf-8"))]
