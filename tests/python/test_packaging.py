@@ -117,7 +117,7 @@ def test_licences_of_linked_libraries_are_included() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("nm"), reason="needs Linux and nm")
 def test_binaries_export_only_their_own_symbols() -> None:
-    """Exported symbols of raylib or Box2D would clash with another copy in the process, such as that of the C library."""
+    """Exported raylib or Box2D symbols would clash with another copy in the process, as in the C library."""
     assert binaries()
     for path in binaries():
         table = subprocess.run(

@@ -1,4 +1,4 @@
-"""The three verbs: what collect records, where values bootstrap, and who counts in the loss."""
+"""The three functions of PPO: the records of collect, bootstrap values, and the rows that count in the loss."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CPU = torch.device("cpu")
 
 
 class Recurrent(Policy):
-    """Counts steps since the episode began: its value is that count, so every misplaced state shows."""
+    """Its value is the number of steps since the episode began, so a misplaced state changes the value."""
 
     recurrent = True
     input_dtype = torch.float32
@@ -120,7 +120,7 @@ def test_recurrent_state_is_kept_between_steps_and_reset_at_episode_ends() -> No
             ages += 1
             torch.testing.assert_close(rollout.values[t], ages)
             ended = rollout.terminated[t] | rollout.truncated[t]
-            # The state of the moment has seen `ages` steps; the last observation is one more.
+            # The state before the step has counted `ages` steps. The last observation adds one.
             cut = rollout.truncated[t]
             torch.testing.assert_close(rollout.final_values[t][cut], ages[cut] + 1)
             ages[ended] = 0.0
@@ -167,7 +167,7 @@ def test_optimise_gives_recurrent_policies_whole_columns() -> None:
 def test_minibatch_columns_refer_to_the_same_steps(policy: Policy | None) -> None:
     steps, rows, size = 6, 8, 12
     _, policy, rollout = make("cartpole", rows, steps, policy)
-    number = torch.arange((steps + 1) * rows).view(steps + 1, rows)  # of each entry of the rollout
+    number = torch.arange((steps + 1) * rows).view(steps + 1, rows)  # index of each entry of the rollout
     rollout.observations.copy_(number.unsqueeze(2).expand_as(rollout.observations))
     rollout.values.copy_(number + 1000)
     rollout.alive.copy_(number % 3 > 0)
@@ -232,7 +232,7 @@ def test_one_update_improves_the_objective(kernels: Any) -> None:
     env, policy, rollout = make("cartpole", 32, 16)
     collect(env, policy, rollout, kernels=kernels)
     ppo.advantages(rollout, kernels, TrainConfig(gamma=0.9, gae_lambda=0.9, reward_clamp=0.5))
-    assert rollout.rewards.max() == 1.0  # the clamp is for learning; the record stays
+    assert rollout.rewards.max() == 1.0  # rewards are clamped only for learning, not in the rollout
     settings = TrainConfig(minibatch_size=128, epochs=6, clip=0.2, entropy_coef=0.0)
     generator = torch.Generator().manual_seed(1)
     optimizer = Muon(policy.named_parameters())
@@ -313,7 +313,7 @@ def test_explained_variance_is_the_share_that_values_predicted() -> None:
 
 
 class Still:
-    """An optimizer that moves nothing and notes the norm of each gradient."""
+    """An optimizer that changes nothing and records the norm of each gradient."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy, self.norms = policy, list[float]()
@@ -342,7 +342,7 @@ def test_gradients_are_clipped_and_statistics_are_means() -> None:
     clipped, again = optimise(epochs=3, max_grad_norm=0.01)
     assert len(norms) == 4 and min(norms) > 0.02
     assert len(clipped) == 12 and clipped == pytest.approx([0.01] * 12, rel=1e-3)
-    assert again == pytest.approx(stats)  # nothing has moved: every epoch saw the same
+    assert again == pytest.approx(stats)  # the weights didn't change, so every epoch has the same statistics
 
 
 def test_each_epoch_shuffles_the_minibatches(monkeypatch: Any) -> None:

@@ -1,4 +1,4 @@
-"""Child processes: messages both ways, the ways in which they end, and what is reported then."""
+"""Child processes: messages in both directions, and the reports for each way in which a child can end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Start = Callable[..., Child]
 
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Starts a child that runs the given lines; what still runs after the test is killed."""
+    """Starts a child that runs the given lines. Children that still run after the test are killed."""
     monkeypatch.syspath_prepend(str(tmp_path))
     children: list[Child] = []
 
@@ -34,7 +34,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
 
 def everything(child: Child) -> list[dict[str, Any]]:
-    """All messages until the child has closed its end."""
+    """All messages until the child closes its end."""
     found: list[dict[str, Any]] = []
     while not child.gone:
         wait([child], 60.0)

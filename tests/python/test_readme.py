@@ -1,4 +1,4 @@
-"""Every command of the README and of CONTRIBUTING is real: run as written; those that run this test are looked up."""
+"""Every command of README and CONTRIBUTING works as written. Commands that would run this test must only exist."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("warm_children", "one_core")
 @pytest.mark.slow
 def test_the_command_lines_run(tmp_path: Path) -> None:
-    """In the order in which they stand, as a reader would type them."""
+    """Run the commands in document order, as a reader would type them."""
     lines = [line for line in commands("README.md") if line.startswith("pufferc ")]
     assert len(lines) >= 4
     for line in lines:
@@ -57,7 +57,7 @@ def test_the_make_targets_exist() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("cmake") is None or shutil.which("cc") is None, reason="needs cmake and a C compiler")
 def test_the_steps_for_a_new_game_in_contributing_work(tmp_path: Path) -> None:
-    """The two lines that make template.c a game of its own, in a copy of the sources; then it is built."""
+    """Run the two commands that turn template.c into a new game in a copy of the sources, and build it."""
     shutil.copytree(ROOT / "csrc", tmp_path / "csrc")
     shutil.copytree(ROOT / "third_party", tmp_path / "third_party", ignore=shutil.ignore_patterns("raylib"))
     shutil.copy(ROOT / "CMakeLists.txt", tmp_path)

@@ -1,4 +1,4 @@
-"""Recordings: what is in the files, and that nothing is lost when something goes wrong."""
+"""Recordings: the content of the files, and existing files that survive errors."""
 
 import signal
 import subprocess
@@ -14,7 +14,7 @@ from pufferc.watch.recording import Recorder, check_recording, record
 
 
 def moving_square(count=40, size=(120, 80)):
-    """Pictures of a square that crosses a two-coloured field."""
+    """Pictures of a square that crosses a field of two colours."""
     pictures = []
     for i in range(count):
         picture = np.full((size[1], size[0], 3), (20, 24, 32), np.uint8)
@@ -53,7 +53,7 @@ def test_gif_of_fewer_pictures_than_the_palette_takes(tmp_path):
 
 
 def test_gif_shows_colours_that_appear_late(tmp_path):
-    """Later than the pictures that the palette is made from: the nearest of its colours, not what was there before."""
+    """A colour that appears after the pictures used for the palette gets the nearest palette colour."""
     pytest.importorskip("PIL")
     dark, late = np.full((20, 30, 3), 40, np.uint8), np.full((20, 30, 3), 40, np.uint8)
     dark[:, 15:], late[5:15, 5:15] = 90, 255
@@ -65,7 +65,7 @@ def test_gif_shows_colours_that_appear_late(tmp_path):
 
 
 def test_gif_keeps_the_colour_of_small_things(tmp_path):
-    """A flame of a few pixels before a sky of many shades."""
+    """A flame of a few pixels in front of a sky of many shades."""
     pytest.importorskip("PIL")
     shades = np.linspace(10, 90, 300)[None, :] + np.linspace(0, 60, 200)[:, None]
     sky = np.repeat(shades.astype(np.uint8)[:, :, None], 3, axis=2)
@@ -80,7 +80,7 @@ def test_gif_keeps_the_colour_of_small_things(tmp_path):
 
 @pytest.mark.parametrize("fps", [12.0, 15.0, 50.0, 60.0, 120.0])
 def test_gif_keeps_the_frame_rate(tmp_path, fps):
-    """Whole hundredths of a second, none shorter than viewers show, add up to the time of all pictures."""
+    """Frame delays are whole hundredths of a second, not below the minimum of viewers, and add up to the total time."""
     image = pytest.importorskip("PIL.Image")
     pictures = moving_square()
     with Recorder(tmp_path / "out.gif", fps=fps) as recorder:
@@ -232,7 +232,7 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch, ending, module, packa
 
 
 def unwritten(path):
-    """The folder holds `path` as it was before a recording, and nothing beside it."""
+    """Asserts that the folder holds only `path`, with its content from before the recording."""
     return path.read_bytes() == b"precious" and list(path.parent.iterdir()) == [path]
 
 
@@ -264,7 +264,7 @@ def test_a_failing_ffmpeg_is_an_error(tmp_path, monkeypatch, script, reason):
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX's")
 @pytest.mark.parametrize(("ending", "package"), [("gif", "PIL"), ("png", "PIL"), ("mp4", "imageio_ffmpeg")])
 def test_a_full_disk_keeps_the_existing_file(tmp_path, ending, package):
-    """A limit on the size of files stands in for the disk."""
+    """A limit on file sizes simulates the full disk."""
     pytest.importorskip(package)
     path = tmp_path / f"out.{ending}"
     path.write_bytes(b"precious")
@@ -330,7 +330,7 @@ def test_a_recording_is_small_and_matches_the_pictures(tmp_path):
 
 
 def test_a_recording_ends_with_the_episode(tmp_path):
-    """With its last state, a red pole that has fallen, and not with the first one of the next."""
+    """The last picture shows the final state, a fallen red pole, and not the start of the next episode."""
     pytest.importorskip("PIL")
     path = record(tmp_path / "out.gif", "cartpole", seed=1)
     frames = frames_of(path)[0]
@@ -352,7 +352,7 @@ def video_of(folder):
     return len(frames), width, height, frames
 
 
-# Gymnasium says that same-step autoreset leaves an episode's last frame out; moviepy leaves pipes open.
+# Gymnasium warns that same-step autoreset omits the last frame of an episode. moviepy leaves pipes open.
 records_by_gymnasium = [
     pytest.mark.filterwarnings("ignore:.*same-step"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
@@ -427,7 +427,7 @@ class TestRecordVideoOfOneGame:
 
 
 def test_render_games_none_returns_a_picture_per_row():
-    """render_games=None: as many pictures as rows; those of one game are one; a number gives one picture."""
+    """With render_games=None there is one picture per row, shared by the rows of a game. A number gives one picture."""
     envs = pufferc.make("snake", num_games=2, num_threads=1, seed=1, render_mode="rgb_array", render_games=None)
     envs.reset()
     pictures = envs.render()

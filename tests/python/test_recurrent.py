@@ -1,4 +1,4 @@
-"""MinGRU and LSTM: against plain float64 loops, torch's own LSTM, and themselves step by step; resets."""
+"""MinGRU and LSTM match plain float64 loops, torch's LSTM, and their own single steps. Also resets."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def make(kind: type[RecurrentNetwork], dtype: Any = torch.float32, hidden: int =
 
 
 def sequence(seed: int, steps: int = STEPS, rows: int = ROWS) -> tuple[torch.Tensor, torch.Tensor]:
-    """Observations, and where episodes begin: often, so that each row has several."""
+    """Observations and episode starts. Each row has several episodes."""
     generator = torch.Generator().manual_seed(seed)
     observations = torch.randn(steps, rows, INPUTS, generator=generator)
     return observations, torch.rand(steps, rows, generator=generator) < 0.25
@@ -53,7 +53,7 @@ def random_state(policy: RecurrentNetwork, rows: int, seed: int = 9) -> tuple[to
 
 
 def twin(policy: RecurrentNetwork, parameters: dict[str, torch.Tensor], x: Any, state: Any, starts: Any) -> Any:
-    """The network as its formulas stand in the documentation, one step after another, in float64."""
+    """The network from the documented formulas, step by step, in float64."""
     x = x * policy.input_gain.double() + policy.input_shift.double()
     for i in range(len(policy.hidden)):
         x = torch.relu(x @ parameters[f"hidden.{i}.weight"].T + parameters[f"hidden.{i}.bias"])
@@ -79,7 +79,7 @@ def twin(policy: RecurrentNetwork, parameters: dict[str, torch.Tensor], x: Any, 
 
 
 def by_steps(policy: RecurrentNetwork, observations: Any, state: Any, starts: Any) -> tuple[Any, Any]:
-    """Outputs and last state as a rollout makes them."""
+    """Outputs and last state, computed step by step as in a rollout."""
     outputs = []
     for t in range(observations.shape[0]):
         state = restart_rows(policy, state, starts[t])
@@ -145,7 +145,7 @@ def test_an_lstm_without_resets_matches_torch() -> None:
 @settings(max_examples=30, deadline=None)
 @given(st.sampled_from(KINDS), st.integers(1, 20), st.integers(1, 6), st.integers(1, 17), st.integers(0, 10**6))
 def test_rollout_and_training_outputs_agree(kind: Any, steps: int, rows: int, hidden: int, seed: int) -> None:
-    """Within 1e-5: the sums of a product over T * M rows may be in another order than those over M."""
+    """Within 1e-5, because a matrix product over T * M rows may sum in another order than one over M rows."""
     policy, (observations, starts) = make(kind, hidden=hidden), sequence(seed, steps, rows)
     state = random_state(policy, rows, seed)
     outputs, last = by_steps(policy, observations, state, starts)
@@ -159,7 +159,7 @@ def test_rollout_and_training_outputs_agree(kind: Any, steps: int, rows: int, hi
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_both_forms_agree_in_bfloat16(kind: type[RecurrentNetwork]) -> None:
-    """Within 2 %: only products are rounded to 8 bits; states and their sums stay float32."""
+    """Within 2 %: only matrix products are rounded to 8 bits. States and their sums stay float32."""
     policy, exact, (observations, starts) = make(kind, torch.bfloat16), make(kind), sequence(6)
     state = random_state(policy, ROWS)
     outputs, last = by_steps(policy, observations, state, starts)
@@ -211,7 +211,7 @@ def test_a_reset_clears_one_row_and_no_others(scan: str) -> None:
 
 @pytest.mark.parametrize("kind", ["mingru", "lstm"])
 def test_truncated_rows_bootstrap_with_their_state_at_truncation(kind: str) -> None:
-    """Every value of three rollouts, the last ones of cut episodes included, against whole episodes in float64."""
+    """All values of three rollouts, including final values of truncated episodes, match whole episodes in float64."""
     env = pufferc.make("cartpole", 4, num_threads=1, seed=1, max_steps=5)
     config = merge(Config("cartpole"), {"policy": {"kind": kind, "hidden_size": 8}})
     policy: Any = make_policy(config, env.spaces, torch.float32, CPU, seed=1)
@@ -249,7 +249,7 @@ def test_truncated_rows_bootstrap_with_their_state_at_truncation(kind: str) -> N
 
 
 def test_dead_rows_restart_with_a_cleared_state() -> None:
-    """What a row saw while it was out is no part of its next episode, neither in a rollout nor in training."""
+    """Observations of a dead row don't enter its state in the next episode, neither in a rollout nor in training."""
     env = pufferc.make("cartpole", 6, num_threads=1, seed=1)
     config = merge(Config("cartpole"), {"policy": {"kind": "mingru", "hidden_size": 8}})
     policy = make_policy(config, env.spaces, torch.float32, CPU, seed=1)
@@ -257,7 +257,7 @@ def test_dead_rows_restart_with_a_cleared_state() -> None:
     rollout.reset(env, policy, 1)
 
     class Pool:
-        """The pool, but row 2 sits out steps 3 to 5."""
+        """A pool in which row 2 is dead in steps 3 to 5."""
 
         def __init__(self) -> None:
             self.steps, self.alive = 0, np.ones(6, bool)
@@ -286,7 +286,7 @@ def test_dead_rows_restart_with_a_cleared_state() -> None:
 
 @pytest.mark.parametrize("kind", ["mingru", "lstm"])
 def test_dead_rows_do_not_affect_statistics_or_loss(kind: str) -> None:
-    """Whatever stands in such rows, observations included, an update gives the same weights bit for bit."""
+    """Garbage in dead rows, including observations, must not change a bit of the updated weights."""
     env = pufferc.make("cartpole", 8, num_threads=1, seed=1)
     config = merge(Config("cartpole"), {"policy": {"kind": kind, "hidden_size": 8}})
     settings = TrainConfig(minibatch_size=64, epochs=2, learning_rate=0.1)
@@ -314,7 +314,7 @@ def test_dead_rows_do_not_affect_statistics_or_loss(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["mingru", "lstm"])
 def test_each_snake_has_its_own_recurrent_state(kind: str) -> None:
-    """Snakes of one game die one by one; the value of each step is that of the life so far, in float64, alone."""
+    """Snakes of one game die at different times. Values must match a float64 run over the current life."""
     env = pufferc.make("snake", num_games=2, num_threads=1, seed=1, snakes=3, width=8, height=8, food=4)
     config = merge(Config("snake"), {"policy": {"kind": kind, "hidden_size": 8, "encoder": "flat"}})
     policy: Any = make_policy(config, env.spaces, torch.float32, CPU, seed=1)

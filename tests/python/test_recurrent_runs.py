@@ -1,4 +1,4 @@
-"""Whole runs of policies with memory: resumed, played, evaluated; and sizes that keep rows whole."""
+"""Whole runs of recurrent policies: resume, play and evaluation. Also minibatch sizes that keep rows whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A release repeats: two builds of the same sources, in folders of different names, give the same wheel."""
+"""Release builds are reproducible: two builds of the same sources in different folders give the same wheel."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 
 from conftest import ROOT
 
-# As a release is built, but not optimised, which takes minutes: no path, time or order gets into a file by optimising.
-# PUFFERC_TEST_OPTIMISED=1 compares wheels as they are given away.
+# The settings of a release without optimisation, which takes minutes and adds no path, time or order to a file.
+# PUFFERC_TEST_OPTIMISED=1 compares optimised wheels as they are released.
 QUICK = [
     "cmake.build-type=Quick",
     "cmake.define.CMAKE_C_FLAGS_QUICK=-DNDEBUG",
@@ -34,7 +34,7 @@ def copy_sources(folder: Path) -> Path:
 
 
 def build(sources: Path, out: Path, cached: bool) -> Path:
-    """With a compiler cache, if there is one, or with none. The cache has what an earlier run of the test compiled."""
+    """Build with or without a compiler cache. The cache can hold objects from an earlier run of the test."""
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_COMPILER_LAUNCHER")}
     environment |= {"SOURCE_DATE_EPOCH": "1700000000"}
     if cached and shutil.which("ccache"):

@@ -1,6 +1,6 @@
 """Pictures of games: golden pictures, colours and orientation, grids, bad input.
 
-Golden pictures are rewritten by: PUFFERC_WRITE_GOLDEN=1 pytest tests/python/test_render.py
+To rewrite the golden pictures, run PUFFERC_WRITE_GOLDEN=1 pytest tests/python/test_render.py
 """
 
 import os
@@ -23,7 +23,7 @@ PARAMS = {"snake": {"width": 24, "height": 18, "snakes": 5, "food": 30}}
 
 
 def played(name, steps=40, games=1):
-    """A pool after some steps of a fixed pseudo-random play; the final frame is the same on every machine."""
+    """A pool after some steps of fixed pseudo-random play. The final frame is the same on every machine."""
     envs = pufferc.make(name, num_games=games, num_threads=1, seed=7, **PARAMS.get(name, {}))
     envs.reset(seed=7)
     rng, space = np.random.Generator(np.random.PCG64(7)), envs.single_action_space
@@ -45,7 +45,7 @@ def frame(scenes=(), marks=(), size=(64, 48), background=0x000000FF):
 
 
 def near(picture, other):
-    """Equal but for rounding, which depends on where in the picture a shape lies, and decides on a few pixels."""
+    """Equal up to rounding, which depends on the position of a shape in the picture and affects a few pixels."""
     return (np.abs(picture.astype(int) - other.astype(int)) > 2).mean() < 0.0003
 
 
@@ -96,7 +96,7 @@ def test_a_picture_follows_one_agent():
 
 def test_large_boards_show_large_cells():
     whole = render.world_size(played("snake", 0))
-    assert whole[0] == 26.0  # with its wall
+    assert whole[0] == 26.0  # including the wall
     part = pufferc.make("snake", num_games=1, num_threads=1, seed=1)
     part.reset(seed=1)
     assert render.world_size(part)[0] == 48.0
@@ -158,7 +158,7 @@ def test_every_character_draws_and_differs():
 
 @pytest.mark.parametrize("size", [7.0, 11.0, 30.0])
 def test_figures_differ_at_every_size(size):
-    """So do the letters that are most alike, where letters are drawn."""
+    """The most similar letters also differ at sizes at which letters are drawn."""
     texts = [*"0123456789", *("aeocsgq" if size >= 9.0 else "")]
     pictures = [frame(marks=[(10.0, 10.0, 0.0, size, 0xFFFFFFFF, text)]).astype(int) for text in texts]
     for i, one in enumerate(pictures):
@@ -269,7 +269,7 @@ def test_closed_and_unreset_pools_are_refused():
 def test_objects_that_are_not_pools_are_refused(pool):
     with pytest.raises(TypeError, match="Pool"):
         _core.world_size(pool, 0)
-    if pool is not None:  # which stands for an empty cell
+    if pool is not None:  # None means an empty cell
         with pytest.raises(TypeError, match="Pool"):
             frame([(pool, 0, 0.0, 0.0, 64.0, 48.0)])
 
@@ -295,7 +295,7 @@ def test_threads_draw_at_the_same_time():
 
 
 def test_a_pool_that_another_thread_draws_is_busy():
-    """A pool takes one call at a time. What is drawn through one Renderer meanwhile is whole, and nothing crashes."""
+    """A pool accepts one call at a time. Concurrent draws with one Renderer give whole pictures and don't crash."""
     from concurrent.futures import ThreadPoolExecutor
 
     renderer = Renderer(played("breakout"), size=(960, 720))

@@ -1,4 +1,4 @@
-"""`pufferc runs` and `pufferc compare`: every state of a run, and nothing that a damaged one could crash."""
+"""`pufferc runs` and `pufferc compare`: every state of a run. Damaged runs must not crash them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def small(game: str = "cartpole", **fields: Any) -> Config:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: Any) -> Path:
-    """A folder with two runs of cartpole that differ in seed and rate, and one of squared with evaluations."""
+    """A folder with two cartpole runs that differ in seed and learning rate, and one squared run with evaluations."""
     folder: Path = tmp_path_factory.mktemp("trained")
     train(small(), runs=folder, quiet=True)
     train(small(seed=2, learning_rate=0.01), runs=folder, quiet=True)
@@ -48,7 +48,7 @@ def trained(tmp_path_factory: Any) -> Path:
 
 @pytest.fixture
 def runs(trained: Path, tmp_path: Path) -> Path:
-    """A copy of that folder, to be harmed."""
+    """A copy of that folder that a test may damage."""
     shutil.copytree(trained, tmp_path / "runs")
     return tmp_path / "runs"
 
@@ -65,7 +65,7 @@ def test_the_window_is_the_last_hundred_episodes() -> None:
     window.add({"score": 0.0, "episodes": 60})
     window.add({"score": 6.0, "episodes": 40})
     assert window.score() == Score(2.4, "training", 100)
-    window.add({"score": 10.0, "episodes": 10})  # the first sixty are still needed
+    window.add({"score": 10.0, "episodes": 10})  # the first sixty are still in the window
     assert window.score() == Score(pytest.approx(340 / 110), "training", 110)
     window.add({"score": 1.0, "episodes": 500})
     assert window.score() == Score(1.0, "training", 500)
@@ -130,7 +130,7 @@ def test_a_run_keeps_few_checkpoints_and_its_best(tmp_path: Path) -> None:
 
 
 def test_a_kill_during_pruning_leaves_only_whole_checkpoints(tmp_path: Path, monkeypatch: Any) -> None:
-    """Whatever had been removed by then, what is left under the name of a checkpoint is one."""
+    """At whatever point pruning is killed, every remaining checkpoint folder is a whole checkpoint."""
     result = train(small(keep_checkpoints=0), runs=tmp_path, quiet=True)
 
     def die(path: Path, **_: Any) -> None:

@@ -28,7 +28,7 @@ from pufferc.training.run import train  # noqa: E402
 from pufferc.training.seeds import exit_code, parse_seeds, split_cores, summary, train_seeds  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("warm_children")
-PYTHON = sys.executable  # without a warm start
+PYTHON = sys.executable  # starts without warm.py
 
 
 def small(**fields: Any) -> Config:
@@ -51,7 +51,7 @@ def test_seed_lists_are_parsed() -> None:
         (8, 3, "auto", (3, 2, 2)),
         (2, 2, "auto", (2, 1, 1)),
         (2, 5, "auto", (2, 1, 1)),
-        (64, 1, "auto", (1, 64, 32)),  # no more threads for games than there are games
+        (64, 1, "auto", (1, 64, 32)),  # at most one thread per game
         (8, 4, 4, (2, 4, 4)),
         (1, 2, 4, (1, 4, 4)),
     ],
@@ -71,7 +71,7 @@ def test_cores_are_divided_without_overlap(
 
 @pytest.fixture(scope="module")
 def group(tmp_path_factory: Any) -> dict[str, Any]:
-    """Two seeds side by side, one thread each, though this machine may have one core only."""
+    """Two parallel seeds with one thread each, even if this machine has only one core."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(seeds_module, "available_cores", lambda: 2)
         return train_seeds(small(), [3, 5], runs=tmp_path_factory.mktemp("seeds"), parallel=2, quiet=True)
@@ -101,7 +101,7 @@ def test_mean_and_spread_match_the_runs(group: dict[str, Any]) -> None:
 
 def test_a_group_is_listed_among_runs(group: dict[str, Any]) -> None:
     path = Path(group["group"])
-    found = sorted((run.seed, run.name) for run in list_runs(path.parent))  # side by side, either may begin first
+    found = sorted((run.seed, run.name) for run in list_runs(path.parent))  # either seed may start first
     assert found == [(3, f"{path.name}/seed-3"), (5, f"{path.name}/seed-5")]
     assert find_checkpoint("latest", path.parent, "cartpole").parent.parent == path / "seed-5"
     best = max(group["runs"], key=lambda run: run["best"]["value"])
@@ -110,7 +110,7 @@ def test_a_group_is_listed_among_runs(group: dict[str, Any]) -> None:
 
 
 def test_a_failed_seed_does_not_stop_the_others(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
-    """One has a run's directory that cannot be trained in, one is killed from outside."""
+    """One seed has an unusable run directory, and another is killed from outside."""
     original = seeds_module.Member.start
 
     def start(member: Any, config: Config, weights: Path | None) -> None:
@@ -137,7 +137,7 @@ LONG = ["--train.total-steps", "1_000_000_000", "--train.target-score", "None", 
 
 
 def started(tmp_path: Path, *words: str) -> subprocess.Popen[str]:
-    """`pufferc train cartpole --train.seeds 1,2,3`, once its first seed has trained a while."""
+    """Start `pufferc train cartpole --train.seeds 1,2,3` and wait until its first seed has trained for a while."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     command = [sys.executable, "-m", "pufferc", "train", "cartpole", "--runs", str(tmp_path), *LONG, *words]
     child = subprocess.Popen(
@@ -168,7 +168,7 @@ def test_ctrl_c_before_a_seed_starts_training(tmp_path: Path, monkeypatch: Any) 
 
     def start(member: Any, config: Config, weights: Path | None) -> None:
         original(member, config, weights)
-        os.kill(os.getpid(), signal.SIGINT)  # its process is being started, or imports what it needs
+        os.kill(os.getpid(), signal.SIGINT)  # its process is starting or importing
 
     monkeypatch.setattr(seeds_module.Member, "start", start)
     group = train_seeds(small(), [1, 2], runs=tmp_path, quiet=True)

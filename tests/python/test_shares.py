@@ -1,4 +1,4 @@
-"""Which rows and games each process of a run has: together they are those of one process, or it is said."""
+"""The rows and games of each process in a run. Together they equal those of one process, or the plan is not exact."""
 
 from __future__ import annotations
 

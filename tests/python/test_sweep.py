@@ -31,7 +31,7 @@ from test_readme import blocks, commands
 
 pytestmark = pytest.mark.usefixtures("warm_children")
 
-# Cartpole in short: runs of some hundredths of a second.
+# A short cartpole: each run takes a few hundredths of a second.
 SMALL = ["--env.max-steps", "20", "--vec.num-envs", "32", "--policy.hidden-size", "8", "--train.horizon", "16"]
 SMALL += ["--train.minibatch-size", "128", "--train.total-steps", "5120", "--train.target-episodes", "32"]
 SPACE = ["--space", "train.learning_rate=log:1e-3:1e-1", "--space", "train.epochs=integer:1:3"]
@@ -43,7 +43,7 @@ def sweep(directory: Path, *words: str) -> int:
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: Any) -> Path:
-    """A sweep of five runs, the best of which is run again with two seeds beside the base."""
+    """A sweep of five runs. The best is run again with two seeds, together with the base configuration."""
     directory: Path = tmp_path_factory.mktemp("sweep") / "whole"
     words = ("--runs", "5", "--jobs", "1", "--stop", "none", "--confirm", "1", "--confirm-seeds", "2", "--seed", "7")
     assert sweep(directory, *words) == 0
@@ -81,7 +81,7 @@ def test_the_best_trial_is_written_as_a_configuration_with_runs(done: Path, caps
 
 
 def test_a_resumed_sweep_equals_an_uninterrupted_one(done: Path, tmp_path: Path) -> None:
-    """Two runs, then what a kill leaves behind: half a line; then the rest."""
+    """Two runs, then half a line as after a kill, and then the remaining runs."""
     directory = tmp_path / "parts"
     assert sweep(directory, "--runs", "2", "--jobs", "1", "--stop", "none", "--confirm", "0", "--seed", "7") == 0
     with (directory / "trials.jsonl").open("ab") as file:
@@ -97,7 +97,7 @@ def test_a_resumed_sweep_equals_an_uninterrupted_one(done: Path, tmp_path: Path)
 
 
 def test_a_lost_worker_loses_one_run(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
-    """Run 2 is killed while it trains, run 3 hangs, the loss of run 4 becomes NaN; the others are not touched."""
+    """Run 2 is killed during training, run 3 hangs, and run 4's loss becomes NaN. Other runs are unaffected."""
     give, wait = Workers.give, Workers.wait
     struck: set[int] = set()
 
@@ -140,7 +140,7 @@ def test_workers_do_not_outlive_the_sweep(tmp_path: Path) -> None:
     while not (tmp_path / "log.jsonl").is_file() or not (tmp_path / "log.jsonl").stat().st_size:
         assert not workers.wait(0.05) and time.monotonic() < end
     assert worker.child is not None
-    worker.child.hang_up()  # as if this process had been killed
+    worker.child.hang_up()  # simulates the death of this process
     assert worker.child.stop(wait_s=60.0) == 1
     workers.close()
 
@@ -166,7 +166,7 @@ def test_ctrl_c_keeps_finished_runs(tmp_path: Path) -> None:
 
 
 def test_bad_runs_are_stopped_and_counted(tmp_path: Path, capsys: Any) -> None:
-    """Of twelve rates the first five go through, then what is below the median of those before ends early."""
+    """Of twelve learning rates the first five finish. Later runs below the median of the earlier ones stop early."""
     words = [*SMALL, "--train.total-steps", "20480", "--train.gamma", "0.9", "--directory", str(tmp_path / "s")]
     space = ["--space", "train.learning_rate=grid:0.001:0.12:12"]
     assert main(["sweep", "cartpole", *words, *space, "--method", "grid", "--jobs", "1", "--confirm", "0"]) == 0
@@ -180,7 +180,7 @@ def test_bad_runs_are_stopped_and_counted(tmp_path: Path, capsys: Any) -> None:
 
 
 def test_a_sweep_of_failed_runs_reports_the_reason(tmp_path: Path, capsys: Any) -> None:
-    """Each value alone would fit; none of them do together, which needs no worker to find out."""
+    """Each value is valid alone, but no combination is. The sweep finds this without a worker."""
     space = ["--space", "vec.num_envs=choice:64,128", "--space", "train.horizon=choice:60,64"]
     words = [*SMALL, "--train.total-steps", "2048", *space, "--directory", str(tmp_path / "s"), "--json"]
     assert main(["sweep", "cartpole", *words, "--jobs", "1"]) == 1
@@ -249,7 +249,7 @@ def test_unusable_directories_are_refused(done: Path, tmp_path: Path, capsys: An
 @pytest.mark.usefixtures("one_core")
 @pytest.mark.slow
 def test_the_commands_of_the_page_run(tmp_path: Path) -> None:
-    """As written, but with runs too short to learn; DIR-TIME stands for what the first one made."""
+    """Run the commands of the page with very short runs. DIR-TIME stands for the directory of the first command."""
     pytest.importorskip("matplotlib")
     pytest.importorskip("optuna")
     (space,) = blocks("docs/sweeps.md", "toml")

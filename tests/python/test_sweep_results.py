@@ -1,4 +1,4 @@
-"""What a sweep makes of its trials: ranking, fronts, early stopping, verdicts, and files that were cut off."""
+"""Results of a sweep: ranking, Pareto fronts, early stopping, verdicts, and truncated files."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def test_each_objective_has_its_order() -> None:
         trial(5, None, "failed", error="x"),
         trial(6, 20.0),
     ]
-    assert [t.number for t in ranked("score", trials)] == [3, 2, 6, 1]  # equal scores by what they cost
-    assert [t.number for t in ranked("steps", trials)] == [2, 3, 6, 1]  # those that missed the target by their score
+    assert [t.number for t in ranked("score", trials)] == [3, 2, 6, 1]  # equal scores are ranked by cost
+    assert [t.number for t in ranked("steps", trials)] == [2, 3, 6, 1]  # misses are ranked by score
     assert [t.number for t in ranked("time", trials)] == [3, 2, 6, 1]
     assert value("steps", trials[0]) is None and value("score", trials[3]) is None
     assert loss("steps", trials[4]) > loss("steps", trials[0]) > loss("steps", trials[1])
@@ -74,7 +74,7 @@ def test_median_stops_what_is_below_half_once_there_is_something_to_compare() ->
     rule = Stopping("median")
     assert all(rule.keeps(100, score) for score in (1.0, 9.0, 2.0, 8.0, 5.0))
     assert not rule.keeps(100, 4.0) and rule.keeps(100, 6.0)
-    assert rule.keeps(200, -1.0)  # the first one at this rung
+    assert rule.keeps(200, -1.0)  # the first trial at this rung
 
 
 def test_asha_keeps_the_upper_third() -> None:
@@ -152,7 +152,7 @@ def test_half_a_line_at_the_end_is_left_out_and_cut_off(tmp_path: Path) -> None:
     write(tmp_path, [trial(1, 10.0)])
     path = tmp_path / "trials.jsonl"
     whole = path.read_bytes()
-    for half in (b'{"number": 2, "pha', whole[:-1]):  # the second is complete but for its newline
+    for half in (b'{"number": 2, "pha', whole[:-1]):  # the second is complete except for its newline
         path.write_bytes(whole + half)
         assert [t.number for t in read_trials(tmp_path)] == [1]
         write(tmp_path, [trial(3, 1.0)])
@@ -169,7 +169,7 @@ SPACE = {KEY: "log:0.001:0.1", "train.horizon": "choice:16,32,64", "train.gamma"
 
 
 def made(directory: Path, count: int = 40, **settings: Any) -> tuple[Plan, list[Trial]]:
-    """A sweep whose score is best at a learning rate of 0.02 and does not depend on the horizon."""
+    """A sweep with the best score at a learning rate of 0.02. The score does not depend on the horizon."""
     plan = Plan(CONFIG, make_space(CONFIG, SPACE), Settings(**settings))
     search = make_search("random", plan.space, "score", 1)
     trials = []
@@ -241,14 +241,14 @@ def test_a_budget_sets_time_aside_for_fresh_seeds(tmp_path: Path) -> None:
     assert over() is None and over(budget_s=1000.0) is None
     assert "budget of 30 s" in str(over(budget_s=30.0)) and "budget of 30 s" in str(over(budget_s=30.0, confirm=0))
     assert over(budget_s=52.0) is not None and over(budget_s=52.0, confirm=0) is None
-    assert over(budget_s=85.0, jobs=1, confirm_seeds=1000) is None  # half of it is for the search, whatever comes
+    assert over(budget_s=85.0, jobs=1, confirm_seeds=1000) is None  # half of the budget is always for the search
 
 
 # ---- Optuna ------------------------------------------------------------------------------------------------
 
 
 def loop(method: str, count: int, seed: int = 1) -> list[float]:
-    """Scores of a made-up problem, one proposal after the other."""
+    """Scores of an artificial problem, in the order of the proposals."""
     search = make_search(method, make_space(CONFIG, SPACE), "score", seed)
     scores = []
     for number in range(1, count + 1):
@@ -267,7 +267,7 @@ def test_tpe_learns_and_repeats() -> None:
 
 
 def test_tpe_continues_from_earlier_results() -> None:
-    """Trials of an earlier part count, also stopped and failed ones and sizes that were fitted."""
+    """Trials from before a resume count, including stopped and failed trials and adjusted sizes."""
     pytest.importorskip("optuna")
     search = make_search("tpe", make_space(CONFIG, {**SPACE, "train.minibatch_size": [512, 2000]}), "score", 1)
     for number in range(1, 31):
@@ -290,8 +290,8 @@ def test_importance_finds_the_fields_that_matter(tmp_path: Path) -> None:
     plan, trials = made(tmp_path, 80)
     shares = importances("random", plan.space, "score", trials)
     assert shares[KEY] > 0.6 and shares[KEY] == max(shares.values())
-    assert importances("random", plan.space, "score", trials[:8]) is None  # too few to say
-    assert importances("tpe", plan.space, "score", trials) is None  # which looks near the best, so little varies
+    assert importances("random", plan.space, "score", trials[:8]) is None  # too few trials
+    assert importances("tpe", plan.space, "score", trials) is None  # TPE stays near the best, so values vary little
     same = [dataclasses.replace(t, score=Score(1.0, "evaluation", 9)) for t in trials]
     assert importances("random", plan.space, "score", same) is None
 

@@ -1,4 +1,4 @@
-"""The space of a sweep: values in range and as likely as promised, repeatable proposals, errors that name the key."""
+"""The space of a sweep: ranges, distributions, repeatable proposals, and errors that name the key."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_whole_numbers_stay_whole(position: float, low: int, width: int, kind: s
 
 
 def test_each_dimension_has_its_distribution() -> None:
-    """Deciles of 20,000 draws lie where the scale has them; whole numbers and choices come equally often."""
+    """Deciles of 20,000 samples match the scale. Integers and choices are equally likely."""
     positions = np.random.default_rng(5).random(20_000)
     shares = np.linspace(0.1, 0.9, 9)
     scales = {
@@ -69,7 +69,7 @@ def test_specifications_are_parsed() -> None:
     assert one("grid:0.1:0.3:3", "train.clip").values == (0.1, 0.2, 0.3)
     assert one("choice:adam,muon", "train.optimizer").values == ("adam", "muon")
     assert one("choice:true,false", "train.normalize_rewards").values == (True, False)
-    assert one([16, 32.0], "train.horizon").values == (16, 32)  # as the configuration's type has them
+    assert one([16, 32.0], "train.horizon").values == (16, 32)  # converted to the type of the setting
     assert one("log:16.5:64.9", "train.horizon") == Dimension("train.horizon", "log", 17.0, 64.0, True)
     assert one("integer:100:300", "env.max_steps").all_values() == range(100, 301)
     assert read_words(["train.learning-rate=log:1:2", "--vec.num-envs=choice:8,16"]) == {
@@ -139,7 +139,7 @@ def test_empty_spaces_and_unreadable_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("game", ["breakout", "cartpole", "pong", "snake", "squared", "tmaze"])
 def test_the_packaged_space_fits_every_game(game: str) -> None:
-    """Every one of 50 proposals is a configuration that can be trained, though sizes must divide one another."""
+    """All 50 proposals are valid configurations, although sizes must divide each other."""
     config = load_config(game)
     space = make_space(config, read_space(DEFAULT_SPACE))
     search = RandomSearch(space, 3)
@@ -184,7 +184,7 @@ def test_a_grid_of_ranges_or_without_end_is_refused() -> None:
     endless = {f"train.{key}": "integer:1:400" for key in ("epochs", "keep_checkpoints")} | {
         "env.max_steps": [8, 9, 10]
     }
-    with pytest.raises(ConfigError, match="more than 1000000"):  # not counted out one by one
+    with pytest.raises(ConfigError, match="more than 1000000"):  # the error comes without enumerating them
         make_search("grid", make_space(BASE, {"env.max_steps": "integer:1:1000000000"}), "score", 1)
     with pytest.raises(ConfigError, match="more than 1000000"):
         make_search("grid", make_space(BASE, {**endless, "train.value_coef": "grid:0:1:100"}), "score", 1)
