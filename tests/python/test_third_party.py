@@ -1,4 +1,4 @@
-"""How CMake finds raylib and Box2D: in folders that the user names, nowhere, and what is not what it should be."""
+"""How CMake finds raylib and Box2D: in user-named folders, missing libraries, and invalid sources."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pufferc import _core
 
 ROOT = Path(__file__).parents[2]
 CMAKE = shutil.which("cmake")
-# Nothing is searched for on this machine but what a test names.
+# CMake may search only the paths that a test names, not this machine.
 NOTHING = {"PUFFERC_DOWNLOAD": "OFF", "PUFFERC_RAYLIB": "OFF", "PUFFERC_BOX2D": "OFF", "PUFFERC_CUDA": "OFF"}
 
 pytestmark = pytest.mark.skipif(CMAKE is None or not shutil.which("cc"), reason="needs cmake and a C compiler")
@@ -32,20 +32,20 @@ def configure(
         settings |= {"PUFFERC_PYTHON": "ON", "pybind11_DIR": pybind11.get_cmake_dir()}
         settings |= {"Python_EXECUTABLE": sys.executable, "SKBUILD_SABI_COMPONENT": ""}
     command = [str(CMAKE), "-S", str(ROOT), "-B", str(build), *(f"-D{key}={value}" for key, value in settings.items())]
-    # PWD as a shell sets it; folders that the user names for his own builds are not meant here.
+    # Sets PWD as a shell does. Removes the folders that the user's environment names for other builds.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PUFFERC_")}
     environment |= {"PWD": str(cwd), **(env or {})}
     return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=cwd, env=environment)
 
 
 def words(done: subprocess.CompletedProcess[str]) -> str:
-    """All that CMake said, without its line breaks."""
+    """The output of CMake without line breaks."""
     return " ".join((done.stdout + done.stderr).split())
 
 
 @pytest.fixture(scope="module")
 def raylib_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with raylib's source: one that this checkout has, else fetched as the build does it."""
+    """A folder with raylib's source: the copy of this checkout, or one fetched as in a build."""
     for folder in (ROOT / "third_party" / "raylib", *ROOT.glob("build/*/third_party/raylib")):
         if (folder / "src" / "raylib.h").is_file():
             return folder
@@ -53,14 +53,14 @@ def raylib_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     script = ROOT / "third_party" / "fetch_raylib.sh"
     done = subprocess.run(["sh", script, folder], capture_output=True, text=True, timeout=400)
     if done.returncode:
-        pytest.skip(f"raylib's source cannot be had here: {done.stderr.strip()}")
+        pytest.skip(f"raylib's source is not available here: {done.stderr.strip()}")
     return folder
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variable", ["PUFFERC_RAYLIB_SOURCE", "FETCHCONTENT_SOURCE_DIR_RAYLIB"])
 def test_raylib_is_built_from_a_named_folder(variable: str, raylib_source: Path, tmp_path: Path) -> None:
-    """The window module that is built from the user's folder can be loaded."""
+    """The window module is built from the user's folder and can be loaded."""
     mine = tmp_path / "my raylib"
     shutil.copytree(raylib_source, mine)
     done = configure(tmp_path / "build", python=True, PUFFERC_RAYLIB="AUTO", **{variable: mine})
@@ -106,7 +106,7 @@ def test_a_missing_required_library_is_an_error(tmp_path: Path) -> None:
 
 
 def stub_raylib(folder: Path, version: str = "6.0") -> Path:
-    """As much of a source folder as CMake looks at."""
+    """The files of a raylib source folder that CMake checks."""
     (folder / "src").mkdir(parents=True)
     (folder / "src" / "raylib.h").write_text(f'#define RAYLIB_VERSION  "{version}"\n')
     for name in ("src/rcore.c", "LICENSE"):
@@ -115,7 +115,7 @@ def stub_raylib(folder: Path, version: str = "6.0") -> Path:
 
 
 def stub_glfw(prefix: Path, version: str = "3.3.8") -> Path:
-    """An installed GLFW that is a header, and the header of another version inside of raylib's source."""
+    """A stand-in for an installed GLFW: a header, and the header of another version in raylib's source."""
     config = prefix / "lib" / "cmake" / "glfw3"
     headers = prefix / "include" / "GLFW"
     config.mkdir(parents=True)
@@ -132,7 +132,7 @@ def stub_glfw(prefix: Path, version: str = "3.3.8") -> Path:
 
 
 def stub_raylib_with_glfw(folder: Path, code: str = "") -> Path:
-    """raylib's source with a copy of GLFW that must not be touched."""
+    """raylib's source with a copy of GLFW that a build must not use."""
     source = stub_raylib(folder)
     for name in ("src/rglfw.c", "src/external/glfw/include/GLFW/glfw3.h", "src/external/glfw/src/init.c"):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
@@ -145,7 +145,7 @@ def stub_raylib_with_glfw(folder: Path, code: str = "") -> Path:
 
 @pytest.mark.parametrize("version", ["3.3.8", "3.4.0"])
 def test_windows_use_the_installed_glfw(version: str, tmp_path: Path) -> None:
-    """Where raylib's copy cannot be used, for want of X11's headers, its header is not found either."""
+    """Without X11 headers raylib's copy of GLFW can't be built, so its header must not be used either."""
     source, glfw = stub_raylib_with_glfw(tmp_path / "my raylib"), stub_glfw(tmp_path / "glfw", version)
     build = tmp_path / "build"
     options = {"PUFFERC_RAYLIB_SOURCE": source, "glfw3_DIR": glfw, "CMAKE_DISABLE_FIND_PACKAGE_X11": "ON"}
@@ -157,7 +157,7 @@ def test_windows_use_the_installed_glfw(version: str, tmp_path: Path) -> None:
 
 
 def test_a_window_that_does_not_compile_is_left_out(tmp_path: Path) -> None:
-    """And what the compiler said is told; whoever asked for windows gets an error."""
+    """The compiler's output is reported. It is an error if windows were required."""
     source = stub_raylib_with_glfw(tmp_path / "raylib", "#error no windows today\n")
     options = {"PUFFERC_RAYLIB_SOURCE": source, "glfw3_DIR": stub_glfw(tmp_path / "glfw", "3.4.0")}
     options |= {"CMAKE_DISABLE_FIND_PACKAGE_X11": "ON"}
@@ -186,7 +186,7 @@ def test_a_release_uses_the_bundled_glfw(tmp_path: Path) -> None:
 
 
 def test_a_release_ignores_an_installed_box2d(tmp_path: Path) -> None:
-    """That of pyb2d3 has room for 128 games in a process."""
+    """The Box2D of pyb2d3 allows only 128 games per process."""
     pytest.importorskip("pyb2d3")
     options = {"PUFFERC_BOX2D": "ON", "Python_EXECUTABLE": sys.executable}
     done = configure(tmp_path / "build", PUFFERC_RELEASE="ON", **options)
@@ -194,7 +194,7 @@ def test_a_release_ignores_an_installed_box2d(tmp_path: Path) -> None:
 
 
 def test_the_release_command_requires_every_library(tmp_path: Path) -> None:
-    """It ends with an error where Box2D or raylib's own GLFW cannot be had, instead of making a wheel without them."""
+    """It fails if Box2D or raylib's bundled GLFW is unavailable, instead of building a wheel without them."""
     pytest.importorskip("scikit_build_core")
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
     command += [
@@ -216,11 +216,11 @@ def test_the_release_command_requires_every_library(tmp_path: Path) -> None:
     assert "PUFFERC_RELEASE:BOOL=ON" in cache and "PUFFERC_CUDA:STRING=OFF" in cache
 
 
-# ---- the CUDA module is built where it is asked for, or where it can be of use ----------------------------
+# ---- the CUDA module is built if required, or if the installed torch can use it ----------------------------
 
 
 def stub_torch(folder: Path, cuda: str) -> Path:
-    """site-packages with as much of torch as is looked at."""
+    """A site-packages folder with the torch files that CMake reads."""
     (folder / "torch").mkdir(parents=True)
     (folder / "torch" / "__init__.py").write_text("raise RuntimeError('torch is not imported')\n")
     (folder / "torch" / "version.py").write_text(f"__version__ = '2.9.1'\ncuda: Optional[str] = {cuda}\nhip = None\n")
@@ -237,7 +237,7 @@ def stub_torch(folder: Path, cuda: str) -> Path:
     ],
 )
 def test_the_cuda_module_follows_the_installed_torch(cuda: str, choice: str, said: str, tmp_path: Path) -> None:
-    """A stand-in for nvcc notes whether it is asked at all."""
+    """A stand-in for nvcc records whether CMake calls it."""
     calls, nvcc = tmp_path / "calls", tmp_path / "nvcc"
     nvcc.write_text(f"#!/bin/sh\necho call >>'{calls}'\nexit 1\n")
     nvcc.chmod(0o755)
@@ -248,7 +248,7 @@ def test_the_cuda_module_follows_the_installed_torch(cuda: str, choice: str, sai
 
 
 def test_torch_is_found_from_within_pips_build_environment(tmp_path: Path) -> None:
-    """Which hides the installed packages from sys.path, but not their folder; and without torch there is no answer."""
+    """Build isolation hides installed packages from sys.path but not their folder. Without torch there is no output."""
     find = str(ROOT / "csrc" / "cuda" / "find_torch.py")
     run = [sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")]
     subprocess.run(run, check=True, timeout=120)
@@ -267,7 +267,7 @@ def test_an_incomplete_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_library_folders_from_the_environment(tmp_path: Path) -> None:
-    """Relative to the user's shell; in a build folder that was configured before without, as pip keeps one."""
+    """Paths are relative to the user's shell. They also apply in a build folder that was configured without them."""
     first, second = stub_raylib(tmp_path / "first"), stub_raylib(tmp_path / "zwei ü")
     build = tmp_path / "build"
     done = configure(build, PUFFERC_RAYLIB="AUTO")
@@ -295,7 +295,7 @@ def test_a_lower_case_on_is_not_auto(tmp_path: Path) -> None:
 
 
 def test_a_failed_download_is_tried_again_later(tmp_path: Path) -> None:
-    """Not by the next configuration, which is there before the network is back; but not never."""
+    """The next configuration, which follows immediately, does not retry. A later one does."""
     git, calls = tmp_path / "git", tmp_path / "calls"
     script = f"[ $1 = init ] && echo call >>'{calls}'\necho 'fatal: no route to anywhere' >&2\nexit 1\n"
     git.write_text(f"#!/bin/sh\n{script}")
@@ -309,7 +309,7 @@ def test_a_failed_download_is_tried_again_later(tmp_path: Path) -> None:
     assert calls.read_text().splitlines() == ["call", "call"]
 
 
-# ---- Box2D from a source folder: a stand-in for its source says what it is compiled with -----------------
+# ---- Box2D from a source folder: a stand-in source reports its compile options --------------------------
 
 GUARDED = "#ifndef B2_MAX_WORLDS\n#define B2_MAX_WORLDS 128\n#endif\n"
 
@@ -362,7 +362,7 @@ def test_box2d_from_a_source_folder(constants: str, worlds: int, tmp_path: Path)
     assert "-fvisibility=hidden" in flags and not any(flag.startswith(("-march", "-mavx")) for flag in flags)
     lander = commands[str(ROOT / "csrc" / "envs" / "lander.c")].split()
     assert f"-DPFC_BOX2D_MAX_WORLDS={worlds}" in lander
-    if platform.machine() == "x86_64":  # the last flag wins: a -march of the user's brings no fused products
+    if platform.machine() == "x86_64":  # the last flag wins, so a -march of the user does not enable fused products
         for command in (flags, lander):
             assert command.index("-DUSERS_OWN") < command.index("-mno-fma") and "-mno-avx512f" in command
     nm = shutil.which("nm")
@@ -387,7 +387,7 @@ def test_a_box2d_that_hides_its_number_of_worlds_is_refused(tmp_path: Path) -> N
 
 
 def test_an_interrupted_download_is_discarded(tmp_path: Path) -> None:
-    """What an interrupted build left is thrown away; and a build in a hook of git does not touch that repository."""
+    """Files of an interrupted build are removed. A build inside a git hook does not touch the hook's repository."""
     source, build, git = stub_box2d(tmp_path / "upstream", GUARDED), tmp_path / "build", tmp_path / "git"
     (build / "box2d.partial" / "include" / "box2d").mkdir(parents=True)
     (build / "box2d.partial" / "include" / "box2d" / "half").touch()
@@ -403,7 +403,7 @@ def test_an_interrupted_download_is_discarded(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert f"Box2D in {build / 'box2d'}, 16384 worlds" in words(done)
     assert not (build / "box2d.partial").exists() and not (build / "box2d" / "include" / "box2d" / "half").exists()
-    git.write_text("#!/bin/sh\nexit 1\n")  # it is not asked again
+    git.write_text("#!/bin/sh\nexit 1\n")  # git must not be called again
     assert configure(build, **options).returncode == 0
 
 

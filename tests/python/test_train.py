@@ -1,4 +1,4 @@
-"""Whole runs: what they leave on disk, resuming bit for bit, interruption, NaN, weights-only starts, the target."""
+"""Whole runs: files on disk, bit-identical resume, interruption, NaN, weights-only starts, and the target score."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_resumed_run_is_bit_identical(tmp_path: Path, name: str, fields: dict[
         ]
         assert timeless[0] == timeless[1]
         times = [line["time_s"] for line in lines(resumed)]
-        assert times == sorted(times)  # of all parts of the run together
+        assert times == sorted(times)  # times continue across all parts of the run
 
 
 @needs_lander
@@ -165,7 +165,7 @@ def test_settings_and_step_numbers_reach_collect_and_optimise(monkeypatch: Any) 
     trainer.env.close()
     assert {options["seed"] for options in seen["collect"]} == {7}
     first, *steps = [options["first_step"] for options in seen["collect"]]
-    assert steps == [0, 16, 32] and first > 2**60  # that of the rollout for statistics alone names no draw of the run
+    assert steps == [0, 16, 32] and first > 2**60  # the statistics rollout uses no step number of the run
     for settings, reward_factor in seen["advantages"]:
         assert (settings.gamma, settings.gae_lambda, settings.reward_clamp) == (0.9, 0.8, 0.5)
         assert reward_factor not in (0.0, 1.0)
@@ -187,7 +187,7 @@ def test_a_checkpoint_contains_the_alive_mask(tmp_path: Path) -> None:
 def test_weights_only_start(tmp_path: Path) -> None:
     first = run(tmp_path, small())
     checkpoint = list_checkpoints(first.run)[-1]
-    # One update at a rate of almost nothing: the weights are those of the checkpoint.
+    # One update at a tiny learning rate, so the weights stay those of the checkpoint.
     second = run(tmp_path, small(total_steps=BATCH, learning_rate=1e-12), weights=checkpoint)
     assert second.run != first.run and second.steps == BATCH
     after = tensors(list_checkpoints(second.run)[-1])
@@ -288,7 +288,7 @@ def test_the_optimizer_gets_its_settings(fused: bool) -> None:
     assert isinstance(adam, Adam)
     group = adam.adam.param_groups[0]
     assert (*group["betas"], group["weight_decay"]) == (0.8, 0.95, 0.03)
-    policy.weight.requires_grad_(False)  # what does not learn is left out
+    policy.weight.requires_grad_(False)  # frozen parameters are left out
     assert list(make_optimizer(config, policy, torch.float32, fused=fused).state()) == ["momentum.bias"]
 
 
@@ -297,7 +297,7 @@ def test_devices_and_kernels_that_cannot_be_used_are_refused(monkeypatch: Any) -
         with pytest.raises(ConfigError, match=rf"train\.device: '{device}'"):
             torch_settings(small(device=device))
     number = torch.zeros(1)
-    monkeypatch.setattr(torch, "zeros", lambda *_, **__: number)  # as a device that has numbers, but is no CPU
+    monkeypatch.setattr(torch, "zeros", lambda *_, **__: number)  # simulates a device that works but is not a CPU
     with pytest.raises(ConfigError, match=r"train\.kernels"):
         torch_settings(small(device="meta", kernels="fused"))
 

@@ -1,4 +1,4 @@
-"""The packaged configurations learn what is written in them. Minutes, not seconds: run with -m slow."""
+"""The packaged configurations reach their documented scores. This takes minutes; run with -m slow."""
 
 from __future__ import annotations
 

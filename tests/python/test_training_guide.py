@@ -1,4 +1,4 @@
-"""Every pufferc command of docs/training.md runs as written, in the order in which a reader would type them."""
+"""Every pufferc command of docs/training.md runs as written, in document order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_the_commands_of_the_guide_run(warm_python: Path, tmp_path: Path) -> Non
     lines = [line for line in commands("docs/training.md") if line.startswith(("pufferc ", "for "))]
     assert len(lines) >= 10
     environment = {**os.environ, "WANDB_MODE": "offline", "PATH": f"{warm_python}{os.pathsep}{os.environ['PATH']}"}
-    for line in lines:  # by a shell, for `*` and `for`
+    for line in lines:  # a shell handles `*` and `for`
         done = subprocess.run(
             line, shell=True, capture_output=True, text=True, timeout=600, cwd=tmp_path, env=environment
         )

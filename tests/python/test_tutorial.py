@@ -1,4 +1,4 @@
-"""docs/your-first-game.md to the letter: its commands run, its code goes into the game, its output is real."""
+"""docs/your-first-game.md is correct: its commands run, its code compiles in the game, its output is real."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ TUTORIAL = (ROOT / "docs" / "your-first-game.md").read_text(encoding="utf-8")
 
 
 def blocks():
-    """(language, text) of each code block, in order; indentation of lists taken away."""
+    """(language, text) of each code block in order, without the indentation of lists."""
     found = re.findall(r"^( *)```(\w*)\n(.*?)^ *```$", TUTORIAL, re.DOTALL | re.MULTILINE)
     return [(kind, re.sub(rf"^{indent}", "", text, flags=re.MULTILINE)) for indent, kind, text in found]
 
 
 def put_in(source: Path, code: str) -> None:
-    """Replaces the definition in `source` that begins with the first line of `code`, up to its closing brace."""
+    """Replace the definition in `source` that starts with the first line of `code`, up to its closing brace."""
     text, first = source.read_text(), code.split("\n", 1)[0]
     begin = text.index(first)
     end = re.compile(r"^\}.*$", re.MULTILINE).search(text, begin)
@@ -33,7 +33,7 @@ def put_in(source: Path, code: str) -> None:
 
 
 def run(line: str, folder: Path, tools: Path) -> str:
-    """What a command of the tutorial prints; `pufferc` and `python` are those of `tools`."""
+    """The output of a tutorial command. `pufferc` and `python` come from the folder `tools`."""
     environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(
         line, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
@@ -43,7 +43,7 @@ def run(line: str, folder: Path, tools: Path) -> str:
 
 
 def follow(folder: Path, tools: Path, wanted) -> list[tuple[str, str]]:
-    """Goes through the tutorial: code into the game, commands that are `wanted` run. What each printed."""
+    """Follow the tutorial: put code into the game and run the `wanted` commands. Returns the output of each."""
     printed: list[tuple[str, str]] = []
     for kind, text in blocks():
         if kind == "c":
@@ -52,7 +52,7 @@ def follow(folder: Path, tools: Path, wanted) -> list[tuple[str, str]]:
             command = [tools / "python", "-c", text]
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
             printed.append((text, done.stdout))
-        elif kind == "text":  # what the command before it printed, as far as it is shown
+        elif kind == "text":  # the part of the previous command's output that the page shows
             for line in text.splitlines():
                 assert line in printed[-1][1], printed[-1]
         elif kind == "sh":

@@ -1,4 +1,4 @@
-"""`pufferc.ops` and `pufferc.reference` are twins: the same draws, losses, gradients and advantages."""
+"""`pufferc.ops` and `pufferc.reference` are twins with equal samples, losses, gradients and advantages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_sampling_twins_draw_the_same(counts: list[int], greedy: bool) -> None:
     (a, logp), (b, logp_twin) = results
     assert a.shape == b.shape and a.dtype == b.dtype == torch.int32
     same = (a == b).view(5000, -1).all(1)
-    assert same.float().mean() > 0.999  # one differing bit of exp may move a boundary
+    assert same.float().mean() > 0.999  # a difference of one bit in exp can move a boundary
     torch.testing.assert_close(logp[same], logp_twin[same], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(entropies[0], entropies[1], atol=1e-5, rtol=1e-4)
 
@@ -39,7 +39,7 @@ def test_sampling_twins_draw_the_same(counts: list[int], greedy: bool) -> None:
 def test_masked_sampling_twins_draw_the_same(counts: list[int], greedy: bool) -> None:
     logits = 3.0 * torch.randn(5000, sum(counts), generator=torch.Generator().manual_seed(1))
     legal = random_legal(5000, counts, seed=2)
-    logits[~torch.from_numpy(legal)] *= 1e20  # of no account, however large
+    logits[~torch.from_numpy(legal)] *= 1e20  # large logits of illegal choices must have no effect
     mask = words_of(torch.from_numpy(legal))
     results = []
     for kernels, words in ((FUSED, mask), (TORCH, mask), (TORCH, mask.view(torch.uint32))):
@@ -116,7 +116,7 @@ def test_advantage_twins_agree() -> None:
 
 
 def test_uniforms_are_those_of_the_kernel() -> None:
-    # With two equal choices the kernel takes the second one exactly where u >= 1/2.
+    # With two equally likely choices the kernel takes the second one exactly if u >= 1/2.
     actions, _ = ops.sample_actions(torch.zeros(4000, 2), [2], seed=12, step=34)
     u = reference.uniforms(12, 34, 4000, 1, device=CPU)[:, 0]
     assert torch.equal(actions == 1, u >= 0.5)

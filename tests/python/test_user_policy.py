@@ -1,4 +1,4 @@
-"""A user's own network: the documented example as written, and every way in which one can break the contract."""
+"""User-defined networks: the documented example as written, and each way to break the contract."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ Write = Callable[[str, str], str]
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Write:
-    """Writes a module into the current directory, under a name that no other test has; its name."""
+    """Writes a module with a unique name into the current directory and returns its name."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     stem = re.sub(r"\W", "_", request.node.name)
@@ -93,13 +93,13 @@ def make(name: str) -> Policy:
         env.close()
 
 
-# ---- what works --------------------------------------------------------------------------------------
+# ---- valid classes -----------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("warm_children", "one_core")
 @pytest.mark.slow
 def test_the_documented_commands_run(tmp_path: Path) -> None:
-    """As they stand on the page, in order: train, eval, resume, with and without memory."""
+    """Run the commands of the page in order: train, eval and resume, with and without recurrent state."""
     text = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
     block = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)[1]
     first, *lines = block.splitlines()
@@ -193,7 +193,7 @@ def test_continuous_actions_ask_for_means_and_deviations(module: Write, tmp_path
     assert weights["module.weight"].shape == (3, 4)  # mean, log standard deviation, value
 
 
-# ---- what does not -----------------------------------------------------------------------------------
+# ---- invalid classes ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Conformance of every registered game through VecEnv: results, autoreset, seeds, masks, snapshots."""
+"""Every registered game conforms to the contract through VecEnv: results, autoreset, seeds, masks, snapshots."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHORT = {"max_steps": 7}  # episodes end often
 
 
 def run(env: pufferc.VecEnv, steps: int, seed: int = 0, record: Record | None = None) -> str:
-    """Step with random actions; the hash of everything returned."""
+    """Step with random actions. Returns the hash of all results."""
     rng = np.random.default_rng(seed)
     record = record or Record()
     for _ in range(steps):
@@ -23,7 +23,7 @@ def run(env: pufferc.VecEnv, steps: int, seed: int = 0, record: Record | None = 
 
 
 def joined_stats(parts: list[tuple]) -> dict[str, np.ndarray]:
-    """Episode statistics of all groups in a row; zeros for groups in which nothing ended."""
+    """Concatenated episode statistics of all groups, with zeros for groups without ended episodes."""
     episodes = [part[4]["final_info"]["episode"] if part[4] else None for part in parts]
     some = next(episode for episode in episodes if episode is not None)
     keys = [key for key in some if not key.startswith("_")]
@@ -31,7 +31,7 @@ def joined_stats(parts: list[tuple]) -> dict[str, np.ndarray]:
 
 
 def run_groups(env: pufferc.VecEnv, steps: int) -> str:
-    """`run`, with the halves of each step interleaved over groups."""
+    """Like `run`, but with send and recv interleaved over the groups."""
     rng = np.random.default_rng(0)
     record = Record()
     rows = env.num_envs // env.groups
@@ -139,7 +139,7 @@ def test_max_steps_truncates(game: str, pool: MakePool) -> None:
 
 
 def test_same_step_equals_resetting_by_hand(game: str, pool: MakePool) -> None:
-    """An autoreset pool beside one that is reset with masks: final observations and new episodes agree."""
+    """Final observations and new episodes of an autoreset pool match a pool that is reset with masks."""
     automatic = pool(game, num_games=4, **SHORT)
     if pufferc.env_info(game).agents > 1:
         pytest.skip("agents with separate lives, see tests/c/test_autoreset.c")

@@ -1,4 +1,4 @@
-"""Wrong arguments to pools get errors that name the argument and what was expected, and change nothing."""
+"""Invalid arguments to pools raise errors that name the argument and the expected value, and have no effect."""
 
 from __future__ import annotations
 
@@ -366,7 +366,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 @pytest.mark.parametrize("call", ["pool.step(actions)", "advantage(rewards, values, flags, flags, **discounts)"])
 def test_a_process_can_exit_while_a_daemon_thread_is_in_a_call(call: str) -> None:
-    """As when a notebook is closed during training."""
+    """This happens if a notebook is closed during training."""
     program = f"""
 import threading, time
 import numpy as np

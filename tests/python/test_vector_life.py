@@ -1,4 +1,4 @@
-"""A pool in any order of calls: allowed calls work, others are refused and change nothing."""
+"""Random sequences of pool calls: allowed calls work, and others are refused without effect."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ groups = st.integers(0, GROUPS - 1)
 
 
 class Life(RuleBasedStateMachine):
-    """Two pools of one game; the second loads the snapshots of the first."""
+    """Two pools of one game. The second loads the snapshots of the first."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Life(RuleBasedStateMachine):
             env.close()
 
     def may(self, allowed: bool, call: Any) -> Any:
-        """Makes a call that must succeed if `allowed`, and must be refused otherwise."""
+        """Make a call that must succeed if `allowed` and must be refused otherwise."""
         if allowed:
             return call()
         with pytest.raises(RuntimeError, match=r"closed|reset|sent"):

@@ -1,6 +1,6 @@
-"""Windows under a virtual display: real screenshots and real key presses. Skipped without raylib, Xvfb or xdotool.
+"""Windows on a virtual display, with real screenshots and key presses. Skipped without raylib, Xvfb or xdotool.
 
-Every test runs a script of its own in a fresh process, because a process has one window and one display.
+Every test runs a script in a new process, because a process can have only one window and one display.
 """
 
 import os
@@ -57,7 +57,7 @@ def beside(*steps):
 
 
 def run(script, display, **environment):
-    """Runs a script with the virtual display; what it prints."""
+    """Run a script with the virtual display and return its output."""
     pytest.importorskip("PIL")
     done = subprocess.run(
         [sys.executable, "-c", PRELUDE + script],
@@ -72,7 +72,7 @@ def run(script, display, **environment):
 
 
 def test_the_screen_shows_the_picture(display):
-    """Pixel for pixel: what is drawn into memory is what the window shows, also after its size has changed."""
+    """The window shows exactly the pixels that are drawn into memory, also after a resize."""
     run(
         """
 envs = pufferc.make("breakout", num_threads=1, seed=1)
@@ -160,7 +160,7 @@ with Viewer(envs, paused=True) as viewer:
 
 @pytest.mark.parametrize("key", ["o", "h"])
 def test_panels_do_not_cover_the_game(display, key):
-    """Beside the panel the game is what it is in a picture of that size."""
+    """Beside the panel the game is drawn as in a picture of that size."""
     run(
         f"""
 from pufferc.pictures.panel import split
@@ -183,7 +183,7 @@ with Viewer(envs) as viewer:
 
 
 def test_resized_and_closed_by_the_window_manager(display):
-    """In pause and with the panel open, as a window manager asks for it: a message, not a key."""
+    """Tested while paused and with the panel open. A window manager closes a window by a message, not by a key."""
     run(
         """
 import ctypes
@@ -223,7 +223,7 @@ assert viewer.show() is False and viewer.closed
 
 
 def test_the_end_of_an_episode_is_shown(display):
-    """Squared marks a target that was reached; the next episode follows later."""
+    """Squared marks a reached target. The next episode starts later."""
     run(
         """
 import pufferc.watch.play as module
@@ -253,7 +253,7 @@ assert green == [True] * len(scores), green
 
 
 def test_playback_runs_at_the_frame_rate_of_the_game(display):
-    """By a clock that only sleeping, and a drawing of 10 ms, move."""
+    """Uses a simulated clock that advances only with sleep calls and by 10 ms per draw."""
     run(
         """
 import types
@@ -286,7 +286,7 @@ with Slow(envs, fps=20) as viewer:
 
 
 def test_a_person_can_play(display):
-    """Holding the right arrow takes the paddle to the right; letting go leaves it there; q ends the game."""
+    """Holding the right arrow moves the paddle right, releasing it stops the paddle, and q ends the game."""
     output = run(
         """
 import pufferc.watch.play as module

@@ -1,4 +1,4 @@
-"""A `python` whose processes are forked from one that has imported torch: that import takes each of them 3 s.
+"""A `python` whose processes are forked from a server that has imported torch, which saves 3 s per process.
 
 For tests of what a command does, not of how its process starts. The fixture `warm_python` of conftest.py is a folder
 with programs `python` and `pufferc`. Each sends its arguments, environment and standard streams to a server; the server
@@ -22,7 +22,7 @@ PRELOADED = ("numpy", "gymnasium", "torch", "safetensors.torch", "rich.console",
 
 
 def write_programs(folder: Path, address: Path) -> None:
-    """Programs that ask the server at `address`. They import nothing but the standard library."""
+    """Write the programs that call the server at `address`. They import only the standard library."""
     for name, words in (("python", []), ("pufferc", ["-m", "pufferc"])):
         program = folder / name
         program.write_text(
@@ -33,9 +33,9 @@ def write_programs(folder: Path, address: Path) -> None:
 
 
 def ask(address: str, words: list[str]) -> int:
-    """Have the server run `words` with this process's streams, folder and environment; the exit code.
+    """Let the server run `words` with this process's streams, folder and environment. Returns the exit code.
 
-    Signals that a test sends to this process reach the one that works for it. If this one is killed, so is that.
+    Signals that a test sends to this process are forwarded to the worker. If this process is killed, so is the worker.
     """
     early: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -61,22 +61,22 @@ def ask(address: str, words: list[str]) -> int:
 
 
 def inherited() -> list[int]:
-    """The descriptors that a program started from here would have."""
+    """The file descriptors that a child program would inherit."""
     found = [0, 1, 2]
     for number in sorted(int(name) for name in os.listdir("/dev/fd")):
-        with contextlib.suppress(OSError):  # that of the listing itself is closed
+        with contextlib.suppress(OSError):  # the descriptor of the listing itself is closed
             if number > 2 and os.get_inheritable(number):
                 found.append(number)
     return found
 
 
 def cores() -> list[int]:
-    """Those that this process may run on; none where the system does not say."""
+    """The cores that this process may run on, or none if the system doesn't report them."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 def serve(address: str) -> list[str]:
-    """Answer until the process is ended. Returns in a child alone, with the words to run, all else being in place."""
+    """Serve requests until the process ends. Returns only in a child, with the words to run, after all setup."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen()
@@ -92,17 +92,17 @@ def serve(address: str) -> list[str]:
         words, folder, environment, streams, allowed = json.loads(request.readline())
     worker = os.fork()
     if worker:
-        for number in received:  # so that whoever reads from the worker sees it close them
+        for number in received:  # so that readers of the worker's streams see them close
             os.close(number)
         look_after(worker, caller)
     caller.close()
-    copies = [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 1000) for number in received]  # numbers that no stream has
+    copies = [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 1000) for number in received]  # numbers that no stream uses
     for number in received:
         os.close(number)
     for copy, number in zip(copies, streams, strict=True):
         os.dup2(copy, number)
         os.close(copy)
-    # Those of the server have its files' positions and buffers.
+    # The server's stream objects have the positions and buffers of its own files.
     by_line = os.isatty(1) or bool(environment.get("PYTHONUNBUFFERED"))
     sys.stdin = sys.__stdin__ = os.fdopen(0, closefd=False)
     sys.stdout = sys.__stdout__ = os.fdopen(1, "w", buffering=1 if by_line else -1, closefd=False)
@@ -116,11 +116,11 @@ def serve(address: str) -> list[str]:
 
 
 def look_after(worker: int, caller: socket.socket) -> NoReturn:
-    """Tell the caller who works for it and how that ended; end it with the caller."""
+    """Send the caller the worker's process id and exit status. Kill the worker if the caller ends."""
     with contextlib.suppress(BrokenPipeError):
         caller.sendall(f"{worker}\n".encode())
     while not os.waitid(os.P_PID, worker, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-        if select.select([caller], [], [], 0.02)[0]:  # it sends no more, so it is gone
+        if select.select([caller], [], [], 0.02)[0]:  # the caller never sends again, so readable means closed
             os.kill(worker, signal.SIGKILL)
     status = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
     with contextlib.suppress(BrokenPipeError):
@@ -129,7 +129,7 @@ def look_after(worker: int, caller: socket.socket) -> NoReturn:
 
 
 def run(words: list[str], address: str) -> None:
-    """As `python WORDS` does, for what the tests use of it."""
+    """Do what `python WORDS` does, as far as the tests need it."""
     import runpy
     import types
     import warnings
