@@ -161,7 +161,7 @@ def test_a_crash_during_loading_is_reported_as_a_finding(tmp_path):
     assert finding.code == "crash" and "SIGILL" in finding.seen
 
 
-def test_without_nm_a_note_says_what_was_skipped(tmp_path, monkeypatch):
+def test_without_nm_a_note_lists_the_skipped_checks(tmp_path, monkeypatch):
     module = compile_game(tmp_path, ("s->catches += 1;", "s->catches += 1; if (s->catches > 1000) __builtin_abort();"))
     assert "import_exit" in codes_of(check(module))
     which = shutil.which

@@ -153,7 +153,7 @@ def test_zero_episodes_are_refused() -> None:
 
 
 @needs_lander
-def test_an_evaluation_fits_beside_a_pool_that_trains() -> None:
+def test_an_evaluation_pool_stays_within_the_pool_limit() -> None:
     limit = pool_limit("lander")
     assert limit is not None and choose_rows("lander", {}, 10**6) == min(limit, 1000)
     assert choose_rows("squared", {}, 10**6) == 1000

@@ -152,7 +152,7 @@ def test_sb3_learns_cartpole(make_sb3: Any) -> None:
 
 
 @needs_compiler
-def test_sb3_gives_each_row_its_mask(make_sb3: Any, tmp_path: Path) -> None:
+def test_sb3_action_masks_match_the_rows(make_sb3: Any, tmp_path: Path) -> None:
     adapted, plain = (make(build_duel(tmp_path), num_games=3, seed=3) for make in (make_sb3, pufferc.make))
     adapted.reset()
     plain.reset()

@@ -127,7 +127,7 @@ def test_cannot_be_pickled_or_copied(pool: MakePool) -> None:
         pickle.dumps(env._pool)
 
 
-def test_repr_says_what_it_is(pool: MakePool) -> None:
+def test_repr_describes_the_pool(pool: MakePool) -> None:
     assert repr(pool("cartpole", 4)) == "VecEnv('cartpole', num_envs=4, num_threads=1)"
 
 

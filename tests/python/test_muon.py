@@ -94,7 +94,7 @@ def test_the_fused_kernel_agrees_with_torch(bfloat16: bool) -> None:
         torch.testing.assert_close(fused.state()[f"momentum.{name}"], plain.state()[f"momentum.{name}"])
 
 
-def test_fused_steps_have_the_same_bits_for_every_number_of_threads_and_are_seen_by_torch() -> None:
+def test_fused_steps_are_bit_identical_for_any_threads_and_update_torch_versions() -> None:
     before, results = ops.get_num_threads(), []
     try:
         for threads in (1, 2, 3):

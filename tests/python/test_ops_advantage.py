@@ -222,7 +222,7 @@ def test_refuses_invalid_arguments(changes: dict[str, Any], error: Any, text: st
     assert "out" in changes or (call["out"] == 5.0).all()
 
 
-def test_refuses_to_write_what_it_reads() -> None:
+def test_refuses_overlapping_and_read_only_outputs() -> None:
     memory = np.zeros((4, 4), np.float32)
     for call in (changed(values=memory, out=memory[:3]), changed(rewards=memory[:3], out=memory[1:])):
         with pytest.raises(ValueError, match="out is written to and must not overlap"):

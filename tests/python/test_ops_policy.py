@@ -84,7 +84,7 @@ def test_masked_draws_are_legal_and_have_the_probabilities_of_legal_choices(coun
             assert torch.equal(head.argmax(1), a.long())
 
 
-def test_masked_frequencies_are_those_of_the_legal_choices() -> None:
+def test_masked_frequencies_match_the_legal_choices() -> None:
     rows, counts = 60_000, [40]
     legal = np.zeros((rows, 40), np.bool_)
     legal[:, [0, 31, 32, 39]] = True
@@ -323,7 +323,7 @@ def test_the_loss_refuses_invalid_arguments(changes: dict[str, Any], error: Any,
         private.ppo_loss_grad(**(call | changes))
 
 
-def test_loss_refuses_to_write_what_it_reads() -> None:
+def test_the_loss_refuses_outputs_that_overlap_inputs() -> None:
     batch = make_batch(4, [3])
     options: dict[str, Any] = {"action_counts": [3], "clip": 0.2, "value_coef": 0.5, "entropy_coef": 0.0}
     with pytest.raises(ValueError, match="grad_logits is written to and must not overlap logits"):

@@ -108,7 +108,7 @@ def test_plot_refuses_folders_that_are_not_runs(tmp_path):
         plot([run], tmp_path / "out.png")
 
 
-def test_plot_without_matplotlib_names_it(tmp_path, monkeypatch):
+def test_plot_without_matplotlib_names_the_missing_package(tmp_path, monkeypatch):
     run = write_run(tmp_path / "run")
     for name in [*(key for key in sys.modules if key.startswith("matplotlib")), "matplotlib"]:
         monkeypatch.setitem(sys.modules, name, None)

@@ -113,7 +113,7 @@ def test_fused_networks_refuse_invalid_arguments() -> None:
         net.backward(x, outputs, weights, biases)
 
 
-def test_input_map_takes_ranges_to_plus_minus_scale() -> None:
+def test_input_map_scales_ranges_to_plus_minus_scale() -> None:
     info = pufferc.env_info("breakout")
     config = PolicyConfig(scaled_inputs=("ball_x", "ball_vx"), input_scale=2.0, rest_scale=0.5)
     gain, shift = input_map(info.observation, 118, config)

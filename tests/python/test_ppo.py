@@ -137,7 +137,7 @@ def test_a_reset_clears_the_recurrent_state() -> None:
     assert torch.equal(rollout.values, values)
 
 
-def test_optimise_gives_recurrent_policies_whole_columns() -> None:
+def test_optimise_trains_recurrent_policies_on_whole_columns() -> None:
     env, policy, rollout = make("cartpole", 8, 12, Recurrent(2), max_steps=5)
     collect(env, policy, rollout)
     ppo.advantages(rollout, FUSED, TrainConfig(gamma=0.9, gae_lambda=0.9))

@@ -283,7 +283,7 @@ def test_invalid_cell_rectangles_are_harmless(cell):
     assert Renderer(envs).render().any()
 
 
-def test_threads_draw_at_the_same_time():
+def test_threads_can_draw_concurrently():
     from concurrent.futures import ThreadPoolExecutor
 
     renderers = [Renderer(played(name), size=(960, 720)) for name in ("breakout", "squared", "cartpole", "pong")]

@@ -299,7 +299,7 @@ def test_an_empty_directory_is_a_damaged_run_and_other_files_are_not_runs(runs: 
 # ---- compare ---------------------------------------------------------------------------------------------
 
 
-def test_compare_shows_what_differs_and_how_runs_ended(runs: Path, capsys: Any) -> None:
+def test_compare_shows_differences_and_outcomes(runs: Path, capsys: Any) -> None:
     first, second, third = sorted(runs.iterdir())
     machine = json.loads((second / "machine.json").read_text())
     (second / "machine.json").write_text(json.dumps({**machine, "torch": "9.9", "cpu": None}))

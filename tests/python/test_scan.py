@@ -49,7 +49,7 @@ def test_the_scan_equals_the_loop(shape: tuple[int, int, int], starts: str, devi
     torch.testing.assert_close(h0.grad.double(), leaves[1].grad, atol=1e-5, rtol=0)
 
 
-def test_scan_takes_strided_tensors_and_empty_ones() -> None:
+def test_scan_accepts_strided_and_empty_tensors() -> None:
     pre, h0 = randn(6, 10, 8)[:, ::2], randn(10, 4, seed=1)[::2]
     expected = loop(pre.double(), h0.double(), None)
     torch.testing.assert_close(autograd.mingru_scan(pre, h0).double(), expected, atol=3e-6, rtol=0)

@@ -37,7 +37,7 @@ def trial(number: int, score: float | None = None, outcome: str = "complete", **
     )
 
 
-def test_each_objective_has_its_order() -> None:
+def test_each_objective_has_a_ranking() -> None:
     trials = [
         trial(1, 10.0, seconds=3.0),
         trial(2, 30.0, "target", seconds=2.0, steps=500),
@@ -54,7 +54,7 @@ def test_each_objective_has_its_order() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 100.0), st.floats(-5.0, 5.0)), min_size=1, max_size=30))
-def test_no_run_beats_the_front(points: list[tuple[float, float]]) -> None:
+def test_no_run_dominates_the_front(points: list[tuple[float, float]]) -> None:
     trials = [trial(i, score, seconds=seconds) for i, (seconds, score) in enumerate(points, 1)]
     front = {t.number for t in pareto(trials)}
     for one in trials:
@@ -70,7 +70,7 @@ def test_no_run_beats_the_front(points: list[tuple[float, float]]) -> None:
             assert beaten or any(trials[n - 1].score == one.score for n in front)
 
 
-def test_median_stops_what_is_below_half_once_there_is_something_to_compare() -> None:
+def test_median_stops_runs_below_the_median_of_earlier_runs() -> None:
     rule = Stopping("median")
     assert all(rule.keeps(100, score) for score in (1.0, 9.0, 2.0, 8.0, 5.0))
     assert not rule.keeps(100, 4.0) and rule.keeps(100, 6.0)
@@ -87,7 +87,7 @@ def test_asha_keeps_the_upper_third() -> None:
     assert restored.keeps(100, 0.99) and not restored.keeps(100, 0.3)
 
 
-def test_rules_look_at_shares_of_the_steps() -> None:
+def test_rules_compare_at_fractions_of_the_total_steps() -> None:
     assert rungs("none", 1000) == [] and all(Stopping("none").keeps(1, -1.0) for _ in range(20))
     for rule in RULES:
         found = rungs(rule, 9000)
@@ -98,7 +98,7 @@ def again(number: int, *scores: float) -> list[Trial]:
     return [trial(number, score, phase=CONFIRM, seed=1000 + i) for i, score in enumerate(scores)]
 
 
-def test_fresh_seeds_decide_and_not_the_lucky_run() -> None:
+def test_fresh_seeds_decide_instead_of_a_lucky_run() -> None:
     trials = [trial(1, 500.0), trial(2, 480.0), trial(3, 100.0)]
     assert best("score", trials).number == 1
     trials += [*again(1, 100.0, 500.0, 120.0), *again(2, 480.0, 470.0, 481.0), *again(BASE, 300.0, 310.0, 305.0)]
@@ -141,14 +141,14 @@ def write(directory: Path, trials: list[Trial]) -> None:
     file.close()
 
 
-def test_trials_are_read_as_they_were_written(tmp_path: Path) -> None:
+def test_trials_survive_a_write_and_read(tmp_path: Path) -> None:
     trials = [trial(1, 10.0, rungs=((5, 0.5),), at_s=2.0), trial(2, None, "failed", error="x\ny"), *again(1, 3.0)]
     write(tmp_path, trials)
     assert read_trials(tmp_path) == trials
     assert read_trials(tmp_path / "nowhere") == []
 
 
-def test_half_a_line_at_the_end_is_left_out_and_cut_off(tmp_path: Path) -> None:
+def test_a_truncated_last_line_is_ignored_and_removed(tmp_path: Path) -> None:
     write(tmp_path, [trial(1, 10.0)])
     path = tmp_path / "trials.jsonl"
     whole = path.read_bytes()
@@ -204,7 +204,7 @@ def test_a_report_is_drawn_again_from_the_files(tmp_path: Path, capsys: Any) -> 
         assert picture.size[0] > 1000 and len(picture.convert("RGB").resize((200, 100)).getcolors(20_000)) > 20
 
 
-def test_a_plan_is_read_as_it_was_saved(tmp_path: Path) -> None:
+def test_a_plan_survives_a_save_and_load(tmp_path: Path) -> None:
     config = merge(CONFIG, {"train": {"learning_rate": 0.123}, "env": {"max_steps": 77}})
     config = dataclasses.replace(config, train=dataclasses.replace(config.train, target_score=None))
     plan = Plan(config, make_space(config, SPACE), Settings(method="grid", budget_s=3.5))
@@ -228,7 +228,7 @@ def test_runs_differ_in_seeds_and_fresh_ones_are_the_same_for_all() -> None:
     assert timed.prepared(CONFIG, 3, None).train.target_score == CONFIG.train.target_score
 
 
-def test_a_budget_sets_time_aside_for_fresh_seeds(tmp_path: Path) -> None:
+def test_a_budget_reserves_time_for_fresh_seeds(tmp_path: Path) -> None:
     """40 runs in 40 s, of 1 to 7 s each: four configurations with three seeds each take some 12 to 84 s."""
 
     def over(**settings: Any) -> str | None:
@@ -296,7 +296,7 @@ def test_importance_finds_the_fields_that_matter(tmp_path: Path) -> None:
     assert importances("random", plan.space, "score", same) is None
 
 
-def test_without_optuna_the_command_to_get_it_is_named(monkeypatch: Any, tmp_path: Path, capsys: Any) -> None:
+def test_without_optuna_the_install_command_is_named(monkeypatch: Any, tmp_path: Path, capsys: Any) -> None:
     pytest.importorskip("tyro")
     monkeypatch.setitem(sys.modules, "optuna", None)
     plan, trials = made(tmp_path / "s")

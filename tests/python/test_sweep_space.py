@@ -27,7 +27,7 @@ def one(spec: Any, key: str = "train.learning_rate", config: Config = BASE) -> D
 
 
 @given(POSITIONS, st.floats(1e-6, 0.4), st.floats(1e-6, 0.4), st.sampled_from(["uniform", "log", "logit"]))
-def test_a_range_gives_values_within_it(position: float, low: float, width: float, kind: str) -> None:
+def test_values_are_within_their_range(position: float, low: float, width: float, kind: str) -> None:
     dimension = Dimension("train.clip", kind, low, low + width)
     value = dimension.value(position)
     assert isinstance(value, float) and low <= value <= low + width
@@ -36,7 +36,7 @@ def test_a_range_gives_values_within_it(position: float, low: float, width: floa
 
 
 @given(POSITIONS, st.integers(1, 50), st.integers(1, 50), st.sampled_from(["uniform", "log"]))
-def test_whole_numbers_stay_whole(position: float, low: int, width: int, kind: str) -> None:
+def test_integer_dimensions_give_integers(position: float, low: int, width: int, kind: str) -> None:
     dimension = Dimension("train.horizon", kind, low, low + width, integral=True)
     value = dimension.value(position)
     assert isinstance(value, int) and low <= value <= low + width
@@ -156,7 +156,7 @@ def test_the_packaged_space_fits_variants(game: str, variant: str) -> None:
 
 
 @given(st.integers(0, 2**62), st.integers(1, 10**6))
-def test_a_proposal_depends_on_seed_and_number_alone(seed: int, number: int) -> None:
+def test_a_proposal_depends_only_on_seed_and_number(seed: int, number: int) -> None:
     space = make_space(BASE, {"train.learning_rate": "log:1e-3:1e-1", "train.horizon": "choice:16,32,64"})
     first, other = RandomSearch(space, seed), RandomSearch(from_saved(as_saved(space)), seed)
     other.propose(number + 1)
@@ -178,7 +178,7 @@ def test_a_grid_has_every_combination_once(seed: int) -> None:
     assert sorted(found) == sorted((h, e, c) for h in (16, 32) for e in (1, 2, 3) for c in (0.1, 0.2))
 
 
-def test_a_grid_of_ranges_or_without_end_is_refused() -> None:
+def test_a_grid_of_ranges_or_of_unlimited_size_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"train\.clip is a range"):
         make_search("grid", make_space(BASE, {"train.clip": "log:0.1:0.2"}), "score", 1)
     endless = {f"train.{key}": "integer:1:400" for key in ("epochs", "keep_checkpoints")} | {
@@ -192,7 +192,7 @@ def test_a_grid_of_ranges_or_without_end_is_refused() -> None:
         make_search("bayes", make_space(BASE, {"train.clip": "log:0.1:0.2"}), "score", 1)
 
 
-def test_minibatches_become_the_nearest_that_divide_the_batch() -> None:
+def test_minibatch_sizes_become_the_nearest_divisor_of_the_batch() -> None:
     for wanted, expected in ((2000, 2048), (2800, 2048), (3000, 4096), (10**9, 8192), (1, 1)):
         config = apply(BASE, {"train.minibatch_size": wanted})  # a batch of 256 rows x 32 steps
         assert config.train.minibatch_size == expected

@@ -415,7 +415,7 @@ def test_an_interrupted_download_is_discarded(tmp_path: Path) -> None:
         ("true", "no longer carries version"),
     ],
 )
-def test_a_fetch_that_fails_says_why_and_leaves_nothing(apt_get: str, reason: str, tmp_path: Path) -> None:
+def test_a_failed_fetch_gives_the_reason_and_leaves_no_files(apt_get: str, reason: str, tmp_path: Path) -> None:
     programs, temporary, folder = tmp_path / "bin", tmp_path / "temporary", tmp_path / "new" / "raylib"
     temporary.mkdir()
     programs.mkdir()

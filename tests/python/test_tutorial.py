@@ -70,7 +70,7 @@ def test_the_code_builds_and_the_checks_print_the_shown_output(warm_python, tmp_
 
 @pytest.mark.usefixtures("one_core")
 @pytest.mark.slow
-def test_the_whole_tutorial_as_written(warm_python, tmp_path):
+def test_the_whole_tutorial_runs_as_written(warm_python, tmp_path):
     pytest.importorskip("torch")
     printed = follow(tmp_path, warm_python, lambda line: True)
     trained = [text for line, text in printed if line.startswith("pufferc train")]

@@ -115,7 +115,7 @@ def test_advantage_twins_agree() -> None:
         torch.testing.assert_close(ours, twin, atol=1e-5, rtol=1e-4)
 
 
-def test_uniforms_are_those_of_the_kernel() -> None:
+def test_uniform_numbers_match_the_kernel() -> None:
     # With two equally likely choices the kernel takes the second one exactly if u >= 1/2.
     actions, _ = ops.sample_actions(torch.zeros(4000, 2), [2], seed=12, step=34)
     u = reference.uniforms(12, 34, 4000, 1, device=CPU)[:, 0]

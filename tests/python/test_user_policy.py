@@ -297,7 +297,7 @@ def test_nothing_is_started_with_a_broken_class(module: Write, tmp_path: Path) -
     assert done.stderr.strip().splitlines()[-1].startswith(f"pufferc: policy.class {name}: step and forward disagree")
 
 
-def test_a_checkpoint_of_another_policy_says_what_differs(module: Write, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_policy_is_refused_with_the_differences(module: Write, tmp_path: Path) -> None:
     name = module(GOOD)
     result = train(configured(f"{name}:Good"), runs=tmp_path / "runs", quiet=True)
     path = list_checkpoints(result.run)[-1]

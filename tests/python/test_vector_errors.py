@@ -189,7 +189,7 @@ def test_observation_arrays_are_validated(make_array: Any, error: Any, text: str
     assert env.save() == before
 
 
-def test_observations_must_not_be_the_pools_own(pool: MakePool) -> None:
+def test_observations_must_not_be_a_buffer_of_the_pool(pool: MakePool) -> None:
     env = pool("cartpole", 4, groups=2)
     first = env.reset()[0]
     second = env.step([0] * 4)[0]
@@ -250,7 +250,7 @@ def test_reset_refuses_invalid_options(options: Any, error: Any, text: str, pool
         env.reset(options=options)
 
 
-def test_first_reset_takes_no_mask(pool: MakePool) -> None:
+def test_the_first_reset_refuses_a_mask(pool: MakePool) -> None:
     with pytest.raises(RuntimeError, match="first reset"):
         pool("cartpole", 3).reset(options={"reset_mask": np.array([True, False, True])})
 
@@ -392,7 +392,7 @@ time.sleep(0.05)
     assert done.returncode == 0, done.stderr
 
 
-def test_render_without_a_mode_says_how(pool: MakePool) -> None:
+def test_render_without_a_mode_explains_render_mode(pool: MakePool) -> None:
     with pytest.raises(RuntimeError, match="give render_mode='rgb_array' or 'human' to make"):
         pool("cartpole").render()
 

@@ -308,7 +308,7 @@ print("done")
     assert output == "done\n"
 
 
-def test_the_person_takes_over_from_the_agent(display):
+def test_a_person_can_take_over_from_the_agent(display):
     run(
         """
 import pufferc.watch.play as module

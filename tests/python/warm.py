@@ -1,7 +1,7 @@
 """A `python` whose processes are forked from a server that has imported torch, which saves 3 s per process.
 
-For tests of what a command does, not of how its process starts. The fixture `warm_python` of conftest.py is a folder
-with programs `python` and `pufferc`. Each sends its arguments, environment and standard streams to a server; the server
+Tests that don't depend on how a process starts can use it. The fixture `warm_python` of conftest.py is a folder with
+the programs `python` and `pufferc`. Each sends its arguments, environment and standard streams to a server. The server
 forks, and the child runs what python would have run: `-m MODULE`, `-c CODE` or a file.
 """
 
