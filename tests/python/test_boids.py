@@ -27,7 +27,7 @@ def baseline() -> Any:
 @pytest.mark.parametrize("params", [{}, {"walls": True, "neighbours": 5, "sight": 20.0}, {"predators": 3}])
 def test_the_script_is_the_rules_of_the_benchmark(baseline: Any, params: dict[str, Any]) -> None:
     """The benchmark computes the rules from observations alone, so the script uses nothing that a boid cannot see."""
-    levels = [(1.0, 0.6, 1.5, 3.0), (3.3, 0.7, 3.7, 2.7)]
+    levels = [(1.0, 0.6, 1.5, 3.0), (2.2, 0.52, 5.41, 4.1)]
     envs = pufferc.make("boids", num_games=3, num_threads=1, **params)
     seen, _ = envs.reset(seed=5)
     for step in range(300):
