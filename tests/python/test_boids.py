@@ -27,7 +27,7 @@ def baseline() -> Any:
 @pytest.mark.parametrize("params", [{}, {"walls": True, "neighbours": 5, "sight": 20.0}, {"predators": 3}])
 def test_the_scripted_player_matches_the_benchmark_rules(baseline: Any, params: dict[str, Any]) -> None:
     """The benchmark computes the rules from observations only, so equal actions prove that the script does too."""
-    levels = [(1.0, 0.6, 1.5, 3.0), (3.3, 0.7, 3.7, 2.7)]
+    levels = [(1.0, 0.6, 1.5, 3.0), (2.2, 0.52, 5.41, 4.1)]
     envs = pufferc.make("boids", num_games=3, num_threads=1, **params)
     seen, _ = envs.reset(seed=5)
     for step in range(300):
