@@ -379,7 +379,7 @@ class Recurrent:
         self._core, self._bfloat16 = core, bfloat16
 
     def set_layers(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
-        """Copies weights [outputs, inputs] and biases [outputs] of hidden, recurrent and output layers, in this order."""
+        """Copies weights [outputs, inputs] and biases [outputs]: hidden layers, recurrent layer, output layer."""
         self._core.set_layers(_arrays("weights", weights), _arrays("biases", biases))
 
     def forward(
