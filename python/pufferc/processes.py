@@ -24,7 +24,7 @@ __all__ = ["Child", "Parent", "wait"]
 
 
 class Child:
-    """`python -m module CHANNEL words...`, started by the constructor, in its own session so that Ctrl-C does not reach it."""
+    """`python -m module CHANNEL words...`, started in its own session so that Ctrl-C does not reach it."""
 
     def __init__(
         self, module: str, words: Sequence[str], output: Path, environment: Mapping[str, str] | None = None
