@@ -1,7 +1,7 @@
-"""Child processes that run a module of this package: seeds of a group, workers of a sweep, games under `check`.
+"""Child processes that run a module of this package: group seeds, sweep workers, and games under `check`.
 
-Parent and child exchange JSON objects over one socket. The parent never blocks on a child: it waits for several at
-once, stops one politely or at once, and can say why one ended. The child's standard output and error go to one file.
+Parent and child exchange JSON objects over one socket. The parent never blocks on a single child: it waits for several
+at once, interrupts or kills them, and reports why one ended. The child's standard output and error go to one file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Child", "Parent", "wait"]
 
 
 class Child:
-    """`python -m module CHANNEL words...`, started at once in its own session, so that Ctrl-C does not reach it."""
+    """`python -m module CHANNEL words...`, started in its own session so that Ctrl-C does not reach it."""
 
     def __init__(
         self, module: str, words: Sequence[str], output: Path, environment: Mapping[str, str] | None = None
@@ -41,12 +41,12 @@ class Child:
             )  # fmt: skip
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Does nothing if the child has ended; `gone` tells after the next call of `messages`."""
+        """Sends a message; does nothing if the child has ended. `gone` is valid after the next call of `messages`."""
         with contextlib.suppress(OSError):
             self._channel.send_bytes(json.dumps(message).encode())
 
     def messages(self) -> list[dict[str, Any]]:
-        """What the child has sent since the last call; does not wait."""
+        """Messages of the child since the last call. Does not wait."""
         found = []
         try:
             while not self._channel.closed and self._channel.poll():
@@ -56,12 +56,12 @@ class Child:
         return found
 
     def hang_up(self) -> None:
-        """Closes the channel. The child sees that as the end of this process."""
+        """Closes the channel, which the child treats as the end of this process."""
         self._channel.close()
 
     @property
     def gone(self) -> bool:
-        """Whether the channel is closed and everything that the child sent was read. It closes when the child ends."""
+        """Whether the channel is closed and all messages were read. The channel closes when the child ends."""
         return self._channel.closed
 
     @property
@@ -70,7 +70,7 @@ class Child:
 
     @property
     def code(self) -> int | None:
-        """The exit code, minus the signal's number if one ended the child; None while it runs."""
+        """The exit code, or minus the number of the signal that ended the child; None while it runs."""
         return self._process.poll()
 
     def interrupt(self) -> None:
@@ -78,14 +78,14 @@ class Child:
         self._process.send_signal(signal.SIGINT)
 
     def stop(self, wait_s: float = 0.0) -> int:
-        """Gives the child `wait_s` seconds to end by itself, then kills it; its exit code."""
+        """Waits up to `wait_s` seconds for the child to exit, then kills it. Returns the exit code."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(wait_s)
         self._process.kill()
         return self._process.wait()
 
     def why_ended(self) -> str:
-        """The signal that ended the child, else the last line that it wrote, else its exit code."""
+        """The signal that ended the child, else its last line of output, else its exit code."""
         code = self.code or 0
         if code < 0:
             return f"killed by signal {-code} ({signal_name(-code)})"
@@ -102,7 +102,7 @@ def signal_name(number: int) -> str:
 
 
 def wait(children: Sequence[Child], seconds: float) -> None:
-    """Returns when one of `children` has sent something or ended, at the latest after `seconds`."""
+    """Waits until one of `children` sends something or ends, for at most `seconds`."""
     channels = [child._channel for child in children if not child.gone]
     if channels:
         wait_for_channels(channels, seconds)
@@ -111,7 +111,7 @@ def wait(children: Sequence[Child], seconds: float) -> None:
 
 
 class Parent:
-    """The process that started this one, as a child sees it. `channel` is the first word that the child was given."""
+    """The parent process, from the child's side. `channel` is the child's first argument."""
 
     def __init__(self, channel: str) -> None:
         os.set_inheritable(int(channel), False)  # a program that the child starts must not keep the channel open
@@ -119,7 +119,7 @@ class Parent:
         self._lock = threading.RLock()  # messages come from several threads, and from a signal handler during `send`
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Raises OSError if the parent is gone."""
+        """Sends a message. Raises OSError if the parent is gone."""
         with self._lock:
             self._channel.send_bytes(json.dumps(message).encode())
 

@@ -1,4 +1,4 @@
-"""Reads, merges and writes configurations. Everything is checked before a run starts.
+"""Reads, merges and writes configurations, and validates them before a run starts.
 
 Layers, later ones win: the defaults of schema.py, the game's TOML in games/, a file given with --config, flags. All
 sources have the same tables: [env] (the game's parameters), [vec], [policy], [train].
@@ -19,25 +19,25 @@ from typing import Any
 from pufferc.config.schema import SECTIONS, Config, ConfigError, Value, fit, parameters
 from pufferc.envs.games import EnvInfo, env_info
 
-# Part of Python from 3.11 on; before that, its origin.
+# tomllib is in the standard library since Python 3.11; tomli is its backport.
 tomllib: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 _ENV_TYPES: dict[str, type] = {"int": int, "float": float, "bool": bool}
 
 
 def _packaged_stem(info: EnvInfo) -> Path:
-    """Where a game's packaged files are, without their ends: in games/, or beside mygame.so for one's own game."""
+    """Path of a game's packaged files without suffix: in games/, or beside mygame.so for a loaded game."""
     return Path(info.path).with_suffix("") if info.path else Path(__file__).parent / "games" / info.name
 
 
 def packaged_config(info: EnvInfo) -> Path | None:
-    """The TOML file that comes with a game: in games/ for built-in ones, mygame.toml beside mygame.so for others."""
+    """The TOML file of a game: in games/ for built-in games, mygame.toml beside mygame.so for loaded ones."""
     stem = _packaged_stem(info)
     path = stem.with_name(f"{stem.name}.toml")
     return path if path.is_file() else None
 
 
 def packaged_variants(info: EnvInfo) -> dict[str, Path]:
-    """The TOML files of a game's variants by their names: GAME-NAME.toml beside that of the game itself."""
+    """The TOML files of a game's variants by name: GAME-NAME.toml beside the game's own file."""
     stem = _packaged_stem(info)
     found = sorted(stem.parent.glob(f"{glob.escape(stem.name)}-*.toml"))
     return {path.stem.removeprefix(f"{stem.name}-"): path for path in found}
@@ -46,9 +46,9 @@ def packaged_variants(info: EnvInfo) -> dict[str, Path]:
 def load_config(game: str | os.PathLike[str], path: Path | str | None = None) -> Config:
     """The configuration of a game: defaults, its packaged TOML if there is one, then the file at `path` if given.
 
-    Where there is no such file, `path` may be the name of a variant that comes with the game, such as "continuous".
+    If there is no such file, `path` may name a variant of the game, such as "continuous".
 
-    Raises ConfigError for unknown tables, fields and values that do not fit, ValueError for an unknown game.
+    Raises ConfigError for unknown tables, unknown fields and invalid values, and ValueError for an unknown game.
     """
     config, info = Config(os.fspath(game)), env_info(game)
     for source in (packaged_config(info), None if path is None else _find_config(info, path)):
@@ -58,7 +58,7 @@ def load_config(game: str | os.PathLike[str], path: Path | str | None = None) ->
 
 
 def _with_absolute_data(tables: dict[str, Any], source: Path) -> dict[str, Any]:
-    """The tables of a file, with the path in [vec] data seen from the file's folder, or from here if it is a pipe."""
+    """The tables of a file. [vec] data is relative to the file's folder, or to the current one for a pipe."""
     vec = tables.get("vec")
     if not isinstance(vec, dict) or not isinstance(vec.get("data"), str):
         return tables
@@ -67,7 +67,7 @@ def _with_absolute_data(tables: dict[str, Any], source: Path) -> dict[str, Any]:
 
 
 def _find_config(info: EnvInfo, path: Path | str) -> Path:
-    """The file at `path`, or that of the variant of this name."""
+    """The file at `path`, or the file of the variant with this name."""
     variants = packaged_variants(info)
     if Path(path).exists() or (str(path) not in variants and len(Path(path).parts) > 1):
         return Path(path)
@@ -87,7 +87,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tables
     except OSError as error:
         raise ConfigError(f"config: cannot read {path}: {error.strerror}") from None
-    except ValueError as error:  # of TOML and of UTF-8
+    except ValueError as error:  # TOML and UTF-8 errors
         raise ConfigError(f"config: {path} is not valid TOML: {error}") from None
 
 
@@ -123,7 +123,7 @@ def _merge_section(section: Any, name: str, table: Mapping[str, Any], source: st
 
 
 def field_type(config: Config, key: str, source: str = "config") -> Any:
-    """The type of one field such as "train.horizon" or "env.max_steps". ConfigError for one that there is not."""
+    """The type of one field such as "train.horizon" or "env.max_steps". ConfigError for an unknown field."""
     section, _, name = key.partition(".")
     if section == "env":
         kinds: dict[str, Any] = {row.name: _ENV_TYPES[row.type] for row in env_info(config.game).params}
@@ -151,13 +151,13 @@ def _checked_env(game: str, table: Mapping[str, Any], source: str) -> dict[str, 
 
 
 def suggest(name: str, known: Sequence[str]) -> str:
-    """The end of an error message: the known name nearest to a wrong one, or all of them."""
+    """The end of an error message: the known name closest to `name`, or all known names."""
     close = get_close_matches(name, known, 1)
     return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(known))}"
 
 
 def as_tables(config: Config) -> dict[str, dict[str, Any]]:
-    """The configuration as nested dictionaries of plain values, None left out."""
+    """The configuration as nested dictionaries of plain values, without None."""
     tables: dict[str, dict[str, Any]] = {"env": dict(config.env)}
     for name in SECTIONS:
         fields = dataclasses.asdict(getattr(config, name))

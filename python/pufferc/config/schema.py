@@ -1,8 +1,8 @@
 """The parameters of a training run: one table of their types, defaults, ranges and help.
 
-Flags, TOML files, checks, docs/settings.md and sweeps read this table. Words: a row is one agent, N = vec.num_envs
-rows; a batch is what one update learns from, N x train.horizon steps; a step is one decision of one agent. Sizes may be
-"auto"; `training.resolve` turns them into numbers.
+Flags, TOML files, checks, docs/settings.md and sweeps read this table. A row is one agent, and the pool has
+N = vec.num_envs rows. A step is one decision of one agent. A batch holds the N x train.horizon steps of one update.
+Sizes may be "auto"; `training.resolve` turns them into numbers.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ Value = int | float | bool
 
 
 class ConfigError(ValueError):
-    """A configuration that cannot work; the message names the field, what was expected and what came."""
+    """An invalid configuration. The message names the field, what was expected and what it got."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """Where a number must lie: [min, max], without the end where it is `above` or `below` instead. inf is outside."""
+    """The interval [min, max] of a number. `above` and `below` are open ends. Infinity is always outside."""
 
     min: float | None = None
     above: float | None = None
@@ -42,7 +42,7 @@ class Range:
         )
 
     def __str__(self) -> str:
-        """What a value must be: "in [0, 1)", "at least 1", "greater than 0" or "finite"."""
+        """The constraint in words: "in [0, 1)", "at least 1", "greater than 0" or "finite"."""
         if self.max is not None or self.below is not None:
             low = f"({_short(self.above)}" if self.min is None else f"[{_short(self.min)}"
             return f"in {low}, {_short(self.below)})" if self.max is None else f"in {low}, {_short(self.max)}]"
@@ -56,13 +56,13 @@ def _short(number: float | None) -> str:
 
 
 def param(default: Any, help: str, *, alias: str = "", **ends: float) -> Any:
-    """A field of the table. `ends`: those of its Range; `alias`: a flag besides its own."""
+    """A field of the table. `ends` are passed to its Range; `alias` is a second flag."""
     return field(default=default, metadata={"help": help, "range": Range(**ends), "alias": alias})
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A row of the table. `field` is its name in Python, where `class` cannot be one."""
+    """A row of the table. `field` is its Python name: `class_`, because `class` is a keyword."""
 
     section: str
     field: str
@@ -74,17 +74,17 @@ class Parameter:
 
     @property
     def name(self) -> str:
-        """As in TOML files and flags."""
+        """The name in TOML files and flags."""
         return self.field.rstrip("_")
 
     @property
     def limits(self) -> str:
-        """The range in words; "" where there is none."""
+        """The range in words, or "" without one."""
         return "" if self.range == Range() else str(self.range)
 
 
 class Section:
-    """What the sections of a configuration share: their values are checked against the table when one is made."""
+    """Base class of the sections. It checks all values against the table on construction."""
 
     def __post_init__(self) -> None:
         for row in parameters(type(self)):
@@ -99,7 +99,7 @@ _tables: dict[type, tuple[Parameter, ...]] = {}
 
 
 def parameters(section: type[Any]) -> tuple[Parameter, ...]:
-    """The table of a section, made once."""
+    """The table of a section, cached."""
     if section not in _tables:
         hints, name = get_type_hints(section), section.__name__.removesuffix("Config").lower()
         rows = dataclasses.fields(section)
@@ -108,7 +108,7 @@ def parameters(section: type[Any]) -> tuple[Parameter, ...]:
 
 
 def fit(value: Any, hint: Any, where: str) -> Any:
-    """`value` as the type `hint`; integers pass for floats, and whole floats such as 1e7 for integers."""
+    """Converts `value` to the type `hint`. Accepts integers as floats and whole floats such as 1e7 as integers."""
     options = list(get_args(hint)) if get_origin(hint) not in (None, Literal, tuple) else [hint]
     for option in options:
         if get_origin(option) is Literal:
@@ -130,7 +130,7 @@ def fit(value: Any, hint: Any, where: str) -> Any:
 
 
 def type_text(hint: Any) -> str:
-    """A type in words, None left out."""
+    """A type in words, without None."""
     if get_origin(hint) is Literal:
         return " or ".join(map(repr, get_args(hint)))
     if get_origin(hint) is tuple:
@@ -142,23 +142,23 @@ def type_text(hint: Any) -> str:
 
 @dataclass(frozen=True)
 class VecConfig(Section):
-    """The pool: how many games run side by side, and what they read."""
+    """The pool of games."""
 
     num_envs: int | Auto = param(
         "auto",
-        "Agent rows N; a multiple of the agents of one game. auto: about 1024.",
+        "Number of agent rows N, a multiple of the agents per game. auto: about 1024.",
         min=1,
         max=_core.MAX_ROWS,
     )
     num_threads: int | Auto = param(
         "auto",
-        "Threads that step games, and of the kernels. auto: the cores available.",
+        "Threads that step games and run the kernels. auto: the available cores.",
         min=1,
         max=_core.MAX_THREADS,
     )
     data: str | None = param(
         None,
-        "The file that the game reads, such as a map. In a TOML file its path counts from that file's folder.",
+        "A file that the game reads, such as a map. A path in a TOML file is relative to that file.",
         alias="--data",
     )
 
@@ -169,41 +169,40 @@ class PolicyConfig(Section):
 
     kind: Literal["mlp", "mingru", "lstm"] = param(
         "mlp",
-        "mlp has no memory; mingru and lstm have one layer of it after the hidden layers. mingru is the faster.",
+        "mlp has no memory; mingru and lstm add one recurrent layer after the hidden layers. mingru is faster.",
     )
     class_: str | None = param(
         None,
-        "A network of your own instead, as module:Class; modules are also found in the current directory.",
+        "A custom network, as module:Class, in place of kind. Modules in the current directory are found too.",
     )
     encoder: Literal["auto", "flat", "onehot", "conv"] = param(
         "auto",
-        "What the first layer sees. flat: the numbers; onehot: for codes in bytes, a weight for each code of "
-        "each cell; conv: convolutions over boards [height, width] of codes. auto: onehot for codes below 32,"
-        " else flat.",
+        "Input encoding. flat: the numbers as they are; onehot: byte codes, one weight per code and cell; "
+        "conv: convolutions over [height, width] boards of codes. auto: onehot for codes below 32, else flat.",
     )
     hidden_size: int = param(128, "Width of each hidden layer.", min=1, max=16_384)
     num_layers: int = param(1, "Hidden layers.", min=1, max=64)
     scaled_inputs: tuple[str, ...] = param(
         (),
-        "Entries of the game's observation table that are mapped from their range to plus or minus input_scale.",
+        "Entries of the observation table that are mapped from their range to [-input_scale, input_scale].",
     )
     input_scale: float = param(
         1.0,
-        "See scaled_inputs. Larger values make a finer control of these quantities quicker to learn.",
+        "See scaled_inputs. With larger values the network learns fine control of these quantities sooner.",
         above=0.0,
     )
     rest_scale: float = param(
         1.0,
-        "All other entries are multiplied by this. Less than 1 keeps many flags from drowning a few measures.",
+        "Multiplies all other entries. Values below 1 keep many flags from swamping a few measurements.",
         above=0.0,
     )
     squash: bool = param(
         False,
-        "Continuous actions: the game gets tanh of what is drawn, within its bounds, instead of it clamped to them.",
+        "Continuous actions: samples pass through tanh, scaled to the bounds, instead of being clamped to them.",
     )
     initial_log_std: float = param(
         0.0,
-        "Continuous actions: logarithm of the standard deviation that a new network draws with.",
+        "Continuous actions: log of the initial standard deviation.",
         min=-20.0,
         max=20.0,
     )
@@ -211,88 +210,96 @@ class PolicyConfig(Section):
 
 @dataclass(frozen=True)
 class TrainConfig(Section):
-    """How it learns."""
+    """PPO and its schedule."""
 
-    total_steps: int = param(10_000_000, "Agent steps of the whole run; the learning rate anneals over them.", min=1)
-    horizon: int = param(64, "Steps of each row per update.", min=1, max=2**20)
+    total_steps: int = param(
+        10_000_000, "Agent steps in the whole run; the learning rate is annealed over them.", min=1
+    )
+    horizon: int = param(64, "Steps per row and update.", min=1, max=2**20)
     minibatch_size: int | Auto = param(
         "auto",
-        "Steps per gradient; divides num_envs * horizon. auto: the largest divisor up to 8192.",
+        "Steps per gradient; must divide num_envs * horizon. auto: the largest divisor up to 8192.",
         min=1,
     )
-    epochs: int = param(2, "Passes over each batch.", min=1)
+    epochs: int = param(2, "Passes over each batch per update.", min=1)
     optimizer: Literal["muon", "adam"] = param("muon", "Muon orthogonalises the updates of weight matrices.")
     learning_rate: float = param(0.05, "Peak rate. Around 0.05 for muon, 0.002 for adam.", above=0.0)
     schedule: Literal["constant", "linear", "cosine"] = param(
         "cosine",
-        "From the peak rate at the start to final_learning_rate at total_steps.",
+        "How the rate falls from its peak at the start to final_learning_rate at total_steps.",
     )
-    final_learning_rate: float = param(0.0, "As a share of learning_rate.", min=0.0, max=1.0)
-    momentum: float = param(0.9, "Of muon; beta1 of adam.", min=0.0, below=1.0)
-    beta2: float = param(0.999, "Of adam.", min=0.0, below=1.0)
+    final_learning_rate: float = param(0.0, "Final rate as a fraction of learning_rate.", min=0.0, max=1.0)
+    momentum: float = param(0.9, "Momentum of muon, beta1 of adam.", min=0.0, below=1.0)
+    beta2: float = param(0.999, "beta2 of adam.", min=0.0, below=1.0)
     weight_decay: float = param(
         0.0,
         "Decoupled: each step shrinks weights by learning_rate * weight_decay. Muon decays matrices only.",
         min=0.0,
     )
-    max_grad_norm: float = param(0.0, "Joint norm that gradients are scaled down to; 0 = off.", min=0.0)
+    max_grad_norm: float = param(
+        0.0, "Gradients with a larger global norm are scaled down to this norm; 0 = off.", min=0.0
+    )
     gamma: float = param(0.99, "Discount per step.", min=0.0, max=1.0)
-    gae_lambda: float = param(0.95, "Of generalised advantage estimation.", min=0.0, max=1.0)
-    clip: float = param(0.2, "Of the probability ratio.", above=0.0)
+    gae_lambda: float = param(0.95, "Lambda of generalised advantage estimation.", min=0.0, max=1.0)
+    clip: float = param(0.2, "PPO clip range of the probability ratio.", above=0.0)
     value_coef: float = param(0.5, "Weight of the value loss.", min=0.0)
     value_clip: float = param(
         0.0,
-        "Farthest that values move from those of the rollout before their loss is clipped; 0 = off.",
+        "Clip range of a value's change from the rollout's value in the value loss; 0 = off.",
         min=0.0,
     )
     entropy_coef: float = param(0.01, "Weight of the entropy bonus.", min=0.0)
     reward_clamp: float = param(
         0.0,
-        "Rewards are clamped to plus or minus this for learning; 0 = off. Scores are never clamped.",
+        "Clamp rewards to [-reward_clamp, reward_clamp] for learning; 0 = off. Scores are never clamped.",
         min=0.0,
     )
     normalize_observations: bool = param(
         False,
-        "Each entry to mean 0 and standard deviation 1, by running statistics; times input_scale or rest_scale.",
+        "Normalise entries to mean 0 and standard deviation 1 by running statistics, then apply the input scales.",
     )
     normalize_rewards: bool = param(
         False,
-        "Rewards are divided by the running standard deviation of the discounted return, before any clamp.",
+        "Divide rewards by the running standard deviation of the discounted return, before clamping.",
     )
-    normalize_advantages: bool = param(True, "Per minibatch, to mean 0 and standard deviation 1.")
+    normalize_advantages: bool = param(
+        True, "Normalise advantages to mean 0 and standard deviation 1 in each minibatch."
+    )
     target_score: float | None = param(None, "End the run when the mean score of a separate evaluation reaches this.")
-    target_episodes: int = param(1000, "Episodes of that evaluation.", min=1, max=10**8)
-    seed: int = param(1, "Of weights, games, action draws and minibatch order.", min=0, max=2**63 - 1)
-    device: str = param("auto", "auto: cuda where there is one, else cpu; or any name that torch knows.")
-    threads: int | Auto = param("auto", "Threads of torch. auto: the cores available.", min=1, max=_core.MAX_THREADS)
+    target_episodes: int = param(1000, "Episodes per evaluation.", min=1, max=10**8)
+    seed: int = param(1, "Seed of weights, games, action sampling and minibatch order.", min=0, max=2**63 - 1)
+    device: str = param("auto", "Any torch device. auto: cuda if available, else cpu.")
+    threads: int | Auto = param("auto", "Threads of torch. auto: the available cores.", min=1, max=_core.MAX_THREADS)
     kernels: Literal["auto", "fused", "torch"] = param(
         "auto",
-        "Sampling and loss: fused C kernels (CPU), or their plain torch twins. auto: fused on the CPU.",
+        "Sampling and loss: fused C kernels (CPU only) or plain torch versions. auto: fused on the CPU.",
     )
     precision: Literal["auto", "float32", "bfloat16"] = param(
         "auto",
-        "Of the hidden layers. auto: bfloat16 on a CPU that has instructions for it, else float32.",
+        "Precision of the hidden layers. auto: bfloat16 on a CPU with bfloat16 instructions, else float32.",
     )
     checkpoint_interval_s: float = param(
         60.0,
-        "Seconds between checkpoints; one is always made at the end. 0 = after every update.",
+        "Seconds between checkpoints; 0 = after every update. The last update is always saved.",
         min=0.0,
     )
-    keep_checkpoints: int = param(5, "Newest checkpoints that are kept, the best one besides; 0 = all.", min=0)
+    keep_checkpoints: int = param(
+        5, "Number of newest checkpoints to keep, in addition to the best one; 0 = all.", min=0
+    )
     evaluation_interval_s: float = param(
         0.0,
-        "Seconds between separate evaluations of target_episodes episodes, one at the end besides; 0 = none "
-        "but those that may reach the target.",
+        "Seconds between separate evaluations of target_episodes episodes, plus one at the end; 0 = only those "
+        "that check target_score.",
         min=0.0,
     )
-    loggers: tuple[str, ...] = param((), "Where a run is recorded besides its own directory: tensorboard, wandb.")
+    loggers: tuple[str, ...] = param((), "Additional loggers: tensorboard, wandb.")
 
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that decides a run.
+    """The complete configuration of a run.
 
-    `game` is a name, or the path of a shared object; files hold the name alone. `env` holds the game's parameters that
+    `game` is a name or the path of a shared object; files store only the name. `env` holds the game parameters that
     differ from their defaults.
     """
 

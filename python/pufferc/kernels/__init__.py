@@ -1,1 +1,1 @@
-"""The training kernels, their plain versions in torch, and their GPU versions."""
+"""The training kernels: C, plain torch, and CUDA."""

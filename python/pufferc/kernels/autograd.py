@@ -1,4 +1,4 @@
-"""Kernels as torch autograd functions. Imported only where torch is in use."""
+"""Kernels as torch autograd functions. Imported only when torch is in use."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from pufferc.kernels.tensors import check_tensor
 
 
 class PpoLoss(torch.autograd.Function):
-    """Scalar loss of logits [B, K] and values [B]; the gradient is computed with it and scaled in backward."""
+    """Scalar loss of logits [B, K] and values [B]. Forward computes the gradient too; backward scales it."""
 
     @staticmethod
     def forward(
         ctx: Any, logits: Tensor, values: Tensor, batch: tuple[Tensor, ...], options: dict[str, Any]
     ) -> tuple[Tensor, PpoStats]:
-        """Compute loss and gradient at once."""
         grad_logits, grad_values = torch.empty(logits.shape), torch.empty(values.shape)
         stats = ppo_loss_grad(logits, values, *batch, grad_logits=grad_logits, grad_values=grad_values, **options)
         ctx.save_for_backward(grad_logits, grad_values)
@@ -28,7 +27,6 @@ class PpoLoss(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_loss: Tensor, _: Any) -> tuple[Tensor, Tensor, None, None]:
-        """Scale the gradient."""
         grad_logits, grad_values = ctx.saved_tensors
         return grad_logits * grad_loss, grad_values * grad_loss, None, None
 
@@ -38,7 +36,6 @@ class MinGruScan(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, pre: Tensor, h0: Tensor, starts: Tensor | None) -> Tensor:
-        """The states."""
         pre, h0 = pre.contiguous(), h0.contiguous()
         starts = None if starts is None else starts.contiguous()
         states = pre.new_empty(*pre.shape[:-1], pre.shape[-1] // 2)
@@ -50,7 +47,6 @@ class MinGruScan(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_states: Tensor) -> tuple[Tensor, Tensor, None]:
-        """The gradients of pre and h0."""
         pre, h0, states = ctx.saved_tensors
         grads = torch.empty_like(pre), torch.empty_like(h0)
         _scan(pre, h0, ctx.starts, states, grad_states.contiguous(), *grads)
@@ -63,7 +59,7 @@ def mingru_scan(pre: Tensor, h0: Tensor, starts: Tensor | None = None) -> Tensor
     Args:
         pre: float32 [T, M, 2 H]: u with z = sigmoid(u), then the candidates c.
         h0: float32 [M, H], the state before step 0.
-        starts: bool or uint8 [T, M]: h[t - 1] counts as 0 where one is set. None = nowhere.
+        starts: bool or uint8 [T, M]: h[t - 1] is 0 where `starts` is set. None = nowhere.
 
     Returns:
         h [T, M, H], differentiable with respect to pre and h0. Torch tensors only, on the CPU or on one GPU.
@@ -77,8 +73,8 @@ def mingru_scan(pre: Tensor, h0: Tensor, starts: Tensor | None = None) -> Tensor
 
 
 def _scan(pre: Tensor, *rest: Tensor | None) -> None:
-    """`_core.scan` where the tensors are."""
-    arrays: tuple[Any, ...] = (pre, *rest, None, None, None)[:7]  # without gradients where they are not given
+    """`_core.scan` on the tensors' device."""
+    arrays: tuple[Any, ...] = (pre, *rest, None, None, None)[:7]  # a forward pass has no gradients
     if pre.is_cuda:
         from pufferc.kernels import cuda
 

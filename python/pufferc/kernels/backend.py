@@ -1,4 +1,4 @@
-"""The two implementations of what the trainer does with a policy's outputs: fused C kernels, and plain torch."""
+"""The two implementations of sampling, advantages and loss: fused C kernels and plain torch."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pufferc.kernels.private import PpoStats
 
 @dataclass(frozen=True)
 class Kernels:
-    """Three functions with the signatures of `pufferc.ops` and, for the loss, of `private.ppo_loss_grad`.
+    """Three functions with the signatures of `pufferc.ops` and `private.ppo_loss_grad`.
 
-    On a GPU the loss's statistics are a tensor [8], which does not wait for the device. `fused`: the functions are the
-    C kernels, and so are the networks' passes where there is a kernel for them.
+    On a GPU the loss statistics are a tensor [8], so that the host does not wait for the device. `fused`: these are the
+    C kernels, and networks use C kernels for their passes where one exists.
     """
 
     sample_actions: Callable[..., tuple[Any, Any]]

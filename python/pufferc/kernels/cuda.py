@@ -1,4 +1,4 @@
-"""Kernels on CUDA tensors, and where they can run. The compiled module pufferc._cuda is loaded when it is asked for."""
+"""Kernels on CUDA tensors, and checks whether they can run. The module pufferc._cuda is loaded on first use."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _why_not_loaded(error: ImportError) -> str:
 
 
 def why_missing() -> str | None:
-    """Why no tensor can use the kernels: not built, cannot be loaded, or no device; None where there is a device."""
+    """Why no tensor can use the kernels (not built, not loadable, or no device), or None."""
     try:
         cuda = importlib.import_module("pufferc._cuda")
     except ImportError as error:
@@ -40,10 +40,10 @@ def why_missing() -> str | None:
 
 
 def why_unusable(device: torch.device) -> str | None:
-    """Why tensors of this CUDA device are left to torch's own operations; None where the kernels run.
+    """Why this CUDA device has to use torch operations instead of the kernels, or None.
 
-    A device that is there may still have no machine code in the module, or a driver that cannot translate what is
-    there, so that each launch fails. One launch on each device tells, the first time that it is asked for.
+    The module may lack machine code for a device, or the driver may be unable to compile its PTX; then every launch
+    fails. The first call for each device tests one launch.
     """
     import torch
 
@@ -83,7 +83,7 @@ def advantage(
     out: Any,
     numbers: tuple[float, float, float, float],
 ) -> Tensor:
-    """`pufferc.ops.advantage` on one device, enqueued on its current stream.
+    """`pufferc.ops.advantage` on one device, on its current stream.
 
     numbers: gamma, gae_lambda, rho_clip, c_clip.
     """
@@ -116,7 +116,7 @@ def scan(
     grad_pre: Tensor | None,
     grad_initial: Tensor | None,
 ) -> None:
-    """`_core.scan` on one device, enqueued on its current stream."""
+    """`_core.scan` on one device, on its current stream."""
     import torch
 
     module = _load()

@@ -1,6 +1,6 @@
-"""Kernels of the trainer that are no part of `pufferc.ops`: the loss with its gradient, networks and their optimizer.
+"""Trainer kernels that are not part of `pufferc.ops`: loss with gradient, networks and their optimizer.
 
-Arrays are NumPy arrays or torch CPU tensors, as in `pufferc.ops`, whose shapes and masks hold here too.
+Arrays are NumPy arrays or torch CPU tensors, with the shapes and masks of `pufferc.ops`.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
     from pufferc.envs.vector import VecEnv
 
-_MAX_ARRAYS = 4096  # of one network or step
+_MAX_ARRAYS = 4096  # per network or optimizer step
 
 
 class NotFinite(ArithmeticError):
-    """The loss or the policy's outputs became NaN or infinite; parameters are those of the last good gradient."""
+    """The loss or the policy's outputs became NaN or infinite. The parameters come from the last finite gradient."""
 
 
 class PpoStats(NamedTuple):
-    """Means over the alive rows of one minibatch."""
+    """Means over the alive rows of a minibatch."""
 
     loss: float
     policy_loss: float
@@ -35,11 +35,11 @@ class PpoStats(NamedTuple):
     approx_kl: float  # mean(r - 1 - log r)
     old_approx_kl: float  # mean(-log r)
     clip_fraction: float  # share of rows with |r - 1| > clip
-    rows: int  # alive ones
+    rows: int  # number of alive rows
 
 
 def action_kind(action_counts: Sequence[int], continuous_dims: int) -> tuple[list[int], int]:
-    """Choices of each dimension, or the number of continuous ones: one of the two."""
+    """Checks that exactly one of `action_counts` and `continuous_dims` is given; returns both."""
     choices = errors.sequence("action_counts", action_counts, "integers", 8)
     counts = [errors.integer("action_counts", count, 1, _core.MAX_CHOICES) for count in choices]
     continuous_dims = errors.integer("continuous_dims", continuous_dims, 0, 8)
@@ -49,28 +49,28 @@ def action_kind(action_counts: Sequence[int], continuous_dims: int) -> tuple[lis
 
 
 def bound(name: str, value: Any, kind: type[Any]) -> Any:
-    """What the kernels take of an object that holds checked arrays or numbers. TypeError for anything else."""
+    """The compiled object inside `value`, which must be an instance of `kind`. Raises TypeError."""
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be a pufferc.ops.{kind.__name__}, got {type(value).__name__}")
     return value._core
 
 
 class Minibatch:
-    """B rows of a rollout as losses read them: arrays that are checked here, once, and borrowed as long as this lives.
+    """The inputs of a loss for B rows. Arrays are checked once, here, and borrowed for this object's lifetime.
 
     Args:
-        actions: int32 [B] (D = 1) or [B, D], or float32 [B, D], as they were drawn.
-        old_logprobs: float32 [B] of the rollout, summed over dimensions.
+        actions: int32 [B] (D = 1) or [B, D], or float32 [B, D], as sampled.
+        old_logprobs: float32 [B] from the rollout, summed over dimensions.
         advantages: float32 [B].
-        returns: float32 [B], targets of the value.
+        returns: float32 [B], value targets.
         action_counts: Choices of each dimension, for discrete actions.
         continuous_dims: D, for continuous actions.
-        old_values: float32 [B] of the rollout; needed with value_clip.
-        alive: bool or uint8 [B], 0 = the row counts nowhere and gets gradient 0.
+        old_values: float32 [B] from the rollout; required with value_clip.
+        alive: bool or uint8 [B]; rows with 0 are excluded from all means and get gradient 0.
         mask: Words of the legal choices [B, W], see `pufferc.ops`; None = all are legal.
 
     Raises:
-        TypeError, ValueError: Something does not fit.
+        TypeError, ValueError: An argument is invalid.
     """
 
     def __init__(
@@ -101,14 +101,14 @@ class Minibatch:
 
 
 class PpoSettings:
-    """Coefficients of the PPO loss, checked.
+    """Validated coefficients of the PPO loss.
 
     Args:
         clip: Policy clip, > 0.
         value_coef: Weight of the value loss, >= 0; the value loss is (v - return)^2 / 2.
         entropy_coef: Weight of the entropy bonus.
-        value_clip: > 0 clips the value's move from old_values.
-        normalize_advantages: True takes (A - mean) / (std + 1e-8) over the alive rows.
+        value_clip: > 0 clips the change of the value from old_values.
+        normalize_advantages: Use (A - mean) / (std + 1e-8), with statistics of the alive rows.
     """
 
     def __init__(
@@ -167,15 +167,15 @@ def ppo_loss_grad(
         entropy_coef: Weight of the entropy bonus.
         grad_logits: float32 [B, K] out; may be columns of a wider matrix.
         grad_values: float32 [B] out.
-        value_clip: > 0 clips the value's move from old_values.
-        normalize_advantages: Over the alive rows.
+        value_clip: > 0 clips the change of the value from old_values.
+        normalize_advantages: Normalise over the alive rows.
         old_values: float32 [B].
         alive: bool or uint8 [B].
         mask: Words of the legal choices [B, W]; None = all are legal.
-        ratio: float32 [B] out: probability now over then; 1 where one choice was legal in every dimension.
+        ratio: float32 [B] out: new / old probability; 1 where only one choice was legal in every dimension.
 
     Raises:
-        TypeError, ValueError: Something does not fit, or an action is out of range or illegal.
+        TypeError, ValueError: An argument is invalid, or an action is out of range or illegal.
     """
     minibatch = Minibatch(
         actions,
@@ -199,7 +199,7 @@ def ppo_loss_grad(
 
 
 def _elements(x: Tensor, dims: int, bfloat16: bool, name: str = "x") -> Any:
-    """The same memory in a dtype that NumPy knows."""
+    """The same memory in a dtype that NumPy supports."""
     check_tensor(name, x, dims, "bfloat16" if bfloat16 else "float32")
     return x.view(sys.modules["torch"].int16) if bfloat16 else x
 
@@ -214,30 +214,31 @@ def _arrays(name: str, arrays: Sequence[Any]) -> list[Any]:
 
 
 class Mlp:
-    """A multi-layer perceptron with ReLU for training on the CPU: forward passes, and the gradients of its parameters.
+    """A multi-layer perceptron with ReLU for training on the CPU: forward and backward passes.
 
-    Weights are float32 [outputs, inputs] and copied by `set_layers`; products are taken in `bfloat16` or float32 and
-    summed in float32. Inputs x are torch tensors of that dtype, everything else is float32, torch or NumPy. Memory for
-    activations is kept from call to call. No result depends on the number of threads.
+    `set_layers` copies the float32 weights [outputs, inputs]. Products are bfloat16 or float32, sums are float32.
+    Inputs x are torch tensors of the product dtype; everything else is float32, torch or NumPy. Activation memory is
+    reused between calls. No result depends on the number of threads.
     """
 
     def __init__(self, widths: Sequence[int], *, bfloat16: bool) -> None:
-        """`widths` from inputs over hidden layers to outputs, each 1 to 16384; all weights begin as zeros."""
+        """`widths` of inputs, hidden layers and outputs, each 1 to 16384. Weights start at zero."""
         self._core = _core.Mlp(_widths(widths), errors.flag("bfloat16", bfloat16))
         self._bfloat16 = bool(bfloat16)
 
     def set_layers(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
-        """Copies the parameters of all layers: [outputs, inputs] and [outputs] of each."""
+        """Copies the parameters of all layers: weights [outputs, inputs], biases [outputs]."""
         self._core.set_layers(_arrays("weights", weights), _arrays("biases", biases))
 
     def forward(self, x: Tensor, outputs: Any, *, keep: bool = False) -> None:
-        """Writes outputs [B, widths[-1]] of x [B, widths[0]]; `keep` remembers what `backward` needs."""
+        """Writes outputs [B, widths[-1]] for x [B, widths[0]]; `keep` saves the activations for `backward`."""
         self._core.forward(_elements(x, 2, self._bfloat16), errors.flag("keep", keep), outputs)
 
     def backward(self, x: Tensor, grad_outputs: Any, grad_weights: Sequence[Any], grad_biases: Sequence[Any]) -> None:
-        """Writes the gradients of all parameters, given those of the outputs of the last `forward` that kept its own.
+        """Writes the gradients of all parameters from grad_outputs of the last `forward` with `keep`.
 
-        x is that of the forward pass; the weights have not changed since. ValueError if the number of rows is another.
+        x must be the input of that pass, and the weights must not have changed since. ValueError for a different number
+        of rows.
         """
         self._core.backward(
             _elements(x, 2, self._bfloat16),
@@ -257,10 +258,10 @@ class Mlp:
         grad_weights: Sequence[Any],
         grad_biases: Sequence[Any],
     ) -> PpoStats:
-        """A minibatch of PPO in one pass: `forward`, `ppo_loss_grad` with the value as the last output, `backward`.
+        """One PPO minibatch in one pass: `forward`, `ppo_loss_grad` with the value as the last output, `backward`.
 
-        Writes outputs and grad_outputs, float32 [B, widths[-1]], and the gradients of all parameters, all with the bits
-        that the three give one after the other. Errors are theirs.
+        Writes outputs and grad_outputs, float32 [B, widths[-1]], and the gradients of all parameters. Results are
+        bit-equal to those of the three calls, and the errors are the same.
         """
         return PpoStats(
             *self._core.learn(
@@ -277,23 +278,24 @@ class Mlp:
     def rollout(
         self, env: VecEnv, rollout: Rollout, *, seed: int, first_step: int, first_row: int = 0
     ) -> tuple[float, float, float]:
-        """Plays T steps of a pool of N rows with this network as the policy, whose last output is the value.
+        """Collects T steps of a pool of N rows with this network as the policy; its last output is the value.
 
-        The games have discrete actions, float32 observations of O numbers, and one group. Threads take some games
-        through all steps each; the numbers are those of steps one by one with `sample_actions`.
+        The games need discrete actions, float32 observations of O numbers, and a single group. Each thread runs some of
+        the games through all steps. Results equal those of single steps with `sample_actions`.
 
         Args:
-            env: The pool; reset. It is left after the last step.
-            rollout: Arrays for T steps of N rows, with masks where the game has them.
+            env: The pool, already reset. It ends up after step T.
+            rollout: Arrays for T steps of N rows, with masks if the game has them.
             seed: As in `sample_actions`.
-            first_step: Step t draws as that step plus t.
+            first_step: Step number of step 0 in the random draws.
             first_row: As in `sample_actions`.
 
         Returns:
-            Seconds that threads spent with the network and the draws, with the games, and with the rest.
+            Thread seconds spent on network and sampling, on games, and on the rest.
 
         Raises:
-            FloatingPointError: Outputs are no distribution; the games have moved on, and the arrays are half written.
+            FloatingPointError: Outputs are not a valid distribution. The games have advanced and the arrays are partly
+                written.
         """
         from pufferc.envs.vector import VecEnv
 
@@ -315,22 +317,23 @@ class Mlp:
 
 
 class Rollout:
-    """T steps of N rows for `Mlp.rollout`: arrays that are checked here, once, and borrowed as long as this lives.
+    """T steps of N rows for `Mlp.rollout`. Arrays are checked once, here, and borrowed for this object's lifetime.
 
-    Row t holds what the network saw at step t, what it did, and what that caused; row T what the next rollout begins
-    with. Row 0 of observations and alive is given, everything else is written.
+    Row t holds the observation and action of step t and their consequences. Row T is the start of the next rollout. Row
+    0 of observations and alive is an input; everything else is written.
 
     Args:
-        observations: [T + 1, N, O], bfloat16 or float32 as the network's inputs; row 0 is what the pool showed last.
+        observations: [T + 1, N, O], bfloat16 or float32, the network's input dtype; row 0 is the pool's latest
+            observation.
         actions: int32 [T, N] or, with D > 1 dimensions, [T, N, D].
         logprobs: float32 [T, N].
         values: float32 [T + 1, N].
         rewards: float32 [T, N].
         terminated: bool [T, N].
         truncated: bool [T, N].
-        final_values: float32 [T, N], values of last observations; written where truncated.
+        final_values: float32 [T, N], values of final observations; written only where truncated.
         alive: bool [T + 1, N].
-        mask: uint32 or int32 [T, N, W], words of the choices that were legal; None in a game without masks.
+        mask: uint32 or int32 [T, N, W], words of the legal choices; None in a game without masks.
     """
 
     def __init__(
@@ -363,20 +366,20 @@ class Rollout:
 
 
 class Recurrent:
-    """What MinGru and Lstm share: a network with memory for training on the CPU.
+    """Base class of MinGru and Lstm: a recurrent network for training on the CPU.
 
-    Hidden layers, one layer of units with memory, outputs; `pufferc.policies.recurrent` has the formulas. Shapes: T
-    steps, M rows, O inputs, H hidden units, K outputs. Inputs x [T, M, O] are torch tensors of bfloat16 or float32, as
-    `bfloat16` says, whose steps may lie apart; everything else is float32, torch or NumPy. A state is a sequence of
-    arrays [M, H]. starts [T, M] is bool or uint8, nonzero where an episode begins, or None. Memory for what `backward`
-    needs is kept from call to call. No result depends on the number of threads.
+    It has hidden layers, one recurrent layer, and outputs; `pufferc.policies.recurrent` has the formulas. Shapes: T
+    steps, M rows, O inputs, H hidden units, K outputs. Inputs x [T, M, O] are torch tensors of bfloat16 or float32 with
+    any stride between steps; everything else is float32, torch or NumPy. A state is a sequence of arrays [M, H]. starts
+    [T, M] is bool or uint8, nonzero where an episode begins, or None. Memory for `backward` is reused between calls. No
+    result depends on the number of threads.
     """
 
     def __init__(self, core: _core.Recurrent, bfloat16: bool) -> None:
         self._core, self._bfloat16 = core, bfloat16
 
     def set_layers(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
-        """Copies [outputs, inputs] and [outputs] of the hidden layers, of the class's own, and of the outputs."""
+        """Copies weights [outputs, inputs] and biases [outputs]: hidden layers, recurrent layer, output layer."""
         self._core.set_layers(_arrays("weights", weights), _arrays("biases", biases))
 
     def forward(
@@ -389,7 +392,7 @@ class Recurrent:
         *,
         keep: bool = False,
     ) -> None:
-        """Writes outputs [T, M, K] and next_state; `keep` remembers what `backward` needs."""
+        """Writes outputs [T, M, K] and next_state; `keep` saves the activations for `backward`."""
         elements = _elements(x, 3, self._bfloat16)
         self._core.forward(
             elements,
@@ -410,10 +413,10 @@ class Recurrent:
         grad_biases: Sequence[Any],
         grad_x: Any = None,
     ) -> None:
-        """Writes the gradients of all parameters, given those of the outputs of the last `forward` that kept its own.
+        """Writes the gradients of all parameters from grad_outputs of the last `forward` with `keep`.
 
-        x, state and starts are those of the forward pass; the weights have not changed since. grad_x [T, M, O] gets the
-        gradient of x where it is given.
+        x, state and starts must be those of that pass, and the weights must not have changed since. grad_x [T, M, O],
+        if given, gets the gradient of x.
         """
         grads = _arrays("grad_weights", grad_weights), _arrays("grad_biases", grad_biases)
         elements = _elements(x, 3, self._bfloat16)
@@ -421,18 +424,18 @@ class Recurrent:
 
 
 class MinGru(Recurrent):
-    """Minimal gated recurrent units. Layers of its own: the gate [2 H, H], u first. State: (h,)."""
+    """Minimal gated recurrent units. Recurrent layer: the gate [2 H, H], u first. State: (h,)."""
 
     def __init__(self, widths: Sequence[int], *, bfloat16: bool) -> None:
-        """`widths` of inputs, hidden layers, of which the last is H, and outputs; all weights begin as zeros.
+        """`widths` of inputs, hidden layers (the last one is H) and outputs. Weights start at zero.
 
-        Without hidden layers, inputs are H.
+        Without hidden layers, H is the number of inputs.
         """
         super().__init__(_core.MinGru(_widths(widths), errors.flag("bfloat16", bfloat16)), bool(bfloat16))
 
 
 class Lstm(Recurrent):
-    """LSTM units. Layers of its own: [4 H, H] of x, [4 H, H] of the h before; gates i, f, g, o. State: (h, c)."""
+    """LSTM units. Recurrent layers: [4 H, H] for x, [4 H, H] for the previous h; gates i, f, g, o. State: (h, c)."""
 
     def __init__(self, widths: Sequence[int], *, bfloat16: bool) -> None:
         """As in MinGru."""
@@ -442,7 +445,7 @@ class Lstm(Recurrent):
 class Muon:
     """Steps of the Muon optimizer on the CPU; `pufferc.optim` has the formula and the torch version.
 
-    Products are taken in `bfloat16` or float32 and summed in float32. No result depends on the number of threads.
+    Products are bfloat16 or float32, sums are float32. No result depends on the number of threads.
     """
 
     def __init__(self, *, bfloat16: bool) -> None:
@@ -459,9 +462,9 @@ class Muon:
         weight_decay: float,
         iterations: int,
     ) -> None:
-        """Updates parameters and their averages in place, each float32 [rows, columns] or [size] like its gradient.
+        """Updates parameters and averages in place, each float32 [rows, columns] or [size] like its gradient.
 
-        torch does not see the change: tell it by torch.autograd.graph.increment_version.
+        torch does not notice the change; call torch.autograd.graph.increment_version.
         """
         self._core.step(
             _arrays("parameters", parameters),
@@ -475,15 +478,15 @@ class Muon:
 
 
 def one_hot_forward(codes: Any, table: Any, bias: Any, y: Any, *, max_code: int, relu: bool = False) -> None:
-    """Writes y [B, H], a linear layer of one-hot vectors: bias plus table[cell * max_code + code - 1] of cells not 0.
+    """Linear layer of one-hot vectors: y [B, H] = bias + sum of table[cell * max_code + code - 1] over nonzero cells.
 
     Args:
-        codes: uint8 [B, cells], each 0 to `max_code`. ValueError where one is greater.
+        codes: uint8 [B, cells], each 0 to `max_code`. ValueError for larger codes.
         table: float32 [cells * max_code, H].
         bias: float32 [H].
         y: float32 [B, H].
         max_code: The largest code, 1 to 255.
-        relu: Negative results become 0.
+        relu: Apply ReLU.
     """
     _core.one_hot_forward(
         codes, errors.integer("max_code", max_code, 1, 255), table, bias, errors.flag("relu", relu), y
@@ -491,5 +494,5 @@ def one_hot_forward(codes: Any, table: Any, bias: Any, y: Any, *, max_code: int,
 
 
 def one_hot_backward(codes: Any, grad_y: Any, grad_table: Any, grad_bias: Any, *, max_code: int) -> None:
-    """Writes the gradients of one_hot_forward's table and bias, given that of its y without relu; shapes as there."""
+    """Writes the gradients of table and bias of `one_hot_forward` from grad_y, the gradient before ReLU."""
     _core.one_hot_backward(codes, errors.integer("max_code", max_code, 1, 255), grad_y, grad_table, grad_bias)

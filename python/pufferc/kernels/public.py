@@ -1,17 +1,17 @@
-"""Kernels of training: advantages, drawing actions, the PPO loss with its gradient, networks and their optimizer.
+"""Training kernels: advantages, action sampling, and the PPO loss.
 
-Arrays are NumPy arrays or torch CPU tensors, used where they lie and never copied or cast; results are of the kind of
+Arrays are NumPy arrays or torch CPU tensors, used in place, never copied or cast. Results have the type of
 the first argument. Importing this module does not import torch. A call uses `get_num_threads()` threads.
 
-Shapes: T steps, N agent rows, B rows of a minibatch, D action dimensions, K parameters of a row's distribution, called
-its logits. Discrete actions (`action_counts`) have K = sum(action_counts) of them and are int32 [N] where D is 1, as
-environments take them, else [N, D]. Continuous actions (`continuous_dims` = D) are drawn from Gaussians of independent
-dimensions and are float32 [N, D]; K = 2 D, the D means and then the D logarithms of the standard deviations.
+Shapes: T steps, N agent rows, B rows of a minibatch, D action dimensions, K parameters ("logits") of a row's action
+distribution. Discrete actions (`action_counts`) are int32 [N] if D is 1, as environments expect, else [N, D]; K =
+sum(action_counts). Continuous actions (`continuous_dims` = D) are float32 [N, D] from independent Gaussians; K = 2 D,
+the D means and then the D log standard deviations.
 
 A mask says which discrete choices are legal: uint32 [N, W], or the same bits as int32, with W = ceil(K / 32). Bit
-k % 32 of word k / 32 is choice k, dimensions side by side, as in `VecEnv.action_mask`. The logit of an illegal choice
-counts as minus infinity: it is never drawn and gets gradient 0, and entropy is that of the legal choices. Where one
-choice is legal in every dimension, the log-probability and the entropy are 0.
+k % 32 of word k // 32 is choice k, with dimensions concatenated, as in `VecEnv.action_mask`. An illegal choice has
+logit minus infinity: it is never drawn, gets gradient 0, and does not enter the entropy. If only one choice is legal in
+every dimension, log-probability and entropy are 0.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _core.set_num_threads(min(errors.available_cores(), _core.MAX_THREADS))
 
 
 def get_num_threads() -> int:
-    """Threads that a call uses, the caller's included. At first: the cores this process may run on."""
+    """Threads that a call uses, including the caller's. Default: the cores that this process may use."""
     return _core.get_num_threads()
 
 
@@ -58,7 +58,7 @@ def advantage(
     c_clip: float = 1.0,
     out: Any = None,
 ) -> Any:
-    """Advantages of a rollout: generalised advantage estimation, with V-trace clipping where `ratio` is given.
+    """Advantages of a rollout by generalised advantage estimation, with V-trace clipping if `ratio` is given.
 
     With v' = 0 where terminated, else final_values[t] where truncated, else values[t + 1]::
 
@@ -67,24 +67,24 @@ def advantage(
         rho   = min(ratio, rho_clip), c = min(ratio, c_clip); both 1 without ratio
 
     Args:
-        rewards: float32 [T, N]; row t holds what the action of step t caused.
+        rewards: float32 [T, N]; row t is the result of the action of step t.
         values: float32 [T + 1, N].
-        terminated: bool or uint8 [T, N]; wins where truncated is set as well.
+        terminated: bool or uint8 [T, N]; takes precedence over truncated.
         truncated: bool or uint8 [T, N].
-        final_values: float32 [T, N], value of the last observation of truncated episodes; other entries are not
-            used. None takes values[t + 1], which is right only without same-step autoreset.
+        final_values: float32 [T, N], value of the final observation of truncated episodes; other entries are
+            ignored. None = values[t + 1], which is wrong with same-step autoreset.
         gamma: Discount per step, [0, 1].
         gae_lambda: [0, 1].
-        ratio: float32 [T, N] >= 0, probability of the action now over that when it was taken.
+        ratio: float32 [T, N] >= 0, probability of the action now divided by its probability when taken.
         rho_clip: At least 0, infinity allowed.
         c_clip: As rho_clip.
-        out: float32 [T, N] to write into; overlaps no input.
+        out: float32 [T, N] to write into; must not overlap an input.
 
     Returns:
-        float32 [T, N]: `out`, or a new array of the kind of `rewards`.
+        float32 [T, N]: `out`, or a new array of the type of `rewards`.
 
     Raises:
-        TypeError, ValueError: Something does not fit; nothing was written.
+        TypeError, ValueError: An argument is invalid; nothing was written.
     """
     numbers = (
         errors.real("gamma", gamma, 0.0, 1.0),
@@ -120,33 +120,32 @@ def sample_actions(
     logprobs: Any = None,
     entropy: Any = None,
 ) -> tuple[Any, Any]:
-    """Draw actions from a policy's logits.
+    """Sample actions from a policy's logits.
 
-    The random number behind a draw depends on (seed, step, row, dimension) alone: not on batch size, threads or
-    earlier calls.
+    The random number of a draw depends only on (seed, step, row, dimension), not on batch size, threads or earlier
+    calls.
 
     Args:
-        logits: float32 [N, K]; may be columns of a wider matrix. Discrete: the D heads side by side, -inf excludes a
-            choice. Continuous: means, then log standard deviations, which beyond +-20 count as +-20.
+        logits: float32 [N, K]; may be columns of a wider matrix. Discrete: the D heads concatenated; -inf excludes a
+            choice. Continuous: means, then log standard deviations, which are clamped to +-20.
         action_counts: Choices of each dimension, for discrete actions.
-        continuous_dims: D, for continuous actions; they have no bounds.
+        continuous_dims: D, for continuous actions, which are unbounded.
         mask: Words of the legal choices [N, W]; None = all are legal.
         seed: Integer in [0, 2**64).
-        step: Integer in [0, 2**64) that is not used twice with this seed.
-        first_row: Number of row 0 in the draw, for a part of a batch.
-        greedy: True takes the most probable action, the first of equals; of continuous ones the means.
+        step: Integer in [0, 2**64); use each only once per seed.
+        first_row: Number of row 0 in the random draws, to sample a part of a batch.
+        greedy: Take the most probable action (the first one of a tie), or the means, instead of sampling.
         actions: int32 [N] (D = 1) or [N, D], or float32 [N, D], to write into; None makes a new one.
-        logprobs: float32 [N] to write into, log-probability or density of the actions, summed over D; None makes a
-            new one.
-        entropy: float32 [N] to write into, nats; None computes none.
+        logprobs: float32 [N] to write into: log-probability or log-density, summed over D; None makes a new one.
+        entropy: float32 [N] to write into, in nats; None = not computed.
 
     Returns:
         actions and logprobs. No gradient flows through them.
 
     Raises:
-        FloatingPointError: Rows hold NaN or infinity, or a dimension without a choice that can be drawn; they got
-            action 0, or with a mask the first legal choice.
-        TypeError, ValueError: Something does not fit; nothing was written.
+        FloatingPointError: Rows hold NaN or infinity, or a dimension has no choice with nonzero probability. Those rows
+            get action 0 or, with a mask, the first legal choice.
+        TypeError, ValueError: An argument is invalid; nothing was written.
     """
     rows = array_shape("logits", logits, 2)[0]
     counts, dims = action_kind(action_counts, continuous_dims)
@@ -178,7 +177,7 @@ def ppo_loss(
     returns: Tensor,
     **options: Any,
 ) -> tuple[Tensor, PpoStats]:
-    """`ppo_loss_grad` for autograd: the loss as a scalar tensor whose backward hands the gradient on.
+    """`ppo_loss_grad` for autograd: returns the loss as a differentiable scalar tensor.
 
     Arguments and `options` as for `ppo_loss_grad`, without grad_logits and grad_values. Torch CPU tensors only.
     """

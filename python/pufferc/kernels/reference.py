@@ -1,7 +1,7 @@
-"""The training kernels of `pufferc.ops` in plain torch, with the same signatures: any device, no fusion.
+"""Plain torch versions of the training kernels, with the same signatures, for any device.
 
-They are what the fused kernels are tested against, what a GPU uses, and the way to see what fusing brings
-(--train.kernels torch). Shapes as in `pufferc.ops`.
+The fused kernels are tested against them, GPUs use them, and --train.kernels torch selects them for comparison. Shapes
+as in `pufferc.ops`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _GOLDEN = 0x9E3779B97F4A7C15
 
 
 def _signed(value: int) -> int:
-    """The 64-bit pattern of `value` as a signed integer, which is what torch has."""
+    """`value` modulo 2^64 as a signed integer, because torch lacks uint64 arithmetic."""
     value &= 2**64 - 1
     return value - 2**64 if value >= 2**63 else value
 
@@ -30,7 +30,7 @@ def _shift_right(x: Tensor, bits: int) -> Tensor:
 
 
 def _hash64(x: Tensor) -> Tensor:
-    """SplitMix64's output function (Steele, Lea, Flood 2014) modulo 2^64, as csrc/include/pufferc/rng.h has it."""
+    """SplitMix64's output function (Steele, Lea, Flood 2014) modulo 2^64, as in csrc/include/pufferc/rng.h."""
     x = x + _signed(_GOLDEN)
     x = (x ^ _shift_right(x, 30)) * _signed(0xBF58476D1CE4E5B9)
     x = (x ^ _shift_right(x, 27)) * _signed(0x94D049BB133111EB)
@@ -38,13 +38,13 @@ def _hash64(x: Tensor) -> Tensor:
 
 
 Number = int | Tensor
-"""An integer, or int64 on the device: a CUDA graph reads the latter at each replay."""
+"""An integer, or an int64 tensor on the device, which a CUDA graph reads at each replay."""
 
 
 def _random_bits(seed: int, step: Number, rows: int, dims: int, first_row: Number, device: torch.device) -> Tensor:
-    """int64 [rows, dims]: the random bits behind the draw (seed, step); see csrc/kernels/uniform.h.
+    """int64 [rows, dims]: the random bits of the draw (seed, step); see csrc/kernels/uniform.h.
 
-    `first_row` may be the numbers of all rows, int64 [rows].
+    `first_row` may also be a tensor of row numbers, int64 [rows].
     """
     mixed = step * _signed(0xD1342543DE82EF95) if isinstance(step, Tensor) else _signed(step * 0xD1342543DE82EF95)
     key = _hash64(_hash64(torch.full((), _signed(seed), dtype=torch.int64, device=device)) ^ mixed)
@@ -54,30 +54,30 @@ def _random_bits(seed: int, step: Number, rows: int, dims: int, first_row: Numbe
 
 
 def _uniform_of(bits: Tensor, shift: int) -> Tensor:
-    """float32 in (0, 1) of the 23 bits from `shift` on."""
+    """float32 in (0, 1) from the 23 bits that start at `shift`."""
     return (torch.bitwise_and(_shift_right(bits, shift), 2**23 - 1).to(torch.float32) + 0.5) * 2.0**-23
 
 
 def uniforms(seed: int, step: Number, rows: int, dims: int, *, first_row: Number = 0, device: torch.device) -> Tensor:
-    """float32 [rows, dims]: the uniform numbers in (0, 1) behind discrete actions of the draw (seed, step)."""
+    """float32 [rows, dims]: the uniform numbers in (0, 1) for discrete actions of the draw (seed, step)."""
     return _uniform_of(_random_bits(seed, step, rows, dims, first_row, device), 41)
 
 
 def normals(seed: int, step: Number, rows: int, dims: int, *, first_row: Number = 0, device: torch.device) -> Tensor:
-    """float32 [rows, dims]: the normal numbers behind continuous actions of the draw (seed, step); see gaussian.h."""
+    """float32 [rows, dims]: the normal numbers for continuous actions of the draw (seed, step); see gaussian.h."""
     bits = _random_bits(seed, step, rows, dims, first_row, device)
     radius = (-2.0 * _uniform_of(bits, 41).log()).sqrt()
     return radius * (2.0 * math.pi * _uniform_of(bits, 18)).cos()
 
 
 def legal_choices(mask: Tensor, choices: int) -> Tensor:
-    """Bool [..., K] of mask words uint32 or int32 [..., W]; see `pufferc.ops`."""
+    """Bool [..., K] from mask words uint32 or int32 [..., W]; see `pufferc.ops`."""
     bits = torch.arange(32, dtype=torch.int32, device=mask.device)
     return ((mask.view(torch.int32).unsqueeze(-1) >> bits) & 1).bool().flatten(-2)[..., :choices]
 
 
 def _masked(logits: Tensor, legal: Tensor | None) -> Tensor:
-    """Logits with minus infinity in place of those of illegal choices."""
+    """Logits with minus infinity for illegal choices."""
     return logits if legal is None else torch.where(legal, logits, -math.inf)
 
 
@@ -129,7 +129,7 @@ def draw_actions(
     logprobs: Tensor | None = None,
     entropy: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """`sample_actions` without its check, which waits for the device: what it draws from rows of NaN means nothing."""
+    """`sample_actions` without its NaN check, which would wait for the device. Actions of NaN rows are arbitrary."""
     rows, dims = logits.shape[0], continuous_dims or len(action_counts)
     if continuous_dims:
         mean, log_std = _gaussian(logits, continuous_dims)
@@ -155,12 +155,12 @@ def draw_actions(
 
 
 def _inverted(head: Tensor, u: Tensor, legal: Tensor | None) -> Tensor:
-    """The choices that uniform numbers u [N] select in one head [N, K]."""
+    """The choices of one head [N, K] by inverse transform sampling with uniform numbers u [N]."""
     cumulative = (head - head.amax(-1, keepdim=True)).exp().cumsum(-1)
     threshold = u.unsqueeze(-1) * cumulative[:, -1:]
     if legal is None:
         return (threshold >= cumulative[:, :-1]).sum(-1)
-    # Summed in another order, as on a GPU, sums may differ by rounding where an illegal choice adds nothing.
+    # On a GPU, cumsum adds in a different order, so rounding can select an illegal choice that adds nothing.
     selected = legal & (threshold < cumulative)
     last = head.shape[-1] - 1 - legal.flip(-1).int().argmax(-1)
     return torch.where(selected.any(-1), selected.int().argmax(-1), last)
@@ -180,7 +180,7 @@ def advantage(
     c_clip: float = 1.0,
     out: Tensor | None = None,
 ) -> Tensor:
-    """Twin of `pufferc.ops.advantage`: the recurrence, one step of all rows at a time."""
+    """Torch version of `pufferc.ops.advantage`: the recurrence, one step of all rows at a time."""
     result = torch.empty_like(rewards) if out is None else out
     final = values[1:] if final_values is None else final_values
     following = torch.zeros_like(rewards[0])
@@ -218,7 +218,7 @@ def ppo_loss_grad(
     mask: Tensor | None = None,
     ratio: Tensor | None = None,
 ) -> PpoStats:
-    """Twin of `pufferc.ops.ppo_loss_grad`, by autograd."""
+    """Torch version of `private.ppo_loss_grad`, by autograd."""
     stats, *gradients, r = ppo_loss_tensors(
         logits,
         values,
@@ -246,7 +246,7 @@ def ppo_loss_grad(
 
 
 def ppo_loss_grad_on_device(*columns: Tensor, grad_logits: Tensor, grad_values: Tensor, **options: Any) -> Tensor:
-    """`ppo_loss_grad` that does not wait for the device: the statistics come as a tensor [8]."""
+    """`ppo_loss_grad` that does not wait for the device: it returns the statistics as a tensor [8]."""
     stats, *gradients, _ = ppo_loss_tensors(*columns, **options)
     grad_logits.copy_(gradients[0])
     grad_values.copy_(gradients[1])
@@ -274,12 +274,12 @@ def ppo_loss_tensors(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Statistics float32 [8] in the order of PpoStats, gradients of logits and values, and ratios, all on the device.
 
-    No shape depends on what the tensors hold and nothing waits for the device, so a CUDA graph can hold it.
+    No shape depends on data and nothing waits for the device, so a CUDA graph can capture it.
     """
     acts = None if alive is None else alive.bool()
 
     def acting(x: Tensor) -> Tensor:
-        """Zeros in rows that do not act, which may hold anything."""
+        """`x` with zeros in dead rows, which may hold NaN."""
         return x if acts is None else torch.where(acts.view(-1, *[1] * (x.ndim - 1)), x, torch.zeros_like(x))
 
     def mean(x: Tensor) -> Tensor:
@@ -330,7 +330,7 @@ def _logprob_entropy(
     total, entropy = logits.new_zeros(logits.shape[0]), logits.new_zeros(logits.shape[0])
     for d, head in enumerate(torch.split(logits, list(action_counts), dim=-1)):
         logp = head.log_softmax(-1)
-        logp = torch.where(torch.isneginf(logp), -1e4, logp)  # of excluded choices: 0 log 0 is 0
+        logp = torch.where(torch.isneginf(logp), -1e4, logp)  # excluded choices: 0 log 0 = 0
         total = total + logp.gather(-1, actions[:, d : d + 1].long()).squeeze(-1)
         entropy = entropy - (logp.exp() * logp).sum(-1)
     return total, entropy
@@ -351,19 +351,19 @@ def _value_errors(values: Tensor, returns: Tensor, old_values: Tensor | None, va
 
 
 def restarting(starts: Tensor | None, steps: int) -> list[Tensor | None]:
-    """For each step the rows bool [M, 1] that begin an episode, None where no row does; of starts [T, M]."""
+    """For each step of starts [T, M], the rows that begin an episode, bool [M, 1], or None for no rows."""
     if starts is None:
         return [None] * steps
     masks = starts.bool().unsqueeze(-1)
     if starts.device.type != "cpu":
-        return list(masks.unbind())  # looking which are empty would wait for the device
+        return list(masks.unbind())  # testing which are empty would wait for the device
     return [mask if some else None for mask, some in zip(masks.unbind(), starts.any(-1).tolist(), strict=True)]
 
 
 class _MinGRUScan(torch.autograd.Function):
-    """`mingru_scan` with the gradient's own recurrence: a graph of T steps costs several times as much.
+    """`mingru_scan` with an explicit backward recurrence: an autograd graph of T steps costs several times as much.
 
-    A step's numbers stay in the cache for all that is done with them.
+    All work on a step is done while its data is in the cache.
     """
 
     @staticmethod
@@ -404,7 +404,7 @@ def mingru_scan(pre: Tensor, h0: Tensor, starts: Tensor | None = None) -> Tensor
     Args:
         pre: [T, M, 2 H]: the gates before their sigmoid, u with z = sigmoid(u), then the candidates c.
         h0: [M, H], the state before step 0.
-        starts: [T, M], nonzero where an episode began: h[t - 1] counts as 0 there. None = nowhere.
+        starts: [T, M], nonzero where an episode begins: h[t - 1] is 0 there. None = nowhere.
 
     Returns:
         h [T, M, H], differentiable with respect to pre and h0.

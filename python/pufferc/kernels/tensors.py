@@ -1,4 +1,4 @@
-"""Arrays and tensors as arguments of `pufferc.ops`. torch is looked up, not imported; without it no tensors exist."""
+"""Array and tensor arguments of `pufferc.ops`. torch is looked up in sys.modules, not imported."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numpy as np
 
 
 def is_tensor(array: Any) -> bool:
-    """Whether this is a torch tensor."""
+    """Whether `array` is a torch tensor."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(array, torch.Tensor)
 
 
 def empty_like(kind: Any, shape: tuple[int, ...], dtype: type) -> Any:
-    """New array of a shape, torch or NumPy as `kind` is."""
+    """A new array, torch or NumPy like `kind`."""
     array: np.ndarray[Any, Any] = np.empty(shape, dtype)
     return sys.modules["torch"].from_numpy(array) if is_tensor(kind) else array
 
 
 def array_shape(name: str, array: Any, dims: int) -> tuple[int, ...]:
-    """Shape of an array or a tensor of this many dimensions. TypeError or ValueError for anything else."""
+    """Shape of an array or tensor with `dims` dimensions. TypeError or ValueError for anything else."""
     try:
         shape = array.shape
-    except Exception:  # nested tensors have none, and objects may raise what they like
+    except Exception:  # nested tensors have no shape, and a property may raise anything
         shape = None
     if not isinstance(shape, tuple):
         raise TypeError(f"{name} must be a NumPy array or a torch CPU tensor, got {type(array).__name__}")
@@ -34,12 +34,12 @@ def array_shape(name: str, array: Any, dims: int) -> tuple[int, ...]:
 
 
 def check_tensor(name: str, tensor: Any, dims: int, *dtypes: str) -> None:
-    """Refuses all but dense tensors of some dtypes, "float32" or others, on the CPU or a GPU."""
+    """Checks for a dense tensor of one of `dtypes`, such as "float32", on the CPU or a GPU. Raises TypeError."""
     expected = f"{name} must be a dense torch tensor of {' or '.join(dtypes)} on the CPU or a GPU"
     if not is_tensor(tensor):
         raise TypeError(f"{expected}, got {type(tensor).__name__}")
     dtype, layout, device = str(tensor.dtype).removeprefix("torch."), str(tensor.layout), tensor.device.type
-    lazy = tensor.is_nested or tensor.is_neg()  # it does not lie in memory as it reads
+    lazy = tensor.is_nested or tensor.is_neg()  # its memory differs from its values
     if dtype not in dtypes or layout != "torch.strided" or device not in ("cpu", "cuda") or lazy:
         kind = " nested or negated" if lazy else ""
         raise TypeError(f"{expected}, got a{kind} tensor of {dtype}, layout {layout}, on {device}")

@@ -1,7 +1,7 @@
-"""What a window shows beside the game: a panel on what the agent sees and does or on the keys, and a bar below both.
+"""Layout of a window around the game: a panel with observations and actions or with the keys, and a bar below.
 
-Everything here is arithmetic on pixels; nothing draws. A `Mark` is a rectangle, or a line of text where it has one, for
-`pufferc._core.Picture.draw`. Nothing covers the game, unless the window is too small for both.
+This module only computes positions. A `Mark` is a rectangle, or a line of text if its text is not empty, for
+`pufferc._core.Picture.draw`. The panel covers the game only if the window is too small for both.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pufferc.pictures.pool_view import PoolView
 
 __all__ = ["BACKGROUND", "BAR_PX", "Mark", "Rect", "Seen", "Split", "bar_marks", "keys_marks", "seen_marks", "split"]
 
-Mark = tuple[float, float, float, float, int, str]  # x, y, width, height, 0xRRGGBBAA, text; text's height is its size
+Mark = tuple[float, float, float, float, int, str]  # x, y, width, height, 0xRRGGBBAA, text; height is the text size
 Rect = tuple[float, float, float, float]  # x, y, width, height in pixels
 
 BACKGROUND = 0x181B24FF
@@ -27,20 +27,20 @@ BAR_PX = 28.0
 PANEL_PX = 300.0
 _COVER = 0x181B24E6
 _INK, _DIM, _MARK, _TRACK = 0xE8EBF2FF, 0x8A93A8FF, 0xF2B134FF, 0x323A4DFF
-_LOW, _DARK, _NONE = 0x3FB6D3FF, 0x262B38FF, 0xE5484DFF  # of a map's cells: negative, 0, not a number
+_LOW, _DARK, _NONE = 0x3FB6D3FF, 0x262B38FF, 0xE5484DFF  # map cells: negative, 0, NaN
 _TEXT_PX, _LINE_PX, _PAD_PX = 14.0, 20.0, 14.0
 _CHARACTER_PX = 0.6 * _TEXT_PX
 _METER_PX = 56.0
-_MIN_GAME_PX = 160.0  # longer side of a game beside which there is room for a panel
+_MIN_GAME_PX = 160.0  # minimum longer side of the game beside a panel
 _MIN_BAR_HEIGHT_PX = 160.0
-_CELL_PX = (3.0, 12.0)  # side of a map's cells, smallest and largest
+_CELL_PX = (3.0, 12.0)  # smallest and largest side of a map cell
 _GAP_PX = 8.0  # below a map
-_LISTED = 4  # values of one entry that are written out; more are a map
+_LISTED = 4  # an entry with up to this many values is text, else a map
 
 
 @dataclass
 class Seen:
-    """What the panel shows, for all N rows of the pool; None leaves a line out."""
+    """Contents of the panel for all N rows of the pool; None omits a line."""
 
     observations: NDArray[Any] | None = None  # [N, O...]
     actions: NDArray[Any] | None = None  # [N] or [N, A]
@@ -50,7 +50,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Split:
-    """Where things go in a window. `covers`: the panel lies on the game, because there is no room beside it."""
+    """The parts of a window. `covers`: the panel covers the game, because there is no room beside it."""
 
     game: Rect
     panel: Rect | None
@@ -63,15 +63,15 @@ def split(size: tuple[int, int], world: tuple[float, float], panel: bool) -> Spl
 
     Args:
         size: (width, height) of the window in pixels.
-        world: (width, height) of the game in units of its own.
-        panel: Make room for one, at the right or below, where the game stays larger.
+        world: (width, height) of the game in its own units.
+        panel: Reserve a panel, at the right or below, whichever leaves more room for the game.
     """
     width, height = float(size[0]), float(size[1])
     bar = (0.0, height - BAR_PX, width, BAR_PX) if height >= _MIN_BAR_HEIGHT_PX else None
     height -= BAR_PX if bar else 0.0
     if not panel:
         return Split((0.0, 0.0, width, height), None, bar)
-    tall = min(height, math.floor(width * world[1] / world[0]))  # the game's height where the panel is below
+    tall = min(height, math.floor(width * world[1] / world[0]))  # the game's height with the panel below
     below = min(max(height - tall, 11.0 * _LINE_PX), height - 1.0)
     beside_scale = min((width - PANEL_PX) / world[0], height / world[1])
     below_scale = min(width / world[0], (height - below) / world[1])
@@ -86,7 +86,7 @@ def split(size: tuple[int, int], world: tuple[float, float], panel: bool) -> Spl
 
 
 class _Column:
-    """Lays lines out downwards, in as many columns as the panel has room for. What has no room is left out."""
+    """Lays out lines from top to bottom in as many columns as fit. Lines that do not fit are omitted."""
 
     def __init__(self, rect: Rect) -> None:
         self._left, self._top = rect[0] + _PAD_PX, rect[1] + _PAD_PX
@@ -96,9 +96,9 @@ class _Column:
         self.marks: list[Mark] = []
 
     def room(self, height: float) -> tuple[float, float] | None:
-        """Takes a stretch of this height; its upper left corner, None where there is none."""
+        """Reserves this height. Returns the upper left corner, or None if there is no room."""
         if self._y + height > self._bottom and not self._next_column():
-            self._y = self._bottom  # nor is there room for what follows, which would be out of order
+            self._y = self._bottom  # later lines must not fill this gap, which would be out of order
         if self._y + height > self._bottom:
             return None
         corner = self._x, self._y
@@ -106,7 +106,7 @@ class _Column:
         return corner
 
     def _next_column(self) -> bool:
-        """Goes on in the next column; False where there is none."""
+        """Moves to the next column; False if there is none."""
         if self._x + 2.0 * (self.wide + _PAD_PX) > self._right:
             return False
         self._x, self._y = self._x + self.wide + 2.0 * _PAD_PX, self._top
@@ -114,7 +114,7 @@ class _Column:
 
     @property
     def left_px(self) -> float:
-        """What is left of this column."""
+        """The rest of this column."""
         return self._bottom - self._y
 
     def space(self, height: float) -> None:
@@ -122,7 +122,7 @@ class _Column:
             self._y += height
 
     def line(self, left: str, right: str, color: int, meter: float | None = None) -> None:
-        """Text at both sides; meter: a place in [0, 1] on a scale behind it."""
+        """Text at the left and right. `meter`: a position in [0, 1] on a scale behind the text."""
         at = self.room(_LINE_PX)
         if at is None:
             return
@@ -138,7 +138,7 @@ class _Column:
             self.marks.append((x + meter * (_METER_PX - 6.0), y - 1.0, 6.0, 8.0, _MARK, ""))
 
     def map(self, values: NDArray[Any], columns: int, low: float, high: float) -> None:
-        """One coloured cell for each value, row after row."""
+        """One coloured cell for each value, in row order."""
         rows = -(-values.size // columns)
         best = min(_CELL_PX[1], math.floor(self.wide / columns))
         side = min(best, math.floor((self.left_px - _GAP_PX) / rows))
@@ -154,12 +154,12 @@ class _Column:
 
 
 def _shade(value: float, low: float, high: float) -> int:
-    """From dark to gold; where values of both signs occur, from blue over dark to gold."""
+    """A colour from dark to gold; for a signed range, from blue through dark to gold."""
     if not math.isfinite(value):
         return _NONE
     signed = low < 0.0 < high
-    most = max(-low, high) if signed else high - low
-    share = (value if signed else value - low) / most if most > 0.0 else 0.0
+    largest = max(-low, high) if signed else high - low
+    share = (value if signed else value - low) / largest if largest > 0.0 else 0.0
     end, share = (_MARK if share >= 0.0 else _LOW), min(1.0, abs(share))
     color = 0xFF
     for shift in (8, 16, 24):
@@ -168,7 +168,7 @@ def _shade(value: float, low: float, high: float) -> int:
 
 
 def _number(value: Any) -> str:
-    """At most eight characters, decimals in place from step to step."""
+    """At most eight characters, with a fixed number of decimals so that text does not jump between steps."""
     if isinstance(value, (float, np.floating)):
         return f"{value:.3f}" if abs(value) < 1000.0 else f"{value:.3g}"
     return str(int(value))
@@ -181,15 +181,15 @@ def _place(value: float, low: float, high: float) -> float | None:
 
 
 def _columns(count: int, last: int | None) -> int:
-    """Of a map: as the observation has them, else so that rows are full, else as many as fit."""
-    most = int((PANEL_PX - 2.0 * _PAD_PX) / _CELL_PX[1])
+    """Columns of a map: the observation's last dimension, else a divisor of count, else as many as fit."""
+    limit = int((PANEL_PX - 2.0 * _PAD_PX) / _CELL_PX[1])
     if last is not None:
         return last
-    return next((n for n in range(min(most, count), most // 2 - 1, -1) if count % n == 0), min(most, count))
+    return next((n for n in range(min(limit, count), limit // 2 - 1, -1) if count % n == 0), min(limit, count))
 
 
 def _add_entry(column: _Column, name: str, values: NDArray[Any], low: float, high: float, last: int | None) -> None:
-    """One entry of a table: values written out, or a map of them."""
+    """One entry of the observation table, as text or as a map."""
     if values.size == 1:
         column.line(name, _number(values[0]), _INK, _place(float(values[0]), low, high))
     elif values.size <= _LISTED and values.size:
@@ -222,14 +222,14 @@ def _add_observation(column: _Column, envs: PoolView, observation: NDArray[Any])
 
 
 def row_name(envs: PoolView, row: int) -> str:
-    """What a person calls a row: its game, or its agent, or both; empty if there is one of each."""
+    """The displayed name of a row: its game, its agent, or both; empty for a single game with a single agent."""
     game, agent = divmod(row, envs.agents)
     names = [f"game {game}"] if envs.num_games > 1 else []
     return " ".join(names + ([f"agent {agent}"] if envs.agents > 1 else []))
 
 
 def _cover(divided: Split, used: _Column) -> list[Mark]:
-    """The ground for text that has to lie on the game."""
+    """The background of a panel that covers the game."""
     assert divided.panel is not None
     x, y, width, height = divided.panel
     if not divided.covers or not used.marks:
@@ -238,7 +238,7 @@ def _cover(divided: Split, used: _Column) -> list[Mark]:
 
 
 def seen_marks(divided: Split, envs: PoolView, row: int, seen: Seen) -> list[Mark]:
-    """The panel on one row of the pool: action, value and reward, then the observation, entry by entry."""
+    """The panel for one row of the pool: action, value and reward, then each entry of the observation."""
     assert divided.panel is not None
     column = _Column(divided.panel)
     column.line(row_name(envs, row) or envs.title, "", _MARK)
@@ -255,7 +255,7 @@ def seen_marks(divided: Split, envs: PoolView, row: int, seen: Seen) -> list[Mar
 
 
 def keys_marks(divided: Split, blocks: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> list[Mark]:
-    """The panel on keys: blocks of a heading and (keys, what they do)."""
+    """The panel with the keys: blocks of a heading and (keys, effect)."""
     assert divided.panel is not None
     column = _Column(divided.panel)
     for heading, lines in blocks:
@@ -273,7 +273,7 @@ def keys_marks(divided: Split, blocks: Sequence[tuple[str, Sequence[tuple[str, s
 
 
 def bar_marks(divided: Split, hints: Sequence[str], state: str) -> list[Mark]:
-    """The bar: as many of the hints as there is room for, from the left, and the state at the right."""
+    """The bar: the hints that fit, from the left, and the state at the right."""
     if divided.bar is None:
         return []
     x, y, width, height = divided.bar

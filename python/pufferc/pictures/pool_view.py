@@ -1,4 +1,4 @@
-"""What pictures need to know of a pool, so that they depend on no environment class."""
+"""The interface of a pool for pictures, so that they do not depend on environment classes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["ObservationRow", "PoolView"]
 
 
 class ObservationRow(Protocol):
-    """`count` consecutive values of an observation, all in [low, high]."""
+    """`count` consecutive observation values in [low, high]."""
 
     @property
     def name(self) -> str: ...
@@ -30,11 +30,11 @@ class PoolView(Protocol):
 
     @property
     def core(self) -> _core.Pool:
-        """The compiled pool, whose games are drawn."""
+        """The compiled pool whose games are drawn."""
 
     @property
     def title(self) -> str:
-        """The game's name for people."""
+        """The game's display name."""
 
     @property
     def num_games(self) -> int: ...
@@ -42,7 +42,7 @@ class PoolView(Protocol):
     def agents(self) -> int: ...
     @property
     def fps(self) -> float:
-        """Steps per second at which a person should watch."""
+        """Steps per second for watching."""
 
     @property
     def single_action_space(self) -> gym.Space[Any]:

@@ -1,6 +1,6 @@
-"""Pictures of games: one game, or a grid of the first k games of a pool, as an array uint8 [H, W, 3].
+"""Pictures of one game, or of a grid of a pool's first k games, as arrays uint8 [H, W, 3].
 
-The compiled core draws them. They need no display, no GPU and no other library.
+The compiled core draws them without a display, a GPU or another library.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ __all__ = ["DrawingUnavailable", "Layout", "Renderer", "check_size", "grid_layou
 MIN_SIDE_PX, MAX_SIDE_PX = 16, 4096
 DEFAULT_SIZE_PX = (640, 480)
 
-# A game of a pool, or nothing, in a cell x, y, width, height; of a game of several agents, whom to follow.
+# Pool (None = empty), game, cell x, y, width, height, and the agent that the picture follows.
 Scene = tuple[_core.Pool | None, int, float, float, float, float, int]
 
 
 class DrawingUnavailable(RuntimeError):
-    """A picture, window or file is not possible here; the message says what is missing and how to get it."""
+    """A picture, window or file cannot be made here. The message says what is missing and how to install it."""
 
 
 def world_size(envs: PoolView) -> tuple[float, float]:
-    """Width and height of the game's world in its own units. Raises DrawingUnavailable if it does not draw itself."""
+    """Width and height of the game's world in its own units. DrawingUnavailable if it has no drawing function."""
     try:
         return _core.world_size(envs.core, 0)
     except NotImplementedError as error:
@@ -37,9 +37,9 @@ def world_size(envs: PoolView) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where games go in a picture: `cells` are (x, y, width, height) in pixels, one per game.
+    """The grid of a picture: `cells` are (x, y, width, height) in pixels, one per game.
 
-    `empty` are those of the last row that no game is in.
+    `empty` are the unused cells of the last row.
     """
 
     width: int
@@ -49,7 +49,7 @@ class Layout:
 
 
 def check_size(size: tuple[int, int]) -> tuple[int, int]:
-    """The size of a picture if it is possible. Raises TypeError or ValueError."""
+    """Validates the size of a picture. Raises TypeError or ValueError."""
     try:
         width, height = size
     except (TypeError, ValueError):
@@ -61,13 +61,13 @@ def check_size(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def grid_layout(count: int, world: tuple[float, float], box: tuple[int, int], *, exact: bool = False) -> Layout:
-    """The layout that shows `count` worlds of one size largest.
+    """The layout that shows `count` worlds of equal size as large as possible.
 
     Args:
         count: Number of games.
         world: Width and height of a game's world in its own units.
-        box: Width and height that the picture must not exceed, in pixels.
-        exact: The picture fills the box; else it is cut to its contents, with even sides, as video formats like them.
+        box: Maximum width and height of the picture in pixels.
+        exact: The picture fills the box; else it is cropped to its contents, with even sides for video formats.
     """
     width, height, cells = _core.grid(count, world, box, exact)
     return Layout(width, height, tuple(cells[:count]), tuple(cells[count:]))
@@ -77,10 +77,10 @@ class Renderer:
     """Draws games of a pool into memory.
 
     Args:
-        envs: The pool. Not between its send and recv, and not in two threads at once.
-        games: How many of its games to show, the first ones, in a grid.
-        size: (width, height) of the picture in pixels, both in [16, 4096]. Default: as large as fits 640 x 480 with the
-            game's own proportions and even sides.
+        envs: The pool. Do not render between its send and recv, nor in two threads at once.
+        games: Number of games to show in a grid, from the first one.
+        size: (width, height) of the picture in pixels, both in [16, 4096]. Default: the largest size within 640 x 480
+            with the game's aspect ratio and even sides.
     """
 
     def __init__(self, envs: PoolView, *, games: int = 1, size: tuple[int, int] | None = None) -> None:
@@ -90,22 +90,22 @@ class Renderer:
 
     @cached_property
     def layout(self) -> Layout:
-        """Size of every picture and where the games go in it.
+        """Size of every picture and the cells of its games.
 
-        The pool must have been reset. Raises DrawingUnavailable if the game does not draw itself.
+        The pool must have been reset. Raises DrawingUnavailable if the game has no drawing function.
         """
         world = world_size(self._envs)
         return grid_layout(self._games, world, self._size or DEFAULT_SIZE_PX, exact=self._size is not None)
 
     def render(self, out: NDArray[np.uint8] | None = None, *, first: int = 0) -> NDArray[np.uint8]:
-        """Draw the games as they are now.
+        """Draw the current state of the games.
 
         Args:
             out: uint8 [height, width, 3], contiguous, to write into; default: a new array.
             first: The first game shown; the others follow it.
 
         Returns:
-            The picture uint8 [height, width, 3], red, green, blue, top row first. It belongs to the caller.
+            The picture uint8 [height, width, 3] in RGB, top row first. It is not reused.
         """
         layout = self.layout
         if out is None:

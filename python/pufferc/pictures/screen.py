@@ -1,4 +1,4 @@
-"""What an environment's `render_mode` shows: pictures or a window."""
+"""The `render_mode` of an environment: pictures or a window."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["Screen"]
 
 
 class Screen:
-    """What `render_mode` asks for: pictures ("rgb_array") or a window ("human"), made when first shown.
+    """Shows pictures ("rgb_array") or a window ("human"), created on first use.
 
     Args:
         envs: The pool.
         mode: "rgb_array" or "human".
-        games: How many games one picture shows, in a grid. A window shows one, and keys choose which.
+        games: Number of games in the grid of a picture. A window shows one game, selected by keys.
     """
 
     MODES = ("human", "rgb_array")
@@ -32,9 +32,9 @@ class Screen:
         self._viewer: Viewer | None = None
 
     def show(self, seen: Seen | None = None) -> NDArray[np.uint8] | None:
-        """The picture uint8 [H, W, 3]; or None, after the window has shown it and the next step is due.
+        """Returns the picture uint8 [H, W, 3]. In window mode, shows it, waits for the next step, and returns None.
 
-        Once its user has closed the window, nothing is shown any more.
+        Does nothing after the user has closed the window.
         """
         if self._mode == "rgb_array":
             self._renderer = self._renderer or Renderer(self._envs, games=self._games)
@@ -44,7 +44,7 @@ class Screen:
         return None
 
     def each(self) -> tuple[NDArray[np.uint8], ...]:
-        """A picture uint8 [H, W, 3] for each row of the pool; rows of one game share theirs."""
+        """A picture uint8 [H, W, 3] for each row of the pool; rows of one game share a picture."""
         renderer = self._renderer = self._renderer or Renderer(self._envs)
         pictures = [renderer.render(first=game) for game in range(self._envs.num_games)]
         return tuple(picture for picture in pictures for _ in range(self._envs.agents))

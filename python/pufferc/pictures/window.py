@@ -1,9 +1,9 @@
-"""A window that shows one game of a pool, with pause, single step, speed and a look into what the agent sees and does.
+"""A window that shows one game of a pool, with pause, single step, speed control and a panel for observations.
 
-A bar lies below the game; a key opens a panel beside it (`pufferc.pictures.panel`). A window shows what a
-`pufferc.pictures.renderer.Renderer` draws. It needs a display and the module pufferc_draw_window.so, which lies beside
-the compiled core where raylib and GLFW were found when the package was built, and is loaded for the first window. A
-process has one window at a time, and uses it from the thread that opened it.
+A bar is below the game; a key opens a panel beside it (`pufferc.pictures.panel`). A window shows the same picture as
+`pufferc.pictures.renderer.Renderer`. It needs a display and the module pufferc_draw_window.so beside the compiled core,
+which is built if raylib and GLFW are found, and loaded for the first window. A process can have one window at a time
+and must use it from the thread that opened it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pufferc.pictures.renderer import DrawingUnavailable, Scene, check_size, wor
 
 __all__ = ["HELP", "KEYS", "Seen", "Viewer", "has_windows", "why_no_windows"]
 
-# Names of keys, as raylib numbers them; letters and digits are their own ASCII codes.
+# Names of keys and their raylib numbers; letters and digits have their ASCII codes.
 KEYS = {
     "space": 32, "-": 45, ".": 46, "=": 61, "[": 91, "]": 93, "escape": 256, "enter": 257, "tab": 258, "right": 262,
     "left": 263, "down": 264, "up": 265, "pageup": 266, "pagedown": 267, "keypad-": 333, "keypad+": 334,
@@ -39,16 +39,16 @@ HELP = (
     ("q esc", "close"),
 )
 
-_BAR = (  # first what matters most
+_BAR = (  # most important first
     ("h", "help"), ("space", "pause"), ("n", "step"), ("+ -", "speed"), ("o", "inside the agent"), ("q", "close"),
 )  # fmt: skip
-_SHOWN_AS = {"+": "=", "esc": "escape"}  # keys that the texts above name otherwise than KEYS
-_SPARE = {"space": "p", "q": "esc"}  # keys that do the same, for games that take the first
+_SHOWN_AS = {"+": "=", "esc": "escape"}  # displayed names that differ from KEYS
+_SPARE = {"space": "p", "q": "esc"}  # alternatives for keys that a game uses itself
 _SPEEDS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 _REFRESH_S = 1.0 / 60.0
-_CATCH_UP_S = 0.05  # of lateness that the next steps make up for
+_CATCH_UP_S = 0.05  # maximum delay that later steps make up for
 _NOTE_S = 2.0
-_REPEAT_S = 0.4, 0.1  # until a key that is held down counts again, and from then on
+_REPEAT_S = 0.4, 0.1  # key repeat: first delay, then interval
 _NOT_BUILT = (
     "no windows: pufferc was built without raylib 6.0 or without GLFW (Debian: apt-get install libglfw3-dev). "
     "third_party/fetch_raylib.sh fetches raylib's source, PUFFERC_RAYLIB_SOURCE=FOLDER names one; then build pufferc "
@@ -61,12 +61,12 @@ def _module_path() -> Path:
 
 
 def has_windows() -> bool:
-    """Whether windows were built in; loads nothing."""
+    """Whether the window module was built. Does not load it."""
     return _module_path().exists()
 
 
 def why_no_windows() -> str | None:
-    """Why windows are not possible in this build, None where they are. Loads the window module; opens nothing."""
+    """Why this build cannot open windows, or None. Loads the window module but opens no window."""
     if not has_windows():
         return _NOT_BUILT
     try:
@@ -90,22 +90,22 @@ class Viewer:
 
     Args:
         envs: The pool, which must have been reset.
-        fps: Steps per second at speed 1, in [0.1, 1000]. Default: as the game is meant to look.
-        size: (width, height) of the window in pixels, both in [16, 4096]. Default: for the game 960 x 720 at most, in
-            its proportions, and the bar.
-        paused: Begin paused.
+        fps: Steps per second at speed 1, in [0.1, 1000]. Default: the game's fps.
+        size: (width, height) of the window in pixels, both in [16, 4096]. Default: at most 960 x 720 for the game, in
+            its aspect ratio, plus the bar.
+        paused: Start paused.
 
     Attributes:
-        closed: The window was closed, by the user or `close`. From then on `show` returns at once.
-        env: The row of the pool whose game is shown, and which the overlay is about. Of several agents on one board the
-            picture follows this one.
+        closed: The window was closed by the user or by `close`. `show` then returns immediately.
+        env: The pool row whose game and panel are shown. With several agents in one game, the picture follows this
+            one.
         pressed: Keys pressed since the last `show` returned, as numbers of `KEYS`.
-        hints: (keys, meaning) of the caller's own keys, which the help shows first.
-        taken: The caller's own keys, as numbers of `KEYS`. They do nothing else in the window; escape always closes it.
-        player: Who plays, for the bar; empty: not said.
+        hints: (keys, meaning) of the caller's keys, which the help shows first.
+        taken: The caller's keys, as numbers of `KEYS`. The window ignores them, except that escape always closes it.
+        player: Name of the player for the bar; may be empty.
 
     Raises:
-        ValueError, TypeError: fps or size does not fit.
+        ValueError, TypeError: fps or size is invalid.
         DrawingUnavailable: No window module, no display, or another window is open; the message says which.
     """
 
@@ -124,20 +124,20 @@ class Viewer:
         self.paused, self.fast, self.overlay, self.help = paused, False, False, False
         self._speed = _SPEEDS.index(1.0)
         self._due = time.perf_counter()
-        self._drawn_at, self._draw_s = 0.0, 0.0  # when the latest frame was begun, how long it took
+        self._drawn_at, self._draw_s = 0.0, 0.0  # start and duration of the latest frame
         self._note, self._note_until = "", 0.0
-        self._stepped_at, self._holding = 0.0, False  # when "n" counted last; it has been held since
+        self._stepped_at, self._holding = 0.0, False  # when "n" last counted as pressed, and whether it is still held
         self.hints: tuple[tuple[str, str], ...] = ()
         self.taken: set[int] = set()
         self.player = ""
 
     @property
     def speed(self) -> float:
-        """Steps per second as a multiple of the game's own."""
+        """Speed as a multiple of fps."""
         return _SPEEDS[self._speed]
 
     def show(self, seen: Seen | None = None) -> bool:
-        """Show the games as they are; wait until the next step is due. False when the window is closed."""
+        """Show the games and wait until the next step is due. False if the window is closed."""
         self.pressed = []
         now = time.perf_counter()
         period = 1.0 / (self._fps * self.speed)
@@ -154,7 +154,7 @@ class Viewer:
         return not self.closed
 
     def linger(self, seconds: float, seen: Seen | None = None) -> bool:
-        """Show the games as they are for a while, at speed 1; not in fast-forward or pause. False when it is closed."""
+        """Show the games for `seconds` at speed 1, but not in fast-forward or pause. False if it is closed."""
         until = time.perf_counter() + seconds / self.speed
         while not (self.closed or self.fast or self.paused) and time.perf_counter() < until:
             self._refresh(seen)
@@ -163,7 +163,7 @@ class Viewer:
         return not self.closed
 
     def _hurried(self, period: float) -> bool:
-        """Whether steps come faster than a screen shows them; then not each one is drawn."""
+        """Whether steps are faster than the screen's refresh rate, so that some are not drawn."""
         return self.fast or period < 0.99 * _REFRESH_S
 
     def _left(self) -> float:
@@ -171,7 +171,7 @@ class Viewer:
         return self._due - time.perf_counter()
 
     def _time_to_draw(self) -> bool:
-        """Whether to draw once more, for keys and notes, before the next step; not where that would make it late."""
+        """Whether there is time to draw again, for keys and notes, before the next step."""
         return time.perf_counter() - self._drawn_at >= _REFRESH_S and self._left() > 2.0 * self._draw_s
 
     def note(self, text: str) -> None:
@@ -183,7 +183,7 @@ class Viewer:
         return not self.closed and self._window.key_down(KEYS[key])
 
     def picture(self, seen: Seen | None = None) -> NDArray[np.uint8]:
-        """What the window shows, uint8 [H, W, 3]. Raises RuntimeError when it is closed."""
+        """The window's contents, uint8 [H, W, 3]. Raises RuntimeError if it is closed."""
         if self.closed:
             raise RuntimeError("the window is closed")
         out = np.empty((self._size[1], self._size[0], 3), np.uint8)
@@ -191,7 +191,7 @@ class Viewer:
         return out
 
     def close(self) -> None:
-        """Close the window; allowed more than once."""
+        """Close the window. May be called more than once."""
         if not self.closed:
             self._window.close()
             self.closed = True
@@ -205,7 +205,7 @@ class Viewer:
     # ---- keys and drawing -----------------------------------------------------------------------------
 
     def _refresh(self, seen: Seen | None) -> bool:
-        """Draw, then take in keys; True if the user asked for a single step."""
+        """Draw, then read keys. True if the user requested a single step."""
         if self.closed:
             return False
         began = time.perf_counter()
@@ -223,7 +223,7 @@ class Viewer:
         return step
 
     def _handle(self, key: int) -> bool:
-        """Do what a key asks for; True for a single step."""
+        """Handle a key. True for a single step."""
         if key in self.taken and key != KEYS["escape"]:
             return False
         if key in (KEYS["escape"], KEYS["q"]):
@@ -250,7 +250,7 @@ class Viewer:
         return False
 
     def _held_step(self) -> bool:
-        """Whether "n" is held down for so long that it counts once more."""
+        """Whether "n" has been held long enough to repeat."""
         if not self.paused or KEYS["n"] in self.taken or not self.held("n"):
             return False
         if time.perf_counter() - self._stepped_at < _REPEAT_S[self._holding]:
@@ -273,7 +273,7 @@ class Viewer:
         self._window.draw(width, height, BACKGROUND, scenes, marks, out)
 
     def _own(self, keys: str) -> str:
-        """Those of the window's keys that the game leaves to it, or spare ones."""
+        """The window keys among `keys` that the game does not use, or their alternatives."""
         words = [word if self._is_free(word) else _SPARE.get(word, "") for word in keys.split()]
         return " ".join(dict.fromkeys(word for word in words if word and self._is_free(word)))
 

@@ -1,4 +1,4 @@
-"""Policies: what the trainer asks of a network (base), and the networks that come with it."""
+"""Policies: the interface of the trainer (base), and the built-in networks."""
 
 from pufferc.policies.base import Policy, State, restart_rows
 from pufferc.policies.distributions import DiscreteHead, GaussianHead, Head, make_head

@@ -1,18 +1,17 @@
-"""What the trainer asks of a network.
+"""The interface between the trainer and a network.
 
-The interface, `Policy`, is small so that any torch module can be trained. Shapes: T steps, M agent rows (all N of the
-pool, or the part that a minibatch holds), K numbers that describe a row's distribution of actions: sum(action_counts)
-logits, or means and log standard deviations, see distributions.py. A network returns them and its value estimate side
-by side, as one float32 tensor [..., K + 1] with the value in the last column: one matrix product makes both, and the
-sampling and loss kernels read the columns where they lie.
+`Policy` is small so that any torch module can be trained. Shapes: T steps, M agent rows (all N rows of the pool, or
+those of a minibatch), K parameters of a row's action distribution: sum(action_counts) logits, or means and log
+standard deviations, see distributions.py. A network returns one float32 tensor [..., K + 1] with the value estimate in
+the last column. One matrix product computes both, and the sampling and loss kernels read the columns in place.
 
-A policy with memory sets `recurrent` and keeps one tuple of tensors [M, ...] as its state. The trainer starts it with
-`initial_state`, hands it through `step`, stores the one that a rollout began with, and gives it back to `forward`
-together with `starts`, which marks the steps at which a new episode began and the state has to be set to that of
+A policy with memory sets `recurrent`. Its state is a tuple of tensors [M, ...]. The trainer gets the first state from
+`initial_state`, passes it through `step`, stores the state at the start of each rollout, and passes that to `forward`
+together with `starts`. `starts` marks the steps at which an episode begins; there, `forward` must reset the state to
 `initial_state`.
 
-Feed-forward policies, whose state is the empty tuple, get minibatches of rows that need not be neighbours (T = 1);
-recurrent ones whole segments of neighbouring steps.
+Feed-forward policies have the empty tuple as state and get minibatches of unordered rows (T = 1). Recurrent policies
+get whole segments of consecutive steps.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ class Policy(nn.Module):
     """Base class with the defaults of a feed-forward policy; subclasses define `forward`.
 
     Attributes:
-        input_dtype: dtype in which the trainer keeps observations and passes them in; None = as the game makes them.
-        recurrent: whether minibatches are made of whole segments.
-        head: what turns outputs into actions; make_policy sets it, None = what the game's action space asks for.
-        fused: whether its passes run in kernels with threads of their own, and torch has little left to do.
+        input_dtype: dtype in which the trainer stores and passes observations; None = the game's dtype.
+        recurrent: whether minibatches consist of whole segments.
+        head: maps outputs to actions. make_policy sets it; None = the default for the game's action space.
+        fused: whether its passes run in kernels that have their own threads, so torch needs few.
     """
 
     input_dtype: torch.dtype | None = None
@@ -43,7 +42,7 @@ class Policy(nn.Module):
 
     @property
     def distribution_layer(self) -> nn.Linear | None:
-        """The output layer whose biases are the log standard deviations of continuous actions; None = none is."""
+        """The output layer whose biases are the log standard deviations of continuous actions, or None."""
         return None
 
     def initial_state(self, rows: int, device: torch.device) -> State:
@@ -51,21 +50,21 @@ class Policy(nn.Module):
         return ()
 
     def forward(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
-        """Outputs float32 [T, M, K + 1] of observations [T, M, ...].
+        """Outputs float32 [T, M, K + 1] for observations [T, M, ...].
 
-        `state` is that of the first step; `starts` [T, M] is nonzero where an episode began, None = nowhere.
+        `state` is the state before the first step; `starts` [T, M] is nonzero where an episode begins, None = nowhere.
         """
         raise NotImplementedError
 
     def step(self, observations: Tensor, state: State) -> tuple[Tensor, State]:
-        """One step of acting: outputs float32 [M, K + 1] of observations [M, ...], and the new state.
+        """One step: outputs float32 [M, K + 1] for observations [M, ...], and the new state.
 
         The trainer calls it without gradients; the next call may overwrite the outputs. Recurrent policies override it.
         """
         return self.forward(observations.unsqueeze(0), state, None).squeeze(0), state
 
     def forward_for_training(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
-        """`forward`, keeping what `backward` needs; the outputs [T, M, K + 1] carry no graph."""
+        """`forward` that saves the inputs of `backward`. The outputs [T, M, K + 1] are detached."""
         with torch.enable_grad():
             self._recorded = self.forward(observations, state, starts)
         return self._recorded.detach()
@@ -79,7 +78,7 @@ class Policy(nn.Module):
 
 
 def restart_rows(policy: Policy, state: State, ended: Tensor) -> State:
-    """The state with the rows whose episode ended (bool [N]) set back to the start."""
+    """The state with the rows in `ended` (bool [N]) reset to the initial state."""
     if not state:
         return state
     fresh = policy.initial_state(ended.shape[0], ended.device)

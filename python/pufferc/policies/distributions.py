@@ -1,15 +1,15 @@
-"""From a network's outputs to actions: discrete and multi-discrete choices, and Gaussians for continuous controls.
+"""Action distributions: discrete and multi-discrete choices, and Gaussians for continuous actions.
 
-A head says how wide the outputs are, what a rollout stores of an action, how actions are drawn, and what the game gets.
-Shapes: N rows, D action dimensions, K outputs beside the value.
+A head defines the width of the outputs, the stored form of an action, the sampling, and the action that the game gets.
+Shapes: N rows, D action dimensions, K outputs not counting the value.
 
-    discrete      K = sum(action_counts) logits; int32 [N] or [N, D]; the game gets what was drawn
-    continuous    K = 2 D, the D means and then the D log standard deviations; float32 [N, D] of Gaussian numbers u.
-                  The game gets u clamped to its bounds, or with `squash` the bounds' range of tanh(u). What is stored,
-                  and whose log-probability counts, is u: the map has no parameters, so ratios do not depend on it.
+    discrete      K = sum(action_counts) logits; int32 [N] or [N, D], passed to the game as they are
+    continuous    K = 2 D, the D means and then the D log standard deviations; Gaussian samples u, float32 [N, D].
+                  The game gets u clamped to its bounds or, with `squash`, tanh(u) scaled to the bounds. Rollouts store
+                  u and its log-probability: the map has no parameters, so ratios do not depend on it.
 
-The log standard deviations of our own networks do not depend on the observation: their rows of the output layer's
-weights are zero and stay it, so the biases are the log standard deviations. A user's policy may do otherwise.
+In the built-in networks the log standard deviations do not depend on the observation. Their rows of the output weights
+stay zero, so the biases are the log standard deviations. A custom policy may make them depend on the observation.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-_MAX_DIMENSIONS = 8  # of continuous actions, as in the kernels
+_MAX_DIMENSIONS = 8  # limit of the kernels for continuous actions
 
 
 class Head:
-    """What both kinds share.
+    """Base class of both kinds.
 
     Attributes:
-        output_sizes: widths of the outputs side by side; their sum is K.
-        options: what tells the kernels of `pufferc.ops` which kind it is.
-        dtype, shape: of one row's stored action.
+        output_sizes: widths of the parts of the outputs; their sum is K.
+        options: keyword arguments that select the kind in the kernels of `pufferc.ops`.
+        dtype, shape: the stored action of one row.
     """
 
     output_sizes: list[int]
@@ -41,7 +41,7 @@ class Head:
     shape: tuple[int, ...]
 
     def empty_actions(self, steps: int, rows: int, device: torch.device) -> Tensor:
-        """Zeros [T, N] or [T, N, D] to draw into."""
+        """Zeros [T, N] or [T, N, D] that `sample` writes into."""
         return torch.zeros(steps, rows, *self.shape, dtype=self.dtype, device=device)
 
     def sample(
@@ -56,10 +56,10 @@ class Head:
         greedy: bool = False,
         **into: Tensor,
     ) -> Tensor:
-        """Actions drawn from outputs float32 [N, K + 1], or with `greedy` the most probable ones.
+        """Samples actions from outputs float32 [N, K + 1], or takes the most probable ones with `greedy`.
 
-        `mask`: words of the legal choices, int32 [N, W], see `pufferc.ops`; None = all are legal. `into` may name
-        actions and logprobs to write into. Raises FloatingPointError for outputs that are not finite.
+        `mask`: words of the legal choices, int32 [N, W], see `pufferc.ops`; None = all are legal. `into` may hold
+        `actions` and `logprobs` to write into. Raises FloatingPointError if outputs are not finite.
         """
         actions: Tensor = kernels.sample_actions(
             outputs[:, :-1], **self.options, mask=mask, seed=seed, step=step, first_row=first_row, greedy=greedy, **into
@@ -67,17 +67,17 @@ class Head:
         return actions
 
     def env_actions(self, actions: Tensor) -> Tensor:
-        """What the games get for drawn actions."""
+        """The actions that the games get."""
         return actions
 
     def move(self, device: torch.device) -> None:
-        """Keeps what `env_actions` needs on a device."""
+        """Moves the tensors of `env_actions` to a device."""
 
     def prepare(self, output: nn.Linear) -> None:
-        """Sets up the output layer of a new network of ours."""
+        """Initialises the output layer of a built-in network."""
 
     def constrain(self, output: nn.Linear | None) -> None:
-        """Changes the gradients of that layer before the optimizer sees them. None = a network of the user's."""
+        """Adjusts the gradients of the output layer before the optimizer step. None = a custom network."""
 
 
 class DiscreteHead(Head):
@@ -91,13 +91,13 @@ class DiscreteHead(Head):
 
 
 class GaussianHead(Head):
-    """Independent Gaussians, one for each number of a Box.
+    """Independent Gaussians, one for each element of a Box.
 
     Args:
-        low: Bounds float32 of the space's shape, D numbers; -inf where there is none.
-        high: As `low`, inf where there is none.
-        squash: The game gets the range of tanh(u) between the bounds, which must be finite, instead of u clamped.
-        initial_log_std: Of a new network.
+        low: Lower bounds, float32 in the shape of the space, D numbers; -inf = unbounded.
+        high: Upper bounds; inf = unbounded.
+        squash: The game gets tanh(u) scaled to the bounds, which must be finite, instead of clamped u.
+        initial_log_std: Log standard deviation of a new network.
     """
 
     def __init__(self, low: Tensor, high: Tensor, *, squash: bool = False, initial_log_std: float = 0.0) -> None:
@@ -112,7 +112,7 @@ class GaussianHead(Head):
         self.dtype, self.shape = torch.float32, (dims,)
 
     def env_actions(self, actions: Tensor) -> Tensor:
-        """float32 [N, ...] of the space's shape."""
+        """float32 [N, ...] in the shape of the space."""
         u = actions.reshape(-1, *self.low.shape)
         low, high = self.low.to(u.device), self.high.to(u.device)
         if self.squash:
@@ -152,7 +152,7 @@ def make_head(space: gym.Space[Any], *, squash: bool = False, initial_log_std: f
 
 
 def standard_deviations(output: nn.Linear | None, head: Head) -> list[float]:
-    """The standard deviations that `output` holds as biases; [] where there are none."""
+    """The standard deviations, from the biases of `output`; [] for discrete actions or a custom network."""
     if output is None or not isinstance(head, GaussianHead):
         return []
     dims = head.shape[0]

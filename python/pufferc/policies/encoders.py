@@ -1,10 +1,10 @@
-"""What a network's first hidden layer sees of an observation: its numbers, its codes as one-hot vectors, or features.
+"""Input encoders: an observation as plain numbers, one-hot codes, or convolutional features.
 
-Boards such as Snake's are arrays of small codes (0 empty, 1 food, 2 corpse, ...) whose order means nothing. `OneHot`
-gives each code of each cell a weight of its own; `Conv` gives it the same weights wherever on the board it lies. Code 0
-has no entry in either: what it would add is in the biases.
+Boards such as Snake's are arrays of small codes (0 empty, 1 food, 2 corpse, ...) whose order has no meaning. `OneHot`
+has a separate weight for each code of each cell; `Conv` shares the weights of a code across the board. Code 0 has no
+entry in either, because the biases cover it.
 
-Shapes: T steps, M rows, B = T M, F features, C the largest code. Observations [T, M, ...] are as rollouts keep them.
+Shapes: T steps, M rows, B = T M, F features, C the largest code. Observations are [T, M, ...] as stored in rollouts.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from pufferc.envs.games import ObsInfo
 from pufferc.envs.spaces import GameSpaces
 from pufferc.kernels import private
 
-MAX_AUTO_CODES = 32  # of a cell, for one-hot vectors to be chosen without being asked for
-_CHANNELS = (16, 32)  # of the convolutions
+MAX_AUTO_CODES = 32  # per cell; policy.encoder auto uses one-hot up to here
+_CHANNELS = (16, 32)  # output channels of the two convolutions
 
 
 class Encoder(nn.Module):
-    """Base class; its own defaults are those of observations taken as they are.
+    """Base class; the defaults pass observations through unchanged.
 
     Attributes:
         features: F.
-        codes: whether observations are bytes that rollouts keep as the game makes them.
+        codes: whether observations are bytes, which rollouts store without a cast.
     """
 
     codes = False
@@ -42,11 +42,11 @@ class Encoder(nn.Module):
         self.features = features
 
     def forward(self, observations: Tensor) -> Tensor:
-        """Features [T, M, F] of observations [T, M, ...], in any dtype."""
+        """Features [T, M, F] for observations [T, M, ...], in any dtype."""
         return observations.flatten(2)
 
     def linear(self, observations: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
-        """The weight [H, F] times the features, plus bias [H]: [T, M, H] in `dtype`, in which it multiplies."""
+        """The linear layer [T, M, H] of the features, in `dtype`. weight: [H, F], bias: [H]."""
         return nn.functional.linear(self(observations).to(dtype), weight.to(dtype), bias.to(dtype))
 
 
@@ -57,8 +57,8 @@ class Flat(Encoder):
 class OneHot(Encoder):
     """Each cell's code as a vector of C entries, of which one is 1, or none for code 0. F = cells x C, cell by cell.
 
-    With `fused`, its product with weights is a kernel on the CPU that adds up the columns of the cells that are not
-    empty, and refuses codes above C; in torch such codes have no entry.
+    With `fused`, a CPU kernel computes the product with the weights by adding the columns of the nonzero cells. It
+    rejects codes above C; the torch version ignores them.
     """
 
     codes = True
@@ -102,9 +102,9 @@ class _CodesLinear(torch.autograd.Function):
 
 
 class Conv(Encoder):
-    """Two 3 x 3 convolutions with ReLU over the planes of a board, one for each code; the second has stride 2.
+    """Two 3 x 3 convolutions with ReLU over the one-hot planes of a board; the second has stride 2.
 
-    The first one's weights are an embedding of the codes, one for each of a cell's nine neighbours.
+    The first layer embeds the codes, with separate weights for each of the nine positions around a cell.
     """
 
     codes = True
@@ -132,7 +132,7 @@ class Conv(Encoder):
 
 
 def _one_hot(codes: Tensor, max_code: int) -> Tensor:
-    """One bool for each code above 0, [..., C] of codes [...]; all False for code 0 and for those above C."""
+    """One-hot bools [..., C] for codes [...]; all False for code 0 and for codes above C."""
     return codes.unsqueeze(-1) == torch.arange(1, max_code + 1, dtype=codes.dtype, device=codes.device)
 
 
@@ -144,9 +144,9 @@ def make_encoder(
     fused: bool,
     generator: torch.Generator | None,
 ) -> Encoder:
-    """The encoder that `policy.encoder` means for a game.
+    """The encoder that `policy.encoder` selects for a game.
 
-    auto is onehot for bytes that are codes below MAX_AUTO_CODES, else flat. ConfigError where it does not fit.
+    auto is onehot for byte codes below MAX_AUTO_CODES, else flat. ConfigError if the observations do not fit.
     """
     space, shape = spaces.observation_space, spaces.observation_space.shape
     max_code = _largest_code(space, spaces.observation_rows)
@@ -164,7 +164,7 @@ def make_encoder(
 
 
 def _largest_code(space: gym.Space[Any], table: Sequence[ObsInfo]) -> int | None:
-    """The largest code of an observation of bytes that count from 0, None for other observations."""
+    """The largest code of an 8-bit observation whose entries start at 0, None for other observations."""
     if space.dtype not in (np.dtype(np.int8), np.dtype(np.uint8)) or any(row.low != 0 for row in table):
         return None
     max_code = max((int(row.high) for row in table), default=0)

@@ -1,4 +1,4 @@
-"""MinGRU and LSTM with all of a pass, recurrence included, in one kernel on the CPU."""
+"""MinGRU and LSTM with each pass, recurrence included, in one CPU kernel."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from pufferc.policies.recurrent import LSTM, MinGRU, RecurrentNetwork
 
 
 class FusedRecurrent(FusedNetwork, RecurrentNetwork):
-    """A network with memory as one kernel; over one-hot codes the first hidden layer is a kernel of its own.
+    """A recurrent network in one kernel. With one-hot codes the first hidden layer has a separate kernel.
 
-    It differs from the plain one by rounding alone: in bfloat16, what the output layer sees is rounded like every other
-    activation, and one-hot codes are not. States are float32 in both. Acting and training make the same bits.
+    Results differ from the torch version only by rounding: in bfloat16, the inputs of the output layer are rounded like
+    all other activations, and the one-hot layer is not. States are float32 in both. Acting and training are bit-equal.
     """
 
     _kernel: private.Recurrent
@@ -30,11 +30,11 @@ class FusedRecurrent(FusedNetwork, RecurrentNetwork):
         self._codes_layer = CodesLayer(self) if isinstance(self.encoder, OneHot) else None
         widths = self._widths[1:] if self._codes_layer else self._widths
         self._kernel = self._kernel_class(widths, bfloat16=self.compute_dtype == torch.bfloat16)
-        self._trained: tuple[Tensor, State, Tensor | None] | None = None  # the pass that backward follows
-        self._grad_hidden = torch.empty(0)  # of what the kernel gets from the first layer over codes
+        self._trained: tuple[Tensor, State, Tensor | None] | None = None  # inputs of the latest forward_for_training
+        self._grad_hidden = torch.empty(0)  # d loss / d output of the one-hot layer
 
     def _memory_layers(self) -> list[tuple[Tensor, Tensor]]:
-        """Weights and biases of the layers between the hidden ones and the output."""
+        """Weights and biases of the layers between the hidden layers and the output."""
         raise NotImplementedError
 
     def _kernel_layers(self) -> list[tuple[Tensor, Tensor]]:
@@ -75,7 +75,7 @@ class FusedRecurrent(FusedNetwork, RecurrentNetwork):
             self._codes_layer.backward(self._grad_hidden.flatten(0, 1))
 
     def _inputs(self, use: str, observations: Tensor) -> Tensor:
-        """What the kernel takes of observations [T, M, ...], in compute_dtype: themselves, or their first layer."""
+        """The kernel's inputs in compute_dtype: observations [T, M, ...], or the output of the one-hot layer."""
         if self._codes_layer is not None:
             hidden = self._codes_layer.forward(use, observations.flatten(0, 1))
             return hidden.view(*observations.shape[:2], -1).to(self.compute_dtype)

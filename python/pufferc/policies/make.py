@@ -1,4 +1,4 @@
-"""The network that a configuration means for a game."""
+"""Builds the network that a configuration selects for a game."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def make_policy(
 ) -> Policy:
     """The network of a configuration for a game's spaces, with weights drawn from `seed` and hidden layers in `dtype`.
 
-    `fused` runs its passes in the kernels of pufferc.ops where it has them, which takes device = cpu.
-    Raises ConfigError for a class of the user's that does not keep to the contract of policies (docs/policies.md).
+    `fused` runs its passes in C kernels where there are any; it needs device = cpu.
+    Raises ConfigError for a custom class that violates the policy contract (docs/policies.md).
     """
     head = make_head(spaces.action_space, squash=config.policy.squash, initial_log_std=config.policy.initial_log_std)
     if config.policy.class_ is not None:
@@ -47,7 +47,7 @@ def make_policy(
     gain, shift = input_map(table if flat else (), encoder.features, config.policy)
     kind = _FUSED.get((config.policy.kind, type(encoder))) if fused else None
     if kind is CodesMLP and config.policy.num_layers > 1:
-        kind = None  # its kernels have one layer
+        kind = None  # the one-hot kernels have one hidden layer
     policy = (kind or _KINDS[config.policy.kind])(
         encoder.features,
         head.output_sizes,
@@ -65,10 +65,10 @@ def make_policy(
 
 
 def input_map(table: Sequence[ObsInfo], size: int, config: PolicyConfig) -> tuple[Tensor, Tensor]:
-    """Gain and shift [size] of the features that a network begins with.
+    """Initial gain and shift [size] of a network's features.
 
-    They take the entries of the table in `config.scaled_inputs` from their range to +-input_scale; the rest is
-    multiplied by rest_scale.
+    They map the table entries in `config.scaled_inputs` from their range to +-input_scale and multiply the rest by
+    rest_scale.
     """
     gain, shift, begin = input_scales(table, size, config), torch.zeros(size), 0
     for row in table:
@@ -82,7 +82,7 @@ def input_map(table: Sequence[ObsInfo], size: int, config: PolicyConfig) -> tupl
 
 
 def input_scales(table: Sequence[ObsInfo], size: int, config: PolicyConfig) -> Tensor:
-    """float32 [size]: input_scale for entries in `config.scaled_inputs`, rest_scale for the rest."""
+    """float32 [size]: input_scale for entries in `config.scaled_inputs`, rest_scale for all others."""
     scale, begin = torch.full((size,), config.rest_scale), 0
     for row in table:
         end = begin + row.count if row.count else size

@@ -1,4 +1,4 @@
-"""The layers that all of our networks share, and the multi-layer perceptron: in torch, and in kernels on the CPU."""
+"""The layers common to all built-in networks, and the multi-layer perceptron in torch and in CPU kernels."""
 
 from __future__ import annotations
 
@@ -18,18 +18,17 @@ if TYPE_CHECKING:
 
 
 class Network(Policy):
-    """Features of observations, equal hidden layers with ReLU, and one output layer for logits and value.
+    """An encoder, hidden layers of equal width with ReLU, and one output layer for logits and value.
 
-    The features are those of an encoder: the observations' own numbers unless one is given; `observation_size` is how
-    many. What lies between the hidden layers and the output is the subclass's. Hidden layers multiply in
-    `compute_dtype` (bfloat16 is twice as fast on processors that have it); parameters, the output layer and gradients
-    are float32 either way.
+    The default encoder passes the observations through as `observation_size` features. Subclasses define what is
+    between the hidden layers and the output. Hidden layers multiply in `compute_dtype` (bfloat16 is twice as fast on
+    processors that support it); parameters, the output layer and gradients are always float32.
 
     The first layer sees features as feature * input_gain + input_shift. The map is folded into that layer's
-    weights and gradients, so it costs nothing per row. Both are buffers and saved with the parameters.
+    weights and gradients, so it costs nothing per row. Both are buffers, saved with the parameters.
     """
 
-    input_gain: Tensor  # [F], of each feature
+    input_gain: Tensor  # [F]
     input_shift: Tensor  # [F]
 
     def __init__(
@@ -54,7 +53,7 @@ class Network(Policy):
         sizes = [observation_size, *[hidden_size] * num_layers]
         self.hidden = nn.ModuleList([nn.Linear(sizes[i], sizes[i + 1]) for i in range(num_layers)])
         self.output = nn.Linear(hidden_size, sum(action_counts) + 1)
-        self._linear = [*self._hidden_layers(), self.output]  # looked up once: every minibatch asks several times
+        self._linear = [*self._hidden_layers(), self.output]  # cached: every minibatch reads it several times
         self._initialise(generator)
 
     @property
@@ -76,13 +75,13 @@ class Network(Policy):
         return self._linear
 
     def linear_layers(self) -> list[tuple[Tensor, Tensor]]:
-        """Weight and bias of every hidden layer and of the output, as they act on plain observations."""
+        """Weight and bias of every hidden layer and of the output, with the input map folded in."""
         return [self._folded(i, layer) for i, layer in enumerate(self._layers()[:-1])] + [
             (self.output.weight, self.output.bias)
         ]
 
     def encode(self, observations: Tensor) -> Tensor:
-        """The last hidden layer [T, M, H] in compute_dtype, of observations [T, M, ...]."""
+        """The last hidden layer [T, M, H] in compute_dtype for observations [T, M, ...]."""
         first, *others = self._layers()[:-1]
         x = torch.relu(self.encoder.linear(observations, *self._folded(0, first), self.compute_dtype))
         for layer in others:
@@ -90,45 +89,45 @@ class Network(Policy):
         return x
 
     def _folded(self, index: int, layer: nn.Linear) -> tuple[Tensor, Tensor]:
-        """Weight and bias of hidden layer `index`; in the first with the map of the observations in them."""
+        """Weight and bias of hidden layer `index`; the input map is folded into the first."""
         if index:
             return layer.weight, layer.bias
         return layer.weight * self.input_gain, layer.bias + layer.weight @ self.input_shift
 
     def _parameter_versions(self, layers: Sequence[tuple[Tensor, Tensor]]) -> tuple[int, ...]:
-        """Differs from before when one of these weights and biases, or the map of the observations, was written to."""
+        """Changes whenever one of these weights and biases, or the input map, is written to."""
         tensors = [self.input_gain, self.input_shift, *(parameter for layer in layers for parameter in layer)]
         return tuple(tensor._version for tensor in tensors)
 
     def _unfold(self, first: nn.Linear) -> None:
-        """Gradients of the first layer from those of `_folded`, whose product takes the observations as they are."""
+        """Converts the gradients of the folded weights to those of the first layer."""
         assert first.weight.grad is not None and first.bias.grad is not None
         first.weight.grad.mul_(self.input_gain).addr_(first.bias.grad, self.input_shift)
 
 
 class MLP(Network):
-    """The hidden layers and the output, with nothing between them."""
+    """Hidden layers and the output layer only."""
 
     def forward(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
         return nn.functional.linear(self.encode(observations).float(), self.output.weight, self.output.bias)
 
 
 class CodesLayer:
-    """The first hidden layer of a network over one-hot codes, its passes without autograd, on the CPU.
+    """The first hidden layer of a network over one-hot codes, on the CPU and without autograd.
 
-    It is the kernel of private.one_hot_forward, in float32 whatever the compute_dtype: it multiplies nothing.
+    It uses private.one_hot_forward, always in float32: the kernel has no products that bfloat16 would speed up.
     """
 
     def __init__(self, network: Network) -> None:
         assert isinstance(network.encoder, OneHot)
         self._network, self._max_code = network, network.encoder.max_code
-        self._hidden: dict[str, Tensor] = {}  # [B, H] of the latest step, and of the latest pass of training
+        self._hidden: dict[str, Tensor] = {}  # [B, H] of the latest step and the latest training pass
         self._table, self._bias = torch.empty(0), torch.empty(0)
         self._versions: tuple[int, ...] = ()
         self._codes = torch.empty(0)
 
     def forward(self, use: str, observations: Tensor) -> Tensor:
-        """float32 [B, H] after ReLU, of observations [B, ...]; the next pass of the same use overwrites it."""
+        """float32 [B, H] after ReLU for observations [B, ...]; the next pass of the same `use` overwrites it."""
         network, first = self._network, self._first()
         codes = observations.flatten(1).contiguous().view(torch.uint8)
         hidden = self._hidden.get(use)
@@ -144,7 +143,7 @@ class CodesLayer:
         return hidden
 
     def backward(self, grad: Tensor) -> None:
-        """Sets .grad from d loss / d output [B, H] of the latest pass of training, which it overwrites."""
+        """Sets .grad from d loss / d output [B, H] of the latest training pass. Overwrites `grad`."""
         torch.ops.aten.threshold_backward(grad, self._hidden["train"], 0, grad_input=grad)
         table, first = torch.empty_like(self._table), self._first()
         first.bias.grad = torch.empty_like(first.bias)
@@ -157,7 +156,7 @@ class CodesLayer:
 
 
 class CodesMLP(MLP):
-    """An MLP of one hidden layer over one-hot codes, its passes without autograd, on the CPU."""
+    """An MLP with one hidden layer over one-hot codes, on the CPU and without autograd."""
 
     def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:
         super().__init__(observation_size, action_counts, **options)
@@ -184,14 +183,14 @@ class CodesMLP(MLP):
         self.output.bias.grad = grad.sum(0)
         self.output.weight.grad = torch.mm(grad.t(), hidden)
         if self._grad.shape != hidden.shape:
-            self._grad = torch.empty_like(hidden)  # fresh memory costs three times the product
+            self._grad = torch.empty_like(hidden)  # reused: allocating it takes three times as long as the product
         self._codes_layer.backward(torch.mm(grad, self.output.weight, out=self._grad))
 
 
 class FusedNetwork(Network):
-    """What networks share whose passes are one kernel each, on the CPU.
+    """Base class of networks whose passes are one CPU kernel each.
 
-    Only the passes of acting and training differ: parameters, `forward` and checkpoints are those of the plain network.
+    Only acting and training passes differ. Parameters, `forward` and checkpoints are those of the torch network.
     """
 
     fused = True
@@ -205,18 +204,18 @@ class FusedNetwork(Network):
         self._outputs: dict[str, Tensor] = {}
 
     def _kernel_layers(self) -> list[tuple[Tensor, Tensor]]:
-        """Weights and biases of the layers in the order in which the kernel has them."""
+        """Weights and biases of the layers in the kernel's order."""
         return [(layer.weight, layer.bias) for layer in self._layers()]
 
     def _output_buffer(self, use: str, *shape: int) -> Tensor:
-        """Memory for outputs of a shape, kept from pass to pass. Acting and training have buffers of their own."""
+        """A reused output buffer. Acting and training have separate buffers."""
         outputs = self._outputs.get(use)
         if outputs is None or outputs.shape[:-1] != shape:
             outputs = self._outputs[use] = torch.empty(*shape, self.output.out_features)
         return outputs
 
     def _update_kernel(self) -> None:
-        """Hands the parameters to the kernel when one has changed."""
+        """Copies the parameters to the kernel if one has changed."""
         layers, first = self._kernel_layers(), self._layers()[0]
         versions = self._parameter_versions(layers)
         if versions != self._kernel_versions:
@@ -226,7 +225,7 @@ class FusedNetwork(Network):
             self._kernel_versions = versions
 
     def _gradients(self) -> tuple[list[Tensor | None], list[Tensor | None]]:
-        """Memory for the gradients of the kernel's weights and biases, which the parameters' .grad is."""
+        """Gradient buffers of the kernel's weights and biases, which alias the parameters' .grad."""
         for parameter in self.parameters():
             if parameter.grad is None:
                 parameter.grad = torch.empty_like(parameter)
@@ -235,12 +234,12 @@ class FusedNetwork(Network):
 
 
 class FusedMLP(FusedNetwork, MLP):
-    """The MLP with all of a pass in one kernel, on the CPU."""
+    """The MLP with each pass in one CPU kernel."""
 
     def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:
         super().__init__(observation_size, action_counts, **options)
         self._kernel: private.Mlp = private.Mlp(self._widths, bfloat16=self.compute_dtype == torch.bfloat16)
-        self._inputs = torch.empty(0)  # of the pass that backward follows
+        self._inputs = torch.empty(0)  # inputs of the latest forward_for_training
 
     @torch.no_grad()
     def step(self, observations: Tensor, state: State) -> tuple[Tensor, State]:
@@ -267,7 +266,7 @@ class FusedMLP(FusedNetwork, MLP):
 
     @torch.no_grad()
     def rollout(self, env: VecEnv, rollout: private.Rollout, **numbers: int) -> tuple[float, float, float]:
-        """Plays a pool for some steps in one kernel; see private.Mlp.rollout."""
+        """Collects a rollout in one kernel call; see private.Mlp.rollout."""
         self._update_kernel()
         return self._kernel.rollout(env, rollout, **numbers)
 

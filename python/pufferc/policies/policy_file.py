@@ -1,11 +1,11 @@
-"""`pufferc export`: a trained policy as one file that C and C++ programs play from, or as ONNX.
+"""`pufferc export`: writes a trained policy as one file for C and C++ programs, or as ONNX.
 
-The file's format stands in the header policy.h (`python -m pufferc --includedir`); `PolicyFile` is its contents. The
-map of the observations that our networks begin with is folded into their first layer, so playing costs nothing for it.
-Weights are written in float32, whatever precision the policy was trained in.
+The header policy.h (`python -m pufferc --includedir`) documents the format; `PolicyFile` holds the contents. The input
+map of the built-in networks is folded into the first layer, so it costs nothing at run time. Weights are float32,
+whatever the training precision was.
 
-As ONNX, a policy with memory takes its state as further inputs and returns the state after the step as further outputs:
-zeros where an episode begins.
+In ONNX, a policy with memory has its state as additional inputs, and the state after the step as additional outputs.
+The state is zero where an episode begins.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Linear:
     relu: bool
 
     def parts(self) -> tuple[int, int, int]:
-        """Kind in the file, and per output: rows of the weight, and columns of the state that join the inputs."""
+        """Kind in the file; rows of the weight per output; state columns per output that extend the inputs."""
         return 2, 1, 0
 
 
@@ -85,10 +85,10 @@ class LSTM:
 
 @dataclass(frozen=True)
 class PolicyFile:
-    """What a policy file holds: of a game with choices, or, where `continuous_dims` is not 0, with controls in [-1, 1].
+    """Contents of a policy file. Actions are discrete, or continuous in [-1, 1] if `continuous_dims` is not 0.
 
-    The last layer is a Linear without relu whose outputs are the logits, sum(action_counts) of them, or
-    `continuous_dims` means and as many logarithms of standard deviations, and then the value.
+    The last layer is a Linear without relu. Its outputs are sum(action_counts) logits, or `continuous_dims` means and
+    as many log standard deviations, followed by the value.
     """
 
     game: str
@@ -97,21 +97,21 @@ class PolicyFile:
     obs_shape: tuple[int, ...]
     action_counts: tuple[int, ...]  # () with continuous_dims
     layers: Sequence[Linear | MinGRU | LSTM]
-    params: Mapping[str, float] = field(default_factory=dict)  # of the game, those that differ from their defaults
-    codes: int = 0  # the first layer takes one-hot vectors of observed codes 1 to this one; 0 = the numbers themselves
+    params: Mapping[str, float] = field(default_factory=dict)  # game parameters that differ from their defaults
+    codes: int = 0  # the first layer takes one-hot codes 1 to `codes`; 0 = plain numbers
     continuous_dims: int = 0
-    squash: bool = False  # controls are the hyperbolic tangent of what is drawn, not clamped
-    masked: bool = False  # the policy chooses among the legal choices of a mask
+    squash: bool = False  # continuous actions are tanh of the sample, not clamped
+    masked: bool = False  # the game has action masks
 
     def to_bytes(self) -> bytes:
-        """The file. ValueError where something does not fit the format; the loader checks the rest."""
+        """The file. ValueError if the contents do not fit the format; the loader checks the rest."""
         body = self._head() + b"".join(self._layers())
         count = len(self.layers) + (self.codes > 0)
         head = _MAGIC + struct.pack("<IIQQ", _VERSION, count, 32 + len(body), checksum(body))
         return head + body
 
     def write(self, path: Path) -> None:
-        """Writes the file under a temporary name and renames it, so that nobody ever reads half of one."""
+        """Writes the file under a temporary name and renames it, so that no reader sees a partial file."""
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             temporary.write_bytes(self.to_bytes())
@@ -192,11 +192,11 @@ def checksum(data: bytes) -> int:
     return value
 
 
-# ---- what describes a network ------------------------------------------------------------------------------
+# ---- from a network ----------------------------------------------------------------------------------------
 
 
 def describe_policy(policy: Policy, spaces: GameSpaces, params: Mapping[str, float]) -> PolicyFile:
-    """The file of a network for a game. TypeError for a network of the user's own: the format has no layers for it."""
+    """The file of a network for a game. TypeError for custom networks, which the format cannot represent."""
     from pufferc.policies import GaussianHead, Network, OneHot, make_head
 
     if not isinstance(policy, Network):
@@ -230,7 +230,7 @@ def _layers_of(policy: Network) -> list[Linear | MinGRU | LSTM]:
         raise TypeError("policy must not begin with convolutions: the format has no layers for them; --onnx takes them")
     pairs = [(array(weight), array(bias)) for weight, bias in policy.linear_layers()]
     *hidden, output = [Linear(weight, bias, relu=i + 1 < len(pairs)) for i, (weight, bias) in enumerate(pairs)]
-    if type(policy) is policies.MLP:  # what a subclass computes is its own affair
+    if type(policy) is policies.MLP:  # a subclass may compute something else
         return [*hidden, output]
     if type(policy) is policies.MinGRU:
         return [*hidden, MinGRU(array(policy.gate.weight), array(policy.gate.bias)), output]
@@ -244,8 +244,8 @@ def _layers_of(policy: Network) -> list[Linear | MinGRU | LSTM]:
 def export_onnx(policy: Policy, spaces: GameSpaces, path: Path) -> None:
     """Writes the network as ONNX: observations [rows, O...] of the game's dtype -> outputs float32 [rows, K + 1].
 
-    A policy with memory has the inputs state_0, state_1, ... [rows, H] besides, and the outputs new_state_0, ...
-    ValueError names the packages that torch's exporter needs where they are missing.
+    A policy with memory also has the inputs state_0, state_1, ... [rows, H] and the outputs new_state_0, ...
+    Raises ValueError with the names of missing packages that torch's exporter needs.
     """
     import torch
 
@@ -254,7 +254,7 @@ def export_onnx(policy: Policy, spaces: GameSpaces, path: Path) -> None:
         raise ValueError(f"--onnx needs {' and '.join(missing)}; install with: pip install onnx onnxscript")
 
     class Player(torch.nn.Module):
-        """One step, as ONNX sees it."""
+        """One step, with the signature of the ONNX model."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -272,7 +272,7 @@ def export_onnx(policy: Policy, spaces: GameSpaces, path: Path) -> None:
     rows = {0: torch.export.Dim("rows")}
     names = [f"state_{i}" for i in range(len(state))]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own, of no use to whoever exports
+        warnings.simplefilter("ignore")  # warnings about the exporter itself, which a user cannot act on
         torch.onnx.export(
             Player().eval(),
             (example, *state),

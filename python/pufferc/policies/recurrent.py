@@ -1,8 +1,8 @@
-"""Networks with memory: MinGRU and LSTM, in plain torch; `fused_recurrent` has them as kernels.
+"""Recurrent networks: MinGRU and LSTM in plain torch; fused.py has the kernel versions.
 
-Both put one layer of memory between the hidden layers and the output. What does not depend on the past is computed for
-all T steps at once, by one matrix product; only what does goes step by step, and backwards by a recurrence of its own
-instead of a recorded graph. Shapes: T steps, M rows, H hidden units.
+Both have one recurrent layer between the hidden layers and the output. One matrix product computes everything that does
+not depend on the past for all T steps. Only the recurrence runs step by step; its gradient is an explicit backward
+recurrence instead of an autograd graph. Shapes: T steps, M rows, H hidden units.
 
     x = hidden layers of the observation                                              [T, M, H]
 
@@ -11,7 +11,7 @@ instead of a recorded graph. Shapes: T steps, M rows, H hidden units.
     LSTM (Hochreiter and Schmidhuber 1997; gates i, f, g, o as torch.nn.LSTMCell has them)
         c' = f c + i g;  h' = o tanh(c');  output of h'                               state h, c [M, H]
 
-A state is zero where an episode begins. It is float32, like all that is summed over time, whatever the products are.
+The state is zero at the start of an episode. States, and all sums over time, are float32 whatever the product dtype.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from pufferc.kernels import autograd, cuda, reference
 from pufferc.policies.base import State
 from pufferc.policies.mlp import Network
 
-_LONGEST_MEMORY = 64.0  # steps, of a fresh network's slowest units
+_LONGEST_MEMORY = 64.0  # steps; time scale of a new network's slowest units
 
 
 class RecurrentNetwork(Network):
-    """What MinGRU and LSTM share: both forms of a pass, given `remember`."""
+    """Base class of MinGRU and LSTM: `forward` and `step` in terms of `remember`."""
 
     recurrent = True
 
     def remember(self, x: Tensor, state: State, starts: Tensor | None) -> tuple[Tensor, State]:
-        """What the output layer sees, float32 [T, M, H], of the hidden layer x [T, M, H], and the state after it."""
+        """Inputs of the output layer, float32 [T, M, H], from the hidden layer x [T, M, H], and the final state."""
         raise NotImplementedError
 
     def forward(self, observations: Tensor, state: State, starts: Tensor | None) -> Tensor:
@@ -48,12 +48,12 @@ class RecurrentNetwork(Network):
         return nn.functional.linear(y[0], self.output.weight, self.output.bias), state
 
     def _product(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """Weight x + bias in float32, multiplied in compute_dtype."""
+        """W x + bias in float32, multiplied in compute_dtype."""
         return nn.functional.linear(x, weight.to(x.dtype)).to(bias.dtype).add_(bias)
 
 
 def time_scales(size: int, generator: torch.Generator | None) -> Tensor:
-    """Steps [size] that units remember at first, spread evenly over their logarithms from 2 to the longest.
+    """Initial time scales [size] of the units in steps, log-uniform from 2 to _LONGEST_MEMORY.
 
     After Tallec and Ollivier 2018, "Can recurrent neural networks warp time?": a unit that forgets within two steps
     gets no gradient from what happened fifty steps ago.
@@ -63,7 +63,7 @@ def time_scales(size: int, generator: torch.Generator | None) -> Tensor:
 
 
 class MinGRU(RecurrentNetwork):
-    """See the module. Parameters beside those of the MLP: gate.weight [2 H, H] and gate.bias, u first, then c."""
+    """See the module. Adds to the MLP's parameters: gate.weight [2 H, H] and gate.bias, u first, then c."""
 
     def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:
         super().__init__(observation_size, action_counts, **options)
@@ -87,13 +87,13 @@ class MinGRU(RecurrentNetwork):
 
 
 def _scan_for(pre: Tensor) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
-    """One kernel for all steps where these pre-activations lie on a GPU that can run it; else plain torch."""
+    """The CUDA kernel if `pre` is on a GPU that can run it, else plain torch."""
     compiled = pre.is_cuda and pre.dtype == torch.float32 and cuda.why_unusable(pre.device) is None
     return autograd.mingru_scan if compiled else reference.mingru_scan
 
 
 class LSTM(RecurrentNetwork):
-    """See the module. Parameters beside those of the MLP: lstm.weight_ih, lstm.weight_hh [4 H, H] and their biases."""
+    """See the module. Adds to the MLP's parameters: lstm.weight_ih, lstm.weight_hh [4 H, H] and their biases."""
 
     def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:
         super().__init__(observation_size, action_counts, **options)
@@ -122,8 +122,8 @@ class LSTM(RecurrentNetwork):
 
 
 class _LSTMScan(torch.autograd.Function):
-    """`lstm_scan`. A step's numbers stay in the cache for all that is done with them; the gradient of the weight is one
-    product over T steps.
+    """`lstm_scan`. All work on a step is done while its data is in the cache; the weight gradient is one product over
+    all T steps.
     """
 
     @staticmethod
@@ -176,7 +176,7 @@ class _LSTMScan(torch.autograd.Function):
 def _lstm_step_backward(
     gates: Tensor, c_before: Tensor, squashed: Tensor, dh: Tensor, dc: Tensor, grad_gates: Tensor
 ) -> None:
-    """From d loss / d h and d c of one step: fills grad_gates [M, 4 H], and makes dc [M, H] that of the cell before."""
+    """Backward of one step: fills grad_gates [M, 4 H] from dh and dc, and updates dc [M, H] to the previous cell's."""
     i, f, g, o = gates.chunk(4, -1)
     slope = torch.addcmul(gates, gates, gates, value=-1.0)  # of sigmoids, s (1 - s)
     slope_i, slope_f, _, slope_o = slope.chunk(4, -1)
@@ -199,15 +199,15 @@ def lstm_scan(
     *,
     product_dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The states of an LSTM whose products with the inputs are given.
+    """The states of an LSTM, given the products with its inputs.
 
     Args:
         pre: [T, M, 4 H]: W_ih x + b_ih + b_hh, gates i, f, g, o in this order.
         weight: W_hh [4 H, H].
         h0: [M, H], the output before step 0.
         c0: [M, H], the cell before step 0.
-        starts: [T, M], nonzero where an episode began: h and c before that step count as 0. None = nowhere.
-        product_dtype: In which W_hh h is multiplied; None = that of weight.
+        starts: [T, M], nonzero where an episode begins: h and c are 0 before that step. None = nowhere.
+        product_dtype: dtype of the product W_hh h; None = dtype of weight.
 
     Returns:
         h and c [T, M, H], differentiable with respect to pre, weight, h0 and c0.

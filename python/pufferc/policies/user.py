@@ -1,7 +1,7 @@
-"""A user's own network, `policy.class = "module:Class"`: found, made, and held to the contract before a run begins.
+"""Custom networks, `policy.class = "module:Class"`: import, construction, and a check of the policy contract.
 
-The contract stands on one page, docs/policies.md. A class that is a `Policy` is used as it is; any other torch module
-that turns observations [rows, ...] into outputs [rows, K + 1] is wrapped as a network without memory.
+docs/policies.md documents the contract. A `Policy` subclass is used as it is; any other torch module that maps
+observations [rows, ...] to outputs [rows, K + 1] is wrapped as a network without memory.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from pufferc.policies.distributions import Head, make_head
 
 @dataclass(frozen=True)
 class PolicySpec:
-    """What the constructor of a user's network is given.
+    """The argument of a custom network's constructor.
 
     Attributes:
         game: Name of the game.
-        observation_space, action_space: Of one row, as Gymnasium has them.
-        outputs: Width of the outputs, K + 1, the value last. K is the sum of the choices of all action dimensions, or
-            twice the number of continuous controls: their means, then their log standard deviations.
-        hidden_size, num_layers: The run's policy.hidden_size and policy.num_layers, to use or to ignore.
+        observation_space, action_space: Gymnasium spaces of one row.
+        outputs: Width of the outputs, K + 1, the value last. K is the number of choices, summed over dimensions, or
+            twice the number of continuous dimensions: means, then log standard deviations.
+        hidden_size, num_layers: The run's policy.hidden_size and policy.num_layers; optional to use.
     """
 
     game: str
@@ -48,7 +48,7 @@ class PolicySpec:
 
 
 class PlainPolicy(Policy):
-    """A torch module that knows nothing of policies: float32 [rows, ...] in, [rows, K + 1] out, no memory."""
+    """Wraps a plain torch module: float32 [rows, ...] in, [rows, K + 1] out, no memory."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -72,9 +72,9 @@ def _kind(value: Any) -> str:
 
 
 def load_class(name: str) -> type[nn.Module]:
-    """The class that "module:Class" names; ConfigError if there is none, or if it is no torch module.
+    """The class that "module:Class" names. ConfigError if it does not exist or is not a torch module.
 
-    The current directory is looked in first, as `python -m` does.
+    The current directory comes first in the search path, as with `python -m`.
     """
     if not re.fullmatch(r"[\w.]+:\w+", name):
         raise ConfigError(f"policy.class must be module:Class, such as my_module:MyPolicy, got {name!r}")
@@ -110,18 +110,18 @@ def _is_network(value: Any) -> bool:
 
 
 def _told(error: BaseException, module: str | None = None) -> str:
-    """An error in one line, with the last place in the user's own code that it came through."""
+    """An error in one line, with the innermost location in the user's code."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if module is None or frame.filename == module] or frames
     text = " ".join(str(error).split()) or "no message"
     return f"{type(error).__name__}: {text} ({os.path.basename(own[-1].filename)}, line {own[-1].lineno})"
 
 
-# ---- making it, and the contract -------------------------------------------------------------------------
+# ---- construction and contract ---------------------------------------------------------------------------
 
 
 def make_own_policy(config: Config, spaces: GameSpaces, head: Head, device: torch.device, seed: int) -> Policy:
-    """The user's network for a game's spaces, with weights drawn from `seed`, after its contract was checked."""
+    """The custom network for a game's spaces, with weights drawn from `seed`, after the contract check."""
     name = str(config.policy.class_)
     kind = load_class(name)
     spec = PolicySpec(
@@ -145,7 +145,7 @@ def make_own_policy(config: Config, spaces: GameSpaces, head: Head, device: torc
 
 
 def _first_steps(config: Config, dtype: torch.dtype | None, device: torch.device) -> Tensor:
-    """Observations [T, M, ...] of a few games' first steps, played at random, as the trainer passes them in."""
+    """Observations [T, M, ...] from the first steps of a few games under random actions, in the trainer's dtype."""
     env = VecEnv(config.game, num_games=3, num_threads=1, seed=0, params=config.env)
     try:
         env.action_space.seed(0)
@@ -164,7 +164,7 @@ def _first_steps(config: Config, dtype: torch.dtype | None, device: torch.device
 
 
 class _Calling:
-    """Turns whatever the user's code raises into a ConfigError that says what was called."""
+    """Turns exceptions of the user's code into a ConfigError that names the call."""
 
     def __init__(self, check: _Check, what: str) -> None:
         self.check, self.what = check, what
@@ -178,7 +178,7 @@ class _Calling:
 
 
 class _Check:
-    """One network's contract, part by part; the first part that is not kept is a ConfigError."""
+    """Checks the contract of one network. The first violation raises ConfigError."""
 
     def __init__(self, name: str, kind: type[nn.Module], spec: PolicySpec, device: torch.device) -> None:
         self.name, self.kind, self.spec, self.device = name, kind, spec, device
@@ -191,7 +191,7 @@ class _Check:
         return _Calling(self, what)
 
     def run(self, policy: Policy, observations: Tensor) -> None:
-        """Everything, on observations [T, M, ...]; the network is left as it was."""
+        """Runs all checks on observations [T, M, ...], then restores the weights and clears gradients."""
         self._attributes(policy)
         weights = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
         with torch.no_grad():
@@ -261,7 +261,7 @@ class _Check:
         part, _ = self._one_step(policy, observations[1, :2], tuple(tensor[:2] for tensor in after))
         others = torch.cat([observations[1, :1], observations[0, 1:]])
         beside, _ = self._one_step(policy, others, after)
-        # The same shape leaves the same rounding, so a small influence of the other rows shows.
+        # Equal shapes round equally, so this tolerance can be tight enough to detect a small influence of other rows.
         if not _alike(part, whole[:2]) or not torch.allclose(beside[0], whole[0], rtol=1e-4, atol=1e-6):
             self.refuse("the outputs of a row depend on the other rows (batch normalisation? dropout?)")
 
@@ -299,5 +299,5 @@ class _Check:
 
 
 def _alike(a: Tensor, b: Tensor) -> bool:
-    """Equal but for rounding, in bfloat16 too: within 2 % of the largest output of each column."""
+    """Equal up to bfloat16 rounding: within 2 % of the largest output of each column."""
     return bool(((a - b).abs() <= 0.02 * b.abs().amax(0, keepdim=True) + 1e-5).all())

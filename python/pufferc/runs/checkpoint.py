@@ -1,16 +1,16 @@
-"""Checkpoints: one directory each, complete or absent even if the process is killed while it writes.
+"""Checkpoints: one directory each, written atomically even if the process is killed.
 
     <run>/checkpoints/step_000012345678/
-        policy.safetensors    parameters and buffers of the network, which suffice to play
-        trainer.safetensors   optimizer, random state, pool snapshot (uint8) and other state of a resumed run
+        policy.safetensors    parameters and buffers of the network, enough to play
+        trainer.safetensors   optimizer, random state, pool snapshot (uint8) and other state for resuming
         checkpoint.json       format, game and version, counters, configuration, and the files' hashes
 
-A checkpoint is written under a temporary name, its files and then the directory are synced, it is renamed, and its
-parent is synced. Under its final name it is therefore complete, and `latest` is the highest step. Directories with
-other names are left over from a killed process; the next save removes them.
+A checkpoint is written under a temporary name. Its files and then the directory are synced, the directory is renamed,
+and its parent is synced. A directory with a final name is therefore complete, and `latest` is the highest step.
+Directories with other names are left over from a killed process; the next save removes them.
 
-`best` is the one with the highest score. Each checkpoint carries its own (see scores.py): that of the evaluation made
-of it, or else of training's last episodes. No other file has to agree with it, so a kill cannot make them differ.
+`best` is the checkpoint with the highest score. Each checkpoint stores its own score (see scores.py), from its
+evaluation or else from the last training episodes, so a kill cannot make two files inconsistent.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ _FILES = ("policy.safetensors", "trainer.safetensors")
 
 
 class CheckpointError(ValueError):
-    """A checkpoint is missing, damaged or of another game; the message names it and says why."""
+    """A checkpoint is missing, damaged or from another game. The message names it and the reason."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded checkpoint. `meta` is what checkpoint.json holds.
+    """A loaded checkpoint. `meta` is the content of checkpoint.json.
 
-    `game` is the caller's name or path of the game. The path in a checkpoint is never loaded: a shared object is code,
-    and the user did not choose it.
+    `game` is the caller's name or path of the game. The path in a checkpoint is never loaded, because a shared object
+    is code that the user did not choose.
     """
 
     path: Path
@@ -77,9 +77,9 @@ def _write_synced(path: Path, data: bytes) -> None:
 def save_checkpoint(
     directory: Path, step: int, policy: Mapping[str, Tensor], trainer: Mapping[str, Tensor], meta: Mapping[str, Any]
 ) -> Path:
-    """Writes directory/step_<step> atomically. An existing checkpoint of that step is kept; it is the same.
+    """Writes directory/step_<step> atomically. An existing checkpoint of that step is identical and kept.
 
-    `meta` must be serialisable as JSON. Raises OSError if the disk fails; older checkpoints are not changed.
+    `meta` must be serialisable as JSON. Raises OSError if writing fails; older checkpoints are not changed.
     """
     try:
         return _save_checkpoint(directory, step, policy, trainer, meta)
@@ -168,7 +168,7 @@ def load_game_checkpoint(path: Path, game: Game) -> Checkpoint:
 
 @contextlib.contextmanager
 def fitting(checkpoint: Checkpoint) -> Iterator[None]:
-    """Turns errors while a checkpoint is applied into CheckpointError: tensors that are missing or do not fit."""
+    """Turns errors about missing or mismatched tensors into CheckpointError while a checkpoint is applied."""
     try:
         yield
     except CheckpointError:
@@ -182,7 +182,7 @@ def fitting(checkpoint: Checkpoint) -> Iterator[None]:
 
 
 def of_game(checkpoint: Checkpoint, game: Game) -> Checkpoint:
-    """The checkpoint, to be played with this game; CheckpointError if it is of another game."""
+    """The checkpoint for use with `game`. CheckpointError if it is from another game."""
     info = env_info(game)
     game_name = checkpoint.meta.get("game")
     if game_name != info.name:
@@ -191,7 +191,7 @@ def of_game(checkpoint: Checkpoint, game: Game) -> Checkpoint:
 
 
 def game_of(checkpoint: Checkpoint) -> str:
-    """The game to play a checkpoint with; CheckpointError if it is a loaded game and the caller gave no path."""
+    """The game of a checkpoint. CheckpointError for a loaded game whose path the caller did not give."""
     origin = checkpoint.meta.get("module")
     if checkpoint.game is None and origin is not None:
         raise CheckpointError(
@@ -207,7 +207,7 @@ def module_of(info: EnvInfo) -> dict[str, Any]:
 
 
 def same_module(checkpoint: Checkpoint, info: EnvInfo) -> bool:
-    """Whether the game's shared object is the one that the checkpoint was made with; True for built-in games."""
+    """Whether the game's shared object is the checkpoint's; True for built-in games."""
     origin = checkpoint.meta.get("module")
     return origin is None or origin["sha256"] == info.sha256
 
@@ -231,11 +231,11 @@ def prune_checkpoints(run: Path, keep: int) -> None:
     best = best_checkpoint(run)
     for path in found[:-keep]:
         if best is None or path != best[0]:
-            removed = path.with_name(f"{_REMOVED}{path.name}")  # never half a checkpoint under its own name
+            removed = path.with_name(f"{_REMOVED}{path.name}")  # a partly removed checkpoint must not keep its name
             try:
                 path.rename(removed)
             except OSError:
-                continue  # it stays; the next save tries again
+                continue  # the next save tries again
             shutil.rmtree(removed, ignore_errors=True)
 
 
@@ -251,7 +251,7 @@ def latest_run(runs: Path, game: Game) -> Path:
 
 
 def find_checkpoint(name: str, runs: Path, game: Game) -> Path:
-    """The checkpoint that `name` means.
+    """The checkpoint that `name` selects.
 
     "latest" or "best": of the newest run of the game, or of all runs of the newest group of seeds. A directory of a
     run: its newest; the directory followed by /latest or /best: that of this run or group. Or a checkpoint's directory.

@@ -1,4 +1,4 @@
-"""Learning curves: score, speed and losses of one or more runs, from their metrics.jsonl to one PNG.
+"""Plots learning curves (score, speed and losses) of one or more runs from metrics.jsonl into one PNG.
 
 The seeds of a group (runs/NAME-seeds/seed-*) are one curve, their mean, in a band from the lowest seed to the highest.
 Needs matplotlib, which pufferc[render] installs, and no display.
@@ -45,11 +45,11 @@ _GRID_POINTS = 400  # of the mean over seeds
 def read_metrics(run: str | os.PathLike[str]) -> dict[str, Curve]:
     """The columns of a run's metrics.jsonl: float64 [updates] by key, NaN where a line has no number.
 
-    `run` is a run's directory or the file itself. An incomplete last line, of a running process, is left out.
+    `run` is a run's directory or the file itself. An incomplete last line of a running process is ignored.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It holds no update, or a line that is not a JSON object.
+        ValueError: The file holds no update, or a line that is not a JSON object.
     """
     path = Path(run)
     path = path / "metrics.jsonl" if path.is_dir() else path
@@ -113,7 +113,7 @@ def _draw_series(axes: Any, key: str, x: str, name: str, tables: Sequence[Table]
     if not curves:
         return
     if len(tables) == 1:
-        marker = "o" if curves[0][0].size == 1 else None  # a line of one point cannot be seen
+        marker = "o" if curves[0][0].size == 1 else None  # a line with one point is invisible
         if detail:
             axes.plot(tables[0][x], tables[0][key], color=line["color"], alpha=0.25, linewidth=0.7)
         axes.plot(*curves[0], linewidth=1.8 if detail else 1.1, label=name, marker=marker, **line)
@@ -122,7 +122,7 @@ def _draw_series(axes: Any, key: str, x: str, name: str, tables: Sequence[Table]
     shared = np.isfinite(values).all(axis=0)
     low, high = values[:, shared].min(axis=0), values[:, shared].max(axis=0)
     axes.fill_between(places[shared], low, high, color=line["color"], alpha=0.18, linewidth=0)
-    for run in values:  # after some have stopped, a mean of the others would mislead
+    for run in values:  # a mean over only the remaining runs would mislead
         axes.plot(places, np.where(shared, np.nan, run), color=line["color"], alpha=0.6, linewidth=0.9)
     label = f"{name} ({len(tables)} seeds)"
     axes.plot(places[shared], values[:, shared].mean(axis=0), linewidth=1.8, label=label, **line)
@@ -186,7 +186,7 @@ def _draw_panel(axes: Any, panel: tuple[str, str, str], x: str, series: dict[str
         axes.set_ylim(bottom=0)
     axes.margins(x=0.02)
     ends = [float(np.nanmax(table[x], initial=0.0)) for found in series.values() for table in found if x in table]
-    if x in _X_LABELS and max(ends) > 0.0:  # the same axis in all panels, also if a curve stops early
+    if x in _X_LABELS and max(ends) > 0.0:  # the same axis in all panels, even if a curve stops early
         axes.set_xlim(0.0, 1.02 * max(ends))
 
 

@@ -5,7 +5,7 @@
         machine.json     versions and machine, and when it was started
         metrics.jsonl    one line per update
         checkpoints/     see checkpoint.py
-        result.json      how it ended; absent while it runs, and after it was killed
+        result.json      how it ended; absent while it runs or after a kill
         lock             held by the process that trains the run
         tensorboard/, wandb/, wandb.json    with these loggers
 
@@ -29,7 +29,7 @@ from pufferc.runs.scores import Score
 
 CHECKPOINT_PREFIX = "step_"
 GROUP_SUFFIX = "-seeds"
-_LOCK_TRIES, _LOCK_WAIT_S = 20, 0.05  # `pufferc runs` holds the lock for a moment to test it
+_LOCK_TRIES, _LOCK_WAIT_S = 20, 0.05  # `pufferc runs` holds the lock briefly to test it
 
 
 def make_directory(runs: Path, game: str, suffix: str = "") -> Path:

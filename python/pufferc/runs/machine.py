@@ -10,7 +10,7 @@ from pufferc.errors import available_cores
 
 
 def cpu_model() -> str:
-    """Name of the processor as the system gives it."""
+    """Name of the processor as reported by the system."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text(errors="replace").splitlines():

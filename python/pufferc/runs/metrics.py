@@ -21,7 +21,7 @@ _INTERVAL_S = 0.25  # between writes
 class MetricsLog:
     """Appends lines to metrics.jsonl. A resumed run first drops the lines after its checkpoint.
 
-    Lines are written several at a time, which costs a third of writing each; call `flush` before saving a checkpoint.
+    Lines are buffered, which costs a third of writing each one. Call `flush` before saving a checkpoint.
     """
 
     def __init__(self, path: Path, keys: Sequence[str], *, resume_update: int | None = None) -> None:
@@ -69,7 +69,7 @@ def _keep_updates(path: Path, last: int) -> None:
 
 
 def last_line(path: Path, *, tail_bytes: int = 65_536) -> dict[str, Any] | None:
-    """The last complete line of a log, read from its end; None without one. OSError if it cannot be read."""
+    """The last complete line of a log, read from its end, or None. OSError if it cannot be read."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - tail_bytes))
         lines = file.read().decode("utf-8", errors="replace").splitlines()

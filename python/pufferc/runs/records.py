@@ -28,7 +28,7 @@ _ENDS = ("complete", "target", "interrupted", "failed")
 
 @dataclass
 class Run:
-    """One run, read from its directory; None for what the files do not say. Times in seconds."""
+    """One run, read from its directory. Unknown values are None. Times are in seconds."""
 
     path: Path
     name: str
@@ -47,12 +47,12 @@ class Run:
     machine: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, as --json prints them."""
+        """JSON values for --json."""
         return {**dataclasses.asdict(self), "path": str(self.path)}
 
 
 def is_run(path: Path) -> bool:
-    """Whether a directory is a run or the rest of one."""
+    """Whether a directory is a run, possibly damaged."""
     if not path.is_dir():
         return False
     group = path.name.endswith(GROUP_SUFFIX) and bool(members(path))
@@ -95,7 +95,7 @@ def _read_start(run: Run, problems: list[str]) -> None:
 
 
 def _read_end(run: Run, problems: list[str]) -> None:
-    """Reads the result; without one, the log says how far the run came."""
+    """Reads the result; without one, reads the progress from the log."""
     running = is_locked(run.path)  # tested first: a run that ends writes its result and then releases the lock
     if (run.path / "result.json").exists():
         result = _read_json(run.path / "result.json", problems)

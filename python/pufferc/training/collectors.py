@@ -1,4 +1,4 @@
-"""How rollouts are collected: step by step, in one C call, or with the policy on a GPU. The trainer chooses once."""
+"""Rollout collection: step by step, or in one C call. The trainer chooses once; gpu.py has the collector for GPUs."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from pufferc.policies import DiscreteHead, FusedMLP, Policy
 from pufferc.training import ppo
 from pufferc.training.rollout import Rollout
 
-_MAX_AGENTS = 128  # of a game, whose rows stay together
+_MAX_AGENTS = 128  # per game: the kernel does not split a game's rows
 
 
 class Collector(Protocol):
-    """What fills rollouts."""
+    """Fills rollouts."""
 
     def collect(self, first_step: int) -> dict[str, float]:
         """As `ppo.collect`."""
 
 
 class LoopCollector:
-    """`ppo.collect`: any policy, any game."""
+    """`ppo.collect`, for any policy and any game."""
 
     def __init__(self, env: VecEnv, policy: Policy, rollout: Rollout, kernels: Kernels, seed: int) -> None:
         self.env, self.policy, self.rollout, self.kernels, self.seed = env, policy, rollout, kernels, seed
@@ -39,7 +39,7 @@ class LoopCollector:
 class FusedCollector:
     """A rollout of a FusedMLP in one C call.
 
-    The bits are those of `ppo.collect`, but for the values of last observations, which `ppo.collect` takes in torch.
+    Bit-equal to `ppo.collect`, except for the values of final observations, which `ppo.collect` computes in torch.
     """
 
     def __init__(self, env: VecEnv, policy: FusedMLP, rollout: Rollout, seed: int) -> None:
@@ -59,7 +59,7 @@ class FusedCollector:
 
     @staticmethod
     def takes(env: VecEnv, policy: FusedMLP, rollout: Rollout) -> bool:
-        """Whether the kernel can play this: discrete actions on games with float32 observations, in one block."""
+        """Whether the kernel supports this: discrete actions, float32 observations, and one block of rows."""
         return (
             type(env) is VecEnv
             and isinstance(rollout.head, DiscreteHead)
@@ -79,7 +79,7 @@ class FusedCollector:
             parts = self.policy.rollout(self.env, self.arrays, **numbers)
         except FloatingPointError as error:
             raise ppo.NotFinite(f"the policy's outputs are not finite: {error}") from None
-        # Threads work on all parts at the same time: each part gets its share of the time that passed.
+        # The seconds are summed over threads; scale them to wall-clock time.
         wall_s, total_s = time.perf_counter() - began, sum(parts)
         return {name: wall_s * part / total_s for name, part in zip(("policy", "env", "copy"), parts, strict=True)}
 

@@ -1,12 +1,13 @@
 """Data-parallel training: several processes, one run. `torchrun --nproc-per-node=2 -m pufferc train breakout`.
 
-Every process, a rank, runs the same loop on its share of the games and holds the whole network. At each minibatch one
-all-reduce sums the gradients of all ranks, each weighted by its rows that act, and every rank takes the same step; see
-sharding.py. Rank 0 alone logs, evaluates and writes. What depends on its clock or its evaluation is sent to the others,
+Every process (rank) runs the same loop on its shard of the games and holds the whole network. For each minibatch one
+all-reduce sums the gradients of all ranks, weighted by their number of alive rows, and every rank takes the same step;
+see sharding.py. Only rank 0 logs, evaluates and writes. It broadcasts decisions that depend on its clock or evaluation,
 so that all ranks stop at the same update.
 
-Two groups of torch.distributed: one for numbers on the CPU, where ranks may wait for long (rank 0 evaluates, say), and
-on GPUs one for gradients. Where a rank ends early, the others get LostRank: gloo notices a closed connection at once.
+There are two torch.distributed groups: one for CPU values with a long timeout, because ranks may wait while rank 0
+evaluates, and one for gradients on GPUs. If a rank ends early, the others get LostRank: gloo detects a closed
+connection immediately.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ from torch import Tensor, nn
 from pufferc.config import ConfigError
 
 _CONNECT_TIMEOUT = timedelta(minutes=2)
-_GRADIENT_TIMEOUT = timedelta(minutes=10)  # of a collective that all ranks are on their way to
-_WAIT_TIMEOUT = timedelta(days=1)  # of one before which rank 0 may evaluate
+_GRADIENT_TIMEOUT = timedelta(minutes=10)  # for collectives that all ranks reach soon
+_WAIT_TIMEOUT = timedelta(days=1)  # for collectives that rank 0 may reach after an evaluation
 
 
 class LostRank(RuntimeError):
-    """Another process of the run ended or cannot be reached."""
+    """Another process of the run ended or is unreachable."""
 
 
 class Ranks:
-    """The processes of a run: this one alone. `_Group` is several."""
+    """The ranks of a run with a single process. `_Group` is the version for several."""
 
     rank, world, local_world = 0, 1, 1
 
@@ -43,7 +44,7 @@ class Ranks:
         """Opens the group for gradients."""
 
     def share(self, value: Any) -> Any:
-        """The value of rank 0 on every rank. It consists of what JSON has."""
+        """Rank 0's value on every rank. It must be JSON-serialisable."""
         return value
 
     def sums(self, values: Sequence[float]) -> list[float]:
@@ -51,22 +52,22 @@ class Ranks:
         return list(values)
 
     def gather(self, own: Tensor) -> list[Tensor]:
-        """The CPU tensors of all ranks, of one shape, at rank 0; [] elsewhere."""
+        """The CPU tensors of all ranks, which have equal shapes, on rank 0; [] on other ranks."""
         return [own]
 
     def all_gather(self, own: Tensor) -> Tensor:
-        """The CPU tensors of all ranks, [world, ...]."""
+        """The CPU tensors of all ranks, stacked: [world, ...]."""
         return own.unsqueeze(0)
 
     def broadcast(self, tensors: Iterable[Tensor]) -> None:
-        """Makes tensors on the run's device equal to those of rank 0."""
+        """Overwrites tensors on the run's device with those of rank 0."""
 
     def average(self, parameters: Iterable[nn.Parameter], stats: Tensor, weight: float) -> None:
-        """Replaces every .grad and `stats` by the sum over ranks of weight times it, in place, by one all-reduce."""
+        """Replaces every .grad and `stats` in place by their weighted sum over ranks, with one all-reduce."""
 
 
 class _Group(Ranks):
-    """Several processes that torch.distributed connects."""
+    """Several processes, connected by torch.distributed."""
 
     def __init__(self, rank: int, world: int, local_world: int) -> None:
         self.rank, self.world, self.local_world = rank, world, local_world
@@ -134,13 +135,13 @@ class _Group(Ranks):
 
 
 def process_rank() -> int:
-    """The rank that this process's environment gives it; 0 where it is not one of several."""
+    """This process's rank from its environment; 0 for a single process."""
     found = _environment()
     return found[0] if found is not None else 0
 
 
 def own_device(device: torch.device) -> torch.device:
-    """The GPU of this process where each of several has one of its own: the one of its number on this machine."""
+    """The GPU of this process: with several processes, the one whose index is the local rank."""
     if device.type != "cuda" or device.index is not None or _environment() is None:
         return device
     index, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
@@ -151,7 +152,7 @@ def own_device(device: torch.device) -> torch.device:
 
 
 def _environment() -> tuple[int, int, int] | None:
-    """Rank, processes, and processes on this machine, as torchrun sets them; None without. ConfigError for nonsense."""
+    """(rank, world size, local world size) as set by torchrun, or None. ConfigError for invalid values."""
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
         return None
     numbers = []
@@ -168,10 +169,10 @@ def _environment() -> tuple[int, int, int] | None:
 
 @contextmanager
 def connect() -> Iterator[Ranks]:
-    """The processes that torchrun (or whoever set its environment variables) started, or this one alone.
+    """The ranks that torchrun, or another launcher with its environment variables, started; or this process alone.
 
-    A group that the program has initialised already is used and left as it is. LostRank that passes through says what
-    is left of the run.
+    A process group that the program has already initialised is used and not destroyed. LostRank gets a note about the
+    last checkpoint.
     """
     environment, owned = _environment(), False
     if not dist.is_available() or (environment is None and not dist.is_initialized()):
@@ -184,18 +185,18 @@ def connect() -> Iterator[Ranks]:
     group = _Group(dist.get_rank(), dist.get_world_size(), local)
     try:
         yield group
-        group.sums([0.0])  # one that ends fails what others still read from it
+        group.sums([0.0])  # a barrier: a rank that exits breaks the others' pending reads
     except LostRank as error:
-        owned &= not group.nccl  # which would wait for ranks that are gone
+        owned &= not group.nccl  # destroying it would wait for lost ranks
         raise LostRank(f"{error}; the last checkpoint, if there is one, stands") from None
     finally:
         if owned:
             with contextlib.suppress(RuntimeError):
-                dist.destroy_process_group()  # left to the end of the process, its threads may abort it
+                dist.destroy_process_group()  # at process exit its threads may abort the process
 
 
 def _initialise() -> None:
-    """Connects the processes by the environment's address and port."""
+    """Connects the processes through MASTER_ADDR and MASTER_PORT."""
     where = f"{os.environ.get('MASTER_ADDR', '')}:{os.environ.get('MASTER_PORT', '')}"
     try:
         dist.init_process_group("gloo", timeout=_CONNECT_TIMEOUT)

@@ -1,8 +1,8 @@
-"""Evaluation of a policy apart from training: the first k episodes of *each* row, never the first to finish.
+"""Evaluation of a policy, separate from training, over the first k episodes of *each* row.
 
-Episodes that end early are mostly bad ones, so the first thousand finishers of a thousand rows slander a policy, and
-means over a training window flatter or slander it. Here every row gives its first ceil(episodes / rows) episodes,
-however long they take; only then is the mean taken.
+In many games bad episodes end early, so the first thousand finished episodes of a thousand rows underestimate a policy.
+Means over a training window are biased in either direction. Here every row contributes its first ceil(episodes / rows)
+episodes, however long they take.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from pufferc.policies import Policy, make_head, restart_rows
 
 _MAX_ROWS = 1000
 _MAX_EPISODES = 10**8  # results are kept in memory
-_DRAW_STEP = 2**62  # first step number of evaluation draws, far from those of training
+_DRAW_STEP = 2**62  # first step number of evaluation draws, beyond all training steps
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """Result over all counted episodes. `ci95` is the half width of the 95 % interval of the mean score.
 
-    `unfinished` counts rows that had not finished their episodes within the step limit; the means leave those out.
+    `unfinished` counts rows that did not finish their episodes within the step limit; the means exclude them.
     """
 
     episodes: int
@@ -50,7 +50,7 @@ class Evaluation:
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, as --json prints them; NaN (no episode finished) is None."""
+        """JSON values for --json; NaN (no episode finished) becomes None."""
         values = asdict(self)
         return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in values.items()}
 
@@ -58,12 +58,12 @@ class Evaluation:
 def choose_rows(game: Game, params: Mapping[str, Any], episodes: int) -> int:
     """Rows for an evaluation: up to 1000, no more than episodes, a multiple of the agents of one game.
 
-    A game of which a process can have only so many gets half of them, since the pool that trains is still open.
+    If the number of games per process is limited, it uses half of them, because the training pool is still open.
     """
     agents = agents_per_game(game, params)
     limit = pool_limit(game)
-    most = _MAX_ROWS if limit is None else min(_MAX_ROWS, limit * agents)
-    return max(agents, min(episodes, most) // agents * agents)
+    max_rows = _MAX_ROWS if limit is None else min(_MAX_ROWS, limit * agents)
+    return max(agents, min(episodes, max_rows) // agents * agents)
 
 
 @torch.no_grad()
@@ -80,19 +80,19 @@ def evaluate(
     greedy: bool = False,
     max_steps: int = 100_000,
 ) -> Evaluation:
-    """Plays `episodes` episodes apart from training.
+    """Evaluates a policy in at least `episodes` episodes.
 
     Args:
-        policy: The network; it is not changed.
+        policy: The network; not modified.
         kernels: FUSED or TORCH of pufferc.kernels.backend.
-        game: The game: a name, a path, or an EnvInfo.
+        game: A name, a path, or an EnvInfo.
         params: Parameters of the game.
-        episodes: At least this many are counted: the same number of every row.
-        seed: Of games and draws; the result depends on nothing else.
+        episodes: At least this many are counted, the same number from every row.
+        seed: Seed of games and sampling.
         num_threads: Threads that step games.
-        data: Path of the file that the game reads, if it reads one.
-        greedy: Takes the most probable action instead of drawing one.
-        max_steps: Steps per row and episode after which what has not ended counts as unfinished.
+        data: Path of the game's data file, if it has one.
+        greedy: Take the most probable action instead of sampling.
+        max_steps: Step limit per row and episode; rows beyond it count as unfinished.
     """
     episodes = errors.integer("episodes", episodes, 1, _MAX_EPISODES)
     began = time.perf_counter()
@@ -115,7 +115,7 @@ class _Tally:
         self.steps = 0
 
     def count(self, ended: NDArray[np.bool_], episode: Mapping[str, NDArray[Any]]) -> bool:
-        """Takes in the episodes of a step; True if some row became complete."""
+        """Adds the episodes that ended in a step; True if a row reached its quota."""
         rows = np.flatnonzero(ended & (self.left > 0))
         for name, values in self.values.items():
             values.append(episode[name][rows].astype(np.float64))
@@ -124,15 +124,15 @@ class _Tally:
 
 
 class _FirstLegal:
-    """Actions of rows that are played on without being counted: the first legal choice in each dimension."""
+    """Actions of rows that have reached their quota: the first legal choice in each dimension."""
 
     def __init__(self, env: VecEnv) -> None:
         self._env, self._counts = env, make_head(env.single_action_space).output_sizes
         words = 0 if env.action_mask is None else sum(self._counts)
-        self._logits = np.zeros((env.num_envs, words), np.float32)  # equal ones, of which a greedy draw takes the first
+        self._logits = np.zeros((env.num_envs, words), np.float32)  # equal: greedy takes the first legal choice
 
     def choose(self, actions: NDArray[Any]) -> None:
-        """Writes those of every row."""
+        """Writes the actions of every row."""
         mask, counts = self._env.action_mask, self._counts
         public.sample_actions(self._logits, counts, mask=mask, seed=0, step=0, greedy=True, actions=actions)
 
@@ -142,7 +142,7 @@ def _play(policy: Policy, kernels: Kernels, env: VecEnv, quota: int, seed: int, 
     device = next(policy.parameters()).device
     observations, _ = env.reset(seed=seed)
     tally = _Tally(env.num_envs, quota, ["r", "l", *env.info.metrics])
-    playing = np.arange(env.num_envs)  # rows still needed; the network sees no others
+    playing = np.arange(env.num_envs)  # rows below their quota; only these go through the network
     space = env.single_action_space
     actions = np.zeros((env.num_envs, *(space.shape or ())), np.int32 if head.dtype == torch.int32 else np.float32)
     state = policy.initial_state(env.num_envs, device)
@@ -169,7 +169,7 @@ def _play(policy: Policy, kernels: Kernels, env: VecEnv, quota: int, seed: int, 
             ended = env.terminated | env.truncated
             if tally.count(ended, infos["final_info"]["episode"]):
                 needed = tally.left[playing] > 0
-                # Narrowing changes the network's batch size, so it is done in few large strides.
+                # Each narrowing changes the network's batch size, so it happens rarely and in large steps.
                 if needed.sum() <= 0.8 * playing.size:
                     keep = torch.from_numpy(np.flatnonzero(needed)).to(device)
                     playing, state = playing[needed], tuple(part[keep] for part in state)

@@ -1,4 +1,4 @@
-"""Policies out of checkpoints: their configuration, their network, and how well they play."""
+"""Loads policies from checkpoints and evaluates them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def checkpoint_config(
     params: Mapping[str, Any] | None = None,
     data: str | os.PathLike[str] | None = None,
 ) -> Config:
-    """The configuration that a checkpoint was made with, on this machine's device.
+    """The configuration of a checkpoint, with this machine's device.
 
-    `params` of the game and its file `data` take the place of those it was trained with.
+    Game parameters `params` and the data file `data` override those of training.
     """
     config = merge(Config(game_of(checkpoint)), checkpoint.meta["config"], str(checkpoint.path))
     config = _with_params(config, params) if params else config
@@ -42,7 +42,7 @@ def checkpoint_config(
 
 
 def _with_params(config: Config, params: Mapping[str, Any]) -> Config:
-    """`config` with other parameters of the game, to be played by a policy that was trained without them."""
+    """`config` with other game parameters. ConfigError if they change what the policy must produce."""
     changed = merge(config, {"env": dict(params)}, "params")
     before, after = (action_text(config.game, env) for env in (config.env, changed.env))
     if before != after:
@@ -60,7 +60,7 @@ def _with_params(config: Config, params: Mapping[str, Any]) -> Config:
 
 
 def load_weights(policy: Policy, checkpoint: Checkpoint) -> None:
-    """The network's weights; CheckpointError if they are those of another network."""
+    """Loads a checkpoint's weights into `policy`. CheckpointError if they belong to a different network."""
     own, found = policy.state_dict(), checkpoint.policy
     differences = [f"it has no {name}" for name in own if name not in found]
     differences += [f"it has {name} besides" for name in found if name not in own]
@@ -79,7 +79,7 @@ def load_weights(policy: Policy, checkpoint: Checkpoint) -> None:
 
 
 def load_policy(checkpoint: Checkpoint) -> tuple[Policy, GameSpaces, dict[str, float]]:
-    """The network of a checkpoint in float32 on the CPU, the spaces of its game, and the game's changed parameters."""
+    """A checkpoint's network in float32 on the CPU, its game's spaces, and its non-default game parameters."""
     config = checkpoint_config(checkpoint, "cpu")
     params = {name: float(value) for name, value in config.env.items()}
     spaces = game_spaces(config.game, config.env)
@@ -98,9 +98,9 @@ def play_checkpoint(
     params: Mapping[str, Any] | None = None,
     data: str | os.PathLike[str] | None = None,
 ) -> Evaluation:
-    """Evaluates the policy of a checkpoint on its own game, with the parameters and the file it was trained with.
+    """Evaluates a checkpoint's policy on its game, with the parameters and data file of training.
 
-    `params` and `data` take their place.
+    `params` and `data` override them.
     """
     config, _ = resolve(checkpoint_config(checkpoint, device, params=params, data=data))
     chosen, dtype, kernels = torch_settings(config)

@@ -1,11 +1,11 @@
-"""Training on a GPU: collect and optimise of ppo.py without idle waits of the host.
+"""Training on a GPU: collect and optimise as in ppo.py, but the host does not wait idly for the device.
 
-Games run on the CPU, in two groups: while one steps, the policy computes the actions of the other. Observations and
-actions cross in pinned memory, uploads on a separate stream. The policy's step and the work of a minibatch are
-functions of fixed tensors that never read data on the host, so that they can be recorded as CUDA graphs (graphs.py).
-Draws, shapes, order and formulas are those of ppo.py. On the CPU, without streams and graphs, so are the results.
+Games run on the CPU in two groups: while one steps, the policy computes the actions of the other. Transfers use pinned
+memory, and uploads a separate stream. The policy step and the minibatch update are functions of fixed tensors that
+never read data on the host, so that they can be captured as CUDA graphs (graphs.py). Random draws, shapes, order and
+formulas are those of ppo.py. On the CPU, without streams and graphs, the results are too.
 
-Shapes: T horizon, N rows, n rows of one group, M rows of a minibatch, K outputs beside the value.
+Shapes: T horizon, N rows, n rows of one group, M rows of a minibatch, K outputs not counting the value.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _UNCHECKED = SimpleNamespace(sample_actions=reference.draw_actions)
 
 
 def device_kernels(device: torch.device) -> Kernels:
-    """The twins in torch; the advantage by the kernel of pufferc._cuda on a GPU that can run it."""
+    """The torch kernels, with the CUDA advantage kernel on a GPU that can run it."""
     compiled = device.type == "cuda" and cuda.why_unusable(device) is None
     return Kernels(
         sample_actions=reference.sample_actions,
@@ -43,13 +43,13 @@ def device_kernels(device: torch.device) -> Kernels:
 
 
 class _Uploads:
-    """A stream beside the current one, for copies to the device; nothing on the CPU."""
+    """A second stream for copies to the device. Does nothing on the CPU."""
 
     def __init__(self, device: torch.device) -> None:
         self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
 
     def section(self) -> AbstractContextManager[None]:
-        """What is enqueued inside goes beside the current stream, after what is in it so far."""
+        """Work enqueued inside runs on the upload stream, after the work already in the current stream."""
         return contextlib.nullcontext() if self.stream is None else self._section(self.stream)
 
     @contextlib.contextmanager
@@ -65,7 +65,7 @@ class _Uploads:
 
 
 class _Record:
-    """Flags and rewards of T steps on the host, uploaded together: the device needs none of them earlier."""
+    """Flags and rewards of T steps on the host, uploaded together because the device needs them only at the end."""
 
     def __init__(self, rollout: Rollout, pinned: bool) -> None:
         names = ("rewards", "terminated", "truncated", "alive")
@@ -80,7 +80,7 @@ class _Record:
 
 
 class _Group:
-    """The rows of one group of games: what crosses between host and device, and the policy's step for them."""
+    """The rows of one group of games: their transfer buffers and policy step."""
 
     def __init__(
         self, index: int, env: VecEnv, policy: Policy, rollout: Rollout, seed: int, recorder: Recorder
@@ -95,7 +95,7 @@ class _Group:
         self.host_ended = torch.zeros(rows, dtype=torch.bool, pin_memory=pinned)
         masked = None if rollout.mask is None else rollout.mask[0, self.rows]
         self.host_mask = None if masked is None else torch.zeros_like(masked, device="cpu", pin_memory=pinned)
-        # What the recorded functions read and write.
+        # Inputs and outputs of the recorded functions.
         self.observations, self.final = (torch.zeros_like(rollout.observations[0, self.rows]) for _ in range(2))
         self.state = tuple(part[self.rows].clone() for part in rollout.next_state)
         self.mask = None if masked is None else torch.zeros_like(masked)
@@ -113,7 +113,7 @@ class _Group:
     # ---- recorded: nothing here waits for the device ------------------------------------------------
 
     def _outputs(self, observations: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The policy's step; of networks without memory by `forward`, which keeps no buffers between calls."""
+        """The policy's step. Networks without memory use `forward`, which keeps no buffers between calls."""
         if self.policy.recurrent:
             return self.policy.step(observations, self.state)
         return self.policy(observations.unsqueeze(0), (), None).squeeze(0), ()
@@ -139,24 +139,24 @@ class _Group:
         self.step.add_(1)
 
     def _value_final(self) -> None:
-        """Values of the final observations, with the state of the moment; only those of rows that were cut count."""
+        """Values of the final observations with the current state; only those of truncated rows are used."""
         self.final_values.copy_(self._outputs(self.final)[0][:, -1])
 
     def _value_next(self) -> None:
-        """Values of the observations that the next rollout begins with; the state stays."""
+        """Values of the next rollout's first observations; the state does not change."""
         self.values.copy_(self._outputs(self.observations)[0][:, -1])
 
-    # ---- a step's way ---------------------------------------------------------------------------------
+    # ---- one step -------------------------------------------------------------------------------------
 
     def begin(self, first_step: int) -> None:
-        """Takes up the state that the rollout begins with."""
+        """Loads the state at the start of the rollout."""
         self.step.fill_(first_step)
         self.good.fill_(True)
         for kept, part in zip(self.state, self.rollout.state, strict=True):
             kept.copy_(part[self.rows])
 
     def choose(self, env: VecEnv, t: int) -> None:
-        """Actions of step t: from its observations in the rollout, and the pool's masks, to the host."""
+        """Computes the actions of step t from the rollout's observations and the pool's masks, and downloads them."""
         rollout = self.rollout
         self.observations.copy_(rollout.observations[t, self.rows])
         if self.mask is not None and self.host_mask is not None and rollout.mask is not None:
@@ -169,10 +169,10 @@ class _Group:
         rollout.logprobs[t, self.rows].copy_(self.logprobs)
         rollout.values[t, self.rows].copy_(self.values)
         if self.pinned:
-            torch.cuda.current_stream(self.device).synchronize()  # uploads from the host's buffers are over too
+            torch.cuda.current_stream(self.device).synchronize()  # also waits for uploads from the host's buffers
 
     def take(self, env: VecEnv, record: _Record, t: int, uploads: _Uploads) -> None:
-        """What step t brought: observations, values of episodes that were cut, states of those that begin."""
+        """Stores the results of step t: observations, values of truncated episodes, and reset states of new ones."""
         rollout, rows = self.rollout, self.rows
         record.rewards[t, rows] = env.rewards[rows]
         record.terminated[t, rows], record.truncated[t, rows] = env.terminated[rows], env.truncated[rows]
@@ -199,25 +199,25 @@ class _Group:
             kept.copy_(new)
 
     def finish(self) -> None:
-        """Values of the rollout's end."""
+        """Computes the values of row T."""
         self.observations.copy_(self.rollout.observations[-1, self.rows])
         self.value_next()
         self.rollout.values[-1, self.rows].copy_(self.values)
 
 
 class DeviceCollector:
-    """`ppo.collect` for a rollout on a device."""
+    """`ppo.collect` for a rollout on a GPU."""
 
     def __init__(self, env: VecEnv, policy: Policy, rollout: Rollout, seed: int, recorder: Recorder) -> None:
         self.env, self.rollout = env, rollout
-        rollout.head.move(recorder.device)  # a copy from the host cannot be recorded
+        rollout.head.move(recorder.device)  # a graph cannot capture a copy from the host
         self.groups = [_Group(i, env, policy, rollout, seed, recorder) for i in range(env.groups)]
         self.uploads = _Uploads(recorder.device)
         self.record = _Record(rollout, recorder.device.type == "cuda")
 
     @torch.no_grad()
     def collect(self, first_step: int) -> dict[str, float]:
-        """As `ppo.collect`. The seconds of "env" are those in which the policy waited for games."""
+        """As `ppo.collect`, but the seconds of "env" are the time that the policy waited for games."""
         rollout, record, now = self.rollout, self.record, time.perf_counter
         seconds = dict.fromkeys(("policy", "env", "copy"), 0.0)
         rollout.begin()
@@ -255,13 +255,13 @@ class DeviceCollector:
 
 
 class DeviceLearner(ppo.Learner):
-    """`ppo.Learner` on a device: a minibatch is copied to fixed tensors, and the rest is recorded.
+    """`ppo.Learner` on a GPU: a minibatch is copied to fixed tensors, and the rest is a recorded function.
 
-    Nothing waits for the device within an update, so a loss that is not finite is found at its end; such gradients are
-    left out.
+    Nothing waits for the device during an update, so a loss that is not finite is detected at the end of the update;
+    its gradients are skipped.
     """
 
-    some_dead = True  # the same tensors in every minibatch
+    some_dead = True  # a graph needs the same tensors in every minibatch
 
     def __init__(self, recorder: Recorder, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -294,7 +294,7 @@ class DeviceLearner(ppo.Learner):
     # ---- the update -----------------------------------------------------------------------------------
 
     def optimise(self, learning_rate: float, generator: torch.Generator) -> dict[str, float]:
-        """As `ppo.Learner.optimise`, but NotFinite comes after the update."""
+        """As `ppo.Learner.optimise`, but raises NotFinite after the update."""
         self.rate.fill_(learning_rate)
         try:
             return super().optimise(learning_rate, generator)
@@ -308,7 +308,7 @@ class DeviceLearner(ppo.Learner):
         return self.stats
 
     def apply(self, stats: Tensor, learning_rate: float) -> None:
-        """Takes a step with the rate that `optimise` has set."""
+        """Takes an optimizer step with the rate that `optimise` has set."""
         self.recorded_apply()
 
     def _fill(self, minibatch: Minibatch) -> None:

@@ -1,8 +1,8 @@
-"""Work on a GPU that is given in one piece: functions whose kernels are recorded once as a CUDA graph and replayed.
+"""CUDA graphs: functions whose kernels are recorded once and replayed.
 
-A small network's update is some hundred kernels of a few microseconds each, and launching one costs as much. A recorded
-function reads and writes tensors that stay where they are; it must not wait for the device, nor take a shape from data.
-Where there is no GPU it is simply called.
+The update of a small network is a few hundred kernels of a few microseconds each, and every launch costs as much. A
+recorded function reads and writes fixed tensors. It must not wait for the device, and no shape may depend on data. On
+the CPU the function is called directly.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
-_WARM_UP = 3  # calls before the recording: libraries choose kernels and take their memory in them
+_WARM_UP = 3  # calls before recording, in which libraries choose kernels and allocate memory
 
 
 class Recorder:
-    """Makes recorded functions for one device. A recording that fails is said once; the function is called as it is."""
+    """Makes recorded functions for one device. If a recording fails, it warns once and calls functions directly."""
 
     def __init__(
         self,
@@ -28,22 +28,22 @@ class Recorder:
         enabled: bool = True,
         say: Callable[[str], None] | None = None,
     ) -> None:
-        """`module`: whose parameters the functions use; what it caches by their versions is recomputed."""
+        """`module` owns the parameters that the functions change; its caches depend on the parameters' versions."""
         self.device, self.enabled = device, enabled and device.type == "cuda"
         self._parameters: Iterable[Tensor] = list(module.parameters())
         self._say = say or (lambda text: print(text, file=sys.stderr))
 
     def record(self, body: Callable[[], None]) -> Recorded:
-        """The function `body`, to be recorded after some calls."""
+        """Wraps `body`, which is recorded after some calls."""
         return Recorded(self, body)
 
     def touch(self) -> None:
-        """Marks the parameters as changed, since a replay changes them behind torch's back."""
+        """Marks the parameters as changed, because torch does not notice that a replay changes them."""
         for parameter in self._parameters:
             torch.autograd.graph.increment_version(parameter)
 
     def give_up(self, error: Exception) -> None:
-        """After a recording that failed."""
+        """Turns recording off after a failure."""
         self.enabled = False
         self._say(f"warning: CUDA graphs are off, training continues without them: {str(error).splitlines()[0]}")
 
@@ -67,7 +67,7 @@ class Recorded:
             self._record()
 
     def _warm_up(self) -> None:
-        """A call on a stream of its own, as recordings are made."""
+        """A call on a side stream, as in a recording."""
         self._calls += 1
         current = torch.cuda.current_stream(self._recorder.device)
         side = torch.cuda.Stream(self._recorder.device)  # type: ignore[no-untyped-call]
@@ -77,7 +77,7 @@ class Recorded:
         current.wait_stream(side)
 
     def _record(self) -> None:
-        """Records the work, which does not do it, and does it by a replay."""
+        """Records the work, which does not execute it, then replays it."""
         graph = torch.cuda.CUDAGraph()
         self._recorder.touch()
         try:
@@ -93,11 +93,11 @@ class Recorded:
 
     @contextlib.contextmanager
     def _capture(self, graph: torch.cuda.CUDAGraph) -> Iterator[None]:
-        """What is enqueued inside on the recorder's device goes into the graph.
+        """Captures work that is enqueued inside, on the recorder's device.
 
-        Torch's own stream for recordings belongs to the device that was current at the first of them, and on another
-        device the graph would stay empty. Thread-local: what other threads ask of CUDA meanwhile, such as the watchdog
-        of NCCL, does not end the recording.
+        Torch's default capture stream belongs to the device that was current at the first capture; on another device
+        the graph would be empty. Thread-local mode: CUDA calls of other threads, such as NCCL's watchdog, do not end
+        the capture.
         """
         device = self._recorder.device
         with torch.cuda.device(device):

@@ -1,4 +1,4 @@
-"""What a configuration means on this machine: device, precision, kernels, and whether its rollout fits."""
+"""Resolves device, precision and kernels on this machine, and checks that the rollout fits in memory."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pufferc.training.gpu import device_kernels
 
 
 def torch_settings(config: Config) -> tuple[torch.device, torch.dtype, Kernels]:
-    """Device, dtype of the hidden layers, and kernels that a configuration means on this machine.
+    """Device, dtype of the hidden layers, and kernels of a configuration on this machine.
 
-    Raises ConfigError for a device that is not there and for kernels that do not run on it.
+    Raises ConfigError for an unavailable device and for kernels that do not run on it.
     """
     train = config.train
     name = train.device if train.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = own_device(torch.device(name))
-        torch.zeros(1, device=device).item()  # of "meta" there are no numbers
+        torch.zeros(1, device=device).item()  # fails for "meta", which has no data
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(f"train.device: {name!r} cannot be used: {str(error).splitlines()[0]}") from None
     if train.kernels == "fused" and device.type != "cpu":
@@ -37,7 +37,7 @@ def torch_settings(config: Config) -> tuple[torch.device, torch.dtype, Kernels]:
 
 
 def _has_bfloat16(device: torch.device) -> bool:
-    """Whether this CPU or GPU multiplies bfloat16 in hardware; without it, it is slower than float32."""
+    """Whether this CPU or GPU multiplies bfloat16 in hardware; otherwise it is slower than float32."""
     if device.type != "cpu":
         return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
     probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
@@ -45,7 +45,7 @@ def _has_bfloat16(device: torch.device) -> bool:
 
 
 def check_memory(rows: int, horizon: int, spaces: GameSpaces, dtype: torch.dtype) -> None:
-    """ConfigError where observations and masks of one rollout alone need more memory than this machine has left."""
+    """ConfigError if the observations and masks of one rollout need more memory than this machine has free."""
     values = math.prod(spaces.observation_space.shape)
     needed = (horizon + 1) * rows * (values * dtype.itemsize + 4 * spaces.mask_words)
     memory = _core.memory_left()

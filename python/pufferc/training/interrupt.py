@@ -1,4 +1,4 @@
-"""Ctrl-C during long work sets a flag that a loop tests, so that it can save before it stops. Needs no torch."""
+"""Ctrl-C sets a flag that a loop tests, so that the loop can save before it stops. Needs no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How minibatches are learned from on the CPU: by forward pass, loss and backward pass, or in one C call."""
+"""Learners for the CPU: separate forward pass, loss and backward pass, or all in one C call."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pufferc.training.rollout import Minibatch
 
 
 class FusedLearner(Learner):
-    """A minibatch of a FusedMLP in one C call, with the bits of the three calls; losses differ in the last digits."""
+    """A minibatch of a FusedMLP in one C call. Gradients are bit-equal to separate calls; losses differ by rounding."""
 
     policy: FusedMLP
 

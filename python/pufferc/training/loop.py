@@ -1,7 +1,7 @@
 """The loop around `Trainer.step`: when to log, evaluate, save and stop.
 
-Nothing here changes what is learned: logs and evaluations draw no random numbers of the run. Every rank of a run goes
-through the same loop; `Outputs` has files and displays at rank 0 only. Times are wall-clock seconds.
+Nothing here affects learning: logs and evaluations use none of the run's random numbers. Every rank of a run executes
+the same loop; only rank 0's `Outputs` has files and displays. Times are wall-clock seconds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pufferc.training.evaluate import Evaluation
 from pufferc.training.interrupt import Interrupt
 from pufferc.training.trainer import Trainer
 
-_EVALUATION_SHARE = 0.1  # of a run's time that evaluations before its end may take
+_EVALUATION_SHARE = 0.1  # maximum fraction of a run's time for evaluations before its end
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,17 @@ class Result:
     outcome: str
     steps: int
     seconds: float  # from the call of `train` to the end of the last evaluation, resumed time included
-    steps_per_second: float  # of collecting and learning, evaluations and checkpoints left out
+    steps_per_second: float  # of collecting and learning, without evaluations and checkpoints
     evaluation: Evaluation | None
     target_seconds: float | None  # when the target was reached and confirmed
-    score: Score | None = None  # of the policy at the end
-    best: Score | None = None  # of the best checkpoint; known to rank 0
+    score: Score | None = None  # of the final policy
+    best: Score | None = None  # of the best checkpoint; rank 0 only
     best_checkpoint: Path | None = None
     target_score: float | None = None
     logging_seconds: float = 0.0  # spent on metrics.jsonl, the display and loggers, in the training thread
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, as --json prints them and result.json holds them."""
+        """JSON values for --json and result.json."""
 
         def value(item: Any) -> Any:
             if isinstance(item, (Evaluation, Score)):
@@ -54,7 +54,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a run writes and shows. `run` is the directory at rank 0; other ranks write nothing there."""
+    """Files and displays of a run. `run` is the directory on rank 0; other ranks write nothing."""
 
     run: Path
     progress: Progress
@@ -63,7 +63,7 @@ class Outputs:
 
 
 class Loop:
-    """Trains until total_steps, the target or an interruption. `began`: when the run would have begun in one piece."""
+    """Trains until total_steps, the target or an interruption. `began` is the start time, shifted by resumed time."""
 
     def __init__(self, trainer: Trainer, outputs: Outputs, interrupt: Interrupt, began: float) -> None:
         self.trainer, self.outputs, self.interrupt, self.began = trainer, outputs, interrupt, began
@@ -75,7 +75,7 @@ class Loop:
         self.window = ScoreWindow()
 
     def elapsed(self) -> float:
-        """Wall-clock seconds of the run, earlier parts of a resumed run included."""
+        """Wall-clock seconds of the run, including the earlier parts of a resumed run."""
         return time.perf_counter() - self.began
 
     def go(self) -> Result:
@@ -100,7 +100,7 @@ class Loop:
         return self._end(outcome, reached)
 
     def _decide(self, line: Mapping[str, Any]) -> list[bool]:
-        """Whether to stop, to evaluate and to save: an interruption of any rank counts, and rank 0's clock."""
+        """Whether to stop, to evaluate and to save, from an interruption on any rank and rank 0's clock."""
         lead = self.trainer.ranks.rank == 0
         save = time.perf_counter() - self.saved_at >= self.trainer.config.train.checkpoint_interval_s
         own = [self.interrupt.requested, lead and self._evaluation_is_due(line), lead and save]
@@ -122,16 +122,17 @@ class Loop:
         return self.target is not None and (final or self._promising(line))
 
     def _promising(self, line: Mapping[str, Any]) -> bool:
-        """Whether an evaluation may well reach the target, and has not cost too much yet.
+        """Whether an evaluation is likely to reach the target and within the time limit for evaluations.
 
-        Training means lag behind a policy that improves, since episodes began with an older one; few evaluations miss.
+        Training means lag behind an improving policy, because episodes began with an older one, so few evaluations
+        miss.
         """
         score = line.get("score", line["episode_return"])
-        spent = self.evaluation_s + (self.evaluation.seconds if self.evaluation else 0.0)  # and once more
+        spent = self.evaluation_s + (self.evaluation.seconds if self.evaluation else 0.0)  # plus the next one
         return bool(score >= self.target) and spent <= _EVALUATION_SHARE * self.elapsed()
 
     def _evaluate(self, line: dict[str, Any]) -> float | None:
-        """Evaluates, adds the result to the log's line; the time if the target is reached."""
+        """Evaluates and adds the result to the log line. Returns the time if the target is reached."""
         found = self.evaluation = self.trainer.evaluate()
         self.evaluated_update, self.evaluated_at = self.trainer.update, time.perf_counter()
         self.evaluation_s += found.seconds
@@ -145,7 +146,7 @@ class Loop:
         return self.elapsed() if done else None
 
     def _score(self) -> Score | None:
-        """Of the policy as it is now."""
+        """The score of the current policy."""
         if self.evaluation is not None and self.evaluated_update == self.trainer.update:
             return evaluation_score(self.evaluation)
         return self.window.score()

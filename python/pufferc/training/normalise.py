@@ -1,21 +1,21 @@
-"""Running statistics of observations and returns, as options of a training run.
+"""Optional normalisation of observations and rewards by running statistics.
 
-Observations (`train.normalize_observations`): each entry x of an observation is seen as (x - mean) * gain with
+Observations (`train.normalize_observations`): the network gets (x - mean) * gain for each entry x, with
 
-    gain = min(1 / sqrt(variance + 1e-8), 10 / largest distance from the mean seen so far);  0 while it never varied
+    gain = min(1 / sqrt(variance + 1e-8), 10 / largest distance from the mean seen so far);  0 for constant entries
 
-so nothing that has been seen leaves +-10. That bound takes the place of a clip: the map is linear and lives in the
-buffers input_gain and input_shift of our own networks, which fold it into their first layer. It costs nothing per row,
-is saved, exported and evaluated with the policy, and changes only in `update`. What has never varied
-carries no information; it is let in when it does. The map changes once per update, after learning, so a rollout and
-what is learned from it see the same one. Before the first update a rollout is played for the statistics alone.
+so all entries seen so far are within +-10. The bound replaces a clip and keeps the map linear: the built-in networks
+hold it in the buffers input_gain and input_shift and fold it into their first layer. It costs nothing per row, and is
+saved, exported and evaluated with the policy. A constant entry carries no information, so its gain is 0 until it
+varies. The map changes once per update, after learning, so collecting and learning use the same map. Before the first
+update one rollout is collected only for the statistics.
 
 Returns (`train.normalize_rewards`): rewards are divided by sqrt(variance + 1e-8) of the discounted return
 G = r + gamma G (1 - terminated) of each row, as in Gymnasium's NormalizeReward; G starts at 0 in every episode.
 
-All statistics are float64, of rows that act alone, and merged by the parallel algorithm of Chan, Golub and LeVeque
-(1979). They begin at mean 0 and variance 1 with the weight of 1e-4 observations, as Gymnasium's do. Of several
-processes each merges what all have seen, so that all have the same.
+Statistics are float64, include only alive rows, and are merged by the parallel algorithm of Chan, Golub and LeVeque
+(1979). They start at mean 0 and variance 1 with a weight of 1e-4 observations, as in Gymnasium. With several processes,
+each merges the data of all ranks, so that all hold the same statistics.
 
 Shapes: T horizon, N rows, S entries of an observation, B rows of any batch.
 """
@@ -34,15 +34,15 @@ from pufferc.training.distributed import Ranks
 from pufferc.training.rollout import Rollout
 
 _ALONE = Ranks()
-_LIMIT = 10.0  # of what the network sees
+_LIMIT = 10.0  # bound of the network's inputs
 _EPSILON = 1e-8  # added to variances
 _PRIOR_WEIGHT = 1e-4
-_CHUNK_ROWS = 1024  # few enough to stay in the cache
+_CHUNK_ROWS = 1024  # small enough for the cache
 
 
 @dataclass
 class Moments:
-    """Count [], mean, variance, smallest and largest [S...] of what was seen, all float64. No variance is unbiased."""
+    """Count [], mean, biased variance, smallest and largest value [S...], all float64."""
 
     count: Tensor
     mean: Tensor
@@ -52,7 +52,7 @@ class Moments:
 
     @staticmethod
     def prior(*shape: int) -> Moments:
-        """Before anything was seen."""
+        """The statistics before any data."""
         empty = torch.zeros(shape, dtype=torch.float64)
         count = torch.tensor(_PRIOR_WEIGHT, dtype=torch.float64)
         return Moments(count, empty, empty + 1.0, empty + torch.inf, empty - torch.inf)
@@ -66,10 +66,10 @@ class Moments:
 
     @staticmethod
     def of(rows: Tensor) -> Moments:
-        """Of rows [B, S...] with B >= 1.
+        """Statistics of rows [B, S...] with B >= 1.
 
-        Sums are of differences from the first row, which are small where the spread is, in float32 unless rows are
-        float64: variances are good to about B * 1e-7 of themselves.
+        Sums are over differences from the first row, which are small if the spread is. They are float32 unless rows are
+        float64, so the relative error of variances is about B * 1e-7.
         """
         x = rows if rows.dtype == torch.float64 else rows.float()
         difference = x - x[0]
@@ -80,7 +80,7 @@ class Moments:
         return Moments(torch.tensor(float(rows.shape[0]), dtype=torch.float64), first + offset, variance, low, high)
 
     def merge(self, other: Moments) -> None:
-        """Takes in what others have seen."""
+        """Merges other statistics into these."""
         if not other.count:
             return
         total = self.count + other.count
@@ -92,17 +92,17 @@ class Moments:
         self.low, self.high = torch.minimum(self.low, other.low), torch.maximum(self.high, other.high)
 
     def merge_all(self, own: Moments, ranks: Ranks) -> None:
-        """Takes in what every process of a run has seen, this one's part being `own`."""
+        """Merges the statistics of every rank; `own` is this rank's part."""
         parts = torch.stack([own.count.expand_as(own.mean), own.mean, own.variance, own.low, own.high])
         for count, *others in ranks.all_gather(parts):
             self.merge(Moments(count.flatten()[0], *others))
 
     def state(self) -> dict[str, Tensor]:
-        """What a checkpoint keeps."""
+        """The tensors for a checkpoint."""
         return dict(vars(self))
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Takes a saved state. ValueError if shapes do not fit."""
+        """Loads a saved state. ValueError if shapes differ."""
         for name, tensor in state.items():
             if getattr(self, name).shape != tensor.shape:
                 expected = tuple(getattr(self, name).shape)
@@ -111,11 +111,11 @@ class Moments:
 
 
 class ObservationNormaliser:
-    """Keeps input_gain and input_shift of a policy at what its observations ask for; see the module.
+    """Sets input_gain and input_shift of a policy from the statistics of its observations; see the module.
 
     Args:
-        policy: One of our own networks, whose encoder is Flat. ConfigError for others.
-        scale: float32 [S] that what the network sees is multiplied by in the end.
+        policy: A built-in network with a Flat encoder. ConfigError for others.
+        scale: float32 [S], multiplies the normalised entries.
     """
 
     def __init__(self, policy: Policy, scale: Tensor) -> None:
@@ -128,7 +128,7 @@ class ObservationNormaliser:
         self.moments = Moments.prior(scale.numel())
 
     def update(self, rollout: Rollout, ranks: Ranks = _ALONE) -> None:
-        """Takes in the observations of the rollout's T steps, in all ranks, and renews the map."""
+        """Adds the observations of the rollout's T steps on all ranks, and updates the map."""
         seen = Moments.none(self._scale.numel())
         observations, alive = rollout.observations[:-1].flatten(0, 1), rollout.alive[:-1].flatten()
         whole = bool(alive.all())
@@ -141,7 +141,7 @@ class ObservationNormaliser:
         self.apply()
 
     def apply(self) -> None:
-        """Writes the map of the present statistics to the policy."""
+        """Writes the map to the policy."""
         moments = self.moments
         reach = torch.maximum(moments.high - moments.mean, moments.mean - moments.low)
         gain = torch.minimum((moments.variance + _EPSILON).rsqrt(), _LIMIT / reach)
@@ -158,7 +158,7 @@ class ObservationNormaliser:
 
 
 class RewardNormaliser:
-    """The factor for rewards; see the module.
+    """Computes the factor for rewards; see the module.
 
     Args:
         rows: N.
@@ -168,10 +168,10 @@ class RewardNormaliser:
     def __init__(self, rows: int, gamma: float) -> None:
         self.gamma = gamma
         self.moments = Moments.prior()
-        self.returns = torch.zeros(rows, dtype=torch.float64)  # G of episodes under way
+        self.returns = torch.zeros(rows, dtype=torch.float64)  # G of unfinished episodes
 
     def update(self, rollout: Rollout, ranks: Ranks = _ALONE) -> float:
-        """Takes in the rewards of the rollout's T steps, in all ranks; what to multiply rewards by from now on."""
+        """Adds the rewards of the rollout's T steps on all ranks. Returns the new factor for rewards."""
         rewards, alive = rollout.rewards.double().cpu(), rollout.alive[:-1].cpu()
         kept = self.gamma * (~rollout.terminated.cpu()).double()
         ended = (rollout.terminated | rollout.truncated).cpu()
@@ -184,7 +184,7 @@ class RewardNormaliser:
         return float((self.moments.variance + _EPSILON).rsqrt())
 
     def state(self) -> dict[str, Tensor]:
-        """Without `returns`, which belong to the games."""
+        """Excludes `returns`, which are saved with the games."""
         return self.moments.state()
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
@@ -200,7 +200,7 @@ def saved(parts: Mapping[str, Normaliser]) -> dict[str, Tensor]:
 
 
 def restore(parts: Mapping[str, Normaliser], tensors: Mapping[str, Tensor]) -> None:
-    """Gives all normalisers what `saved` has put among a checkpoint's tensors."""
+    """Restores all normalisers from the tensors of `saved`."""
     for name, part in parts.items():
         prefix = f"normalise.{name}."
         part.load_state({key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)})

@@ -1,10 +1,10 @@
-"""Optimizers: Muon and Adam, with the learning rate given at each step.
+"""Optimizers: Muon and Adam. Each step takes the learning rate as an argument.
 
-Both keep their state as a flat dictionary of tensors, so that a checkpoint can hold it.
+Their state is a flat dictionary of tensors, so that a checkpoint can hold it.
 
-Muon (Jordan 2024): momentum, then each weight matrix's update is replaced by the nearest matrix whose singular values
-are all one. That is found by a Newton-Schulz iteration: five matrix products of odd polynomials instead of a singular
-value decomposition. Parameters that are not matrices take plain momentum steps.
+Muon (Jordan 2024) replaces the momentum update of each weight matrix by the nearest matrix whose singular values are
+all one. Five Newton-Schulz iterations of an odd polynomial approximate it without a singular value decomposition.
+Parameters that are not matrices take plain momentum steps.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from torch import Tensor, nn
 
 from pufferc.kernels import private
 
-# Coefficients (a, b, c) of x -> a x + b x^3 + c x^5, from Jordan's Muon: chosen for steep growth at zero; singular
-# values end within about 0.7 to 1.2, which is close enough for the direction of an update.
+# Coefficients (a, b, c) of x -> a x + b x^3 + c x^5, from Jordan's Muon. They maximise the slope at zero; singular
+# values end up in about [0.7, 1.2], which is close enough for an update direction.
 _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
 class Optimizer(Protocol):
-    """What the trainer needs of an optimizer."""
+    """The trainer's interface to an optimizer."""
 
     def step(self, learning_rate: float | Tensor) -> None:
-        """Updates every parameter from its .grad (which must be set). A tensor [] is read by the device alone."""
+        """Updates every parameter from its .grad, which must be set. A tensor [] as rate is read on the device."""
 
     def state(self) -> dict[str, Tensor]:
-        """The tensors that a checkpoint keeps: live references, not copies."""
+        """The tensors for a checkpoint, as live references."""
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Copies a saved state in. ValueError if names or shapes do not fit."""
+        """Loads a saved state. ValueError if names or shapes differ."""
 
 
 def _gradients(parameters: Mapping[str, nn.Parameter]) -> list[Tensor]:
@@ -46,13 +46,13 @@ def _gradients(parameters: Mapping[str, nn.Parameter]) -> list[Tensor]:
 
 
 def _mark_changed(parameters: Iterable[nn.Parameter]) -> None:
-    """Counts up the versions that networks look at, since kernels change parameters without torch noticing."""
+    """Increments the parameters' versions, because torch does not notice changes by kernels."""
     for parameter in parameters:
         torch.autograd.graph.increment_version(parameter)
 
 
 def _copy_state(own: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
-    """Copies a saved state into an optimizer's own tensors. ValueError if names or shapes do not fit."""
+    """Copies a saved state into an optimizer's tensors. ValueError if names or shapes differ."""
     if own.keys() != saved.keys():
         difference = sorted(own.keys() ^ saved.keys())
         raise ValueError(f"optimizer state: expected the tensors {sorted(own)}, differs in {difference}")
@@ -65,7 +65,7 @@ def _copy_state(own: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
 
 
 def _descend(parameter: Tensor, update: Tensor, rate: float | Tensor) -> None:
-    """Moves a parameter by minus rate times update."""
+    """Subtracts rate * update from a parameter."""
     if isinstance(rate, Tensor):
         parameter.sub_(update * rate)
     else:
@@ -84,7 +84,7 @@ class Muon:
         iterations: int = 5,
     ) -> None:
         self.parameters = dict(named_parameters)
-        self.averages = {  # by the names that a checkpoint has
+        self.averages = {  # keys as in checkpoints
             f"momentum.{name}": torch.zeros_like(parameter, requires_grad=False)
             for name, parameter in self.parameters.items()
         }
@@ -114,10 +114,10 @@ class Muon:
 
 
 class FusedMuon(Muon):
-    """The same optimizer with each step in one kernel, on the CPU; its state is that of Muon.
+    """Muon with each step in one CPU kernel and the same state.
 
-    Weight matrices are orthogonalised in bfloat16 where `bfloat16` is set, else in float32. Results differ from Muon's
-    by rounding, and not with the number of threads.
+    Weight matrices are orthogonalised in bfloat16 if `bfloat16` is set, else in float32. Results differ from Muon's by
+    rounding and do not depend on the number of threads.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class FusedMuon(Muon):
 
     @staticmethod
     def takes(parameters: Iterable[nn.Parameter]) -> bool:
-        """Whether the kernel can work on these parameters where they lie."""
+        """Whether the kernel can update these parameters in place."""
         return all(p.device.type == "cpu" and p.dtype == torch.float32 and p.is_contiguous() for p in parameters)
 
     @torch.no_grad()
@@ -146,7 +146,7 @@ class FusedMuon(Muon):
 
 
 def _flat(tensor: Tensor) -> Tensor:
-    """The tensor's memory as a vector or, from two dimensions on, as Muon's matrix."""
+    """The tensor's memory as a vector, or as Muon's matrix if it has two or more dimensions."""
     return tensor.view(tensor.shape[0], -1) if tensor.ndim > 1 else tensor.view(-1)
 
 
@@ -163,7 +163,7 @@ def orthogonalize(matrix: Tensor, iterations: int = 5) -> Tensor:
 
 
 class Adam:
-    """torch's AdamW (Kingma and Ba 2015, with decoupled weight decay), in one kernel where torch has one."""
+    """torch's AdamW (Kingma and Ba 2015, with decoupled weight decay), fused where torch supports it."""
 
     def __init__(
         self,
@@ -179,9 +179,9 @@ class Adam:
         device = every[0].device
         on_gpu, fused = device.type == "cuda", device.type in ("cpu", "cuda")
         options: dict[str, Any] = {"betas": (beta1, beta2), "eps": epsilon, "weight_decay": weight_decay}
-        # capturable: a CUDA graph can hold the step
+        # capturable: a CUDA graph can capture the step
         self.adam = torch.optim.AdamW(every, 0.0, **options, fused=fused, foreach=False, capturable=on_gpu)
-        for parameter in every:  # as AdamW makes it in its first step; a checkpoint may come before that
+        for parameter in every:  # AdamW creates it in its first step; a checkpoint may come earlier
             self.adam.state[parameter] = {
                 "step": torch.zeros((), device=device),
                 "exp_avg": torch.zeros_like(parameter, requires_grad=False),
@@ -189,7 +189,7 @@ class Adam:
             }
 
     def step(self, learning_rate: float | Tensor) -> None:
-        _gradients(self.parameters)  # AdamW would leave out parameters without one
+        _gradients(self.parameters)  # AdamW would skip parameters without a gradient
         self.adam.param_groups[0]["lr"] = learning_rate
         self.adam.step()
         _mark_changed(self.parameters.values())

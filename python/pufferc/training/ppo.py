@@ -8,7 +8,7 @@
         advantages(rollout, kernels, settings)
         losses = learner.optimise(learning_rate, generator)
 
-`kernels` is TORCH or FUSED of pufferc.kernels.backend. TORCH (--train.kernels torch) runs this file and nothing else.
+`kernels` is TORCH or FUSED of pufferc.kernels.backend. TORCH (--train.kernels torch) runs only this file.
 FUSED replaces parts of it by C kernels, see collectors.py and learners.py. Shapes are those of rollout.py.
 """
 
@@ -44,10 +44,10 @@ _ALONE = Ranks()
 def collect(
     env: VecEnv, policy: Policy, rollout: Rollout, kernels: Kernels, *, seed: int, first_step: int
 ) -> dict[str, float]:
-    """Fills the rollout: T steps of every row with the policy's own actions.
+    """Fills the rollout with T steps of every row under the policy.
 
-    `seed` and `first_step` + t name the random numbers of the draw, so a run repeats bit for bit. Returns the seconds
-    that "policy", "env" and "copy" took.
+    `seed` and `first_step` + t determine the random numbers of step t, so a run is reproducible bit for bit. Returns
+    the seconds spent in "policy", "env" and "copy".
     """
     rollout.begin()
     state, now = rollout.state, time.perf_counter
@@ -85,7 +85,7 @@ def collect(
 
 
 def _sample(kernels: Kernels, outputs: Tensor, rollout: Rollout, step: Step, draw: tuple[int, int]) -> None:
-    """Draws the actions of a step. `draw`: the seed, and the number of the step in the run."""
+    """Samples the actions of a step. `draw` is (seed, number of the step in the run)."""
     try:
         for part, first_row in rollout.blocks:
             rollout.head.sample(
@@ -104,7 +104,7 @@ def _sample(kernels: Kernels, outputs: Tensor, rollout: Rollout, step: Step, dra
 
 
 def _bootstrap(env: VecEnv, policy: Policy, final_values: Tensor, state: State) -> None:
-    """Values of the last observations of rows that were truncated in this step, with the current state."""
+    """Values of the final observations of rows truncated in this step, with the current state."""
     cut = np.flatnonzero(env.truncated)
     if cut.size == 0:
         return
@@ -146,10 +146,10 @@ def advantages(rollout: Rollout, kernels: Kernels, settings: TrainConfig, reward
 
 
 class Learner:
-    """`optimise` is the loop over epochs and minibatches; `gradient` and `apply` are what it does with a minibatch.
+    """`optimise` loops over epochs and minibatches; it calls `gradient` and `apply` for each minibatch.
 
-    Subclasses in learners.py and gpu.py compute a minibatch in another way. Every rank of a run takes its part of every
-    minibatch, and all of them apply the same gradient.
+    Subclasses in learners.py and gpu.py compute a minibatch differently. Every rank of a run processes its shard of
+    every minibatch, and all ranks apply the same gradient.
     """
 
     some_dead: bool | None = None  # see `minibatches`
@@ -177,7 +177,7 @@ class Learner:
 
     @torch.no_grad()
     def optimise(self, learning_rate: float, generator: torch.Generator) -> dict[str, float]:
-        """Learns from the rollout; returns the means of the losses over all minibatches. Raises NotFinite."""
+        """Learns from the rollout. Returns the mean losses over all minibatches. Raises NotFinite."""
         count = self.rollout.rewards.numel() // self.size
         shared = self._share(count) if self.ranks.world > 1 else None
         total = torch.zeros(())
@@ -198,7 +198,7 @@ class Learner:
         return {**means, "explained_variance": explained_variance(self.rollout, self.ranks)}
 
     def gradient(self, minibatch: Minibatch) -> Tensor:
-        """Sets .grad of the policy's parameters; returns the numbers of PpoStats, a tensor [8]."""
+        """Sets .grad of the policy's parameters. Returns PpoStats as a tensor [8]."""
         policy, head = self.policy, self.rollout.head
         outputs = policy.forward_for_training(minibatch.observations, minibatch.state, minibatch.starts)
         flat = outputs.flatten(0, 1).contiguous()
@@ -222,7 +222,7 @@ class Learner:
         return stats if isinstance(stats, Tensor) else torch.tensor(stats, dtype=torch.float64)
 
     def apply(self, stats: Tensor, learning_rate: float) -> None:
-        """Takes a step of the optimizer. Raises NotFinite before a gradient that is not finite is applied."""
+        """Takes an optimizer step. Raises NotFinite instead of applying a gradient that is not finite."""
         loss = float(stats[0])
         if not math.isfinite(loss):
             raise NotFinite(f"the loss is {loss}")
@@ -234,14 +234,14 @@ class Learner:
         return minibatches(self.policy, self.rollout, self.size, order, some_dead=self.some_dead)
 
     def _share(self, count: int) -> SharedMinibatches:
-        """What all ranks together hold of each minibatch."""
+        """Statistics of each minibatch over all ranks."""
         advantages = [(minibatch.advantages, minibatch.alive) for minibatch in self._minibatches(list(range(count)))]
         return share_minibatches(self.ranks, advantages, normalize=self.settings.normalize_advantages)
 
 
 def explained_variance(rollout: Rollout, ranks: Ranks) -> float:
-    """Share of the returns' variance that the rollout's values predicted; 1 is perfect, 0 no better than a constant."""
-    alive, every = rollout.alive[:-1], bool(rollout.alive[:-1].all())  # picking rows costs more than all of the rest
+    """Fraction of the returns' variance that the values explain; 1 is perfect, 0 is no better than a constant."""
+    alive, every = rollout.alive[:-1], bool(rollout.alive[:-1].all())  # indexing costs more than everything else here
     returns, residuals = (x.flatten() if every else x[alive] for x in (rollout.returns, rollout.advantages))
     if ranks.world > 1:
         variance, left = moments(ranks, [(returns, None), (residuals, None)])[2].square().tolist()

@@ -1,7 +1,7 @@
-"""Sizes that fit together: every "auto" replaced, what cannot work refused, what hardly would warned of.
+"""Resolves auto sizes, rejects impossible ones, and warns of unsuitable ones.
 
 batch = vec.num_envs x train.horizon steps; a run is total_steps // batch updates; an update is epochs x (batch //
-minibatch_size) gradients. A minibatch of a policy with memory is made of whole rows, horizon steps each.
+minibatch_size) gradients. A minibatch of a recurrent policy consists of whole rows of horizon steps.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _FEW_UPDATES = 20
 
 
 def resolve(config: Config, *, processes: int = 1, local_processes: int = 1) -> tuple[Config, list[str]]:
-    """`config` with every "auto" size replaced by a number, and warnings worth reading before the run.
+    """`config` with every "auto" size replaced by a number, and a list of warnings.
 
-    Raises ConfigError where sizes or values cannot work. `device`, `kernels` and `precision` stay as they are: the
-    trainer resolves them, since that takes torch. Of `processes` that share the run, `local_processes` share the cores
-    of this machine; threads are those of each.
+    Raises ConfigError for impossible sizes or values. `device`, `kernels` and `precision` are not changed: the trainer
+    resolves them, because that needs torch. `processes` share the run, and `local_processes` of them share this
+    machine's cores; thread counts are per process.
     """
     vec, train = config.vec, config.train
     agents = agents_per_game(config.game, config.env)
@@ -47,13 +47,13 @@ def resolve(config: Config, *, processes: int = 1, local_processes: int = 1) -> 
             f"{near} would fit"
         )
     batch = rows * train.horizon
-    # A minibatch is so many units: steps, or whole rows of a policy that must see them from their begin.
+    # A minibatch is a number of units: single steps, or whole rows for a recurrent policy.
     unit = train.horizon if is_recurrent(config.policy) else 1
     part = unit * processes
-    most = max(1, _AUTO_MINIBATCH // part)
-    minibatch = train.minibatch_size if train.minibatch_size != "auto" else part * _largest_divisor(batch // part, most)
+    cap = max(1, _AUTO_MINIBATCH // part)
+    minibatch = train.minibatch_size if train.minibatch_size != "auto" else part * _largest_divisor(batch // part, cap)
     if minibatch > batch:
-        # Possible but surely not meant: the batch is the most that one gradient can be taken over.
+        # Valid but surely a mistake: one gradient cannot use more than the whole batch.
         over, minibatch = minibatch, batch
     else:
         over = 0
@@ -81,19 +81,19 @@ def resolve(config: Config, *, processes: int = 1, local_processes: int = 1) -> 
         ),
     )
     found = _warnings(resolved, batch, minibatch, over)
-    most = max(int(resolved.train.threads), int(resolved.vec.num_threads))
-    if local_processes > 1 and local_processes * most > available_cores():
+    largest = max(int(resolved.train.threads), int(resolved.vec.num_threads))
+    if local_processes > 1 and local_processes * largest > available_cores():
         found.append(
-            f"{local_processes} processes with up to {most} threads each share {available_cores()} cores and will "
+            f"{local_processes} processes with up to {largest} threads each share {available_cores()} cores and will "
             "wait for one another; fewer processes, or --train.threads 1 --vec.num-threads 1"
         )
     return resolved, found
 
 
 def fit_minibatch(config: Config) -> Config:
-    """`config` with the minibatch size that fits its batch and is nearest, by ratio, to the one given.
+    """`config` with the valid minibatch size that is closest, by ratio, to the given one.
 
-    Raises ConfigError where something else cannot work.
+    Raises ConfigError if another setting is invalid.
     """
     wanted = config.train.minibatch_size
     if wanted == "auto":
@@ -106,7 +106,7 @@ def fit_minibatch(config: Config) -> Config:
 
 
 def is_recurrent(policy: PolicyConfig) -> bool:
-    """Whether the network has memory, and so learns from whole rows of a rollout."""
+    """Whether the network is recurrent, so that minibatches need whole rows of a rollout."""
     if policy.class_ is not None:
         from pufferc.policies.user import load_class
 
@@ -115,7 +115,7 @@ def is_recurrent(policy: PolicyConfig) -> bool:
 
 
 def _check_network(policy: PolicyConfig) -> None:
-    """ConfigError where a network, its gradients and what its optimizer keeps need more memory than is left."""
+    """ConfigError if a network, its gradients and its optimizer state need more memory than is free."""
     needed = 0 if policy.class_ else 16 * policy.num_layers * policy.hidden_size**2
     if needed > _core.memory_left():
         raise ConfigError(

@@ -1,8 +1,8 @@
-"""Rollouts and the minibatches that are learned from.
+"""Rollouts and their minibatches.
 
 Shapes: T horizon, N agent rows, O... one observation, D action dimensions, W words of a row's mask (in games with
-masks, see `pufferc.ops`), M rows of a minibatch. Row t of a rollout holds what the policy saw at step t, what it did,
-and what that caused; row T holds the observation, value and alive flags that the next rollout begins with.
+masks, see `pufferc.ops`), M rows of a minibatch. Row t of a rollout holds the observation, action and result of step t.
+Row T holds the observation, value and alive flags at the start of the next rollout.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from torch import Tensor
 from pufferc.envs.vector import VecEnv
 from pufferc.policies import Head, Policy, State, make_head
 
-Blocks = Sequence[tuple[slice, int]]  # rows, and the number of the first of them in the run
+Blocks = Sequence[tuple[slice, int]]  # rows, and the number of the first one in the run
 
 
 class Step(NamedTuple):
-    """Views of step t, made once: slicing a tensor costs more than copying a row of flags."""
+    """Views of step t, cached because slicing a tensor costs more than copying a row of flags."""
 
     observations: Tensor
     next_observations: Tensor
@@ -39,30 +39,30 @@ class Step(NamedTuple):
 
 @dataclass
 class Rollout:
-    """T steps of N rows. Everything is allocated once, by `make`, and belongs to the rollout."""
+    """T steps of N rows. `make` allocates everything once."""
 
-    observations: Tensor  # [T + 1, N, O...] of the policy's input dtype
-    actions: Tensor  # as the policy's head draws them: int32 [T, N] or [T, N, D], or float32 [T, N, D]
+    observations: Tensor  # [T + 1, N, O...] in the policy's input dtype
+    actions: Tensor  # as the policy's head samples them: int32 [T, N] or [T, N, D], or float32 [T, N, D]
     logprobs: Tensor  # float32 [T, N]
     values: Tensor  # float32 [T + 1, N]
-    rewards: Tensor  # float32 [T, N], as the game gave them; `ppo.advantages` may clamp
+    rewards: Tensor  # float32 [T, N] from the game; `ppo.advantages` may scale and clamp them
     terminated: Tensor  # bool [T, N]
     truncated: Tensor  # bool [T, N]
-    final_values: Tensor  # float32 [T, N], value of the last observation where truncated
+    final_values: Tensor  # float32 [T, N], value of the final observation where truncated
     alive: Tensor  # bool [T + 1, N]: the row acts at step t
     mask: Tensor | None  # int32 [T, N, W]: words of the legal choices at step t, the bits of env.action_mask
     advantages: Tensor  # float32 [T, N]
     returns: Tensor  # float32 [T, N]
     head: Head
-    state: State  # of the policy at step 0
-    next_state: State  # at step T
-    staging: Tensor | None  # [N, O...] host memory that games write to where they cannot write into the rollout
+    state: State  # the policy's state before step 0
+    next_state: State  # the policy's state before step T
+    staging: Tensor | None  # [N, O...] host buffer for games that cannot write directly into the rollout
     steps: list[Step]
     blocks: Blocks
 
     @staticmethod
     def make(env: VecEnv, policy: Policy, horizon: int, device: torch.device, blocks: Blocks | None = None) -> Rollout:
-        """`blocks` number the rows for the draw of actions where this is a part of a larger run; see sharding.py."""
+        """`blocks` number the rows for action sampling if this is a shard of a larger run; see sharding.py."""
         head, rows = policy.head or make_head(env.spaces.action_space), env.num_envs
         space, words = env.spaces.observation_space, env.spaces.mask_words
         game_dtype = torch.from_numpy(np.empty(0, space.dtype)).dtype
@@ -113,7 +113,7 @@ class Rollout:
         )
 
     def reset(self, env: VecEnv, policy: Policy, seed: int) -> None:
-        """Resets every game; the next rollout begins there."""
+        """Resets every game; the next rollout starts there."""
         last = self.observations[-1]
         if self.staging is None:
             env.reset(seed=seed, observations=last)
@@ -130,9 +130,9 @@ class Rollout:
         self.state = self.next_state
 
     def starts(self) -> Tensor:
-        """Where an episode began, bool [T, N]; row 0 is False, since its state is given.
+        """Where an episode begins, bool [T, N]. Row 0 is False, because its state is given.
 
-        Rows that do not act restart too: what a row sees meanwhile is no part of an episode.
+        Dead rows restart too: their observations are not part of an episode.
         """
         began = torch.zeros_like(self.terminated)
         torch.logical_or(self.terminated[:-1], self.truncated[:-1], out=began[1:])
@@ -141,13 +141,13 @@ class Rollout:
 
 
 def mask_words(env: VecEnv) -> Tensor:
-    """The pool's current action_mask as torch computes with it, int32 [N, W] in the same memory."""
+    """The pool's current action_mask as an int32 [N, W] tensor in the same memory."""
     assert env.action_mask is not None
     return torch.from_numpy(env.action_mask.view(np.int32))
 
 
 class Minibatch(NamedTuple):
-    """M rows of a rollout, as views of it where they are neighbours."""
+    """M rows of a rollout; views if the rows are contiguous."""
 
     observations: Tensor  # [S, M / S, O...]: S = 1 step for feed-forward policies, T for recurrent ones
     state: State
@@ -164,9 +164,9 @@ class Minibatch(NamedTuple):
 def minibatches(
     policy: Policy, rollout: Rollout, size: int, order: list[int], *, some_dead: bool | None = None
 ) -> Iterator[Minibatch]:
-    """The minibatches of one epoch. `some_dead`: whether they carry `alive`; None = where some row does not act.
+    """The minibatches of one epoch. `some_dead`: whether they have `alive`; None = only if there are dead rows.
 
-    Feed-forward: neighbouring rows of the flattened rollout, so nothing is copied; with M >= N that is some steps of
+    Feed-forward: contiguous rows of the flattened rollout, so nothing is copied. With M >= N these are some steps of
     every game, which learns as well as a shuffle of single steps. Recurrent: whole columns.
     """
     steps = rollout.rewards.shape[0]

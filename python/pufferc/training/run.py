@@ -1,6 +1,6 @@
-"""One training run from start to end: directory, log, displays, loggers, interruption, resumption.
+"""One training run from start to end: directory, log, displays, loggers, interruption and resumption.
 
-What a run's directory holds is in runs/directory.py, the loop in loop.py, the algorithm in ppo.py.
+runs/directory.py describes the run directory, loop.py has the loop, and ppo.py the algorithm.
 """
 
 from __future__ import annotations
@@ -47,27 +47,27 @@ def train(
     display: Progress | None = None,
     game: Game | None = None,
 ) -> Result:
-    """Trains until total_steps, the target score, or an interruption; always leaves a checkpoint of where it stopped.
+    """Trains until total_steps, the target score, or an interruption, and saves a checkpoint at the end.
 
     Args:
-        config: What to train; None with `resume`, which takes the saved one.
-        runs: Folder that a new run's directory is made in.
-        directory: The new run's own directory instead, which exists already and holds no run.
-        resume: Checkpoint directory to continue from, in its own run.
-        weights: Checkpoint directory whose weights a new run starts with.
+        config: The configuration; None with `resume`, which uses the saved one.
+        runs: Folder for the new run's directory.
+        directory: Existing directory for the new run, in place of a new one in `runs`. It must not hold a run.
+        resume: Checkpoint directory to resume; its run continues.
+        weights: Checkpoint directory with the initial weights of a new run.
         quiet: No progress lines.
-        dashboard: A dashboard instead of progress lines where the terminal can show one.
-        display: Takes what is shown instead of a terminal.
-        game: With `resume`, the game: needed where it was loaded from a shared object.
+        dashboard: Show a dashboard instead of progress lines if the terminal supports it.
+        display: Receives the output instead of a terminal.
+        game: The game, with `resume`; required if it was loaded from a shared object.
 
-    In each of several processes that torchrun started, this is one run of all of them, see distributed.py: all give the
-    same arguments and get the same result, but for what rank 0 alone knows. Rank 0 writes; each reads the checkpoint of
-    `resume` or `weights` itself.
+    Under torchrun all processes call this with the same arguments and take part in one run, see distributed.py. They
+    get the same result, except for fields that only rank 0 has. Rank 0 writes; every rank reads the checkpoint of
+    `resume` or `weights`.
 
     Raises:
-        ConfigError, CheckpointError: Nothing was started.
-        ppo.NotFinite: The loss became NaN; the last checkpoint stands.
-        distributed.LostRank: Another process of the run ended; the last checkpoint stands.
+        ConfigError, CheckpointError: Invalid arguments; nothing was started.
+        ppo.NotFinite: The loss became NaN; the last checkpoint remains.
+        distributed.LostRank: Another process of the run ended; the last checkpoint remains.
     """
     began = time.perf_counter()
     with connect() as ranks, ExitStack() as stack:
@@ -103,7 +103,7 @@ def _load(resume: Path | str | None, game: Game | None) -> Checkpoint | None:
 def _open_directory(
     trainer: Trainer, checkpoint: Checkpoint | None, runs: Path, directory: Path | str | None, stack: ExitStack
 ) -> Path:
-    """The run's directory, locked and begun by rank 0."""
+    """The run's directory, which rank 0 locks and initialises."""
     run = None
     if trainer.ranks.rank == 0:
         if checkpoint is not None:
@@ -117,7 +117,7 @@ def _open_directory(
 
 
 def _begin(trainer: Trainer, checkpoint: Checkpoint | None) -> list[str]:
-    """Starts or resumes; what is to be warned of."""
+    """Starts or resumes training. Returns warnings."""
     warnings = [] if trainer.share.exact else [INEXACT]
     if checkpoint is None:
         trainer.start()
@@ -129,7 +129,7 @@ def _begin(trainer: Trainer, checkpoint: Checkpoint | None) -> list[str]:
 def _run(
     trainer: Trainer, run: Path, checkpoint: Checkpoint | None, progress: Progress, began: float, stack: ExitStack
 ) -> Result:
-    """The loop, from what it writes being opened to result.json. `stack` closes what is opened."""
+    """Opens the outputs, runs the loop and writes result.json. `stack` closes the outputs."""
     lead, result_file = trainer.ranks.rank == 0, run / "result.json"
     outputs = _open_outputs(trainer, run, checkpoint, progress, stack) if lead else Outputs(run, progress)
     before = float(checkpoint.meta["wall_seconds"]) if checkpoint is not None else 0.0
@@ -140,7 +140,7 @@ def _run(
         outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         said = str(error) or type(error).__name__
         if lead:
-            with suppress(OSError):  # a full disk, which may be the error itself
+            with suppress(OSError):  # the disk may be full, which may be the error itself
                 write_json(result_file, {"run": str(run), "outcome": outcome, "steps": trainer.steps, "error": said})
         raise
     if lead:
@@ -164,7 +164,7 @@ def _open_outputs(
 
 
 def _display(trainer: Trainer, run: Path, quiet: bool, dashboard: bool) -> Progress:
-    """What shows this run: nothing, a dashboard where the terminal can show one, or plain lines."""
+    """The run's display: none, a dashboard if the terminal supports it, or plain lines."""
     config = trainer.config
     if quiet:
         return Silent(config.train.total_steps)
@@ -185,7 +185,7 @@ def _display(trainer: Trainer, run: Path, quiet: bool, dashboard: bool) -> Progr
 
 
 def run_facts() -> dict[str, Any]:
-    """Versions and machine, as far as they may decide speed or results."""
+    """Versions and machine data that may affect speed or results."""
     return {
         **machine(),
         "pufferc": pufferc.__version__,

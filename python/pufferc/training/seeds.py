@@ -1,10 +1,10 @@
-"""Several seeds of one configuration, one after another or side by side: `pufferc train NAME --train.seeds 1,2,3`.
+"""Trains several seeds of one configuration, in sequence or in parallel: `pufferc train NAME --train.seeds 1,2,3`.
 
-Each seed is a run in its own process, so one that fails or is killed does not end the others, and its result equals
-that of the same run alone with as many threads. All runs lie in one directory, see runs/directory.py; its group.json
+Each seed is a run in its own process, so a failed or killed run does not end the others. Its result equals that of a
+single run with the same number of threads. All runs are in one group directory, see runs/directory.py. Its group.json
 holds every result, the mean and the spread, and is rewritten whenever a seed ends.
 
-Such a process runs this module: python -m pufferc.training.seeds CHANNEL <directory of the run> <game> [<weights>]
+Each process runs this module: python -m pufferc.training.seeds CHANNEL <directory of the run> <game> [<weights>]
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _ENDED = ("complete", "target")
 
 
 def parse_seeds(text: str) -> list[int]:
-    """The seeds that "1,2,3", "1-5" or "1-3,8" means. ConfigError for anything else and for a seed twice."""
+    """Parses seeds such as "1,2,3", "1-5" or "1-3,8". ConfigError for other text and for duplicates."""
     seeds: list[int] = []
     for word in text.split(","):
         low, dash, high = word.strip().partition("-")
@@ -54,9 +54,9 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def split_cores(config: Config, parallel: int, seeds: int) -> tuple[Config, int, list[str]]:
-    """The configuration with the threads of one run, the number of runs at once, and notes for the user.
+    """The configuration with the threads of one run, the number of parallel runs, and notes for the user.
 
-    Runs share the cores if threads are "auto"; given threads limit the number of runs at once.
+    With "auto" threads the runs share the cores; a given number of threads limits the number of parallel runs.
     """
     if parallel < 1:
         raise ConfigError(f"parallel must be at least 1, got {parallel}")
@@ -80,13 +80,13 @@ def split_cores(config: Config, parallel: int, seeds: int) -> tuple[Config, int,
 
 @dataclass
 class Member:
-    """One seed: its run's directory, its process while there is one, and its result once it ended."""
+    """One seed: its run directory, its process, and its result when it has ended."""
 
     seed: int
     run: Path
     child: Child | None = None
     interrupted: bool = False
-    report: dict[str, Any] = field(default_factory=dict)  # newest: steps, steps_per_second, score
+    report: dict[str, Any] = field(default_factory=dict)  # latest: steps, steps_per_second, score
     result: dict[str, Any] | None = None
 
     def start(self, config: Config, weights: Path | None) -> None:
@@ -97,7 +97,7 @@ class Member:
         self.child = Child("pufferc.training.seeds", words, self.run / "errors.txt")
 
     def said(self) -> list[str]:
-        """Messages of the process since the last call; also takes its reports."""
+        """Messages of the process since the last call. Also updates `report`."""
         texts = []
         for message in self.child.messages() if self.child else ():
             if "say" in message:
@@ -107,14 +107,14 @@ class Member:
         return texts
 
     def interrupt(self) -> None:
-        """Asks the process, if there is one, to stop with a checkpoint; kills it if it does not train yet."""
+        """Asks a running process to stop with a checkpoint; kills it if it has not started training."""
         if self.child is None:
             return
         self.interrupted = True
         if self.report:
             self.child.interrupt()
         else:
-            self.child.stop()  # an import can swallow the KeyboardInterrupt, and there is nothing to save
+            self.child.stop()  # an import may swallow the KeyboardInterrupt, and there is nothing to save
 
     @property
     def over(self) -> bool:
@@ -122,13 +122,13 @@ class Member:
         return self.child is not None and self.child.code is not None
 
     def finish(self) -> dict[str, Any]:
-        """The result, once the process has ended."""
+        """Reads the result after the process has ended."""
         assert self.child is not None
         child, self.child = self.child, None
         try:
             self.result = dict(json.loads((self.run / "result.json").read_bytes()))
         except (OSError, ValueError):
-            self.result = {"run": str(self.run), "outcome": "interrupted"}  # before it began to train
+            self.result = {"run": str(self.run), "outcome": "interrupted"}  # before training started
             if not self.interrupted and child.code not in (130, -signal.SIGINT):
                 self.result |= {"outcome": "failed", "error": child.why_ended()}
         if not child.output.stat().st_size:
@@ -140,10 +140,10 @@ class Member:
 
 
 class Group:
-    """The seeds of one configuration; `go` trains them."""
+    """A group of seeds of one configuration; `go` trains them."""
 
     def __init__(self, config: Config, seeds: Sequence[int], runs: Path, parallel: int, weights: Path | None) -> None:
-        """Raises ConfigError for a configuration that cannot work, before it makes a directory."""
+        """Raises ConfigError for an invalid configuration, before it creates a directory."""
         config, self.parallel, self.notes = split_cores(config, parallel, len(seeds))
         for seed in (min(seeds), max(seeds)):
             resolve(dataclasses.replace(config, train=dataclasses.replace(config.train, seed=seed)))
@@ -154,7 +154,7 @@ class Group:
         self.began = time.perf_counter()
 
     def go(self, progress: Progress) -> dict[str, Any]:
-        """Trains all seeds; the content of group.json. The first Ctrl-C saves checkpoints, the second does not."""
+        """Trains all seeds and returns the content of group.json. Only the first Ctrl-C saves checkpoints."""
         for note in (*self.notes, f"group {self.directory}: {len(self.members)} seeds, {self.parallel} at a time"):
             progress.say(note)
         waiting, shown_at, stopped = list(self.members), time.perf_counter(), False
@@ -184,9 +184,9 @@ class Group:
         return [member.child for member in self.members if member.child is not None]
 
     def _look(self, progress: Progress) -> None:
-        """Shows messages of the processes, and takes the results of those that ended."""
+        """Shows messages of the processes and collects the results of those that ended."""
         for member in self.members:
-            over = member.over  # tested first, so that the last messages are read too
+            over = member.over  # tested first, so that the last messages are not missed
             for text in member.said():
                 progress.say(f"seed {member.seed}: {text}")
             if over:
@@ -209,7 +209,7 @@ class Group:
             progress.say(f"{duration(time.perf_counter() - self.began):>7}  {'   '.join(pieces)}")
 
     def as_dict(self) -> dict[str, Any]:
-        """All results, and mean and spread (standard deviation between seeds) of the final scores."""
+        """All results, with mean and spread (standard deviation between seeds) of the final scores."""
         results = [member.result or {"run": str(member.run), "outcome": "not started"} for member in self.members]
         scores = [score.value for score in (member.score() for member in self.members) if score is not None]
         return {
@@ -237,18 +237,18 @@ def train_seeds(
 
     Args:
         config: The configuration; its seed is not used.
-        seeds: Different seeds, one at least.
-        runs: Folder that the group's directory is made in.
-        parallel: Runs at once. Threads that are "auto" share the cores; there are never more threads than cores.
-        weights: Checkpoint directory whose weights every run starts with.
+        seeds: One or more different seeds.
+        runs: Folder for the group's directory.
+        parallel: Number of parallel runs. Runs with "auto" threads share the cores, never with more threads than cores.
+        weights: Checkpoint directory with the initial weights of every run.
         quiet: No progress lines.
 
     Returns:
-        What group.json holds: "mean", "spread", "runs" with the result of each seed ... A seed that failed has the
-        outcome "failed" and an "error".
+        The content of group.json: "mean", "spread", "runs" with the result of each seed, and others. A failed seed has
+        the outcome "failed" and an "error".
 
     Raises:
-        ConfigError: Nothing was started.
+        ConfigError: Invalid configuration; nothing was started.
     """
     if not seeds or len(set(seeds)) != len(seeds):
         raise ConfigError(f"seeds must be one or more different integers, got {list(seeds)!r}")
@@ -260,7 +260,7 @@ def train_seeds(
 
 
 def exit_code(group: Mapping[str, Any]) -> int:
-    """Exit code of the command: 0 all seeds ended normally, 130 interrupted, 1 if one failed."""
+    """Exit code of the command: 0 if all seeds ended normally, 130 if interrupted, 1 if one failed."""
     outcomes = {run["outcome"] for run in group["runs"]}
     if outcomes <= set(_ENDED):
         return 0
@@ -297,7 +297,7 @@ def summary(group: Mapping[str, Any]) -> str:
 
 
 class _Report(Progress):
-    """Reports to the process that started this one; if that is gone, the run ends with a checkpoint."""
+    """Reports to the parent process. If the parent is gone, the run ends with a checkpoint."""
 
     def __init__(self, total_steps: int, parent: Parent) -> None:
         super().__init__(total_steps, interval_s=_REPORT_S)
@@ -321,7 +321,7 @@ class _Report(Progress):
         try:
             self._parent.send(message)
         except OSError:
-            self._parent = None  # a second SIGTERM would end this process before it has saved
+            self._parent = None  # a second SIGTERM would end this process before it saves
             os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -1,9 +1,9 @@
-"""How the rows and minibatches of a run are shared by several processes, or ranks; see distributed.py.
+"""Splits the rows and minibatches of a run between several processes (ranks); see distributed.py.
 
-Shares are cut so that the ranks' minibatches together are those of one process: the same games with the same random
-streams, the same draws, the same order. Results then differ by rounding only.
+Shards are chosen so that the ranks' minibatches together equal those of one process: the same games with the same
+random streams, the same draws, and the same order. Results then differ only by rounding.
 
-N rows in the whole run, N / world of them with each rank; a minibatch of M steps is M / world with each.
+The run has N rows, N / world per rank; a minibatch of M steps has M / world per rank.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ INEXACT = (
 
 @dataclass(frozen=True)
 class Share:
-    """The rows of one rank, as blocks of rows that are neighbours in the whole run too.
+    """The rows of one rank, as blocks of rows that are contiguous in the whole run.
 
     blocks: (rows here, number of the first one in the run), ascending.
-    exact: the ranks' minibatches together are those of one process.
+    exact: the ranks' minibatches together equal those of one process.
     """
 
     rows: int
@@ -36,7 +36,7 @@ class Share:
     exact: bool = True
 
     def game_numbers(self, agents: int) -> list[int] | None:
-        """The number of each game here in the run; None where that is 0, 1, 2, ..."""
+        """The number in the run of each game of this rank; None for 0, 1, 2, ..."""
         if self.blocks == ((slice(0, self.rows), 0),):
             return None
         return [
@@ -49,11 +49,10 @@ class Share:
 def plan_share(
     rank: int, world: int, *, rows: int, agents: int, horizon: int, minibatch: int, recurrent: bool
 ) -> Share:
-    """The share of `rank`, an equal part of `rows`. ConfigError where they cannot be shared.
+    """The shard of `rank`, an equal part of `rows`. ConfigError if an equal split is impossible.
 
-    A minibatch of a feed-forward policy that is a multiple of `rows` is some steps of all rows, so any equal share of
-    the rows makes an equal share of it. One of a recurrent policy is a block of columns, of which each rank takes its
-    part.
+    A feed-forward minibatch whose size is a multiple of `rows` holds some steps of all rows, so any equal split of the
+    rows splits it equally. A recurrent minibatch is a block of columns, and each rank takes a part of every block.
     """
     if rows % (world * agents):
         unit = world * agents
@@ -81,24 +80,24 @@ def plan_share(
 
 @dataclass
 class SharedMinibatches:
-    """What all ranks together hold of each of n minibatches."""
+    """Statistics of n minibatches over all ranks."""
 
-    mean: Tensor  # float32 [n] of the advantages of rows that act
-    std: Tensor  # float32 [n]; 0: advantages stay as they are
-    weight: list[float]  # the part of these rows that this rank holds
+    mean: Tensor  # float32 [n], of the advantages of alive rows
+    std: Tensor  # float32 [n]; 0 = advantages are not normalised
+    weight: list[float]  # fraction of the alive rows on this rank
 
     def normalize(self, index: int, advantages: Tensor) -> Tensor:
-        """To mean 0 and standard deviation 1 over all ranks, with the formula of csrc/kernels/ppo_loss.h."""
+        """Normalises to mean 0 and standard deviation 1 over all ranks, by the formula of csrc/kernels/ppo_loss.h."""
         if float(self.std[index]) == 0.0:
             return advantages
         return (advantages - self.mean[index]) * (1.0 / (self.std[index] + 1e-8))
 
 
-Sample = tuple[Tensor, Tensor | None]  # values, and where they count; None = everywhere
+Sample = tuple[Tensor, Tensor | None]  # values, and a mask of those that count; None = all
 
 
 def share_minibatches(ranks: Ranks, advantages: Sequence[Sample], *, normalize: bool) -> SharedMinibatches:
-    """What all ranks hold of each minibatch, from this rank's advantages and where its rows act.
+    """The statistics of each minibatch, from this rank's advantages and alive masks.
 
     normalize: Whether advantages will be normalised.
     """
@@ -111,7 +110,7 @@ def share_minibatches(ranks: Ranks, advantages: Sequence[Sample], *, normalize: 
 def moments(ranks: Ranks, samples: Sequence[Sample]) -> tuple[Tensor, Tensor, Tensor]:
     """Count, mean and sample standard deviation of each sample over all ranks: float64 [len(samples)] each.
 
-    For fewer than two values the deviation is 0.
+    The deviation of fewer than two values is 0.
     """
     parts = ranks.all_gather(torch.stack([own_moments(*sample) for sample in samples]))
     count = parts[:, :, 0].sum(0)

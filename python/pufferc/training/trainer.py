@@ -1,6 +1,6 @@
-"""What a run carries from update to update: pool, policy, optimizer, rollout, and random state.
+"""The state of a run between updates: pool, policy, optimizer, rollout, and random state.
 
-The algorithm is in ppo.py; directories and logs are in run.py, evaluations and interruptions in loop.py.
+The algorithm is in ppo.py, directories and logs in run.py, evaluations and interruptions in loop.py.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ from pufferc.training.rollout import Rollout
 from pufferc.training.sharding import Share, plan_share
 
 _ALONE = Ranks()
-_FIRST_STATISTICS_STEP = 2**61  # of draws in the rollout for statistics alone, far from those of training
-_EVALUATION_SEED = 1_000_003  # added to the run's seed: never the games that the run trains on
+_FIRST_STATISTICS_STEP = 2**61  # first step number of the statistics rollout, beyond all training steps
+_EVALUATION_SEED = 1_000_003  # added to the run's seed, so that evaluation games differ from training games
 
 
 class Trainer:
-    """Everything that a run carries from update to update, and a checkpoint holds."""
+    """The state of a run between updates, which a checkpoint saves."""
 
     def __init__(self, config: Config, ranks: Ranks = _ALONE) -> None:
-        """`config` is resolved. Nothing has been stepped yet; `start` or `restore` comes next.
+        """`config` must be resolved. Call `start` or `restore` next.
 
-        Each of several `ranks` makes a trainer of the same configuration and calls the same methods.
+        Every rank makes a trainer from the same configuration and calls the same methods.
         """
         self.config, self.ranks, train = config, ranks, config.train
         self.device, self.dtype, self.kernels = torch_settings(config)
@@ -65,7 +65,7 @@ class Trainer:
         self.policy: Policy = make_policy(config, spaces, self.dtype, self.device, train.seed, fused=fused)
         self.share = share = _share(config, ranks, spaces.agents, self.policy.recurrent)
         check_memory(share.rows * ranks.local_world, train.horizon, spaces, self.dtype)
-        # What torch has left to do beside fused kernels is small; its threads would only disturb theirs.
+        # With fused kernels torch has little to do, and its threads would compete with theirs.
         torch.set_num_threads(1 if fused and self.policy.fused else int(train.threads))
         self.optimizer = make_optimizer(config, self.policy, self.dtype, fused=fused)
         self.env = VecEnv(
@@ -87,10 +87,10 @@ class Trainer:
         self.batch = int(config.vec.num_envs) * train.horizon
         self.updates = train.total_steps // self.batch
         self.update = 0
-        self.seconds = 0.0  # of training so far, parts before a resumption included
+        self.seconds = 0.0  # training time, including the time before a resume
 
     def _make_parts(self) -> tuple[Collector, ppo.Learner]:
-        """The one way in which this run collects, and the one in which it learns."""
+        """Chooses the collector and the learner of this run."""
         env, policy, rollout, kernels, train = self.env, self.policy, self.rollout, self.kernels, self.config.train
         parts = policy, self.optimizer, rollout, kernels, train, self.ranks
         if self.device.type == "cpu":
@@ -104,7 +104,7 @@ class Trainer:
         return self.update * self.batch
 
     def start(self) -> None:
-        """Begins with new games, and the weights of rank 0."""
+        """Starts with new games and rank 0's weights."""
         self._new_games()
         self._equal_weights()
         if self.observation_normaliser is not None:
@@ -114,14 +114,14 @@ class Trainer:
         self.rollout.reset(self.env, self.policy, self.config.train.seed)
 
     def _first_statistics(self, normaliser: normalise.ObservationNormaliser) -> None:
-        """Plays a rollout for its observations alone, then resets the games."""
+        """Collects a rollout only for observation statistics, then resets the games."""
         self.collector.collect(_FIRST_STATISTICS_STEP)
         normaliser.update(self.rollout, self.ranks)
         self.env.pop_metrics()
         self._new_games()
 
     def normalisers(self) -> dict[str, normalise.Normaliser]:
-        """Those that the configuration asks for, by the name that checkpoints know them by."""
+        """The configured normalisers, by their name in checkpoints."""
         parts = {"observations": self.observation_normaliser, "rewards": self.reward_normaliser}
         return {name: part for name, part in parts.items() if part is not None}
 
@@ -129,13 +129,13 @@ class Trainer:
         self.ranks.broadcast([*self.policy.parameters(), *self.policy.buffers()])
 
     def learning_rate(self) -> float:
-        """Of the coming update: the schedule at the share of updates that are done."""
+        """The rate of the next update: the schedule at the fraction of completed updates."""
         train, done = self.config.train, self.update / self.updates
         shape = {"constant": 1.0, "linear": 1.0 - done, "cosine": 0.5 + 0.5 * math.cos(math.pi * done)}[train.schedule]
         return train.learning_rate * (train.final_learning_rate + (1.0 - train.final_learning_rate) * shape)
 
     def step(self) -> dict[str, Any]:
-        """One update; returns its line of the log, of all ranks together. Raises ppo.NotFinite."""
+        """One update. Returns its log line, combined over all ranks. Raises ppo.NotFinite."""
         train, rate, now = self.config.train, self.learning_rate(), time.perf_counter
         rollout, began = self.rollout, now()
         seconds = self.collector.collect(self.update * train.horizon)
@@ -162,7 +162,7 @@ class Trainer:
         }
 
     def _metrics(self) -> dict[str, float]:
-        """Means over the episodes that ended on any rank."""
+        """Means over the finished episodes of all ranks."""
         own = self.env.pop_metrics()
         if self.ranks.world == 1:
             return own
@@ -185,13 +185,13 @@ class Trainer:
         ]
 
     def evaluate(self) -> Evaluation:
-        """A separate evaluation by rank 0, with games and draws of its own. Every rank gets the result."""
+        """A separate evaluation on rank 0, with separate games and random draws. Every rank gets the result."""
         config, found = self.config, None
         if self.ranks.rank == 0:
             found = evaluate(
                 self.policy,
                 self.kernels,
-                self.env.info,  # the code that it trains on, even where its file has changed
+                self.env.info,  # the loaded code, even if its file has changed since
                 config.env,
                 data=config.vec.data,
                 episodes=config.train.target_episodes,
@@ -201,12 +201,12 @@ class Trainer:
         return Evaluation(**self.ranks.share(dataclasses.asdict(found) if found is not None else None))
 
     def save(self, run: Path, extra: Mapping[str, Any]) -> Path | None:
-        """Writes a checkpoint of all ranks, from rank 0, which gets its path; `extra` joins its JSON."""
+        """Rank 0 writes a checkpoint of all ranks and gets its path. `extra` is added to its JSON."""
         games = self._gather_games()
         return self._write(run, games, extra) if self.ranks.rank == 0 else None
 
     def _gather_games(self) -> dict[str, Tensor]:
-        """The games and what the policy remembers of them, of all ranks, at rank 0."""
+        """The game snapshots and policy states of all ranks, on rank 0."""
         own = {f"state.{i}": tensor.cpu() for i, tensor in enumerate(self.rollout.next_state)}
         own["alive"] = self.rollout.alive[-1].cpu()
         if self.env.info.can_save:
@@ -234,12 +234,12 @@ class Trainer:
             **({"processes": self.ranks.world} if self.ranks.world > 1 else {}),
             **extra,
         }
-        # Parameters that a network uses twice share their memory, which the file format refuses.
+        # Tied parameters share memory, which the file format does not allow.
         weights = {name: tensor.clone() for name, tensor in self.policy.state_dict().items()}
         return save_checkpoint(run / "checkpoints", self.steps, weights, tensors, meta)
 
     def restore(self, checkpoint: Checkpoint) -> str | None:
-        """Continues exactly where the checkpoint was made; or with new games, and returns why."""
+        """Resumes exactly from the checkpoint. If it has to start new games, returns the reason."""
         with fitting(checkpoint):
             why = self._restore(checkpoint)
         self._equal_weights()
@@ -298,7 +298,7 @@ def _share(config: Config, ranks: Ranks, agents: int, recurrent: bool) -> Share:
 def make_normalisers(
     config: Config, spaces: GameSpaces, policy: Policy, *, rows: int
 ) -> tuple[normalise.ObservationNormaliser | None, normalise.RewardNormaliser | None]:
-    """Those of observations and of rewards, each None unless the configuration asks for it."""
+    """The normalisers of observations and rewards, each None unless configured."""
     train, size = config.train, math.prod(spaces.observation_space.shape)
     observations = rewards = None
     if train.normalize_observations:
@@ -310,9 +310,9 @@ def make_normalisers(
 
 
 def make_optimizer(config: Config, policy: Policy, dtype: torch.dtype, *, fused: bool) -> Optimizer:
-    """The optimizer that a configuration names, over all parameters of a policy.
+    """The configured optimizer over all parameters of a policy.
 
-    `fused` takes its kernel where that can work on the parameters, with matrix products in `dtype`.
+    `fused` uses the C kernel if it supports the parameters, with matrix products in `dtype`.
     """
     train = config.train
     parameters = [(name, parameter) for name, parameter in policy.named_parameters() if parameter.requires_grad]

@@ -1,1 +1,1 @@
-"""Players of games, play by hand, and films."""
+"""Players, interactive play, and recordings."""

@@ -19,13 +19,13 @@ from pufferc.watch.players import Agent, RandomAgent, choose
 
 __all__ = ["Keyboard", "play"]
 
-_END_S = 0.8  # display of the end of an episode
+_END_S = 0.8  # how long the end of an episode is shown
 
 _LEFT, _RIGHT, _UP, _DOWN = ("left", "a"), ("right", "d"), ("up", "w"), ("down", "s")
 
 
 def _default_keys(space: gym.Space[Any]) -> tuple[KeyInfo, ...]:
-    """Keys for a game without any: digits are choices, and the arrow keys push the first two controls."""
+    """Keys for a game that defines none: digits select choices; arrow keys move the first two continuous dimensions."""
     if isinstance(space, gym.spaces.Box):
         pushes = [(_LEFT, "control 0 down", 0, -1.0), (_RIGHT, "control 0 up", 0, 1.0)]
         if int(np.prod(space.shape)) > 1:
@@ -37,9 +37,9 @@ def _default_keys(space: gym.Space[Any]) -> tuple[KeyInfo, ...]:
 
 
 def _keys_of(envs: VecEnv) -> tuple[KeyInfo, ...]:
-    """The game's keys for choices and controls that exist with these parameters, or default keys.
+    """The game's keys for the actions that exist with these parameters, or default keys.
 
-    Raises ValueError for a key of an unknown name.
+    Raises ValueError for an unknown key name.
     """
     info, space = envs.info, envs.single_action_space
     for key in info.keys:
@@ -55,7 +55,7 @@ def _keys_of(envs: VecEnv) -> tuple[KeyInfo, ...]:
 
 
 class Keyboard:
-    """Actions from the keyboard, by the game's keys, or else digits, or arrow keys in a continuous game.
+    """Actions from the keyboard, by the game's keys or the default keys.
 
     Args:
         envs: The pool; the person plays one row of it.
@@ -73,7 +73,7 @@ class Keyboard:
         return tuple((" ".join(key.keys), key.help) for key in self._keys)
 
     def active(self) -> bool:
-        """Whether a key of an action is down or was pressed since the last step."""
+        """Whether an action key is down or was pressed since the last step."""
         return any(self._counts(key) for key in self._keys)
 
     def _counts(self, key: KeyInfo) -> bool:
@@ -128,14 +128,14 @@ def play(
 
     Args:
         game: The game: a name or a path.
-        agent: Plays while no key is down; None: only the person plays. In a game of several agents the person plays
-            the displayed one, initially the first; `agent` plays the others, or they play at random.
+        agent: Plays while no key is down; None = only the person plays. In a game of several agents the person plays
+            the displayed one, initially the first; `agent` plays the others, or they act at random.
         params: Parameters of the game. Without an agent, frameskip defaults to 1 for a smooth picture.
         data: Path of the file that the game reads, see `pufferc.make`.
         seed: Seed of the game.
         fps: Steps per second; default: the game's fps.
         steps: End after this many steps; default: when the window is closed.
-        paused: Begin paused.
+        paused: Start paused.
 
     Returns:
         The scores of the finished episodes that were shown.

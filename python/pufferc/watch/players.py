@@ -1,6 +1,6 @@
-"""Who plays when games are watched, recorded or played by hand: at random, or the policy of a checkpoint.
+"""Players for watching, recording and interactive play: random actions, or the policy of a checkpoint.
 
-Shapes: N = num_envs rows of the pool that is played, A action dimensions, W words of the mask of a row.
+Shapes: N = num_envs rows of the pool, A action dimensions, W mask words per row.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Agent", "CheckpointAgent", "Choice", "RandomAgent", "choose"]
 
 
 class Choice(NamedTuple):
-    """One step's actions [N] or [N, A], and the value estimates float32 [N] of an agent that has them."""
+    """Actions [N] or [N, A] of one step, and value estimates float32 [N] if the agent has them."""
 
     actions: NDArray[Any]
     values: NDArray[np.float32] | None
@@ -32,9 +32,9 @@ class Agent(Protocol):
     """Chooses the actions of all rows."""
 
     def act(self, observations: NDArray[Any], action_mask: NDArray[np.uint32] | None = None) -> Choice:
-        """The actions for observations [N, O...]; in a masked game legal ones, by its mask [N, W].
+        """The actions for observations [N, O...]; legal ones in a masked game with mask [N, W].
 
-        Agents for games without masks may take the observations alone.
+        Agents for games without masks may omit the second argument.
         """
 
     def restart(self, ended: NDArray[np.bool_]) -> None:
@@ -42,19 +42,19 @@ class Agent(Protocol):
 
 
 def choose(agent: Agent, envs: VecEnv, observations: NDArray[Any]) -> Choice:
-    """What an agent chooses for the games of a pool as they are now."""
+    """An agent's choice for the current state of a pool."""
     if envs.action_mask is None:
         return agent.act(observations)
     return agent.act(observations, envs.action_mask)
 
 
 class RandomAgent:
-    """Every action as likely as any other, among the legal ones in a masked game."""
+    """Uniformly random actions; legal ones in a masked game."""
 
     def __init__(self, envs: VecEnv, seed: int = 0) -> None:
         self._envs, self._space = envs, envs.action_space
         self._space.seed(errors.integer("seed", seed, 0, 2**63 - 1))
-        self._generator = np.random.default_rng(seed)  # of legal actions
+        self._generator = np.random.default_rng(seed)  # for legal actions
 
     def act(self, observations: NDArray[Any], action_mask: NDArray[np.uint32] | None = None) -> Choice:
         if action_mask is None:
@@ -71,14 +71,14 @@ class CheckpointAgent:
 
     Args:
         path: The checkpoint's directory, as `pufferc.checkpoint.find_checkpoint` finds it.
-        greedy: Takes the most probable action instead of drawing one.
-        seed: Of the draws.
-        game: The game; needed where it was loaded from a shared object.
-        params: Parameters of the game that take the place of those it was trained with.
-        data: Path of a file for the game in place of the one it was trained with.
+        greedy: Take the most probable action instead of sampling.
+        seed: Seed of the sampling.
+        game: The game; required if it was loaded from a shared object.
+        params: Game parameters that override those of training.
+        data: Path of a data file that overrides the one of training.
 
     Attributes:
-        game, params, data: The game it plays, the parameters that differ from the game's own, and its file, if any.
+        game, params, data: The game, its non-default parameters, and its data file, if any.
     """
 
     def __init__(

@@ -1,8 +1,7 @@
-"""Recordings: pictures of a game being played, written to a .gif, .png or .mp4 file.
+"""Records a game to a .gif, .png or .mp4 file.
 
-GIF and PNG need Pillow, MP4 needs imageio-ffmpeg; both come with pufferc[render]. A file appears under its name when it
-is complete; whatever goes wrong before that leaves what was there untouched. A .png holds the last picture
-alone.
+GIF and PNG need Pillow, MP4 needs imageio-ffmpeg; both come with pufferc[render]. A file appears under its name only
+when it is complete; until then an existing file stays untouched. A .png holds only the last picture.
 """
 
 from __future__ import annotations
@@ -25,21 +24,21 @@ __all__ = ["Recorder", "check_recording", "play_and_record", "record"]
 
 _SUFFIXES = (".gif", ".mp4", ".png")
 _MAX_STEPS = 100_000
-_END_S = 0.6  # for which the end of an episode is shown
+_END_S = 0.6  # how long the end of an episode is shown
 
 
 class Recorder:
     """Writes pictures to one file.
 
     Args:
-        path: Ends in .gif, .mp4 or .png, which decides the format. Its folder must exist and be writable.
+        path: The suffix .gif, .mp4 or .png selects the format. The folder must exist and be writable.
         fps: Pictures per second, in [0.1, 1000].
 
-    Use it as a context manager: leaving it completes the file; leaving it by an exception leaves no file behind.
+    Use it as a context manager: a normal exit completes the file; an exception leaves no file behind.
 
     Raises:
-        ValueError: Another ending, or fps out of range.
-        OSError: The folder is not there or cannot be written to, or `path` is a folder.
+        ValueError: Unknown suffix, or fps out of range.
+        OSError: The folder does not exist or is not writable, or `path` is a folder.
         DrawingUnavailable: A package is missing; the message names it.
     """
 
@@ -66,7 +65,7 @@ class Recorder:
             raise
 
     def _reserve(self) -> None:
-        """Make the temporary file, which shows that the place can be written to."""
+        """Make the temporary file, which shows that the folder is writable."""
         if not self.path.parent.is_dir():
             raise FileNotFoundError(f"cannot record to {self.path}: there is no folder {self.path.parent}")
         try:
@@ -84,7 +83,7 @@ class Recorder:
         return type(error)(prefix + (error.strerror or str(error)))
 
     def add(self, picture: Picture) -> None:
-        """Add a picture uint8 [H, W, 3]; all of one recording have one size."""
+        """Add a picture uint8 [H, W, 3]. All pictures of a recording must have the same size."""
         if not self._open:
             raise RuntimeError(f"the recording {self.path} is closed")
         picture = np.asarray(picture)
@@ -100,7 +99,7 @@ class Recorder:
         self.pictures += 1
 
     def close(self) -> None:
-        """Complete the file. Without a picture there is none."""
+        """Complete the file. Without pictures there is no file."""
         if not self._open:
             return
         if self.pictures == 0:
@@ -116,7 +115,7 @@ class Recorder:
             self._temporary.unlink(missing_ok=True)
 
     def abandon(self) -> None:
-        """Give up: no file appears, and one that was there stays as it was."""
+        """Discard the recording. An existing file stays as it was."""
         if self._open:
             self._open = False
             self._writer.abandon()
@@ -143,10 +142,10 @@ def play_and_record(
     size: Any = None,
     end_pictures: int = 1,
 ) -> int:
-    """Reset, play until the first game has ended `episodes` episodes, or for `steps` steps; how many were played.
+    """Reset and play until the first game has finished `episodes` episodes, or for `steps` steps; returns the steps.
 
-    `envs` is made with autoreset="disabled", so that the end of an episode is seen; of a game that is alone in the
-    picture for `end_pictures`.
+    `envs` must have autoreset="disabled", so that the end of an episode is visible. A single game in the picture shows
+    it for `end_pictures`.
     """
     renderer = Renderer(envs, games=games, size=size)
     observations, _ = envs.reset()
@@ -178,7 +177,7 @@ def check_recording(
     data: str | os.PathLike[str] | None = None,
     max_steps: int = 1,
 ) -> None:
-    """Raises what `record` with these arguments would raise before it plays, and writes nothing."""
+    """Validates arguments: raises the errors that `record` would raise before playing. Writes nothing."""
     errors.integer("max_steps", max_steps, 1, _MAX_STEPS)
     Recorder(path).abandon()
     envs = VecEnv(game, num_games=1, num_threads=1, seed=0, data=data, params=params)
@@ -203,20 +202,20 @@ def record(
     fps: float | None = None,
     size: tuple[int, int] | None = None,
 ) -> Path:
-    """Play a game and write what is seen to a file.
+    """Play a game and record it to a file.
 
     Args:
         path: See `Recorder`.
         game: The game: a name or a path.
-        agent: Who plays; default: at random.
+        agent: The player; default: random actions.
         params: Parameters of the game.
         data: Path of the file that the game reads, see `pufferc.make`.
-        games: Games played and shown at once, in a grid.
-        episodes: The recording ends when the first game has ended this many,
-        max_steps: or after this many steps.
-        seed: Of the games, and of an agent that plays at random.
-        fps: Steps shown per second; default: as the game is meant to look.
-        size: Of the pictures, see `Renderer`.
+        games: Number of games in the picture, in a grid.
+        episodes: End the recording when the first game has finished this many episodes.
+        max_steps: End the recording after this many steps.
+        seed: Seed of the games and of random actions.
+        fps: Steps per second; default: the game's fps.
+        size: Size of the pictures, see `Renderer`.
 
     Returns:
         The file's path.

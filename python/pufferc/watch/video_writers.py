@@ -23,23 +23,23 @@ __all__ = ["GifWriter", "Mp4Writer", "Picture", "PngWriter", "Writer", "why_no_m
 
 Picture = NDArray[np.uint8]
 
-_PALETTE_PICTURES = 24  # pictures that a GIF's one palette is made from,
-_FIRST_PICTURES = 240  # spread over the first this many
-_UNCHANGED = 255  # palette index of pixels that a GIF keeps from the picture before
-_MIN_CS = 2  # hundredths of a second; viewers of GIFs show no picture for less
+_PALETTE_PICTURES = 24  # number of pictures that determine a GIF's palette,
+_FIRST_PICTURES = 240  # spread over this many first pictures
+_UNCHANGED = 255  # palette index of unchanged pixels
+_MIN_CS = 2  # hundredths of a second; GIF viewers slow down shorter frames
 
 
 class Writer(Protocol):
-    """Writes one file; made with its path and pictures per second."""
+    """Writes one file. The constructor takes its path and the pictures per second."""
 
     def add(self, picture: Picture) -> None:
-        """Take in a picture; it may be overwritten afterwards."""
+        """Add a picture. The caller may overwrite it afterwards."""
 
     def finish(self) -> None:
         """Complete the file."""
 
     def abandon(self) -> None:
-        """Let go of everything; the file is removed afterwards."""
+        """Release all resources. The caller removes the file."""
 
 
 def missing(package: str, what: str) -> DrawingUnavailable:
@@ -47,12 +47,12 @@ def missing(package: str, what: str) -> DrawingUnavailable:
 
 
 class GifWriter:
-    """One palette for all pictures, and of each picture only the part that changed. Pillow encodes.
+    """Uses one palette for all pictures and stores only the changed part of each. Pillow encodes.
 
-    Pillow's own way to save many pictures keeps all of them in memory, so its pictures are written one by one. The
-    palette is chosen from the first pictures, which are kept, compressed, until then. A picture is shown from the
-    hundredth of a second that its number gives, which keeps the pace. One that would be shown for less than two
-    hundredths, as of 60 pictures a second, is left out: viewers would slow it down.
+    Pillow's own multi-picture save keeps all pictures in memory, so frames are written one by one. The palette is
+    chosen from the first pictures, which are kept compressed until then. Start times are rounded to hundredths of a
+    second from the picture's number, so the pace does not drift. Pictures that would be shown for less than two
+    hundredths, as at 60 pictures per second, are skipped, because viewers would slow them down.
     """
 
     def __init__(self, path: Path, fps: float) -> None:
@@ -63,13 +63,13 @@ class GifWriter:
         self._gif, self._image = GifImagePlugin, Image
         self._path, self._fps = path, fps
         self._file: BinaryIO | None = None
-        self._first: list[tuple[bytes, tuple[int, ...]]] = []  # pictures without a palette, compressed
+        self._first: list[tuple[bytes, tuple[int, ...]]] = []  # compressed pictures from before the palette was chosen
         self._palette: Any = None
-        self._count = 0  # pictures with a palette so far
-        self._shown: NDArray[np.uint8] | None = None  # palette indices [H, W] of the picture to write next, and
-        self._part: Any = None  # the part of it that changed, with its corner and start
+        self._count = 0  # number of palette pictures so far
+        self._shown: NDArray[np.uint8] | None = None  # palette indices [H, W] of the next picture to write
+        self._part: Any = None  # its changed part, with corner and start time
         self._corner, self._began_cs = (0, 0), 0
-        self._left_out: NDArray[np.uint8] | None = None  # the latest picture, if it was
+        self._left_out: NDArray[np.uint8] | None = None  # the latest picture, if it was skipped
 
     def add(self, picture: Picture) -> None:
         if self._palette is not None:
@@ -80,17 +80,17 @@ class GifWriter:
             self._begin()
 
     def _begin(self) -> None:
-        """Choose the palette and begin the file with the first pictures."""
+        """Choose the palette and write the first pictures."""
         pictures = [self._unpack(packed) for packed in self._first[:: -(-len(self._first) // _PALETTE_PICTURES)]]
         sheet = self._image.fromarray(np.concatenate(pictures))
-        # An octree keeps colours that are few but far from the others; cutting by numbers of pixels would not.
+        # An octree keeps rare but distinct colours; median cut would not.
         method, dither = self._image.Quantize.FASTOCTREE, self._image.Dither.NONE
         chosen = sheet.quantize(_UNCHANGED, method=method, dither=dither).getpalette() or []
         free = _UNCHANGED + 1 - len(chosen[: 3 * _UNCHANGED]) // 3
         self._palette = self._image.new("P", (pictures[0].shape[1], pictures[0].shape[0]))
-        self._palette.putpalette(chosen[: 3 * _UNCHANGED] + free * chosen[:3])  # no place is free for another colour
+        self._palette.putpalette(chosen[: 3 * _UNCHANGED] + free * chosen[:3])  # no free entries
         self._file = self._path.open("wb")
-        self._file.writelines(self._gif.getheader(self._palette, info={"loop": 0})[0])  # repeats without end
+        self._file.writelines(self._gif.getheader(self._palette, info={"loop": 0})[0])  # loops forever
         first, self._first = self._first, []
         for packed in first:
             self._add_indexed(self._reduce(self._unpack(packed)))
@@ -119,7 +119,7 @@ class GifWriter:
             self._show(indexed, now_cs)
 
     def _show(self, indexed: NDArray[np.uint8], now_cs: int) -> None:
-        """Write the picture that was shown until now, and show another one from now on."""
+        """Write the picture that was shown until now, and start the next one."""
         changed = indexed != self._shown
         rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
         top, left = int(rows[0]), int(columns[0])
@@ -129,14 +129,14 @@ class GifWriter:
         self._part = self._image.fromarray(np.where(changed[part], indexed[part], np.uint8(_UNCHANGED)))
 
     def _write_shown(self, until_cs: int) -> None:
-        """Write the picture that is shown until then."""
+        """Write the shown picture with its end time."""
         assert self._file is not None
         duration_ms = 10 * min(max(until_cs - self._began_cs, _MIN_CS), 0xFFFF)
         options = {
             "duration": duration_ms,
             "transparency": _UNCHANGED,
             "disposal": 1,
-        }  # 1: the next one is drawn over it
+        }  # 1: the next picture is drawn over it
         self._file.writelines(self._gif.getdata(self._part, self._corner, **options))
 
     def finish(self) -> None:
@@ -159,7 +159,7 @@ class GifWriter:
 
 
 class PngWriter:
-    """The last picture alone."""
+    """Only the last picture."""
 
     def __init__(self, path: Path, fps: float) -> None:
         try:
@@ -181,7 +181,7 @@ class PngWriter:
 
 
 def why_no_mp4() -> str | None:
-    """Why MP4 files cannot be written here, None where they can."""
+    """Why MP4 files cannot be written here, or None."""
     try:
         import imageio_ffmpeg  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
@@ -194,9 +194,9 @@ def why_no_mp4() -> str | None:
 
 
 class Mp4Writer:
-    """H.264 by the ffmpeg program that imageio-ffmpeg brings. Starts with the first picture, whose size counts.
+    """H.264 by imageio-ffmpeg's ffmpeg program, which starts with the first picture because it needs the size.
 
-    The program is run here and not by imageio_ffmpeg.write_frames, which does not tell whether it succeeded.
+    imageio_ffmpeg.write_frames is not used because it does not report failures.
     """
 
     def __init__(self, path: Path, fps: float) -> None:
@@ -211,7 +211,7 @@ class Mp4Writer:
     def _start(self, width: int, height: int) -> subprocess.Popen[bytes]:
         import imageio_ffmpeg
 
-        even = f"scale={width + width % 2}:{height + height % 2}"  # as the pixel format wants it
+        even = f"scale={width + width % 2}:{height + height % 2}"  # the pixel format needs even sides
         raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{self._fps:.6f}", "-i", "-"]
         h264 = ["-an", "-vf", even, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "16", "-movflags", "+faststart"]
         return subprocess.Popen(
@@ -219,7 +219,7 @@ class Mp4Writer:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=self._messages,
-            start_new_session=True,  # Ctrl-C is for this process to handle
+            start_new_session=True,  # so that only this process gets Ctrl-C
         )
 
     def add(self, picture: Picture) -> None:
@@ -232,7 +232,7 @@ class Mp4Writer:
             raise OSError(self._why()) from None
 
     def _why(self) -> str:
-        """What ffmpeg said first, without the part of it that said so."""
+        """The first line of ffmpeg's messages, without its component prefix."""
         assert self._ffmpeg is not None
         code = self._ffmpeg.wait()
         self._messages.seek(0)
@@ -251,7 +251,7 @@ class Mp4Writer:
 
     def abandon(self) -> None:
         if self._ffmpeg is not None:
-            self._ffmpeg.kill()  # nothing where it has ended
+            self._ffmpeg.kill()  # does nothing if it has ended
             with contextlib.suppress(BrokenPipeError):
                 self._ffmpeg.stdin.close()  # type: ignore[union-attr]
             self._ffmpeg.wait()
