@@ -153,7 +153,7 @@ static void test_known(void) {
   CHECK(pfc_advantage(&args, NULL) == PFC_OK && a[1] == 1.0f);
 }
 
-// The same bits for every compiler, machine and instruction set.
+// Every compiler, machine and instruction set must give the same bits.
 static void test_golden(void) {
   Rollout r = make_rollout(64, 1000, true, true, 2024);
   CHECK(pfc_advantage(&r.args, NULL) == PFC_OK);

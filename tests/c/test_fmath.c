@@ -131,7 +131,7 @@ static void test_helpers(void) {
 
 static void pin(uint64_t* hash, float value) { *hash = (*hash ^ pfc_float_bits(value)) * 0x100000001b3ull; }
 
-// The same bits for every machine, compiler and optimisation level.
+// Every machine, compiler and optimisation level must give the same bits.
 static void test_bits(void) {
   uint64_t hash = 0xcbf29ce484222325ull;
   for (int32_t i = -20000; i <= 20000; ++i) {

@@ -175,7 +175,7 @@ static void test_extreme_draws(void) {
   free_batch(&b);
 }
 
-// The same bits for every compiler, machine and instruction set.
+// Every compiler, machine and instruction set must give the same bits.
 static void test_golden(void) {
   Batch b = make_batch(1000, 3, 0, 2024);
   CHECK(draw(&b, NULL) == 0);

@@ -236,7 +236,7 @@ static void test_extremes(void) {
   free_minibatch(m);
 }
 
-// The same bits for every compiler, machine and instruction set.
+// Every compiler, machine and instruction set must give the same bits.
 static void test_golden(void) {
   PfcPpoLossStats stats;
   Minibatch* m = make_minibatch(1000, 3, 2024);

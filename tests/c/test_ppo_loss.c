@@ -468,7 +468,7 @@ static void test_mean_std(void) {
   free(x), free(alive);
 }
 
-// The same bits for every compiler, machine and instruction set.
+// Every compiler, machine and instruction set must give the same bits.
 static void test_golden(void) {
   const int32_t counts[] = {4, 18, 3};
   PfcPpoLossStats stats;

@@ -348,7 +348,7 @@ static void test_damaged(void) {
   }
 }
 
-// The same bits for every compiler, machine and instruction set.
+// Every compiler, machine and instruction set must give the same bits.
 static void test_golden(void) {
   const int32_t counts[] = {4, 18, 3};
   Batch b = make_batch(1000, counts, 3, 0, 3.0f, 2024);

@@ -196,60 +196,24 @@ def advantage(
     return result
 
 
-def ppo_loss_grad(
-    logits: Tensor,
-    values: Tensor,
-    actions: Tensor,
-    old_logprobs: Tensor,
-    advantages: Tensor,
-    returns: Tensor,
-    *,
-    action_counts: Sequence[int] = (),
-    continuous_dims: int = 0,
-    clip: float,
-    value_coef: float,
-    entropy_coef: float,
-    grad_logits: Tensor,
-    grad_values: Tensor,
-    value_clip: float = 0.0,
-    normalize_advantages: bool = False,
-    old_values: Tensor | None = None,
-    alive: Tensor | None = None,
-    mask: Tensor | None = None,
-    ratio: Tensor | None = None,
-) -> PpoStats:
-    """Torch version of `private.ppo_loss_grad`, by autograd."""
-    stats, *gradients, r = ppo_loss_tensors(
-        logits,
-        values,
-        actions,
-        old_logprobs,
-        advantages,
-        returns,
-        action_counts=action_counts,
-        continuous_dims=continuous_dims,
-        clip=clip,
-        value_coef=value_coef,
-        entropy_coef=entropy_coef,
-        value_clip=value_clip,
-        normalize_advantages=normalize_advantages,
-        old_values=old_values,
-        alive=alive,
-        mask=mask,
-    )
+def ppo_loss_grad(*columns: Tensor, **options: Any) -> PpoStats:
+    """Torch version of `private.ppo_loss_grad`, by autograd; the arguments are those of `ppo_loss_grad_on_device`."""
+    *means, rows = ppo_loss_grad_on_device(*columns, **options).tolist()
+    return PpoStats._make([*means, int(rows)])
+
+
+def ppo_loss_grad_on_device(
+    *columns: Tensor, grad_logits: Tensor, grad_values: Tensor, ratio: Tensor | None = None, **options: Any
+) -> Tensor:
+    """`ppo_loss_grad` that does not wait for the device: it returns the statistics as a tensor [8].
+
+    `columns` and `options` are the arguments of `ppo_loss_tensors`; grad_logits, grad_values and ratio are written.
+    """
+    stats, *gradients, r = ppo_loss_tensors(*columns, **options)
     grad_logits.copy_(gradients[0])
     grad_values.copy_(gradients[1])
     if ratio is not None:
         ratio.copy_(r)
-    *means, rows = stats.tolist()
-    return PpoStats._make([*means, int(rows)])
-
-
-def ppo_loss_grad_on_device(*columns: Tensor, grad_logits: Tensor, grad_values: Tensor, **options: Any) -> Tensor:
-    """`ppo_loss_grad` that does not wait for the device: it returns the statistics as a tensor [8]."""
-    stats, *gradients, _ = ppo_loss_tensors(*columns, **options)
-    grad_logits.copy_(gradients[0])
-    grad_values.copy_(gradients[1])
     return stats
 
 
