@@ -6,8 +6,8 @@
 #include "core/base.h"
 #include "games/registry.h"
 
-// games.inc holds PFC_GAME(name) for every built-in game, by name, ascending, and PFC_LEFT_OUT(name) for those that this
-// build lacks; CMake writes it from the lists in csrc/CMakeLists.txt.
+// games.inc lists the built-in games in ascending order as PFC_GAME(name), and the games that this build lacks as
+// PFC_LEFT_OUT(name). CMake writes it from the lists in csrc/CMakeLists.txt.
 #define PFC_LEFT_OUT(id)
 #define PFC_GAME(id) extern const PfcEnvSpec pfc_env_##id;
 #include "games.inc"

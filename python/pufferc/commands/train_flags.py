@@ -100,14 +100,5 @@ def parse_train(game: str, words: list[str], command: str = "train") -> Any:
     if (data := sections["vec"].data) is not None:
         sections["vec"] = dataclasses.replace(sections["vec"], data=os.path.abspath(os.path.expanduser(data)))
     final = dataclasses.replace(merge(config, tables, "flags"), **sections)
-    return argparse.Namespace(
-        config=final,
-        runs=parsed.runs,
-        resume=parsed.resume,
-        weights=parsed.weights,
-        seeds=parsed.seeds,
-        parallel=parsed.parallel,
-        quiet=parsed.quiet,
-        dashboard=parsed.dashboard,
-        json=parsed.json,
-    )
+    others = {name: value for name, value in vars(parsed).items() if name not in ("env", *SECTIONS)}
+    return argparse.Namespace(**{**others, "config": final})
