@@ -10,6 +10,8 @@ PYTHON ?= python3
 VENV ?= .venv
 TORCH ?= $(shell grep '^torch==' python/constraints.txt)
 BASE ?= main
+# Test processes. Tests wait for child processes and files about a third of their time, so one more than two cores.
+JOBS ?= 3
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -q -c $(VENV)/constraints.txt
 SOURCES := $(shell find csrc python third_party -type f -not -path '*/__pycache__/*' 2>/dev/null) CMakeLists.txt pyproject.toml
@@ -20,10 +22,8 @@ WHEEL := $$(echo build/wheel/pufferc-*.whl)
 TOOLS := PATH="$(CURDIR)/$(BIN):$$PATH" CMAKE_GENERATOR=Ninja
 CTEST := $(TOOLS) ctest --test-dir build/dev --output-on-failure -j 2
 LINT := $(BIN)/ruff check python tests examples benchmarks && $(BIN)/mypy
-# Two processes that take whole files of tests, so that module fixtures run once.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
-# Slow tests share no fixtures: each process takes the next test, so that both end at about the same time.
-PYTEST_ONE_BY_ONE := $(BIN)/python -m pytest -n 2 --dist load --maxschedchunk 1
+# A process takes all quick tests of a file, or one slow test; see pytest_collection_modifyitems in conftest.py.
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 ifneq ($(shell command -v ccache),)
 export CMAKE_C_COMPILER_LAUNCHER ?= ccache
@@ -45,8 +45,7 @@ test: $(VENV)/.installed-dev
 	@{ $(LINT); } > build/lint.log 2>&1 & lint=$$!; \
 	tested=0; $(CTEST) || tested=$$?; \
 	wait $$lint || { cat build/lint.log; exit 1; }; exit $$tested
-	PUFFERC_WHEEL="$(CURDIR)/$(WHEEL)" $(PYTEST) -m 'not slow'
-	PUFFERC_WHEEL="$(CURDIR)/$(WHEEL)" $(PYTEST_ONE_BY_ONE) -m slow $$(grep -l 'mark.slow' tests/python/test_*.py)
+	PUFFERC_WHEEL="$(CURDIR)/$(WHEEL)" $(PYTEST)
 
 # tests/changed.py maps files to tests. The import before it rebuilds the install once; later imports find it up to
 # date.

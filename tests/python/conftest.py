@@ -31,6 +31,8 @@ LONGEST_FILES = (
     "test_consumers", "test_documents", "test_dashboard", "test_seeds", "test_sweep", "test_interop", "test_modules",
     "test_device",
 )  # fmt: skip
+# The same for files with slow tests, each of which a worker takes on its own.
+LONGEST_SLOW = ("test_consumers", "test_tutorial", "test_training_guide", "test_sweep", "test_train_learns")
 # pip prints one of these when it can't reach a package index.
 OFFLINE = ("No matching distribution", "Could not find a version", "Connection", "Temporary failure in name resolution")
 
@@ -72,10 +74,21 @@ def pytest_configure() -> None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist appends groups to test ids in its own hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the longest files first. The order of tests within a file does not change."""
-    rank = {name: i for i, name in enumerate(LONGEST_FILES)}
-    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+    """Group quick tests by file, so that module fixtures run once. Slow tests share no fixtures and need no group.
+
+    Long files and slow tests take turns at the start: slow tests often wait for a child or the network.
+    """
+
+    def place(item: pytest.Item) -> int:
+        slow = item.get_closest_marker("slow") is not None
+        if not slow:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        order = LONGEST_SLOW if slow else LONGEST_FILES
+        return order.index(item.path.stem) if item.path.stem in order else len(order)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
