@@ -68,7 +68,7 @@ def read_metrics(run: str | os.PathLike[str]) -> dict[str, Curve]:
             raise ValueError(f"{path}, line {number}: not a JSON object")
         rows.append(row)
     if not rows:
-        raise ValueError(f"{path} holds no update yet")
+        raise ValueError(f"{path} has no updates yet")
     numbers = {key for row in rows for key, value in row.items() if isinstance(value, (int, float))}
     return {
         key: np.array([float(row[key]) if isinstance(row.get(key), (int, float)) else np.nan for row in rows])
