@@ -319,7 +319,7 @@ def make_optimizer(config: Config, policy: Policy, dtype: torch.dtype, *, fused:
     parameters = [(name, parameter) for name, parameter in policy.named_parameters() if parameter.requires_grad]
     if train.optimizer == "muon":
         momentum, decay = train.momentum, train.weight_decay
-        if fused and FusedMuon.takes([parameter for _, parameter in parameters]):
+        if fused and FusedMuon.supports([parameter for _, parameter in parameters]):
             bfloat16 = dtype == torch.bfloat16
             return FusedMuon(parameters, bfloat16=bfloat16, momentum=momentum, weight_decay=decay)
         return Muon(parameters, momentum=momentum, weight_decay=decay)
