@@ -4,7 +4,7 @@
 
 Both play uniformly random actions, resets included. Gymnasium's games run in this process (SyncVectorEnv), and again in
 as many worker processes (AsyncVectorEnv) as ours has threads. Prints the median of five alternating rounds, so that a
-busy moment of the machine affects all. Needs the built package and `pip install "gymnasium[box2d]"`.
+busy moment of the machine affects all alike. Needs the built package and `pip install "gymnasium[box2d]"`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python benchmarks/bench_policy.py
 
-Prints the median and the min of 300 passes in milliseconds. The contenders alternate, so that load on the machine
-affects all.
+Prints the median and the best of 300 passes in milliseconds. The contenders alternate, so that load on the machine
+affects all of them alike.
 """
 
 from __future__ import annotations

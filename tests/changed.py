@@ -64,9 +64,9 @@ def needs_c(path: Path) -> bool:
 def main() -> None:
     wanted: set[str] = set()
     for path in sorted(changed(sys.argv[1] if len(sys.argv) > 1 else "main")):
-        asked = {str(test.relative_to(ROOT)) for test in tests_of(path, set())} | ({"c"} if needs_c(path) else set())
-        print(f"check: {path.relative_to(ROOT)}: {' '.join(sorted(asked)) or 'nothing'}", file=sys.stderr)
-        wanted |= asked
+        selected = {str(test.relative_to(ROOT)) for test in tests_of(path, set())} | ({"c"} if needs_c(path) else set())
+        print(f"check: {path.relative_to(ROOT)}: {' '.join(sorted(selected)) or 'nothing'}", file=sys.stderr)
+        wanted |= selected
     print(*sorted(wanted))
 
 

@@ -30,7 +30,7 @@ TRAININGS = {
     "train-cartpole": ("PPO, CartPole to 475", training.CARTPOLE),
     "train-breakout": ("PPO, Breakout, 128 wide", training.BREAKOUT),
 }
-HEAD = "| work | cores | who | figure | pufferc is |\n|---|---|---|---|---|"
+HEAD = "| work | cores | library | figure | pufferc is |\n|---|---|---|---|---|"
 
 
 def available_cores() -> int:
@@ -46,12 +46,12 @@ def times(ratio: float, what: str = "as fast") -> str:
 def race_rows(title: str, threads: int, found: list[Figures], scale: float, unit: str) -> list[str]:
     ours, rows = found[0].median, []
     for figures in found:
-        who = label(figures.contender.name, figures.contender.package, figures.contender.note)
+        library = label(figures.contender.name, figures.contender.package, figures.contender.note)
         if figures.median is None:
-            rows.append(f"| {title} | {threads} | {who} | {figures.reason} | |")
+            rows.append(f"| {title} | {threads} | {library} | {figures.reason} | |")
             continue
         ratio = times(ours / figures.median) if ours and figures is not found[0] else ""
-        rows.append(f"| {title} | {threads} | {who} | {figures.median / scale:.3g} {unit} | {ratio} |")
+        rows.append(f"| {title} | {threads} | {library} | {figures.median / scale:.3g} {unit} | {ratio} |")
     return rows
 
 
@@ -76,12 +76,12 @@ def training_ratio(ours: list[training.Outcome], theirs: list[training.Outcome])
 def training_rows(title: str, threads: int, found: list[training.Trainings]) -> list[str]:
     rows = []
     for one in found:
-        who = label(one.trainer.name, one.trainer.package, one.trainer.note)
+        library = label(one.trainer.name, one.trainer.package, one.trainer.note)
         if not one.outcomes:
-            rows.append(f"| {title} | {threads} | {who} | {one.reason} | |")
+            rows.append(f"| {title} | {threads} | {library} | {one.reason} | |")
             continue
         ratio = training_ratio(found[0].outcomes, one.outcomes) if one is not found[0] else ""
-        rows.append(f"| {title} | {threads} | {who} | {training_figure(one.outcomes)} | {ratio} |")
+        rows.append(f"| {title} | {threads} | {library} | {training_figure(one.outcomes)} | {ratio} |")
     return rows
 
 

@@ -50,9 +50,9 @@ def torch_advantage(threads: int) -> Step:
     def step() -> int:
         carry = torch.zeros_like(rewards[0])
         for t in reversed(range(STEPS)):
-            going = 1.0 - ended[t]
-            delta = rewards[t] + GAMMA * values[t + 1] * going - values[t]
-            out[t] = carry = delta + GAMMA * GAE_LAMBDA * going * carry
+            continues = 1.0 - ended[t]
+            delta = rewards[t] + GAMMA * values[t + 1] * continues - values[t]
+            out[t] = carry = delta + GAMMA * GAE_LAMBDA * continues * carry
         return 1
 
     return step

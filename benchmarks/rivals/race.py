@@ -107,7 +107,7 @@ class _Lane:
 
     def _answer(self, limit_s: float) -> Any:
         if not self.pipe.poll(limit_s):
-            return f"gave no answer within {limit_s:.0f} s"
+            return f"did not answer within {limit_s:.0f} s"
         try:
             return self.pipe.recv()
         except EOFError:

@@ -18,7 +18,7 @@ void check_status(PfcStatus status) {
     case PFC_INVALID: raise(PyExc_ValueError, pfc_last_error());
     case PFC_NO_MEMORY: raise(PyExc_MemoryError, pfc_last_error());
     case PFC_UNSUPPORTED: raise(PyExc_NotImplementedError, pfc_last_error());
-    default: raise(PyExc_RuntimeError, pfc_last_error());  // busy, forked, closed, not now
+    default: raise(PyExc_RuntimeError, pfc_last_error());  // busy, forked, closed, wrong state
   }
 }
 
@@ -58,7 +58,7 @@ std::string type_name(py::handle object) { return Py_TYPE(object.ptr())->tp_name
   raise(PyExc_TypeError, std::string(name) + " must be a NumPy array or a torch CPU tensor, got " + got);
 }
 
-// A tensor's numpy(). It refuses what is sparse, quantised, on another device or of a dtype NumPy lacks.
+// A tensor's numpy(). It raises for sparse or quantised tensors, other devices and dtypes that NumPy lacks.
 static py::object read_tensor(const char* name, py::handle tensor) {
   try {
     return tensor.attr("detach")().attr("numpy")();
@@ -75,7 +75,7 @@ static py::object read_tensor(const char* name, py::handle tensor) {
 
 py::array borrow_array(const char* name, py::handle object) {
   if (py::isinstance<py::array>(object)) return py::reinterpret_borrow<py::array>(object);
-  // A torch tensor, recognised by its methods; numpy() refuses one that is not in CPU memory.
+  // A torch tensor, recognised by its methods.
   if (py::hasattr(object, "detach") && py::hasattr(object, "numpy")) {
     py::object array = read_tensor(name, object);
     if (py::isinstance<py::array>(array)) return py::reinterpret_borrow<py::array>(array);
@@ -142,7 +142,7 @@ uint32_t* word_data(const char* name, py::handle object, const Shape& shape, std
 
 namespace {
 
-constexpr int64_t kSmallWork = 16384;  // elements under which waking a thread costs more than it saves
+constexpr int64_t kSmallWork = 16384;  // elements; below this, waking threads costs more than it saves
 
 struct SharedWorkers {
   std::mutex mutex;
@@ -225,8 +225,10 @@ float* Arrays::strided(const char* name, py::handle object, const Shape& shape, 
   const bool neighbours = shape.size() == 1 || columns == 1 || array.strides(1) == 4;
   const bool plain = neighbours && step % 4 == 0 && step >= columns * 4;
   if (array.size() != 0 && (!plain || reinterpret_cast<uintptr_t>(array.data()) % 4 != 0))
-    raise(PyExc_ValueError, prefix + " must be aligned, with neighbouring columns and rows in ascending order of memory, "
-                                     "got " + memory_text(array));
+    raise(PyExc_ValueError, prefix +
+                                " must be aligned, with neighbouring columns and rows in ascending order of memory, "
+                                "got " +
+                                memory_text(array));
   if (writable && !array.writeable()) raise(PyExc_ValueError, prefix + " is written to, but the array is read-only");
   *stride = step / 4;
   keep_.push_back(array);

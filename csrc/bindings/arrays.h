@@ -1,9 +1,9 @@
-// arrays.h - what the binding files share: errors, arrays that come from Python, calls without the GIL, and the games
-// and pools behind Python objects.
+// arrays.h - shared by the binding files: errors, arrays from Python, calls without the GIL, and the games and pools
+// behind Python objects.
 //
 // Arrays are NumPy arrays or torch CPU tensors. They are borrowed: a check returns a pointer into the caller's memory,
-// valid while the caller's object lives. No function here converts silently; what does not fit raises TypeError (wrong
-// kind of thing) or ValueError (wrong size or place), naming the argument, what was expected and what came.
+// which is valid as long as the caller's object. Nothing is converted silently. An argument that does not fit raises
+// TypeError (wrong type) or ValueError (wrong size or memory layout) with its name, what was expected and what came.
 #ifndef PUFFERC_BINDINGS_ARRAYS_H
 #define PUFFERC_BINDINGS_ARRAYS_H
 
@@ -29,18 +29,18 @@ namespace py = pybind11;
 
 using Shape = std::vector<py::ssize_t>;
 
-// Raises `type` with `message`, of which the end of a long name may have been cut off within a letter.
+// Raises `type` with `message`, which may be cut off within a UTF-8 character.
 [[noreturn]] void raise(PyObject* type, const std::string& message);
 
-// Raises the exception that fits a failed status, with pfc_last_error() as its text.
+// Raises the exception for a failed status, with pfc_last_error() as its text.
 void check_status(PfcStatus status);
 
 py::dtype dtype_of(PfcDtype dtype);
 
-// "(8, 121)", as NumPy writes it.
+// "(8, 121)", in NumPy's notation.
 std::string shape_text(const Shape& shape);
 Shape shape_of(const py::array& array);
-// How an array lies in memory: "<f4 with strides (24, 4) at address 94", in bytes.
+// Memory layout of an array, in bytes: "<f4 with strides (24, 4) at address 94".
 std::string memory_text(const py::array& array);
 std::string type_name(py::handle object);
 
@@ -52,8 +52,8 @@ inline bool is_plain(const py::array& array, const py::dtype& dtype) {
   return (array.flags() & (kContiguous | kAligned)) == (kContiguous | kAligned) && (order == '=' || order == '|');
 }
 
-// The NumPy array behind an array or a torch CPU tensor (no copy), without importing torch.
-// Anything else: TypeError naming `name`.
+// The NumPy array of an array or a torch CPU tensor, without a copy and without importing torch. TypeError for other
+// objects.
 py::array borrow_array(const char* name, py::handle object);
 
 void check_shape(const char* name, const py::array& array, const Shape& expected);
@@ -61,12 +61,12 @@ void check_shape(const char* name, const py::array& array, const Shape& expected
 // Data of a contiguous, aligned, native-endian array of exactly this dtype and shape.
 void* array_data(const char* name, const py::array& array, const py::dtype& dtype, const Shape& shape, bool writable);
 
-// float32 or bool/uint8 data of an array or tensor; None gives nullptr where `optional`.
+// float32 or bool/uint8 data of an array or tensor. nullptr for None if `optional`.
 float* float_data(const char* name, py::handle object, const Shape& shape, std::vector<py::object>& keep,
                   bool optional = false, bool writable = false);
 const uint8_t* flag_data(const char* name, py::handle object, const Shape& shape, std::vector<py::object>& keep,
                          bool optional = false);
-// Words of a mask: uint32, or the same bits as int32, which is what torch computes with.
+// Mask words: uint32, or the same bits as int32, because torch lacks uint32 arithmetic.
 uint32_t* word_data(const char* name, py::handle object, const Shape& shape, std::vector<py::object>& keep,
                     bool optional = false, bool writable = false);
 
@@ -78,13 +78,13 @@ inline bool overlaps(const void* a, uint64_t a_bytes, const void* b, uint64_t b_
 
 // ---- calls ---------------------------------------------------------------------------------------------
 //
-// All calls of a process share one set of worker threads; a call that finds it in use runs on its own thread alone.
+// All calls of a process share one set of worker threads. While one call uses it, others run on their own thread only.
 
-// Releases Python's lock (the GIL) during its lifetime.
+// Releases the GIL during its lifetime.
 //
-// A daemon thread may return from C while the interpreter shuts down. Up to Python 3.13 taking the lock then unwinds
-// the thread, which must not leave a destructor and would release references without the lock. So the thread sleeps
-// here until the process ends, as Python 3.14 does.
+// A daemon thread may return from C while the interpreter shuts down. Up to Python 3.13, taking the GIL then unwinds
+// the thread. An exception must not leave a destructor, and unwinding would release references without the GIL. So the
+// thread sleeps here until the process ends, as it does in Python 3.14.
 class Unlocked {
  public:
   Unlocked() : state_(PyEval_SaveThread()) {}
@@ -105,7 +105,8 @@ class Unlocked {
 void set_num_threads(int32_t threads);
 int32_t get_num_threads();
 
-// The shared workers for one kernel call; nullptr = the calling thread alone. `work`: its size in elements.
+// The shared workers for one kernel call, or nullptr for the calling thread only. `work` is the size of the call in
+// elements.
 class Lease {
  public:
   explicit Lease(int64_t work);
@@ -116,8 +117,8 @@ class Lease {
   PfcWorkers* workers_ = nullptr;
 };
 
-// Runs a kernel without the GIL and raises what it reports; kernel(workers) gives a status. `work` as for Lease. Waits
-// for its turn where there is one.
+// Runs a kernel without the GIL and raises an exception if it fails; kernel(workers) returns a status. `work` as for
+// Lease. Locks `turn`, if given, during the call.
 template <typename Kernel>
 void run_kernel(int64_t work, const Kernel& kernel, std::mutex* turn = nullptr) {
   PfcStatus status;
@@ -133,7 +134,7 @@ void run_kernel(int64_t work, const Kernel& kernel, std::mutex* turn = nullptr) 
 // Serialises the calls of one object from several threads.
 class Turns {
  public:
-  // Call with the GIL held. A forked child gets a new one, since the thread that held the old one may not exist there.
+  // Call with the GIL held. A forked child gets a new mutex, since the thread that locked the old one may not exist.
   std::mutex& mutex();
   // run_kernel, serialised.
   template <typename Kernel>
@@ -148,14 +149,14 @@ class Turns {
 
 // ---- the arrays of one call ------------------------------------------------------------------------------
 
-// Memory of one array of a call, first byte to last.
+// The bytes of one array of a call.
 struct Extent {
   const char* name;
   const void* data;
   uint64_t bytes;
 };
 
-// Checks the arrays of one call and remembers them: their owners, and where they lie.
+// Checks the arrays of one call. Records their owners and their memory.
 class Arrays {
  public:
   float* floats(const char* name, py::handle object, const Shape& shape, bool optional = false) {
@@ -191,16 +192,16 @@ class Arrays {
   int32_t* ints_out(const char* name, py::handle object, const Shape& shape) {
     return note(name, static_cast<int32_t*>(exact(name, object, py::dtype::of<int32_t>(), shape, true)), outputs_);
   }
-  // float32 [rows] or [rows, columns] whose rows lie *stride elements apart.
+  // float32 [rows] or [rows, columns]. Rows are *stride elements apart.
   float* strided(const char* name, py::handle object, const Shape& shape, int64_t* stride, bool writable);
 
-  // Elements [steps, rows, size] whose steps lie *stride elements apart, and whose rows and numbers are neighbours.
+  // Elements [steps, rows, size]. Steps are *stride elements apart; each step is contiguous.
   const void* step_elements(const char* name, py::handle object, const Shape& shape, bool bfloat16, int64_t* stride);
 
   // Adds the arrays of an object that outlives the call, for check_apart.
   void include(const Arrays& other);
 
-  // Refuses calls that write to what they read.
+  // Raises if an output overlaps an input.
   void check_apart() const;
 
  private:
@@ -215,10 +216,10 @@ class Arrays {
   std::vector<Extent> inputs_, outputs_;
 };
 
-// Shape of an array with this number of dimensions whose other checks follow.
+// Shape of an array that must have this number of dimensions. Its other checks follow later.
 Shape shape_with(const char* name, py::handle object, py::ssize_t dims);
 
-// Actions of D dimensions: [rows] where D is 1, as environments take them, else [rows, D].
+// Shape of actions with D dimensions: [rows] if D is 1, as environments expect, else [rows, D].
 inline Shape action_shape(py::ssize_t rows, size_t dims) {
   return dims == 1 ? Shape{rows} : Shape{rows, static_cast<py::ssize_t>(dims)};
 }
@@ -226,7 +227,7 @@ inline Shape action_shape(py::ssize_t rows, size_t dims) {
 // ---- rollouts and minibatches ----------------------------------------------------------------------------
 //
 // The structs of training/rollout.h and kernels/ppo_loss.h over arrays that were checked once. They hold references to
-// the arrays, so the memory lives as long as they do.
+// the arrays, so the memory is valid as long as they exist.
 
 // The actions of a row as Python describes them: choices per dimension, or the number of continuous dimensions.
 struct ActionKind {
@@ -234,7 +235,7 @@ struct ActionKind {
   int32_t continuous_dims;
 
   int32_t dims() const { return continuous_dims > 0 ? continuous_dims : static_cast<int32_t>(counts.size()); }
-  // K, numbers that describe a row's distribution.
+  // K, the parameters of a row's distribution.
   py::ssize_t numbers() const;
 };
 
@@ -262,11 +263,11 @@ struct PpoSettings {
   PfcPpoSettings settings;
   bool normalize;
 
-  // *completed <- the settings, with mean and deviation of the advantages where they are to be normalised.
+  // Copies the settings to *completed, with mean and deviation of the advantages if they are normalised.
   PfcStatus complete(const PfcMinibatch& batch, PfcPpoSettings* completed) const;
 };
 
-// T steps of N rows. Row 0 of the observations and of alive is given, the rest is written by calls.
+// T steps of N rows. Row 0 of observations and alive is an input; calls write the rest.
 class Rollout {
  public:
   Rollout(py::handle observations, py::handle actions, py::handle logprobs, py::handle values, py::handle rewards,
@@ -274,7 +275,7 @@ class Rollout {
   Rollout(const Rollout&) = delete;
   Rollout& operator=(const Rollout&) = delete;
 
-  // ValueError or TypeError unless the arrays fit a network with these inputs, and the pool.
+  // Raises ValueError or TypeError unless the arrays fit the pool and a network with these inputs.
   void check_fits(const PfcBuffers& buffers, py::ssize_t inputs, bool bfloat16) const;
   const PfcRollout& arrays() const { return rollout_; }
 
@@ -290,25 +291,25 @@ py::tuple stats_tuple(const PfcPpoLossStats& stats);
 
 // ---- games and pools -------------------------------------------------------------------------------------
 
-// A game, and what keeps its code in memory (null for built-in games).
+// A game, and the owner of its code (null for built-in games).
 struct Game {
   const PfcEnvSpec* spec;
   std::shared_ptr<void> module;
 };
 
-// The game that a str (a built-in game's name) or a Module names. ValueError or TypeError for anything else.
+// The game of a Module or of a str, the name of a built-in game. Raises ValueError or TypeError otherwise.
 Game find_game(py::handle name_or_module);
 
-// Parameters as the C API takes them. Points into `dict`, which must outlive it.
+// Parameters for the C API. They point into `dict`, which must outlive them.
 std::vector<PfcParamValue> param_values(const py::dict& dict);
 
 // Shared by a Pool, by the capsule that is the base of its views, and by frames that draw its games.
 using PoolOwner = std::shared_ptr<PfcPool>;
 
-// TypeError naming `name` for anything but a Pool.
+// Raises TypeError if the object is not a Pool.
 PoolOwner pool_owner(const char* name, py::handle object);
 
-// ---- what module.cpp puts together -----------------------------------------------------------------------
+// ---- one function per file, called by module.cpp ---------------------------------------------------------
 
 void bind_games(py::module_& m);
 void bind_pool(py::module_& m);

@@ -1,7 +1,7 @@
 // draw.cpp - pictures and windows for pufferc.pictures, by the public C API of pufferc/render.h.
 //
-// A picture is an array uint8 [H, W, 3] that belongs to the caller. Everything that a frame needs is read from Python first;
-// then the frame is drawn without the GIL.
+// A picture is an array uint8 [H, W, 3] that belongs to the caller. The contents of a frame are read from Python first.
+// Then the frame is drawn without the GIL.
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,7 +39,7 @@ PfcColor color_of(uint32_t rgba) {
           static_cast<uint8_t>(rgba)};
 }
 
-// One game and its cell; `agent` is the one to follow in a game of several. Without a pool: an empty cell of a grid.
+// One game and its cell. `agent` is the agent to follow in a game with several. Without a pool, the cell is empty.
 struct Scene {
   PoolOwner pool;
   int32_t game;
@@ -47,7 +47,7 @@ struct Scene {
   int32_t agent;
 };
 
-// A rectangle, or text where there is one, over the games.
+// Text over the games, or a rectangle if the text is empty.
 struct Mark {
   float x, y, width, height;
   PfcColor color;
@@ -82,14 +82,14 @@ void draw_mark(const PfcDraw& draw, const Mark& mark) {
     draw.text(draw.context, mark.x, mark.y, mark.height, mark.text.c_str(), mark.color);
 }
 
-// A frame as Python describes it: size, background, games, and the marks over them.
+// A frame as Python describes it: size, background, games, and marks over them.
 struct Frame {
   int32_t width, height;
   PfcColor background;
   std::vector<Scene> scenes;
   std::vector<Mark> marks;
   py::array array;         // keeps `rgb` alive
-  uint8_t* rgb = nullptr;  // NULL: the caller wants no picture
+  uint8_t* rgb = nullptr;  // NULL = the caller wants no picture
 
   Frame(int32_t width, int32_t height, uint32_t background, const py::list& scene_list, const py::list& mark_list,
         const py::object& out)
@@ -113,8 +113,9 @@ PfcStatus draw_scene(PfcRenderer* renderer, const Scene& scene) {
   return pfc_pool_draw(scene.pool.get(), scene.game, &draw);
 }
 
-// Runs without the GIL. Ends every frame that it begins, so that the renderer can draw the next one.
+// Releases the GIL. Ends every frame that it begins, so that the renderer can draw the next one.
 PfcStatus draw_frame(PfcRenderer* renderer, const Frame& frame) {
+  const Unlocked unlocked;
   PfcStatus status = pfc_renderer_begin(renderer, frame.width, frame.height, frame.background);
   if (status) return status;
   for (const Scene& scene : frame.scenes)
@@ -123,11 +124,11 @@ PfcStatus draw_frame(PfcRenderer* renderer, const Frame& frame) {
   const PfcDraw& draw = *pfc_renderer_draw(renderer, whole);
   for (const Mark& mark : frame.marks) draw_mark(draw, mark);
   const PfcStatus ended = pfc_renderer_end(renderer, frame.rgb, frame.rgb_bytes());
-  return ended ? ended : status;  // pfc_last_error() is that of the latest failure
+  return ended ? ended : status;  // pfc_last_error() describes the latest failure
 }
 
-// Draws frames into memory, also in several threads at once: with the GIL, a frame takes the spare renderer and puts it back;
-// a frame that finds none makes another. No lock is held that a forked child could find taken.
+// Draws frames into memory. Several threads may draw at once: a frame takes the spare renderer, or creates one if there
+// is none, and puts it back. The GIL protects spare_; no lock is held that a forked child could inherit.
 class Picture {
  public:
   void draw(int32_t width, int32_t height, uint32_t background, const py::list& scenes, const py::list& marks,
@@ -135,11 +136,7 @@ class Picture {
     const Frame frame(width, height, background, scenes, marks, out);
     RendererOwner renderer = std::move(spare_);
     if (!renderer) renderer = create_renderer({});
-    PfcStatus status;
-    {
-      const Unlocked unlocked;
-      status = draw_frame(renderer.get(), frame);
-    }
+    const PfcStatus status = draw_frame(renderer.get(), frame);
     spare_ = std::move(renderer);
     check_status(status);
   }
@@ -161,7 +158,7 @@ class Window {
     renderer_ = create_renderer(desc);
   }
 
-  // An object that another thread or a forked child drops last does not touch the window.
+  // In another thread or a forked child, the destructor does not touch the window.
   ~Window() {
     PfcWindowState state;
     if (renderer_ && pfc_renderer_poll(renderer_.get(), &state) != PFC_OK) (void)renderer_.release();
@@ -172,13 +169,7 @@ class Window {
   void draw(int32_t width, int32_t height, uint32_t background, const py::list& scenes, const py::list& marks,
             const py::object& out) {
     const Frame frame(width, height, background, scenes, marks, out);
-    PfcRenderer* renderer = open_renderer();
-    PfcStatus status;
-    {
-      const Unlocked unlocked;
-      status = draw_frame(renderer, frame);
-    }
-    check_status(status);
+    check_status(draw_frame(open_renderer(), frame));
   }
 
   // (the user wants to close, (width, height), keys pressed since the last poll)
@@ -198,7 +189,7 @@ class Window {
 
   bool key_down(int32_t key) { return pfc_renderer_key_down(open_renderer(), key) != 0; }
 
-  // Allowed more than once, and in a forked child, where the window stays open: it is the parent's.
+  // May be called more than once. In a forked child it does nothing, since the window belongs to the parent.
   void close() {
     if (!renderer_ || process_ != getpid()) return;
     PfcWindowState state;
@@ -228,8 +219,9 @@ py::tuple world_size(py::handle pool, int32_t game) {
   return py::make_tuple(width, height);
 }
 
-// (width, height, [(x, y, width, height) of every cell], those of the last row that stay empty included)
-py::tuple grid(int32_t count, const std::pair<float, float>& world, const std::pair<int32_t, int32_t>& box, bool exact) {
+// (width, height, [(x, y, width, height) of every cell, including empty ones in the last row])
+py::tuple grid(int32_t count, const std::pair<float, float>& world, const std::pair<int32_t, int32_t>& box,
+               bool exact) {
   PfcGrid grid;
   check_status(pfc_grid_fit(count, world.first, world.second, box.first, box.second, exact, &grid));
   py::list cells;

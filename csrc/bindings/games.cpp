@@ -1,5 +1,5 @@
-// games.cpp - built-in games and games loaded from shared objects, as plain dictionaries that pufferc.envs.games
-// makes classes of; their parameters; and the checks of csrc/conformance/ for pufferc.check.
+// games.cpp - built-in games and games loaded from shared objects, described as plain dictionaries for
+// pufferc.envs.games; their parameters; and the checks of csrc/conformance/ for pufferc.check.
 #include <dlfcn.h>
 #include <unistd.h>
 
@@ -55,14 +55,17 @@ py::dict describe_key(const PfcKeyBinding& key) {
   return entry;
 }
 
+// The descriptions of the entries of a table.
+template <typename Entry, typename Describe>
+py::list list_of(const Entry* entries, int32_t count, Describe describe) {
+  py::list list;
+  for (int32_t i = 0; i < count; ++i) list.append(describe(entries[i]));
+  return list;
+}
+
 // A game as plain dictionaries.
 py::dict describe_env(const PfcEnvSpec& spec) {
-  py::list params, rows, metrics, keys, fields;
-  for (int32_t i = 0; i < spec.num_params; ++i) params.append(describe_param(spec.params[i]));
-  for (int32_t i = 0; i < spec.num_obs_rows; ++i) rows.append(describe_obs_row(spec.obs_rows[i]));
-  for (int32_t i = 0; i < PFC_MAX_METRICS && spec.metrics[i]; ++i) metrics.append(spec.metrics[i]);
-  for (int32_t i = 0; i < spec.num_keys; ++i) keys.append(describe_key(spec.keys[i]));
-  for (int32_t i = 0; i < spec.num_fields; ++i) fields.append(spec.fields[i].name);
+  const auto* last_metric = std::find(spec.metrics, spec.metrics + PFC_MAX_METRICS, nullptr);
   py::dict entry;
   entry["name"] = spec.name;
   entry["title"] = spec.title;
@@ -70,14 +73,14 @@ py::dict describe_env(const PfcEnvSpec& spec) {
   entry["version"] = spec.version;
   entry["max_games"] = spec.max_games ? py::object(py::int_(spec.max_games)) : py::object(py::none());
   entry["can_save"] = spec.open == nullptr;
-  entry["params"] = params;
-  entry["observation"] = rows;
-  entry["metrics"] = metrics;
+  entry["params"] = list_of(spec.params, spec.num_params, describe_param);
+  entry["observation"] = list_of(spec.obs_rows, spec.num_obs_rows, describe_obs_row);
+  entry["metrics"] = py::cast(std::vector<std::string>(spec.metrics, last_metric));
   entry["levels"] = spec.num_levels;
   entry["reads_data"] = spec.reset_from != nullptr;
-  entry["fields"] = fields;
+  entry["fields"] = list_of(spec.fields, spec.num_fields, [](const PfcField& field) { return field.name; });
   entry["fps"] = spec.fps > 0.0f ? spec.fps : 30.0f;
-  entry["keys"] = keys;
+  entry["keys"] = list_of(spec.keys, spec.num_keys, describe_key);
   entry["idle"] = spec.idle;
   return entry;
 }
@@ -96,23 +99,23 @@ py::dict games_left_out() {
 
 // ---- modules ------------------------------------------------------------------------------------------
 
-// The loader's message, without the name of the file that was loaded in place of the user's.
+// The loader's message, without the name of the loaded file, which is not the user's path.
 std::string loader_error(const std::string& file) {
   const char* text = dlerror();
-  std::string message = text ? text : "the system gives no reason";
+  std::string message = text ? text : "the system gave no reason";
   const std::string prefix = file + ": ";
   if (message.compare(0, prefix.size(), prefix) == 0) message.erase(0, prefix.size());
   if (message.find("undefined symbol") != std::string::npos)
-    message += "; define it in the game's source, or name the library that has it in the compiler command";
+    message += "; define it in the game's source, or link the library that defines it";
   return message;
 }
 
-// A shared object with one game, pufferc._core.Module. It stays loaded while a Python object that describes the game,
-// or a pool that runs it, holds it. A module is trusted code: its record is checked for mistakes, not for malice.
+// A shared object with one game, pufferc._core.Module. It stays loaded while a Python object that describes the game
+// or a pool that runs it refers to it. A module is trusted code: its spec is checked for mistakes, not for malice.
 class Module {
  public:
-  // `file` is loaded; `shown`, the user's path, is named in errors. Takes over the descriptor `fd` that `file` names
-  // (-1 = none) and closes it last, since the loader tells modules apart by their names.
+  // Loads `file`. Errors name `shown`, the user's path. Owns the descriptor `fd` that `file` names (-1 = none) and
+  // closes it after unloading, since the loader identifies modules by their file names.
   Module(const std::string& file, const std::string& shown, int fd);
   ~Module();
   Module(const Module&) = delete;
@@ -152,8 +155,8 @@ void Module::load(const std::string& file) {
   if (!handle_) raise(PyExc_ValueError, shown_ + ": cannot be loaded: " + error);
   const void* symbol = dlsym(handle_, "pfc_env_module");
   if (!symbol)
-    raise(PyExc_ValueError, shown_ + ": is a shared object, but not a game: it has no pfc_env_module, which "
-                                     "PFC_DEFINE_ENV at the end of a game's source makes");
+    raise(PyExc_ValueError, shown_ + ": is a shared object but not a game: it has no pfc_env_module, which "
+                                     "PFC_DEFINE_ENV at the end of a game's source defines");
   const auto* spec = static_cast<const PfcEnvSpec*>(symbol);
   if (pfc_env_validate(spec) != PFC_OK) raise(PyExc_ValueError, shown_ + ": " + pfc_last_error());
   spec_ = spec;
@@ -192,12 +195,12 @@ std::vector<PfcParamValue> param_values(const py::dict& dict) {
 
 namespace {
 
-// The sizes that are not 0, of which there are at most `count`.
+// The sizes before the first 0, at most `count`.
 py::tuple used_sizes(const int32_t* sizes, int32_t count) {
   return py::tuple(py::cast(std::vector<int32_t>(sizes, std::find(sizes, sizes + count, 0))));
 }
 
-// A game's sizes and tables for these parameters. Raises where no pool can be made with them.
+// A game's sizes and tables for these parameters. Raises if they are invalid.
 py::dict game_layout(const py::object& env, const py::dict& params) {
   const Game game = find_game(env);
   const PfcEnvSpec& spec = *game.spec;
@@ -208,15 +211,13 @@ py::dict game_layout(const py::object& env, const py::dict& params) {
   check_status(pfc_fill_layout(&spec, storage.data(), &layout));
   std::vector<PfcObsRow> rows(static_cast<size_t>(spec.num_obs_rows));
   check_status(pfc_fill_rows(&spec, storage.data(), &layout, rows.data()));
-  py::list table;
-  for (const PfcObsRow& row : rows) table.append(describe_obs_row(row));
   py::dict entry;
   entry["agents"] = layout.agents;
   entry["masked"] = layout.masked != 0;
   entry["teams"] = layout.teams;
   entry["action_counts"] = used_sizes(layout.action_counts, PFC_MAX_ACTION_DIMS);
   entry["continuous_dims"] = layout.continuous_dims;
-  entry["observation"] = table;
+  entry["observation"] = list_of(rows.data(), spec.num_obs_rows, describe_obs_row);
   entry["observation_shape"] = used_sizes(layout.obs_shape, PFC_MAX_OBS_DIMS);
   entry["observation_dtype"] = dtype_of(spec.obs_dtype);
   return entry;
@@ -242,11 +243,11 @@ void on_finding(void* context, const PfcFinding* finding) {
   try {
     (*static_cast<const py::function*>(context))(describe_finding(*finding));
   } catch (py::error_already_set& error) {
-    error.discard_as_unraisable("pufferc.check");  // there are C functions between here and Python
+    error.discard_as_unraisable("pufferc.check");  // the callers are C functions, which cannot pass it on
   }
 }
 
-// Holds the GIL throughout: findings call Python, and the process does nothing else.
+// Holds the GIL throughout, because findings call Python and the process does nothing else.
 void check_game(const py::object& env, const py::dict& params, const py::object& data, const py::buffer& trace,
                 bool catch_signals, const py::function& report) {
   const Game game = find_game(env);
@@ -255,7 +256,7 @@ void check_game(const py::object& env, const py::dict& params, const py::object&
   if (memory.size * memory.itemsize != static_cast<py::ssize_t>(sizeof(PfcTrace)))
     raise(PyExc_ValueError, "trace must have " + std::to_string(sizeof(PfcTrace)) + " bytes, got " +
                                 std::to_string(memory.size * memory.itemsize));
-  py::buffer_info file;  // empty where there is none
+  py::buffer_info file;  // empty without data
   if (!data.is_none()) file = py::reinterpret_borrow<py::buffer>(data).request();
   PfcCheckDesc desc = {};
   desc.data = file.ptr;
@@ -263,7 +264,7 @@ void check_game(const py::object& env, const py::dict& params, const py::object&
   desc.spec = game.spec;
   desc.params = values.data();
   desc.num_params = static_cast<int32_t>(values.size());
-  desc.is_module = game.module != nullptr && catch_signals;  // sanitizers keep variables of their own in a module
+  desc.is_module = game.module != nullptr && catch_signals;  // sanitizers add their own variables to a module
   desc.catch_signals = catch_signals;
   desc.trace = static_cast<PfcTrace*>(memory.ptr);
   desc.report = on_finding;
@@ -274,7 +275,8 @@ void check_game(const py::object& env, const py::dict& params, const py::object&
 py::dict read_trace(const std::string& data) {
   PfcTrace trace = {};
   std::memcpy(&trace, data.data(), std::min(data.size(), sizeof trace));
-  trace.stage[sizeof trace.stage - 1] = trace.function[sizeof trace.function - 1] = trace.fault[sizeof trace.fault - 1] = 0;
+  trace.stage[sizeof trace.stage - 1] = trace.function[sizeof trace.function - 1] =
+      trace.fault[sizeof trace.fault - 1] = 0;
   py::dict entry;
   entry["stage"] = trace.stage;
   entry["function"] = trace.function;

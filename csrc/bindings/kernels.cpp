@@ -1,8 +1,8 @@
 // kernels.cpp - advantages, sampling and the PPO loss over arrays from Python; minibatches and rollouts.
 //
-// Shapes: T steps, N rows of a rollout, B rows of a minibatch, D action dimensions, K logits; in Python the parameters
-// of continuous distributions are called logits too. See arrays.h for what holds of all arrays. The GIL is dropped
-// while a kernel runs.
+// Shapes: T steps, N rows of a rollout, B rows of a minibatch, D action dimensions, K logits. In Python the parameters
+// of continuous distributions are called logits too. arrays.h describes the checks of arrays. Kernels run without the
+// GIL.
 #include <utility>
 
 #include "bindings/arrays.h"
@@ -33,7 +33,7 @@ Minibatch::Minibatch(py::handle actions, py::handle old_logprobs, py::handle adv
   batch_.action_dims = kind_.dims();
   if (continuous_dims > 0) {
     batch_.actions = arrays_.floats("actions", actions, {rows, dims});
-    if (!mask.is_none()) raise(PyExc_ValueError, "mask: continuous actions have none, got an array");
+    if (!mask.is_none()) raise(PyExc_ValueError, "mask: expected None for continuous actions, got an array");
   } else {
     batch_.action_counts = kind_.counts.data();
     batch_.actions = arrays_.ints("actions", actions, action_shape(rows, kind_.counts.size()));
@@ -97,14 +97,14 @@ void Rollout::check_fits(const PfcBuffers& buffers, py::ssize_t inputs, bool bfl
   if (bfloat16_ != bfloat16)
     raise(PyExc_TypeError, std::string("observations must be ") + (bfloat16 ? "bfloat16" : "float32") +
                                " for this network, got " + (bfloat16_ ? "bfloat16" : "float32"));
-  const auto refuse = [](const char* what, py::ssize_t expected, py::ssize_t got) {
+  const auto check = [](const char* what, py::ssize_t expected, py::ssize_t got) {
     if (expected != got)
-      raise(PyExc_ValueError,
-            std::string("rollout must have ") + what + " " + std::to_string(expected) + ", got " + std::to_string(got));
+      raise(PyExc_ValueError, std::string("rollout: expected ") + std::to_string(expected) + " " + what + ", got " +
+                                  std::to_string(got));
   };
-  refuse("as many rows as the pool,", buffers.rows, rows_);
-  refuse("observations as the network takes them, of", inputs, inputs_);
-  refuse("actions as the pool takes them, of dimensions", buffers.action_dims, action_dims_);
+  check("rows, as in the pool", buffers.rows, rows_);
+  check("values per observation, as in the network", inputs, inputs_);
+  check("action dimensions, as in the pool", buffers.action_dims, action_dims_);
 }
 
 namespace {
@@ -180,14 +180,14 @@ int64_t gaussian_sample(py::handle outputs, int32_t dims, uint64_t seed, uint64_
   args.entropy = arrays.floats_out("entropy", entropy, {rows}, true);
   arrays.check_apart();
   int64_t bad_rows = 0;
-  // A normal number takes as long as several choices.
+  // A normally distributed number takes as long as several choices.
   run_kernel(rows * 8 * dims, [&](PfcWorkers* workers) { return pfc_gaussian_sample(&args, workers, &bad_rows); });
   return bad_rows;
 }
 
 // ---- the PPO loss ------------------------------------------------------------------------------------
 
-// The logits, values and gradients are columns of the caller's.
+// logits, values and the gradients may be columns of wider matrices.
 py::tuple ppo_loss(const Minibatch& minibatch, const PpoSettings& settings, py::handle logits, py::handle values,
                    py::handle grad_logits, py::handle grad_values, py::handle ratio) {
   const py::ssize_t rows = minibatch.batch().rows, numbers = minibatch.numbers();

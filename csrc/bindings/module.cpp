@@ -9,7 +9,7 @@ PYBIND11_MODULE(_core, m) {
   m.attr("MAX_THREADS") = PFC_MAX_THREADS;
   m.attr("MAX_GROUPS") = PFC_MAX_GROUPS;
   m.attr("MAX_CHOICES") = PFC_MAX_CHOICES;
-  m.def("memory_left", &pfc_memory_left, "Bytes that this process can still have.");
+  m.def("memory_left", &pfc_memory_left, "Bytes of memory that this process can still allocate.");
   pufferc::bind_games(m);
   pufferc::bind_pool(m);
   pufferc::bind_draw(m);

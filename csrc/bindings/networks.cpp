@@ -1,5 +1,5 @@
-// networks.cpp - networks whose passes, rollouts and minibatches are kernels, and their optimizer, over arrays from
-// Python. See arrays.h for what holds of all arrays.
+// networks.cpp - networks, their rollouts and minibatches, and the Muon optimizer, for arrays from Python. arrays.h
+// describes the checks of arrays.
 #include <algorithm>
 #include <mutex>
 
@@ -21,7 +21,7 @@ struct Layers {
   std::vector<float*> weights, biases;
 };
 
-// One matrix and one vector for each layer. shapes: [outputs, inputs] of the matrices.
+// Borrows one matrix and one vector for each layer. `shapes` are those of the matrices, [outputs, inputs].
 Layers borrow_layers(Arrays& arrays, const char* matrix, const std::vector<py::object>& matrices, const char* vector,
                      const std::vector<py::object>& vectors, const std::vector<Shape>& shapes, bool writable) {
   if (matrices.size() != shapes.size() || vectors.size() != shapes.size())
@@ -82,7 +82,7 @@ class Mlp {
     });
   }
 
-  // A minibatch of training/minibatch.h. The fields of PpoStats.
+  // Learns from one minibatch (training/minibatch.h). Returns the fields of PpoStats.
   py::tuple learn(py::handle x, const Minibatch& minibatch, const PpoSettings& settings, py::handle outputs,
                   py::handle grad_outputs, const std::vector<py::object>& grad_weights,
                   const std::vector<py::object>& grad_biases) {
@@ -105,7 +105,7 @@ class Mlp {
     return stats_tuple(stats);
   }
 
-  // Fills a rollout: (rows without a distribution, seconds of policy, games and the rest).
+  // Fills a rollout. Returns (rows without a valid distribution, seconds in the policy, the games and the rest).
   py::tuple rollout(py::handle pool, const Rollout& rollout, uint64_t seed, uint64_t first_step, uint64_t first_row) {
     const PoolOwner games = pool_owner("pool", pool);
     const PfcBuffers& buffers = *pfc_pool_buffers(games.get());
@@ -161,9 +161,11 @@ class Recurrent {
     float* to = arrays.floats_out("outputs", outputs, {batch.steps, batch.rows, widths_.back()});
     check_states("next_state", next_state);
     float* next[PFC_RECURRENT_MAX_STATES] = {};
-    for (size_t i = 0; i < states_; ++i) next[i] = arrays.floats_out("next_state", next_state[i], {batch.rows, units()});
+    for (size_t i = 0; i < states_; ++i)
+      next[i] = arrays.floats_out("next_state", next_state[i], {batch.rows, units()});
     arrays.check_apart();
-    turns_.run(work(batch), [&](PfcWorkers* workers) { return pfc_recurrent_forward(net_, &batch, keep, to, next, workers); });
+    turns_.run(work(batch),
+               [&](PfcWorkers* workers) { return pfc_recurrent_forward(net_, &batch, keep, to, next, workers); });
   }
 
   void backward(py::handle x, const std::vector<py::object>& state, py::handle starts, py::handle grad_outputs,
@@ -229,7 +231,7 @@ class Lstm : public Recurrent {
   Lstm(const std::vector<int32_t>& widths, bool bfloat16) : Recurrent(PFC_RECURRENT_LSTM, widths, bfloat16) {}
 };
 
-// The scan of scan.h; backward where grad_states is given.
+// The scan of scan.h, or its backward pass if grad_states is given.
 void scan(py::handle pre, py::handle initial, py::handle starts, py::handle states, py::handle grad_states,
           py::handle grad_pre, py::handle grad_initial) {
   const Shape shape = shape_with("states", states, 3), row = {shape[1], shape[2]};
@@ -311,10 +313,9 @@ class Muon {
 
 // ---- one_hot.h -----------------------------------------------------------------------------------------
 
-// max_code, the largest code, is `most` in Python.
 PfcOneHot one_hot_batch(Arrays& arrays, py::handle codes, int32_t max_code, py::ssize_t width) {
   if (max_code < 1 || max_code > 255)
-    raise(PyExc_ValueError, "most must be in [1, 255], got " + std::to_string(max_code));
+    raise(PyExc_ValueError, "max_code must be in [1, 255], got " + std::to_string(max_code));
   const Shape shape = shape_with("codes", codes, 2);
   constexpr py::ssize_t kMaxEntries = 1 << 24;
   if (shape[1] < 1 || shape[1] * max_code > kMaxEntries || width < 1 || width > kMaxEntries)

@@ -1,10 +1,10 @@
 // pool.cpp - PfcPool as the Python class pufferc._core.Pool, the engine of pufferc.VecEnv.
 //
-// Shapes: N = games * agents rows, O... = observation shape, M metrics; with groups, a group's calls see N / groups rows.
-// Every array that Pool returns is a view of the pool's own buffers. Its base is a capsule that shares the
-// PfcPool, so the memory lives until the last view is gone, even if the Pool object is gone before.
-// A caller's array given to be written into is kept alive until the pool has written it.
-// All methods hold the GIL except inside the C library, where the pool itself refuses a second thread.
+// Shapes: N = games * agents rows, O... = observation shape, M metrics; with groups, a group's calls see N / groups
+// rows. Every array that Pool returns is a view of the pool's own buffers. Its base is a capsule that shares ownership
+// of the PfcPool, so the memory remains valid until the last view is released, even after the Pool object. An array of
+// the caller that receives observations is kept alive until the pool has written it. Methods hold the GIL except inside
+// the C library, where the pool refuses a second thread.
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -17,7 +17,7 @@ namespace {
 
 // ---- actions ------------------------------------------------------------------------------------------
 
-// Actions as the C API takes them: `data` points into the caller's array or into `converted`.
+// Actions for the C API. `data` points into the caller's array or into `converted`.
 struct Actions {
   const void* data = nullptr;
   PfcDtype dtype = PFC_INT32;
@@ -25,7 +25,7 @@ struct Actions {
   std::vector<float> converted;
 };
 
-// float64 to float32 without making an infinity of a large finite number.
+// Converts float64 to float32. Finite values are clamped to [-1, 1], so that large ones do not become infinite.
 std::vector<float> narrow(const py::array& wide) {
   const auto* from = static_cast<const double*>(wide.data());
   std::vector<float> to(static_cast<size_t>(wide.size()));
@@ -129,7 +129,7 @@ class Pool {
   }
 
   ~Pool() {
-    // Stops the threads even while views exist, since the arrays that they may still write to are released next.
+    // Stops the threads even if views exist, since the arrays that the threads may write to are released next.
     if (owner_) (void)pfc_pool_close(owner_.get());
   }
 
@@ -160,7 +160,7 @@ class Pool {
       status = pfc_pool_reset(pool(), &desc);
     }
     check_status(status);
-    return arrived(whole(), std::move(target.object));
+    return latest_observations(whole(), std::move(target.object));
   }
 
   // (observations, whether any row's episode ended)
@@ -239,10 +239,10 @@ class Pool {
       status = pfc_pool_load(pool(), data, bytes, target.data);
     }
     check_status(status);
-    return arrived(whole(), std::move(target.object));
+    return latest_observations(whole(), std::move(target.object));
   }
 
-  // Actions of the built-in player for the rows in `rows`, int32 [n], or for all: [n] or [n, dims] as `step` takes them.
+  // Actions of the built-in player for `rows`, int32 [n], or for all rows if it is None. Shape as for `step`.
   py::array script(int32_t level, const py::object& rows, uint64_t seed, uint64_t step) {
     const Turn turn(*this);
     PfcScriptDesc desc = {};
@@ -271,7 +271,7 @@ class Pool {
     return actions;
   }
 
-  // (dtype, shape) of what get_field gives and set_field takes: [games] for a single value, else [games, count].
+  // (dtype, shape) of the values of get_field and set_field: [games] for a single value, else [games, count].
   py::tuple field(const std::string& name) const {
     const PfcField found = find_field(name).second;
     return py::make_tuple(dtype_of(found.dtype), py::tuple(py::cast(field_shape(found))));
@@ -298,7 +298,7 @@ class Pool {
       status = pfc_pool_set_field(pool(), index, data, bytes, target.data);
     }
     check_status(status);
-    return arrived(whole(), std::move(target.object));
+    return latest_observations(whole(), std::move(target.object));
   }
 
   void set_param(const std::string& name, double value) {
@@ -318,7 +318,7 @@ class Pool {
 
   const PoolOwner& owner() const { return owner_; }
 
-  // Every parameter's value in force, in the order of the game's table.
+  // The current value of every parameter, in the order of the game's table.
   py::tuple params() const {
     py::list values;
     for (int32_t i = 0; i < buffers_->spec->num_params; ++i) values.append(pfc_pool_param(owner_.get(), i));
@@ -330,13 +330,13 @@ class Pool {
   py::object rewards, terminated, truncated, alive, final_observations;
   py::object episode_returns, episode_lengths, episode_metrics;
   py::object action_mask, forced;  // None in a game without masks
-  py::object teams;                // None in a game without sides
-  py::object ended;  // bool [N]: terminated or truncated in the latest step; belongs to this class, not to the pool
+  py::object teams;                // None in a game without teams
+  py::object ended;  // bool [N]: terminated or truncated in the latest step; owned by this class, not by the pool
 
  private:
-  // One call at a time, from reading its arguments to its result, even if an argument calls back into the pool. Taken
-  // under the GIL. In a forked child the C library refuses every call, so a flag left by another thread is ignored
-  // there.
+  // Allows one call at a time, from reading its arguments to its result, even if an argument calls back into the pool.
+  // The GIL protects the flag. In a forked child the C library refuses every call, so a flag that another thread has
+  // left is ignored there.
   class Turn {
    public:
     explicit Turn(Pool& pool) : pool_(pool) {
@@ -357,19 +357,19 @@ class Pool {
     const void* data;
     py::object array;
   };
-  // Where the caller wants observations.
+  // The array of the caller that receives observations.
   struct Target {
     void* data = nullptr;
     py::object object;  // as given, to be returned
-    py::object array;   // keeps the memory even if `object` releases it
+    py::object array;   // keeps the memory valid even if `object` releases it
   };
-  // Where one group's observations come from. The last entry of groups_ stands for all groups together.
+  // The observation arrays of one group. The last entry of groups_ is for all groups together.
   struct Group {
-    std::vector<View> views;  // of the pool's own buffers, made when first seen
-    Target pending;           // what a send writes into until recv
+    std::vector<View> views;  // of the pool's own buffers, created when first used
+    Target pending;           // written between send and recv
   };
 
-  // The memory of an object such as bytes or an mmap, kept from being resized or closed.
+  // The memory of an object such as bytes or an mmap. While it is held, the object cannot be resized or closed.
   static Bytes read_bytes(const py::object& object) {
     if (object.is_none()) return nullptr;
     if (!PyObject_CheckBuffer(object.ptr()))
@@ -377,7 +377,7 @@ class Pool {
     return std::make_shared<py::buffer_info>(py::reinterpret_borrow<py::buffer>(object).request());
   }
 
-  // A loaded game's code and the data stay as long as the pool: the views may outlive everything else.
+  // The pool keeps the code of a loaded game and the data, since views may outlive all other objects.
   void create(const PfcPoolDesc& desc, const std::shared_ptr<void>& module, const Bytes& data) {
     PfcPool* created;
     {
@@ -482,11 +482,11 @@ class Pool {
       for (const View& own : groups_[g].views)
         shared |= overlaps(data, bytes, own.data, g == whole() ? rows * b.obs_bytes : group_bytes);
     }
-    if (shared) raise(PyExc_ValueError, "observations overlaps memory that this pool writes to; give an array of your own");
+    if (shared) raise(PyExc_ValueError, "observations overlaps memory that this pool writes to; pass a separate array");
   }
 
-  // The observations that have just been written for a group: the caller's array, or a view of the pool's.
-  py::object arrived(size_t group, py::object given) {
+  // The latest observations of a group: the caller's array or a view of the pool's buffer.
+  py::object latest_observations(size_t group, py::object given) {
     if (given) return given;
     Group& g = groups_[group];
     const void* data = group == whole() ? buffers_->observations
@@ -509,7 +509,7 @@ class Pool {
       ended_data[i] = flag;
       any |= flag;
     }
-    return py::make_tuple(arrived(group, std::move(given)), any != 0);
+    return py::make_tuple(latest_observations(group, std::move(given)), any != 0);
   }
 
   PoolOwner owner_;

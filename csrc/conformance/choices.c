@@ -54,7 +54,8 @@ void pfc_check_controls(const PfcChoices* c, const char* player, float* controls
   for (int32_t d = 0; d < c->dims; ++d) {
     if (controls[d] >= -1.0f && controls[d] <= 1.0f) continue;
     char seen[128];
-    (void)snprintf(seen, sizeof seen, "%s gave control %d the value %g, expected -1 to 1", player, d, (double)controls[d]);
+    (void)snprintf(seen, sizeof seen, "%s gave control %d the value %g, expected -1 to 1", player, d,
+                   (double)controls[d]);
     find("script_range", player, seen);
     controls[d] = 0.0f;
   }

@@ -1,4 +1,4 @@
-// choices.h - checks of a mask that a game wrote, and of the actions of its built-in player.
+// choices.h - checks a mask that a game wrote, and the actions of its built-in player.
 //
 // A mistake is reported and then corrected, so that the check can continue.
 #ifndef PUFFERC_CONFORMANCE_CHOICES_H
@@ -17,8 +17,9 @@ typedef void (*PfcFind)(const char* code, const char* subject, const char* seen)
 
 // legal: [num_choices] bytes, then zeros up to a whole word of 32.
 void pfc_check_mask(const PfcChoices* choices, uint8_t* legal, PfcFind find);
-// player: its name in reports; mask: words of the row, or NULL; chosen: [dims].
-void pfc_check_choices(const PfcChoices* choices, const char* player, const uint32_t* mask, int32_t* chosen, PfcFind find);
+// player is its name in reports. mask is the row's mask words, or NULL. chosen is [dims].
+void pfc_check_choices(const PfcChoices* choices, const char* player, const uint32_t* mask, int32_t* chosen,
+                       PfcFind find);
 void pfc_check_controls(const PfcChoices* choices, const char* player, float* controls, PfcFind find);
 
 #endif  // PUFFERC_CONFORMANCE_CHOICES_H

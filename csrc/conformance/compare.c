@@ -1,5 +1,5 @@
-// compare.c - pairs of pools. The same seed plays the same game after any past, at any place in the batch, with any
-// threads and after a snapshot; other seeds and other actions should play another game.
+// compare.c - compares pairs of pools. The same seed must give the same game after any history, at any index of the
+// batch, with any number of threads and after a snapshot. Other seeds and other actions should give another game.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@ static const uint32_t* mask_row(const PfcBuffers* b, int64_t row) {
   return b->mask_words ? b->action_mask + row * b->mask_words : none;
 }
 
-// words <- a difference between row i of a and row k of b; false if there is none.
+// Describes in `words` a difference between row i of a and row k of b. Returns false if there is none.
 static bool differs(const PfcBuffers* a, int64_t i, const PfcBuffers* b, int64_t k, char* words, size_t room) {
   const PfcDtype dtype = a->spec->obs_dtype;
   const unsigned char *first = obs_row(a->observations, a, i), *second = obs_row(b->observations, b, k);
@@ -23,45 +23,46 @@ static bool differs(const PfcBuffers* a, int64_t i, const PfcBuffers* b, int64_t
     (void)snprintf(words, room, "the reward was %.9g in one and %.9g in the other", (double)a->rewards[i],
                    (double)b->rewards[k]);
   } else if (a->terminated[i] != b->terminated[k] || a->truncated[i] != b->truncated[k]) {
-    (void)snprintf(words, room, "the episode ended in one and not in the other");
+    (void)snprintf(words, room, "the episode ended in only one of them");
   } else if (a->alive[i] != b->alive[k]) {
-    (void)snprintf(words, room, "the agent was out in one and not in the other");
+    (void)snprintf(words, room, "the agent was alive in only one of them");
   } else if (memcmp(mask_row(a, i), mask_row(b, k), sizeof(uint32_t) * (size_t)a->mask_words) != 0) {
-    (void)snprintf(words, room, "other choices were legal in one than in the other");
+    (void)snprintf(words, room, "the legal choices differed");
   } else if (memcmp(first, second, a->obs_bytes) != 0) {
     int64_t at = 0;
     while (obs_value(dtype, first, at) == obs_value(dtype, second, at) && at < obs_values(a) - 1) ++at;
-    (void)snprintf(words, room, "observation %s was %.9g in one and %.9g in the other", obs_entry_name(a->obs_rows, a->num_obs_rows, at),
-                   obs_value(dtype, first, at), obs_value(dtype, second, at));
+    (void)snprintf(words, room, "observation %s was %.9g in one and %.9g in the other",
+                   obs_entry_name(a->obs_rows, a->num_obs_rows, at), obs_value(dtype, first, at),
+                   obs_value(dtype, second, at));
   } else {
     return false;
   }
   return true;
 }
 
-// What each code compares.
-static const char* contest_of(const char* code) {
-  static const char* const contests[][2] = {
+// The two games that a code compares.
+static const char* comparison_of(const char* code) {
+  static const char* const comparisons[][2] = {
       {"seed_repeats", "two games with the same seed and actions differed"},
       {"reset_clears", "a game that was reset with a seed differed from a new one with that seed"},
-      {"position", "a game in a batch differed from the same game alone"},
+      {"position", "a game in a batch differed from the same game by itself"},
       {"threads", "games with four threads differed from games with one"},
       {"snapshot", "a game that was saved and loaded differed from one that was not"},
-      {"script_changes_game", "a game whose built-in player was called differed from one whose player was not"},
+      {"script_changes_game", "a game in which the built-in player was called differed from one in which it was not"},
   };
-  for (size_t i = 0; i < sizeof contests / sizeof contests[0]; ++i)
-    if (strcmp(contests[i][0], code) == 0) return contests[i][1];
+  for (size_t i = 0; i < sizeof comparisons / sizeof comparisons[0]; ++i)
+    if (strcmp(comparisons[i][0], code) == 0) return comparisons[i][1];
   return "two games differed";
 }
 
-// Reports the first difference between games [a_first, a_first + games) of a, and those of b from its first one on.
+// Reports the first difference between games [a_first, a_first + games) of a and games [0, games) of b.
 static bool compare(const PfcPlayer* a, const PfcPlayer* b, int32_t a_first, int32_t games, int64_t step,
                     const char* code) {
   const int64_t agents = a->b->agents;
   char words[160], seen[320];
   for (int64_t row = 0; row < games * agents; ++row) {
     if (!differs(a->b, a_first * agents + row, b->b, row, words, sizeof words)) continue;
-    (void)snprintf(seen, sizeof seen, "%s: %s", contest_of(code), words);
+    (void)snprintf(seen, sizeof seen, "%s: %s", comparison_of(code), words);
     const char* subject = strcmp(code, "script_changes_game") == 0 ? "script" : "";
     pfc_check_find(PFC_ERROR, code, subject, a_first + row / agents, step, seen);
     return true;
@@ -69,25 +70,25 @@ static bool compare(const PfcPlayer* a, const PfcPlayer* b, int32_t a_first, int
   return false;
 }
 
-// Fills the stack where a game's local variables will lie, so that a game that reads them uninitialised differs.
-__attribute__((noinline)) static void litter_stack(int value) {
-  volatile unsigned char rubbish[16384];
-  for (size_t i = 0; i < sizeof rubbish; ++i) rubbish[i] = (unsigned char)value;
+// Fills the stack where a game's local variables will be, so that reading them uninitialised makes a difference.
+__attribute__((noinline)) static void fill_stack(int value) {
+  volatile unsigned char garbage[16384];
+  for (size_t i = 0; i < sizeof garbage; ++i) garbage[i] = (unsigned char)value;
 }
 
-// Steps both and compares them, until a difference is found or the steps are done.
+// Steps both pools and compares them, up to `steps` times or until a difference is found.
 static void play_alike(PfcPlayer* a, PfcPlayer* b, const char* stage, int32_t steps, const char* code) {
   if (compare(a, b, 0, a->b->num_games, 0, code)) return;
   for (int32_t t = 1; t <= steps; ++t) {
-    litter_stack(0x00);
+    fill_stack(0x00);
     pfc_player_step(a, stage, t);
-    litter_stack(0x7f);
+    fill_stack(0x7f);
     pfc_player_step(b, stage, t);
     if (compare(a, b, 0, a->b->num_games, t, code)) return;
   }
 }
 
-// The same seed twice, and once more in a pool that has played before.
+// Compares two pools with the same seed, and then a used pool after a reset.
 void pfc_check_repeat(void) {
   const PfcPoolDesc desc = pfc_check_pool(pfc_check_games(PFC_CHECK_GAMES, 2), 21);
   PfcPlayer a = pfc_player_open(&desc), b = pfc_player_open(&desc);
@@ -97,7 +98,7 @@ void pfc_check_repeat(void) {
     pfc_player_reset(&b, "repeat", NULL);
     play_alike(&a, &b, "repeat", steps, "seed_repeats");
     const PfcResetDesc again = {.has_seed = 1, .seed = 33};
-    for (int32_t t = 1; t <= 97; ++t) pfc_player_step(&b, "reset", t);  // so that their pasts differ
+    for (int32_t t = 1; t <= 97; ++t) pfc_player_step(&b, "reset", t);  // so that their histories differ
     pfc_player_reset(&a, "reset", &again);
     pfc_player_reset(&b, "reset", &again);
     play_alike(&a, &b, "reset", steps, "reset_clears");
@@ -106,39 +107,39 @@ void pfc_check_repeat(void) {
   pfc_player_close(&b);
 }
 
-// Each game of a pool against a pool of that one game.
+// Compares each game of a pool with a pool of that game only.
 void pfc_check_position(void) {
   const int32_t games = pfc_check_games(PFC_CHECK_GAMES / 2, 2);
   const PfcPoolDesc desc = pfc_check_pool(games, 5), single = pfc_check_pool(1, 5);
   static const uint64_t seeds[PFC_CHECK_GAMES] = {8, 9, 10, 11, 12, 13};
   const PfcResetDesc all = {.seeds = seeds};
-  PfcPlayer together = pfc_player_open(&desc), alone[PFC_CHECK_GAMES] = {{0}};
-  bool made = together.pool != NULL;
-  for (int32_t g = 0; g < games && made; ++g) made = (alone[g] = pfc_player_open(&single)).pool != NULL;
+  PfcPlayer batch = pfc_player_open(&desc), single_players[PFC_CHECK_GAMES] = {{0}};
+  bool made = batch.pool != NULL;
+  for (int32_t g = 0; g < games && made; ++g) made = (single_players[g] = pfc_player_open(&single)).pool != NULL;
   if (made) {
-    pfc_player_reset(&together, "position", &all);
+    pfc_player_reset(&batch, "position", &all);
     for (int32_t g = 0; g < games; ++g) {
       const PfcResetDesc one = {.has_seed = 1, .seed = seeds[g]};
-      pfc_player_reset(&alone[g], "position", &one);
+      pfc_player_reset(&single_players[g], "position", &one);
     }
-    const int32_t steps = pfc_player_steps(&together, 2 * games, PFC_CHECK_MAX_STEPS / 2);
-    const uint64_t game_bytes = 4ull * (uint64_t)together.b->agents * (uint64_t)together.b->action_dims;
+    const int32_t steps = pfc_player_steps(&batch, 2 * games, PFC_CHECK_MAX_STEPS / 2);
+    const uint64_t game_bytes = 4ull * (uint64_t)batch.b->agents * (uint64_t)batch.b->action_dims;
     bool same = true;
-    for (int32_t g = 0; g < games && same; ++g) same = !compare(&together, &alone[g], g, 1, 0, "position");
+    for (int32_t g = 0; g < games && same; ++g) same = !compare(&batch, &single_players[g], g, 1, 0, "position");
     for (int32_t t = 1; t <= steps && same; ++t) {
-      pfc_player_step(&together, "position", t);
+      pfc_player_step(&batch, "position", t);
       for (int32_t g = 0; g < games && same; ++g) {
-        memcpy(alone[g].actions, (unsigned char*)together.actions + (uint64_t)g * game_bytes, game_bytes);
-        pfc_player_act(&alone[g], "position", t);
-        same = !compare(&together, &alone[g], g, 1, t, "position");
+        memcpy(single_players[g].actions, (unsigned char*)batch.actions + (uint64_t)g * game_bytes, game_bytes);
+        pfc_player_act(&single_players[g], "position", t);
+        same = !compare(&batch, &single_players[g], g, 1, t, "position");
       }
     }
   }
-  pfc_player_close(&together);
-  for (int32_t g = 0; g < games; ++g) pfc_player_close(&alone[g]);
+  pfc_player_close(&batch);
+  for (int32_t g = 0; g < games; ++g) pfc_player_close(&single_players[g]);
 }
 
-// The game itself, unwrapped, with one thread and with several.
+// Compares one thread with several. Uses the unwrapped spec, since the guard is single-threaded.
 void pfc_check_threads(void) {
   pfc_check.spec = pfc_check.desc->spec;
   PfcPoolDesc desc = pfc_check_pool(pfc_check_games(MANY_GAMES, 2), 41);
@@ -154,7 +155,7 @@ void pfc_check_threads(void) {
   pfc_player_close(&b);
 }
 
-// Saves, loads into another pool, and plays both.
+// Saves a pool, loads the snapshot into another one, and compares both.
 void pfc_check_snapshot(void) {
   if (pfc_check.desc->spec->open) return;
   const PfcPoolDesc desc = pfc_check_pool(PFC_CHECK_GAMES, 51);
@@ -189,7 +190,7 @@ void pfc_check_script(void) {
     pfc_player_reset(&a, "script", NULL);
     pfc_player_reset(&b, "script", NULL);
     for (int32_t t = 1; t <= steps; ++t) {
-      pfc_player_ask(&a, "script", t, a.actions);
+      pfc_player_script(&a, "script", t, a.actions);
       pfc_player_step(&a, "script", t);
       pfc_player_step(&b, "script", t);
       if (compare(&a, &b, 0, a.b->num_games, t, "script_changes_game")) break;
@@ -206,7 +207,7 @@ static bool any_difference(const PfcPlayer* a, const PfcPlayer* b) {
   return false;
 }
 
-// Different seeds usually play different games.
+// Different seeds should give different games.
 void pfc_check_seeds(void) {
   const int32_t games = pfc_check_games(PFC_CHECK_GAMES, 2);
   const PfcPoolDesc first = pfc_check_pool(games, 61), second = pfc_check_pool(games, 62);
@@ -223,7 +224,7 @@ void pfc_check_seeds(void) {
     }
     if (!different)
       pfc_check_find(PFC_WARNING, "seed_without_effect", "", -1, -1,
-                     "two different seeds played the same games, to the last bit");
+                     "two different seeds gave identical games");
   }
   pfc_player_close(&a);
   pfc_player_close(&b);
@@ -231,7 +232,7 @@ void pfc_check_seeds(void) {
 
 // ---- actions -----------------------------------------------------------------------------------------------
 
-// True if some row made the choice; in a masked game, rows where it is illegal keep their action.
+// Sets the choice in all rows where it is legal. Returns whether a row that is alive makes it.
 static bool set_action(PfcPlayer* p, int32_t dim, int32_t choice) {
   const int32_t k = p->b->discrete ? first_choice_of(p->b, dim) + choice : 0;
   bool any = false;
@@ -247,15 +248,15 @@ static bool set_action(PfcPlayer* p, int32_t dim, int32_t choice) {
   return any;
 }
 
-// Hash of the results of a run in which dimension `dim` makes one choice in two of three steps, where it is legal.
-// *made: whether it ever was legal.
-static uint64_t hash_of_choice(int32_t dim, int32_t choice, int32_t most_steps, bool* made) {
+// Hash of the results of a run that makes one choice in dimension `dim` in two of three steps, where it is legal. Sets
+// *made to whether any row made it.
+static uint64_t hash_of_choice(int32_t dim, int32_t choice, int32_t max_steps, bool* made) {
   const PfcPoolDesc desc = pfc_check_pool(pfc_check_games(PFC_CHECK_GAMES, 1), 71);
   PfcPlayer p = pfc_player_open(&desc);
   uint64_t hash = 0;
   *made = false;
   if (p.pool) {
-    const int32_t steps = pfc_player_steps(&p, p.b->num_games, most_steps);
+    const int32_t steps = pfc_player_steps(&p, p.b->num_games, max_steps);
     pfc_player_reset(&p, "actions", NULL);
     for (int32_t t = 1; t <= steps; ++t) {
       fill_actions(p.b, 77, t, p.actions);
@@ -270,7 +271,7 @@ static uint64_t hash_of_choice(int32_t dim, int32_t choice, int32_t most_steps, 
   return hash;
 }
 
-// Whether two choices do the same, first over few steps and then, if so, over more.
+// Whether two choices have the same effect: in the short runs of `hashes`, and then in longer runs.
 static bool same_choice(int32_t dim, int32_t i, int32_t k, const uint64_t* hashes) {
   bool made;
   if (hashes[i] != hashes[k]) return false;
@@ -280,7 +281,7 @@ static bool same_choice(int32_t dim, int32_t i, int32_t k, const uint64_t* hashe
 static void check_dimension(int32_t dim, int32_t choices, bool discrete) {
   uint64_t hashes[MAX_CHOICES];
   int32_t twin[MAX_CHOICES], twins = 0, tried = 0;  // twin: an earlier choice with the same effect, or -1
-  bool made[MAX_CHOICES];  // false: never legal, so not compared
+  bool made[MAX_CHOICES];  // false = never legal, so not compared
   for (int32_t i = 0; i < choices; ++i) {
     hashes[i] = hash_of_choice(dim, i, ACTION_STEPS, &made[i]);
     twin[i] = -1;
@@ -298,7 +299,8 @@ static void check_dimension(int32_t dim, int32_t choices, bool discrete) {
   }
   for (int32_t i = 0; discrete && i < choices; ++i) {
     if (twin[i] < 0) continue;
-    (void)snprintf(seen, sizeof seen, "choices %d and %d in dimension %d of the action did the same", twin[i], i, dim);
+    (void)snprintf(seen, sizeof seen, "choices %d and %d in dimension %d of the action had the same effect", twin[i], i,
+                   dim);
     pfc_check_find(PFC_WARNING, "action_twice", subject, -1, -1, seen);
   }
 }

@@ -1,5 +1,5 @@
-// conformance.c - the checks of conformance.h, one after the other. Each makes its pools, plays, compares and destroys
-// them. Several games are played at once, to find memory that they should not share.
+// conformance.c - runs the checks of conformance.h in order. Each creates its pools, plays, compares and destroys them.
+// Pools have several games, to find memory that games must not share.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,15 +34,16 @@ static void draw(PfcPlayer* p, int32_t game, int64_t step) {
   pfc_guard_attach(p->pool);
   (void)pfc_pool_draw(p->pool, game, &recorder);
   if (record.begins != 1 || record.ends != 1 || !record.in_order)
-    pfc_check_find(PFC_ERROR, "draw_order", "", game, step, "draw did not call begin first, once, and end last, once");
+    pfc_check_find(PFC_ERROR, "draw_order", "", game, step,
+                   "draw did not call begin exactly once at its start and end exactly once at its end");
   else if (!record.finite)
     pfc_check_find(PFC_ERROR, "draw_not_finite", "", game, step,
-                   "draw gave a shape a position or size that is not a number or negative");
+                   "draw gave a shape a position or size that is not finite, or a negative size");
   else if (record.shapes == 0)
-    pfc_check_find(PFC_WARNING, "draw_nothing", "", game, step, "draw drew nothing");
+    pfc_check_find(PFC_WARNING, "draw_nothing", "", game, step, "draw drew no shapes");
 }
 
-// Whether the states hold an address at the same place in every game: a pointer, which no snapshot can restore.
+// Reports a word that is an address in the state of every game. It is a pointer, which no snapshot can restore.
 static void find_addresses(const PfcPlayer* p) {
   const uint64_t rng = pfc_check.desc->spec->rng_offset;
   for (uint64_t at = 0; at + 8 <= p->pool->layout.state_bytes; at += 8) {
@@ -55,13 +56,13 @@ static void find_addresses(const PfcPlayer* p) {
     }
     if (!everywhere) continue;
     char seen[128];
-    (void)snprintf(seen, sizeof seen, "the state holds an address, at its byte %llu", (unsigned long long)at);
+    (void)snprintf(seen, sizeof seen, "the state holds an address at byte %llu", (unsigned long long)at);
     pfc_check_find(PFC_ERROR, "state_address", "", -1, -1, seen);
     return;
   }
 }
 
-// The built-in player plays all rows, its levels in turn, to reach states that random play does not.
+// The built-in player plays all rows. Its levels take turns. This reaches states that random play does not.
 static void check_levels(void) {
   if (!pfc_check.spec->script) return;
   const PfcPoolDesc desc = pfc_check_pool(pfc_check_games(PFC_CHECK_GAMES, 1), 101);
@@ -71,20 +72,19 @@ static void check_levels(void) {
   pfc_player_reset(&p, "script", NULL);
   watch(&p, 0);
   for (int32_t t = 1; t <= steps; ++t) {
-    pfc_player_ask(&p, "script", t, p.actions);
+    pfc_player_script(&p, "script", t, p.actions);
     pfc_player_act(&p, "script", t);
     watch(&p, t);
   }
   pfc_player_close(&p);
 }
 
-// Truncated data files: check_data must refuse them, or they must make a game. The last one is whole, for the next
-// checks.
-static void check_cut_data(void) {
+// Makes pools with truncated data. check_data must refuse the data, or the game must run with it.
+static void check_truncated_data(void) {
   const uint64_t bytes = pfc_check.desc->data_bytes;
   const uint64_t lengths[] = {0, 1, bytes / 2, bytes - 1};
   for (size_t i = 0; bytes > 0 && i < sizeof lengths / sizeof lengths[0]; ++i) {
-    if (!pfc_guard_cut_data(lengths[i])) return;
+    if (!pfc_guard_truncate_data(lengths[i])) return;
     const PfcPoolDesc desc = pfc_check_pool(1, 3);
     pfc_guard_set_step("data", 0);
     PfcPlayer p = pfc_player_open(&desc);
@@ -100,8 +100,8 @@ static PfcStatus check_memory(PfcGuardMode mode) {
   pfc_check.spec = pfc_guard_open(pfc_check.desc, mode);
   if (!pfc_check.spec) return PFC_NO_MEMORY;
   pfc_guard_report_to(pfc_check_report);
-  if (pfc_check.desc->data) check_cut_data();
-  if (!pfc_guard_cut_data(pfc_check.desc->data_bytes)) return PFC_NO_MEMORY;
+  if (pfc_check.desc->data) check_truncated_data();
+  if (!pfc_guard_truncate_data(pfc_check.desc->data_bytes)) return PFC_NO_MEMORY;
   const PfcPoolDesc desc = pfc_check_pool(pfc_check_games(PFC_CHECK_GAMES, 1), 11);
   PfcPlayer p = pfc_player_open(&desc);
   if (!p.pool) return PFC_INVALID;
@@ -121,7 +121,7 @@ static PfcStatus check_memory(PfcGuardMode mode) {
 
 // ---- long runs ---------------------------------------------------------------------------------------------
 
-// Plays long enough for rare events: until there were episodes and rewards.
+// Plays until enough episodes and rewards have been seen, to catch rare events.
 static void check_long(void) {
   const PfcPoolDesc desc = pfc_check_pool(pfc_check_games(PFC_CHECK_GAMES, 1), 81);
   PfcPlayer p = pfc_player_open(&desc);
@@ -173,7 +173,7 @@ static void measure_speed(void) {
 
 // ---- all checks --------------------------------------------------------------------------------------------
 
-static void look_at_variables(const char* stage) {
+static void check_variables(const char* stage) {
   uint64_t address;
   if (!pfc_image_changed(&check.image, &address)) return;
   PfcFinding finding = {
@@ -186,14 +186,14 @@ static void look_at_variables(const char* stage) {
 
 static void check_traced(void) {
   pfc_check_repeat();
-  look_at_variables("repeat");
+  check_variables("repeat");
   pfc_check_position();
   pfc_check_snapshot();
   pfc_check_script();
   pfc_check_seeds();
   pfc_check_actions();
   check_long();
-  look_at_variables("episodes");
+  check_variables("episodes");
 }
 
 PfcStatus pfc_check_game(const PfcCheckDesc* desc) {
@@ -205,12 +205,12 @@ PfcStatus pfc_check_game(const PfcCheckDesc* desc) {
   if (desc->trace && desc->catch_signals) pfc_memory_catch_signals(desc->trace);
   if (desc->is_module) pfc_image_open(&check.image, desc->spec);
   if (desc->spec->reset_from && !desc->data)
-    pfc_check_find(PFC_NOTE, "data_missing", "", -1, -1, "the game can read a file, and the check was given none");
+    pfc_check_find(PFC_NOTE, "data_missing", "", -1, -1, "the game can read a data file, but the check got none");
   bool sound = false;
   PfcStatus status = pfc_check_tables(&sound);
   if (sound) status = check_memory(PFC_GUARD_END);
   if (sound && !status) {
-    look_at_variables("memory");
+    check_variables("memory");
     (void)check_memory(PFC_GUARD_BEGIN);
     pfc_check.spec = pfc_guard_open(desc, PFC_GUARD_NONE);
     pfc_guard_report_to(pfc_check_report);

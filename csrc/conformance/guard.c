@@ -1,4 +1,4 @@
-// guard.c - see guard.h. Each buffer lies in an area of its own (memory.h).
+// guard.c - see guard.h. Each buffer has its own area (memory.h).
 #include "conformance/guard.h"
 
 #include <stdio.h>
@@ -14,8 +14,22 @@
 
 enum { FIRST_FILL = 0x00, SECOND_FILL = 0xa4 };  // of observations and actions before a game writes them
 
-enum { STATE, PARAMS, ACTIONS, REWARDS, TERMINATED, TRUNCATED, ALIVE, OBSERVATION, METRICS, MASK, GENERATOR, CHOICES, DATA,
-       NUM_AREAS };
+enum {
+  STATE,
+  PARAMS,
+  ACTIONS,
+  REWARDS,
+  TERMINATED,
+  TRUNCATED,
+  ALIVE,
+  OBSERVATION,
+  METRICS,
+  MASK,
+  GENERATOR,
+  CHOICES,
+  DATA,
+  NUM_AREAS
+};
 
 // The current check. Static, because a spec's functions get no context; see conformance.h.
 static struct {
@@ -30,12 +44,12 @@ static struct {
   PfcArea areas[NUM_AREAS];
   unsigned char* before;  // [layout.state_bytes] the state before a call that must not change it
   unsigned char* seen;    // an observation, a mask or actions, for comparison
-  const void* data;       // [data_bytes] of the check
+  const void* data;       // [data_bytes]
   uint64_t data_bytes;
   PfcTrace* trace;
-  PfcTrace own_trace;  // used where the caller gives none
+  PfcTrace own_trace;  // used if the caller gives none
   void (*report)(const PfcFinding*);
-  PfcPool* pool;      // that runs the spec; NULL = unknown
+  PfcPool* pool;      // the pool that runs the spec; NULL = unknown
   const void* stack;  // an address on the stack of the checking thread
 } guard;
 
@@ -65,7 +79,7 @@ static bool make_areas(const PfcCheckDesc* desc) {
 
 bool pfc_guard_owns(uint64_t address) { return pfc_area_holds(&guard.areas[STATE], address); }
 
-bool pfc_guard_cut_data(uint64_t bytes) {
+bool pfc_guard_truncate_data(uint64_t bytes) {
   PfcArea* area = &guard.areas[DATA];
   pfc_area_free(area);
   if (!guard.data) return true;
@@ -81,7 +95,7 @@ const void* pfc_guard_data(uint64_t* bytes) {
 
 // ---- findings about a call ----------------------------------------------------------------------------------
 
-// Number of the game whose state this is.
+// Index of the game that has this state.
 static int64_t game_of(const void* state) {
   if (!guard.pool) return -1;
   return ((const unsigned char*)state - guard.pool->states) / (int64_t)guard.pool->state_stride;
@@ -118,7 +132,7 @@ static void* in(int area, const void* from) { return memcpy(guard.areas[area].da
 
 static void out(int area, void* to) { memcpy(to, guard.areas[area].data, guard.areas[area].bytes); }
 
-// Reports a call that must not change the state and did; undoes the change.
+// Reports a call that changed the state although it must not, and undoes the change.
 static void expect_unchanged(const char* function, void* state) {
   if (memcmp(guard.before, state, guard.layout.state_bytes) == 0) return;
   uint64_t at = 0;
@@ -128,7 +142,7 @@ static void expect_unchanged(const char* function, void* state) {
   if (at >= rng && at < rng + sizeof(PfcRng))
     (void)snprintf(seen, sizeof seen, "%s changed the state: it drew a random number", function);
   else
-    (void)snprintf(seen, sizeof seen, "%s changed the state, at its byte %llu", function, (unsigned long long)at);
+    (void)snprintf(seen, sizeof seen, "%s changed the state at byte %llu", function, (unsigned long long)at);
   find("looking_changes_state", function, seen);
   memcpy(state, guard.before, guard.layout.state_bytes);
 }
@@ -145,10 +159,10 @@ static PfcRng rng_of(const void* state) {
   return rng;
 }
 
-static void find_changed_stream(const void* state, PfcRng before, const char* function) {
+static void check_stream(const void* state, PfcRng before, const char* function) {
   char seen[96];
   if (rng_of(state).increment == before.increment) return;
-  (void)snprintf(seen, sizeof seen, "%s wrote over s->rng, the game's random numbers", function);
+  (void)snprintf(seen, sizeof seen, "%s overwrote s->rng, the game's random number generator", function);
   find("rng_overwritten", function, seen);
 }
 
@@ -162,7 +176,7 @@ static void reset_one(void* state, const void* params) {
     out(STATE, state);
   }
   leave();
-  find_changed_stream(state, before, "reset");
+  check_stream(state, before, "reset");
 }
 
 static void respawn(void* state, const void* params, int32_t agent) {
@@ -176,14 +190,14 @@ static void respawn(void* state, const void* params, int32_t agent) {
   leave();
 }
 
-// The data may be mapped elsewhere next time, so no word of a state may be an address in it.
-static void find_kept_data(const unsigned char* state, const char* function) {
+// No word of a state may be an address in the data, which may be mapped elsewhere next time.
+static void check_kept_data(const unsigned char* state, const char* function) {
   for (uint64_t at = 0; at + 8 <= guard.layout.state_bytes; at += 8) {
     uint64_t word;
     memcpy(&word, state + at, 8);
     if (!pfc_area_holds(&guard.areas[DATA], word)) continue;
     char seen[128];
-    (void)snprintf(seen, sizeof seen, "%s kept an address in the data, at byte %llu of the state", function,
+    (void)snprintf(seen, sizeof seen, "%s stored an address of the data at byte %llu of the state", function,
                    (unsigned long long)at);
     find("data_address", function, seen);
     return;
@@ -200,8 +214,8 @@ static void reset_from(void* state, const void* params, const void* data, uint64
     out(STATE, state);
   }
   leave();
-  find_changed_stream(state, before, "reset_from");
-  find_kept_data(state, "reset_from");
+  check_stream(state, before, "reset_from");
+  check_kept_data(state, "reset_from");
 }
 
 static void respawn_from(void* state, const void* params, int32_t agent, const void* data, uint64_t data_bytes) {
@@ -213,7 +227,7 @@ static void respawn_from(void* state, const void* params, int32_t agent, const v
     out(STATE, state);
   }
   leave();
-  find_kept_data(state, "respawn_from");
+  check_kept_data(state, "respawn_from");
 }
 
 static const char* check_data(const void* params, const void* data, uint64_t data_bytes) {
@@ -223,7 +237,7 @@ static const char* check_data(const void* params, const void* data, uint64_t dat
   return reason;
 }
 
-// The range with one game in it, in the guard's buffers or in place.
+// A range of one game, in the guard's buffers or in place.
 static PfcRange range_of_game(const PfcRange* r, int32_t game) {
   PfcRange one = *r;
   one.begin = game;
@@ -281,8 +295,8 @@ static void step_range(const PfcRange* r) {
   }
 }
 
-// One agent's observation in the guard's buffer, which was filled with `fill`.
-static const unsigned char* look(const void* state, const void* params, int32_t agent, int fill) {
+// Fills the guard's buffer with `fill` and observes one agent into it.
+static const unsigned char* observe_into(const void* state, const void* params, int32_t agent, int fill) {
   PfcArea* area = &guard.areas[OBSERVATION];
   memset(area->data, fill, area->bytes);
   enter("observe", state, agent);
@@ -291,8 +305,9 @@ static const unsigned char* look(const void* state, const void* params, int32_t 
   return area->data;
 }
 
-// Observes twice into differently filled memory, which shows values that are not written or not repeated.
-static void compare_looks(const unsigned char* second) {
+// Compares two observations of one state, made in buffers with different fills. They differ in values that were not
+// written, or that depend on something else than the state.
+static void compare_observations(const unsigned char* second) {
   const int32_t size = pfc_dtype_bytes(guard.real->obs_dtype);
   for (uint64_t i = 0; i < guard.row_bytes; ++i) {
     if (guard.seen[i] == second[i]) continue;
@@ -312,9 +327,9 @@ static void compare_looks(const unsigned char* second) {
 static void observe_guarded(const void* state, const void* params, int32_t agent, void* obs) {
   memcpy(guard.before, state, guard.layout.state_bytes);
   in(STATE, state);
-  memcpy(guard.seen, look(state, params_of(params), agent, FIRST_FILL), guard.row_bytes);
+  memcpy(guard.seen, observe_into(state, params_of(params), agent, FIRST_FILL), guard.row_bytes);
   expect_unchanged("observe", guard.areas[STATE].data);
-  compare_looks(look(state, params_of(params), agent, SECOND_FILL));
+  compare_observations(observe_into(state, params_of(params), agent, SECOND_FILL));
   memcpy(obs, guard.seen, guard.row_bytes);
 }
 
@@ -365,8 +380,8 @@ static void draw_one(const void* state, const void* params, const PfcDraw* draw)
 
 // ---- masks and built-in players ----------------------------------------------------------------------------
 
-// The mask of one agent in the guard's buffer.
-static const uint8_t* ask_mask(const void* params, int32_t agent) {
+// The mask of one agent, in the guard's buffer.
+static const uint8_t* call_mask(const void* params, int32_t agent) {
   PfcArea* area = &guard.areas[MASK];
   memset(area->data, 0, area->bytes);
   guard.real->mask(guard.areas[STATE].data, params, agent, area->data);
@@ -377,9 +392,9 @@ static void mask_guarded(const void* state, const void* params, int32_t agent, u
   const size_t bytes = guard.areas[MASK].bytes;
   memcpy(guard.before, state, guard.layout.state_bytes);
   in(STATE, state);
-  memcpy(guard.seen, ask_mask(params_of(params), agent), bytes);
+  memcpy(guard.seen, call_mask(params_of(params), agent), bytes);
   expect_unchanged("mask", guard.areas[STATE].data);
-  if (memcmp(guard.seen, ask_mask(params_of(params), agent), bytes) != 0)
+  if (memcmp(guard.seen, call_mask(params_of(params), agent), bytes) != 0)
     find("mask_unrepeatable", "", "two calls of mask on the same state gave different masks");
   memcpy(legal, guard.seen, bytes);
 }
@@ -392,43 +407,45 @@ static void mask(const void* state, const void* params, int32_t agent, uint8_t* 
   pfc_check_mask(&guard.choices, legal, find);
 }
 
-typedef struct Asked {
+typedef struct ScriptCall {
   const void* params;
   int32_t agent, level;
   const PfcRng* rng;
-} Asked;
+} ScriptCall;
 
-// The actions of the built-in player in the guard's buffer, which was filled with `fill`.
-static const unsigned char* ask_script(const Asked* asked, int fill) {
+// Fills the guard's buffer with `fill` and lets the built-in player write its actions into it.
+static const unsigned char* call_script(const ScriptCall* call, int fill) {
   PfcArea* area = &guard.areas[CHOICES];
   const bool discrete = guard.layout.continuous_dims == 0;
-  void* rng = in(GENERATOR, asked->rng);
+  void* rng = in(GENERATOR, call->rng);
   memset(area->data, fill, area->bytes);
-  guard.real->script(guard.areas[STATE].data, asked->params, asked->agent, asked->level, rng,
+  guard.real->script(guard.areas[STATE].data, call->params, call->agent, call->level, rng,
                      discrete ? (int32_t*)(void*)area->data : NULL, discrete ? NULL : (float*)(void*)area->data);
   return area->data;
 }
 
-static void script_guarded(const void* state, const Asked* asked, const char* name, void* actions) {
+static void script_guarded(const void* state, const ScriptCall* call, const char* name, void* actions) {
   const size_t bytes = guard.areas[CHOICES].bytes;
   memcpy(guard.before, state, guard.layout.state_bytes);
   in(STATE, state);
-  memcpy(guard.seen, ask_script(asked, FIRST_FILL), bytes);
+  memcpy(guard.seen, call_script(call, FIRST_FILL), bytes);
   expect_unchanged("script", guard.areas[STATE].data);
-  const unsigned char* second = ask_script(asked, SECOND_FILL);
+  const unsigned char* second = call_script(call, SECOND_FILL);
   for (size_t i = 0; i < bytes; ++i) {
     if (guard.seen[i] == second[i]) continue;
     char seen[128];
     const bool unwritten = guard.seen[i] == FIRST_FILL && second[i] == SECOND_FILL;
-    (void)snprintf(seen, sizeof seen, unwritten ? "%s did not write its action in dimension %d"
-                   : "%s acted differently in the same state with the same generator, in dimension %d", name, (int)(i / 4));
+    (void)snprintf(seen, sizeof seen,
+                   unwritten ? "%s did not write its action in dimension %d"
+                             : "%s acted differently in the same state with the same generator, in dimension %d",
+                   name, (int)(i / 4));
     find(unwritten ? "script_unwritten" : "script_unrepeatable", name, seen);
     break;
   }
   memcpy(actions, guard.seen, bytes);
 }
 
-// The pool's mask of the agent with this state; NULL where there is none.
+// The pool's mask words of an agent of the game with this state; NULL without masks.
 static const uint32_t* mask_of(const void* state, int32_t agent) {
   if (!guard.pool || !guard.pool->buffers.mask_words) return NULL;
   const PfcBuffers* b = &guard.pool->buffers;
@@ -443,8 +460,8 @@ static void script(const void* state, const void* params, int32_t agent, int32_t
   if (guard.mode == PFC_GUARD_NONE) {
     guard.real->script(state, params, agent, level, rng, choices, controls);
   } else {
-    const Asked asked = {params_of(params), agent, level, rng};
-    script_guarded(state, &asked, name, choices ? (void*)choices : (void*)controls);
+    const ScriptCall call = {params_of(params), agent, level, rng};
+    script_guarded(state, &call, name, choices ? (void*)choices : (void*)controls);
   }
   leave();
   if (choices) pfc_check_choices(&guard.choices, name, mask_of(state, agent), choices, find);
@@ -505,7 +522,7 @@ const PfcEnvSpec* pfc_guard_open(const PfcCheckDesc* desc, PfcGuardMode mode) {
   if (!fits) return NULL;
   measure();
   wrap();
-  if (!pfc_guard_cut_data(desc->data_bytes) || (guard.mode != PFC_GUARD_NONE && !make_areas(desc))) {
+  if (!pfc_guard_truncate_data(desc->data_bytes) || (guard.mode != PFC_GUARD_NONE && !make_areas(desc))) {
     pfc_guard_close();
     return NULL;
   }

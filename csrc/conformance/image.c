@@ -25,20 +25,20 @@ static void add_part(PfcImage* image, uint64_t begin, uint64_t end) {
   image->parts[image->num_parts++].before = before;
 }
 
-// Writable segments, except for the part that the loader made read-only again.
+// Adds the writable segments, without the part that the loader made read-only after relocation.
 static void add_parts(PfcImage* image, const struct dl_phdr_info* info) {
-  uint64_t sealed_begin = 0, sealed_end = 0;
+  uint64_t relro_begin = 0, relro_end = 0;
   const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
   for (int i = 0; i < info->dlpi_phnum; ++i) {
     if (info->dlpi_phdr[i].p_type != PT_GNU_RELRO) continue;
-    sealed_begin = image->base + info->dlpi_phdr[i].p_vaddr;
-    sealed_end = (sealed_begin + info->dlpi_phdr[i].p_memsz) / page * page;
+    relro_begin = image->base + info->dlpi_phdr[i].p_vaddr;
+    relro_end = (relro_begin + info->dlpi_phdr[i].p_memsz) / page * page;
   }
   for (int i = 0; i < info->dlpi_phnum; ++i) {
     const ElfW(Phdr)* part = &info->dlpi_phdr[i];
     if (part->p_type != PT_LOAD || !(part->p_flags & PF_W)) continue;
     const uint64_t begin = image->base + part->p_vaddr, end = begin + part->p_memsz;
-    add_part(image, sealed_end > begin && sealed_begin <= begin ? sealed_end : begin, end);
+    add_part(image, relro_end > begin && relro_begin <= begin ? relro_end : begin, end);
   }
 }
 

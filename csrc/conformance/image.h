@@ -1,5 +1,5 @@
-// image.h - a shared object in memory: whether its variables change, which a game must not do, and whether an address
-// lies in it. On Linux; elsewhere nothing is found.
+// image.h - a shared object in memory: detects changes of its variables, which a game must not make, and addresses in
+// it. Works on Linux; elsewhere it finds nothing.
 #ifndef PUFFERC_CONFORMANCE_IMAGE_H
 #define PUFFERC_CONFORMANCE_IMAGE_H
 
@@ -15,13 +15,13 @@ typedef struct PfcImage {
     const unsigned char* data;
     uint64_t bytes;
     unsigned char* before;   // [bytes] contents when the image was opened
-  } parts[PFC_IMAGE_PARTS];  // writable ones
+  } parts[PFC_IMAGE_PARTS];  // writable segments
 } PfcImage;
 
-// The shared object that `inside` lies in, with a copy of its variables. Owns the copies until pfc_image_close.
+// Finds the shared object that contains `inside` and copies its variables. Owns the copies until pfc_image_close.
 void pfc_image_open(PfcImage* image, const void* inside);
 void pfc_image_close(PfcImage* image);
-// true once for each change: address gets the first changed byte, counted from the start of the file's addresses.
+// Returns true once for each change. *address is the first changed byte, relative to the load address.
 bool pfc_image_changed(PfcImage* image, uint64_t* address);
 bool pfc_image_holds(const PfcImage* image, uint64_t address);
 

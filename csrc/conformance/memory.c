@@ -55,7 +55,7 @@ void pfc_memory_watch(const PfcArea* areas, int count) {
 
 // ---- signals -----------------------------------------------------------------------------------------------
 
-// "read", "wrote" or, where the processor does not tell, "reached".
+// "read", "wrote", or "reached" where the processor does not report which.
 static const char* verb_of(const void* context) {
 #if defined(__x86_64__) && defined(__linux__)
   const greg_t error = ((const ucontext_t*)context)->uc_mcontext.gregs[REG_ERR];
@@ -66,7 +66,7 @@ static const char* verb_of(const void* context) {
 #endif
 }
 
-// Describes a forbidden address by the game's buffers.
+// Describes a forbidden address relative to the game's buffers.
 static void describe_address(const void* pointer, const void* context) {
   const uint64_t at = (uint64_t)(uintptr_t)pointer, stack = (uint64_t)(uintptr_t)watched.stack;
   char* fault = watched.trace->fault;
@@ -90,9 +90,9 @@ static void describe_address(const void* pointer, const void* context) {
   if (at < 4096)
     (void)snprintf(fault, room, "%s through a NULL pointer", verb);
   else if (at < stack && stack - at < 2ull * STACK_BYTES)
-    (void)snprintf(fault, room, "ran out of stack: a recursion that does not end, or a very large local array");
+    (void)snprintf(fault, room, "ran out of stack; look for endless recursion or a very large local array");
   else
-    (void)snprintf(fault, room, "%s memory that is not there, at %p", verb, pointer);
+    (void)snprintf(fault, room, "%s unmapped memory at %p", verb, pointer);
 }
 
 static void on_signal(int number, siginfo_t* info, void* context) {

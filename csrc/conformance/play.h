@@ -1,5 +1,5 @@
-// play.h - what checks and tests share to play a game at random: deterministic actions (legal ones in a masked game),
-// values of observations, and hashes of results.
+// play.h - random play for checks and tests: deterministic actions (legal ones in a masked game), values of
+// observations, and hashes of results.
 //
 // Header-only. Buffers belong to the pool, actions to the caller.
 #ifndef PUFFERC_PLAY_H
@@ -12,20 +12,20 @@
 
 // ---- deterministic actions ------------------------------------------------------------------------------
 
-// The action of one dimension of one row at step t: a function of these numbers alone, so that it does not depend on
-// the order of sends. Each row keeps an action for a few steps, which gets it further than a new choice in every step.
+// The action of one dimension of one row at step t. It depends on these numbers only, not on the order of sends. Each
+// row repeats an action for a few steps, which reaches more states than a new choice in every step.
 static inline uint64_t action_noise(uint64_t seed, int64_t row, int32_t dim, int64_t t) {
   const uint64_t own = pfc_hash64(seed ^ pfc_hash64((uint64_t)row * 8 + (uint64_t)dim));
   const int64_t hold = 1 + (int64_t)(own % 6);
   return pfc_hash64(own ^ (uint64_t)(t / hold));
 }
 
-// Whether a row may make choice k of all K choices now. Everything is legal in a game without masks.
+// Whether choice k of all K choices is legal for a row now. Without masks every choice is legal.
 static inline bool choice_is_legal(const PfcBuffers* b, int64_t row, int32_t k) {
   return b->mask_words == 0 || (b->action_mask[row * b->mask_words + k / 32] >> (k % 32) & 1u);
 }
 
-// The first of all K choices that belongs to a dimension.
+// Index, among all K choices, of the first choice of a dimension.
 static inline int32_t first_choice_of(const PfcBuffers* b, int32_t dim) {
   int32_t first = 0;
   for (int32_t d = 0; d < dim; ++d) first += b->action_counts[d];
@@ -40,7 +40,8 @@ static inline int32_t random_choice(const PfcBuffers* b, int64_t row, int32_t di
   int64_t left = legal ? (int64_t)(noise % (uint64_t)legal) : 0;
   if (legal == count || legal == 0) return (int32_t)left;
   int32_t choice = 0;
-  for (; !choice_is_legal(b, row, first + choice) || left > 0; ++choice) left -= choice_is_legal(b, row, first + choice);
+  for (; !choice_is_legal(b, row, first + choice) || left > 0; ++choice)
+    left -= choice_is_legal(b, row, first + choice);
   return choice;
 }
 
@@ -89,7 +90,7 @@ static inline int64_t obs_values(const PfcBuffers* b) {
   return values;
 }
 
-// Name of the entry that holds value `index`; rows: the pool's table, in which every count is filled in.
+// Name of the entry that holds value `index`. `rows` is the pool's table, in which every count is filled in.
 static inline const char* obs_entry_name(const PfcObsRow* rows, int32_t num_rows, int64_t index) {
   int64_t end = 0;
   for (int32_t r = 0; r < num_rows; ++r) {

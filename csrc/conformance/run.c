@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum { MAX_REPORTED = 128, MIN_STEPS = 40 };
-static const double STAGE_BYTES = 25e6;  // memory that a stage may touch in all its steps, about
+static const double STAGE_BYTES = 25e6;  // approximate memory traffic of a stage over all its steps
 
 // Static, see conformance.h.
 PfcCheck pfc_check;
@@ -30,7 +30,7 @@ static bool was_reported(const char* code, const char* subject) {
   return false;
 }
 
-// Findings that follow from another one of the same subject: only the cause is reported.
+// Whether a finding is a consequence of one that was reported. Only the cause is reported.
 static bool follows(const char* code, const char* subject) {
   static const char* const consequences[][2] = {
       {"observation_constant", "observation_unwritten"},
@@ -51,7 +51,7 @@ static bool follows(const char* code, const char* subject) {
   return false;
 }
 
-// Reports a finding unless one of that code and subject, or its cause, was reported.
+// Reports a finding unless its cause, or a finding with the same code and subject, was reported before.
 void pfc_check_report(const PfcFinding* finding) {
   if (was_reported(finding->code, finding->subject) || follows(finding->code, finding->subject)) return;
   if (num_reported == MAX_REPORTED) return;
@@ -84,7 +84,6 @@ PfcPoolDesc pfc_check_pool(int32_t games, uint64_t seed) {
   return desc;
 }
 
-// pool NULL when it cannot be made; the last error says why.
 PfcPlayer pfc_player_open(const PfcPoolDesc* desc) {
   PfcPlayer p = {.pool = pfc_pool_create(desc)};
   if (!p.pool) return p;
@@ -119,7 +118,7 @@ void pfc_player_step(PfcPlayer* p, const char* stage, int64_t step) {
   pfc_player_act(p, stage, step);
 }
 
-void pfc_player_ask(PfcPlayer* p, const char* stage, int64_t step, void* actions) {
+void pfc_player_script(PfcPlayer* p, const char* stage, int64_t step, void* actions) {
   pfc_guard_attach(p->pool);
   pfc_guard_set_step(stage, step);
   const PfcScriptDesc desc = {.level = (int32_t)(step % pfc_check.spec->num_levels),

@@ -1,9 +1,9 @@
-// run.h - what the files of the checks share: the current check, its pools and its players.
+// run.h - the current check, its pools and its players, shared by the files of the checks.
 //
 //   conformance.c  the order of the checks; memory, built-in players, long runs, speed
 //   run.c          findings, pools, random play
 //   tables.c       tables that depend on parameters
-//   compare.c      pairs of pools: what must be equal, and what should differ
+//   compare.c      pairs of pools that must be equal or should differ
 #ifndef PUFFERC_CONFORMANCE_RUN_H
 #define PUFFERC_CONFORMANCE_RUN_H
 
@@ -14,7 +14,7 @@
 
 enum { PFC_CHECK_GAMES = 6, PFC_CHECK_MAX_STEPS = 2000 };
 
-// The current check: its arguments, and the spec that its pools run now, wrapped or not.
+// The current check: its arguments and the spec that its pools use now, wrapped by the guard or not.
 typedef struct PfcCheck {
   const PfcCheckDesc* desc;
   const PfcEnvSpec* spec;
@@ -27,7 +27,7 @@ void pfc_check_report(const PfcFinding* finding);
 void pfc_check_find(PfcSeverity severity, const char* code, const char* subject, int64_t game, int64_t step,
                     const char* seen);
 
-// A pool, its buffers, and the actions of its next step [rows, action_dims]. pool NULL: it could not be made.
+// A pool, its buffers, and the actions of its next step [rows, action_dims]. pool is NULL if it could not be created.
 typedef struct PfcPlayer {
   PfcPool* pool;
   const PfcBuffers* b;
@@ -43,11 +43,11 @@ void pfc_player_reset(PfcPlayer* player, const char* stage, const PfcResetDesc* 
 void pfc_player_act(PfcPlayer* player, const char* stage, int64_t step);   // with player->actions
 void pfc_player_step(PfcPlayer* player, const char* stage, int64_t step);  // with random ones
 // Actions of the game's built-in player for all rows, into `actions` [rows, action_dims]; its levels take turns.
-void pfc_player_ask(PfcPlayer* player, const char* stage, int64_t step, void* actions);
-// How many steps a stage plays `games` games: at most max_steps, fewer of a game with much memory.
+void pfc_player_script(PfcPlayer* player, const char* stage, int64_t step, void* actions);
+// Number of steps that a stage plays with `games` games: at most max_steps, fewer for games with large states.
 int32_t pfc_player_steps(const PfcPlayer* player, int32_t games, int32_t max_steps);
 
-// tables.c: PFC_INVALID where no pool can be made with the parameters. *sound: one can be made with the tables.
+// tables.c: PFC_INVALID if the parameters are invalid. *sound is set to whether a pool can be created with the tables.
 PfcStatus pfc_check_tables(bool* sound);
 
 // compare.c

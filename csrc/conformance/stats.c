@@ -9,7 +9,7 @@
 
 #include "conformance/play.h"
 
-// Networks learn badly from observations beyond the first, and values are hard to fit with rewards beyond the second.
+// Networks learn badly from observations larger than the first. Values are hard to fit if rewards exceed the second.
 static const float LARGE_OBSERVATION = 100.0f;
 static const double LARGE_REWARD = 1000.0;
 
@@ -67,7 +67,7 @@ bool pfc_stats_begin(PfcStats* s, const PfcPool* pool) {
   return s->lengths != NULL;
 }
 
-// Value `index` of one observation against its table entry.
+// Checks value `index` of one observation against its table entry.
 static void check_value(PfcStats* s, const PfcObsRow* entry, int64_t index, double value, Place place) {
   if (!(value - value == 0.0)) {
     find(s, PFC_ERROR, "observation_not_finite", entry->name, place, "observation %s was %s", entry->name,
@@ -84,16 +84,17 @@ static void check_value(PfcStats* s, const PfcObsRow* entry, int64_t index, doub
   if ((float)value > s->high[index]) s->high[index] = (float)value;
 }
 
-static void watch_observation(PfcStats* s, const unsigned char* obs, Place place) {
+static void record_observation(PfcStats* s, const unsigned char* obs, Place place) {
   int64_t i = 0;
   for (int32_t r = 0; r < s->spec->num_obs_rows; ++r) {
     const PfcObsRow* entry = &s->rows[r];
-    for (const int64_t end = i + entry->count; i < end; ++i) check_value(s, entry, i, obs_value(s->spec->obs_dtype, obs, i), place);
+    for (const int64_t end = i + entry->count; i < end; ++i)
+      check_value(s, entry, i, obs_value(s->spec->obs_dtype, obs, i), place);
   }
   ++s->observations;
 }
 
-static void watch_metrics(PfcStats* s, const PfcBuffers* b, int64_t row, Place place) {
+static void record_metrics(PfcStats* s, const PfcBuffers* b, int64_t row, Place place) {
   for (int32_t i = 0; i < b->num_metrics; ++i) {
     const char* name = s->spec->metrics[i];
     const double value = (double)b->episode_metrics[row * b->num_metrics + i];
@@ -105,7 +106,7 @@ static void watch_metrics(PfcStats* s, const PfcBuffers* b, int64_t row, Place p
   }
 }
 
-static void watch_row(PfcStats* s, const PfcBuffers* b, int64_t row, Place place) {
+static void record_row(PfcStats* s, const PfcBuffers* b, int64_t row, Place place) {
   const double reward = (double)b->rewards[row];
   if (!(reward - reward == 0.0))
     find(s, PFC_ERROR, "reward_not_finite", "", place, "a reward was %s", reward != reward ? "NaN" : "infinite");
@@ -118,16 +119,16 @@ static void watch_row(PfcStats* s, const PfcBuffers* b, int64_t row, Place place
   s->terminated += b->terminated[row];
   s->one_step_episodes += s->lengths[row] == 1;
   s->lengths[row] = 0;
-  watch_observation(s, obs_row(b->final_observations, b, row), place);
-  watch_metrics(s, b, row, place);
+  record_observation(s, obs_row(b->final_observations, b, row), place);
+  record_metrics(s, b, row, place);
 }
 
 void pfc_stats_watch(PfcStats* s, const PfcPool* pool, int64_t step) {
   const PfcBuffers* b = pfc_pool_buffers(pool);
   for (int64_t row = 0; row < b->rows; ++row) {
     const Place place = {row / b->agents, row % b->agents, step};
-    watch_observation(s, obs_row(b->observations, b, row), place);
-    if (step > 0) watch_row(s, b, row, place);
+    record_observation(s, obs_row(b->observations, b, row), place);
+    if (step > 0) record_row(s, b, row, place);
   }
   s->steps += step > 0;
   s->rows_stepped += step > 0 ? b->rows : 0;
@@ -166,7 +167,7 @@ static bool all_zero(const PfcStats* s) {
 
 static void conclude_observations(const PfcStats* s) {
   if (all_zero(s)) {
-    find(s, PFC_WARNING, "observation_zero", "", nowhere, "each of %lld observations was all zeros",
+    find(s, PFC_WARNING, "observation_zero", "", nowhere, "all values of all %lld observations were 0",
          (long long)s->observations);
     return;
   }
@@ -184,7 +185,8 @@ void pfc_stats_conclude(const PfcStats* s) {
   if (s->nonzero_rewards == 0)
     find(s, PFC_WARNING, "reward_zero", "", nowhere, "every reward of %lld steps was 0", steps);
   if (s->largest_reward > LARGE_REWARD)
-    find(s, PFC_WARNING, "reward_large", "", nowhere, "a reward of size %g", s->largest_reward);
+    find(s, PFC_WARNING, "reward_large", "", nowhere, "the largest reward had the absolute value %g",
+         s->largest_reward);
   if (s->episodes == 0)
     find(s, PFC_WARNING, "episode_endless", "", nowhere, "no episode ended in %d steps of random play%s",
          s->longest_run, s->max_steps == 0 ? ", and max_steps is 0 (never)" : "");

@@ -1,7 +1,7 @@
 // stats.h - statistics of random play: observations against their table, rewards, ends, metrics.
 //
-// PfcStats covers any number of pools of one game with the same parameters; the caller owns it and frees it by
-// pfc_stats_close. A mistake in one value is reported at once, one in the whole run by pfc_stats_conclude.
+// PfcStats covers any number of pools of one game with the same parameters. The caller owns it and frees it with
+// pfc_stats_close. Mistakes in single values are reported at once, those in the statistics by pfc_stats_conclude.
 #ifndef PUFFERC_CONFORMANCE_STATS_H
 #define PUFFERC_CONFORMANCE_STATS_H
 
@@ -22,10 +22,10 @@ typedef struct PfcStats {
   void (*report)(const PfcFinding*);
 } PfcStats;
 
-// false: no memory
+// Returns false without memory.
 bool pfc_stats_open(PfcStats* stats, const PfcPool* pool, void (*report)(const PfcFinding*));
 void pfc_stats_close(PfcStats* stats);
-// A pool after its reset (step 0) or after a step. Each pool is watched from its reset on.
+// Call pfc_stats_begin after the reset of a pool, and pfc_stats_watch after its reset (step 0) and after each step.
 bool pfc_stats_begin(PfcStats* stats, const PfcPool* pool);
 void pfc_stats_watch(PfcStats* stats, const PfcPool* pool, int64_t step);
 void pfc_stats_conclude(const PfcStats* stats);

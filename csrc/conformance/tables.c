@@ -1,5 +1,5 @@
-// tables.c - tables that depend on parameters: observation rows, sides, state fields. Each is checked with the
-// parameters of the check, and with every parameter at its limits.
+// tables.c - checks tables that depend on parameters: observation rows, teams, state fields. Each is checked with the
+// parameters of the check and with every parameter at its limits.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,12 +8,12 @@
 #include "conformance/run.h"
 #include "games/params.h"
 
-// One set of parameters, and its name in reports.
+// The tables of one set of parameters.
 typedef struct Tables {
   const PfcEnvSpec* spec;
   const void* params;
   PfcLayout layout;
-  char when[64];  // "", or "with width = 6: "
+  char when[64];  // prefix of findings: "" or "with width = 6: "
 } Tables;
 
 static void find(const Tables* t, const char* code, const char* subject, const char* words) {
@@ -24,7 +24,7 @@ static void find(const Tables* t, const char* code, const char* subject, const c
 
 // ---- observation rows --------------------------------------------------------------------------------------
 
-// fill_rows on a copy of the table that ends at forbidden memory.
+// Calls fill_rows on a copy of the table that ends at inaccessible memory.
 static void fill(const Tables* t, PfcArea* area) {
   memcpy(area->data, t->spec->obs_rows, area->bytes);
   pfc_guard_enter("fill_rows", -1, -1);
@@ -32,33 +32,34 @@ static void fill(const Tables* t, PfcArea* area) {
   pfc_guard_leave();
 }
 
-// Whether fill_rows gives the same table twice, and changes only what it may.
-static bool fills_alike(const Tables* t) {
+// Whether fill_rows gives the same table twice and leaves names and help texts alone.
+static bool fill_is_repeatable(const Tables* t) {
   const uint64_t bytes = sizeof(PfcObsRow) * (uint64_t)t->spec->num_obs_rows;
   PfcArea area = {0};
   PfcObsRow* first = malloc(bytes);
-  bool alike = true;
+  bool same = true;
   if (first && pfc_area_make(&area, "observation table", bytes, _Alignof(PfcObsRow), true)) {
     pfc_memory_watch(&area, 1);
     fill(t, &area);
     memcpy(first, area.data, bytes);
     fill(t, &area);
-    alike = memcmp(first, area.data, bytes) == 0;
+    same = memcmp(first, area.data, bytes) == 0;
     for (int32_t i = 0; i < t->spec->num_obs_rows; ++i)
-      alike = alike && first[i].name == t->spec->obs_rows[i].name && first[i].help == t->spec->obs_rows[i].help;
+      same = same && first[i].name == t->spec->obs_rows[i].name && first[i].help == t->spec->obs_rows[i].help;
     pfc_memory_watch(NULL, 0);
   }
   pfc_area_free(&area);
   free(first);
-  return alike;
+  return same;
 }
 
 static bool check_rows(const Tables* t) {
   PfcObsRow* rows = malloc(sizeof *rows * (size_t)t->spec->num_obs_rows);
   bool sound = rows != NULL;
-  if (t->spec->fill_rows && !fills_alike(t)) {
+  if (t->spec->fill_rows && !fill_is_repeatable(t)) {
     sound = false;
-    find(t, "observation_table", "", "fill_rows gave another table when it was called again, or changed a name or help text");
+    find(t, "observation_table", "",
+         "fill_rows gave two different tables in two calls, or changed a name or help text");
   } else if (rows && pfc_fill_rows(t->spec, t->params, &t->layout, rows) != PFC_OK) {
     sound = false;
     find(t, "observation_table", "", pfc_last_error());
@@ -67,7 +68,7 @@ static bool check_rows(const Tables* t) {
   return sound;
 }
 
-// ---- sides and fields --------------------------------------------------------------------------------------
+// ---- teams and fields --------------------------------------------------------------------------------------
 
 static bool check_teams(const Tables* t) {
   int32_t* teams = malloc(sizeof *teams * (size_t)t->layout.agents);
@@ -93,14 +94,15 @@ static void check_field(const Tables* t, int32_t index) {
     (void)snprintf(words, sizeof words, "field changed the name or dtype of state field %s", entry->name);
     find(t, "field_range", entry->name, words);
   } else if (field.offset > state || field.count > (state - field.offset) / each) {
-    (void)snprintf(words, sizeof words, "state field %s has %llu values of %llu bytes from byte %llu on; the state has %llu bytes",
-                   entry->name, (unsigned long long)field.count, (unsigned long long)each, (unsigned long long)field.offset,
-                   (unsigned long long)state);
+    (void)snprintf(words, sizeof words,
+                   "state field %s has %llu values of %llu bytes at byte %llu, but the state has %llu bytes",
+                   entry->name, (unsigned long long)field.count, (unsigned long long)each,
+                   (unsigned long long)field.offset, (unsigned long long)state);
     find(t, "field_range", entry->name, words);
   }
 }
 
-// False if no pool can be made with such tables.
+// Returns false if no pool can be created with these tables.
 static bool check_tables(const Tables* t) {
   bool sound = check_rows(t);
   if (t->layout.teams > 0) sound = check_teams(t) && sound;

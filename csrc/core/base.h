@@ -1,4 +1,4 @@
-// base.h - what every part of the library shares: assertions, the last error, aligned memory.
+// base.h - shared by all parts of the library: assertions, the last error, aligned memory.
 #ifndef PUFFERC_BASE_H
 #define PUFFERC_BASE_H
 
@@ -23,8 +23,8 @@ extern "C" {
 // Sets this thread's last error (printf style) and returns `status`.
 PfcStatus pfc_fail(PfcStatus status, const char* format, ...) __attribute__((format(printf, 2, 3)));
 
-// Zeroed, PFC_ALIGNMENT-aligned memory. NULL where it does not fit into the memory that is left, even if the system
-// would overcommit. 0 bytes give a valid pointer.
+// Zeroed, PFC_ALIGNMENT-aligned memory. NULL if it does not fit into the memory that is left, even if the system would
+// overcommit. The pointer is valid for 0 bytes.
 void* pfc_alloc(uint64_t bytes);
 void pfc_free(void* memory);  // NULL is allowed
 
@@ -34,7 +34,7 @@ uint64_t pfc_memory_left(void);
 // 64-bit FNV-1a over 8-byte words (the tail byte by byte): detects damage, not forgery.
 uint64_t pfc_checksum(const void* data, uint64_t bytes);
 
-// The entry of names[count] nearest to `name` by edit distance, NULL if none is near.
+// The entry of names[count] with the smallest edit distance to `name`, or NULL if all are too different.
 const char* pfc_nearest(const char* name, const char* const* names, int32_t count);
 
 #ifdef __cplusplus

@@ -11,7 +11,7 @@ uint64_t pfc_checksum(const void* data, uint64_t bytes) {
     uint64_t word;
     memcpy(&word, at, 8);
     hash = (hash ^ word) * prime;
-    hash ^= hash >> 32;  // mixes high bits into the low ones, which a multiplication alone never does
+    hash ^= hash >> 32;  // mixes high bits into the low ones, which a multiplication does not
   }
   for (; bytes > 0; --bytes, ++at) hash = (hash ^ *at) * prime;
   return hash;

@@ -18,7 +18,7 @@ void* pfc_alloc(uint64_t bytes) {
 
 void pfc_free(void* memory) { free(memory); }
 
-// The number after `key` ("" = at the start) in a file of the system; `fallback` where there is none.
+// The number after `key` ("" = at the start) in a system file, or `fallback` if there is none.
 static uint64_t system_number(const char* path, const char* key, uint64_t fallback) {
   char text[4096];
   FILE* file = fopen(path, "r");
@@ -35,8 +35,8 @@ static uint64_t physical_memory(void) {
   return pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes : UINT64_MAX;
 }
 
-// What the container may still use: the limit of cgroup v2 or v1 minus the memory of this process. UINT64_MAX outside
-// of a container.
+// Memory that the container may still use: the limit of cgroup v2 or v1 minus the memory of this process. UINT64_MAX
+// outside of a container.
 static uint64_t container_memory(void) {
   uint64_t limit = system_number("/sys/fs/cgroup/memory.max", "", UINT64_MAX);
   limit = PFC_MIN(limit, system_number("/sys/fs/cgroup/memory/memory.limit_in_bytes", "", UINT64_MAX));

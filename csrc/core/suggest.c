@@ -1,14 +1,14 @@
-// suggest.c - the name that a misspelt one probably stands for.
+// suggest.c - suggests the name that a misspelt one was meant to be.
 #include <string.h>
 
 #include "core/base.h"
 
-// Edit distance (Levenshtein) of two names; LONGEST if one is too long to compare.
+// Edit distance (Levenshtein) of two names; MAX_LENGTH if one is too long to compare.
 static int32_t edit_distance(const char* a, const char* b) {
-  enum { LONGEST = 64 };
+  enum { MAX_LENGTH = 64 };
   size_t n = strlen(a), m = strlen(b);
-  if (n >= LONGEST || m >= LONGEST) return LONGEST;
-  int32_t row[LONGEST + 1];
+  if (n >= MAX_LENGTH || m >= MAX_LENGTH) return MAX_LENGTH;
+  int32_t row[MAX_LENGTH + 1];
   for (size_t j = 0; j <= m; ++j) row[j] = (int32_t)j;
   for (size_t i = 1; i <= n; ++i) {
     int32_t diagonal = row[0];
@@ -26,7 +26,7 @@ static int32_t edit_distance(const char* a, const char* b) {
 const char* pfc_nearest(const char* name, const char* const* names, int32_t count) {
   const char* best = NULL;
   const size_t length = PFC_MIN(strlen(name), 60);
-  int32_t best_distance = (int32_t)length / 2 + 2;  // at a larger distance it is another word
+  int32_t best_distance = (int32_t)length / 2 + 2;  // larger distances are different words
   for (int32_t i = 0; i < count; ++i) {
     int32_t distance = edit_distance(name, names[i]);
     if (distance < best_distance) best = names[i], best_distance = distance;

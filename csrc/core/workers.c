@@ -1,9 +1,9 @@
 // workers.c - the worker threads of workers.h.
 //
-// One worker's share of a queue is one 64-bit word: generation in the upper half, the next block in the
-// lower. Taking a block is a compare-and-swap on it, so a worker that slept through the end of a job
-// can never take a block of a later one by mistake, and what it reads of the job (task, context) after
-// a successful take is stable: the job cannot end before that block is done.
+// One worker's share of a queue is one 64-bit word: the generation in the upper half, the next block in the lower. A
+// worker takes a block by a compare-and-swap on this word, so a worker that slept through the end of a job cannot take
+// a block of a later job by mistake. After a successful take, task and context are stable, because the job cannot end
+// before that block is done.
 #include "core/workers.h"
 
 #include <pthread.h>
@@ -13,7 +13,7 @@
 
 #include "core/base.h"
 
-typedef struct Share {  // one worker's part of one queue's job, alone on its cache line
+typedef struct Share {  // one worker's part of one queue's job, on its own cache line
   _Alignas(PFC_ALIGNMENT) _Atomic uint64_t next;  // generation << 32 | block
   _Atomic uint64_t end;                           // generation << 32 | last block + 1
 } Share;
@@ -40,7 +40,7 @@ struct PfcWorkers {
   uint64_t generation;  // of the process that made the workers
   pthread_mutex_t mutex;
   pthread_cond_t work, done;
-  _Alignas(PFC_ALIGNMENT) _Atomic uint64_t posted;  // jobs handed out; a change wakes workers
+  _Alignas(PFC_ALIGNMENT) _Atomic uint64_t posted;  // jobs posted; a change wakes workers
   _Atomic int32_t sleepers;       // workers waiting on `work`
   _Atomic int32_t caller_sleeps;  // 1 while the caller waits on `done`
   _Atomic int32_t stop;           // 1 = return; an int32_t, since atomics of one byte need a library on RISC-V
@@ -50,10 +50,10 @@ static _Atomic uint64_t process_generation = 1;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 static void after_fork_in_child(void) { atomic_fetch_add(&process_generation, 1); }
-static void watch_forks(void) { (void)pthread_atfork(NULL, NULL, after_fork_in_child); }
+static void register_fork_handler(void) { (void)pthread_atfork(NULL, NULL, after_fork_in_child); }
 
 uint64_t pfc_process_generation(void) {
-  (void)pthread_once(&fork_once, watch_forks);
+  (void)pthread_once(&fork_once, register_fork_handler);
   return atomic_load_explicit(&process_generation, memory_order_relaxed);
 }
 
@@ -71,7 +71,7 @@ static void pause_briefly(void) {
 #endif
 }
 
-// Takes one block of a share; false when it is empty.
+// Takes one block of a share. Returns false if the share is empty.
 static bool take_block(Share* share, int32_t* block) {
   uint64_t next = atomic_load_explicit(&share->next, memory_order_acquire);
   for (;;) {
@@ -105,7 +105,7 @@ static void work_on(PfcWorkers* workers, Queue* queue, int32_t worker) {
   }
 }
 
-// Waits until more work than `seen` is posted: spins, then sleeps. False when the workers must return.
+// Waits until `posted` differs from `seen`: spins, then sleeps. Returns false if the worker must stop.
 static bool wait_for_work(PfcWorkers* workers, uint64_t seen) {
   int64_t deadline = now_ns() + PFC_SPIN_NS;
   do {
@@ -188,7 +188,7 @@ static void stop_workers(PfcWorkers* workers) {
 
 void pfc_workers_destroy(PfcWorkers* workers) {
   if (!workers) return;
-  // In a forked child the threads do not exist and the lock's state is unknown: only free memory.
+  // In a forked child the threads do not exist and the mutex may be locked, so only memory is freed.
   if (workers->generation == pfc_process_generation()) {
     for (int32_t q = 0; workers->queues && q < workers->num_queues; ++q)
       if (workers->queues[q].shares) pfc_workers_finish(workers, q);
@@ -214,11 +214,11 @@ void pfc_workers_start(PfcWorkers* workers, int32_t queue, PfcTask task, void* c
   for (int64_t i = 0; i < workers->num_threads; ++i) {
     uint64_t first = (uint64_t)(i * num_blocks / workers->num_threads);
     uint64_t end = (uint64_t)((i + 1) * num_blocks / workers->num_threads);
-    // `end` first: no worker takes a block until `next` carries the same generation.
+    // `end` is stored first: no worker takes a block until `next` has the same generation.
     atomic_store_explicit(&q->shares[i].end, generation | end, memory_order_release);
     atomic_store_explicit(&q->shares[i].next, generation | first, memory_order_release);
   }
-  if (workers->num_threads == 1 || num_blocks == 1) return;  // finish does the work: waking a thread costs more
+  if (workers->num_threads == 1 || num_blocks == 1) return;  // finish does the work, since waking a thread costs more
   atomic_fetch_add(&workers->posted, 1);
   if (atomic_load(&workers->sleepers) == 0) return;
   pthread_mutex_lock(&workers->mutex);

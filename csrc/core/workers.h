@@ -4,12 +4,12 @@
 // Work arrives in queues. A queue holds at most one job at a time; a job is `num_blocks` calls of
 // task(context, worker, block), each block exactly once, in any order and on any worker. `worker` is in
 // [0, num_threads) and no two calls with the same index run at the same time, so it can select scratch memory.
-// Jobs of different queues run side by side: one half of a pool steps while the other half is read.
+// Jobs of different queues run at the same time: one half of a pool steps while the other half is read.
 //
 // Each worker starts with its own contiguous share of the blocks, so a block tends to stay in one core's cache from
 // step to step, and then takes blocks from the other shares. Idle workers spin for PFC_SPIN_NS, then sleep.
 //
-// start and finish must be called by one thread at a time; the owner ensures that.
+// start and finish must not be called by two threads at the same time. The owner ensures this.
 // After fork() the threads do not exist in the child: only pfc_workers_destroy may be called there.
 #ifndef PUFFERC_WORKERS_H
 #define PUFFERC_WORKERS_H
@@ -28,14 +28,14 @@ extern "C" {
 typedef struct PfcWorkers PfcWorkers;
 typedef void (*PfcTask)(void* context, int32_t worker, int32_t block);
 
-// NULL with pfc_last_error() set when there is no memory or no thread.
+// Returns NULL and sets pfc_last_error() if memory or threads are not available.
 PfcWorkers* pfc_workers_create(int32_t num_threads, int32_t num_queues);
 void pfc_workers_destroy(PfcWorkers* workers);  // waits for running jobs; NULL is allowed
 
 int32_t pfc_workers_count(const PfcWorkers* workers);  // num_threads; 1 for NULL
 
-// Hands a job to an idle queue and returns. context must live until finish returns.
-// With one thread, or one block, nothing happens before finish.
+// Posts a job to an idle queue and returns. context must remain valid until finish returns. With one thread or one
+// block, finish does all the work.
 void pfc_workers_start(PfcWorkers* workers, int32_t queue, PfcTask task, void* context, int32_t num_blocks);
 // Works on the queue's job and waits for its last block. What the blocks wrote is visible afterwards.
 void pfc_workers_finish(PfcWorkers* workers, int32_t queue);

@@ -1,8 +1,8 @@
 // advantage.cu - advantages of a rollout on a CUDA device: one thread per column, the recurrence of advantage_step.h.
 //
 // Arrays are [T, N] and [T + 1, N] in device memory and belong to the caller (advantage_cuda.h). The threads of a warp
-// read neighbouring columns, so every access is coalesced. Compiled without fused multiply-add, the results have the
-// same bits as those of advantage.c.
+// read neighbouring columns, so every access is coalesced. It is compiled without fused multiply-add, so results have
+// the same bits as those of advantage.c.
 #include "advantage_cuda.h"
 #include "kernels/advantage_step.h"
 #include "launch.h"
@@ -10,7 +10,7 @@
 namespace {
 
 // Steps [first, first + kSteps) of a column, last to first, and the advantage of step `first`; next_advantage is that
-// of the step after them. They are loaded into registers as a batch of one row.
+// of the step after them. The steps are loaded into registers as a batch of one row.
 template <bool kHasFinal, bool kHasRatio, int kSteps>
 __device__ float advantage_chunk(const PfcAdvantageArgs& args, int64_t first, int64_t column, float next_advantage) {
   float rewards[kSteps], values[kSteps + 1], final_values[kSteps], ratio[kSteps], advantages[kSteps];

@@ -1,4 +1,4 @@
-// launch.h - launches of kernels that run one thread per column. For .cu files alone; the tests compile them for the
+// launch.h - launches of kernels that run one thread per column. For .cu files only; the tests compile them for the
 // host with a stand-in for <cuda_runtime_api.h>.
 #ifndef PUFFERC_LAUNCH_H
 #define PUFFERC_LAUNCH_H
@@ -9,21 +9,21 @@
 
 namespace pufferc {
 
-// Threads of a block at most. Kernels say so by __launch_bounds__(kBlockThreads, 1): with one block at a time on a
-// multiprocessor there are registers for the loads of a whole chunk.
+// Max threads of a block, which kernels declare by __launch_bounds__(kBlockThreads, 1). With one block at a time on a
+// multiprocessor there are enough registers for the loads of a whole chunk.
 constexpr int kBlockThreads = 64;
 
-// Up to this many columns a block is one warp, so that few columns spread over twice as many multiprocessors. With more
-// columns, blocks of two warps reach every multiprocessor of the largest GPUs too (they have fewer than 256), and more
-// warps fit on each.
+// Up to this many columns a block is one warp, so that few columns use twice as many multiprocessors. With more
+// columns, blocks of two warps are enough for all multiprocessors of the largest GPUs (fewer than 256), and more warps
+// fit on each.
 constexpr int64_t kFewColumns = 256 * kBlockThreads;
 
-// Steps of a column that are loaded before any of their arithmetic. A recurrence over time would otherwise wait for
-// memory once per step.
+// Steps of a column that are loaded before their arithmetic. A recurrence over time would otherwise wait for memory in
+// every step.
 constexpr int kChunkSteps = 8;
 
-// Stands between the loads of a chunk and its arithmetic. To save registers, or where a value is seldom used, compilers
-// would load next to the use; they move no load past this. Threads that have left the kernel are not waited for.
+// Separates the loads of a chunk from its arithmetic. To save registers, compilers would move loads next to their use;
+// they do not move loads past this. It does not wait for threads that have left the kernel.
 __device__ inline void loads_end() { __syncwarp(); }
 
 struct Blocks {
@@ -36,15 +36,15 @@ inline Blocks blocks_of(int64_t columns) {
   return {(columns + threads - 1) / threads, threads};
 }
 
-// The caller's column; the threads of the last block may lie beyond the last one.
+// The column of the calling thread. In the last block it may be beyond the last column.
 __device__ inline int64_t column_of_thread() { return static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; }
 
-// Enqueues a kernel that takes `args` by value. No blocks: nothing is enqueued. cudaSuccess, or why CUDA refused it.
+// Enqueues a kernel that takes `args` by value. Without blocks it does nothing. Returns the status of the launch.
 template <typename Args>
 cudaError_t launch(void (*kernel)(Args), const Args& args, Blocks blocks, cudaStream_t stream) {
   if (blocks.count == 0) return cudaSuccess;
   if (blocks.count > INT32_MAX) return cudaErrorInvalidConfiguration;
-  Args copy = args;  // CUDA takes pointers to arguments that are not const
+  Args copy = args;  // CUDA needs non-const pointers to arguments
   void* parameters[] = {&copy};
   return cudaLaunchKernel(kernel, dim3(static_cast<unsigned>(blocks.count)),
                           dim3(static_cast<unsigned>(blocks.threads)), parameters, 0, stream);

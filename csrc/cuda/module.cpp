@@ -1,10 +1,10 @@
 // module.cpp - the Python module pufferc._cuda: kernels for arrays in the memory of a CUDA device.
 //
-// Arrays come as objects with __cuda_array_interface__ (torch, CuPy, Numba), never as bare addresses, and are borrowed:
-// the caller keeps them alive until its stream has passed the call. Nothing here allocates on a device, waits for one
-// or prints; the work is enqueued on the caller's stream and ordered after what is on it already.
-// The CUDA runtime is linked statically and needs a driver only when a function is called, so the module can be
-// imported anywhere; devices() tells whether it is of use.
+// Arrays are objects with __cuda_array_interface__ (torch, CuPy, Numba), never bare addresses, and are borrowed: the
+// caller keeps them alive until its stream has finished the call. Nothing here allocates on a device, waits for one or
+// prints. The work is enqueued on the caller's stream, after earlier work. The CUDA runtime is linked statically and
+// needs a driver only when a function is called, so the module can be imported anywhere; devices() reports whether it
+// can be used.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -25,11 +25,11 @@ namespace {
 using Shape = std::vector<int64_t>;
 
 [[noreturn]] void raise_cuda(const std::string& what, cudaError_t error) {
-  (void)cudaGetLastError();  // the error is reported here and must not come up again in the next call
+  (void)cudaGetLastError();  // clears the error, so that the next call does not report it again
   throw std::runtime_error(what + ": " + cudaGetErrorName(error) + ": " + cudaGetErrorString(error));
 }
 
-// Makes a device current and puts the previous one back.
+// Makes a device current and restores the previous one.
 class DeviceGuard {
  public:
   explicit DeviceGuard(int device) {
@@ -92,7 +92,7 @@ void check_type(const char* name, const std::string& type, int64_t item_bytes) {
                          ", got type '" + type + "'");
 }
 
-// The size of the array; its entries lie in C order without gaps.
+// The size of the array, which must be contiguous in C order.
 int64_t checked_bytes(const char* name, const py::dict& interface, const Shape& shape, int64_t item_bytes) {
   Shape strides;
   if (interface.contains("strides") && !interface["strides"].is_none())
@@ -102,7 +102,7 @@ int64_t checked_bytes(const char* name, const py::dict& interface, const Shape& 
   for (size_t i = shape.size(); i-- > 0;) {
     if (contiguous && !strides.empty() && shape[i] != 1) contiguous = strides[i] == bytes;
     if (shape[i] < 1 || __builtin_mul_overflow(bytes, shape[i], &bytes))
-      throw py::value_error(std::string(name) + ": impossible shape " + shape_text(shape));
+      throw py::value_error(std::string(name) + ": invalid shape " + shape_text(shape));
   }
   if (!contiguous) throw py::value_error(std::string(name) + ": expected a contiguous array");
   return bytes;
@@ -146,7 +146,7 @@ void check_overlaps(const std::vector<DeviceArray>& arrays, const DeviceArray& o
 int device_of(const DeviceArray& array) {
   cudaPointerAttributes attributes;
   const cudaError_t error = cudaPointerGetAttributes(&attributes, pointer<const void>(array));
-  if (error != cudaSuccess) raise_cuda(std::string(array.name) + ": cannot tell the device of the array", error);
+  if (error != cudaSuccess) raise_cuda(std::string(array.name) + ": cannot find the device of the array", error);
   if (attributes.type != cudaMemoryTypeDevice && attributes.type != cudaMemoryTypeManaged)
     throw py::value_error(std::string(array.name) + ": expected memory of a CUDA device, got other memory");
   return attributes.device;
@@ -195,7 +195,7 @@ void advantage(const py::object& rewards, const py::object& values, const py::ob
   const DeviceGuard guard(common_device(arrays));
   cudaError_t error;
   {
-    const pufferc::Unlocked unlocked;  // a full queue makes the launch wait
+    const pufferc::Unlocked unlocked;  // the launch waits if the queue is full
     error = pfc_advantage_cuda(args, reinterpret_cast<cudaStream_t>(stream));
   }
   if (error != cudaSuccess) raise_cuda("advantage: the kernel was not launched", error);
@@ -236,7 +236,7 @@ void scan(const py::object& pre, const py::object& initial, const py::object& st
   const DeviceGuard guard(common_device(arrays));
   cudaError_t error;
   {
-    const pufferc::Unlocked unlocked;  // a full queue makes the launch wait
+    const pufferc::Unlocked unlocked;  // the launch waits if the queue is full
     error = pfc_scan_cuda(args, backward, reinterpret_cast<cudaStream_t>(stream));
   }
   if (error != cudaSuccess) raise_cuda("scan: the kernel was not launched", error);
@@ -264,13 +264,13 @@ PYBIND11_MODULE(_cuda, m) {
 rewards, final_values, ratio, out: float32 (T, N); values: float32 (T + 1, N); terminated, truncated: bool or uint8
 (T, N). final_values and ratio may be None. All are contiguous arrays with __cuda_array_interface__ on one device; out
 shares memory with none. stream: the handle of a stream of that device as an int (torch's Stream.cuda_stream), on which
-the inputs are ready. The caller makes that device current if it wants no context created on another one.
+the inputs are ready. To avoid a context on another device, make that device current first.
 TypeError, ValueError: an argument does not fit. RuntimeError: CUDA refused the launch.)");
   m.def("scan", &scan, py::kw_only(), py::arg("pre"), py::arg("initial"), py::arg("starts"), py::arg("states"),
         py::arg("grad_states"), py::arg("grad_pre"), py::arg("grad_initial"), py::arg("shape"), py::arg("stream"),
-        R"(Enqueues the scan of minimal gated recurrent units, or its gradient where grad_states is not None.
+        R"(Enqueues the scan of minimal gated recurrent units, or its gradient if grad_states is not None.
 
 shape: (T, M, H), none of them 0. pre, grad_pre: float32 (T, M, 2 H), gates and then candidates; states, grad_states:
-float32 (T, M, H); initial, grad_initial: float32 (M, H); starts: bool or uint8 (T, M) or None. Arrays, stream and errors
-as for advantage. Forward writes states; backward reads them and writes grad_pre and grad_initial.)");
+float32 (T, M, H); initial, grad_initial: float32 (M, H); starts: bool or uint8 (T, M) or None. Arrays, stream and
+errors as for advantage. Forward writes states; backward reads them and writes grad_pre and grad_initial.)");
 }

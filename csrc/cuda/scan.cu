@@ -1,5 +1,5 @@
-// scan.cu - the scan of minimal gated recurrent units on a CUDA device: one thread per row and unit walks through all
-// steps, by the recurrence of scan_step.h.
+// scan.cu - the scan of minimal gated recurrent units on a CUDA device: one thread per row and unit computes all
+// steps with the recurrence of scan_step.h.
 //
 // Arrays are those of scan.h in device memory and belong to the caller (scan_cuda.h). The threads of a warp have
 // neighbouring units, so every access is coalesced. Compiled without fused multiply-add, like scan.c.
@@ -9,11 +9,11 @@
 
 namespace {
 
-// Where one unit of one row lies at one step.
+// Offsets of one unit of one row at one step.
 struct Place {
-  int64_t row;    // of [T, M]: that of starts
-  int64_t state;  // of [T, M, H]
-  int64_t pre;    // of [T, M, 2 H]: the gate; the candidate lies H further on
+  int64_t row;    // in [T, M]
+  int64_t state;  // in [T, M, H]
+  int64_t pre;    // in [T, M, 2 H], of the gate; the candidate is H elements later
 };
 
 __device__ Place place_of(const PfcScanArgs& args, int64_t column, int64_t t) {
@@ -51,11 +51,11 @@ __global__ void __launch_bounds__(pufferc::kBlockThreads, 1) scan_kernel(PfcScan
   for (; t < args.steps; ++t) state = scan_chunk<kHasStarts, 1>(args, t, column, state);
 }
 
-// Gradients of steps [first, first + kSteps) of a column, last to first. later: the gradient of the state after
+// Gradients of steps [first, first + kSteps) of a column, last to first. `later` is the gradient of the state after
 // them. Returns the gradient of the state before them.
 template <bool kHasStarts, int kSteps>
 __device__ float scan_chunk_backward(const PfcScanArgs& args, int64_t first, int64_t column, float later) {
-  float update[kSteps], states[kSteps + 1], grad_states[kSteps];  // states[i]: before step first + i
+  float update[kSteps], states[kSteps + 1], grad_states[kSteps];  // states[i] is the state before step first + i
   bool starts[kSteps];
   states[0] = first ? args.states[place_of(args, column, first - 1).state] : args.initial[column];
   for (int i = 0; i < kSteps; ++i) {

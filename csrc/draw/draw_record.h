@@ -1,4 +1,4 @@
-// draw_record.h - callbacks that draw nothing and note whether a game follows the rules of draw.h.
+// draw_record.h - callbacks that draw nothing and record whether a game follows the rules of draw.h.
 //
 // Header-only. A DrawRecord belongs to the caller, who passes it as the context: draw_recorder(&record).
 #ifndef PUFFERC_DRAW_RECORD_H
@@ -10,7 +10,7 @@
 
 #include "pufferc/draw.h"
 
-// What the callbacks have seen.
+// A record of the calls.
 typedef struct DrawRecord {
   int32_t begins, ends, shapes;
   bool in_order, finite;

@@ -4,9 +4,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-// A string holds one character's strokes, separated by spaces. A stroke is a chain of points, each written as two digits,
-// its column and row. A stroke that starts with ~ is a curve: all its points but the two ends are control points, whose
-// corners are cut; a closed curve, which ends where it begins, has no ends.
+// A string holds one character's strokes, separated by spaces. A stroke is a chain of points, each written as two
+// digits, its column and row. A stroke that starts with ~ is a curve: all its points but the two ends are control
+// points, whose corners are cut; a closed curve, which ends where it begins, has no ends.
 static const char* const characters[] = {
     "",                                           // space
     "2024 2626",                                  // !

@@ -20,8 +20,8 @@ typedef struct PfcFontGrid {
 // The strokes of the first character of UTF-8 text; *text moves past it. A character that the font lacks is a box.
 const char* pfc_font_next(const char** text);
 
-// Writes the next stroke of a character, a chain of points; *strokes moves past it. Curves are rounded `roundings` times.
-// Returns the number of points, 0 after the last stroke. A dot is one point twice.
+// Writes the next stroke of a character, a chain of points; *strokes moves past it. Curves are rounded `roundings`
+// times. Returns the number of points, 0 after the last stroke. A dot is one point twice.
 int32_t pfc_font_stroke(const char** strokes, const PfcFontGrid* grid, int32_t roundings,
                         PfcPoint points[PFC_FONT_MAX_POINTS]);
 

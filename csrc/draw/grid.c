@@ -61,7 +61,7 @@ void pfc_draw_empty(const PfcDraw* draw) {
   draw->end(draw->context);
 }
 
-// Callbacks that note the size of the world and draw nothing.
+// Callbacks that record the size of the world and draw nothing.
 static void measure_begin(void* context, float width, float height, PfcColor background) {
   float* world = context;
   (void)background;
@@ -92,7 +92,9 @@ PfcStatus pfc_world_size(PfcPool* pool, int32_t game, float* width, float* heigh
   const PfcStatus status = pfc_pool_draw(pool, game, &draw);
   if (status) return status;
   if (!(world[0] > 0.0f && world[1] > 0.0f && isfinite(world[0]) && isfinite(world[1])))
-    return pfc_fail(PFC_UNSUPPORTED, "the game %s does not draw itself", pfc_pool_buffers(pool)->spec->name);
+    return pfc_fail(PFC_UNSUPPORTED,
+                    "the game %s has no picture: its draw function does not call begin with a valid size",
+                    pfc_pool_buffers(pool)->spec->name);
   *width = world[0], *height = world[1];
   return PFC_OK;
 }

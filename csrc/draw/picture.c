@@ -1,4 +1,4 @@
-// picture.c - PfcDraw into memory: from a game's world to pixels. See picture.h.
+// picture.c - implements PfcDraw for pictures: converts positions in a game's world to pixels. See picture.h.
 #include "draw/picture.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 #include "core/base.h"
 #include "draw/shapes.h"
 
-#define MAX_POSITION_PX 1e6f  // what lies farther away is not drawn
+#define MAX_POSITION_PX 1e6f  // shapes farther away are not drawn
 
 // ---- PfcDraw ---------------------------------------------------------------------------------------
 
@@ -73,7 +73,7 @@ static void draw_polygon(void* context, const PfcPoint* points, int32_t count, P
   pfc_fill_polygon(paint_of(picture, color), at, count);
 }
 
-// Figures and their signs stay readable at smaller sizes than letters.
+// Digits and their signs are readable at smaller sizes than letters.
 static float min_text_px(const char* text) {
   const bool letters = text[strspn(text, "0123456789 +-./")] != 0;
   return letters ? PFC_TEXT_LETTER_PX : PFC_TEXT_MIN_PX;
@@ -96,7 +96,8 @@ PfcStatus pfc_picture_begin(PfcPicture* picture, int32_t width_px, int32_t heigh
   if (!canvas->pixels || canvas->width != width_px || canvas->height != height_px) {
     pfc_picture_free(picture);
     canvas->pixels = pfc_alloc(sizeof(uint32_t) * (uint64_t)width_px * (uint64_t)height_px);
-    if (!canvas->pixels) return pfc_fail(PFC_NO_MEMORY, "no memory for a picture of %d x %d pixels", width_px, height_px);
+    if (!canvas->pixels)
+      return pfc_fail(PFC_NO_MEMORY, "no memory for a picture of %d x %d pixels", width_px, height_px);
     canvas->width = width_px, canvas->height = height_px;
   }
   const PfcBox whole = {0, 0, width_px, height_px};

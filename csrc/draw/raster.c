@@ -71,7 +71,8 @@ static inline int32_t first_pixel(float position, int32_t low, int32_t high) {
   return whole + (at > (float)whole);
 }
 
-// x of the edge from a down to b at height y. Both triangles at an edge start from its upper end, so they get the same x.
+// x of the edge from a down to b at height y. Both triangles at an edge start from its upper end, so they get the same
+// x.
 static inline float edge_at(const PfcCorner* a, const PfcCorner* b, float y) {
   return a->x + (y - a->y) * ((b->x - a->x) / (b->y - a->y));
 }

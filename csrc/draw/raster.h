@@ -1,7 +1,7 @@
 // raster.h - triangles and blocks of pixels in memory, blended by alpha.
 //
-// Shapes are cut into many triangles of a few pixels each (see shapes.h), so this is written for small ones: no transform
-// and one colour per triangle; only alpha differs between its corners.
+// Shapes are cut into many triangles of a few pixels each (see shapes.h), so this is written for small ones: no
+// transform and one colour per triangle; only alpha differs between its corners.
 #ifndef PUFFERC_RASTER_H
 #define PUFFERC_RASTER_H
 
@@ -14,8 +14,8 @@ typedef struct PfcBox {
   int32_t left, top, right, bottom;
 } PfcBox;
 
-// Pixels [height, width], top row first; x goes right and y down, and pixel (i, j) has its centre at (i + 0.5, j + 0.5).
-// The bytes of a pixel are red, green, blue, 255: every pixel stays opaque. The memory belongs to the caller.
+// Pixels [height, width], top row first; x goes right and y down, and pixel (i, j) has its centre at (i + 0.5, j +
+// 0.5). The bytes of a pixel are red, green, blue, 255: every pixel stays opaque. The memory belongs to the caller.
 typedef struct PfcCanvas {
   uint32_t* pixels;
   int32_t width, height;

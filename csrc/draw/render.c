@@ -1,6 +1,6 @@
-// render.c - pictures and windows for C programs: a frame's order of calls, grids, and checks. See pufferc/render.h.
+// render.c - pictures and windows for C programs: order of calls, grids, checks. See pufferc/render.h.
 //
-// A renderer draws into a picture of its own; a window then shows that picture.
+// A renderer draws into its own picture, which a window then shows.
 #include "pufferc/render.h"
 
 #include <pthread.h>
@@ -18,26 +18,26 @@ enum { DEFAULT_WIDTH_PX = 960, DEFAULT_HEIGHT_PX = 720 };
 struct PfcRenderer {
   PfcPicture picture;
   bool drawing;                   // between begin and end
-  const PfcWindowModule* window;  // NULL: draws into memory only
-  pthread_t thread;               // that opened the window
-  pid_t process;                  // that opened the window
+  const PfcWindowModule* window;  // NULL = draws into memory only
+  pthread_t thread;               // the thread that opened the window
+  pid_t process;                  // the process that opened it
   char title[128];                // borrowed by the window
 };
 
-static atomic_int window_is_open;  // a process has one
+static atomic_int window_is_open;  // a process can have one window
 
 static PfcStatus check_renderer(const PfcRenderer* r) {
-  if (!r) return pfc_fail(PFC_INVALID, "renderer: expected one, got NULL");
+  if (!r) return pfc_fail(PFC_INVALID, "renderer: expected a renderer, got NULL");
   if (r->window && r->process != getpid())
-    return pfc_fail(PFC_STATE, "renderer: a window cannot be used in a forked child of the process that opened it");
+    return pfc_fail(PFC_STATE, "renderer: a forked child cannot use the window of its parent");
   if (r->window && !pthread_equal(r->thread, pthread_self()))
-    return pfc_fail(PFC_STATE, "renderer: a window is used by another thread than the one that opened it");
+    return pfc_fail(PFC_STATE, "renderer: only the thread that opened a window can use it");
   return PFC_OK;
 }
 
 static PfcStatus check_frame(const PfcRenderer* r) {
   const PfcStatus status = check_renderer(r);
-  if (!status && !r->drawing) return pfc_fail(PFC_STATE, "renderer: no frame was begun");
+  if (!status && !r->drawing) return pfc_fail(PFC_STATE, "renderer: begin a frame first");
   return status;
 }
 
@@ -49,11 +49,11 @@ static PfcStatus check_side(const char* name, int32_t side) {
 
 static PfcStatus check_range(const PfcPool* pool, int32_t first, int32_t count) {
   const PfcBuffers* b = pfc_pool_buffers(pool);
-  if (!b) return pfc_fail(PFC_INVALID, "pool: expected one, got NULL");
+  if (!b) return pfc_fail(PFC_INVALID, "pool: expected a pool, got NULL");
   if (first < 0 || first >= b->num_games)
     return pfc_fail(PFC_INVALID, "first: expected 0 to %d, got %d", b->num_games - 1, first);
   if (count < 1 || count > b->num_games - first)
-    return pfc_fail(PFC_INVALID, "count: expected 1 to %d games from game %d on, got %d", b->num_games - first, first,
+    return pfc_fail(PFC_INVALID, "count: expected 1 to %d games from game %d, got %d", b->num_games - first, first,
                     count);
   return PFC_OK;
 }
@@ -108,7 +108,7 @@ void pfc_renderer_destroy(PfcRenderer* renderer) {
 PfcStatus pfc_renderer_begin(PfcRenderer* r, int32_t width_px, int32_t height_px, PfcColor background) {
   PfcStatus status = check_renderer(r);
   if (status) return status;
-  if (r->drawing) return pfc_fail(PFC_STATE, "renderer: a frame was begun and not ended");
+  if (r->drawing) return pfc_fail(PFC_STATE, "renderer: end the current frame first");
   int32_t now[2] = {0, 0};
   if (r->window) r->window->size(&now[0], &now[1]);
   const int32_t width = width_px ? width_px : now[0], height = height_px ? height_px : now[1];
@@ -119,7 +119,7 @@ PfcStatus pfc_renderer_begin(PfcRenderer* r, int32_t width_px, int32_t height_px
   return status;
 }
 
-// The grid's cells, moved to where it goes.
+// Draws the cells of a grid whose upper left corner is at (x, y).
 static PfcStatus draw_games(PfcRenderer* r, PfcPool* pool, int32_t first, const PfcGrid* grid, float x, float y) {
   for (int32_t i = 0; i < pfc_grid_cells(grid); ++i) {
     PfcDrawCell cell = pfc_grid_cell(grid, i);
@@ -185,7 +185,7 @@ PfcStatus pfc_renderer_picture(PfcRenderer* r, PfcPool* pool, int32_t first, int
 PfcStatus pfc_picture_size(PfcPool* pool, int32_t count, int32_t* width_px, int32_t* height_px) {
   float world_width, world_height;
   PfcGrid grid;
-  if (!width_px || !height_px) return pfc_fail(PFC_INVALID, "width_px and height_px: expected a box, got NULL");
+  if (!width_px || !height_px) return pfc_fail(PFC_INVALID, "width_px and height_px: expected pointers, got NULL");
   PfcStatus status = check_range(pool, 0, count);
   if (!status) status = check_side("width_px", *width_px);
   if (!status) status = check_side("height_px", *height_px);
@@ -199,7 +199,8 @@ PfcStatus pfc_picture_size(PfcPool* pool, int32_t count, int32_t* width_px, int3
 
 static PfcStatus check_window(const PfcRenderer* r) {
   const PfcStatus status = check_renderer(r);
-  if (!status && !r->window) return pfc_fail(PFC_UNSUPPORTED, "renderer: this one draws into memory");
+  if (!status && !r->window)
+    return pfc_fail(PFC_UNSUPPORTED, "renderer: expected a window, got a renderer that draws into memory");
   return status;
 }
 

@@ -66,8 +66,8 @@ static void fill_fan(PfcPaint paint, const Rings* r, PfcPoint pivot) {
   }
 }
 
-// How a shape of half-width `half` covers the pixels about its edge: fully up to `inset` inside the edge, then fading until
-// half a pixel outside. One that is thinner than a pixel covers no pixel fully: its plateau is lower instead.
+// How a shape of half-width `half` covers the pixels about its edge: fully up to `inset` inside the edge, then fading
+// until half a pixel outside. One that is thinner than a pixel covers no pixel fully: its plateau is lower instead.
 typedef struct Edge {
   float inset, alpha;
 } Edge;
@@ -263,8 +263,8 @@ static void fill_piece(PfcPaint paint, Piece p, float half) {
   fill_fade(paint, (Fade){{from[2], to[2]}, {from[3], to[3]}}, edge.alpha);
 }
 
-// A chain of pieces of one thickness with round ends; one that ends where it begins is closed. Gentle corners are mitred,
-// sharp ones are round.
+// A chain of pieces of one thickness with round ends; one that ends where it begins is closed. Gentle corners are
+// mitred, sharp ones are round.
 static void fill_stroke(PfcPaint paint, const PfcPoint* points, int32_t count, float half) {
   const bool closed = points[0].x == points[count - 1].x && points[0].y == points[count - 1].y;
   bool mitred[PFC_FONT_MAX_POINTS];
@@ -287,14 +287,15 @@ static void fill_stroke(PfcPaint paint, const PfcPoint* points, int32_t count, f
 
 // ---- text ------------------------------------------------------------------------------------------
 
-// Moves the middle of a stroke so that its sides lie on pixel borders, which keeps small text sharp. Rounds halves up with
-// a margin: they are frequent, and float error must not make text depend on where in a picture a game lies.
+// Moves the middle of a stroke so that its sides lie on pixel borders, which keeps small text sharp. Rounds halves up
+// with a margin: they are frequent, and float error must not make text depend on where in a picture a game lies.
 static float snap(float at, float thickness) {
   const float centre = fmodf(thickness, 2.0f) / 2.0f;
   return floorf(at - centre + 0.505f) + centre;
 }
 
-static void fill_character(PfcPaint paint, const char* strokes, const PfcFontGrid* grid, int32_t roundings, float half) {
+static void fill_character(PfcPaint paint, const char* strokes, const PfcFontGrid* grid, int32_t roundings,
+                           float half) {
   PfcPoint points[PFC_FONT_MAX_POINTS];
   for (int32_t count; (count = pfc_font_stroke(&strokes, grid, roundings, points)) > 0;) {
     const bool dot = count == 2 && points[0].x == points[1].x && points[0].y == points[1].y;

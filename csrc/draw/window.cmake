@@ -1,4 +1,4 @@
-# The window module: a file beside the library or the Python module, loaded only when a window is asked for. Included by
+# The window module: a file beside the library or the Python module, loaded when the first window is opened. Included by
 # CMakeLists.txt; there is nothing to build where third_party found no raylib or no GLFW.
 add_custom_target(pufferc_draw)
 if(NOT TARGET pufferc_raylib)

@@ -1,8 +1,8 @@
-// window.h - what the window module offers: a window that shows finished pictures and gives keys.
+// window.h - the interface of the window module: a window that shows finished pictures and reports keys.
 //
-// The module, built from window_raylib.c, is a shared object with this one symbol. Nothing links against it, so that
-// programs run where there is no display and no OpenGL; it is loaded when a window is asked for (window_load.h). A process
-// has one window, and all calls for it come from the thread that opened it; the caller sees to that.
+// The module, built from window_raylib.c, is a shared object with this one symbol. Nothing links against it, so
+// programs run without a display and without OpenGL. It is loaded when the first window is opened (window_load.h). A
+// process has one window. The caller ensures that all calls come from the thread that opened it.
 //
 //   open -> { show -> poll }* -> close
 //
@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PFC_WINDOW_MODULE_VERSION 1u  // changes with the struct below; a module built for another number is refused
+#define PFC_WINDOW_MODULE_VERSION 1u  // changes with the struct below; other versions are refused
 #define PFC_WINDOW_MODULE_SYMBOL "pfc_window_module"
 
 typedef struct PfcWindowModule {
@@ -26,11 +26,11 @@ typedef struct PfcWindowModule {
   const char* (*show)(const uint32_t* pixels, int32_t width_px, int32_t height_px);
 
   // Keys are raylib's numbers: ASCII capitals and digits for letters and digits, from 256 on for the rest.
-  void (*poll)(void);                                   // takes in what happened since the last poll
+  void (*poll)(void);                                   // processes the events since the last poll
   bool (*should_close)(void);                           // the user asked to close it; Escape does not count
-  void (*size)(int32_t* width_px, int32_t* height_px);  // of the window now
-  int32_t (*next_key)(void);      // a key pressed before the last poll that was not yet returned; 0 = none
-  bool (*key_down)(int32_t key);  // whether it was held down at the last poll
+  void (*size)(int32_t* width_px, int32_t* height_px);  // current size of the window
+  int32_t (*next_key)(void);      // the next key that was pressed before the last poll; 0 = none
+  bool (*key_down)(int32_t key);  // whether the key was down at the last poll
 } PfcWindowModule;
 
 #endif  // PUFFERC_WINDOW_H

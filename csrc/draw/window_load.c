@@ -13,7 +13,7 @@
 
 #define MODULE_FILE "pufferc_draw_window.so"
 
-// The folder of the shared library or program that this code is part of, without a slash at its end.
+// The folder of the shared library or program that contains this code, without a trailing slash.
 static bool own_folder(char folder[PATH_MAX]) {
   static const char here = 0;
   Dl_info info;
@@ -29,7 +29,7 @@ static bool own_folder(char folder[PATH_MAX]) {
   return fits;
 }
 
-// Finds the module beside the library, where cmake --install puts it, or above, as in a wheel, and writes its path.
+// Finds the module in the folder of the library, where cmake --install puts it, or in its parent, as in a wheel.
 static bool find_module(char path[PATH_MAX], char folder[PATH_MAX]) {
   static const char* const places[] = {"", "/.."};
   if (!own_folder(folder)) {
@@ -47,7 +47,8 @@ static const PfcWindowModule* load_file(const char* path) {
   void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     const char* why = dlerror();  // names the file and the reason
-    const char* hint = strstr(why, "glfw") ? "; GLFW opens windows (Debian: apt-get install libglfw3)" : "";
+    const char* hint =
+        strstr(why, "glfw") ? "; install GLFW, which opens windows (Debian: apt-get install libglfw3)" : "";
     pfc_fail(PFC_UNSUPPORTED, "module: %s%s", why, hint);
     return NULL;
   }
@@ -67,8 +68,9 @@ const PfcWindowModule* pfc_window_load(const char* path) {
   if (path) return load_file(path);
   if (find_module(found, folder)) return load_file(found);
   pfc_fail(PFC_UNSUPPORTED,
-           "no windows: " MODULE_FILE " was not found; build pufferc with raylib 6.0 and GLFW (-DPUFFERC_RAYLIB=ON says "
-           "what is missing), or name the file in `module`. Searched: %.200s and the folder above",
+           "no windows: " MODULE_FILE
+           " was not found in %.200s or its parent folder; build pufferc with raylib 6.0 and GLFW "
+           "(-DPUFFERC_RAYLIB=ON reports what is missing), or pass its path as `module`",
            folder);
   return NULL;
 }

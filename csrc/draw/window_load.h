@@ -1,5 +1,5 @@
-// window_load.h - finds and loads the window module (window.h) at run time. It stays loaded until the process ends: OpenGL
-// drivers cannot be unloaded.
+// window_load.h - finds and loads the window module (window.h) at run time. It stays loaded until the process ends,
+// since OpenGL drivers cannot be unloaded.
 #ifndef PUFFERC_WINDOW_LOAD_H
 #define PUFFERC_WINDOW_LOAD_H
 
@@ -9,8 +9,8 @@
 extern "C" {
 #endif
 
-// The module in a file, or, for path NULL, the one that lies beside the library or program that this function is part of,
-// or in the folder above. NULL with the last error set.
+// Loads the module from a file. If path is NULL, it is searched in the folder of the library or program that contains
+// this function, and in the parent folder. Returns NULL and sets the last error on failure.
 const PfcWindowModule* pfc_window_load(const char* path);
 
 #ifdef __cplusplus

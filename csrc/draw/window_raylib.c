@@ -14,8 +14,8 @@
 
 static struct {
   bool open;
-  unsigned texture, framebuffer;  // that holds the picture, and that it is copied to the window from
-  int32_t width, height;          // of the texture; 0: there is none
+  unsigned texture, framebuffer;  // the texture holds the picture; the framebuffer copies it to the window
+  int32_t width, height;          // of the texture; 0 = no texture
   char message[256];
 } state;
 
@@ -27,8 +27,9 @@ static const char* fail(const char* format, ...) {
   return state.message;
 }
 
-// Keeps raylib's first warning, which says why a window cannot be opened; later ones follow from it. A window hint that
-// GLFW does not know is no reason. Having a callback also keeps raylib from printing and from ending the process.
+// Keeps raylib's first warning, which says why a window cannot be opened. Later warnings are consequences, and a
+// warning about an unknown window hint is harmless. The callback also keeps raylib from printing and from ending the
+// process.
 static void keep_warning(int level, const char* format, va_list args) {
   char text[sizeof state.message];
   if (level != LOG_WARNING && level != LOG_ERROR && level != LOG_FATAL) return;
@@ -78,11 +79,12 @@ static bool resize_texture(int32_t width, int32_t height) {
 }
 
 static const char* window_show(const uint32_t* pixels, int32_t width, int32_t height) {
-  if (!resize_texture(width, height)) return fail("OpenGL has no memory for a picture of %d x %d pixels", width, height);
+  if (!resize_texture(width, height))
+    return fail("OpenGL ran out of memory for a picture of %d x %d pixels", width, height);
   rlUpdateTexture(state.texture, 0, 0, width, height, RL_PIXELFORMAT_UNCOMPRESSED_R8G8B8A8, pixels);
   rlBindFramebuffer(RL_READ_FRAMEBUFFER, state.framebuffer);
   rlBindFramebuffer(RL_DRAW_FRAMEBUFFER, 0);
-  // OpenGL counts rows from the bottom: the copy turns the picture over.
+  // OpenGL counts rows from the bottom, so the copy flips the picture.
   const int top = GetRenderHeight();
   rlBlitFramebuffer(0, 0, width, height, 0, top, width, top - height, GL_COLOR_BUFFER_BIT_);
   rlBindFramebuffer(RL_READ_FRAMEBUFFER, 0);

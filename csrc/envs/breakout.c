@@ -387,7 +387,8 @@ static void breakout_draw(const Breakout* s, const BreakoutParams* p, const PfcD
   d->rect(d->context, 0.0f, 0.0f, BREAKOUT_WIDTH, 1.5f, pfc_rgb(PFC_LINE));  // the top wall; the bottom is open
   pfc_draw_count(d, 14.0f, 11.0f, 28.0f, true, s->score, "points");
   for (int32_t i = 0; i < pfc_mini(s->balls, 10); ++i)
-    d->circle(d->context, BREAKOUT_WIDTH - 20.0f - 17.0f * (float)i, 25.0f, 5.5f, pfc_rgb(i == 0 ? 0xf7c873 : 0x8f784f));
+    d->circle(d->context, BREAKOUT_WIDTH - 20.0f - 17.0f * (float)i, 25.0f, 5.5f,
+              pfc_rgb(i == 0 ? 0xf7c873 : 0x8f784f));
   breakout_draw_bricks(s, d);
   d->rounded_rect(d->context, s->paddle_x, BREAKOUT_PADDLE_Y, s->paddle_width, BREAKOUT_PADDLE_HEIGHT, 4.0f,
                   pfc_rgb(PFC_INK));

@@ -234,8 +234,8 @@ static void lander_build_leg(Lander* s, b2Vec2 centre, int32_t leg) {
 }
 
 // A leg is so light compared with the hull that the few iterations of v3 cannot hold the joint: the rocket would sink
-// into its legs or rock on them endlessly. So mass moves from the hull to each leg, placed at the joint, with the moment
-// of the leg's shape. In flight, hull and legs together keep the mass, centre and moment of their shapes.
+// into its legs or rock on them endlessly. So mass moves from the hull to each leg, placed at the joint, with the
+// moment of the leg's shape. In flight, hull and legs together keep the mass, centre and moment of their shapes.
 static void lander_spread_mass(Lander* s) {
   const b2Polygon box = b2MakeBox(LANDER_LEG_HALF_WIDTH, LANDER_LEG_HALF_HEIGHT);
   const b2Vec2 leg_at = b2Body_GetLocalPoint(s->bodies.hull, b2Body_GetPosition(s->bodies.legs[0]));
@@ -504,7 +504,8 @@ static void lander_draw_earth(const PfcDraw* d, float x, float y, float radius) 
     float sine, cosine;
     pfc_sincosf(PFC_PI * (0.5f + (float)i / ARC), &sine, &cosine);
     const float across = radius * cosine * (i < ARC ? 1.0f : 0.35f), along = radius * sine;
-    lit[i].x = x + 0.93f * across - 0.37f * along, lit[i].y = y + 0.37f * across + 0.93f * along;  // tilted by 22 degrees
+    lit[i].x = x + 0.93f * across - 0.37f * along,
+    lit[i].y = y + 0.37f * across + 0.93f * along;  // tilted by 22 degrees
   }
   d->circle(d->context, x, y, radius + 5.0f, pfc_tint(0x4f7fb8, 22));
   d->circle(d->context, x, y, radius, pfc_rgb(0x16233c));

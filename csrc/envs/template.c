@@ -110,12 +110,12 @@ static const PfcKeyBinding template_keys[] = {
     PFC_BIND("right d", "right", 0, 2),
 };
 
-// 10. The whole game in one record. Change `version` whenever the rules change. pufferc/env.h documents these optional
+// 10. The whole game in one struct. Change `version` whenever the rules change. pufferc/env.h documents these optional
 //     members:
 //
 //       .layout, .fill_rows                sizes and observation rows that depend on parameters
 //       .check                             combinations of parameters that are invalid
-//       .mask                              choices that are illegal at times
+//       .mask                              choices that are sometimes illegal
 //       .script, .num_levels               a built-in player
 //       .sizes = {.agents, .teams}, .team  several agents, and their teams
 //       .respawn                           agents whose episodes end one by one

@@ -23,7 +23,8 @@ static PfcStatus check_actions(const PfcEnvSpec* spec, const PfcLayout* layout) 
   if (layout->masked && choices > PFC_MAX_CHOICES)
     return pfc_fail(PFC_INVALID, "%s: %lld choices in all dimensions, expected at most %d in a masked game", spec->name,
                     (long long)choices, PFC_MAX_CHOICES);
-  if ((dims > 0) == (layout->continuous_dims > 0) || layout->continuous_dims < 0 || layout->continuous_dims > PFC_MAX_ACTION_DIMS)
+  if ((dims > 0) == (layout->continuous_dims > 0) || layout->continuous_dims < 0 ||
+      layout->continuous_dims > PFC_MAX_ACTION_DIMS)
     return pfc_fail(PFC_INVALID, "%s: give either action_counts or continuous_dims (1 to %d), not both", spec->name,
                     PFC_MAX_ACTION_DIMS);
   return PFC_OK;
@@ -42,12 +43,12 @@ static PfcStatus check_obs(const PfcEnvSpec* spec, const PfcLayout* layout) {
   const int64_t values = obs_values(layout);
   if (values < 1) return pfc_fail(PFC_INVALID, "%s: the observation shape is out of bounds", spec->name);
   if (!spec->layout && (uint64_t)values * (uint64_t)pfc_dtype_bytes(spec->obs_dtype) != spec->obs_bytes)
-    return pfc_fail(PFC_INVALID, "%s: obs_shape holds %lld values, the observation struct %u bytes", spec->name,
+    return pfc_fail(PFC_INVALID, "%s: obs_shape has %lld values, but the observation struct has %u bytes", spec->name,
                     (long long)values, spec->obs_bytes);
   return PFC_OK;
 }
 
-// The table for these parameters; a last count of 0, which stands for the rest, is not filled in yet.
+// The table for these parameters. A last count of 0, which means all remaining values, stays 0.
 static void copy_rows(const PfcEnvSpec* spec, const void* params, PfcObsRow* rows) {
   memcpy(rows, spec->obs_rows, sizeof *rows * (size_t)spec->num_obs_rows);
   if (spec->fill_rows) spec->fill_rows(params, rows);
@@ -59,15 +60,18 @@ static PfcStatus check_row(const PfcEnvSpec* spec, const PfcObsRow* row) {
     return pfc_fail(PFC_INVALID, "%s: row %s of the observation table has the range [%g, %g]", spec->name, row->name,
                     (double)row->low, (double)row->high);
   if (row->each < 0 || (row->each > 0 && row->count % row->each != 0))
-    return pfc_fail(PFC_INVALID, "%s: row %s of the observation table has %d values, no multiple of each = %d", spec->name,
-                    row->name, row->count, row->each);
+    return pfc_fail(PFC_INVALID,
+                    "%s: row %s of the observation table has %d values, which is not a multiple of each = %d",
+                    spec->name, row->name, row->count, row->each);
   if (row->num_codes < 0 || (row->num_codes > 0 && (row->low < 0.0f || row->high > (float)(row->num_codes - 1))))
-    return pfc_fail(PFC_INVALID, "%s: row %s of the observation table has %d codes and the range [%g, %g]", spec->name,
+    return pfc_fail(PFC_INVALID, "%s: row %s of the observation table has %d codes but the range [%g, %g]", spec->name,
                     row->name, row->num_codes, (double)row->low, (double)row->high);
   if (plane && (row->plane_height < 1 || row->plane_width < 1 ||
                 row->count % ((int64_t)row->plane_height * row->plane_width) != 0))
-    return pfc_fail(PFC_INVALID, "%s: row %s of the observation table has %d values, no multiple of its planes of %d x %d",
-                    spec->name, row->name, row->count, row->plane_height, row->plane_width);
+    return pfc_fail(
+        PFC_INVALID,
+        "%s: row %s of the observation table has %d values, which is not a multiple of its planes of %d x %d",
+        spec->name, row->name, row->count, row->plane_height, row->plane_width);
   return PFC_OK;
 }
 
@@ -82,7 +86,7 @@ PfcStatus pfc_fill_rows(const PfcEnvSpec* spec, const void* params, const PfcLay
     in_table = values;
   }
   if (in_table != values)
-    return pfc_fail(PFC_INVALID, "%s: the observation table has %lld values, the observation %lld", spec->name,
+    return pfc_fail(PFC_INVALID, "%s: the observation table has %lld values, but the observation has %lld", spec->name,
                     (long long)in_table, (long long)values);
   PfcStatus status = PFC_OK;
   for (int32_t i = 0; !status && i < spec->num_obs_rows; ++i) {
@@ -98,7 +102,7 @@ PfcStatus pfc_fill_teams(const PfcEnvSpec* spec, const void* params, const PfcLa
   for (int32_t agent = 0; layout->teams && agent < layout->agents; ++agent) {
     teams[agent] = spec->team ? spec->team(params, agent) : agent / (layout->agents / layout->teams);
     if (teams[agent] < 0 || teams[agent] >= layout->teams)
-      return pfc_fail(PFC_INVALID, "%s: agent %d is on side %d, expected 0 to %d", spec->name, agent, teams[agent],
+      return pfc_fail(PFC_INVALID, "%s: agent %d is in team %d, expected 0 to %d", spec->name, agent, teams[agent],
                       layout->teams - 1);
   }
   return PFC_OK;
@@ -106,7 +110,8 @@ PfcStatus pfc_fill_teams(const PfcEnvSpec* spec, const void* params, const PfcLa
 
 static PfcStatus check_teams(const PfcEnvSpec* spec, const PfcLayout* layout) {
   if (layout->teams < 0 || layout->teams > layout->agents)
-    return pfc_fail(PFC_INVALID, "%s: %d teams, expected 0 to the %d agents", spec->name, layout->teams, layout->agents);
+    return pfc_fail(PFC_INVALID, "%s: %d teams, expected 0 to %d, the number of agents", spec->name, layout->teams,
+                    layout->agents);
   if (layout->teams > 0 && !spec->team && layout->agents % layout->teams != 0)
     return pfc_fail(PFC_INVALID, "%s: %d agents do not divide into %d equal teams; give a team function", spec->name,
                     layout->agents, layout->teams);
@@ -126,7 +131,8 @@ PfcStatus pfc_fill_layout(const PfcEnvSpec* spec, const void* params, PfcLayout*
     return pfc_fail(PFC_INVALID, "%s: a state of %llu bytes, expected %u to %llu", spec->name,
                     (unsigned long long)layout->state_bytes, spec->state_bytes, (unsigned long long)MAX_STATE_BYTES);
   layout->masked = layout->masked && layout->continuous_dims == 0;
-  if (layout->masked && !spec->mask) return pfc_fail(PFC_INVALID, "%s: masked is set, but there is no mask", spec->name);
+  if (layout->masked && !spec->mask)
+    return pfc_fail(PFC_INVALID, "%s: layout sets masked, but the game has no mask function", spec->name);
   PfcStatus status = check_actions(spec, layout);
   if (!status) status = check_obs(spec, layout);
   if (!status) status = check_teams(spec, layout);

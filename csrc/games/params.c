@@ -37,7 +37,7 @@ static void write_param(const PfcEnvSpec* spec, const PfcParam* param, double va
 }
 
 const char* pfc_param_text(const PfcParam* param, double value, PfcParamText text) {
-  // Starts with the digits that every value keeps; %g drops zeros at the end.
+  // Starts with a precision that every value survives. %g drops trailing zeros.
   const bool single = param->type == PFC_PARAM_FLOAT;
   for (int digits = single ? FLT_DIG : 10; digits <= DBL_DECIMAL_DIG; ++digits) {
     snprintf(text, sizeof(PfcParamText), "%.*g", digits, value);
@@ -65,7 +65,7 @@ static PfcStatus set_param(const PfcEnvSpec* spec, const PfcParamValue* given, v
 
 PfcStatus pfc_set_params(const PfcEnvSpec* spec, const PfcParamValue* values, int32_t count, void* params) {
   if (count < 0 || (count > 0 && !values))
-    return pfc_fail(PFC_INVALID, "num_params: expected as many as there are in params, got %d", count);
+    return pfc_fail(PFC_INVALID, "num_params: expected the length of params, got %d", count);
   for (int32_t i = 0; i < count; ++i) {
     PfcStatus status = set_param(spec, &values[i], params);
     if (status) return status;

@@ -1,4 +1,4 @@
-// params.h - the parameters of one game, from names and numbers to the struct that its functions read.
+// params.h - converts names and numbers to the parameter struct of a game.
 #ifndef PUFFERC_PARAMS_H
 #define PUFFERC_PARAMS_H
 
@@ -8,17 +8,17 @@
 extern "C" {
 #endif
 
-// Fills the parameter struct `params` (spec->params_bytes) from defaults and overrides. Unknown names,
-// values out of range and values that are not whole where they must be are refused by name.
+// Fills the parameter struct `params` (spec->params_bytes) from defaults and overrides. Unknown names, values out of
+// range, and fractions for integers are errors that name the parameter.
 PfcStatus pfc_fill_params(const PfcEnvSpec* spec, const PfcParamValue* values, int32_t count, void* params);
 
-// Overrides values of a filled parameter struct, with the same checks and then the game's own.
+// Overrides values of a filled parameter struct, with the same checks, and then calls the game's check function.
 PfcStatus pfc_set_params(const PfcEnvSpec* spec, const PfcParamValue* values, int32_t count, void* params);
 
 // Reads value `index` of a filled parameter struct.
 double pfc_read_param(const PfcEnvSpec* spec, const void* params, int32_t index);
 
-// text <- the shortest text that reads back as the same value. Returns `text`.
+// Writes the shortest text that reads back as the same value. Returns `text`.
 typedef char PfcParamText[32];
 const char* pfc_param_text(const PfcParam* param, double value, PfcParamText text);
 

@@ -48,11 +48,12 @@ const PfcEnvSpec* pfc_env_find(const char* name) {
   }
   for (int32_t i = 0; left_out[i]; ++i) {
     if (strcmp(left_out[i], name) != 0) continue;
-    (void)pfc_fail(PFC_UNSUPPORTED, "env: %s is left out: " PFC_LEFT_OUT_WHY, name);
+    (void)pfc_fail(PFC_UNSUPPORTED, "env: this build does not have %s: " PFC_LEFT_OUT_WHY, name);
     return NULL;
   }
   const char* near = pfc_nearest(name, names, NUM_GAMES);
-  (void)pfc_fail(PFC_INVALID, near ? "env: no game named \"%.64s\"; did you mean \"%s\"?" : "env: no game named \"%.64s\"",
-                 name, near);
+  (void)pfc_fail(PFC_INVALID,
+                 near ? "env: no game named \"%.64s\"; did you mean \"%s\"?" : "env: no game named \"%.64s\"", name,
+                 near);
   return NULL;
 }

@@ -6,12 +6,12 @@
 extern "C" {
 #endif
 
-// Names of the games that need Box2D, up to a NULL. Empty in a build that has it.
+// Names of the missing games, which need Box2D, up to a NULL. Empty in a build with Box2D.
 const char* const* pfc_games_left_out(void);
 
 #define PFC_LEFT_OUT_WHY                                                                                          \
-  "this pufferc was built without Box2D 3.1; PUFFERC_BOX2D_SOURCE=FOLDER names its source, or pip install pyb2d3==0.11.1, " \
-  "which has it inside; then build pufferc again"
+  "this pufferc was built without Box2D 3.1. Set PUFFERC_BOX2D_SOURCE=FOLDER to its source, or pip install " \
+  "pyb2d3==0.11.1, which contains it; then build pufferc again"
 
 #ifdef __cplusplus
 }

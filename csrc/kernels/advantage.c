@@ -1,7 +1,7 @@
 // advantage.c - see advantage.h.
 //
-// The batch is cut into blocks of columns; a block goes backwards through time, one row of the block after the other,
-// so the values and advantages of the later row are still in the L1 cache when the earlier row needs them.
+// The batch is divided into blocks of columns. A block is processed row by row in reverse time order, so the values and
+// advantages of the later row are still in the L1 cache when the earlier row needs them.
 #include "kernels/advantage.h"
 
 #include "core/base.h"

@@ -21,9 +21,9 @@ typedef struct PfcAdvantageArgs {
   const float* values;         // [T + 1, N]; the last row is the value of the observation after the last step
   const uint8_t* terminated;   // [T, N]; 0 = no, anything else = yes; wins where truncated is also set
   const uint8_t* truncated;    // [T, N]
-  // [T, N] or NULL: the value of the observation that a truncated episode ended with; other entries are never used and
-  // may hold anything. NULL takes values[t + 1] instead, which is right only if the environment was not reset within
-  // the step that truncated it: with same-step autoreset values[t + 1] already belongs to the next episode.
+  // [T, N] or NULL: the value of the last observation of a truncated episode; other entries are not used and may hold
+  // anything. NULL uses values[t + 1] instead, which is right only if the environment was not reset within the step
+  // that truncated it: with same-step autoreset values[t + 1] already belongs to the next episode.
   const float* final_values;
   const float* ratio;          // [T, N] >= 0 or NULL: new over old probability of the action; NULL = plain GAE
   float* advantages;           // [T, N] out
@@ -33,12 +33,12 @@ typedef struct PfcAdvantageArgs {
   float c_clip;
 } PfcAdvantageArgs;
 
-// PFC_OK, or PFC_INVALID (pfc_last_error names the argument) with nothing written.
-// Blocks of columns go over the workers; NULL = the calling thread alone. The result has the same bits for any number
+// Returns PFC_OK, or PFC_INVALID (pfc_last_error names the argument) with nothing written. Workers take blocks of
+// columns; if workers is NULL, the calling thread does all the work. The result has the same bits for any number
 // of workers and instruction set.
 PfcStatus pfc_advantage(const PfcAdvantageArgs* args, PfcWorkers* workers);
 
-// The checks of pfc_advantage (sizes, missing arrays, numbers), for callers that compute elsewhere.
+// The checks of pfc_advantage (sizes, missing arrays, numbers), for callers with another implementation.
 PfcStatus pfc_advantage_check(const PfcAdvantageArgs* args);
 
 #ifdef __cplusplus

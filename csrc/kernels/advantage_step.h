@@ -1,6 +1,6 @@
-// advantage_step.h - the advantage recurrence: one step, one entry of a batch, one column. Host and device.
+// advantage_step.h - the advantage recurrence for one step and for one entry of a batch. Host and device.
 //
-// Going backwards in time, with v' the value after the step and A' the advantage of the step after it:
+// Steps are processed in reverse. v' is the value after the step, A' the advantage of the next step:
 //
 //   v'    = 0 where terminated, else final_value where truncated, else next_value
 //   delta = rho (reward + gamma v' - value)
@@ -10,8 +10,8 @@
 // Control Using Generalized Advantage Estimation", eq. 16); with rho = min(rho_clip, ratio), c = min(c_clip, ratio) it
 // corrects for data of an older policy (Espeholt et al. 2018, "IMPALA", eq. 1), with A in the place of v_s - V(x_s).
 //
-// What a flag switches off is selected away, never multiplied by zero, so a NaN in an unused value or in the advantage
-// of the next episode cannot leak. A NaN in a used number stays NaN.
+// Terms that a flag excludes are not selected, rather than multiplied by zero, so a NaN in an unused value or in the
+// advantage of the next episode cannot leak. A NaN in a used number stays NaN.
 #ifndef PUFFERC_ADVANTAGE_STEP_H
 #define PUFFERC_ADVANTAGE_STEP_H
 
@@ -36,7 +36,7 @@ PFC_FN float pfc_advantage_step(float reward, float value, float value_after, fl
 }
 
 // A[at], at = t * rows + row, from the arrays of a (host or device) batch and A[at + rows]. has_final and has_ratio say
-// whether those arrays are there; callers pass constants, so each combination compiles to straight code.
+// whether these arrays exist; callers pass constants, so each combination compiles to branch-free code.
 PFC_FN float pfc_advantage_entry(const PfcAdvantageArgs* a, int64_t at, float next_advantage, int has_final,
                                  int has_ratio) {
   const int terminated = a->terminated[at] != 0, truncated = a->truncated[at] != 0;
@@ -47,27 +47,6 @@ PFC_FN float pfc_advantage_entry(const PfcAdvantageArgs* a, int64_t at, float ne
   const float c = has_ratio ? pfc_clipped_ratio(a->c_clip, a->ratio[at]) : 1.0f;
   return pfc_advantage_step(a->rewards[at], a->values[at], after, next_advantage, terminated | truncated, a->gamma,
                             a->gamma * a->gae_lambda, rho, c);
-}
-
-// All steps of one column, last to first. The results of a few steps are stored together: the compiler must assume that
-// a store overlaps later loads, and a GPU should have the loads of these steps in flight at once.
-PFC_FN void pfc_advantage_column(const PfcAdvantageArgs* a, int64_t column, int has_final, int has_ratio) {
-  enum { CHUNK = 8 };
-  float advantage = 0.0f;
-  int64_t t = a->steps;
-  for (; t % CHUNK != 0; --t) {
-    const int64_t at = (t - 1) * a->rows + column;
-    advantage = pfc_advantage_entry(a, at, advantage, has_final, has_ratio);
-    a->advantages[at] = advantage;
-  }
-  for (; t > 0; t -= CHUNK) {
-    float results[CHUNK];
-    for (int i = 0; i < CHUNK; ++i) {
-      advantage = pfc_advantage_entry(a, (t - 1 - i) * a->rows + column, advantage, has_final, has_ratio);
-      results[i] = advantage;
-    }
-    for (int i = 0; i < CHUNK; ++i) a->advantages[(t - 1 - i) * a->rows + column] = results[i];
-  }
 }
 
 #endif  // PUFFERC_ADVANTAGE_STEP_H

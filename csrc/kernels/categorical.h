@@ -1,7 +1,7 @@
-// categorical.h - softmax distributions of many rows side by side: what sampling and the PPO loss share.
+// categorical.h - softmax distributions of many rows side by side, for sampling and the PPO loss.
 //
-// A head is one discrete action dimension: `count` logits per row. PFC_LANES rows are taken together and transposed
-// to [count][PFC_LANES], so every loop below runs over lanes and vectorises; rows never mix.
+// A head is one discrete action dimension: `count` logits per row. PFC_LANES rows are processed together and transposed
+// to [count][PFC_LANES], so every loop below runs over lanes and vectorises. Rows do not affect each other.
 //
 //   shifted_k = max(logit_k - max_j logit_j, -64)     weight_k = exp(shifted_k)     total = sum_k weight_k, k ascending
 //   log p_k   = shifted_k - log total                 p_k = weight_k / total
@@ -15,7 +15,7 @@
 // number of sample.h can hit, and so far above the subnormal numbers, which are slow, that products with it stay
 // normal.
 //
-// A head with a NaN or plus infinity in a legal choice, or with nothing but minus infinities, is no distribution: it is
+// A head with a NaN or plus infinity in a legal choice, or with minus infinity everywhere, is not a distribution. It is
 // `bad`, and its numbers are NaN.
 //
 // Scratch memory belongs to the caller: up to 2 MiB for PFC_MAX_CHOICES, too much for a stack. Internal: for sample.c
@@ -28,14 +28,14 @@
 
 #define PFC_MIN_SHIFTED (-64.0f)
 
-// Scratch for the logits of PFC_LANES rows; a head has its own stretch of choices.
+// Scratch for the logits of PFC_LANES rows. Each head uses its own range of choices.
 typedef struct PfcChoices {
   PfcLanes *shifted, *weight;  // [choices] each
 } PfcChoices;
 
 static inline uint64_t pfc_choices_bytes(int32_t choices) { return 2 * sizeof(PfcLanes) * (uint64_t)choices; }
 
-// In pfc_choices_bytes(choices) bytes of PFC_ALIGNMENT.
+// Uses pfc_choices_bytes(choices) bytes of scratch, aligned to PFC_ALIGNMENT.
 static inline PfcChoices pfc_choices_at(void* scratch, int32_t choices) {
   return (PfcChoices){(PfcLanes*)scratch, (PfcLanes*)scratch + choices};
 }
@@ -54,7 +54,7 @@ typedef struct PfcHead {
   int32_t count;
 } PfcHead;
 
-// Takes lanes [0, lanes) from logits[lane * stride + k]; the rest become zeros. The head's choices start at `first`.
+// Loads lanes [0, lanes) from logits[lane * stride + k]; the rest become zeros. The head's choices start at `first`.
 PFC_ALWAYS_INLINE static void pfc_head_load(PfcHead* head, const PfcChoices* choices, int32_t first, int32_t count,
                                             const float* logits, int64_t stride, int32_t lanes) {
   head->shifted = choices->shifted + first;
@@ -69,7 +69,7 @@ PFC_ALWAYS_INLINE static void pfc_head_load(PfcHead* head, const PfcChoices* cho
 PFC_ALWAYS_INLINE static void pfc_head_mask(PfcHead* head, const PfcMask* mask, int32_t first, int32_t lanes) {
   PfcLanes* restrict logits = head->shifted;
   uint32_t words[PFC_LANES];
-  for (int32_t i = 0; i < PFC_LANES; ++i) words[i] = UINT32_MAX;  // lanes without a row are no damage
+  for (int32_t i = 0; i < PFC_LANES; ++i) words[i] = UINT32_MAX;  // any value is fine for lanes without a row
   for (int32_t k = 0; k < head->count; ++k) {
     const int32_t bit = (first + k) % 32, word = (first + k) / 32;
     if (k == 0 || bit == 0)
@@ -98,8 +98,8 @@ PFC_ALWAYS_INLINE static void pfc_head_largest(PfcHead* head, float* restrict la
   for (int32_t i = 0; i < PFC_LANES; ++i) bad[i] |= largest[i] == -PFC_INFINITY;
 }
 
-// From loaded logits to everything else in the struct. `masked` is a constant wherever this is called, so that games
-// without masks pay nothing.
+// Computes the rest of the struct from loaded logits. Callers pass `masked` as a constant, so that games without masks
+// have no overhead.
 PFC_ALWAYS_INLINE static void pfc_head_softmax(PfcHead* head, bool masked) {
   PfcLanes* restrict shifted = head->shifted;
   PfcLanes* restrict weight = head->weight;
@@ -122,7 +122,7 @@ PFC_ALWAYS_INLINE static void pfc_head_softmax(PfcHead* head, bool masked) {
   }
 }
 
-// Adds log p of each lane's action to logprob. An action outside [0, count) counts as one of probability 1 / total.
+// Adds log p of each lane's action to logprob. An action outside [0, count) has probability 1 / total.
 PFC_ALWAYS_INLINE static void pfc_head_add_logprob(const PfcHead* head, const int32_t* restrict action,
                                                    float* restrict logprob) {
   PfcLanes* restrict shifted = head->shifted;
@@ -135,7 +135,7 @@ PFC_ALWAYS_INLINE static void pfc_head_add_logprob(const PfcHead* head, const in
   for (int32_t i = 0; i < PFC_LANES; ++i) logprob[i] += chosen[i] - head->log_total[i];
 }
 
-// PFC_OK, or PFC_INVALID naming what of a set of heads does not fit. *choices = the sum of action_counts.
+// Checks a set of heads. Sets *choices to the sum of action_counts. PFC_INVALID names the argument.
 static inline PfcStatus pfc_check_heads(const int32_t* action_counts, int32_t dims, int32_t* choices) {
   if (!action_counts) return pfc_fail(PFC_INVALID, "action_counts: expected int32 [dims], got NULL");
   if (dims < 1 || dims > PFC_MAX_ACTION_DIMS)
@@ -151,7 +151,7 @@ static inline PfcStatus pfc_check_heads(const int32_t* action_counts, int32_t di
   return PFC_OK;
 }
 
-// PFC_OK, or PFC_INVALID where there is a mask whose rows do not have the words that `choices` bits take.
+// PFC_INVALID if there is a mask but its rows do not have the number of words for `choices` bits.
 static inline PfcStatus pfc_check_mask(const uint32_t* mask, int32_t mask_words, int32_t choices) {
   if (!mask || mask_words == (choices + 31) / 32) return PFC_OK;
   return pfc_fail(PFC_INVALID, "mask_words: expected %d for %d choices, got %d", (choices + 31) / 32, choices,

@@ -202,7 +202,8 @@ static void loss_rows(const PfcPpoKernel* kernel, void* scratch, int64_t begin, 
 PfcStatus pfc_ppo_continuous(PfcPpoKernel* kernel) {
   const PfcMinibatch* batch = &kernel->args->batch;
   PfcStatus status = check_dims(batch->action_dims);
-  if (!status && batch->mask) status = pfc_fail(PFC_INVALID, "mask: continuous actions have none, got an array");
+  if (!status && batch->mask)
+    status = pfc_fail(PFC_INVALID, "mask: expected NULL for continuous actions, got an array");
   if (!status) status = pfc_ppo_check_outputs(&kernel->args->outputs, 2 * batch->action_dims);
   kernel->rows = loss_rows;
   return status;

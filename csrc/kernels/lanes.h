@@ -1,6 +1,6 @@
-// lanes.h - many rows side by side: loops over PFC_LANES rows vectorise, rows never mix.
+// lanes.h - many rows side by side, so that loops over PFC_LANES rows vectorise. Rows do not affect each other.
 //
-// A PfcLanes holds one number of each row. Internal: for the kernels that draw actions and take the PPO loss.
+// A PfcLanes holds one number of each row. Internal: for the kernels that draw actions and compute the PPO loss.
 #ifndef PUFFERC_LANES_H
 #define PUFFERC_LANES_H
 

@@ -1,4 +1,4 @@
-// muon.c - see muon.h. Three products an iteration, each cut into blocks of rows that workers take.
+// muon.c - see muon.h. An iteration has three products. Each is divided into blocks of rows, which workers take.
 #include "kernels/muon.h"
 
 #include <math.h>
@@ -9,18 +9,19 @@
 #include "networks/elements.h"
 #include "pufferc/env.h"
 
-// a + b s^2 + c s^4 is what an iteration multiplies a singular value s with. From Jordan's Muon: chosen for steep
-// growth at zero; values end within about 0.7 to 1.2.
+// An iteration multiplies a singular value s by a + b s^2 + c s^4. The coefficients are those of Jordan's Muon, chosen
+// for fast growth near zero; singular values end between about 0.7 and 1.2.
 #define MUON_A 3.4445f
 #define MUON_B (-4.7750f)
 #define MUON_C 2.0315f
 
 enum {
-  MUON_BLOCK_ROWS = 12,  // whole wide tiles of all kernels, even since rows go in pairs, and few: threads end together
+  MUON_BLOCK_ROWS = 12,  // a multiple of the tile heights of all kernels, even because rows are paired, and small to
+                         // balance the threads
   MUON_LANES = 8
 };
 
-// A float matrix with padded rows, and the same as the two operands of a product: in float32 all three are one.
+// A float matrix with padded rows, and its copies as the two operands of a product. In float32 all three are the same.
 typedef struct MuonMatrix {
   float* values;
   void* rows;   // elements
@@ -29,7 +30,7 @@ typedef struct MuonMatrix {
 
 struct PfcMuon {
   const PfcMatmulKernels* kernels;
-  char* memory;    // owned; all matrices lie in it
+  char* memory;    // owned; holds all matrices
   uint64_t bytes;  // of the memory
 };
 
@@ -55,7 +56,7 @@ void pfc_muon_destroy(PfcMuon* muon) {
 
 // ---- memory --------------------------------------------------------------------------------------------
 
-// Takes the next matrix of a memory; only counts its bytes where there is no memory yet.
+// Takes the next matrix from a block of memory. If memory is NULL, only counts its bytes.
 static MuonMatrix muon_take(const PfcMatmulKernels* kernels, int64_t rows, int32_t padded, char* memory,
                             uint64_t* used) {
   const uint64_t floats = 4 * (uint64_t)rows * (uint64_t)padded,
@@ -70,7 +71,7 @@ static MuonMatrix muon_take(const PfcMatmulKernels* kernels, int64_t rows, int32
   return matrix;
 }
 
-// The matrices of a pass, in a memory or, where there is none, nowhere; returns the bytes that they need.
+// Places the matrices of a pass in `memory`, unless it is NULL. Returns the bytes that they need.
 static uint64_t muon_lay_out(MuonPass* pass, char* memory) {
   uint64_t used = 0;
   pass->x = muon_take(pass->kernels, pass->rows, pass->padded, memory, &used);
@@ -106,7 +107,7 @@ static int32_t muon_steps(const MuonPass* pass, int32_t count) {
   return pass->kernels->bfloat16 ? (count + 1) / 2 : count;
 }
 
-// The operands of rows [first, first + count), after their values were written.
+// Makes the operands of rows [first, first + count) from their values.
 static void muon_pack(const MuonPass* pass, const MuonMatrix* matrix, int32_t first, int32_t count) {
   if (!pass->kernels->bfloat16) return;
   const int64_t at = (int64_t)first * pass->padded;
@@ -117,7 +118,7 @@ static void muon_pack(const MuonPass* pass, const MuonMatrix* matrix, int32_t fi
 
 static int32_t muon_count(int32_t rows, int32_t first) { return PFC_MIN(MUON_BLOCK_ROWS, rows - first); }
 
-// A block of to <- rows of `left` times `right`.
+// Multiplies a block of rows of `left` by `right`, into `to`.
 static void muon_multiply(const MuonPass* pass, const MuonMatrix* left, const MuonMatrix* right, const MuonMatrix* to,
                           int32_t first, int32_t count) {
   const int64_t row_atoms = muon_steps(pass, pass->padded);
@@ -191,7 +192,7 @@ PFC_ALWAYS_INLINE static float muon_update(float grad, float* average, float mom
   return grad + momentum * *average;
 }
 
-// update[i * stride] <- the update of `count` numbers, whose averages take their step.
+// Writes the updates of `count` numbers to update[i * stride] and updates their averages.
 PFC_MULTIVERSION static void muon_average(const float* restrict grad, float* restrict average, float momentum,
                                           int64_t count, float* restrict update, int64_t stride) {
   if (stride == 1)
@@ -200,7 +201,7 @@ PFC_MULTIVERSION static void muon_average(const float* restrict grad, float* res
     for (int64_t i = 0; i < count; ++i) update[i * stride] = muon_update(grad[i], &average[i], momentum);
 }
 
-PFC_MULTIVERSION static double muon_norm(const float* x, int64_t count) {  // count: a multiple of the lanes
+PFC_MULTIVERSION static double muon_norm(const float* x, int64_t count) {  // count is a multiple of MUON_LANES
   double lanes[MUON_LANES] = {0}, total = 0;
   for (int64_t i = 0; i < count; i += MUON_LANES)
     for (int32_t k = 0; k < MUON_LANES; ++k) lanes[k] += (double)x[i + k] * (double)x[i + k];
@@ -212,7 +213,7 @@ PFC_MULTIVERSION static void muon_scale(float* x, int64_t count, float factor) {
   for (int64_t i = 0; i < count; ++i) x[i] *= factor;
 }
 
-// x <- the update of a matrix, scaled to norm one; wide matrices are transposed on the way.
+// Loads the update of a matrix into x, scaled to norm 1. Wide matrices are transposed.
 static void muon_load(const MuonPass* pass, const PfcMuonStep* step) {
   const bool wide = step->columns > step->rows;
   const int64_t size = (int64_t)pass->rows * pass->padded;
@@ -226,7 +227,7 @@ static void muon_load(const MuonPass* pass, const PfcMuonStep* step) {
     muon_pack(pass, &pass->x, first, muon_count(pass->rows, first));
 }
 
-// parameter <- keep parameter - rate update, both over `count` numbers.
+// parameter <- keep parameter - rate update, for `count` numbers.
 PFC_MULTIVERSION static void muon_move(float* restrict parameter, const float* restrict update, int64_t stride,
                                        int64_t count, float keep, float rate) {
   if (stride == 1)

@@ -13,7 +13,8 @@ PFC_ALWAYS_INLINE static void loss_load(LossLanes* l, const PfcPpoLossArgs* args
   const int32_t* actions = args->batch.actions;
   const int32_t dims = args->batch.action_dims;
   pfc_ppo_load(&l->shared, args, row, count);
-  if (count < PFC_LANES) memset(l->actions, 0, sizeof l->actions);  // lanes without a row read no stale bytes
+  if (count < PFC_LANES)
+    memset(l->actions, 0, sizeof l->actions);  // so that lanes without a row do not read stale bytes
   for (int32_t d = 0; d < dims; ++d)
     for (int32_t i = 0; i < count; ++i) l->actions[d][i] = actions[(row + i) * dims + d];
 }
@@ -115,7 +116,7 @@ PFC_ALWAYS_INLINE static void loss_block(const PfcPpoKernel* kernel, const PfcCh
   pfc_ppo_sum(sums, partial);
 }
 
-// Choices of a row together, of heads that were checked.
+// The number of choices in all dimensions.
 static int32_t loss_choices(const PfcMinibatch* batch) {
   int32_t choices = 0;
   for (int32_t d = 0; d < batch->action_dims; ++d) choices += batch->action_counts[d];

@@ -1,9 +1,9 @@
-// ppo_loss.c - see ppo_loss.h: checks, blocks over the workers, mean and deviation of advantages. Rows are taken by
-// ppo_discrete.c and gaussian.c.
+// ppo_loss.c - see ppo_loss.h: checks, blocks for the workers, mean and deviation of advantages. ppo_discrete.c and
+// gaussian.c process the rows.
 #include "kernels/ppo_terms.h"
 
 enum {
-  PPO_MAX_BLOCKS = 64,          // bounds the partial sums, which lie on the caller's stack
+  PPO_MAX_BLOCKS = 64,          // bounds the partial sums, which are on the caller's stack
   PPO_MIN_ROWS = 8 * PFC_LANES  // of a block: about 3 us, several times the cost of scheduling it
 };
 
@@ -111,7 +111,7 @@ PfcStatus pfc_ppo_finish(const PfcPpoKernel* kernel, const PfcPpoPartial* sum, P
   const PfcPpoSettings* settings = &kernel->args->settings;
   if (sum->first_bad_row >= 0)
     return pfc_fail(PFC_INVALID, "actions[%lld]: an action is not in [0, action_counts of its dimension)%s",
-                    (long long)sum->first_bad_row, batch->mask ? ", or its mask does not have it" : "");
+                    (long long)sum->first_bad_row, batch->mask ? ", or is illegal by its mask" : "");
   const double* sums = sum->sums;
   const double rows = kernel->count > 0 ? (double)kernel->count : 1.0;
   stats->policy_loss = sums[PFC_PPO_POLICY] / rows;

@@ -28,9 +28,9 @@
 // entropy 0, and gradient 0 but for its value; its ratio is 1 since its log-probability was 0 in the rollout too.
 // Continuous policies: K = 2 D, see gaussian.h.
 //
-// Where two terms are equal both have the same gradient, except on a set of measure zero.
-// Dead rows (alive = 0) count nowhere, get gradient 0, and may hold anything. NaN and infinity in an alive row
-// reach the loss and that row's gradient, except in logits of illegal choices.
+// Where two terms are equal, both have the same gradient, except on a set of measure zero. Dead rows (alive = 0) are
+// excluded from all means, get gradient 0, and may hold anything. NaN and infinity in an alive row reach the loss and
+// that row's gradient, except in logits of illegal choices.
 #ifndef PUFFERC_PPO_LOSS_H
 #define PUFFERC_PPO_LOSS_H
 
@@ -43,15 +43,15 @@
 extern "C" {
 #endif
 
-// B rows of a rollout, as the losses read them. D action dimensions, K choices of all dimensions together. All arrays
-// are the caller's, contiguous and borrowed.
+// B rows of a rollout, the inputs of the loss. D action dimensions, K choices in all dimensions. All arrays belong to
+// the caller, are contiguous and borrowed.
 typedef struct PfcMinibatch {
   int64_t rows;                  // B >= 1
   int32_t action_dims;           // D, 1 to PFC_MAX_ACTION_DIMS
   const int32_t* action_counts;  // [D] choices, each >= 1, at most PFC_MAX_CHOICES together; NULL = continuous actions
   const void* actions;           // [B, D] as drawn: int32, each in [0, count) and legal, or float32
   const uint32_t* mask;          // [B, mask_words] the choices that were legal, see categorical.h; NULL = all
-  int32_t mask_words;            // ceil(K / 32) where there is a mask
+  int32_t mask_words;            // ceil(K / 32) if there is a mask
   const float* old_logprobs;     // [B] from the rollout, summed over dimensions; 0 in forced rows
   const float* advantages;       // [B]
   const float* returns;          // [B] value targets
@@ -65,10 +65,10 @@ typedef struct PfcPpoSettings {
   float entropy_coef;    // any finite number
   float value_clip;      // <= 0 = off
   float advantage_mean;  // used if advantage_std > 0: A = (advantage - mean) / (std + 1e-8)
-  float advantage_std;   // 0 = advantages are taken as they are
+  float advantage_std;   // 0 = advantages are not normalised
 } PfcPpoSettings;
 
-// What a network made of the minibatch, and where the gradient of that goes.
+// A network's outputs for the minibatch, and the memory for their gradients.
 typedef struct PfcPpoOutputs {
   const float* logits;         // [B, K]; of continuous actions the means, then the log standard deviations
   int64_t logits_stride;       // >= K
@@ -87,7 +87,7 @@ typedef struct PfcPpoLossArgs {
   PfcPpoOutputs outputs;
 } PfcPpoLossArgs;
 
-// Means over alive rows, all 0 where there is none.
+// Means over alive rows, all 0 if there are none.
 typedef struct PfcPpoLossStats {
   double loss;
   double policy_loss;
@@ -99,10 +99,11 @@ typedef struct PfcPpoLossStats {
   int64_t count;         // alive rows
 } PfcPpoLossStats;
 
-// PFC_OK, PFC_NO_MEMORY, or PFC_INVALID (pfc_last_error names the argument). An alive row whose action is out of range
-// or illegal makes it PFC_INVALID as well and the error names the row; only then have outputs been written, and they
-// mean nothing. Rows go over the workers in blocks; NULL = the calling thread alone. Sums are taken in double precision
-// in an order that depends on B alone: the result has the same bits for any number of workers and instruction set.
+// Returns PFC_OK, PFC_NO_MEMORY, or PFC_INVALID (pfc_last_error names the argument). If an action of an alive row is
+// out of range or illegal, the error names the row, and the outputs have been written but are meaningless. Other errors
+// write nothing. Workers take blocks of rows; if workers is NULL, the calling thread does all the work. Sums have
+// double precision and an order that depends on B only, so the result has the same bits for any number of workers and
+// instruction set.
 PfcStatus pfc_ppo_loss(const PfcPpoLossArgs* args, PfcWorkers* workers, PfcPpoLossStats* stats);
 
 // Mean and sample standard deviation (divisor n - 1; 0 for fewer than two) of the alive entries of x [rows], for

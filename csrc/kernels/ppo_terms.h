@@ -1,11 +1,11 @@
-// ppo_terms.h - the PPO loss apart from the actions' distributions: what discrete and continuous policies share.
+// ppo_terms.h - the parts of the PPO loss that discrete and continuous policies share.
 //
-// The formulas are in ppo_loss.h. A kernel takes PFC_LANES rows at a time; loops run over lanes. It loads the shared
-// part (pfc_ppo_load), sets `logprob` and `entropy` from its distributions, lets pfc_ppo_policy and pfc_ppo_value add
-// to the sums, and turns `policy_gradient` into the gradient of its own parameters. Rows are cut into blocks whose size
-// depends on B alone. Each block sums its statistics per lane in double precision, then over lanes in order; the
-// blocks' sums are added in order at the end. Internal: for ppo_loss.c, ppo_discrete.c, gaussian.c and
-// training/minibatch.c.
+// The formulas are in ppo_loss.h. A kernel processes PFC_LANES rows at a time; loops run over lanes. It loads the
+// shared part (pfc_ppo_load), sets `logprob` and `entropy` from its distributions, lets pfc_ppo_policy and
+// pfc_ppo_value add to the sums, and turns `policy_gradient` into the gradient of its own parameters. Rows are divided
+// into blocks whose size depends on B only. Each block sums its statistics per lane in double precision, then over
+// lanes in order; the blocks' sums are added in order at the end. Internal: for ppo_loss.c, ppo_discrete.c, gaussian.c
+// and training/minibatch.c.
 #ifndef PUFFERC_PPO_TERMS_H
 #define PUFFERC_PPO_TERMS_H
 
@@ -13,14 +13,14 @@
 #include "kernels/lanes.h"
 #include "kernels/ppo_loss.h"
 
-// What one block of rows gives to the loss.
+// The contribution of one block of rows to the loss.
 enum { PFC_PPO_POLICY, PFC_PPO_VALUE, PFC_PPO_ENTROPY, PFC_PPO_KL, PFC_PPO_OLD_KL, PFC_PPO_CLIPPED, PFC_PPO_SUMS };
 typedef struct PfcPpoPartial {
   double sums[PFC_PPO_SUMS];
-  int64_t first_bad_row;  // whose action is out of range or illegal; -1 = none
+  int64_t first_bad_row;  // the first row with an action out of range or illegal; -1 = none
 } PfcPpoPartial;
 
-// The loss of a minibatch as a function of blocks of rows, whose arguments were checked. Borrows `args`.
+// The loss of a minibatch, whose arguments were checked, as a function of blocks of rows. Borrows `args`.
 typedef struct PfcPpoKernel {
   const PfcPpoLossArgs* args;
   int64_t count;           // n, alive rows
@@ -30,22 +30,22 @@ typedef struct PfcPpoKernel {
   void (*rows)(const struct PfcPpoKernel* kernel, void* scratch, int64_t begin, int64_t end, PfcPpoPartial* partial);
 } PfcPpoKernel;
 
-// The two kinds: check what is their own, and set scratch_bytes and rows.
+// Check the arguments of their kind of action, and set scratch_bytes and rows.
 PfcStatus pfc_ppo_discrete(PfcPpoKernel* kernel);    // ppo_discrete.c
 PfcStatus pfc_ppo_continuous(PfcPpoKernel* kernel);  // gaussian.c
 
-// PFC_OK, or PFC_INVALID naming what of the arguments does not fit.
+// Checks the arguments and sets up the kernel. PFC_INVALID names the argument.
 PfcStatus pfc_ppo_kernel(const PfcPpoLossArgs* args, PfcPpoKernel* kernel);
 
-// PFC_OK, or PFC_INVALID naming the array that is missing or the stride that is too small.
+// PFC_INVALID for a missing array or a stride that is too small; the message names it.
 PfcStatus pfc_ppo_check_array(const char* name, const void* array);
 PfcStatus pfc_ppo_check_stride(const char* name, int64_t stride, int64_t min);
 // The same for the parameters of the distributions, K numbers in a row, and their gradient.
 PfcStatus pfc_ppo_check_outputs(const PfcPpoOutputs* outputs, int64_t numbers);
 
-// Adds a block to what the blocks before it gave.
+// Adds the contribution of a block. Blocks are added in order.
 void pfc_ppo_add(PfcPpoPartial* sum, const PfcPpoPartial* block);
-// The end: PFC_INVALID if a row's action was out of range or illegal.
+// Computes the statistics. PFC_INVALID if a row's action was out of range or illegal.
 PfcStatus pfc_ppo_finish(const PfcPpoKernel* kernel, const PfcPpoPartial* sum, PfcPpoLossStats* stats);
 
 // PFC_LANES rows of the minibatch. Lanes past the end of the block are dead rows of zeros.
@@ -77,7 +77,7 @@ PFC_ALWAYS_INLINE static void pfc_ppo_load(PfcPpoLanes* l, const PfcPpoLossArgs*
   if (args->settings.value_clip > 0.0f) pfc_ppo_copy(l->old_value, batch->old_values + row, 1, count);
 }
 
-// From logprob to the policy's gradient and ratio; adds to all sums but that of the value loss.
+// Computes the policy's gradient and ratio from logprob. Adds to all sums but that of the value loss.
 PFC_ALWAYS_INLINE static void pfc_ppo_policy(PfcPpoLanes* restrict l, const PfcPpoSettings* settings, float per_row,
                                              double (*restrict sums)[PFC_LANES]) {
   const bool normalise = settings->advantage_std != 0.0f;
@@ -103,7 +103,7 @@ PFC_ALWAYS_INLINE static void pfc_ppo_policy(PfcPpoLanes* restrict l, const PfcP
   }
 }
 
-// From value, target and old_value to the value's gradient.
+// Computes the value's gradient from value, target and old_value.
 PFC_ALWAYS_INLINE static void pfc_ppo_value(PfcPpoLanes* restrict l, const PfcPpoSettings* settings, float per_row,
                                             double* restrict sum) {
   const float clip = settings->value_clip, coef = settings->value_coef * per_row;
@@ -115,7 +115,7 @@ PFC_ALWAYS_INLINE static void pfc_ppo_value(PfcPpoLanes* restrict l, const PfcPp
     const float clipped_error = (l->old_value[i] + clipped_move) - l->target[i];
     const float plain = error * error, clipped = clipped_error * clipped_error;
     const float larger = (clipping & !(clipped <= plain)) ? clipped : plain;  // a NaN in old_value counts as the larger
-    // Inside the range both terms are equal but for rounding, and so are their gradients.
+    // Inside the range both terms are equal except for rounding, and so are their gradients.
     const bool flat = clipping & (clipped > plain) & (clipped_move != move);
     const float gradient = flat ? 0.0f : error;
     l->value_gradient[i] = l->alive[i] ? coef * gradient : 0.0f;
@@ -123,7 +123,7 @@ PFC_ALWAYS_INLINE static void pfc_ppo_value(PfcPpoLanes* restrict l, const PfcPp
   }
 }
 
-// Writes the gradient of the value, and the ratio where `outputs` has room for it.
+// Writes the gradient of the value, and the ratio if `outputs` has an array for it.
 PFC_ALWAYS_INLINE static void pfc_ppo_store(const PfcPpoLanes* l, const PfcPpoOutputs* outputs) {
   float* out = outputs->grad_values + l->row * outputs->grad_values_stride;
   for (int32_t i = 0; i < l->count; ++i) out[i * outputs->grad_values_stride] = l->value_gradient[i];

@@ -40,7 +40,7 @@ PFC_ALWAYS_INLINE static void sample_inversion(const PfcHead* head, uint64_t key
     }
 }
 
-// The largest shifted logit is 0; counting choices until it is met gives the first of equals.
+// The largest shifted logit is 0. The number of choices before it is the first of equals.
 PFC_ALWAYS_INLINE static void sample_greedy(const PfcHead* head, int32_t* restrict action) {
   int32_t met[PFC_LANES];
   for (int32_t i = 0; i < PFC_LANES; ++i) met[i] = action[i] = 0;
@@ -51,14 +51,14 @@ PFC_ALWAYS_INLINE static void sample_greedy(const PfcHead* head, int32_t* restri
     }
 }
 
-// The first legal choice of a head that starts at `first` of the row; 0 where there is none.
+// The first legal choice of a head whose choices start at `first` of the row; 0 if there is none.
 static int32_t first_legal(const uint32_t* mask, int32_t first, int32_t count) {
   int32_t choice = 0;
   while (choice < count && !pfc_is_legal(mask, first + choice)) ++choice;
   return choice < count ? choice : 0;
 }
 
-// The results of a row without a distribution.
+// The actions of a row without a valid distribution.
 static void sample_fallback(const PfcSampleArgs* args, int64_t row) {
   int32_t first = 0;
   for (int32_t d = 0; d < args->dims; ++d) {
@@ -68,7 +68,7 @@ static void sample_fallback(const PfcSampleArgs* args, int64_t row) {
   }
 }
 
-// Rows [row, row + count), count <= PFC_LANES. Returns how many are bad.
+// Draws for rows [row, row + count), count <= PFC_LANES. Returns the number of bad rows.
 PFC_ALWAYS_INLINE static int32_t sample_lanes(const PfcSampleArgs* args, uint64_t key, int64_t row, int32_t count,
                                               const PfcChoices* choices, bool masked) {
   PfcLanes logprob = {0}, entropy = {0};
@@ -115,7 +115,7 @@ PFC_MULTIVERSION static int64_t sample_rows(const PfcSampleArgs* args, const Pfc
 
 typedef struct SampleJob {
   PfcSampleArgs args;
-  int32_t max_choices;    // of the largest head; heads take turns in the scratch memory
+  int32_t max_choices;    // of the largest head; all heads use the same scratch memory
   uint64_t worker_bytes;  // of scratch
   _Alignas(8) int64_t bad;  // added to by every task; 32-bit processors would align it by 4
 } SampleJob;

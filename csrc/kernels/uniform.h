@@ -1,6 +1,6 @@
-// uniform.h - the random numbers behind drawn actions, by counter: nothing is stored between calls.
+// uniform.h - counter-based random numbers for drawing actions. Nothing is stored between calls.
 //
-// A draw is named by (seed, step), a number in it by (row, dimension); with pfc_hash64 of rng.h, modulo 2^64,
+// (seed, step) identifies a draw and (row, dimension) a number in it. With pfc_hash64 of rng.h, modulo 2^64,
 //   key  = pfc_hash64(pfc_hash64(seed) ^ (step * 0xd1342543de82ef95))
 //   bits = pfc_hash64(key + (row * 8 + dimension) * 0x9e3779b97f4a7c15)
 // which is element row * 8 + dimension of the SplitMix64 sequence (Steele, Lea, Flood 2014) that starts at key. Any 23

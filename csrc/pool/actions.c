@@ -1,4 +1,4 @@
-// actions.c - checking and copying actions, so that nothing can change them while games move.
+// actions.c - checks and copies actions, so that the caller cannot change them during a step.
 #include "pool/pool.h"
 
 typedef struct ActionCheck {
@@ -35,7 +35,7 @@ PFC_MULTIVERSION static bool copy_controls(const float* from, float* to, int64_t
   return !bad;
 }
 
-// Several dimensions, each with its own number of choices.
+// For several dimensions, each with its own number of choices.
 static bool copy_mixed(const void* actions, PfcDtype dtype, int32_t* to, const ActionCheck* check) {
   bool good = true;
   for (int64_t i = 0; i < check->values; ++i) {
@@ -78,8 +78,9 @@ PfcStatus pfc_copy_actions(PfcPool* pool, int64_t first_row, int64_t rows, const
   if (!actions) return pfc_fail(PFC_INVALID, "actions: expected an array, got NULL");
   if (!b->discrete) {
     if (dtype != PFC_FLOAT32) return pfc_fail(PFC_INVALID, "actions: expected float32 for this continuous game");
-    return copy_controls(actions, (float*)pool->actions + offset, check.values) ? PFC_OK
-                                                                                 : fail_controls(actions, first_row, &check);
+    return copy_controls(actions, (float*)pool->actions + offset, check.values)
+               ? PFC_OK
+               : fail_controls(actions, first_row, &check);
   }
   if (dtype != PFC_INT32 && dtype != PFC_INT64)
     return pfc_fail(PFC_INVALID, "actions: expected int32 or int64 for this discrete game");

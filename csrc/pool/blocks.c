@@ -11,7 +11,7 @@ PfcStatus pfc_blocks_begin(PfcPool* pool) {
   status = pfc_pool_expect_idle(pool);
   if (!status) status = pfc_pool_expect_started(pool);
   if (!status && (pool->buffers.num_groups != 1 || pool->autoreset != PFC_AUTORESET_SAME_STEP))
-    status = pfc_fail(PFC_INVALID, "pool: expected one group and games that are reset in the step that ended them");
+    status = pfc_fail(PFC_INVALID, "pool: expected one group and same-step autoreset");
   if (status) pfc_pool_leave(pool);
   return status;
 }

@@ -1,4 +1,4 @@
-// fields.c - state fields by name: what tests read and write of a game's state.
+// fields.c - tests read and write members of a game's state by name.
 #include <string.h>
 
 #include "pool/pool.h"
@@ -15,8 +15,9 @@ int32_t pfc_pool_find_field(const PfcPool* pool, const char* name) {
   const int32_t count = PFC_MIN(spec->num_fields, 64);
   for (int32_t i = 0; i < count; ++i) names[i] = spec->fields[i].name;
   const char* near = pfc_nearest(name, names, count);
-  if (spec->num_fields == 0) (void)pfc_fail(PFC_UNSUPPORTED, "%s lists no state fields", spec->name);
-  else if (near) (void)pfc_fail(PFC_INVALID, "name: %s has no state field \"%.64s\"; did you mean \"%s\"?", spec->name, name, near);
+  if (spec->num_fields == 0) (void)pfc_fail(PFC_UNSUPPORTED, "%s has no state fields", spec->name);
+  else if (near)
+    (void)pfc_fail(PFC_INVALID, "name: %s has no state field \"%.64s\"; did you mean \"%s\"?", spec->name, name, near);
   else (void)pfc_fail(PFC_INVALID, "name: %s has no state field \"%.64s\"", spec->name, name);
   return -1;
 }
@@ -32,8 +33,8 @@ PfcStatus pfc_pool_field(const PfcPool* pool, int32_t index, PfcField* field) {
   field->dtype = spec->fields[index].dtype;
   const uint64_t state = pool->layout.state_bytes, each = PFC_DTYPE_BYTES(field->dtype);
   if (field->offset > state || field->count > (state - field->offset) / each)
-    return pfc_fail(PFC_INVALID, "%s: state field %s reaches beyond the state of %llu bytes", spec->name, field->name,
-                    (unsigned long long)state);
+    return pfc_fail(PFC_INVALID, "%s: state field %s extends beyond the state, which has %llu bytes", spec->name,
+                    field->name, (unsigned long long)state);
   return PFC_OK;
 }
 
@@ -47,7 +48,7 @@ static PfcStatus check_copy(PfcPool* pool, int32_t index, const void* values, ui
     return pfc_fail(PFC_INVALID, "values: expected %llu bytes for field %s of %d games, got %llu",
                     (unsigned long long)expected, field->name, pool->buffers.num_games,
                     (unsigned long long)(values ? bytes : 0));
-  return pool->was_reset ? PFC_OK : pfc_fail(PFC_STATE, "reset the pool before its state is read or written");
+  return pool->was_reset ? PFC_OK : pfc_fail(PFC_STATE, "reset the pool before reading or writing its state");
 }
 
 PfcStatus pfc_pool_get_field(PfcPool* pool, int32_t index, void* values, uint64_t bytes) {
@@ -67,12 +68,14 @@ PfcStatus pfc_pool_set_field(PfcPool* pool, int32_t index, const void* values, u
   PfcStatus status = pfc_pool_enter(pool);
   if (status) return status;
   if (pool->spec->open)
-    status = pfc_fail(PFC_UNSUPPORTED, "%s owns objects outside its state, which cannot be set", pool->spec->name);
+    status = pfc_fail(PFC_UNSUPPORTED, "the state of %s cannot be set, because the game owns objects outside of it",
+                      pool->spec->name);
   if (!status) status = check_copy(pool, index, values, bytes, &field);
   if (!status) {
     const size_t size = (size_t)(field.count * PFC_DTYPE_BYTES(field.dtype));
     for (int32_t game = 0; game < pool->buffers.num_games; ++game)
-      memcpy((unsigned char*)pfc_state_of(pool, game) + field.offset, (const unsigned char*)values + size * (size_t)game, size);
+      memcpy((unsigned char*)pfc_state_of(pool, game) + field.offset,
+             (const unsigned char*)values + size * (size_t)game, size);
     pfc_pool_run(pool, PFC_JOB_OBSERVE, observations);
   }
   pfc_pool_leave(pool);

@@ -1,5 +1,5 @@
-// groups.c - calls that move games: reset and step of the whole pool, send and recv of one group. The games of a group
-// are cut into blocks for the worker threads; a call on the whole pool runs every group.
+// groups.c - reset and step of the whole pool, send and recv of one group. The games of a group are divided into blocks
+// for the worker threads. A call for the whole pool runs every group.
 #include "pool/pool.h"
 
 // ---- jobs --------------------------------------------------------------------------------------------
@@ -27,7 +27,7 @@ static void start_group(PfcPool* pool, int32_t index, PfcJob job, void* observat
   group->job = job;
   if (job != PFC_JOB_OBSERVE) group->ended = 0;  // observing again keeps the count of the latest step
   if (observations) {
-    // The loops index from row 0 of the batch, which may lie before the caller's array; they never touch that part.
+    // The loops index from row 0 of the batch, which may be before the caller's array. They do not access that part.
     group->target = (unsigned char*)((uintptr_t)observations - (uintptr_t)offset);
   } else {
     group->buffer ^= 1;
@@ -54,12 +54,12 @@ void pfc_pool_run(PfcPool* pool, PfcJob job, void* observations) {
 // ---- calls -------------------------------------------------------------------------------------------
 
 static PfcStatus check_mask(const PfcPool* pool, const uint8_t* mask) {
-  if (!pool->was_reset) return pfc_fail(PFC_STATE, "mask: the first reset of a pool resets every game");
+  if (!pool->was_reset) return pfc_fail(PFC_STATE, "mask: the first reset of a pool must reset every game");
   if (pool->spec->respawn) return PFC_OK;
   const int32_t agents = pool->layout.agents;
   for (int32_t row = 0; row < pool->buffers.rows; ++row)
     if ((mask[row] != 0) != (mask[row / agents * agents] != 0))
-      return pfc_fail(PFC_INVALID, "mask: rows %d and %d are of one game and must be reset together", row,
+      return pfc_fail(PFC_INVALID, "mask: rows %d and %d belong to one game and must be reset together", row,
                       row / agents * agents);
   return PFC_OK;
 }

@@ -1,11 +1,11 @@
-// guard.c - which calls a pool takes: one at a time, in the process that made it, in the right order, until it is
-// closed.
+// guard.c - checks that a pool gets one call at a time, from the process that created it, in the right order, and none
+// after it was closed.
 #include "pool/pool.h"
 
 PfcStatus pfc_pool_enter(PfcPool* pool) {
   if (!pool) return pfc_fail(PFC_INVALID, "pool: expected a pool, got NULL");
   if (pool->generation != pfc_process_generation())
-    return pfc_fail(PFC_FORKED, "this pool belongs to the process that made it; make a new one after fork");
+    return pfc_fail(PFC_FORKED, "this pool belongs to the process that created it; create a new pool after fork");
   if (atomic_exchange_explicit(&pool->busy, 1, memory_order_acquire))
     return pfc_fail(PFC_BUSY, "another thread is using this pool; a pool takes one call at a time");
   if (!pool->closed) return PFC_OK;

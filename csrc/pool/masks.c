@@ -1,4 +1,4 @@
-// masks.c - which choices are legal: bits of action_mask and the flag `forced`, written with the observations.
+// masks.c - legal choices as bits of action_mask, and the flag `forced`, both written with the observations.
 //
 // A game fills one byte per choice; the pool packs them into words, choice k into bit k % 32 of word k / 32.
 #include <string.h>
@@ -18,7 +18,8 @@ static inline uint32_t pack_bytes(const uint8_t* bytes) {
 static void pack_words(const uint8_t* legal, int32_t words, uint32_t* mask) {
   for (int32_t w = 0; w < words; ++w) {
     const uint8_t* bytes = legal + 32 * w;
-    mask[w] = pack_bytes(bytes) | pack_bytes(bytes + 8) << 8 | pack_bytes(bytes + 16) << 16 | pack_bytes(bytes + 24) << 24;
+    mask[w] =
+        pack_bytes(bytes) | pack_bytes(bytes + 8) << 8 | pack_bytes(bytes + 16) << 16 | pack_bytes(bytes + 24) << 24;
   }
 }
 
@@ -35,7 +36,7 @@ static void allow_all(uint32_t* mask, int32_t choices) {
 
 void pfc_write_masks(PfcPool* pool, int32_t begin, int32_t end) {
   const PfcBuffers* b = &pool->buffers;
-  uint8_t legal[PFC_MAX_CHOICES];  // its last word is read whole
+  uint8_t legal[PFC_MAX_CHOICES];  // packing reads whole words of 32
   for (int32_t game = begin; game < end; ++game) {
     for (int32_t agent = 0; agent < b->agents; ++agent) {
       const int64_t row = (int64_t)game * b->agents + agent;

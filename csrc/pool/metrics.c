@@ -1,7 +1,7 @@
 // metrics.c - statistics of finished episodes.
 //
-// Each row sums its own episodes; rows are added up in order when the sums are popped. So the result
-// does not depend on which thread finished which game first.
+// Each row has its own sums. pop adds the rows in order, so the result does not depend on the order in which threads
+// finish games.
 #include <string.h>
 
 #include "pool/pool.h"
@@ -12,7 +12,8 @@ void pfc_record_episode(PfcPool* pool, int32_t game, int64_t row) {
   float* metrics = pool->episode_metrics + row * num_metrics;
   memset(metrics, 0, sizeof(float) * (size_t)num_metrics);
   metrics[0] = pool->running_returns[row];
-  spec->metrics_one(pfc_state_of(pool, game), pool->params, (int32_t)(row - (int64_t)game * pool->layout.agents), metrics);
+  spec->metrics_one(pfc_state_of(pool, game), pool->params, (int32_t)(row - (int64_t)game * pool->layout.agents),
+                    metrics);
   pool->episode_returns[row] = pool->running_returns[row];
   pool->episode_lengths[row] = pool->running_lengths[row];
   double* sums = pool->metric_sums + row * (2 + num_metrics);
@@ -26,7 +27,8 @@ PfcStatus pfc_pool_pop_metrics(PfcPool* pool, int64_t* episodes, double* values)
   PfcStatus status = pfc_pool_enter(pool);
   if (status) return status;
   status = pfc_pool_expect_idle(pool);
-  if (!status && (!episodes || !values)) status = pfc_fail(PFC_INVALID, "episodes, values: expected pointers, got NULL");
+  if (!status && (!episodes || !values))
+    status = pfc_fail(PFC_INVALID, "episodes, values: expected pointers, got NULL");
   if (!status) {
     const int64_t columns = 2 + pool->buffers.num_metrics, rows = pool->buffers.rows;
     *episodes = 0;

@@ -1,4 +1,4 @@
-// pool.c - creating and closing a pool, its memory, parameters and drawing. See pool.h for its parts and who owns what.
+// pool.c - creating and closing a pool, its memory, parameters and drawing. pool.h describes its parts.
 #include "pool/pool.h"
 
 #include <string.h>
@@ -6,12 +6,12 @@
 #include "games/params.h"
 
 // A block is large enough that scheduling it costs little, and small enough to stay in the L1 cache from step to
-// observation. Each thread gets several, so that the others take over when one block is slow.
+// observation. Each thread gets several blocks, so that others can take over if one block is slow.
 enum { ROWS_PER_BLOCK = 256, MIN_ROWS_PER_BLOCK = 16, BLOCKS_PER_THREAD = 4 };
 
 // ---- memory ------------------------------------------------------------------------------------------
 
-// Hands out aligned pieces of one allocation. With base NULL it only adds up the sizes.
+// Divides one allocation into aligned pieces. If base is NULL, it only adds up the sizes.
 typedef struct Arena {
   unsigned char* base;
   uint64_t used;
@@ -61,7 +61,7 @@ static PfcStatus allocate(PfcPool* pool) {
   carve_all(pool, &arena);
   const uint64_t left = pfc_memory_left();
   if (arena.overflow || arena.used > left)
-    return pfc_fail(PFC_NO_MEMORY, "num_games: %d games of %s need %.3g GB, this machine has %.3g GB free",
+    return pfc_fail(PFC_NO_MEMORY, "num_games: %d games of %s need %.3g GB, but this machine has %.3g GB free",
                     pool->buffers.num_games, pool->spec->name, arena.overflow ? 1e10 : (double)arena.used / 1e9,
                     (double)left / 1e9);
   arena.base = pool->memory = pfc_alloc(arena.used);
@@ -88,7 +88,7 @@ static PfcStatus check_desc(const PfcPoolDesc* desc) {
   if (desc->autoreset != PFC_AUTORESET_SAME_STEP && desc->autoreset != PFC_AUTORESET_DISABLED)
     return pfc_fail(PFC_INVALID, "autoreset: expected 0 (same step) or 1 (disabled), got %d", (int)desc->autoreset);
   if (desc->data && !desc->spec->reset_from)
-    return pfc_fail(PFC_UNSUPPORTED, "data: %s reads no file", desc->spec->name);
+    return pfc_fail(PFC_UNSUPPORTED, "data: %s does not read data", desc->spec->name);
   if (!desc->data && desc->data_bytes)
     return pfc_fail(PFC_INVALID, "data: expected %llu bytes, got NULL", (unsigned long long)desc->data_bytes);
   return PFC_OK;
@@ -127,7 +127,7 @@ static PfcStatus describe(PfcPool* pool, const PfcPoolDesc* desc) {
   while (b->num_metrics < PFC_MAX_METRICS && pool->spec->metrics[b->num_metrics]) ++b->num_metrics;
   b->num_obs_rows = pool->spec->num_obs_rows;
   b->num_teams = layout->teams;
-  // The generated loops recognise a fixed-size state by its exact size; others begin on a cache line.
+  // The generated loops compare the stride with the size of the state struct. Larger states start on a cache line.
   pool->state_stride = layout->state_bytes;
   if (layout->state_bytes != pool->spec->state_bytes)
     pool->state_stride = (layout->state_bytes + PFC_ALIGNMENT - 1) / PFC_ALIGNMENT * PFC_ALIGNMENT;
@@ -153,8 +153,9 @@ static void divide_work(PfcPool* pool, int32_t num_threads) {
 static PfcStatus open_games(PfcPool* pool) {
   for (int32_t game = 0; pool->spec->open && game < pool->buffers.num_games; ++game) {
     if (!pool->spec->open(pfc_state_of(pool, game), pool->params))
-      return pfc_fail(pool->spec->max_games ? PFC_INVALID : PFC_NO_MEMORY, "num_games: %s could open %d games, not %d%s%s",
-                      pool->spec->name, game, pool->buffers.num_games, pool->spec->max_games ? "; " : "",
+      return pfc_fail(pool->spec->max_games ? PFC_INVALID : PFC_NO_MEMORY,
+                      "num_games: %s could open only %d games, not %d%s%s", pool->spec->name, game,
+                      pool->buffers.num_games, pool->spec->max_games ? "; " : "",
                       pool->spec->max_games ? pool->spec->limit_help : "");
     pool->opened = game + 1;
   }
@@ -271,7 +272,7 @@ const PfcBuffers* pfc_pool_buffers(const PfcPool* pool) { return pool ? &pool->b
 
 double pfc_pool_param(const PfcPool* pool, int32_t index) {
   if (pool && index >= 0 && index < pool->spec->num_params) return pfc_read_param(pool->spec, pool->params, index);
-  (void)pfc_fail(PFC_INVALID, "index: no parameter %d in this pool", index);
+  (void)pfc_fail(PFC_INVALID, "index: this pool has no parameter %d", index);
   return 0.0;
 }
 
@@ -281,7 +282,7 @@ static PfcStatus set_param(PfcPool* pool, unsigned char* changed, const PfcParam
   PfcStatus status = pfc_set_params(pool->spec, value, 1, changed);
   if (!status) status = pfc_same_tables(pool->spec, changed, &pool->layout, pool->obs_rows, pool->teams, &same);
   if (!status && !same)
-    status = pfc_fail(PFC_INVALID, "%s: cannot change in a running pool, because its sizes, observation table or sides "
+    status = pfc_fail(PFC_INVALID, "%s: cannot change in a running pool, because its sizes, observation table or teams "
                       "depend on it", value->name);
   if (!status) status = check_data(pool->spec, changed, pool->data, pool->data_bytes);
   if (status) return status;

@@ -10,7 +10,8 @@ typedef struct ScriptJob {
   const PfcScriptDesc* desc;
 } ScriptJob;
 
-// The generator of one row in one call: a function of (seed, step, number of the row in the whole set of games).
+// The generator of one row in one call. It depends only on seed, step, and the number of the row in all games of the
+// run.
 static PfcRng script_rng(const PfcPool* pool, const PfcScriptDesc* desc, int32_t game, int32_t agent) {
   PfcRng rng;
   const uint64_t row = pool->game_numbers[game] * (uint64_t)pool->layout.agents + (uint64_t)agent;
@@ -45,13 +46,14 @@ static PfcStatus check_script(const PfcPool* pool, const PfcScriptDesc* desc) {
   if (!desc || !desc->actions) return pfc_fail(PFC_INVALID, "desc: expected a PfcScriptDesc with actions, got NULL");
   if (!spec->script) return pfc_fail(PFC_UNSUPPORTED, "%s has no built-in player", spec->name);
   if (desc->level < 0 || desc->level >= spec->num_levels)
-    return pfc_fail(PFC_INVALID, "level: expected 0 to %d for %s, got %d", spec->num_levels - 1, spec->name, desc->level);
+    return pfc_fail(PFC_INVALID, "level: expected 0 to %d for %s, got %d", spec->num_levels - 1, spec->name,
+                    desc->level);
   if (desc->num_rows < 0 || (!desc->rows && desc->num_rows != rows))
     return pfc_fail(PFC_INVALID, "num_rows: expected %d without a list of rows, got %d", rows, desc->num_rows);
   for (int32_t i = 0; desc->rows && i < desc->num_rows; ++i)
     if (desc->rows[i] < 0 || desc->rows[i] >= rows)
       return pfc_fail(PFC_INVALID, "rows[%d]: expected 0 to %d, got %d", i, rows - 1, desc->rows[i]);
-  return pool->was_reset ? PFC_OK : pfc_fail(PFC_STATE, "reset the pool before its built-in player acts");
+  return pool->was_reset ? PFC_OK : pfc_fail(PFC_STATE, "reset the pool before using its built-in player");
 }
 
 PfcStatus pfc_pool_script(PfcPool* pool, const PfcScriptDesc* desc) {

@@ -1,14 +1,14 @@
 // snapshot.c - save and load every game of a pool as one block of bytes.
 //
 // Layout: SnapshotHead, parameters, then for all rows or games: running returns and lengths, flags,
-// alive, stopped, metric sums and counts, states. Native byte order; the head tells it apart.
+// alive, stopped, metric sums and counts, states. The byte order is native; the head records it.
 #include <string.h>
 
 #include "pool/pool.h"
 
 typedef struct SnapshotHead {
   char magic[8];
-  uint32_t byte_order;    // 0x01020304 as this machine writes it
+  uint32_t byte_order;    // 0x01020304 in native byte order
   uint32_t format;        // FORMAT
   char game[32];
   int32_t version, num_games, agents, autoreset;
@@ -21,7 +21,7 @@ typedef struct SnapshotHead {
 static const char MAGIC[8] = "pfcsnap";
 enum { FORMAT = 2 };  // changes with SnapshotHead and transfer_all; 1 was written by ABI 1
 
-// Copies between the pool and the snapshot in either direction; with `at` NULL it only adds up sizes.
+// Copies between the pool and the snapshot in either direction. If `at` is NULL, it only adds up sizes.
 typedef struct Cursor {
   unsigned char* at;
   uint64_t used;
@@ -60,7 +60,8 @@ uint64_t pfc_pool_snapshot_bytes(const PfcPool* pool) {
 
 static PfcStatus check_can_snapshot(PfcPool* pool) {
   if (pool->spec->open)
-    return pfc_fail(PFC_UNSUPPORTED, "%s owns objects outside its state and cannot be saved or loaded", pool->spec->name);
+    return pfc_fail(PFC_UNSUPPORTED, "%s cannot be saved or loaded, because it owns objects outside its state",
+                    pool->spec->name);
   return pfc_pool_expect_idle(pool);
 }
 
@@ -107,33 +108,36 @@ static PfcStatus check_head(const PfcPool* pool, const unsigned char* at, uint64
   SnapshotHead head;
   const SnapshotHead ours = head_of(pool);
   if (!at || bytes < sizeof head)
-    return pfc_fail(PFC_INVALID, "snapshot: %llu bytes are too few", (unsigned long long)(at ? bytes : 0));
+    return pfc_fail(PFC_INVALID, "snapshot: %llu bytes are too few for a snapshot",
+                    (unsigned long long)(at ? bytes : 0));
   memcpy(&head, at, sizeof head);
   head.game[sizeof head.game - 1] = 0;
-  if (memcmp(head.magic, MAGIC, sizeof MAGIC) != 0) return pfc_fail(PFC_INVALID, "snapshot: not a snapshot of a pool");
-  if (head.byte_order != ours.byte_order) return pfc_fail(PFC_INVALID, "snapshot: from a machine of another byte order");
+  if (memcmp(head.magic, MAGIC, sizeof MAGIC) != 0)
+    return pfc_fail(PFC_INVALID, "snapshot: expected a snapshot of a pool");
+  if (head.byte_order != ours.byte_order)
+    return pfc_fail(PFC_INVALID, "snapshot: was saved on a machine with another byte order");
   if (head.format != ours.format)
     return pfc_fail(PFC_INVALID, "snapshot: format is %u, expected %u", head.format, ours.format);
   if (strcmp(head.game, ours.game) != 0 || head.version != ours.version)
-    return pfc_fail(PFC_INVALID, "snapshot: of %s version %d, expected %s version %d", head.game, head.version, ours.game,
-                    ours.version);
+    return pfc_fail(PFC_INVALID, "snapshot: is of %s version %d, expected %s version %d", head.game, head.version,
+                    ours.game, ours.version);
   if (head.num_games != ours.num_games || head.agents != ours.agents || head.autoreset != ours.autoreset)
-    return pfc_fail(PFC_INVALID, "snapshot: of %d games with %d agents (autoreset %d), expected %d with %d (%d)",
+    return pfc_fail(PFC_INVALID, "snapshot: has %d games with %d agents (autoreset %d), expected %d with %d (%d)",
                     head.num_games, head.agents, head.autoreset, ours.num_games, ours.agents, ours.autoreset);
   if (head.state_bytes == ours.state_bytes && head.total_bytes == ours.total_bytes && bytes == head.total_bytes &&
       head.checksum != pfc_checksum(at + sizeof head, bytes - sizeof head))
-    return pfc_fail(PFC_INVALID, "snapshot: damaged, its checksum does not match");
+    return pfc_fail(PFC_INVALID, "snapshot: is damaged; its checksum does not match");
   if (head.state_bytes != ours.state_bytes || bytes != ours.total_bytes || head.total_bytes != ours.total_bytes)
-    return pfc_fail(PFC_INVALID, "snapshot: has %llu bytes, expected %llu (other parameters, or cut short)",
+    return pfc_fail(PFC_INVALID, "snapshot: has %llu bytes, expected %llu (it has other parameters or is truncated)",
                     (unsigned long long)bytes, (unsigned long long)ours.total_bytes);
   if (memcmp(at + sizeof head, pool->params, pool->spec->params_bytes) != 0)
-    return pfc_fail(PFC_INVALID, "snapshot: of %s with other parameters", ours.game);
+    return pfc_fail(PFC_INVALID, "snapshot: the parameters of %s are different", ours.game);
   if (head.data_checksum != ours.data_checksum)
-    return pfc_fail(PFC_INVALID, "snapshot: of %s with other data", ours.game);
+    return pfc_fail(PFC_INVALID, "snapshot: the data of %s is different", ours.game);
   return PFC_OK;
 }
 
-// A pool that was just loaded has no results of a step.
+// A loaded pool has no results of a step.
 static void clear_step_results(PfcPool* pool) {
   for (int32_t g = 0; g < pool->buffers.num_groups; ++g) pool->groups[g].ended = 0;
   memset(pool->rewards, 0, (size_t)pool->buffers.rows * sizeof(float));

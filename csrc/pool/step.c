@@ -1,14 +1,14 @@
-// step.c - one step of a block of games: the rules, what ended, autoreset, observations.
+// step.c - one step of a block of games: the rules, ends of episodes, autoreset, observations.
 //
-// For every game the order is: step all and flag; final observations and statistics of the rows that
-// ended; reset (or respawn, in index order); observe all.
+// The order for every game is: step and flags of all rows; final observations and statistics of rows that ended; reset
+// (or respawn, in index order); observations of all rows.
 #include <string.h>
 
 #include "pool/pool.h"
 
 enum { ROW_RUNS = 0, ROW_TERMINATED = 1, ROW_TRUNCATED = 2 };  // values of pool->stopped
 
-// ---- what ended ------------------------------------------------------------------------------------
+// ---- ends of episodes ------------------------------------------------------------------------------------
 
 typedef struct RowEnds {
   const float* rewards;
@@ -18,8 +18,8 @@ typedef struct RowEnds {
   int32_t max_steps;
 } RowEnds;
 
-// Adds up the episodes of rows [begin, end), truncates those at max_steps, and makes the flags 0 or 1
-// with terminated winning. True if any row ended.
+// Updates returns and lengths of rows [begin, end), truncates episodes at max_steps, and makes the flags 0 or 1, where
+// terminated wins. Returns whether any row ended.
 PFC_MULTIVERSION static bool finish_rows(const RowEnds* ends, int64_t begin, int64_t end) {
   const RowEnds s = *ends;
   uint8_t ended = 0;
@@ -27,7 +27,7 @@ PFC_MULTIVERSION static bool finish_rows(const RowEnds* ends, int64_t begin, int
   for (int64_t i = begin; i < end; ++i) {
     const int32_t length = s.lengths[i] + (s.lengths[i] < INT32_MAX);
     const uint8_t terminated = s.terminated[i] != 0;
-    const uint8_t late = (length >= s.max_steps) & (s.max_steps != INT32_MAX);  // INT32_MAX: never
+    const uint8_t late = (length >= s.max_steps) & (s.max_steps != INT32_MAX);  // INT32_MAX = no limit
     const uint8_t truncated = (uint8_t)(((s.truncated[i] != 0) | late) & !terminated);
     s.lengths[i] = length;
     s.returns[i] += s.rewards[i];
@@ -38,7 +38,7 @@ PFC_MULTIVERSION static bool finish_rows(const RowEnds* ends, int64_t begin, int
   return ended != 0;
 }
 
-// A shared episode ends for all rows of a game and in one way: terminated if any row was, else truncated.
+// A shared episode ends for all rows of a game in the same way: terminated if any row was, else truncated.
 static void spread_flags(PfcPool* pool, int32_t begin, int32_t end) {
   const int64_t agents = pool->layout.agents;
   for (int64_t game = begin; game < end; ++game) {
@@ -98,7 +98,7 @@ static void stop_rows(PfcPool* pool, int64_t first, int64_t agents) {
   }
 }
 
-// Ends the flagged rows of one game; returns how many there were.
+// Ends the flagged rows of one game. Returns their number.
 static int32_t end_episodes(PfcPool* pool, int32_t game) {
   const PfcEnvSpec* spec = pool->spec;
   const int64_t agents = pool->layout.agents, first = (int64_t)game * agents;
@@ -123,7 +123,7 @@ static int32_t end_episodes(PfcPool* pool, int32_t game) {
   return ended;
 }
 
-// The next game in [game, end) with a flagged row, looking at eight rows at once.
+// The next game in [game, end) with a flagged row, or end. Checks eight rows at once.
 static int32_t next_ended(const PfcPool* pool, int32_t game, int32_t end) {
   const int64_t agents = pool->layout.agents;
   int64_t row = game * agents;
@@ -162,7 +162,7 @@ static PfcRange range_of(const PfcPool* pool, int32_t begin, int32_t end, unsign
   return range;
 }
 
-// With a life per agent, stopped rows of a game that still runs get no reward and keep the flags that they ended with.
+// If agents have their own episodes, stopped rows of a running game get reward 0 and keep the flags of their end.
 static void keep_stopped_rows(PfcPool* pool, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; ++row) {
     if (pool->stopped[row] == ROW_RUNS) continue;
@@ -193,7 +193,7 @@ static int32_t step_all(PfcPool* pool, int32_t begin, int32_t end) {
   return ended;
 }
 
-// True if all rows are stopped.
+// Whether all rows of the game are stopped.
 static bool is_stopped(const PfcPool* pool, int32_t game) {
   const int64_t agents = pool->layout.agents, first = game * agents;
   int64_t stopped = 0;
@@ -201,7 +201,7 @@ static bool is_stopped(const PfcPool* pool, int32_t game) {
   return stopped == agents;
 }
 
-// Steps the games that run. Stopped games keep their flags and get no reward.
+// Steps the running games. Stopped games keep their flags and get reward 0.
 static int32_t step_running(PfcPool* pool, int32_t begin, int32_t end) {
   const int64_t agents = pool->layout.agents;
   int32_t ended = 0;

@@ -1,5 +1,5 @@
-// minibatch.c - see minibatch.h. Each chunk of the network's pass adds up its own rows' loss, in order; chunks are added at the
-// end.
+// minibatch.c - see minibatch.h. Each chunk of the network's pass sums the loss of its rows in order. The sums of the
+// chunks are added at the end.
 #include "training/minibatch.h"
 
 #include "kernels/ppo_terms.h"

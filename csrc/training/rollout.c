@@ -14,7 +14,7 @@ typedef struct RolloutScratch {
   void* draw;      // of pfc_sample
   float* outputs;  // [rows, K + 1]
   void* last;      // elements [rows, O]: last observations of episodes that were truncated
-  int64_t* cut;    // [rows] which rows those are
+  int64_t* cut;    // [rows] the indices of these rows
   double policy_s, env_s, copy_s;
   char* memory;  // owned, holds the arrays
 } RolloutScratch;
@@ -50,7 +50,7 @@ static char* rollout_observations(const RolloutJob* job, int64_t step, int64_t r
   return (char*)job->rollout->observations + (step * job->rows + row) * job->row_bytes;
 }
 
-// outputs <- the network's outputs for the observations before `step`; their last column goes to the values.
+// Computes the network's outputs for the observations before `step`. Copies their last column to the values.
 static void rollout_forward(const RolloutJob* job, int32_t worker, const RolloutBlock* block, int64_t step) {
   const float* outputs = job->scratch[worker].outputs;
   float* values = job->rollout->values + step * job->rows + block->first;
@@ -59,7 +59,7 @@ static void rollout_forward(const RolloutJob* job, int32_t worker, const Rollout
   for (int32_t i = 0; i < block->count; ++i) values[i] = outputs[(i + 1) * job->shape.outputs - 1];
 }
 
-// Draws actions with the current masks. Returns the number of rows without a distribution.
+// Draws actions with the current masks. Returns the number of rows without a valid distribution.
 static int64_t rollout_act(const RolloutJob* job, const RolloutScratch* scratch, const RolloutBlock* block,
                            int64_t step) {
   const PfcRollout* rollout = job->rollout;
@@ -84,8 +84,8 @@ static int64_t rollout_act(const RolloutJob* job, const RolloutScratch* scratch,
   return pfc_sample(&args, NULL, &bad_rows) ? 1 : bad_rows;
 }
 
-// Steps the games. Their observations go to row step + 1, or to the pool's own memory where they must be rounded.
-// Returns row 0 of where they are.
+// Steps the games. Observations go to row step + 1, or to the pool's own memory if they must be rounded to bfloat16.
+// Returns batch row 0 of the observations.
 static const float* rollout_step(const RolloutJob* job, const RolloutBlock* block, int64_t step) {
   const int32_t* actions = job->rollout->actions + (step * job->rows + block->first) * job->buffers->action_dims;
   void* target = job->shape.bfloat16 ? NULL : rollout_observations(job, step + 1, 0);
@@ -189,15 +189,15 @@ static bool rollout_make_scratch(const RolloutJob* job, RolloutScratch* scratch)
   const uint64_t cut = sizeof(int64_t) * rows, outputs = sizeof(float) * rows * (uint64_t)job->shape.outputs;
   scratch->memory = pfc_alloc(draw + cut + outputs + rows * (uint64_t)job->row_bytes);
   if (!scratch->memory) return false;
-  scratch->draw = scratch->memory;  // first: it is aligned
+  scratch->draw = scratch->memory;  // first, because it needs alignment
   scratch->cut = (int64_t*)(void*)(scratch->memory + draw);
   scratch->outputs = (float*)(void*)(scratch->memory + draw + cut);
   scratch->last = scratch->memory + draw + cut + outputs;
   return true;
 }
 
-// Blocks of as many rows as the network takes at once, or of fewer so that every thread gets some.
-static void rollout_cut(RolloutJob* job, int32_t threads) {
+// A block has the rows of one pass of the network, or fewer if some threads would get no block.
+static void rollout_divide(RolloutJob* job, int32_t threads) {
   const int32_t games = job->buffers->num_games, agents = job->buffers->agents;
   const int32_t share = (games + threads - 1) / threads;
   job->block_games = PFC_MAX(PFC_MIN(PFC_MLP_BLOCK_ROWS / agents, share), 1);
@@ -206,7 +206,7 @@ static void rollout_cut(RolloutJob* job, int32_t threads) {
 
 static PfcStatus rollout_run(RolloutJob* job, PfcWorkers* workers, PfcRolloutReport* report) {
   const int32_t threads = pfc_workers_count(workers);
-  rollout_cut(job, threads);
+  rollout_divide(job, threads);
   RolloutScratch scratch[PFC_MAX_THREADS] = {0};
   job->scratch = scratch;
   bool made = pfc_mlp_reserve(job->mlp, threads) == PFC_OK;
@@ -223,7 +223,8 @@ static PfcStatus rollout_run(RolloutJob* job, PfcWorkers* workers, PfcRolloutRep
   return made ? PFC_OK : pfc_fail(PFC_NO_MEMORY, "there is not enough memory for a rollout of this network");
 }
 
-PfcStatus pfc_rollout(PfcPool* pool, PfcMlp* mlp, const PfcRollout* rollout, PfcWorkers* workers, PfcRolloutReport* report) {
+PfcStatus pfc_rollout(PfcPool* pool, PfcMlp* mlp, const PfcRollout* rollout, PfcWorkers* workers,
+                      PfcRolloutReport* report) {
   PfcStatus status = pfc_blocks_begin(pool);
   if (status) return status;
   RolloutJob job = {

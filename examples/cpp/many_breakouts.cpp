@@ -154,9 +154,9 @@ std::string status(const Arcade& arcade, const View& view) {
 void draw_bar(pufferc::Renderer& screen, const Arcade& arcade, const View& view, PfcDrawCell cell) {
   const PfcDraw& draw = screen.draw(cell);
   const float y = (kBarPx - kTextPx) / 2.0f;
-  const char* who = arcade.person ? "you play the first game" : arcade.trained() ? "trained policy" : "random players";
+  const char* player = arcade.person ? "you play the first game" : arcade.trained() ? "trained policy" : "random players";
   text(draw, 12.0f, y, status(arcade, view), view.paused ? kMark : kText);
-  text(draw, cell.width - 330.0f, y, who, arcade.person ? kMark : kDim);
+  text(draw, cell.width - 330.0f, y, player, arcade.person ? kMark : kDim);
   text(draw, cell.width - 70.0f, y, "h help", kDim);
 }
 

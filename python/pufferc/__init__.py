@@ -1,4 +1,4 @@
-"""pufferc: thousands of small games stepped together, and what it takes to train on them.
+"""pufferc: steps thousands of small games together, and trains policies on them.
 
     import pufferc
 

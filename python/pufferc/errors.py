@@ -1,4 +1,4 @@
-"""Checks of arguments that several modules share. A message names the argument, what was expected and what came."""
+"""Shared checks of arguments. A message names the argument, what was expected and what came."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def named_numbers(flag: str, words: Sequence[str]) -> dict[str, float]:
 
 
 def unknown(what: str, given: str, known: list[str]) -> NoReturn:
-    """Raise ValueError for a name that is not among `known`, with the nearest one suggested."""
+    """Raise ValueError for a name that is not among `known`, and suggest the nearest one."""
     near = get_close_matches(given, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"no {what} named {given!r}{hint} (known: {', '.join(known)})")

@@ -1,4 +1,4 @@
-"""Files that users name: read-only mappings of files that may be large."""
+"""Read-only mappings of files that users name and that may be large."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ __all__ = ["map_file"]
 def map_file(argument: str, path: str | os.PathLike[str]) -> mmap.mmap:
     """A file's bytes as a read-only mapping. The file must not be truncated while it is mapped.
 
-    `argument` is named in errors: TypeError for what is not a path, ValueError for an empty file, or the system's
-    OSError.
+    Errors name `argument`: TypeError if it is not a path, ValueError for an empty file, or the system's OSError.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"{argument} must be the path of a file, got {path!r} of type {type(path).__name__}")

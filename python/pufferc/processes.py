@@ -29,7 +29,7 @@ class Child:
     def __init__(
         self, module: str, words: Sequence[str], output: Path, environment: Mapping[str, str] | None = None
     ) -> None:
-        """`environment` is added to this process's; the child imports from where this process imports."""
+        """`environment` extends that of this process. The child has the import path of this process."""
         self.output = output
         self._channel, theirs = Pipe()
         inherited = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONUNBUFFERED": "1"}
@@ -56,7 +56,7 @@ class Child:
         return found
 
     def hang_up(self) -> None:
-        """Closes the channel, which the child treats as the end of this process."""
+        """Closes the channel. The child then behaves as if this process had ended."""
         self._channel.close()
 
     @property
@@ -74,7 +74,7 @@ class Child:
         return self._process.poll()
 
     def interrupt(self) -> None:
-        """What Ctrl-C does."""
+        """Sends SIGINT, as Ctrl-C does."""
         self._process.send_signal(signal.SIGINT)
 
     def stop(self, wait_s: float = 0.0) -> int:
@@ -94,7 +94,7 @@ class Child:
 
 
 def signal_name(number: int) -> str:
-    """SIGKILL for 9."""
+    """The name of a signal, such as SIGKILL for 9."""
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -102,7 +102,7 @@ def signal_name(number: int) -> str:
 
 
 def wait(children: Sequence[Child], seconds: float) -> None:
-    """Waits until one of `children` sends something or ends, for at most `seconds`."""
+    """Waits until one of `children` sends a message or ends, for at most `seconds`."""
     channels = [child._channel for child in children if not child.gone]
     if channels:
         wait_for_channels(channels, seconds)
@@ -111,7 +111,7 @@ def wait(children: Sequence[Child], seconds: float) -> None:
 
 
 class Parent:
-    """The parent process, from the child's side. `channel` is the child's first argument."""
+    """The child's end of the channel to its parent. `channel` is the child's first argument."""
 
     def __init__(self, channel: str) -> None:
         os.set_inheritable(int(channel), False)  # a program that the child starts must not keep the channel open

@@ -12,7 +12,8 @@ PfcEnvSpec duel_with_lives(void);
 
 // A map of 5 x 3 cells with walls in the corners, and 6 charges; for pools with the parameter walls = 1.
 enum { DUEL_MAP_BYTES = 7 + 15 };
-static const uint8_t duel_map[DUEL_MAP_BYTES] = {'D', 'U', 'E', 'L', 5, 3, 6, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1};
+static const uint8_t duel_map[DUEL_MAP_BYTES] = {'D', 'U', 'E', 'L', 5, 3, 6, 1, 0, 0, 0,
+                                                 1,   0,   0,   0,   0, 0, 1, 0, 0, 0, 1};
 
 // Default boards are 5 x 3. The last case has dead rows, a mask that ends within a word, and no sight.
 static const Case duel_cases[] = {

@@ -104,8 +104,8 @@ static inline const PfcEnvSpec* case_spec(const Case* c) {
 
 // `wanted` games, or fewer in a game with max_games, so that three such pools fit.
 static inline int32_t case_games(const Case* c, int32_t wanted) {
-  const int32_t most = case_spec(c)->max_games;
-  return most && wanted > most / 3 ? most / 3 / 2 * 2 : wanted;
+  const int32_t limit = case_spec(c)->max_games;
+  return limit && wanted > limit / 3 ? limit / 3 / 2 * 2 : wanted;
 }
 
 static inline PfcPoolDesc case_desc(const Case* c, int32_t num_games, uint64_t seed) {
@@ -230,7 +230,8 @@ static inline uint64_t combine_hashes(const uint64_t* hashes, int32_t count) {
 static inline uint64_t hash_pool(const Player* p) {
   const PfcBuffers* b = p->b;
   if (b->spec->open)
-    return hash_bytes(hash_bytes(1, b->observations, obs_total_bytes(b)), b->rewards, sizeof(float) * (uint64_t)b->rows);
+    return hash_bytes(hash_bytes(1, b->observations, obs_total_bytes(b)), b->rewards,
+                      sizeof(float) * (uint64_t)b->rows);
   unsigned char* snapshot = take_snapshot(p->pool);
   const uint64_t hash = hash_bytes(1, snapshot, pfc_pool_snapshot_bytes(p->pool));
   free(snapshot);

@@ -7,8 +7,10 @@ static int32_t errors;
 static void on_finding(void* context, const PfcFinding* f) {
   const Case* c = context;
   fprintf(stderr, "  %s: %s %s (%s): %s, game %lld, step %lld\n", c->label,
-          f->severity == PFC_ERROR ? "ERROR" : f->severity == PFC_WARNING ? "warning" : "note", f->code, f->subject, f->seen,
-          (long long)f->game, (long long)f->step);
+          f->severity == PFC_ERROR     ? "ERROR"
+          : f->severity == PFC_WARNING ? "warning"
+                                       : "note",
+          f->code, f->subject, f->seen, (long long)f->game, (long long)f->step);
   errors += f->severity == PFC_ERROR;
 }
 

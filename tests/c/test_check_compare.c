@@ -13,7 +13,7 @@ static Found check_with(void (*step)(Flawed* s, PfcIo io)) { return flaw_check((
 // ---- the same seed -----------------------------------------------------------------------------------------
 
 // Spoils the second of two pools, at the last step of the last game.
-static void repeat_late(Flawed* s, PfcIo io) {
+static void differ_in_repeat(Flawed* s, PfcIo io) {
   (void)s;
   if (flaw_visit("repeat", 2000, 5) == 2) io.rewards[1] += 1.0f;
 }
@@ -24,48 +24,49 @@ static void test_sound(void) {
 }
 
 static void test_repeat(void) {
-  const Found found = check_with(repeat_late);
+  const Found found = check_with(differ_in_repeat);
   CHECK(found_is(&found, "seed_repeats", "", 5, 2000, "differed: the reward was "));
   CHECK(found_only(&found, 1));
 }
 
-static void first_look(const Flawed* s, int32_t agent, FlawedObs* obs) {
+static void observe_differs_after_reset(const Flawed* s, int32_t agent, FlawedObs* obs) {
   (void)s;
   if (agent == 1 && flaw_visit("repeat", 0, 5) == 2) obs->pair[1] = 0.5f;
 }
 
 // Spoils the first observation only.
 static void test_first_observation(void) {
-  const Found found = flaw_check((Flaw){.observe = first_look}, NULL, 0);
+  const Found found = flaw_check((Flaw){.observe = observe_differs_after_reset}, NULL, 0);
   CHECK(found_is(&found, "seed_repeats", "", 5, 0, "observation pair was 1 in one and 0.5 in the other"));
   CHECK(found_only(&found, 1));
 }
 
-static void first_look_alone(const Flawed* s, int32_t agent, FlawedObs* obs) {
+static void observe_differs_in_batch(const Flawed* s, int32_t agent, FlawedObs* obs) {
   (void)s;
   if (agent == 1 && flaw_visit("position", 0, 2) == 1) obs->x *= 0.5f;
 }
 
 static void test_first_observation_among_others(void) {
-  const Found found = flaw_check((Flaw){.observe = first_look_alone}, NULL, 0);
-  CHECK(found_is(&found, "position", "", 2, 0, "a game in a batch differed from the same game alone: observation x was "));
+  const Found found = flaw_check((Flaw){.observe = observe_differs_in_batch}, NULL, 0);
+  CHECK(found_is(&found, "position", "", 2, 0,
+                 "a game in a batch differed from the same game by itself: observation x was "));
   CHECK(found_only(&found, 1));
 }
 
 // ---- the same game, another way ----------------------------------------------------------------------------
 
-static void reset_late(Flawed* s, PfcIo io) {
+static void differ_after_reset(Flawed* s, PfcIo io) {
   (void)s;
   if (flaw_visit("reset", 2000, 5) == 2) io.terminated[1] = 1;
 }
 
-static void position_late(Flawed* s, PfcIo io) {
+static void differ_in_batch(Flawed* s, PfcIo io) {
   (void)s;
   if (flaw_visit("position", 1000, 2) == 1) io.alive[1] = 0;  // a pool of one game has no game 2
 }
 
 // 96 games with one thread, then 96 with four.
-static void threads_late(Flawed* s, PfcIo io) {
+static void differ_with_threads(Flawed* s, PfcIo io) {
   (void)s;
   if (flaw_visit("threads", 200, -1) == 190) io.truncated[0] = 1;
 }
@@ -73,7 +74,7 @@ static void threads_late(Flawed* s, PfcIo io) {
 static pthread_t checking;
 
 // Differs whenever another thread steps. The checking thread sleeps at times, so that other threads get work.
-static void threads_matter(Flawed* s, PfcIo io) {
+static void differ_on_other_threads(Flawed* s, PfcIo io) {
   if (strcmp(flaw_trace->stage, "threads") != 0) return;
   if (!pthread_equal(pthread_self(), checking))
     io.rewards[1] += 1.0f;
@@ -82,46 +83,46 @@ static void threads_matter(Flawed* s, PfcIo io) {
 }
 
 static void test_reset_position_and_threads(void) {
-  Found found = check_with(reset_late);
-  CHECK(found_is(&found, "reset_clears", "", 5, 2000, "the episode ended in one and not in the other"));
+  Found found = check_with(differ_after_reset);
+  CHECK(found_is(&found, "reset_clears", "", 5, 2000, "the episode ended in only one of them"));
   CHECK(found_only(&found, 1));
-  found = check_with(position_late);
-  CHECK(found_is(&found, "position", "", 2, 1000, "the agent was out in one and not in the other"));
+  found = check_with(differ_in_batch);
+  CHECK(found_is(&found, "position", "", 2, 1000, "the agent was alive in only one of them"));
   CHECK(found_only(&found, 1));
-  found = check_with(threads_late);
+  found = check_with(differ_with_threads);
   const PfcFinding* threads = found_find(&found, "threads", "");
   CHECK(found_only(&found, 1));
-  CHECK(threads && found_is(&found, "threads", "", threads->game, 200, "the episode ended in one and not in the"));
+  CHECK(threads && found_is(&found, "threads", "", threads->game, 200, "the episode ended in only one of them"));
   checking = pthread_self();
-  found = check_with(threads_matter);
+  found = check_with(differ_on_other_threads);
   CHECK(found_find(&found, "threads", "") != NULL);
   CHECK(found_only(&found, 1));
 }
 
 // Called before the snapshot, then in the saved pool, then in the loaded one.
-static void loaded_late(const Flawed* s, int32_t agent, FlawedObs* obs) {
+static void differ_after_load(const Flawed* s, int32_t agent, FlawedObs* obs) {
   (void)s;
   if (agent == 1 && flaw_visit("snapshot", 1000, 5) == 3) obs->pair[1] = 2.0f;
 }
 
 static void test_snapshot(void) {
-  const Found found = flaw_check((Flaw){.observe = loaded_late}, NULL, 0);
+  const Found found = flaw_check((Flaw){.observe = differ_after_load}, NULL, 0);
   CHECK(found_is(&found, "snapshot", "", 5, 1000, "differed from one that was not: observation pair was "));
   CHECK(found_only(&found, 1));
 }
 
 // ---- expected differences ----------------------------------------------------------------------------------
 
-static void chance_at_last(Flawed* s, PfcIo io) {
+static void differ_at_last_step(Flawed* s, PfcIo io) {
   if (flaw_visit("seeds", 1000, 5) == 1) io.rewards[1] += 1.0f;
   (void)s;
 }
 
 static void test_seeds(void) {
   Found found = flaw_check((Flaw){.dull = true}, NULL, 0);
-  CHECK(found_is(&found, "seed_without_effect", "", -1, -1, "two different seeds played the same games"));
+  CHECK(found_is(&found, "seed_without_effect", "", -1, -1, "two different seeds gave identical games"));
   CHECK(found_only(&found, 1));
-  found = flaw_check((Flaw){.dull = true, .step = chance_at_last}, NULL, 0);
+  found = flaw_check((Flaw){.dull = true, .step = differ_at_last_step}, NULL, 0);
   CHECK(found_only(&found, 0));
 }
 
@@ -137,46 +138,47 @@ static int32_t choice_of(Flawed* s, PfcIo io) {
 
 static void no_effect(Flawed* s, PfcIo io) { (void)choice_of(s, io); }
 
-static void two_alike(Flawed* s, PfcIo io) {
+static void two_equal_choices(Flawed* s, PfcIo io) {
   if (choice_of(s, io) == 1) s->x[1] = 0.75f;
 }
 
-static bool at_the_last(const Flawed* s) {
+static bool is_last_step(const Flawed* s) {
   (void)s;
   return flaw_visit("actions", 1499, 5) > 0;
 }
 
 static void reward_at_last(Flawed* s, PfcIo io) {
   const int32_t chosen = choice_of(s, io);
-  if (at_the_last(s)) io.rewards[1] += (float)chosen;
+  if (is_last_step(s)) io.rewards[1] += (float)chosen;
 }
 
 static void end_at_last(Flawed* s, PfcIo io) {
   const int32_t chosen = choice_of(s, io);
   if (chosen == 2) io.rewards[0] = 0.75f;
-  if (at_the_last(s)) io.terminated[1] = chosen == 1;
+  if (is_last_step(s)) io.terminated[1] = chosen == 1;
 }
 
-static void nothing_to_see(const Flawed* s, int32_t agent, FlawedObs* obs) {
+static void observe_nothing(const Flawed* s, int32_t agent, FlawedObs* obs) {
   (void)s, (void)agent;
   *obs = (FlawedObs){0};
 }
 
-static void sight_at_last(Flawed* s, PfcIo io) {
+static void observe_at_last(Flawed* s, PfcIo io) {
   const int32_t chosen = choice_of(s, io);
-  s->x[1] = at_the_last(s) ? 0.5f + 0.125f * (float)chosen : 0.5f;
+  s->x[1] = is_last_step(s) ? 0.5f + 0.125f * (float)chosen : 0.5f;
 }
 
 static void test_actions(void) {
   Found found = check_with(no_effect);
   CHECK(found_is(&found, "action_without_effect", "0", -1, -1, "every choice in dimension 0"));
   CHECK(found_find(&found, "action_twice", NULL) == NULL && found_find(&found, "action_without_effect", "1") == NULL);
-  found = check_with(two_alike);
-  CHECK(found_is(&found, "action_twice", "0", -1, -1, "choices 0 and 2 in dimension 0 of the action did the same"));
+  found = check_with(two_equal_choices);
+  CHECK(found_is(&found, "action_twice", "0", -1, -1,
+                 "choices 0 and 2 in dimension 0 of the action had the same effect"));
   CHECK(found_find(&found, "action_without_effect", NULL) == NULL);
   const Flaw late[] = {{.step = reward_at_last},
-                       {.step = sight_at_last},
-                       {.step = end_at_last, .observe = nothing_to_see, .endless = true, .dull = true}};
+                       {.step = observe_at_last},
+                       {.step = end_at_last, .observe = observe_nothing, .endless = true, .dull = true}};
   for (size_t i = 0; i < sizeof late / sizeof late[0]; ++i) {
     found = flaw_check(late[i], NULL, 0);
     if (!CHECK(!found_find(&found, "action_twice", "0") && !found_find(&found, "action_without_effect", "0")))
@@ -186,7 +188,7 @@ static void test_actions(void) {
 
 // ---- consequences are not reported -------------------------------------------------------------------------
 
-static void everything_differs(Flawed* s, PfcIo io) {
+static void differ_always(Flawed* s, PfcIo io) {
   static int32_t turn;
   s->x[0] = (float)(turn++ % 7) / 7.0f;
   (void)io;
@@ -194,7 +196,7 @@ static void everything_differs(Flawed* s, PfcIo io) {
 
 // A game that does not repeat also fails the comparisons of position and snapshot; these are not reported.
 static void test_consequences(void) {
-  const Found found = check_with(everything_differs);
+  const Found found = check_with(differ_always);
   CHECK(found_find(&found, "seed_repeats", "") != NULL);
   for (int32_t i = 0; i < found.count; ++i)
     for (int32_t k = 0; k < i; ++k)

@@ -94,7 +94,7 @@ static void test_areas(void) {
   }
 }
 
-static void test_place(void) {
+static void test_trace(void) {
   PfcTrace trace;
   reached = OBSERVATION, offset = sizeof(FlawedObs), writes = true;
   CHECK(flaw_crash((Flaw){.observe = reach_observe}, &trace) == SIGSEGV && trace.agent == 1 && trace.step == 0);
@@ -141,13 +141,13 @@ static void test_observe_metrics_and_draw_change_nothing(void) {
       .observe = observe_changes, .metrics = metrics_draw_chance, .draw = draw_changes, .step = remember};
   const Found found = flaw_check(looks, NULL, 0);
   char at[48];
-  (void)snprintf(at, sizeof at, "observe changed the state, at its byte %zu", offsetof(Flawed, word) + 7);
+  (void)snprintf(at, sizeof at, "observe changed the state at byte %zu", offsetof(Flawed, word) + 7);
   const PfcFinding* f = found_find(&found, "looking_changes_state", "observe");
   CHECK(f && strcmp(f->seen, at) == 0 && f->game == 0 && f->agent == 1 && f->step == 0);
   f = found_find(&found, "looking_changes_state", "metrics");
   CHECK(f && strcmp(f->seen, "metrics changed the state: it drew a random number") == 0);
   f = found_find(&found, "looking_changes_state", "draw");
-  (void)snprintf(at, sizeof at, "draw changed the state, at its byte %zu", offsetof(Flawed, age));
+  (void)snprintf(at, sizeof at, "draw changed the state at byte %zu", offsetof(Flawed, age));
   CHECK(f && strcmp(f->seen, at) == 0);
   CHECK(found_only(&found, 3));
   const Found counts = flaw_check((Flaw){.observe = observe_counts}, NULL, 0);
@@ -234,19 +234,19 @@ static void spoil_rng(Flawed* s, const FlawedParams* p) {
 static void test_state(void) {
   Found found = flaw_check((Flaw){.reset = keep_address}, NULL, 0);
   char at[64];
-  (void)snprintf(at, sizeof at, "the state holds an address, at its byte %zu", offsetof(Flawed, word));
+  (void)snprintf(at, sizeof at, "the state holds an address at byte %zu", offsetof(Flawed, word));
   CHECK(found_is(&found, "state_address", "", -1, -1, at));
   CHECK(found_only(&found, 1));
   found = flaw_check((Flaw){.reset = keep_address_in_one}, NULL, 0);
   CHECK(found_only(&found, 0));  // a word that looks like an address by chance does so in some games only
   found = flaw_check((Flaw){.reset = spoil_rng}, NULL, 0);
-  CHECK(found_is(&found, "rng_overwritten", "reset", 5, 0, "reset wrote over s->rng"));
+  CHECK(found_is(&found, "rng_overwritten", "reset", 5, 0, "reset overwrote s->rng"));
   CHECK(found_only(&found, 1));
 }
 
 int main(void) {
   test_areas();
-  test_place();
+  test_trace();
   test_observe_metrics_and_draw_change_nothing();
   test_flags();
   test_unrepeatable();

@@ -33,11 +33,13 @@ static void test_rows(void) {
   Found found = flaw_check((Flaw){.fill_rows = leave_rows}, NULL, 0);
   CHECK(found_only(&found, 0));
   found = flaw_check((Flaw){.fill_rows = give_too_many}, NULL, 0);
-  CHECK(found_alone(&found, "observation_table", "", "flawed: the observation table has 5 values, the observation 4"));
+  CHECK(found_alone(&found, "observation_table", "",
+                    "flawed: the observation table has 5 values, but the observation has 4"));
   found = flaw_check((Flaw){.fill_rows = break_entities}, NULL, 0);
-  CHECK(found_alone(&found, "observation_table", "", "row pair of the observation table has 2 values, no multiple of each = 3"));
+  CHECK(found_alone(&found, "observation_table", "",
+                    "row pair of the observation table has 2 values, which is not a multiple of each = 3"));
   found = flaw_check((Flaw){.fill_rows = give_another}, NULL, 0);
-  CHECK(found_alone(&found, "observation_table", "", "fill_rows gave another table when it was called again"));
+  CHECK(found_alone(&found, "observation_table", "", "fill_rows gave two different tables in two calls"));
   found = flaw_check((Flaw){.fill_rows = rename_row}, NULL, 0);
   CHECK(found_alone(&found, "observation_table", "", "or changed a name or help text"));
   CHECK(flaw_crash((Flaw){.fill_rows = write_beyond}, &trace) == SIGSEGV && strcmp(trace.function, "fill_rows") == 0);
@@ -52,7 +54,8 @@ static void call_codes(PfcObsRow* rows) {
 }
 
 static void observe_code(const Flawed* s, int32_t agent, FlawedObs* obs) {
-  const bool here = strcmp(flaw_trace->stage, "memory") == 0 && flaw_trace->step == 1000 && flaw_trace->game == 5 && agent == 1;
+  const bool here =
+      strcmp(flaw_trace->stage, "memory") == 0 && flaw_trace->step == 1000 && flaw_trace->game == 5 && agent == 1;
   obs->clock = (float)(s->age % 2);
   if (here) obs->clock = fractions ? 0.5f : 2.0f;
 }
@@ -60,7 +63,8 @@ static void observe_code(const Flawed* s, int32_t agent, FlawedObs* obs) {
 static void test_codes(void) {
   fractions = true;
   Found found = flaw_check((Flaw){.fill_rows = call_codes, .observe = observe_code}, NULL, 0);
-  CHECK(found_is(&found, "observation_code", "clock", 5, 1000, "observation clock was 0.5; its table says codes 0 to 1"));
+  CHECK(
+      found_is(&found, "observation_code", "clock", 5, 1000, "observation clock was 0.5; its table says codes 0 to 1"));
   CHECK(found_only(&found, 1));
   fractions = false;
   found = flaw_check((Flaw){.fill_rows = call_codes, .observe = observe_code}, NULL, 0);
@@ -78,9 +82,9 @@ static void test_teams(void) {
   Found found = flaw_check((Flaw){.team = play_together}, NULL, 0);
   CHECK(found_only(&found, 0));
   found = flaw_check((Flaw){.team = play_outside}, NULL, 0);
-  CHECK(found_alone(&found, "team_range", "", "agent 1 is on side 2, expected 0 to 1"));
+  CHECK(found_alone(&found, "team_range", "", "agent 1 is in team 2, expected 0 to 1"));
   found = flaw_check((Flaw){.team = play_nowhere}, NULL, 0);
-  CHECK(found_alone(&found, "team_range", "", "agent 1 is on side -1, expected 0 to 1"));
+  CHECK(found_alone(&found, "team_range", "", "agent 1 is in team -1, expected 0 to 1"));
 }
 
 static void to_the_end(PfcField* field) { field->offset = sizeof(Flawed) - 8, field->count = 2; }
@@ -92,8 +96,9 @@ static void test_fields(void) {
   CHECK(found_only(&found, 0));
   found = flaw_check((Flaw){.field = beyond_the_end}, NULL, 0);
   char words[128];
-  (void)snprintf(words, sizeof words, "state field age has 2 values of 4 bytes from byte %zu on; the state has %zu bytes",
-                 sizeof(Flawed) - 4, sizeof(Flawed));
+  (void)snprintf(words, sizeof words,
+                 "state field age has 2 values of 4 bytes at byte %zu, but the state has %zu bytes", sizeof(Flawed) - 4,
+                 sizeof(Flawed));
   CHECK(found_is(&found, "field_range", "age", -1, -1, words) && found_only(&found, 1));
   found = flaw_check((Flaw){.field = change_dtype}, NULL, 0);
   CHECK(found_is(&found, "field_range", "age", -1, -1, "field changed the name or dtype of state field age"));
@@ -134,13 +139,14 @@ static void test_limits(void) {
   PfcEnvSpec spec = pfc_env_duel;
   check_duel(&spec, "", "");
   spec.fill_rows = fill_badly;
-  check_duel(&spec, "observation_table", "with width = 6: duel: row board of the observation table has 18 values, no multiple");
+  check_duel(&spec, "observation_table",
+             "with width = 6: duel: row board of the observation table has 18 values, which is not a multiple");
   spec = pfc_env_duel;
   spec.team = team_badly;
-  check_duel(&spec, "team_range", "with players = 6: duel: agent 5 is on side 6, expected 0 to 1");
+  check_duel(&spec, "team_range", "with players = 6: duel: agent 5 is in team 6, expected 0 to 1");
   spec = pfc_env_duel;
   spec.field = field_badly;
-  check_duel(&spec, "field_range", "with height = 5: state field stamps has 200 values of 2 bytes from byte ");
+  check_duel(&spec, "field_range", "with height = 5: state field stamps has 200 values of 2 bytes at byte ");
 }
 
 // ---- files -------------------------------------------------------------------------------------------------------
@@ -167,16 +173,19 @@ static void test_data(void) {
   found = flaw_check((Flaw){.respawn_from = read_data}, NULL, 0);
   CHECK(found_only(&found, 0));
   char words[96];
-  (void)snprintf(words, sizeof words, "reset_from kept an address in the data, at byte %zu of the state", offsetof(Flawed, word));
+  (void)snprintf(words, sizeof words, "reset_from stored an address of the data at byte %zu of the state",
+                 offsetof(Flawed, word));
   found = flaw_check((Flaw){.reset_from = keep_data}, NULL, 0);
   CHECK(found_is(&found, "data_address", "reset_from", 0, 0, words) && found_only(&found, 1));
   found = flaw_check((Flaw){.respawn_from = keep_late}, NULL, 0);
   const PfcFinding* kept = found_find(&found, "data_address", "respawn_from");
-  CHECK(kept && kept->game == 4 && kept->step > 500 && strstr(kept->seen, "respawn_from kept an address in the data"));
+  CHECK(kept && kept->game == 4 && kept->step > 500 &&
+        strstr(kept->seen, "respawn_from stored an address of the data"));
   CHECK(found_only(&found, 1));
   CHECK(flaw_crash((Flaw){.reset_from = write_data}, &trace) == SIGSEGV && strcmp(trace.function, "reset_from") == 0);
   CHECK(strstr(trace.fault, " byte 5 of its data, which is read-only"));
-  CHECK(flaw_crash((Flaw){.respawn_from = write_data}, &trace) == SIGSEGV && strcmp(trace.function, "respawn_from") == 0);
+  CHECK(flaw_crash((Flaw){.respawn_from = write_data}, &trace) == SIGSEGV &&
+        strcmp(trace.function, "respawn_from") == 0);
   CHECK(flaw_crash((Flaw){.reset_from = read_beyond}, &trace) == SIGSEGV);
   CHECK(strstr(trace.fault, " 0 bytes past the end of its data, which has 24 bytes"));
 }
@@ -195,7 +204,8 @@ static void read_last(Flawed* s, const uint8_t* data) { s->scratch = ((const vol
 // Truncated files: check_data must not read past their end, and must refuse them.
 static void test_cut_data(void) {
   PfcTrace trace;
-  CHECK(flaw_crash((Flaw){.check_data = look_without_count}, &trace) == SIGSEGV && strcmp(trace.function, "check_data") == 0);
+  CHECK(flaw_crash((Flaw){.check_data = look_without_count}, &trace) == SIGSEGV &&
+        strcmp(trace.function, "check_data") == 0);
   CHECK(strstr(trace.fault, " 12 bytes past the end of its data, which has 0 bytes"));
   CHECK(flaw_crash((Flaw){.check_data = trust, .reset_from = read_last}, &trace) == SIGSEGV);
   CHECK(strcmp(trace.function, "reset_from") == 0 && strcmp(trace.stage, "data") == 0);

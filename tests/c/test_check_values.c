@@ -89,7 +89,7 @@ static void test_constants(void) {
   CHECK(found_is(&found, "observation_large", "pair", -1, -1, "observation pair reached 100.5"));
   CHECK(found_find(&found, "observation_constant", "pair") == NULL);
   found = flaw_check((Flaw){.observe = observe_nothing}, NULL, 0);
-  CHECK(found_is(&found, "observation_zero", "", -1, -1, " observations was all zeros"));
+  CHECK(found_is(&found, "observation_zero", "", -1, -1, " observations were 0"));
   CHECK(found_find(&found, "observation_constant", NULL) == NULL);
 }
 
@@ -121,7 +121,7 @@ static void measure_edges(const Flawed* s, float* values) { values[1] = s->age %
 PFC_FN void test_rewards_and_metrics(void) {
   Found found = flaw_check((Flaw){.step = reward_badly, .metrics = measure_badly}, NULL, 0);
   CHECK(found_is(&found, "reward_not_finite", "", 5, 2000, "a reward was NaN"));
-  CHECK(found_is(&found, "reward_large", "", -1, -1, "a reward of size 1000.5"));
+  CHECK(found_is(&found, "reward_large", "", -1, -1, "the largest reward had the absolute value 1000.5"));
   CHECK(found_find(&found, "metric_not_finite", "score") && found_find(&found, "perf_range", "perf"));
   CHECK(found_only(&found, 4));
   found = flaw_check((Flaw){.step = reward_thousand, .metrics = measure_edges, .observe = observe_hundred}, NULL, 0);
@@ -188,9 +188,10 @@ static void draw_badly(const PfcDraw* d) {
 
 static void test_pictures(void) {
   const Found found = flaw_check((Flaw){.draw = draw_badly}, NULL, 0);
-  CHECK(found_is(&found, "draw_not_finite", "", 5, 35, "a position or size that is not a number or negative"));
-  CHECK(found_is(&found, "draw_nothing", "", 5, 539, "draw drew nothing"));
-  CHECK(found_is(&found, "draw_order", "", 5, 1001, "draw did not call begin first, once, and end last, once"));
+  CHECK(found_is(&found, "draw_not_finite", "", 5, 35, "a position or size that is not finite, or a negative size"));
+  CHECK(found_is(&found, "draw_nothing", "", 5, 539, "draw drew no shapes"));
+  CHECK(found_is(&found, "draw_order", "", 5, 1001,
+                 "draw did not call begin exactly once at its start and end exactly once at its end"));
   CHECK(found_only(&found, 3));
 }
 

@@ -22,7 +22,7 @@ static void ledger_close(Ledger* ledger) {
   free(ledger->lengths);
 }
 
-static void settle_row(Ledger* ledger, const PfcBuffers* b, int64_t row, const char* label) {
+static void finish_row(Ledger* ledger, const PfcBuffers* b, int64_t row, const char* label) {
   ledger->returns[row] += b->rewards[row];
   ledger->lengths[row] += 1;
   if (!row_ended(b, row)) return;
@@ -80,7 +80,7 @@ static void test_long_run(const Case* c) {
     for (int64_t row = 0; row < p.b->rows; ++row) {
       check_row(p.b, row, c->label);
       ended += row_ended(p.b, row);
-      settle_row(&ledger, p.b, row, c->label);
+      finish_row(&ledger, p.b, row, c->label);
     }
     CHECK_GAME(c->label, pfc_pool_ended(p.pool, -1) == ended);
     all_episodes += ended;

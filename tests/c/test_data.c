@@ -8,20 +8,25 @@ static const PfcParamValue walled[] = {{"walls", 1}, {"lives", 0}, {"max_steps",
 static void make_map(uint8_t* map) { memcpy(map, duel_map, MAP_BYTES); }
 
 static PfcPoolDesc desc_of(const uint8_t* map) {
-  return (PfcPoolDesc){
-      .spec = &pfc_env_duel, .num_games = GAMES, .seed = 4, .params = walled, .num_params = 3, .data = map, .data_bytes = MAP_BYTES};
+  return (PfcPoolDesc){.spec = &pfc_env_duel,
+                       .num_games = GAMES,
+                       .seed = 4,
+                       .params = walled,
+                       .num_params = 3,
+                       .data = map,
+                       .data_bytes = MAP_BYTES};
 }
 
 static bool is_corner(int32_t cell) { return cell == 0 || cell == 4 || cell == 10 || cell == 14; }
 
 // Walls are value 3 in the observation. They must be exactly where the map has them.
 static bool walls_stand(const Player* p) {
-  bool stand = true;
+  bool correct = true;
   for (int64_t row = 0; row < p->b->rows; ++row) {
     const int8_t* board = (const int8_t*)obs_row(p->b->observations, p->b, row) + 3;
-    for (int32_t cell = 0; cell < CELLS; ++cell) stand = stand && (board[cell] == 3) == is_corner(cell);
+    for (int32_t cell = 0; cell < CELLS; ++cell) correct = correct && (board[cell] == 3) == is_corner(cell);
   }
-  return stand;
+  return correct;
 }
 
 // Every reset reads the map: the first one, autoresets, partial resets. Without data no map is read.
@@ -115,7 +120,7 @@ static void test_refused(void) {
   desc.num_params = 0;
   check_message(pfc_pool_create(&desc) == NULL, "data: the map has walls; set the parameter walls");
   desc = (PfcPoolDesc){.env = "squared", .num_games = 1, .data = map, .data_bytes = MAP_BYTES};
-  check_message(pfc_pool_create(&desc) == NULL, "data: squared reads no file");
+  check_message(pfc_pool_create(&desc) == NULL, "data: squared does not read data");
   CHECK(pfc_last_status() == PFC_UNSUPPORTED);
 }
 
@@ -157,10 +162,13 @@ static void test_snapshots(void) {
   CHECK(pfc_pool_load(same.pool, snapshot, bytes, NULL) == PFC_OK);
   same.t = p.t;
   CHECK(play_and_hash(&p, 100) == play_and_hash(&same, 100));
-  check_message(pfc_pool_load(other.pool, snapshot, bytes, NULL) == PFC_INVALID, "snapshot: of duel with other data");
-  check_message(pfc_pool_load(none.pool, snapshot, bytes, NULL) == PFC_INVALID, "snapshot: of duel with other data");
+  check_message(pfc_pool_load(other.pool, snapshot, bytes, NULL) == PFC_INVALID,
+                "snapshot: the data of duel is different");
+  check_message(pfc_pool_load(none.pool, snapshot, bytes, NULL) == PFC_INVALID,
+                "snapshot: the data of duel is different");
   CHECK(pfc_pool_save(none.pool, snapshot, bytes) == PFC_OK);
-  check_message(pfc_pool_load(same.pool, snapshot, bytes, NULL) == PFC_INVALID, "snapshot: of duel with other data");
+  check_message(pfc_pool_load(same.pool, snapshot, bytes, NULL) == PFC_INVALID,
+                "snapshot: the data of duel is different");
   free(snapshot);
   player_close(&p), player_close(&same), player_close(&other), player_close(&none);
 }

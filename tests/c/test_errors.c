@@ -47,7 +47,8 @@ static void test_sizes(void) {
     PfcPoolDesc desc = {.env = pfc_env_at(i)->name, .num_games = 1 << 28};
     expect_no_pool(desc, "num_games", "");
   }
-  expect_no_pool((PfcPoolDesc){.env = "squared", .num_games = 600, .num_groups = 300}, "num_groups: expected 1 to 256", "300");
+  expect_no_pool((PfcPoolDesc){.env = "squared", .num_games = 600, .num_groups = 300}, "num_groups: expected 1 to 256",
+                 "300");
   for (int32_t i = 0; i < pfc_env_count(); ++i) {
     PfcPool* one = pfc_pool_create(&(PfcPoolDesc){.env = pfc_env_at(i)->name, .num_games = 1});
     const int32_t agents = pfc_pool_buffers(one)->agents;
@@ -60,8 +61,8 @@ static void test_sizes(void) {
   const uint64_t games = 2 * memory / 600;
   if (games < 1u << 28) {
     const int32_t num_games = (int32_t)games;
-    expect_no_pool((PfcPoolDesc){.env = "squared", .num_games = num_games}, "num_games", "GB, this machine has");
-    expect_no_pool((PfcPoolDesc){.env = "breakout", .num_games = num_games}, "num_games", "GB, this machine has");
+    expect_no_pool((PfcPoolDesc){.env = "squared", .num_games = num_games}, "num_games", "GB, but this machine has");
+    expect_no_pool((PfcPoolDesc){.env = "breakout", .num_games = num_games}, "num_games", "GB, but this machine has");
   }
   const PfcParamValue board[] = {{"width", 4096}, {"height", 4096}};
   const PfcPoolDesc boards = {.env = "snake", .num_games = 1 << 20, .params = board, .num_params = 2};
@@ -166,11 +167,13 @@ static void test_last_status(void) {
   pthread_t thread;
   void* failed = NULL;
   CHECK(pfc_env_find("nothing of the kind") == NULL && pfc_last_status() == PFC_INVALID);
-  CHECK(pfc_pool_create(&(PfcPoolDesc){.env = "breakout", .num_games = 1 << 28}) == NULL && pfc_last_status() == PFC_NO_MEMORY);
+  CHECK(pfc_pool_create(&(PfcPoolDesc){.env = "breakout", .num_games = 1 << 28}) == NULL &&
+        pfc_last_status() == PFC_NO_MEMORY);
   CHECK(pthread_create(&thread, NULL, fail_elsewhere, NULL) == 0 && pthread_join(thread, &failed) == 0);
   CHECK(failed == NULL && pfc_last_status() == PFC_NO_MEMORY);  // each thread has its own status
   vault_limit = vault_open_now + 1;
-  CHECK(pfc_pool_create(&(PfcPoolDesc){.spec = &pfc_env_vault, .num_games = 2}) == NULL && pfc_last_status() == PFC_NO_MEMORY);
+  CHECK(pfc_pool_create(&(PfcPoolDesc){.spec = &pfc_env_vault, .num_games = 2}) == NULL &&
+        pfc_last_status() == PFC_NO_MEMORY);
   vault_limit = 1000000;
   const PfcPoolDesc desc = {.env = "squared", .num_games = 4};
   Player p = player_open(&desc);
@@ -178,7 +181,8 @@ static void test_last_status(void) {
   CHECK(pfc_pool_reset(p.pool, NULL) == PFC_OK && pfc_last_status() == PFC_STATE && strstr(pfc_last_error(), "reset"));
   CHECK(pfc_pool_param(p.pool, -1) == 0.0 && pfc_last_status() == PFC_INVALID);
   CHECK(pfc_pool_group_observations(p.pool, 3) == NULL && pfc_last_status() == PFC_INVALID);
-  CHECK(pfc_pool_close(p.pool) == PFC_OK && pfc_pool_reset(p.pool, NULL) == PFC_CLOSED && pfc_last_status() == PFC_CLOSED);
+  CHECK(pfc_pool_close(p.pool) == PFC_OK && pfc_pool_reset(p.pool, NULL) == PFC_CLOSED &&
+        pfc_last_status() == PFC_CLOSED);
   player_close(&p);
 }
 

@@ -45,15 +45,18 @@ static void test_all_fields(const Case* c) {
     dtypes |= 1u << field.dtype;
     CHECK_GAME(c->label, pfc_pool_get_field(p.pool, i, values, bytes) == PFC_OK);
     for (int32_t g = 0; g < GAMES; ++g)
-      CHECK_GAME(c->label, memcmp(values + each * (size_t)g, (unsigned char*)pfc_state_of(p.pool, g) + field.offset, each) == 0);
-    for (size_t k = 0; k < bytes; ++k) noise[k] = (unsigned char)(values[k] ^ (k % 3));  // small changes keep states valid
+      CHECK_GAME(c->label,
+                 memcmp(values + each * (size_t)g, (unsigned char*)pfc_state_of(p.pool, g) + field.offset, each) == 0);
+    for (size_t k = 0; k < bytes; ++k)
+      noise[k] = (unsigned char)(values[k] ^ (k % 3));  // small changes keep states valid
     CHECK_GAME(c->label, pfc_pool_set_field(p.pool, i, noise, bytes, NULL) == PFC_OK || bytes == 0);
     CHECK_GAME(c->label, pfc_pool_get_field(p.pool, i, values, bytes) == PFC_OK && memcmp(values, noise, bytes) == 0);
     CHECK_GAME(c->label, pfc_pool_load(p.pool, snapshot, pfc_pool_snapshot_bytes(p.pool), NULL) == PFC_OK);
     free(values), free(noise);
   }
-  CHECK_GAME(c->label, dtypes == (1u << PFC_FLOAT32 | 1u << PFC_INT32 | 1u << PFC_UINT8 | 1u << PFC_INT8 | 1u << PFC_INT64 |
-                                  1u << PFC_UINT16 | 1u << PFC_INT16 | 1u << PFC_UINT32 | 1u << PFC_UINT64 | 1u << PFC_FLOAT64));
+  CHECK_GAME(c->label,
+             dtypes == (1u << PFC_FLOAT32 | 1u << PFC_INT32 | 1u << PFC_UINT8 | 1u << PFC_INT8 | 1u << PFC_INT64 |
+                        1u << PFC_UINT16 | 1u << PFC_INT16 | 1u << PFC_UINT32 | 1u << PFC_UINT64 | 1u << PFC_FLOAT64));
   free(snapshot);
   player_close(&p);
 }
@@ -116,7 +119,8 @@ static void test_set_observes(void) {
   set(&p, "board", board), set(&p, "held", held);
   (void)field_of(&p, "turn", &index);
   CHECK(pfc_pool_set_field(p.pool, index, turn, sizeof(int32_t) * GAMES, mine) == PFC_OK && p.b->observations == mine);
-  for (int32_t g = 0; g < GAMES; ++g) CHECK(choice_is_legal(p.b, 2 * g, 3 + 14) && !choice_is_legal(p.b, 2 * g, 3 + 12));
+  for (int32_t g = 0; g < GAMES; ++g)
+    CHECK(choice_is_legal(p.b, 2 * g, 3 + 14) && !choice_is_legal(p.b, 2 * g, 3 + 12));
   for (int32_t g = 0; g < GAMES; ++g) CHECK(mine[(int64_t)p.b->obs_bytes * 2 * g + 3 + 13] == 2);
   int32_t* actions = p.actions;
   for (int32_t row = 0; row < 2 * GAMES; ++row) {
@@ -147,7 +151,8 @@ static void test_writing_back_changes_nothing(const Case* c) {
 // ---- refusals ------------------------------------------------------------------------------------------------
 
 static void test_arguments(void) {
-  const PfcPoolDesc desc = {.spec = &pfc_env_duel, .num_games = GAMES, .num_groups = 2}, none = {.env = "squared", .num_games = 1};
+  const PfcPoolDesc desc = {.spec = &pfc_env_duel, .num_games = GAMES, .num_groups = 2},
+                    none = {.env = "squared", .num_games = 1};
   Player p = player_open(&desc), without = player_start(&none);
   int32_t turn[GAMES + 1] = {0};
   const uint64_t bytes = sizeof(int32_t) * GAMES;
@@ -157,7 +162,7 @@ static void test_arguments(void) {
   check_message(pfc_pool_find_field(p.pool, "something") == -1, "duel has no state field \"something\"");
   check_message(pfc_pool_find_field(p.pool, NULL) == -1, "name");
   check_message(pfc_pool_find_field(NULL, "turn") == -1, "name");
-  check_message(pfc_pool_find_field(without.pool, "turn") == -1, "squared lists no state fields");
+  check_message(pfc_pool_find_field(without.pool, "turn") == -1, "squared has no state fields");
   CHECK(pfc_last_status() == PFC_UNSUPPORTED);
   check_message(pfc_pool_field(p.pool, 14, &field) == PFC_INVALID, "index: duel has 14 state fields, got 14");
   check_message(pfc_pool_field(p.pool, -1, &field) == PFC_INVALID, "got -1");
@@ -166,7 +171,8 @@ static void test_arguments(void) {
   check_message(pfc_pool_get_field(p.pool, 4, turn, bytes) == PFC_STATE, "reset the pool");
   check_message(pfc_pool_set_field(p.pool, 4, turn, bytes, NULL) == PFC_STATE, "reset the pool");
   CHECK(pfc_pool_reset(p.pool, NULL) == PFC_OK);
-  check_message(pfc_pool_get_field(p.pool, 4, turn, bytes + 4) == PFC_INVALID, "expected 24 bytes for field turn of 6 games, got 28");
+  check_message(pfc_pool_get_field(p.pool, 4, turn, bytes + 4) == PFC_INVALID,
+                "expected 24 bytes for field turn of 6 games, got 28");
   check_message(pfc_pool_set_field(p.pool, 4, turn, bytes - 4, NULL) == PFC_INVALID, "expected 24 bytes");
   check_message(pfc_pool_get_field(p.pool, 4, NULL, bytes) == PFC_INVALID, "got 0");
   check_message(pfc_pool_set_field(p.pool, 4, NULL, bytes, NULL) == PFC_INVALID, "got 0");
@@ -189,7 +195,8 @@ static void test_opened_games(void) {
   Player p = player_start(&desc);
   uint64_t gold[2];
   CHECK(pfc_pool_get_field(p.pool, 0, gold, sizeof gold) == PFC_OK && gold[0] != 0 && gold[1] != gold[0]);
-  check_message(pfc_pool_set_field(p.pool, 0, gold, sizeof gold, NULL) == PFC_UNSUPPORTED, "vault owns objects outside its state");
+  check_message(pfc_pool_set_field(p.pool, 0, gold, sizeof gold, NULL) == PFC_UNSUPPORTED,
+                "the state of vault cannot be set");
   player_close(&p);
 }
 
@@ -207,13 +214,17 @@ static void test_out_of_bounds(void) {
   const PfcPoolDesc desc = {.spec = &spec, .num_games = GAMES};
   Player p = player_start(&desc);
   const uint64_t state = p.pool->layout.state_bytes;
-  const PfcField outside[] = {{"x", PFC_INT8, 1, state - 7}, {"x", PFC_INT8, 2, state - 8}, {"x", PFC_INT8, UINT64_MAX, 0},
-                              {"x", PFC_INT8, 1, UINT64_MAX}, {"x", PFC_INT8, UINT64_MAX / 8 + 2, 8}};
+  const PfcField outside[] = {{"x", PFC_INT8, 1, state - 7},
+                              {"x", PFC_INT8, 2, state - 8},
+                              {"x", PFC_INT8, UINT64_MAX, 0},
+                              {"x", PFC_INT8, 1, UINT64_MAX},
+                              {"x", PFC_INT8, UINT64_MAX / 8 + 2, 8}};
   PfcField field;
   unsigned char value[8 * GAMES];
   for (size_t i = 0; i < sizeof outside / sizeof outside[0]; ++i) {
     answer = outside[i];
-    check_message(pfc_pool_field(p.pool, 0, &field) == PFC_INVALID, "duel: state field claims reaches beyond the state of");
+    check_message(pfc_pool_field(p.pool, 0, &field) == PFC_INVALID,
+                  "duel: state field claims extends beyond the state, which has");
     check_message(pfc_pool_get_field(p.pool, 0, value, sizeof value) == PFC_INVALID, "beyond the state");
     check_message(pfc_pool_set_field(p.pool, 0, value, sizeof value, NULL) == PFC_INVALID, "beyond the state");
   }

@@ -137,7 +137,8 @@ typedef struct VaultObs {
   int32_t gold;
 } VaultObs;
 
-static const PfcObsRow vault_obs[] = {PFC_OBS("gold", 1, 0, 1e9f, "steps since the vault was opened, over all episodes")};
+static const PfcObsRow vault_obs[] = {
+    PFC_OBS("gold", 1, 0, 1e9f, "steps since the vault was opened, over all episodes")};
 
 static bool vault_open(void* state, const void* params) {
   (void)params;

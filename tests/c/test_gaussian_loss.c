@@ -1,5 +1,5 @@
-// test_gaussian_loss.c - the PPO loss of continuous actions: against its definition in double precision; gradients
-// against central differences; dead rows, NaN, extremes; the same bits for any number of workers and on every machine;
+// test_gaussian_loss.c - the PPO loss of continuous actions matches its definition in double precision, and gradients
+// match central differences; dead rows, NaN, extremes; the same bits for any number of workers and on every machine;
 // invalid arguments.
 #include <math.h>
 #include <stdlib.h>
@@ -8,100 +8,41 @@
 #include "check.h"
 #include "core/base.h"
 #include "kernels/gaussian.h"
-#include "kernels/ppo_loss.h"
-#include "pufferc/rng.h"
+#include "loss_batch.h"
 
-enum { PAD = 2, MAX_WIDTH = 2 * PFC_MAX_ACTION_DIMS + 1 };  // outputs, value and two unused columns share one matrix
+enum { MAX_WIDTH = 2 * PFC_MAX_ACTION_DIMS + 1 };
 
 static const double kPi = 3.14159265358979323846;
-
-static float* floats(PfcRng* rng, int64_t count, float low, float high) {
-  float* x = malloc(sizeof *x * (size_t)count);
-  for (int64_t i = 0; i < count; ++i) x[i] = pfc_rng_uniform(rng, low, high);
-  return x;
-}
-
-typedef struct Minibatch {
-  PfcPpoLossArgs args;
-  int32_t width;
-  float *outputs, *gradients, *actions, *old_logprobs, *advantages, *returns, *old_values, *ratio;
-  uint8_t* alive;
-} Minibatch;
 
 static Minibatch* make_minibatch(int64_t rows, int32_t dims, uint64_t seed) {
   Minibatch* m = calloc(1, sizeof *m);
   PfcRng rng;
   pfc_rng_seed(&rng, seed, 2);
-  m->width = 2 * dims + 1 + PAD;
-  m->outputs = floats(&rng, rows * m->width, -1.0f, 1.0f);
-  m->gradients = floats(&rng, rows * m->width, 7.0f, 7.0f);
-  m->actions = floats(&rng, rows * dims, -1.5f, 1.5f);
-  m->old_logprobs = floats(&rng, rows, -0.9f * (float)dims - 1.0f, -0.9f * (float)dims);
-  m->advantages = floats(&rng, rows, -2.0f, 3.0f);
-  m->returns = floats(&rng, rows, -2.0f, 2.0f);
-  m->old_values = floats(&rng, rows, -1.0f, 1.0f);
-  m->ratio = floats(&rng, rows, 7.0f, 7.0f);
-  m->alive = malloc((size_t)rows);
-  for (int64_t i = 0; i < rows; ++i) m->alive[i] = (uint8_t)pfc_rng_below(&rng, 4);  // 0 = dead
-  m->args = (PfcPpoLossArgs){.batch = {.rows = rows,
-                                       .action_dims = dims,
-                                       .actions = m->actions,
-                                       .old_logprobs = m->old_logprobs,
-                                       .advantages = m->advantages,
-                                       .returns = m->returns,
-                                       .old_values = m->old_values},
-                             .settings = {.clip = 0.2f, .value_coef = 0.5f, .entropy_coef = 0.01f},
-                             .outputs = {.logits = m->outputs,
-                                         .logits_stride = m->width,
-                                         .values = m->outputs + 2 * dims,
-                                         .values_stride = m->width,
-                                         .grad_logits = m->gradients,
-                                         .grad_logits_stride = m->width,
-                                         .grad_values = m->gradients + 2 * dims,
-                                         .grad_values_stride = m->width,
-                                         .ratio = m->ratio}};
+  m->numbers = 2 * dims;
+  make_outputs(m, &rng, rows);
+  m->controls = floats(&rng, rows * dims, -1.5f, 1.5f);
+  make_columns(m, &rng, rows, -0.9f * (float)dims - 1.0f, -0.9f * (float)dims);
+  finish_minibatch(m, &rng, rows, dims);
   return m;
 }
 
-static void free_minibatch(Minibatch* m) {
-  free(m->outputs), free(m->gradients), free(m->actions), free(m->old_logprobs), free(m->advantages);
-  free(m->returns), free(m->old_values), free(m->ratio), free(m->alive), free(m);
-}
-
-typedef struct RowTerms {
-  double policy, value, entropy, log_ratio;
-} RowTerms;
-
 // The terms of one row for outputs x [2 dims + 1]: means, log_stds, value.
 static RowTerms row_terms(const Minibatch* m, int64_t row, const double* x) {
-  const PfcPpoSettings* b = &m->args.settings;
   const int32_t dims = m->args.batch.action_dims;
-  RowTerms terms = {.log_ratio = -(double)m->old_logprobs[row]};
+  double logprob = 0.0, entropy = 0.0;
   for (int32_t d = 0; d < dims; ++d) {
-    const double log_std = x[dims + d], z = ((double)m->actions[row * dims + d] - x[d]) / exp(log_std);
-    terms.log_ratio += -0.5 * z * z - log_std - 0.5 * log(2.0 * kPi);
-    terms.entropy += log_std + 0.5 * log(2.0 * kPi * exp(1.0));
+    const double log_std = x[dims + d], z = ((double)m->controls[row * dims + d] - x[d]) / exp(log_std);
+    logprob += -0.5 * z * z - log_std - 0.5 * log(2.0 * kPi);
+    entropy += log_std + 0.5 * log(2.0 * kPi * exp(1.0));
   }
-  double advantage = m->advantages[row];
-  if (b->advantage_std > 0.0f) advantage = (advantage - (double)b->advantage_mean) / ((double)b->advantage_std + 1e-8);
-  const double ratio = exp(terms.log_ratio), low = 1.0 - (double)b->clip, high = 1.0 + (double)b->clip;
-  terms.policy = fmax(-advantage * ratio, -advantage * fmin(fmax(ratio, low), high));
-  const double value = x[2 * dims], target = m->returns[row], limit = (double)b->value_clip;
-  const double old = m->old_values[row], clipped = old + fmin(fmax(value - old, -limit), limit);
-  terms.value = 0.5 * (value - target) * (value - target);
-  if (limit > 0.0) terms.value = fmax(terms.value, 0.5 * (clipped - target) * (clipped - target));
-  return terms;
+  return terms_of(m, row, logprob, entropy, x[2 * dims]);
 }
 
-static double row_loss(const Minibatch* m, int64_t row, const double* x) {
-  const RowTerms terms = row_terms(m, row, x);
-  const PfcPpoSettings* b = &m->args.settings;
-  return terms.policy + (double)b->value_coef * terms.value - (double)b->entropy_coef * terms.entropy;
-}
+static double row_loss(const Minibatch* m, int64_t row, const double* x) { return loss_of(m, row_terms(m, row, x)); }
 
 static int64_t alive_rows(const Minibatch* m) {
   int64_t n = 0;
-  for (int64_t row = 0; row < m->args.batch.rows; ++row) n += !m->args.batch.alive || m->alive[row];
+  for (int64_t row = 0; row < m->args.batch.rows; ++row) n += is_alive(m, row);
   return n;
 }
 
@@ -131,7 +72,7 @@ static void check_minibatch(Minibatch* m) {
   RowTerms sums = {0};
   double kl = 0.0;
   for (int64_t row = 0; row < m->args.batch.rows; ++row) {
-    const bool alive = !m->args.batch.alive || m->alive[row];
+    const bool alive = is_alive(m, row);
     for (int32_t k = 0; k < m->width; ++k) {
       if (k > 2 * m->args.batch.action_dims)
         CHECK(m->gradients[row * m->width + k] == 7.0f);
@@ -169,13 +110,13 @@ static void test_loss(void) {
 }
 
 static void test_workers(void) {
-  PfcPpoLossStats alone, together;
+  PfcPpoLossStats without, with;
   Minibatch *a = make_minibatch(5000, 3, 8), *b = make_minibatch(5000, 3, 8);
-  CHECK(pfc_ppo_loss(&a->args, NULL, &alone) == PFC_OK);
+  CHECK(pfc_ppo_loss(&a->args, NULL, &without) == PFC_OK);
   for (int32_t threads = 2; threads <= 7; threads += 5) {
     PfcWorkers* workers = pfc_workers_create(threads, 1);
-    CHECK(pfc_ppo_loss(&b->args, workers, &together) == PFC_OK);
-    CHECK(memcmp(&alone, &together, sizeof alone) == 0);
+    CHECK(pfc_ppo_loss(&b->args, workers, &with) == PFC_OK);
+    CHECK(memcmp(&without, &with, sizeof without) == 0);
     CHECK(memcmp(a->gradients, b->gradients, sizeof(float) * 5000 * (size_t)a->width) == 0);
     pfc_workers_destroy(workers);
   }
@@ -190,7 +131,7 @@ static void test_dead(void) {
   for (int64_t row = 0; row < 333; ++row) {
     if (b->alive[row]) continue;
     for (int32_t k = 0; k < b->width; ++k) b->outputs[row * b->width + k] = k % 2 ? NAN : INFINITY;
-    b->actions[2 * row] = NAN, b->advantages[row] = INFINITY, b->returns[row] = NAN, b->old_logprobs[row] = -1e30f;
+    b->controls[2 * row] = NAN, b->advantages[row] = INFINITY, b->returns[row] = NAN, b->old_logprobs[row] = -1e30f;
   }
   CHECK(pfc_ppo_loss(&a->args, NULL, &clean) == PFC_OK);
   CHECK(pfc_ppo_loss(&b->args, NULL, &dirty) == PFC_OK);
@@ -208,7 +149,7 @@ static void test_nan(void) {
     Minibatch* m = make_minibatch(70, 2, 9);
     float* output = m->outputs + 40 * m->width;
     float* const target[] = {output,          output + 1,           output + 2,         output + 3,      output + 2,
-                             m->actions + 80, m->old_logprobs + 40, m->advantages + 40, m->actions + 81, output};
+                             m->controls + 80, m->old_logprobs + 40, m->advantages + 40, m->controls + 81, output};
     *target[kind] = kind == 4 || kind == 8 ? INFINITY : kind == 9 ? -INFINITY : NAN;
     CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK && isnan(stats.loss));
     for (int64_t row = 0; row < 70; ++row)

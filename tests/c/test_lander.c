@@ -179,12 +179,12 @@ static void test_slots(void) {
   const uint64_t expected = hash_from_seed(&first, 12, STEPS);
   player_close(&first);
   desc.num_games = pfc_env_find("lander")->max_games - GAMES;
-  Player most = player_start(&desc);
-  fly(&most);
+  Player full = player_start(&desc);
+  fly(&full);
   desc.num_games = GAMES;
   Player last = player_start(&desc);
   CHECK(hash_from_seed(&last, 12, STEPS) == expected);
-  player_close(&most);
+  player_close(&full);
   Player again = player_start(&desc);
   CHECK(hash_from_seed(&again, 12, STEPS) == expected);
   CHECK(hash_from_seed(&last, 12, STEPS) == expected);

@@ -69,12 +69,13 @@ static void test_refused_layouts(void) {
   expect_refused(&spec, "action_counts");
   spec = pfc_env_drift;
   spec.sizes.obs_shape[0] = 4;
-  expect_refused(&spec, "obs_shape holds 4 values, the observation struct 12 bytes");
+  expect_refused(&spec, "obs_shape has 4 values, but the observation struct has 12 bytes");
 }
 
 // A count of 0 in the last entry of a table means all remaining values.
 static void test_open_table(void) {
-  static const PfcObsRow rows[] = {PFC_OBS("controls", 2, -1, 1, "as given"), PFC_OBS("sums", 0, -1e9f, 1e9f, "of all so far")};
+  static const PfcObsRow rows[] = {PFC_OBS("controls", 2, -1, 1, "as given"),
+                                   PFC_OBS("sums", 0, -1e9f, 1e9f, "of all so far")};
   PfcEnvSpec spec = flexible_drift();
   spec.obs_rows = rows;
   Player p = player_start(&(PfcPoolDesc){.spec = &spec, .num_games = 2});
@@ -177,20 +178,28 @@ static void test_filled_rows(void) {
       {{PFC_OBS("a", 4, 0, 1, ""), PFC_OBS("b", 0, 0, 1, "")}, NULL},
       {{PFC_OBS("a", 12, 0, 1, ""), PFC_OBS_SET("b", 0, 5, 0, 1, "")}, NULL},
       {{PFC_OBS_SET("a", 6, 3, 0, 1, ""), PFC_OBS_PLANE("b", 6, 4, 3, 2, "")}, NULL},
-      {{PFC_OBS_CODES("a", 4, 2, ""), PFC_OBS_PLANE("b", 0, 0, 2, 2, "")}, "row b of the observation table has the range [0, -1]"},
-      {{PFC_OBS("a", 4, 0, 1, ""), PFC_OBS("b", 7, 0, 1, "")}, "the observation table has 11 values, the observation 12"},
-      {{PFC_OBS("a", 13, 0, 1, ""), PFC_OBS("b", 0, 0, 1, "")}, "the observation table has 13 values, the observation 12"},
+      {{PFC_OBS_CODES("a", 4, 2, ""), PFC_OBS_PLANE("b", 0, 0, 2, 2, "")},
+       "row b of the observation table has the range [0, -1]"},
+      {{PFC_OBS("a", 4, 0, 1, ""), PFC_OBS("b", 7, 0, 1, "")},
+       "the observation table has 11 values, but the observation has 12"},
+      {{PFC_OBS("a", 13, 0, 1, ""), PFC_OBS("b", 0, 0, 1, "")},
+       "the observation table has 13 values, but the observation has 12"},
       {{PFC_OBS("a", 0, 0, 1, ""), PFC_OBS("b", 12, 0, 1, "")}, "row a of the observation table has 0 values"},
       {{PFC_OBS("a", -1, 0, 1, ""), PFC_OBS("b", 13, 0, 1, "")}, "row a of the observation table has -1 values"},
       {{PFC_OBS("a", 13, 0, 1, ""), PFC_OBS("b", -1, 0, 1, "")}, "row b of the observation table has -1 values"},
       {{PFC_OBS("a", 4, 2, 1, ""), PFC_OBS("b", 8, 0, 1, "")}, "row a of the observation table has the range [2, 1]"},
-      {{PFC_OBS_SET("a", 4, 3, 0, 1, ""), PFC_OBS("b", 0, 0, 1, "")}, "row a of the observation table has 4 values, no multiple of each = 3"},
-      {{PFC_OBS_SET("a", 4, -2, 0, 1, ""), PFC_OBS("b", 0, 0, 1, "")}, "no multiple of each = -2"},
-      {{PFC_OBS("a", 4, 0, 1, ""), PFC_OBS_SET("b", 0, 3, 0, 1, "")}, "row b of the observation table has 8 values, no multiple of each = 3"},
-      {{{"a", 4, 0, 3, "", 0, 3, 0, 0}, PFC_OBS("b", 0, 0, 1, "")}, "row a of the observation table has 3 codes and the range [0, 3]"},
-      {{{"a", 4, -1, 2, "", 0, 3, 0, 0}, PFC_OBS("b", 0, 0, 1, "")}, "row a of the observation table has 3 codes and the range [-1, 2]"},
+      {{PFC_OBS_SET("a", 4, 3, 0, 1, ""), PFC_OBS("b", 0, 0, 1, "")},
+       "row a of the observation table has 4 values, which is not a multiple of each = 3"},
+      {{PFC_OBS_SET("a", 4, -2, 0, 1, ""), PFC_OBS("b", 0, 0, 1, "")}, "not a multiple of each = -2"},
+      {{PFC_OBS("a", 4, 0, 1, ""), PFC_OBS_SET("b", 0, 3, 0, 1, "")},
+       "row b of the observation table has 8 values, which is not a multiple of each = 3"},
+      {{{"a", 4, 0, 3, "", 0, 3, 0, 0}, PFC_OBS("b", 0, 0, 1, "")},
+       "row a of the observation table has 3 codes but the range [0, 3]"},
+      {{{"a", 4, -1, 2, "", 0, 3, 0, 0}, PFC_OBS("b", 0, 0, 1, "")},
+       "row a of the observation table has 3 codes but the range [-1, 2]"},
       {{{"a", 4, 0, 2, "", 0, -3, 0, 0}, PFC_OBS("b", 0, 0, 1, "")}, "has -3 codes"},
-      {{PFC_OBS_PLANE("a", 8, 3, 2, 3, ""), PFC_OBS("b", 4, 0, 1, "")}, "row a of the observation table has 8 values, no multiple of its planes of 2 x 3"},
+      {{PFC_OBS_PLANE("a", 8, 3, 2, 3, ""), PFC_OBS("b", 4, 0, 1, "")},
+       "row a of the observation table has 8 values, which is not a multiple of its planes of 2 x 3"},
       {{PFC_OBS_PLANE("a", 8, 3, 2, 0, ""), PFC_OBS("b", 4, 0, 1, "")}, "planes of 2 x 0"},
       {{PFC_OBS_PLANE("a", 8, 3, 0, 2, ""), PFC_OBS("b", 4, 0, 1, "")}, "planes of 0 x 2"},
       {{PFC_OBS_PLANE("a", 8, 3, -2, -2, ""), PFC_OBS("b", 4, 0, 1, "")}, "planes of -2 x -2"},
@@ -235,7 +244,8 @@ static void test_teams(void) {
   for (int32_t teams = 1; teams <= 6; ++teams) {
     answer.teams = teams;
     if (6 % teams != 0) {
-      expect_refused(&spec, teams == 4 ? "6 agents do not divide into 4 equal teams" : "6 agents do not divide into 5 equal teams");
+      expect_refused(&spec, teams == 4 ? "6 agents do not divide into 4 equal teams"
+                                       : "6 agents do not divide into 5 equal teams");
       continue;
     }
     Player blocks = player_start(&desc);  // equal blocks of rows, in order
@@ -244,7 +254,7 @@ static void test_teams(void) {
     player_close(&blocks);
   }
   answer.teams = 7;
-  expect_refused(&spec, "7 teams, expected 0 to the 6 agents");
+  expect_refused(&spec, "7 teams, expected 0 to 6, the number of agents");
   answer.teams = -1;
   expect_refused(&spec, "-1 teams");
   spec.team = give_team;
@@ -254,9 +264,9 @@ static void test_teams(void) {
   for (int32_t agent = 0; agent < 6; ++agent) CHECK(own.b->teams[agent] == (agent == 3 ? 4 : agent % 2));
   player_close(&own);
   given_team = 5;
-  expect_refused(&spec, "agent 3 is on side 5, expected 0 to 4");
+  expect_refused(&spec, "agent 3 is in team 5, expected 0 to 4");
   given_team = -1;
-  expect_refused(&spec, "agent 3 is on side -1, expected 0 to 4");
+  expect_refused(&spec, "agent 3 is in team -1, expected 0 to 4");
   answer.teams = 0;  // without teams the function is not called
   Player none = player_start(&desc);
   CHECK(none.b->teams == NULL);
@@ -290,7 +300,7 @@ static void test_masked(void) {
   pfc_pool_destroy(pool);
   spec.mask = NULL;
   answer.masked = 1;
-  expect_refused(&spec, "masked is set, but there is no mask");
+  expect_refused(&spec, "layout sets masked, but the game has no mask function");
 }
 
 static void test_fill_params(void) {

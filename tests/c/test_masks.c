@@ -53,7 +53,8 @@ static bool masks_fit(const Player* p, Seen* seen) {
   bool fit = true;
   for (int64_t row = 0; row < p->b->rows && fit; ++row) {
     fit = row_fits(p, row, seen);
-    if (!fit && check_failures_ < CHECK_MAX_PRINTED) fprintf(stderr, "  row %lld, step %lld\n", (long long)row, (long long)p->t);
+    if (!fit && check_failures_ < CHECK_MAX_PRINTED)
+      fprintf(stderr, "  row %lld, step %lld\n", (long long)row, (long long)p->t);
   }
   return fit;
 }
@@ -175,7 +176,8 @@ static void mask_squad(const void* state, const void* params, int32_t agent, uin
   noise = pfc_hash64(noise ^ (uint64_t)agent);
   int32_t first = 0;
   for (int32_t d = 0; d < 2; first += mask_counts[d], ++d) {
-    for (int32_t k = 0; k < mask_counts[d] && noise % 4 != 0; ++k) legal[first + k] = pfc_hash64(noise + (uint64_t)k) & 1;
+    for (int32_t k = 0; k < mask_counts[d] && noise % 4 != 0; ++k)
+      legal[first + k] = pfc_hash64(noise + (uint64_t)k) & 1;
     legal[first + (int32_t)((noise >> 8) % (uint64_t)mask_counts[d])] = 1;
   }
 }
@@ -206,7 +208,8 @@ static void test_counts(void) {
   }
   const PfcEnvSpec spec = masked_squad(4096, 4097);
   const PfcPoolDesc desc = {.spec = &spec, .num_games = 1};
-  check_message(pfc_pool_create(&desc) == NULL, "squad: 8193 choices in all dimensions, expected at most 8192 in a masked game");
+  check_message(pfc_pool_create(&desc) == NULL,
+                "squad: 8193 choices in all dimensions, expected at most 8192 in a masked game");
   CHECK(pfc_last_status() == PFC_INVALID);
   PfcEnvSpec unmasked = spec;
   unmasked.mask = NULL;
@@ -223,7 +226,8 @@ typedef enum How { STEP, SEND } How;
 static PfcStatus act(Player* p, How how, int32_t group, const void* actions, PfcDtype dtype) {
   if (how == STEP) return pfc_pool_step(p->pool, actions, dtype, NULL);
   const int64_t offset = (int64_t)group * p->b->rows / p->b->num_groups * p->b->action_dims;
-  return pfc_pool_send(p->pool, group, (const unsigned char*)actions + offset * (dtype == PFC_INT64 ? 8 : 4), dtype, NULL);
+  return pfc_pool_send(p->pool, group, (const unsigned char*)actions + offset * (dtype == PFC_INT64 ? 8 : 4), dtype,
+                       NULL);
 }
 
 // Returns an illegal choice of a row in a dimension, or -1.
@@ -265,12 +269,14 @@ static void check_refused(Player* p, How how, PfcDtype dtype) {
 
 static void test_refused(void) {
   const PfcParamValue params[] = {{"players", 4}, {"height", 4}};
-  PfcPoolDesc desc = {.spec = &pfc_env_duel, .num_games = 4, .num_groups = 2, .seed = 3, .params = params, .num_params = 2};
+  PfcPoolDesc desc = {
+      .spec = &pfc_env_duel, .num_games = 4, .num_groups = 2, .seed = 3, .params = params, .num_params = 2};
   Player p = player_start(&desc), model = player_start(&desc);
   for (int32_t t = 0; t < 40; ++t) {
     player_step(&p), player_step(&model);
     check_refused(&p, t % 2 ? STEP : SEND, t % 4 < 2 ? PFC_INT32 : PFC_INT64);
-    CHECK(memcmp(p.b->action_mask, model.b->action_mask, sizeof(uint32_t) * (size_t)(p.b->rows * p.b->mask_words)) == 0);
+    CHECK(memcmp(p.b->action_mask, model.b->action_mask, sizeof(uint32_t) * (size_t)(p.b->rows * p.b->mask_words)) ==
+          0);
   }
   CHECK(play_and_hash(&p, 100) == play_and_hash(&model, 100));
   player_close(&p), player_close(&model);

@@ -114,22 +114,22 @@ static void test_against_loops(const PfcMatmulKernels* kernels, int64_t rows, in
 }
 
 static void test_workers(const PfcMatmulKernels* kernels, int64_t rows, int64_t columns) {
-  Case alone = make_case(rows, columns);
+  Case serial = make_case(rows, columns);
   PfcMuon* muon;
   CHECK(pfc_muon_create(kernels, &muon) == PFC_OK);
-  PfcMuonStep args = step_of(&alone, 0);
+  PfcMuonStep args = step_of(&serial, 0);
   CHECK(pfc_muon_step(muon, &args, NULL) == PFC_OK);
   for (int32_t threads = 2; threads <= 4; ++threads) {
     Case shared = make_case(rows, columns);
     PfcWorkers* workers = pfc_workers_create(threads, 1);
     args = step_of(&shared, 0);
     CHECK(pfc_muon_step(muon, &args, workers) == PFC_OK);
-    CHECK(memcmp(alone.parameter, shared.parameter, 4 * (size_t)alone.size) == 0);
+    CHECK(memcmp(serial.parameter, shared.parameter, 4 * (size_t)serial.size) == 0);
     pfc_workers_destroy(workers);
     free_case(&shared);
   }
   pfc_muon_destroy(muon);
-  free_case(&alone);
+  free_case(&serial);
 }
 
 // One optimizer for matrices of different sizes gives the same results as a new one for each.

@@ -124,15 +124,15 @@ static void* draw_frames(void* argument) {
 
 // Threads that draw at the same time get the same pictures as a single thread. ThreadSanitizer checks for shared data.
 static void test_two_threads(void) {
-  static Work alone[2] = {{.game = "breakout", .frames = 1}, {.game = "snake", .frames = 1}};
-  static Work together[2] = {{.game = "breakout", .frames = 200}, {.game = "snake", .frames = 200}};
+  static Work sequential[2] = {{.game = "breakout", .frames = 1}, {.game = "snake", .frames = 1}};
+  static Work parallel[2] = {{.game = "breakout", .frames = 200}, {.game = "snake", .frames = 200}};
   pthread_t threads[2];
-  for (int i = 0; i < 2; ++i) draw_frames(&alone[i]);
-  for (int i = 0; i < 2; ++i) CHECK(pthread_create(&threads[i], NULL, draw_frames, &together[i]) == 0);
+  for (int i = 0; i < 2; ++i) draw_frames(&sequential[i]);
+  for (int i = 0; i < 2; ++i) CHECK(pthread_create(&threads[i], NULL, draw_frames, &parallel[i]) == 0);
   for (int i = 0; i < 2; ++i) CHECK(pthread_join(threads[i], NULL) == 0);
-  for (int i = 0; i < 2; ++i) CHECK(memcmp(alone[i].rgb, together[i].rgb, BYTES) == 0);
-  CHECK(memcmp(alone[0].rgb, alone[1].rgb, BYTES) != 0);
-  for (int i = 0; i < 2; ++i) CHECK(!alone[i].failed && !together[i].failed);
+  for (int i = 0; i < 2; ++i) CHECK(memcmp(sequential[i].rgb, parallel[i].rgb, BYTES) == 0);
+  CHECK(memcmp(sequential[0].rgb, sequential[1].rgb, BYTES) != 0);
+  for (int i = 0; i < 2; ++i) CHECK(!sequential[i].failed && !parallel[i].failed);
 }
 
 int main(void) {

@@ -1,4 +1,4 @@
-// test_ppo_loss.c - the fused loss: against its definition in double precision; gradients against central differences;
+// test_ppo_loss.c - the fused loss matches its definition in double precision, and gradients match central differences;
 // dead rows, NaN; the same bits for any number of workers and on every machine; invalid arguments.
 #include <math.h>
 #include <stdlib.h>
@@ -6,30 +6,10 @@
 
 #include "check.h"
 #include "core/base.h"
-#include "kernels/ppo_loss.h"
-#include "pufferc/rng.h"
+#include "loss_batch.h"
 #include "random_masks.h"
 
 // ---- random minibatches ----------------------------------------------------------------------------------
-
-enum { PAD = 2 };  // logits, value and two unused columns share one matrix; so do the gradients
-
-// A minibatch. args point into it.
-typedef struct Minibatch {
-  PfcPpoLossArgs args;
-  int32_t counts[PFC_MAX_ACTION_DIMS];
-  int32_t choices, width;
-  float *outputs, *gradients, *old_logprobs, *advantages, *returns, *old_values, *ratio;
-  int32_t* actions;
-  uint32_t* mask;  // NULL = none
-  uint8_t* alive;
-} Minibatch;
-
-static float* floats(PfcRng* rng, int64_t count, float low, float high) {
-  float* x = malloc(sizeof *x * (size_t)count);
-  for (int64_t i = 0; i < count; ++i) x[i] = pfc_rng_uniform(rng, low, high);
-  return x;
-}
 
 static Minibatch* make_minibatch(int64_t rows, const int32_t* counts, int32_t dims, uint64_t seed) {
   Minibatch* m = calloc(1, sizeof *m);
@@ -37,45 +17,20 @@ static Minibatch* make_minibatch(int64_t rows, const int32_t* counts, int32_t di
   pfc_rng_seed(&rng, seed, 2);
   float uniform_logprob = 0.0f;
   for (int32_t d = 0; d < dims; ++d) {
-    m->choices += m->counts[d] = counts[d];
+    m->numbers += m->counts[d] = counts[d];
     uniform_logprob -= logf((float)counts[d]);
   }
-  m->width = m->choices + 1 + PAD;
-  m->outputs = floats(&rng, rows * m->width, -1.0f, 1.0f);
-  m->gradients = floats(&rng, rows * m->width, 7.0f, 7.0f);
-  m->old_logprobs = floats(&rng, rows, uniform_logprob - 0.7f, uniform_logprob + 0.7f);
-  m->advantages = floats(&rng, rows, -2.0f, 3.0f);
-  m->returns = floats(&rng, rows, -2.0f, 2.0f);
-  m->old_values = floats(&rng, rows, -1.0f, 1.0f);
-  m->ratio = floats(&rng, rows, 7.0f, 7.0f);
+  make_outputs(m, &rng, rows);
+  make_columns(m, &rng, rows, uniform_logprob - 0.7f, uniform_logprob + 0.7f);
   m->actions = malloc(sizeof(int32_t) * (size_t)(rows * dims));
   for (int64_t i = 0; i < rows * dims; ++i) m->actions[i] = (int32_t)pfc_rng_below(&rng, (uint32_t)counts[i % dims]);
-  m->alive = malloc((size_t)rows);
-  for (int64_t i = 0; i < rows; ++i) m->alive[i] = (uint8_t)pfc_rng_below(&rng, 4);  // 0 = dead
-  m->args = (PfcPpoLossArgs){.batch = {.rows = rows,
-                                       .action_dims = dims,
-                                       .action_counts = m->counts,
-                                       .actions = m->actions,
-                                       .old_logprobs = m->old_logprobs,
-                                       .advantages = m->advantages,
-                                       .returns = m->returns,
-                                       .old_values = m->old_values},
-                             .settings = {.clip = 0.2f, .value_coef = 0.5f, .entropy_coef = 0.01f},
-                             .outputs = {.logits = m->outputs,
-                                         .logits_stride = m->width,
-                                         .values = m->outputs + m->choices,
-                                         .values_stride = m->width,
-                                         .grad_logits = m->gradients,
-                                         .grad_logits_stride = m->width,
-                                         .grad_values = m->gradients + m->choices,
-                                         .grad_values_stride = m->width,
-                                         .ratio = m->ratio}};
+  finish_minibatch(m, &rng, rows, dims);
   return m;
 }
 
 // Random masks in which the actions are legal. Old log-probabilities become 0 in forced rows.
 static void set_masks(Minibatch* m, uint64_t seed) {
-  const int32_t dims = m->args.batch.action_dims, words = (m->choices + 31) / 32;
+  const int32_t dims = m->args.batch.action_dims, words = (m->numbers + 31) / 32;
   m->mask = random_masks(m->args.batch.rows, m->counts, dims, seed);
   m->args.batch.mask = m->mask, m->args.batch.mask_words = words;
   for (int64_t row = 0; row < m->args.batch.rows; ++row) {
@@ -95,16 +50,7 @@ static bool row_is_forced(const Minibatch* m, int64_t row) {
   return b->mask && is_forced(b->mask + row * b->mask_words, m->counts, b->action_dims);
 }
 
-static void free_minibatch(Minibatch* m) {
-  free(m->outputs), free(m->gradients), free(m->old_logprobs), free(m->advantages), free(m->returns);
-  free(m->old_values), free(m->ratio), free(m->actions), free(m->mask), free(m->alive), free(m);
-}
-
 // ---- reference ---------------------------------------------------------------------------------------
-
-typedef struct RowTerms {
-  double policy, value, entropy, log_ratio;
-} RowTerms;
 
 static double head_terms(const double* logits, int32_t count, int32_t action, double* entropy) {
   double largest = -INFINITY, total = 0.0;
@@ -117,53 +63,32 @@ static double head_terms(const double* logits, int32_t count, int32_t action, do
   return logits[action] - largest - log(total);
 }
 
-// The terms of one row for outputs x [choices + 1]: logits, then value.
+// The terms of one row for outputs x [K + 1]: logits, then value.
 static RowTerms row_terms(const Minibatch* m, int64_t row, const double* x) {
-  const PfcPpoLossArgs* a = &m->args;
-  RowTerms terms = {0};
-  double logprob = 0.0;
+  const int32_t dims = m->args.batch.action_dims;
+  double logprob = 0.0, entropy = 0.0;
   int32_t first = 0;
-  for (int32_t d = 0; d < a->batch.action_dims; ++d) {
-    logprob += head_terms(x + first, m->counts[d], m->actions[row * a->batch.action_dims + d], &terms.entropy);
+  for (int32_t d = 0; d < dims; ++d) {
+    logprob += head_terms(x + first, m->counts[d], m->actions[row * dims + d], &entropy);
     first += m->counts[d];
   }
-  double advantage = m->advantages[row];
-  if (a->settings.advantage_std > 0.0f)
-    advantage = (advantage - (double)a->settings.advantage_mean) / ((double)a->settings.advantage_std + 1e-8);
-  terms.log_ratio = logprob - (double)m->old_logprobs[row];
-  const double ratio = exp(terms.log_ratio), low = 1.0 - (double)a->settings.clip,
-               high = 1.0 + (double)a->settings.clip;
-  terms.policy = fmax(-advantage * ratio, -advantage * fmin(fmax(ratio, low), high));
-  const double value = x[m->choices], target = m->returns[row];
-  terms.value = 0.5 * (value - target) * (value - target);
-  if (a->settings.value_clip > 0.0f) {
-    const double old = m->old_values[row], limit = (double)a->settings.value_clip;
-    const double clipped = old + fmin(fmax(value - old, -limit), limit);
-    terms.value = fmax(terms.value, 0.5 * (clipped - target) * (clipped - target));
-  }
-  return terms;
+  return terms_of(m, row, logprob, entropy, x[m->numbers]);
 }
 
-static double row_loss(const Minibatch* m, int64_t row, const double* x) {
-  const RowTerms terms = row_terms(m, row, x);
-  return terms.policy + (double)m->args.settings.value_coef * terms.value -
-         (double)m->args.settings.entropy_coef * terms.entropy;
-}
+static double row_loss(const Minibatch* m, int64_t row, const double* x) { return loss_of(m, row_terms(m, row, x)); }
 
 static bool choice_is_legal(const Minibatch* m, int64_t row, int32_t k) {
-  return k == m->choices || !m->args.batch.mask || is_legal(m->args.batch.mask + row * m->args.batch.mask_words, k);
+  return k == m->numbers || !m->args.batch.mask || is_legal(m->args.batch.mask + row * m->args.batch.mask_words, k);
 }
 
 static void row_outputs(const Minibatch* m, int64_t row, double* x) {
-  for (int32_t k = 0; k <= m->choices; ++k)
+  for (int32_t k = 0; k <= m->numbers; ++k)
     x[k] = choice_is_legal(m, row, k) ? (double)m->outputs[row * m->width + k] : -INFINITY;
 }
 
-static bool is_alive(const Minibatch* m, int64_t row) { return !m->args.batch.alive || m->args.batch.alive[row]; }
-
 static PfcPpoLossStats reference_stats(const Minibatch* m) {
   PfcPpoLossStats s = {0};
-  double* x = malloc(sizeof(double) * (size_t)(m->choices + 1));
+  double* x = malloc(sizeof(double) * (size_t)(m->numbers + 1));
   for (int64_t row = 0; row < m->args.batch.rows; ++row) {
     if (!is_alive(m, row)) continue;
     row_outputs(m, row, x);
@@ -211,19 +136,19 @@ static bool gradient_fits(const Minibatch* m, int64_t row, double* x, int32_t k,
 }
 
 static void check_gradients(const Minibatch* m, int64_t count) {
-  double* x = malloc(sizeof(double) * (size_t)(m->choices + 1));
+  double* x = malloc(sizeof(double) * (size_t)(m->numbers + 1));
   for (int64_t row = 0; row < m->args.batch.rows; ++row) {
     const float* gradient = m->gradients + row * m->width;
     row_outputs(m, row, x);
-    for (int32_t k = 0; k <= m->choices; ++k) {
-      const bool nothing = row_is_forced(m, row) && k < m->choices;
+    for (int32_t k = 0; k <= m->numbers; ++k) {
+      const bool nothing = row_is_forced(m, row) && k < m->numbers;
       if (!is_alive(m, row) || !choice_is_legal(m, row, k) || nothing)
         CHECK(gradient[k] == 0.0f);
       else
         CHECK(gradient_fits(m, row, x, k, (double)gradient[k], (double)count));
     }
     if (row_is_forced(m, row)) CHECK(m->ratio[row] == 1.0f);
-    for (int32_t k = m->choices + 1; k < m->width; ++k) CHECK(gradient[k] == 7.0f);
+    for (int32_t k = m->numbers + 1; k < m->width; ++k) CHECK(gradient[k] == 7.0f);
     const double ratio = is_alive(m, row) ? exp(row_terms(m, row, x).log_ratio) : 1.0;
     CHECK(near((double)m->ratio[row], ratio, 2e-6));
   }
@@ -273,16 +198,16 @@ static void test_workers(void) {
   const int32_t counts[] = {4, 3};
   for (int i = 0; i < 3; ++i) {
     PfcPpoLossStats expected;
-    Minibatch* alone = make_minibatch(rows[i], counts, 2, 5);
-    CHECK(pfc_ppo_loss(&alone->args, NULL, &expected) == PFC_OK);
-    check_stats(alone, &expected);
+    Minibatch* serial = make_minibatch(rows[i], counts, 2, 5);
+    CHECK(pfc_ppo_loss(&serial->args, NULL, &expected) == PFC_OK);
+    check_stats(serial, &expected);
     for (int32_t threads = 1; threads <= 7; threads += 3) {
       PfcWorkers* workers = pfc_workers_create(threads, 1);
       Minibatch* m = make_minibatch(rows[i], counts, 2, 5);
-      CHECK(same_results(m, alone, workers, &expected));
+      CHECK(same_results(m, serial, workers, &expected));
       free_minibatch(m), pfc_workers_destroy(workers);
     }
-    free_minibatch(alone);
+    free_minibatch(serial);
   }
 }
 
@@ -319,8 +244,8 @@ static void test_masked_bits(void) {
   free_minibatch(a), free_minibatch(b);
 }
 
-// The max number of choices: against the reference, with finite differences for some of them.
-static void test_most_choices(void) {
+// With the max number of choices, the statistics match the reference and some gradients match finite differences.
+static void test_max_choices(void) {
   const int32_t counts[] = {4000, 4192};
   PfcPpoLossStats stats;
   Minibatch* m = make_minibatch(9, counts, 2, 23);
@@ -328,10 +253,10 @@ static void test_most_choices(void) {
   set_masks(m, 3);
   CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK);
   check_stats(m, &stats);
-  double* x = malloc(sizeof(double) * (size_t)(m->choices + 1));
+  double* x = malloc(sizeof(double) * (size_t)(m->numbers + 1));
   for (int64_t row = 0; row < 9; ++row) {
     row_outputs(m, row, x);
-    for (int32_t k = (int32_t)row; k < m->choices; k += 97) {
+    for (int32_t k = (int32_t)row; k < m->numbers; k += 97) {
       const double gradient = (double)m->gradients[row * m->width + k];
       if (choice_is_legal(m, row, k))
         CHECK(gradient_fits(m, row, x, k, gradient, 9.0));
@@ -358,7 +283,7 @@ static void test_dead(void) {
     }
   CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK && memcmp(&stats, &clean, sizeof stats) == 0);
   for (int64_t row = 0; row < 300; ++row)
-    for (int32_t k = 0; k <= m->choices; ++k)
+    for (int32_t k = 0; k <= m->numbers; ++k)
       CHECK(m->alive[row] ? isfinite(m->gradients[row * m->width + k]) : m->gradients[row * m->width + k] == 0.0f);
   memset(m->alive, 0, 300);
   CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK && stats.count == 0 && stats.loss == 0.0);
@@ -373,18 +298,18 @@ static void test_nan(void) {
     PfcPpoLossStats stats;
     Minibatch* m = make_minibatch(70, counts, 2, 9);
     m->args.settings.value_clip = 0.3f;
-    float* const target[] = {m->outputs + 40 * m->width + 1, m->outputs + 40 * m->width + m->choices,
+    float* const target[] = {m->outputs + 40 * m->width + 1, m->outputs + 40 * m->width + m->numbers,
                              m->old_logprobs + 40,           m->advantages + 40,
                              m->returns + 40,                m->old_values + 40,
                              m->outputs + 40 * m->width + 5, m->outputs + 40 * m->width};
     *target[kind] = kind == 7 ? INFINITY : NAN;
     CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK && isnan(stats.loss));
     for (int64_t row = 0; row < 70; ++row)
-      for (int32_t k = 0; k <= m->choices; ++k)
+      for (int32_t k = 0; k <= m->numbers; ++k)
         if (row != 40) CHECK(isfinite(m->gradients[row * m->width + k]));
     const bool is_value = kind == 1 || kind == 4 || kind == 5;
     if (!is_value) CHECK(isnan(m->gradients[40 * m->width]));
-    if (kind == 1 || kind == 4) CHECK(isnan(m->gradients[40 * m->width + m->choices]));
+    if (kind == 1 || kind == 4) CHECK(isnan(m->gradients[40 * m->width + m->numbers]));
     free_minibatch(m);
   }
 }
@@ -421,13 +346,13 @@ static void test_value_inside_clip(void) {
   Minibatch* m = make_minibatch(ROWS, counts, 1, 11);
   m->args.settings.value_clip = 1.0f;
   for (int64_t row = 0; row < ROWS; ++row) {
-    float* value = &m->outputs[row * m->width + m->choices];
+    float* value = &m->outputs[row * m->width + m->numbers];
     *value *= 0.1f, m->old_values[row] *= 0.37f;
   }
   CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK);
   for (int64_t row = 0; row < ROWS; ++row) {
-    const float error = m->outputs[row * m->width + m->choices] - m->returns[row];
-    CHECK(m->gradients[row * m->width + m->choices] == 0.5f / ROWS * error);
+    const float error = m->outputs[row * m->width + m->numbers] - m->returns[row];
+    CHECK(m->gradients[row * m->width + m->numbers] == 0.5f / ROWS * error);
   }
   free_minibatch(m);
 }
@@ -537,7 +462,7 @@ static void test_refused(void) {
   CHECK(refused(&m->args, "mask_words: expected 1 for 7 choices, got 2"));
   m->args.batch.mask_words = 1;
   m->mask[599] = 0x7fu & ~(1u << (4 + m->actions[2 * 599 + 1]));
-  CHECK(refused(&m->args, "actions[599]:") && strstr(pfc_last_error(), "its mask does not have it"));
+  CHECK(refused(&m->args, "actions[599]:") && strstr(pfc_last_error(), "or is illegal by its mask"));
   m->alive[599] = 0, m->args.batch.alive = m->alive;
   PfcPpoLossStats stats;
   CHECK(pfc_ppo_loss(&m->args, NULL, &stats) == PFC_OK);
@@ -549,7 +474,7 @@ int main(void) {
   test_workers();
   test_full_masks();
   test_masked_bits();
-  test_most_choices();
+  test_max_choices();
   test_dead();
   test_nan();
   test_extremes();

@@ -34,16 +34,16 @@ static void check_triangle(const PfcCorner t[3]) {
   const double area = side(&t[0], &t[1], t[2].x, t[2].y);
   for (int y = 0; y < HEIGHT; ++y)
     for (int x = 0; x < WIDTH; ++x) {
-      double part[3], least = 1.0, alpha = 0.0;
+      double part[3], smallest = 1.0, alpha = 0.0;
       for (int k = 0; k < 3; ++k) {
         part[k] = side(&t[(k + 1) % 3], &t[(k + 2) % 3], x + 0.5, y + 0.5) / area;
-        least = part[k] < least ? part[k] : least;
+        smallest = part[k] < smallest ? part[k] : smallest;
         alpha += part[k] * (double)t[k].alpha;
       }
       const int got = pixel_at(x, y)[0];
-      if (fabs(least) < 1e-4) continue;
-      if (!CHECK(least < 0.0 ? got == 0 : fabs(got - alpha) <= 1.5)) {
-        fprintf(stderr, "pixel %d, %d: expected %g, got %d\n", x, y, least < 0.0 ? 0.0 : alpha, got);
+      if (fabs(smallest) < 1e-4) continue;
+      if (!CHECK(smallest < 0.0 ? got == 0 : fabs(got - alpha) <= 1.5)) {
+        fprintf(stderr, "pixel %d, %d: expected %g, got %d\n", x, y, smallest < 0.0 ? 0.0 : alpha, got);
         return;
       }
     }
@@ -83,7 +83,8 @@ static void test_no_gap_and_no_overlap(void) {
       ring[i] = (PfcCorner){at[i / 6][0], at[i / 6][1], 128.0f};
     }
     clean();
-    for (int i = 0; i < 24; ++i) pfc_raster_triangle(&canvas, (PfcCorner[3]){pivot, ring[i], ring[(i + 1) % 24]}, white);
+    for (int i = 0; i < 24; ++i)
+      pfc_raster_triangle(&canvas, (PfcCorner[3]){pivot, ring[i], ring[(i + 1) % 24]}, white);
     int wrong = 0;
     for (int y = 0; y < HEIGHT; ++y)
       for (int x = 0; x < WIDTH; ++x) wrong += pixel_at(x, y)[0] != 128;

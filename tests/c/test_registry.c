@@ -132,8 +132,8 @@ static void again_from(void* state, const void* params, int32_t agent, const voi
 
 // Functions that a spec must set together.
 static void test_pairs(void) {
-  static const char *script = "script and num_levels >= 1 come together",
-                    *data = "check_data and reset_from come together, and respawn_from beside respawn";
+  static const char *script = "set both script and num_levels >= 1, or neither",
+                    *data = "set both check_data and reset_from, or neither; with respawn, also set respawn_from";
   Spoiled s;
   begin(&s);
   s.spec.script = script_nothing;
@@ -196,7 +196,7 @@ static void test_params(void) {
   s.spec.num_params = 2;
   s.spec.params_bytes = 8;
   s.params[1] = s.params[0];
-  expect_refused(&s, "two parameters max_steps");
+  expect_refused(&s, "two parameters are named max_steps");
   s.params[0].max = 1e10;
   expect_refused(&s, "type can hold");
   s.spec.num_params = 2;
@@ -235,7 +235,7 @@ static void test_tables(void) {
   s.spec.metrics[0] = "points";
   expect_refused(&s, "score");
   s.spec.metrics[1] = "score";
-  expect_refused(&s, "two metrics score");
+  expect_refused(&s, "two metrics are named score");
 }
 
 static void test_metric_names(void) {
@@ -248,18 +248,18 @@ static void test_metric_names(void) {
   }
   CHECK(pfc_env_validate(&s.spec) == PFC_OK);
   s.spec.metrics[PFC_MAX_METRICS - 1] = "m1";
-  expect_refused(&s, "there are two metrics m1");
+  expect_refused(&s, "two metrics are named m1");
 }
 
 static void test_fields(void) {
   Spoiled s;
   begin(&s);
   s.spec.num_fields = 0;
-  expect_refused(&s, "fields and num_fields come together");
+  expect_refused(&s, "set both fields and num_fields, or neither");
   s.spec.num_fields = -1;
-  expect_refused(&s, "fields and num_fields come together");
+  expect_refused(&s, "set both fields and num_fields, or neither");
   s.spec.fields = NULL;
-  expect_refused(&s, "fields and num_fields come together");
+  expect_refused(&s, "set both fields and num_fields, or neither");
   static const char* const names[] = {NULL, "", "Place", "two words", "9"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i) {
     s.fields[1].name = names[i];
@@ -270,11 +270,12 @@ static void test_fields(void) {
   s.fields[0].dtype = (PfcDtype)-1;
   expect_refused(&s, "state field 0 needs a lower-case name and a dtype");
   s.fields[1].name = "place";
-  expect_refused(&s, "there are two state fields place");
+  expect_refused(&s, "two state fields are named place");
 }
 
 static void test_keys(void) {
-  static const char *table = "keys and num_keys come together", *key = "key 1 needs names, a help text, and a choice or a push";
+  static const char *table = "set both keys and num_keys, or neither",
+                    *key = "key 1 needs names, a help text, and a choice or a push";
   Spoiled s;
   begin(&s);
   static const float rates[] = {-1.0f, 1000.5f, __builtin_nanf("")};
@@ -289,7 +290,7 @@ static void test_keys(void) {
   s.spec.keys = NULL;
   expect_refused(&s, table);
   s.spec.idle = -3;
-  expect_refused(&s, "idle is a choice, PFC_IDLE_KEEP or PFC_IDLE_ALTERNATE");
+  expect_refused(&s, "idle must be a choice, PFC_IDLE_KEEP or PFC_IDLE_ALTERNATE");
   s.keys[1].keys = NULL;
   expect_refused(&s, key);
   s.keys[1].help = NULL;

@@ -58,7 +58,7 @@ static void test_breakout(void) {
 
 // A grid of four games equals their single pictures in their cells; the gap between them has its own colour.
 static void test_grid(void) {
-  static uint8_t alone[BYTES];
+  static uint8_t single[BYTES];
   const int32_t width = 2 * WIDTH + 4, height = 2 * HEIGHT + 4;
   static uint8_t all[(2 * WIDTH + 4) * (2 * HEIGHT + 4) * 3];
   PfcRenderer* r = open_renderer();
@@ -69,11 +69,11 @@ static void test_grid(void) {
   for (int32_t i = 0; i < 4; ++i) {
     const size_t left = (size_t)(i % 2 * (WIDTH + 4)), top = (size_t)(i / 2 * (HEIGHT + 4));
     int32_t worst = 0;
-    CHECK(pfc_renderer_picture(r, pool, 2 + i, 1, WIDTH, HEIGHT, alone, sizeof alone) == PFC_OK);
+    CHECK(pfc_renderer_picture(r, pool, 2 + i, 1, WIDTH, HEIGHT, single, sizeof single) == PFC_OK);
     for (size_t y = 0; y < HEIGHT; ++y)
       for (size_t k = 0; k < 3 * WIDTH; ++k) {
         const int32_t got = all[3 * ((top + y) * (size_t)width + left) + k];
-        const int32_t difference = abs(got - alone[3 * y * WIDTH + k]);
+        const int32_t difference = abs(got - single[3 * y * WIDTH + k]);
         if (difference > worst) worst = difference;
       }
     CHECK(worst <= 2);
@@ -92,11 +92,11 @@ static void test_frame_in_steps(void) {
   const PfcDrawCell left = {0.0f, 0.0f, 200.0f, 100.0f}, right = {200.0f, 0.0f, 100.0f, 100.0f};
   PfcRenderer* r = open_renderer();
   PfcPool* pool = pool_of("breakout", 1, true);
-  CHECK(pfc_renderer_draw(r, left) == NULL && failed_with("no frame"));
+  CHECK(pfc_renderer_draw(r, left) == NULL && failed_with("begin a frame first"));
   CHECK(pfc_renderer_end(r, NULL, 0) == PFC_STATE);
   CHECK(pfc_renderer_games(r, pool, 0, 1, left) == PFC_STATE);
   CHECK(pfc_renderer_begin(r, 300, 100, pfc_rgb(0x102030)) == PFC_OK);
-  CHECK(pfc_renderer_begin(r, 300, 100, pfc_rgb(0)) == PFC_STATE && failed_with("not ended"));
+  CHECK(pfc_renderer_begin(r, 300, 100, pfc_rgb(0)) == PFC_STATE && failed_with("end the current frame"));
   CHECK(pfc_renderer_games(r, pool, 0, 1, left) == PFC_OK);
   const PfcDraw* draw = pfc_renderer_draw(r, right);
   draw->rect(draw->context, 10.0f, 10.0f, 500.0f, 20.0f, pfc_rgb(0xff0080));
@@ -155,7 +155,7 @@ static void test_refusals(void) {
   pool = pfc_pool_create(&desc);
   CHECK(pool != NULL && pfc_pool_reset(pool, NULL) == PFC_OK);
   CHECK(pfc_renderer_picture(r, pool, 0, 1, 64, 64, rgb, 64 * 64 * 3) == PFC_UNSUPPORTED &&
-        failed_with("does not draw itself"));
+        failed_with("has no picture"));
   pfc_pool_destroy(pool);
   pfc_renderer_destroy(r);
 }

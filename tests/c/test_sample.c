@@ -215,7 +215,8 @@ static void test_excluded(void) {
   Batch b = make_batch(ROWS, counts, 1, 0, 4.0f, 21);
   for (int64_t row = 0; row < ROWS; ++row)
     for (int k = 0; k < COUNT; ++k)
-      if ((row % 63 + 1) >> k & 1) b.logits[row * COUNT + k] = -INFINITY;  // every subset but the empty and the full one
+      if ((row % 63 + 1) >> k & 1)
+        b.logits[row * COUNT + k] = -INFINITY;  // every subset but the empty and the full one
   for (b.args.greedy = 0; b.args.greedy <= 1; ++b.args.greedy) {
     CHECK(draw(&b, NULL) == ROWS / 63);
     for (int64_t row = 0; row < ROWS; ++row) {

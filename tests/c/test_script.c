@@ -11,7 +11,9 @@ static PfcStatus script_all(Player* p, int32_t level, uint64_t seed, uint64_t st
   return pfc_pool_script(p->pool, &desc);
 }
 
-static int32_t* new_actions(const PfcBuffers* b) { return malloc(sizeof(int32_t) * (size_t)(b->rows * b->action_dims)); }
+static int32_t* new_actions(const PfcBuffers* b) {
+  return malloc(sizeof(int32_t) * (size_t)(b->rows * b->action_dims));
+}
 
 static size_t action_bytes(const PfcBuffers* b) { return sizeof(int32_t) * (size_t)(b->rows * b->action_dims); }
 
@@ -49,7 +51,8 @@ static void test_depends_on(void) {
     CHECK((memcmp(first, other, action_bytes(p.b)) == 0) == (i == 0));
   }
   player_step(&p);
-  CHECK(script_all(&p, 0, 5, 9, other) == PFC_OK && memcmp(first, other, action_bytes(p.b)) != 0);  // the state has changed
+  CHECK(script_all(&p, 0, 5, 9, other) == PFC_OK &&
+        memcmp(first, other, action_bytes(p.b)) != 0);  // the state has changed
   free(first), free(other);
   player_close(&p);
 }
@@ -104,17 +107,17 @@ static void test_divisions_of_games(void) {
 
 static void test_changes_nothing(const Case* c) {
   const PfcPoolDesc desc = case_desc(c, GAMES, 4);
-  Player asked = player_start(&desc), other = player_start(&desc);
-  int32_t* actions = new_actions(asked.b);
+  Player scripted = player_start(&desc), other = player_start(&desc);
+  int32_t* actions = new_actions(scripted.b);
   for (int32_t t = 0; t < STEPS; ++t) {
-    const uint64_t before = hash_pool(&asked);
-    CHECK_GAME(c->label, script_all(&asked, t % 2, 1, (uint64_t)t, actions) == PFC_OK);
-    CHECK_GAME(c->label, hash_pool(&asked) == before);
-    player_step(&asked), player_step(&other);
+    const uint64_t before = hash_pool(&scripted);
+    CHECK_GAME(c->label, script_all(&scripted, t % 2, 1, (uint64_t)t, actions) == PFC_OK);
+    CHECK_GAME(c->label, hash_pool(&scripted) == before);
+    player_step(&scripted), player_step(&other);
   }
-  CHECK_GAME(c->label, hash_pool(&asked) == hash_pool(&other));
+  CHECK_GAME(c->label, hash_pool(&scripted) == hash_pool(&other));
   free(actions);
-  player_close(&asked), player_close(&other);
+  player_close(&scripted), player_close(&other);
 }
 
 // The same actions on every machine.
@@ -150,7 +153,8 @@ static void test_continuous(void) {
   CHECK(script_all(&p, 1, 3, 4, p.actions) == PFC_OK);
   const float* controls = p.actions;
   for (int64_t row = 0; row < p.b->rows; ++row)
-    CHECK(controls[2 * row] >= 0.0f && controls[2 * row + 1] == 1.0f && (row == 0 || controls[2 * row] != controls[2 * row - 2]));
+    CHECK(controls[2 * row] >= 0.0f && controls[2 * row + 1] == 1.0f &&
+          (row == 0 || controls[2 * row] != controls[2 * row - 2]));
   CHECK(pfc_pool_step(p.pool, p.actions, PFC_FLOAT32, NULL) == PFC_OK);
   player_close(&p);
 }
@@ -158,7 +162,8 @@ static void test_continuous(void) {
 // ---- refusals ------------------------------------------------------------------------------------------------
 
 static void test_refusals(void) {
-  const PfcPoolDesc desc = {.spec = &pfc_env_duel, .num_games = 4, .num_groups = 2}, none = {.env = "squared", .num_games = 4};
+  const PfcPoolDesc desc = {.spec = &pfc_env_duel, .num_games = 4, .num_groups = 2},
+                    none = {.env = "squared", .num_games = 4};
   Player p = player_open(&desc), without = player_start(&none);
   int32_t rows[] = {0, 8, 1}, *actions = new_actions(p.b);
   memset(actions, 0x55, action_bytes(p.b));

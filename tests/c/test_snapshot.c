@@ -126,7 +126,7 @@ static void test_foreign(void) {
   const PfcPoolDesc plain = {.env = "squared", .num_games = 4, .params = &ten, .num_params = 1};
   PfcPoolDesc other = plain;
   other.params = &eleven;
-  check_foreign(&plain, &other, "other parameters");
+  check_foreign(&plain, &other, "the parameters of");
   other = plain;
   other.num_games = 5;
   check_foreign(&plain, &other, "4 games");
@@ -148,16 +148,17 @@ static void test_head(void) {
   static const struct {
     int32_t at;
     const char* words;
-  } fields[] = {{0, "not a snapshot"},   {8, "another byte order"}, {12, "format is"},    {16, "expected squared"},
+  } fields[] = {{0, "expected a snapshot"},   {8, "another byte order"}, {12, "format is"},    {16, "expected squared"},
                 {48, "expected squared"}, {52, "games with"},        {56, "games with"}, {60, "autoreset"},
-                {64, "has "},             {72, "has "},              {80, "other data"},      {88, "checksum"}};
+                {64, "has "},             {72, "has "},              {80, "the data of"},      {88, "checksum"}};
   const PfcPoolDesc desc = {.env = "squared", .num_games = 4};
   Player p = player_start(&desc);
   unsigned char* snapshot = take_snapshot(p.pool);
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; ++i) {
     snapshot[fields[i].at] ^= 4;
     CHECK(refuses(&p, snapshot, pfc_pool_snapshot_bytes(p.pool)));
-    if (!CHECK(strstr(pfc_last_error(), fields[i].words))) fprintf(stderr, "  byte %d: %s\n", fields[i].at, pfc_last_error());
+    if (!CHECK(strstr(pfc_last_error(), fields[i].words)))
+      fprintf(stderr, "  byte %d: %s\n", fields[i].at, pfc_last_error());
     snapshot[fields[i].at] ^= 4;
   }
   free(snapshot);

@@ -189,9 +189,9 @@ static void test_worker_index(void) {
     CHECK(calls == ROUNDS * INDEXED_QUEUES * BLOCKS && sum == calls * (BLOCKS - 1) / 2);
     pfc_workers_destroy(workers);
   }
-  Indexed alone = {.threads = 1};  // without workers the caller is worker 0
-  pfc_parallel_for(NULL, use_index, &alone, 20);
-  CHECK(alone.used[0] == 20 && alone.out_of_range == 0 && alone.scratch[0] == 190);
+  Indexed serial = {.threads = 1};  // without workers the caller is worker 0
+  pfc_parallel_for(NULL, use_index, &serial, 20);
+  CHECK(serial.used[0] == 20 && serial.out_of_range == 0 && serial.scratch[0] == 190);
 }
 
 typedef struct Late {

@@ -85,10 +85,10 @@ MISTAKES = {
             ("if (s->catches == CATCHER_MAX_CATCHES) io.terminated[0] = 1;\n  else ", ""),
         ],
         {
-            "observation_zero": "observations was all zeros",
+            "observation_zero": "observations were 0",
             "reward_zero": "every reward of [0-9]+ steps was 0",
             "episode_endless": r"no episode ended in [0-9]+ steps of random play, and max_steps is 0",
-            "seed_without_effect": "two different seeds played the same games",
+            "seed_without_effect": "two different seeds gave identical games",
             "action_without_effect": "every choice in dimension 0",
         },
     ),
@@ -105,7 +105,7 @@ MISTAKES = {
         ],
         {
             "reward_not_finite": "a reward was infinite",
-            "reward_large": "a reward of size 5000",
+            "reward_large": "the largest reward had the absolute value 5000",
             "metric_not_finite": "metric score was NaN",
             "perf_range": "metric perf was 3, expected 0 to 1",
             "observation_large": r"observation ball_x reached 89\d|observation ball_x reached 9",
@@ -146,7 +146,7 @@ MISTAKES = {
             ("values[0] = (float)s->catches;", "values[0] = (float)s->catches; ((Catcher*)s)->catches = 0;"),
         ],
         {
-            "draw_order": "begin first, once, and end last, once",
+            "draw_order": "begin exactly once at its start and end exactly once at its end",
             "looking_changes_state": "observe changed the state: it drew a random number",
         },
     ),
@@ -179,9 +179,9 @@ MISTAKES = {
             (FALL, "io.terminated[0] = 1; " + FALL),
         ],
         {
-            "state_address": "the state holds an address, at its byte ",
-            "rng_overwritten": "reset wrote over s->rng",
-            "draw_nothing": "draw drew nothing",
+            "state_address": "the state holds an address at byte ",
+            "rng_overwritten": "reset overwrote s->rng",
+            "draw_nothing": "draw drew no shapes",
             "episode_short": "episodes ended with its first step",
         },
     ),
@@ -193,7 +193,7 @@ MISTAKES = {
             ),
         ],
         {
-            "looking_changes_state": "mask changed the state, at its byte ",
+            "looking_changes_state": "mask changed the state at byte ",
             "mask_value": r"mask wrote 3 to legal\[0\], expected 0 or 1",
             "mask_empty": "mask allowed no choice in dimension 0",
             "mask_unrepeatable": "two calls of mask on the same state gave different masks",
@@ -220,7 +220,7 @@ MISTAKES = {
             ".fields = catcher_fields, .num_fields = 1",
             'static const PfcField catcher_fields[] = {{"catches", PFC_INT64, 4, 16}};',
         ),
-        {"field_range": "state field catches has 4 values of 8 bytes from byte 16 on; the state has 32 bytes"},
+        {"field_range": "state field catches has 4 values of 8 bytes at byte 16, but the state has 32 bytes"},
     ),
     "sides": (
         [
@@ -230,7 +230,7 @@ MISTAKES = {
             ),
             (".sizes = {", ".sizes = {.teams = 1, "),
         ],
-        {"team_range": "catcher: agent 0 is on side 1, expected 0 to 0"},
+        {"team_range": "catcher: agent 0 is in team 1, expected 0 to 0"},
     ),
     "observation table": (
         part(
@@ -238,7 +238,7 @@ MISTAKES = {
             "static void catcher_fill_rows(const void* params, PfcObsRow* rows) {\n"
             "  rows[1].count = ((const CatcherParams*)params)->max_steps == 0 ? 2 : 1;\n}",
         ),
-        {"observation_table": "with max_steps = 0: catcher: the observation table has 5 values, the observation 4"},
+        {"observation_table": "with max_steps = 0: catcher: the observation table has 5 values, but the observation h"},
     ),
     "codes": (
         [('PFC_OBS("ball_y", 1, 0, 1,', 'PFC_OBS_CODES("ball_y", 1, 2,')],
@@ -346,7 +346,7 @@ ELSEWHERE = {
             *OPENED,
             *script("choices[0] = 0; if (s->ball_y > 0.5f) s->ball_x = 0.5f;"),
         ],
-        "a game whose built-in player was called differed from one whose player was not",
+        "a game in which the built-in player was called differed from one in which it was not",
     ),
     "observation_unrepeatable": (
         [(OBSERVE, "static int looks; obs->ball_x = (float)(looks++ % 2);")],
@@ -355,7 +355,7 @@ ELSEWHERE = {
     "reset_clears": ([*OPENED], "a game that was reset with a seed differed from a new one with that seed"),
     "position": (
         [*OPENED, (BEGIN, BEGIN + " s->catches = 0;"), (FALL, FALL + " if (io.actions[1] == 2) s->ball_x = 0;")],
-        "a game in a batch differed from the same game alone",
+        "a game in a batch differed from the same game by itself",
     ),
     "threads": (
         [

@@ -76,26 +76,26 @@ def test_games_that_read_a_file(tmp_path, capsys):
         check(sound, data=short)
     with pytest.raises(FileNotFoundError, match="data: cannot read"):
         check(sound, data=tmp_path / "none")
-    with pytest.raises(ValueError, match="data: squared reads no file"):
+    with pytest.raises(ValueError, match="data: squared does not read data"):
         check("squared", data=data)
     assert main(["check", str(sound), "--data", str(data), "--strict"]) == 0
-    assert "catcher.so: sound" in capsys.readouterr().out
+    assert "catcher.so: passed" in capsys.readouterr().out
     keeps = reads_file("s->kept = (uint64_t)(uintptr_t)data + 2;")
     report = check(compile_game(tmp_path, *keeps, (STATE, STATE + "  uint64_t kept;\n")), data=data)
     kept = next(finding for finding in report.findings if finding.code == "data_address")
-    assert "reset_from kept an address in the data, at byte 32 of the state" in kept.seen
+    assert "reset_from stored an address of the data at byte 32 of the state" in kept.seen
     writes = reads_file("((volatile uint8_t*)(uintptr_t)data)[3] = 1;")
     report = check(compile_game(tmp_path, *writes), data=data)
     crash = next(finding for finding in report.findings if finding.code == "crash")
     assert "in reset_from: it wrote byte 3 of its data, which is read-only" in crash.seen
 
 
-def test_all_built_in_games_are_sound(game):
+def test_all_built_in_games_pass(game):
     report = check(game)
     assert report.ok, str(report)
 
 
-def test_a_new_game_is_sound_without_warnings(tmp_path):
+def test_a_new_game_passes_without_warnings(tmp_path):
     report = check(write_game(tmp_path))  # the source file, not a built module
     assert report.ok and not report.count("warning"), str(report)
     assert {finding.code for finding in report.findings} == {"speed"}
@@ -137,10 +137,10 @@ def test_check_command_exit_codes_and_json(tmp_path, capsys):
     good, bad = tmp_path / "good", tmp_path / "bad"
     module = compile_game(good)
     assert main(["check", str(module), "--strict"]) == 0
-    assert "catcher.so: sound (0 errors, 0 warnings)" in capsys.readouterr().out
+    assert "catcher.so: passed (0 errors, 0 warnings)" in capsys.readouterr().out
     module = compile_game(bad, ("io.actions[0] == 2", "io.actions[0] == 3"))
     assert main(["check", str(module)]) == 0
-    assert "sound, with warnings (0 errors, 1 warnings)" in capsys.readouterr().out
+    assert "passed with warnings (0 errors, 1 warnings)" in capsys.readouterr().out
     assert main(["check", str(module), "--strict", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert found["ok"] and {"action_twice", "speed"} <= {finding["code"] for finding in found["findings"]}

@@ -74,7 +74,7 @@ def test_the_description_of_a_game(duel: Path) -> None:
 def test_the_envs_command_shows_the_description(duel: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["envs", str(duel)]) == 0
     text = capsys.readouterr().out
-    for words in ("teams: 2", "illegal at times", "levels 0 to 1", "--data PATH", "claims, balance", "c claim"):
+    for words in ("teams: 2", "sometimes illegal", "levels 0 to 1", "--data PATH", "claims, balance", "c claim"):
         assert words in text
     assert main(["envs", "snake"]) == 0
     text = capsys.readouterr().out
@@ -380,7 +380,7 @@ def test_invalid_state_field_values_are_refused(duel: Path, pool: MakePool) -> N
     assert env.save() == before
     plain = pool("snake")
     plain.reset()
-    with pytest.raises(NotImplementedError, match="snake lists no state fields"):
+    with pytest.raises(NotImplementedError, match="snake has no state fields"):
         plain.state("board")
 
 
@@ -408,7 +408,7 @@ def test_a_snapshot_loads_only_with_its_data_file(duel: Path, pool: MakePool, ma
     pool(duel, data=tmp_path / "copy.map").load(env.save())
     (tmp_path / "other.map").write_bytes(MAP[:6] + bytes([8]) + MAP[7:])
     for other in (pool(duel, data=tmp_path / "other.map"), pool(duel)):
-        with pytest.raises(ValueError, match="snapshot: of duel with other data"):
+        with pytest.raises(ValueError, match="snapshot: the data of duel is different"):
             other.load(env.save())
 
 
@@ -427,7 +427,7 @@ def test_invalid_data_files_are_refused(duel: Path, map_file: Path, tmp_path: Pa
     ):
         with pytest.raises(kind, match=words):
             pufferc.make(duel, data=data)
-    with pytest.raises(ValueError, match="data: breakout reads no file"):
+    with pytest.raises(ValueError, match="data: breakout does not read data"):
         pufferc.make("breakout", data=map_file)
 
 
@@ -444,7 +444,7 @@ def test_a_parameter_can_change_between_steps(duel: Path, pool: MakePool) -> Non
     passes = np.tile(spaces.sample_legal(env.single_action_space, env.action_masks(), np.random.default_rng(0)), 1)
     env.step(passes)
     assert env.state("held").sum() <= held + 4
-    with pytest.raises(ValueError, match="with other parameters"):
+    with pytest.raises(ValueError, match=r"the parameters of .* are different"):
         env.load(before)
     env.set_param("decay", 0.0)
     env.load(before)

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 import pufferc
+from conftest import small_config
 from masks import are_legal, build_lock
 from own_games import needs_compiler
-from pufferc.config import Config, TrainConfig, load_config, merge
+from pufferc.config import Config, TrainConfig, load_config
 
 torch = pytest.importorskip("torch")
 
@@ -34,8 +35,7 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GP
 
 
 def config_of(game: str, kind: str = "mlp", **train: Any) -> Config:
-    tables = {"policy": {"kind": kind, "hidden_size": 16}, "train": {"minibatch_size": 48, "epochs": 2, **train}}
-    return merge(Config(game), tables)
+    return small_config(game, policy={"kind": kind}, **{"minibatch_size": 48, "epochs": 2, **train})
 
 
 class Side:
@@ -207,7 +207,7 @@ def test_each_process_uses_a_different_gpu(monkeypatch: Any) -> None:
     assert own_device(torch.device("cuda", 0)) == torch.device("cuda", 0)
     assert own_device(CPU) == CPU
     monkeypatch.setenv("LOCAL_RANK", "2")
-    with pytest.raises(ConfigError, match="process 2 of this machine needs a GPU of its own, there are 2"):
+    with pytest.raises(ConfigError, match="process 2 of this machine needs its own GPU, but there are 2"):
         own_device(torch.device("cuda"))
 
 

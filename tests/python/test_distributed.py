@@ -183,7 +183,7 @@ def test_a_resumed_run_of_two_is_bit_identical(tmp_path: Path) -> None:
         env=environment(), capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert alone.returncode == 0, alone.stderr
-    assert "the checkpoint is of 2 processes, this run has 1: games start again" in alone.stderr
+    assert "the checkpoint was saved by 2 processes, but this run has 1; games restart" in alone.stderr
     assert last(run).meta["update"] == UPDATES
 
 
@@ -213,7 +213,7 @@ def test_a_killed_process_ends_the_other_and_keeps_the_last_checkpoint(tmp_path:
     run = only_run(tmp_path / "runs")
     path = list_checkpoints(run)[-1]
     assert code == 1
-    assert f"rank {1 - victim} of 2 lost contact with the others" in said and "last checkpoint" in said
+    assert f"rank {1 - victim} of 2 lost its connection to the other processes" in said and "last checkpoint" in said
     update = load_checkpoint(path).meta["update"]
     assert update >= 2
     if victim == 1:

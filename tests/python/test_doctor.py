@@ -19,7 +19,7 @@ from pufferc.commands import doctor
 from pufferc.commands.main import main
 from pufferc.pictures import window
 
-LEFT_OUT = {"moonwalk": "this pufferc was built without Box2D 3.1; PUFFERC_BOX2D_SOURCE=FOLDER names its source"}
+LEFT_OUT = {"moonwalk": "this pufferc was built without Box2D 3.1. Set PUFFERC_BOX2D_SOURCE=FOLDER to its source"}
 
 
 def test_report_is_json_and_names_everything(capsys: Any) -> None:
@@ -37,10 +37,10 @@ def test_report_is_json_and_names_everything(capsys: Any) -> None:
 def test_left_out_games_are_named_with_how_to_build_them(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_core, "games_left_out", lambda: LEFT_OUT)
     assert main(["doctor"]) == 0
-    assert f"moonwalk           left out: {LEFT_OUT['moonwalk']}" in capsys.readouterr().out
+    assert f"moonwalk           missing: {LEFT_OUT['moonwalk']}" in capsys.readouterr().out
     for command in ("train", "eval", "play"):
         assert main([command, "moonwalk"]) == 2
-        assert f"moonwalk is left out: {LEFT_OUT['moonwalk']}" in capsys.readouterr().err
+        assert f"this build does not have moonwalk: {LEFT_OUT['moonwalk']}" in capsys.readouterr().err
     with pytest.raises(ValueError, match="PUFFERC_BOX2D_SOURCE"):
         pufferc.make("moonwalk")
 
@@ -54,8 +54,8 @@ def test_games_are_built_in_or_left_out() -> None:
 def test_a_missing_window_module_is_named_with_how_to_build_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = tmp_path / "pufferc_draw_window.so"
     monkeypatch.setattr(window, "_module_path", lambda: module)
-    told = doctor.report()["pictures"]["window"]
-    assert all(word in told for word in ("no windows", "raylib 6.0", "libglfw3-dev", "PUFFERC_RAYLIB_SOURCE")), told
+    text = doctor.report()["pictures"]["window"]
+    assert all(word in text for word in ("no windows", "raylib 6.0", "libglfw3-dev", "PUFFERC_RAYLIB_SOURCE")), text
     module.write_bytes(b"not a library")
     assert f"no windows: module: {module}" in doctor.report()["pictures"]["window"]
 

@@ -85,10 +85,10 @@ def test_comparison_libraries_are_measured_or_named(warm_python: Path) -> None:
     done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines() if line[:1] == "|"]
-    who = {(row[0].split()[0], row[2].split()[0]): row[3] for row in rows[2:]}
-    assert float(who["Breakout,", "pufferc"].removesuffix(" M steps/s")) > 0
-    assert float(who["advantages", "torch"].removesuffix(" per ms")) > 0
-    assert re.search(r"steps/s$|pip install pufferlib", who["Breakout,", "PufferLib"])
+    figures = {(row[0].split()[0], row[2].split()[0]): row[3] for row in rows[2:]}
+    assert float(figures["Breakout,", "pufferc"].removesuffix(" M steps/s")) > 0
+    assert float(figures["advantages", "torch"].removesuffix(" per ms")) > 0
+    assert re.search(r"steps/s$|pip install pufferlib", figures["Breakout,", "PufferLib"])
     done = subprocess.run([*command, "--threads", "0"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and "--threads in [1, " in done.stderr
 

@@ -26,10 +26,10 @@ CPU = torch.device("cpu")
 SNAKE = {"width": 24, "height": 18, "snakes": 8, "food": 60}
 
 
-def codes(*shape: int, most: int = 5, dtype: torch.dtype = torch.int8) -> torch.Tensor:
+def codes(*shape: int, max_code: int = 5, dtype: torch.dtype = torch.int8) -> torch.Tensor:
     """Random codes, half of them 0."""
     generator = torch.Generator().manual_seed(3)
-    drawn = torch.randint(1, most + 1, shape, generator=generator)
+    drawn = torch.randint(1, max_code + 1, shape, generator=generator)
     return torch.where(torch.rand(shape, generator=generator) < 0.5, 0, drawn).to(dtype)
 
 
@@ -118,7 +118,7 @@ def test_convolutions_have_one_input_plane_per_code() -> None:
 def test_shifting_a_board_by_two_cells_shifts_its_features() -> None:
     encoder = Conv((12, 12), 3, dtype=torch.float32, generator=torch.Generator().manual_seed(1))
     board = torch.zeros(1, 1, 12, 12, dtype=torch.uint8)
-    board[0, 0, 4:7, 4:7] = codes(3, 3, most=3, dtype=torch.uint8)
+    board[0, 0, 4:7, 4:7] = codes(3, 3, max_code=3, dtype=torch.uint8)
     moved = torch.roll(board, (2, 2), (2, 3))
     here, there = (encoder(x).view(32, 6, 6) for x in (board, moved))
     torch.testing.assert_close(torch.roll(here, (1, 1), (1, 2)), there)

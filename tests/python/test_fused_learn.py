@@ -45,6 +45,11 @@ def masks_with(actions: Any, counts: list[int], draw: Any) -> Any:
     return words_of(torch.cat(parts, 1))
 
 
+def take_rows(settings: dict[str, Any]) -> dict[str, Any]:
+    """Removes optional columns of a minibatch from the settings of a loss and returns them."""
+    return {name: settings.pop(name) for name in ("old_values", "alive", "mask") if name in settings}
+
+
 class Case:
     """A network with two hidden layers, and a minibatch with the action space of `counts` or `continuous`."""
 
@@ -69,8 +74,9 @@ class Case:
         self.alive = torch.rand(rows, generator=draw) < 0.8
         self.mask = None if continuous else masks_with(self.actions.view(rows, -1), counts, draw)
 
-    def columns(self) -> tuple[Any, ...]:
-        return self.actions, self.logprobs, self.advantages, self.returns
+    def minibatch(self, rows: dict[str, Any]) -> private.Minibatch:
+        columns = self.actions, self.logprobs, self.advantages, self.returns
+        return private.Minibatch(*columns, **self.kind, **rows)
 
     def empty(self) -> tuple[Any, Any, list[Any], list[Any]]:
         rows = self.x.shape[0]
@@ -80,12 +86,12 @@ class Case:
     def by_parts(self, **settings: Any) -> tuple[list[Any], Any]:
         outputs, grad, weights, biases = self.empty()
         self.mlp.forward(self.x, outputs, keep=True)
+        rows = take_rows(settings)
         stats = private.ppo_loss_grad(
             outputs[:, :-1],
             outputs[:, -1],
-            *self.columns(),
-            **self.kind,
-            **settings,
+            self.minibatch(rows),
+            private.PpoSettings(**settings),
             grad_logits=grad[:, :-1],
             grad_values=grad[:, -1],
         )
@@ -94,10 +100,10 @@ class Case:
 
     def at_once(self, **settings: Any) -> tuple[list[Any], Any]:
         outputs, grad, weights, biases = self.empty()
-        rows = {name: settings.pop(name) for name in ("old_values", "alive", "mask") if name in settings}
+        rows = take_rows(settings)
         stats = self.mlp.learn(
             self.x,
-            private.Minibatch(*self.columns(), **self.kind, **rows),
+            self.minibatch(rows),
             private.PpoSettings(**settings),
             outputs=outputs,
             grad_outputs=grad,
@@ -187,13 +193,13 @@ def test_refuses_invalid_arguments(change: dict[str, Any], error: type[Exception
         (torch.zeros(8, 1), TypeError, "mask must be uint32 or int32, got float32"),
         (torch.zeros(8, 2, dtype=torch.int32), ValueError, r"mask must have shape \(8, 1\), got \(8, 2\)"),
         (torch.zeros(8, dtype=torch.int32), ValueError, r"mask must have shape \(8, 1\)"),
-        (torch.zeros(8, 1, dtype=torch.int32), ValueError, r"actions\[0\]: .* or its mask does not have it"),
+        (torch.zeros(8, 1, dtype=torch.int32), ValueError, r"actions\[0\]: .* or or is illegal by its mask"),
     ],
 )
 def test_refuses_masks_of_the_wrong_shape_or_type(mask: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         Case(8, [3], 0, False).at_once(**SETTINGS, mask=mask)
-    with pytest.raises(ValueError, match="mask: continuous actions have none"):
+    with pytest.raises(ValueError, match="mask: expected None for continuous actions"):
         Case(8, [], 1, False).at_once(**SETTINGS, mask=mask)
 
 

@@ -138,9 +138,9 @@ DRAW = {"seed": 1, "first_step": 0}
         ({"observations": torch.zeros(3, 4, 4)}, ValueError, "observations"),
         ({"observations": torch.zeros(4, 4, 4, dtype=torch.float64)}, TypeError, "observations must be a dense torch"),
         ({"observations": torch.zeros(4, 4, 4, dtype=torch.bfloat16)}, TypeError, "observations must be float32"),
-        ({"observations": torch.zeros(4, 4, 5)}, ValueError, "as the network takes them, of 4, got 5"),
+        ({"observations": torch.zeros(4, 4, 5)}, ValueError, "4 values per observation, as in the network, got 5"),
         ({"actions": torch.zeros(3, 4, dtype=torch.int64)}, TypeError, "actions"),
-        ({"actions": torch.zeros(3, 4, 2, dtype=torch.int32)}, ValueError, "of dimensions 1, got 2"),
+        ({"actions": torch.zeros(3, 4, 2, dtype=torch.int32)}, ValueError, "1 action dimensions, as in the pool"),
         ({"alive": torch.ones(3, 4, dtype=torch.bool)}, ValueError, "alive"),
         ({"terminated": torch.zeros(3, 4)}, TypeError, "terminated"),
         ({"rewards": torch.zeros(0, 4)}, ValueError, "observations"),
@@ -160,7 +160,7 @@ def test_refuses_invalid_arguments(change: dict[str, Any], error: type[Exception
     mlp.rollout(env, private.Rollout(**arguments()), **DRAW)
     with pytest.raises(error, match=message):
         mlp.rollout(env, private.Rollout(**(arguments() | change)), **DRAW)
-    with pytest.raises(ValueError, match="as many rows as the pool, 4, got 5"):
+    with pytest.raises(ValueError, match="rollout: expected 4 rows, as in the pool, got 5"):
         mlp.rollout(env, private.Rollout(**arguments(rows=5)), **DRAW)
     with pytest.raises(ValueError, match="seed"):
         mlp.rollout(env, private.Rollout(**arguments()), **{**DRAW, "seed": -1})

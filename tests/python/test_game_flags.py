@@ -100,15 +100,15 @@ def test_eval_plays_with_other_parameters(tmp_path: Path, capsys: Any, monkeypat
     assert lengths["--env.max-steps", "0"] > lengths[()]
     from pufferc.watch import recording
 
-    films: list[dict[str, Any]] = []
-    monkeypatch.setattr(recording, "record", lambda path, game, **given: films.append(given) or Path(path))
-    monkeypatch.setattr(recording, "check_recording", lambda path, game, params, **_: films.append({"params": params}))
-    film = ["--record", str(tmp_path / "film.gif"), "--episodes", "8", "--env.max-steps", "5"]
-    assert main(["eval", "cartpole", *runs, *film]) == 0
-    assert [call["params"] for call in films] == [{"max_steps": 5}] * 2
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(recording, "record", lambda path, game, **given: calls.append(given) or Path(path))
+    monkeypatch.setattr(recording, "check_recording", lambda path, game, params, **_: calls.append({"params": params}))
+    flags = ["--record", str(tmp_path / "out.gif"), "--episodes", "8", "--env.max-steps", "5"]
+    assert main(["eval", "cartpole", *runs, *flags]) == 0
+    assert [call["params"] for call in calls] == [{"max_steps": 5}] * 2
     capsys.readouterr()
     assert main(["eval", "cartpole", *runs, "--env.continuous"]) == 2
-    said = "params: the policy makes choices of 2, with these parameters the game takes 1 controls"
+    said = "params: the policy's actions are choices of 2, but with these parameters the game takes 1 controls"
     assert said in capsys.readouterr().err
     assert main(["eval", "cartpole", *runs, "--env.max-steps", "-1"]) == 2
     assert "env.max_steps must be in [0, 1000000000], got -1" in capsys.readouterr().err
@@ -138,7 +138,7 @@ def test_a_run_remembers_the_data_file_of_its_game(
     assert main(["eval", duel, *runs]) == 2
     assert f"data: cannot read {small_map}: No such file or directory" in capsys.readouterr().err
     assert main(["train", "cartpole", *runs, "--data", str(other), "--quiet", *TINY]) == 2
-    assert "data: cartpole reads no file" in capsys.readouterr().err
+    assert "data: cartpole does not read data" in capsys.readouterr().err
 
 
 @needs_compiler
@@ -157,7 +157,7 @@ def test_bench_reads_the_data_file(duel: str, small_map: Path, capsys: Any) -> N
     from pufferc.commands import bench
 
     assert bench.bench_env(duel, 1, 0.05, 2, str(small_map)) > 0
-    with pytest.raises(ValueError, match="data: breakout reads no file"):
+    with pytest.raises(ValueError, match="data: breakout does not read data"):
         bench.bench_env("breakout", 1, 0.05, 2, str(small_map))
     with pytest.raises(SystemExit):
         main(["bench", "--data", str(small_map)])

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from losses import ppo_loss_grad
 from pufferc import ops
 from pufferc.kernels import private
 from pufferc.kernels.backend import FUSED, TORCH
@@ -195,7 +196,7 @@ def test_loss_and_gradient_agree_with_autograd(
     loss.backward()
     for kernels in (FUSED, TORCH):
         grad = torch.full((rows, 2 * dims + 1), 7.0)
-        stats = kernels.ppo_loss_grad(**batch, **options, grad_logits=grad[:, :-1], grad_values=grad[:, -1])
+        stats = ppo_loss_grad(kernels, **batch, **options, grad_logits=grad[:, :-1], grad_values=grad[:, -1])
         assert stats.rows == int(alive.sum())
         np.testing.assert_allclose(stats.loss, loss.item(), rtol=2e-5, atol=2e-5)
         assert (grad[~alive] == 0.0).all()
@@ -229,8 +230,8 @@ def test_values_in_dead_rows_do_not_matter(kernels: Any) -> None:
             for name in ("logits", "values", "actions", "old_logprobs", "advantages", "returns"):
                 batch[name][dead] = math.nan
         grad = torch.empty(300, 7)
-        stats = kernels.ppo_loss_grad(
-            **batch, continuous_dims=3, clip=0.2, value_coef=0.5, entropy_coef=0.01, normalize_advantages=True,
+        stats = ppo_loss_grad(
+            kernels, **batch, continuous_dims=3, clip=0.2, value_coef=0.5, entropy_coef=0.01, normalize_advantages=True,
             grad_logits=grad[:, :-1], grad_values=grad[:, -1],
         )  # fmt: skip
         results.append((stats, grad))
@@ -242,9 +243,10 @@ def test_values_in_dead_rows_do_not_matter(kernels: Any) -> None:
 def test_clamped_log_deviations_get_no_gradient(kernels: Any) -> None:
     outputs = torch.tensor([[0.0, 25.0], [0.0, -25.0], [0.0, 1.0]])
     grad, values = torch.empty(3, 2), torch.zeros(3)
-    kernels.ppo_loss_grad(
-        outputs, values, torch.zeros(3, 1), torch.zeros(3), torch.ones(3), values, continuous_dims=1, clip=100.0,
-        value_coef=0.5, entropy_coef=0.1, grad_logits=grad, grad_values=torch.empty(3),
+    ppo_loss_grad(
+        kernels, outputs, values, actions=torch.zeros(3, 1), old_logprobs=torch.zeros(3), advantages=torch.ones(3),
+        returns=values, continuous_dims=1, clip=100.0, value_coef=0.5, entropy_coef=0.1, grad_logits=grad,
+        grad_values=torch.empty(3),
     )  # fmt: skip
     assert torch.isfinite(grad).all()
     assert grad[0, 1] == 0.0 and grad[1, 1] == 0.0 and grad[2, 1] != 0.0
@@ -269,4 +271,4 @@ def test_the_loss_refuses_invalid_arguments(changes: dict[str, Any], error: Any,
         "value_coef": 0.5, "entropy_coef": 0.01, "grad_logits": torch.zeros(4, 4), "grad_values": torch.zeros(4),
     }  # fmt: skip
     with pytest.raises(error, match=text):
-        private.ppo_loss_grad(**(call | changes))
+        ppo_loss_grad(private, **(call | changes))

@@ -82,8 +82,8 @@ def test_a_device_that_runs_a_kernel_uses_kernels(install: Install) -> None:
     ("parts", "reason"),
     [
         ({"devices": lambda: (0, "driver version is insufficient")}, "built with CUDA 13.1; no device: driver version"),
-        ({"advantage": refuse}, "a launch fails: advantage: the kernel was not launched: cudaErrorNoKernelImage"),
-        ({"advantage": lambda **arrays: arrays["out"].fill_(3.0)}, "a launch gives 3 instead of 1"),
+        ({"advantage": refuse}, "a test kernel failed: advantage: the kernel was not launched: cudaErrorNoKernelImage"),
+        ({"advantage": lambda **arrays: arrays["out"].fill_(3.0)}, "a test kernel returned 3 instead of 1"),
     ],
 )
 def test_a_device_that_runs_no_kernel_uses_torch(install: Install, parts: dict[str, Any], reason: str) -> None:
@@ -122,11 +122,12 @@ def test_each_device_is_tried_once(install: Install, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(cuda, "_probe", try_it)
     devices = [torch.device("cuda", index) for index in (0, 1, 0, 1)] + [torch.device("cuda")]
     reasons = [cuda.why_unusable(device) for device in devices]
-    assert reasons == [None, "a launch fails: no kernel image", None, "a launch fails: no kernel image", None]
+    failed = "a test kernel failed: no kernel image"
+    assert reasons == [None, failed, None, failed, None]
     assert tried == devices[:2]
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert doctor.report()["cuda"]["kernels"] == (
-        "built; 1 device(s); cuda:1 uses torch instead: a launch fails: no kernel image"
+        "built; 1 device(s); cuda:1 uses torch instead: a test kernel failed: no kernel image"
     )
 
 

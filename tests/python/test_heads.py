@@ -52,7 +52,7 @@ def test_each_action_space_gets_its_head() -> None:
         (gym.spaces.MultiDiscrete([[2, 2], [2, 2]]), False, "in one row"),
         (gym.spaces.Box(-1.0, 1.0, (9,)), False, "1 to 8 numbers"),
         (gym.spaces.Box(-1.0, np.inf, (2,)), True, "finite bounds"),
-        (gym.spaces.Discrete(3), True, "policy.squash is for continuous actions"),
+        (gym.spaces.Discrete(3), True, "policy.squash needs continuous actions"),
     ],
 )
 def test_other_spaces_are_refused(space: Any, squash: bool, text: str) -> None:

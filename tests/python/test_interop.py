@@ -204,26 +204,26 @@ def parallel_env() -> Any:
 
 
 @pytest.fixture(scope="module")
-def its_tests() -> Any:
+def pettingzoo_tests() -> Any:
     """The module pettingzoo.test. Its import raises warnings about its own package."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return pytest.importorskip("pettingzoo.test")
 
 
-def test_pettingzoo_passes_its_own_tests(game: str, parallel_env: Any, its_tests: Any) -> None:
+def test_pettingzoo_passes_its_own_tests(game: str, parallel_env: Any, pettingzoo_tests: Any) -> None:
     params = BOARD if game == "snake" else {}
-    its_tests.parallel_api_test(parallel_env(game, **params), num_cycles=300)
-    its_tests.parallel_seed_test(lambda: parallel_env(game, **params))
-    its_tests.parallel_api_test(parallel_env(game, max_steps=5, **params), num_cycles=300)
+    pettingzoo_tests.parallel_api_test(parallel_env(game, **params), num_cycles=300)
+    pettingzoo_tests.parallel_seed_test(lambda: parallel_env(game, **params))
+    pettingzoo_tests.parallel_api_test(parallel_env(game, max_steps=5, **params), num_cycles=300)
 
 
-def test_pettingzoo_turn_based_wrapper(parallel_env: Any, its_tests: Any) -> None:
+def test_pettingzoo_turn_based_wrapper(parallel_env: Any, pettingzoo_tests: Any) -> None:
     from pettingzoo.utils import parallel_to_aec
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PettingZoo's test warns about observation spaces whose bounds are all equal
-        its_tests.api_test(parallel_to_aec(parallel_env("snake", **BOARD)), num_cycles=200)
+        pettingzoo_tests.api_test(parallel_to_aec(parallel_env("snake", **BOARD)), num_cycles=200)
 
 
 def test_pettingzoo_agents_do_not_respawn(parallel_env: Any) -> None:
@@ -256,7 +256,7 @@ def test_pettingzoo_agents_do_not_respawn(parallel_env: Any) -> None:
 
 
 @needs_compiler
-def test_pettingzoo_masks_are_in_the_observations(parallel_env: Any, its_tests: Any, tmp_path: Path) -> None:
+def test_pettingzoo_masks_are_in_the_observations(parallel_env: Any, pettingzoo_tests: Any, tmp_path: Path) -> None:
     env = parallel_env(build_duel(tmp_path), players=3, max_steps=40)
     pool = pufferc.make(tmp_path / "duel.so", players=3, max_steps=40, autoreset="disabled")
     assert env.possible_agents == ["duel_0", "duel_1", "duel_2"] and env.metadata["name"] == "pufferc_duel_v1"
@@ -278,7 +278,7 @@ def test_pettingzoo_masks_are_in_the_observations(parallel_env: Any, its_tests: 
         assert list(seen) == live
     assert "metrics" in infos[live[0]]
     one = parallel_env(build_masked_catcher(tmp_path), max_steps=50)
-    its_tests.parallel_api_test(one, num_cycles=100)
+    pettingzoo_tests.parallel_api_test(one, num_cycles=100)
     seen, _ = one.reset(seed=1)
     assert one.action_space("catcher_0").sample(seen["catcher_0"]["action_mask"]) in (0, 1, 2)
 

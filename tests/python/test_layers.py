@@ -1,4 +1,4 @@
-"""The layers (rooms) of the package. Each room imports only from rooms below it, and there are no import cycles."""
+"""The layers of the package: each part imports only from parts below it, and there are no import cycles."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 import pufferc
 
 ROOT = Path(pufferc.__file__).parent
-# From top to bottom. A room may import from itself and from the rooms after it.
-ROOMS = (
+# Top-level folders and modules from top to bottom. A part may import from itself and from the parts after it.
+PARTS = (
     *("__main__", "commands", "sweep", "view", "watch", "selfplay", "parity", "training", "authoring", "policies"),
     *("loggers", "runs", "kernels", "config", "envs", "pictures", "processes", "files", "errors", "_core", "_cuda"),
 )
-ALIASES = {"ops": "kernels.public", "interop": "envs"}  # public aliases of modules in other rooms
-MAX_ROOMS = 20  # without the aliases, __init__, __main__ and the compiled modules
+ALIASES = {"ops": "kernels.public", "interop": "envs"}  # public aliases of modules in other parts
+MAX_PARTS = 20  # without the aliases, __init__, __main__ and the compiled modules
 
 
 def name_of(path: Path) -> str:
@@ -55,26 +55,26 @@ IMPORTS = {name: imports_of(path) for name, path in MODULES.items()}
 
 
 @pytest.mark.parametrize("name", sorted(set(MODULES) - {""}))
-def test_rooms_import_downwards(name: str) -> None:
-    room = name.partition(".")[0]
-    if room in ALIASES:
-        assert all(found.startswith(ALIASES[room]) for found in IMPORTS[name])
+def test_parts_import_downwards(name: str) -> None:
+    part = name.partition(".")[0]
+    if part in ALIASES:
+        assert all(found.startswith(ALIASES[part]) for found in IMPORTS[name])
         return
-    below = {other: ROOMS.index(other.partition(".")[0]) for other in IMPORTS[name] if other.partition(".")[0] in ROOMS}
-    assert {other for other, level in below.items() if level < ROOMS.index(room)} == set()
+    below = {other: PARTS.index(other.partition(".")[0]) for other in IMPORTS[name] if other.partition(".")[0] in PARTS}
+    assert {other for other, level in below.items() if level < PARTS.index(part)} == set()
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
+def test_there_are_no_import_cycles() -> None:
     left = {name: found & set(MODULES) - {name} for name, found in IMPORTS.items()}
     while free := {name for name, found in left.items() if not found & left.keys()}:
         left = {name: found for name, found in left.items() if name not in free}
     assert left == {}
 
 
-def test_the_number_of_rooms_is_limited() -> None:
-    rooms = {name.partition(".")[0] for name in MODULES} - {"", "__main__"} - ALIASES.keys()
-    assert len(rooms) <= MAX_ROOMS
-    assert rooms <= set(ROOMS)
+def test_the_number_of_parts_is_limited() -> None:
+    parts = {name.partition(".")[0] for name in MODULES} - {"", "__main__"} - ALIASES.keys()
+    assert len(parts) <= MAX_PARTS
+    assert parts <= set(PARTS)
 
 
 # ---- the C sources ---------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ def test_the_number_of_rooms_is_limited() -> None:
 
 CSRC = Path(__file__).parents[2] / "csrc"
 # The other folders that each folder may include, as CONTRIBUTING.md documents. Its own and public headers are allowed.
-C_ROOMS: dict[str, set[str]] = {
+C_FOLDERS: dict[str, set[str]] = {
     "include": set(),
     "envs": set(),
     "core": set(),
@@ -99,12 +99,12 @@ C_ROOMS: dict[str, set[str]] = {
 }
 
 
-@pytest.mark.parametrize("room", C_ROOMS)
-def test_c_folders_include_downwards(room: str) -> None:
-    files = [path for path in (CSRC / room).rglob("*") if path.suffix in {".c", ".h", ".cpp", ".hpp", ".cu"}]
+@pytest.mark.parametrize("folder", C_FOLDERS)
+def test_c_folders_include_downwards(folder: str) -> None:
+    files = [path for path in (CSRC / folder).rglob("*") if path.suffix in {".c", ".h", ".cpp", ".hpp", ".cu"}]
     found = {name for path in files for name in re.findall(r'#include "(\w+)/', path.read_text(encoding="utf-8"))}
-    assert files and found <= C_ROOMS[room] | {room, "pufferc"}
+    assert files and found <= C_FOLDERS[folder] | {folder, "pufferc"}
 
 
 def test_every_c_folder_is_in_the_table() -> None:
-    assert {path.name for path in CSRC.iterdir() if path.is_dir()} - {"cmake"} == set(C_ROOMS)
+    assert {path.name for path in CSRC.iterdir() if path.is_dir()} - {"cmake"} == set(C_FOLDERS)

@@ -268,7 +268,7 @@ def test_a_run_continues_when_its_logger_fails(tmp_path: Path, capsys: Any, tool
     tools(Failing)
     result = train(small(loggers=["tensorboard"]), runs=tmp_path, quiet=True)
     assert result.outcome == "complete"
-    assert capsys.readouterr().err.count("tensorboard failed and records no more of this run") == 1
+    assert capsys.readouterr().err.count("tensorboard failed and will not log the rest of this run") == 1
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "wandb"])

@@ -54,8 +54,8 @@ def test_the_file_has_the_declared_minimums() -> None:
     for requirement in [*project["dependencies"], *(need for needs in extras.values() for need in needs)]:
         match = re.match(r"([\w-]+)>=([\d.]+)", requirement)
         assert match, f"{requirement} declares no minimum"
-        name, least = match[1], release(match[2])
-        declared[name] = min(least, declared.get(name, least))
+        name, minimum = match[1], release(match[2])
+        declared[name] = min(minimum, declared.get(name, minimum))
     assert {name: release(version) for name, version in pinned().items()} == declared
 
 
@@ -88,16 +88,16 @@ def test_the_declared_minimums_work(wheel: Path, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True, timeout=60)
     python = tmp_path / "venv" / "bin" / "python"
     (site_packages,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
-    least = (ROOT / "python" / "constraints-min.txt").read_text(encoding="utf-8")
+    minimum = (ROOT / "python" / "constraints-min.txt").read_text(encoding="utf-8")
     extras = ["train", "render", "sweep", "tensorboard", "wandb", "sb3", "pettingzoo"]
     if not os.environ.get("PUFFERC_MIN_TORCH"):
         try:
             borrow("torch", site_packages)
         except PackageNotFoundError:
             pytest.skip("needs torch")
-        least = re.sub(r"^torch==.*\n", "", least, flags=re.MULTILINE)
+        minimum = re.sub(r"^torch==.*\n", "", minimum, flags=re.MULTILINE)
         extras.append("onnx")  # needs a newer torch than the others
-    (tmp_path / "constraints.txt").write_text(least, encoding="utf-8")
+    (tmp_path / "constraints.txt").write_text(minimum, encoding="utf-8")
     packages = [f"{wheel}[{','.join(extras)}]", "pytest==8.0.0", "hypothesis"]
     install(python, "-c", str(tmp_path / "constraints.txt"), *packages)
     names = [f"tests/python/{name}" for name in TESTS if "onnx" in extras or "onnx" not in name]

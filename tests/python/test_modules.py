@@ -63,7 +63,7 @@ def test_a_relative_path_starts_at_the_working_directory(catcher, monkeypatch):
 
 def test_a_bare_file_name_gets_a_hint_to_use_a_path(catcher, monkeypatch):
     monkeypatch.chdir(catcher.parent)
-    with pytest.raises(ValueError, match=r"no game named 'catcher' is built in; .* './catcher.so'"):
+    with pytest.raises(ValueError, match=r"no built-in game named 'catcher'; use './catcher.so' for the one"):
         pufferc.make("catcher")
 
 
@@ -94,7 +94,7 @@ def test_the_name_of_a_built_in_game_is_allowed_but_not_its_gymnasium_id(tmp_pat
     )
     assert pufferc.make(module).single_observation_space.shape == (4,)
     assert pufferc.make("breakout").single_observation_space.shape != (4,)
-    with pytest.raises(ValueError, match="its id pufferc/Breakout-v1 is that of a built-in game"):
+    with pytest.raises(ValueError, match="its id pufferc/Breakout-v1 belongs to a built-in game"):
         pufferc.register_gymnasium(module)
 
 
@@ -143,7 +143,7 @@ def test_files_that_are_not_shared_objects_are_refused(tmp_path, catcher):
     for name, data, words in (
         ("empty.so", b"", "cannot be loaded: file too short"),
         ("text.so", b"#!/bin/sh\necho hello\n" * 9, "cannot be loaded: invalid ELF header"),
-        ("short.so", catcher.read_bytes()[:3000], "is cut off: it has 3000 bytes"),
+        ("short.so", catcher.read_bytes()[:3000], "is truncated: it has 3000 bytes"),
         ("head.so", catcher.read_bytes()[:70], "is cut off"),
     ):
         (tmp_path / name).write_bytes(data)
@@ -178,7 +178,7 @@ def test_shared_objects_that_are_not_games_are_refused(tmp_path):
     assert "undefined symbol: nowhere" in refusal(compile_c(tmp_path, text))
     for abi in (1, 77):
         message = refusal(compile_c(tmp_path, f"const unsigned pfc_env_module[2] = {{{abi}, 8}};"))
-        assert f"built for ABI {abi} of the contract, this library has 2; build the game again" in message
+        assert f"built for ABI {abi}, but this library has ABI 2; build the game again" in message
     assert "has 8 bytes, expected" in refusal(compile_c(tmp_path, "const unsigned pfc_env_module[2] = {2, 8};"))
 
 
@@ -186,10 +186,10 @@ SPOILED = [
     ('.name = "Bad Name"', "lower-case identifier"),
     (".version = 0", "version is 0"),
     (".step_range = 0", "function of the spec is NULL"),
-    (".num_obs_rows = 3", "observation table has 3 values, the observation 4"),
+    (".num_obs_rows = 3", "observation table has 3 values, but the observation has 4"),
     (".sizes = {.action_counts = {3}, .continuous_dims = 2}", "either action_counts or continuous_dims"),
     (".sizes = {.agents = -4, .action_counts = {3}}", "-4 agents"),
-    ('.metrics = {"score", "score"}', "two metrics score"),
+    ('.metrics = {"score", "score"}', "two metrics are named score"),
     (".spec_bytes = 16", "has 16 bytes"),
     (".abi_version = 9", "built for ABI 9"),
 ]
@@ -207,7 +207,7 @@ def test_a_parameter_with_a_reserved_name_is_refused(tmp_path):
     parameters = inspect.signature(pufferc.make).parameters.values()
     assert {row.name for row in parameters if row.kind is not row.VAR_KEYWORD} == _TAKEN
     module = build_game(tmp_path, "catcher", ("float, ball_speed", 'float, seed, 1, 0, 2, "") X(float, ball_speed'))
-    with pytest.raises(ModuleError, match=r"catcher.so: the parameter seed needs another name, pufferc.make has"):
+    with pytest.raises(ModuleError, match=r"catcher.so: rename the parameter seed, because pufferc.make uses"):
         pufferc.make(module)
 
 

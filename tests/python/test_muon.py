@@ -123,8 +123,8 @@ def test_the_fused_kernel_refuses_invalid_arguments() -> None:
     with pytest.raises(ValueError, match="momentum must be in"):
         kernel.step([w], [torch.zeros(3, 4)], [torch.zeros(3, 4)], **{**settings, "momentum": float("nan")})
     kernel.step([torch.zeros(0, 4)], [torch.zeros(0, 4)], [torch.zeros(0, 4)], **settings)
-    assert not FusedMuon.takes([torch.nn.Parameter(w.double())])
-    assert not FusedMuon.takes([torch.nn.Parameter(torch.zeros(4, 3).t())])
+    assert not FusedMuon.supports([torch.nn.Parameter(w.double())])
+    assert not FusedMuon.supports([torch.nn.Parameter(torch.zeros(4, 3).t())])
 
 
 def test_adam_matches_torch() -> None:

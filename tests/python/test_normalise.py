@@ -11,7 +11,8 @@ import pytest
 from gymnasium.wrappers.utils import RunningMeanStd
 
 import pufferc
-from pufferc.config import Config, ConfigError, TrainConfig, merge
+from conftest import small_config
+from pufferc.config import Config, ConfigError, TrainConfig
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
@@ -109,7 +110,7 @@ def test_the_input_map_normalises_and_clamps() -> None:
 @pytest.mark.parametrize("fused", [False, True])
 def test_every_pass_uses_a_new_input_map_at_once(kind: str, fused: bool) -> None:
     env = pufferc.make("cartpole", 4, num_threads=1, seed=1)
-    config = merge(Config("cartpole"), {"policy": {"kind": kind, "hidden_size": 16}})
+    config = small_config(policy={"kind": kind})
     policy = make_policy(config, env.spaces, torch.float32, CPU, seed=1, fused=fused)
     x, state = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(1)), policy.initial_state(4, CPU)
     policy.step(x[0], state)
@@ -210,23 +211,13 @@ def test_rewards_are_scaled_before_they_are_clamped() -> None:
 # ---- runs --------------------------------------------------------------------------------------------
 
 
-def trainer_of(game: str = "cartpole", **tables: Any) -> Trainer:
-    config = merge(
-        Config(game),
-        {
-            "vec": {"num_envs": 16, "num_threads": 1},
-            "policy": {"hidden_size": 16, **tables.pop("policy", {})},
-            "train": {
-                "total_steps": 4096, "horizon": 16, "minibatch_size": 128, "threads": 1, "learning_rate": 0.01,
-                "normalize_observations": True, "normalize_rewards": True, **tables.pop("train", {}),
-            },
-            **tables,
-        },
-    )  # fmt: skip
-    return Trainer(resolve(config)[0])
+def trainer_of(**tables: Any) -> Trainer:
+    """A trainer that normalises observations and rewards; `tables` are arguments of `small_config`."""
+    tables = {"normalize_observations": True, "normalize_rewards": True, "learning_rate": 0.01, "env": {}, **tables}
+    return Trainer(resolve(small_config(updates=8, **tables))[0])
 
 
-def everything(trainer: Trainer) -> list[Any]:
+def tensors_of(trainer: Trainer) -> list[Any]:
     statistics = [tensor.clone() for part in trainer.normalisers().values() for tensor in part.state().values()]
     return [*(tensor.clone() for tensor in trainer.policy.state_dict().values()), *statistics]
 
@@ -234,7 +225,7 @@ def everything(trainer: Trainer) -> list[Any]:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("kernels", ["fused", "torch"])
 def test_a_normalised_run_resumes_bit_for_bit(tmp_path: Path, kind: str, kernels: str) -> None:
-    settings: dict[str, Any] = {"policy": {"kind": kind}, "train": {"kernels": kernels}, "env": {"continuous": True}}
+    settings: dict[str, Any] = {"policy": {"kind": kind}, "kernels": kernels, "env": {"continuous": True}}
     whole = trainer_of(**settings)
     whole.start()
     for _ in range(3):
@@ -242,25 +233,25 @@ def test_a_normalised_run_resumes_bit_for_bit(tmp_path: Path, kind: str, kernels
     path = whole.save(tmp_path / "run", {"wall_seconds": 0.0})
     again = trainer_of(**settings)
     again.restore(load_checkpoint(path))
-    assert all(torch.equal(a, b) for a, b in zip(everything(whole), everything(again), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(tensors_of(whole), tensors_of(again), strict=True))
     for trainer in (whole, again):
         for _ in range(3):
             trainer.step()
-    assert all(torch.equal(a, b) for a, b in zip(everything(whole), everything(again), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(tensors_of(whole), tensors_of(again), strict=True))
     assert not whole.policy.output.weight[1].any()  # type: ignore[union-attr,index]
 
 
 def test_the_first_rollout_is_normalised_without_changing_its_games() -> None:
-    trainer, plain = trainer_of(), trainer_of(train={"normalize_observations": False})
+    trainer, plain = trainer_of(), trainer_of(normalize_observations=False)
     trainer.start()
     plain.start()
     assert torch.equal(trainer.rollout.observations[-1], plain.rollout.observations[-1])
     assert trainer.observation_normaliser is not None and plain.observation_normaliser is None
-    assert trainer.observation_normaliser.moments.count == pytest.approx(256, abs=1)
+    assert trainer.observation_normaliser.moments.count == pytest.approx(512, abs=1)
     assert trainer.env.pop_metrics()["episodes"] == 0
     assert not torch.equal(trainer.policy.input_gain, torch.ones(4))
     trainer.step()
-    assert trainer.observation_normaliser.moments.count == pytest.approx(512, abs=1)
+    assert trainer.observation_normaliser.moments.count == pytest.approx(1024, abs=1)
 
 
 def test_evaluation_and_export_use_the_current_input_map(tmp_path: Path) -> None:
@@ -268,9 +259,9 @@ def test_evaluation_and_export_use_the_current_input_map(tmp_path: Path) -> None
     trainer.start()
     for _ in range(4):
         trainer.step()
-    before = everything(trainer)
+    before = tensors_of(trainer)
     found = trainer.evaluate()
-    assert all(torch.equal(a, b) for a, b in zip(before, everything(trainer), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(before, tensors_of(trainer), strict=True))
     checkpoint = load_checkpoint(trainer.save(tmp_path / "run", {"wall_seconds": 0.0}))
     assert (
         play_checkpoint(checkpoint, episodes=10, seed=3).score == play_checkpoint(checkpoint, episodes=10, seed=3).score
@@ -310,7 +301,7 @@ def test_dead_rows_do_not_affect_a_whole_run(monkeypatch: pytest.MonkeyPatch) ->
         trainer.collector = LoopCollector(trainer.env, trainer.policy, trainer.rollout, trainer.kernels, 1)
         trainer.start()
         lines = [trainer.step() for _ in range(3)]
-        results.append([*everything(trainer), torch.tensor([line["loss"] for line in lines])])
+        results.append([*tensors_of(trainer), torch.tensor([line["loss"] for line in lines])])
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
 

@@ -281,24 +281,25 @@ def test_settings_reach_the_loss() -> None:
     config = merge(Config("cartpole"), {"train": fields})
     env, policy, rollout = make("cartpole", 8, 16)
     collect(env, policy, rollout)
-    seen: dict[str, Any] = {}
+    seen: list[tuple[private.Minibatch, private.PpoSettings]] = []
 
     class Spy:
         advantage = staticmethod(ops.advantage)
         sample_actions = staticmethod(ops.sample_actions)
 
         @staticmethod
-        def ppo_loss_grad(*arguments: Any, **options: Any) -> Any:
-            seen.update(options)
-            return private.ppo_loss_grad(*arguments, **options)
+        def ppo_loss_grad(*inputs: Any, **gradients: Any) -> Any:
+            seen.append(inputs[2:])
+            return private.ppo_loss_grad(*inputs, **gradients)
 
     import dataclasses
 
     settings = dataclasses.replace(config.train, minibatch_size=128)
     learn(policy, Adam(policy.named_parameters()), rollout, Spy, settings)
-    assert (seen["clip"], seen["value_clip"], seen["value_coef"], seen["entropy_coef"]) == (0.3, 0.1, 0.7, 0.01)
-    assert seen["normalize_advantages"] is False and seen["alive"] is None
-    assert torch.equal(seen["old_values"], rollout.values[:-1].flatten())
+    minibatch, coefficients = seen[-1]
+    assert coefficients == private.PpoSettings(clip=0.3, value_coef=0.7, entropy_coef=0.01, value_clip=0.1)
+    assert minibatch.alive is None
+    assert torch.equal(minibatch.old_values, rollout.values[:-1].flatten())
 
 
 def test_explained_variance_is_the_share_that_values_predicted() -> None:

@@ -64,7 +64,7 @@ def test_gif_shows_colours_that_appear_late(tmp_path):
     assert len(frames) == 2 and (frames[1][5:15, 5:15] >= 80).all()
 
 
-def test_gif_keeps_the_colour_of_small_things(tmp_path):
+def test_gif_keeps_the_colour_of_small_objects(tmp_path):
     """A flame of a few pixels in front of a sky of many shades."""
     pytest.importorskip("PIL")
     shades = np.linspace(10, 90, 300)[None, :] + np.linspace(0, 60, 200)[:, None]
@@ -86,12 +86,12 @@ def test_gif_keeps_the_frame_rate(tmp_path, fps):
     with Recorder(tmp_path / "out.gif", fps=fps) as recorder:
         for picture in pictures:
             recorder.add(picture)
-    with image.open(tmp_path / "out.gif") as film:
+    with image.open(tmp_path / "out.gif") as animation:
         durations = []
-        for i in range(film.n_frames):
-            film.seek(i)
-            durations.append(film.info["duration"])
-        last = np.asarray(film.convert("RGB")).astype(int)
+        for i in range(animation.n_frames):
+            animation.seek(i)
+            durations.append(animation.info["duration"])
+        last = np.asarray(animation.convert("RGB")).astype(int)
     assert min(durations) >= 20 and abs(sum(durations) / 1000.0 - len(pictures) / fps) <= 0.03
     assert len(durations) == len(pictures) if fps <= 50.0 else len(durations) < len(pictures)
     assert np.abs(last - pictures[-1]).max() <= 4

@@ -70,7 +70,7 @@ def test_every_step_changes_the_picture(name):
         assert (earlier.astype(int) - later > 40).any()
 
 
-def test_figures_change_with_the_steps():
+def test_displayed_numbers_change_with_the_steps():
     corners = {}
     for seed in (1, 2):
         envs = pufferc.make("cartpole", num_threads=1, seed=seed)
@@ -157,7 +157,7 @@ def test_every_character_draws_and_differs():
 
 
 @pytest.mark.parametrize("size", [7.0, 11.0, 30.0])
-def test_figures_differ_at_every_size(size):
+def test_digits_differ_at_every_size(size):
     """The most similar letters also differ at sizes at which letters are drawn."""
     texts = [*"0123456789", *("aeocsgq" if size >= 9.0 else "")]
     pictures = [frame(marks=[(10.0, 10.0, 0.0, size, 0xFFFFFFFF, text)]).astype(int) for text in texts]
@@ -311,7 +311,7 @@ def test_a_pool_that_another_thread_draws_is_busy():
         assert all(threads.map(draw, range(200)))
 
 
-def test_a_failed_frame_does_not_spoil_the_next():
+def test_a_frame_can_be_drawn_after_a_failed_one():
     envs, picture = played("breakout"), _core.Picture()
     out = np.zeros((48, 64, 3), np.uint8)
     with pytest.raises(ValueError, match="game: expected 0 to 0, got 7"):

@@ -246,40 +246,43 @@ def test_a_resumed_run_has_no_result_until_it_ends(tmp_path: Path, monkeypatch: 
     assert states == ["running"] * 2 and read_run(result.run).state == "complete"
 
 
-def harm_remove(path: Path) -> None:
+def damage_remove(path: Path) -> None:
     path.unlink()
 
 
-def harm_cut(path: Path) -> None:
+def damage_truncate(path: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
 
 
-def harm_bytes(path: Path) -> None:
+def damage_bytes(path: Path) -> None:
     path.write_bytes(bytes(range(128, 256)) * 10)
 
 
-def harm_kind(path: Path) -> None:
+def damage_type(path: Path) -> None:
     path.write_text("[1, 2, 3]\n")
 
 
-def harm_values(path: Path) -> None:
+def damage_values(path: Path) -> None:
     path.write_text(re.sub(r"(: |= )[^,\[{\n]+", r'\1"odd"', path.read_text()))
 
 
-def harm_directory(path: Path) -> None:
+def damage_directory(path: Path) -> None:
     path.unlink()
     path.mkdir()
 
 
 @pytest.mark.parametrize("name", ["config.toml", "machine.json", "metrics.jsonl", "result.json", "lock", "checkpoint"])
-@pytest.mark.parametrize("harm", [harm_remove, harm_cut, harm_bytes, harm_kind, harm_values, harm_directory])
-def test_a_damaged_run_is_listed_and_compared(name: str, harm: Any, runs: Path, capsys: Any) -> None:
+@pytest.mark.parametrize(
+    "damage", [damage_remove, damage_truncate, damage_bytes, damage_type, damage_values, damage_directory]
+)
+def test_a_damaged_run_is_listed_and_compared(name: str, damage: Any, runs: Path, capsys: Any) -> None:
     first, *others = sorted(runs.iterdir())
-    harm(next(first.glob("checkpoints/*/checkpoint.json")) if name == "checkpoint" else first / name)
+    damage(next(first.glob("checkpoints/*/checkpoint.json")) if name == "checkpoint" else first / name)
     text = shown(capsys, "runs", "--runs", str(runs))
     assert first.name in text and others[0].name in text
-    if name in ("config.toml", "machine.json") and harm in (harm_remove, harm_bytes, harm_kind, harm_directory):
+    unreadable = damage in (damage_remove, damage_bytes, damage_type, damage_directory)
+    if name in ("config.toml", "machine.json") and unreadable:
         assert "damaged" in text
     json.loads(shown(capsys, "runs", "--runs", str(runs), "--json"))
     assert "configuration" in shown(capsys, "compare", str(first), str(others[0]))

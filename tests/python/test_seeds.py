@@ -80,8 +80,10 @@ def group(tmp_path_factory: Any) -> dict[str, Any]:
 def test_a_seed_in_a_group_gives_the_same_result_as_a_single_run(group: dict[str, Any], tmp_path: Path) -> None:
     assert [run["outcome"] for run in group["runs"]] == ["complete", "complete"] and exit_code(group) == 0
     for run in group["runs"]:
-        alone = train(merge(small(seed=run["seed"], threads=1), {"vec": {"num_threads": 1}}), runs=tmp_path, quiet=True)
-        ours, other = (load_checkpoint(list_checkpoints(path)[-1]) for path in (Path(run["run"]), alone.run))
+        single = train(
+            merge(small(seed=run["seed"], threads=1), {"vec": {"num_threads": 1}}), runs=tmp_path, quiet=True
+        )
+        ours, other = (load_checkpoint(list_checkpoints(path)[-1]) for path in (Path(run["run"]), single.run))
         assert all(torch.equal(tensor, other.policy[name]) for name, tensor in ours.policy.items())
         assert ours.trainer.keys() == other.trainer.keys()
         assert all(torch.equal(tensor, other.trainer[name]) for name, tensor in ours.trainer.items())
@@ -147,7 +149,7 @@ def started(tmp_path: Path, *words: str) -> subprocess.Popen[str]:
     while not any(log.stat().st_size for log in tmp_path.glob("*/seed-1/metrics.jsonl")):
         if time.monotonic() > end or child.poll() is not None:
             child.kill()
-            pytest.fail(f"it did not begin to train: {child.communicate()}")
+            pytest.fail(f"training did not start: {child.communicate()}")
         time.sleep(0.05)
     return child
 

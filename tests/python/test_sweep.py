@@ -123,7 +123,7 @@ def test_a_lost_worker_loses_one_run(tmp_path: Path, monkeypatch: Any, capsys: A
     assert sweep(tmp_path / "s", "--runs", "5", "--jobs", "1", "--stop", "none", "--confirm", "0") == 0
     found = {trial.number: trial for trial in read_trials(tmp_path / "s")}
     assert [found[n].outcome for n in range(1, 6)] == ["complete", "failed", "failed", "failed", "complete"]
-    assert found[2].error == "killed by signal 9 (SIGKILL)" and "no sign of life" in str(found[3].error)
+    assert found[2].error == "killed by signal 9 (SIGKILL)" and "without progress" in str(found[3].error)
     assert found[4].error == "the loss is nan"
     out, err = capsys.readouterr()
     assert "2 complete, 3 failed" in out and "run 2 failed: killed by signal 9" in err
@@ -180,7 +180,7 @@ def test_bad_runs_are_stopped_and_counted(tmp_path: Path, capsys: Any) -> None:
 
 
 def test_a_sweep_of_failed_runs_reports_the_reason(tmp_path: Path, capsys: Any) -> None:
-    """Each value is valid alone, but no combination is. The sweep finds this without a worker."""
+    """Each value is valid by itself, but no combination is. The sweep finds this without a worker."""
     space = ["--space", "vec.num_envs=choice:64,128", "--space", "train.horizon=choice:60,64"]
     words = [*SMALL, "--train.total-steps", "2048", *space, "--directory", str(tmp_path / "s"), "--json"]
     assert main(["sweep", "cartpole", *words, "--jobs", "1"]) == 1
@@ -190,7 +190,7 @@ def test_a_sweep_of_failed_runs_reports_the_reason(tmp_path: Path, capsys: Any) 
     assert "all of the first 20 runs failed" in err and "train.total_steps must be at least one batch" in err
     assert err.count("failed: ") == 5
     assert main(["sweep", "--report", str(tmp_path / "s")]) == 0
-    assert "no run came to its end" in capsys.readouterr().out and not (tmp_path / "s" / "best.toml").exists()
+    assert "no run finished" in capsys.readouterr().out and not (tmp_path / "s" / "best.toml").exists()
 
 
 def test_workers_that_cannot_start_end_the_sweep(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
@@ -217,8 +217,8 @@ def test_workers_that_cannot_start_end_the_sweep(tmp_path: Path, monkeypatch: An
         (["--sweep", "nowhere.toml"], "cannot read nowhere.toml"),
         (["--space", "train.clip=log:0.1:0.2", "--method", "grid"], "train.clip is a range"),
         (["--objective", "time", "--train.target-score", "None"], "objective: time needs a target"),
-        (["--train.seeds", "1,2"], "--train.seeds is a flag of pufferc train alone"),
-        (["--weights", "best"], "--weights is a flag of pufferc train alone"),
+        (["--train.seeds", "1,2"], "--train.seeds is a flag of pufferc train only"),
+        (["--weights", "best"], "--weights is a flag of pufferc train only"),
         (["--train.minibatch-size", "1001"], "train.minibatch_size must divide"),
     ],
 )

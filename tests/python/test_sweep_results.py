@@ -128,7 +128,7 @@ def test_a_target_that_no_run_reached_is_reported() -> None:
     assert "2 of 2 did not reach the target" in text and "1 failed" in text
     assert text.index("\n2 ") < text.index("\n1 ")
     text = report_text("score", [trial(n, None, "failed", error="the loss became NaN") for n in (1, 2)], [KEY], None)
-    assert "no run came to its end" in text and "2 x the loss became NaN" in text
+    assert "no run finished" in text and "2 x the loss became NaN" in text
 
 
 # ---- files -------------------------------------------------------------------------------------------------

@@ -111,7 +111,7 @@ def test_specifications_are_parsed() -> None:
         ("train.optimizer", "around:2", "expected a number above 0"),
         ("env.max_steps", "integer:-1:10", r"env\.max_steps must be in \["),
         ("train.seed", "integer:1:9", "the sweep gives every run its own seed"),
-        ("train.target_score", "uniform:1:9", "what runs are judged by"),
+        ("train.target_score", "uniform:1:9", "runs are compared by it"),
         ("vec.num_envs", "integer:-5:5", r"vec\.num_envs must be in \[1, \d+\], got -5"),
     ],
 )

@@ -23,7 +23,7 @@ def blocks():
     return [(kind, re.sub(rf"^{indent}", "", text, flags=re.MULTILINE)) for indent, kind, text in found]
 
 
-def put_in(source: Path, code: str) -> None:
+def insert(source: Path, code: str) -> None:
     """Replace the definition in `source` that starts with the first line of `code`, up to its closing brace."""
     text, first = source.read_text(), code.split("\n", 1)[0]
     begin = text.index(first)
@@ -42,12 +42,12 @@ def run(line: str, folder: Path, tools: Path) -> str:
     return done.stdout + done.stderr
 
 
-def follow(folder: Path, tools: Path, wanted) -> list[tuple[str, str]]:
+def run_page(folder: Path, tools: Path, wanted) -> list[tuple[str, str]]:
     """Follow the tutorial: put code into the game and run the `wanted` commands. Returns the output of each."""
     printed: list[tuple[str, str]] = []
     for kind, text in blocks():
         if kind == "c":
-            put_in(folder / "catcher.c", text)
+            insert(folder / "catcher.c", text)
         elif kind == "python":
             command = [tools / "python", "-c", text]
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
@@ -61,7 +61,7 @@ def follow(folder: Path, tools: Path, wanted) -> list[tuple[str, str]]:
 
 
 def test_the_code_builds_and_the_checks_print_the_shown_output(warm_python, tmp_path):
-    printed = follow(tmp_path, warm_python, lambda line: not line.startswith(("pufferc train", "pufferc eval")))
+    printed = run_page(tmp_path, warm_python, lambda line: not line.startswith(("pufferc train", "pufferc eval")))
     checks = [text for line, text in printed if line.startswith("pufferc check")]
     assert len(checks) == 3
     assert "sound (0 errors, 0 warnings)" in checks[0] and "sound (0 errors, 0 warnings)" in checks[2]
@@ -72,7 +72,7 @@ def test_the_code_builds_and_the_checks_print_the_shown_output(warm_python, tmp_
 @pytest.mark.slow
 def test_the_whole_tutorial_runs_as_written(warm_python, tmp_path):
     pytest.importorskip("torch")
-    printed = follow(tmp_path, warm_python, lambda line: True)
+    printed = run_page(tmp_path, warm_python, lambda line: True)
     trained = [text for line, text in printed if line.startswith("pufferc train")]
     assert len(trained) == 2
     for text in trained:

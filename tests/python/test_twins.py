@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from losses import ppo_loss_grad
 from masks import are_legal, random_legal, words_of
 from pufferc import ops
 
@@ -91,11 +92,11 @@ def test_loss_twins_agree(value_clip: float, some_dead: bool, normalize: bool, m
     results = []
     for kernels in (FUSED, TORCH):
         grad, ratio = torch.full((rows, 6), 7.0), torch.full((rows,), 7.0)
-        stats = kernels.ppo_loss_grad(
-            outputs[:, :5], outputs[:, 5], actions, columns[0] - 2.0, columns[1], columns[2],
-            action_counts=counts, clip=0.2, value_coef=0.7, entropy_coef=0.01, value_clip=value_clip,
-            normalize_advantages=normalize, old_values=columns[3], alive=alive, mask=mask, ratio=ratio,
-            grad_logits=grad[:, :5], grad_values=grad[:, 5],
+        stats = ppo_loss_grad(
+            kernels, outputs[:, :5], outputs[:, 5], actions=actions, old_logprobs=columns[0] - 2.0,
+            advantages=columns[1], returns=columns[2], action_counts=counts, clip=0.2, value_coef=0.7,
+            entropy_coef=0.01, value_clip=value_clip, normalize_advantages=normalize, old_values=columns[3],
+            alive=alive, mask=mask, ratio=ratio, grad_logits=grad[:, :5], grad_values=grad[:, 5],
         )  # fmt: skip
         results.append((torch.tensor(stats, dtype=torch.float64), grad, ratio))
     for ours, twin in zip(*results, strict=True):

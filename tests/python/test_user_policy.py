@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import pufferc
+from conftest import small_config
 from pufferc.config import Config, ConfigError, as_tables, load_config, merge, to_toml
 from pufferc.training.resolve import is_recurrent, resolve
 
@@ -77,12 +78,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
 
 
 def configured(name: str, **fields: object) -> Config:
-    tables = {
-        "vec": {"num_envs": 16, "num_threads": 1},
-        "policy": {"class": name, "hidden_size": 8},
-        "train": {"total_steps": 512, "horizon": 8, "minibatch_size": 64, "checkpoint_interval_s": 0.0, **fields},
-    }
-    return merge(Config("cartpole"), tables)
+    return small_config(updates=4, policy={"class": name, "hidden_size": 8}, **fields)
 
 
 def make(name: str) -> Policy:
@@ -124,7 +120,7 @@ def test_a_class_is_found_in_the_current_directory_and_by_flag_or_file(module: W
     assert f'class = "{name}"' in Path("run.toml").read_text()
     assert load_config("cartpole", "run.toml") == config and as_tables(config)["policy"]["class"] == name
     assert is_recurrent(config.policy) and not is_recurrent(Config("cartpole").policy)
-    with pytest.raises(ConfigError, match=r"whole rows of 8 steps since .*Good has memory"):
+    with pytest.raises(ConfigError, match=r"whole rows of 16 steps since .*Good has memory"):
         resolve(configured(name, minibatch_size=4))
 
 
@@ -184,7 +180,7 @@ class Net(nn.Module):
 
 
 @pytest.mark.parametrize("squash", [False, True])
-def test_continuous_actions_ask_for_means_and_deviations(module: Write, tmp_path: Path, squash: bool) -> None:
+def test_continuous_actions_need_means_and_deviations(module: Write, tmp_path: Path, squash: bool) -> None:
     name = module("from torch import nn\nclass Net(nn.Linear):\n"
                   "    def __init__(self, spec): super().__init__(4, spec.outputs)\n")  # fmt: skip
     config = merge(configured(f"{name}:Net"), {"env": {"continuous": True}, "policy": {"squash": squash}})
@@ -201,12 +197,12 @@ def test_continuous_actions_ask_for_means_and_deviations(module: Write, tmp_path
     [
         ("Good", "must be module:Class, such as my_module:MyPolicy, got 'Good'"),
         ("a:b:c", "must be module:Class"),
-        ("no_such_module:Good", "there is no module no_such_module in .* or among the installed packages"),
-        ("torch.nope:Good", "there is no module torch.nope"),
+        ("no_such_module:Good", "no module named no_such_module in .* or in the installed packages"),
+        ("torch.nope:Good", "no module named torch.nope"),
         ("{m}:Goot", "has no Goot; did you mean 'Good'"),
         ("{m}:helper", "expected a class derived from torch.nn.Module, got <function helper"),
         ("{m}:Policy", "expected a class derived from torch.nn.Module"),
-        ("math:Good", "has no Good; nor any other torch module"),
+        ("math:Good", "has no Good and no other torch module"),
     ],
 )
 def test_missing_classes_are_reported(module: Write, name: str, message: str) -> None:
@@ -235,37 +231,37 @@ BROKEN = {
     "input dtype": ("input_dtype = torch.float32", "input_dtype = 'float32'", "input_dtype must be a torch dtype"),
     "recurrent later": ("super().__init__()", "super().__init__(); self.recurrent = False", "recurrent must be"),
     "no parameters": ("recurrent = True", "recurrent = True\n    def parameters(self, recurse=True): return iter(())",
-                      "no parameters that could be trained"),
+                      "no trainable parameters"),
     "state is a list": ("return (torch.zeros(rows, 8, device=device),)", "return [torch.zeros(rows, 8)]",
                         "initial_state must return a tuple of tensors, got a list"),
     "state of one row": ("torch.zeros(rows, 8", "torch.zeros(1, 8", r"must have shape \[3, ...\], got \[1, 8\]"),
     "state by chance": ("torch.zeros(rows, 8", "torch.rand(rows, 8", "differs from call to call"),
-    "no state": ("return (torch.zeros(rows, 8, device=device),)", "return ()", "gives 0 tensors and recurrent is True"),
-    "not recurrent": ("recurrent = True", "recurrent = False", "gives 1 tensors and recurrent is False"),
+    "no state": ("return (torch.zeros(rows, 8, device=device),)", "return ()", "0 tensors, but recurrent is True"),
+    "not recurrent": ("recurrent = True", "recurrent = False", "1 tensors, but recurrent is False"),
     "learned state": ("torch.zeros(rows, 8, device=device)", "torch.zeros(rows, 8, requires_grad=True)",
                       "requires a gradient"),
     "too wide": ("nn.Linear(8, spec.outputs)", "nn.Linear(8, spec.outputs + 1)",
-                 r"step must give float32 outputs \[3, 3\], the value last, got float32 \[3, 4\]"),
+                 r"step must return float32 outputs \[3, 3\], the value last, got float32 \[3, 4\]"),
     "too few inputs": ("nn.Linear(4, 8)", "nn.Linear(5, 8)",
                        r"step on observations float32 \[3, 4\] raised RuntimeError: mat1 .* \(\w+\.py, line \d+\)"),
     "half precision": ("return self.output(h), (h,)", "return self.output(h).half(), (h,)",
-                       r"must give float32 outputs .*, got float16 \[3, 3\]"),
-    "not finite": ("return self.output(h), (h,)", "return self.output(h) / 0.0, (h,)", "step gives outputs .* not fin"),
+                       r"must return float32 outputs .*, got float16 \[3, 3\]"),
+    "not finite": ("return self.output(h), (h,)", "return self.output(h) / 0.0, (h,)", "returned outputs .* not fin"),
     "no pair": ("return self.output(h), (h,)", "return self.output(h)", r"step must return \(outputs, state\), got fl"),
     "state grows": ("return self.output(h), (h,)", "return self.output(h), (h, h)", "step must return a state like"),
     "state in place": ("h = torch.tanh(self.input(observations) + state[0])",
-                       "h = state[0].add_(self.input(observations)).tanh()", "step changed the state"),
+                       "h = state[0].add_(self.input(observations)).tanh()", "step changed its argument state"),
     "other rows": ("self.input(observations)", "self.input(observations - observations.mean(0))",
                    "depend on the other rows"),
     "dropout": ("self.output(h), (h,)", "self.output(nn.functional.dropout(h, 0.5)), (h,)", "depend on the other rows"),
     "no resets": ("if starts is not None:", "if False:", "step and forward disagree at step 2"),
     "late resets": ("masked_fill(starts[t]", "masked_fill(starts[t - 1]", "step and forward disagree at step"),
     "forward is narrow": ("return torch.stack(outputs)", "return torch.stack(outputs)[..., 0]",
-                          r"forward must give float32 outputs \[6, 3, 3\]"),
+                          r"forward must return float32 outputs \[6, 3, 3\]"),
     "unused parameter": ("super().__init__()", "super().__init__(); self.spare = nn.Linear(2, 2)",
-                         "parameter spare.weight has no part in the outputs"),
+                         "parameter spare.weight does not affect the outputs"),
     "extra state": ("recurrent = True", "recurrent = True\n    def get_extra_state(self): return 5\n"
-                    "    def set_extra_state(self, state): pass", "its state_dict has a int as _extra_state"),
+                    "    def set_extra_state(self, state): pass", "must contain tensors only, got a int as _extra"),
     "no graph": ("return torch.stack(outputs)", "return torch.stack(outputs).detach()", "training pass raised"),
 }  # fmt: skip
 
@@ -289,7 +285,7 @@ def test_a_plain_module_must_return_one_tensor(module: Write) -> None:
 
 
 @pytest.mark.usefixtures("warm_children")
-def test_nothing_is_started_with_a_broken_class(module: Write, tmp_path: Path) -> None:
+def test_no_run_starts_with_a_broken_class(module: Write, tmp_path: Path) -> None:
     name = f"{module(GOOD.replace('if starts is not None:', 'if False:'))}:Good"
     words = [sys.executable, "-m", "pufferc", "train", "cartpole", "--policy.class", name]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, cwd=tmp_path)
@@ -302,7 +298,7 @@ def test_a_checkpoint_of_another_policy_is_refused_with_the_differences(module: 
     result = train(configured(f"{name}:Good"), runs=tmp_path / "runs", quiet=True)
     path = list_checkpoints(result.run)[-1]
     with pytest.raises(
-        CheckpointError, match=r"another network than this FusedMLP: it has no input_gain; .* and 3 more"
+        CheckpointError, match=r"a different network than this FusedMLP: it has no input_gain; .* and 3 more"
     ):
         train(merge(configured(f"{name}:Good"), {"policy": {"class": None}}), weights=path, quiet=True)
     wider = module(GOOD.replace("8", "16"), "_wider")

@@ -77,11 +77,11 @@ def test_make_refuses_invalid_options(options: dict[str, Any], error: Any, text:
         pufferc.make("cartpole", **options)
 
 
-@pytest.mark.parametrize("asked", ["num_envs", "num_games"])
-def test_pools_larger_than_memory_are_refused_by_argument_name(asked: str) -> None:
+@pytest.mark.parametrize("argument", ["num_envs", "num_games"])
+def test_pools_larger_than_memory_are_refused_by_argument_name(argument: str) -> None:
     too_wide = {"width": 4096, "height": 4096}
-    with pytest.raises(MemoryError, match=rf"{asked}: 1048576 games of snake need .* GB, this machine has"):
-        pufferc.make("snake", **{asked: 2**28 if asked == "num_envs" else 2**20}, **too_wide)  # type: ignore[arg-type]
+    with pytest.raises(MemoryError, match=rf"{argument}: 1048576 games of snake need .* GB, but this machine has"):
+        pufferc.make("snake", **{argument: 2**28 if argument == "num_envs" else 2**20}, **too_wide)  # type: ignore[arg-type]
 
 
 def test_limits_hold_before_memory_is_touched() -> None:
@@ -309,7 +309,7 @@ def test_two_threads_in_one_pool_get_errors_not_crashes(pool: MakePool) -> None:
     outcomes: set[str] = set()
     end = time.monotonic() + 60.0
 
-    def hammer() -> None:
+    def step_repeatedly() -> None:
         while len(outcomes) < 2 and time.monotonic() < end:
             for _ in range(100):
                 try:
@@ -318,7 +318,7 @@ def test_two_threads_in_one_pool_get_errors_not_crashes(pool: MakePool) -> None:
                 except RuntimeError as error:
                     outcomes.add(str(error))
 
-    threads = [threading.Thread(target=hammer) for _ in range(4)]
+    threads = [threading.Thread(target=step_repeatedly) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -393,7 +393,7 @@ time.sleep(0.05)
 
 
 def test_render_without_a_mode_explains_render_mode(pool: MakePool) -> None:
-    with pytest.raises(RuntimeError, match="give render_mode='rgb_array' or 'human' to make"):
+    with pytest.raises(RuntimeError, match="pass render_mode='rgb_array' or 'human' to make"):
         pool("cartpole").render()
 
 

@@ -32,12 +32,12 @@ class Life(RuleBasedStateMachine):
         for env in self.envs:
             env.close()
 
-    def may(self, allowed: bool, call: Any) -> Any:
+    def call(self, allowed: bool, function: Any) -> Any:
         """Make a call that must succeed if `allowed` and must be refused otherwise."""
         if allowed:
-            return call()
+            return function()
         with pytest.raises(RuntimeError, match=r"closed|reset|sent"):
-            call()
+            function()
         return None
 
     @property
@@ -46,17 +46,17 @@ class Life(RuleBasedStateMachine):
 
     @rule(seed=st.none() | st.integers(0, 2**64 - 1) | st.lists(st.none() | st.integers(0, 9), min_size=4, max_size=4))
     def reset(self, seed: Any) -> None:
-        result = self.may(self.idle, lambda: self.env.reset(seed=seed))
+        result = self.call(self.idle, lambda: self.env.reset(seed=seed))
         if result is not None:
             self.started, self.seen = True, result[0]
 
     @rule(rows=st.lists(st.booleans(), min_size=4, max_size=4).filter(any))
     def reset_some(self, rows: list[bool]) -> None:
-        self.may(self.idle and self.started, lambda: self.env.reset(options={"reset_mask": np.array(rows)}))
+        self.call(self.idle and self.started, lambda: self.env.reset(options={"reset_mask": np.array(rows)}))
 
     @rule(actions=st.lists(st.integers(0, 2), min_size=4, max_size=4))
     def step(self, actions: list[int]) -> None:
-        result = self.may(self.idle and self.started, lambda: self.env.step(actions))
+        result = self.call(self.idle and self.started, lambda: self.env.step(actions))
         if result is not None:
             self.seen = result[0]
 
@@ -72,19 +72,19 @@ class Life(RuleBasedStateMachine):
     def send(self, group: int, own: bool) -> None:
         target = np.empty((2, *self.env.single_observation_space.shape), np.float32) if own else None
         allowed = not self.closed and self.started and group not in self.sent
-        self.may(allowed, lambda: self.env.send([1, 2], group, observations=target))
+        self.call(allowed, lambda: self.env.send([1, 2], group, observations=target))
         if allowed:
             self.sent.add(group)
 
     @rule(group=groups)
     def recv(self, group: int) -> None:
         allowed = not self.closed and group in self.sent
-        self.may(allowed, lambda: self.env.recv(group))
+        self.call(allowed, lambda: self.env.recv(group))
         self.sent -= {group} if allowed else set()
 
     @rule()
     def save(self) -> None:
-        self.snapshot = self.may(self.idle and self.started, self.env.save) or self.snapshot
+        self.snapshot = self.call(self.idle and self.started, self.env.save) or self.snapshot
 
     @precondition(lambda self: self.snapshot is not None)
     @rule(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
@@ -99,7 +99,7 @@ class Life(RuleBasedStateMachine):
     def load_into_both_and_step(self) -> None:
         assert self.snapshot is not None
         snapshot = self.snapshot
-        if self.may(self.idle, lambda: self.env.load(snapshot)) is None:
+        if self.call(self.idle, lambda: self.env.load(snapshot)) is None:
             return
         np.testing.assert_array_equal(self.env.load(snapshot), self.envs[1].load(snapshot))
         for one, other in zip(self.env.step([1] * 4)[:4], self.envs[1].step([1] * 4)[:4], strict=True):
@@ -107,7 +107,7 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def pop_metrics(self) -> None:
-        self.may(self.idle, self.env.pop_metrics)
+        self.call(self.idle, self.env.pop_metrics)
 
     @precondition(lambda self: self.started)
     @rule()

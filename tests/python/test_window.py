@@ -33,19 +33,19 @@ def press(*keys):
 def wait_until(condition, viewer, seconds=60.0):
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
+        assert time.monotonic() < end, "the condition did not come true in time"
         viewer._refresh(None)
         time.sleep(0.01)
 
-def beside(*steps):
-    # A person at the keyboard, in a thread of its own: keys to press ("d"), to hold ("+d") and to let go ("-d"), and
-    # between them conditions to wait for. What never comes ends the process.
+def simulate_person(*steps):
+    # Simulates a person at the keyboard in another thread: keys to press ("d"), to hold ("+d") and to release ("-d"),
+    # and conditions to wait for. A condition that never comes true ends the process.
     def act():
         for step in steps:
             end = time.monotonic() + 60.0
             while callable(step) and not step():
                 if time.monotonic() > end:
-                    sys.stderr.write("what the person waits for did not happen\\n")
+                    sys.stderr.write("a condition did not come true\\n")
                     sys.stderr.flush()
                     os._exit(1)
                 time.sleep(0.01)
@@ -118,7 +118,7 @@ wait_until(lambda: viewer.env == 2 and viewer.speed == 0.5, viewer)
 press("space")
 wait_until(lambda: viewer.paused, viewer)
 asked = []
-beside(lambda: time.sleep(0.3) or asked.append("a step") or True, "n")
+simulate_person(lambda: time.sleep(0.3) or asked.append("a step") or True, "n")
 assert viewer.show(seen) and asked and viewer.paused
 press("space")
 wait_until(lambda: not viewer.paused, viewer)
@@ -296,9 +296,9 @@ class Spy(module.Viewer):
         seen.append(float(overlay.observations[0, 0]))
         return super().show(overlay)
 module.Viewer = Spy
-def rests():
+def is_at_rest():
     return len(seen) > 10 and len(set(seen[-10:])) == 1
-beside(rests, "+Right", lambda: seen[-1] > seen[0] + 0.3, "-Right", rests, "q")
+simulate_person(is_at_rest, "+Right", lambda: seen[-1] > seen[0] + 0.3, "-Right", is_at_rest, "q")
 scores = play("breakout", seed=1, params={"balls": 100})
 assert all(isinstance(score, float) for score in scores)
 print("done")
@@ -327,7 +327,7 @@ class Spy(module.Viewer):
 module.Viewer = Spy
 def plays(action):
     return lambda: len(actions) > 5 and set(actions[-5:]) == {action}
-beside(plays(1), "+d", plays(2), "-d", plays(1), "q")
+simulate_person(plays(1), "+d", plays(2), "-d", plays(1), "q")
 play("breakout", agent=Left(), seed=1)
 assert set(actions) == {1, 2} and actions[0] == 1 and actions[-1] == 1, actions
 """,

@@ -27,12 +27,12 @@ def write_programs(folder: Path, address: Path) -> None:
         program = folder / name
         program.write_text(
             f"#!{sys.executable} -IS\nimport sys\nsys.path.append({str(Path(__file__).parent)!r})\nimport warm\n"
-            f"sys.exit(warm.ask({str(address)!r}, [*{words!r}, *sys.argv[1:]]))\n"
+            f"sys.exit(warm.request({str(address)!r}, [*{words!r}, *sys.argv[1:]]))\n"
         )
         program.chmod(0o755)
 
 
-def ask(address: str, words: list[str]) -> int:
+def request(address: str, words: list[str]) -> int:
     """Let the server run `words` with this process's streams, folder and environment. Returns the exit code.
 
     Signals that a test sends to this process are forwarded to the worker. If this process is killed, so is the worker.
@@ -94,7 +94,7 @@ def serve(address: str) -> list[str]:
     if worker:
         for number in received:  # so that readers of the worker's streams see them close
             os.close(number)
-        look_after(worker, caller)
+        supervise(worker, caller)
     caller.close()
     copies = [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 1000) for number in received]  # numbers that no stream uses
     for number in received:
@@ -115,7 +115,7 @@ def serve(address: str) -> list[str]:
     return list(words)
 
 
-def look_after(worker: int, caller: socket.socket) -> NoReturn:
+def supervise(worker: int, caller: socket.socket) -> NoReturn:
     """Send the caller the worker's process id and exit status. Kill the worker if the caller ends."""
     with contextlib.suppress(BrokenPipeError):
         caller.sendall(f"{worker}\n".encode())

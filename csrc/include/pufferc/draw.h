@@ -1,4 +1,4 @@
-// draw.h - drawing callbacks. A game draws through them and needs to know nothing about screens or pixels.
+// draw.h - drawing callbacks. A game draws with them and does not depend on screens or pixels.
 //
 // A game's draw function receives a PfcDraw. It calls `begin`, then draws shapes from back to front, then calls `end`.
 // The game chooses its units; x points right, y down. The owner of the PfcDraw maps positions to pixels of a window or
@@ -47,7 +47,7 @@ typedef struct PfcDraw {
   void (*text)(void* context, float x, float y, float size, const char* text, PfcColor color);
   void (*end)(void* context);
 
-  int32_t agent;         // set by the caller: the agent to follow where a picture cannot show all agents of a game
+  int32_t agent;         // set by the caller: the agent to follow if a picture cannot show all agents of a game
   int32_t steps;         // set by the pool: steps of the agent's episode so far
   float episode_return;  // set by the pool: sum of the agent's rewards so far
 } PfcDraw;

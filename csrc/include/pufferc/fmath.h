@@ -18,7 +18,7 @@
 // FLT_EVAL_METHOD 16 means the same as 0 for float. 32-bit x86 without SSE2 keeps floats in wider registers, and
 // -ffast-math makes the method indeterminable (-1).
 #if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16
-#error "pufferc needs float arithmetic as IEEE has it: -msse2 -mfpmath=sse on 32-bit x86, and no -ffast-math"
+#error "pufferc needs IEEE float arithmetic: -msse2 -mfpmath=sse on 32-bit x86, and no -ffast-math"
 #endif
 
 #define PFC_PI 3.14159265358979323846f

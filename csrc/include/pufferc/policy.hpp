@@ -23,7 +23,7 @@ class Policy {
 
   PfcPolicy* handle() const noexcept { return policy_.get(); }
   const PfcPolicyInfo& info() const noexcept { return *pfc_policy_info(policy_.get()); }
-  // The parameters of the game it was trained in, as a pool takes them.
+  // The parameters of the game in training, for PoolOptions.
   std::vector<std::pair<std::string, double>> params() const {
     std::vector<std::pair<std::string, double>> values;
     for (std::int32_t i = 0; i < info().num_params; ++i)
@@ -35,12 +35,12 @@ class Policy {
 
   std::size_t state_size() const noexcept { return detail::length(info().state_size); }
   // outputs [rows, num_outputs] for observations [rows, obs_size], which must have the game's type. state
-  // [rows, state_size] is updated in place; omit it where state_size is 0.
+  // [rows, state_size] is updated in place; omit it if state_size is 0.
   template <class Observations>
   void forward(const Observations& observations, Span<float> outputs, Span<float> state = {}) const {
     using Element = std::remove_const_t<std::remove_pointer_t<decltype(observations.data())>>;
     if (detail::dtype<Element>() != info().obs_dtype)
-      throw Error(PFC_INVALID, "observations: those of this policy have another type");
+      throw Error(PFC_INVALID, "observations: wrong element type for this policy");
     const std::size_t rows = observations.size() / detail::length(info().obs_size);
     detail::check_length("observations", rows * detail::length(info().obs_size), observations.size());
     detail::check_length("outputs", rows * detail::length(info().num_outputs), outputs.size());

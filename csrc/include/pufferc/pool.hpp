@@ -47,14 +47,14 @@ struct Metrics {
   double at(const std::string& name) const {
     for (const auto& [key, mean] : means)
       if (key == name) return mean;
-    throw Error(PFC_INVALID, "metric: this game has none named " + name);
+    throw Error(PFC_INVALID, "metric: this game has no metric named " + name);
   }
 };
 
 class Pool {
  public:
   explicit Pool(const std::string& game, const PoolOptions& options = {}) : Pool(game.c_str(), nullptr, options) {}
-  // For a game of your own. The spec must outlive the pool.
+  // For your own game. The spec must outlive the pool.
   explicit Pool(const PfcEnvSpec& spec, const PoolOptions& options = {}) : Pool(nullptr, &spec, options) {}
 
   PfcPool* handle() const noexcept { return pool_.get(); }
@@ -83,7 +83,7 @@ class Pool {
   double param(const std::string& name) const {
     for (std::int32_t i = 0; i < spec().num_params; ++i)
       if (name == spec().params[i].name) return pfc_pool_param(pool_.get(), i);
-    throw Error(PFC_INVALID, std::string("param: ") + spec().name + " has none named " + name);
+    throw Error(PFC_INVALID, std::string("param: ") + spec().name + " has no parameter named " + name);
   }
   // Takes effect with the next step or reset.
   void set_param(const std::string& name, double value) {
@@ -171,7 +171,7 @@ class Pool {
     detail::check_length("actions", count * action_dims(), actions.size());
     const Span<std::remove_pointer_t<decltype(actions.data())>> span(actions);
     if (action_dtype(span) != (buffers().discrete != 0 ? PFC_INT32 : PFC_FLOAT32))
-      throw Error(PFC_INVALID, std::string("actions: those of ") + spec().name + " have another type");
+      throw Error(PFC_INVALID, std::string("actions: wrong element type for ") + spec().name);
     PfcScriptDesc desc{};
     desc.level = level;
     desc.num_rows = static_cast<std::int32_t>(count);
@@ -240,7 +240,7 @@ class Pool {
     PfcField field{};
     check(pfc_pool_field(pool_.get(), index, &field));
     if (detail::dtype<T>() != field.dtype)
-      throw Error(PFC_INVALID, "values: those of the state field " + name + " have another type");
+      throw Error(PFC_INVALID, "values: wrong element type for the state field " + name);
     return {index, games() * detail::length(static_cast<std::int64_t>(field.count))};
   }
 
@@ -258,7 +258,7 @@ class Pool {
   template <class T>
   Span<const T> observation_span(const void* data, std::size_t count) const {
     if (detail::dtype<T>() != spec().obs_dtype)
-      throw Error(PFC_INVALID, std::string("observations: those of ") + spec().name + " have another type");
+      throw Error(PFC_INVALID, std::string("observations: wrong element type for ") + spec().name);
     return {static_cast<const T*>(data), count * obs_size()};
   }
 

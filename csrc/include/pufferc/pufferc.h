@@ -218,7 +218,8 @@ PFC_API PfcStatus pfc_pool_get_field(PfcPool* pool, int32_t index, void* values,
 // Copies values into a field, then updates observations (in the next buffer or the caller's [rows, obs] array) and
 // masks. Refused for games that own something outside their state (spec->open). The values are not checked: the caller
 // must not create a state that the rules cannot reach.
-PFC_API PfcStatus pfc_pool_set_field(PfcPool* pool, int32_t index, const void* values, uint64_t bytes, void* observations);
+PFC_API PfcStatus pfc_pool_set_field(PfcPool* pool, int32_t index, const void* values, uint64_t bytes,
+                                     void* observations);
 
 // Draws one game, following draw->agent. Not between send and recv.
 PFC_API PfcStatus pfc_pool_draw(PfcPool* pool, int32_t game, const PfcDraw* draw);

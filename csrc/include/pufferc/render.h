@@ -58,7 +58,8 @@ PFC_API PfcStatus pfc_picture_size(PfcPool* pool, int32_t count, int32_t* width_
 // Sides in [PFC_DRAW_MIN_SIDE_PX, PFC_DRAW_MAX_SIDE_PX]; 0 = those of the window.
 PFC_API PfcStatus pfc_renderer_begin(PfcRenderer* renderer, int32_t width_px, int32_t height_px, PfcColor background);
 // Draws games [first, first + count) of a pool into a part of the frame, in a grid, with their own aspect ratio.
-PFC_API PfcStatus pfc_renderer_games(PfcRenderer* renderer, PfcPool* pool, int32_t first, int32_t count, PfcDrawCell cell);
+PFC_API PfcStatus pfc_renderer_games(PfcRenderer* renderer, PfcPool* pool, int32_t first, int32_t count,
+                                     PfcDrawCell cell);
 // Callbacks to draw your own text and shapes in a part of the frame. Unless you call `begin`, positions are pixels from
 // the cell's top left corner. Valid until the next call with this renderer; NULL outside a frame.
 PFC_API const PfcDraw* pfc_renderer_draw(PfcRenderer* renderer, PfcDrawCell cell);

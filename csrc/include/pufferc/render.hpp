@@ -29,7 +29,7 @@
 
 #if defined(__GNUC__)
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wold-style-cast"  // the functions in the C headers have no other
+#pragma GCC diagnostic ignored "-Wold-style-cast"  // the C headers have inline functions with C casts
 #endif
 #include "pufferc/render.h"
 #if defined(__GNUC__)
@@ -38,7 +38,7 @@
 
 namespace pufferc {
 
-// Fields as in PfcRendererDesc; an empty module is the one beside the library; it counts for windows alone.
+// Fields as in PfcRendererDesc. module is used for windows only; empty = the module in the library's folder.
 struct RendererOptions {
   bool window = false;
   std::int32_t width_px = 0;

@@ -21,7 +21,7 @@
 
 namespace pufferc {
 
-// A pointer with a length; borrows what it points to. Stands in for C++20's std::span.
+// A pointer with a length; borrows what it points to. Replaces std::span of C++20.
 template <class T>
 class Span {
  public:

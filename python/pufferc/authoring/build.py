@@ -1,9 +1,9 @@
-"""`pufferc build mygame.c`: prints and runs one compiler command, which makes mygame.so from a game's source.
+"""`pufferc build mygame.c` prints and runs one compiler command, which makes mygame.so from a game's source.
 
     cc -O3 -shared -fPIC mygame.c $(python -m pufferc --cflags) -o mygame.so
 
-does the same without this module. This module adds warnings, and makes undefined names an error of the linker. With
---debug the file is mygame.debug.so, built with AddressSanitizer and UBSan for `pufferc check`.
+does the same without this module. This module adds warnings, and the linker refuses undefined names. With --debug the
+file is mygame.debug.so, built with AddressSanitizer and UBSan for `pufferc check`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class BuildError(RuntimeError):
 
 
 def compiler(given: str | None = None) -> list[str]:
-    """The C compiler as words of a command: `given`, $CC, or the first of cc, gcc and clang there is."""
+    """The C compiler as words of a command: `given`, $CC, or the first of cc, gcc and clang that exists."""
     for words in ([given or ""], [os.environ.get("CC", "")], ["cc"], ["gcc"], ["clang"]):
         found = shlex.split(words[0])
         if found and shutil.which(found[0]):
@@ -40,7 +40,7 @@ def compiler(given: str | None = None) -> list[str]:
 
 
 def command(source: Path, out: Path, *, debug: bool = False, cc: str | None = None) -> list[str]:
-    """The words of the compiler command. Raises BuildError where there is no compiler."""
+    """The words of the compiler command. Raises BuildError if there is no compiler."""
     # The functions of sanitizers are undefined here: the process that loads the game has them.
     strict = ["-Wl,-z,defs"] if sys.platform.startswith("linux") and not debug else []
     flags = [*(_DEBUG if debug else _RELEASE), *_WARNINGS, "-shared", "-fPIC"]
@@ -68,10 +68,11 @@ def build(
         cc: The compiler; default: $CC, else cc.
 
     Returns:
-        The shared object's path, for `pufferc.make`. The file is replaced atomically: a process keeps what it loaded.
+        The shared object's path, for `pufferc.make`. The file is replaced atomically: processes that loaded the old
+        one keep it.
 
     Raises:
-        BuildError: The message has the compiler's output. An older shared object is then still there.
+        BuildError: The message has the compiler's output. An older shared object is not changed.
     """
     text, _ = compile_game(Path(source), None if out is None else Path(out), debug, cc, show=False)
     return text
@@ -84,7 +85,7 @@ def compile_game(source: Path, out: Path | None, debug: bool, cc: str | None, sh
     if source.suffix != ".c":
         raise BuildError(f"{source}: expected a C source, mygame.c")
     target = out or default_output(source, debug)
-    # A temporary name until the file is complete; the printed command has the final one.
+    # The file has a temporary name until it is complete. The printed command has the final name.
     part = target.with_name(f".{target.name}.{os.getpid()}")
     if show:
         print(shlex.join(command(source, target, debug=debug, cc=cc)), flush=True)

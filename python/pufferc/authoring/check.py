@@ -1,6 +1,6 @@
-"""`pufferc check ./mygame.so`: looks for mistakes in a game.
+"""`pufferc check ./mygame.so` looks for mistakes in a game.
 
-A finding says what was seen, where, why it matters and what to change.
+A finding says what happened and where, why it matters and what to change.
 
 The checks are those that the built-in games get (csrc/conformance/). They run in a separate process, so that a game
 that crashes or never returns is a finding like any other.
@@ -27,13 +27,13 @@ __all__ = ["Finding", "Report", "check"]
 
 _HANG_S = 15.0  # without a finished call of the game
 _ORDER = {"error": 0, "warning": 1, "note": 2}
-# Kinds of functions of the C library that are warnings; the others are errors.
+# Kinds of C library functions that are warnings; others are errors.
 _IMPORT_WARNINGS = {"import_files", "import_math"}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was found.
+    """One finding.
 
     `severity` is "error" (the contract is broken), "warning" (allowed, but probably a mistake) or "note". `code` names
     the rule, `subject` the observation, metric or function. `game`, `agent` and `step` say where it was first seen,
@@ -59,7 +59,7 @@ class Finding:
         return TEXTS[self.code][1]
 
     def where(self) -> str:
-        """In words, such as "game 3, step 17"; may be empty."""
+        """A text such as "game 3, step 17"; may be empty."""
         parts = [f"{name} {value}" for name in ("game", "agent", "step") if (value := getattr(self, name)) is not None]
         return ", ".join(parts)
 
@@ -83,11 +83,11 @@ class Report:
         return not self.count("error")
 
     def count(self, severity: str) -> int:
-        """How many findings there are of a severity."""
+        """Number of findings of a severity."""
         return sum(finding.severity == severity for finding in self.findings)
 
     def __str__(self) -> str:
-        verdict = "not sound" if not self.ok else "sound, with warnings" if self.count("warning") else "sound"
+        verdict = "failed" if not self.ok else "passed with warnings" if self.count("warning") else "passed"
         numbers = f"{self.count('error')} errors, {self.count('warning')} warnings"
         return "\n\n".join([*map(str, self.findings), f"{self.game}: {verdict} ({numbers})"])
 
@@ -145,7 +145,7 @@ def _build(text: str, folder: Path, debug: bool) -> Path:
 
 
 class _Symbols:
-    """What `nm` of the binutils says about a shared object. Without nm there is less to find, and a note says so."""
+    """The symbols of a shared object, from `nm` of the binutils. Without nm fewer mistakes are found, with a note."""
 
     def __init__(self, place: str) -> None:
         """Reads the file now, since a temporary one may be gone later."""
@@ -168,7 +168,9 @@ class _Symbols:
     def imports(self, owns_memory: bool) -> list[Finding]:
         """Functions of the C library that a game should not use, one finding for each kind."""
         if self.missing:
-            return [Finding("note", "nm_missing", "calls of the C library were not looked at: there is no nm here")]
+            return [
+                Finding("note", "nm_missing", "calls of the C library were not checked, because nm is not installed")
+            ]
         used: dict[str, list[str]] = {}
         for name in sorted({words[-1].partition("@")[0] for words in self._undefined}):
             code = IMPORTS.get(name)
@@ -183,6 +185,6 @@ class _Symbols:
 
 
 def _nm(*words: str) -> list[list[str]]:
-    """The words of each line of nm; none where it cannot read the file, which loading the game reports better."""
+    """The words of each line of nm. Empty if it cannot read the file; loading the game gives a better error."""
     done = subprocess.run(["nm", *words], capture_output=True, text=True, errors="replace", check=False)
     return [line.split() for line in done.stdout.splitlines() if line.strip()]

@@ -1,8 +1,8 @@
-"""The process that `pufferc check` plays a game in, from both sides.
+"""The child process in which `pufferc check` plays a game, and its parent.
 
 The child, `python -m pufferc.authoring.check_process CHANNEL ...`, loads the game, plays it and sends each finding. It
-records what the game is doing in a file that both processes have mapped, PfcTrace of csrc/conformance/conformance.h:
-after a crash the trace says where it happened. The parent never loads the game.
+records what the game is doing in a file that both processes have mapped (PfcTrace of csrc/conformance/conformance.h).
+After a crash the trace says where it happened. The parent never loads the game.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SANITIZER = re.compile(r"ERROR: \w+Sanitizer|: runtime error: ")
 
 @dataclass
 class Played:
-    """Findings as keyword arguments of `Finding`, and for each the address of the variable that it is about, or 0."""
+    """Findings as keyword arguments of `Finding`, and for each the address of its variable, or 0."""
 
     findings: list[dict[str, Any]] = field(default_factory=list)
     addresses: list[int] = field(default_factory=list)
@@ -52,9 +52,9 @@ class Played:
 def play_in_process(
     game: str, params: Mapping[str, float], data: str | os.PathLike[str] | None, folder: Path, hang_s: float
 ) -> Played:
-    """Has a child check the game. Raises ModuleError or ValueError where the child could not load it."""
+    """Checks the game in a child process. Raises ModuleError or ValueError if the child cannot load it."""
     if data is not None:
-        map_file("data", data).close()  # a bad path is an error here, where it was given
+        map_file("data", data).close()  # raises for a bad path
     trace = folder / "trace"
     trace.write_bytes(bytes(_core.trace_bytes()))
     words = [game, json.dumps(dict(params)), "" if data is None else os.fspath(data), str(trace)]
@@ -72,7 +72,7 @@ def play_in_process(
 
 
 def _follow(child: Child, played: Played, trace: Path, hang_s: float) -> bool:
-    """Takes in findings until the child has ended; True if one call of the game took longer than `hang_s`."""
+    """Receives findings until the child ends. Returns whether a call of the game took longer than `hang_s`."""
     calls, since = -1, time.monotonic()
     while True:
         over = child.code is not None
@@ -82,7 +82,7 @@ def _follow(child: Child, played: Played, trace: Path, hang_s: float) -> bool:
             return False
         wait([child], _POLL_S)
         state, now = _core.read_trace(trace.read_bytes()), time.monotonic()
-        crashing = bool(state["signal"])  # it may take long to write a core file
+        crashing = bool(state["signal"])  # writing a core file may take long
         if crashing or state["calls"] != calls or not (state["function"] or state["stage"]):
             calls, since = state["calls"], now
         elif now - since > (hang_s if state["function"] else 4 * hang_s):
@@ -102,7 +102,7 @@ def _take(message: dict[str, Any], played: Played) -> None:
 
 
 def _place(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Which game, agent and step a call was for; empty between two calls."""
+    """Game, agent and step of the current call; empty between two calls."""
     if not state["function"]:
         return {}
     return {name: state[name] for name in ("game", "agent", "step")} | {"subject": state["function"]}
@@ -111,15 +111,15 @@ def _place(state: Mapping[str, Any]) -> dict[str, Any]:
 def _doing(state: Mapping[str, Any]) -> str:
     if state["function"]:
         return f"in {state['function']}"
-    return f"while several threads stepped it, or between two calls ({state['stage'] or 'at the start'})"
+    return f"while several threads stepped it or between two calls (stage: {state['stage'] or 'start'})"
 
 
 def _conclude(played: Played, state: Mapping[str, Any], code: int, hung: bool, text: str) -> None:
     """Adds findings about how the child ended and what the game printed."""
     doing, place = _doing(state), _place(state)
-    complaint = _SANITIZER.search(text)
-    if complaint:
-        start = text.rfind("\n", 0, complaint.start()) + 1
+    report = _SANITIZER.search(text)
+    if report:
+        start = text.rfind("\n", 0, report.start()) + 1
         played.add("error", "sanitizer", f"{doing}: {_excerpt('sanitizer', text[start:])}", **place)
     elif hung:
         played.add("error", "hang", f"the game did not return {doing}", **place)

@@ -9,32 +9,32 @@ TEXTS: dict[str, tuple[str, str]] = {
     # ---- memory
     "crash": (
         "A game that crashes ends the whole training run.",
-        "Look at every index and pointer in that function. `pufferc check --debug` names the line in the source.",
+        "Check every index and pointer in that function. `pufferc check --debug` names the line in the source.",
     ),
     "hang": (
-        "A step that does not end stops the training.",
-        "Look at the loops in that function, above all `while`: each must reach its bound.",
+        "A step that never returns stops the training.",
+        "Check the loops in that function, `while` loops first. Each must end.",
     ),
     "exit": (
         "A game runs inside another program and must not end it.",
         "Remove calls of exit and abort. A step cannot fail: end the episode with io.terminated[0] = 1.",
     ),
     "sanitizer": (
-        "This is undefined behaviour: it may work today and crash, or compute something else, tomorrow.",
+        "This is undefined behaviour. It may seem to work now, and crash or give other results later.",
         "The line number above is in your source; change what that line reads, writes or computes.",
     ),
     "state_address": (
-        "States are moved, saved and copied as bytes; an address in them then points to another game, or nowhere.",
+        "States are moved, saved and copied as bytes. An address in a state then points elsewhere.",
         "Store an index in the state instead of a pointer. Constant tables belong outside the state, as PFC_TABLE.",
     ),
     "global_variable": (
-        "All games on all threads share such a variable, so results depend on the order of threads.",
+        "All games on all threads share such a variable, so results depend on the timing of threads.",
         "Move it into the state struct. A table that never changes is declared `static const`.",
     ),
     "looking_changes_state": (
-        "observe, mask, metrics, draw and script must not change anything: how often they are called depends on what "
-        "the user displays, so the game would too.",
-        "Change the state in step or reset only; if one of them needs a random number, draw it there and store it. "
+        "observe, mask, metrics, draw and script must not change the state. How often they are called depends on what "
+        "the user displays, and the game must not depend on that.",
+        "Change the state in step or reset only. If one of them needs a random number, draw it there and store it. "
         "script draws from its argument rng.",
     ),
     "data_address": (
@@ -46,7 +46,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Give the file as well: pufferc check GAME --data PATH.",
     ),
     "rng_overwritten": (
-        "Without it all games play the same, for any seed.",
+        "Without its generator every game is the same, for any seed.",
         "Do not clear the whole state in reset (memset, *s = ...): everything except rng is zero already.",
     ),
     "flag_value": (
@@ -55,7 +55,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     # ---- observations
     "observation_range": (
-        "Scaling and Gymnasium's spaces are made from the table.",
+        "Input scaling and Gymnasium's spaces use the ranges in the table.",
         "Widen the range in the observation table, or clamp the value in observe: pfc_clampf(value, low, high).",
     ),
     "observation_code": (
@@ -63,34 +63,34 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Write whole numbers from 0 to num_codes - 1, or raise num_codes in the observation table.",
     ),
     "observation_table": (
-        "Encoders read the observation by this table, so a pool cannot be made with a wrong one.",
-        "Look at layout and fill_rows: the counts of all rows must add up to the size of the observation.",
+        "Encoders read observations by this table, so a pool cannot be created with an invalid one.",
+        "Check layout and fill_rows: the counts of all rows must add up to the size of the observation.",
     ),
     "observation_not_finite": (
         "One such number makes every weight of the network NaN, and the training is lost.",
         "Look for divisions by zero, square roots of negative numbers, and speeds that grow without bound.",
     ),
     "observation_unwritten": (
-        "The value is then whatever another game wrote there before.",
+        "The value is then left over from another game.",
         "Assign every member of the observation struct in observe, on every path through it.",
     ),
     "observation_unrepeatable": (
         "The same state must give the same observation, or no run can be repeated.",
-        "observe must depend on the state alone: look for variables without a value, globals, random numbers.",
+        "observe must depend on the state only. Look for uninitialised variables, globals and random numbers.",
     ),
     "observation_zero": (
         "An agent that sees nothing cannot learn.",
         "Assign the members of the observation struct in observe: obs->... = ...",
     ),
     "observation_constant": (
-        "A value that never changes is useless to the agent; often its assignment was forgotten.",
+        "A value that never changes is useless to the agent. Often its assignment is missing.",
         "Assign it in observe, or remove it, unless it changes only in situations that random play does not reach.",
     ),
     "observation_large": (
         "Networks learn best from values of about -1 to 1, and badly from very large ones.",
         "Divide it by its usual size in observe, and change its range in the table.",
     ),
-    # ---- masks, built-in players, sides, state fields
+    # ---- masks, built-in players, teams, state fields
     "mask_empty": (
         "An agent without a legal choice cannot act.",
         "Set at least one byte of each dimension to 1. An agent that waits for its turn has one legal choice in each.",
@@ -101,7 +101,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "mask_unrepeatable": (
         "The same state must allow the same choices, or legal actions are refused.",
-        "mask must depend on the state alone: look for variables without a value, globals, random numbers.",
+        "mask must depend on the state only. Look for uninitialised variables, globals and random numbers.",
     ),
     "script_illegal": (
         "The pool refuses such a move, which ends the match.",
@@ -113,11 +113,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "continuous one.",
     ),
     "script_unwritten": (
-        "The value is then whatever another row wrote there before.",
+        "The value is then left over from another row.",
         "Write all dimensions of the action, on every path through script.",
     ),
     "script_unrepeatable": (
-        "Matches against a built-in player could not be repeated.",
+        "Matches against a built-in player would not be repeatable.",
         "Draw from script's argument rng only, and use no variable outside the state.",
     ),
     "script_changes_game": (
@@ -125,7 +125,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Store nothing in script, in the state or outside it, and draw from its argument rng only.",
     ),
     "team_range": (
-        "Matches and ratings are between sides.",
+        "Matches and ratings are between teams.",
         "team must return 0 to teams - 1 for every agent and all parameters; or set sizes.teams in layout.",
     ),
     "field_range": (
@@ -146,15 +146,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Scale rewards so that a typical one is about 1. Scores to display belong in metrics.",
     ),
     "episode_endless": (
-        "Scores are those of finished episodes, so there would be none, and no new starts either.",
+        "Scores come from finished episodes. Without an end there are no scores and no new episodes.",
         "Set io.terminated[0] = 1 where the game is over, or give max_steps a default above 0.",
     ),
     "episode_short": (
-        "An episode of one step needs no decisions. Often a condition is missing before the end.",
-        "Look at what sets io.terminated in step: it should be 1 only when the game is over.",
+        "An episode of one step needs no decisions. Often a condition is missing where io.terminated is set.",
+        "Check where step sets io.terminated: it should be 1 only when the game is over.",
     ),
     "episode_truncated": (
-        "That is right for tasks without an end. Otherwise the rules never set io.terminated.",
+        "This is right for tasks without an end. In other games the rules should set io.terminated.",
         "If there are ways to win or lose, set io.terminated[0] = 1 there.",
     ),
     "metric_not_finite": (
@@ -176,12 +176,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Keep everything in the state struct: all of it except rng is zero when reset is called.",
     ),
     "position": (
-        "A game must play the same alone and among thousands.",
-        "Use only the arguments: no variable outside the state, and only indices below the number of agents.",
+        "A game must give the same results by itself and in a batch of thousands.",
+        "Use only the arguments, no variables outside the state, and only indices below the number of agents.",
     ),
     "threads": (
         "Several threads step games at once; the result must not depend on their number.",
-        "Use no variable outside the state, also no `static` one inside a function.",
+        "Use no variables outside the state, including `static` variables in functions.",
     ),
     "snapshot": (
         "A resumed run would differ from one that was never interrupted.",
@@ -193,28 +193,28 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "action_without_effect": (
         "An agent whose actions change nothing cannot learn.",
-        "Read io.actions (or io.controls) in step, and compare with the right numbers: choices are numbered from 0.",
+        "Read io.actions (or io.controls) in step, and compare with the right numbers; choices are numbered from 0.",
     ),
     "action_twice": (
-        "Two choices with the same effect slow down learning; often one of them was forgotten.",
-        "Look at the comparisons with io.actions in step; choices are numbered from 0. Or reduce action_counts.",
+        "Two choices with the same effect slow down learning. Often the code for one of them is missing.",
+        "Check the comparisons with io.actions in step; choices are numbered from 0. Or reduce action_counts.",
     ),
     # ---- pictures
     "draw_order": (
-        "Without begin there is no picture, and without end it is not shown.",
+        "Without begin there is no picture. Without end it is not shown.",
         "Call d->begin once at the start of draw, and d->end once at its end, on every path.",
     ),
     "draw_not_finite": (
-        "Such a shape is not drawn, or fills the screen.",
+        "Such a shape is not drawn, or covers the whole picture.",
         "Look for divisions by zero in draw; widths, heights and radii are never negative.",
     ),
     "draw_nothing": (
         "play and record would show an empty picture.",
         "Draw at least one shape between d->begin and d->end.",
     ),
-    # ---- what the file uses
+    # ---- functions that the game calls
     "import_random": (
-        "All games and threads share their state, so no game can be repeated.",
+        "All games and threads share the state of these functions, so no game can be repeated.",
         "Draw from the game's generator: pfc_rng_below(&s->rng, 6), pfc_rng_uniform(&s->rng, -1, 1), ...",
     ),
     "import_clock": (
@@ -231,10 +231,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "import_files": (
         "Thousands of games would read or write in every step.",
-        "Remove it from the game; use a debugger or --debug to look at values during development.",
+        "Remove it from the game. Use a debugger or --debug to examine values during development.",
     ),
     "import_math": (
-        "Their last bits differ between systems, so a game plays differently elsewhere.",
+        "The last bits of their results differ between systems, so a game would too.",
         "pufferc/fmath.h has pfc_sinf, pfc_cosf, pfc_expf and others that give the same bits everywhere.",
     ),
     "output": (

@@ -25,12 +25,12 @@ _C_WORDS = re.compile(
     "unsigned|using|virtual|void|volatile"
 )
 
-_HEAD = """// NAME.c - say here what the game is about, in one line. One agent.
+_HEAD = """// NAME.c - describe the game in one line. One agent.
 //
-// Made by `pufferc new NAME`: until you change it, it is a catcher. Slide a paddle to catch falling balls.
+// Created by `pufferc new NAME`. Until you change it, you slide a paddle to catch falling balls.
 //
 //   pufferc build NAME.c         makes NAME.so
-//   pufferc check ./NAME.so      looks for mistakes and explains them
+//   pufferc check ./NAME.so      finds mistakes and explains them
 //   pufferc train ./NAME.so      trains a policy, with NAME.toml
 //
 // Every function below is called by the pool; what the pool takes care of (seeds, episode counts, time
@@ -92,7 +92,7 @@ def _check_name(name: str) -> None:
     """Raises ValueError with the reason where a game cannot have this name."""
     start = "name: expected the new game's name, "
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise ValueError(f"{start}a small letter and then small letters, digits and _, got {name!r}")
+        raise ValueError(f"{start}a lower-case letter followed by lower-case letters, digits and _, got {name!r}")
     if len(name) > _MAX_LETTERS:
         raise ValueError(f"{start}at most {_MAX_LETTERS} letters, got {len(name)}")
     if keyword.iskeyword(name) or _C_WORDS.fullmatch(name):
@@ -100,7 +100,7 @@ def _check_name(name: str) -> None:
     if name == "pfc" or name.startswith("pfc_"):
         raise ValueError(f"{start}names that begin with pfc_ are reserved for pufferc, got {name!r}")
     if name in list_envs():
-        raise ValueError(f"{start}{name} is a built-in game; choose another name, which also keeps their runs apart")
+        raise ValueError(f"{start}{name} is a built-in game; choose another name")
 
 
 def _source(name: str) -> str:

@@ -1,10 +1,10 @@
-"""Where the installed package has its headers, libraries and CMake package, for C and C++ programs.
+"""Paths of the headers, libraries and CMake package in the installed package, for C and C++ programs.
 
     cc mine.c $(python -m pufferc --cflags --libs) -o mine
     cmake -Dpufferc_DIR=$(python -m pufferc --cmakedir) ...
 
-Everything lies inside the package, so a program that links the shared library finds it there as long as the environment
-exists; to distribute a program, copy the library next to it and link with -Wl,-rpath,'$ORIGIN'.
+Everything is inside the package, so a program finds the shared library there as long as the environment exists. To
+distribute a program, copy the library next to it and link with -Wl,-rpath,'$ORIGIN'.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def template() -> Path:
 
 
 def cflags() -> list[str]:
-    """Compiler flags: the include folder, and what games need for trajectories that repeat everywhere.
+    """Compiler flags: the include folder, and the flags that make trajectories the same everywhere.
 
     The flags are those that the library's own games were compiled with; the build writes them into pufferc.pc.
     """
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--libs", action="store_true", help="linker flags for the shared library")
     options = parser.parse_args(list(arguments))
     if not any(vars(options).values()):
-        parser.error("one of --cmakedir, --includedir, --cflags, --libs is expected")
+        parser.error("expected one of --cmakedir, --includedir, --cflags, --libs")
     if options.cmakedir:
         print(cmakedir())
     if options.includedir:

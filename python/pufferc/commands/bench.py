@@ -1,4 +1,4 @@
-"""`pufferc bench`: agent steps per second of a game alone, with a policy's inference, and with training.
+"""`pufferc bench`: agent steps per second of a game only, with a policy's inference, and with training.
 
 Each figure is the median of several runs in one process, with the game's training configuration. Compare figures of one
 call only: machines differ, and the speed of one machine varies.
@@ -25,7 +25,7 @@ from pufferc.runs.machine import machine
 __all__ = ["bench_game", "main"]
 
 _ACTION_SETS = 16  # batches of actions, drawn before the timing
-_ENV_ROWS = 4096  # rows for the figure of the game alone
+_ENV_ROWS = 4096  # rows for the measurement of the game only
 
 
 def _median_rate(step: Callable[[], tuple[int, float]], seconds: float, runs: int) -> float:
@@ -127,7 +127,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--threads", type=int, default=0, help="threads of games and of training; 0 = all cores")
     parser.add_argument("--seconds", type=float, default=3.0, help="time for each figure")
     parser.add_argument("--runs", type=int, default=5, help="runs per median")
-    parser.add_argument("--data", metavar="PATH", help="the file that the game reads, where one game is named")
+    parser.add_argument("--data", metavar="PATH", help="a file that the game reads; needs the name of one game")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(list(arguments))
     if not 0 < options.seconds < math.inf or options.runs < 1 or not 0 <= options.threads <= _core.MAX_THREADS:

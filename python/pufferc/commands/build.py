@@ -15,7 +15,9 @@ def main(words: Sequence[str]) -> int:
     """`pufferc build FILE.c [--out FILE.so] [--debug] [--cc COMPILER]`; 1 when the source does not compile."""
     parser = argparse.ArgumentParser("pufferc build", description="Compile a game's source into a shared object.")
     parser.add_argument("source", type=Path, metavar="FILE.c", help="the game")
-    parser.add_argument("--out", type=Path, metavar="FILE.so", help="what to write; default FILE.so beside the source")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE.so", help="the file to write; default: FILE.so beside the source"
+    )
     parser.add_argument("--debug", action="store_true", help="with AddressSanitizer and UBSan, as FILE.debug.so")
     parser.add_argument("--cc", help="the compiler; default $CC, else cc")
     options = parser.parse_args(list(words))

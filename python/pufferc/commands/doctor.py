@@ -25,7 +25,7 @@ _EXTRAS = {
     "train": ("torch", "safetensors", "rich", "tyro"),
     "render": ("pillow", "imageio-ffmpeg", "matplotlib"),
 }
-_MORE_WORLDS = "; a build from Box2D's source has 16384: PUFFERC_BOX2D_SOURCE=FOLDER"
+_MORE_WORLDS = "; builds with PUFFERC_BOX2D_SOURCE=FOLDER have 16384"
 _NAME_WIDTH = 18
 
 
@@ -93,12 +93,12 @@ def _games() -> dict[str, str]:
             for name, limit in limits.items()
             if limit
         }
-        | {name: f"left out: {why}" for name, why in _core.games_left_out().items()}
+        | {name: f"missing: {why}" for name, why in _core.games_left_out().items()}
     )
 
 
 def _no_display() -> str | None:
-    """Why no window can open here; None if one can, or if only a try would tell."""
+    """Why no window can open here, or None if one can or the answer is unknown."""
     display = os.environ.get("DISPLAY")
     if sys.platform == "darwin":
         return None

@@ -31,17 +31,17 @@ def main(words: list[str]) -> int:
 
 
 def _facts(info: Any) -> list[tuple[str, str]]:
-    """What `pufferc envs NAME` shows besides the parameters, without empty entries."""
+    """The facts that `pufferc envs NAME` shows besides the parameters, without empty entries."""
     keys = [f"{' '.join(key.keys)} {key.help}" for key in info.keys]
     masked = info.masked or any(row.name == "masked" for row in info.params)
     facts = [
         ("agents", str(info.agents) if info.agents > 1 else ""),
         ("teams", str(info.teams) if info.teams else ""),
-        ("masks", "some choices are illegal at times" if masked else ""),
+        ("masks", "some choices are sometimes illegal" if masked else ""),
         ("built-in player", f"levels 0 to {info.levels - 1}" if info.levels else ""),
         ("data", "reads a file, --data PATH" if info.reads_data else ""),
         ("state fields", ", ".join(info.fields)),
         ("keys", "; ".join(keys)),
-        ("steps a second to watch", f"{info.fps:g}"),
+        ("steps per second to watch", f"{info.fps:g}"),
     ]
     return [fact for fact in facts if fact[1]]

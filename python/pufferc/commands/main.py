@@ -33,7 +33,7 @@ commands:
   runs [NAME]             list runs and their results
   compare RUN RUN...      differences of runs, and their results
   sweep NAME [flags]      search for better settings with many short runs
-  plot RUN...             learning curves of runs as a picture
+  plot RUN...             learning curves of runs as a PNG
   bench [NAME ...]        speed of games and training on this machine
   doctor                  what is installed and built, and why something is missing
   new NAME                a new game: source, configuration and test to start from

@@ -13,8 +13,8 @@ from pufferc.authoring.new import new_game
 def main(words: Sequence[str]) -> int:
     """`pufferc new NAME [--dir FOLDER] [--force]`."""
     parser = argparse.ArgumentParser("pufferc new", description="Start a game: source, configuration, test.")
-    parser.add_argument("name", metavar="NAME", help="small letters, digits and _")
-    parser.add_argument("--dir", default=".", metavar="FOLDER", help="where to write; default: here")
+    parser.add_argument("name", metavar="NAME", help="lower-case letters, digits and _")
+    parser.add_argument("--dir", default=".", metavar="FOLDER", help="folder to write to; default: the current one")
     parser.add_argument("--force", action="store_true", help="overwrite files that exist")
     options = parser.parse_args(list(words))
     try:

@@ -10,7 +10,7 @@ from pufferc.runs.curves import plot
 
 def main(words: Sequence[str]) -> int:
     """`pufferc plot RUN... [--out FILE] [--x COLUMN]`."""
-    parser = argparse.ArgumentParser("pufferc plot", description="Draw score, speed and losses of runs into a PNG.")
+    parser = argparse.ArgumentParser("pufferc plot", description="Plot score, speed and losses of runs as a PNG.")
     runs_help = "a run's directory, that of a group of seeds, or a metrics.jsonl"
     parser.add_argument("runs", nargs="+", metavar="RUN", help=runs_help)
     parser.add_argument("--out", default="plot.png", help="the picture to write (default %(default)s)")

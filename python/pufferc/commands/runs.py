@@ -18,7 +18,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="as JSON, with the whole configuration")
     options = parser.parse_args(words)
     if not options.runs.is_dir():
-        raise ValueError(f"runs: there is no folder {options.runs}; pufferc train makes it, or give --runs FOLDER")
+        raise ValueError(f"runs: there is no folder {options.runs}; pufferc train creates it, or pass --runs FOLDER")
     found = list_runs(options.runs, options.game)
     if options.json:
         print(json.dumps([run.as_dict() for run in found], indent=1, default=str))  # TOML has dates, JSON does not

@@ -57,10 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--confirm", type=int, metavar="K", help=f"configurations that are run again (default {own.confirm})")
     add("--confirm-seeds", type=int, metavar="S", help=f"with so many seeds each (default {own.confirm_seeds})")
     add("--timeout", type=float, dest="timeout_s", metavar="SECONDS",
-        help=f"without a sign of life, after which a run is given up (default {own.timeout_s:g})")  # fmt: skip
+        help=f"without progress, after which a run is stopped (default {own.timeout_s:g})")  # fmt: skip
     add("--directory", type=Path, metavar="DIR", help="of the sweep, new or empty (default sweeps/NAME-TIME)")
     add("--resume", type=Path, metavar="DIR", help="continue a sweep; limits, --jobs and --confirm may change")
-    add("--report", type=Path, metavar="DIR", help="print and draw again what a sweep found")
+    add("--report", type=Path, metavar="DIR", help="print and plot the results of a sweep again")
     add("--quiet", action="store_true", help="no progress lines")
     add("--json", action="store_true", help="print the result as JSON")
     return parser
@@ -77,7 +77,7 @@ def _base(game: str, words: list[str]) -> Config:
     given["--parallel"] = None if parsed.parallel == 1 else parsed.parallel
     for flag, value in given.items():
         if value is not None:
-            raise ConfigError(f"sweep: {flag} is a flag of pufferc train alone, got {value!r}")
+            raise ConfigError(f"sweep: {flag} is a flag of pufferc train only, got {value!r}")
     config: Config = parsed.config
     return config
 

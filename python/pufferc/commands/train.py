@@ -43,7 +43,7 @@ def main(words: list[str]) -> int:
             game=game if resume else None,
         )
     except NotFinite as error:
-        return fail(f"training stopped: {error}; the last checkpoint stands. A lower train.learning_rate may help", 1)
+        return fail(f"training stopped: {error}; the last checkpoint is kept. A lower train.learning_rate may help", 1)
     except LostRank as error:
         return fail(f"training stopped: {error}", 1)
     if lead:
@@ -64,7 +64,7 @@ def _train_seeds(options: argparse.Namespace, weights: Path | None) -> int:
     from pufferc.training.seeds import exit_code, parse_seeds, summary, train_seeds
 
     if os.environ.get("WORLD_SIZE", "1") != "1":
-        raise ValueError("train.seeds: torchrun's processes make one run together; leave it out for seeds")
+        raise ValueError("train.seeds: cannot be used under torchrun, whose processes share one run")
     if options.resume is not None:
         raise ValueError("train.seeds: a group cannot be resumed as a whole; resume its runs: --resume GROUP/seed-1")
     group = train_seeds(

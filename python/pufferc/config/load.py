@@ -153,7 +153,7 @@ def _checked_env(game: str, table: Mapping[str, Any], source: str) -> dict[str, 
 def suggest(name: str, known: Sequence[str]) -> str:
     """The end of an error message: the known name closest to `name`, or all known names."""
     close = get_close_matches(name, known, 1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(known))}"
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"
 
 
 def as_tables(config: Config) -> dict[str, dict[str, Any]]:

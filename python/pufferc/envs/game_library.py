@@ -1,11 +1,11 @@
-"""Games in shared objects: `pufferc.make("./mygame.so")`, and everything else that takes a game's name.
+"""Games in shared objects, for `pufferc.make("./mygame.so")` and everything else that takes a game's name.
 
 Loading a shared object runs its code, with all rights of this process. Load only what you built or trust.
 
-A file is read when a game is named, and loaded from a private copy in memory. So it may be rebuilt or deleted at any
-time: pools keep the code that they were made with, and the next use of the path loads the new file. A module stays
-loaded while a description or a pool of it exists. Libraries that it needs must be where the system finds them: $ORIGIN
-in its run path means nothing for a copy.
+A file is read when its path is used, and loaded from a private copy in memory. So it may be rebuilt or deleted at any
+time: pools keep their code, and the next use of the path loads the new file. A module stays loaded while a description
+or a pool of it exists. The system must find the libraries that it needs; $ORIGIN in its run path does not work for a
+copy.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from pufferc import _core
 __all__ = ["LoadedModule", "ModuleError", "is_path", "load", "sanitizers"]
 
 _SUFFIXES = (".so", ".dylib")
-# A shared object that was built with one of them holds the name of this function.
+# A shared object that was built with a sanitizer contains the name of this function.
 _SANITIZERS = {"__asan_init": "AddressSanitizer", "__tsan_init": "ThreadSanitizer", "__msan_init": "MemorySanitizer"}
 
 
 class ModuleError(ValueError):
-    """A file that cannot be loaded as a game; the message begins with its path and says why."""
+    """A file cannot be loaded as a game. The message starts with its path."""
 
 
 class LoadedModule:
@@ -37,11 +37,11 @@ class LoadedModule:
 
     def __init__(self, path: Path, sha256: str, module: _core.Module) -> None:
         self.path, self.sha256, self.module = path, sha256, module
-        self.info: Any = None  # the EnvInfo that games.py makes of it
+        self.info: Any = None  # its EnvInfo, set by games.py
 
 
 _lock = threading.Lock()
-_newest: dict[Path, LoadedModule] = {}  # of each file, what was loaded last
+_newest: dict[Path, LoadedModule] = {}  # the latest module of each file
 
 
 def is_path(game: object) -> bool:
@@ -54,7 +54,7 @@ def is_path(game: object) -> bool:
 def load(path: str | os.PathLike[str]) -> LoadedModule:
     """The game in the shared object at `path`. Runs the file's code. Raises ModuleError.
 
-    The same content at the same place is loaded once.
+    The same content at the same path is loaded once.
     """
     text = os.fspath(path)
     if not isinstance(text, str):
@@ -88,9 +88,9 @@ def _read(text: str, place: Path) -> bytes:
 
 
 def _check_header(text: str, data: bytes) -> None:
-    """Refuses the two kinds of ELF files that the dynamic loader has no clear error for.
+    """Refuses two kinds of ELF files for which the dynamic loader has no clear error.
 
-    It crashes over a file that is cut off, and says "no such file" of one for another processor.
+    It crashes for a truncated file, and reports "no such file" for another processor's.
     """
     if len(data) < 64 or data[:4] != b"\x7fELF":
         return  # the loader has a clear message
@@ -100,7 +100,7 @@ def _check_header(text: str, data: bytes) -> None:
         raise ModuleError(f"{text}: was built for another kind of processor than this Python")
     (table,), (entry, count) = struct.unpack_from("Q", data, 40), struct.unpack_from("HH", data, 58)
     if table + entry * count > len(data):  # the table of sections is the last part of a file
-        raise ModuleError(f"{text}: is cut off: it has {len(data)} bytes, expected {table + entry * count}")
+        raise ModuleError(f"{text}: is truncated: it has {len(data)} bytes, expected {table + entry * count}")
 
 
 def _found_sanitizers(data: bytes) -> dict[str, str]:
@@ -108,7 +108,7 @@ def _found_sanitizers(data: bytes) -> dict[str, str]:
 
 
 def sanitizers(path: Path) -> list[str]:
-    """Names of the sanitizers that a shared object was built with; none if it cannot be read."""
+    """Names of the sanitizers that a shared object was built with. Empty if it cannot be read."""
     try:
         return list(_found_sanitizers(path.read_bytes()).values())
     except OSError:
@@ -116,11 +116,11 @@ def sanitizers(path: Path) -> list[str]:
 
 
 def _require_sanitizers(text: str, data: bytes) -> None:
-    """Raises ModuleError where the sanitizers of a game are not loaded: their start would end the process."""
+    """Raises ModuleError if the sanitizers of a game are not loaded, since their start would end the process."""
     for symbol, name in _found_sanitizers(data).items():
         if not hasattr(ctypes.CDLL(None), symbol):
             raise ModuleError(
-                f"{text}: was built with {name}, which has to be in the process from its start. Check it with: "
+                f"{text}: was built with {name}, which must be loaded when the process starts. Check it with: "
                 f"pufferc check {text}; run other commands under: ASAN_OPTIONS=detect_leaks=0 "
                 'LD_PRELOAD="$(cc -print-file-name=libasan.so) $(cc -print-file-name=libstdc++.so.6)"'
             )
@@ -133,7 +133,7 @@ def _open(text: str, place: Path, data: bytes) -> _core.Module:
             handle = os.memfd_create(place.name)
             with open(handle, "wb", closefd=False) as copy:
                 copy.write(data)
-            # The module owns the handle: while it is loaded, no other may get its number and so the same name.
+            # The module owns the handle. While it is loaded, no other module may get its number and so the same name.
             return _core.Module(f"/proc/{os.getpid()}/fd/{handle}", text, handle)
         with tempfile.TemporaryDirectory(prefix="pufferc-") as folder:
             file = Path(folder) / place.name

@@ -1,7 +1,7 @@
 """Games, built in or in shared objects: names, parameters, tables and Gymnasium ids.
 
 Functions that take a game take its name, the path of a shared object ("./mygame.so" or a Path; see game_library.py), or
-an EnvInfo. The file is read again at each use of its path; an EnvInfo stands for the code that was loaded when it was
+an EnvInfo. The file is read again at each use of its path; an EnvInfo refers to the code that was loaded when it was
 made.
 """
 
@@ -99,12 +99,12 @@ class EnvInfo:
         can_save: False for games that own something outside their state: `VecEnv.save`, `load` and `set_state`
             refuse them.
         observation: The observation table with default parameters; `VecEnv.observation_rows` is that of a pool.
-        masked: Some choices are illegal at times.
-        teams: Number of sides that the agents are divided into; 0 = no sides.
+        masked: Some choices are sometimes illegal.
+        teams: Number of teams; 0 = no teams.
         levels: Levels of the built-in player, see `VecEnv.script`; 0 = no such player.
         reads_data: `make` takes data=PATH.
         fields: Names of the state members that `VecEnv.state` reads.
-        fps: Steps per second for display. A parameter frameskip divides it.
+        fps: Steps per second for display, divided by the parameter frameskip if there is one.
         keys: Key bindings; empty = digits, or the arrow keys in a continuous game.
         idle: The choice without a key: a number, "keep" the last one, or "alternate" 0 and 1.
         path, sha256: File of a loaded game and its hash; None for built-in games.
@@ -136,7 +136,7 @@ class EnvInfo:
 
     @property
     def engine(self) -> str | _core.Module:
-        """The game as `pufferc._core` takes it."""
+        """The game for functions of `pufferc._core`."""
         return self.name if self._loaded is None else self._loaded.module
 
 
@@ -149,7 +149,7 @@ def _shortest(value: float) -> float:
 
 
 def param_value(kind: str, value: float) -> int | float | bool:
-    """A parameter's value, as the engine has it, in the Python type of its kind."""
+    """Converts the engine's value of a parameter to the Python type of its kind."""
     convert: dict[str, Callable[[float], int | float | bool]] = {"int": int, "float": _shortest, "bool": bool}
     return convert[kind](value)
 
@@ -203,7 +203,7 @@ def _all_envs() -> dict[str, EnvInfo]:
 
 
 def _module_info(loaded: LoadedModule) -> EnvInfo:
-    """Made once for each module. Raises ModuleError where sizes are inconsistent or a name cannot be used."""
+    """Made once for each module. Raises ModuleError if sizes are inconsistent or a name cannot be used."""
     if isinstance(loaded.info, EnvInfo):
         return loaded.info
     try:
@@ -213,14 +213,14 @@ def _module_info(loaded: LoadedModule) -> EnvInfo:
     for row in info.params:
         if row.name in _TAKEN or keyword.iskeyword(row.name):
             owner = "Python" if keyword.iskeyword(row.name) else "pufferc.make"
-            raise ModuleError(f"{loaded.path}: the parameter {row.name} needs another name, {owner} has that word")
+            raise ModuleError(f"{loaded.path}: rename the parameter {row.name}, because {owner} uses that name")
     object.__setattr__(info, "_loaded", loaded)
     loaded.info = info
     return info
 
 
 def list_envs() -> list[str]:
-    """Names of the built-in games, in ascending order: what `pufferc.make` takes."""
+    """Names of the built-in games, in ascending order."""
     return list(_all_envs())
 
 
@@ -242,9 +242,9 @@ def env_info(game: Game) -> EnvInfo:
     envs = _all_envs()
     if game not in envs:
         if Path(f"{game}.so").is_file():
-            raise ValueError(f"no game named {str(game)!r} is built in; the one in this folder is called './{game}.so'")
+            raise ValueError(f"no built-in game named {str(game)!r}; use './{game}.so' for the one in this folder")
         if game in _core.games_left_out():
-            raise ValueError(f"{game} is left out: {_core.games_left_out()[str(game)]}")
+            raise ValueError(f"this build does not have {game}: {_core.games_left_out()[str(game)]}")
         unknown("game", str(game), list(envs))
     return envs[str(game)]
 
@@ -260,7 +260,7 @@ def agents_per_game(game: Game, params: Mapping[str, float]) -> int:
 
 
 def action_text(game: Game, params: Mapping[str, float]) -> str:
-    """What an action is with these parameters: "choices of 3, 34" or "2 controls". Raises like `game_layout`."""
+    """A description of the actions: "choices of 3, 34" or "2 controls". Raises like `game_layout`."""
     layout = game_layout(game, params)
     if layout["continuous_dims"]:
         return f"{layout['continuous_dims']} controls"
@@ -277,7 +277,7 @@ def register_gymnasium(*games: Game) -> None:
     """Register games as pufferc/Title-vN for `gymnasium.make` and `gymnasium.make_vec`.
 
     Without arguments it registers the built-in games, as `import pufferc` does. Games with several agents have a vector
-    entry point only. ValueError where a game has the id of a built-in one.
+    entry point only. ValueError if a game has the id of a built-in game.
     """
     import gymnasium
 
@@ -287,7 +287,7 @@ def register_gymnasium(*games: Game) -> None:
             if info.path is None:
                 continue
             if info.id in built_in:
-                raise ValueError(f"{info.path}: its id {info.id} is that of a built-in game; give it another .title")
+                raise ValueError(f"{info.path}: its id {info.id} belongs to a built-in game; change its .title")
             del gymnasium.registry[info.id]
         gymnasium.register(
             id=info.id,

@@ -48,10 +48,10 @@ def make_sb3(name: str, num_envs: int | None = None, **options: Any) -> Sb3VecEn
 
 
 class Sb3VecEnv(vec_env.VecEnv):
-    """A VecEnv of this package behind the VecEnv interface of Stable-Baselines3.
+    """A VecEnv of this package with the VecEnv interface of Stable-Baselines3.
 
-    Where an episode ended, `infos[row]` holds "terminal_observation", "TimeLimit.truncated" and "episode" with "r"
-    (return), "l" (length), "t" (seconds since the adapter was made) and the game's metrics.
+    If an episode ended, `infos[row]` holds "terminal_observation", "TimeLimit.truncated" and "episode" with "r"
+    (return), "l" (length), "t" (seconds since the adapter was created) and the game's metrics.
 
     Args:
         env: The pool, with same-step autoreset. It belongs to the adapter, which closes it.
@@ -116,7 +116,7 @@ class Sb3VecEnv(vec_env.VecEnv):
             }
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Which choices are legal in the next action, bool [N, K], as MaskablePPO asks for them."""
+        """Which choices are legal in the next action, bool [N, K]. MaskablePPO calls this."""
         return self.env.action_masks()
 
     def close(self) -> None:
@@ -144,7 +144,7 @@ class Sb3VecEnv(vec_env.VecEnv):
     def set_attr(self, attr_name: str, value: Any, indices: vec_env.base_vec_env.VecEnvIndices = None) -> None:
         """Store a value that `get_attr` returns; the games do not see it. ValueError for attributes of the pool."""
         if attr_name in self.env.params or hasattr(self.env, attr_name):
-            raise ValueError(f"{attr_name} cannot be set: {_ONE_POOL}, and it is fixed when the pool is made")
+            raise ValueError(f"{attr_name} cannot be set: {_ONE_POOL}, which is fixed when the pool is created")
         stored = self._attributes.setdefault(attr_name, [None] * self.num_envs)
         for row in self._rows(indices):
             stored[row] = value
@@ -170,7 +170,7 @@ class Sb3VecEnv(vec_env.VecEnv):
     def env_is_wrapped(
         self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: vec_env.base_vec_env.VecEnvIndices = None
     ) -> list[bool]:
-        """True for Monitor, whose statistics the infos hold; there are no other wrappers."""
+        """True for Monitor, because the infos have its statistics; there are no other wrappers."""
         return [issubclass(wrapper_class, monitor.Monitor)] * len(self._rows(indices))
 
     def get_images(self) -> list[NDArray[np.uint8] | None]:
@@ -179,7 +179,7 @@ class Sb3VecEnv(vec_env.VecEnv):
         return list(pictures) if isinstance(pictures, tuple) else [pictures]
 
     def render(self, mode: str | None = None) -> NDArray[np.uint8] | None:
-        """One picture of what `get_images` returns, uint8 [H, W, 3], or None where a window shows it.
+        """One picture of what `get_images` returns, uint8 [H, W, 3], or None if a window shows it.
 
         `mode` is the one given to `make_sb3`.
         """

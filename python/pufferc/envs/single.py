@@ -131,11 +131,10 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
     def render(self) -> NDArray[np.uint8] | None:
         """The game as a picture uint8 [H, W, 3]; None with a window, which also shows every step without this call.
 
-        Raises pufferc.pictures.renderer.DrawingUnavailable where a window is not possible or the game does not draw
-        itself.
+        Raises pufferc.pictures.renderer.DrawingUnavailable if a window is not possible or the game has no picture.
         """
         if self.render_mode is None:
-            gym.logger.warn("render() of a game made without render_mode shows nothing; give render_mode to make")
+            gym.logger.warn("render() does nothing without a render_mode; pass render_mode to make")
             return None
         if self._screen is None:
             self._screen = Screen(self._vector, self.render_mode)

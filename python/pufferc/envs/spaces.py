@@ -17,17 +17,17 @@ __all__ = ["GameSpaces", "choice_counts", "game_spaces", "sample_legal", "sample
 
 @dataclass(frozen=True)
 class GameSpaces:
-    """What one row of a game sees and does, with the game's parameters in force.
+    """Spaces of one row of a game, for given parameters.
 
     Attributes:
         name, version: The game.
         agents: Rows of one game.
-        teams: Sides that the agents divide into; 0 = none.
+        teams: Number of teams; 0 = none.
         observation_space: Box.
         observation_rows: The observation table: what the values of an observation mean.
         action_space: Discrete, MultiDiscrete, or a Box of [-1, 1] for continuous controls.
         action_counts: Choices of each dimension; empty for continuous controls.
-        masked: Some choices are illegal at times.
+        masked: Some choices are sometimes illegal.
     """
 
     name: str

@@ -3,10 +3,10 @@
 Shapes: N = num_envs rows = games * agents of one game, O... = shape of one observation. The rows of one game are
 adjacent. All arrays belong to the pool. With copy=False (the default) the arrays returned by reset and step are
 views: rewards, flags and statistics are overwritten by the next step, observations by the step after it (they
-alternate between two buffers). Views stay readable after close() and after the VecEnv is gone.
+alternate between two buffers). Views stay readable after close() and after the VecEnv is deleted.
 
-In a masked game some choices are illegal at times. K = all choices of an action's dimensions, side by side; a mask has
-one value per choice: whether it is legal in the next action.
+In a masked game some choices are sometimes illegal. K is the number of choices in all dimensions of an action. A mask
+has one value per choice: whether it is legal in the next action.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _count_games(spaces: GameSpaces, num_envs: int | None, num_games: int | None
 
 
 def _field_values(name: str, values: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:
-    """`values` in the type and shape of a state field. Raises where a conversion would do more than round."""
+    """`values` in the type and shape of a state field. Raises if a conversion would do more than round."""
     given = np.asarray(values)
     if given.dtype.kind not in "biuf" or (given.dtype.kind == "f" and dtype.kind != "f"):
         raise TypeError(f"values of {name} must be {dtype}, got {given.dtype}")
@@ -92,31 +92,31 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         seed: Seed of the first reset, an integer in [0, 2**64); None draws one (see `VecEnv.np_random_seed`).
         groups: Number of groups for send and recv; divides the number of games.
         copy: True returns copies instead of views of the pool's buffers.
-        autoreset: "same_step": an ended game is reset within the step that ended it; "disabled": it does not move until
+        autoreset: "same_step": an ended game is reset within the step that ended it; "disabled": it is frozen until
             it is reset with options={"reset_mask": ...}.
         render_mode: "rgb_array": `render` returns a picture; "human": a window shows every reset and step.
         render_games: The number of games in a picture, the first ones, in a grid. None: `render` returns a tuple with
-            one picture for each row, as Gymnasium's vector environments do and its RecordVideo for them expects.
-        game_numbers: One integer in [0, 2**64) per game: its number in a larger set of games, so that a pool of some of
-            them plays what a pool of all would with the same seed. Default 0, 1, 2, ...
+            one picture for each row, as Gymnasium's vector environments do and its vector RecordVideo expects.
+        game_numbers: One integer in [0, 2**64) per game: its number in a larger set of games. A pool of some of these
+            then gives the same results as a pool of all with the same seed. Default 0, 1, 2, ...
         data: Path of the file that the game reads (a map), for games with `info.reads_data`. It is mapped into memory
-            once for all games and must not change while the pool lives.
+            once for all games and must not change while the pool exists.
         params: Parameters of the game by name, see `env_info(name).params`.
         **more_params: The same as keywords, which take precedence.
 
     Attributes:
         num_envs: Rows N in every array. num_games * agents.
         num_games, agents: Games, and rows of each.
-        num_teams, teams: Number of sides, 0 = no sides; and int32 [agents], the side of each agent, or None.
+        num_teams, teams: Number of teams, 0 = no teams; and int32 [agents], the team of each agent, or None.
         observation_rows: The observation table for these parameters.
         num_threads, groups: As given.
         info: Description of the game.
-        spaces: What one row sees and does, as `game_spaces` describes it.
+        spaces: Spaces of one row, see `game_spaces`.
         name, version: The game.
-        fps: Steps per second at which a person should watch, for these parameters.
+        fps: Steps per second for display, with these parameters.
         params: Every parameter of the game with its current value.
         rewards: float32 [N], of the latest step.
-        terminated, truncated: bool [N]: the episode ended by the rules, or was cut off. Never both.
+        terminated, truncated: bool [N]: the episode ended by the rules, or was cut short. Never both.
         alive: bool [N]: the row acts in the next step.
         action_mask: uint32 [N, ceil(K / 32)] in a masked game, else None. Bit k % 32 of word k / 32 is 1 where choice k
             is legal in the next action. Rows that do not act have all K bits set.
@@ -430,11 +430,11 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             level: Its strength, 0 to info.levels - 1.
             rows: Numbers of the rows to play for. Default: all.
             seed: Integer in [0, 2**64). The player's random choices depend on seed, step and the row's number in the
-                whole set of games: they are the same for any number of threads and any division into pools.
+                whole set of games, so they are the same for any number of threads and any division into pools.
             step: Integer in [0, 2**64), which should differ from step to step.
 
         Returns:
-            int32 [n] or [n, dims], or float32 [n, dims] in a continuous game, as `step` takes them.
+            int32 [n] or [n, dims], or float32 [n, dims] in a continuous game, as for `step`.
 
         Raises:
             NotImplementedError: The game has no built-in player.
@@ -471,8 +471,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
     def set_param(self, name: str, value: float) -> None:
         """Change a parameter of the game between steps, for schedules. It takes effect in the next step or reset.
 
-        ValueError where sizes or the observation table depend on it, or the value does not fit. A snapshot loads into a
-        pool with the parameters that it was saved with.
+        ValueError if sizes or the observation table depend on it, or the value is out of range. A snapshot loads only
+        into a pool with the parameters that it was saved with.
         """
         ((name, number),) = errors.game_params({name: value}).items()
         self._pool.set_param(name, number)
@@ -505,10 +505,10 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         one game share theirs.
 
         With render_mode="human" every reset and step calls it. Raises
-        pufferc.pictures.renderer.DrawingUnavailable where a window is not possible or the game does not draw itself.
+        pufferc.pictures.renderer.DrawingUnavailable if a window is not possible or the game has no picture.
         """
         if self.render_mode is None:
-            raise RuntimeError("render() needs a render_mode: give render_mode='rgb_array' or 'human' to make")
+            raise RuntimeError("render() needs a render_mode; pass render_mode='rgb_array' or 'human' to make")
         if self._screen is None:
             self._screen = Screen(self, self.render_mode, self._render_games or 1)
         each = self._render_games is None and self.render_mode == "rgb_array"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pufferc import _core
-from pufferc.kernels.private import PpoStats, ppo_loss_grad
+from pufferc.kernels.private import Minibatch, PpoSettings, PpoStats, ppo_loss_grad
 from pufferc.kernels.tensors import check_tensor
 
 
@@ -17,18 +17,20 @@ class PpoLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, logits: Tensor, values: Tensor, batch: tuple[Tensor, ...], options: dict[str, Any]
+        ctx: Any, logits: Tensor, values: Tensor, minibatch: Minibatch, settings: PpoSettings, ratio: Any
     ) -> tuple[Tensor, PpoStats]:
-        grad_logits, grad_values = torch.empty(logits.shape), torch.empty(values.shape)
-        stats = ppo_loss_grad(logits, values, *batch, grad_logits=grad_logits, grad_values=grad_values, **options)
-        ctx.save_for_backward(grad_logits, grad_values)
+        grads = torch.empty(logits.shape), torch.empty(values.shape)
+        stats = ppo_loss_grad(
+            logits, values, minibatch, settings, grad_logits=grads[0], grad_values=grads[1], ratio=ratio
+        )
+        ctx.save_for_backward(*grads)
         return torch.tensor(stats.loss), stats
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad_loss: Tensor, _: Any) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, grad_loss: Tensor, _: Any) -> tuple[Tensor | None, ...]:
         grad_logits, grad_values = ctx.saved_tensors
-        return grad_logits * grad_loss, grad_values * grad_loss, None, None
+        return grad_logits * grad_loss, grad_values * grad_loss, None, None, None
 
 
 class MinGruScan(torch.autograd.Function):

@@ -22,8 +22,8 @@ def _load() -> ModuleType:
 def _why_not_loaded(error: ImportError) -> str:
     if isinstance(error, ModuleNotFoundError):
         return (
-            "not built: pip builds them where the installed torch has CUDA and a CUDA compiler is found, "
-            "or with --config-settings cmake.define.PUFFERC_CUDA=ON"
+            "not built: pip builds them if the installed torch has CUDA and a CUDA compiler is found, or with "
+            "--config-settings cmake.define.PUFFERC_CUDA=ON"
         )
     return f"built, but cannot be loaded: {error}"
 
@@ -60,8 +60,8 @@ def _why_unusable(index: int) -> str | None:
     try:
         result = _probe(torch.device("cuda", index))
     except RuntimeError as error:
-        return f"a launch fails: {str(error).splitlines()[0]}"
-    return None if result == 1.0 else f"a launch gives {result:g} instead of 1"
+        return f"a test kernel failed: {str(error).splitlines()[0]}"
+    return None if result == 1.0 else f"a test kernel returned {result:g} instead of 1"
 
 
 def _probe(device: torch.device) -> float:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pufferc import _core, errors
@@ -48,15 +50,12 @@ def action_kind(action_counts: Sequence[int], continuous_dims: int) -> tuple[lis
     return counts, continuous_dims
 
 
-def bound(name: str, value: Any, kind: type[Any]) -> Any:
-    """The compiled object inside `value`, which must be an instance of `kind`. Raises TypeError."""
-    if not isinstance(value, kind):
-        raise TypeError(f"{name} must be a pufferc.ops.{kind.__name__}, got {type(value).__name__}")
-    return value._core
-
-
+@dataclass(frozen=True, eq=False)
 class Minibatch:
-    """The inputs of a loss for B rows. Arrays are checked once, here, and borrowed for this object's lifetime.
+    """The inputs of a loss for B rows.
+
+    The C kernels take NumPy arrays or torch CPU tensors and check them at the first use. The torch loss of `reference`
+    takes torch tensors on any device.
 
     Args:
         actions: int32 [B] (D = 1) or [B, D], or float32 [B, D], as sampled.
@@ -68,40 +67,38 @@ class Minibatch:
         old_values: float32 [B] from the rollout; required with value_clip.
         alive: bool or uint8 [B]; rows with 0 are excluded from all means and get gradient 0.
         mask: Words of the legal choices [B, W], see `pufferc.ops`; None = all are legal.
-
-    Raises:
-        TypeError, ValueError: An argument is invalid.
     """
 
-    def __init__(
-        self,
-        actions: Any,
-        old_logprobs: Any,
-        advantages: Any,
-        returns: Any,
-        *,
-        action_counts: Sequence[int] = (),
-        continuous_dims: int = 0,
-        old_values: Any = None,
-        alive: Any = None,
-        mask: Any = None,
-    ) -> None:
-        counts, continuous_dims = action_kind(action_counts, continuous_dims)
-        self._core = _core.Minibatch(
-            actions=actions,
-            old_logprobs=old_logprobs,
-            advantages=advantages,
-            returns=returns,
+    actions: Any
+    old_logprobs: Any
+    advantages: Any
+    returns: Any
+    action_counts: Sequence[int] = ()
+    continuous_dims: int = 0
+    old_values: Any = None
+    alive: Any = None
+    mask: Any = None
+
+    @cached_property
+    def compiled(self) -> _core.Minibatch:
+        """The arrays for the C kernels. Raises TypeError or ValueError if one is invalid."""
+        counts, continuous_dims = action_kind(self.action_counts, self.continuous_dims)
+        return _core.Minibatch(
+            actions=self.actions,
+            old_logprobs=self.old_logprobs,
+            advantages=self.advantages,
+            returns=self.returns,
             action_counts=counts,
             continuous_dims=continuous_dims,
-            old_values=old_values,
-            alive=alive,
-            mask=mask,
+            old_values=self.old_values,
+            alive=self.alive,
+            mask=self.mask,
         )
 
 
+@dataclass(frozen=True, kw_only=True)
 class PpoSettings:
-    """Validated coefficients of the PPO loss.
+    """Coefficients of the PPO loss. The C kernels check them at the first use.
 
     Args:
         clip: Policy clip, > 0.
@@ -111,44 +108,32 @@ class PpoSettings:
         normalize_advantages: Use (A - mean) / (std + 1e-8), with statistics of the alive rows.
     """
 
-    def __init__(
-        self,
-        *,
-        clip: float,
-        value_coef: float,
-        entropy_coef: float,
-        value_clip: float = 0.0,
-        normalize_advantages: bool = False,
-    ) -> None:
-        self._core = _core.PpoSettings(
-            clip=errors.real("clip", clip, 0.0, math.inf),
-            value_coef=errors.real("value_coef", value_coef, 0.0, math.inf),
-            entropy_coef=errors.real("entropy_coef", entropy_coef, -math.inf, math.inf),
-            value_clip=errors.real("value_clip", value_clip, -math.inf, math.inf),
-            normalize=errors.flag("normalize_advantages", normalize_advantages),
+    clip: float
+    value_coef: float
+    entropy_coef: float
+    value_clip: float = 0.0
+    normalize_advantages: bool = False
+
+    @cached_property
+    def compiled(self) -> _core.PpoSettings:
+        """The coefficients for the C kernels. Raises TypeError or ValueError if one is invalid."""
+        return _core.PpoSettings(
+            clip=errors.real("clip", self.clip, 0.0, math.inf),
+            value_coef=errors.real("value_coef", self.value_coef, 0.0, math.inf),
+            entropy_coef=errors.real("entropy_coef", self.entropy_coef, -math.inf, math.inf),
+            value_clip=errors.real("value_clip", self.value_clip, -math.inf, math.inf),
+            normalize=errors.flag("normalize_advantages", self.normalize_advantages),
         )
 
 
 def ppo_loss_grad(
     logits: Any,
     values: Any,
-    actions: Any,
-    old_logprobs: Any,
-    advantages: Any,
-    returns: Any,
+    minibatch: Minibatch,
+    settings: PpoSettings,
     *,
-    action_counts: Sequence[int] = (),
-    continuous_dims: int = 0,
-    clip: float,
-    value_coef: float,
-    entropy_coef: float,
     grad_logits: Any,
     grad_values: Any,
-    value_clip: float = 0.0,
-    normalize_advantages: bool = False,
-    old_values: Any = None,
-    alive: Any = None,
-    mask: Any = None,
     ratio: Any = None,
 ) -> PpoStats:
     """PPO loss of one minibatch and its gradient, written into the caller's arrays, in one pass.
@@ -156,46 +141,17 @@ def ppo_loss_grad(
     Args:
         logits: float32 [B, K]; may be columns of a wider matrix, such as the [B, K + 1] output of a network.
         values: float32 [B], any stride: outputs[:, K].
-        actions: See `Minibatch`, as for old_logprobs, advantages, returns, old_values, alive and mask.
-        old_logprobs: float32 [B].
-        advantages: float32 [B].
-        returns: float32 [B].
-        action_counts: Choices of each dimension, for discrete actions.
-        continuous_dims: D, for continuous actions.
-        clip: See `PpoSettings`, as for value_coef, entropy_coef, value_clip and normalize_advantages.
-        value_coef: Weight of the value loss.
-        entropy_coef: Weight of the entropy bonus.
+        minibatch: The other inputs.
+        settings: Coefficients.
         grad_logits: float32 [B, K] out; may be columns of a wider matrix.
         grad_values: float32 [B] out.
-        value_clip: > 0 clips the change of the value from old_values.
-        normalize_advantages: Normalise over the alive rows.
-        old_values: float32 [B].
-        alive: bool or uint8 [B].
-        mask: Words of the legal choices [B, W]; None = all are legal.
         ratio: float32 [B] out: new / old probability; 1 where only one choice was legal in every dimension.
 
     Raises:
         TypeError, ValueError: An argument is invalid, or an action is out of range or illegal.
     """
-    minibatch = Minibatch(
-        actions,
-        old_logprobs,
-        advantages,
-        returns,
-        action_counts=action_counts,
-        continuous_dims=continuous_dims,
-        old_values=old_values,
-        alive=alive,
-        mask=mask,
-    )
-    settings = PpoSettings(
-        clip=clip,
-        value_coef=value_coef,
-        entropy_coef=entropy_coef,
-        value_clip=value_clip,
-        normalize_advantages=normalize_advantages,
-    )
-    return PpoStats(*_core.ppo_loss(minibatch._core, settings._core, logits, values, grad_logits, grad_values, ratio))
+    inputs = minibatch.compiled, settings.compiled, logits, values
+    return PpoStats(*_core.ppo_loss(*inputs, grad_logits, grad_values, ratio))
 
 
 def _elements(x: Tensor, dims: int, bfloat16: bool, name: str = "x") -> Any:
@@ -266,8 +222,8 @@ class Mlp:
         return PpoStats(
             *self._core.learn(
                 _elements(x, 2, self._bfloat16),
-                bound("minibatch", minibatch, Minibatch),
-                bound("settings", settings, PpoSettings),
+                minibatch.compiled,
+                settings.compiled,
                 outputs,
                 grad_outputs,
                 _arrays("grad_weights", grad_weights),
@@ -303,7 +259,7 @@ class Mlp:
             raise TypeError(f"env must be a VecEnv, got {type(env).__name__}")
         bad, *seconds = self._core.rollout(
             env._pool,
-            bound("rollout", rollout, Rollout),
+            rollout.compiled,
             errors.seed("seed", seed),
             errors.seed("first_step", first_step),
             errors.seed("first_row", first_row),
@@ -351,7 +307,7 @@ class Rollout:
         mask: Any = None,
     ) -> None:
         bfloat16 = str(getattr(observations, "dtype", None)) == "torch.bfloat16"
-        self._core = _core.Rollout(
+        self.compiled = _core.Rollout(
             observations=_elements(observations, 3, bfloat16, "observations"),
             actions=actions,
             logprobs=logprobs,

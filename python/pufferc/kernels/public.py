@@ -18,12 +18,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pufferc import _core, errors
-from pufferc.kernels.private import PpoStats, action_kind
+from pufferc.kernels.private import Minibatch, PpoSettings, PpoStats, action_kind
 from pufferc.kernels.tensors import array_shape, check_tensor, empty_like, is_tensor
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def sample_actions(
     rows = array_shape("logits", logits, 2)[0]
     counts, dims = action_kind(action_counts, continuous_dims)
     if dims and mask is not None:
-        raise ValueError("mask: continuous actions have none, got an array")
+        raise ValueError("mask: expected None for continuous actions, got an array")
     if actions is None:
         shape = (rows, dims) if dims else (rows,) if len(counts) == 1 else (rows, len(counts))
         actions = empty_like(logits, shape, np.float32 if dims else np.int32)
@@ -177,14 +178,37 @@ def ppo_loss(
     returns: Tensor,
     **options: Any,
 ) -> tuple[Tensor, PpoStats]:
-    """`ppo_loss_grad` for autograd: returns the loss as a differentiable scalar tensor.
+    """The PPO loss of one minibatch as a differentiable scalar tensor, and statistics. Torch CPU tensors only.
 
-    Arguments and `options` as for `ppo_loss_grad`, without grad_logits and grad_values. Torch CPU tensors only.
+    Args:
+        logits: float32 [B, K]; may be columns of a wider matrix, such as the [B, K + 1] output of a network.
+        values: float32 [B], any stride: outputs[:, K].
+        actions: int32 [B] (D = 1) or [B, D], or float32 [B, D], as sampled.
+        old_logprobs: float32 [B] from the rollout, summed over dimensions.
+        advantages: float32 [B].
+        returns: float32 [B], value targets.
+        options: By name:
+            action_counts or continuous_dims: The action space, as in `sample_actions`.
+            clip: Policy clip, > 0.
+            value_coef: Weight of the value loss, >= 0; the value loss is (v - return)^2 / 2.
+            entropy_coef: Weight of the entropy bonus.
+            value_clip: > 0 clips the change of the value from old_values. Default: 0.
+            normalize_advantages: Use (A - mean) / (std + 1e-8), with statistics of the alive rows. Default: False.
+            old_values: float32 [B] from the rollout; required with value_clip.
+            alive: bool or uint8 [B]; rows with 0 are excluded from all means and get gradient 0.
+            mask: Words of the legal choices [B, W]; None = all are legal.
+            ratio: float32 [B] out: new / old probability; 1 where only one choice was legal in every dimension.
+
+    Raises:
+        TypeError, ValueError: An argument is invalid, or an action is out of range or illegal.
     """
     from pufferc.kernels.autograd import PpoLoss
 
     check_tensor("logits", logits, 2, "float32")
     check_tensor("values", values, 1, "float32")
-    batch = (actions, old_logprobs, advantages, returns)
-    result: tuple[Tensor, PpoStats] = PpoLoss.apply(logits, values, batch, options)  # type: ignore[no-untyped-call]
+    ratio = options.pop("ratio", None)
+    columns = {field.name: options.pop(field.name) for field in fields(Minibatch) if field.name in options}
+    minibatch = Minibatch(actions, old_logprobs, advantages, returns, **columns)
+    settings = PpoSettings(**options)
+    result: tuple[Tensor, PpoStats] = PpoLoss.apply(logits, values, minibatch, settings, ratio)  # type: ignore[no-untyped-call]
     return result

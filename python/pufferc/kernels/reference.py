@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pufferc.kernels.private import PpoStats
+from pufferc.kernels.private import Minibatch, PpoSettings, PpoStats
 
 _GOLDEN = 0x9E3779B97F4A7C15
 
@@ -196,20 +196,26 @@ def advantage(
     return result
 
 
-def ppo_loss_grad(*columns: Tensor, **options: Any) -> PpoStats:
-    """Torch version of `private.ppo_loss_grad`, by autograd; the arguments are those of `ppo_loss_grad_on_device`."""
-    *means, rows = ppo_loss_grad_on_device(*columns, **options).tolist()
+def ppo_loss_grad(
+    logits: Tensor, values: Tensor, minibatch: Minibatch, settings: PpoSettings, **gradients: Any
+) -> PpoStats:
+    """Torch version of `private.ppo_loss_grad`, by autograd."""
+    *means, rows = ppo_loss_grad_on_device(logits, values, minibatch, settings, **gradients).tolist()
     return PpoStats._make([*means, int(rows)])
 
 
 def ppo_loss_grad_on_device(
-    *columns: Tensor, grad_logits: Tensor, grad_values: Tensor, ratio: Tensor | None = None, **options: Any
+    logits: Tensor,
+    values: Tensor,
+    minibatch: Minibatch,
+    settings: PpoSettings,
+    *,
+    grad_logits: Tensor,
+    grad_values: Tensor,
+    ratio: Tensor | None = None,
 ) -> Tensor:
-    """`ppo_loss_grad` that does not wait for the device: it returns the statistics as a tensor [8].
-
-    `columns` and `options` are the arguments of `ppo_loss_tensors`; grad_logits, grad_values and ratio are written.
-    """
-    stats, *gradients, r = ppo_loss_tensors(*columns, **options)
+    """`ppo_loss_grad` that does not wait for the device: it returns the statistics as a tensor [8]."""
+    stats, *gradients, r = ppo_loss_tensors(logits, values, minibatch, settings)
     grad_logits.copy_(gradients[0])
     grad_values.copy_(gradients[1])
     if ratio is not None:
@@ -218,29 +224,14 @@ def ppo_loss_grad_on_device(
 
 
 def ppo_loss_tensors(
-    logits: Tensor,
-    values: Tensor,
-    actions: Tensor,
-    old_logprobs: Tensor,
-    advantages: Tensor,
-    returns: Tensor,
-    *,
-    action_counts: Sequence[int] = (),
-    continuous_dims: int = 0,
-    clip: float,
-    value_coef: float,
-    entropy_coef: float,
-    value_clip: float = 0.0,
-    normalize_advantages: bool = False,
-    old_values: Tensor | None = None,
-    alive: Tensor | None = None,
-    mask: Tensor | None = None,
+    logits: Tensor, values: Tensor, minibatch: Minibatch, settings: PpoSettings
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Statistics float32 [8] in the order of PpoStats, gradients of logits and values, and ratios, all on the device.
 
     No shape depends on data and nothing waits for the device, so a CUDA graph can capture it.
     """
-    acts = None if alive is None else alive.bool()
+    b, clip = minibatch, settings.clip
+    acts = None if b.alive is None else b.alive.bool()
 
     def acting(x: Tensor) -> Tensor:
         """`x` with zeros in dead rows, which may hold NaN."""
@@ -251,22 +242,23 @@ def ppo_loss_tensors(
 
     with torch.enable_grad():
         z, v = acting(logits.detach()).requires_grad_(), acting(values.detach()).requires_grad_()
-        legal = None if mask is None else legal_choices(mask, z.shape[-1])
+        legal = None if b.mask is None else legal_choices(b.mask, z.shape[-1])
         if legal is not None and acts is not None:
             legal = legal | ~acts.unsqueeze(-1)
-        drawn = acting(actions.view(actions.shape[0], -1))
-        logp, entropy = _logprob_entropy(_masked(z, legal), drawn, action_counts, continuous_dims)
-        a = acting(advantages)
-        if normalize_advantages and a.numel() > 1:
+        drawn = acting(b.actions.view(b.actions.shape[0], -1))
+        logp, entropy = _logprob_entropy(_masked(z, legal), drawn, b.action_counts, b.continuous_dims)
+        a = acting(b.advantages)
+        if settings.normalize_advantages and a.numel() > 1:
             centre = mean(a)
             std = a.std() if acts is None else _std_where(a - centre, acts)
             a = torch.where(std > 0.0, (a - centre) / (std + 1e-8), a)
-        log_ratio = logp - acting(old_logprobs)
+        log_ratio = logp - acting(b.old_logprobs)
         r = log_ratio.exp()
         policy_loss = mean(torch.maximum(-a * r, -a * r.clamp(1.0 - clip, 1.0 + clip)))
-        errors = _value_errors(v, acting(returns), None if old_values is None else acting(old_values), value_clip)
+        old_values = None if b.old_values is None else acting(b.old_values)
+        errors = _value_errors(v, acting(b.returns), old_values, settings.value_clip)
         value_loss, bonus = 0.5 * mean(errors), mean(entropy)
-        loss = policy_loss + value_coef * value_loss - entropy_coef * bonus
+        loss = policy_loss + settings.value_coef * value_loss - settings.entropy_coef * bonus
         grad_z, grad_v = torch.autograd.grad(loss, (z, v))
     log_ratio, r = log_ratio.detach(), r.detach()
     clipped = mean(((r - 1.0).abs() > clip).float())

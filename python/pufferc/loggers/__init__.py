@@ -1,8 +1,8 @@
-"""What shows and records a run besides its own files: a terminal, and other people's tools.
+"""Displays and logs of a run besides its own files: the terminal, and logging tools of other projects.
 
 lines.py has plain progress lines and the interface of all displays, dashboard.py the panel on a terminal (needs rich).
-background.py gives other people's tools, tensorboard.py and wandb.py, a thread of their own each: they may be slow or
-fail, the run continues.
+background.py runs each tool (tensorboard.py, wandb.py) in its own thread. A tool may be slow or fail; the run
+continues.
 """
 
 from pufferc.loggers.background import Background, Logger, check_loggers, open_loggers

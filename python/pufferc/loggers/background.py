@@ -1,4 +1,4 @@
-"""Third-party trackers, each in its own thread, because opening, writing and closing may be slow or fail.
+"""Runs each third-party tracker in its own thread, because opening, writing and closing may be slow or fail.
 
 An exception of a tracker is reported once, and the run continues without it. At the end of a run a tracker has
 `CLOSE_S` to finish. After that a warning is shown and its daemon thread is abandoned, so that the process can end.
@@ -25,7 +25,7 @@ _MAX_WAITING = 1000  # lines in the queue of a slow tracker; more are dropped
 
 
 class Logger(Protocol):
-    """A tracker that records a run. One thread makes it and calls all its methods."""
+    """A tracker that records a run. One thread creates it and calls all its methods."""
 
     def write(self, steps: int, values: Mapping[str, float]) -> None:
         """The finite numbers of one update; `steps` only grows."""
@@ -36,12 +36,12 @@ class Logger(Protocol):
 
 @dataclass(frozen=True)
 class Opening:
-    """What a tracker is opened with."""
+    """The arguments for opening a tracker."""
 
     run: Path
     config: Config
     steps: int  # done before the first line; 0 in a new run
-    written: int  # steps of the last line that an interrupted run wrote; the tracker has the lines up to there
+    written: int  # steps of the last line that an interrupted run wrote; the tracker has all lines up to it
 
 
 # Module and class by the name of the package to install. The class also has a static method check().
@@ -72,7 +72,7 @@ def open_loggers(names: Sequence[str], opening: Opening, alert: Callable[[str], 
 
 
 class Background:
-    """One tracker and its thread. `make` opens the tracker, in that thread."""
+    """One tracker and its thread, in which `make` opens the tracker."""
 
     def __init__(
         self, name: str, make: Callable[[], Logger], alert: Callable[[str], None], *, interval_s: float = _INTERVAL_S
@@ -120,8 +120,10 @@ class Background:
             tool.close()
         except BaseException as error:  # also SystemExit: a tracker must not end the run
             self._failed = True
-            said = " ".join(str(error).split()) or type(error).__name__
-            self._alert(f"warning: {self.name} failed and records no more of this run: {type(error).__name__}: {said}")
+            text = " ".join(str(error).split()) or type(error).__name__
+            self._alert(
+                f"warning: {self.name} failed and will not log the rest of this run: {type(error).__name__}: {text}"
+            )
             while not ended:  # empties the queue, so that close does not wait for room
                 ended = self._lines.get() is None
 

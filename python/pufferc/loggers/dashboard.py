@@ -6,9 +6,9 @@
     │ time               losses               game                        │
     ...
 
-It only writes lines and moves the cursor up: no alternate screen, no hidden cursor, no raw mode. So nothing needs to be
-restored when a run is killed. The training thread draws it after an update, rarely enough to stay below `_SHARE` of the
-run's time on any machine.
+It only writes lines and moves the cursor up. It uses no alternate screen, hidden cursor or raw mode, so nothing must
+be restored when a run is killed. The training thread draws it after an update, rarely enough to stay below `_SHARE` of
+the run's time.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from pufferc.runs.text import count, duration, short
 _SHARE = 0.003  # limit of drawing, as a share of the run's time
 _INTERVAL_S = 0.25
 _MAX_WIDTH = 100  # columns
-_BAR = 6  # characters of the bars for shares of time
+_BAR = 6  # max length of a bar for a share of time, in characters
 _FIXED = ("update", "steps", "time_s", "sps", "learning_rate")
 _EVALUATION = "evaluation_"
 
@@ -53,7 +53,7 @@ def usable(stream: TextIO) -> bool:
 
 
 def resident_bytes() -> int:
-    """Memory of this process that is in RAM now, or the peak where the system does not report that."""
+    """Memory of this process in RAM, or its peak on systems that report only that."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
@@ -191,7 +191,7 @@ class Dashboard(Progress):
         return grid
 
     def _facts(self) -> RenderableType:
-        """The main figures, as many side by side as there is room for."""
+        """The most important numbers, side by side if there is room."""
         eta = duration((self.total - self._steps) / self._speed) if self._speed > 0.0 else "-"
         best = f"{short(self._best[0])} at {count(self._best[1])}" if self._best else "-"
         facts = [

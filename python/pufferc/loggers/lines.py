@@ -1,4 +1,4 @@
-"""Plain progress lines, for pipes, log files and terminals that cannot do more; and the interface of all displays.
+"""Plain progress lines, for pipes, log files and simple terminals; and the interface of all displays.
 
 A display is called with every update (`note`), every evaluation (`evaluated`) and other messages (`say`). `say` may be
 called by any thread, and by a signal handler while a line is being written.
@@ -65,11 +65,11 @@ class Progress:
         self._waiting: list[str] = []
 
     def start(self, steps: int) -> None:
-        """The run begins with `steps` already done."""
+        """Called at the start of the run, with `steps` already done."""
         self._rate.start(steps)
 
     def note(self, line: Mapping[str, Any], *, last: bool = False) -> None:
-        """Takes the line of one update; prints if it is time."""
+        """Records the line of one update. Prints a line if the interval is over."""
         seconds = parts(line)
         score = line.get("score", line.get("episode_return"))
         if score is not None and math.isfinite(score):  # otherwise no episode finished; keep the last score

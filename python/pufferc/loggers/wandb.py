@@ -1,6 +1,6 @@
 """Weights & Biases: one W&B run per run. It reads WANDB_MODE, WANDB_PROJECT and WANDB_ENTITY.
 
-The W&B run's id is kept in wandb.json of the run's directory, so a resumed run continues the same one. Without a
+The id of the W&B run is in wandb.json of the run's directory, so a resumed run continues the same one. Without a
 network, WANDB_MODE=offline writes below the run's directory, for `wandb sync` later.
 """
 
@@ -47,7 +47,7 @@ class Wandb:
 
     @staticmethod
     def check() -> None:
-        """ConfigError where W&B would prompt for a key during a run, or its server refuses the key."""
+        """ConfigError if W&B would prompt for a key during a run, or its server refuses the key."""
         wandb = import_module("wandb")
         if wandb.setup().settings.mode not in ("online", "run", "shared"):
             return

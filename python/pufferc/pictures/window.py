@@ -29,18 +29,18 @@ KEYS = {
 }  # fmt: skip
 
 HELP = (
-    ("space", "pause, go on"),
-    ("n", "one step; held: more"),
+    ("space", "pause, resume"),
+    ("n", "one step; hold for more"),
     ("+ -", "faster, slower"),
-    ("f", "as fast as it goes"),
+    ("f", "full speed"),
     ("[ ]", "another game or agent"),
-    ("o", "what the agent sees, does"),
-    ("h", "these keys"),
+    ("o", "observations and actions"),
+    ("h", "this help"),
     ("q esc", "close"),
 )
 
 _BAR = (  # most important first
-    ("h", "help"), ("space", "pause"), ("n", "step"), ("+ -", "speed"), ("o", "inside the agent"), ("q", "close"),
+    ("h", "help"), ("space", "pause"), ("n", "step"), ("+ -", "speed"), ("o", "agent"), ("q", "close"),
 )  # fmt: skip
 _SHOWN_AS = {"+": "=", "esc": "escape"}  # displayed names that differ from KEYS
 _SPARE = {"space": "p", "q": "esc"}  # alternatives for keys that a game uses itself
@@ -51,7 +51,7 @@ _NOTE_S = 2.0
 _REPEAT_S = 0.4, 0.1  # key repeat: first delay, then interval
 _NOT_BUILT = (
     "no windows: pufferc was built without raylib 6.0 or without GLFW (Debian: apt-get install libglfw3-dev). "
-    "third_party/fetch_raylib.sh fetches raylib's source, PUFFERC_RAYLIB_SOURCE=FOLDER names one; then build pufferc "
+    "Fetch raylib's source with third_party/fetch_raylib.sh, or set PUFFERC_RAYLIB_SOURCE=FOLDER; then build pufferc "
     "again"
 )
 

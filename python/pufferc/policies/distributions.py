@@ -103,7 +103,7 @@ class GaussianHead(Head):
     def __init__(self, low: Tensor, high: Tensor, *, squash: bool = False, initial_log_std: float = 0.0) -> None:
         dims = low.numel()
         if not 1 <= dims <= _MAX_DIMENSIONS:
-            raise ValueError(f"continuous actions must have 1 to {_MAX_DIMENSIONS} numbers, this game has {dims}")
+            raise ValueError(f"continuous actions must have 1 to {_MAX_DIMENSIONS} numbers, but this game has {dims}")
         if squash and not (torch.isfinite(low).all() and torch.isfinite(high).all()):
             raise ValueError("policy.squash needs actions with finite bounds, those of this game are not")
         self.low, self.high = low.float(), high.float()
@@ -138,7 +138,7 @@ class GaussianHead(Head):
 def make_head(space: gym.Space[Any], *, squash: bool = False, initial_log_std: float = 0.0) -> Head:
     """The head for an action space: Discrete, MultiDiscrete, or a Box of floats. ValueError for others."""
     if squash and not isinstance(space, gym.spaces.Box):
-        raise ValueError(f"policy.squash is for continuous actions, this game has {space}")
+        raise ValueError(f"policy.squash needs continuous actions, but this game has {space}")
     if isinstance(space, gym.spaces.Discrete):
         return DiscreteHead([int(space.n)])
     if isinstance(space, gym.spaces.MultiDiscrete) and space.nvec.ndim == 1:
@@ -147,7 +147,7 @@ def make_head(space: gym.Space[Any], *, squash: bool = False, initial_log_std: f
         low, high = (torch.from_numpy(np.asarray(bound, np.float32)) for bound in (space.low, space.high))
         return GaussianHead(low, high, squash=squash, initial_log_std=initial_log_std)
     raise ValueError(
-        f"the trainer takes Discrete actions, MultiDiscrete ones in one row, and a Box of floats; this game has {space}"
+        f"the trainer supports Discrete, one-dimensional MultiDiscrete and float Box actions, but this game has {space}"
     )
 
 

@@ -88,17 +88,17 @@ def load_class(name: str) -> type[nn.Module]:
     except ModuleNotFoundError as error:
         if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
             raise ConfigError(
-                f"policy.class {name}: there is no module {error.name} in {here} or among the installed packages"
+                f"policy.class {name}: no module named {error.name} in {here} or in the installed packages"
             ) from None
         raise ConfigError(f"policy.class {name}: {module_name} needs {error.name}, which is not installed") from None
     except (Exception, SystemExit) as error:
-        raise ConfigError(f"policy.class {name}: importing {module_name} failed: {_told(error)}") from error
+        raise ConfigError(f"policy.class {name}: importing {module_name} failed: {_one_line(error)}") from error
     found = getattr(module, class_name, None)
     if found is None:
         classes = [key for key, value in vars(module).items() if _is_network(value)]
         raise ConfigError(
             f"policy.class {name}: {module_name} has no {class_name}"
-            + (suggest(class_name, classes) if classes else "; nor any other torch module")
+            + (suggest(class_name, classes) if classes else " and no other torch module")
         )
     if not _is_network(found):
         raise ConfigError(f"policy.class {name}: expected a class derived from torch.nn.Module, got {found!r}")
@@ -109,7 +109,7 @@ def _is_network(value: Any) -> bool:
     return isinstance(value, type) and issubclass(value, nn.Module) and value not in (nn.Module, Policy)
 
 
-def _told(error: BaseException, module: str | None = None) -> str:
+def _one_line(error: BaseException, module: str | None = None) -> str:
     """An error in one line, with the innermost location in the user's code."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if module is None or frame.filename == module] or frames
@@ -174,7 +174,7 @@ class _Calling:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
         if isinstance(error, Exception) and not isinstance(error, ConfigError):
-            self.check.refuse(f"{self.what} raised {_told(error, self.check.file)}", error)
+            self.check.refuse(f"{self.what} raised {_one_line(error, self.check.file)}", error)
 
 
 class _Check:
@@ -209,10 +209,10 @@ class _Check:
         if not isinstance(policy.recurrent, bool) or policy.recurrent != getattr(self.kind, "recurrent", False):
             self.refuse(f"recurrent must be True or False and set in the class, got {policy.recurrent!r}")
         if not any(parameter.requires_grad for parameter in policy.parameters()):
-            self.refuse("it has no parameters that could be trained")
+            self.refuse("it has no trainable parameters")
         for name, value in policy.state_dict().items():
             if not isinstance(value, Tensor):
-                self.refuse(f"a checkpoint holds tensors, its state_dict has {_kind(value)} as {name}")
+                self.refuse(f"its state_dict must contain tensors only, got {_kind(value)} as {name}")
 
     def _initial_state(self, policy: Policy, rows: int) -> State:
         with self.calling(f"initial_state({rows}, {str(self.device)!r})"):
@@ -221,8 +221,8 @@ class _Check:
             self.refuse(f"initial_state must return a tuple of tensors, got {_kind(state)}")
         if policy.recurrent != bool(state):
             self.refuse(
-                f"initial_state gives {len(state)} tensors and recurrent is {policy.recurrent}: a network with memory "
-                "has a state and sets recurrent = True, another has neither"
+                f"initial_state returned {len(state)} tensors, but recurrent is {policy.recurrent}; set recurrent = "
+                "True if the network has a state, else return ()"
             )
         for i, (part, twin) in enumerate(zip(state, again, strict=True)):
             if part.ndim == 0 or part.shape[0] != rows:
@@ -235,9 +235,9 @@ class _Check:
 
     def _outputs(self, what: str, outputs: Any, shape: list[int]) -> Tensor:
         if not isinstance(outputs, Tensor) or outputs.dtype != torch.float32 or list(outputs.shape) != shape:
-            self.refuse(f"{what} must give float32 outputs {shape}, the value last, got {_kind(outputs)}")
+            self.refuse(f"{what} must return float32 outputs {shape}, the value last, got {_kind(outputs)}")
         if not torch.isfinite(outputs).all():
-            self.refuse(f"{what} gives outputs that are not finite for the first observations of {self.spec.game}")
+            self.refuse(f"{what} returned outputs that are not finite for the first observations of {self.spec.game}")
         return outputs.detach().clone()
 
     def _one_step(self, policy: Policy, observations: Tensor, state: State) -> tuple[Tensor, State]:
@@ -249,14 +249,14 @@ class _Check:
         outputs = self._outputs("step", result[0], [rows, self.spec.outputs])
         shapes = [[_kind(part) for part in parts] for parts in (state, result[1])]
         if not isinstance(result[1], tuple) or shapes[0] != shapes[1]:
-            self.refuse(f"step must return a state like the one it was given, {shapes[0]}, got {shapes[1]}")
+            self.refuse(f"step must return a state like its argument, {shapes[0]}, got {shapes[1]}")
         return outputs, tuple(part.clone() for part in result[1])
 
     def _step(self, policy: Policy, observations: Tensor, state: State) -> None:
         given = tuple(part.clone() for part in state)
         _, after = self._one_step(policy, observations[0], state)
         if not all(torch.equal(a, b) for a, b in zip(given, state, strict=True)):
-            self.refuse("step changed the state that it was given; it must return a new one")
+            self.refuse("step changed its argument state; it must return a new state")
         whole, _ = self._one_step(policy, observations[1], after)
         part, _ = self._one_step(policy, observations[1, :2], tuple(tensor[:2] for tensor in after))
         others = torch.cat([observations[1, :1], observations[0, 1:]])
@@ -293,7 +293,7 @@ class _Check:
             if not parameter.requires_grad:
                 continue
             if parameter.grad is None:
-                self.refuse(f"parameter {name} has no part in the outputs; remove it, or set requires_grad = False")
+                self.refuse(f"parameter {name} does not affect the outputs; remove it, or set requires_grad = False")
             if not torch.isfinite(parameter.grad).all():
                 self.refuse(f"the gradient of parameter {name} is not finite")
 

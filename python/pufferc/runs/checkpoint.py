@@ -125,9 +125,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         for name in _FILES:
             data = (path / name).read_bytes()
             if hashlib.sha256(data).hexdigest() != meta["sha256"][name]:
-                raise CheckpointError(
-                    f"checkpoint: {path / name} is damaged: its hash is not the one it was saved with"
-                )
+                raise CheckpointError(f"checkpoint: {path / name} is damaged: its hash does not match")
             loaded.append(load(data))
     except CheckpointError:
         raise
@@ -175,7 +173,7 @@ def fitting(checkpoint: Checkpoint) -> Iterator[None]:
         raise
     except KeyError as error:
         raise CheckpointError(
-            f"checkpoint: {checkpoint.path} has no {error}; it is damaged or of another run"
+            f"checkpoint: {checkpoint.path} has no {error}; it is damaged or from another run"
         ) from None
     except (RuntimeError, TypeError, ValueError, OverflowError) as error:
         raise CheckpointError(f"checkpoint: {checkpoint.path} does not fit: {error}") from None
@@ -272,5 +270,5 @@ def find_checkpoint(name: str, runs: Path, game: Game) -> Path:
         return list_checkpoints(found[-1])[-1]
     scored = [best for best in map(best_checkpoint, found) if best is not None]
     if not scored:
-        raise CheckpointError(f"checkpoint: no checkpoint of {path} has a score: no episode had finished; take latest")
+        raise CheckpointError(f"checkpoint: no checkpoint of {path} has a score: no episode had finished; use latest")
     return max(scored, key=lambda pair: pair[1].value)[0]

@@ -15,7 +15,7 @@ _ABSENT = "-"
 
 
 def find_runs(names: Sequence[str], runs: Path) -> list[Run]:
-    """Runs by directory, or by name within `runs`; a group stands for its runs. ValueError for other names."""
+    """Runs by directory, or by name within `runs`; a group means all its runs. ValueError for other names."""
     paths: list[Path] = []
     for name in names:
         path = Path(name) if Path(name).is_dir() else runs / name

@@ -68,7 +68,7 @@ def read_metrics(run: str | os.PathLike[str]) -> dict[str, Curve]:
             raise ValueError(f"{path}, line {number}: not a JSON object")
         rows.append(row)
     if not rows:
-        raise ValueError(f"{path} holds no update yet")
+        raise ValueError(f"{path} has no updates yet")
     numbers = {key for row in rows for key, value in row.items() if isinstance(value, (int, float))}
     return {
         key: np.array([float(row[key]) if isinstance(row.get(key), (int, float)) else np.nan for row in rows])
@@ -159,7 +159,7 @@ def make_figure(across: int, down: int, legend_rows: int = 1) -> Any:
     return figure
 
 
-def _look(number: int, count: int) -> tuple[Any, str]:
+def _line_style(number: int, count: int) -> tuple[Any, str]:
     """Colour and line style of one of `count` series; all differ."""
     if count <= len(COLORS) * len(_STYLES):
         return COLORS[number % len(COLORS)], _STYLES[number // len(COLORS)]
@@ -174,7 +174,7 @@ def _draw_panel(axes: Any, panel: tuple[str, str, str], x: str, series: dict[str
     title, unit, key = panel
     detail = len(series) <= len(COLORS)
     for i, (name, tables) in enumerate(series.items()):
-        color, style = _look(i, len(series))
+        color, style = _line_style(i, len(series))
         _draw_series(axes, key, x, name, tables, detail, color=color, linestyle=style)
         if key == "score":
             _draw_evaluations(axes, x, tables, color)

@@ -34,7 +34,7 @@ _END = object()
 _MAX_ERRORS, _HOPELESS = 5, 20
 _WAIT_S, _SHOW_S = 0.2, 5.0
 _MAX_CONFIRM_SHARE = 0.5  # of the budget, reserved for confirmations
-_STOPPING = "stopping; unfinished runs are dropped, --resume repeats them"
+_STOPPING = "stopping; unfinished runs are discarded, --resume repeats them"
 
 
 class Sweep:
@@ -132,7 +132,7 @@ class Sweep:
             why = "interrupted" if interrupt.requested else over()
             if why is not None:
                 dropped = workers.drop()
-                self.progress.say(f"{why}; {dropped} unfinished run(s) dropped" if dropped else why)
+                self.progress.say(f"{why}; {dropped} unfinished run(s) discarded" if dropped else why)
                 return
             for worker in workers.free():
                 job = next(jobs, _END) if left else _END
@@ -179,8 +179,8 @@ class Sweep:
                 more = "; further errors are in trials.jsonl" if self.failed == _MAX_ERRORS else ""
                 self.progress.alert(f"run {trial.number} failed: {trial.error}{more}")
         if trial.phase == CONFIRM:
-            who = "the configuration as it is" if trial.number == BASE else f"run {trial.number}"
-            self.progress.say(f"{duration(self.elapsed()):>7}  {who}, seed {trial.seed}: {result_text(trial)}")
+            label = "the configuration as it is" if trial.number == BASE else f"run {trial.number}"
+            self.progress.say(f"{duration(self.elapsed()):>7}  {label}, seed {trial.seed}: {result_text(trial)}")
             return
         self.search.learn(trial)
         if trial.outcome in ("complete", "target") and loss(objective, trial) < self.best_loss:
@@ -198,7 +198,7 @@ class Sweep:
         budget_s = self.settings.budget_s
         if budget_s is None or self.elapsed() + self._confirm_seconds() < budget_s:
             return None
-        return f"budget of {budget_s:g} s: the search ends"
+        return f"the search ends, because its budget of {budget_s:g} s is used up"
 
     def _confirm_seconds(self) -> float:
         """Estimated seconds of the confirmations."""

@@ -34,8 +34,8 @@ _DIGITS = 6  # of proposed numbers: exact enough for any setting, and readable
 _MAX_VALUES = 100_000  # of an enumerated dimension
 _GIVEN = {  # fields that cannot be swept, and why
     "train.seed": "the sweep gives every run its own seed",
-    "train.target_score": "it is what runs are judged by",
-    "train.target_episodes": "it is what runs are judged by",
+    "train.target_score": "runs are compared by it",
+    "train.target_episodes": "runs are compared by it",
     "train.loggers": "it does not change what is learned",
 }
 

@@ -63,7 +63,7 @@ def _ranking(objective: str, trials: Sequence[Trial], keys: Sequence[str]) -> st
     ]
     missed = sum(value(objective, trial) is None for trial in order)
     note = f"; {missed} of {len(order)} did not reach the target" if missed else ""
-    title = f"best {len(rows)} of {len(order)} that came to their end, by {objective}, one seed each{note}"
+    title = f"best {len(rows)} of {len(order)} that finished, by {objective}, one seed each{note}"
     return f"{title}\n{table(['run', 'score', 'steps', 'time', 'outcome', *_short_keys(keys)], rows)}"
 
 
@@ -129,9 +129,7 @@ def report_text(
     parts = [f"{headline(trials, elapsed)}, {duration(elapsed)}"]
     if not ranked(objective, trials):
         errors = Counter(trial.error for trial in trials if trial.error)
-        parts += [
-            f"no run came to its end with a score{''.join(f'{chr(10)}  {n} x {e}' for e, n in errors.most_common(3))}"
-        ]
+        parts += [f"no run finished with a score{''.join(f'{chr(10)}  {n} x {e}' for e, n in errors.most_common(3))}"]
         return "\n".join(parts)
     parts.append(_ranking(objective, trials, keys))
     parts.append(_front(trials))

@@ -3,7 +3,7 @@
 Torch is imported once, before the first run. A run that fails is reported, and the process takes the next one; if the
 sweep is gone, the process ends.
 
-The worker sends {"ready": true} once, {"steps": n} as a sign of life, {"rung": steps, "score": x}, which waits for
+The worker sends {"ready": true} once, {"steps": n} to show progress, {"rung": steps, "score": x}, which waits for
 {"go": true or false}, and at a run's end {"result": {...}} or {"error": text, "traceback": text, "steps": n}. It is
 sent runs, as `Job.message` makes them, and the answers at rungs.
 """
@@ -42,7 +42,7 @@ class _Sweep:
         self.steps = 0
 
     def hear(self, steps: int) -> None:
-        """A sign of life, now and then."""
+        """Shows progress from time to time."""
         self.steps = steps
         if time.monotonic() - self._said_at >= _SIGN_S:
             self._said_at = time.monotonic()

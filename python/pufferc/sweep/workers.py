@@ -74,7 +74,7 @@ class Worker:
 
 
 class Workers:
-    """Up to `count` processes. A process without a sign of life for `timeout_s` is killed."""
+    """Up to `count` processes. A process without progress for `timeout_s` is killed."""
 
     def __init__(self, count: int, directory: Path, timeout_s: float) -> None:
         """Starts nothing yet. Their output goes to files in `directory`, which exists."""
@@ -111,7 +111,7 @@ class Workers:
                 events += self._lost(worker, None)
         for worker in self.busy():
             if time.monotonic() - worker.heard_at > self._timeout_s:
-                events += self._lost(worker, f"no sign of life for {self._timeout_s:g} s: given up")
+                events += self._lost(worker, f"stopped after {self._timeout_s:g} s without progress")
         return events
 
     def _heard(self, worker: Worker, messages: list[dict[str, Any]]) -> list[Event]:

@@ -58,7 +58,7 @@ class FusedCollector:
         )
 
     @staticmethod
-    def takes(env: VecEnv, policy: FusedMLP, rollout: Rollout) -> bool:
+    def supports(env: VecEnv, policy: FusedMLP, rollout: Rollout) -> bool:
         """Whether the kernel supports this: discrete actions, float32 observations, and one block of rows."""
         return (
             type(env) is VecEnv
@@ -86,6 +86,6 @@ class FusedCollector:
 
 def make_collector(env: VecEnv, policy: Policy, rollout: Rollout, kernels: Kernels, seed: int) -> Collector:
     """The fastest collector for a policy on the CPU."""
-    if kernels.fused and type(policy) is FusedMLP and FusedCollector.takes(env, policy, rollout):
+    if kernels.fused and type(policy) is FusedMLP and FusedCollector.supports(env, policy, rollout):
         return FusedCollector(env, policy, rollout, seed)
     return LoopCollector(env, policy, rollout, kernels, seed)

@@ -81,7 +81,9 @@ class _Group(Ranks):
             yield
         except RuntimeError as error:
             reason = str(error).splitlines()[0]
-            raise LostRank(f"rank {self.rank} of {self.world} lost contact with the others: {reason}") from None
+            raise LostRank(
+                f"rank {self.rank} of {self.world} lost its connection to the other processes: {reason}"
+            ) from None
 
     def use_device(self, device: torch.device) -> None:
         self.nccl = device.type == "cuda"
@@ -146,7 +148,7 @@ def own_device(device: torch.device) -> torch.device:
         return device
     index, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
     if index >= there:
-        raise ConfigError(f"train.device: process {index} of this machine needs a GPU of its own, there are {there}")
+        raise ConfigError(f"train.device: process {index} of this machine needs its own GPU, but there are {there}")
     torch.cuda.set_device(index)
     return torch.device("cuda", index)
 
@@ -188,7 +190,7 @@ def connect() -> Iterator[Ranks]:
         group.sums([0.0])  # a barrier: a rank that exits breaks the others' pending reads
     except LostRank as error:
         owned &= not group.nccl  # destroying it would wait for lost ranks
-        raise LostRank(f"{error}; the last checkpoint, if there is one, stands") from None
+        raise LostRank(f"{error}; the last checkpoint, if any, is kept") from None
     finally:
         if owned:
             with contextlib.suppress(RuntimeError):

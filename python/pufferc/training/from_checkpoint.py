@@ -46,7 +46,9 @@ def _with_params(config: Config, params: Mapping[str, Any]) -> Config:
     changed = merge(config, {"env": dict(params)}, "params")
     before, after = (action_text(config.game, env) for env in (config.env, changed.env))
     if before != after:
-        raise ConfigError(f"params: the policy makes {before}, with these parameters the game takes {after}")
+        raise ConfigError(
+            f"params: the policy's actions are {before}, but with these parameters the game takes {after}"
+        )
     rows, agents = int(config.vec.num_envs), agents_per_game(config.game, changed.env)
     if rows % agents == 0:
         return changed
@@ -63,7 +65,7 @@ def load_weights(policy: Policy, checkpoint: Checkpoint) -> None:
     """Loads a checkpoint's weights into `policy`. CheckpointError if they belong to a different network."""
     own, found = policy.state_dict(), checkpoint.policy
     differences = [f"it has no {name}" for name in own if name not in found]
-    differences += [f"it has {name} besides" for name in found if name not in own]
+    differences += [f"it also has {name}" for name in found if name not in own]
     differences += [
         f"its {name} has shape {tuple(found[name].shape)}, not {tuple(own[name].shape)}"
         for name in own
@@ -72,7 +74,7 @@ def load_weights(policy: Policy, checkpoint: Checkpoint) -> None:
     if differences:
         more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
         raise CheckpointError(
-            f"checkpoint: {checkpoint.path} holds another network than this {type(policy).__name__}: "
+            f"checkpoint: {checkpoint.path} has a different network than this {type(policy).__name__}: "
             f"{'; '.join(differences[:3])}{more}"
         )
     policy.load_state_dict(found)

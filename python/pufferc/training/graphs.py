@@ -1,6 +1,6 @@
 """CUDA graphs: functions whose kernels are recorded once and replayed.
 
-The update of a small network is a few hundred kernels of a few microseconds each, and every launch costs as much. A
+The update of a small network is a few hundred kernels of a few microseconds each, and every launch takes as long. A
 recorded function reads and writes fixed tensors. It must not wait for the device, and no shape may depend on data. On
 the CPU the function is called directly.
 """

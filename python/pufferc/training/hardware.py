@@ -27,7 +27,9 @@ def torch_settings(config: Config) -> tuple[torch.device, torch.dtype, Kernels]:
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(f"train.device: {name!r} cannot be used: {str(error).splitlines()[0]}") from None
     if train.kernels == "fused" and device.type != "cpu":
-        raise ConfigError(f"train.kernels: fused kernels run on the CPU, train.device is {name!r}; use torch or auto")
+        raise ConfigError(
+            f"train.kernels: fused kernels run only on the CPU, but train.device is {name!r}; use torch or auto"
+        )
     cpu_kernels = TORCH if train.kernels == "torch" else FUSED
     kernels = cpu_kernels if device.type == "cpu" else device_kernels(device)
     precision = train.precision
@@ -52,5 +54,5 @@ def check_memory(rows: int, horizon: int, spaces: GameSpaces, dtype: torch.dtype
     if needed > memory:
         raise ConfigError(
             f"vec.num_envs, train.horizon: a rollout of {rows} rows x {horizon} steps takes {needed / 1e9:.0f} GB, "
-            f"this machine has {memory / 1e9:.0f} GB free"
+            f"but this machine has {memory / 1e9:.0f} GB free"
         )

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pufferc.kernels import private
 from pufferc.kernels.backend import Kernels
 from pufferc.policies import FusedMLP
 from pufferc.training.ppo import Learner
@@ -19,23 +18,9 @@ class FusedLearner(Learner):
 
     policy: FusedMLP
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.coefficients = private.PpoSettings(**self.loss_settings)
-
     def gradient(self, minibatch: Minibatch) -> Tensor:
-        batch = private.Minibatch(
-            minibatch.actions,
-            minibatch.logprobs,
-            minibatch.advantages,
-            minibatch.returns,
-            **self.rollout.head.options,
-            old_values=minibatch.values,
-            alive=minibatch.alive,
-            mask=minibatch.mask,
-        )
         observations = minibatch.observations.flatten(0, 1)
-        stats = self.policy.learn(observations, batch, self.coefficients, self.grad_outputs)
+        stats = self.policy.learn(observations, self.loss_inputs(minibatch), self.loss_settings, self.grad_outputs)
         self.rollout.head.constrain(self.policy.distribution_layer)
         return torch.tensor(stats, dtype=torch.float64)
 

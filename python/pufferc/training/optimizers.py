@@ -127,7 +127,7 @@ class FusedMuon(Muon):
         self._kernel = private.Muon(bfloat16=bfloat16)
 
     @staticmethod
-    def takes(parameters: Iterable[nn.Parameter]) -> bool:
+    def supports(parameters: Iterable[nn.Parameter]) -> bool:
         """Whether the kernel can update these parameters in place."""
         return all(p.device.type == "cpu" and p.dtype == torch.float32 and p.is_contiguous() for p in parameters)
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +24,7 @@ from torch import Tensor
 
 from pufferc.config import TrainConfig
 from pufferc.envs.vector import VecEnv
+from pufferc.kernels import private
 from pufferc.kernels.backend import Kernels
 from pufferc.kernels.private import NotFinite as NotFinite
 from pufferc.kernels.private import PpoStats
@@ -34,7 +34,7 @@ from pufferc.training.optimizers import Optimizer
 from pufferc.training.rollout import Minibatch, Rollout, Step, mask_words, minibatches
 from pufferc.training.sharding import SharedMinibatches, moments, share_minibatches
 
-_ALONE = Ranks()
+_SINGLE = Ranks()
 
 
 # ---- collect -----------------------------------------------------------------------------------------------
@@ -161,18 +161,18 @@ class Learner:
         rollout: Rollout,
         kernels: Kernels,
         settings: TrainConfig,
-        ranks: Ranks = _ALONE,
+        ranks: Ranks = _SINGLE,
     ) -> None:
         self.policy, self.optimizer, self.rollout, self.kernels = policy, optimizer, rollout, kernels
         self.settings, self.ranks = settings, ranks
         self.size = int(settings.minibatch_size) // ranks.world
-        self.loss_settings: dict[str, Any] = {
-            "clip": settings.clip,
-            "value_coef": settings.value_coef,
-            "entropy_coef": settings.entropy_coef,
-            "value_clip": settings.value_clip,
-            "normalize_advantages": settings.normalize_advantages and ranks.world == 1,  # else before the loss
-        }
+        self.loss_settings = private.PpoSettings(
+            clip=settings.clip,
+            value_coef=settings.value_coef,
+            entropy_coef=settings.entropy_coef,
+            value_clip=settings.value_clip,
+            normalize_advantages=settings.normalize_advantages and ranks.world == 1,  # else `optimise` normalises
+        )
         self.grad_outputs = rollout.values.new_empty(self.size, sum(rollout.head.output_sizes) + 1)  # [M, K + 1]
 
     @torch.no_grad()
@@ -199,27 +199,33 @@ class Learner:
 
     def gradient(self, minibatch: Minibatch) -> Tensor:
         """Sets .grad of the policy's parameters. Returns PpoStats as a tensor [8]."""
-        policy, head = self.policy, self.rollout.head
+        policy = self.policy
         outputs = policy.forward_for_training(minibatch.observations, minibatch.state, minibatch.starts)
         flat = outputs.flatten(0, 1).contiguous()
         stats = self.kernels.ppo_loss_grad(
             flat[:, :-1],
             flat[:, -1],
+            self.loss_inputs(minibatch),
+            self.loss_settings,
+            grad_logits=self.grad_outputs[:, :-1],
+            grad_values=self.grad_outputs[:, -1],
+        )
+        policy.backward(self.grad_outputs.view_as(outputs))
+        self.rollout.head.constrain(policy.distribution_layer)
+        return stats if isinstance(stats, Tensor) else torch.tensor(stats, dtype=torch.float64)
+
+    def loss_inputs(self, minibatch: Minibatch) -> private.Minibatch:
+        """The inputs of the loss, other than the network's outputs."""
+        return private.Minibatch(
             minibatch.actions,
             minibatch.logprobs,
             minibatch.advantages,
             minibatch.returns,
-            **head.options,
-            **self.loss_settings,
-            grad_logits=self.grad_outputs[:, :-1],
-            grad_values=self.grad_outputs[:, -1],
+            **self.rollout.head.options,
             old_values=minibatch.values,
             alive=minibatch.alive,
             mask=minibatch.mask,
         )
-        policy.backward(self.grad_outputs.view_as(outputs))
-        head.constrain(policy.distribution_layer)
-        return stats if isinstance(stats, Tensor) else torch.tensor(stats, dtype=torch.float64)
 
     def apply(self, stats: Tensor, learning_rate: float) -> None:
         """Takes an optimizer step. Raises NotFinite instead of applying a gradient that is not finite."""

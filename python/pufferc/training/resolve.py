@@ -120,7 +120,7 @@ def _check_network(policy: PolicyConfig) -> None:
     if needed > _core.memory_left():
         raise ConfigError(
             f"policy.hidden_size, policy.num_layers: a network of {policy.num_layers} layers of {policy.hidden_size} "
-            f"takes {needed / 1e9:.0f} GB, this machine has {_core.memory_left() / 1e9:.0f} GB free"
+            f"takes {needed / 1e9:.0f} GB, but this machine has {_core.memory_left() / 1e9:.0f} GB free"
         )
 
 

@@ -122,7 +122,7 @@ def _begin(trainer: Trainer, checkpoint: Checkpoint | None) -> list[str]:
     if checkpoint is None:
         trainer.start()
     elif (why := trainer.restore(checkpoint)) is not None:
-        warnings.append(f"{why}: games start again, so this run will not equal an uninterrupted one")
+        warnings.append(f"{why}; games restart, so results will differ from an uninterrupted run")
     return warnings
 
 
@@ -138,10 +138,10 @@ def _run(
             result = Loop(trainer, outputs, interrupt, began - before).go()
     except BaseException as error:
         outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        said = str(error) or type(error).__name__
+        text = str(error) or type(error).__name__
         if lead:
             with suppress(OSError):  # the disk may be full, which may be the error itself
-                write_json(result_file, {"run": str(run), "outcome": outcome, "steps": trainer.steps, "error": said})
+                write_json(result_file, {"run": str(run), "outcome": outcome, "steps": trainer.steps, "error": text})
         raise
     if lead:
         write_json(result_file, result.as_dict())

@@ -167,7 +167,7 @@ class Group:
                             member.interrupt()
                     while waiting and not interrupt.requested and len(self._children()) < self.parallel:
                         waiting.pop(0).start(self.config, self.weights)
-                    self._look(progress)
+                    self._update(progress)
                     if time.perf_counter() - shown_at >= _SHOW_S:
                         shown_at = time.perf_counter()
                         self._show(progress)
@@ -183,7 +183,7 @@ class Group:
     def _children(self) -> list[Child]:
         return [member.child for member in self.members if member.child is not None]
 
-    def _look(self, progress: Progress) -> None:
+    def _update(self, progress: Progress) -> None:
         """Shows messages of the processes and collects the results of those that ended."""
         for member in self.members:
             over = member.over  # tested first, so that the last messages are not missed
@@ -239,7 +239,7 @@ def train_seeds(
         config: The configuration; its seed is not used.
         seeds: One or more different seeds.
         runs: Folder for the group's directory.
-        parallel: Number of parallel runs. Runs with "auto" threads share the cores, never with more threads than cores.
+        parallel: Number of parallel runs. Runs with "auto" threads share the cores, at most one thread per core.
         weights: Checkpoint directory with the initial weights of every run.
         quiet: No progress lines.
 

@@ -18,7 +18,7 @@ from pufferc.config import ConfigError
 from pufferc.training.distributed import Ranks
 
 INEXACT = (
-    "the minibatches of these processes are not those of one process, whose results will differ; for equal ones make "
+    "these processes use other minibatches than one process would, so results will differ; for equal results make "
     "train.minibatch_size a multiple of vec.num_envs, or with memory a multiple of train.horizon x processes x agents"
 )
 
@@ -61,10 +61,10 @@ def plan_share(
             f"vec.num_envs must be a multiple of {unit} to be shared by {world} processes "
             f"({agents} rows to a game), got {rows}; {near} would fit"
         )
-    least = world * (horizon if recurrent else 1)
-    if minibatch % least:
+    multiple = world * (horizon if recurrent else 1)
+    if minibatch % multiple:
         raise ConfigError(
-            f"train.minibatch_size must be a multiple of {least} to be shared by {world} processes"
+            f"train.minibatch_size must be a multiple of {multiple} to be shared by {world} processes"
             f"{f' in whole rows of {horizon} steps' if recurrent else ''}, got {minibatch}"
         )
     own = rows // world

@@ -44,7 +44,7 @@ from pufferc.training.optimizers import Adam, FusedMuon, Muon, Optimizer
 from pufferc.training.rollout import Rollout
 from pufferc.training.sharding import Share, plan_share
 
-_ALONE = Ranks()
+_SINGLE = Ranks()
 _FIRST_STATISTICS_STEP = 2**61  # first step number of the statistics rollout, beyond all training steps
 _EVALUATION_SEED = 1_000_003  # added to the run's seed, so that evaluation games differ from training games
 
@@ -52,7 +52,7 @@ _EVALUATION_SEED = 1_000_003  # added to the run's seed, so that evaluation game
 class Trainer:
     """The state of a run between updates, which a checkpoint saves."""
 
-    def __init__(self, config: Config, ranks: Ranks = _ALONE) -> None:
+    def __init__(self, config: Config, ranks: Ranks = _SINGLE) -> None:
         """`config` must be resolved. Call `start` or `restore` next.
 
         Every rank makes a trainer from the same configuration and calls the same methods.
@@ -260,9 +260,10 @@ class Trainer:
         if not info.can_save:
             why = f"games of {info.name} cannot be saved"
         elif not same_module(checkpoint, info):
-            why = f"games of {info.name} were built again since the checkpoint"
+            why = f"{info.name} was rebuilt after the checkpoint was saved"
         elif (saved_by := int(checkpoint.meta.get("processes", 1))) != self.ranks.world:
-            why = f"the checkpoint is of {saved_by} process{'es' * (saved_by > 1)}, this run has {self.ranks.world}"
+            count = f"{saved_by} process{'es' * (saved_by > 1)}"
+            why = f"the checkpoint was saved by {count}, but this run has {self.ranks.world}"
         if why is not None:
             self._new_games()
             return why
@@ -276,7 +277,7 @@ class Trainer:
         found = {name: tensor for name, tensor in games.items() if name.startswith("state.")}
         shapes = [{name: tuple(tensor.shape) for name, tensor in state.items()} for state in (expected, found)]
         if shapes[0] != shapes[1]:
-            raise ValueError(f"it holds a state of {shapes[1]}, this policy's is {shapes[0]}")
+            raise ValueError(f"its state has the shapes {shapes[1]}, but this policy expects {shapes[0]}")
         self.rollout.next_state = tuple(found[name].to(self.device) for name in expected)
         if self.reward_normaliser is not None:
             self.reward_normaliser.returns = games["returns"].clone()
@@ -318,7 +319,7 @@ def make_optimizer(config: Config, policy: Policy, dtype: torch.dtype, *, fused:
     parameters = [(name, parameter) for name, parameter in policy.named_parameters() if parameter.requires_grad]
     if train.optimizer == "muon":
         momentum, decay = train.momentum, train.weight_decay
-        if fused and FusedMuon.takes([parameter for _, parameter in parameters]):
+        if fused and FusedMuon.supports([parameter for _, parameter in parameters]):
             bfloat16 = dtype == torch.bfloat16
             return FusedMuon(parameters, bfloat16=bfloat16, momentum=momentum, weight_decay=decay)
         return Muon(parameters, momentum=momentum, weight_decay=decay)

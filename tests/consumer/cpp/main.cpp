@@ -109,7 +109,7 @@ int check_own_game() {
   options.data = {map.data(), 7};
   good &= throws([&] { pufferc::Pool(pfc_env_module, options); }, "expected a map");
   options.data = {map.data(), map.size()};
-  good &= throws([&] { pufferc::Pool("squared", options); }, "reads no file");
+  good &= throws([&] { pufferc::Pool("squared", options); }, "does not read data");
   if (!good) std::fprintf(stderr, "the game with masks failed\n");
   return good ? 0 : 1;
 }
