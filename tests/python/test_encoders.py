@@ -172,6 +172,7 @@ def test_recurrent_networks_accept_integer_codes(kind: str, encoder: str) -> Non
 @pytest.mark.parametrize(("encoder", "kind"), [("onehot", "mlp"), ("onehot", "mingru"), ("conv", "mlp")])
 def test_runs_are_saved_resumed_and_evaluated(encoder: str, kind: str, tmp_path: Path) -> None:
     from pufferc.runs.checkpoint import find_checkpoint, load_checkpoint
+    from pufferc.training.evaluate import EvaluationSettings
     from pufferc.training.from_checkpoint import play_checkpoint
     from pufferc.training.run import train
 
@@ -184,5 +185,5 @@ def test_runs_are_saved_resumed_and_evaluated(encoder: str, kind: str, tmp_path:
     )
     result = train(config, runs=tmp_path, quiet=True)
     path = find_checkpoint(str(result.run), tmp_path, "snake")
-    played = [play_checkpoint(load_checkpoint(path), episodes=16, seed=3) for _ in range(2)]
+    played = [play_checkpoint(load_checkpoint(path), EvaluationSettings(16, 3)) for _ in range(2)]
     assert played[0].episodes >= 16 and played[0].score == played[1].score

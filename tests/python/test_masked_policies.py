@@ -25,7 +25,7 @@ from pufferc.policies import make_policy  # noqa: E402
 from pufferc.runs.checkpoint import list_checkpoints, load_checkpoint  # noqa: E402
 from pufferc.training import ppo  # noqa: E402
 from pufferc.training.collectors import FusedCollector, LoopCollector, make_collector  # noqa: E402
-from pufferc.training.evaluate import evaluate  # noqa: E402
+from pufferc.training.evaluate import EvaluationSettings, World, evaluate  # noqa: E402
 from pufferc.training.rollout import Rollout, minibatches  # noqa: E402
 from pufferc.training.run import train  # noqa: E402
 from pufferc.watch.players import CheckpointAgent  # noqa: E402
@@ -256,11 +256,10 @@ def random_policy(game: Path, params: dict[str, Any], kind: str = "mlp") -> tupl
 def test_evaluation_plays_legally_after_some_rows_finish(lock: Path, kind: str, greedy: bool) -> None:
     """Games end at different times, so rows that have finished their episodes keep playing with the others."""
     policy, config = random_policy(lock, {"max_steps": 40, "leave": 0, "jam": 0.1}, kind)
-    found = evaluate(
-        policy, FUSED, config.game, config.env, episodes=60, seed=1, num_threads=1, greedy=greedy, max_steps=1000
-    )
+    world = World(config.game, config.env, num_threads=1)
+    found = evaluate(policy, FUSED, world, EvaluationSettings(60, 1, greedy, max_steps=1000))
     assert found.episodes == 60 and found.unfinished == 0 and found.steps > found.episode_length
     if not greedy:
         assert found.episode_return / found.episode_length * 2 == pytest.approx(5 / 12, abs=0.06)
-    twin = evaluate(policy, TORCH, config.game, config.env, episodes=60, seed=1, num_threads=1, greedy=greedy)
+    twin = evaluate(policy, TORCH, world, EvaluationSettings(60, 1, greedy))
     assert twin.score == pytest.approx(found.score, abs=0.3)
