@@ -13,10 +13,22 @@ enum {
   POLICY_PARAM_NAME_BYTES = 32
 };
 
-// Kinds of layers that are read. 1 was a layer that normalised observations; 6 to 8 are reserved, see policy.h.
-typedef enum PolicyKind { POLICY_LINEAR = 2, POLICY_CODES = 3, POLICY_MINGRU = 4, POLICY_LSTM = 5 } PolicyKind;
+// Kinds of layers that are read. 1 was a layer that normalised observations; 6 and 7 are reserved, see policy.h.
+typedef enum PolicyKind {
+  POLICY_LINEAR = 2,
+  POLICY_CODES = 3,
+  POLICY_MINGRU = 4,
+  POLICY_LSTM = 5,
+  POLICY_CODE_ROWS = 8
+} PolicyKind;
 
 typedef enum PolicyHead { POLICY_CATEGORICAL = 0, POLICY_NORMAL_CLAMPED = 1, POLICY_NORMAL_SQUASHED = 2 } PolicyHead;
+
+// `count` neighbouring values of an observation. Value i becomes the inputs from first + i * step on: a one-hot vector of
+// max_code entries, or the value itself where max_code is 0.
+typedef struct PolicyCodeRow {
+  int32_t count, max_code, first, step;
+} PolicyCodeRow;
 
 // A layer of any kind that has a matrix.
 typedef struct PolicyLayer {
@@ -32,7 +44,9 @@ struct PfcPolicy {
   char param_names[PFC_POLICY_MAX_PARAMS][POLICY_PARAM_NAME_BYTES];
   PfcParamValue params[PFC_POLICY_MAX_PARAMS];
 
-  int32_t max_code;   // > 0: the first product takes one-hot vectors of observed bytes, codes up to this one
+  PolicyCodeRow* code_rows;  // owned; how observations become the inputs of the first product, or NULL: as they are
+  int32_t num_code_rows;
+  int32_t inputs;            // of the first product
   PolicyHead head;
   int32_t num_layers;
   PolicyLayer layers[PFC_POLICY_MAX_LAYERS];

@@ -46,7 +46,8 @@ static const Damage damages[] = {
     {LAYERS, 1, "kind 1 (normalise) is no longer read"},
     {LAYERS, 0, "kind 0 is unknown"},
     {LAYERS, 6, "kind 6 is unknown"},
-    {LAYERS, 8, "kind 8 is unknown"},
+    {LAYERS, 7, "kind 7 is unknown"},
+    {LAYERS, 8, "size in bytes"},
     {LAYERS, 9, "kind 9 is unknown"},
     {LAYERS + 4, 2, "option is 2"},
     {LAYERS + 8, 117, "number of inputs is 117"},
@@ -54,6 +55,7 @@ static const Damage damages[] = {
     {LAYERS + 16, 8, "size in bytes"},
     {LAYERS + 24, 0x7fc00000, "not finite"},
     {SECOND, 1, "kind 1"},
+    {SECOND, 8, "kind 8 (codes) may only come first"},
     {SECOND + 4, 2, "option is 2"},
     {SECOND, 4, "outputs is 4, expected 128"},
 };

@@ -33,6 +33,17 @@ def codes(*shape: int, max_code: int = 5, dtype: torch.dtype = torch.int8) -> to
     return torch.where(torch.rand(shape, generator=generator) < 0.5, 0, drawn).to(dtype)
 
 
+def spaces_of(shape: tuple[int, ...], dtype: type, *rows: ObsInfo) -> Any:
+    """Spaces of a game with this observation table."""
+    low, high = min(row.low for row in rows), max(row.high for row in rows)
+    return SimpleNamespace(observation_space=gym.spaces.Box(low, high, shape, dtype), observation_rows=rows)
+
+
+def coded(name: str, count: int, num_codes: int, height: int = 0, width: int = 0) -> ObsInfo:
+    """A row of codes, or planes of codes."""
+    return ObsInfo(name, count, 0, num_codes - 1, "", 0, num_codes, height, width)
+
+
 def policy(encoder: str, kind: str = "mlp", layers: int = 1, fused: bool = True, precision: str = "float32") -> Network:
     env = pufferc.make("snake", 8, **SNAKE)
     config = Config(
@@ -90,17 +101,69 @@ def test_codes_above_the_largest_are_refused(bad: int) -> None:
 def test_the_kernel_refuses_invalid_arguments() -> None:
     cells, y = np.zeros((4, 6), np.uint8), np.zeros((4, 3), np.float32)
     table, bias = np.zeros((12, 3), np.float32), np.zeros(3, np.float32)
-    private.one_hot_forward(cells, table, bias, y, max_code=2)
+    offsets = np.arange(0, 13, 2, np.int32)
+    private.one_hot_forward(cells, offsets, table, bias, y)
     with pytest.raises(ValueError, match="table"):
-        private.one_hot_forward(cells, table[:6], bias, y, max_code=2)
+        private.one_hot_forward(cells, offsets, table[:6], bias, y)
     with pytest.raises(TypeError, match="codes must be bool or uint8"):
-        private.one_hot_forward(cells.astype(np.int8), table, bias, y, max_code=2)
-    with pytest.raises(ValueError, match="max_code must be"):
-        private.one_hot_forward(cells, table, bias, y, max_code=256)
+        private.one_hot_forward(cells.astype(np.int8), offsets, table, bias, y)
+    with pytest.raises(ValueError, match="offsets must have shape"):
+        private.one_hot_forward(cells, offsets[:6], table, bias, y)
+    with pytest.raises(TypeError, match="offsets must be int32"):
+        private.one_hot_forward(cells, offsets.astype(np.int64), table, bias, y)
+    with pytest.raises(ValueError, match="offsets must start at 0, got 1"):
+        private.one_hot_forward(cells, offsets + np.int32(1), table, bias, y)
+    for cell, wrong, entries in ((5, 1, -7), (5, 300, 292), (2, 0, -2)):
+        spoilt = offsets.copy()
+        spoilt[cell] = wrong
+        with pytest.raises(ValueError, match=f"each cell 1 to 255 entries, got {entries} in cell"):
+            private.one_hot_forward(cells, spoilt, table, bias, y)
     with pytest.raises(ValueError, match="grad_y"):
-        private.one_hot_backward(cells, table[:4], table, bias, max_code=2)
-    with pytest.raises(ValueError, match="expected 1 to"):
-        private.one_hot_forward(np.zeros((4, 0), np.uint8), np.zeros((0, 3), np.float32), bias, y, max_code=2)
+        private.one_hot_backward(cells, offsets, table[:4], table, bias)
+    with pytest.raises(ValueError, match="offsets must give 1 to"):
+        private.one_hot_forward(
+            np.zeros((4, 0), np.uint8), np.zeros(1, np.int32), np.zeros((0, 3), np.float32), bias, y
+        )
+
+
+ROWS_OF_CODES = (coded("hp", 1, 5), coded("ground", 6, 9), coded("idle", 2, 1), coded("who", 0, 3))
+
+
+def draw_codes(rows: tuple[ObsInfo, ...], size: int, *shape: int) -> torch.Tensor:
+    """Random codes uint8 [..., size], those of each row below its number of codes."""
+    counts = [row.num_codes for row in rows for _ in range(row.count)]
+    counts += [rows[-1].num_codes] * (size - len(counts))
+    drawn = torch.rand(*shape, size, generator=torch.Generator().manual_seed(2)) * torch.tensor(counts)
+    return drawn.to(torch.uint8)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_rows_have_their_own_number_of_codes(fused: bool) -> None:
+    """Features are one-hot vectors of different lengths, side by side; a row of one code has one unused entry."""
+    spaces = spaces_of((14,), np.uint8, *ROWS_OF_CODES)
+    encoder = make_encoder("auto", spaces, dtype=torch.float32, fused=fused, generator=None)
+    assert isinstance(encoder, OneHot) and encoder.features == 4 + 6 * 8 + 2 + 5 * 2
+    x = draw_codes(ROWS_OF_CODES, 14, 3, 50)
+    assert x.amax((0, 1)).tolist() == [4, *[8] * 6, 0, 0, *[2] * 5]
+    parts = [
+        torch.nn.functional.one_hot(x[..., i].long(), most + 1)[..., 1:] for i, most in enumerate(encoder.max_codes)
+    ]
+    expected = torch.cat(parts, -1)
+    assert torch.equal(encoder(x).long(), expected)
+    network = (CodesMLP if fused else MLP)(encoder.features, [4], hidden_size=24, encoder=encoder)
+    plain = MLP(encoder.features, [4], hidden_size=24)
+    plain.load_state_dict(network.state_dict())
+    grad = torch.randn(3, 50, 5, generator=torch.Generator().manual_seed(5))
+    outputs = [network.forward_for_training(x, (), None), plain.forward_for_training(expected.float(), (), None)]
+    torch.testing.assert_close(*outputs, atol=1e-5, rtol=1e-4)
+    network.backward(grad)
+    plain.backward(grad)
+    for a, b in zip(network.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad, atol=1e-4, rtol=1e-3)
+    if fused:
+        x[1, 7, 12] = 3
+        with pytest.raises(ValueError, match="expected 0 to 2, got 3 in row 57, cell 12"):
+            network.forward_for_training(x, (), None)
 
 
 def test_convolutions_have_one_input_plane_per_code() -> None:
@@ -126,10 +189,7 @@ def test_shifting_a_board_by_two_cells_shifts_its_features() -> None:
 
 def test_auto_is_one_hot_for_small_codes_in_bytes() -> None:
     def kind(low: float, high: float, dtype: type, encoder: str = "auto", shape: tuple[int, ...] = (4, 5)) -> type:
-        spaces: Any = SimpleNamespace(
-            observation_space=gym.spaces.Box(low, high, shape, dtype),
-            observation_rows=(ObsInfo("cell", 0, low, high, ""),),
-        )
+        spaces = spaces_of(shape, dtype, ObsInfo("cell", 0, low, high, ""))
         made = make_encoder(encoder, spaces, dtype=torch.float32, fused=False, generator=None)  # type: ignore[arg-type]
         return type(made)
 

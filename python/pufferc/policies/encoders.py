@@ -4,7 +4,7 @@ Boards such as Snake's are arrays of small codes (0 empty, 1 food, 2 corpse, ...
 has a separate weight for each code of each cell; `Conv` shares the weights of a code across the board. Code 0 has no
 entry in either, because the biases cover it.
 
-Shapes: T steps, M rows, B = T M, F features, C the largest code. Observations are [T, M, ...] as stored in rollouts.
+Shapes: T steps, M rows, B = T M, F features, H hidden units. Observations are [T, M, ...] as stored in rollouts.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal, cast
 
-import gymnasium as gym
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pufferc.config import ConfigError
-from pufferc.envs.games import ObsInfo
 from pufferc.envs.spaces import GameSpaces
 from pufferc.kernels import private
 
@@ -55,49 +53,64 @@ class Flat(Encoder):
 
 
 class OneHot(Encoder):
-    """Each cell's code as a vector of C entries, of which one is 1, or none for code 0. F = cells x C, cell by cell.
+    """Each cell's code as a vector of which one entry is 1, or none for code 0.
 
-    With `fused`, a CPU kernel computes the product with the weights by adding the columns of the nonzero cells. It
-    rejects codes above C; the torch version ignores them.
+    Cells may have different numbers of codes. F is the sum of the cells' largest codes, cell by cell. With `fused`, a
+    CPU kernel computes the product with the weights by adding the columns of the nonzero cells. It rejects codes above
+    the largest of their cell; the torch version ignores them.
     """
 
     codes = True
+    offsets: Tensor  # int32 [cells + 1]: where the entries of each cell start
+    _entry_cells: Tensor  # int64 [F]
+    _entry_codes: Tensor  # uint8 [F]
 
-    def __init__(self, cells: int, max_code: int, *, fused: bool = False) -> None:
-        """`cells` codes of 0 to `max_code` in each observation."""
-        super().__init__(cells * max_code)
-        self.max_code, self._fused = max_code, fused
+    def __init__(self, max_codes: Sequence[int], *, fused: bool = False) -> None:
+        """Observations of len(max_codes) cells; cell i holds codes of 0 to max_codes[i], 1 to 255."""
+        super().__init__(sum(max_codes))
+        counts, self._fused = torch.tensor(max_codes), fused
+        ends = counts.cumsum(0)
+        cells = torch.repeat_interleave(torch.arange(len(counts)), counts)
+        codes = torch.arange(self.features) - (ends - counts)[cells] + 1
+        offsets = nn.functional.pad(ends, (1, 0)).int()
+        for name, tensor in (("offsets", offsets), ("_entry_cells", cells), ("_entry_codes", codes.byte())):
+            self.register_buffer(name, tensor, persistent=False)
+
+    @property
+    def max_codes(self) -> list[int]:
+        """The largest code of each cell."""
+        return cast(list[int], self.offsets.diff().tolist())
 
     def forward(self, observations: Tensor) -> Tensor:
-        return _one_hot(observations.flatten(2), self.max_code).flatten(2)
+        cells = observations.flatten(2)
+        return cells.index_select(2, self._entry_cells) == self._entry_codes.to(cells.dtype)
 
     def linear(self, observations: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
         if not self._fused:
             return super().linear(observations, weight, bias, dtype)
         codes = observations.flatten(2).contiguous().view(torch.uint8)
-        y = _CodesLinear.apply(codes.flatten(0, 1), weight, bias, self.max_code)  # type: ignore[no-untyped-call]
+        y = _CodesLinear.apply(codes.flatten(0, 1), weight, bias, self.offsets)  # type: ignore[no-untyped-call]
         return cast(Tensor, y).view(*codes.shape[:2], -1).to(dtype)
 
 
 class _CodesLinear(torch.autograd.Function):
-    """The layer of private.one_hot_forward: codes uint8 [B, cells], weight [H, cells x C], bias [H] to y [B, H]."""
+    """The layer of private.one_hot_forward: codes uint8 [B, cells], weight [H, F], bias [H] to y [B, H]."""
 
     @staticmethod
-    def forward(ctx: Any, codes: Tensor, weight: Tensor, bias: Tensor, max_code: int) -> Tensor:
+    def forward(ctx: Any, codes: Tensor, weight: Tensor, bias: Tensor, offsets: Tensor) -> Tensor:
         y = weight.new_empty(codes.shape[0], weight.shape[0])
-        private.one_hot_forward(
-            codes, weight.detach().t().contiguous(), bias.detach().contiguous(), y, max_code=max_code
-        )
-        ctx.save_for_backward(codes)
-        ctx.max_code = max_code
+        table = weight.detach().t().contiguous()
+        private.one_hot_forward(codes, offsets, table, bias.detach().contiguous(), y)
+        ctx.save_for_backward(codes, offsets)
+        ctx.entries = weight.shape[1]
         return y
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, Tensor, None]:
-        (codes,) = ctx.saved_tensors
-        table, bias = grad.new_empty(codes.shape[1] * ctx.max_code, grad.shape[1]), grad.new_empty(grad.shape[1])
-        private.one_hot_backward(codes, grad.contiguous(), table, bias, max_code=ctx.max_code)
+        codes, offsets = ctx.saved_tensors
+        table, bias = grad.new_empty(ctx.entries, grad.shape[1]), grad.new_empty(grad.shape[1])
+        private.one_hot_backward(codes, offsets, grad.contiguous(), table, bias)
         return None, table.t(), bias, None
 
 
@@ -149,23 +162,33 @@ def make_encoder(
     auto is onehot for byte codes below MAX_AUTO_CODES, else flat. ConfigError if the observations do not fit.
     """
     space, shape = spaces.observation_space, spaces.observation_space.shape
-    max_code = _largest_code(space, spaces.observation_rows)
-    if kind == "flat" or (kind == "auto" and (max_code is None or max_code >= MAX_AUTO_CODES)):
+    max_codes = _max_codes(spaces)
+    if kind == "flat" or (kind == "auto" and (max_codes is None or max(max_codes) >= MAX_AUTO_CODES)):
         return Flat(math.prod(shape))
-    if max_code is None:
+    if max_codes is None:
         raise ConfigError(
             f"policy.encoder: {kind!r} takes observations of codes from 0 in bytes, this game has {space}; use 'flat'"
         )
     if kind != "conv":
-        return OneHot(math.prod(shape), max_code, fused=fused)
+        return OneHot(max_codes, fused=fused)
     if len(shape) != 2:
         raise ConfigError(f"policy.encoder: 'conv' takes boards [height, width], this game has {space}; use 'onehot'")
-    return Conv((shape[0], shape[1]), max_code, dtype=dtype, generator=generator)
+    return Conv((shape[0], shape[1]), max(max_codes), dtype=dtype, generator=generator)
 
 
-def _largest_code(space: gym.Space[Any], table: Sequence[ObsInfo]) -> int | None:
-    """The largest code of an 8-bit observation whose entries start at 0, None for other observations."""
-    if space.dtype not in (np.dtype(np.int8), np.dtype(np.uint8)) or any(row.low != 0 for row in table):
+def _max_codes(spaces: GameSpaces) -> list[int] | None:
+    """The largest code of each value of an 8-bit observation, None for observations that are not codes from 0.
+
+    Rows without a number of codes have the largest code of the whole table.
+    """
+    space, table = spaces.observation_space, spaces.observation_rows
+    if space.dtype not in (np.dtype(np.int8), np.dtype(np.uint8)):
         return None
-    max_code = max((int(row.high) for row in table), default=0)
-    return max_code if max_code >= 1 else None
+    if any(row.low != 0 and row.num_codes == 0 for row in table):
+        return None
+    largest = max((int(row.high) for row in table), default=0)
+    codes: list[int] = []
+    for row in table:
+        count = row.count or math.prod(space.shape) - len(codes)
+        codes += [max(row.num_codes - 1, 1) if row.num_codes else largest] * count
+    return codes if max(codes, default=0) >= 1 else None

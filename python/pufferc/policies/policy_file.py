@@ -11,6 +11,7 @@ The state is zero where an episode begins.
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import math
 import os
 import struct
@@ -25,10 +26,12 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from pufferc.envs.spaces import GameSpaces
-    from pufferc.policies import Network, Policy
+    from pufferc.policies import Network, OneHot, Policy
 
 __all__ = [
     "LSTM",
+    "CodeRow",
+    "CodeRows",
     "Linear",
     "MinGRU",
     "PolicyFile",
@@ -44,6 +47,30 @@ _MAX_ACTION_DIMS = 8
 _MAX_OBS_DIMS = 3
 _DTYPES = {"float32": 0, "int32": 1, "uint8": 2, "int8": 3}
 _MASK = 2**64 - 1
+
+
+@dataclass(frozen=True)
+class CodeRow:
+    """`count` neighbouring values of an observation. Value i gets the outputs from first + i * step on.
+
+    They are a one-hot vector of the codes 1 to `max_code`, or the value itself where `max_code` is 0.
+    """
+
+    count: int
+    max_code: int
+    first: int
+    step: int
+
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return self.count * max(self.max_code, 1)
+
+
+@dataclass(frozen=True)
+class CodeRows:
+    """The first layer of a network over codes: the rows hold all values of an observation in order."""
+
+    rows: Sequence[CodeRow]
 
 
 @dataclass(frozen=True)
@@ -83,6 +110,9 @@ class LSTM:
         return 5, 4, 1
 
 
+Layer = CodeRows | Linear | MinGRU | LSTM
+
+
 @dataclass(frozen=True)
 class PolicyFile:
     """Contents of a policy file. Actions are discrete, or continuous in [-1, 1] if `continuous_dims` is not 0.
@@ -96,9 +126,8 @@ class PolicyFile:
     obs_dtype: str  # float32, int32, uint8 or int8
     obs_shape: tuple[int, ...]
     action_counts: tuple[int, ...]  # () with continuous_dims
-    layers: Sequence[Linear | MinGRU | LSTM]
+    layers: Sequence[Layer]
     params: Mapping[str, float] = field(default_factory=dict)  # game parameters that differ from their defaults
-    codes: int = 0  # the first layer takes one-hot codes 1 to `codes`; 0 = plain numbers
     continuous_dims: int = 0
     squash: bool = False  # continuous actions are tanh of the sample, not clamped
     masked: bool = False  # the game has action masks
@@ -106,8 +135,7 @@ class PolicyFile:
     def to_bytes(self) -> bytes:
         """The file. ValueError if the contents do not fit the format; the loader checks the rest."""
         body = self._head() + b"".join(self._layers())
-        count = len(self.layers) + (self.codes > 0)
-        head = _MAGIC + struct.pack("<IIQQ", _VERSION, count, 32 + len(body), checksum(body))
+        head = _MAGIC + struct.pack("<IIQQ", _VERSION, len(self.layers), 32 + len(body), checksum(body))
         return head + body
 
     def write(self, path: Path) -> None:
@@ -142,18 +170,9 @@ class PolicyFile:
 
     def _layers(self) -> list[bytes]:
         layers, width = [], math.prod(self.obs_shape)
-        if self.codes:
-            layers.append(_layer(3, self.codes, width, width * self.codes, []))
-            width *= self.codes
         for index, layer in enumerate(self.layers):
-            kind, rows, joined = layer.parts()
-            outputs = layer.bias.shape[0] // rows
-            expected = (outputs * rows, width + outputs * joined)
-            if layer.weight.shape != expected:
-                raise ValueError(f"layer {index}: weight must have shape {expected}, got {layer.weight.shape}")
-            relu = isinstance(layer, Linear) and layer.relu
-            layers.append(_layer(kind, int(relu), width, outputs, [layer.weight, layer.bias]))
-            width = outputs
+            packed, width = _pack(index, layer, width)
+            layers.append(packed)
         if width != self.outputs:
             raise ValueError(f"the last layer must have {self.outputs} outputs, got {width}")
         return layers
@@ -177,8 +196,28 @@ def _name(what: str, name: str, size: int) -> bytes:
     return data.ljust(size, b"\0")
 
 
-def _layer(kind: int, option: int, inputs: int, outputs: int, numbers: Sequence[NDArray[Any]]) -> bytes:
-    data = b"".join(np.ascontiguousarray(part, "<f4").tobytes() for part in numbers)
+def _pack(index: int, layer: Layer, inputs: int) -> tuple[bytes, int]:
+    """The bytes of a layer and the number of its outputs."""
+    if isinstance(layer, CodeRows):
+        values, outputs = sum(row.count for row in layer.rows), sum(row.outputs() for row in layer.rows)
+        if values != inputs:
+            raise ValueError(f"layer {index}: the rows must have {inputs} values, got {values}")
+        data = b"".join(struct.pack("<4I", row.count, row.max_code, row.first, row.step) for row in layer.rows)
+        return _layer(8, len(layer.rows), inputs, outputs, data), outputs
+    kind, rows, joined = layer.parts()
+    outputs = layer.bias.shape[0] // rows
+    expected = (outputs * rows, inputs + outputs * joined)
+    if layer.weight.shape != expected:
+        raise ValueError(f"layer {index}: weight must have shape {expected}, got {layer.weight.shape}")
+    relu = isinstance(layer, Linear) and layer.relu
+    return _layer(kind, int(relu), inputs, outputs, _floats(layer.weight) + _floats(layer.bias)), outputs
+
+
+def _floats(numbers: NDArray[Any]) -> bytes:
+    return np.ascontiguousarray(numbers, "<f4").tobytes()
+
+
+def _layer(kind: int, option: int, inputs: int, outputs: int, data: bytes) -> bytes:
     data += bytes(-len(data) % 8)
     return struct.pack("<IIIIQ", kind, option, inputs, outputs, len(data)) + data
 
@@ -197,7 +236,7 @@ def checksum(data: bytes) -> int:
 
 def describe_policy(policy: Policy, spaces: GameSpaces, params: Mapping[str, float]) -> PolicyFile:
     """The file of a network for a game. TypeError for custom networks, which the format cannot represent."""
-    from pufferc.policies import GaussianHead, Network, OneHot, make_head
+    from pufferc.policies import GaussianHead, Network, make_head
 
     if not isinstance(policy, Network):
         raise TypeError(f"policy must be an MLP, MinGRU or LSTM, got {type(policy).__name__}; --onnx takes any network")
@@ -211,14 +250,13 @@ def describe_policy(policy: Policy, spaces: GameSpaces, params: Mapping[str, flo
         action_counts=() if continuous else tuple(head.output_sizes),
         params=params,
         layers=_layers_of(policy),
-        codes=policy.encoder.max_code if isinstance(policy.encoder, OneHot) else 0,
         continuous_dims=head.shape[0] if continuous else 0,
         squash=isinstance(head, GaussianHead) and head.squash,
         masked=spaces.masked,
     )
 
 
-def _layers_of(policy: Network) -> list[Linear | MinGRU | LSTM]:
+def _layers_of(policy: Network) -> list[Layer]:
     import torch
 
     from pufferc import policies
@@ -230,15 +268,26 @@ def _layers_of(policy: Network) -> list[Linear | MinGRU | LSTM]:
         raise TypeError("policy must not begin with convolutions: the format has no layers for them; --onnx takes them")
     pairs = [(array(weight), array(bias)) for weight, bias in policy.linear_layers()]
     *hidden, output = [Linear(weight, bias, relu=i + 1 < len(pairs)) for i, (weight, bias) in enumerate(pairs)]
+    encoder: list[Layer] = _code_rows(policy.encoder) if isinstance(policy.encoder, policies.OneHot) else []
     if type(policy) is policies.MLP:  # a subclass may compute something else
-        return [*hidden, output]
+        return [*encoder, *hidden, output]
     if type(policy) is policies.MinGRU:
-        return [*hidden, MinGRU(array(policy.gate.weight), array(policy.gate.bias)), output]
+        return [*encoder, *hidden, MinGRU(array(policy.gate.weight), array(policy.gate.bias)), output]
     if type(policy) is policies.LSTM:
         cell = policy.lstm
         weight = torch.cat([cell.weight_ih, cell.weight_hh], 1)
-        return [*hidden, LSTM(array(weight), array(cell.bias_ih + cell.bias_hh)), output]
+        return [*encoder, *hidden, LSTM(array(weight), array(cell.bias_ih + cell.bias_hh)), output]
     raise TypeError(f"policy must be an MLP, MinGRU or LSTM, got {type(policy).__name__}; --onnx takes any network")
+
+
+def _code_rows(encoder: OneHot) -> list[Layer]:
+    """One row for each run of cells with equal numbers of codes."""
+    rows, first = [], 0
+    for max_code, cells in itertools.groupby(encoder.max_codes):
+        row = CodeRow(len(list(cells)), max_code, first, max_code)
+        rows.append(row)
+        first += row.outputs()
+    return [CodeRows(rows)]
 
 
 def export_onnx(policy: Policy, spaces: GameSpaces, path: Path) -> None:
