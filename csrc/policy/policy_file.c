@@ -198,6 +198,7 @@ typedef struct LayerHead {
   uint32_t index, kind, option, inputs, outputs;
   uint64_t columns, rows;  // of its matrix
   uint64_t numbers;        // float32 values that it must have
+  PfcConvShape conv;
 } LayerHead;
 
 static bool takes_codes(const LayerHead* layer) {
@@ -232,15 +233,44 @@ static PfcStatus check_code_rows(const Reader* r, const LayerHead* layer, uint64
   return bytes == expected ? PFC_OK : layer_wrong(r, layer->index, "the size in bytes", bytes, expected);
 }
 
+// The layer of a convolution: its option is the number of filters, and its shape comes before the weights.
+static PfcStatus read_conv_head(Reader* r, LayerHead* layer, uint64_t bytes) {
+  enum { SHAPE_BYTES = 16 };
+  const unsigned char* at = reader_take(r, SHAPE_BYTES);
+  if (!at) return reader_cut_short(r, "the shape of a convolution");
+  uint64_t image = 1;
+  for (int32_t i = 0; i < 4; ++i) {
+    const uint32_t value = get_u32(at + 4 * i);
+    image = i < 3 ? PFC_MIN(image * value, (uint64_t)PFC_POLICY_MAX_WIDTH + 1) : image;
+    if (value < 1 || value > PFC_POLICY_MAX_WIDTH || image > layer->inputs)
+      return pfc_fail(PFC_INVALID,
+                      "%s: layer %u: number %d of its shape (height, width, channels, stride) is %u, expected 1 to %d, "
+                      "an image of at most %u inputs",
+                      r->name, layer->index, i, value, PFC_POLICY_MAX_WIDTH, layer->inputs);
+  }
+  if (layer->option < 1 || layer->option > PFC_POLICY_MAX_WIDTH)
+    return layer_wrong(r, layer->index, "the number of filters", layer->option, PFC_POLICY_MAX_WIDTH);
+  layer->conv = (PfcConvShape){(int32_t)get_u32(at), (int32_t)get_u32(at + 4), (int32_t)get_u32(at + 8),
+                               (int32_t)layer->option, (int32_t)get_u32(at + 12)};
+  const uint64_t outputs = (uint64_t)pfc_conv_outputs(&layer->conv) + (layer->inputs - image);
+  if (layer->outputs != outputs || outputs > PFC_POLICY_MAX_WIDTH)
+    return layer_wrong(r, layer->index, "the number of outputs", layer->outputs,
+                       PFC_MIN(outputs, (uint64_t)PFC_POLICY_MAX_WIDTH));
+  layer->columns = 9 * (uint64_t)layer->conv.channels, layer->rows = layer->option;
+  layer->numbers = (layer->columns + 1) * layer->rows;
+  const uint64_t expected = SHAPE_BYTES + (layer->numbers * 4 + 7) / 8 * 8;
+  return bytes == expected ? PFC_OK : layer_wrong(r, layer->index, "the size in bytes", bytes, expected);
+}
+
 static PfcStatus check_kind(const Reader* r, const LayerHead* layer) {
   if (layer->kind == POLICY_KIND_NORMALISE)
     return pfc_fail(PFC_INVALID,
                     "%s: layer %u: kind 1 (normalise) is no longer read; fold it into the first linear layer",
                     r->name, layer->index);
-  if (layer->kind < POLICY_LINEAR || (layer->kind > POLICY_LSTM && layer->kind != POLICY_CODE_ROWS))
+  if (layer->kind < POLICY_LINEAR || (layer->kind > POLICY_CONV && layer->kind != POLICY_CODE_ROWS))
     return pfc_fail(PFC_INVALID,
-                    "%s: layer %u: kind %u is unknown here, expected 2 linear, 3 codes, 4 MinGRU, 5 LSTM or 8 codes by "
-                    "row",
+                    "%s: layer %u: kind %u is unknown here, expected 2 linear, 3 codes, 4 MinGRU, 5 LSTM, 6 convolution "
+                    "or 8 codes by row",
                     r->name, layer->index, layer->kind);
   if (layer->index > 0 && takes_codes(layer))
     return pfc_fail(PFC_INVALID, "%s: layer %u: kind %u (codes) may only come first", r->name, layer->index,
@@ -259,6 +289,7 @@ static PfcStatus read_layer_head(Reader* r, LayerHead* layer, uint32_t width, co
   if (layer->inputs != width) return layer_wrong(r, layer->index, "the number of inputs", layer->inputs, width);
   if (layer->kind == POLICY_CODES) return check_codes(r, layer, info, get_u64(at + 16));
   if (layer->kind == POLICY_CODE_ROWS) return check_code_rows(r, layer, get_u64(at + 16));
+  if (layer->kind == POLICY_CONV) return read_conv_head(r, layer, get_u64(at + 16));
   if (layer->option > (layer->kind == POLICY_LINEAR ? 1u : 0u))
     return layer_wrong(r, layer->index, "the option", layer->option, 0);
   if (layer->kind == POLICY_MINGRU && layer->outputs != width)
@@ -279,8 +310,15 @@ static PfcStatus make_layer(PfcPolicy* policy, const LayerHead* layer, const flo
   PolicyLayer* made = &policy->layers[policy->num_layers++];
   *made = (PolicyLayer){.kind = (PolicyKind)layer->kind, .inputs = (int32_t)layer->inputs,
                         .outputs = (int32_t)layer->outputs, .state_offset = policy->info.state_size};
+  const float* bias = numbers + layer->columns * layer->rows;
+  if (layer->kind == POLICY_CONV) {
+    if (!pfc_conv_init(&made->conv, pfc_linear_infer_kernels(0), &layer->conv, numbers, bias)) return PFC_NO_MEMORY;
+    policy->widest = PFC_MAX(policy->widest, made->outputs);
+    policy->patches = PFC_MAX(policy->patches, pfc_conv_scratch(&made->conv));
+    return PFC_OK;
+  }
   if (!pfc_linear_infer_init(&made->linear, pfc_linear_infer_kernels(0), (int32_t)layer->columns, (int32_t)layer->rows,
-                             numbers, numbers + layer->columns * layer->rows, layer->option == 1))
+                             numbers, bias, layer->option == 1))
     return PFC_NO_MEMORY;
   policy->widest = PFC_MAX(policy->widest, made->linear.padded);
   if (layer->kind == POLICY_LSTM) policy->joined = PFC_MAX(policy->joined, (int32_t)layer->columns);

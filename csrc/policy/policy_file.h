@@ -4,6 +4,7 @@
 #ifndef PUFFERC_POLICY_FILE_H
 #define PUFFERC_POLICY_FILE_H
 
+#include "networks/conv.h"
 #include "networks/linear_infer.h"
 #include "pufferc/policy.h"
 
@@ -13,12 +14,13 @@ enum {
   POLICY_PARAM_NAME_BYTES = 32
 };
 
-// Kinds of layers that are read. 1 was a layer that normalised observations; 6 and 7 are reserved, see policy.h.
+// Kinds of layers that are read. 1 was a layer that normalised observations; 7 is reserved, see policy.h.
 typedef enum PolicyKind {
   POLICY_LINEAR = 2,
   POLICY_CODES = 3,
   POLICY_MINGRU = 4,
   POLICY_LSTM = 5,
+  POLICY_CONV = 6,
   POLICY_CODE_ROWS = 8
 } PolicyKind;
 
@@ -30,12 +32,13 @@ typedef struct PolicyCodeRow {
   int32_t count, max_code, first, step;
 } PolicyCodeRow;
 
-// A layer of any kind that has a matrix.
+// A layer of any kind that has weights.
 typedef struct PolicyLayer {
   PolicyKind kind;
   int32_t inputs, outputs;
   int32_t state_offset;  // of its numbers in a row's state
   PfcLinearInfer linear;  // of [x] or, in an LSTM, of [x, h]
+  PfcConv conv;           // in place of `linear`; the inputs after the image pass through
 } PolicyLayer;
 
 struct PfcPolicy {
@@ -50,8 +53,9 @@ struct PfcPolicy {
   PolicyHead head;
   int32_t num_layers;
   PolicyLayer layers[PFC_POLICY_MAX_LAYERS];
-  int32_t widest;     // the largest `padded` of all products
+  int32_t widest;     // the most numbers that a layer writes per row
   int32_t joined;     // the largest inputs + outputs of an LSTM, 0 without one
+  uint64_t patches;   // the largest scratch memory of a convolution in floats, 0 without one
 };
 
 // Size of the whole file as its first POLICY_HEAD_BYTES state it, in [POLICY_HEAD_BYTES, 2^40]; without the magic bytes,

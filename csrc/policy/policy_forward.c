@@ -26,15 +26,17 @@ PfcStatus pfc_policy_scratch_open(PolicyScratch* scratch, const PfcPolicy* polic
   const uint64_t layer = padded_numbers(block, policy->widest), joined = padded_numbers(block, policy->joined);
   const uint64_t inputs = needs_inputs(policy) ? padded_numbers(block, policy->inputs) : 0;
   const uint64_t values = policy->code_rows ? padded_numbers(1, policy->info.obs_size) : 0;
+  const uint64_t patches = padded_numbers(policy->patches, 1);
   const PfcPolicyInfo* info = &policy->info;
   const uint64_t draw = info->discrete ? pfc_sample_scratch_bytes(info->action_counts, info->action_dims) : 0;
-  scratch->memory = aligned_alloc(PFC_ALIGNMENT, (size_t)(draw + (inputs + values + joined + 2 * layer) * sizeof(float)));
+  scratch->memory = aligned_alloc(PFC_ALIGNMENT, (size_t)(draw + (inputs + values + patches + joined + 2 * layer) * sizeof(float)));
   if (!scratch->memory)
     return pfc_fail(PFC_NO_MEMORY, "policy: no memory for a block of %llu rows", (unsigned long long)block);
   scratch->draw = scratch->memory;
   scratch->inputs = (float*)(void*)((char*)scratch->memory + draw);
   scratch->values = scratch->inputs + inputs;
-  scratch->joined = scratch->values + values;
+  scratch->patches = scratch->values + values;
+  scratch->joined = scratch->patches + patches;
   scratch->layers[0] = scratch->joined + joined;
   scratch->layers[1] = scratch->layers[0] + layer;
   return PFC_OK;
@@ -135,6 +137,16 @@ static void lstm_forward(const PolicyLayer* layer, const float* x, int64_t strid
   }
 }
 
+// The image at the start of each row; what follows it passes through.
+static void conv_forward(const PolicyLayer* layer, const float* x, int64_t stride, int32_t rows, float* scratch,
+                         float* out) {
+  const int64_t image = pfc_conv_inputs(&layer->conv.shape), made = pfc_conv_outputs(&layer->conv.shape);
+  for (int64_t row = 0; row < rows; ++row, x += stride, out += layer->outputs) {
+    pfc_conv_forward(&layer->conv, x, scratch, out);
+    memcpy(out + made, x + image, sizeof(float) * (size_t)(layer->inputs - image));
+  }
+}
+
 const float* pfc_policy_forward_block(const PfcPolicy* policy, const PolicyScratch* scratch, const void* observations,
                                       int64_t first, int32_t rows, float* state, int64_t* stride) {
   const int64_t step = policy->info.state_size;
@@ -145,12 +157,13 @@ const float* pfc_policy_forward_block(const PfcPolicy* policy, const PolicyScrat
     float *out = scratch->layers[i % 2], *own = step ? state + first * step + layer->state_offset : NULL;
     switch (layer->kind) {
       case POLICY_MINGRU: mingru_forward(layer, x, *stride, rows, own, step, out); break;
+      case POLICY_CONV: conv_forward(layer, x, *stride, rows, scratch->patches, out); break;
       case POLICY_LSTM: lstm_forward(layer, x, *stride, rows, own, step, scratch->joined, out); break;
       default:
         pfc_linear_infer_forward(&layer->linear, x, *stride, rows, out);
     }
     x = out;
-    *stride = layer->linear.padded;
+    *stride = layer->kind == POLICY_CONV ? layer->outputs : layer->linear.padded;
   }
   return x;
 }

@@ -45,7 +45,6 @@ static const Damage damages[] = {
     {168 + 36, 0x7ff00000, "max_steps is not finite"},
     {LAYERS, 1, "kind 1 (normalise) is no longer read"},
     {LAYERS, 0, "kind 0 is unknown"},
-    {LAYERS, 6, "kind 6 is unknown"},
     {LAYERS, 7, "kind 7 is unknown"},
     {LAYERS, 8, "size in bytes"},
     {LAYERS, 9, "kind 9 is unknown"},
@@ -56,6 +55,7 @@ static const Damage damages[] = {
     {LAYERS + 24, 0x7fc00000, "not finite"},
     {SECOND, 1, "kind 1"},
     {SECOND, 8, "kind 8 (codes) may only come first"},
+    {SECOND, 6, "number 0 of its shape (height, width, channels, stride) is"},
     {SECOND + 4, 2, "option is 2"},
     {SECOND, 4, "outputs is 4, expected 128"},
 };

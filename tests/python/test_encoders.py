@@ -19,7 +19,18 @@ from pufferc.kernels import private
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from pufferc.policies import MLP, CodesMLP, Conv, Flat, FusedMLP, Network, OneHot, make_policy  # noqa: E402
+from pufferc.policies import (  # noqa: E402
+    MLP,
+    CodesMLP,
+    Conv,
+    Encoder,
+    Flat,
+    FusedMLP,
+    Network,
+    OneHot,
+    input_map,
+    make_policy,
+)
 from pufferc.policies.encoders import make_encoder  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -42,6 +53,12 @@ def spaces_of(shape: tuple[int, ...], dtype: type, *rows: ObsInfo) -> Any:
 def coded(name: str, count: int, num_codes: int, height: int = 0, width: int = 0) -> ObsInfo:
     """A row of codes, or planes of codes."""
     return ObsInfo(name, count, 0, num_codes - 1, "", 0, num_codes, height, width)
+
+
+def encoder_of(spaces: Any, kind: Any = "auto", *, fused: bool = False, channels: int = 16) -> Encoder:
+    config = PolicyConfig(encoder=kind, conv_channels=channels)
+    generator = torch.Generator().manual_seed(1)
+    return make_encoder(config, spaces, dtype=torch.float32, fused=fused, generator=generator)
 
 
 def policy(encoder: str, kind: str = "mlp", layers: int = 1, fused: bool = True, precision: str = "float32") -> Network:
@@ -141,13 +158,12 @@ def draw_codes(rows: tuple[ObsInfo, ...], size: int, *shape: int) -> torch.Tenso
 def test_rows_have_their_own_number_of_codes(fused: bool) -> None:
     """Features are one-hot vectors of different lengths, side by side; a row of one code has one unused entry."""
     spaces = spaces_of((14,), np.uint8, *ROWS_OF_CODES)
-    encoder = make_encoder("auto", spaces, dtype=torch.float32, fused=fused, generator=None)
+    encoder = encoder_of(spaces, fused=fused)
     assert isinstance(encoder, OneHot) and encoder.features == 4 + 6 * 8 + 2 + 5 * 2
     x = draw_codes(ROWS_OF_CODES, 14, 3, 50)
     assert x.amax((0, 1)).tolist() == [4, *[8] * 6, 0, 0, *[2] * 5]
-    parts = [
-        torch.nn.functional.one_hot(x[..., i].long(), most + 1)[..., 1:] for i, most in enumerate(encoder.max_codes)
-    ]
+    most = [row.max_code for row in encoder.rows for _ in range(row.count)]
+    parts = [torch.nn.functional.one_hot(x[..., i].long(), code + 1)[..., 1:] for i, code in enumerate(most)]
     expected = torch.cat(parts, -1)
     assert torch.equal(encoder(x).long(), expected)
     network = (CodesMLP if fused else MLP)(encoder.features, [4], hidden_size=24, encoder=encoder)
@@ -179,7 +195,7 @@ def test_convolutions_have_one_input_plane_per_code() -> None:
 
 
 def test_shifting_a_board_by_two_cells_shifts_its_features() -> None:
-    encoder = Conv((12, 12), 3, dtype=torch.float32, generator=torch.Generator().manual_seed(1))
+    encoder = encoder_of(spaces_of((12, 12), np.uint8, ObsInfo("cell", 0, 0, 3, "")), "conv")
     board = torch.zeros(1, 1, 12, 12, dtype=torch.uint8)
     board[0, 0, 4:7, 4:7] = codes(3, 3, max_code=3, dtype=torch.uint8)
     moved = torch.roll(board, (2, 2), (2, 3))
@@ -187,11 +203,71 @@ def test_shifting_a_board_by_two_cells_shifts_its_features() -> None:
     torch.testing.assert_close(torch.roll(here, (1, 1), (1, 2)), there)
 
 
+def height_of(count: int, low: float, high: float) -> ObsInfo:
+    """A plane of numbers, 4 x 5."""
+    return ObsInfo("height", count, low, high, "", plane_height=4, plane_width=5)
+
+
+MIXED_ROWS = (
+    ObsInfo("speed", 2, -1, 1, ""),
+    coded("ground", 40, 4, 4, 5),  # two planes
+    coded("weapon", 3, 6),
+    height_of(20, 0, 2),
+    coded("who", 20, 3, 4, 5),
+    ObsInfo("turn", 0, -1, 1, ""),
+)
+
+
+def draw_mixed() -> torch.Tensor:
+    """Observations [3, 30, 86] of MIXED_ROWS."""
+    parts = [torch.randn(3, 30, 2, generator=torch.Generator().manual_seed(1))]
+    parts += [draw_codes((row,), row.count, 3, 30).float() for row in MIXED_ROWS[1:3]]
+    parts += [torch.rand(3, 30, 20, generator=torch.Generator().manual_seed(2))]
+    return torch.cat([*parts, draw_codes((MIXED_ROWS[4],), 20, 3, 30).float(), parts[0][..., :1]], -1)
+
+
+def mixed_features(encoder: Conv, x: torch.Tensor) -> torch.Tensor:
+    """What the encoder of MIXED_ROWS computes, from its own convolutions."""
+    one_hot = torch.nn.functional.one_hot
+    speed, first, second, weapon, height, who, turn = x.split([2, 20, 20, 3, 20, 20, 1], -1)
+    planes = [one_hot(plane.long(), 4)[..., 1:].float() for plane in (first, second)]
+    planes += [height.unsqueeze(-1), one_hot(who.long(), 3)[..., 1:].float()]
+    image = torch.cat(planes, -1).flatten(0, 1).view(-1, 4, 5, 9).permute(0, 3, 1, 2)
+    y = torch.relu(encoder.second(torch.relu(encoder.planes(image)))).flatten(1).view(3, 30, -1)
+    return torch.cat([y, one_hot(weapon.long(), 6)[..., 1:].float().flatten(2), speed, turn], -1)
+
+
+def test_convolutions_take_codes_and_numbers_beside_the_planes() -> None:
+    encoder = encoder_of(spaces_of((86,), np.float32, *MIXED_ROWS), "conv", channels=8)
+    assert isinstance(encoder, Conv) and encoder.features == 16 * 2 * 3 + 3 * 5 + 3
+    network, x = MLP(encoder.features, [4], hidden_size=24, encoder=encoder), draw_mixed()
+    expected = network.output(torch.relu(network.hidden[0](mixed_features(encoder, x))))
+    grad = torch.randn(expected.shape, generator=torch.Generator().manual_seed(5))
+    wanted = torch.autograd.grad(expected, list(network.parameters()), grad)
+    torch.testing.assert_close(network.forward_for_training(x, (), None), expected.detach(), atol=1e-5, rtol=1e-4)
+    network.backward(grad)
+    for parameter, gradient in zip(network.parameters(), wanted, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, atol=1e-4, rtol=1e-3)
+        assert gradient.abs().sum() > 0
+
+
+def test_numbers_beside_the_planes_are_scaled_by_name() -> None:
+    encoder = encoder_of(spaces_of((86,), np.float32, *MIXED_ROWS), "conv", channels=8)
+    config = PolicyConfig(scaled_inputs=("turn",), input_scale=3.0, rest_scale=0.5)
+    gain, shift = input_map(encoder.table, encoder.features, config)
+    assert gain.tolist() == [0.5] * (encoder.features - 1) + [3.0] and not shift.any()
+
+
+def test_planes_of_different_sizes_are_refused() -> None:
+    rows = (*MIXED_ROWS[:-1], coded("map", 6, 3, 2, 3))
+    with pytest.raises(ConfigError, match="takes planes of one size, this game has 2 x 3 and 4 x 5"):
+        encoder_of(spaces_of((91,), np.float32, *rows), "conv")
+
+
 def test_auto_is_one_hot_for_small_codes_in_bytes() -> None:
     def kind(low: float, high: float, dtype: type, encoder: str = "auto", shape: tuple[int, ...] = (4, 5)) -> type:
         spaces = spaces_of(shape, dtype, ObsInfo("cell", 0, low, high, ""))
-        made = make_encoder(encoder, spaces, dtype=torch.float32, fused=False, generator=None)  # type: ignore[arg-type]
-        return type(made)
+        return type(encoder_of(spaces, encoder))
 
     assert kind(0, 5, np.int8) is OneHot and kind(0, 31, np.uint8) is OneHot
     assert kind(0, 32, np.uint8) is Flat and kind(0, 32, np.uint8, "onehot") is OneHot

@@ -243,6 +243,27 @@ def test_a_masked_game_is_learned(lock: Path, kind: str, tmp_path: Path) -> None
     assert result.evaluation is not None and result.evaluation.score > 9.5
 
 
+PLANES = (
+    ("typedef float", "typedef uint8_t"),
+    ("PFC_FLOAT32", "PFC_UINT8"),
+    ('PFC_OBS("digit", LOCK_DIGITS, 0, 1,', 'PFC_OBS_PLANE("digit", LOCK_DIGITS, 2, 1, 3,'),
+    ('PFC_OBS("keys", 2, 0, 1,', 'PFC_OBS_CODES("keys", 2, 2,'),
+)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "mingru"])
+def test_a_game_of_planes_codes_and_numbers_is_learned_with_convolutions(kind: str, tmp_path: Path) -> None:
+    train_table = {"total_steps": 120 * ROWS * HORIZON, "target_score": 9.8, "target_episodes": 96, "epochs": 2}
+    config = config_of(
+        build_lock(tmp_path, *PLANES),
+        policy={"kind": kind, "encoder": "conv", "conv_channels": 8},
+        train=train_table,
+        env={"max_steps": 20, "leave": 0, "jam": 0.0},
+    )
+    result = train(config, runs=tmp_path, quiet=True)
+    assert result.evaluation is not None and result.evaluation.score > 9.5
+
+
 def random_policy(game: Path, params: dict[str, Any], kind: str = "mlp") -> tuple[Any, Config]:
     config = config_of(game, policy={"kind": kind}, env=params)
     env = pufferc.make(config.game, 2, num_threads=1, seed=1, params=config.env)

@@ -11,7 +11,6 @@ The state is zero where an episode begins.
 from __future__ import annotations
 
 import importlib.util
-import itertools
 import math
 import os
 import struct
@@ -24,14 +23,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pufferc.policies.encoders import CodeRow
+
 if TYPE_CHECKING:
     from pufferc.envs.spaces import GameSpaces
-    from pufferc.policies import Network, OneHot, Policy
+    from pufferc.policies import Conv as ConvEncoder
+    from pufferc.policies import Network, Policy
 
 __all__ = [
     "LSTM",
     "CodeRow",
     "CodeRows",
+    "Conv",
     "Linear",
     "MinGRU",
     "PolicyFile",
@@ -50,27 +53,33 @@ _MASK = 2**64 - 1
 
 
 @dataclass(frozen=True)
-class CodeRow:
-    """`count` neighbouring values of an observation. Value i gets the outputs from first + i * step on.
-
-    They are a one-hot vector of the codes 1 to `max_code`, or the value itself where `max_code` is 0.
-    """
-
-    count: int
-    max_code: int
-    first: int
-    step: int
-
-    def outputs(self) -> int:
-        """Number of outputs."""
-        return self.count * max(self.max_code, 1)
-
-
-@dataclass(frozen=True)
 class CodeRows:
     """The first layer of a network over codes: the rows hold all values of an observation in order."""
 
     rows: Sequence[CodeRow]
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A 3 x 3 convolution with ReLU over the image [height, width, channels] that the inputs begin with.
+
+    The outputs are [rows, columns, filters], then the other inputs. weight: float32 [filters, 3, 3, channels], bias:
+    float32 [filters]. The border is zero; rows and columns are those of the image divided by the stride, rounded up.
+    """
+
+    weight: Array
+    bias: Array
+    height: int
+    width: int
+    stride: int
+
+    def image(self) -> int:
+        """Number of inputs that are the image."""
+        return self.height * self.width * int(self.weight.shape[3])
+
+    def outputs(self) -> int:
+        """Number of outputs that are the result."""
+        return -(-self.height // self.stride) * -(-self.width // self.stride) * int(self.weight.shape[0])
 
 
 @dataclass(frozen=True)
@@ -110,7 +119,7 @@ class LSTM:
         return 5, 4, 1
 
 
-Layer = CodeRows | Linear | MinGRU | LSTM
+Layer = CodeRows | Conv | Linear | MinGRU | LSTM
 
 
 @dataclass(frozen=True)
@@ -199,11 +208,21 @@ def _name(what: str, name: str, size: int) -> bytes:
 def _pack(index: int, layer: Layer, inputs: int) -> tuple[bytes, int]:
     """The bytes of a layer and the number of its outputs."""
     if isinstance(layer, CodeRows):
-        values, outputs = sum(row.count for row in layer.rows), sum(row.outputs() for row in layer.rows)
+        values, outputs = sum(row.count for row in layer.rows), sum(row.outputs for row in layer.rows)
         if values != inputs:
             raise ValueError(f"layer {index}: the rows must have {inputs} values, got {values}")
         data = b"".join(struct.pack("<4I", row.count, row.max_code, row.first, row.step) for row in layer.rows)
         return _layer(8, len(layer.rows), inputs, outputs, data), outputs
+    if isinstance(layer, Conv):
+        filters, *sides, channels = layer.weight.shape
+        if sides != [3, 3] or layer.bias.shape != (filters,) or layer.image() > inputs:
+            raise ValueError(
+                f"layer {index}: weight must have shape (filters, 3, 3, channels) and cover at most {inputs} inputs, "
+                f"got {layer.weight.shape} on {layer.height} x {layer.width}"
+            )
+        shape, outputs = (layer.height, layer.width, channels, layer.stride), layer.outputs() + inputs - layer.image()
+        data = struct.pack("<4I", *shape) + _floats(layer.weight) + _floats(layer.bias)
+        return _layer(6, filters, inputs, outputs, data), outputs
     kind, rows, joined = layer.parts()
     outputs = layer.bias.shape[0] // rows
     expected = (outputs * rows, inputs + outputs * joined)
@@ -264,30 +283,43 @@ def _layers_of(policy: Network) -> list[Layer]:
     def array(tensor: torch.Tensor) -> Array:
         return tensor.detach().float().cpu().numpy()
 
-    if isinstance(policy.encoder, policies.Conv):
-        raise TypeError("policy must not begin with convolutions: the format has no layers for them; --onnx takes them")
-    pairs = [(array(weight), array(bias)) for weight, bias in policy.linear_layers()]
+    encoder, pairs = policy.encoder, [(array(weight), array(bias)) for weight, bias in policy.linear_layers()]
+    start: list[Layer] = []
+    if isinstance(encoder, policies.OneHot):
+        start = [CodeRows(encoder.rows)]
+    elif isinstance(encoder, policies.Conv):
+        convolutions = _convolutions(encoder)
+        start = [CodeRows(encoder.rows), *convolutions]
+        pairs[0] = _reordered(pairs[0][0], convolutions[-1]), pairs[0][1]
     *hidden, output = [Linear(weight, bias, relu=i + 1 < len(pairs)) for i, (weight, bias) in enumerate(pairs)]
-    encoder: list[Layer] = _code_rows(policy.encoder) if isinstance(policy.encoder, policies.OneHot) else []
     if type(policy) is policies.MLP:  # a subclass may compute something else
-        return [*encoder, *hidden, output]
+        return [*start, *hidden, output]
     if type(policy) is policies.MinGRU:
-        return [*encoder, *hidden, MinGRU(array(policy.gate.weight), array(policy.gate.bias)), output]
+        return [*start, *hidden, MinGRU(array(policy.gate.weight), array(policy.gate.bias)), output]
     if type(policy) is policies.LSTM:
         cell = policy.lstm
         weight = torch.cat([cell.weight_ih, cell.weight_hh], 1)
-        return [*encoder, *hidden, LSTM(array(weight), array(cell.bias_ih + cell.bias_hh)), output]
+        return [*start, *hidden, LSTM(array(weight), array(cell.bias_ih + cell.bias_hh)), output]
     raise TypeError(f"policy must be an MLP, MinGRU or LSTM, got {type(policy).__name__}; --onnx takes any network")
 
 
-def _code_rows(encoder: OneHot) -> list[Layer]:
-    """One row for each run of cells with equal numbers of codes."""
-    rows, first = [], 0
-    for max_code, cells in itertools.groupby(encoder.max_codes):
-        row = CodeRow(len(list(cells)), max_code, first, max_code)
-        rows.append(row)
-        first += row.outputs()
-    return [CodeRows(rows)]
+def _convolutions(encoder: ConvEncoder) -> list[Conv]:
+    """The layers of an encoder, with the channels of a cell side by side."""
+    height, width, _ = encoder.image
+    layers = []
+    for layer in encoder.layers():
+        assert layer.bias is not None
+        weight = layer.weight.detach().float().permute(0, 2, 3, 1).cpu().numpy()
+        layers.append(Conv(weight, layer.bias.detach().float().cpu().numpy(), height, width, int(layer.stride[0])))
+        height, width = -(-height // layers[-1].stride), -(-width // layers[-1].stride)
+    return layers
+
+
+def _reordered(weight: Array, last: Conv) -> Array:
+    """`weight` for features [rows, columns, filters] of a convolution in place of [filters, rows, columns]."""
+    filters, size = last.weight.shape[0], last.outputs()
+    image = weight[:, :size].reshape(len(weight), filters, size // filters)
+    return np.concatenate([image.transpose(0, 2, 1).reshape(len(weight), size), weight[:, size:]], axis=1)
 
 
 def export_onnx(policy: Policy, spaces: GameSpaces, path: Path) -> None:
