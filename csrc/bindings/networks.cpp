@@ -313,23 +313,36 @@ class Muon {
 
 // ---- one_hot.h -----------------------------------------------------------------------------------------
 
-PfcOneHot one_hot_batch(Arrays& arrays, py::handle codes, int32_t max_code, py::ssize_t width) {
-  if (max_code < 1 || max_code > 255)
-    raise(PyExc_ValueError, "max_code must be in [1, 255], got " + std::to_string(max_code));
+// ValueError unless the offsets of the cells' entries fit the kernel.
+void check_offsets(const int32_t* offsets, py::ssize_t cells) {
+  constexpr int32_t kMaxEntries = 1 << 24;
+  if (offsets[0] != 0) raise(PyExc_ValueError, "offsets must start at 0, got " + std::to_string(offsets[0]));
+  for (py::ssize_t cell = 0; cell < cells; ++cell) {
+    const int64_t entries = static_cast<int64_t>(offsets[cell + 1]) - offsets[cell];
+    if (entries < 1 || entries > 255)
+      raise(PyExc_ValueError, "offsets must give each cell 1 to 255 entries, got " + std::to_string(entries) +
+                                  " in cell " + std::to_string(cell));
+  }
+  if (offsets[cells] < 1 || offsets[cells] > kMaxEntries)
+    raise(PyExc_ValueError, "offsets must give 1 to 2^24 entries, got " + std::to_string(offsets[cells]));
+}
+
+PfcOneHot one_hot_batch(Arrays& arrays, py::handle codes, py::handle offsets, py::ssize_t width) {
   const Shape shape = shape_with("codes", codes, 2);
-  constexpr py::ssize_t kMaxEntries = 1 << 24;
-  if (shape[1] < 1 || shape[1] * max_code > kMaxEntries || width < 1 || width > kMaxEntries)
-    raise(PyExc_ValueError, "codes and table: expected 1 to 2^24 entries and columns, got " +
-                                std::to_string(shape[1] * max_code) + " and " + std::to_string(width));
-  return {arrays.flags("codes", codes, shape), shape[0], static_cast<int32_t>(shape[1]), max_code + 1,
+  constexpr py::ssize_t kMaxWidth = 1 << 24;
+  if (width < 1 || width > kMaxWidth)
+    raise(PyExc_ValueError, "table must have 1 to 2^24 columns, got " + std::to_string(width));
+  const int32_t* places = arrays.ints("offsets", offsets, {shape[1] + 1});
+  check_offsets(places, shape[1]);
+  return {arrays.flags("codes", codes, shape), places, shape[0], static_cast<int32_t>(shape[1]),
           static_cast<int32_t>(width)};
 }
 
-void one_hot_forward(py::handle codes, int32_t max_code, py::handle table, py::handle bias, bool relu, py::handle y) {
+void one_hot_forward(py::handle codes, py::handle offsets, py::handle table, py::handle bias, bool relu, py::handle y) {
   Arrays arrays;
   const py::ssize_t width = shape_with("table", table, 2)[1];
-  const PfcOneHot batch = one_hot_batch(arrays, codes, max_code, width);
-  const float* entries = arrays.floats("table", table, {batch.cells * max_code, width});
+  const PfcOneHot batch = one_hot_batch(arrays, codes, offsets, width);
+  const float* entries = arrays.floats("table", table, {batch.offsets[batch.cells], width});
   const float* start = arrays.floats("bias", bias, {width});
   float* to = arrays.floats_out("y", y, {static_cast<py::ssize_t>(batch.rows), width});
   arrays.check_apart();
@@ -337,13 +350,13 @@ void one_hot_forward(py::handle codes, int32_t max_code, py::handle table, py::h
              [&](PfcWorkers* workers) { return pfc_one_hot_forward(&batch, entries, start, relu, to, workers); });
 }
 
-void one_hot_backward(py::handle codes, int32_t max_code, py::handle grad_y, py::handle grad_table,
-                    py::handle grad_bias) {
+void one_hot_backward(py::handle codes, py::handle offsets, py::handle grad_y, py::handle grad_table,
+                      py::handle grad_bias) {
   Arrays arrays;
   const py::ssize_t width = shape_with("grad_y", grad_y, 2)[1];
-  const PfcOneHot batch = one_hot_batch(arrays, codes, max_code, width);
+  const PfcOneHot batch = one_hot_batch(arrays, codes, offsets, width);
   const float* grad = arrays.floats("grad_y", grad_y, {static_cast<py::ssize_t>(batch.rows), width});
-  float* entries = arrays.floats_out("grad_table", grad_table, {batch.cells * max_code, width});
+  float* entries = arrays.floats_out("grad_table", grad_table, {batch.offsets[batch.cells], width});
   float* start = arrays.floats_out("grad_bias", grad_bias, {width});
   arrays.check_apart();
   run_kernel(batch.rows * width,

@@ -47,7 +47,8 @@ PFC_ALWAYS_INLINE static void one_hot_add(float* restrict to, const float* restr
 
 // Row of the table for the code of a cell, which is not 0; -1 if the code is too large.
 PFC_ALWAYS_INLINE static int64_t one_hot_entry(const PfcOneHot* b, int32_t cell, uint8_t code) {
-  return code < b->num_codes ? (int64_t)cell * (b->num_codes - 1) + code - 1 : -1;
+  const int32_t entry = b->offsets[cell] + code - 1;
+  return entry < b->offsets[cell + 1] ? entry : -1;
 }
 
 // y [ONE_HOT_TILE columns] += the entries of the table, in order.
@@ -97,7 +98,7 @@ PFC_MULTIVERSION static void one_hot_forward_rows(OneHotPass* pass, int64_t begi
 
 PFC_MULTIVERSION static void one_hot_backward_columns(OneHotPass* pass, int32_t begin, int32_t count) {
   const PfcOneHot b = pass->batch;
-  for (int64_t entry = 0; entry < (int64_t)b.cells * (b.num_codes - 1); ++entry)
+  for (int64_t entry = 0; entry < b.offsets[b.cells]; ++entry)
     memset(pass->grad_table + entry * b.width + begin, 0, sizeof(float) * (size_t)count);
   memset(pass->grad_bias + begin, 0, sizeof(float) * (size_t)count);
   for (int64_t row = 0; row < b.rows; ++row) {
@@ -146,11 +147,13 @@ static void one_hot_backward_slice(void* context, int32_t worker, int32_t slice)
 static PfcStatus one_hot_status(const OneHotPass* pass) {
   if (!atomic_load(&pass->invalid)) return PFC_OK;
   const PfcOneHot* b = &pass->batch;
-  for (int64_t i = 0; i < b->rows * b->cells; ++i)
-    if (b->codes[i] >= b->num_codes)
-      return pfc_fail(PFC_INVALID, "codes: expected 0 to %d, got %d in row %lld, cell %d", b->num_codes - 1,
-                      (int)b->codes[i], (long long)(i / b->cells), (int)(i % b->cells));
-  return pfc_fail(PFC_INVALID, "codes: expected 0 to %d, they were changed during the call", b->num_codes - 1);
+  for (int64_t i = 0; i < b->rows * b->cells; ++i) {
+    const int32_t cell = (int32_t)(i % b->cells), max_code = b->offsets[cell + 1] - b->offsets[cell];
+    if (b->codes[i] > max_code)
+      return pfc_fail(PFC_INVALID, "codes: expected 0 to %d, got %d in row %lld, cell %d", max_code, (int)b->codes[i],
+                      (long long)(i / b->cells), cell);
+  }
+  return pfc_fail(PFC_INVALID, "codes: they were changed during the call");
 }
 
 PfcStatus pfc_one_hot_forward(const PfcOneHot* batch, const float* table, const float* bias, bool relu, float* y,

@@ -82,7 +82,11 @@ PfcPolicy* pfc_policy_load(const char* path) {
 
 void pfc_policy_destroy(PfcPolicy* policy) {
   if (!policy) return;
-  for (int32_t i = 0; i < policy->num_layers; ++i) pfc_linear_infer_free(&policy->layers[i].linear);
+  for (int32_t i = 0; i < policy->num_layers; ++i) {
+    pfc_linear_infer_free(&policy->layers[i].linear);
+    pfc_conv_free(&policy->layers[i].conv);
+  }
+  pfc_free(policy->code_rows);
   pfc_free(policy);
 }
 

@@ -198,7 +198,12 @@ typedef struct LayerHead {
   uint32_t index, kind, option, inputs, outputs;
   uint64_t columns, rows;  // of its matrix
   uint64_t numbers;        // float32 values that it must have
+  PfcConvShape conv;
 } LayerHead;
+
+static bool takes_codes(const LayerHead* layer) {
+  return layer->kind == POLICY_CODES || layer->kind == POLICY_CODE_ROWS;
+}
 
 static PfcStatus layer_wrong(const Reader* r, uint32_t index, const char* what, uint64_t got, uint64_t expected) {
   return pfc_fail(PFC_INVALID, "%s: layer %u: %s is %llu, expected %llu", r->name, index, what, (unsigned long long)got,
@@ -218,17 +223,58 @@ static PfcStatus check_codes(const Reader* r, const LayerHead* layer, const PfcP
   return bytes == 0 ? PFC_OK : layer_wrong(r, layer->index, "the size in bytes", bytes, 0);
 }
 
+// The layer of codes by row: its option is the number of rows, which follow. The rows themselves are checked later.
+static PfcStatus check_code_rows(const Reader* r, const LayerHead* layer, uint64_t bytes) {
+  if (layer->option < 1 || layer->option > layer->inputs)
+    return layer_wrong(r, layer->index, "the number of rows", layer->option, layer->inputs);
+  if (layer->outputs < 1 || layer->outputs > PFC_POLICY_MAX_WIDTH)
+    return layer_wrong(r, layer->index, "the number of outputs", layer->outputs, PFC_POLICY_MAX_WIDTH);
+  const uint64_t expected = sizeof(PolicyCodeRow) * (uint64_t)layer->option;
+  return bytes == expected ? PFC_OK : layer_wrong(r, layer->index, "the size in bytes", bytes, expected);
+}
+
+// The layer of a convolution: its option is the number of filters, and its shape comes before the weights.
+static PfcStatus read_conv_head(Reader* r, LayerHead* layer, uint64_t bytes) {
+  enum { SHAPE_BYTES = 16 };
+  const unsigned char* at = reader_take(r, SHAPE_BYTES);
+  if (!at) return reader_cut_short(r, "the shape of a convolution");
+  uint64_t image = 1;
+  for (int32_t i = 0; i < 4; ++i) {
+    const uint32_t value = get_u32(at + 4 * i);
+    image = i < 3 ? PFC_MIN(image * value, (uint64_t)PFC_POLICY_MAX_WIDTH + 1) : image;
+    if (value < 1 || value > PFC_POLICY_MAX_WIDTH || image > layer->inputs)
+      return pfc_fail(PFC_INVALID,
+                      "%s: layer %u: number %d of its shape (height, width, channels, stride) is %u, expected 1 to %d, "
+                      "an image of at most %u inputs",
+                      r->name, layer->index, i, value, PFC_POLICY_MAX_WIDTH, layer->inputs);
+  }
+  if (layer->option < 1 || layer->option > PFC_POLICY_MAX_WIDTH)
+    return layer_wrong(r, layer->index, "the number of filters", layer->option, PFC_POLICY_MAX_WIDTH);
+  layer->conv = (PfcConvShape){(int32_t)get_u32(at), (int32_t)get_u32(at + 4), (int32_t)get_u32(at + 8),
+                               (int32_t)layer->option, (int32_t)get_u32(at + 12)};
+  const uint64_t outputs = (uint64_t)pfc_conv_outputs(&layer->conv) + (layer->inputs - image);
+  if (layer->outputs != outputs || outputs > PFC_POLICY_MAX_WIDTH)
+    return layer_wrong(r, layer->index, "the number of outputs", layer->outputs,
+                       PFC_MIN(outputs, (uint64_t)PFC_POLICY_MAX_WIDTH));
+  layer->columns = 9 * (uint64_t)layer->conv.channels, layer->rows = layer->option;
+  layer->numbers = (layer->columns + 1) * layer->rows;
+  const uint64_t expected = SHAPE_BYTES + (layer->numbers * 4 + 7) / 8 * 8;
+  return bytes == expected ? PFC_OK : layer_wrong(r, layer->index, "the size in bytes", bytes, expected);
+}
+
 static PfcStatus check_kind(const Reader* r, const LayerHead* layer) {
   if (layer->kind == POLICY_KIND_NORMALISE)
     return pfc_fail(PFC_INVALID,
                     "%s: layer %u: kind 1 (normalise) is no longer read; fold it into the first linear layer",
                     r->name, layer->index);
-  if (layer->kind < POLICY_LINEAR || layer->kind > POLICY_LSTM)
+  if (layer->kind < POLICY_LINEAR || (layer->kind > POLICY_CONV && layer->kind != POLICY_CODE_ROWS))
     return pfc_fail(PFC_INVALID,
-                    "%s: layer %u: kind %u is unknown here, expected 2 linear, 3 codes, 4 MinGRU or 5 LSTM", r->name,
-                    layer->index, layer->kind);
-  if (layer->index > 0 && layer->kind == POLICY_CODES)
-    return pfc_fail(PFC_INVALID, "%s: layer %u: kind 3 (codes) may only come first", r->name, layer->index);
+                    "%s: layer %u: kind %u is unknown here, expected 2 linear, 3 codes, 4 MinGRU, 5 LSTM, 6 convolution "
+                    "or 8 codes by row",
+                    r->name, layer->index, layer->kind);
+  if (layer->index > 0 && takes_codes(layer))
+    return pfc_fail(PFC_INVALID, "%s: layer %u: kind %u (codes) may only come first", r->name, layer->index,
+                    layer->kind);
   return PFC_OK;
 }
 
@@ -242,6 +288,8 @@ static PfcStatus read_layer_head(Reader* r, LayerHead* layer, uint32_t width, co
   if (status) return status;
   if (layer->inputs != width) return layer_wrong(r, layer->index, "the number of inputs", layer->inputs, width);
   if (layer->kind == POLICY_CODES) return check_codes(r, layer, info, get_u64(at + 16));
+  if (layer->kind == POLICY_CODE_ROWS) return check_code_rows(r, layer, get_u64(at + 16));
+  if (layer->kind == POLICY_CONV) return read_conv_head(r, layer, get_u64(at + 16));
   if (layer->option > (layer->kind == POLICY_LINEAR ? 1u : 0u))
     return layer_wrong(r, layer->index, "the option", layer->option, 0);
   if (layer->kind == POLICY_MINGRU && layer->outputs != width)
@@ -262,8 +310,15 @@ static PfcStatus make_layer(PfcPolicy* policy, const LayerHead* layer, const flo
   PolicyLayer* made = &policy->layers[policy->num_layers++];
   *made = (PolicyLayer){.kind = (PolicyKind)layer->kind, .inputs = (int32_t)layer->inputs,
                         .outputs = (int32_t)layer->outputs, .state_offset = policy->info.state_size};
+  const float* bias = numbers + layer->columns * layer->rows;
+  if (layer->kind == POLICY_CONV) {
+    if (!pfc_conv_init(&made->conv, pfc_linear_infer_kernels(0), &layer->conv, numbers, bias)) return PFC_NO_MEMORY;
+    policy->widest = PFC_MAX(policy->widest, made->outputs);
+    policy->patches = PFC_MAX(policy->patches, pfc_conv_scratch(&made->conv));
+    return PFC_OK;
+  }
   if (!pfc_linear_infer_init(&made->linear, pfc_linear_infer_kernels(0), (int32_t)layer->columns, (int32_t)layer->rows,
-                             numbers, numbers + layer->columns * layer->rows, layer->option == 1))
+                             numbers, bias, layer->option == 1))
     return PFC_NO_MEMORY;
   policy->widest = PFC_MAX(policy->widest, made->linear.padded);
   if (layer->kind == POLICY_LSTM) policy->joined = PFC_MAX(policy->joined, (int32_t)layer->columns);
@@ -271,13 +326,61 @@ static PfcStatus make_layer(PfcPolicy* policy, const LayerHead* layer, const flo
   return PFC_OK;
 }
 
+// Marks the outputs of a row in taken [outputs]. False if some are out of bounds or already taken.
+static bool take_outputs(const PolicyCodeRow* row, uint32_t outputs, uint8_t* taken) {
+  const uint64_t width = row->max_code ? (uint32_t)row->max_code : 1;
+  for (uint64_t i = 0; i < (uint32_t)row->count; ++i) {
+    const uint64_t first = (uint32_t)row->first + i * (uint32_t)row->step;
+    if (first + width > outputs) return false;
+    for (uint64_t k = first; k < first + width; ++k)
+      if (taken[k]++) return false;
+  }
+  return true;
+}
+
+// Every value of an observation must have outputs, and every output one value.
+static PfcStatus check_places(const PfcPolicy* policy, const Reader* r, const LayerHead* layer, uint8_t* taken) {
+  uint64_t values = 0, places = 0;
+  for (int32_t i = 0; i < policy->num_code_rows; ++i) {
+    const PolicyCodeRow* row = &policy->code_rows[i];
+    values += (uint32_t)row->count;
+    if (row->count < 1 || values > layer->inputs || !take_outputs(row, layer->outputs, taken))
+      return pfc_fail(PFC_INVALID, "%s: layer %u: row %d has values or outputs out of bounds, or outputs of another row",
+                      r->name, layer->index, i);
+  }
+  for (uint32_t k = 0; k < layer->outputs; ++k) places += taken[k];
+  if (values != layer->inputs) return layer_wrong(r, layer->index, "the number of values in rows", values, layer->inputs);
+  if (places != layer->outputs)
+    return layer_wrong(r, layer->index, "the number of outputs of rows", places, layer->outputs);
+  return PFC_OK;
+}
+
+// Kind 3 is one row.
+static PfcStatus read_codes(PfcPolicy* policy, Reader* r, const LayerHead* layer) {
+  const PolicyCodeRow all = {(int32_t)layer->inputs, (int32_t)layer->option, 0, (int32_t)layer->option};
+  const int32_t count = layer->kind == POLICY_CODES ? 1 : (int32_t)layer->option;
+  const uint64_t bytes = sizeof all * (uint64_t)count;
+  const void* rows = layer->kind == POLICY_CODES ? (const void*)&all : reader_take(r, bytes);
+  if (!rows) return reader_cut_short(r, "the rows of a layer");
+  policy->code_rows = pfc_alloc(bytes);
+  uint8_t* taken = pfc_alloc(layer->outputs);
+  PfcStatus status = PFC_NO_MEMORY;
+  if (policy->code_rows && taken) {
+    memcpy(policy->code_rows, rows, bytes);
+    policy->num_code_rows = count;
+    policy->inputs = (int32_t)layer->outputs;
+    status = check_places(policy, r, layer, taken);
+  } else {
+    pfc_fail(PFC_NO_MEMORY, "%s: no memory for layer %u", r->name, layer->index);
+  }
+  pfc_free(taken);
+  return status;
+}
+
 static PfcStatus read_layer(PfcPolicy* policy, Reader* r, LayerHead* layer, uint32_t width) {
   PfcStatus status = read_layer_head(r, layer, width, &policy->info);
   if (status) return status;
-  if (layer->kind == POLICY_CODES) {
-    policy->max_code = (int32_t)layer->option;
-    return PFC_OK;
-  }
+  if (takes_codes(layer)) return read_codes(policy, r, layer);
   const unsigned char* at = reader_take(r, (layer->numbers * 4 + 7) / 8 * 8);
   if (!at) return reader_cut_short(r, "a layer's weights");
   float* numbers = pfc_alloc(layer->numbers * 4);
@@ -299,6 +402,7 @@ PfcStatus pfc_policy_read(PfcPolicy* policy, const unsigned char* data, uint64_t
   if (status) return status;
   LayerHead layer = {0};
   uint32_t width = (uint32_t)policy->info.obs_size;
+  policy->inputs = policy->info.obs_size;
   for (uint32_t i = 0; i < layers; ++i) {
     layer = (LayerHead){.index = i};
     status = read_layer(policy, &r, &layer, width);

@@ -4,6 +4,7 @@
 #ifndef PUFFERC_POLICY_FILE_H
 #define PUFFERC_POLICY_FILE_H
 
+#include "networks/conv.h"
 #include "networks/linear_infer.h"
 #include "pufferc/policy.h"
 
@@ -13,17 +14,31 @@ enum {
   POLICY_PARAM_NAME_BYTES = 32
 };
 
-// Kinds of layers that are read. 1 was a layer that normalised observations; 6 to 8 are reserved, see policy.h.
-typedef enum PolicyKind { POLICY_LINEAR = 2, POLICY_CODES = 3, POLICY_MINGRU = 4, POLICY_LSTM = 5 } PolicyKind;
+// Kinds of layers that are read. 1 was a layer that normalised observations; 7 is reserved, see policy.h.
+typedef enum PolicyKind {
+  POLICY_LINEAR = 2,
+  POLICY_CODES = 3,
+  POLICY_MINGRU = 4,
+  POLICY_LSTM = 5,
+  POLICY_CONV = 6,
+  POLICY_CODE_ROWS = 8
+} PolicyKind;
 
 typedef enum PolicyHead { POLICY_CATEGORICAL = 0, POLICY_NORMAL_CLAMPED = 1, POLICY_NORMAL_SQUASHED = 2 } PolicyHead;
 
-// A layer of any kind that has a matrix.
+// `count` neighbouring values of an observation. Value i becomes the inputs from first + i * step on: a one-hot vector of
+// max_code entries, or the value itself where max_code is 0.
+typedef struct PolicyCodeRow {
+  int32_t count, max_code, first, step;
+} PolicyCodeRow;
+
+// A layer of any kind that has weights.
 typedef struct PolicyLayer {
   PolicyKind kind;
   int32_t inputs, outputs;
   int32_t state_offset;  // of its numbers in a row's state
   PfcLinearInfer linear;  // of [x] or, in an LSTM, of [x, h]
+  PfcConv conv;           // in place of `linear`; the inputs after the image pass through
 } PolicyLayer;
 
 struct PfcPolicy {
@@ -32,12 +47,15 @@ struct PfcPolicy {
   char param_names[PFC_POLICY_MAX_PARAMS][POLICY_PARAM_NAME_BYTES];
   PfcParamValue params[PFC_POLICY_MAX_PARAMS];
 
-  int32_t max_code;   // > 0: the first product takes one-hot vectors of observed bytes, codes up to this one
+  PolicyCodeRow* code_rows;  // owned; how observations become the inputs of the first product, or NULL: as they are
+  int32_t num_code_rows;
+  int32_t inputs;            // of the first product
   PolicyHead head;
   int32_t num_layers;
   PolicyLayer layers[PFC_POLICY_MAX_LAYERS];
-  int32_t widest;     // the largest `padded` of all products
+  int32_t widest;     // the most numbers that a layer writes per row
   int32_t joined;     // the largest inputs + outputs of an LSTM, 0 without one
+  uint64_t patches;   // the largest scratch memory of a convolution in floats, 0 without one
 };
 
 // Size of the whole file as its first POLICY_HEAD_BYTES state it, in [POLICY_HEAD_BYTES, 2^40]; without the magic bytes,

@@ -11,10 +11,9 @@
 #include "networks/lstm_step.h"
 #include "networks/scan_step.h"
 
-// Numbers that the first product takes of one row.
-static int32_t input_size(const PfcPolicy* policy) { return policy->info.obs_size * PFC_MAX(policy->max_code, 1); }
-
-static bool needs_inputs(const PfcPolicy* policy) { return policy->info.obs_dtype != PFC_FLOAT32; }
+static bool needs_inputs(const PfcPolicy* policy) {
+  return policy->code_rows || policy->info.obs_dtype != PFC_FLOAT32;
+}
 
 // Numbers of `block` rows of a width, rounded up to whole cache lines.
 static uint64_t padded_numbers(uint64_t block, int32_t width) {
@@ -25,15 +24,19 @@ static uint64_t padded_numbers(uint64_t block, int32_t width) {
 PfcStatus pfc_policy_scratch_open(PolicyScratch* scratch, const PfcPolicy* policy, int64_t rows) {
   const uint64_t block = (uint64_t)PFC_MIN(rows, (int64_t)POLICY_BLOCK_ROWS);
   const uint64_t layer = padded_numbers(block, policy->widest), joined = padded_numbers(block, policy->joined);
-  const uint64_t inputs = needs_inputs(policy) ? padded_numbers(block, input_size(policy)) : 0;
+  const uint64_t inputs = needs_inputs(policy) ? padded_numbers(block, policy->inputs) : 0;
+  const uint64_t values = policy->code_rows ? padded_numbers(1, policy->info.obs_size) : 0;
+  const uint64_t patches = padded_numbers(policy->patches, 1);
   const PfcPolicyInfo* info = &policy->info;
   const uint64_t draw = info->discrete ? pfc_sample_scratch_bytes(info->action_counts, info->action_dims) : 0;
-  scratch->memory = aligned_alloc(PFC_ALIGNMENT, (size_t)(draw + (inputs + joined + 2 * layer) * sizeof(float)));
+  scratch->memory = aligned_alloc(PFC_ALIGNMENT, (size_t)(draw + (inputs + values + patches + joined + 2 * layer) * sizeof(float)));
   if (!scratch->memory)
     return pfc_fail(PFC_NO_MEMORY, "policy: no memory for a block of %llu rows", (unsigned long long)block);
   scratch->draw = scratch->memory;
   scratch->inputs = (float*)(void*)((char*)scratch->memory + draw);
-  scratch->joined = scratch->inputs + inputs;
+  scratch->values = scratch->inputs + inputs;
+  scratch->patches = scratch->values + values;
+  scratch->joined = scratch->patches + patches;
   scratch->layers[0] = scratch->joined + joined;
   scratch->layers[1] = scratch->layers[0] + layer;
   return PFC_OK;
@@ -56,12 +59,35 @@ static void convert(const void* from, PfcDtype dtype, int64_t first, int64_t cou
   }
 }
 
-// One-hot vectors of `count` bytes from `first` on, max_code numbers each. 0 and bytes above max_code have no entry.
-static void expand(const void* from, int64_t first, int64_t count, int32_t max_code, float* to) {
-  const uint8_t* bytes = (const uint8_t*)from + first;
-  memset(to, 0, sizeof(float) * (size_t)(count * max_code));
-  for (int64_t i = 0; i < count; ++i)
-    if (bytes[i] >= 1 && bytes[i] <= max_code) to[i * max_code + bytes[i] - 1] = 1.0f;
+// One row's inputs of the first product from its observed values. Values that are no code of their row have no entry.
+static void expand(const PfcPolicy* policy, const float* values, float* to) {
+  memset(to, 0, sizeof(float) * (size_t)policy->inputs);
+  for (int32_t r = 0; r < policy->num_code_rows; ++r) {
+    const PolicyCodeRow* row = &policy->code_rows[r];
+    const float max_code = (float)row->max_code;
+    for (int32_t i = 0; i < row->count; ++i) {
+      float* out = to + row->first + (int64_t)i * row->step;
+      const float value = *values++;
+      if (row->max_code == 0)
+        *out = value;
+      else if (value >= 1.0f && value <= max_code && value == (float)(int32_t)value)
+        out[(int32_t)value - 1] = 1.0f;
+    }
+  }
+}
+
+// The inputs of the first product for a block of rows.
+static const float* load_inputs(const PfcPolicy* policy, const PolicyScratch* scratch, const void* observations,
+                                int64_t first, int32_t rows) {
+  const int64_t size = policy->info.obs_size;
+  const PfcDtype dtype = policy->info.obs_dtype;
+  if (!needs_inputs(policy)) return (const float*)observations + first * size;
+  if (!policy->code_rows) convert(observations, dtype, first * size, rows * size, scratch->inputs);
+  for (int64_t row = 0; policy->code_rows && row < rows; ++row) {
+    convert(observations, dtype, (first + row) * size, size, scratch->values);
+    expand(policy, scratch->values, scratch->inputs + row * policy->inputs);
+  }
+  return scratch->inputs;
 }
 
 // ---- layers with memory: one row ---------------------------------------------------------------------------
@@ -111,31 +137,33 @@ static void lstm_forward(const PolicyLayer* layer, const float* x, int64_t strid
   }
 }
 
+// The image at the start of each row; what follows it passes through.
+static void conv_forward(const PolicyLayer* layer, const float* x, int64_t stride, int32_t rows, float* scratch,
+                         float* out) {
+  const int64_t image = pfc_conv_inputs(&layer->conv.shape), made = pfc_conv_outputs(&layer->conv.shape);
+  for (int64_t row = 0; row < rows; ++row, x += stride, out += layer->outputs) {
+    pfc_conv_forward(&layer->conv, x, scratch, out);
+    memcpy(out + made, x + image, sizeof(float) * (size_t)(layer->inputs - image));
+  }
+}
+
 const float* pfc_policy_forward_block(const PfcPolicy* policy, const PolicyScratch* scratch, const void* observations,
                                       int64_t first, int32_t rows, float* state, int64_t* stride) {
-  const int64_t size = policy->info.obs_size, step = policy->info.state_size;
-  const float* x;
-  *stride = input_size(policy);
-  if (policy->max_code) {
-    expand(observations, first * size, rows * size, policy->max_code, scratch->inputs);
-    x = scratch->inputs;
-  } else if (needs_inputs(policy)) {
-    convert(observations, policy->info.obs_dtype, first * size, rows * size, scratch->inputs);
-    x = scratch->inputs;
-  } else {
-    x = (const float*)observations + first * size;
-  }
+  const int64_t step = policy->info.state_size;
+  const float* x = load_inputs(policy, scratch, observations, first, rows);
+  *stride = policy->inputs;
   for (int32_t i = 0; i < policy->num_layers; ++i) {
     const PolicyLayer* layer = &policy->layers[i];
     float *out = scratch->layers[i % 2], *own = step ? state + first * step + layer->state_offset : NULL;
     switch (layer->kind) {
       case POLICY_MINGRU: mingru_forward(layer, x, *stride, rows, own, step, out); break;
+      case POLICY_CONV: conv_forward(layer, x, *stride, rows, scratch->patches, out); break;
       case POLICY_LSTM: lstm_forward(layer, x, *stride, rows, own, step, scratch->joined, out); break;
       default:
         pfc_linear_infer_forward(&layer->linear, x, *stride, rows, out);
     }
     x = out;
-    *stride = layer->linear.padded;
+    *stride = layer->kind == POLICY_CONV ? layer->outputs : layer->linear.padded;
   }
   return x;
 }

@@ -11,6 +11,8 @@ typedef struct PolicyScratch {
   void* draw;        // of pfc_sample
   float* inputs;     // [block, numbers that the first product takes], where they are not the observations
   float* layers[2];  // [block, widest], written in turn
+  float* values;     // [obs_size] of one row, where they become one-hot vectors
+  float* patches;    // of pfc_conv_forward
   float* joined;     // [block, inputs + outputs] of an LSTM
   void* memory;
 } PolicyScratch;

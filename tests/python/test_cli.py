@@ -92,6 +92,68 @@ def test_train_then_eval_then_resume(tmp_path: Path, capsys: Any) -> None:
         assert "is of cartpole, not of squared" in capsys.readouterr().err
 
 
+SMALL_SNAKE = [
+    "--env.width",
+    "16",
+    "--env.height",
+    "16",
+    "--env.snakes",
+    "4",
+    "--env.food",
+    "20",
+    "--env.max-steps",
+    "30",
+]
+
+
+def test_eval_versus_plays_two_runs_in_one_world(tmp_path: Path, capsys: Any) -> None:
+    pytest.importorskip("tyro")
+    tiny = [
+        "--vec.num-envs",
+        "16",
+        "--train.horizon",
+        "16",
+        "--train.total-steps",
+        "1024",
+        "--policy.hidden-size",
+        "16",
+        "--quiet",
+    ]
+    tiny += ["--train.target-score", "None"]
+    runs = {name: str(tmp_path / name) for name in ("a", "b", "far")}
+    for name, others in (("a", []), ("b", ["--policy.kind", "mingru"]), ("far", ["--env.vision", "4"])):
+        assert main(["train", "snake", "--runs", runs[name], *SMALL_SNAKE, *tiny, *others]) == 0
+    (a,), (b,), (far,) = (list(Path(folder).iterdir()) for folder in runs.values())
+    capsys.readouterr()
+    versus = ["eval", "snake", "--versus", str(a), str(b), "--episodes", "30"]
+    assert main([*versus, "--split", "1", "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)["versus"]
+    assert (first["agents"], second["agents"]) == ([0, 0], [1, 3])
+    assert first["checkpoint"].startswith(str(a)) and second["checkpoint"].startswith(str(b))
+    assert first["episodes"] >= 30 and second["episodes"] == 3 * first["episodes"]
+    assert main(versus) == 0
+    lines = capsys.readouterr().out
+    assert f"agents 0 to 1 of each game: {a}" in lines and f"agents 2 to 3 of each game: {b}" in lines
+    for words, message in (
+        (["--split", "4"], "split must be in [1, 3], got 4"),
+        (["--env.snakes", "1"], "at least two agents, snake has one with these parameters"),
+        (["--env.vision", "4"], f"{a}"),
+    ):
+        assert main([*versus, *words]) == 2
+        assert message in capsys.readouterr().err
+    assert main(["eval", "snake", "--versus", str(a), str(far)]) == 2
+    assert "far" in (error := capsys.readouterr().err) and "was trained with the observation space" in error
+    for words, message in (
+        (["--versus", "latest", "best", "--checkpoint", "latest"], "--checkpoint is for one policy"),
+        (["--versus", "latest", "best", "--record", "x.gif"], "--record is for one policy"),
+        (["--split", "2"], "--split needs --versus"),
+        (["--versus", "latest"], "expected 2 arguments"),
+    ):
+        with pytest.raises(SystemExit):
+            main(["eval", "snake", *words])
+        assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("module", ["tyro", "torch", "safetensors"])
 def test_ctrl_c_while_something_is_imported_ends_quietly(module: str, tmp_path: Path) -> None:
     """A stand-in for a required package imports slowly. Ctrl-C arrives during its import."""

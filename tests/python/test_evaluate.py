@@ -17,7 +17,14 @@ torch = pytest.importorskip("torch")
 
 from pufferc.kernels.backend import FUSED  # noqa: E402
 from pufferc.policies import Policy, make_policy  # noqa: E402
-from pufferc.training.evaluate import choose_rows, evaluate  # noqa: E402
+from pufferc.training.evaluate import (  # noqa: E402
+    EvaluationSettings,
+    Side,
+    World,
+    choose_rows,
+    evaluate,
+    evaluate_versus,
+)
 
 
 def policy_for(name: str, **params: Any) -> Policy:
@@ -28,8 +35,8 @@ def policy_for(name: str, **params: Any) -> Policy:
 
 
 def play(policy: Policy, name: str, episodes: int, **options: Any) -> Any:
-    params = options.pop("params", {})
-    return evaluate(policy, FUSED, name, params, episodes=episodes, seed=11, num_threads=1, **options)
+    world = World(name, options.pop("params", {}), num_threads=1)
+    return evaluate(policy, FUSED, world, EvaluationSettings(episodes, options.pop("seed", 11), **options))
 
 
 class Fixed(Policy):
@@ -90,7 +97,7 @@ def test_every_step_samples_with_a_different_step_number() -> None:
             seen.append((options["seed"], options["step"]))
             return ops.sample_actions(*arguments, **options)
 
-    evaluate(uniform(5), Spy, "squared", {}, episodes=20, seed=11, num_threads=1)  # type: ignore[arg-type]
+    evaluate(uniform(5), Spy, World("squared", {}, 1), EvaluationSettings(20, 11))  # type: ignore[arg-type]
     first = seen[0][1]
     assert seen == [(11, first + i) for i in range(len(seen))] and first > 2**60  # no step number of training
 
@@ -121,7 +128,7 @@ def test_an_evaluation_repeats_and_its_seed_matters() -> None:
     policy = policy_for("breakout", balls=1)
     first, second = (play(policy, "breakout", 50, params={"balls": 1}) for _ in range(2))
     assert dict(first.as_dict(), seconds=0) == dict(second.as_dict(), seconds=0)
-    other = evaluate(policy, FUSED, "breakout", {"balls": 1}, episodes=50, seed=12, num_threads=1)
+    other = play(policy, "breakout", 50, params={"balls": 1}, seed=12)
     assert other.episode_length != first.episode_length
 
 
@@ -145,6 +152,82 @@ def test_agents_with_separate_lives_are_counted_separately() -> None:
     params = {"width": 48, "height": 48, "snakes": 8, "food": 40}
     found = play(policy_for("snake", **params), "snake", 20, params=params)
     assert found.episodes >= 20 and found.unfinished == 0 and found.metrics["score"] >= 1.0
+
+
+class Turning(Fixed):
+    """Remembers its steps, and takes another action in each of them."""
+
+    recurrent = True
+
+    def __init__(self, first: int) -> None:
+        super().__init__(4, 0)
+        self.first = first
+
+    def initial_state(self, rows: int, device: torch.device) -> Any:
+        return (torch.full((rows, 1), self.first),)
+
+    def step(self, observations: torch.Tensor, state: Any) -> Any:
+        outputs = torch.nn.functional.one_hot(state[0][:, 0] % 4, 5) * 80.0
+        return outputs, (state[0] + 1,)
+
+
+SHARED = {"width": 16, "height": 16, "snakes": 4, "food": 20, "max_steps": 40}
+
+
+@pytest.mark.parametrize("split", [1, 3])
+def test_two_policies_share_each_game(split: int) -> None:
+    """The first moves up, the second circles, against a plain loop; all snakes play until each has finished."""
+    episodes = 300
+    sides = (Side(Fixed(4, 0), FUSED), Side(Turning(1), FUSED))
+    settings = EvaluationSettings(episodes, 11)
+    found = evaluate_versus(sides, split, World("snake", SHARED, 1), settings)
+    smaller = min(split, 4 - split)
+    rows = choose_rows("snake", SHARED, episodes * 4 // smaller)
+    quota = -(-episodes * 4 // (rows * smaller))
+    env = pufferc.make("snake", rows, num_threads=1, seed=11, **SHARED)
+    env.reset(seed=11)
+    turning = np.arange(rows) % 4 >= split
+    turns, left = np.ones(rows, np.int32), np.full(rows, quota)
+    scores: list[list[float]] = [[] for _ in range(rows)]
+    while (left > 0).any():
+        ended = np.zeros(rows, bool)
+        over = ~env.alive
+        _, _, terminated, truncated, infos = env.step(np.where(turning, turns % 4, 0).astype(np.int32))
+        ended = terminated | truncated
+        turns = np.where(ended | over, 1, turns + 1)
+        for row in np.flatnonzero(ended & (left > 0)):
+            scores[row].append(float(infos["final_info"]["episode"]["score"][row]))
+        left -= ended
+    env.close()
+    for evaluation, own in zip(found, (~turning, turning), strict=True):
+        expected = np.concatenate([scores[row] for row in np.flatnonzero(own)])
+        assert evaluation.episodes == expected.size >= episodes and evaluation.unfinished == 0
+        assert evaluation.score == pytest.approx(expected.mean()) == pytest.approx(evaluation.metrics["score"])
+    assert found[0].episode_length < found[1].episode_length
+
+
+def test_sides_draw_separate_actions() -> None:
+    seen = []
+
+    class Spy:
+        @staticmethod
+        def sample_actions(*arguments: Any, **options: Any) -> Any:
+            seen.append((options["step"], options["first_row"], arguments[0].shape[0]))
+            return ops.sample_actions(*arguments, **options)
+
+    side = Side(uniform(4), Spy)  # type: ignore[arg-type]
+    evaluate_versus((side, side), 2, World("snake", SHARED, 1), EvaluationSettings(20, 11))
+    draws = [(step, first + i) for step, first, rows in seen for i in range(rows)]
+    assert len(draws) == len(set(draws)) > 1000
+
+
+def test_a_split_needs_an_agent_on_each_side() -> None:
+    sides = (Side(Fixed(4, 0), FUSED), Side(Fixed(4, 0), FUSED))
+    for split in (0, 4):
+        with pytest.raises(ValueError, match=rf"split must be in \[1, 3\], got {split}"):
+            evaluate_versus(sides, split, World("snake", SHARED, 1), EvaluationSettings(20, 11))
+    with pytest.raises(ValueError, match="at least two agents, squared has one with these parameters"):
+        evaluate_versus(sides, 1, World("squared", {}, 1), EvaluationSettings(20, 11))
 
 
 def test_zero_episodes_are_refused() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import pufferc
 from masks import build_lock
-from own_games import needs_compiler
+from own_games import build_duel, needs_compiler
 from pufferc.authoring import sdk
 
 torch = pytest.importorskip("torch")
@@ -161,6 +161,64 @@ def test_c_recurrent_state_matches_torch(env: pufferc.VecEnv, kind: str, seed: i
         exported.restart(ended, state)
     assert ends or env.name in ("breakout",)
     exported.close()
+
+
+@needs_compiler
+@pytest.mark.parametrize("kind", ["mlp", "mingru", "lstm"])
+def test_c_codes_by_row_match_torch(kind: str, tmp_path: Path) -> None:
+    """Rows of duel with a number of codes have 3, the others have the 31 of the largest value."""
+    env = pufferc.make(str(build_duel(tmp_path)), 64, seed=1)
+    policy = random_policy(env, 1, PolicyConfig(kind=kind, encoder="onehot", hidden_size=33))
+    data = policy_file.describe_policy(policy, env.spaces, {})
+    rows = data.layers[0]
+    assert isinstance(rows, policy_file.CodeRows) and {row.max_code for row in rows.rows} == {2, 30}
+    exported = CPolicy(data.to_bytes(), data.outputs)
+    space = env.single_observation_space
+    observations = np.random.default_rng(1).integers(0, 4, (64, *space.shape)).astype(space.dtype)
+    state = policy.initial_state(64, torch.device("cpu"))
+    remembered = np.zeros((64, sum(part.shape[1] for part in state)), np.float32)
+    with torch.no_grad():
+        expected = policy.step(torch.from_numpy(observations), state)[0].numpy()
+    tolerance = 1e-5 * max(1, abs(expected).max())
+    np.testing.assert_allclose(exported.forward(observations, remembered), expected, rtol=0, atol=tolerance)
+    exported.close()
+    env.close()
+
+
+def compare_convolutions(env: pufferc.VecEnv, observations: np.ndarray[Any, Any], config: PolicyConfig) -> None:
+    """Outputs and states of C and torch over three steps."""
+    policy = random_policy(env, 1, config)
+    data = policy_file.describe_policy(policy, env.spaces, {})
+    assert isinstance(data.layers[1], policy_file.Conv) and isinstance(data.layers[2], policy_file.Conv)
+    exported = CPolicy(data.to_bytes(), data.outputs)
+    state = policy.initial_state(len(observations), torch.device("cpu"))
+    remembered = np.zeros((len(observations), sum(part.shape[1] for part in state)), np.float32)
+    for _ in range(3):
+        with torch.no_grad():
+            expected, state = policy.step(torch.from_numpy(observations), state)
+        found = exported.forward(observations, remembered)
+        np.testing.assert_allclose(found, expected.numpy(), rtol=0, atol=1e-5 * max(1.0, float(expected.abs().max())))
+        observations = np.roll(observations, 1, axis=0)
+    exported.close()
+
+
+@pytest.mark.parametrize("kind", ["mlp", "mingru", "lstm"])
+@pytest.mark.parametrize("vision", [3, 5])
+def test_c_convolutions_over_a_board_match_torch(kind: str, vision: int) -> None:
+    env = pufferc.make("snake", 64, seed=1, width=40, height=40, snakes=8, food=200, vision=vision)
+    compare_convolutions(env, states(env), PolicyConfig(kind=kind, encoder="conv", hidden_size=33))
+    env.close()
+
+
+@needs_compiler
+@pytest.mark.parametrize("kind", ["mlp", "mingru", "lstm"])
+def test_c_convolutions_beside_codes_and_numbers_match_torch(kind: str, tmp_path: Path) -> None:
+    """An observation of duel has a plane, a code and numbers."""
+    env = pufferc.make(str(build_duel(tmp_path)), 64, seed=1)
+    space = env.single_observation_space
+    observations = np.random.default_rng(1).integers(0, 4, (64, *space.shape)).astype(space.dtype)
+    compare_convolutions(env, observations, PolicyConfig(kind=kind, encoder="conv", conv_channels=5, hidden_size=33))
+    env.close()
 
 
 @pytest.mark.parametrize("squash", [False, True])
@@ -337,6 +395,9 @@ def test_unsupported_policies_and_invalid_files_are_refused(checkpoint: Path, tm
         ({"continuous_dims": 2, "action_counts": ()}, "must have 5 outputs"),
         ({"layers": [policy_file.MinGRU(weight, bias)]}, r"weight must have shape \(4, 5\)|outputs"),
         ({"layers": [policy_file.LSTM(weight, bias)]}, r"weight must have shape \(4, 6\)"),
+        ({"layers": [policy_file.CodeRows([policy_file.CodeRow(4, 2, 0, 2)])]}, "the rows must have 5 values, got 4"),
+        ({"layers": [policy_file.Conv(np.zeros((2, 3, 3, 3), "f4"), bias[:2], 1, 2, 1)]}, "cover at most 5 inputs"),
+        ({"layers": [policy_file.Conv(np.zeros((2, 2, 3, 1), "f4"), bias[:2], 1, 2, 1)]}, "weight must have shape"),
         ({"obs_dtype": "float64"}, "float64"),
         ({"game": "m" * 64}, "63 bytes"),
         ({"params": {"": 1.0}}, "parameter"),

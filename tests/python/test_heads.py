@@ -20,6 +20,7 @@ pytest.importorskip("safetensors")
 from pufferc.kernels.backend import FUSED, TORCH  # noqa: E402
 from pufferc.policies import MLP, DiscreteHead, FusedMLP, GaussianHead, MinGRU, make_head, make_policy  # noqa: E402
 from pufferc.training import ppo  # noqa: E402
+from pufferc.training.evaluate import EvaluationSettings  # noqa: E402
 from pufferc.training.from_checkpoint import play_checkpoint  # noqa: E402
 from pufferc.training.optimizers import Adam, Muon  # noqa: E402
 from pufferc.training.resolve import resolve  # noqa: E402
@@ -247,7 +248,7 @@ def test_a_continuous_run_resumes_bit_for_bit_and_its_checkpoint_plays(tmp_path:
     assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(again), strict=True))
     checkpoint = load_checkpoint(path)
     drawn, same, greedy = (
-        play_checkpoint(checkpoint, episodes=20, seed=1, greedy=greedy) for greedy in (False, False, True)
+        play_checkpoint(checkpoint, EvaluationSettings(20, 1, greedy)) for greedy in (False, False, True)
     )
     assert drawn.score == same.score and drawn.episodes >= 20 and greedy.episodes >= 20
     assert greedy.score != drawn.score

@@ -25,7 +25,7 @@ from pufferc.policies import make_policy  # noqa: E402
 from pufferc.runs.checkpoint import list_checkpoints, load_checkpoint  # noqa: E402
 from pufferc.training import ppo  # noqa: E402
 from pufferc.training.collectors import FusedCollector, LoopCollector, make_collector  # noqa: E402
-from pufferc.training.evaluate import evaluate  # noqa: E402
+from pufferc.training.evaluate import EvaluationSettings, World, evaluate  # noqa: E402
 from pufferc.training.rollout import Rollout, minibatches  # noqa: E402
 from pufferc.training.run import train  # noqa: E402
 from pufferc.watch.players import CheckpointAgent  # noqa: E402
@@ -243,6 +243,27 @@ def test_a_masked_game_is_learned(lock: Path, kind: str, tmp_path: Path) -> None
     assert result.evaluation is not None and result.evaluation.score > 9.5
 
 
+PLANES = (
+    ("typedef float", "typedef uint8_t"),
+    ("PFC_FLOAT32", "PFC_UINT8"),
+    ('PFC_OBS("digit", LOCK_DIGITS, 0, 1,', 'PFC_OBS_PLANE("digit", LOCK_DIGITS, 2, 1, 3,'),
+    ('PFC_OBS("keys", 2, 0, 1,', 'PFC_OBS_CODES("keys", 2, 2,'),
+)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "mingru"])
+def test_a_game_of_planes_codes_and_numbers_is_learned_with_convolutions(kind: str, tmp_path: Path) -> None:
+    train_table = {"total_steps": 120 * ROWS * HORIZON, "target_score": 9.8, "target_episodes": 96, "epochs": 2}
+    config = config_of(
+        build_lock(tmp_path, *PLANES),
+        policy={"kind": kind, "encoder": "conv", "conv_channels": 8},
+        train=train_table,
+        env={"max_steps": 20, "leave": 0, "jam": 0.0},
+    )
+    result = train(config, runs=tmp_path, quiet=True)
+    assert result.evaluation is not None and result.evaluation.score > 9.5
+
+
 def random_policy(game: Path, params: dict[str, Any], kind: str = "mlp") -> tuple[Any, Config]:
     config = config_of(game, policy={"kind": kind}, env=params)
     env = pufferc.make(config.game, 2, num_threads=1, seed=1, params=config.env)
@@ -256,11 +277,10 @@ def random_policy(game: Path, params: dict[str, Any], kind: str = "mlp") -> tupl
 def test_evaluation_plays_legally_after_some_rows_finish(lock: Path, kind: str, greedy: bool) -> None:
     """Games end at different times, so rows that have finished their episodes keep playing with the others."""
     policy, config = random_policy(lock, {"max_steps": 40, "leave": 0, "jam": 0.1}, kind)
-    found = evaluate(
-        policy, FUSED, config.game, config.env, episodes=60, seed=1, num_threads=1, greedy=greedy, max_steps=1000
-    )
+    world = World(config.game, config.env, num_threads=1)
+    found = evaluate(policy, FUSED, world, EvaluationSettings(60, 1, greedy, max_steps=1000))
     assert found.episodes == 60 and found.unfinished == 0 and found.steps > found.episode_length
     if not greedy:
         assert found.episode_return / found.episode_length * 2 == pytest.approx(5 / 12, abs=0.06)
-    twin = evaluate(policy, TORCH, config.game, config.env, episodes=60, seed=1, num_threads=1, greedy=greedy)
+    twin = evaluate(policy, TORCH, world, EvaluationSettings(60, 1, greedy))
     assert twin.score == pytest.approx(found.score, abs=0.3)

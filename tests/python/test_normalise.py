@@ -23,6 +23,7 @@ from pufferc.policies.policy_file import _layers_of  # noqa: E402
 from pufferc.runs.checkpoint import load_checkpoint  # noqa: E402
 from pufferc.training import ppo  # noqa: E402
 from pufferc.training.collectors import LoopCollector  # noqa: E402
+from pufferc.training.evaluate import EvaluationSettings  # noqa: E402
 from pufferc.training.from_checkpoint import load_policy, play_checkpoint  # noqa: E402
 from pufferc.training.normalise import Moments, ObservationNormaliser, RewardNormaliser  # noqa: E402
 from pufferc.training.resolve import resolve  # noqa: E402
@@ -263,9 +264,8 @@ def test_evaluation_and_export_use_the_current_input_map(tmp_path: Path) -> None
     found = trainer.evaluate()
     assert all(torch.equal(a, b) for a, b in zip(before, tensors_of(trainer), strict=True))
     checkpoint = load_checkpoint(trainer.save(tmp_path / "run", {"wall_seconds": 0.0}))
-    assert (
-        play_checkpoint(checkpoint, episodes=10, seed=3).score == play_checkpoint(checkpoint, episodes=10, seed=3).score
-    )
+    first, second = (play_checkpoint(checkpoint, EvaluationSettings(10, 3)).score for _ in range(2))
+    assert first == second
     policy, _, _ = load_policy(checkpoint)
     assert isinstance(policy, MLP) and isinstance(trainer.policy, FusedMLP) and found.episodes >= 1
     torch.testing.assert_close(policy.input_gain, trainer.policy.input_gain)

@@ -19,6 +19,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from pufferc.runs.checkpoint import CheckpointError, list_checkpoints, load_checkpoint  # noqa: E402
+from pufferc.training.evaluate import EvaluationSettings  # noqa: E402
 from pufferc.training.from_checkpoint import play_checkpoint  # noqa: E402
 from pufferc.training.run import train  # noqa: E402
 
@@ -51,7 +52,7 @@ def test_playing_a_checkpoint_gives_the_scores_of_the_run(kind: str, tmp_path: P
     other = train(small(kind, seed=2), runs=tmp_path, quiet=True)
     assert result.evaluation is not None and result.evaluation.episodes == 40
     checkpoint = load_checkpoint(list_checkpoints(result.run)[-1])
-    played = play_checkpoint(checkpoint, episodes=40, seed=1 + 1_000_003)
+    played = play_checkpoint(checkpoint, EvaluationSettings(40, 1 + 1_000_003))
     assert played.score == result.evaluation.score and played.episode_length == result.evaluation.episode_length
     weights = load_checkpoint(list_checkpoints(other.run)[-1]).policy["output.weight"]
     assert not torch.equal(weights, checkpoint.policy["output.weight"])

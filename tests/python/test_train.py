@@ -24,6 +24,7 @@ pytest.importorskip("safetensors")
 from pufferc.runs.checkpoint import CheckpointError, list_checkpoints, load_checkpoint  # noqa: E402
 from pufferc.training import ppo  # noqa: E402
 from pufferc.training import run as train_module  # noqa: E402
+from pufferc.training.evaluate import EvaluationSettings  # noqa: E402
 from pufferc.training.from_checkpoint import play_checkpoint  # noqa: E402
 from pufferc.training.hardware import torch_settings  # noqa: E402
 from pufferc.training.optimizers import Adam, FusedMuon, Muon  # noqa: E402
@@ -261,7 +262,7 @@ def test_playing_a_checkpoint_gives_the_scores_of_the_run(tmp_path: Path) -> Non
     result = run(tmp_path, small(target_score=1000.0, target_episodes=40))
     assert result.evaluation is not None
     checkpoint = load_checkpoint(list_checkpoints(result.run)[-1])
-    played = play_checkpoint(checkpoint, episodes=40, seed=1 + 1_000_003)
+    played = play_checkpoint(checkpoint, EvaluationSettings(40, 1 + 1_000_003))
     assert played.score == result.evaluation.score and played.episode_length == result.evaluation.episode_length
 
 

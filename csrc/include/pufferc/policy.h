@@ -71,8 +71,15 @@
 //                         i, f, g, o = weight [x, h] + bias;  with s(v) = 1 / (1 + exp(-v)):
 //                         c = s(f) c + s(i) tanh(g);  h = s(o) tanh(c);  y = h
 //                         state h[outputs], c[outputs]
-//     kinds 6 to 8:       reserved for convolutions, sets of entities, and one-hot codes by row of the observation
-//                         table; refused
+//     kind 6, conv:       u32 height, width, channels, stride; f32 weight[F][3][3][channels], bias[F]; option = F filters
+//                         the first height * width * channels inputs are an image, row by row with the channels of a
+//                         cell side by side and a border of zeros around it; the outputs are those of the filters at
+//                         every stride-th cell of every stride-th row, max(y, 0), F for each cell; then the other inputs
+//     kind 7:             reserved for sets of entities; refused
+//     kind 8, code rows:  option = R, the rows of the observation; R times u32 count, C, first, step
+//                         the count values of a row follow those of the row before; value i of a row, from 0, becomes
+//                         the outputs from first + i * step on: a one-hot vector of C entries as in kind 3, or the value
+//                         itself where C = 0; every output belongs to exactly one value; first layer only
 //   The last layer is linear with option 0 and has K + 1 outputs: the K of the action head (logits side by side; or the
 //   means, then the log standard deviations) and the value. A row's state holds the states of its layers in order.
 //

@@ -1,27 +1,75 @@
-"""`pufferc eval`: play a trained policy and report its mean score."""
+"""`pufferc eval`: play a trained policy, or two in one world, and report the mean score of each."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pufferc.commands.game_flags import add_game_flags, read_game_flags, split_game
 
+if TYPE_CHECKING:
+    from pufferc.runs.checkpoint import Checkpoint
+    from pufferc.training.evaluate import Evaluation
+    from pufferc.training.from_checkpoint import VersusResult
+
 
 def main(words: list[str]) -> int:
-    """`pufferc eval NAME [--checkpoint RUN] [--episodes N] [--record FILE] ...`."""
+    """`pufferc eval NAME [--checkpoint RUN | --versus RUN RUN] [--episodes N] [--record FILE] ...`."""
     game, words = split_game("eval", words)
+    options = _parse(game, words)
+    params = read_game_flags(options)
+
+    # torch is imported only after the flags are checked.
+    from pufferc.runs.checkpoint import find_checkpoint, load_game_checkpoint
+    from pufferc.training.evaluate import EvaluationSettings
+    from pufferc.training.from_checkpoint import play_checkpoint, play_versus
+
+    names = options.versus or [options.checkpoint or "latest"]
+    checkpoints = [load_game_checkpoint(find_checkpoint(name, options.runs, game), game) for name in names]
+    settings = EvaluationSettings(options.episodes, options.seed, options.greedy)
+    flags: dict[str, Any] = {"device": options.device, "params": params, "data": options.data}
+    if options.versus:
+        first, second = checkpoints
+        _report_versus(checkpoints, play_versus((first, second), settings, split=options.split, **flags), options.json)
+        return 0
+    (checkpoint,) = checkpoints
+    write_recording = None if options.record is None else _recording(game, checkpoint.path, options)
+    found = play_checkpoint(checkpoint, settings, **flags)
+    if options.json:
+        print(json.dumps({"checkpoint": str(checkpoint.path), **found.as_dict()}, indent=1))
+    else:
+        print(checkpoint.path)
+        _print(found)
+    if write_recording is not None:
+        sys.stdout.flush()
+        path = write_recording()
+        print(f"recorded {path}", file=sys.stderr if options.json else sys.stdout)
+    return 0
+
+
+def _parse(game: str, words: list[str]) -> argparse.Namespace:
+    """The flags. Exits for combinations that have no meaning."""
     parser = argparse.ArgumentParser(
         f"pufferc eval {game}",
-        description="Play a trained policy and report the mean score over the first episodes of every row. By "
-        "default the game has the parameters and the file of the training.",
+        description="Play a trained policy, or two in one world, and report the mean score over the first episodes of "
+        "every row. By default the game has the parameters and the file of the (first) training.",
     )
-    parser.add_argument("--checkpoint", default="latest", help="latest, best, a run (or RUN/best), or a checkpoint")
-    parser.add_argument("--episodes", type=int, default=1000, help="minimum number of episodes (default %(default)s)")
+    parser.add_argument("--checkpoint", help="latest (default), best, a run (or RUN/best), or a checkpoint")
+    parser.add_argument(
+        "--versus",
+        nargs=2,
+        metavar=("A", "B"),
+        help="two policies that share each game, named as for --checkpoint: A moves the first agents, B the others",
+    )
+    parser.add_argument("--split", type=int, metavar="K", help="agents of each game that A moves (default half)")
+    parser.add_argument(
+        "--episodes", type=int, default=1000, help="minimum number of episodes of each policy (default %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of games and action draws (default %(default)s)")
     parser.add_argument("--greedy", action="store_true", help="the most probable action instead of a drawn one")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder that latest looks in")
@@ -31,35 +79,35 @@ def main(words: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     add_game_flags(parser, game)
     options = parser.parse_args(words)
-    params = read_game_flags(options)
+    for name, given in (("--checkpoint", options.checkpoint), ("--record", options.record)):
+        if options.versus and given is not None:
+            parser.error(f"{name} is for one policy, --versus plays two")
+    if options.split is not None and not options.versus:
+        parser.error("--split needs --versus A B")
+    return options
 
-    # torch is imported only after the flags are checked.
-    from pufferc.runs.checkpoint import find_checkpoint, load_game_checkpoint
-    from pufferc.training.from_checkpoint import play_checkpoint
+
+def _report_versus(checkpoints: Sequence[Checkpoint], found: Sequence[VersusResult], as_json: bool) -> None:
+    """Prints the result of each policy."""
+    sides = list(zip(checkpoints, found, strict=True))
+    if as_json:
+        results = [
+            {"checkpoint": str(c.path), "agents": [f.agents[0], f.agents[-1]], **f.evaluation.as_dict()}
+            for c, f in sides
+        ]
+        print(json.dumps({"versus": results}, indent=1))
+        return
+    for checkpoint, result in sides:
+        print(f"agents {result.agents[0]} to {result.agents[-1]} of each game: {checkpoint.path}")
+        _print(result.evaluation)
+
+
+def _print(found: Evaluation) -> None:
     from pufferc.training.run import describe
 
-    checkpoint = load_game_checkpoint(find_checkpoint(options.checkpoint, options.runs, game), game)
-    write_recording = None if options.record is None else _recording(game, checkpoint.path, options)
-    found = play_checkpoint(
-        checkpoint,
-        episodes=options.episodes,
-        seed=options.seed,
-        greedy=options.greedy,
-        device=options.device,
-        params=params,
-        data=options.data,
-    )
-    if options.json:
-        print(json.dumps({"checkpoint": str(checkpoint.path), **found.as_dict()}, indent=1))
-    else:
-        print(f"{checkpoint.path}\n{describe(found)}")
-        for name, value in found.metrics.items():
-            print(f"  {name:<16} {value:.4g}")
-    if write_recording is not None:
-        sys.stdout.flush()
-        path = write_recording()
-        print(f"recorded {path}", file=sys.stderr if options.json else sys.stdout)
-    return 0
+    print(describe(found))
+    for name, value in found.metrics.items():
+        print(f"  {name:<16} {value:.4g}")
 
 
 def _recording(game: str, checkpoint: Path, options: argparse.Namespace) -> Callable[[], Path]:

@@ -178,7 +178,10 @@ class PolicyConfig(Section):
     encoder: Literal["auto", "flat", "onehot", "conv"] = param(
         "auto",
         "Input encoding. flat: the numbers as they are; onehot: byte codes, one weight per code and cell; "
-        "conv: convolutions over [height, width] boards of codes. auto: onehot for codes below 32, else flat.",
+        "conv: convolutions over boards, beside one-hot codes and numbers. auto: onehot for codes below 32, else flat.",
+    )
+    conv_channels: int = param(
+        16, "Channels of the first convolution of encoder conv; the second has twice as many.", min=1, max=4096
     )
     hidden_size: int = param(128, "Width of each hidden layer.", min=1, max=16_384)
     num_layers: int = param(1, "Hidden layers.", min=1, max=64)

@@ -433,22 +433,20 @@ class Muon:
         )
 
 
-def one_hot_forward(codes: Any, table: Any, bias: Any, y: Any, *, max_code: int, relu: bool = False) -> None:
-    """Linear layer of one-hot vectors: y [B, H] = bias + sum of table[cell * max_code + code - 1] over nonzero cells.
+def one_hot_forward(codes: Any, offsets: Any, table: Any, bias: Any, y: Any, *, relu: bool = False) -> None:
+    """Linear layer of one-hot vectors: y [B, H] = bias + sum of table[offsets[cell] + code - 1] over nonzero cells.
 
     Args:
-        codes: uint8 [B, cells], each 0 to `max_code`. ValueError for larger codes.
-        table: float32 [cells * max_code, H].
+        codes: uint8 [B, cells], each 0 to offsets[cell + 1] - offsets[cell]. ValueError for larger codes.
+        offsets: int32 [cells + 1] from 0 to E, where the entries of each cell start; at most 255 for a cell.
+        table: float32 [E, H].
         bias: float32 [H].
         y: float32 [B, H].
-        max_code: The largest code, 1 to 255.
         relu: Apply ReLU.
     """
-    _core.one_hot_forward(
-        codes, errors.integer("max_code", max_code, 1, 255), table, bias, errors.flag("relu", relu), y
-    )
+    _core.one_hot_forward(codes, offsets, table, bias, errors.flag("relu", relu), y)
 
 
-def one_hot_backward(codes: Any, grad_y: Any, grad_table: Any, grad_bias: Any, *, max_code: int) -> None:
+def one_hot_backward(codes: Any, offsets: Any, grad_y: Any, grad_table: Any, grad_bias: Any) -> None:
     """Writes the gradients of table and bias of `one_hot_forward` from grad_y, the gradient before ReLU."""
-    _core.one_hot_backward(codes, errors.integer("max_code", max_code, 1, 255), grad_y, grad_table, grad_bias)
+    _core.one_hot_backward(codes, offsets, grad_y, grad_table, grad_bias)

@@ -41,10 +41,8 @@ def make_policy(
     if config.policy.class_ is not None:
         return make_own_policy(config, spaces, head, device, seed)
     generator = torch.Generator().manual_seed(seed)
-    encoder = make_encoder(config.policy.encoder, spaces, dtype=dtype, fused=fused, generator=generator)
-    table = spaces.observation_rows
-    flat = isinstance(encoder, Flat)
-    gain, shift = input_map(table if flat else (), encoder.features, config.policy)
+    encoder = make_encoder(config.policy, spaces, dtype=dtype, fused=fused, generator=generator)
+    gain, shift = input_map(encoder.table, encoder.features, config.policy)
     kind = _FUSED.get((config.policy.kind, type(encoder))) if fused else None
     if kind is CodesMLP and config.policy.num_layers > 1:
         kind = None  # the one-hot kernels have one hidden layer

@@ -120,7 +120,7 @@ class CodesLayer:
 
     def __init__(self, network: Network) -> None:
         assert isinstance(network.encoder, OneHot)
-        self._network, self._max_code = network, network.encoder.max_code
+        self._network, self._offsets = network, network.encoder.offsets
         self._hidden: dict[str, Tensor] = {}  # [B, H] of the latest step and the latest training pass
         self._table, self._bias = torch.empty(0), torch.empty(0)
         self._versions: tuple[int, ...] = ()
@@ -137,7 +137,7 @@ class CodesLayer:
         if self._versions != versions:
             weight, self._bias = network._folded(0, first)
             self._table, self._versions = weight.t().contiguous(), versions
-        private.one_hot_forward(codes, self._table, self._bias, hidden, max_code=self._max_code, relu=True)
+        private.one_hot_forward(codes, self._offsets, self._table, self._bias, hidden, relu=True)
         if use == "train":
             self._codes = codes
         return hidden
@@ -147,7 +147,7 @@ class CodesLayer:
         torch.ops.aten.threshold_backward(grad, self._hidden["train"], 0, grad_input=grad)
         table, first = torch.empty_like(self._table), self._first()
         first.bias.grad = torch.empty_like(first.bias)
-        private.one_hot_backward(self._codes, grad, table, first.bias.grad, max_code=self._max_code)
+        private.one_hot_backward(self._codes, self._offsets, grad, table, first.bias.grad)
         first.weight.grad = table.t().contiguous()
         self._network._unfold(first)
 

@@ -23,12 +23,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pufferc.policies.encoders import CodeRow
+
 if TYPE_CHECKING:
     from pufferc.envs.spaces import GameSpaces
+    from pufferc.policies import Conv as ConvEncoder
     from pufferc.policies import Network, Policy
 
 __all__ = [
     "LSTM",
+    "CodeRow",
+    "CodeRows",
+    "Conv",
     "Linear",
     "MinGRU",
     "PolicyFile",
@@ -44,6 +50,36 @@ _MAX_ACTION_DIMS = 8
 _MAX_OBS_DIMS = 3
 _DTYPES = {"float32": 0, "int32": 1, "uint8": 2, "int8": 3}
 _MASK = 2**64 - 1
+
+
+@dataclass(frozen=True)
+class CodeRows:
+    """The first layer of a network over codes: the rows hold all values of an observation in order."""
+
+    rows: Sequence[CodeRow]
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A 3 x 3 convolution with ReLU over the image [height, width, channels] that the inputs begin with.
+
+    The outputs are [rows, columns, filters], then the other inputs. weight: float32 [filters, 3, 3, channels], bias:
+    float32 [filters]. The border is zero; rows and columns are those of the image divided by the stride, rounded up.
+    """
+
+    weight: Array
+    bias: Array
+    height: int
+    width: int
+    stride: int
+
+    def image(self) -> int:
+        """Number of inputs that are the image."""
+        return self.height * self.width * int(self.weight.shape[3])
+
+    def outputs(self) -> int:
+        """Number of outputs that are the result."""
+        return -(-self.height // self.stride) * -(-self.width // self.stride) * int(self.weight.shape[0])
 
 
 @dataclass(frozen=True)
@@ -83,6 +119,9 @@ class LSTM:
         return 5, 4, 1
 
 
+Layer = CodeRows | Conv | Linear | MinGRU | LSTM
+
+
 @dataclass(frozen=True)
 class PolicyFile:
     """Contents of a policy file. Actions are discrete, or continuous in [-1, 1] if `continuous_dims` is not 0.
@@ -96,9 +135,8 @@ class PolicyFile:
     obs_dtype: str  # float32, int32, uint8 or int8
     obs_shape: tuple[int, ...]
     action_counts: tuple[int, ...]  # () with continuous_dims
-    layers: Sequence[Linear | MinGRU | LSTM]
+    layers: Sequence[Layer]
     params: Mapping[str, float] = field(default_factory=dict)  # game parameters that differ from their defaults
-    codes: int = 0  # the first layer takes one-hot codes 1 to `codes`; 0 = plain numbers
     continuous_dims: int = 0
     squash: bool = False  # continuous actions are tanh of the sample, not clamped
     masked: bool = False  # the game has action masks
@@ -106,8 +144,7 @@ class PolicyFile:
     def to_bytes(self) -> bytes:
         """The file. ValueError if the contents do not fit the format; the loader checks the rest."""
         body = self._head() + b"".join(self._layers())
-        count = len(self.layers) + (self.codes > 0)
-        head = _MAGIC + struct.pack("<IIQQ", _VERSION, count, 32 + len(body), checksum(body))
+        head = _MAGIC + struct.pack("<IIQQ", _VERSION, len(self.layers), 32 + len(body), checksum(body))
         return head + body
 
     def write(self, path: Path) -> None:
@@ -142,18 +179,9 @@ class PolicyFile:
 
     def _layers(self) -> list[bytes]:
         layers, width = [], math.prod(self.obs_shape)
-        if self.codes:
-            layers.append(_layer(3, self.codes, width, width * self.codes, []))
-            width *= self.codes
         for index, layer in enumerate(self.layers):
-            kind, rows, joined = layer.parts()
-            outputs = layer.bias.shape[0] // rows
-            expected = (outputs * rows, width + outputs * joined)
-            if layer.weight.shape != expected:
-                raise ValueError(f"layer {index}: weight must have shape {expected}, got {layer.weight.shape}")
-            relu = isinstance(layer, Linear) and layer.relu
-            layers.append(_layer(kind, int(relu), width, outputs, [layer.weight, layer.bias]))
-            width = outputs
+            packed, width = _pack(index, layer, width)
+            layers.append(packed)
         if width != self.outputs:
             raise ValueError(f"the last layer must have {self.outputs} outputs, got {width}")
         return layers
@@ -177,8 +205,38 @@ def _name(what: str, name: str, size: int) -> bytes:
     return data.ljust(size, b"\0")
 
 
-def _layer(kind: int, option: int, inputs: int, outputs: int, numbers: Sequence[NDArray[Any]]) -> bytes:
-    data = b"".join(np.ascontiguousarray(part, "<f4").tobytes() for part in numbers)
+def _pack(index: int, layer: Layer, inputs: int) -> tuple[bytes, int]:
+    """The bytes of a layer and the number of its outputs."""
+    if isinstance(layer, CodeRows):
+        values, outputs = sum(row.count for row in layer.rows), sum(row.outputs for row in layer.rows)
+        if values != inputs:
+            raise ValueError(f"layer {index}: the rows must have {inputs} values, got {values}")
+        data = b"".join(struct.pack("<4I", row.count, row.max_code, row.first, row.step) for row in layer.rows)
+        return _layer(8, len(layer.rows), inputs, outputs, data), outputs
+    if isinstance(layer, Conv):
+        filters, *sides, channels = layer.weight.shape
+        if sides != [3, 3] or layer.bias.shape != (filters,) or layer.image() > inputs:
+            raise ValueError(
+                f"layer {index}: weight must have shape (filters, 3, 3, channels) and cover at most {inputs} inputs, "
+                f"got {layer.weight.shape} on {layer.height} x {layer.width}"
+            )
+        shape, outputs = (layer.height, layer.width, channels, layer.stride), layer.outputs() + inputs - layer.image()
+        data = struct.pack("<4I", *shape) + _floats(layer.weight) + _floats(layer.bias)
+        return _layer(6, filters, inputs, outputs, data), outputs
+    kind, rows, joined = layer.parts()
+    outputs = layer.bias.shape[0] // rows
+    expected = (outputs * rows, inputs + outputs * joined)
+    if layer.weight.shape != expected:
+        raise ValueError(f"layer {index}: weight must have shape {expected}, got {layer.weight.shape}")
+    relu = isinstance(layer, Linear) and layer.relu
+    return _layer(kind, int(relu), inputs, outputs, _floats(layer.weight) + _floats(layer.bias)), outputs
+
+
+def _floats(numbers: NDArray[Any]) -> bytes:
+    return np.ascontiguousarray(numbers, "<f4").tobytes()
+
+
+def _layer(kind: int, option: int, inputs: int, outputs: int, data: bytes) -> bytes:
     data += bytes(-len(data) % 8)
     return struct.pack("<IIIIQ", kind, option, inputs, outputs, len(data)) + data
 
@@ -197,7 +255,7 @@ def checksum(data: bytes) -> int:
 
 def describe_policy(policy: Policy, spaces: GameSpaces, params: Mapping[str, float]) -> PolicyFile:
     """The file of a network for a game. TypeError for custom networks, which the format cannot represent."""
-    from pufferc.policies import GaussianHead, Network, OneHot, make_head
+    from pufferc.policies import GaussianHead, Network, make_head
 
     if not isinstance(policy, Network):
         raise TypeError(f"policy must be an MLP, MinGRU or LSTM, got {type(policy).__name__}; --onnx takes any network")
@@ -211,14 +269,13 @@ def describe_policy(policy: Policy, spaces: GameSpaces, params: Mapping[str, flo
         action_counts=() if continuous else tuple(head.output_sizes),
         params=params,
         layers=_layers_of(policy),
-        codes=policy.encoder.max_code if isinstance(policy.encoder, OneHot) else 0,
         continuous_dims=head.shape[0] if continuous else 0,
         squash=isinstance(head, GaussianHead) and head.squash,
         masked=spaces.masked,
     )
 
 
-def _layers_of(policy: Network) -> list[Linear | MinGRU | LSTM]:
+def _layers_of(policy: Network) -> list[Layer]:
     import torch
 
     from pufferc import policies
@@ -226,19 +283,43 @@ def _layers_of(policy: Network) -> list[Linear | MinGRU | LSTM]:
     def array(tensor: torch.Tensor) -> Array:
         return tensor.detach().float().cpu().numpy()
 
-    if isinstance(policy.encoder, policies.Conv):
-        raise TypeError("policy must not begin with convolutions: the format has no layers for them; --onnx takes them")
-    pairs = [(array(weight), array(bias)) for weight, bias in policy.linear_layers()]
+    encoder, pairs = policy.encoder, [(array(weight), array(bias)) for weight, bias in policy.linear_layers()]
+    start: list[Layer] = []
+    if isinstance(encoder, policies.OneHot):
+        start = [CodeRows(encoder.rows)]
+    elif isinstance(encoder, policies.Conv):
+        convolutions = _convolutions(encoder)
+        start = [CodeRows(encoder.rows), *convolutions]
+        pairs[0] = _reordered(pairs[0][0], convolutions[-1]), pairs[0][1]
     *hidden, output = [Linear(weight, bias, relu=i + 1 < len(pairs)) for i, (weight, bias) in enumerate(pairs)]
     if type(policy) is policies.MLP:  # a subclass may compute something else
-        return [*hidden, output]
+        return [*start, *hidden, output]
     if type(policy) is policies.MinGRU:
-        return [*hidden, MinGRU(array(policy.gate.weight), array(policy.gate.bias)), output]
+        return [*start, *hidden, MinGRU(array(policy.gate.weight), array(policy.gate.bias)), output]
     if type(policy) is policies.LSTM:
         cell = policy.lstm
         weight = torch.cat([cell.weight_ih, cell.weight_hh], 1)
-        return [*hidden, LSTM(array(weight), array(cell.bias_ih + cell.bias_hh)), output]
+        return [*start, *hidden, LSTM(array(weight), array(cell.bias_ih + cell.bias_hh)), output]
     raise TypeError(f"policy must be an MLP, MinGRU or LSTM, got {type(policy).__name__}; --onnx takes any network")
+
+
+def _convolutions(encoder: ConvEncoder) -> list[Conv]:
+    """The layers of an encoder, with the channels of a cell side by side."""
+    height, width, _ = encoder.image
+    layers = []
+    for layer in encoder.layers():
+        assert layer.bias is not None
+        weight = layer.weight.detach().float().permute(0, 2, 3, 1).cpu().numpy()
+        layers.append(Conv(weight, layer.bias.detach().float().cpu().numpy(), height, width, int(layer.stride[0])))
+        height, width = -(-height // layers[-1].stride), -(-width // layers[-1].stride)
+    return layers
+
+
+def _reordered(weight: Array, last: Conv) -> Array:
+    """`weight` for features [rows, columns, filters] of a convolution in place of [filters, rows, columns]."""
+    filters, size = last.weight.shape[0], last.outputs()
+    image = weight[:, :size].reshape(len(weight), filters, size // filters)
+    return np.concatenate([image.transpose(0, 2, 1).reshape(len(weight), size), weight[:, size:]], axis=1)
 
 
 def export_onnx(policy: Policy, spaces: GameSpaces, path: Path) -> None:

@@ -14,7 +14,7 @@ from pufferc.envs.games import action_text, agents_per_game
 from pufferc.envs.spaces import GameSpaces, game_spaces
 from pufferc.policies import Policy, make_policy
 from pufferc.runs.checkpoint import Checkpoint, CheckpointError, game_of
-from pufferc.training.evaluate import Evaluation, evaluate
+from pufferc.training.evaluate import Evaluation, EvaluationSettings, Side, World, evaluate, evaluate_versus
 from pufferc.training.hardware import torch_settings
 from pufferc.training.resolve import resolve
 
@@ -92,10 +92,8 @@ def load_policy(checkpoint: Checkpoint) -> tuple[Policy, GameSpaces, dict[str, f
 
 def play_checkpoint(
     checkpoint: Checkpoint,
+    settings: EvaluationSettings,
     *,
-    episodes: int,
-    seed: int,
-    greedy: bool = False,
     device: str | None = None,
     params: Mapping[str, Any] | None = None,
     data: str | os.PathLike[str] | None = None,
@@ -105,19 +103,65 @@ def play_checkpoint(
     `params` and `data` override them.
     """
     config, _ = resolve(checkpoint_config(checkpoint, device, params=params, data=data))
-    chosen, dtype, kernels = torch_settings(config)
+    side = _side(checkpoint, config)
+    return evaluate(side.policy, side.kernels, _world(config), settings)
+
+
+@dataclasses.dataclass(frozen=True)
+class VersusResult:
+    """The agents of each game that one of two policies moved, and the evaluation over them."""
+
+    agents: range
+    evaluation: Evaluation
+
+
+def play_versus(
+    checkpoints: tuple[Checkpoint, Checkpoint],
+    settings: EvaluationSettings,
+    *,
+    split: int | None = None,
+    device: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    data: str | os.PathLike[str] | None = None,
+) -> tuple[VersusResult, VersusResult]:
+    """Evaluates the policies of two checkpoints in one world.
+
+    The first policy moves the first `split` agents of each game (None = half of them), the second one the others. The
+    world has the parameters and the data file of the first one's training; `params` and `data` override them.
+    ConfigError if the second one needs another world.
+    """
+    first, second = checkpoints
+    config, _ = resolve(checkpoint_config(first, device, params=params, data=data))
+    sides = (_side(first, config), _side(second, _in_world_of(config, second)))
+    agents = agents_per_game(config.game, config.env)
+    split = agents // 2 if split is None else split
+    found = evaluate_versus(sides, split, _world(config), settings)
+    return VersusResult(range(split), found[0]), VersusResult(range(split, agents), found[1])
+
+
+def _side(checkpoint: Checkpoint, config: Config) -> Side:
+    """A checkpoint's policy for the spaces of a resolved configuration."""
+    device, dtype, kernels = torch_settings(config)
     spaces = game_spaces(config.game, config.env)
-    policy = make_policy(config, spaces, dtype, chosen, seed=0, fused=kernels.fused)
+    policy = make_policy(config, spaces, dtype, device, seed=0, fused=kernels.fused)
     load_weights(policy, checkpoint)
-    threads = int(config.train.threads)
-    return evaluate(
-        policy,
-        kernels,
-        config.game,
-        config.env,
-        data=config.vec.data,
-        episodes=episodes,
-        seed=seed,
-        num_threads=threads,
-        greedy=greedy,
-    )
+    return Side(policy, kernels)
+
+
+def _world(config: Config) -> World:
+    return World(config.game, config.env, int(config.train.threads), config.vec.data)
+
+
+def _in_world_of(config: Config, checkpoint: Checkpoint) -> Config:
+    """`config` with a checkpoint's network. ConfigError if that network was trained on other spaces."""
+    own = checkpoint_config(checkpoint)
+    trained, found = (game_spaces(each.game, each.env) for each in (own, config))
+    for what in ("observation_space", "action_space"):
+        expected, got = getattr(trained, what), getattr(found, what)
+        if expected != got:
+            raise ConfigError(
+                f"versus: {checkpoint.path} was trained with the {what.replace('_', ' ')} {expected}, that of the "
+                f"first policy's world is {got}; give the parameters of a world for both"
+            )
+    train = dataclasses.replace(config.train, precision=own.train.precision)
+    return dataclasses.replace(config, policy=own.policy, train=train)

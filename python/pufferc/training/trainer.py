@@ -34,7 +34,7 @@ from pufferc.runs.checkpoint import (
 from pufferc.training import normalise, ppo
 from pufferc.training.collectors import Collector, make_collector
 from pufferc.training.distributed import Ranks
-from pufferc.training.evaluate import Evaluation, evaluate
+from pufferc.training.evaluate import Evaluation, EvaluationSettings, World, evaluate
 from pufferc.training.from_checkpoint import load_weights
 from pufferc.training.gpu import DeviceCollector, DeviceLearner
 from pufferc.training.graphs import Recorder
@@ -188,16 +188,10 @@ class Trainer:
         """A separate evaluation on rank 0, with separate games and random draws. Every rank gets the result."""
         config, found = self.config, None
         if self.ranks.rank == 0:
-            found = evaluate(
-                self.policy,
-                self.kernels,
-                self.env.info,  # the loaded code, even if its file has changed since
-                config.env,
-                data=config.vec.data,
-                episodes=config.train.target_episodes,
-                seed=config.train.seed + _EVALUATION_SEED,
-                num_threads=int(config.train.threads),
-            )
+            # env.info is the loaded code, even if its file has changed since.
+            world = World(self.env.info, config.env, int(config.train.threads), config.vec.data)
+            settings = EvaluationSettings(config.train.target_episodes, config.train.seed + _EVALUATION_SEED)
+            found = evaluate(self.policy, self.kernels, world, settings)
         return Evaluation(**self.ranks.share(dataclasses.asdict(found) if found is not None else None))
 
     def save(self, run: Path, extra: Mapping[str, Any]) -> Path | None:
