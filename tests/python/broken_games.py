@@ -158,7 +158,7 @@ MISTAKES = {
             ("io.terminated[0] = 1;\n    return;", "io.terminated[0] = 1;\n    s->ball_y = 2.0f;\n    return;"),
         ],
         {
-            "draw_not_finite": "not a number",
+            "draw_not_finite": "not finite",
             "seed_repeats": "differed: the reward was",
             "observation_range": r"observation ball_y was 2; its table says \[0, 1\]",
         },

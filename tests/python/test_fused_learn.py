@@ -193,7 +193,7 @@ def test_refuses_invalid_arguments(change: dict[str, Any], error: type[Exception
         (torch.zeros(8, 1), TypeError, "mask must be uint32 or int32, got float32"),
         (torch.zeros(8, 2, dtype=torch.int32), ValueError, r"mask must have shape \(8, 1\), got \(8, 2\)"),
         (torch.zeros(8, dtype=torch.int32), ValueError, r"mask must have shape \(8, 1\)"),
-        (torch.zeros(8, 1, dtype=torch.int32), ValueError, r"actions\[0\]: .* or or is illegal by its mask"),
+        (torch.zeros(8, 1, dtype=torch.int32), ValueError, r"actions\[0\]: .* or is illegal by its mask"),
     ],
 )
 def test_refuses_masks_of_the_wrong_shape_or_type(mask: Any, error: type[Exception], message: str) -> None:

@@ -48,9 +48,9 @@ def test_each_action_space_gets_its_head() -> None:
 @pytest.mark.parametrize(
     ("space", "squash", "text"),
     [
-        (gym.spaces.Box(0, 255, (4,), np.uint8), False, "Box of floats"),
+        (gym.spaces.Box(0, 255, (4,), np.uint8), False, "float Box actions, but this game has Box"),
         (gym.spaces.MultiBinary(3), False, "MultiBinary"),
-        (gym.spaces.MultiDiscrete([[2, 2], [2, 2]]), False, "in one row"),
+        (gym.spaces.MultiDiscrete([[2, 2], [2, 2]]), False, "one-dimensional MultiDiscrete"),
         (gym.spaces.Box(-1.0, 1.0, (9,)), False, "1 to 8 numbers"),
         (gym.spaces.Box(-1.0, np.inf, (2,)), True, "finite bounds"),
         (gym.spaces.Discrete(3), True, "policy.squash needs continuous actions"),

@@ -56,8 +56,8 @@ def test_sb3_gets_the_results_of_the_pool(game: str, make_sb3: Any) -> None:
             assert infos[row]["TimeLimit.truncated"] is bool(truncated[row])
             np.testing.assert_array_equal(infos[row]["terminal_observation"], ended["final_obs"][row])
             stats = {key: values[row] for key, values in ended["final_info"]["episode"].items() if key[0] != "_"}
-            told = dict(infos[row]["episode"])
-            assert told.pop("t") >= 0 and told == stats
+            reported = dict(infos[row]["episode"])
+            assert reported.pop("t") >= 0 and reported == stats
     assert truncations
     adapted.close()
     plain.close()
@@ -232,15 +232,15 @@ def test_pettingzoo_agents_do_not_respawn(parallel_env: Any) -> None:
     pool = pufferc.make("snake", num_games=1, copy=True, **BOARD)
     observations, _ = env.reset(seed=5)
     np.testing.assert_array_equal(np.stack(list(observations.values())), pool.reset(seed=5)[0])
-    rng, everybody, deaths = np.random.default_rng(1), list(env.possible_agents), 0
+    rng, everyone, deaths = np.random.default_rng(1), list(env.possible_agents), 0
     while env.agents:
         live = list(env.agents)
         actions = {agent: rng.integers(4) for agent in live}
         observations, rewards, terminations, truncations, infos = env.step(actions)
         if not deaths:
-            expected = pool.step([actions[agent] for agent in everybody])
-            np.testing.assert_array_equal([rewards[agent] for agent in everybody], expected[1])
-            np.testing.assert_array_equal([terminations[agent] for agent in everybody], expected[2])
+            expected = pool.step([actions[agent] for agent in everyone])
+            np.testing.assert_array_equal([rewards[agent] for agent in everyone], expected[1])
+            np.testing.assert_array_equal([terminations[agent] for agent in everyone], expected[2])
         dead = [agent for agent in live if terminations[agent]]
         assert list(observations) == live and env.agents == [agent for agent in live if agent not in dead]
         assert not any(truncations.values())
@@ -250,8 +250,8 @@ def test_pettingzoo_agents_do_not_respawn(parallel_env: Any) -> None:
             metrics = infos[agent]["metrics"]
             assert rewards[agent] == -1 and metrics["score"] >= 1 and metrics["l"] == metrics["life"] >= 1
         deaths += len(dead)
-    assert deaths == len(everybody) and env.step({}) == ({}, {}, {}, {}, {})
-    assert env.reset()[1].keys() == set(everybody)
+    assert deaths == len(everyone) and env.step({}) == ({}, {}, {}, {}, {})
+    assert env.reset()[1].keys() == set(everyone)
     env.close()
 
 

@@ -144,7 +144,7 @@ def test_files_that_are_not_shared_objects_are_refused(tmp_path, catcher):
         ("empty.so", b"", "cannot be loaded: file too short"),
         ("text.so", b"#!/bin/sh\necho hello\n" * 9, "cannot be loaded: invalid ELF header"),
         ("short.so", catcher.read_bytes()[:3000], "is truncated: it has 3000 bytes"),
-        ("head.so", catcher.read_bytes()[:70], "is cut off"),
+        ("head.so", catcher.read_bytes()[:70], "is truncated: it has 70 bytes"),
     ):
         (tmp_path / name).write_bytes(data)
         assert words in refusal(tmp_path / name)
@@ -179,7 +179,9 @@ def test_shared_objects_that_are_not_games_are_refused(tmp_path):
     for abi in (1, 77):
         message = refusal(compile_c(tmp_path, f"const unsigned pfc_env_module[2] = {{{abi}, 8}};"))
         assert f"built for ABI {abi}, but this library has ABI 2; build the game again" in message
-    assert "has 8 bytes, expected" in refusal(compile_c(tmp_path, "const unsigned pfc_env_module[2] = {2, 8};"))
+    assert "bytes, got 8; build the game again" in refusal(
+        compile_c(tmp_path, "const unsigned pfc_env_module[2] = {2, 8};")
+    )
 
 
 SPOILED = [
@@ -190,7 +192,7 @@ SPOILED = [
     (".sizes = {.action_counts = {3}, .continuous_dims = 2}", "either action_counts or continuous_dims"),
     (".sizes = {.agents = -4, .action_counts = {3}}", "-4 agents"),
     ('.metrics = {"score", "score"}', "two metrics are named score"),
-    (".spec_bytes = 16", "has 16 bytes"),
+    (".spec_bytes = 16", "bytes, got 16; build the game again"),
     (".abi_version = 9", "built for ABI 9"),
 ]
 
@@ -228,11 +230,11 @@ def test_a_sanitizer_build_is_refused_without_aborting_the_process(tmp_path):
 @pytest.mark.parametrize(
     "name, words",
     [
-        ("9lives", "small letter"),
-        ("Catcher", "small letter"),
-        ("my-game", "small letter"),
-        ("", "small letter"),
-        ("../evil", "small letter"),
+        ("9lives", "lower-case letter"),
+        ("Catcher", "lower-case letter"),
+        ("my-game", "lower-case letter"),
+        ("", "lower-case letter"),
+        ("../evil", "lower-case letter"),
         ("a" * 32, "at most 31"),
         ("while", "keyword"),
         ("struct", "keyword"),
@@ -329,7 +331,7 @@ def test_train_eval_resume_export_and_record(tmp_path, monkeypatch, capsys):
     assert train(resume=checkpoint.path, game=f"./{moved}", quiet=True).outcome == "complete"
     build_game(tmp_path, "catcher", ("0.2f", "0.25f"))
     assert main(["train", "./catcher.so", "--resume", str(run), "--json"]) == 0
-    assert "built again" in capsys.readouterr().err
+    assert "was rebuilt" in capsys.readouterr().err
 
 
 def test_the_configuration_beside_a_game(catcher, tmp_path):

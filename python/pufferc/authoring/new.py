@@ -90,17 +90,17 @@ def test_following_the_ball_catches_it(game):
 
 def _check_name(name: str) -> None:
     """Raises ValueError with the reason where a game cannot have this name."""
-    start = "name: expected the new game's name, "
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise ValueError(f"{start}a lower-case letter followed by lower-case letters, digits and _, got {name!r}")
+        rule = "a lower-case letter followed by lower-case letters, digits and _"
+        raise ValueError(f"name: expected {rule}, got {name!r}")
     if len(name) > _MAX_LETTERS:
-        raise ValueError(f"{start}at most {_MAX_LETTERS} letters, got {len(name)}")
+        raise ValueError(f"name: expected at most {_MAX_LETTERS} letters, got {len(name)}")
     if keyword.iskeyword(name) or _C_WORDS.fullmatch(name):
-        raise ValueError(f"{start}{name} is a keyword of C or Python; choose another name")
+        raise ValueError(f"name: {name} is a keyword of C or Python; choose another name")
     if name == "pfc" or name.startswith("pfc_"):
-        raise ValueError(f"{start}names that begin with pfc_ are reserved for pufferc, got {name!r}")
+        raise ValueError(f"name: names that begin with pfc_ are reserved for pufferc, got {name!r}")
     if name in list_envs():
-        raise ValueError(f"{start}{name} is a built-in game; choose another name")
+        raise ValueError(f"name: {name} is a built-in game; choose another name")
 
 
 def _source(name: str) -> str:
