@@ -211,7 +211,7 @@ static void test_world_limit(void) {
   CHECK(full != NULL);
   desc.num_games = 1;
   CHECK(pfc_pool_create(&desc) == NULL);
-  CHECK(strstr(pfc_last_error(), "num_games: lander could open 0 games, not 1; "));
+  CHECK(strstr(pfc_last_error(), "num_games: lander could open only 0 games, not 1; "));
   CHECK(strstr(pfc_last_error(), "PUFFERC_BOX2D_SOURCE"));
   pfc_pool_destroy(full);
   desc.num_games = pfc_env_find("lander")->max_games + 1;

@@ -99,7 +99,7 @@ static void test_open_close(void) {
   CHECK(vault_open_now == 0);
   vault_limit = 4;  // opening the fifth fails, and the four open ones are closed
   CHECK(pfc_pool_create(&desc) == NULL);
-  CHECK(strstr(pfc_last_error(), "vault could open 4 games, not 9") != NULL);
+  CHECK(strstr(pfc_last_error(), "vault could open only 4 games, not 9") != NULL);
   CHECK(vault_open_now == 0);
   vault_limit = 1000000;
 }

@@ -54,7 +54,7 @@ int check_errors() {
   actions = {9};
   good &= throws([&] { pool.step(actions); }, "9");
   good &= throws([&] { pool.load({snapshot.data(), snapshot.size() - 1}); }, "snapshot");
-  good &= throws([&] { (void)pool.observations<float>(); }, "another type");
+  good &= throws([&] { (void)pool.observations<float>(); }, "wrong element type");
   good &= throws([] { pufferc::Pool("sqared"); }, "squared");
   good &= throws([] { pufferc::Policy("nowhere.pfc"); }, "nowhere.pfc");
   good &= throws([&] { (void)pool.pop_metrics().at("nothing"); }, "nothing");
@@ -102,7 +102,7 @@ int check_own_game() {
   good &= pool.param("decay") == 0.5;
   good &= throws([&] { pool.set_param("players", 3); }, "players");
   good &= throws([&] { (void)pool.param("nothing"); }, "nothing");
-  good &= throws([&] { (void)pool.get_field<float>("turn"); }, "another type");
+  good &= throws([&] { (void)pool.get_field<float>("turn"); }, "wrong element type");
   good &= throws([&] { (void)pool.get_field<float>("trun"); }, "turn");
   good &= throws([&] { pool.set_field<std::int32_t>("turn", {0}); }, "expected 4 elements, got 1");
   good &= throws([&] { pool.step(std::vector<std::int32_t>(16, 2)); }, "not legal");
