@@ -115,7 +115,7 @@ def test_the_best_of_a_group_is_the_best_of_all_its_seeds(tmp_path: Path) -> Non
 
 def test_without_scores_there_is_no_best(tmp_path: Path) -> None:
     scored(tmp_path / "cartpole-20260101-000000", 1, None)
-    with pytest.raises(ValueError, match="take latest"):
+    with pytest.raises(ValueError, match="use latest"):
         find_checkpoint("best", tmp_path, "cartpole")
 
 

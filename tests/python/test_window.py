@@ -355,7 +355,7 @@ def other():
 thread = threading.Thread(target=other)
 thread.start()
 thread.join()
-assert errors and "another thread" in errors[0]
+assert errors and "only the thread" in errors[0]
 viewer.close()
 viewer.close()
 again = Viewer(envs)
