@@ -1774,6 +1774,7 @@ PFC_FN void mmo_metrics(const Mmo* s, const MmoParams* p, int32_t agent, float* 
 enum { MMO_MAX_SIDE = 15, MMO_MAX_VIEW = MMO_MAX_SIDE * MMO_MAX_SIDE };
 enum { MMO_PILOT_LOW = 8, MMO_PILOT_WEAK = 10 };  // 20ths: of food, water and hp for a potion; of hp for a fight
 enum { MMO_PILOT_GUESS = 3 };                     // assumed level of a creature within its tier, 1 to 6
+enum { MMO_PILOT_FEAR = MMO_SIGHT + 1 };          // cells; one more than an aggressive creature sees
 enum { MMO_PILOT_TURN = 16, MMO_PILOT_MAX_KEPT = 2, MMO_PILOT_SHOP = 4 };  // one in 16 turns; potions; one sale in 4
 
 // The cells of the window that the player can walk to, nearest first; [0] is its own.
@@ -1988,8 +1989,8 @@ PFC_FN bool mmo_is_prey(const MmoSeen* seen, int32_t who) {
   return who <= MMO_WHO_ELITE && ((who - 1) % MMO_TIERS == 0 || mmo_guess_level(who) <= seen->combat + 1);
 }
 
-// Finds the nearest prey in the window. Returns true if the player is in combat and sees a hostile creature that it
-// must not fight: one that is no prey, or any while the player is weak.
+// Finds the nearest prey in the window. Returns true if there is a hostile creature that the player must not fight (one
+// that is no prey, or any while the player is weak), and it is near or the player is in combat.
 PFC_FN bool mmo_pilot_looks(MmoPilot* pilot, bool weak) {
   const int32_t vision = pilot->vision;
   int32_t best = INT32_MAX, place = 0;
@@ -2000,7 +2001,7 @@ PFC_FN bool mmo_pilot_looks(MmoPilot* pilot, bool weak) {
       const int32_t who = pilot->who[place], distance = mmo_distance(dx, dy);
       if (who == 0 || who > MMO_WHO_PLAYER) continue;
       const bool prey = mmo_is_prey(&pilot->seen, who), hostile = pilot->vigour[place] > 8;
-      hunted |= hostile && pilot->seen.fighting > 0 && (weak || !prey);
+      hunted |= hostile && (weak || !prey) && (pilot->seen.fighting > 0 || distance <= MMO_PILOT_FEAR);
       if (!prey || distance >= best) continue;
       best = distance;
       pilot->prey = place, pilot->prey_x = dx, pilot->prey_y = dy;
