@@ -1,67 +1,69 @@
-// mmo.c - a world of many players who forage, learn trades, fight and deal. One agent per player; each lives and
-// respawns on its own.
+// mmo.c - a world in which many players forage, learn trades, fight and trade. One agent per player; each agent has its
+// own episodes.
 //
-// obs   uint8[53 + 3 (2 vision + 1)^2]   codes from 0 to 31: the player (mmo_obs), then the ground, the units and their
-//                                        vigour in a window with the player in its middle
+// obs   uint8[53 + 3 (2 vision + 1)^2]   codes from 0 to 31: values of the player (mmo_obs), then three planes of the
+//                                        cells around it: ground, units, health of the units
 // act   int32[4]   act, bag slot, kind of good, price: see the enums below
-// rew   higher levels, food and water restored, sales to players, death: each times a parameter; terminated at death
+// rew   higher levels, food and water restored, sales to players, death; each has a weight among the parameters
 //
-// The state is one block: the struct Mmo, then the sections of MmoWorld in their order, each on its own cache lines.
-// The world is a square of `size` cells, x right and y down, in a margin of cells that cannot be entered, so that no
-// window and no reach leaves memory. Distances are max(|dx|, |dy|). All numbers of the rules are integers.
+// The state is one block: the struct Mmo, then the sections of MmoWorld in order, each aligned to a cache line. The
+// world is a square of `size` cells, x right and y down, with a margin that cannot be entered, so that windows and
+// attacks near the edge stay in memory. Distances are max(|dx|, |dy|). The rules use integers only.
 //
-// What is seen of the world, three planes of bytes, is kept up to date where something changes; to observe is to copy.
+// Three planes of bytes hold what players see of the world. They are updated where something changes, so an observation
+// only copies rows of them.
 #include "pufferc/env.h"
 
 // ---- constants ---------------------------------------------------------------------------------------
 
 enum { MMO_GRASS, MMO_WATER, MMO_STONE, MMO_OUTSIDE, MMO_FLOOR, MMO_BUSH, MMO_SPENT, MMO_ORE };  // codes of the ground
-enum { MMO_WOOD = 12, MMO_CRYSTAL = 17, MMO_HERB = 22, MMO_FISH = 27 };  // and ore: of tier 1, four more tiers follow
+enum { MMO_WOOD = 12, MMO_CRYSTAL = 17, MMO_HERB = 22, MMO_FISH = 27 };  // tier 1, as MMO_ORE; + 1 to + 4: tiers 2 to 5
 enum { MMO_GROUND_CODES = 32, MMO_WHO_CODES = 31, MMO_VIGOUR_CODES = 17 };
-enum { MMO_WHO_ELITE = 15, MMO_WHO_PLAYER = 20, MMO_WHO_WEAK = 25 };  // + tier: codes in the plane of units
+enum { MMO_WHO_ELITE = 15, MMO_WHO_PLAYER = 20, MMO_WHO_WEAK = 25 };  // codes of units, + tier
 
 enum { MMO_REST, MMO_UP, MMO_DOWN, MMO_LEFT, MMO_RIGHT, MMO_ATTACK_MELEE, MMO_ATTACK_RANGED, MMO_ATTACK_MAGIC,
        MMO_USE, MMO_SELL, MMO_BUY, MMO_ACTS };
 enum { MMO_ACT, MMO_SLOT, MMO_KIND, MMO_PRICE, MMO_DIMS };  // action dimensions
 enum { MMO_PRICES = 4 };
 
-enum { MMO_MELEE = 1, MMO_RANGED, MMO_MAGIC };  // styles; 0 is none yet. Skill number style - 1 is the style's
+enum { MMO_MELEE = 1, MMO_RANGED, MMO_MAGIC };  // styles; 0 = none yet. Skill number: style - 1
 enum { MMO_MINING = 3, MMO_CARVING, MMO_ALCHEMY, MMO_HERBALISM, MMO_FISHING, MMO_SKILLS };
 enum { MMO_NOTHING, MMO_SWORD, MMO_BOW, MMO_STAFF, MMO_HELM, MMO_BODY, MMO_LEGS, MMO_TOOL, MMO_POTION, MMO_RATION };
 enum { MMO_KINDS = 9, MMO_TIERS = 5, MMO_BAG = 8, MMO_BOOKS = MMO_KINDS * MMO_TIERS };
-enum { MMO_MAX_LEVEL = 30, MMO_LEVELS_PER_TIER = 6, MMO_LEVEL_XP = 10 };  // level L takes 10 L
+enum { MMO_MAX_LEVEL = 30, MMO_LEVELS_PER_TIER = 6, MMO_LEVEL_XP = 10 };  // from level L to L + 1: 10 L
 
 enum { MMO_FULL = 100, MMO_HUNGRY = 90 };           // food and water; below 90 a player eats and drinks
 enum { MMO_HP = 50, MMO_HP_PER_LEVEL = 5 };         // of a player
 enum { MMO_STARVE_HP = 2, MMO_REST_HP = 1, MMO_FIGHT_HEAL_TICKS = 4 };
-enum { MMO_ATTACK_TICKS = 2, MMO_FIGHT_TICKS = 5 };  // from attack to attack; how long a hit keeps a player in combat
+enum { MMO_MAX_HURT = 10 };  // 20ths
+enum { MMO_ATTACK_TICKS = 2, MMO_FIGHT_TICKS = 5 };  // between attacks; in combat after a hit
 enum { MMO_PVP_AGE_TICKS = 50, MMO_PVP_LEVELS = 5 };
 enum { MMO_MAX_GOLD = 9999, MMO_NO_PRICE = UINT16_MAX };
 
-enum { MMO_PASSIVE, MMO_NEUTRAL, MMO_AGGRESSIVE, MMO_ELITE };  // tempers; the elite is aggressive too
+enum { MMO_PASSIVE, MMO_NEUTRAL, MMO_AGGRESSIVE, MMO_ELITE };  // tempers; elites are aggressive
 enum { MMO_ELITE_FACTOR = 4, MMO_ELITE_ONE_IN = 16 };
 enum { MMO_CREATURE_HP = 20, MMO_CREATURE_HP_PER_LEVEL = 8, MMO_CREATURE_HIT_TICKS = 3, MMO_FLEE_TICKS = 6 };
-enum { MMO_SIGHT = 4, MMO_BRAVE_LEVELS = 10 };      // of an aggressive one; players above its level + 10 frighten it
-enum { MMO_CHASE = 8, MMO_LEASH = 12, MMO_WANDER = 4 };  // cells: from the target, from home, from home when idle
+enum { MMO_SIGHT = 4, MMO_BRAVE_LEVELS = 10 };      // cells; it ignores players more than 10 levels above it
+enum { MMO_CHASE = 8, MMO_LEASH = 12, MMO_WANDER = 4 };  // max cells to the target, to home, to home when idle
 enum { MMO_STUCK = 6, MMO_HOMING_TICKS = 32 };
 enum { MMO_HOMING_PERCENT = 5, MMO_IDLE_PERCENT = 2 };
 enum { MMO_RETRY_TICKS = 10, MMO_RETURN_REACH = 3 };  // of a creature whose home is occupied
-enum { MMO_LONG_AGO = 20000 };                      // ticks since the last hit stop counting here
+enum { MMO_LONG_AGO = 20000 };                      // limit of the counter of ticks since the last hit
 
-enum { MMO_REACH = 4 };                             // the longest, of ranged attacks and of sight
+enum { MMO_REACH = 4 };                             // cells; max of mmo_reach and MMO_SIGHT
 PFC_TABLE int8_t mmo_reach[] = {0, 1, MMO_REACH, 3};  // by style
-PFC_TABLE int8_t mmo_step_x[] = {0, 0, 0, -1, 1};   // by act, of the four moves
+PFC_TABLE int8_t mmo_step_x[] = {0, 0, 0, -1, 1};   // by act, for the four moves
 PFC_TABLE int8_t mmo_step_y[] = {0, -1, 1, 0, 0};
 
 enum { MMO_BLOCK = 64, MMO_TOWN_SPREAD = 8, MMO_TOWN_RADIUS = 4, MMO_TOWN_SIDE = 2 * MMO_TOWN_RADIUS + 1 };
-enum { MMO_TOWN_PLAYERS = 64 };                     // per town at most: 80 cells of floor always leave one free
+enum { MMO_TOWN_PLAYERS = 64 };                     // max per town, which has 80 cells of floor
 enum { MMO_TOWN_TRIES = 32, MMO_HOME_TRIES = 64 };
-enum { MMO_SUPPLY_REACH = 14, MMO_SUPPLY_BUSHES = 6, MMO_SUPPLY_NODES = 2 };  // of each town: 2 of each of 4 kinds
+enum { MMO_SUPPLY_REACH = 14, MMO_SUPPLY_BUSHES = 6, MMO_SUPPLY_NODES = 2 };  // of a town; 2 nodes of each of 4 kinds
 enum { MMO_SUPPLY = MMO_SUPPLY_BUSHES + 4 * MMO_SUPPLY_NODES };
-enum { MMO_CELLS_PER_NODE = 8, MMO_CELLS_PER_CREATURE = 32 };  // at least
-// With less than 62 % walkable, pockets that cannot be reached would raise the share of stone by more than 6 points.
+enum { MMO_CELLS_PER_NODE = 8, MMO_CELLS_PER_CREATURE = 32 };  // min
+// With less than 62 % walkable cells, unreachable pockets would raise the share of stone by more than 6 points.
 enum { MMO_WATER_PERCENT = 16, MMO_STONE_PERCENT = 18, MMO_WALKABLE_PERCENT = 62 };
-enum { MMO_FEWER_PERCENT = 4, MMO_GENERATIONS = 6 };  // less water and stone at each try; the last is all grass
+enum { MMO_FEWER_PERCENT = 4, MMO_GENERATIONS = 6 };  // less water and stone in each attempt; the last one is all grass
 enum { MMO_HEIGHTS = 7 * 255 + 1 };
 enum { MMO_MARKET_DEPTH = 16, MMO_MARKET_LANES = 16 };
 
@@ -96,14 +98,14 @@ PFC_DEFINE_PARAMS(mmo, MmoParams, MMO_PARAMS)
 
 typedef struct Mmo {
   PfcRng rng;
-  uint32_t tick;  // age of the world
+  uint32_t tick;                      // age of the world
   uint32_t spent_first, spent_count;  // the used part of the ring of spent nodes
-  uint32_t renew;  // 1: the next respawn makes a new world
-  // Of this world: what players carry and list is always what was made less what was destroyed.
+  uint32_t renew;                     // 1: the next respawn makes a new world
+  // Of this world. What players carry and list equals what was made minus what was destroyed.
   int64_t items_made, items_destroyed, gold_made, gold_destroyed;
 } Mmo;
 
-enum { MMO_OFF, MMO_ACTIVE, MMO_STOPPED };  // off the board; acts; on the board but waiting for a reset
+enum { MMO_OFF, MMO_ACTIVE, MMO_STOPPED };  // not on the board; acts; on the board, waits for a reset
 enum { MMO_ALIVE, MMO_HUNGER, MMO_SLAIN };  // how a life ended
 
 // Values 3 to 43 of a player's observation, in their order.
@@ -124,36 +126,37 @@ typedef struct MmoPlayer {
   MmoSeen seen;
   uint8_t state;
   uint8_t food, water;
-  uint8_t last_move;  // the act; the autopilot's only memory
+  uint8_t last_move;  // its act; the only memory of the built-in player
   uint8_t tier;       // highest danger tier entered
   int16_t hp, damage;  // damage: of this tick
   int16_t gold;
   int16_t x, y;
   int32_t age;    // ticks of this life
-  uint32_t life;  // number of this life: listings and creatures hold on to a life, not to a player
-  // From here on rarely touched.
+  uint32_t life;  // number of this life. Listings and targets refer to a life, not to a player
+  // The members below are rarely used.
   uint16_t xp[MMO_SKILLS];
   int16_t aim_x, aim_y;  // cell of the last attack's target, for pictures
-  int32_t progress;      // age at the last better score
+  int32_t progress;      // age when the score last rose
   int32_t kills, gathered, earned, sold, bought;
-  uint8_t gear;  // worn tiers when death destroyed them
+  uint8_t gear;  // sum of worn tiers at death
   uint8_t ended;
   uint8_t trade_kind, trade_tier;  // of the last deal, for pictures
   int16_t trade_gold;              // above 0 received, below 0 paid
-  uint8_t unused_[14];             // two cache lines: in 96 bytes a third of the players would touch one more
+  uint8_t plan[MMO_DIMS];          // choices of the autopilot for this tick
+  uint8_t unused_[10];             // two cache lines; 96 bytes would make every third player touch one more
 } MmoPlayer;
 
 typedef struct MmoCreature {
   int16_t x, y, home_x, home_y;
   int16_t hp;          // 0 = dead
-  int16_t lowest;      // of this life: xp is paid for what goes below it
-  uint16_t target;     // player + 1; 0 = none. Of a passive one: the last hitter, from whom it flees
+  int16_t lowest;      // in this life; only damage below it gives xp
+  uint16_t target;     // player + 1, 0 = none. Passive creatures flee from it
   uint16_t since;      // ticks since the last hit or death, at most MMO_LONG_AGO
   uint8_t target_life;  // low byte of the target's life number
   uint8_t level, style, temper;
-  uint8_t wait;    // ticks until it may hit; of a dead one: until it looks for a place again
+  uint8_t wait;    // ticks until it may hit; dead: until it looks for a free cell again
   uint8_t stuck;   // blocked steps in a row
-  uint8_t homing;  // ticks left on the way home; 0 = not on it
+  uint8_t homing;  // ticks left to walk home; 0 = it does not
   uint8_t fresh;   // 1 = it took its target after its last act
 } MmoCreature;
 
@@ -164,7 +167,7 @@ typedef struct MmoListing {
 
 typedef struct MmoMarket {
   MmoListing book[MMO_BOOKS][MMO_MARKET_DEPTH];     // each by price, then age
-  uint16_t best[MMO_TIERS][MMO_MARKET_LANES];       // [tier - 1][kind - 1] lowest price in the book, for observing
+  uint16_t best[MMO_TIERS][MMO_MARKET_LANES];       // [tier - 1][kind - 1] lowest price in the book
   uint8_t count[MMO_BOOKS];
 } MmoMarket;
 
@@ -184,13 +187,13 @@ _Static_assert(sizeof(MmoCreature) == 24 && sizeof(MmoListing) == 12 && sizeof(M
 _Static_assert(sizeof(((MmoMarket*)0)->book) >= MMO_HEIGHTS * sizeof(int32_t), "generation counts heights there");
 #endif
 
-enum { MMO_HEAD = 53 };  // values before the planes
+enum { MMO_HEAD = 53, MMO_SEEN = 3 };  // values before the planes; before MmoSeen
 
 typedef struct MmoObs {
   uint8_t code[MMO_HEAD];  // then three planes of (2 vision + 1)^2
 } MmoObs;
 
-// Where everything lies. Made from a state whenever it is needed; who was given a const state only reads.
+// Pointers to the sections of a state, computed when needed. Functions that get a const state only read.
 typedef struct MmoWorld {
   Mmo* s;
   const MmoParams* p;
@@ -206,7 +209,7 @@ typedef struct MmoWorld {
   const PfcIo* io;  // during a step
 } MmoWorld;
 
-enum { MMO_ALIGNMENT = 64, MMO_LANE = 16 };  // a lane: what is copied at once; planes end with as many unused cells
+enum { MMO_ALIGNMENT = 64, MMO_LANE = 16 };  // a lane: bytes that are copied at once; planes end with a spare one
 
 PFC_FN int32_t mmo_margin(const MmoParams* p) { return pfc_maxi(p->vision, MMO_REACH); }
 PFC_FN int32_t mmo_blocks(const MmoParams* p) { return p->size / MMO_BLOCK; }
@@ -327,7 +330,7 @@ PFC_FN int32_t mmo_danger(int32_t town_distance) {
   return 1 + (town_distance > 14) + (town_distance > 20) + (town_distance > 25) + (town_distance > 29);
 }
 
-// 1 up, then clockwise to 8; diagonal if the smaller difference is over half the larger.
+// 1 up, then clockwise to 8. Diagonal if the smaller difference is more than half the larger.
 PFC_FN int32_t mmo_direction(int32_t dx, int32_t dy) {
   const int32_t ax = mmo_abs(dx), ay = mmo_abs(dy);
   const bool diagonal = 2 * pfc_mini(ax, ay) > pfc_maxi(ax, ay);
@@ -335,12 +338,13 @@ PFC_FN int32_t mmo_direction(int32_t dx, int32_t dy) {
   return dx > 0 ? (dy < 0 ? 2 : 4) : (dy < 0 ? 8 : 6);
 }
 
-// No stone between two cells, `distance` cells apart: cell k of them is (dx k / n, dy k / n), rounded half away from 0.
-PFC_FN bool mmo_sees(const MmoWorld* w, int32_t cell, int32_t dx, int32_t dy, int32_t distance) {
+// Whether there is no stone between two cells that are `distance` = n apart. from: the ground of the first one, in rows
+// of `stride` cells. Cell k between them is (dx k / n, dy k / n), rounded half away from 0.
+PFC_FN bool mmo_sees(const uint8_t* from, int32_t stride, int32_t dx, int32_t dy, int32_t distance) {
   for (int32_t k = 1; k < distance; ++k) {
     const int32_t x = (2 * mmo_abs(dx) * k + distance) / (2 * distance);
     const int32_t y = (2 * mmo_abs(dy) * k + distance) / (2 * distance);
-    if (w->ground[cell + (dx < 0 ? -x : x) + (dy < 0 ? -y : y) * w->stride] == MMO_STONE) return false;
+    if (from[(dx < 0 ? -x : x) + (dy < 0 ? -y : y) * stride] == MMO_STONE) return false;
   }
   return true;
 }
@@ -393,7 +397,7 @@ PFC_FN void mmo_clear_cell(const MmoWorld* w, int32_t cell) {
   w->who[cell] = w->vigour[cell] = 0;
 }
 
-// Whoever is at `from` goes to `to`, which is free.
+// Moves the unit at `from` to `to`, which is free.
 PFC_FN void mmo_shift(const MmoWorld* w, int32_t from, int32_t to) {
   w->unit[to] = w->unit[from];
   w->who[to] = w->who[from];
@@ -401,7 +405,7 @@ PFC_FN void mmo_shift(const MmoWorld* w, int32_t from, int32_t to) {
   mmo_clear_cell(w, from);
 }
 
-// What a player knows of where it is: the nearest town and the danger.
+// Updates what the player sees of its place: the nearest town and the danger.
 PFC_FN void mmo_look_round(const MmoWorld* w, MmoPlayer* me) {
   const MmoNearest town = mmo_nearest_town(w, me->x, me->y);
   const bool at_home = w->ground[mmo_cell(w, me->x, me->y)] == MMO_FLOOR;
@@ -422,7 +426,7 @@ PFC_FN void mmo_set_gold(MmoPlayer* me, int32_t gold) {
   me->seen.purse = (uint8_t)purse;
 }
 
-// Gold that exists already; what exceeds the purse is destroyed.
+// Gold that exists already. The part that exceeds MMO_MAX_GOLD is destroyed.
 PFC_FN void mmo_receive_gold(const MmoWorld* w, MmoPlayer* me, int32_t gold) {
   const int32_t kept = pfc_mini(gold, MMO_MAX_GOLD - me->gold);
   w->s->gold_destroyed += gold - kept;
@@ -436,20 +440,14 @@ PFC_FN void mmo_make_gold(const MmoWorld* w, MmoPlayer* me, int32_t gold) {
 }
 
 // First free slot; MMO_BAG if there is none.
-PFC_FN int32_t mmo_free_slot(const MmoPlayer* me) {
+PFC_FN int32_t mmo_free_slot(const MmoSeen* seen) {
   int32_t slot = 0;
-  while (slot < MMO_BAG && me->seen.bag[slot][0] != MMO_NOTHING) ++slot;
+  while (slot < MMO_BAG && seen->bag[slot][0] != MMO_NOTHING) ++slot;
   return slot;
 }
 
-PFC_FN bool mmo_is_empty_bag(const MmoPlayer* me) {
-  int32_t held = 0;
-  for (int32_t slot = 0; slot < MMO_BAG; ++slot) held |= me->seen.bag[slot][0];
-  return held == 0;
-}
-
 PFC_FN bool mmo_put_item(MmoPlayer* me, int32_t kind, int32_t tier) {
-  const int32_t slot = mmo_free_slot(me);
+  const int32_t slot = mmo_free_slot(&me->seen);
   if (slot == MMO_BAG) return false;
   me->seen.bag[slot][0] = (uint8_t)kind;
   me->seen.bag[slot][1] = (uint8_t)tier;
@@ -475,7 +473,7 @@ PFC_FN int32_t mmo_items_held(const MmoPlayer* me) {
   return held;
 }
 
-// Everything that a life carried goes with it.
+// Destroys everything that the player carries and wears.
 PFC_FN void mmo_strip(const MmoWorld* w, MmoPlayer* me) {
   w->s->items_destroyed += mmo_items_held(me);
   w->s->gold_destroyed += me->gold;
@@ -486,10 +484,10 @@ PFC_FN void mmo_strip(const MmoWorld* w, MmoPlayer* me) {
 }
 
 // Highest tier of a kind that the player may wear or consume.
-PFC_FN int32_t mmo_wearable(const MmoPlayer* me, int32_t kind) {
-  if (kind <= MMO_STAFF) return mmo_tier_of(me->seen.level[kind - 1]);
-  if (kind <= MMO_LEGS) return mmo_tier_of(me->seen.combat);
-  return kind == MMO_TOOL ? mmo_tier_of(pfc_maxi(me->seen.combat, me->seen.profession)) : (int32_t)MMO_TIERS;
+PFC_FN int32_t mmo_wearable(const MmoSeen* seen, int32_t kind) {
+  if (kind <= MMO_STAFF) return mmo_tier_of(seen->level[kind - 1]);
+  if (kind <= MMO_LEGS) return mmo_tier_of(seen->combat);
+  return kind == MMO_TOOL ? mmo_tier_of(pfc_maxi(seen->combat, seen->profession)) : (int32_t)MMO_TIERS;
 }
 
 // ---- levels ------------------------------------------------------------------------------------------
@@ -502,7 +500,13 @@ PFC_FN int32_t mmo_best(const uint8_t* level, int32_t count) {
 
 PFC_FN int32_t mmo_score(const MmoPlayer* me) { return pfc_mini(me->seen.combat, me->seen.profession); }
 
-// What follows from a level that rose: the bests of both halves, hp, rewards.
+// Damage of this tick in 20ths of the maximum hp, rounded up.
+PFC_FN void mmo_show_hurt(MmoPlayer* me) {
+  const int32_t max_hp = mmo_max_hp(me);
+  me->seen.hurt = (uint8_t)pfc_mini((20 * me->damage + max_hp - 1) / max_hp, MMO_MAX_HURT);
+}
+
+// Updates combat, profession, hp and rewards after a skill has risen.
 PFC_FN void mmo_rise(const MmoWorld* w, int32_t agent) {
   MmoPlayer* me = &w->players[agent];
   MmoSeen* seen = &me->seen;
@@ -516,6 +520,7 @@ PFC_FN void mmo_rise(const MmoWorld* w, int32_t agent) {
   if (score_up > 0) me->progress = me->age;
   if (combat_up > 0) {
     me->hp = (int16_t)(me->hp + MMO_HP_PER_LEVEL * combat_up);
+    mmo_show_hurt(me);  // the maximum rose
     mmo_show_player(w, me);
   }
   w->io->rewards[agent] += w->p->reward_score * (float)score_up + w->p->reward_combat * (float)combat_up +
@@ -549,12 +554,13 @@ PFC_FN void mmo_die(const MmoWorld* w, int32_t agent, int32_t cause) {
   me->hp = 0;
   me->gear = (uint8_t)mmo_gear(me);
   me->ended = (uint8_t)cause;
+  me->age += cause == MMO_SLAIN && me->age < INT32_MAX;  // hunger kills after this tick was counted
   mmo_take_off(w, me);
   w->io->terminated[agent] = 1;
   w->io->rewards[agent] += w->p->reward_death;
 }
 
-// A random free cell of floor in a random town; after some tries the next free one from there in scan order.
+// Places the player on a random free floor cell of a random town; after some tries, on the next free one in scan order.
 PFC_FN void mmo_find_floor(const MmoWorld* w, MmoPlayer* me) {
   const int32_t spots = MMO_TOWN_SIDE * MMO_TOWN_SIDE;
   int32_t town = (int32_t)pfc_rng_below(&w->s->rng, (uint32_t)w->num_towns), spot = 0;
@@ -588,8 +594,8 @@ PFC_FN void mmo_spawn(const MmoWorld* w, int32_t agent) {
 
 // ---- generation: the ground --------------------------------------------------------------------------
 //
-// Before they get their values the planes serve as memory: lattices of noise lie in `vigour`, heights in `unit`, marks
-// of the flood in `who`, its queue in `unit` and the histogram of heights in the market.
+// Generation uses the planes as scratch memory before it fills them: lattices of noise in `vigour`, heights in `unit`,
+// marks of the flood in `who`, its queue in `unit`, and the histogram of heights in the market.
 
 PFC_FN uint16_t* mmo_height(const MmoWorld* w, int32_t x, int32_t y) { return w->unit + y * w->p->size + x; }
 
@@ -616,7 +622,7 @@ PFC_FN void mmo_add_noise(const MmoWorld* w, int32_t pitch, int32_t weight) {
   }
 }
 
-// The lowest cells become water and the highest stone, by counting, so that all maps have the same shares.
+// The lowest cells become water and the highest stone. A histogram finds the limits: all maps have the same shares.
 PFC_FN void mmo_flood_heights(const MmoWorld* w, int32_t water_percent, int32_t stone_percent) {
   const int32_t size = w->p->size, total = size * size;
   int32_t* count = (int32_t*)(void*)w->market;
@@ -665,8 +671,8 @@ PFC_FN void mmo_make_towns(const MmoWorld* w) {
   }
 }
 
-// Marks all that can be walked to from the first town. Returns the number of cells. A queue that is full, which no map
-// came near to, leaves the rest unreached.
+// Marks the cells that can be reached from the first town and returns their number. If the queue were full, which no
+// map has come near, the remaining cells would count as unreached.
 PFC_FN int32_t mmo_flood_reach(const MmoWorld* w) {
   const int32_t capacity = w->cells / 2;
   int32_t* queue = (int32_t*)(void*)w->unit;
@@ -689,7 +695,7 @@ PFC_FN int32_t mmo_flood_reach(const MmoWorld* w) {
   return reached;
 }
 
-// Towns stay as they are.
+// Digs one cell of a path, except in towns.
 PFC_FN void mmo_dig(const MmoWorld* w, int32_t x, int32_t y) {
   if (mmo_nearest_town(w, x, y).distance > MMO_TOWN_RADIUS) w->ground[mmo_cell(w, x, y)] = MMO_GRASS;
 }
@@ -701,7 +707,7 @@ PFC_FN void mmo_dig_path(const MmoWorld* w, const MmoTown* from, const MmoTown* 
   for (int32_t y = from->y; y != to->y + down; y += down) mmo_dig(w, to->x, y), mmo_dig(w, to->x + 1, y);
 }
 
-// Makes sure that all that is walkable can be reached. Returns how many cells that are.
+// Connects all towns, turns unreachable cells into stone and returns the number of walkable cells.
 PFC_FN int32_t mmo_connect(const MmoWorld* w) {
   int32_t reached = mmo_flood_reach(w), dug = 0;
   for (int32_t i = 1; i < w->num_towns; ++i) {
@@ -717,7 +723,7 @@ PFC_FN int32_t mmo_connect(const MmoWorld* w) {
 
 // ---- generation: nodes and creatures -----------------------------------------------------------------
 
-// Whether one of the eight neighbours is stone, or is water.
+// Whether one of the eight neighbours is stone.
 PFC_FN bool mmo_near_stone(const uint8_t* ground, int32_t stride) {
   bool found = false;
   for (int32_t dy = -1; dy <= 1; ++dy)
@@ -732,7 +738,7 @@ PFC_FN bool mmo_near_water(const uint8_t* ground, int32_t stride) {
   return found;
 }
 
-// What grows in a cell by one draw: the first code of a kind, or grass or water as before.
+// Draws what grows in a cell: the code of a node of tier 1, or the unchanged ground.
 PFC_FN int32_t mmo_roll_node(const MmoWorld* w, int32_t cell, float share) {
   const uint8_t* ground = w->ground + cell;
   const int32_t stride = w->stride;
@@ -754,7 +760,7 @@ PFC_FN int32_t mmo_roll_node(const MmoWorld* w, int32_t cell, float share) {
 
 PFC_FN void mmo_scatter_nodes(const MmoWorld* w) {
   const int32_t size = w->p->size;
-  int32_t left = w->ring_size - MMO_SUPPLY * w->num_towns;  // the rest is for the towns
+  int32_t left = w->ring_size - MMO_SUPPLY * w->num_towns;  // the others are reserved for towns
   for (int32_t y = 0; y < size; ++y) {
     for (int32_t x = 0; x < size; ++x) {
       const int32_t cell = mmo_cell(w, x, y), code = mmo_roll_node(w, cell, w->p->node_share);
@@ -778,7 +784,7 @@ PFC_FN int32_t mmo_find_grass(const MmoWorld* w, const MmoTown* town) {
   return -1;
 }
 
-// Cells with this code near a town.
+// Number of cells with this code near a town.
 PFC_FN int32_t mmo_count_near(const MmoWorld* w, const MmoTown* town, int32_t code) {
   int32_t found = 0;
   for (int32_t dy = -MMO_SUPPLY_REACH; dy <= MMO_SUPPLY_REACH; ++dy)
@@ -805,7 +811,7 @@ PFC_FN bool mmo_is_home(const MmoWorld* w, int32_t x, int32_t y, int32_t tier) {
   return tier == 0 || mmo_danger(mmo_nearest_town(w, x, y).distance) == tier;
 }
 
-// A free cell of this danger tier, 0 = of any; index y * size + x, or -1. `tries` random cells, then scan order.
+// Index y * size + x of a free cell of this danger tier (0 = any), or -1. Tries random cells first, then scan order.
 PFC_FN int32_t mmo_find_home(const MmoWorld* w, int32_t tier, int32_t tries) {
   const int32_t size = w->p->size, total = size * size;
   for (int32_t i = 0; i < tries + total; ++i) {
@@ -830,7 +836,7 @@ PFC_FN void mmo_appear(const MmoWorld* w, int32_t index, int32_t x, int32_t y) {
   mmo_show_creature(w, c);
 }
 
-// Tiers are tried downwards, then any cell will do: 62 % of the cells are walkable, and creatures need 3 %.
+// Without a free cell the tier below is tried, then any cell: 62 % of the cells are walkable, and creatures need 3 %.
 PFC_FN void mmo_settle_creature(const MmoWorld* w, int32_t index, int32_t tier) {
   MmoCreature* c = &w->creatures[index];
   int32_t home = mmo_find_home(w, tier, MMO_HOME_TRIES);
@@ -845,7 +851,7 @@ PFC_FN void mmo_settle_creature(const MmoWorld* w, int32_t index, int32_t tier) 
 }
 
 PFC_FN void mmo_settle_creatures(const MmoWorld* w) {
-  const int32_t total = w->p->creatures, percent[] = {24, 16, 12, 8};  // of tiers 2 to 5; the rest is of tier 1
+  const int32_t total = w->p->creatures, percent[] = {24, 16, 12, 8};  // of tiers 2 to 5; the others have tier 1
   int32_t index = 0;
   for (int32_t tier = MMO_TIERS; tier >= 2; --tier)
     for (int32_t left = total * percent[tier - 2] / 100; left > 0; --left) mmo_settle_creature(w, index++, tier);
@@ -857,8 +863,8 @@ PFC_FN void mmo_open_market(MmoMarket* market) {
   memset(market->best, 0xff, sizeof market->best);  // MMO_NO_PRICE
 }
 
-// A new world without players. Of the old one only the rng and the numbers of lives survive. Everything is set: what
-// was there before makes no difference.
+// Makes a new world without players. Keeps only the rng and the numbers of lives. Initialises all memory, because the
+// pool does not clear it when a world is renewed.
 PFC_FN void mmo_generate(const MmoWorld* w) {
   Mmo* s = w->s;
   const PfcRng rng = s->rng;
@@ -892,7 +898,7 @@ PFC_FN void mmo_reset(Mmo* s, const MmoParams* p) {
   for (int32_t i = 0; i < p->players; ++i) mmo_spawn(&w, i);
 }
 
-// A player that died is off the board already; one whose life was cut short still stands there.
+// Death has taken its player off the board already; a truncated life has not.
 PFC_FN void mmo_respawn(void* state, const void* params, int32_t agent) {
   const MmoWorld w = mmo_world((const Mmo*)state, (const MmoParams*)params, NULL);
   if (w.s->renew) mmo_generate(&w);
@@ -902,7 +908,7 @@ PFC_FN void mmo_respawn(void* state, const void* params, int32_t agent) {
 
 // ---- combat ------------------------------------------------------------------------------------------
 
-// Quarters of the damage of one style against another; a defender's 0 is none yet. Melee beats ranged, ranged beats
+// Damage factor, in quarters, of a style against another (0 = none yet). Melee beats ranged, ranged beats
 // magic, magic beats melee.
 PFC_FN int32_t mmo_factor(int32_t style, int32_t against) {
   if (against == style % 3 + 1) return 6;
@@ -913,9 +919,9 @@ PFC_FN int32_t mmo_damage(int32_t offence, int32_t factor, int32_t defence) {
   return pfc_maxi(1, offence * factor * 32 / (4 * (32 + defence)));
 }
 
-PFC_FN int32_t mmo_offence(const MmoPlayer* me, int32_t style) {
-  const int32_t weapon = me->seen.weapon == style ? 6 * me->seen.weapon_tier : 0;
-  return 6 + 2 * me->seen.level[style - 1] + weapon;
+PFC_FN int32_t mmo_offence(const MmoSeen* seen, int32_t style) {
+  const int32_t weapon = seen->weapon == style ? 6 * seen->weapon_tier : 0;
+  return 6 + 2 * seen->level[style - 1] + weapon;
 }
 
 PFC_FN int32_t mmo_defence(const MmoPlayer* me) {
@@ -923,12 +929,11 @@ PFC_FN int32_t mmo_defence(const MmoPlayer* me) {
   return 2 * me->seen.combat + 4 * (armour[0] + armour[1] + armour[2]);
 }
 
-// Damage is in hp; the number observed is in 20ths of the maximum.
+// damage: hp
 PFC_FN void mmo_hit_player(const MmoWorld* w, int32_t victim, int32_t damage, int32_t style) {
   MmoPlayer* me = &w->players[victim];
-  const int32_t max_hp = mmo_max_hp(me);
-  me->damage = (int16_t)pfc_mini(me->damage + damage, max_hp);
-  me->seen.hurt = (uint8_t)pfc_mini((20 * me->damage + max_hp - 1) / max_hp, 10);
+  me->damage = (int16_t)pfc_mini(me->damage + damage, mmo_max_hp(me));
+  mmo_show_hurt(me);
   me->seen.hitter = (uint8_t)style;
   me->seen.fighting = MMO_FIGHT_TICKS;
   me->hp = (int16_t)pfc_maxi(me->hp - damage, 0);
@@ -942,8 +947,12 @@ PFC_FN bool mmo_may_fight(const MmoWorld* w, const MmoPlayer* me, const MmoPlaye
          mmo_abs(me->seen.combat - other->seen.combat) <= MMO_PVP_LEVELS;
 }
 
-// The unit that an attack of this style meets, 0 = none: the nearest in reach and line; creatures before players, then
-// by |dx| + |dy|, y and x.
+// The target with the lowest number is hit: the nearest, creatures before players, then the smallest |dx| + |dy|.
+PFC_FN int32_t mmo_target_order(int32_t dx, int32_t dy, bool is_player) {
+  return (2 * mmo_distance(dx, dy) + is_player) * 16 + mmo_abs(dx) + mmo_abs(dy);
+}
+
+// The unit that an attack of this style hits, 0 = none: the first in reach and line; ties by y, then x.
 PFC_FN int32_t mmo_find_target(const MmoWorld* w, int32_t agent, int32_t style) {
   const MmoPlayer* me = &w->players[agent];
   const int32_t reach = mmo_reach[style], cell = mmo_cell(w, me->x, me->y);
@@ -955,9 +964,8 @@ PFC_FN int32_t mmo_find_target(const MmoWorld* w, int32_t agent, int32_t style) 
       const bool is_player = unit <= w->p->players;
       if (is_player ? !mmo_may_fight(w, me, &w->players[unit - 1]) : w->creatures[unit - 1 - w->p->players].homing > 0)
         continue;
-      const int32_t distance = mmo_distance(dx, dy);
-      const int32_t order = (2 * distance + is_player) * 16 + mmo_abs(dx) + mmo_abs(dy);
-      if (order >= best || !mmo_sees(w, cell, dx, dy, distance)) continue;
+      const int32_t distance = mmo_distance(dx, dy), order = mmo_target_order(dx, dy, is_player);
+      if (order >= best || !mmo_sees(w->ground + cell, w->stride, dx, dy, distance)) continue;
       best = order;
       found = unit;
     }
@@ -965,7 +973,7 @@ PFC_FN int32_t mmo_find_target(const MmoWorld* w, int32_t agent, int32_t style) 
   return found;
 }
 
-// One roll of 16 for what a dead creature leaves; an elite always leaves its weapon.
+// Gold, and one of 16 outcomes for an item. An elite always leaves its weapon.
 PFC_FN void mmo_loot(const MmoWorld* w, MmoPlayer* me, const MmoCreature* c) {
   const int32_t tier = mmo_tier_of(c->level), gold = 1 + c->level / 2;
   const bool elite = c->temper == MMO_ELITE;
@@ -974,7 +982,7 @@ PFC_FN void mmo_loot(const MmoWorld* w, MmoPlayer* me, const MmoCreature* c) {
   if (roll < 4) mmo_make_item(w, me, MMO_TOOL, tier);
   else if (roll < 6) mmo_make_item(w, me, MMO_POTION, tier);
   else if (roll < 8) mmo_make_item(w, me, MMO_RATION, tier);
-  else if (roll == 8) mmo_make_item(w, me, c->style, tier);  // kinds of weapons have the numbers of their styles
+  else if (roll == 8) mmo_make_item(w, me, c->style, tier);  // a weapon's kind is its style
   else if (roll == 9) mmo_make_item(w, me, MMO_HELM + (int32_t)pfc_rng_below(&w->s->rng, 3), tier);
 }
 
@@ -987,10 +995,10 @@ PFC_FN void mmo_kill_creature(const MmoWorld* w, int32_t agent, MmoCreature* c) 
   mmo_loot(w, me, c);
 }
 
-// xp is paid for hp below the lowest of the creature's life: to beat and heal it in turn yields no more than a kill.
+// Only damage below the creature's lowest hp gives xp, so hitting and healing it in turn yields no more than a kill.
 PFC_FN void mmo_hit_creature(const MmoWorld* w, int32_t agent, MmoCreature* c, int32_t style) {
   MmoPlayer* me = &w->players[agent];
-  const int32_t damage = mmo_damage(mmo_offence(me, style), mmo_factor(style, c->style), 2 * c->level);
+  const int32_t damage = mmo_damage(mmo_offence(&me->seen, style), mmo_factor(style, c->style), 2 * c->level);
   if (c->since >= w->p->creature_ticks) c->lowest = c->hp;
   c->hp = (int16_t)pfc_maxi(c->hp - damage, 0);
   c->since = 0;
@@ -1008,7 +1016,8 @@ PFC_FN void mmo_hit_creature(const MmoWorld* w, int32_t agent, MmoCreature* c, i
 
 PFC_FN void mmo_fight_player(const MmoWorld* w, int32_t agent, int32_t victim, int32_t style) {
   MmoPlayer *me = &w->players[agent], *other = &w->players[victim];
-  const int32_t damage = mmo_damage(mmo_offence(me, style), mmo_factor(style, other->seen.style), mmo_defence(other));
+  const int32_t factor = mmo_factor(style, other->seen.style);
+  const int32_t damage = mmo_damage(mmo_offence(&me->seen, style), factor, mmo_defence(other));
   if (damage >= other->hp) {
     mmo_receive_gold(w, me, other->gold);
     mmo_set_gold(other, 0);
@@ -1036,7 +1045,7 @@ PFC_FN void mmo_attack(const MmoWorld* w, int32_t agent, int32_t style) {
 
 // ---- the market --------------------------------------------------------------------------------------
 
-PFC_TABLE uint8_t mmo_ask_quarters[] = {1, 3, 4, 6};  // of the base price, by dimension 3: to the shop, listed
+PFC_TABLE uint8_t mmo_ask_quarters[] = {1, 3, 4, 6};  // of the base price, by dimension 3; 0 = to the shop
 PFC_TABLE uint8_t mmo_cap_quarters[] = {3, 4, 6, 8};
 
 PFC_FN int32_t mmo_base_price(int32_t kind, int32_t tier) {
@@ -1086,7 +1095,7 @@ PFC_FN MmoListing mmo_unlist(const MmoWorld* w, int32_t book, int32_t at) {
   return taken;
 }
 
-// The seller of a listing, if that life still lasts, else NULL.
+// The seller of a listing, or NULL if that life has ended.
 PFC_FN MmoPlayer* mmo_seller(const MmoWorld* w, const MmoListing* listing) {
   MmoPlayer* seller = &w->players[listing->seller];
   return seller->state == MMO_ACTIVE && seller->life == listing->life ? seller : NULL;
@@ -1131,8 +1140,8 @@ PFC_FN void mmo_pay_seller(const MmoWorld* w, const MmoListing* sale, int32_t ki
   w->io->rewards[sale->seller] += w->p->reward_trade;
 }
 
-// Buys the cheapest listing of others of this kind and tier; false if there is none within the limit. Books are sorted,
-// so the first one that is not the buyer's own decides.
+// Buys the cheapest listing of another player; false if there is none within the limit. Books are sorted, so the first
+// listing that is not the buyer's own decides.
 PFC_FN bool mmo_buy_listing(const MmoWorld* w, int32_t agent, int32_t kind, int32_t tier, int32_t limit) {
   MmoPlayer* me = &w->players[agent];
   const int32_t book = mmo_book(kind, tier), count = w->market->count[book];
@@ -1150,7 +1159,7 @@ PFC_FN bool mmo_buy_listing(const MmoWorld* w, int32_t agent, int32_t kind, int3
 
 PFC_FN void mmo_buy_from_shop(const MmoWorld* w, MmoPlayer* me, int32_t kind) {
   const int32_t price = mmo_shop_price(kind);
-  if (!w->p->shop || price > me->gold || mmo_wearable(me, kind) < 1) return;
+  if (!w->p->shop || price > me->gold || mmo_wearable(&me->seen, kind) < 1) return;
   w->s->gold_destroyed += price;
   mmo_set_gold(me, me->gold - price);
   mmo_make_item(w, me, kind, 1);
@@ -1160,13 +1169,13 @@ PFC_FN void mmo_buy_from_shop(const MmoWorld* w, MmoPlayer* me, int32_t kind) {
 
 PFC_FN void mmo_buy(const MmoWorld* w, int32_t agent, int32_t kind, int32_t price) {
   MmoPlayer* me = &w->players[agent];
-  if (me->seen.fighting > 0 || mmo_free_slot(me) == MMO_BAG) return;
-  for (int32_t tier = mmo_wearable(me, kind); tier >= 1; --tier)
+  if (me->seen.fighting > 0 || mmo_free_slot(&me->seen) == MMO_BAG) return;
+  for (int32_t tier = mmo_wearable(&me->seen, kind); tier >= 1; --tier)
     if (mmo_buy_listing(w, agent, kind, tier, pfc_mini(me->gold, mmo_cap(kind, tier, price)))) return;
   if (price == MMO_PRICES - 1) mmo_buy_from_shop(w, me, kind);
 }
 
-// Old listings of one book go back to their sellers.
+// Returns old listings of one book to their sellers.
 PFC_FN void mmo_sweep_market(const MmoWorld* w) {
   const int32_t book = (int32_t)(w->s->tick % MMO_BOOKS);
   for (int32_t at = w->market->count[book] - 1; at >= 0; --at) {
@@ -1179,7 +1188,7 @@ PFC_FN void mmo_sweep_market(const MmoWorld* w) {
 
 // ---- a player's turn ---------------------------------------------------------------------------------
 
-// Moves to the next cell if it is free. Returns the cell of a fish that is there instead, or 0.
+// Moves to the next cell if it is free. If there is a fish, returns its cell, else 0.
 PFC_FN int32_t mmo_move(const MmoWorld* w, int32_t agent, int32_t move) {
   MmoPlayer* me = &w->players[agent];
   const int32_t from = mmo_cell(w, me->x, me->y), to = mmo_neighbour(w, from, move);
@@ -1217,11 +1226,11 @@ PFC_FN void mmo_consume(const MmoWorld* w, int32_t agent, int32_t slot) {
   w->s->items_destroyed += 1;
 }
 
-// Swaps a bag slot with what is worn in that place.
+// Swaps an item in the bag with what is worn in its place.
 PFC_FN void mmo_wear(MmoPlayer* me, int32_t slot) {
   uint8_t* item = me->seen.bag[slot];
   const int32_t kind = item[0];
-  if (me->seen.fighting > 0 || mmo_wearable(me, kind) < item[1]) return;
+  if (me->seen.fighting > 0 || mmo_wearable(&me->seen, kind) < item[1]) return;
   uint8_t* worn = kind <= MMO_STAFF   ? &me->seen.weapon_tier
                   : kind == MMO_TOOL ? &me->seen.tool
                                      : &me->seen.armour[kind - MMO_HELM];
@@ -1241,7 +1250,7 @@ PFC_FN void mmo_use(const MmoWorld* w, int32_t agent, int32_t slot) {
   else mmo_wear(me, slot);
 }
 
-// What a player does. Returns the cell of a fish that it moved into, or 0.
+// Returns the cell of a fish that the player moved into, or 0.
 PFC_FN int32_t mmo_act(const MmoWorld* w, int32_t agent, const int32_t* choices) {
   const int32_t act = choices[MMO_ACT];
   if (act >= MMO_UP && act <= MMO_RIGHT) return mmo_move(w, agent, act);
@@ -1252,7 +1261,7 @@ PFC_FN int32_t mmo_act(const MmoWorld* w, int32_t agent, const int32_t* choices)
   return 0;
 }
 
-// A node leaves its cell until it is due again.
+// Removes a node from its cell until it is due.
 PFC_FN void mmo_spend(const MmoWorld* w, int32_t cell) {
   Mmo* s = w->s;
   const int32_t code = w->ground[cell];
@@ -1282,7 +1291,7 @@ PFC_FN int32_t mmo_node_skill(int32_t code) { return MMO_MINING + (code - MMO_OR
 PFC_FN void mmo_harvest(const MmoWorld* w, int32_t agent, int32_t cell) {
   MmoPlayer* me = &w->players[agent];
   const int32_t code = w->ground[cell], tier = mmo_node_tier(code), skill = mmo_node_skill(code);
-  if (me->seen.tool < tier - 1 || mmo_free_slot(me) == MMO_BAG) return;
+  if (me->seen.tool < tier - 1 || mmo_free_slot(&me->seen) == MMO_BAG) return;
   mmo_spend(w, cell);
   mmo_make_item(w, me, mmo_roll_product(w, skill), tier);
   me->gathered += 1;
@@ -1302,16 +1311,14 @@ PFC_FN void mmo_gather(const MmoWorld* w, int32_t agent, int32_t fish) {
   if (w->ground[node] >= MMO_ORE) mmo_harvest(w, agent, node);
 }
 
-PFC_FN void mmo_autopilot(const MmoWorld* w, int32_t agent, PfcRng* rng, int32_t* choices);
-
 PFC_FN void mmo_player_turn(const MmoWorld* w, int32_t agent) {
   MmoPlayer* me = &w->players[agent];
-  int32_t own[MMO_DIMS];
+  int32_t planned[MMO_DIMS];
   const int32_t* choices = w->io->actions + agent * MMO_DIMS;
   if (me->state != MMO_ACTIVE) return;
   if (w->p->autopilot) {
-    mmo_autopilot(w, agent, &w->s->rng, own);
-    choices = own;
+    for (int32_t i = 0; i < MMO_DIMS; ++i) planned[i] = me->plan[i];
+    choices = planned;
   }
   const int32_t fish = mmo_act(w, agent, choices);
   me->seen.wait = (uint8_t)(me->seen.wait - (me->seen.wait > 0));
@@ -1321,7 +1328,7 @@ PFC_FN void mmo_player_turn(const MmoWorld* w, int32_t agent) {
 
 // ---- a creature's turn -------------------------------------------------------------------------------
 
-// The target, if its life still lasts, else NULL.
+// The target, or NULL if that life has ended.
 PFC_FN const MmoPlayer* mmo_target(const MmoWorld* w, const MmoCreature* c) {
   if (c->target == 0) return NULL;
   const MmoPlayer* target = &w->players[c->target - 1];
@@ -1351,7 +1358,7 @@ PFC_FN bool mmo_creature_step(const MmoWorld* w, MmoCreature* c, int32_t step_x,
 
 PFC_FN int32_t mmo_sign(int32_t a) { return (a > 0) - (a < 0); }
 
-// A step along the longer of two differences, or the other one if that way is blocked. False if neither can be.
+// A step along the longer of two differences, or along the other one if that is blocked. False if both are.
 PFC_FN bool mmo_creature_towards(const MmoWorld* w, MmoCreature* c, int32_t dx, int32_t dy) {
   const int32_t ax = mmo_abs(dx), ay = mmo_abs(dy);
   const bool vertical = ay > ax || (ay == ax && w->s->tick % 2 == 0);
@@ -1363,7 +1370,7 @@ PFC_FN bool mmo_creature_towards(const MmoWorld* w, MmoCreature* c, int32_t dx, 
 
 PFC_FN int32_t mmo_from_home(const MmoCreature* c) { return mmo_distance(c->x - c->home_x, c->y - c->home_y); }
 
-// One tick on the way home, healing and out of everybody's reach. Who takes too long is put there.
+// One tick of walking home, during which it heals and cannot be attacked. After the last tick it is put there.
 PFC_FN void mmo_walk_home(const MmoWorld* w, MmoCreature* c) {
   if (mmo_from_home(c) > 0) (void)mmo_creature_towards(w, c, c->home_x - c->x, c->home_y - c->y);
   mmo_heal_creature(c, MMO_HOMING_PERCENT);
@@ -1379,7 +1386,7 @@ PFC_FN void mmo_send_home(MmoCreature* c) {
   c->homing = MMO_HOMING_TICKS;
 }
 
-// Bits of row `dy` of the square round a cell in which an aggressive creature sees players: bit 0 is dx = -MMO_SIGHT.
+// Players in row `dy` of the square that an aggressive creature sees, one bit each; bit 0 is dx = -MMO_SIGHT.
 PFC_FN uint32_t mmo_crowd_row(const MmoWorld* w, int32_t cell, int32_t dy) {
   const int32_t first = cell + dy * w->stride - MMO_SIGHT;
   const uint8_t* at = w->crowd + (first >> 3);
@@ -1392,7 +1399,7 @@ PFC_FN bool mmo_tempts(const MmoWorld* w, const MmoCreature* c, int32_t agent) {
   return player->state == MMO_ACTIVE && !mmo_in_town(player) && player->seen.combat <= c->level + MMO_BRAVE_LEVELS;
 }
 
-// The nearest player that an aggressive creature sees and does not fear becomes its target; ties by y, then x.
+// The nearest player in sight that it may attack becomes its target; ties by y, then x.
 PFC_FN void mmo_look_for_prey(const MmoWorld* w, MmoCreature* c) {
   const int32_t cell = mmo_cell(w, c->x, c->y);
   uint32_t rows[2 * MMO_SIGHT + 1], any = 0;
@@ -1412,7 +1419,7 @@ PFC_FN void mmo_look_for_prey(const MmoWorld* w, MmoCreature* c) {
   }
 }
 
-// Takes or drops the target; who drops it, or has strayed, goes home.
+// Takes or drops the target. A creature that drops it, or has strayed, walks home.
 PFC_FN void mmo_settle_target(const MmoWorld* w, MmoCreature* c) {
   if (c->temper == MMO_PASSIVE) {
     if (mmo_from_home(c) > MMO_LEASH) mmo_send_home(c);
@@ -1438,7 +1445,7 @@ PFC_FN void mmo_creature_hit(const MmoWorld* w, MmoCreature* c) {
 
 PFC_FN void mmo_chase(const MmoWorld* w, MmoCreature* c, const MmoPlayer* target) {
   const int32_t dx = target->x - c->x, dy = target->y - c->y, distance = mmo_distance(dx, dy);
-  if (distance <= mmo_reach[c->style] && mmo_sees(w, mmo_cell(w, c->x, c->y), dx, dy, distance)) {
+  if (distance <= mmo_reach[c->style] && mmo_sees(w->ground + mmo_cell(w, c->x, c->y), w->stride, dx, dy, distance)) {
     c->stuck = 0;
     if (c->wait == 0) mmo_creature_hit(w, c);
     return;
@@ -1446,11 +1453,11 @@ PFC_FN void mmo_chase(const MmoWorld* w, MmoCreature* c, const MmoPlayer* target
   c->stuck = (uint8_t)(mmo_creature_towards(w, c, dx, dy) ? 0 : c->stuck + 1);
 }
 
-// Rests, and now and then takes a step that leads not far from home.
+// Rests and heals. One tick in 8 takes a random step that stays near home.
 PFC_FN void mmo_wander(const MmoWorld* w, MmoCreature* c) {
   const uint32_t draw = pfc_rng_u32(&w->s->rng);
   mmo_heal_creature(c, MMO_IDLE_PERCENT);
-  if (draw & 7) return;  // 1 in 8
+  if (draw & 7) return;
   const int32_t move = MMO_UP + (int32_t)(draw >> 3 & 3);
   const int32_t dx = c->x + mmo_step_x[move] - c->home_x, dy = c->y + mmo_step_y[move] - c->home_y;
   const int32_t distance = mmo_distance(dx, dy);
@@ -1470,7 +1477,7 @@ PFC_FN void mmo_creature_acts(const MmoWorld* w, MmoCreature* c) {
   else mmo_wander(w, c);
 }
 
-// A dead one comes back at its home or, if that is occupied, at the nearest free cell; ties by y, then x.
+// A dead creature respawns at home or, if that is occupied, at the nearest free cell; ties by y, then x.
 PFC_FN void mmo_return_creature(const MmoWorld* w, int32_t index) {
   MmoCreature* c = &w->creatures[index];
   int32_t best = MMO_RETURN_REACH + 1, found_x = 0, found_y = 0;
@@ -1502,7 +1509,19 @@ PFC_FN void mmo_creature_turn(const MmoWorld* w, int32_t index) {
 
 // ---- a tick ------------------------------------------------------------------------------------------
 
-// Stopped rows are those that wait for a reset in a pool without autoreset.
+PFC_FN void mmo_script_choices(const MmoWorld* w, int32_t agent, PfcRng* rng, int32_t* choices);
+
+// All choices are made before anything moves, from what agents observed after the last tick.
+PFC_FN void mmo_plan(const MmoWorld* w) {
+  for (int32_t i = 0; i < w->p->players; ++i) {
+    int32_t choices[MMO_DIMS];
+    if (!w->io->alive[i]) continue;
+    mmo_script_choices(w, i, &w->s->rng, choices);
+    for (int32_t k = 0; k < MMO_DIMS; ++k) w->players[i].plan[k] = (uint8_t)choices[k];
+  }
+}
+
+// Rows that wait for a reset, in a pool without autoreset, are stopped.
 PFC_FN void mmo_begin_tick(const MmoWorld* w) {
   for (int32_t i = 0; i < w->p->players; ++i) {
     MmoPlayer* me = &w->players[i];
@@ -1512,8 +1531,8 @@ PFC_FN void mmo_begin_tick(const MmoWorld* w) {
   }
 }
 
-// The order of a tick: on even ticks by index from one that moves on, on odd ticks the reverse of the tick before, so
-// that of two units each is first equally often.
+// The order of a tick. On even ticks by index, cyclically from a start that moves by one; on odd ticks the reverse of
+// the tick before. So each of two units is first equally often.
 typedef struct MmoOrder {
   int32_t next, step, count;
 } MmoOrder;
@@ -1543,7 +1562,7 @@ PFC_FN void mmo_starve(const MmoWorld* w, MmoPlayer* me) {
   }
 }
 
-// Hunger, thirst and rest of one player. Only a change of hp is shown.
+// Hunger, thirst and rest of one player.
 PFC_FN void mmo_live(const MmoWorld* w, int32_t agent) {
   MmoPlayer* me = &w->players[agent];
   if (me->state != MMO_ACTIVE) return;
@@ -1586,6 +1605,7 @@ PFC_FN void mmo_cut_short(const MmoWorld* w) {
 
 PFC_FN void mmo_step(Mmo* s, const MmoParams* p, PfcIo io) {
   const MmoWorld w = mmo_world(s, p, &io);
+  if (p->autopilot) mmo_plan(&w);
   mmo_begin_tick(&w);
   MmoOrder order = mmo_order(s->tick, p->players);
   for (int32_t i = 0; i < p->players; ++i) mmo_player_turn(&w, mmo_next(&order));
@@ -1640,17 +1660,17 @@ static void mmo_fill_rows(const void* params, PfcObsRow* rows) {
   }
 }
 
-enum { MMO_CHEAPEST = 3 };  // no price is lower
+enum { MMO_MIN_PRICE = 3 };  // of any listing: 3/4 of the lowest base price
 
-// By kind - 1, of MMO_MARKET_LANES: the highest tier on offer, own listings and the shop's included, that the player
-// can pay and wear.
+// offers [MMO_MARKET_LANES], by kind - 1: the highest tier on offer, own listings and the shop included, that the
+// player can pay and may wear; 0 = none.
 PFC_FN void mmo_find_offers(const MmoWorld* w, const MmoPlayer* me, uint8_t* offers) {
   uint16_t wearable[MMO_MARKET_LANES] = {0}, found[MMO_MARKET_LANES] = {0};
   const uint16_t gold = (uint16_t)me->gold;
   memset(offers, 0, MMO_MARKET_LANES);
-  if (gold < MMO_CHEAPEST) return;
+  if (gold < MMO_MIN_PRICE) return;
   for (int32_t kind = 1; kind <= MMO_KINDS; ++kind) {
-    wearable[kind - 1] = (uint16_t)mmo_wearable(me, kind);
+    wearable[kind - 1] = (uint16_t)mmo_wearable(&me->seen, kind);
     found[kind - 1] = w->p->shop && mmo_shop_price(kind) <= gold && wearable[kind - 1] >= 1;
   }
   for (uint16_t tier = 1; tier <= MMO_TIERS; ++tier) {
@@ -1661,7 +1681,7 @@ PFC_FN void mmo_find_offers(const MmoWorld* w, const MmoPlayer* me, uint8_t* off
   for (int32_t i = 0; i < MMO_MARKET_LANES; ++i) offers[i] = (uint8_t)found[i];
 }
 
-// The default window: rows are copied a whole lane wide, and the next one overwrites what is too much.
+// The default window. Whole lanes are copied; the next row overwrites the surplus.
 enum { MMO_VISION = 5, MMO_SIDE = 2 * MMO_VISION + 1 };
 
 PFC_FN void mmo_copy_default(const uint8_t* corner, int32_t stride, uint8_t* out) {
@@ -1677,7 +1697,7 @@ PFC_FN void mmo_copy_window(const uint8_t* corner, int32_t stride, int32_t side,
   for (int32_t y = 0; y < side; ++y) memcpy(out + y * side, corner + y * stride, (size_t)side);
 }
 
-// A player off the board sees the surroundings of its last cell.
+// A player that is off the board sees its last cell.
 PFC_FN void mmo_observe(const Mmo* s, const MmoParams* p, int32_t agent, MmoObs* obs) {
   const MmoWorld w = mmo_world(s, p, NULL);
   const MmoPlayer* me = &w.players[agent];
@@ -1688,9 +1708,9 @@ PFC_FN void mmo_observe(const Mmo* s, const MmoParams* p, int32_t agent, MmoObs*
   out[0] = (uint8_t)((20 * me->hp + max_hp - 1) / max_hp);
   out[1] = (uint8_t)((me->food + 4) / 5);
   out[2] = (uint8_t)((me->water + 4) / 5);
-  memcpy(out + 3, &me->seen, sizeof me->seen);
+  memcpy(out + MMO_SEEN, &me->seen, sizeof me->seen);
   mmo_find_offers(&w, me, offers);
-  memcpy(out + 3 + sizeof me->seen, offers, MMO_KINDS);
+  memcpy(out + MMO_SEEN + sizeof me->seen, offers, MMO_KINDS);
   out += MMO_HEAD;
   mmo_copy_window(w.ground + corner, w.stride, side, out);
   mmo_copy_window(w.who + corner, w.stride, side, out + side * side);
@@ -1708,7 +1728,7 @@ PFC_FN void mmo_mask_acts(const MmoWorld* w, const MmoPlayer* me, bool holds, ui
   acts[MMO_ATTACK_MELEE] = acts[MMO_ATTACK_RANGED] = acts[MMO_ATTACK_MAGIC] = fights;
   acts[MMO_USE] = holds;
   acts[MMO_SELL] = holds && calm;
-  acts[MMO_BUY] = calm && mmo_free_slot(me) < MMO_BAG;
+  acts[MMO_BUY] = calm && mmo_free_slot(&me->seen) < MMO_BAG;
 }
 
 PFC_FN void mmo_mask(const void* state, const void* params, int32_t agent, uint8_t* legal) {
@@ -1716,12 +1736,12 @@ PFC_FN void mmo_mask(const void* state, const void* params, int32_t agent, uint8
   const MmoPlayer* me = &w.players[agent];
   uint8_t *slots = legal + MMO_ACTS, *kinds = slots + MMO_BAG, *prices = kinds + MMO_KINDS;
   uint8_t offers[MMO_MARKET_LANES];
-  const bool holds = !mmo_is_empty_bag(me);
-  int32_t offered = 0;
+  int32_t offered = 0, held = 0;
   mmo_find_offers(&w, me, offers);
   for (int32_t i = 0; i < MMO_KINDS; ++i) offered |= offers[i];
-  mmo_mask_acts(&w, me, holds, legal);
-  for (int32_t i = 0; i < MMO_BAG; ++i) slots[i] = !holds || me->seen.bag[i][0] != MMO_NOTHING;
+  for (int32_t i = 0; i < MMO_BAG; ++i) held |= me->seen.bag[i][0];
+  mmo_mask_acts(&w, me, held != 0, legal);
+  for (int32_t i = 0; i < MMO_BAG; ++i) slots[i] = held == 0 || me->seen.bag[i][0] != MMO_NOTHING;
   for (int32_t i = 0; i < MMO_KINDS; ++i) kinds[i] = offered == 0 || offers[i] != 0;
   memset(prices, 1, MMO_PRICES);
 }
@@ -1748,121 +1768,141 @@ PFC_FN void mmo_metrics(const Mmo* s, const MmoParams* p, int32_t agent, float* 
 
 // ---- the built-in player -----------------------------------------------------------------------------
 //
-// A list of rules, the first that applies. It knows what a player sees, and of the creatures in sight their level and
-// whom they are after. Its only memory is its last move. Paths are found by a flood of the window.
+// A list of rules; the first that applies decides. It reads the player's observation and last move, no other state: it
+// knows a creature's tier but not its level, and not whom the creature is after. A flood of the window finds its paths.
 
 enum { MMO_MAX_SIDE = 15, MMO_MAX_VIEW = MMO_MAX_SIDE * MMO_MAX_SIDE };
-enum { MMO_PILOT_NEED = 40, MMO_PILOT_LEVELS = 6, MMO_PILOT_TURN = 16, MMO_PILOT_KEEPS = 2 };
+enum { MMO_PILOT_LOW = 8, MMO_PILOT_WEAK = 10 };  // 20ths: of food, water and hp for a potion; of hp for a fight
+enum { MMO_PILOT_GUESS = 3 };                     // assumed level of a creature within its tier, 1 to 6
+enum { MMO_PILOT_FEAR = MMO_SIGHT + 1 };          // cells; one more than an aggressive creature sees
+enum { MMO_PILOT_TURN = 16, MMO_PILOT_MAX_KEPT = 2, MMO_PILOT_SHOP = 4 };  // one in 16 turns; potions; one sale in 4
 
-// The cells in the window that the player can walk to, nearest first; [0] is its own.
+// The cells of the window that the player can walk to, nearest first; [0] is its own.
 typedef struct MmoFlood {
   int32_t count;
-  int32_t cell[MMO_MAX_VIEW];
   int8_t x[MMO_MAX_VIEW], y[MMO_MAX_VIEW];  // from the player
-  uint8_t move[MMO_MAX_VIEW];               // the first one on the way there; 0 for [0]
+  uint8_t place[MMO_MAX_VIEW];              // index in the window
+  uint8_t move[MMO_MAX_VIEW];               // the first move on the way there; 0 for [0]
 } MmoFlood;
 
 typedef struct MmoPilot {
-  const MmoWorld* w;
-  int32_t agent;
-  const MmoPlayer* me;
+  const uint8_t *obs, *ground, *who, *vigour;  // the observation; its planes [side, side]
+  MmoSeen seen;                                // values 3 to 43 of it
+  int32_t vision, side, last_move;
+  bool pvp;
   PfcRng* rng;
   int32_t* choices;
-  int32_t prey;   // creature to hunt, or -1
-  int32_t style;  // that hurts it most
+  int32_t prey, prey_x, prey_y;  // creature to hunt: its place, or -1; cells from the player
+  int32_t style;                 // that hurts the prey most
   MmoFlood flood;
 } MmoPilot;
 
-PFC_FN void mmo_flood_view(const MmoWorld* w, const MmoPlayer* me, MmoFlood* flood) {
-  const int32_t vision = w->p->vision, side = 2 * vision + 1;
+// The place next to cell i of the flood, or -1 outside the window.
+PFC_FN int32_t mmo_place_beside(const MmoPilot* pilot, int32_t i, int32_t move) {
+  const int32_t x = pilot->flood.x[i] + mmo_step_x[move], y = pilot->flood.y[i] + mmo_step_y[move];
+  return mmo_distance(x, y) > pilot->vision ? -1 : (y + pilot->vision) * pilot->side + x + pilot->vision;
+}
+
+PFC_FN void mmo_flood_view(MmoPilot* pilot) {
+  MmoFlood* flood = &pilot->flood;
   uint8_t marked[MMO_MAX_VIEW] = {0};
   flood->count = 1;
-  flood->cell[0] = mmo_cell(w, me->x, me->y);
   flood->x[0] = flood->y[0] = 0;
+  flood->place[0] = (uint8_t)(pilot->side * pilot->side / 2);
   flood->move[0] = 0;
-  marked[vision * side + vision] = 1;
+  marked[flood->place[0]] = 1;
   for (int32_t i = 0; i < flood->count; ++i) {
     for (int32_t move = MMO_UP; move <= MMO_RIGHT; ++move) {
-      const int32_t x = flood->x[i] + mmo_step_x[move], y = flood->y[i] + mmo_step_y[move];
-      const int32_t cell = mmo_neighbour(w, flood->cell[i], move), place = (y + vision) * side + x + vision;
-      if (mmo_distance(x, y) > vision || marked[place] || w->unit[cell] || !mmo_is_walkable(w->ground[cell])) continue;
+      const int32_t place = mmo_place_beside(pilot, i, move), end = flood->count;
+      if (place < 0 || marked[place] || pilot->who[place] || !mmo_is_walkable(pilot->ground[place])) continue;
       marked[place] = 1;
-      flood->cell[flood->count] = cell;
-      flood->x[flood->count] = (int8_t)x, flood->y[flood->count] = (int8_t)y;
-      flood->move[flood->count++] = i == 0 ? (uint8_t)move : flood->move[i];
+      flood->x[end] = (int8_t)(flood->x[i] + mmo_step_x[move]);
+      flood->y[end] = (int8_t)(flood->y[i] + mmo_step_y[move]);
+      flood->place[end] = (uint8_t)place;
+      flood->move[end] = i == 0 ? (uint8_t)move : flood->move[i];
+      flood->count += 1;
     }
   }
 }
 
 enum { MMO_WANT_BUSH, MMO_WANT_WATER, MMO_WANT_NODE, MMO_WANT_PREY, MMO_WANT_TOWN };
 
-PFC_FN bool mmo_can_gather(const MmoPlayer* me, int32_t code) {
-  return code >= MMO_ORE && mmo_node_tier(code) - 1 <= me->seen.tool;
+PFC_FN bool mmo_can_gather(const MmoSeen* seen, int32_t code) {
+  return code >= MMO_ORE && mmo_node_tier(code) - 1 <= seen->tool;
 }
 
-// The move into a fish beside a cell that the player can catch, or 0.
-PFC_FN int32_t mmo_fish_beside(const MmoPilot* pilot, int32_t cell) {
+PFC_FN bool mmo_pilot_drinks(const MmoPilot* pilot, int32_t i) {
   for (int32_t move = MMO_UP; move <= MMO_RIGHT; ++move) {
-    const int32_t code = pilot->w->ground[mmo_neighbour(pilot->w, cell, move)];
-    if (code >= MMO_FISH && mmo_can_gather(pilot->me, code)) return move;
+    const int32_t place = mmo_place_beside(pilot, i, move);
+    if (place >= 0 && mmo_is_water(pilot->ground[place])) return true;
+  }
+  return false;
+}
+
+// The move from cell i of the flood into a fish that the player can catch, or 0.
+PFC_FN int32_t mmo_fish_beside(const MmoPilot* pilot, int32_t i) {
+  for (int32_t move = MMO_UP; move <= MMO_RIGHT; ++move) {
+    const int32_t place = mmo_place_beside(pilot, i, move), code = place < 0 ? 0 : pilot->ground[place];
+    if (code >= MMO_FISH && mmo_can_gather(&pilot->seen, code)) return move;
   }
   return 0;
 }
 
 PFC_FN bool mmo_reaches_prey(const MmoPilot* pilot, int32_t i) {
-  const MmoWorld* w = pilot->w;
-  const MmoCreature* prey = &w->creatures[pilot->prey];
-  const int32_t dx = prey->x - pilot->me->x - pilot->flood.x[i], dy = prey->y - pilot->me->y - pilot->flood.y[i];
+  const int32_t dx = pilot->prey_x - pilot->flood.x[i], dy = pilot->prey_y - pilot->flood.y[i];
+  const uint8_t* from = pilot->ground + pilot->flood.place[i];
   const int32_t distance = mmo_distance(dx, dy);
-  return w->ground[pilot->flood.cell[i]] != MMO_FLOOR && distance <= mmo_reach[pilot->style] &&
-         mmo_sees(w, pilot->flood.cell[i], dx, dy, distance);
+  return *from != MMO_FLOOR && distance <= mmo_reach[pilot->style] && mmo_sees(from, pilot->side, dx, dy, distance);
 }
 
 PFC_FN bool mmo_is_wanted(const MmoPilot* pilot, int32_t i, int32_t want) {
-  const int32_t cell = pilot->flood.cell[i], code = pilot->w->ground[cell];
+  const int32_t code = pilot->ground[pilot->flood.place[i]];
   switch (want) {
     case MMO_WANT_BUSH: return code == MMO_BUSH;
-    case MMO_WANT_WATER: return mmo_beside_water(pilot->w, cell);
-    case MMO_WANT_NODE: return mmo_can_gather(pilot->me, code) || mmo_fish_beside(pilot, cell) != 0;
+    case MMO_WANT_WATER: return mmo_pilot_drinks(pilot, i);
+    case MMO_WANT_NODE: return mmo_can_gather(&pilot->seen, code) || mmo_fish_beside(pilot, i) != 0;
     case MMO_WANT_PREY: return mmo_reaches_prey(pilot, i);
     default: return code == MMO_FLOOR;
   }
 }
 
-// Steps towards the nearest cell that is wanted; false if there is none, or the player is there already.
+// Steps towards the nearest wanted cell; false if there is none, or the player is there already.
 PFC_FN bool mmo_seek(const MmoPilot* pilot, int32_t want) {
   int32_t i = 0;
   while (i < pilot->flood.count && !mmo_is_wanted(pilot, i, want)) ++i;
   if (i == pilot->flood.count) return false;
-  int32_t move = pilot->flood.move[i];
-  if (i == 0 && want == MMO_WANT_NODE) move = mmo_fish_beside(pilot, pilot->flood.cell[0]);
+  const int32_t move = i == 0 && want == MMO_WANT_NODE ? mmo_fish_beside(pilot, 0) : pilot->flood.move[i];
   pilot->choices[MMO_ACT] = move;
   return move != 0;
 }
 
-// Straight on, turning when blocked and now and then.
+// Straight on. Turns when blocked, and at random.
 PFC_FN void mmo_stroll(const MmoPilot* pilot) {
-  const int32_t cell = pilot->flood.cell[0];
-  int32_t move = pilot->me->last_move;
+  int32_t move = pilot->last_move;
   const bool turns = move == 0 || pfc_rng_below(pilot->rng, MMO_PILOT_TURN) == 0;
   if (turns) move = MMO_UP + (int32_t)pfc_rng_below(pilot->rng, 4);
   const int32_t turn = 1 + 2 * (int32_t)pfc_rng_below(pilot->rng, 2);  // to either side
   for (int32_t i = 0; i < 4; ++i, move = MMO_UP + (move - MMO_UP + turn) % 4) {
-    const int32_t next = mmo_neighbour(pilot->w, cell, move);
-    if (pilot->w->unit[next] || !mmo_is_walkable(pilot->w->ground[next])) continue;
+    const int32_t place = mmo_place_beside(pilot, 0, move);
+    if (pilot->who[place] || !mmo_is_walkable(pilot->ground[place])) continue;
     pilot->choices[MMO_ACT] = move;
     return;
   }
 }
 
-// To the reachable cell that is nearest to the nearest town.
+PFC_TABLE int8_t mmo_compass_x[] = {0, 0, 1, 1, 1, 0, -1, -1, -1};  // by town_direction
+PFC_TABLE int8_t mmo_compass_y[] = {0, -1, -1, 0, 1, 1, 1, 0, -1};
+
+// To a town in sight, else to the reachable cell that is nearest to where the observation says that the town is.
 PFC_FN void mmo_head_for_town(const MmoPilot* pilot) {
-  const MmoNearest town = mmo_nearest_town(pilot->w, pilot->me->x, pilot->me->y);
+  const MmoSeen* seen = &pilot->seen;
+  const int32_t distance = 3 * seen->town_distance + 1;
+  const int32_t x = distance * mmo_compass_x[seen->town_direction], y = distance * mmo_compass_y[seen->town_direction];
   int32_t best = 0, best_distance = INT32_MAX;
+  if (mmo_seek(pilot, MMO_WANT_TOWN)) return;
   for (int32_t i = 0; i < pilot->flood.count; ++i) {
-    const int32_t dx = town.dx - pilot->flood.x[i], dy = town.dy - pilot->flood.y[i];
-    const int32_t distance = mmo_abs(dx) + mmo_abs(dy);
-    if (distance < best_distance) best = i, best_distance = distance;
+    const int32_t left = mmo_abs(x - pilot->flood.x[i]) + mmo_abs(y - pilot->flood.y[i]);
+    if (left < best_distance) best = i, best_distance = left;
   }
   if (best == 0) mmo_stroll(pilot);
   else pilot->choices[MMO_ACT] = pilot->flood.move[best];
@@ -1876,16 +1916,15 @@ PFC_FN void mmo_choose_slot(const MmoPilot* pilot, int32_t act, int32_t slot, in
 
 PFC_FN bool mmo_pilot_consumes(const MmoPilot* pilot, int32_t kind) {
   for (int32_t slot = 0; slot < MMO_BAG; ++slot) {
-    if (pilot->me->seen.bag[slot][0] != kind) continue;
+    if (pilot->seen.bag[slot][0] != kind) continue;
     mmo_choose_slot(pilot, MMO_USE, slot, 0);
     return true;
   }
   return false;
 }
 
-// How much an item in the bag is better than what is worn in its place; consumables are not worn.
-PFC_FN int32_t mmo_gain(const MmoPlayer* me, const uint8_t* item) {
-  const MmoSeen* seen = &me->seen;
+// How much better an item is than what is worn in its place; 0 for consumables.
+PFC_FN int32_t mmo_gain(const MmoSeen* seen, const uint8_t* item) {
   const int32_t kind = item[0], tier = item[1];
   if (kind == MMO_NOTHING || kind >= MMO_POTION) return 0;
   if (kind == MMO_TOOL) return tier - seen->tool;
@@ -1895,95 +1934,117 @@ PFC_FN int32_t mmo_gain(const MmoPlayer* me, const uint8_t* item) {
 }
 
 PFC_FN bool mmo_pilot_dresses(const MmoPilot* pilot) {
-  const MmoPlayer* me = pilot->me;
-  if (me->seen.fighting > 0) return false;
+  const MmoSeen* seen = &pilot->seen;
+  if (seen->fighting > 0) return false;
   for (int32_t slot = 0; slot < MMO_BAG; ++slot) {
-    const uint8_t* item = me->seen.bag[slot];
-    if (mmo_gain(me, item) <= 0 || item[1] > mmo_wearable(me, item[0])) continue;
+    const uint8_t* item = seen->bag[slot];
+    if (mmo_gain(seen, item) <= 0 || item[1] > mmo_wearable(seen, item[0])) continue;
     mmo_choose_slot(pilot, MMO_USE, slot, 0);
     return true;
   }
   return false;
 }
 
-// Some potions and rations stay, and of each kind of gear the best that is an improvement soon.
-PFC_FN bool mmo_pilot_keeps(const MmoPlayer* me, int32_t slot) {
-  const uint8_t* item = me->seen.bag[slot];
+// Keeps two potions, two rations, and the best piece of each kind of gear if it can be worn within 6 levels.
+PFC_FN bool mmo_pilot_keeps(const MmoSeen* seen, int32_t slot) {
+  const uint8_t* item = seen->bag[slot];
   int32_t others = 0;
   for (int32_t i = 0; i < MMO_BAG; ++i) {
-    const uint8_t* other = me->seen.bag[i];
+    const uint8_t* other = seen->bag[i];
     others += i != slot && other[0] == item[0] && (other[1] > item[1] || (other[1] == item[1] && i < slot));
   }
-  if (item[0] >= MMO_POTION) return others < MMO_PILOT_KEEPS;
-  return others == 0 && mmo_gain(me, item) > 0 && item[1] <= mmo_wearable(me, item[0]) + 1;
+  if (item[0] >= MMO_POTION) return others < MMO_PILOT_MAX_KEPT;
+  return others == 0 && mmo_gain(seen, item) > 0 && item[1] <= mmo_wearable(seen, item[0]) + 1;
 }
 
+// The shop gets what cannot be worn within 6 levels, and some of the rest, because a full book refuses listings and a
+// player does not see whether it is full.
 PFC_FN bool mmo_pilot_sells(const MmoPilot* pilot) {
-  const MmoPlayer* me = pilot->me;
-  if (me->seen.fighting > 0 || !mmo_in_town(me)) return false;
+  const MmoSeen* seen = &pilot->seen;
+  if (seen->fighting > 0 || seen->danger > 0) return false;
   for (int32_t slot = 0; slot < MMO_BAG; ++slot) {
-    const int32_t kind = me->seen.bag[slot][0], tier = me->seen.bag[slot][1];
-    if (kind == MMO_NOTHING || mmo_pilot_keeps(me, slot)) continue;
-    const bool useless = tier > mmo_wearable(me, kind) + MMO_PILOT_LEVELS / MMO_LEVELS_PER_TIER;
-    const bool full = pilot->w->market->count[mmo_book(kind, tier)] == MMO_MARKET_DEPTH;
-    mmo_choose_slot(pilot, MMO_SELL, slot, useless || full ? 0 : 2);
+    const int32_t kind = seen->bag[slot][0], tier = seen->bag[slot][1];
+    if (kind == MMO_NOTHING || mmo_pilot_keeps(seen, slot)) continue;
+    const bool shop = tier > mmo_wearable(seen, kind) + 1 || pfc_rng_below(pilot->rng, MMO_PILOT_SHOP) == 0;
+    mmo_choose_slot(pilot, MMO_SELL, slot, shop ? 0 : 2);
     return true;
   }
   return false;
 }
 
-PFC_FN int32_t mmo_strongest_style(const MmoPlayer* me, const MmoCreature* c) {
-  int32_t best = MMO_MELEE, most = 0;
+// The style that does most damage to a creature of this style and level.
+PFC_FN int32_t mmo_strongest_style(const MmoSeen* seen, int32_t against, int32_t level) {
+  int32_t best = MMO_MELEE, best_damage = 0;
   for (int32_t style = MMO_MELEE; style <= MMO_MAGIC; ++style) {
-    const int32_t damage = mmo_damage(mmo_offence(me, style), mmo_factor(style, c->style), 2 * c->level);
-    if (damage > most) best = style, most = damage;
+    const int32_t damage = mmo_damage(mmo_offence(seen, style), mmo_factor(style, against), 2 * level);
+    if (damage > best_damage) best = style, best_damage = damage;
   }
   return best;
 }
 
-PFC_FN bool mmo_is_prey(const MmoPlayer* me, const MmoCreature* c) {
-  return c->temper != MMO_ELITE && c->homing == 0 && c->level <= me->seen.combat + 1;
+PFC_FN int32_t mmo_guess_level(int32_t who) { return MMO_LEVELS_PER_TIER * ((who - 1) % MMO_TIERS) + MMO_PILOT_GUESS; }
+
+// Creatures of tier 1 never attack first, so they are prey at any level.
+PFC_FN bool mmo_is_prey(const MmoSeen* seen, int32_t who) {
+  return who <= MMO_WHO_ELITE && ((who - 1) % MMO_TIERS == 0 || mmo_guess_level(who) <= seen->combat + 1);
 }
 
-// Finds the nearest creature in the window that is worth hunting. True if one is after the player that is better left
-// alone; for a weak player that is any.
+// Finds the nearest prey in the window. Returns true if there is a hostile creature that the player must not fight (one
+// that is no prey, or any while the player is weak), and it is near or the player is in combat.
 PFC_FN bool mmo_pilot_looks(MmoPilot* pilot, bool weak) {
-  const MmoWorld* w = pilot->w;
-  const int32_t vision = w->p->vision, here = mmo_cell(w, pilot->me->x, pilot->me->y);
-  int32_t best = INT32_MAX;
+  const int32_t vision = pilot->vision;
+  int32_t best = INT32_MAX, place = 0;
   bool hunted = false;
   pilot->prey = -1;
   for (int32_t dy = -vision; dy <= vision; ++dy) {
-    for (int32_t dx = -vision; dx <= vision; ++dx) {
-      const int32_t unit = w->unit[here + dy * w->stride + dx];
-      if (unit <= w->p->players) continue;
-      const MmoCreature* c = &w->creatures[unit - 1 - w->p->players];
-      const bool after = c->temper != MMO_PASSIVE && c->target == pilot->agent + 1;
-      hunted |= after && (weak || !mmo_is_prey(pilot->me, c));
-      if (!mmo_is_prey(pilot->me, c) || mmo_distance(dx, dy) >= best) continue;
-      best = mmo_distance(dx, dy);
-      pilot->prey = unit - 1 - w->p->players;
+    for (int32_t dx = -vision; dx <= vision; ++dx, ++place) {
+      const int32_t who = pilot->who[place], distance = mmo_distance(dx, dy);
+      if (who == 0 || who > MMO_WHO_PLAYER) continue;
+      const bool prey = mmo_is_prey(&pilot->seen, who), hostile = pilot->vigour[place] > 8;
+      hunted |= hostile && (weak || !prey) && (pilot->seen.fighting > 0 || distance <= MMO_PILOT_FEAR);
+      if (!prey || distance >= best) continue;
+      best = distance;
+      pilot->prey = place, pilot->prey_x = dx, pilot->prey_y = dy;
     }
   }
-  if (pilot->prey >= 0) pilot->style = mmo_strongest_style(pilot->me, &w->creatures[pilot->prey]);
+  if (pilot->prey < 0) return hunted;
+  const int32_t who = pilot->who[pilot->prey];
+  pilot->style = mmo_strongest_style(&pilot->seen, (who - 1) / MMO_TIERS + 1, mmo_guess_level(who));
   return hunted;
 }
 
-// An attack that would meet another creature is not made.
-PFC_FN bool mmo_pilot_hunts(MmoPilot* pilot) {
+// Place of the unit that an attack of the prey's style would meet, -1 if there is none: see mmo_find_target.
+PFC_FN int32_t mmo_pilot_meets(const MmoPilot* pilot) {
+  const int32_t reach = pfc_mini(mmo_reach[pilot->style], pilot->vision), middle = pilot->flood.place[0];
+  int32_t found = -1, best = INT32_MAX;
+  for (int32_t dy = -reach; dy <= reach; ++dy) {
+    for (int32_t dx = -reach; dx <= reach; ++dx) {
+      const int32_t place = middle + dy * pilot->side + dx, who = pilot->who[place];
+      const bool is_player = who > MMO_WHO_PLAYER;
+      if (who == 0 || place == middle || (is_player && !pilot->pvp)) continue;
+      const int32_t distance = mmo_distance(dx, dy), order = mmo_target_order(dx, dy, is_player);
+      if (order >= best || !mmo_sees(pilot->ground + middle, pilot->side, dx, dy, distance)) continue;
+      best = order;
+      found = place;
+    }
+  }
+  return found;
+}
+
+// Makes no attack that would meet another unit.
+PFC_FN bool mmo_pilot_hunts(const MmoPilot* pilot) {
   if (pilot->prey < 0) return false;
   if (!mmo_reaches_prey(pilot, 0)) return mmo_seek(pilot, MMO_WANT_PREY);
-  if (mmo_find_target(pilot->w, pilot->agent, pilot->style) != pilot->w->p->players + pilot->prey + 1) return false;
-  if (pilot->me->seen.wait == 0) pilot->choices[MMO_ACT] = MMO_ATTACK_MELEE + pilot->style - MMO_MELEE;
+  if (mmo_pilot_meets(pilot) != pilot->prey) return false;
+  if (pilot->seen.wait == 0) pilot->choices[MMO_ACT] = MMO_ATTACK_MELEE + pilot->style - MMO_MELEE;
   return true;
 }
 
-// Legal ones, for the dimensions that the act does not need.
+// Legal choices for the dimensions that the act does not need.
 PFC_FN void mmo_pilot_rests(const MmoPilot* pilot) {
-  uint8_t offers[MMO_MARKET_LANES];
+  const uint8_t* offers = pilot->obs + MMO_HEAD - MMO_KINDS;
   int32_t slot = 0, kind = 0;
-  mmo_find_offers(pilot->w, pilot->me, offers);
-  while (slot < MMO_BAG && pilot->me->seen.bag[slot][0] == MMO_NOTHING) ++slot;
+  while (slot < MMO_BAG && pilot->seen.bag[slot][0] == MMO_NOTHING) ++slot;
   while (kind < MMO_KINDS && offers[kind] == 0) ++kind;
   pilot->choices[MMO_ACT] = MMO_REST;
   pilot->choices[MMO_SLOT] = slot % MMO_BAG;
@@ -1991,32 +2052,49 @@ PFC_FN void mmo_pilot_rests(const MmoPilot* pilot) {
   pilot->choices[MMO_PRICE] = 0;
 }
 
-PFC_FN void mmo_autopilot(const MmoWorld* w, int32_t agent, PfcRng* rng, int32_t* choices) {
+PFC_FN void mmo_pilot_decides(MmoPilot* pilot) {
+  const MmoSeen* seen = &pilot->seen;
+  const int32_t hp = pilot->obs[0];
+  const bool hungry = pilot->obs[1] <= MMO_PILOT_LOW, thirsty = pilot->obs[2] <= MMO_PILOT_LOW;
+  mmo_pilot_rests(pilot);
+  if (hp <= MMO_PILOT_LOW && mmo_pilot_consumes(pilot, MMO_POTION)) return;
+  if (mmo_pilot_dresses(pilot)) return;
+  if ((hungry || thirsty) && mmo_pilot_consumes(pilot, MMO_RATION)) return;
+  mmo_flood_view(pilot);
+  if (hungry && mmo_seek(pilot, MMO_WANT_BUSH)) return;
+  if (thirsty && mmo_seek(pilot, MMO_WANT_WATER)) return;
+  const bool weak = hp <= MMO_PILOT_WEAK, hunted = mmo_pilot_looks(pilot, weak);
+  const bool strayed = seen->danger > mmo_tier_of(seen->combat) + (hungry || thirsty);
+  if (!hunted && !weak && mmo_pilot_hunts(pilot)) return;
+  if (hunted || strayed) mmo_head_for_town(pilot);
+  else if (mmo_free_slot(seen) < MMO_BAG && mmo_seek(pilot, MMO_WANT_NODE)) return;
+  else if (!mmo_pilot_sells(pilot)) mmo_stroll(pilot);
+}
+
+// obs: the player's observation. It and the last move are all that the choices depend on, beside parameters and chance.
+PFC_FN void mmo_autopilot(const MmoParams* p, const uint8_t* obs, int32_t last_move, PfcRng* rng, int32_t* choices) {
   MmoPilot pilot;
-  const MmoPlayer* me = &w->players[agent];
-  const int32_t max_hp = mmo_max_hp(me);
-  pilot.w = w, pilot.agent = agent, pilot.me = me, pilot.rng = rng, pilot.choices = choices;
-  mmo_pilot_rests(&pilot);
-  if (10 * me->hp < 4 * max_hp && mmo_pilot_consumes(&pilot, MMO_POTION)) return;
-  if (mmo_pilot_dresses(&pilot)) return;
-  const bool hungry = me->food < MMO_PILOT_NEED, thirsty = me->water < MMO_PILOT_NEED;
-  if ((hungry || thirsty) && mmo_pilot_consumes(&pilot, MMO_RATION)) return;
-  mmo_flood_view(w, me, &pilot.flood);
-  if (hungry && mmo_seek(&pilot, MMO_WANT_BUSH)) return;
-  if (thirsty && mmo_seek(&pilot, MMO_WANT_WATER)) return;
-  const bool weak = 2 * me->hp <= max_hp, hunted = mmo_pilot_looks(&pilot, weak);
-  const bool strayed = me->seen.danger > mmo_tier_of(me->seen.combat) + (hungry || thirsty);
-  if (!hunted && !weak && mmo_pilot_hunts(&pilot)) return;
-  if (hunted || strayed) mmo_head_for_town(&pilot);
-  else if (mmo_free_slot(me) < MMO_BAG && mmo_seek(&pilot, MMO_WANT_NODE)) return;
-  else if (!mmo_pilot_sells(&pilot)) mmo_stroll(&pilot);
+  pilot.vision = p->vision, pilot.side = 2 * p->vision + 1;
+  pilot.pvp = p->pvp != 0;
+  pilot.obs = obs, pilot.ground = obs + MMO_HEAD;
+  pilot.who = pilot.ground + pilot.side * pilot.side, pilot.vigour = pilot.who + pilot.side * pilot.side;
+  memcpy(&pilot.seen, obs + MMO_SEEN, sizeof pilot.seen);
+  pilot.last_move = last_move;
+  pilot.rng = rng, pilot.choices = choices;
+  mmo_pilot_decides(&pilot);
+}
+
+PFC_FN void mmo_script_choices(const MmoWorld* w, int32_t agent, PfcRng* rng, int32_t* choices) {
+  uint8_t obs[MMO_HEAD + MMO_PLANES * MMO_MAX_VIEW];
+  mmo_observe(w->s, w->p, agent, (MmoObs*)(void*)obs);
+  mmo_autopilot(w->p, obs, w->players[agent].last_move, rng, choices);
 }
 
 static void mmo_script(const void* state, const void* params, int32_t agent, int32_t level, PfcRng* rng,
                        int32_t* choices, float* controls) {
   const MmoWorld w = mmo_world((const Mmo*)state, (const MmoParams*)params, NULL);
   (void)level, (void)controls;
-  mmo_autopilot(&w, agent, rng, choices);
+  mmo_script_choices(&w, agent, rng, choices);
 }
 
 // ---- picture, 640 x 480 ------------------------------------------------------------------------------
@@ -2046,7 +2124,7 @@ static PfcPoint mmo_centre(const MmoCamera* m, int32_t x, int32_t y) {
   return at;
 }
 
-// A colour with `by` added to each of its channels.
+// The colour with `by` added to each channel.
 static uint32_t mmo_lighter(uint32_t rgb, int32_t by) {
   uint32_t result = 0;
   for (int32_t shift = 16; shift >= 0; shift -= 8)
@@ -2117,18 +2195,49 @@ static void mmo_draw_node(const PfcDraw* d, PfcPoint at, int32_t code) {
   mmo_draw_pips(d, at.x, at.y + 13.0f, mmo_node_tier(code), pfc_tint(PFC_INK, 170));
 }
 
+// A strip along the side of a cell that a move leads to.
+static void mmo_draw_edge(const PfcDraw* d, PfcPoint at, int32_t move, float px, PfcColor color) {
+  const float half = 0.5f * MMO_CELL_PX, across = 0.5f * px, dx = mmo_step_x[move], dy = mmo_step_y[move];
+  const float width = dx != 0.0f ? px : (float)MMO_CELL_PX, height = dy != 0.0f ? px : (float)MMO_CELL_PX;
+  const float x = at.x + dx * (half - across) - 0.5f * width, y = at.y + dy * (half - across) - 0.5f * height;
+  d->rect(d->context, x, y, width, height, color);
+}
+
+// Shores of water and sides of rocks, where the ground next to it differs.
+static void mmo_draw_edges(const MmoCamera* m, int32_t cell, PfcPoint at) {
+  const bool water = mmo_is_water(m->w->ground[cell]);
+  for (int32_t move = MMO_UP; move <= MMO_RIGHT; ++move) {
+    const int32_t beside = m->w->ground[mmo_neighbour(m->w, cell, move)];
+    if (water && !mmo_is_water(beside)) mmo_draw_edge(m->d, at, move, 3.0f, pfc_tint(0x7fb2d6, 60));
+    if (water || beside == MMO_STONE) continue;
+    const bool shade = move == MMO_DOWN;
+    mmo_draw_edge(m->d, at, move, shade ? 5.0f : 2.0f, shade ? pfc_tint(0x000000, 90) : pfc_tint(0xffffff, 34));
+  }
+}
+
+// Tufts in some cells of grass, ripples in some of water.
+static void mmo_draw_grain(const PfcDraw* d, PfcPoint at, uint32_t grain, bool water) {
+  const float x = at.x + (float)(grain >> 3 & 15u) - 8.0f, y = at.y + (float)(grain >> 7 & 15u) - 8.0f;
+  const PfcColor color = water ? pfc_tint(0x9cc7e3, 40) : pfc_tint(0x86b06a, 70);
+  if (grain % 5 != 0) return;
+  d->line(d->context, x - 3.0f, water ? y : y - 4.0f, x, water ? y - 1.5f : y, 1.5f, color);
+  d->line(d->context, x + 3.0f, water ? y : y - 4.0f, x, water ? y - 1.5f : y, 1.5f, color);
+}
+
 static void mmo_draw_cell(const MmoCamera* m, int32_t x, int32_t y) {
   const PfcDraw* d = m->d;
-  const int32_t code = m->w->ground[mmo_cell(m->w, x, y)];
+  const int32_t cell = mmo_cell(m->w, x, y), code = m->w->ground[cell];
+  const uint32_t grain = ((uint32_t)x * 2654435761u ^ (uint32_t)y * 2246822519u) >> 16;
   const PfcPoint at = mmo_centre(m, x, y);
   d->rect(d->context, at.x - 16.0f, at.y - 16.0f, MMO_CELL_PX, MMO_CELL_PX, pfc_rgb(mmo_ground_color(m->w, x, y)));
-  if (code == MMO_STONE) d->rect(d->context, at.x - 16.0f, at.y - 16.0f, MMO_CELL_PX, 3.0f, pfc_tint(0xffffff, 16));
+  if (code == MMO_GRASS || code == MMO_WATER) mmo_draw_grain(d, at, grain, code == MMO_WATER);
+  if (code == MMO_STONE || mmo_is_water(code)) mmo_draw_edges(m, cell, at);
   if (code == MMO_BUSH) mmo_draw_bush(d, at);
   if (code == MMO_SPENT) d->circle(d->context, at.x, at.y, 3.0f, pfc_tint(PFC_DIM, 90));
   if (code >= MMO_ORE) mmo_draw_node(d, at, code);
 }
 
-// Below full health only.
+// A bar below full health.
 static void mmo_draw_health(const PfcDraw* d, PfcPoint at, int32_t hp, int32_t max_hp) {
   if (hp >= max_hp) return;
   const float share = (float)hp / (float)max_hp;
@@ -2136,7 +2245,7 @@ static void mmo_draw_health(const PfcDraw* d, PfcPoint at, int32_t hp, int32_t m
   d->rect(d->context, at.x - 12.0f, at.y - 15.0f, 24.0f * share, 3.0f, pfc_rgb(share < 0.5f ? PFC_BAD : PFC_GOOD));
 }
 
-// The shape tells the style, `grow` px larger than life.
+// The shape of a style, `grow` px larger than the creature.
 static void mmo_draw_shape(const PfcDraw* d, PfcPoint at, int32_t style, float grow, PfcColor color) {
   const float r = 10.0f + grow, triangle[] = {0, -r - grow, r + grow, r - 1, -r - grow, r - 1};
   const float diamond[] = {0, -r - 1, r + 1, 0, 0, r + 1, -r - 1, 0};
@@ -2182,7 +2291,7 @@ static void mmo_draw_hit(const MmoCamera* m, int32_t x, int32_t y, int32_t to_x,
   m->d->line(m->d->context, from.x, from.y, to.x, to.y, 3.0f, pfc_tint(mmo_skill_colors[style - 1], 200));
 }
 
-// Who hit in the last tick still has nearly all of its wait ahead.
+// The wait tells which units hit in the last tick.
 static void mmo_draw_hits(const MmoCamera* m) {
   const MmoWorld* w = m->w;
   for (int32_t i = 0; i < w->p->players; ++i) {
@@ -2202,7 +2311,7 @@ static void mmo_draw_bar(const PfcDraw* d, float y, float share, uint32_t color,
   if (share > 0.02f) d->rounded_rect(d->context, 56.0f, y, 120.0f * share, 7.0f, 3.0f, pfc_rgb(color));
 }
 
-// The thing itself, in a square of MMO_SLOT_PX.
+// An item in a square of MMO_SLOT_PX.
 static void mmo_draw_item(const PfcDraw* d, PfcPoint at, int32_t kind) {
   const float x = at.x, y = at.y, body[] = {-6, -5, 6, -5, 4, 5, -4, 5};
   const PfcColor metal = pfc_rgb(0xb8c0d0), wood = pfc_rgb(0xb99d66), magic = pfc_rgb(0x9d8cf5);
@@ -2276,7 +2385,7 @@ static void mmo_draw_self(const PfcDraw* d, const MmoPlayer* me) {
     mmo_draw_slot(d, 12.0f + 21.0f * (float)i, 130.0f, seen->bag[i][0], seen->bag[i][1]);
 }
 
-// A panel of the map: its left upper corner and px per cell.
+// Top left corner of the map, and px per cell.
 typedef struct MmoChart {
   float left, top, scale;
 } MmoChart;
@@ -2297,7 +2406,7 @@ static void mmo_draw_dot(const MmoCamera* m, const MmoChart* chart, const MmoPla
   if (me->state != MMO_OFF) m->d->rect(m->d->context, x, y, side, side, pfc_rgb(color));
 }
 
-// The world: tiers of danger as squares round the towns, players as dots, a frame round what the camera shows.
+// The whole world: danger tiers as squares around towns, players as dots, a frame around what the camera shows.
 static void mmo_draw_map(const MmoCamera* m) {
   const PfcDraw* d = m->d;
   const MmoWorld* w = m->w;
@@ -2321,8 +2430,9 @@ static void mmo_draw_purse(const PfcDraw* d, const MmoPlayer* me) {
   pfc_draw_count(d, 640.0f - 16.0f, top + 8.0f, 18.0f, false, me->gold, "gold");
   if (me->trade_kind == MMO_NOTHING) return;
   mmo_draw_slot(d, left + 6.0f, top + 7.0f, me->trade_kind, me->trade_tier);
-  d->text(d->context, left + 30.0f, top + 10.0f, 13.0f, me->trade_gold < 0 ? "in" : "out",
-          pfc_rgb(me->trade_gold < 0 ? PFC_AGENT : PFC_GOOD));
+  char price[8];
+  snprintf(price, sizeof price, "%+d", me->trade_gold);
+  d->text(d->context, left + 30.0f, top + 11.0f, 12.0f, price, pfc_rgb(me->trade_gold < 0 ? PFC_BAD : PFC_GOOD));
 }
 
 static void mmo_draw(const Mmo* s, const MmoParams* p, const PfcDraw* d) {
@@ -2367,7 +2477,7 @@ static const char* mmo_check(const void* params) {
   return NULL;
 }
 
-// Offsets and counts of all but the first depend on parameters: see mmo_field. Planes hold the margin too.
+// mmo_field sets the offsets and counts of all but the first. Planes include the margin.
 enum { MMO_FIELD_TICK, MMO_FIELD_GROUND, MMO_FIELD_WHO, MMO_FIELD_VIGOUR, MMO_FIELD_UNIT, MMO_FIELD_PLAYERS };
 enum { MMO_FIELDS = MMO_FIELD_PLAYERS + 1 };
 static const PfcField mmo_fields[MMO_FIELDS] = {

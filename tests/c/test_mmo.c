@@ -233,7 +233,7 @@ static void test_lines(void) {
   for (int32_t dy = -4; dy <= 4; ++dy) {
     for (int32_t dx = -4; dx <= 4; ++dx) {
       const int32_t n = mmo_distance(dx, dy);
-      CHECK(mmo_sees(&g.w, cell, dx, dy, n));
+      CHECK(mmo_sees(g.w.ground + cell, g.w.stride, dx, dy, n));
       for (int32_t stone_y = -4; stone_y <= 4; ++stone_y) {
         for (int32_t stone_x = -4; stone_x <= 4; ++stone_x) {
           bool blocked = false;
@@ -242,7 +242,7 @@ static void test_lines(void) {
             blocked |= (int32_t)(x + (x < 0 ? -0.5 : 0.5)) == stone_x && (int32_t)(y + (y < 0 ? -0.5 : 0.5)) == stone_y;
           }
           *ground_at(&g, FIELD_X + stone_x, FIELD_Y + stone_y) = MMO_STONE;
-          CHECK(mmo_sees(&g.w, cell, dx, dy, n) == !blocked);
+          CHECK(mmo_sees(g.w.ground + cell, g.w.stride, dx, dy, n) == !blocked);
           *ground_at(&g, FIELD_X + stone_x, FIELD_Y + stone_y) = MMO_GRASS;
         }
       }
@@ -288,6 +288,27 @@ static void test_levels(void) {
   mmo_learn(&w, 0, 2, 60000);
   CHECK(me->seen.level[2] == 30 && me->xp[2] == 0);
   for (int32_t level = 1; level <= 30; ++level) CHECK(mmo_tier_of(level) == (level + 5) / 6);
+  game_close(&g);
+}
+
+// A player that is hit and then rises in the same tick observes the damage as a share of its new maximum.
+static void test_hurt_after_a_rise(void) {
+  MmoParams p = game_small(2, 1);
+  p.pvp = 1;
+  Game g = scene_open_with(p);
+  MmoPlayer *me = scene_move(&g, 0, FIELD_X, FIELD_Y), *other = scene_move(&g, 1, FIELD_X - 1, FIELD_Y);
+  scene_creature(&g, 0, FIELD_X + 1, FIELD_Y, 1, MMO_RANGED, MMO_PASSIVE);
+  me->age = other->age = 51, me->xp[0] = 9;
+  g.s->tick = 2;  // player 1 acts first
+  game_choose_act(&g, 1, MMO_ATTACK_MELEE), game_choose_act(&g, 0, MMO_ATTACK_MELEE);
+  game_step_only(&g);
+  CHECK(me->damage == 7 && me->seen.combat == 2 && me->seen.hurt == 3);  // 7 of 55 are three 20ths, 7 of 60 too
+  me->damage = 11, me->seen.hurt = 4;
+  const MmoWorld w = mmo_world(g.s, g.p, &(PfcIo){g.actions, g.controls, g.rewards, g.terminated, g.truncated, g.alive});
+  mmo_learn(&w, 0, 0, 60);
+  CHECK(me->seen.combat == 4 && me->seen.hurt == 4);  // 11 of 70
+  mmo_learn(&w, 0, 0, 60);
+  CHECK(me->seen.combat == 5 && me->seen.hurt == 3);  // 11 of 75
   game_close(&g);
 }
 
@@ -456,7 +477,7 @@ static void test_gear(void) {
   me->seen.fighting = 0;
   scene_act(&g, 0, MMO_USE, 0, 0, 0);
   CHECK(me->seen.weapon == MMO_SWORD && me->seen.weapon_tier == 3 && me->seen.bag[0][0] == 0);
-  CHECK(mmo_offence(me, MMO_MELEE) == 6 + 26 + 18 && mmo_offence(me, MMO_RANGED) == 6 + 2);
+  CHECK(mmo_offence(&me->seen, MMO_MELEE) == 6 + 26 + 18 && mmo_offence(&me->seen, MMO_RANGED) == 6 + 2);
   scene_give(&g, 0, MMO_BOW, 1);
   scene_act(&g, 0, MMO_USE, 0, 0, 0);  // another kind of weapon: they swap
   CHECK(me->seen.weapon == MMO_BOW && me->seen.bag[0][0] == MMO_SWORD && me->seen.bag[0][1] == 3);
@@ -546,6 +567,7 @@ static void test_creatures_drop_targets(void) {
   while (!g.terminated[0] && ++ticks < 100) scene_act(&g, 0, MMO_ATTACK_MELEE, 0, 0, 0);
   CHECK(g.terminated[0] && c->target == 1);
   game_finish(&g);
+  CHECK(g.metrics[METRIC_LIFE] == (float)ticks && g.metrics[METRIC_SLAIN] == 1.0f);
   scene_move(&g, 0, FIELD_X + 2, FIELD_Y + 1);
   for (int32_t i = 0; i < 40; ++i) {
     scene_rest(&g, 1);
@@ -788,6 +810,7 @@ int main(void) {
   test_lines();
   test_pvp();
   test_levels();
+  test_hurt_after_a_rise();
   test_loot();
   test_hunger();
   test_rest();
