@@ -307,6 +307,7 @@ typedef struct Moba {
   int16_t mana[MOBA_HEROES], max_mana[MOBA_HEROES];
   int16_t xp[MOBA_HEROES];       // within the level
   int16_t hurt[MOBA_HEROES];     // hit points lost in the last tick
+  uint16_t compass[MOBA_HEROES]; // the ways of the hero's cell, or of the cell where it died
   int32_t gold[MOBA_HEROES];
   MobaTally tally[MOBA_HEROES];
   // Of teams.
@@ -504,29 +505,38 @@ typedef struct MobaHits {
 } MobaHits;
 
 #if defined(__GNUC__) && !defined(__CUDACC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-typedef uint8_t MobaBytes __attribute__((vector_size(MOBA_BLOCK)));  // a few instructions where a loop takes dozens
+// A few instructions where a loop takes dozens.
+typedef uint8_t MobaBytes __attribute__((vector_size(MOBA_BLOCK)));
+typedef uint64_t MobaWords __attribute__((vector_size(MOBA_BLOCK)));
+
+PFC_FN MobaHits moba_hits_of(MobaBytes bytes) {
+  const MobaWords words = (MobaWords)bytes;
+  const MobaHits hits = {words[0], words[1]};
+  return hits;
+}
 
 // The units [first, first + MOBA_BLOCK) that are in the square.
 PFC_FN MobaHits moba_hits(const Moba* s, int32_t first, MobaSquare q) {
   MobaBytes x, y;
-  MobaHits hits;
   memcpy(&x, s->x + first, sizeof x);
   memcpy(&y, s->y + first, sizeof y);
-  const MobaBytes within = (MobaBytes)(x - q.left <= q.span) & (MobaBytes)(y - q.top <= q.span);
-  memcpy(&hits, &within, sizeof hits);
-  return hits;
+  return moba_hits_of((MobaBytes)(x - q.left <= q.span) & (MobaBytes)(y - q.top <= q.span));
 }
 
-// Which of MOBA_BLOCK cells hold units.
-PFC_FN MobaHits moba_units_in(const uint8_t* cells) {
-  MobaBytes bytes;
-  MobaHits hits;
-  memcpy(&bytes, cells, sizeof bytes);
-  const MobaBytes units = (MobaBytes)(bytes < MOBA_UNITS);
-  memcpy(&hits, &units, sizeof hits);
-  return hits;
+// Copies MOBA_BLOCK cells, in reverse order if `turned`, with their terrain codes. Returns which of them hold units.
+PFC_FN MobaHits moba_copy_cells(const uint8_t* from, bool turned, uint8_t* cells, uint8_t* terrain) {
+  MobaWords words;
+  memcpy(&words, from, sizeof words);
+  if (turned) {  // in registers: a vector load of two stored words would have to wait for both
+    const MobaWords reversed = {__builtin_bswap64(words[1]), __builtin_bswap64(words[0])};
+    words = reversed;
+  }
+  const MobaBytes found = (MobaBytes)words, codes = ~found;
+  memcpy(cells, &found, sizeof found);
+  memcpy(terrain, &codes, sizeof codes);
+  return moba_hits_of((MobaBytes)(found < MOBA_UNITS));
 }
-PFC_FN uint64_t moba_reverse_bytes(uint64_t bytes) { return __builtin_bswap64(bytes); }
+PFC_FN void moba_prefetch(const void* line) { __builtin_prefetch(line); }
 PFC_FN int32_t moba_lowest_bit(uint64_t bits) { return __builtin_ctzll(bits); }
 #else
 PFC_FN MobaHits moba_hits(const Moba* s, int32_t first, MobaSquare q) {
@@ -537,19 +547,19 @@ PFC_FN MobaHits moba_hits(const Moba* s, int32_t first, MobaSquare q) {
   }
   return hits;
 }
-PFC_FN MobaHits moba_units_in(const uint8_t* cells) {
+PFC_FN MobaHits moba_copy_cells(const uint8_t* from, bool turned, uint8_t* cells, uint8_t* terrain) {
   MobaHits hits = {0, 0};
+  for (int32_t i = 0; i < MOBA_BLOCK; ++i) {
+    cells[i] = turned ? from[MOBA_BLOCK - 1 - i] : from[i];
+    terrain[i] = (uint8_t)(MOBA_FREE - cells[i]);
+  }
   for (int32_t i = 0; i < 8; ++i) {
     hits.low |= (uint64_t)(cells[i] < MOBA_UNITS ? 255 : 0) << (8 * i);
     hits.high |= (uint64_t)(cells[8 + i] < MOBA_UNITS ? 255 : 0) << (8 * i);
   }
   return hits;
 }
-PFC_FN uint64_t moba_reverse_bytes(uint64_t bytes) {
-  uint64_t reversed = 0;
-  for (int32_t i = 0; i < 8; ++i) reversed = reversed << 8 | (bytes >> (8 * i) & 255u);
-  return reversed;
-}
+PFC_FN void moba_prefetch(const void* line) { (void)line; }
 PFC_FN int32_t moba_lowest_bit(uint64_t bits) {
   int32_t i = 0;
   while (!(bits >> i & 1u)) ++i;
@@ -2018,6 +2028,28 @@ PFC_FN void moba_share_codes(MobaGame* g, int32_t team) {
   shared->aimed_at = (uint8_t)aimed_at;
 }
 
+// The place from which a hero observes.
+PFC_FN MobaPlace moba_eye(const Moba* s, int32_t hero) {
+  MobaPlace dead = {s->place_x[hero], s->place_y[hero]};
+  return moba_lives(s, hero) ? moba_where(s, hero) : dead;
+}
+
+// The first row of the window around a cell, in the team's view, as the first of MOBA_BLOCK cells to copy. Team 1's view
+// runs from the last cell to the first.
+PFC_FN const uint8_t* moba_first_row(const MobaGame* g, int32_t team, MobaPlace eye) {
+  const uint8_t* middle = g->cells + moba_cell(g, eye.x, eye.y);
+  const int32_t vision = g->p->vision, before = vision * (g->stride + 1);
+  return team ? middle + before + 1 - MOBA_BLOCK : middle - before;
+}
+
+// Loads the cells of a window into the cache. The pool steps a block of games before it observes them, so the loads of all
+// heroes overlap and none waits.
+PFC_FN void moba_prefetch_window(const MobaGame* g, int32_t team, MobaPlace eye) {
+  const int32_t side = 2 * g->p->vision + 1, step = team ? -g->stride : g->stride;
+  const uint8_t* row = moba_first_row(g, team, eye);
+  for (int32_t y = 0; y < side; ++y) moba_prefetch(row + y * step);
+}
+
 // Updates what the next observations, masks and scripts need: seen heroes, fronts, and codes that are equal in all
 // observations of a team.
 PFC_FN void moba_update_views(MobaGame* g) {
@@ -2038,6 +2070,10 @@ PFC_FN void moba_update_views(MobaGame* g) {
     moba_share_codes(g, team);
   }
   for (int32_t hero = 0; hero < MOBA_HEROES; ++hero) {
+    const int32_t team = moba_hero_team(hero);
+    const MobaPlace eye = moba_eye(s, hero);
+    moba_prefetch_window(g, team, eye);
+    s->compass[hero] = g->ways[moba_own_cell(g, team, eye.x, eye.y)];
     s->state[hero] = 21;
     if (!moba_lives(s, hero)) continue;
     s->state[hero] = (uint8_t)moba_parts(s->hp[hero], s->max_hp[hero], 20);
@@ -2388,7 +2424,24 @@ PFC_FN void moba_run_heroes(MobaGame* g, uint32_t present, int32_t choices[MOBA_
     }
 }
 
+// In a pool of hundreds of games a state is no longer in the L1 cache when its turn comes. These load what a step is
+// sure to touch all at once, instead of line by line.
+PFC_FN void moba_prefetch_struct(const Moba* s) {
+  for (uint32_t i = 0; i < sizeof *s; i += 64) moba_prefetch((const uint8_t*)s + i);
+}
+
+PFC_FN void moba_prefetch_creeps(const MobaGame* g) {
+  const Moba* s = g->s;
+  for (int32_t creep = MOBA_CREEPS; creep < MOBA_NEUTRALS; ++creep) {
+    if (!moba_lives(s, creep)) continue;
+    const int32_t cell = moba_cell(g, s->x[creep], s->y[creep]);
+    moba_prefetch(g->cells + cell);
+    moba_prefetch(g->ways + moba_own_cell(g, moba_creep_team(creep), s->x[creep], s->y[creep]));
+  }
+}
+
 PFC_FN void moba_step(Moba* s, const MobaParams* p, PfcIo io) {
+  moba_prefetch_struct(s);
   MobaGame game = moba_open(s, p), *g = &game;
   MobaLedger ledger;
   MobaGains gains;
@@ -2399,6 +2452,7 @@ PFC_FN void moba_step(Moba* s, const MobaParams* p, PfcIo io) {
   ledger.num_struck = 0;
   g->ledger = &ledger;
   for (int32_t hero = 0; hero < MOBA_HEROES; ++hero) present |= (uint32_t)moba_lives(s, hero) << hero;
+  moba_prefetch_creeps(g);
   moba_collect_choices(g, io, choices);
   moba_begin_tick(g);
   moba_run_heroes(g, present, choices);
@@ -2478,11 +2532,6 @@ static const PfcObsRow moba_obs[] = {
 };
 enum { MOBA_OBS_ROWS = sizeof moba_obs / sizeof moba_obs[0] };
 
-PFC_FN MobaPlace moba_eye(const Moba* s, int32_t hero) {
-  MobaPlace dead = {s->place_x[hero], s->place_y[hero]};
-  return moba_lives(s, hero) ? moba_where(s, hero) : dead;
-}
-
 PFC_FN uint8_t moba_skill_code(const Moba* s, int32_t hero, int32_t k) {
   const int32_t wait = s->clock.skill[hero][k];
   return (uint8_t)(wait ? 2 + wait / 4 : s->mana[hero] < moba_skill(hero, k)->mana);
@@ -2512,9 +2561,9 @@ PFC_FN void moba_observe_self(const MobaGame* g, int32_t hero, MobaObs* obs) {
   obs->aimed_at = s->shared[moba_hero_team(hero)].aimed_at >> moba_role(hero) & 1u;
 }
 
-PFC_FN void moba_observe_place(const MobaGame* g, int32_t team, MobaPlace eye, MobaObs* obs) {
-  const int32_t size = g->size;
-  const uint32_t ways = g->ways[moba_own_cell(g, team, eye.x, eye.y)];
+PFC_FN void moba_observe_place(const MobaGame* g, int32_t hero, MobaPlace eye, MobaObs* obs) {
+  const int32_t size = g->size, team = moba_hero_team(hero);
+  const uint32_t ways = g->s->compass[hero];
   obs->x = (uint8_t)(moba_turn(size, team, eye.x) * 25 / size);
   obs->y = (uint8_t)(moba_turn(size, team, eye.y) * 25 / size);
   for (int32_t i = 0; i <= MOBA_LANES; ++i) obs->compass[i] = (uint8_t)(ways >> (4 * i) & 15u);
@@ -2556,18 +2605,6 @@ PFC_FN void moba_observe_lanes(const Moba* s, int32_t team, MobaObs* obs) {
   obs->own.ancient = own->ancient, obs->enemy.ancient = enemy->ancient;
 }
 
-// Copies MOBA_BLOCK cells of a window's row in the order of a view; the row's `side` cells come first. In team 1's view
-// they run from right to left.
-PFC_FN void moba_copy_cells(const uint8_t* row, int32_t side, bool turned, uint8_t* cells) {
-  uint64_t left, right;
-  if (turned) row += side - MOBA_BLOCK;
-  memcpy(&left, row, sizeof left);
-  memcpy(&right, row + sizeof left, sizeof right);
-  const uint64_t first = turned ? moba_reverse_bytes(right) : left, second = turned ? moba_reverse_bytes(left) : right;
-  memcpy(cells, &first, sizeof first);
-  memcpy(cells + sizeof first, &second, sizeof second);
-}
-
 // Writes the units among eight cells over the terrain. hits: bytes of ones where there are units.
 PFC_FN void moba_observe_units(const uint8_t* look, const uint8_t* cells, uint64_t hits, uint8_t* units, uint8_t* hp) {
   for (uint64_t left = hits; left;) {
@@ -2581,17 +2618,16 @@ PFC_FN void moba_observe_units(const uint8_t* look, const uint8_t* cells, uint64
 // The window around a cell: codes, then hit points. Rows are written MOBA_BLOCK cells at a time; the next row
 // overwrites the excess.
 PFC_FN void moba_observe_planes(const MobaGame* g, int32_t team, MobaPlace eye, uint8_t* units) {
-  const int32_t vision = g->p->vision, side = 2 * vision + 1, step = team ? -g->stride : g->stride;
+  const int32_t side = 2 * g->p->vision + 1, step = team ? -g->stride : g->stride;
   const uint64_t used = (1ull << (8 * (side - 8))) - 1;
-  const uint8_t *look = g->s->look[team], *row = g->cells + moba_cell(g, eye.x, eye.y) - vision - vision * step;
+  const uint8_t *look = g->s->look[team], *row = moba_first_row(g, team, eye);
   uint8_t* hp = units + side * side;
   memset(hp, 0, (size_t)(side * side));
   for (int32_t y = 0; y < side; ++y, row += step, units += side, hp += side) {
     uint8_t cells[MOBA_BLOCK], terrain[MOBA_BLOCK];
-    moba_copy_cells(row, side, team, cells);
-    for (int32_t x = 0; x < MOBA_BLOCK; ++x) terrain[x] = (uint8_t)(MOBA_FREE - cells[x]);
-    memcpy(units, terrain, y < side - 1 ? (size_t)MOBA_BLOCK : (size_t)side);
-    const MobaHits hits = moba_units_in(cells);
+    const MobaHits hits = moba_copy_cells(row, team, cells, terrain);
+    if (y < side - 1) memcpy(units, terrain, MOBA_BLOCK);
+    else memcpy(units, terrain, (size_t)side);
     moba_observe_units(look, cells, hits.low, units, hp);
     moba_observe_units(look, cells + 8, hits.high & used, units + 8, hp + 8);
   }
@@ -2603,7 +2639,7 @@ PFC_FN void moba_observe(const Moba* s, const MobaParams* p, int32_t agent, Moba
   const MobaPlace eye = moba_eye(s, agent);
   moba_observe_planes(g, team, eye, (uint8_t*)obs + MOBA_OBS_HEAD);
   moba_observe_self(g, agent, obs);
-  moba_observe_place(g, team, eye, obs);
+  moba_observe_place(g, agent, eye, obs);
   moba_observe_others(g, agent, eye, obs);
   moba_observe_lanes(s, team, obs);
 }
@@ -2731,6 +2767,8 @@ static void moba_draw_ground(const MobaCanvas* c) {
   for (int32_t team = 0; team < 2; ++team) {
     const MobaPlace at = moba_place_of(c->g, team, moba_fountain_place);
     const float reach = ((float)MOBA_FOUNTAIN_RADIUS + 0.5f) * c->cell;
+    const int32_t left = team ? size - base : 0, top = team ? 0 : size - base;
+    moba_draw_cells(c, left, top, left + base, top + base, pfc_tint(moba_team_colors[team], 20));
     c->d->circle(c->d->context, moba_center(c, at.x), moba_center(c, at.y), reach,
                  pfc_tint(moba_team_colors[team], 36));
   }
@@ -2761,11 +2799,12 @@ static void moba_draw_building(const MobaCanvas* c, int32_t unit) {
   const PfcColor color = pfc_rgb(moba_team_colors[team]);
   if (s->kind[unit] == MOBA_KIND_ANCIENT) {
     const int32_t beat = (int32_t)(s->tick % 8u), swell = beat < 4 ? beat : 8 - beat;
-    const float r = 9.0f + 0.9f * part * (float)swell, core = 4.0f + 4.0f * part;
+    const float r = 11.0f + 0.8f * part * (float)swell, core = 4.0f + 6.0f * part;
     const PfcPoint outer[4] = {{x, y - r}, {x + r, y}, {x, y + r}, {x - r, y}};
     const PfcPoint inner[4] = {{x, y - core}, {x + core, y}, {x, y + core}, {x - core, y}};
-    d->polygon(d->context, outer, 4, pfc_tint(moba_team_colors[team], 90));
+    d->polygon(d->context, outer, 4, pfc_tint(moba_team_colors[team], 110));
     d->polygon(d->context, inner, 4, open ? color : pfc_rgb(MOBA_GUARDED_COLOR));
+    d->circle(d->context, x, y, 3.0f, open ? pfc_rgb(PFC_BOARD) : color);
     return;
   }
   d->rounded_rect(d->context, x - 4.0f, y - 4.0f, 8.0f, 8.0f, 1.5f, open ? color : pfc_rgb(MOBA_GUARDED_COLOR));
@@ -2880,9 +2919,13 @@ static void moba_draw_hero_row(const MobaCanvas* c, int32_t hero, float y) {
   d->text(d->context, x + 70.0f, y, 9.0f, text, pfc_rgb(PFC_DIM));
   snprintf(text, sizeof text, "%d", s->level[hero]);
   d->text(d->context, x + width - pfc_text_width(text, 11.0f), y - 1.0f, 11.0f, text, pfc_rgb(PFC_GOAL));
-  moba_draw_bar(d, x, y + 13.0f, width, 4.0f, lives ? moba_part(s, hero) : 0.0f, PFC_GOOD);
-  moba_draw_bar(d, x, y + 18.0f, width, 2.5f, lives ? (float)s->mana[hero] / (float)s->max_mana[hero] : 0.0f,
-                PFC_VIOLET);
+  if (!lives) {
+    snprintf(text, sizeof text, "back in %d", s->clock.back[hero] + 1);
+    d->text(d->context, x + 11.0f, y + 13.0f, 8.0f, text, pfc_rgb(PFC_DIM));
+    return;
+  }
+  moba_draw_bar(d, x, y + 13.0f, width, 4.0f, moba_part(s, hero), PFC_GOOD);
+  moba_draw_bar(d, x, y + 18.0f, width, 2.5f, (float)s->mana[hero] / (float)s->max_mana[hero], PFC_VIOLET);
   for (int32_t i = 0; i < s->gear[hero]; ++i)
     d->rect(d->context, x + 5.0f * (float)(i % 20), y + 25.0f, 3.6f, 3.6f, pfc_tint(rgb, 220));
   moba_draw_skills(d, s, hero, x + width - 30.0f, y + 23.0f);

@@ -41,7 +41,7 @@ static void turn_heroes(const Game* a, Moba* b) {
     const int32_t to = image_of(hero);
     TURN(clock.skill), TURN(clock.buff), TURN(clock.might), TURN(clock.back), TURN(clock.provoked), TURN(clock.hurt_by);
     TURN(level), TURN(gear), TURN(state), TURN(lane), TURN(leave), TURN(delay), TURN(going_home), TURN(last);
-    TURN(mana), TURN(max_mana), TURN(xp), TURN(hurt), TURN(gold), TURN(tally);
+    TURN(mana), TURN(max_mana), TURN(xp), TURN(hurt), TURN(compass), TURN(gold), TURN(tally);
     const bool died = s->tally[hero].deaths > 0;  // before the first death its place is 0, 0 in both
     b->place_x[to] = died ? turned(a, s->place_x[hero]) : 0, b->place_y[to] = died ? turned(a, s->place_y[hero]) : 0;
   }
