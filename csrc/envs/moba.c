@@ -534,7 +534,7 @@ PFC_FN MobaHits moba_copy_cells(const uint8_t* from, bool turned, uint8_t* cells
   const MobaBytes found = (MobaBytes)words, codes = ~found;
   memcpy(cells, &found, sizeof found);
   memcpy(terrain, &codes, sizeof codes);
-  return moba_hits_of((MobaBytes)(found < MOBA_UNITS));
+  return moba_hits_of((MobaBytes)(found < (uint8_t)MOBA_UNITS));
 }
 PFC_FN void moba_prefetch(const void* line) { __builtin_prefetch(line); }
 PFC_FN int32_t moba_lowest_bit(uint64_t bits) { return __builtin_ctzll(bits); }
@@ -2034,16 +2034,16 @@ PFC_FN MobaPlace moba_eye(const Moba* s, int32_t hero) {
   return moba_lives(s, hero) ? moba_where(s, hero) : dead;
 }
 
-// The first row of the window around a cell, in the team's view, as the first of MOBA_BLOCK cells to copy. Team 1's view
-// runs from the last cell to the first.
+// The first row of the window around a cell in the team's view: the address of the MOBA_BLOCK cells to copy. Team 1's
+// view runs from the last cell to the first.
 PFC_FN const uint8_t* moba_first_row(const MobaGame* g, int32_t team, MobaPlace eye) {
   const uint8_t* middle = g->cells + moba_cell(g, eye.x, eye.y);
   const int32_t vision = g->p->vision, before = vision * (g->stride + 1);
   return team ? middle + before + 1 - MOBA_BLOCK : middle - before;
 }
 
-// Loads the cells of a window into the cache. The pool steps a block of games before it observes them, so the loads of all
-// heroes overlap and none waits.
+// Loads the cells of a window into the cache. The pool steps a block of games before it observes them, so the loads of
+// all heroes overlap.
 PFC_FN void moba_prefetch_window(const MobaGame* g, int32_t team, MobaPlace eye) {
   const int32_t side = 2 * g->p->vision + 1, step = team ? -g->stride : g->stride;
   const uint8_t* row = moba_first_row(g, team, eye);
@@ -2163,8 +2163,7 @@ PFC_FN MobaChoice moba_choose_way(const MobaGame* g, int32_t hero, int32_t code,
 }
 
 PFC_FN MobaChoice moba_choose_along(const MobaGame* g, int32_t hero, int32_t which) {
-  const int32_t code = moba_way(g, moba_hero_team(hero), g->s->x[hero], g->s->y[hero], which);
-  return moba_choose_way(g, hero, code, MOBA_ANYWHERE);
+  return moba_choose_way(g, hero, g->s->compass[hero] >> (4 * which) & 15, MOBA_ANYWHERE);
 }
 
 // A move straight towards a place.
