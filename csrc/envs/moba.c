@@ -1,22 +1,21 @@
 // moba.c - two teams of five heroes, three lanes of creeps, towers, a jungle, and an ancient to destroy on each side.
 //
 // obs   uint8[78 + 2 (2 vision + 1)^2]   codes, see moba_obs; all in the view of the agent's own team
-// act   int32[3]   move (0 stay, 1-8 up and on clockwise), act (0 none, 1 attack, 2-4 the skills Q, W, E), target class
+// act   int32[3]   move (0 stay, 1-8 clockwise from up), act (0 none, 1 attack, 2-4 the skills Q, W, E), target class
 //                  (0 heroes first, 1 creeps and neutrals first, 2 buildings first)
 // rew   experience, gold, kills, deaths, damage to buildings, the win; see moba_pay
 //
-// The world is size x size cells, x right, y down. Team 0's base lies at the lower left, team 1's at the upper right, and
-// the map equals itself turned by 180 degrees. Positions in the state are team 0's. A team's own view is that map, turned
-// for team 1; lanes, directions, numbers of buildings and all tables of places are in the own view.
+// The world is size x size cells, x right, y down. Team 0's base is at the lower left, team 1's at the upper right, and
+// the map equals itself rotated by 180 degrees. The state stores positions as team 0 sees them. A team's own view is
+// that map, rotated for team 1. Lanes, directions, numbers of buildings and all tables of places are in the own view.
 //
-// The rules treat both teams alike, so that a turned game is the same game: whatever needs an order takes the team that is
-// first in this tick (it alternates), and ties go by a unit's number within its team. No random numbers are drawn in a
-// step. Damage is collected in a ledger and applied at the end of a tick, so that two heroes can kill each other.
+// The rules treat both teams alike, so a rotated game with exchanged teams is the same game. Where order matters, one
+// team acts first; the teams alternate from tick to tick. Ties go to the lower number within a team. A step draws no
+// random numbers. A ledger collects the damage of a tick and is applied at its end, so two heroes can kill each other.
 //
-// The state is one block of the pool's memory: the struct Moba; a byte for each cell, with a border of walls: the unit
-// that stands there, MOBA_FREE or MOBA_WALL; a uint16 for each of these: four directions of four bits (see moba_way);
-// and for each team a byte for each cell, with a margin of `vision` cells: what the team sees there, in its own view (see
-// moba_look_of).
+// The state is one block of the pool's memory: the struct Moba, then one byte per cell (the unit there, MOBA_FREE,
+// MOBA_WALL or MOBA_OUTSIDE), then one uint16 per cell (four directions of four bits, see moba_way). Both grids have a
+// margin of `vision` cells, so that no window needs a bounds check.
 #include "pufferc/env.h"
 
 // ---- constants ---------------------------------------------------------------------------------------
@@ -25,11 +24,11 @@ enum { MOBA_TEAM = 5, MOBA_HEROES = 2 * MOBA_TEAM, MOBA_SKILLS = 3, MOBA_LANES =
 enum { MOBA_WARDEN, MOBA_BLADE, MOBA_EMBER, MOBA_BULWARK, MOBA_ARCHER };
 enum { MOBA_TOP, MOBA_MIDDLE, MOBA_BOTTOM };
 
-// Units, by index. A unit's number is its place within its team, or, of neutrals, within its half of the map.
+// Units, by index. A unit's number is its index within its team; for neutrals, within their half of the map.
 enum {
   MOBA_LANE_CREEPS = 16,
   MOBA_TEAM_CREEPS = MOBA_LANES * MOBA_LANE_CREEPS,
-  MOBA_CAMPS = 4,                              // of one half; its guardian counts as a fifth camp
+  MOBA_CAMPS = 4,                              // per half of the map; the half's guardian counts as a fifth camp
   MOBA_CAMP_UNITS = 3,
   MOBA_HALF_NEUTRALS = MOBA_CAMPS * MOBA_CAMP_UNITS,
   MOBA_TEAM_BUILDINGS = 12,                    // T1 to T3 of the top, middle and bottom lane, two T4, the ancient
@@ -39,31 +38,32 @@ enum {
   MOBA_BUILDINGS = MOBA_GUARDIANS + 2,
   MOBA_UNITS = MOBA_BUILDINGS + 2 * MOBA_TEAM_BUILDINGS,
   MOBA_SLOTS = MOBA_UNITS + 4,                 // whole blocks of MOBA_BLOCK
-  MOBA_BLOCK = 16,                             // units looked at together
+  MOBA_BLOCK = 16,                             // units, or cells of a row, that are processed together
   MOBA_FIRST_T4 = 9,
-  MOBA_ANCIENT = 11,                           // number of that building
+  MOBA_ANCIENT = 11,                           // its number
   MOBA_GUARDIAN_NUMBER = MOBA_HALF_NEUTRALS,
   MOBA_PITS = MOBA_CAMPS + 1,                  // camps and guardian of one half
 };
 
-enum { MOBA_FREE = 255, MOBA_WALL = 254 };  // what a cell holds besides a unit
-enum { MOBA_NONE = 255 };                   // no unit
-enum { MOBA_OFF = 192 };  // coordinate of a unit that is off the map: more than 64 from every cell, in 8 bits too
-enum { MOBA_STAY = 8 };   // no direction; 0 to 7 are up and on clockwise
+// Cells without a unit. 255 minus the value is the terrain's code in observations.
+enum { MOBA_FREE = 255, MOBA_WALL = 254, MOBA_OUTSIDE = 253 };
+enum { MOBA_NONE = 255 };  // no unit
+enum { MOBA_OFF = 192 };   // coordinate of a unit that is off the map: more than 64 from every cell, modulo 256 too
+enum { MOBA_STAY = 8 };    // no direction; 0 to 7 are clockwise from up
 
 enum { MOBA_MIN_SIZE = 64, MOBA_MAX_SIZE = 128 };  // the map is laid out for 64 cells and scaled
 enum {
-  MOBA_BASE = 12,             // a base reaches this far from the left, for a map of 64 cells
-  MOBA_LANE_LINE = 5,         // middle of the top lane's two legs, from the left and from the top
-  MOBA_LANE_HALF = 2,         // cells of the outer lanes on each side of it
+  MOBA_BASE = 12,             // last column of a base, on a map of 64 cells
+  MOBA_LANE_LINE = 5,         // centre line of the top lane: its column on the left, its row at the top
+  MOBA_LANE_HALF = 2,         // cells of an outer lane on each side of its centre line
   MOBA_MIDDLE_HALF = 3,       // cells of the middle lane on each side of the diagonal
   MOBA_RIVER_HALF = 2,
-  MOBA_CLEARING = 3,          // around a camp's middle; a camp's units stay this near too
-  MOBA_PIT_CLEARING = 2,      // around a guardian
-  MOBA_LATTICE = 4,           // cells between the values that the jungle is made from
+  MOBA_CLEARING = 3,          // radius of a camp's clearing, which its units do not leave
+  MOBA_PIT_CLEARING = 2,      // the same for a guardian
+  MOBA_LATTICE = 4,           // cells between lattice points of the value noise
   MOBA_WALL_PERCENT = 40,     // of the jungle, before corridors
   MOBA_FOUNTAIN_RADIUS = 3,
-  MOBA_SPAWN_RINGS = 5,       // round a spawn in which creeps find a cell
+  MOBA_SPAWN_RINGS = 5,       // search radius for a creep's first cell
 };
 
 // Ticks; a tick is about a quarter of a second.
@@ -81,24 +81,24 @@ enum {
   MOBA_TAUNT_TICKS = 6,
   MOBA_MIGHT_TICKS = 240,
   MOBA_ASSIST_TICKS = 20,
-  MOBA_PROVOKED_TICKS = 4,    // for which towers remember who hurt a hero
+  MOBA_PROVOKED_TICKS = 4,    // towers prefer heroes that hurt a hero within this time
   MOBA_CAMP_REFILL = 240,
   MOBA_GUARDIAN_REFILL = 600,
   MOBA_DEATH_TICKS = 16,
   MOBA_DEATH_LEVEL_TICKS = 4,
-  MOBA_LOOK_TICKS = 4,        // between a creep's looks for a target
-  MOBA_CAPTAIN_TICK = 800,    // from which the strongest script gathers its heroes
+  MOBA_LOOK_TICKS = 4,        // between a creep's searches for a target
+  MOBA_CAPTAIN_TICK = 800,    // from here on captains push the middle lane together
 };
 
 // Cells.
 enum {
   MOBA_TOWER_REACH = 5,
   MOBA_CREEP_SIGHT = 5,
-  MOBA_CREEP_LEASH = 7,       // at this distance a creep gives up its target
-  MOBA_WAKE = 3,              // a hero this near to a camp's middle wakes it
-  MOBA_CHASE = 5,             // neutrals fight heroes this near to the middle
-  MOBA_SHARE = 8,             // experience is shared this far
-  MOBA_VEIL_SIGHT = 2,        // a veiled hero is seen from here, and from MOBA_TOWER_REACH by towers
+  MOBA_CREEP_LEASH = 7,       // a creep gives up a target at this distance
+  MOBA_WAKE = 3,              // a hero this close to a camp's middle wakes it
+  MOBA_CHASE = 5,             // neutrals attack heroes this close to their camp's middle
+  MOBA_SHARE = 8,             // heroes this close to a death share its experience
+  MOBA_VEIL_SIGHT = 2,        // units see a veiled hero at this distance, towers at MOBA_TOWER_REACH
   MOBA_CHARGE_CELLS = 4,
   MOBA_PUSH_CELLS = 2,
   MOBA_VOLLEY_TARGETS = 4,
@@ -112,10 +112,10 @@ enum {
   MOBA_GEAR_HP = 24,
   MOBA_LEVEL_XP = 60,         // level L to L + 1 takes MOBA_LEVEL_XP + MOBA_LEVEL_XP_STEP * L
   MOBA_LEVEL_XP_STEP = 40,
-  MOBA_HEAL_PERCENT = 5,      // of the maximum, each tick: heroes at their fountain, neutrals that go back
-  MOBA_GROWTH_PERCENT = 2,    // of hit points and damage of creeps, from wave to wave
-  MOBA_MAX_GROWTH = 200,      // waves; creeps of later ones are no stronger, which keeps their hit points in 16 bits
-  MOBA_SIEGE_FACTOR = 3,      // of a siege creep's damage to buildings
+  MOBA_HEAL_PERCENT = 5,      // of the maximum per tick: heroes at their fountain, neutrals without a target
+  MOBA_GROWTH_PERCENT = 2,    // of hit points and damage of creeps, per wave
+  MOBA_MAX_GROWTH = 200,      // waves; creeps stop growing here, so that their hit points fit in 16 bits
+  MOBA_SIEGE_FACTOR = 3,      // siege creeps do this many times their damage to buildings
   MOBA_KILL_XP = 60,          // a hero of level L: 60 + 20 L experience, 80 + 8 L gold
   MOBA_KILL_XP_LEVEL = 20,
   MOBA_KILL_GOLD = 80,
@@ -125,28 +125,28 @@ enum {
   MOBA_BUILDING_GOLD = 60,
   MOBA_GUARDIAN_XP = 150,
   MOBA_GUARDIAN_GOLD = 120,
-  MOBA_LEAVE_PERCENT = 20,    // a script goes home below 20 to 40 % of its hit points,
+  MOBA_LEAVE_PERCENT = 20,    // a scripted hero goes home below 20 to 40 % of its hit points,
   MOBA_LEAVE_SPREAD = 21,
-  MOBA_RECOVERED_PERCENT = 80,  // and comes back at this
+  MOBA_RECOVERED_PERCENT = 80,  // and returns to its lane at 80 %
 };
 
-#define MOBA_PARAMS(X)                                                                                       \
-  X(int, max_steps, 3000, 0, PFC_MAX_STEPS, "ticks until a game is a draw; 0 = never")                       \
-  X(int, size, MOBA_MIN_SIZE, MOBA_MIN_SIZE, MOBA_MAX_SIZE, "cells across and down")                         \
-  X(int, vision, 6, 6, 7, "cells seen in each direction")                                                    \
-  X(int, opponent, 0, 0, 3, "0: ten agents; 1-3: five agents, team 0, against the script of that strength")  \
-  X(int, autopilot, 0, 0, 3, "1-3: that script plays all rows and actions are ignored; for yardsticks")      \
-  X(bool, random_jungle, 1, 0, 1, "a new jungle for every game")                                             \
-  X(bool, masked, 0, 0, 1, "1: illegal choices are refused, see action_mask; 0: they are left out")          \
-  X(int, wave_ticks, 120, 20, 10000, "ticks from wave to wave")                                              \
-  X(float, team_spirit, 0.2f, 0, 1, "share of the team's mean in each reward")                               \
-  X(bool, zero_sum, 0, 0, 1, "subtract the other team's mean reward")                                        \
-  X(float, reward_xp, 0.002f, -10, 10, "for a point of experience")                                          \
-  X(float, reward_gold, 0.002f, -10, 10, "for a coin")                                                       \
-  X(float, reward_kill, 0.2f, -10, 10, "for killing a hero")                                                 \
-  X(float, reward_death, -0.2f, -10, 10, "for the own death")                                                \
-  X(float, reward_building, 0.5f, -10, 10, "for an enemy building's hit points, all of them; to each hero")  \
-  X(float, reward_win, 5.0f, -10, 10, "for a win; the loser gets the opposite")
+#define MOBA_PARAMS(X)                                                                                        \
+  X(int, max_steps, 3000, 0, PFC_MAX_STEPS, "ticks until a game is a draw; 0 = never")                        \
+  X(int, size, MOBA_MIN_SIZE, MOBA_MIN_SIZE, MOBA_MAX_SIZE, "cells across and down")                          \
+  X(int, vision, 6, 6, 7, "cells seen in each direction")                                                     \
+  X(int, opponent, 0, 0, 3, "0: ten agents; 1-3: five agents, team 0, against the script of that level")      \
+  X(int, autopilot, 0, 0, 3, "1-3: the script of that level plays all rows and actions are ignored")          \
+  X(bool, random_jungle, 1, 0, 1, "1: each game draws its own jungle; 0: all games have the same one")        \
+  X(bool, masked, 0, 0, 1, "1: illegal choices are refused, see action_mask; 0: they have no effect")         \
+  X(int, wave_ticks, 120, 20, 10000, "ticks between waves of creeps")                                         \
+  X(float, team_spirit, 0.2f, 0, 1, "share of the team's mean in each reward")                                \
+  X(bool, zero_sum, 0, 0, 1, "1: subtract the other team's mean reward")                                      \
+  X(float, reward_xp, 0.002f, -10, 10, "per point of experience")                                             \
+  X(float, reward_gold, 0.002f, -10, 10, "per coin")                                                          \
+  X(float, reward_kill, 0.2f, -10, 10, "for killing a hero")                                                  \
+  X(float, reward_death, -0.2f, -10, 10, "for dying")                                                         \
+  X(float, reward_building, 0.5f, -10, 10, "times the share taken of an enemy building; each hero") \
+  X(float, reward_win, 5.0f, -10, 10, "for a win; the losing team gets its negative")
 PFC_DEFINE_PARAMS(moba, MobaParams, MOBA_PARAMS)
 
 // ---- tables --------------------------------------------------------------------------------------------
@@ -177,17 +177,17 @@ PFC_TABLE MobaRole moba_roles[MOBA_TEAM] = {
     {430, 35, 200, 12, 48, 5, 5},  // archer
 };
 
-// What a skill needs before it is carried out.
+// Condition for the use of a skill, besides mana and cooldown.
 enum {
   MOBA_NEEDS_NOTHING,
-  MOBA_NEEDS_HURT_ALLY,  // an own hero within reach that misses hit points
+  MOBA_NEEDS_HURT_ALLY,  // an own hero within reach below its maximum hit points
   MOBA_NEEDS_HERO,       // an enemy hero within reach
   MOBA_NEEDS_ENEMY,      // an enemy hero or creep, or a neutral, within reach
-  MOBA_NEEDS_WAY,        // a direction of movement
+  MOBA_NEEDS_WAY,        // a move direction
 };
 
 typedef struct MobaSkill {
-  int32_t mana, wait, reach, base, level;  // it works with base + level * L; reach of an area is its radius
+  int32_t mana, wait, reach, base, level;  // the amount is base + level * L; the reach of an area is its radius
   int32_t needs;
 } MobaSkill;
 
@@ -195,30 +195,30 @@ enum { MOBA_MEND, MOBA_BIND, MOBA_AEGIS, MOBA_LEAP, MOBA_VEIL, MOBA_WHIRL, MOBA_
        MOBA_TAUNT, MOBA_SKIN, MOBA_CHARGE, MOBA_VOLLEY, MOBA_SNARE, MOBA_FOCUS };
 
 PFC_TABLE MobaSkill moba_skills[MOBA_TEAM * MOBA_SKILLS] = {
-    {60, 24, 6, 60, 15, MOBA_NEEDS_HURT_ALLY},  // mend: heals the own hero that misses most
+    {60, 24, 6, 60, 15, MOBA_NEEDS_HURT_ALLY},  // mend: heals the own hero that lacks most
     {70, 40, 5, 30, 10, MOBA_NEEDS_HERO},       // bind: damage and stun
     {90, 60, 4, 40, 10, MOBA_NEEDS_NOTHING},    // aegis: shields own heroes and creeps around
-    {50, 30, 6, 50, 15, MOBA_NEEDS_ENEMY},      // leap: to the target, with damage
+    {50, 30, 6, 50, 15, MOBA_NEEDS_ENEMY},      // leap: jumps to the target, damage
     {60, 60, 0, 0, 0, MOBA_NEEDS_NOTHING},      // veil: haste, hard to see, a stronger next attack
     {40, 16, 1, 40, 10, MOBA_NEEDS_ENEMY},      // whirl: damage around
     {80, 28, 6, 80, 20, MOBA_NEEDS_ENEMY},      // bolt: damage
     {90, 30, 6, 45, 12, MOBA_NEEDS_ENEMY},      // blaze: damage around a target
     {60, 40, 2, 20, 6, MOBA_NEEDS_ENEMY},       // frost: damage and slow around
-    {60, 48, 3, 0, 0, MOBA_NEEDS_ENEMY},        // taunt: enemies around must attack him
+    {60, 48, 3, 0, 0, MOBA_NEEDS_ENEMY},        // taunt: enemies around must attack the caster
     {50, 60, 0, 0, 0, MOBA_NEEDS_NOTHING},      // stone skin: half damage
-    {50, 40, 4, 40, 8, MOBA_NEEDS_WAY},         // charge: a run that ends with damage, push and stun
+    {50, 40, 4, 40, 8, MOBA_NEEDS_WAY},         // charge: runs; damage, push and stun at the end
     {60, 20, 5, 30, 8, MOBA_NEEDS_ENEMY},       // volley: damage to the four nearest
     {50, 28, 6, 40, 10, MOBA_NEEDS_ENEMY},      // snare: damage and slow
     {70, 70, 0, 0, 0, MOBA_NEEDS_NOTHING},      // focus: attacks every second tick
 };
 enum { MOBA_BLAZE_RADIUS = 2 };
 
-// Kinds of units. Heroes have a kind of their own, so that a kind says everything about a unit but its team.
+// Kinds of units.
 enum { MOBA_MELEE, MOBA_RANGED, MOBA_SIEGE, MOBA_SMALL, MOBA_LARGE, MOBA_GUARDIAN, MOBA_T1, MOBA_T2, MOBA_T3, MOBA_T4,
        MOBA_KIND_ANCIENT, MOBA_HERO };
 
 typedef struct MobaKind {
-  int32_t hp, damage, reach, wait, xp, gold;  // xp and gold for its death
+  int32_t hp, damage, reach, wait, xp, gold;  // xp and gold are awarded for its death
 } MobaKind;
 
 PFC_TABLE MobaKind moba_kinds[MOBA_HERO] = {
@@ -236,7 +236,7 @@ PFC_TABLE uint8_t moba_building_kinds[MOBA_TEAM_BUILDINGS] = {MOBA_T1, MOBA_T2, 
                                                               MOBA_KIND_ANCIENT};
 PFC_TABLE uint8_t moba_wave_kinds[5] = {MOBA_MELEE, MOBA_MELEE, MOBA_MELEE, MOBA_RANGED, MOBA_SIEGE};
 
-// Codes of the plane of units.
+// Codes of the plane of units. Codes below MOBA_CODE_OWN_CREEP are terrain.
 enum { MOBA_CODE_OPEN, MOBA_CODE_WALL, MOBA_CODE_OUTSIDE, MOBA_CODE_OWN_CREEP, MOBA_CODE_ENEMY_CREEP = 6,
        MOBA_CODE_NEUTRAL = 9, MOBA_CODE_OWN_TOWER = 12, MOBA_CODE_ENEMY_OPEN, MOBA_CODE_ENEMY_CLOSED,
        MOBA_CODE_OWN_ANCIENT, MOBA_CODE_ENEMY_ANCIENT, MOBA_CODE_OWN_HERO, MOBA_CODE_ENEMY_HERO = 22,
@@ -244,7 +244,7 @@ enum { MOBA_CODE_OPEN, MOBA_CODE_WALL, MOBA_CODE_OUTSIDE, MOBA_CODE_OWN_CREEP, M
 
 // ---- state ---------------------------------------------------------------------------------------------
 
-// Everything that falls by 1 each tick until it is 0, all in bytes, so that one loop does it.
+// Countdowns in ticks. All are bytes, so that one loop over the struct counts them down.
 typedef struct MobaClocks {
   uint8_t wait[MOBA_SLOTS];      // until a unit's next attack
   uint8_t stun[MOBA_SLOTS], slow[MOBA_SLOTS], taunt[MOBA_SLOTS];
@@ -252,16 +252,16 @@ typedef struct MobaClocks {
   uint8_t skill[MOBA_HEROES][MOBA_SKILLS];
   uint8_t buff[MOBA_HEROES];     // veil, stone skin or focus, by role
   uint8_t might[MOBA_HEROES];
-  uint8_t back[MOBA_HEROES];     // until a dead hero comes back
-  uint8_t provoked[MOBA_HEROES];             // since this hero hurt an enemy hero
-  uint8_t hurt_by[MOBA_HEROES][MOBA_TEAM];   // since the enemy hero of that number hurt this one
+  uint8_t back[MOBA_HEROES];     // until a dead hero respawns
+  uint8_t provoked[MOBA_HEROES];             // while towers prefer this hero, which hurt one of their team's
+  uint8_t hurt_by[MOBA_HEROES][MOBA_TEAM];   // while the enemy hero of that number gets an assist for this one's death
   uint8_t unused[8];             // a multiple of 16 bytes
 } MobaClocks;
 
 enum { MOBA_EFFECT_STRIKE, MOBA_EFFECT_AREA, MOBA_EFFECT_HEAL };
 enum { MOBA_EFFECTS = 24 };
 
-// What the last tick showed, for the picture.
+// An event of the last tick, for the picture.
 typedef struct MobaEffect {
   uint8_t kind, team;
   uint8_t x0, y0, x1, y1;  // a strike from one cell to another; the others use the first
@@ -273,54 +273,56 @@ typedef struct MobaTally {
   uint32_t kills, deaths, assists, last_hits, hero_damage, building_damage, healing, skills;
 } MobaTally;
 
-// Codes of a team that all observations share, lanes as the team names them.
+// Codes that are equal in all observations of a team, lanes in its own view.
 typedef struct MobaShared {
-  uint8_t towers[MOBA_LANES], base_towers, ancient;  // that stand; eighths of its hit points
-  uint8_t front[MOBA_LANES];                         // Moba.front in 15ths of the way
+  uint8_t towers[MOBA_LANES], base_towers, ancient;  // standing towers; hit points in eighths
+  uint8_t front[MOBA_LANES];                         // Moba.front in 15ths
   uint8_t aimed_at;                                  // bit k: an enemy tower aims at hero k
 } MobaShared;
 
 typedef struct Moba {
   PfcRng rng;
   uint32_t tick;
-  uint8_t coin;      // the team that is first in even ticks
+  uint8_t coin;      // the team that acts first in even ticks
   uint8_t over;      // 0 playing, 1 + the winning team, 3 both ancients fell
-  uint8_t time;      // codes that all observations share
+  uint8_t time;      // code of the observation
   uint8_t num_effects;
   // Of units, by index.
   uint8_t x[MOBA_SLOTS], y[MOBA_SLOTS];  // MOBA_OFF: off the map
   uint8_t kind[MOBA_SLOTS];
   uint8_t target[MOBA_SLOTS];            // of creeps and towers; MOBA_NONE
-  uint8_t taunter[MOBA_SLOTS];           // whom a taunted unit must attack
-  uint8_t damage[MOBA_SLOTS];            // of a strike, of creeps
+  uint8_t taunter[MOBA_SLOTS];           // the hero that a taunted unit must attack
+  uint8_t damage[MOBA_SLOTS];            // of creeps, per strike
+  uint8_t look[2][MOBA_SLOTS];           // how each team sees the unit; see moba_show
   int16_t hp[MOBA_SLOTS], max_hp[MOBA_SLOTS];
   int16_t shield[MOBA_SLOTS];
   MobaClocks clock;
   // Of heroes.
   uint8_t level[MOBA_HEROES], gear[MOBA_HEROES];
-  uint8_t place_x[MOBA_HEROES], place_y[MOBA_HEROES];  // of the last death
+  uint8_t place_x[MOBA_HEROES], place_y[MOBA_HEROES];  // of the latest death
   uint8_t state[MOBA_HEROES];    // code of the observation: 1-20 hit points in 20ths, 21 dead
-  uint8_t lane[MOBA_HEROES], leave[MOBA_HEROES], delay[MOBA_HEROES];  // of scripts; leave in percent
+  uint8_t lane[MOBA_HEROES], leave[MOBA_HEROES], delay[MOBA_HEROES];  // for scripts; leave in percent
   uint8_t going_home[MOBA_HEROES];
   uint8_t last[MOBA_HEROES][3];  // choice
   int16_t mana[MOBA_HEROES], max_mana[MOBA_HEROES];
   int16_t xp[MOBA_HEROES];       // within the level
   int16_t hurt[MOBA_HEROES];     // hit points lost in the last tick
+  uint16_t compass[MOBA_HEROES]; // the ways of the hero's cell, or of the cell where it died
   int32_t gold[MOBA_HEROES];
   MobaTally tally[MOBA_HEROES];
   // Of teams.
   uint8_t seen[2];               // bit k: the team sees enemy hero k
-  uint8_t front[2][MOBA_LANES];  // 1 + how far the team's first creep of the lane has come, see moba_progress; 0 none
+  uint8_t front[2][MOBA_LANES];  // 1 + progress of the lane's foremost creep, see moba_progress; 0 none
   MobaShared shared[2];
-  uint16_t standing[2], open[2]; // bit n: building n stands; it can be hurt
+  uint16_t standing[2], open[2]; // bit n: building n stands; building n can be hurt
   uint32_t towers[2], camps[2];  // taken, emptied
-  // Of camps and guardians: those of team 0's half, then of the other.
+  // Of camps and guardians: those of team 0's half first.
   uint16_t refill[2 * MOBA_PITS];
   uint8_t left[2 * MOBA_PITS];   // units alive
   uint8_t awake[2 * MOBA_PITS];
-  uint8_t calm[2 * MOBA_PITS];   // asleep, in place and unhurt: nothing to do
+  uint8_t calm[2 * MOBA_PITS];   // asleep, in place and unhurt, so there is nothing to update
   uint8_t pit_x[2 * MOBA_PITS], pit_y[2 * MOBA_PITS];  // the middle
-  uint8_t streak[2][MOBA_TEAM_BUILDINGS];  // hits in a row of a tower on the same hero
+  uint8_t streak[2][MOBA_TEAM_BUILDINGS];  // a tower's consecutive hits on the same hero
   MobaEffect effects[MOBA_EFFECTS];
 } Moba;
 
@@ -328,34 +330,31 @@ typedef struct Moba {
 typedef struct MobaLedger {
   int16_t damage[MOBA_SLOTS];
   int16_t by_hero[MOBA_SLOTS][MOBA_HEROES];  // valid where damage is not 0
-  uint8_t struck[MOBA_SLOTS];                // units with damage, in the order of their first
+  uint8_t struck[MOBA_SLOTS];                // units with damage, in order of their first hit
   int32_t num_struck;
 } MobaLedger;
 
-// A game while a function works on it.
+// The parts of one game's state block, and numbers that most functions need.
 typedef struct MobaGame {
   Moba* s;
   const MobaParams* p;
-  MobaLedger* ledger;    // in a step only
-  uint8_t* cells;
-  uint16_t* ways;
-  uint8_t* sight[2];
-  int32_t size, stride;  // stride of cells
-  int32_t sight_stride;
-  int32_t first;         // the team that is first in this tick
+  MobaLedger* ledger;    // during a step, else NULL
+  uint8_t* cells;        // [stride, stride]
+  uint16_t* ways;        // [stride, stride]
+  int32_t size, stride;
+  int32_t first;         // the team that acts first in this tick
 } MobaGame;
 
 PFC_FN uint64_t moba_round_up(uint64_t bytes) { return (bytes + 63) / 64 * 64; }
-PFC_FN uint64_t moba_cell_bytes(const MobaParams* p) { return moba_round_up((uint64_t)((p->size + 2) * (p->size + 2))); }
-PFC_FN uint64_t moba_way_bytes(const MobaParams* p) { return moba_round_up((uint64_t)(2 * (p->size + 2) * (p->size + 2))); }
-
-// A row of sight is read MOBA_BLOCK cells at a time, so the last ones have as many behind them.
-PFC_FN uint64_t moba_sight_bytes(const MobaParams* p) {
-  const int32_t stride = p->size + 2 * p->vision;
-  return moba_round_up((uint64_t)(stride * stride + MOBA_BLOCK));
+PFC_FN uint64_t moba_num_cells(const MobaParams* p) {
+  const uint64_t stride = (uint64_t)(p->size + 2 * p->vision);
+  return stride * stride;
 }
+// Windows are read MOBA_BLOCK cells at a time, which passes the last cell.
+PFC_FN uint64_t moba_cell_bytes(const MobaParams* p) { return moba_round_up(moba_num_cells(p) + MOBA_BLOCK); }
+PFC_FN uint64_t moba_way_bytes(const MobaParams* p) { return moba_round_up(2 * moba_num_cells(p)); }
 
-// Observing, masks and scripts only read through it.
+// Observations, masks and scripts use the result for reading only.
 PFC_FN MobaGame moba_open(const Moba* state, const MobaParams* p) {
   MobaGame g;
   unsigned char* bytes = (unsigned char*)(uintptr_t)state;
@@ -363,16 +362,12 @@ PFC_FN MobaGame moba_open(const Moba* state, const MobaParams* p) {
   g.p = p;
   g.ledger = NULL;
   g.size = p->size;
-  g.stride = p->size + 2;
-  g.sight_stride = p->size + 2 * p->vision;
+  g.stride = p->size + 2 * p->vision;
   g.first = (int32_t)((state->tick + state->coin) & 1u);
   bytes += moba_round_up(sizeof(Moba));
   g.cells = bytes;
   bytes += moba_cell_bytes(p);
   g.ways = (uint16_t*)(void*)bytes;
-  bytes += moba_way_bytes(p);
-  g.sight[0] = bytes;
-  g.sight[1] = bytes + moba_sight_bytes(p);
   return g;
 }
 
@@ -383,7 +378,7 @@ PFC_FN int32_t moba_first_creep(int32_t team) { return MOBA_CREEPS + team * MOBA
 PFC_FN int32_t moba_first_building(int32_t team) { return MOBA_BUILDINGS + team * MOBA_TEAM_BUILDINGS; }
 PFC_FN bool moba_is_neutral(int32_t unit) { return unit >= MOBA_NEUTRALS && unit < MOBA_BUILDINGS; }
 
-// The team of a unit, or the half of the map that a neutral belongs to.
+// The team of a unit; of a neutral, its half of the map.
 PFC_FN int32_t moba_side(int32_t unit) {
   if (unit < MOBA_CREEPS) return unit >= MOBA_TEAM;
   if (unit < MOBA_NEUTRALS) return unit >= MOBA_CREEPS + MOBA_TEAM_CREEPS;
@@ -411,13 +406,13 @@ PFC_FN int32_t moba_scale(int32_t size, int32_t a) {
   return a < MOBA_MIN_SIZE / 2 ? a * size / MOBA_MIN_SIZE : size - 1 - (MOBA_MIN_SIZE - 1 - a) * size / MOBA_MIN_SIZE;
 }
 
-// A coordinate in the view of a team <-> in team 0's.
+// Converts a coordinate between a team's view and team 0's, in either direction.
 PFC_FN int32_t moba_turn(int32_t size, int32_t team, int32_t a) { return team ? size - 1 - a : a; }
 
-// A direction in the view of a team <-> in team 0's.
+// Converts a direction between a team's view and team 0's, in either direction.
 PFC_FN int32_t moba_turn_way(int32_t team, int32_t way) { return way == MOBA_STAY ? way : (way + 4 * team) & 7; }
 
-// Where a place of a table lies for a team.
+// A team's place from a table, in team 0's view.
 PFC_FN MobaPlace moba_place_of(const MobaGame* g, int32_t team, MobaPlace place) {
   MobaPlace at;
   at.x = (int16_t)moba_turn(g->size, team, moba_scale(g->size, place.x));
@@ -429,17 +424,19 @@ PFC_FN int32_t moba_abs(int32_t a) { return a < 0 ? -a : a; }
 PFC_FN int32_t moba_span(int32_t dx, int32_t dy) { return pfc_maxi(moba_abs(dx), moba_abs(dy)); }
 PFC_FN int32_t moba_gap(const Moba* s, int32_t a, int32_t b) { return moba_span(s->x[a] - s->x[b], s->y[a] - s->y[b]); }
 
-// The direction of (dx, dy): diagonal if the smaller of the two is over half the larger.
+// The direction of (dx, dy), diagonal if the smaller component is more than half of the larger one.
 PFC_FN int32_t moba_way_to(int32_t dx, int32_t dy) {
   const int32_t ax = moba_abs(dx), ay = moba_abs(dy);
   const int32_t sx = 2 * ax > ay ? (dx > 0) - (dx < 0) : 0;
   const int32_t sy = 2 * ay > ax ? (dy > 0) - (dy < 0) : 0;
-  // From the upper left, three a row: 7 0 1, 6 8 2, 5 4 3.
+  // One digit for each (sy, sx), rows from top to bottom: 7 0 1, 6 8 2, 5 4 3.
   return (int32_t)(0x345286107ull >> (4 * (3 * (sy + 1) + sx + 1)) & 15u);
 }
 
-PFC_FN int32_t moba_cell(const MobaGame* g, int32_t x, int32_t y) { return (y + 1) * g->stride + x + 1; }
-PFC_FN int32_t moba_own_cell(const MobaGame* g, int32_t team, int32_t x, int32_t y) {  // in the view of a team
+PFC_FN int32_t moba_cell(const MobaGame* g, int32_t x, int32_t y) {
+  return (y + g->p->vision) * g->stride + x + g->p->vision;
+}
+PFC_FN int32_t moba_own_cell(const MobaGame* g, int32_t team, int32_t x, int32_t y) {  // in the team's view
   const int32_t cell = moba_cell(g, x, y);
   return team ? g->stride * g->stride - 1 - cell : cell;
 }
@@ -450,7 +447,7 @@ PFC_FN bool moba_inside(const MobaGame* g, int32_t x, int32_t y) {
   return x >= 0 && y >= 0 && x < g->size && y < g->size;
 }
 
-// How far a place is on the way from a team's own corner to the other one.
+// A place's distance along the diagonal from the team's own corner, 0 to 2 (size - 1).
 PFC_FN int32_t moba_progress(const MobaGame* g, int32_t team, int32_t x, int32_t y) {
   return team ? g->size - 1 - x + y : x + g->size - 1 - y;
 }
@@ -471,7 +468,7 @@ PFC_FN bool moba_in_lane(const MobaGame* g, int32_t lane, int32_t x, int32_t y) 
 
 PFC_FN bool moba_in_river(int32_t x, int32_t y) { return moba_abs(x - y) <= MOBA_RIVER_HALF; }
 
-// Cell number i of the ring of radius r round (0, 0): up first, then clockwise; 8 r cells, or 1 of ring 0.
+// Cell i of the ring of radius r around (0, 0), clockwise from up. A ring has 8 r cells; ring 0 has one.
 PFC_FN MobaPlace moba_ring(int32_t r, int32_t i) {
   MobaPlace d = {0, 0};
   if (i < r) d.x = (int16_t)i, d.y = (int16_t)-r;
@@ -482,9 +479,9 @@ PFC_FN MobaPlace moba_ring(int32_t r, int32_t i) {
   return d;
 }
 
-// ---- who is near -----------------------------------------------------------------------------------------
+// ---- units in a square -------------------------------------------------------------------------------------
 
-// A square of cells to look in. Units that are off the map are in none: see MOBA_OFF.
+// A square of cells. No square contains units that are off the map, see MOBA_OFF.
 typedef struct MobaSquare {
   uint8_t left, top;  // modulo 256
   uint8_t span;       // twice the radius
@@ -502,23 +499,44 @@ PFC_FN bool moba_within(const Moba* s, int32_t unit, MobaSquare q) {
   return (uint8_t)(s->x[unit] - q.left) <= q.span && (uint8_t)(s->y[unit] - q.top) <= q.span;
 }
 
-// Which of the MOBA_BLOCK units from `first` on are in the square, as bytes of all ones, the first unit in the lowest.
+// One byte per item of a block of MOBA_BLOCK, 255 if it matches, else 0. Item 0 is the lowest byte of `low`.
 typedef struct MobaHits {
   uint64_t low, high;
 } MobaHits;
 
 #if defined(__GNUC__) && !defined(__CUDACC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-typedef uint8_t MobaBytes __attribute__((vector_size(MOBA_BLOCK)));  // a few instructions, where a loop would take dozens
+// A few instructions where a loop takes dozens.
+typedef uint8_t MobaBytes __attribute__((vector_size(MOBA_BLOCK)));
+typedef uint64_t MobaWords __attribute__((vector_size(MOBA_BLOCK)));
 
-PFC_FN MobaHits moba_hits(const Moba* s, int32_t first, MobaSquare q) {
-  MobaBytes x, y;
-  MobaHits hits;
-  memcpy(&x, s->x + first, sizeof x);
-  memcpy(&y, s->y + first, sizeof y);
-  const MobaBytes within = (MobaBytes)(x - q.left <= q.span) & (MobaBytes)(y - q.top <= q.span);
-  memcpy(&hits, &within, sizeof hits);
+PFC_FN MobaHits moba_hits_of(MobaBytes bytes) {
+  const MobaWords words = (MobaWords)bytes;
+  const MobaHits hits = {words[0], words[1]};
   return hits;
 }
+
+// The units [first, first + MOBA_BLOCK) that are in the square.
+PFC_FN MobaHits moba_hits(const Moba* s, int32_t first, MobaSquare q) {
+  MobaBytes x, y;
+  memcpy(&x, s->x + first, sizeof x);
+  memcpy(&y, s->y + first, sizeof y);
+  return moba_hits_of((MobaBytes)(x - q.left <= q.span) & (MobaBytes)(y - q.top <= q.span));
+}
+
+// Copies MOBA_BLOCK cells, in reverse order if `turned`, with their terrain codes. Returns which of them hold units.
+PFC_FN MobaHits moba_copy_cells(const uint8_t* from, bool turned, uint8_t* cells, uint8_t* terrain) {
+  MobaWords words;
+  memcpy(&words, from, sizeof words);
+  if (turned) {  // in registers: a vector load of two stored words would have to wait for both
+    const MobaWords reversed = {__builtin_bswap64(words[1]), __builtin_bswap64(words[0])};
+    words = reversed;
+  }
+  const MobaBytes found = (MobaBytes)words, codes = ~found;
+  memcpy(cells, &found, sizeof found);
+  memcpy(terrain, &codes, sizeof codes);
+  return moba_hits_of((MobaBytes)(found < (uint8_t)MOBA_UNITS));
+}
+PFC_FN void moba_prefetch(const void* line) { __builtin_prefetch(line); }
 PFC_FN int32_t moba_lowest_bit(uint64_t bits) { return __builtin_ctzll(bits); }
 #else
 PFC_FN MobaHits moba_hits(const Moba* s, int32_t first, MobaSquare q) {
@@ -529,6 +547,19 @@ PFC_FN MobaHits moba_hits(const Moba* s, int32_t first, MobaSquare q) {
   }
   return hits;
 }
+PFC_FN MobaHits moba_copy_cells(const uint8_t* from, bool turned, uint8_t* cells, uint8_t* terrain) {
+  MobaHits hits = {0, 0};
+  for (int32_t i = 0; i < MOBA_BLOCK; ++i) {
+    cells[i] = turned ? from[MOBA_BLOCK - 1 - i] : from[i];
+    terrain[i] = (uint8_t)(MOBA_FREE - cells[i]);
+  }
+  for (int32_t i = 0; i < 8; ++i) {
+    hits.low |= (uint64_t)(cells[i] < MOBA_UNITS ? 255 : 0) << (8 * i);
+    hits.high |= (uint64_t)(cells[8 + i] < MOBA_UNITS ? 255 : 0) << (8 * i);
+  }
+  return hits;
+}
+PFC_FN void moba_prefetch(const void* line) { (void)line; }
 PFC_FN int32_t moba_lowest_bit(uint64_t bits) {
   int32_t i = 0;
   while (!(bits >> i & 1u)) ++i;
@@ -550,7 +581,7 @@ PFC_FN int32_t moba_list_bytes(uint64_t bytes, int32_t first, uint8_t* list, int
   return n;
 }
 
-// Adds the units of a block in the square to list[n ...]; returns the new length. count: of them belong to it.
+// Appends those of the units [first, first + count) that are in the square to a list of n; returns its new length.
 PFC_FN int32_t moba_gather_block(const Moba* s, int32_t first, int32_t count, MobaSquare q, uint8_t* list, int32_t n) {
   MobaHits hits = moba_hits(s, first, q);
   if (count < 8) hits.low &= (1ull << (8 * count)) - 1, hits.high = 0;
@@ -591,16 +622,16 @@ PFC_FN bool moba_team_within(const Moba* s, int32_t team, MobaSquare q) {
 
 PFC_FN bool moba_veiled(const Moba* s, int32_t hero) { return moba_role(hero) == MOBA_BLADE && s->clock.buff[hero]; }
 
-// Whether the other team may see a hero near one of its units, and make it a target.
+// Whether the other team may see and target a hero that is near its units.
 PFC_FN bool moba_shows(const Moba* s, int32_t hero) {
   if (!moba_veiled(s, hero)) return true;
   const int32_t enemy = !moba_hero_team(hero), x = s->x[hero], y = s->y[hero];
   uint8_t list[MOBA_TEAM_BUILDINGS];
   return moba_team_within(s, enemy, moba_square(x, y, MOBA_VEIL_SIGHT)) ||
-         moba_gather_block(s, moba_first_building(enemy), MOBA_ANCIENT, moba_square(x, y, MOBA_TOWER_REACH), list, 0) > 0;
+         moba_gather_block(s, moba_first_building(enemy), MOBA_ANCIENT, moba_square(x, y, MOBA_TOWER_REACH), list, 0);
 }
 
-// The same for neutrals that look from (x, y).
+// The same for a neutral at (x, y).
 PFC_FN bool moba_shows_to_neutral(const Moba* s, int32_t hero, int32_t x, int32_t y) {
   return !moba_veiled(s, hero) || moba_within(s, hero, moba_square(x, y, MOBA_VEIL_SIGHT));
 }
@@ -609,13 +640,14 @@ PFC_FN bool moba_shows_to_neutral(const Moba* s, int32_t hero, int32_t x, int32_
 
 enum { MOBA_CLASS_HEROES, MOBA_CLASS_SMALL, MOBA_CLASS_BUILDINGS, MOBA_CLASSES };
 
-// What decides between units that are equal otherwise: lower numbers first, then the side that is first in this tick.
+// Order of units that are otherwise equal: the lower number first, then the side that acts first in this tick.
 PFC_FN int32_t moba_rank(const MobaGame* g, int32_t unit) {
   return moba_number(unit) << 2 | (int32_t)moba_is_neutral(unit) << 1 | (moba_side(unit) != g->first);
 }
 
-// Adds the enemies of a team that are of this class, in the square and may be attacked.
-PFC_FN int32_t moba_gather_class(const MobaGame* g, int32_t team, int32_t class_, MobaSquare q, uint8_t* list, int32_t n) {
+// Appends a team's enemies of this class that are in the square and may be attacked.
+PFC_FN int32_t moba_gather_class(const MobaGame* g, int32_t team, int32_t class_, MobaSquare q, uint8_t* list,
+                                 int32_t n) {
   const Moba* s = g->s;
   const int32_t begin = n, enemy = !team;
   if (class_ == MOBA_CLASS_SMALL) {
@@ -633,13 +665,13 @@ PFC_FN int32_t moba_gather_class(const MobaGame* g, int32_t team, int32_t class_
   return kept;
 }
 
-// All enemies that skills reach: heroes, creeps and neutrals.
+// All enemies that skills can hit: heroes, creeps and neutrals.
 PFC_FN int32_t moba_gather_enemies(const MobaGame* g, int32_t team, MobaSquare q, uint8_t* list) {
   const int32_t n = moba_gather_class(g, team, MOBA_CLASS_HEROES, q, list, 0);
   return moba_gather_class(g, team, MOBA_CLASS_SMALL, q, list, n);
 }
 
-// Of one class within reach: fewest hit points, then nearest, then by rank. MOBA_NONE if there is none.
+// The target of one class within reach: fewest hit points, then nearest, then by rank. MOBA_NONE if there is none.
 PFC_FN int32_t moba_weakest(const MobaGame* g, int32_t hero, int32_t reach, int32_t class_) {
   const Moba* s = g->s;
   uint8_t list[MOBA_SLOTS];
@@ -653,8 +685,8 @@ PFC_FN int32_t moba_weakest(const MobaGame* g, int32_t hero, int32_t reach, int3
   return best;
 }
 
-// The target of an action: the class that was asked for, then the others in order. classes: how many are allowed, from
-// the first on; a class beyond counts as heroes.
+// The target of an action: of the chosen class if it has one, else of the other classes in order. Only the first
+// `classes` classes are allowed; a choice beyond them means heroes.
 PFC_FN int32_t moba_pick(const MobaGame* g, int32_t hero, int32_t reach, int32_t class_, int32_t classes) {
   if (class_ >= classes) class_ = MOBA_CLASS_HEROES;
   int32_t target = moba_weakest(g, hero, reach, class_);
@@ -673,11 +705,6 @@ PFC_FN bool moba_any_target(const MobaGame* g, int32_t hero, int32_t reach, int3
 
 // ---- the board -------------------------------------------------------------------------------------------
 
-PFC_FN int32_t moba_sight_cell(const MobaGame* g, int32_t team, int32_t x, int32_t y) {
-  const int32_t at = (y + g->p->vision) * g->sight_stride + x + g->p->vision;
-  return team ? g->sight_stride * g->sight_stride - 1 - at : at;
-}
-
 PFC_FN int32_t moba_code(const Moba* s, int32_t unit, int32_t team) {
   const int32_t own = moba_side(unit) == team;
   if (unit < MOBA_CREEPS) return (own ? MOBA_CODE_OWN_HERO : MOBA_CODE_ENEMY_HERO) + moba_role(unit);
@@ -688,25 +715,21 @@ PFC_FN int32_t moba_code(const Moba* s, int32_t unit, int32_t team) {
   return s->open[!team] >> moba_number(unit) & 1 ? MOBA_CODE_ENEMY_OPEN : MOBA_CODE_ENEMY_CLOSED;
 }
 
-// part of whole in n-ths, rounded up.
+// part / whole in n-ths, rounded up.
 PFC_FN int32_t moba_parts(int32_t part, int32_t whole, int32_t n) { return (part * n + whole - 1) / whole; }
 
-// What a plane holds of a unit: its code in the lower five bits, its hit points in eighths, 1 to 8, less 1 in the upper
-// three. Codes below MOBA_CODE_OWN_CREEP stand alone.
-PFC_FN uint8_t moba_look_of(int32_t code, int32_t eighths) { return (uint8_t)(code | (eighths - 1) << 5); }
-
-// Writes what both teams see of a living unit into their planes. A hero that the other team does not see is not there.
+// Updates how both teams see a living unit: its code in the lower five bits, its hit points in eighths minus 1 in the
+// upper three. A hero that the other team does not see looks like open ground.
 PFC_FN void moba_show(MobaGame* g, int32_t unit) {
-  const Moba* s = g->s;
+  Moba* s = g->s;
   const int32_t eighths = moba_parts(s->hp[unit], s->max_hp[unit], 8);
   for (int32_t team = 0; team < 2; ++team) {
     const bool hidden = unit < MOBA_HEROES && moba_hero_team(unit) != team && !(s->seen[team] >> moba_role(unit) & 1);
-    g->sight[team][moba_sight_cell(g, team, s->x[unit], s->y[unit])] =
-        hidden ? (uint8_t)MOBA_CODE_OPEN : moba_look_of(moba_code(s, unit, team), eighths);
+    s->look[team][unit] = (uint8_t)(hidden ? (int32_t)MOBA_CODE_OPEN : moba_code(s, unit, team) | (eighths - 1) << 5);
   }
 }
 
-// A unit comes onto a free cell.
+// Puts a unit that is off the map onto a free cell.
 PFC_FN void moba_put(MobaGame* g, int32_t unit, int32_t x, int32_t y) {
   g->s->x[unit] = (uint8_t)x;
   g->s->y[unit] = (uint8_t)y;
@@ -717,28 +740,19 @@ PFC_FN void moba_put(MobaGame* g, int32_t unit, int32_t x, int32_t y) {
 PFC_FN void moba_lift(MobaGame* g, int32_t unit) {
   Moba* s = g->s;
   g->cells[moba_cell(g, s->x[unit], s->y[unit])] = MOBA_FREE;
-  for (int32_t team = 0; team < 2; ++team)
-    g->sight[team][moba_sight_cell(g, team, s->x[unit], s->y[unit])] = MOBA_CODE_OPEN;
   s->x[unit] = s->y[unit] = MOBA_OFF;
 }
 
-// A unit goes from its cell to a free one, and what the teams see of it goes with it.
+// Moves a unit to a free cell.
 PFC_FN void moba_shift(MobaGame* g, int32_t unit, int32_t x, int32_t y) {
   Moba* s = g->s;
-  const int32_t old_x = s->x[unit], old_y = s->y[unit];
-  g->cells[moba_cell(g, old_x, old_y)] = MOBA_FREE;
+  g->cells[moba_cell(g, s->x[unit], s->y[unit])] = MOBA_FREE;
   g->cells[moba_cell(g, x, y)] = (uint8_t)unit;
-  for (int32_t team = 0; team < 2; ++team) {
-    uint8_t* sight = g->sight[team];
-    uint8_t* old = sight + moba_sight_cell(g, team, old_x, old_y);
-    sight[moba_sight_cell(g, team, x, y)] = *old;
-    *old = MOBA_CODE_OPEN;
-  }
   s->x[unit] = (uint8_t)x;
   s->y[unit] = (uint8_t)y;
 }
 
-// Whether no wall beside the way is cut: neither cell beside a diagonal is one.
+// Whether a step does not cut the corner of a wall: neither cell beside a diagonal step is a wall.
 PFC_FN bool moba_corner_clear(const MobaGame* g, int32_t cell, int32_t way) {
   return !(way & 1) || (g->cells[moba_ahead(g, cell, way - 1)] != MOBA_WALL &&
                         g->cells[moba_ahead(g, cell, (way + 1) & 7)] != MOBA_WALL);
@@ -756,19 +770,19 @@ PFC_FN bool moba_step_unit(MobaGame* g, int32_t unit, int32_t way) {
   return true;
 }
 
-// Whether a creep of the team's own lane may be at a place.
+// Whether a creep of this lane of the team may be at a place.
 PFC_FN bool moba_on_track(const MobaGame* g, int32_t team, int32_t lane, int32_t x, int32_t y) {
   x = moba_turn(g->size, team, x), y = moba_turn(g->size, team, y);
   return moba_in_lane(g, lane, x, y) || moba_in_base(g, x, y);
 }
 
 typedef struct MobaSearch {
-  int32_t team;   // whose view orders the cells
-  int32_t lane;   // of a creep, which stays on it; -1: any cell
-  int32_t rings;  // how far to look
+  int32_t team;   // the order of cells is that of its view
+  int32_t lane;   // only cells on this lane; -1: any cell
+  int32_t rings;  // largest distance
 } MobaSearch;
 
-// The free cell nearest to a place; x is -1 where there is none.
+// The free cell nearest to a place; x is -1 if there is none.
 PFC_FN MobaPlace moba_free_near(const MobaGame* g, MobaPlace from, MobaSearch search) {
   for (int32_t r = 0; r <= search.rings; ++r)
     for (int32_t i = 0; i < pfc_maxi(8 * r, 1); ++i) {
@@ -783,7 +797,7 @@ PFC_FN MobaPlace moba_free_near(const MobaGame* g, MobaPlace from, MobaSearch se
   return from;
 }
 
-// What a unit's cell says about the way: 0 there, else 1 + direction, in the team's view. which: a lane, or MOBA_HOME.
+// The next step from a cell, in the team's view: 1 + direction, or 0 at the destination. which: a lane, or MOBA_HOME.
 enum { MOBA_HOME = MOBA_LANES };
 PFC_FN int32_t moba_way(const MobaGame* g, int32_t team, int32_t x, int32_t y, int32_t which) {
   return g->ways[moba_own_cell(g, team, x, y)] >> (4 * which) & 15;
@@ -791,7 +805,7 @@ PFC_FN int32_t moba_way(const MobaGame* g, int32_t team, int32_t x, int32_t y, i
 
 // ---- camps -----------------------------------------------------------------------------------------------
 
-// Camp `pit` of 2 * MOBA_PITS: those of team 0's half first, the guardian last in each half.
+// Pits are numbered 0 to 2 MOBA_PITS - 1: team 0's half first, and in each half the camps before the guardian.
 PFC_FN int32_t moba_pit_half(int32_t pit) { return pit >= MOBA_PITS; }
 PFC_FN bool moba_is_guardian_pit(int32_t pit) { return pit % MOBA_PITS == MOBA_CAMPS; }
 PFC_FN int32_t moba_pit_units(int32_t pit) { return moba_is_guardian_pit(pit) ? 1 : MOBA_CAMP_UNITS; }
@@ -809,7 +823,7 @@ PFC_FN MobaPlace moba_pit_middle(const Moba* s, int32_t pit) {
   return at;
 }
 
-// Where unit i of a camp belongs: the middle, left of it, right of it.
+// Home of unit i of a camp: the middle, the cell to its left, the cell to its right.
 PFC_FN MobaPlace moba_pit_place(const Moba* s, int32_t pit, int32_t i) {
   MobaPlace at = moba_pit_middle(s, pit);
   const int32_t right = (i == 2) - (i == 1);
@@ -819,26 +833,20 @@ PFC_FN MobaPlace moba_pit_place(const Moba* s, int32_t pit, int32_t i) {
 
 // ---- the map ---------------------------------------------------------------------------------------------
 
-// Memory for making a map: that of the planes, which are written afterwards.
+// Memory for drawing a map.
+enum { MOBA_MAX_CELLS = (MOBA_MAX_SIZE + 2 * 7) * (MOBA_MAX_SIZE + 2 * 7), MOBA_QUEUE = 4096 };
 typedef struct MobaScratch {
-  uint8_t* mark;    // [stride^2], indexed like cells: of floods; before, the height of the jungle
-  uint16_t* queue;  // [turn] cells that a flood has reached and not yet left, in a circle
-  int32_t turn;     // a power of 2; more than the cells of a lane and the bases, from which floods start, and those around
+  uint8_t mark[MOBA_MAX_CELLS];  // indexed like cells: heights of the jungle, then marks of a flood
+  // Cells that a flood has reached and not yet left, a ring buffer. It holds more cells than the bases and a lane have,
+  // where the largest flood starts, plus those around them.
+  uint16_t queue[MOBA_QUEUE];
 } MobaScratch;
 
-// Marks of floods: the distance modulo 3 of a cell that was reached, or one of these.
-enum { MOBA_UNREACHED = 3, MOBA_CLOSED, MOBA_BLOCKED, MOBA_BUILT };  // to be reached, not to be reached, wall, building
+// Marks of a flood: the distance modulo 3 of a reached cell, or one of these. It enters MOBA_UNREACHED cells only.
+enum { MOBA_UNREACHED = 3, MOBA_CLOSED, MOBA_BLOCKED, MOBA_BUILT };
 enum { MOBA_HEIGHTS = 256, MOBA_FLAT = 0, MOBA_LATTICE_MAX = MOBA_MAX_SIZE / MOBA_LATTICE + 1 };
 
-PFC_FN MobaScratch moba_scratch(const MobaGame* g) {
-  MobaScratch m;
-  m.mark = g->sight[0];
-  m.queue = (uint16_t*)(void*)(g->sight[0] + moba_cell_bytes(g->p));
-  m.turn = g->size <= 80 ? 2048 : 4096;
-  return m;
-}
-
-// Whether a cell is jungle: no lane, river, base or clearing. In team 0's view.
+// Whether a cell is jungle, not a lane, the river, a base or a clearing. In team 0's view.
 PFC_FN bool moba_in_jungle(const MobaGame* g, int32_t x, int32_t y) {
   if (moba_in_river(x, y) || moba_in_base(g, x, y)) return false;
   for (int32_t lane = 0; lane < MOBA_LANES; ++lane)
@@ -850,14 +858,14 @@ PFC_FN bool moba_in_jungle(const MobaGame* g, int32_t x, int32_t y) {
   return true;
 }
 
-// Opens or walls a cell and its image for the other team.
+// Sets a cell and its image under rotation.
 PFC_FN void moba_set_pair(MobaGame* g, int32_t x, int32_t y, uint8_t value) {
   g->cells[moba_own_cell(g, 0, x, y)] = value;
   g->cells[moba_own_cell(g, 1, x, y)] = value;
 }
 
-// Heights of the jungle of the half with y > x, 1 to 255, from random values on a lattice, interpolated between its points.
-// Returns how many cells there are; count[h]: how many of height h.
+// Opens all cells and fills heights of the jungle with y > x, 1 to 255, by bilinear interpolation of random values on a
+// lattice. Adds the number of cells of height h to count[h] and returns the number of all.
 PFC_FN int32_t moba_raise_jungle(MobaGame* g, PfcRng* rng, uint8_t* heights, uint16_t* count) {
   uint8_t lattice[MOBA_LATTICE_MAX][MOBA_LATTICE_MAX];
   const int32_t points = (g->size - 1) / MOBA_LATTICE + 2, full = MOBA_LATTICE * MOBA_LATTICE;
@@ -880,9 +888,8 @@ PFC_FN int32_t moba_raise_jungle(MobaGame* g, PfcRng* rng, uint8_t* heights, uin
   return cells;
 }
 
-// The highest cells become walls; of equally high ones those that come first, row by row.
-PFC_FN void moba_raise_walls(MobaGame* g, PfcRng* rng) {
-  uint8_t* heights = moba_scratch(g).mark;
+// Turns the highest cells into walls. Of equally high cells, those that come first row by row.
+PFC_FN void moba_raise_walls(MobaGame* g, uint8_t* heights, PfcRng* rng) {
   uint16_t count[MOBA_HEIGHTS];
   memset(count, 0, sizeof count);
   int32_t left = moba_raise_jungle(g, rng, heights, count) * MOBA_WALL_PERCENT / 100, level = MOBA_HEIGHTS - 1;
@@ -907,7 +914,7 @@ PFC_FN MobaPlace moba_lane_near(const MobaGame* g, MobaPlace from) {
   return from;
 }
 
-// A way two cells wide from a camp to the nearest lane: along the longer axis first.
+// Digs a corridor, two cells wide, from a camp to the nearest lane cell, along the longer axis first.
 PFC_FN void moba_dig_corridor(MobaGame* g, MobaPlace camp) {
   const MobaPlace lane = moba_lane_near(g, camp);
   const bool across_first = moba_abs(lane.x - camp.x) > moba_abs(lane.y - camp.y);
@@ -922,7 +929,7 @@ PFC_FN void moba_dig_corridor(MobaGame* g, MobaPlace camp) {
   }
 }
 
-// Bit k: byte k of eight, the lowest first, is the one looked for.
+// Bit k is set if byte k of `bytes`, counted from the lowest, equals `wanted`.
 PFC_FN uint32_t moba_equal_bits(uint64_t bytes, uint64_t wanted) {
   const uint64_t ones = 0x0101010101010101ull, differ = bytes ^ wanted * ones;  // marks are below 128
   const uint64_t equal = ~(differ + 127u * ones) >> 7 & ones;
@@ -933,26 +940,26 @@ PFC_FN void moba_set_way(MobaGame* g, int32_t cell, int32_t which, int32_t way) 
   g->ways[cell] = (uint16_t)(g->ways[cell] | (1 + way) << (4 * which));
 }
 
-// Spreads from the first `count` cells of the queue, marked 0, over cells that are MOBA_UNREACHED, and makes each reached
-// cell point to its first neighbour, up and on clockwise, that is a step nearer: direction `which` of its way. Buildings
-// stop it, but point to a neighbour too, for the time when they have fallen.
-PFC_FN void moba_flood(MobaGame* g, MobaScratch m, int32_t count, int32_t which) {
+// Breadth-first flood from the first `count` cells of the queue, which are marked 0, over MOBA_UNREACHED cells. Stores
+// in each reached cell, as direction `which`, its first neighbour clockwise from up that is one step nearer. Buildings
+// stop the flood, but get a direction too, for the time after they have fallen.
+PFC_FN void moba_flood(MobaGame* g, MobaScratch* m, int32_t count, int32_t which) {
   const int32_t sources = count;
   int32_t offset[8];
   for (int32_t way = 0; way < 8; ++way) offset[way] = moba_ahead(g, 0, way);
   for (int32_t next = 0; next < count; ++next) {
-    const int32_t cell = m.queue[next & (m.turn - 1)], mark = m.mark[cell];
+    const int32_t cell = m->queue[next & (MOBA_QUEUE - 1)], mark = m->mark[cell];
     uint64_t around = 0;
-    for (int32_t way = 0; way < 8; ++way) around |= (uint64_t)m.mark[cell + offset[way]] << (8 * way);
+    for (int32_t way = 0; way < 8; ++way) around |= (uint64_t)m->mark[cell + offset[way]] << (8 * way);
     const uint32_t ground = ~moba_equal_bits(around, MOBA_BLOCKED), straight = ground & 0x55u;
-    // A diagonal needs the straight neighbours on both sides.
+    // A diagonal step needs both straight neighbours beside it.
     const uint32_t open = straight | (ground & 0xaau & straight << 1 & (straight >> 1 | straight << 7));
     const uint32_t nearer = moba_equal_bits(around, (uint64_t)((mark + 2) % 3)) & open;
     if (next >= sources) moba_set_way(g, cell, which, moba_lowest_bit(nearer));
     for (uint32_t fresh = moba_equal_bits(around, MOBA_UNREACHED) & open; fresh; fresh &= fresh - 1) {
       const int32_t at = cell + offset[moba_lowest_bit(fresh)];
-      m.mark[at] = (uint8_t)((mark + 1) % 3);
-      m.queue[count++ & (m.turn - 1)] = (uint16_t)at;
+      m->mark[at] = (uint8_t)((mark + 1) % 3);
+      m->queue[count++ & (MOBA_QUEUE - 1)] = (uint16_t)at;
     }
     for (uint32_t built = moba_equal_bits(around, MOBA_BUILT) & open; built; built &= built - 1) {
       const int32_t way = moba_lowest_bit(built), at = cell + offset[way];
@@ -961,80 +968,72 @@ PFC_FN void moba_flood(MobaGame* g, MobaScratch m, int32_t count, int32_t which)
   }
 }
 
-PFC_FN int32_t moba_mark_of(uint8_t found, int32_t free) {
-  return found == MOBA_FREE ? free : found == MOBA_WALL ? (int32_t)MOBA_BLOCKED : (int32_t)MOBA_BUILT;
+// Marks all cells before a flood: free ones as given, walls, and buildings.
+PFC_FN void moba_mark_cells(const MobaGame* g, uint8_t* mark, uint8_t free) {
+  for (int32_t cell = 0; cell < g->stride * g->stride; ++cell) {
+    const uint8_t found = g->cells[cell];
+    mark[cell] = found == MOBA_FREE ? free : found < MOBA_UNITS ? (uint8_t)MOBA_BUILT : (uint8_t)MOBA_BLOCKED;
+  }
 }
 
-// Ways home. What cannot be reached from the fountain becomes wall, alike for both teams.
-PFC_FN void moba_find_home(MobaGame* g) {
-  const MobaScratch m = moba_scratch(g);
+// Ways home. Cells that cannot be reached from the fountain become walls. The map is symmetric, so both teams reach the
+// same cells.
+PFC_FN void moba_find_home(MobaGame* g, MobaScratch* m) {
   const MobaPlace fountain = moba_place_of(g, 0, moba_fountain_place);
   const int32_t cells = g->stride * g->stride, radius = MOBA_FOUNTAIN_RADIUS;
   int32_t count = 0;
-  for (int32_t cell = 0; cell < cells; ++cell) m.mark[cell] = (uint8_t)moba_mark_of(g->cells[cell], MOBA_UNREACHED);
+  moba_mark_cells(g, m->mark, MOBA_UNREACHED);
   for (int32_t y = fountain.y - radius; y <= fountain.y + radius; ++y)
     for (int32_t x = fountain.x - radius; x <= fountain.x + radius; ++x) {
       if (!moba_inside(g, x, y)) continue;
-      m.mark[moba_cell(g, x, y)] = 0;
-      m.queue[count++] = (uint16_t)moba_cell(g, x, y);
+      m->mark[moba_cell(g, x, y)] = 0;
+      m->queue[count++] = (uint16_t)moba_cell(g, x, y);
     }
   moba_flood(g, m, count, MOBA_HOME);
   for (int32_t cell = 0; cell < cells; ++cell)
-    if (m.mark[cell] == MOBA_UNREACHED) g->cells[cell] = MOBA_WALL;
+    if (m->mark[cell] == MOBA_UNREACHED) g->cells[cell] = MOBA_WALL;
 }
 
-// Ways along a lane to the enemy's ancient, and from everywhere else to the lane.
-PFC_FN void moba_find_lane(MobaGame* g, int32_t lane) {
-  const MobaScratch m = moba_scratch(g);
+// Ways along a lane to the enemy's ancient, and from all other cells to the lane.
+PFC_FN void moba_find_lane(MobaGame* g, MobaScratch* m, int32_t lane) {
   const MobaPlace ancient = moba_place_of(g, 1, moba_building_places[MOBA_ANCIENT]);
   const int32_t cells = g->stride * g->stride, goal = moba_cell(g, ancient.x, ancient.y);
-  for (int32_t cell = 0; cell < cells; ++cell) m.mark[cell] = (uint8_t)moba_mark_of(g->cells[cell], MOBA_CLOSED);
+  moba_mark_cells(g, m->mark, MOBA_CLOSED);
   for (int32_t y = 0; y < g->size; ++y)
     for (int32_t x = 0; x < g->size; ++x) {
       const int32_t cell = moba_cell(g, x, y);
-      if (m.mark[cell] == MOBA_CLOSED && (moba_in_lane(g, lane, x, y) || moba_in_base(g, x, y)))
-        m.mark[cell] = MOBA_UNREACHED;
+      if (m->mark[cell] == MOBA_CLOSED && (moba_in_lane(g, lane, x, y) || moba_in_base(g, x, y)))
+        m->mark[cell] = MOBA_UNREACHED;
     }
-  m.mark[goal] = 0;
-  m.queue[0] = (uint16_t)goal;
+  m->mark[goal] = 0;
+  m->queue[0] = (uint16_t)goal;
   moba_flood(g, m, 1, lane);
   int32_t count = 0;
   for (int32_t cell = 0; cell < cells; ++cell) {
-    if (m.mark[cell] < MOBA_UNREACHED) m.mark[cell] = 0, m.queue[count++] = (uint16_t)cell;
-    else if (m.mark[cell] == MOBA_CLOSED) m.mark[cell] = MOBA_UNREACHED;
+    if (m->mark[cell] < MOBA_UNREACHED) m->mark[cell] = 0, m->queue[count++] = (uint16_t)cell;
+    else if (m->mark[cell] == MOBA_CLOSED) m->mark[cell] = MOBA_UNREACHED;
   }
   moba_flood(g, m, count, lane);
 }
 
-// Terrain and buildings in cells[] and the ways; everything but the planes.
+// Draws the terrain, places buildings in the cells and finds the ways.
 PFC_FN void moba_make_map(MobaGame* g) {
+  MobaScratch scratch;
   PfcRng fixed = {0, 1};
   if (!g->p->random_jungle) pfc_rng_seed(&fixed, 64, 0);
   for (int32_t pit = 0; pit < 2 * MOBA_PITS; ++pit) {
     const MobaPlace at = moba_place_of(g, moba_pit_half(pit), moba_pit_places[pit % MOBA_PITS]);
     g->s->pit_x[pit] = (uint8_t)at.x, g->s->pit_y[pit] = (uint8_t)at.y;
   }
-  for (int32_t i = 0; i < g->stride * g->stride; ++i) g->cells[i] = MOBA_WALL;
-  moba_raise_walls(g, g->p->random_jungle ? &g->s->rng : &fixed);
+  memset(g->cells, MOBA_OUTSIDE, moba_cell_bytes(g->p));
+  moba_raise_walls(g, scratch.mark, g->p->random_jungle ? &g->s->rng : &fixed);
   for (int32_t camp = 0; camp < MOBA_CAMPS; ++camp) moba_dig_corridor(g, moba_pit_middle(g->s, camp));
   for (int32_t unit = MOBA_BUILDINGS; unit < MOBA_UNITS; ++unit) {
     const MobaPlace at = moba_place_of(g, moba_side(unit), moba_building_places[moba_number(unit)]);
     g->cells[moba_cell(g, at.x, at.y)] = (uint8_t)unit;
   }
-  moba_find_home(g);
-  for (int32_t lane = 0; lane < MOBA_LANES; ++lane) moba_find_lane(g, lane);
-}
-
-// Both teams' planes without any unit.
-PFC_FN void moba_clear_sight(MobaGame* g) {
-  for (int32_t team = 0; team < 2; ++team)
-    for (int32_t i = 0; i < g->sight_stride * g->sight_stride + MOBA_BLOCK; ++i) g->sight[team][i] = MOBA_CODE_OUTSIDE;
-  for (int32_t y = 0; y < g->size; ++y)
-    for (int32_t x = 0; x < g->size; ++x) {
-      const bool wall = g->cells[moba_cell(g, x, y)] == MOBA_WALL;
-      for (int32_t team = 0; team < 2; ++team)
-        g->sight[team][moba_sight_cell(g, team, x, y)] = wall ? MOBA_CODE_WALL : MOBA_CODE_OPEN;
-    }
+  moba_find_home(g, &scratch);
+  for (int32_t lane = 0; lane < MOBA_LANES; ++lane) moba_find_lane(g, &scratch, lane);
 }
 
 // ---- filling camps ---------------------------------------------------------------------------------------
@@ -1045,7 +1044,7 @@ PFC_FN int32_t moba_pit_kind(int32_t pit, int32_t i) {
   return camp >= 2 && i == 0 ? MOBA_LARGE : MOBA_SMALL;  // the last two camps are large
 }
 
-// A unit with the hit points of its kind comes onto the map.
+// Puts a new unit onto the map.
 PFC_FN void moba_create(MobaGame* g, int32_t unit, int32_t kind, int32_t hp, MobaPlace at) {
   Moba* s = g->s;
   s->kind[unit] = (uint8_t)kind;
@@ -1070,12 +1069,12 @@ PFC_FN void moba_fill_pit(MobaGame* g, int32_t pit) {
 
 // ---- reset -----------------------------------------------------------------------------------------------
 
-// What can be hurt of the buildings that stand.
+// Which of the standing buildings can be hurt.
 PFC_FN uint16_t moba_open_buildings(uint32_t standing) {
   uint32_t open = 0, base = 0;
   for (int32_t lane = 0; lane < MOBA_LANES; ++lane) {
     const uint32_t three = standing >> (3 * lane) & 7u;
-    open |= (three & (1u | (~three & 3u) << 1)) << (3 * lane);  // T1, and each whose predecessor is gone
+    open |= (three & (1u | (~three & 3u) << 1)) << (3 * lane);  // T1, and towers whose predecessor has fallen
     base |= !(three & 4u);
   }
   if (base) open |= 3u << MOBA_FIRST_T4;
@@ -1083,6 +1082,7 @@ PFC_FN uint16_t moba_open_buildings(uint32_t standing) {
   return (uint16_t)(open & standing);
 }
 
+// Draws what makes scripted heroes differ from game to game.
 PFC_FN void moba_draw_habits(MobaGame* g, int32_t team) {
   Moba* s = g->s;
   uint8_t lanes[MOBA_TEAM] = {MOBA_BOTTOM, MOBA_MIDDLE, MOBA_MIDDLE, MOBA_TOP, MOBA_BOTTOM};
@@ -1102,8 +1102,8 @@ PFC_FN void moba_draw_habits(MobaGame* g, int32_t team) {
   }
 }
 
-// A hero comes to the fountain with all it can have.
-PFC_FN void moba_bring(MobaGame* g, int32_t hero) {
+// Puts a hero at the fountain with full hit points and mana.
+PFC_FN void moba_spawn_hero(MobaGame* g, int32_t hero) {
   Moba* s = g->s;
   const int32_t team = moba_hero_team(hero);
   const MobaSearch search = {team, -1, g->size};
@@ -1113,7 +1113,7 @@ PFC_FN void moba_bring(MobaGame* g, int32_t hero) {
   moba_put(g, hero, at.x, at.y);
 }
 
-PFC_FN void moba_look(MobaGame* g);
+PFC_FN void moba_update_views(MobaGame* g);
 
 PFC_FN void moba_reset(Moba* s, const MobaParams* p) {
   for (int32_t unit = 0; unit < MOBA_SLOTS; ++unit) {
@@ -1122,7 +1122,6 @@ PFC_FN void moba_reset(Moba* s, const MobaParams* p) {
   }
   MobaGame game = moba_open(s, p), *g = &game;
   moba_make_map(g);
-  moba_clear_sight(g);
   s->coin = (uint8_t)pfc_rng_below(&s->rng, 2);
   for (int32_t team = 0; team < 2; ++team) {
     s->standing[team] = (1u << MOBA_TEAM_BUILDINGS) - 1u;
@@ -1141,9 +1140,9 @@ PFC_FN void moba_reset(Moba* s, const MobaParams* p) {
     s->level[hero] = 1;
     s->max_hp[hero] = (int16_t)role->hp;
     s->max_mana[hero] = (int16_t)role->mana;
-    moba_bring(g, hero);
+    moba_spawn_hero(g, hero);
   }
-  moba_look(g);
+  moba_update_views(g);
 }
 
 // ---- damage ----------------------------------------------------------------------------------------------
@@ -1162,14 +1161,14 @@ PFC_FN MobaPlace moba_where(const Moba* s, int32_t unit) {
   return at;
 }
 
-// A tinted circle round a unit.
+// An effect around a unit.
 PFC_FN void moba_add_area(Moba* s, int32_t kind, int32_t hero, int32_t unit, int32_t radius) {
   const int32_t before = s->num_effects;
   moba_add_effect(s, kind, moba_hero_team(hero), moba_where(s, unit), moba_where(s, unit));
   if (before < s->num_effects) s->effects[before].radius = (uint8_t)radius;
 }
 
-// Enters damage into the ledger. A hero with might adds its share.
+// Enters damage into the ledger. Might raises a hero's damage by a fifth.
 PFC_FN void moba_strike(MobaGame* g, int32_t from, int32_t to, int32_t damage) {
   Moba* s = g->s;
   MobaLedger* ledger = g->ledger;
@@ -1203,7 +1202,7 @@ PFC_FN void moba_heal(MobaGame* g, int32_t unit, int32_t amount) {
   moba_show(g, unit);
 }
 
-// A neutral that something happened to has to move again.
+// Makes the camp of a displaced, taunted or hurt neutral active.
 PFC_FN void moba_disturb(Moba* s, int32_t unit) {
   if (moba_is_neutral(unit)) s->calm[moba_pit_of(unit)] = 0;
 }
@@ -1241,7 +1240,7 @@ PFC_FN bool moba_skill_ready(const Moba* s, int32_t hero, int32_t k) {
   return !s->clock.skill[hero][k] && s->mana[hero] >= moba_skill(hero, k)->mana;
 }
 
-// The own hero within reach that misses most hit points; MOBA_NONE if none misses any.
+// The own hero within reach that lacks most hit points; MOBA_NONE if none lacks any.
 PFC_FN int32_t moba_most_hurt(const Moba* s, int32_t hero, int32_t reach) {
   uint8_t list[MOBA_TEAM];
   const MobaSquare q = moba_square(s->x[hero], s->y[hero], reach);
@@ -1254,7 +1253,7 @@ PFC_FN int32_t moba_most_hurt(const Moba* s, int32_t hero, int32_t reach) {
   return best;
 }
 
-// Whether a skill has what it needs, mana and readiness aside. A way to run is not looked for.
+// Whether a skill has a target. Mana, cooldown and a charge's direction are checked elsewhere.
 PFC_FN bool moba_skill_has_target(const MobaGame* g, int32_t hero, int32_t k) {
   const MobaSkill* skill = moba_skill(hero, k);
   if (skill->needs == MOBA_NEEDS_HURT_ALLY) return moba_most_hurt(g->s, hero, skill->reach) != MOBA_NONE;
@@ -1263,11 +1262,11 @@ PFC_FN bool moba_skill_has_target(const MobaGame* g, int32_t hero, int32_t k) {
   return true;
 }
 
-// A skill while it is carried out.
+// One use of a skill.
 typedef struct MobaCast {
   int32_t hero, amount;
   int32_t target;  // of aimed skills
-  int32_t way;     // of movement, MOBA_STAY if none; not turned
+  int32_t way;     // the chosen move in team 0's view, or MOBA_STAY
   const MobaSkill* skill;
 } MobaCast;
 
@@ -1298,7 +1297,7 @@ PFC_FN bool moba_aegis(MobaGame* g, const MobaCast* c) {
   return true;
 }
 
-// To the free cell beside the target that is nearest; the blade's own cell counts as free.
+// Jumps to the nearest free cell beside the target. The blade's own cell counts as free.
 PFC_FN bool moba_leap(MobaGame* g, const MobaCast* c) {
   Moba* s = g->s;
   const int32_t team = moba_hero_team(c->hero);
@@ -1315,7 +1314,7 @@ PFC_FN bool moba_leap(MobaGame* g, const MobaCast* c) {
   return true;
 }
 
-// Damage to all enemies round a unit, and a slow.
+// Damages and slows all enemies around a unit.
 PFC_FN bool moba_blast(MobaGame* g, const MobaCast* c, int32_t middle, int32_t radius, int32_t slow) {
   Moba* s = g->s;
   uint8_t list[MOBA_SLOTS];
@@ -1350,19 +1349,20 @@ PFC_FN bool moba_taunt(MobaGame* g, const MobaCast* c) {
   return true;
 }
 
-// Whether a cell holds what a charge may hit.
+// Whether a charge may hit what a cell holds.
 PFC_FN bool moba_is_enemy(int32_t hero, int32_t unit) {
   return unit < MOBA_BUILDINGS && (moba_is_neutral(unit) || moba_side(unit) != moba_hero_team(hero));
 }
 
-// Runs until something is in the way; an enemy there is struck, pushed on and stunned.
+// Runs until blocked. An enemy in the way is damaged, pushed and stunned.
 PFC_FN bool moba_charge(MobaGame* g, const MobaCast* c) {
   Moba* s = g->s;
   if (c->way == MOBA_STAY) return false;
   int32_t steps = 0;
   while (steps < MOBA_CHARGE_CELLS && moba_step_unit(g, c->hero, c->way)) ++steps;
   const int32_t cell = moba_cell(g, s->x[c->hero], s->y[c->hero]), met = g->cells[moba_ahead(g, cell, c->way)];
-  if (steps == MOBA_CHARGE_CELLS || !moba_corner_clear(g, cell, c->way) || !moba_is_enemy(c->hero, met)) return steps > 0;
+  if (steps == MOBA_CHARGE_CELLS || !moba_corner_clear(g, cell, c->way) || !moba_is_enemy(c->hero, met))
+    return steps > 0;
   moba_strike(g, c->hero, met, c->amount);
   for (int32_t i = 0; i < MOBA_PUSH_CELLS && moba_step_unit(g, met, c->way); ++i) continue;
   moba_stun(s, met, MOBA_STUN_CHARGE);
@@ -1414,7 +1414,7 @@ PFC_FN bool moba_cast(MobaGame* g, const MobaCast* c, int32_t which) {
   }
 }
 
-// Carries out skill k if it is ready, affordable and has a target; else it costs nothing.
+// Uses skill k if it is ready, affordable and has a target; otherwise it costs nothing. Returns whether it was used.
 PFC_FN bool moba_use_skill(MobaGame* g, int32_t hero, int32_t k, int32_t class_, int32_t way) {
   Moba* s = g->s;
   if (!moba_skill_ready(s, hero, k) || !moba_skill_has_target(g, hero, k)) return false;
@@ -1429,7 +1429,7 @@ PFC_FN bool moba_use_skill(MobaGame* g, int32_t hero, int32_t k, int32_t class_,
   return true;
 }
 
-// Bit k: act k may be chosen. Dead, stunned and taunted heroes have act 0 only.
+// Bit k: act k is legal. Dead, stunned and taunted heroes have act 0 only.
 PFC_FN uint32_t moba_legal_acts(const MobaGame* g, int32_t hero) {
   const Moba* s = g->s;
   if (!moba_lives(s, hero) || s->clock.stun[hero] || s->clock.taunt[hero]) return 1u;
@@ -1442,7 +1442,7 @@ PFC_FN uint32_t moba_legal_acts(const MobaGame* g, int32_t hero) {
 
 // ---- heroes: a turn ----------------------------------------------------------------------------------------
 
-// A slowed unit moves in every second tick only.
+// Slowed units move in every second tick only.
 PFC_FN bool moba_may_move(const Moba* s, int32_t unit) {
   return !s->clock.slow[unit] || ((s->tick + (uint32_t)moba_number(unit)) & 1u) == 0;
 }
@@ -1452,7 +1452,7 @@ PFC_FN void moba_move_hero(MobaGame* g, int32_t hero, int32_t way) {
   if (moba_step_unit(g, hero, way) && moba_veiled(g->s, hero)) (void)moba_step_unit(g, hero, way);
 }
 
-// A taunted hero attacks whoever taunted it, or walks there.
+// A taunted hero attacks its taunter or walks towards it.
 PFC_FN void moba_follow_taunt(MobaGame* g, int32_t hero) {
   Moba* s = g->s;
   const int32_t target = s->taunter[hero];
@@ -1478,19 +1478,20 @@ PFC_FN void moba_act_hero(MobaGame* g, int32_t hero, const int32_t* choice) {
 
 // ---- creeps, neutrals, towers ------------------------------------------------------------------------------
 
-// Steps, or, if that is blocked, 45 degrees to a side; which side first alternates.
+// Directions to try when the straight one (attempt 0) is blocked: 45 degrees to one side, then to the other. Which side
+// comes first alternates.
 PFC_FN int32_t moba_sidestep(const Moba* s, int32_t number, int32_t way, int32_t attempt) {
   if (attempt == 0) return way;
   const uint32_t right_first = (s->tick + (uint32_t)number) / 2 & 1u;
   return (way + (right_first == (attempt == 1) ? 1 : 7)) & 7;
 }
 
-// The first block of the enemy creeps that a creep meets: lanes are mirrored.
+// The first enemy creep of the lane that a creep walks on. The other team's lanes are numbered in reverse.
 PFC_FN int32_t moba_opposing_creeps(int32_t creep) {
   return moba_first_creep(!moba_creep_team(creep)) + (MOBA_LANES - 1 - moba_creep_lane(creep)) * MOBA_LANE_CREEPS;
 }
 
-// The nearest enemy that a creep sees: creeps of its lane, then heroes, then buildings.
+// The nearest enemy that a creep sees; at equal distance creeps of its lane, then heroes, then buildings.
 PFC_FN int32_t moba_find_prey(const MobaGame* g, int32_t creep) {
   const Moba* s = g->s;
   const int32_t team = moba_creep_team(creep);
@@ -1507,8 +1508,8 @@ PFC_FN int32_t moba_find_prey(const MobaGame* g, int32_t creep) {
   return best;
 }
 
-// Whom a creep fights in this tick. It keeps its target until that is gone or far away; while it cannot reach it, it looks
-// for something nearer.
+// The target of a creep in this tick. It keeps its target until that is gone or far away. While the target is out of
+// reach it looks for a nearer one: otherwise creeps walk past enemies to reach one behind them.
 PFC_FN int32_t moba_choose_prey(MobaGame* g, int32_t creep) {
   Moba* s = g->s;
   if (s->clock.taunt[creep]) return s->taunter[creep];
@@ -1523,7 +1524,7 @@ PFC_FN int32_t moba_choose_prey(MobaGame* g, int32_t creep) {
   return target;
 }
 
-// Steps in a direction or beside it. A creep keeps to its lane unless it was pushed off.
+// Steps in a direction or 45 degrees beside it. A creep stays on its lane unless it was pushed off.
 PFC_FN bool moba_step_creep(MobaGame* g, int32_t creep, int32_t way, bool astray) {
   const Moba* s = g->s;
   const int32_t team = moba_creep_team(creep), lane = moba_creep_lane(creep), x = s->x[creep], y = s->y[creep];
@@ -1535,13 +1536,15 @@ PFC_FN bool moba_step_creep(MobaGame* g, int32_t creep, int32_t way, bool astray
   return false;
 }
 
-// Towards the target; without one, or where others are in the way to it, along the lane; back to it, if it was pushed off.
+// Walks towards the target; without one, or if units block the direct way, along the lane. A creep off its lane walks
+// back to it.
 PFC_FN void moba_walk_creep(MobaGame* g, int32_t creep, int32_t target) {
   const Moba* s = g->s;
   const int32_t team = moba_creep_team(creep), lane = moba_creep_lane(creep), x = s->x[creep], y = s->y[creep];
   if ((s->tick + (uint32_t)moba_creep_number(creep)) & 1u) return;
   const bool astray = !moba_on_track(g, team, lane, x, y);
-  if (target != MOBA_NONE && !astray && moba_step_creep(g, creep, moba_way_to(s->x[target] - x, s->y[target] - y), false))
+  if (target != MOBA_NONE && !astray &&
+      moba_step_creep(g, creep, moba_way_to(s->x[target] - x, s->y[target] - y), false))
     return;
   const int32_t code = moba_way(g, team, x, y, lane);
   if (code > 0) (void)moba_step_creep(g, creep, moba_turn_way(team, code - 1), astray);
@@ -1561,7 +1564,7 @@ PFC_FN void moba_run_creep(MobaGame* g, int32_t creep) {
   }
 }
 
-// Creep k of the first team, then k of the other, for the places whose bytes are set.
+// Runs creep k of the first team, then k of the other, for the bytes that are set.
 PFC_FN void moba_run_places(MobaGame* g, int32_t number, uint64_t first, uint64_t second) {
   for (uint64_t left = first | second; left;) {
     const int32_t i = moba_lowest_bit(left) >> 3;
@@ -1573,7 +1576,7 @@ PFC_FN void moba_run_places(MobaGame* g, int32_t number, uint64_t first, uint64_
 }
 
 PFC_FN void moba_run_creeps(MobaGame* g) {
-  const MobaSquare all = {0, 0, MOBA_MAX_SIZE - 1};  // none dies and none comes before all have had their turn
+  const MobaSquare all = {0, 0, MOBA_MAX_SIZE - 1};  // the living ones; none dies or spawns during this phase
   for (int32_t number = 0; number < MOBA_TEAM_CREEPS; number += MOBA_BLOCK) {
     const MobaHits first = moba_hits(g->s, moba_first_creep(g->first) + number, all);
     const MobaHits second = moba_hits(g->s, moba_first_creep(!g->first) + number, all);
@@ -1595,7 +1598,7 @@ PFC_FN int32_t moba_find_intruder(const MobaGame* g, int32_t neutral, MobaPlace 
   return best;
 }
 
-// A step to (x, y) that keeps within the camp, or leads back to it.
+// Steps towards (x, y) without leaving the camp's clearing. A unit outside it only steps nearer to the middle.
 PFC_FN void moba_walk_neutral(MobaGame* g, int32_t neutral, MobaPlace middle, int32_t x, int32_t y) {
   Moba* s = g->s;
   const int32_t from_x = s->x[neutral], from_y = s->y[neutral], way = moba_way_to(x - from_x, y - from_y);
@@ -1640,7 +1643,7 @@ PFC_FN bool moba_at_rest(const MobaGame* g, int32_t pit) {
   return true;
 }
 
-// Wakes camps and lets them sleep, and fills those whose time has come.
+// Wakes camps, lets them sleep, and refills empty ones.
 PFC_FN void moba_tend_pits(MobaGame* g) {
   Moba* s = g->s;
   for (int32_t pit = 0; pit < 2 * MOBA_PITS; ++pit) {
@@ -1686,7 +1689,8 @@ PFC_FN int32_t moba_nearest(const Moba* s, int32_t unit, const uint8_t* list, in
   return best;
 }
 
-// Whom a tower aims at: the nearest hero who hurt one of the team's, else the last target, else a creep, else a hero.
+// The target of a tower: the nearest hero that recently hurt one of the team's, else the last target, else the nearest
+// creep, else the nearest hero.
 PFC_FN int32_t moba_aim_tower(const MobaGame* g, int32_t tower) {
   const Moba* s = g->s;
   const int32_t team = moba_side(tower), last = s->target[tower];
@@ -1751,7 +1755,7 @@ PFC_FN void moba_regenerate(MobaGame* g, int32_t hero) {
   s->mana[hero] = (int16_t)pfc_mini(s->mana[hero] + mana, s->max_mana[hero]);
 }
 
-// A creep of the wave onto a free place of its lane, if there is one.
+// Spawns a creep in a free slot and a free cell of its lane, if there are any.
 PFC_FN void moba_spawn_creep(MobaGame* g, int32_t team, int32_t lane, int32_t kind, int32_t wave) {
   Moba* s = g->s;
   const MobaSearch search = {team, lane, MOBA_SPAWN_RINGS};
@@ -1784,16 +1788,16 @@ PFC_FN void moba_begin_tick(MobaGame* g) {
   for (int32_t k = 0; k < MOBA_TEAM; ++k)
     for (int32_t turn = 0; turn < 2; ++turn) {
       const int32_t hero = (g->first ^ turn) * MOBA_TEAM + k;
-      if (!moba_lives(s, hero) && !s->clock.back[hero]) moba_bring(g, hero);
+      if (!moba_lives(s, hero) && !s->clock.back[hero]) moba_spawn_hero(g, hero);
     }
   moba_spawn_wave(g);
 }
 
 // ---- the end of a tick -------------------------------------------------------------------------------------
 
-// What a tick brought. Of heroes by index, of teams by number.
+// What heroes and teams gained in a tick.
 typedef struct MobaGains {
-  int32_t xp[MOBA_HEROES], gold[MOBA_HEROES];  // awarded; after moba_pay_out only what counts
+  int32_t xp[MOBA_HEROES], gold[MOBA_HEROES];  // awarded; moba_pay_out lowers them to the parts that count
   int32_t kills[MOBA_HEROES], deaths[MOBA_HEROES];
   float buildings[2];  // hit points taken off the enemy's buildings, as parts of each one's maximum
   bool might[2];
@@ -1826,7 +1830,7 @@ PFC_FN void moba_note_attackers(MobaGame* g, int32_t victim) {
   }
 }
 
-// The hero that did most damage in this tick; MOBA_NONE if none did any.
+// The hero that did most damage to a unit in this tick; MOBA_NONE if none did any.
 PFC_FN int32_t moba_killer(const MobaGame* g, int32_t victim) {
   int32_t best = MOBA_NONE, most = 0;
   for (int32_t k = 0; k < MOBA_TEAM; ++k)
@@ -1837,8 +1841,8 @@ PFC_FN int32_t moba_killer(const MobaGame* g, int32_t victim) {
   return best;
 }
 
-// Experience in equal parts for the team's heroes on the map within MOBA_SHARE of the dead unit; a killer of that team has
-// its part wherever it is.
+// Shares experience equally among the team's living heroes within MOBA_SHARE of the dead unit. A killer of that team
+// gets its share at any distance.
 PFC_FN void moba_share_xp(const MobaGame* g, int32_t dead, int32_t team, int32_t killer, int32_t xp, MobaGains* gains) {
   const Moba* s = g->s;
   uint8_t list[MOBA_TEAM + 1];
@@ -1889,7 +1893,7 @@ PFC_FN void moba_award_neutral(MobaGame* g, int32_t dead, int32_t killer, MobaGa
   s->camps[team] += !moba_is_guardian_pit(pit);
 }
 
-// Experience and gold for a death. Levels and places are still those before it.
+// Awards experience and gold for a death. Levels and positions are still those before it.
 PFC_FN void moba_award(MobaGame* g, int32_t dead, MobaGains* gains) {
   Moba* s = g->s;
   const int32_t killer = moba_killer(g, dead), enemy = !moba_side(dead);
@@ -1909,7 +1913,7 @@ PFC_FN void moba_award(MobaGame* g, int32_t dead, MobaGains* gains) {
   }
 }
 
-// Adds experience; returns what counted. A level adds its hit points and mana at once.
+// Adds experience and returns how much counted. A new level adds its hit points and mana at once.
 PFC_FN int32_t moba_learn(MobaGame* g, int32_t hero, int32_t xp) {
   Moba* s = g->s;
   const MobaRole* role = &moba_roles[moba_role(hero)];
@@ -1939,7 +1943,7 @@ PFC_FN void moba_pay_out(MobaGame* g, MobaGains* gains) {
   }
 }
 
-// Forgets a unit that is gone wherever it is somebody's target or taunter.
+// Clears a removed unit from all targets and taunters.
 PFC_FN void moba_forget(Moba* s, int32_t gone) {
   for (int32_t unit = 0; unit < MOBA_SLOTS; ++unit) {
     if (s->target[unit] == gone) s->target[unit] = MOBA_NONE;
@@ -1966,7 +1970,7 @@ PFC_FN void moba_remove_building(MobaGame* g, int32_t building) {
   if (moba_number(building) == MOBA_ANCIENT) s->over = (uint8_t)(s->over | 1u << !team);
 }
 
-// Damage, deaths and what they are worth.
+// Applies the ledger: damage, deaths and awards.
 PFC_FN void moba_settle(MobaGame* g, MobaGains* gains) {
   Moba* s = g->s;
   const MobaLedger* ledger = g->ledger;
@@ -1988,11 +1992,11 @@ PFC_FN void moba_settle(MobaGame* g, MobaGains* gains) {
     moba_lift(g, dead[i]);
     moba_forget(s, dead[i]);
   }
-  for (int32_t unit = MOBA_BUILDINGS; fell && unit < MOBA_UNITS; ++unit)  // others can be hurt now
+  for (int32_t unit = MOBA_BUILDINGS; fell && unit < MOBA_UNITS; ++unit)  // others may now be open to attack
     if (moba_lives(s, unit)) moba_show(g, unit);
 }
 
-// 1 + the progress of the lane's first creep; 0 if there is none.
+// 1 + the progress of the lane's foremost creep; 0 if there is none.
 PFC_FN int32_t moba_find_front(const MobaGame* g, int32_t team, int32_t lane) {
   const uint8_t* x = g->s->x + moba_first_creep(team) + lane * MOBA_LANE_CREEPS;
   const uint8_t* y = g->s->y + moba_first_creep(team) + lane * MOBA_LANE_CREEPS;
@@ -2024,8 +2028,31 @@ PFC_FN void moba_share_codes(MobaGame* g, int32_t team) {
   shared->aimed_at = (uint8_t)aimed_at;
 }
 
-// What observations, masks and scripts of the next step need: who is seen, fronts, codes that are the same for all.
-PFC_FN void moba_look(MobaGame* g) {
+// The place from which a hero observes.
+PFC_FN MobaPlace moba_eye(const Moba* s, int32_t hero) {
+  MobaPlace dead = {s->place_x[hero], s->place_y[hero]};
+  return moba_lives(s, hero) ? moba_where(s, hero) : dead;
+}
+
+// The first row of the window around a cell in the team's view: the address of the MOBA_BLOCK cells to copy. Team 1's
+// view runs from the last cell to the first.
+PFC_FN const uint8_t* moba_first_row(const MobaGame* g, int32_t team, MobaPlace eye) {
+  const uint8_t* middle = g->cells + moba_cell(g, eye.x, eye.y);
+  const int32_t vision = g->p->vision, before = vision * (g->stride + 1);
+  return team ? middle + before + 1 - MOBA_BLOCK : middle - before;
+}
+
+// Loads the cells of a window into the cache. The pool steps a block of games before it observes them, so the loads of
+// all heroes overlap.
+PFC_FN void moba_prefetch_window(const MobaGame* g, int32_t team, MobaPlace eye) {
+  const int32_t side = 2 * g->p->vision + 1, step = team ? -g->stride : g->stride;
+  const uint8_t* row = moba_first_row(g, team, eye);
+  for (int32_t y = 0; y < side; ++y) moba_prefetch(row + y * step);
+}
+
+// Updates what the next observations, masks and scripts need: seen heroes, fronts, and codes that are equal in all
+// observations of a team.
+PFC_FN void moba_update_views(MobaGame* g) {
   Moba* s = g->s;
   const int32_t vision = g->p->vision;
   for (int32_t team = 0; team < 2; ++team) {
@@ -2043,6 +2070,10 @@ PFC_FN void moba_look(MobaGame* g) {
     moba_share_codes(g, team);
   }
   for (int32_t hero = 0; hero < MOBA_HEROES; ++hero) {
+    const int32_t team = moba_hero_team(hero);
+    const MobaPlace eye = moba_eye(s, hero);
+    moba_prefetch_window(g, team, eye);
+    s->compass[hero] = g->ways[moba_own_cell(g, team, eye.x, eye.y)];
     s->state[hero] = 21;
     if (!moba_lives(s, hero)) continue;
     s->state[hero] = (uint8_t)moba_parts(s->hp[hero], s->max_hp[hero], 20);
@@ -2052,7 +2083,7 @@ PFC_FN void moba_look(MobaGame* g) {
   s->time = (uint8_t)(limit ? pfc_mini((int32_t)(25u * (uint64_t)s->tick / limit), 24) : 0);
 }
 
-// Rewards of all heroes; rows of the caller are the first of them.
+// Computes the rewards of all heroes and writes those that are rows.
 PFC_FN void moba_pay(const MobaGame* g, const MobaGains* gains, PfcIo io) {
   const MobaParams* p = g->p;
   float reward[MOBA_HEROES], mean[2];
@@ -2082,7 +2113,7 @@ PFC_FN void moba_turn_clocks(Moba* s) {
   for (int32_t pit = 0; pit < 2 * MOBA_PITS; ++pit) s->refill[pit] = (uint16_t)(s->refill[pit] - (s->refill[pit] > 0));
 }
 
-// Scripts go home when they are weak and come back when they are well.
+// Scripted heroes go home when they are weak and return when they have recovered.
 PFC_FN void moba_judge_health(Moba* s) {
   for (int32_t hero = 0; hero < MOBA_HEROES; ++hero) {
     const int32_t percent = s->hp[hero] * 100 / s->max_hp[hero];
@@ -2095,16 +2126,16 @@ PFC_FN void moba_judge_health(Moba* s) {
 
 enum { MOBA_LEVEL_IDLE, MOBA_LEVEL_MARCHER, MOBA_LEVEL_LANER, MOBA_LEVEL_CAPTAIN, MOBA_LEVELS };
 enum {
-  MOBA_FEAR = 6,             // a laner keeps this far from a tower without creeps in its reach
-  MOBA_COVER = 2,            // that many creeps
-  MOBA_AHEAD = 2,            // steps beyond the front, or the tower, from which a laner turns back
-  MOBA_CROWD = 3,            // units that are worth an area without a hero
-  MOBA_WEAK_PERCENT = 60,    // heals and shields
+  MOBA_FEAR = 6,             // a laner this close to an enemy tower steps back,
+  MOBA_COVER = 2,            // unless this many own creeps are in the tower's reach
+  MOBA_AHEAD = 2,            // a laner turns back this many steps beyond its front creep or tower
+  MOBA_CROWD = 3,            // an area skill without an enemy hero needs this many units
+  MOBA_WEAK_PERCENT = 60,    // heals and shields are for allies below this
   MOBA_ESCAPE_PERCENT = 40,
-  MOBA_ATTACK_PERCENT = 50,  // a hero below is attacked before creeps
-  MOBA_GATHER = 3,           // allies within MOBA_GATHER_CELLS with whom a captain fears no tower
+  MOBA_ATTACK_PERCENT = 50,  // enemy heroes below this are attacked before creeps
+  MOBA_GATHER = 3,           // with this many allies within MOBA_GATHER_CELLS a captain does not fear towers
   MOBA_GATHER_CELLS = 8,
-  MOBA_DANGER_CELLS = 12,    // no guardian with an enemy hero seen this near
+  MOBA_DANGER_CELLS = 12,    // captains leave guardians alone if they see an enemy hero this close
 };
 
 typedef struct MobaChoice {
@@ -2116,33 +2147,33 @@ PFC_FN MobaChoice moba_choose(int32_t move, int32_t act, int32_t class_) {
   return choice;
 }
 
-// A move in this direction of the own view (1 + direction, 0 to stay), or beside it where that is blocked. lane: whose
-// cells it keeps to, bases included; MOBA_ANYWHERE.
+// A move in this direction of the own view (1 + direction, 0 to stay), or 45 degrees beside it if it is blocked. Only
+// cells of the lane and the bases count as free, unless lane is MOBA_ANYWHERE.
 enum { MOBA_ANYWHERE = -1 };
 PFC_FN MobaChoice moba_choose_way(const MobaGame* g, int32_t hero, int32_t code, int32_t lane) {
   const Moba* s = g->s;
   const int32_t team = moba_hero_team(hero), x = s->x[hero], y = s->y[hero];
   for (int32_t attempt = 0; code > 0 && attempt < 3; ++attempt) {
     const int32_t way = moba_sidestep(s, moba_role(hero), code - 1, attempt), turned = moba_turn_way(team, way);
-    const bool may = lane == MOBA_ANYWHERE || moba_on_track(g, team, lane, x + moba_step_x[turned], y + moba_step_y[turned]);
+    const bool may =
+        lane == MOBA_ANYWHERE || moba_on_track(g, team, lane, x + moba_step_x[turned], y + moba_step_y[turned]);
     if (may && moba_can_step(g, x, y, turned)) return moba_choose(1 + way, 0, 0);
   }
   return moba_choose(0, 0, 0);
 }
 
 PFC_FN MobaChoice moba_choose_along(const MobaGame* g, int32_t hero, int32_t which) {
-  const int32_t code = moba_way(g, moba_hero_team(hero), g->s->x[hero], g->s->y[hero], which);
-  return moba_choose_way(g, hero, code, MOBA_ANYWHERE);
+  return moba_choose_way(g, hero, g->s->compass[hero] >> (4 * which) & 15, MOBA_ANYWHERE);
 }
 
-// Straight to a place.
+// A move straight towards a place.
 PFC_FN MobaChoice moba_choose_to(const MobaGame* g, int32_t hero, MobaPlace at, int32_t lane) {
   const int32_t way = moba_way_to(at.x - g->s->x[hero], at.y - g->s->y[hero]);
   return moba_choose_way(g, hero, way == MOBA_STAY ? 0 : 1 + moba_turn_way(moba_hero_team(hero), way), lane);
 }
 
-// Whether something worth an attack is within reach. Camps are not: those whose hero stays outside heal faster than it
-// hits. Captains fight guardians.
+// Whether something worth an attack is within reach. Camps are not: neutrals heal faster than a hero hits them from
+// outside their camp. Captains also attack guardians.
 PFC_FN bool moba_any_prey(const MobaGame* g, int32_t hero, int32_t reach, int32_t level) {
   const Moba* s = g->s;
   const int32_t team = moba_hero_team(hero);
@@ -2150,7 +2181,8 @@ PFC_FN bool moba_any_prey(const MobaGame* g, int32_t hero, int32_t reach, int32_
   uint8_t list[MOBA_TEAM_CREEPS];
   if (moba_gather_creeps(s, !team, q, list, 0)) return true;
   if (level == MOBA_LEVEL_CAPTAIN && moba_gather_block(s, MOBA_GUARDIANS, 2, q, list, 0)) return true;
-  return moba_gather_class(g, team, MOBA_CLASS_HEROES, q, list, 0) || moba_gather_class(g, team, MOBA_CLASS_BUILDINGS, q, list, 0);
+  return moba_gather_class(g, team, MOBA_CLASS_HEROES, q, list, 0) ||
+         moba_gather_class(g, team, MOBA_CLASS_BUILDINGS, q, list, 0);
 }
 
 PFC_FN MobaChoice moba_march(const MobaGame* g, int32_t hero) {
@@ -2159,7 +2191,7 @@ PFC_FN MobaChoice moba_march(const MobaGame* g, int32_t hero) {
   return moba_choose(0, g->s->clock.wait[hero] == 0, MOBA_CLASS_HEROES);
 }
 
-// Whether an enemy tower that can be hurt is near and has too few of the own creeps to shoot at.
+// Whether an enemy tower that can be hurt is near and has too few own creeps in its reach.
 PFC_FN bool moba_fears_tower(const MobaGame* g, int32_t hero) {
   const Moba* s = g->s;
   const int32_t team = moba_hero_team(hero);
@@ -2191,7 +2223,7 @@ PFC_FN bool moba_hero_in_reach(const MobaGame* g, int32_t hero, int32_t reach) {
   return moba_any_target(g, hero, reach, MOBA_CLASS_HEROES + 1);
 }
 
-// An enemy hero, or a crowd, within the area.
+// Whether an enemy hero or a crowd is within the area.
 PFC_FN bool moba_area_pays(const MobaGame* g, int32_t hero, int32_t middle, int32_t radius) {
   uint8_t list[MOBA_SLOTS];
   const MobaSquare q = moba_square(g->s->x[middle], g->s->y[middle], radius);
@@ -2199,7 +2231,7 @@ PFC_FN bool moba_area_pays(const MobaGame* g, int32_t hero, int32_t middle, int3
   return n >= MOBA_CROWD || (n > 0 && list[0] < MOBA_HEROES);
 }
 
-// The direction of a charge that meets a hero, as an action's move; 0 if none does.
+// The move, as an action, with which a charge meets an enemy hero; 0 if there is none.
 PFC_FN int32_t moba_charge_way(const MobaGame* g, int32_t hero) {
   const Moba* s = g->s;
   const int32_t target = moba_weakest(g, hero, MOBA_CHARGE_CELLS, MOBA_CLASS_HEROES);
@@ -2209,7 +2241,7 @@ PFC_FN int32_t moba_charge_way(const MobaGame* g, int32_t hero) {
   return 1 + moba_turn_way(moba_hero_team(hero), moba_way_to(dx, dy));
 }
 
-// Whether it is the moment for a skill that is ready and has a target.
+// Whether a script should use a skill that is ready and has a target.
 PFC_FN bool moba_skill_pays(const MobaGame* g, int32_t hero, int32_t k) {
   const Moba* s = g->s;
   const MobaSkill* skill = moba_skill(hero, k);
@@ -2229,14 +2261,15 @@ PFC_FN bool moba_skill_pays(const MobaGame* g, int32_t hero, int32_t k) {
   }
 }
 
-// The first of a hero's skills whose moment it is, as an act; 0 if there is none.
+// The first skill that a script should use, as an act; 0 if there is none.
 PFC_FN int32_t moba_choose_skill(const MobaGame* g, int32_t hero) {
   for (int32_t k = 0; k < MOBA_SKILLS; ++k)
-    if (moba_skill_ready(g->s, hero, k) && moba_skill_has_target(g, hero, k) && moba_skill_pays(g, hero, k)) return 2 + k;
+    if (moba_skill_ready(g->s, hero, k) && moba_skill_has_target(g, hero, k) && moba_skill_pays(g, hero, k))
+      return 2 + k;
   return 0;
 }
 
-// The seen enemy hero with fewest hit points: all captains' heroes aim at it.
+// The visible enemy hero with fewest hit points, which all captains attack.
 PFC_FN int32_t moba_marked_hero(const MobaGame* g, int32_t team) {
   const Moba* s = g->s;
   int32_t best = MOBA_NONE;
@@ -2247,7 +2280,8 @@ PFC_FN int32_t moba_marked_hero(const MobaGame* g, int32_t team) {
   return best;
 }
 
-// The class to attack: a hero that is weak, or that all aim at; else creeps and neutrals, else buildings, else heroes.
+// The class to attack: heroes if the weakest in reach is below half or marked, else creeps, else buildings, else
+// heroes.
 PFC_FN int32_t moba_choose_class(const MobaGame* g, int32_t hero, int32_t level) {
   const int32_t reach = moba_roles[moba_role(hero)].reach, weakest = moba_weakest(g, hero, reach, MOBA_CLASS_HEROES);
   if (weakest != MOBA_NONE) {
@@ -2258,8 +2292,8 @@ PFC_FN int32_t moba_choose_class(const MobaGame* g, int32_t hero, int32_t level)
   return moba_weakest(g, hero, reach, MOBA_CLASS_BUILDINGS) != MOBA_NONE ? MOBA_CLASS_BUILDINGS : MOBA_CLASS_HEROES;
 }
 
-// The nearest enemy creep or building that is worth a few steps; MOBA_NONE if none is near. Only from the lane, or a
-// hero in the jungle would go back and forth between the lane and what is behind a wall.
+// The nearest enemy creep or building within MOBA_CREEP_SIGHT; MOBA_NONE if there is none or the hero is off its lane.
+// From the jungle a hero would walk back and forth between its lane and a target behind a wall.
 PFC_FN int32_t moba_worth_a_walk(const MobaGame* g, int32_t hero, int32_t lane) {
   const Moba* s = g->s;
   const int32_t team = moba_hero_team(hero);
@@ -2270,7 +2304,7 @@ PFC_FN int32_t moba_worth_a_walk(const MobaGame* g, int32_t hero, int32_t lane) 
   return moba_nearest(s, hero, list, moba_gather_class(g, team, MOBA_CLASS_BUILDINGS, q, list, n));
 }
 
-// To the own front creep, or the foremost own tower of the lane, or back.
+// A move to the own front creep, without one to the lane's foremost own tower; back if the hero is beyond it.
 PFC_FN MobaChoice moba_choose_front(const MobaGame* g, int32_t hero, int32_t lane) {
   const Moba* s = g->s;
   const int32_t team = moba_hero_team(hero), here = moba_progress(g, team, s->x[hero], s->y[hero]);
@@ -2286,15 +2320,15 @@ PFC_FN MobaChoice moba_choose_front(const MobaGame* g, int32_t hero, int32_t lan
   return moba_choose(0, 0, 0);
 }
 
-// Whether enough allies are near to attack together.
+// Whether enough allies are near for an attack together.
 PFC_FN bool moba_gathered(const MobaGame* g, int32_t hero) {
   const Moba* s = g->s;
   uint8_t list[MOBA_TEAM];
   const MobaSquare near = moba_square(s->x[hero], s->y[hero], MOBA_GATHER_CELLS);
-  return moba_gather_heroes(s, moba_hero_team(hero), near, list, 0) > MOBA_GATHER;  // itself among them
+  return moba_gather_heroes(s, moba_hero_team(hero), near, list, 0) > MOBA_GATHER;  // including itself
 }
 
-// The nearer of the guardians that live; MOBA_NONE if there is none or it is no time for it.
+// The nearer living guardian; MOBA_NONE if there is none or an enemy hero is in sight nearby.
 PFC_FN int32_t moba_wanted_guardian(const MobaGame* g, int32_t hero) {
   const Moba* s = g->s;
   const int32_t team = moba_hero_team(hero), x = s->x[hero], y = s->y[hero];
@@ -2307,7 +2341,7 @@ PFC_FN int32_t moba_wanted_guardian(const MobaGame* g, int32_t hero) {
   return moba_lives(s, own) && moba_gap(s, hero, own) <= moba_gap(s, hero, other) ? own : other;
 }
 
-// Along the middle lane to the river, then along that.
+// A move along the middle lane to the river, then along the river.
 PFC_FN MobaChoice moba_choose_guardian(const MobaGame* g, int32_t hero, int32_t guardian) {
   const Moba* s = g->s;
   const int32_t x = s->x[hero], y = s->y[hero];
@@ -2344,7 +2378,7 @@ PFC_FN MobaChoice moba_decide(const MobaGame* g, int32_t hero, int32_t level) {
   const uint8_t* last = s->last[hero];
   if (level == MOBA_LEVEL_IDLE || !moba_lives(s, hero) || s->clock.stun[hero] || s->clock.taunt[hero])
     return moba_choose(0, 0, 0);
-  // Who only walks looks where it goes: a direction that is repeated leads past corners, and back, without end.
+  // A hero that only walks decides in every tick. A repeated direction would lead past corners and back without end.
   const bool walks = last[0] != 0 && last[1] == 0;
   if (!walks && (s->tick + (uint32_t)moba_role(hero)) % (1u + s->delay[hero]) != 0)
     return moba_legal_acts(g, hero) >> last[1] & 1 ? moba_choose(last[0], last[1], last[2]) : moba_choose(0, 0, 0);
@@ -2353,7 +2387,7 @@ PFC_FN MobaChoice moba_decide(const MobaGame* g, int32_t hero, int32_t level) {
 
 static void moba_script(const void* state, const void* params, int32_t agent, int32_t level, PfcRng* rng,
                         int32_t* choices, float* controls) {
-  (void)rng, (void)controls;  // a game must repeat with a script inside its step too, where no generator is at hand
+  (void)rng, (void)controls;  // the step calls the same script for `opponent`, and a step draws no random numbers
   const MobaGame game = moba_open((const Moba*)state, (const MobaParams*)params);
   const MobaChoice choice = moba_decide(&game, agent, level);
   choices[0] = choice.move, choices[1] = choice.act, choices[2] = choice.class_;
@@ -2361,7 +2395,7 @@ static void moba_script(const void* state, const void* params, int32_t agent, in
 
 // ---- a step ------------------------------------------------------------------------------------------------
 
-// The choices of all heroes, made before anything moves.
+// Collects the choices of all heroes before anything moves.
 PFC_FN void moba_collect_choices(MobaGame* g, PfcIo io, int32_t choices[MOBA_HEROES][3]) {
   Moba* s = g->s;
   const MobaParams* p = g->p;
@@ -2380,7 +2414,7 @@ PFC_FN void moba_collect_choices(MobaGame* g, PfcIo io, int32_t choices[MOBA_HER
     for (int32_t d = 0; d < 3; ++d) s->last[hero][d] = (uint8_t)choices[hero][d];
 }
 
-// Heroes that were on the map at the start of the tick act; those that came back in it do so from the next one on.
+// Runs the heroes that were on the map at the start of the tick. Those that respawned in it act from the next tick on.
 PFC_FN void moba_run_heroes(MobaGame* g, uint32_t present, int32_t choices[MOBA_HEROES][3]) {
   for (int32_t k = 0; k < MOBA_TEAM; ++k)
     for (int32_t turn = 0; turn < 2; ++turn) {
@@ -2389,7 +2423,24 @@ PFC_FN void moba_run_heroes(MobaGame* g, uint32_t present, int32_t choices[MOBA_
     }
 }
 
+// In a pool of hundreds of games a state is no longer in the L1 cache when its turn comes. These load what a step is
+// sure to touch all at once, instead of line by line.
+PFC_FN void moba_prefetch_struct(const Moba* s) {
+  for (uint32_t i = 0; i < sizeof *s; i += 64) moba_prefetch((const uint8_t*)s + i);
+}
+
+PFC_FN void moba_prefetch_creeps(const MobaGame* g) {
+  const Moba* s = g->s;
+  for (int32_t creep = MOBA_CREEPS; creep < MOBA_NEUTRALS; ++creep) {
+    if (!moba_lives(s, creep)) continue;
+    const int32_t cell = moba_cell(g, s->x[creep], s->y[creep]);
+    moba_prefetch(g->cells + cell);
+    moba_prefetch(g->ways + moba_own_cell(g, moba_creep_team(creep), s->x[creep], s->y[creep]));
+  }
+}
+
 PFC_FN void moba_step(Moba* s, const MobaParams* p, PfcIo io) {
+  moba_prefetch_struct(s);
   MobaGame game = moba_open(s, p), *g = &game;
   MobaLedger ledger;
   MobaGains gains;
@@ -2400,6 +2451,7 @@ PFC_FN void moba_step(Moba* s, const MobaParams* p, PfcIo io) {
   ledger.num_struck = 0;
   g->ledger = &ledger;
   for (int32_t hero = 0; hero < MOBA_HEROES; ++hero) present |= (uint32_t)moba_lives(s, hero) << hero;
+  moba_prefetch_creeps(g);
   moba_collect_choices(g, io, choices);
   moba_begin_tick(g);
   moba_run_heroes(g, present, choices);
@@ -2411,7 +2463,7 @@ PFC_FN void moba_step(Moba* s, const MobaParams* p, PfcIo io) {
   moba_turn_clocks(s);
   moba_judge_health(s);
   s->tick += 1;
-  moba_look(g);
+  moba_update_views(g);
 }
 
 // ---- observation, mask, metrics --------------------------------------------------------------------------------
@@ -2455,31 +2507,29 @@ static const PfcObsRow moba_obs[] = {
     PFC_OBS_CODES("might", 1, 16, "ticks / 16, rounded up"),
     PFC_OBS_CODES("hurt", 1, 11, "hit points lost in the last tick in 20ths of the maximum, rounded up; at most 10"),
     PFC_OBS_CODES("aimed_at", 1, 2, "1: a tower aims at the hero"),
-    PFC_OBS_CODES("place", 2, 25, "x and y in 25ths of the map; of a dead hero, where it died"),
-    PFC_OBS_CODES("compass", 4, 9, "1 + direction of the next step along the top, middle and bottom lane, and home; 0 there"),
-    PFC_OBS_CODES("back", 1, 20, "of a dead hero: ticks until it comes back / 4, rounded up"),
-    PFC_OBS_CODES("time", 1, 25, "ticks in 25ths of max_steps; 0 without a limit"),
-    PFC_OBS_CODES("allies", 16, 22, "the others of the team by role: hit points in 20ths, 21 dead; 1 + direction; distance / 2; level"),
-    PFC_OBS_CODES("enemies", 20, 22, "enemy heroes by role, the same four codes each; 0 unseen"),
-    PFC_OBS_CODES("own_towers", 3, 4, "towers that stand in the top, middle and bottom lane"),
-    PFC_OBS_CODES("own_base", 1, 3, "towers of the base that stand"),
+    PFC_OBS_CODES("place", 2, 25, "x and y in 25ths of the map; where it died if dead"),
+    PFC_OBS_CODES("compass", 4, 9, "next step along the top, middle and bottom lane, and home: 1 + direction, 0 there"),
+    PFC_OBS_CODES("back", 1, 20, "dead heroes: ticks until respawn / 4, rounded up"),
+    PFC_OBS_CODES("time", 1, 25, "ticks in 25ths of max_steps; 0 if there is no limit"),
+    PFC_OBS_CODES("allies", 16, 22,
+                  "teammates by role: hit points in 20ths, 21 dead; 1 + direction; distance / 2; level"),
+    PFC_OBS_CODES("enemies", 20, 22, "enemy heroes by role, with the same four codes; 0 if not seen"),
+    PFC_OBS_CODES("own_towers", 3, 4, "standing towers in the top, middle and bottom lane"),
+    PFC_OBS_CODES("own_base", 1, 3, "standing towers of the base"),
     PFC_OBS_CODES("own_ancient", 1, 9, "its hit points in eighths, rounded up"),
-    PFC_OBS_CODES("enemy_towers", 3, 4, "enemy towers that stand in the top, middle and bottom lane of the own view"),
-    PFC_OBS_CODES("enemy_base", 1, 3, "towers of the enemy base that stand"),
+    PFC_OBS_CODES("enemy_towers", 3, 4, "standing enemy towers in the top, middle and bottom lane of the own view"),
+    PFC_OBS_CODES("enemy_base", 1, 3, "standing towers of the enemy base"),
     PFC_OBS_CODES("enemy_ancient", 1, 9, "hit points of the enemy ancient in eighths, rounded up"),
-    PFC_OBS_CODES("fronts", 6, 16, "for each lane how far the own first creep has come, then the enemy's, in 15ths; 0 none"),
-    PFC_OBS_PLANE("units", MOBA_SIDE * MOBA_SIDE, MOBA_CODES, MOBA_SIDE, MOBA_SIDE,
-                  "what is around, the hero in the middle: 0 open, 1 wall, 2 outside; creeps melee, ranged, siege: own 3-5, "
-                  "enemy 6-8; 9 small, 10 large neutral, 11 guardian; 12 own tower; enemy tower 13 can be hurt, 14 not; "
-                  "ancient 15 own, 16 enemy; heroes by role: own 17-21, enemy 22-26"),
+    PFC_OBS_CODES("fronts", 6, 16,
+                  "per lane: progress of the own foremost creep, then of the enemy's, in 15ths; 0 none"),
+    PFC_OBS_PLANE(
+        "units", MOBA_SIDE* MOBA_SIDE, MOBA_CODES, MOBA_SIDE, MOBA_SIDE,
+        "the surroundings, the hero in the middle: 0 open, 1 wall, 2 outside; creeps melee, ranged, siege: own 3-5, "
+        "enemy 6-8; 9 small, 10 large neutral, 11 guardian; 12 own tower; enemy tower 13 can be hurt, 14 not; "
+        "ancient 15 own, 16 enemy; heroes by role: own 17-21, enemy 22-26"),
     PFC_OBS_PLANE("unit_hp", 0, 9, MOBA_SIDE, MOBA_SIDE, "hit points of the unit there in eighths, rounded up"),
 };
 enum { MOBA_OBS_ROWS = sizeof moba_obs / sizeof moba_obs[0] };
-
-PFC_FN MobaPlace moba_eye(const Moba* s, int32_t hero) {
-  MobaPlace dead = {s->place_x[hero], s->place_y[hero]};
-  return moba_lives(s, hero) ? moba_where(s, hero) : dead;
-}
 
 PFC_FN uint8_t moba_skill_code(const Moba* s, int32_t hero, int32_t k) {
   const int32_t wait = s->clock.skill[hero][k];
@@ -2510,15 +2560,15 @@ PFC_FN void moba_observe_self(const MobaGame* g, int32_t hero, MobaObs* obs) {
   obs->aimed_at = s->shared[moba_hero_team(hero)].aimed_at >> moba_role(hero) & 1u;
 }
 
-PFC_FN void moba_observe_place(const MobaGame* g, int32_t team, MobaPlace eye, MobaObs* obs) {
-  const int32_t size = g->size;
-  const uint32_t ways = g->ways[moba_own_cell(g, team, eye.x, eye.y)];
+PFC_FN void moba_observe_place(const MobaGame* g, int32_t hero, MobaPlace eye, MobaObs* obs) {
+  const int32_t size = g->size, team = moba_hero_team(hero);
+  const uint32_t ways = g->s->compass[hero];
   obs->x = (uint8_t)(moba_turn(size, team, eye.x) * 25 / size);
   obs->y = (uint8_t)(moba_turn(size, team, eye.y) * 25 / size);
   for (int32_t i = 0; i <= MOBA_LANES; ++i) obs->compass[i] = (uint8_t)(ways >> (4 * i) & 15u);
 }
 
-// Another hero, seen from `eye`. Of dead ones all know the level only.
+// Another hero as seen from `eye`. Only the level of a dead one is shown.
 PFC_FN void moba_observe_other(const Moba* s, int32_t team, MobaPlace eye, int32_t hero, MobaOther* other) {
   other->state = s->state[hero];
   other->level = s->level[hero];
@@ -2542,7 +2592,7 @@ PFC_FN void moba_observe_others(const MobaGame* g, int32_t hero, MobaPlace eye, 
   }
 }
 
-// Buildings and fronts of both teams. The enemy's lanes are named as the own ones.
+// Buildings and fronts of both teams, lanes in the own view.
 PFC_FN void moba_observe_lanes(const Moba* s, int32_t team, MobaObs* obs) {
   const MobaShared *own = &s->shared[team], *enemy = &s->shared[!team];
   for (int32_t lane = 0; lane < MOBA_LANES; ++lane) {
@@ -2554,20 +2604,31 @@ PFC_FN void moba_observe_lanes(const Moba* s, int32_t team, MobaObs* obs) {
   obs->own.ancient = own->ancient, obs->enemy.ancient = enemy->ancient;
 }
 
-// The window round (x, y) of a team's plane, split into codes and hit points. Rows are read and written MOBA_BLOCK cells
-// at a time; what is too much of a row is overwritten by the next one.
+// Writes the units among eight cells over the terrain. hits: bytes of ones where there are units.
+PFC_FN void moba_observe_units(const uint8_t* look, const uint8_t* cells, uint64_t hits, uint8_t* units, uint8_t* hp) {
+  for (uint64_t left = hits; left;) {
+    const int32_t i = moba_lowest_bit(left) >> 3, code = look[cells[i]] & 31;
+    units[i] = (uint8_t)code;
+    hp[i] = (uint8_t)(code < MOBA_CODE_OWN_CREEP ? 0 : (look[cells[i]] >> 5) + 1);
+    left &= ~(255ull << (8 * i));
+  }
+}
+
+// The window around a cell: codes, then hit points. Rows are written MOBA_BLOCK cells at a time; the next row
+// overwrites the excess.
 PFC_FN void moba_observe_planes(const MobaGame* g, int32_t team, MobaPlace eye, uint8_t* units) {
-  const int32_t vision = g->p->vision, side = 2 * vision + 1;
-  const uint8_t* row = g->sight[team] + moba_sight_cell(g, team, eye.x, eye.y) - vision * (g->sight_stride + 1);
+  const int32_t side = 2 * g->p->vision + 1, step = team ? -g->stride : g->stride;
+  const uint64_t used = (1ull << (8 * (side - 8))) - 1;
+  const uint8_t *look = g->s->look[team], *row = moba_first_row(g, team, eye);
   uint8_t* hp = units + side * side;
-  for (int32_t y = 0; y < side; ++y, row += g->sight_stride, units += side, hp += side) {
-    const size_t bytes = y < side - 1 ? (size_t)MOBA_BLOCK : (size_t)side;
-    uint8_t looks[MOBA_BLOCK], codes[MOBA_BLOCK], eighths[MOBA_BLOCK];  // copies: the compiler knows that none overlap
-    memcpy(looks, row, sizeof looks);
-    for (int32_t x = 0; x < MOBA_BLOCK; ++x) codes[x] = looks[x] & 31u;
-    for (int32_t x = 0; x < MOBA_BLOCK; ++x) eighths[x] = codes[x] < MOBA_CODE_OWN_CREEP ? 0 : (uint8_t)((looks[x] >> 5) + 1);
-    memcpy(units, codes, bytes);
-    memcpy(hp, eighths, bytes);
+  memset(hp, 0, (size_t)(side * side));
+  for (int32_t y = 0; y < side; ++y, row += step, units += side, hp += side) {
+    uint8_t cells[MOBA_BLOCK], terrain[MOBA_BLOCK];
+    const MobaHits hits = moba_copy_cells(row, team, cells, terrain);
+    if (y < side - 1) memcpy(units, terrain, MOBA_BLOCK);
+    else memcpy(units, terrain, (size_t)side);
+    moba_observe_units(look, cells, hits.low, units, hp);
+    moba_observe_units(look, cells + 8, hits.high & used, units + 8, hp + 8);
   }
 }
 
@@ -2577,7 +2638,7 @@ PFC_FN void moba_observe(const Moba* s, const MobaParams* p, int32_t agent, Moba
   const MobaPlace eye = moba_eye(s, agent);
   moba_observe_planes(g, team, eye, (uint8_t*)obs + MOBA_OBS_HEAD);
   moba_observe_self(g, agent, obs);
-  moba_observe_place(g, team, eye, obs);
+  moba_observe_place(g, agent, eye, obs);
   moba_observe_others(g, agent, eye, obs);
   moba_observe_lanes(s, team, obs);
 }
@@ -2618,7 +2679,7 @@ PFC_FN void moba_metrics(const Moba* s, const MobaParams* p, int32_t agent, floa
 static void moba_layout(const void* params, PfcLayout* sizes) {
   const MobaParams* p = (const MobaParams*)params;
   const int32_t side = 2 * p->vision + 1;
-  sizes->state_bytes = moba_round_up(sizeof(Moba)) + moba_cell_bytes(p) + moba_way_bytes(p) + 2 * moba_sight_bytes(p);
+  sizes->state_bytes = moba_round_up(sizeof(Moba)) + moba_cell_bytes(p) + moba_way_bytes(p);
   sizes->agents = p->opponent ? MOBA_TEAM : MOBA_HEROES;
   sizes->teams = p->opponent ? 1 : 2;
   sizes->masked = p->masked;
@@ -2655,7 +2716,7 @@ static const char* const moba_letters[MOBA_TEAM] = {"W", "L", "E", "U", "A"};
 static const char* const moba_names[MOBA_TEAM] = {"warden", "blade", "ember", "bulwark", "archer"};
 PFC_TABLE uint32_t moba_team_colors[3] = {PFC_AGENT, PFC_RIVAL, PFC_VIOLET};
 
-// What the parts of a picture are drawn with.
+// Context for drawing parts of a picture.
 typedef struct MobaCanvas {
   const MobaGame* g;
   const PfcDraw* d;
@@ -2664,7 +2725,7 @@ typedef struct MobaCanvas {
 
 static float moba_center(const MobaCanvas* c, int32_t coordinate) { return ((float)coordinate + 0.5f) * c->cell; }
 
-// `part` of a circle's rim, clockwise from the top.
+// An arc: `part` of a circle, clockwise from the top.
 static void moba_draw_arc(const MobaCanvas* c, float x, float y, float radius, float part, PfcColor color) {
   const int32_t pieces = (int32_t)(20.0f * part + 0.99f);
   float last_x = x, last_y = y - radius;
@@ -2676,7 +2737,7 @@ static void moba_draw_arc(const MobaCanvas* c, float x, float y, float radius, f
   }
 }
 
-// A band between two parallel lines that run with slope `rise` (1 or -1) through the corners or the middle of the map.
+// A band along a diagonal of the map, from the lower left or from the upper left.
 static void moba_draw_diagonal(const MobaCanvas* c, int32_t half, bool rising, PfcColor color) {
   const float w = ((float)half + 0.5f) * c->cell, side = (float)MOBA_VIEW;
   PfcPoint down[6] = {{0, 0}, {w, 0}, {side, side - w}, {side, side}, {side - w, side}, {0, w}};
@@ -2685,8 +2746,8 @@ static void moba_draw_diagonal(const MobaCanvas* c, int32_t half, bool rising, P
 }
 
 static void moba_draw_cells(const MobaCanvas* c, int32_t x0, int32_t y0, int32_t x1, int32_t y1, PfcColor color) {
-  c->d->rect(c->d->context, (float)x0 * c->cell, (float)y0 * c->cell, (float)(x1 - x0) * c->cell, (float)(y1 - y0) * c->cell,
-             color);
+  c->d->rect(c->d->context, (float)x0 * c->cell, (float)y0 * c->cell, (float)(x1 - x0) * c->cell,
+             (float)(y1 - y0) * c->cell, color);
 }
 
 static void moba_draw_ground(const MobaCanvas* c) {
@@ -2705,11 +2766,14 @@ static void moba_draw_ground(const MobaCanvas* c) {
   for (int32_t team = 0; team < 2; ++team) {
     const MobaPlace at = moba_place_of(c->g, team, moba_fountain_place);
     const float reach = ((float)MOBA_FOUNTAIN_RADIUS + 0.5f) * c->cell;
-    c->d->circle(c->d->context, moba_center(c, at.x), moba_center(c, at.y), reach, pfc_tint(moba_team_colors[team], 36));
+    const int32_t left = team ? size - base : 0, top = team ? 0 : size - base;
+    moba_draw_cells(c, left, top, left + base, top + base, pfc_tint(moba_team_colors[team], 20));
+    c->d->circle(c->d->context, moba_center(c, at.x), moba_center(c, at.y), reach,
+                 pfc_tint(moba_team_colors[team], 36));
   }
 }
 
-// Runs of wall, a little larger than their cells, so that rows grow together.
+// Each run of wall cells is slightly larger than its cells, so that adjacent rows leave no gaps.
 static void moba_draw_walls(const MobaCanvas* c) {
   const MobaGame* g = c->g;
   for (int32_t y = 0; y < g->size; ++y)
@@ -2734,11 +2798,12 @@ static void moba_draw_building(const MobaCanvas* c, int32_t unit) {
   const PfcColor color = pfc_rgb(moba_team_colors[team]);
   if (s->kind[unit] == MOBA_KIND_ANCIENT) {
     const int32_t beat = (int32_t)(s->tick % 8u), swell = beat < 4 ? beat : 8 - beat;
-    const float r = 9.0f + 0.9f * part * (float)swell, core = 4.0f + 4.0f * part;
+    const float r = 11.0f + 0.8f * part * (float)swell, core = 4.0f + 6.0f * part;
     const PfcPoint outer[4] = {{x, y - r}, {x + r, y}, {x, y + r}, {x - r, y}};
     const PfcPoint inner[4] = {{x, y - core}, {x + core, y}, {x, y + core}, {x - core, y}};
-    d->polygon(d->context, outer, 4, pfc_tint(moba_team_colors[team], 90));
+    d->polygon(d->context, outer, 4, pfc_tint(moba_team_colors[team], 110));
     d->polygon(d->context, inner, 4, open ? color : pfc_rgb(MOBA_GUARDED_COLOR));
+    d->circle(d->context, x, y, 3.0f, open ? pfc_rgb(PFC_BOARD) : color);
     return;
   }
   d->rounded_rect(d->context, x - 4.0f, y - 4.0f, 8.0f, 8.0f, 1.5f, open ? color : pfc_rgb(MOBA_GUARDED_COLOR));
@@ -2754,7 +2819,13 @@ static void moba_draw_small(const MobaCanvas* c, int32_t unit) {
   const uint32_t rgb = kind == MOBA_GUARDIAN ? PFC_GOAL : moba_team_colors[moba_is_neutral(unit) ? 2 : moba_side(unit)];
   const PfcColor color = pfc_tint(rgb, (uint8_t)(130.0f + 125.0f * moba_part(s, unit)));
   if (kind == MOBA_SIEGE) d->rect(d->context, x - 2.6f, y - 2.6f, 5.2f, 5.2f, color);
-  else d->circle(d->context, x, y, kind == MOBA_GUARDIAN ? 5.5f : kind == MOBA_LARGE ? 3.6f : kind == MOBA_RANGED ? 1.9f : 2.4f, color);
+  else
+    d->circle(d->context, x, y,
+              kind == MOBA_GUARDIAN ? 5.5f
+              : kind == MOBA_LARGE  ? 3.6f
+              : kind == MOBA_RANGED ? 1.9f
+                                    : 2.4f,
+              color);
   if (kind == MOBA_GUARDIAN) moba_draw_arc(c, x, y, 7.2f, moba_part(s, unit), pfc_rgb(PFC_GOAL));
 }
 
@@ -2776,7 +2847,8 @@ static void moba_draw_hero(const MobaCanvas* c, int32_t hero) {
   d->circle(d->context, x, y, 6.2f, moba_veiled(s, hero) ? pfc_tint(moba_team_colors[team], 110) : color);
   moba_draw_arc(c, x, y, 8.9f, moba_part(s, hero), pfc_rgb(PFC_GOOD));
   moba_draw_arc(c, x, y, 7.2f, (float)s->mana[hero] / (float)s->max_mana[hero], pfc_rgb(PFC_VIOLET));
-  d->text(d->context, x - 0.5f * PFC_TEXT_PITCH * size, y - 0.5f * size, size, moba_letters[moba_role(hero)], pfc_rgb(PFC_PAGE));
+  d->text(d->context, x - 0.5f * PFC_TEXT_PITCH * size, y - 0.5f * size, size, moba_letters[moba_role(hero)],
+          pfc_rgb(PFC_PAGE));
 }
 
 static void moba_draw_effects(const MobaCanvas* c) {
@@ -2811,7 +2883,8 @@ static void moba_draw_map(const MobaCanvas* c) {
   for (int32_t unit = MOBA_CREEPS; unit < MOBA_BUILDINGS; ++unit)
     if (moba_lives(s, unit)) moba_draw_small(c, unit);
   moba_draw_effects(c);
-  for (int32_t i = 1; i <= MOBA_HEROES; ++i) moba_draw_hero(c, (c->d->agent + i) % MOBA_HEROES);  // the followed one last
+  for (int32_t i = 1; i <= MOBA_HEROES; ++i)
+    moba_draw_hero(c, (c->d->agent + i) % MOBA_HEROES);  // the followed one last
 }
 
 static void moba_draw_bar(const PfcDraw* d, float x, float y, float width, float height, float part, uint32_t rgb) {
@@ -2819,7 +2892,7 @@ static void moba_draw_bar(const PfcDraw* d, float x, float y, float width, float
   if (part > 0.0f) d->rect(d->context, x, y, width * part, height, pfc_rgb(rgb));
 }
 
-// Three squares that fill up as skills become ready.
+// Three squares that fill up while skills cool down.
 static void moba_draw_skills(const PfcDraw* d, const Moba* s, int32_t hero, float x, float y) {
   const float side = 8.0f;
   for (int32_t k = 0; k < MOBA_SKILLS; ++k) {
@@ -2845,8 +2918,13 @@ static void moba_draw_hero_row(const MobaCanvas* c, int32_t hero, float y) {
   d->text(d->context, x + 70.0f, y, 9.0f, text, pfc_rgb(PFC_DIM));
   snprintf(text, sizeof text, "%d", s->level[hero]);
   d->text(d->context, x + width - pfc_text_width(text, 11.0f), y - 1.0f, 11.0f, text, pfc_rgb(PFC_GOAL));
-  moba_draw_bar(d, x, y + 13.0f, width, 4.0f, lives ? moba_part(s, hero) : 0.0f, PFC_GOOD);
-  moba_draw_bar(d, x, y + 18.0f, width, 2.5f, lives ? (float)s->mana[hero] / (float)s->max_mana[hero] : 0.0f, PFC_VIOLET);
+  if (!lives) {
+    snprintf(text, sizeof text, "back in %d", s->clock.back[hero] + 1);
+    d->text(d->context, x + 11.0f, y + 13.0f, 8.0f, text, pfc_rgb(PFC_DIM));
+    return;
+  }
+  moba_draw_bar(d, x, y + 13.0f, width, 4.0f, moba_part(s, hero), PFC_GOOD);
+  moba_draw_bar(d, x, y + 18.0f, width, 2.5f, (float)s->mana[hero] / (float)s->max_mana[hero], PFC_VIOLET);
   for (int32_t i = 0; i < s->gear[hero]; ++i)
     d->rect(d->context, x + 5.0f * (float)(i % 20), y + 25.0f, 3.6f, 3.6f, pfc_tint(rgb, 220));
   moba_draw_skills(d, s, hero, x + width - 30.0f, y + 23.0f);
@@ -2877,6 +2955,13 @@ static void moba_draw(const Moba* s, const MobaParams* p, const PfcDraw* d) {
   d->end(d->context);
 }
 
+static const PfcKeyBinding moba_keys[] = {
+    PFC_BIND("up", "up", 0, 1),           PFC_BIND("right", "right", 0, 3),      PFC_BIND("down", "down", 0, 5),
+    PFC_BIND("left", "left", 0, 7),       PFC_BIND("space a", "attack", 1, 1),   PFC_BIND("q", "first skill", 1, 2),
+    PFC_BIND("w", "second skill", 1, 3),  PFC_BIND("e", "third skill", 1, 4),    PFC_BIND("1", "heroes first", 2, 0),
+    PFC_BIND("2", "creeps first", 2, 1),  PFC_BIND("3", "buildings first", 2, 2),
+};
+
 PFC_DEFINE_ENV(moba, Moba,
                .title = "Moba",
                .summary = "two teams of five heroes push three lanes to destroy each other's ancient",
@@ -2894,4 +2979,6 @@ PFC_DEFINE_ENV(moba, Moba,
                            "hero_damage", "building_damage", "healing", "skills", "towers", "camps"},
                .fields = moba_fields,
                .num_fields = sizeof moba_fields / sizeof moba_fields[0],
-               .fps = 8)
+               .fps = 8,
+               .keys = moba_keys,
+               .num_keys = sizeof moba_keys / sizeof moba_keys[0])

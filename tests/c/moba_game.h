@@ -87,7 +87,8 @@ static inline void game_idle(Game* game) { memset(game->actions, 0, sizeof game-
 // Uniformly random actions of all heroes.
 static inline void game_choose_randomly(Game* game, PfcRng* rng) {
   for (int32_t hero = 0; hero < MOBA_HEROES; ++hero)
-    game_choose(game, hero, (int32_t)pfc_rng_below(rng, 9), (int32_t)pfc_rng_below(rng, 5), (int32_t)pfc_rng_below(rng, 3));
+    game_choose(game, hero, (int32_t)pfc_rng_below(rng, 9), (int32_t)pfc_rng_below(rng, 5),
+                (int32_t)pfc_rng_below(rng, 3));
 }
 
 // Random actions with direction: a hero mostly keeps its direction for a while, so that heroes meet and fight
@@ -99,8 +100,8 @@ static inline void game_choose_roaming(Game* game, PfcRng* rng) {
     const int32_t plan = (int32_t)(pfc_hash64((uint64_t)hero * 1000003u + game->s->tick / 64u) % 6u);
     const int32_t move = plan < 4 ? moba_way(g, moba_hero_team(hero), eye.x, eye.y, plan == 3 ? 1 : plan)
                                   : (int32_t)pfc_rng_below(rng, 9);
-    game_choose(game, hero, pfc_rng_below(rng, 8) ? move : (int32_t)pfc_rng_below(rng, 9), (int32_t)pfc_rng_below(rng, 5),
-                (int32_t)pfc_rng_below(rng, 3));
+    game_choose(game, hero, pfc_rng_below(rng, 8) ? move : (int32_t)pfc_rng_below(rng, 9),
+                (int32_t)pfc_rng_below(rng, 5), (int32_t)pfc_rng_below(rng, 3));
   }
 }
 

@@ -63,7 +63,8 @@ static void tick(Game* game, int32_t hero, int32_t move, int32_t act, int32_t cl
 static void test_last_hit(int32_t helper_gap) {
   Game game = scene_open();
   Moba* s = game.s;
-  const int32_t archer = scene_hero(&game, MOBA_ARCHER, 1, X, Y), creep = scene_unit(&game, creep_of(1, 0, 0), MOBA_MELEE, X + 5, Y);
+  const int32_t archer = scene_hero(&game, MOBA_ARCHER, 1, X, Y),
+                creep = scene_unit(&game, creep_of(1, 0, 0), MOBA_MELEE, X + 5, Y);
   int32_t attacks = 0;
   if (helper_gap) scene_hero(&game, MOBA_WARDEN, 1, X + 5 - helper_gap, Y - 1);
   s->clock.stun[creep] = 100;
@@ -93,7 +94,8 @@ static void test_tower_targets(void) {
   Game game = scene_open();
   Moba* s = game.s;
   const int32_t tower = scene_building(&game, 1, 0);
-  const int32_t hero = scene_hero(&game, MOBA_BULWARK, 5, 58, 45), creep = scene_unit(&game, creep_of(0, 2, 0), MOBA_MELEE, 56, 47);
+  const int32_t hero = scene_hero(&game, MOBA_BULWARK, 5, 58, 45),
+                creep = scene_unit(&game, creep_of(0, 2, 0), MOBA_MELEE, 56, 47);
   const int32_t victim = scene_hero(&game, MOBA_TEAM + MOBA_BULWARK, 5, 59, 45);
   s->clock.stun[creep] = 200;
   tick(&game, hero, 0, 0, 0);
@@ -138,7 +140,8 @@ static void test_kill_credit(void) {
   Game game = scene_open();
   Moba* s = game.s;
   const int32_t archer = scene_hero(&game, MOBA_ARCHER, 1, X, Y), ember = scene_hero(&game, MOBA_EMBER, 1, X, Y + 1);
-  const int32_t warden = scene_hero(&game, MOBA_WARDEN, 1, X - 12, Y), victim = scene_hero(&game, MOBA_TEAM + MOBA_BLADE, 2, X + 4, Y);
+  const int32_t warden = scene_hero(&game, MOBA_WARDEN, 1, X - 12, Y),
+                victim = scene_hero(&game, MOBA_TEAM + MOBA_BLADE, 2, X + 4, Y);
   s->hp[victim] = 60;
   s->clock.hurt_by[victim][warden] = 1;  // in its last tick
   s->clock.hurt_by[victim][MOBA_BLADE] = 0;
@@ -368,14 +371,17 @@ static void test_mend(void) {
 static void test_aegis(void) {
   SkillScene scene = skill_open(MOBA_WARDEN, 2, MOBA_EMBER, 3);
   Moba* s = scene.game.s;
-  const int32_t near = scene_hero(&scene.game, MOBA_BULWARK, 1, X - 4, Y), far = scene_hero(&scene.game, MOBA_BLADE, 1, X - 5, Y);
+  const int32_t near = scene_hero(&scene.game, MOBA_BULWARK, 1, X - 4, Y),
+                far = scene_hero(&scene.game, MOBA_BLADE, 1, X - 5, Y);
   const int32_t creep = scene_unit(&scene.game, creep_of(0, 2, 1), MOBA_MELEE, X, Y - 2);
   s->clock.shield[near] = 2, s->shield[near] = 90;  // larger than the new one, so it stays as it is
   CHECK(use(&scene, 2, 0));
   CHECK(s->shield[scene.hero] == 60 && s->clock.shield[scene.hero] == MOBA_SHIELD_TICKS - 1);
   CHECK(s->shield[creep] == 60 && s->clock.shield[creep] == MOBA_SHIELD_TICKS - 1);
-  CHECK(s->shield[near] == 90 && s->clock.shield[near] == 1 && s->clock.shield[far] == 0 && s->clock.shield[scene.target] == 0);
-  for (int32_t i = 0; i < MOBA_SHIELD_TICKS - 1; ++i) CHECK(moba_shield_of(s, scene.hero) == 60), tick(&scene.game, 0, 0, 0, 0);
+  CHECK(s->shield[near] == 90 && s->clock.shield[near] == 1 && s->clock.shield[far] == 0 &&
+        s->clock.shield[scene.target] == 0);
+  for (int32_t i = 0; i < MOBA_SHIELD_TICKS - 1; ++i)
+    CHECK(moba_shield_of(s, scene.hero) == 60), tick(&scene.game, 0, 0, 0, 0);
   CHECK(moba_shield_of(s, scene.hero) == 0);
   game_close(&scene.game);
 }
@@ -423,7 +429,8 @@ static void test_area_hits(int32_t which) {
   const int32_t neutral = scene_unit(&scene.game, MOBA_NEUTRALS, MOBA_LARGE, X - 1, Y);
   const int32_t tower = scene_building(&scene.game, 1, 0);
   moba_lift(game_view(&scene.game), tower), moba_put(game_view(&scene.game), tower, X + 1, Y + 1);
-  for (int32_t unit = 0; unit < MOBA_UNITS; ++unit) s->clock.wait[unit] = 9, s->clock.stun[unit] = (uint8_t)(9 * (unit != role));
+  for (int32_t unit = 0; unit < MOBA_UNITS; ++unit)
+    s->clock.wait[unit] = 9, s->clock.stun[unit] = (uint8_t)(9 * (unit != role));
   CHECK(use(&scene, k, 0));
   const int32_t damage = moba_skills[which].base + moba_skills[which].level;
   CHECK(s->hp[scene.target] == s->max_hp[scene.target] - damage && s->hp[creep] == 260 - damage);
@@ -452,7 +459,8 @@ static void test_taunt(void) {
   SkillScene scene = skill_open(MOBA_BULWARK, 1, MOBA_ARCHER, 3);
   Game* game = &scene.game;
   Moba* s = game->s;
-  const int32_t far = scene_hero(game, MOBA_TEAM + MOBA_BLADE, 8, X + 3, Y + 1), creep = scene_unit(game, creep_of(1, 0, 0), MOBA_MELEE, X - 3, Y);
+  const int32_t far = scene_hero(game, MOBA_TEAM + MOBA_BLADE, 8, X + 3, Y + 1),
+                creep = scene_unit(game, creep_of(1, 0, 0), MOBA_MELEE, X - 3, Y);
   CHECK(use(&scene, 0, 0));
   CHECK(s->clock.taunt[scene.target] == MOBA_TAUNT_TICKS - 1 && s->clock.taunt[creep] == MOBA_TAUNT_TICKS - 1);
   CHECK(moba_legal_acts(game_view(game), scene.target) == 1);
@@ -465,7 +473,8 @@ static void test_taunt(void) {
   game_choose(game, scene.target, 7, 0, 0), game_choose(game, far, 7, 0, 0);  // both would run away
   const int32_t blade_x = s->x[far];
   game_step(game);
-  CHECK(s->max_hp[scene.hero] - s->hp[scene.hero] >= 48 + 5 * 7 - 1 && s->x[scene.target] == X + 3);  // the archer shoots,
+  CHECK(s->max_hp[scene.hero] - s->hp[scene.hero] >= 48 + 5 * 7 - 1 &&
+        s->x[scene.target] == X + 3);                                                             // the archer shoots,
   CHECK(blade_x == X + 2 || s->x[far] == blade_x - 1);                                            // the blade comes
   game_step(game);
   CHECK(s->x[far] <= X + 1 && s->x[creep] > X - 3);                                               // near, and the creep
@@ -497,7 +506,8 @@ static void test_charge(void) {
   game_close(&scene.game);
 
   SkillScene free_run = skill_open(MOBA_BULWARK, 1, MOBA_ARCHER, 5);
-  CHECK(use(&free_run, 2, 3) && free_run.game.s->x[free_run.hero] == X + 4 && free_run.game.s->hurt[free_run.target] == 0);
+  CHECK(use(&free_run, 2, 3) && free_run.game.s->x[free_run.hero] == X + 4 &&
+        free_run.game.s->hurt[free_run.target] == 0);
   game_close(&free_run.game);
 
   SkillScene wall = skill_open(MOBA_BULWARK, 1, MOBA_ARCHER, 3);  // the push ends at a tower
@@ -556,7 +566,8 @@ static void test_statuses(void) {
   s->clock.wait[scene.hero] = 0;
   moba_lift(game_view(game), scene.hero), moba_put(game_view(game), scene.hero, s->x[scene.target] - 4, Y);
   tick(game, scene.hero, 0, 1, 0);
-  CHECK(!moba_lives(s, scene.target) && !s->clock.slow[scene.target] && !s->clock.might[scene.target] && !s->clock.shield[scene.target]);
+  CHECK(!moba_lives(s, scene.target) && !s->clock.slow[scene.target] && !s->clock.might[scene.target] &&
+        !s->clock.shield[scene.target]);
   game_close(game);
 }
 
@@ -565,7 +576,8 @@ static void test_statuses(void) {
 static void test_death_and_return(void) {
   Game game = scene_open();
   Moba* s = game.s;
-  const int32_t hero = scene_hero(&game, MOBA_EMBER, 6, X, Y), rival = scene_hero(&game, MOBA_TEAM + MOBA_ARCHER, 1, X + 4, Y);
+  const int32_t hero = scene_hero(&game, MOBA_EMBER, 6, X, Y),
+                rival = scene_hero(&game, MOBA_TEAM + MOBA_ARCHER, 1, X + 4, Y);
   s->hp[hero] = 1, s->gold[hero] = 300;
   tick(&game, rival, 0, 1, 0);
   CHECK(!moba_lives(s, hero) && s->place_x[hero] == X && s->place_y[hero] == Y && s->clock.back[hero] == 39);
@@ -573,7 +585,8 @@ static void test_death_and_return(void) {
   moba_observe(s, &game.p, hero, obs);
   CHECK(obs->back == 10 && obs->hp == 0 && obs->x == X * 25 / 64 && obs->planes[6 * 13 + 6] == MOBA_CODE_OPEN);
   moba_observe(s, &game.p, rival, obs);
-  CHECK(obs->enemies[MOBA_EMBER].state == 21 && obs->enemies[MOBA_EMBER].level == 6 && obs->enemies[MOBA_EMBER].way == 0);
+  CHECK(obs->enemies[MOBA_EMBER].state == 21 && obs->enemies[MOBA_EMBER].level == 6 &&
+        obs->enemies[MOBA_EMBER].way == 0);
   for (int32_t i = 0; i < 39; ++i) {
     tick(&game, hero, 3, 0, 0);
     CHECK(!moba_lives(s, hero));
@@ -624,7 +637,8 @@ static void test_levels(void) {
 static void test_lost_rewards(void) {
   Game game = scene_open();
   Moba* s = game.s;
-  const int32_t archer = scene_hero(&game, MOBA_ARCHER, 15, X, Y), creep = scene_unit(&game, creep_of(1, 0, 0), MOBA_MELEE, X + 3, Y);
+  const int32_t archer = scene_hero(&game, MOBA_ARCHER, 15, X, Y),
+                creep = scene_unit(&game, creep_of(1, 0, 0), MOBA_MELEE, X + 3, Y);
   s->gear[archer] = 20, s->hp[creep] = 1;
   tick(&game, archer, 0, 1, 1);
   CHECK(!moba_lives(s, creep) && s->gold[archer] == 0 && s->xp[archer] == 0 && game.rewards[archer] == 0.0f);
@@ -638,7 +652,8 @@ static void test_camp(void) {
   Moba* s = game.s;
   const int32_t pit = 2, first = moba_first_of_pit(pit);  // the large camp at (15, 27)
   moba_fill_pit(game_view(&game), pit);
-  CHECK(s->kind[first] == MOBA_LARGE && s->kind[first + 1] == MOBA_SMALL && s->x[first + 1] == 14 && s->x[first + 2] == 16);
+  CHECK(s->kind[first] == MOBA_LARGE && s->kind[first + 1] == MOBA_SMALL && s->x[first + 1] == 14 &&
+        s->x[first + 2] == 16);
   const int32_t hero = scene_hero(&game, MOBA_ARCHER, 15, 15, 24);
   s->clock.stun[hero] = 255;
   tick(&game, 0, 0, 0, 0);
@@ -655,7 +670,8 @@ static void test_camp(void) {
   s->clock.stun[hero] = 0, s->mana[hero] = 300;
   moba_lift(game_view(&game), hero), moba_put(game_view(&game), hero, 15, 23);
   tick(&game, hero, 0, 2, 0);  // volley
-  CHECK(s->left[pit] == 0 && s->refill[pit] == MOBA_CAMP_REFILL - 1 && s->camps[0] == 1 && s->gold[hero] == 36 + 12 + 12);
+  CHECK(s->left[pit] == 0 && s->refill[pit] == MOBA_CAMP_REFILL - 1 && s->camps[0] == 1 &&
+        s->gold[hero] == 36 + 12 + 12);
   moba_lift(game_view(&game), hero), moba_put(game_view(&game), hero, 15, 24);
   for (int32_t i = 0; i < MOBA_CAMP_REFILL + 5; ++i) s->clock.stun[hero] = 9, tick(&game, 0, 0, 0, 0);
   CHECK(s->left[pit] == 0 && s->refill[pit] == 0);  // not while a hero is near
@@ -695,7 +711,8 @@ static void test_guardian(void) {
   s->hp[unit] = 1;
   tick(&game, hero, 0, 1, 1);
   CHECK(!moba_lives(s, unit) && s->refill[pit] == MOBA_GUARDIAN_REFILL - 1 && s->camps[0] == 0);
-  CHECK(s->level[other] == 2 && s->xp[other] == 50 && s->gold[other] == 120 && s->gold[hero] == 120 && s->xp[MOBA_TEAM] == 0);
+  CHECK(s->level[other] == 2 && s->xp[other] == 50 && s->gold[other] == 120 && s->gold[hero] == 120 &&
+        s->xp[MOBA_TEAM] == 0);
   CHECK(s->clock.might[other] == MOBA_MIGHT_TICKS - 1 && s->clock.might[MOBA_BLADE] == 0);  // dead heroes get none
   const int32_t rival = scene_hero(&game, MOBA_TEAM + MOBA_EMBER, 1, X + 4, Y);
   s->tick = 1;
@@ -748,7 +765,8 @@ static void test_astray_creep_comes_back(void) {
   Game game = scene_open();
   Moba* s = game.s;
   MobaGame* g = game_view(&game);
-  const int32_t creep = scene_unit(&game, creep_of(0, 0, 0), MOBA_MELEE, 21, 22);  // in the river, far from the top lane
+  const int32_t creep =
+      scene_unit(&game, creep_of(0, 0, 0), MOBA_MELEE, 21, 22);  // in the river, far from the top lane
   game_idle(&game);
   for (int32_t i = 0; i < 120 && !moba_on_track(g, 0, 0, s->x[creep], s->y[creep]); ++i) game_step(&game);
   CHECK(moba_on_track(g, 0, 0, s->x[creep], s->y[creep]));
@@ -781,7 +799,8 @@ static void test_waves(void) {
 static void test_spirit_and_zero_sum(void) {
   Game game = scene_open();
   Moba* s = game.s;
-  const int32_t archer = scene_hero(&game, MOBA_ARCHER, 1, X, Y), creep = scene_unit(&game, creep_of(1, 0, 0), MOBA_MELEE, X + 3, Y);
+  const int32_t archer = scene_hero(&game, MOBA_ARCHER, 1, X, Y),
+                creep = scene_unit(&game, creep_of(1, 0, 0), MOBA_MELEE, X + 3, Y);
   const float farm = 0.002f * 24 + 0.002f * 18;
   s->hp[creep] = 1;
   Game other = game_copy(&game);

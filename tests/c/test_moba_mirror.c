@@ -9,7 +9,8 @@ static int32_t image_of(int32_t unit) {
   if (unit < MOBA_GUARDIANS)
     return MOBA_NEUTRALS + (unit - MOBA_NEUTRALS + MOBA_HALF_NEUTRALS) % (2 * MOBA_HALF_NEUTRALS);
   if (unit < MOBA_BUILDINGS) return MOBA_GUARDIANS + (unit - MOBA_GUARDIANS + 1) % 2;
-  if (unit < MOBA_UNITS) return MOBA_BUILDINGS + (unit - MOBA_BUILDINGS + MOBA_TEAM_BUILDINGS) % (2 * MOBA_TEAM_BUILDINGS);
+  if (unit < MOBA_UNITS)
+    return MOBA_BUILDINGS + (unit - MOBA_BUILDINGS + MOBA_TEAM_BUILDINGS) % (2 * MOBA_TEAM_BUILDINGS);
   return unit;  // not a unit
 }
 
@@ -23,6 +24,7 @@ static void turn_units(const Game* a, Moba* b) {
     const int32_t to = image_of(unit);
     b->x[to] = turned(a, s->x[unit]), b->y[to] = turned(a, s->y[unit]);
     b->kind[to] = s->kind[unit], b->damage[to] = s->damage[unit];
+    b->look[0][to] = s->look[1][unit], b->look[1][to] = s->look[0][unit];
     b->target[to] = (uint8_t)image_of(s->target[unit]), b->taunter[to] = (uint8_t)image_of(s->taunter[unit]);
     b->hp[to] = s->hp[unit], b->max_hp[to] = s->max_hp[unit], b->shield[to] = s->shield[unit];
     b->clock.wait[to] = s->clock.wait[unit], b->clock.stun[to] = s->clock.stun[unit];
@@ -39,7 +41,7 @@ static void turn_heroes(const Game* a, Moba* b) {
     const int32_t to = image_of(hero);
     TURN(clock.skill), TURN(clock.buff), TURN(clock.might), TURN(clock.back), TURN(clock.provoked), TURN(clock.hurt_by);
     TURN(level), TURN(gear), TURN(state), TURN(lane), TURN(leave), TURN(delay), TURN(going_home), TURN(last);
-    TURN(mana), TURN(max_mana), TURN(xp), TURN(hurt), TURN(gold), TURN(tally);
+    TURN(mana), TURN(max_mana), TURN(xp), TURN(hurt), TURN(compass), TURN(gold), TURN(tally);
     const bool died = s->tally[hero].deaths > 0;  // before the first death its place is 0, 0 in both
     b->place_x[to] = died ? turned(a, s->place_x[hero]) : 0, b->place_y[to] = died ? turned(a, s->place_y[hero]) : 0;
   }
@@ -59,7 +61,8 @@ static void turn_rest(const Game* a, Moba* b) {
   }
   for (int32_t pit = 0; pit < 2 * MOBA_PITS; ++pit) {
     const int32_t to = (pit + MOBA_PITS) % (2 * MOBA_PITS);
-    b->refill[to] = s->refill[pit], b->left[to] = s->left[pit], b->awake[to] = s->awake[pit], b->calm[to] = s->calm[pit];
+    b->refill[to] = s->refill[pit], b->left[to] = s->left[pit], b->awake[to] = s->awake[pit],
+    b->calm[to] = s->calm[pit];
     b->pit_x[to] = turned(a, s->pit_x[pit]), b->pit_y[to] = turned(a, s->pit_y[pit]);
   }
   for (int32_t i = 0; i < MOBA_EFFECTS; ++i) {
@@ -79,18 +82,20 @@ static void turn_game(Game* a, Game* b) {
   turn_units(a, b->s), turn_heroes(a, b->s), turn_rest(a, b->s);
   MobaGame *from = game_view(a), *to = game_view(b);
   const int32_t cells = from->stride * from->stride;
+  memcpy(to->cells, from->cells, moba_cell_bytes(&a->p));  // with the bytes behind the last cell
   for (int32_t i = 0; i < cells; ++i) to->cells[cells - 1 - i] = (uint8_t)image_of(from->cells[i]);
   memcpy(to->ways, from->ways, moba_way_bytes(&a->p));
-  for (int32_t team = 0; team < 2; ++team) memcpy(to->sight[team], from->sight[!team], moba_sight_bytes(&a->p));
 }
 
 static void explain(const Game* want, const Game* got) {
   const unsigned char *w = (const unsigned char*)want->s, *g = (const unsigned char*)got->s;
   uint64_t at = 0;
   while (w[at] == g[at]) ++at;
-  fprintf(stderr, "  tick %u: byte %llu of the state is %d, expected %d\n", got->s->tick, (unsigned long long)at, g[at], w[at]);
+  fprintf(stderr, "  tick %u: byte %llu of the state is %d, expected %d\n", got->s->tick, (unsigned long long)at, g[at],
+          w[at]);
   for (int32_t unit = 0; unit < MOBA_SLOTS; ++unit)
-    if (want->s->x[unit] != got->s->x[unit] || want->s->y[unit] != got->s->y[unit] || want->s->hp[unit] != got->s->hp[unit])
+    if (want->s->x[unit] != got->s->x[unit] || want->s->y[unit] != got->s->y[unit] ||
+        want->s->hp[unit] != got->s->hp[unit])
       fprintf(stderr, "  unit %d: at %d %d with %d, expected %d %d with %d\n", unit, got->s->x[unit], got->s->y[unit],
               got->s->hp[unit], want->s->x[unit], want->s->y[unit], want->s->hp[unit]);
 }
@@ -117,7 +122,9 @@ static void choose(Game* a, int32_t style, PfcRng* rng) {
   for (int32_t hero = 0; style == SCRIPTS && hero < MOBA_HEROES; ++hero) {
     const int32_t level = 1 + (int32_t)(pfc_hash64((uint64_t)hero + a->s->tick / 500u) % 3u);
     if (pfc_rng_below(rng, 8)) moba_script(a->s, &a->p, hero, level, NULL, a->actions[hero], NULL);
-    else game_choose(a, hero, (int32_t)pfc_rng_below(rng, 9), (int32_t)pfc_rng_below(rng, 5), (int32_t)pfc_rng_below(rng, 3));
+    else
+      game_choose(a, hero, (int32_t)pfc_rng_below(rng, 9), (int32_t)pfc_rng_below(rng, 5),
+                  (int32_t)pfc_rng_below(rng, 3));
   }
 }
 
@@ -133,7 +140,8 @@ static void play(MobaParams p, int32_t style, uint64_t seed, int32_t start, int3
   turn_game(&a, &b);
   for (int32_t t = 0; t < ticks && !a.s->over; ++t) {
     choose(&a, style, &rng);
-    for (int32_t hero = 0; hero < MOBA_HEROES; ++hero) memcpy(b.actions[image_of(hero)], a.actions[hero], sizeof a.actions[hero]);
+    for (int32_t hero = 0; hero < MOBA_HEROES; ++hero)
+      memcpy(b.actions[image_of(hero)], a.actions[hero], sizeof a.actions[hero]);
     game_step(&a), game_step(&b);
     turn_game(&a, &image);
     if (!CHECK(memcmp(image.s, b.s, b.layout.state_bytes) == 0)) {

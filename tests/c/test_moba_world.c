@@ -47,13 +47,16 @@ static int32_t follow(Game* game, int32_t team, int32_t x, int32_t y, int32_t wh
   const MobaPlace ancient = moba_place_of(g, !team, moba_building_places[MOBA_ANCIENT]);
   const MobaPlace fountain = moba_place_of(g, team, moba_fountain_place);
   for (int32_t steps = 0; steps <= most; ++steps) {
-    if (which < MOBA_LANES ? x == ancient.x && y == ancient.y : moba_span(x - fountain.x, y - fountain.y) <= 3) return steps;
+    if (which < MOBA_LANES ? x == ancient.x && y == ancient.y : moba_span(x - fountain.x, y - fountain.y) <= 3)
+      return steps;
     const int32_t code = moba_way(g, team, x, y, which);
     if (code < 1 || code > 8) return -1;
     const int32_t way = team ? (code + 3) & 7 : code - 1;
     if (!may_go(game, x, y, way)) return -1;
     x += step_x[way], y += step_y[way];
-    if (which == MOBA_HOME && g->cells[moba_cell(g, x, y)] >= MOBA_BUILDINGS && g->cells[moba_cell(g, x, y)] < MOBA_UNITS) return -1;
+    if (which == MOBA_HOME && g->cells[moba_cell(g, x, y)] >= MOBA_BUILDINGS &&
+        g->cells[moba_cell(g, x, y)] < MOBA_UNITS)
+      return -1;
   }
   return -1;
 }
@@ -74,7 +77,8 @@ static void check_map(Game* game, uint8_t* reached, int32_t* queue) {
     }
   CHECK(even && all_reached && open_ground);
   CHECK(100 * walls >= 20 * jungle && 100 * walls <= 45 * jungle);
-  for (int32_t unit = 0; unit < MOBA_UNITS; ++unit) CHECK(!moba_lives(game->s, unit) || reached[game->s->y[unit] * size + game->s->x[unit]]);
+  for (int32_t unit = 0; unit < MOBA_UNITS; ++unit)
+    CHECK(!moba_lives(game->s, unit) || reached[game->s->y[unit] * size + game->s->x[unit]]);
   (void)g;
 }
 
@@ -102,7 +106,7 @@ static void test_maps(int32_t seeds) {
     check_map(&game, reached, queue);
     if (i % 10 == 0) check_ways(&game);
     uint64_t hash = 1;
-    for (int32_t k = 0; k < 66 * 66; ++k) hash = pfc_hash64(hash ^ (game_view(&game)->cells[k] == MOBA_WALL));
+    for (int32_t k = 0; k < 76 * 76; ++k) hash = pfc_hash64(hash ^ (game_view(&game)->cells[k] == MOBA_WALL));
     differing += hash != last;
     last = hash;
   }
@@ -114,7 +118,7 @@ static void test_maps(int32_t seeds) {
   game_reset(&game, 2, 0);
   check_ways(&game);
   bool same = true;
-  for (int32_t k = 0; k < 66 * 66; ++k) same &= (fixed[k] == MOBA_WALL) == (game_view(&game)->cells[k] == MOBA_WALL);
+  for (int32_t k = 0; k < 76 * 76; ++k) same &= (fixed[k] == MOBA_WALL) == (game_view(&game)->cells[k] == MOBA_WALL);
   CHECK(same);
   game_close(&game);
   MobaParams large = default_params();
@@ -246,30 +250,42 @@ static int32_t slow_code(const Game* game, int32_t unit, int32_t team) {
   return can ? 13 : 14;
 }
 
-// Both planes of a team, rebuilt from the units.
+// Both planes of a whole map as a team sees it, rebuilt from the units: code + 32 (hit points in eighths).
 static void slow_planes(Game* game, int32_t team, uint8_t* plane) {
   const Moba* s = game->s;
   const int32_t size = game->p.size, v = game->p.vision, stride = size + 2 * v;
-  for (int32_t i = 0; i < stride * stride; ++i) plane[i] = 2;
+  for (int32_t i = 0; i < stride * stride; ++i) plane[2 * i] = 2, plane[2 * i + 1] = 0;
   for (int32_t y = 0; y < size; ++y)
     for (int32_t x = 0; x < size; ++x) {
       const int32_t own_x = team ? size - 1 - x : x, own_y = team ? size - 1 - y : y;
-      plane[(own_y + v) * stride + own_x + v] = (uint8_t)!open_cell(game, x, y);
+      plane[2 * ((own_y + v) * stride + own_x + v)] = (uint8_t)!open_cell(game, x, y);
     }
   for (int32_t unit = 0; unit < MOBA_UNITS; ++unit) {
     if (s->x[unit] == MOBA_OFF) continue;
     if (unit < 10 && moba_side(unit) != team && !slow_sees(game, team, unit)) continue;
     const int32_t own_x = team ? size - 1 - s->x[unit] : s->x[unit], own_y = team ? size - 1 - s->y[unit] : s->y[unit];
     const int32_t hp = (8 * s->hp[unit] + s->max_hp[unit] - 1) / s->max_hp[unit];
-    plane[(own_y + v) * stride + own_x + v] = (uint8_t)(slow_code(game, unit, team) + 32 * (hp - 1));
+    plane[2 * ((own_y + v) * stride + own_x + v)] = (uint8_t)slow_code(game, unit, team);
+    plane[2 * ((own_y + v) * stride + own_x + v) + 1] = (uint8_t)hp;
   }
 }
 
+// Every hero's planes are the window around it, or around the place where it died.
 static bool planes_agree(Game* game, uint8_t* plane) {
-  const int32_t stride = game->p.size + 2 * game->p.vision;
-  for (int32_t team = 0; team < 2; ++team) {
-    slow_planes(game, team, plane);
-    if (memcmp(plane, game_view(game)->sight[team], (size_t)(stride * stride)) != 0) return false;
+  const int32_t v = game->p.vision, size = game->p.size, stride = size + 2 * v, side = 2 * v + 1;
+  for (int32_t hero = 0; hero < MOBA_HEROES; ++hero) {
+    uint8_t seen[MOBA_OBS_HEAD + 2 * 225];
+    const int32_t team = hero >= MOBA_TEAM;
+    if (hero % MOBA_TEAM == 0) slow_planes(game, team, plane);
+    const bool dead = game->s->x[hero] == MOBA_OFF;
+    const int32_t x = dead ? game->s->place_x[hero] : game->s->x[hero],
+                  y = dead ? game->s->place_y[hero] : game->s->y[hero];
+    const int32_t left = team ? size - 1 - x : x, top = team ? size - 1 - y : y;  // with the margin, the corner's cell
+    moba_observe(game->s, &game->p, hero, (MobaObs*)(void*)seen);
+    for (int32_t i = 0; i < side * side; ++i) {
+      const uint8_t* cell = plane + 2 * ((top + i / side) * stride + left + i % side);
+      if (seen[MOBA_OBS_HEAD + i] != cell[0] || seen[MOBA_OBS_HEAD + side * side + i] != cell[1]) return false;
+    }
   }
   return true;
 }
@@ -282,7 +298,8 @@ static bool cells_agree(Game* game) {
     ++units;
     if (game_unit_at(game, game->s->x[unit], game->s->y[unit]) != unit) return false;
   }
-  for (int32_t i = 0; i < (game->p.size + 2) * (game->p.size + 2); ++i) found += game_view(game)->cells[i] < MOBA_UNITS;
+  const MobaGame* g = game_view(game);
+  for (int32_t i = 0; i < g->stride * g->stride; ++i) found += g->cells[i] < MOBA_UNITS;
   return units == found;
 }
 
@@ -330,12 +347,15 @@ static void slow_awards(const Moba* s, const MobaLedger* ledger, int32_t first, 
     int32_t killer = -1;
     for (int32_t i = 0; i < 10; ++i) {
       const int32_t hero = (i % 2 ? !first : first) * 5 + i / 2;
-      if (ledger->by_hero[unit][hero] > 0 && (killer < 0 || ledger->by_hero[unit][hero] > ledger->by_hero[unit][killer])) killer = hero;
+      if (ledger->by_hero[unit][hero] > 0 &&
+          (killer < 0 || ledger->by_hero[unit][hero] > ledger->by_hero[unit][killer]))
+        killer = hero;
     }
     int32_t sharers[10], n = 0, worth = 0, all_xp = 0, all_gold = 0, winner = !moba_side(unit);
     if (unit < 10) worth = 60 + 20 * s->level[unit];
     else if (unit < 106) worth = s->kind[unit] == MOBA_MELEE ? 24 : s->kind[unit] == MOBA_RANGED ? 30 : 40;
-    else if (unit < 132) winner = killer >= 5, worth = s->kind[unit] == MOBA_SMALL ? 20 : s->kind[unit] == MOBA_LARGE ? 60 : 0;
+    else if (unit < 132)
+      winner = killer >= 5, worth = s->kind[unit] == MOBA_SMALL ? 20 : s->kind[unit] == MOBA_LARGE ? 60 : 0;
     if (s->kind[unit] == MOBA_GUARDIAN) all_xp = 150, all_gold = 120;
     if (unit >= 132) all_xp = 80, all_gold = 60;
     for (int32_t hero = winner * 5; hero < winner * 5 + 5; ++hero) {
@@ -376,12 +396,13 @@ static void watched_step(Game* game, int64_t* xp, int64_t* gold) {
   moba_turn_clocks(g->s);
   moba_judge_health(g->s);
   g->s->tick += 1;
-  moba_look(g);
+  moba_update_views(g);
 }
 
 static int64_t most_xp, most_gold;
 
-static void check_books(Game* game, const Books* before, const uint8_t* level, const uint8_t* gear, const int64_t* xp, const int64_t* gold) {
+static void check_books(Game* game, const Books* before, const uint8_t* level, const uint8_t* gear, const int64_t* xp,
+                        const int64_t* gold) {
   for (int32_t hero = 0; hero < MOBA_HEROES; ++hero) {
     const Moba* s = game->s;
     const int64_t got_xp = xp_of(s, hero) - before->xp[hero], got_gold = gold_of(s, hero) - before->gold[hero];
@@ -400,7 +421,7 @@ static void test_at_length(int32_t style, uint64_t seed, int32_t ticks) {
   Game game = game_open(p, seed, 0), plain = game_copy(&game), twin = game_copy(&game);
   PfcRng rng;
   pfc_rng_seed(&rng, seed, 2);
-  uint8_t* plane = malloc(142 * 142);
+  uint8_t* plane = malloc(2 * 142 * 142);
   for (int32_t t = 0; t < ticks; ++t) {
     if (style == 0) game_choose_randomly(&game, &rng);
     if (style == 1) game_choose_roaming(&game, &rng);
@@ -416,7 +437,8 @@ static void test_at_length(int32_t style, uint64_t seed, int32_t ticks) {
     watched_step(&game, xp, gold);
     game_step(&plain);
     for (int32_t hero = 0; hero < MOBA_HEROES; ++hero)
-      if (game.s->gear[hero] == 20) gear[hero] = 20 * (gear[hero] == 20 || gold[hero] == 0 || gold_of(game.s, hero) == before.gold[hero]);
+      if (game.s->gear[hero] == 20)
+        gear[hero] = 20 * (gear[hero] == 20 || gold[hero] == 0 || gold_of(game.s, hero) == before.gold[hero]);
     if (!CHECK(memcmp(plain.s, game.s, game.layout.state_bytes) == 0)) break;
     check_books(&game, &before, level, gear, xp, gold);
     if (!CHECK(planes_agree(&game, plane) && cells_agree(&game))) break;
