@@ -2946,7 +2946,7 @@ static const char* drive_check_map_at(const DriveParams* p, const unsigned char*
   static __thread char message[200];
   DriveTown town;
   DrivePart parts[DRIVE_PARTS];
-  static const Drive anchor;  // of pointers that are replaced by those into the file
+  static Drive anchor;  // of pointers that are replaced by those into the file
   DriveWorld w = drive_world(&anchor, p);
   const DriveSizes z = drive_sizes(p);
   uint64_t need = sizeof town;
@@ -3196,7 +3196,7 @@ static const PfcField drive_fields[] = {
 // Bodies lie behind arrays whose sizes depend on parameters.
 static void drive_field(const void* params, int32_t index, PfcField* field) {
   if (index >= DRIVE_FIELDS) return;
-  static const Drive anchor;  // of the offsets
+  static Drive anchor;  // of the offsets
   const DriveWorld w = drive_world(&anchor, (const DriveParams*)params);
   const float* const arrays[] = {w.x, w.y, w.cos, w.sin, w.v, w.away};
   field->offset = (uint64_t)((uintptr_t)arrays[index] - (uintptr_t)&anchor);
