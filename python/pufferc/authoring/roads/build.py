@@ -288,11 +288,11 @@ class _Builder:
 
     # ---- recorded tracks ---------------------------------------------------------------------------------
 
-    def nearest_lane(self, x: float, y: float, heading: float | None) -> tuple[int, float] | None:
+    def nearest_lane(self, place: Floats, heading: float | None) -> tuple[int, float] | None:
         """The lane within 4 m, and 60 degrees of the heading, whose middle is nearest, and the place on it."""
         best: tuple[float, int, float] | None = None
         for i, path in enumerate(self.paths):
-            square = ((path.at - (x, y)) ** 2).sum(axis=1)
+            square = ((path.at - place) ** 2).sum(axis=1)
             k = int(square.argmin())
             if square[k] > 16.0 or (best is not None and square[k] >= best[0]):
                 continue
@@ -336,8 +336,8 @@ class _Builder:
                     poses.append((x, y, math.cos(pose[2]), math.sin(pose[2]), pose[3]))
             begin = track.poses[0]
             if track.kind == "car" and track.goal is not None and begin is not None and track.first == 0:
-                here = self.nearest_lane(*(np.array(begin[:2]) - self.middle), begin[2])
-                there = self.nearest_lane(*(np.array(track.goal) - self.middle), None)
+                here = self.nearest_lane(np.array(begin[:2]) - self.middle, begin[2])
+                there = self.nearest_lane(np.array(track.goal) - self.middle, None)
                 found = None if here is None or there is None else self.route(here, there)
                 if here is not None and found is not None:
                     row["lane"], row["along"], row["goal"] = here[0], here[1], found[1]

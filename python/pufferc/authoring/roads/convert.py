@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ class _Source:
         return tuple(self.number(f"{place}.{k}", value.get(k, 0.0 if k == "z" else None)) for k in "xyz")  # type: ignore[return-value]
 
 
-def _distinct(points: list[tuple[float, ...]]) -> list[list[float]]:
+def _distinct(points: Sequence[tuple[float, ...]]) -> list[list[float]]:
     """X and y of the points, without repetitions."""
     rows: list[list[float]] = []
     for point in points:
