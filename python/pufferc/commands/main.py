@@ -18,7 +18,7 @@ from pufferc.pictures.renderer import DrawingUnavailable
 
 _COMMANDS = (
     *("envs", "train", "eval", "export", "play", "runs", "compare", "sweep", "plot", "bench", "doctor"),
-    *("new", "build", "check"),
+    *("new", "build", "check", "roads"),
 )
 _EXTRA = {"torch", "safetensors", "tyro", "tomli"}
 
@@ -39,6 +39,7 @@ commands:
   new NAME                a new game: source, configuration and test to start from
   build FILE.c            compile a game;  other commands take it as ./NAME.so
   check ./NAME.so         find mistakes in a game and explain them
+  roads convert | build   real roads for the game drive
   version
 
 In Python: import pufferc; pufferc.make("breakout", num_envs=1024)
