@@ -1860,14 +1860,20 @@ PFC_FN b2Vec2 impulse_way(const ImpulseBot* bot, b2Vec2 target) {
   return along;
 }
 
-// The nearest pickup, while on the standard weapon. An easy bot leaves what would blow it up itself.
+// Weapons that hit their owner too often: a bot leaves them. An easy one leaves everything that explodes near it.
+PFC_FN bool impulse_shuns(const ImpulseBot* bot, int32_t weapon) {
+  if (weapon == IMPULSE_NUKE || weapon == IMPULSE_ACCELERATOR) return true;
+  return !bot->skill->careful && impulse_own_danger(weapon) > 0.0f;
+}
+
+// The nearest pickup, while on the standard weapon.
 PFC_FN int32_t impulse_wanted_pickup(const ImpulseBot* bot) {
   int32_t best = -1;
   float nearest = PFC_INFINITY;
   for (int32_t k = 0; bot->d->weapon == IMPULSE_RIFLE && k < bot->p->pickups; ++k) {
     const ImpulsePickup* pickup = &bot->s->pickups[k];
     const float gap = impulse_gap(pickup->at, bot->d->at);
-    if (!pickup->present || (!bot->skill->careful && impulse_own_danger(pickup->weapon) > 0.0f)) continue;
+    if (!pickup->present || impulse_shuns(bot, pickup->weapon)) continue;
     if (gap < nearest) nearest = gap, best = k;
   }
   return best;
@@ -1888,9 +1894,7 @@ PFC_FN b2Vec2 impulse_fighting_wish(const ImpulseBot* bot) {
   if (best > 0.0f && gap > best + 2.0f) return impulse_scale(towards, IMPULSE_CRUISE);
   if (gap < pfc_maxf(impulse_own_danger(bot->d->weapon), best - 5.0f)) return impulse_scale(towards, -0.5f * IMPULSE_CRUISE);
   if (bot->skill->careful ? impulse_recoil_is_safe(bot, towards) : impulse_has_room(bot)) return impulse_vec(0.0f, 0.0f);
-  if (!bot->skill->careful) return impulse_scale(impulse_way(bot, impulse_vec(0.0f, 0.0f)), 0.5f * IMPULSE_CRUISE);
-  if (gap > 8.0f) return impulse_scale(towards, 0.5f * IMPULSE_CRUISE);
-  return impulse_scale(impulse_vec(-towards.y, towards.x), 0.5f * IMPULSE_CRUISE);
+  return impulse_scale(impulse_way(bot, impulse_vec(0.0f, 0.0f)), 0.5f * IMPULSE_CRUISE);
 }
 
 // The velocity that the bot would like to have.
@@ -1930,7 +1934,8 @@ PFC_FN void impulse_steer(ImpulseBot* bot, ImpulseIntent* out) {
   wish = impulse_add(wish, aside, IMPULSE_CRUISE);
   const bool in_danger = speed > 1.0f && impulse_flies_into_death(bot, d->at, d->v, IMPULSE_FORESIGHT_S * speed);
   if (in_danger) wish = impulse_add(impulse_scale(d->v, -1.0f), flight, 2.0f * IMPULSE_CRUISE);
-  out->brake = in_danger || (speed > IMPULSE_FAST && impulse_can_brake(d));
+  const bool brakes = bot->skill->careful || d->cooldown > 0;  // an easy bot brakes after its own recoil only
+  out->brake = in_danger || (brakes && speed > IMPULSE_FAST && impulse_can_brake(d));
   bot->in_danger = in_danger || impulse_length(flight) > 0.3f;
   const b2Vec2 change = impulse_sub(wish, d->v);
   if (impulse_length(change) > 0.5f) out->move = impulse_unit(change);
@@ -1986,7 +1991,7 @@ PFC_FN bool impulse_float_between(const ImpulseBot* bot, b2Vec2 along, float dis
   return false;
 }
 
-// A clever bot waits until the enemy would be pushed into a death wall, but not for ever.
+// A clever bot waits until the enemy would be pushed into a death wall, but at most 2 s.
 PFC_FN bool impulse_is_worth_it(const ImpulseBot* bot, b2Vec2 along) {
   if (bot->d->ready >= impulse_ticks(IMPULSE_PATIENCE_S)) return true;
   return impulse_cast(bot->s, bot->p, bot->seen, along, 30.0f).kind == IMPULSE_DEATH;
@@ -2057,7 +2062,7 @@ PFC_FN void impulse_read_controls(const float* controls, ImpulseIntent* out) {
   out->burst = controls[6] > 0.0f;
 }
 
-// Everybody decides from the same state.
+// All drones decide from the same state.
 PFC_FN void impulse_choose(Impulse* s, const ImpulseParams* p, const PfcIo* io) {
   for (int32_t i = 0; i < p->drones; ++i) {
     ImpulseIntent* intent = &s->intents[i];
@@ -2384,7 +2389,7 @@ static void impulse_script(const void* state, const void* params, int32_t agent,
 
 PFC_TABLE uint32_t impulse_colors[IMPULSE_DRONES] = {PFC_AGENT, PFC_RIVAL, PFC_GOOD, 0xd36ad0,
                                                      PFC_GOAL,  PFC_VIOLET, 0x9bd34f, 0xe8ebf2};
-PFC_TABLE uint32_t impulse_wall_colors[4] = {PFC_BOARD, 0x5a6275, 0x2f6fb5, 0x8e2a32};
+PFC_TABLE uint32_t impulse_wall_colors[4] = {PFC_BOARD, 0x4d5568, 0x2a5f9c, 0x5c1f27};
 PFC_TABLE uint32_t impulse_edge_colors[4] = {PFC_BOARD, 0x717a8f, 0x58a0ea, PFC_BAD};
 
 typedef struct ImpulsePainter {
@@ -2439,7 +2444,7 @@ static void impulse_cell_rect(const ImpulsePainter* w, int32_t cell, int32_t wid
 static void impulse_hatch(const ImpulsePainter* w, int32_t cell) {
   const b2Vec2 c = impulse_centre(w->p, cell);
   const float h = 0.5f * IMPULSE_CELL;
-  const PfcColor color = pfc_tint(PFC_BAD, 150);
+  const PfcColor color = pfc_tint(PFC_BAD, 120);
   const float thickness = 0.28f * w->scale;
   impulse_line(w, impulse_vec(c.x - h, c.y - h), impulse_vec(c.x + h, c.y + h), thickness, color);
   impulse_line(w, impulse_vec(c.x - h, c.y), impulse_vec(c.x, c.y + h), thickness, color);

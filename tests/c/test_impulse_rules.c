@@ -383,7 +383,35 @@ static void test_controls(void) {
   game_close(&game);
 }
 
+// Eight drones fire machine guns for 90 s: all slots of shots are in use, and the memory stays within its limit.
+static void test_crowd(void) {
+  ImpulseParams p = default_params();
+  p.arena = IMPULSE_BOUNCE;
+  p.cells = 31;
+  p.drones = p.learners = 8;
+  p.lives = 5;
+  const int32_t before = b2GetByteCount();
+  Game game = game_open(p, 6, 0);
+  int32_t most_shots = 0, most_bytes = 0;
+  for (int32_t t = 0; t < 2700; ++t) {
+    for (int32_t i = 0; i < 8; ++i) {
+      ImpulseIntent* intent = &game.s->intents[i];
+      memset(intent, 0, sizeof *intent);
+      intent->aim = impulse_turn_by(impulse_vec(1.0f, 0.0f), 0.002f * (float)(t * (i + 1)));
+      intent->fire = 1;
+      game.s->drones[i].weapon = IMPULSE_MACHINE_GUN, game.s->drones[i].ammo = 50, game.s->drones[i].lives = 5;
+    }
+    CHECK(!tick(&game));
+    most_shots = pfc_maxi(most_shots, shots_present(&game));
+    most_bytes = pfc_maxi(most_bytes, b2GetByteCount() - before);
+  }
+  printf("a game's world takes up to %d bytes, its state %zu\n", most_bytes, sizeof *game.s);
+  CHECK(most_shots == IMPULSE_SHOTS && sizeof *game.s <= 32 * 1024 && most_bytes + (int32_t)sizeof *game.s <= 256 * 1024);
+  game_close(&game);
+}
+
 int main(void) {
+  test_crowd();
   test_hits_are_limited();
   test_pickups_are_limited();
   test_pickups_return_elsewhere();
