@@ -220,7 +220,8 @@ typedef struct Impulse {
   PfcRng rng;
   b2WorldId world;
   b2BodyId walls;  // one static body with all static walls
-  int32_t tick, kind, rings, fired, ended, draw, out;  // out: bit i, team i is out
+  int32_t tick, kind, rings, fired, draw, out;  // out: bit i, team i is out
+  int32_t shots_end;  // no shot is in this slot or a later one
   uint8_t grid[IMPULSE_MAX_CELLS * IMPULSE_MAX_CELLS];  // row by row from the bottom, `cells` per row
   ImpulseDrone drones[IMPULSE_DRONES];
   ImpulseShot shots[IMPULSE_SHOTS];
@@ -1078,7 +1079,7 @@ PFC_FN void impulse_blast_shot(Impulse* s, const ImpulseParams* p, const Impulse
 
 PFC_FN void impulse_blast(Impulse* s, const ImpulseParams* p, const ImpulseCharge* blast) {
   for (int32_t i = 0; i < p->drones; ++i) impulse_blast_drone(s, p, blast, i);
-  for (int32_t i = 0; i < IMPULSE_SHOTS; ++i) impulse_blast_shot(s, p, blast, i);
+  for (int32_t i = 0; i < s->shots_end; ++i) impulse_blast_shot(s, p, blast, i);
   for (int32_t i = 0; i < IMPULSE_FLOATS; ++i) {
     ImpulseFloat* f = &s->floats[i];
     if (!f->present) continue;
@@ -1104,13 +1105,12 @@ PFC_FN void impulse_remove_shot(Impulse* s, int32_t i) {
 
 // The lowest free slot, or that of the oldest shot, which is removed without a blast.
 PFC_FN int32_t impulse_free_shot(Impulse* s) {
-  int32_t oldest = 0;
-  for (int32_t i = 0; i < IMPULSE_SHOTS; ++i) {
-    if (!s->shots[i].present) return i;
-    if (s->shots[i].number < s->shots[oldest].number) oldest = i;
-  }
-  impulse_remove_shot(s, oldest);
-  return oldest;
+  int32_t slot = 0, oldest = 0;
+  for (; slot < IMPULSE_SHOTS && s->shots[slot].present; ++slot)
+    if (s->shots[slot].number < s->shots[oldest].number) oldest = slot;
+  if (slot == IMPULSE_SHOTS) impulse_remove_shot(s, slot = oldest);
+  s->shots_end = pfc_maxi(s->shots_end, slot + 1);
+  return slot;
 }
 
 // Whether a disc overlaps a wall. *holder: 2 + number of a floating wall, else 1.
@@ -1337,7 +1337,7 @@ PFC_FN void impulse_pull(Impulse* s, const ImpulseParams* p, int32_t number) {
   const ImpulseDrone* owner = &s->drones[hole->owner];
   if (!owner->present || impulse_gap(owner->at, hole->at) >= IMPULSE_HOLE_OWNER) hole->far = 1;
   impulse_pull_drones(s, p, hole);
-  for (int32_t i = 0; i < IMPULSE_SHOTS; ++i) {
+  for (int32_t i = 0; i < s->shots_end; ++i) {
     ImpulseShot* shot = &s->shots[i];
     const ImpulseWeapon* w = &impulse_weapons[shot->weapon];
     if (!shot->present || i == number || shot->done || shot->stuck) continue;
@@ -1364,7 +1364,7 @@ PFC_FN void impulse_prepare(Impulse* s, const ImpulseParams* p) {
     b2Body_SetTransform(d->shield, d->at, b2Rot_identity);
     b2Body_SetLinearVelocity(d->shield, d->v);
   }
-  for (int32_t i = 0; i < IMPULSE_SHOTS; ++i) {
+  for (int32_t i = 0; i < s->shots_end; ++i) {
     ImpulseShot* shot = &s->shots[i];
     if (!shot->present) continue;
     shot->at_before = shot->at;
@@ -1390,7 +1390,7 @@ PFC_FN void impulse_read_bodies(Impulse* s, const ImpulseParams* p) {
     d->at = b2Body_GetPosition(d->body);
     d->v = b2Body_GetLinearVelocity(d->body);
   }
-  for (int32_t i = 0; i < IMPULSE_SHOTS; ++i) {
+  for (int32_t i = 0; i < s->shots_end; ++i) {
     ImpulseShot* shot = &s->shots[i];
     if (!shot->present || shot->done || shot->stuck) continue;
     shot->tail[s->tick % IMPULSE_TAIL] = shot->at;
@@ -1565,17 +1565,18 @@ PFC_FN void impulse_explode(Impulse* s, const ImpulseParams* p, ImpulseShot* sho
 
 // Blasts in slot order; mines that a blast reaches follow, the lowest slot first.
 PFC_FN void impulse_end_shots(Impulse* s, const ImpulseParams* p) {
-  for (int32_t i = 0; i < IMPULSE_SHOTS; ++i)
+  for (int32_t i = 0; i < s->shots_end; ++i)
     if (s->shots[i].present) impulse_age_shot(s, p, &s->shots[i]);
-  for (int32_t i = 0; i < IMPULSE_SHOTS; ++i) {
+  for (int32_t i = 0; i < s->shots_end; ++i) {
     ImpulseShot* shot = &s->shots[i];
     if (!shot->present || shot->triggered == 2 || !(shot->done || shot->triggered) || !impulse_explodes(shot->weapon))
       continue;
     impulse_explode(s, p, shot);
     i = -1;  // it may have set off a mine in a lower slot
   }
-  for (int32_t i = 0; i < IMPULSE_SHOTS; ++i)
+  for (int32_t i = 0; i < s->shots_end; ++i)
     if (s->shots[i].present && s->shots[i].done) impulse_remove_shot(s, i);
+  while (s->shots_end > 0 && !s->shots[s->shots_end - 1].present) --s->shots_end;
 }
 
 // ---- pickups, deaths and the end ----------------------------------------------------------------------
@@ -1648,7 +1649,7 @@ PFC_FN bool impulse_in_marked(const ImpulseParams* p, const uint8_t* marked, b2V
 
 // Mines that stick to it vanish too.
 PFC_FN void impulse_remove_float(Impulse* s, int32_t i) {
-  for (int32_t k = 0; k < IMPULSE_SHOTS; ++k)
+  for (int32_t k = 0; k < s->shots_end; ++k)
     if (s->shots[k].present && s->shots[k].stuck == 2 + i) impulse_remove_shot(s, k);
   impulse_destroy(&s->floats[i].body);
   s->floats[i].present = 0;
@@ -1663,7 +1664,7 @@ PFC_FN void impulse_close_ring(Impulse* s, const ImpulseParams* p) {
     s->grid[cell] = IMPULSE_DEATH;
     todo[cell] = 1;
   }
-  for (int32_t i = 0; i < IMPULSE_SHOTS; ++i)
+  for (int32_t i = 0; i < s->shots_end; ++i)
     if (s->shots[i].present && impulse_in_marked(p, todo, s->shots[i].at, impulse_weapons[s->shots[i].weapon].radius))
       impulse_remove_shot(s, i);
   for (int32_t k = 0; k < impulse_num_pickups(p); ++k)
@@ -1745,6 +1746,7 @@ PFC_TABLE ImpulseSkill impulse_skills[4] = {
 #define IMPULSE_DODGE 2.5f       // m
 #define IMPULSE_OWN_BLAST 20.0f  // m/s that a careful bot risks from its own blast
 #define IMPULSE_FAST 12.0f       // m/s above which it brakes
+#define IMPULSE_CENTRAL 8.0f     // m from the middle; the enemy is then between a careful bot and the walls
 #define IMPULSE_RING_S 3.0f      // before a ring closes, bots leave it
 #define IMPULSE_PATIENCE_S 2.0f  // wait for a death wall behind the enemy
 
@@ -1860,10 +1862,10 @@ PFC_FN b2Vec2 impulse_way(const ImpulseBot* bot, b2Vec2 target) {
   return along;
 }
 
-// Weapons that hit their owner too often: a bot leaves them. An easy one leaves everything that explodes near it.
+// Weapons that hit their owner too often: a bot leaves them. An easy one also leaves what explodes or has a strong recoil.
 PFC_FN bool impulse_shuns(const ImpulseBot* bot, int32_t weapon) {
   if (weapon == IMPULSE_NUKE || weapon == IMPULSE_ACCELERATOR) return true;
-  return !bot->skill->careful && impulse_own_danger(weapon) > 0.0f;
+  return !bot->skill->careful && (impulse_own_danger(weapon) > 0.0f || impulse_weapons[weapon].recoil > 40.0f);
 }
 
 // The nearest pickup, while on the standard weapon.
@@ -1893,8 +1895,10 @@ PFC_FN b2Vec2 impulse_fighting_wish(const ImpulseBot* bot) {
   const float best = impulse_best_range(bot->d->weapon), gap = impulse_gap(bot->seen, bot->d->at);
   if (best > 0.0f && gap > best + 2.0f) return impulse_scale(towards, IMPULSE_CRUISE);
   if (gap < pfc_maxf(impulse_own_danger(bot->d->weapon), best - 5.0f)) return impulse_scale(towards, -0.5f * IMPULSE_CRUISE);
-  if (bot->skill->careful ? impulse_recoil_is_safe(bot, towards) : impulse_has_room(bot)) return impulse_vec(0.0f, 0.0f);
-  return impulse_scale(impulse_way(bot, impulse_vec(0.0f, 0.0f)), 0.5f * IMPULSE_CRUISE);
+  const bool ready = bot->skill->careful ? impulse_recoil_is_safe(bot, towards) : impulse_has_room(bot);
+  const bool central = !bot->skill->careful || impulse_length(bot->d->at) <= IMPULSE_CENTRAL;
+  if (ready && central) return impulse_vec(0.0f, 0.0f);
+  return impulse_scale(impulse_way(bot, impulse_vec(0.0f, 0.0f)), (ready ? 0.4f : 0.5f) * IMPULSE_CRUISE);
 }
 
 // The velocity that the bot would like to have.
@@ -1911,7 +1915,7 @@ PFC_FN b2Vec2 impulse_wish(const ImpulseBot* bot) {
 PFC_FN b2Vec2 impulse_dodge(const ImpulseBot* bot) {
   float soonest = IMPULSE_DODGE_S;
   b2Vec2 aside = impulse_vec(0.0f, 0.0f);
-  for (int32_t i = 0; i < IMPULSE_SHOTS; ++i) {
+  for (int32_t i = 0; i < bot->s->shots_end; ++i) {
     const ImpulseShot* shot = &bot->s->shots[i];
     if (!shot->present || shot->stuck || !impulse_enemies(bot->p, shot->owner, bot->self)) continue;
     const b2Vec2 offset = impulse_sub(bot->d->at, shot->at), v = impulse_sub(shot->v, bot->d->v);
@@ -2082,7 +2086,7 @@ PFC_FN void impulse_remember(Impulse* s, const ImpulseParams* p) {
 PFC_FN bool impulse_tick(Impulse* s, const ImpulseParams* p) {
   s->tick += 1;
   for (int32_t i = 0; i < p->drones; ++i) impulse_act(s, p, i);
-  for (int32_t i = 0; i < IMPULSE_SHOTS; ++i) {
+  for (int32_t i = 0; i < s->shots_end; ++i) {
     const ImpulseShot* shot = &s->shots[i];
     if (shot->present && !shot->done && shot->weapon == IMPULSE_BLACK_HOLE) impulse_pull(s, p, i);
   }
@@ -2109,7 +2113,6 @@ PFC_FN void impulse_step(Impulse* s, const ImpulseParams* p, PfcIo io) {
   impulse_choose(s, p, &io);
   bool over = false;
   for (int32_t t = 0; t < p->ticks && !over; ++t) over = impulse_tick(s, p);
-  s->ended = over;
   for (int32_t i = 0; i < p->learners; ++i) {
     io.rewards[i] = s->gain[i];
     io.terminated[i] = over;
@@ -2237,9 +2240,9 @@ PFC_FN void impulse_see_drones(const ImpulseView* view, float* out) {
 PFC_FN void impulse_see_shots(const ImpulseView* view, float* out) {
   float gaps[IMPULSE_SHOTS];
   int32_t nearest[12];
-  for (int32_t i = 0; i < IMPULSE_SHOTS; ++i)
+  for (int32_t i = 0; i < view->s->shots_end; ++i)
     gaps[i] = view->s->shots[i].present ? impulse_square_gap(view->s->shots[i].at, view->d->at) : PFC_INFINITY;
-  const int32_t count = impulse_smallest(gaps, IMPULSE_SHOTS, 12, nearest);
+  const int32_t count = impulse_smallest(gaps, view->s->shots_end, 12, nearest);
   for (int32_t k = 0; k < count; ++k, out += 9) {
     const ImpulseShot* shot = &view->s->shots[nearest[k]];
     const ImpulseWeapon* w = &impulse_weapons[shot->weapon];
@@ -2627,7 +2630,7 @@ static void impulse_draw(const Impulse* s, const ImpulseParams* p, const PfcDraw
   impulse_draw_blasts(&w);
   impulse_draw_walls(&w);
   impulse_draw_floats(&w);
-  for (int32_t i = 0; i < IMPULSE_SHOTS; ++i)
+  for (int32_t i = 0; i < s->shots_end; ++i)
     if (s->shots[i].present) impulse_draw_shot(&w, &s->shots[i]);
   for (int32_t i = 0; i < p->drones; ++i)
     if (s->drones[i].present) impulse_draw_drone(&w, i);
