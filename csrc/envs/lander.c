@@ -6,20 +6,7 @@
 // state.
 #include "pufferc/env.h"
 
-#include <pthread.h>
-
-#include <box2d/box2d.h>
-
-#ifndef PFC_BOX2D_MAX_WORLDS
-#define PFC_BOX2D_MAX_WORLDS 128  // Box2D's default
-#endif
-#define LANDER_TEXT_(number) #number
-#define LANDER_TEXT(number) LANDER_TEXT_(number)
-
-// Every game uses one of Box2D's worlds.
-#define LANDER_LIMIT_HELP                                                             \
-  "the Box2D of this build has " LANDER_TEXT(PFC_BOX2D_MAX_WORLDS) " worlds, one for each game of all pools of a " \
-  "process; pufferc built with PUFFERC_BOX2D_SOURCE naming Box2D's source has 16384"
+#include "box2d_world.h"
 
 #define LANDER_SCALE 30.0f  // pixels per metre; the shapes below are in pixels, as in Gymnasium
 #define LANDER_FPS 50.0f    // steps per second of the game's time
@@ -105,31 +92,8 @@ static const b2Vec2 lander_hull[LANDER_HULL_CORNERS] = {
 PFC_FN float lander_ground_x(int32_t corner) { return LANDER_WIDTH / (LANDER_CHUNKS - 1) * (float)corner; }
 
 // ---- the world ------------------------------------------------------------------------------------------
-//
-// A world is one slot of a table inside Box2D with PFC_BOX2D_MAX_WORLDS slots for the whole process. Allocation and
-// release of a slot are not thread-safe, so `open` and `close` hold a lock. Different threads may step different
-// worlds; a world has no threads of its own.
 
 enum { LANDER_MAX_CONTACTS = 16 };  // more than a game ever has at once
-
-static pthread_mutex_t lander_worlds_lock = PTHREAD_MUTEX_INITIALIZER;
-
-// Creates a world; returns false if all slots are in use.
-static bool lander_create_world(b2Vec2 gravity, b2WorldId* world) {
-  b2WorldDef definition = b2DefaultWorldDef();
-  definition.gravity = gravity;
-  (void)pthread_mutex_lock(&lander_worlds_lock);
-  *world = b2CreateWorld(&definition);
-  (void)pthread_mutex_unlock(&lander_worlds_lock);
-  return b2World_IsValid(*world);
-}
-
-static void lander_destroy_world(b2WorldId* world) {
-  (void)pthread_mutex_lock(&lander_worlds_lock);
-  b2DestroyWorld(*world);
-  (void)pthread_mutex_unlock(&lander_worlds_lock);
-  *world = b2_nullWorldId;
-}
 
 // Brings a world without bodies into a state that does not depend on its past.
 //
@@ -282,12 +246,13 @@ static void lander_clear(Lander* s) {
 
 static bool lander_open(void* state, const void* params) {
   Lander* s = (Lander*)state;
-  const b2Vec2 gravity = {0.0f, ((const LanderParams*)params)->gravity};
+  b2WorldDef definition = b2DefaultWorldDef();
+  definition.gravity.y = ((const LanderParams*)params)->gravity;
   s->bodies.moon = b2_nullBodyId;
-  return lander_create_world(gravity, &s->bodies.world);
+  return pfc_box2d_create_world(&definition, &s->bodies.world);
 }
 
-static void lander_close(void* state) { lander_destroy_world(&((Lander*)state)->bodies.world); }
+static void lander_close(void* state) { pfc_box2d_destroy_world(&((Lander*)state)->bodies.world); }
 
 // ---- one step ------------------------------------------------------------------------------------------
 
@@ -692,7 +657,7 @@ PFC_DEFINE_ENV(lander, Lander,
                .open = lander_open,
                .close = lander_close,
                .max_games = PFC_BOX2D_MAX_WORLDS,
-               .limit_help = LANDER_LIMIT_HELP,
+               .limit_help = PFC_BOX2D_LIMIT_HELP,
                .obs_rows = lander_obs,
                .num_obs_rows = sizeof lander_obs / sizeof lander_obs[0],
                .metrics = {"score", "perf"},

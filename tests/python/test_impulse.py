@@ -1,0 +1,65 @@
+"""Impulse from Python: spaces, scripts and teams. Only builds with PUFFERC_EXPERIMENTAL and Box2D have it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import pufferc
+
+pytestmark = pytest.mark.skipif("impulse" not in pufferc.list_envs(), reason="this build has no impulse")
+
+
+def win_rate(level: int | None, games: int = 32) -> float:
+    """Share of first episodes that a script wins against the easy bot; None: random choices."""
+    envs = pufferc.make("impulse", num_games=games, num_threads=1, seed=4, bot=1)
+    envs.reset(seed=4)
+    rng = np.random.Generator(np.random.PCG64(4))
+    won = np.full(games, np.nan)
+    while np.isnan(won).any():
+        space = envs.single_action_space
+        actions = rng.integers(space.nvec, size=(games, 5)) if level is None else envs.script(level)
+        _, rewards, terminated, truncated, _ = envs.step(actions)
+        ended = np.isnan(won) & (terminated | truncated)
+        won[ended] = rewards[ended] > 0.5  # the reward of a win is 1
+    envs.close()
+    return float(won.mean())
+
+
+def test_scripts_play_through_the_choices_of_agents() -> None:
+    assert win_rate(3) > 0.55 > 0.3 > win_rate(None)
+
+
+def test_teams_are_sides() -> None:
+    envs = pufferc.make("impulse", num_games=1, drones=4, learners=4, teams=2)
+    assert envs.num_teams == 2
+    assert envs.teams is not None
+    assert envs.teams.tolist() == [0, 1, 0, 1]
+    envs.close()
+
+
+def test_entities_are_sets_and_controls_are_seven() -> None:
+    envs = pufferc.make("impulse", num_games=2, continuous=True)
+    observations, _ = envs.reset(seed=1)
+    assert envs.single_action_space.shape == (7,)
+    assert observations.shape == (2, 286)
+    assert np.abs(observations).max() <= 1.0
+    rows = {row.name: (row.count, row.each) for row in envs.observation_rows}
+    assert rows == {
+        "own": (19, 0),
+        "weapon": (7, 0),
+        "walls": (48, 0),
+        "drones": (48, 16),
+        "shots": (108, 9),
+        "pickups": (24, 8),
+        "floating": (32, 8),
+    }
+    envs.close()
+
+
+def test_a_game_cannot_be_saved() -> None:
+    envs = pufferc.make("impulse", num_games=1)
+    envs.reset(seed=1)
+    with pytest.raises(NotImplementedError, match="impulse owns objects outside its state"):
+        envs.save()
+    envs.close()
