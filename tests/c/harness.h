@@ -41,6 +41,10 @@ static const Case special_cases[] = {
     {"breakout, one ball, no frameskip", "breakout", 2, {{"balls", 1}, {"frameskip", 1}}},
     {"cartpole", "cartpole", 0, {{0}}},
     {"cartpole, continuous", "cartpole", 1, {{"continuous", 1}}},
+    {"g2048", "g2048", 0, {{0}}},
+    {"g2048, to 32 by points", "g2048", 2, {{"max_tile", 32}, {"reward_kind", 0}}},
+    {"go, 5 x 5", "go", 1, {{"size", 5}}},
+    {"go, 6 x 6, repetition draws", "go", 3, {{"size", 6}, {"superko", 0}, {"komi", 3.5}}},
     {"mmo, small", "mmo", 3, {{"size", 64}, {"players", 16}, {"creatures", 48}}},
     {"pong, three points", "pong", 1, {{"points", 3}}},
     {"pong, three points, continuous", "pong", 2, {{"points", 3}, {"continuous", 1}}},
@@ -52,6 +56,8 @@ static const Case special_cases[] = {
     {"moba, masked, against a script", "moba", 3, {{"max_steps", 150}, {"masked", 1}, {"opponent", 2}}},
     {"boids, small", "boids", 3, {{"boids", 12}, {"max_steps", 230}, {"predators", 1}}},
     {"boids, choices in a box", "boids", 4, {{"boids", 9}, {"max_steps", 60}, {"walls", 1}, {"continuous", 0}}},
+    {"poker, Kuhn's", "poker", 0, {{0}}},
+    {"poker, Leduc", "poker", 1, {{"variant", 1}}},
     {"tmaze", "tmaze", 0, {{0}}},
     {"tmaze, dark", "tmaze", 3, {{"length", 5}, {"min_length", 5}, {"distractors", 0}}},
 };
@@ -65,10 +71,17 @@ static inline const Case* case_labelled(const char* label) {
   abort();
 }
 
+// Whether tests of every game include this one: the environment variable PUFFERC_TEST_GAME selects one game.
+static inline bool game_is_selected(const char* name) {
+  const char* only = getenv("PUFFERC_TEST_GAME");
+  return !only || strcmp(only, name) == 0;
+}
+
 // Calls test for every case of every registered game.
 static inline void for_each_case(void (*test)(const Case*)) {
   for (int32_t i = 0; i < pfc_env_count(); ++i) {
     const char* name = pfc_env_at(i)->name;
+    if (!game_is_selected(name)) continue;
     bool special = false;
     for (int32_t k = 0; k < NUM_SPECIAL_CASES; ++k) {
       if (strcmp(special_cases[k].game, name) != 0) continue;

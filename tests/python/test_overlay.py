@@ -177,7 +177,8 @@ def is_discrete(name):
     return isinstance(pufferc.make(name, num_threads=1).single_action_space, gym.spaces.Discrete)
 
 
-@pytest.mark.parametrize("name", [name for name in pufferc.list_envs() if is_discrete(name)])
+# Go has more choices than there are keys.
+@pytest.mark.parametrize("name", [name for name in pufferc.list_envs() if is_discrete(name) and name != "go"])
 def test_every_choice_has_a_key(name):
     envs = pufferc.make(name, num_threads=1)
     keyboard = Keyboard(envs, Held())
