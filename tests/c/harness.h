@@ -49,6 +49,8 @@ static const Case special_cases[] = {
     {"pong, three points", "pong", 1, {{"points", 3}}},
     {"pong, three points, continuous", "pong", 2, {{"points", 3}, {"continuous", 1}}},
     {"pong, one point, every frame", "pong", 2, {{"points", 1}, {"frameskip", 1}}},
+    {"pong, two agents", "pong", 2, {{"points", 2}, {"players", 2}}},
+    {"pong, two agents, continuous", "pong", 3, {{"points", 2}, {"players", 2}, {"continuous", 1}}},
     {"snake, small", "snake", 4, {{"width", 24}, {"height", 18}, {"snakes", 8}, {"food", 60}}},
     {"snake, small, shuffled", "snake", 6,
      {{"width", 17}, {"height", 31}, {"snakes", 5}, {"food", 90}, {"vision", 2}, {"shuffle", 1}}},
