@@ -64,14 +64,22 @@ PFC_FN uint32_t g2048_same(uint32_t a, uint32_t b) { return g2048_filled(a) & ~g
 
 PFC_FN uint32_t g2048_select(uint32_t mask, uint32_t yes, uint32_t no) { return (yes & mask) | (no & ~mask); }
 
-// The board's rows as words, or its columns.
-PFC_FN G2048Lines g2048_rows(const uint8_t* board) {
+// The words of a board and back, the first byte of a row lowest. A step loads and stores the board once: words that are
+// read just after some of their bytes were written would be slow.
+PFC_FN G2048Lines g2048_load(const uint8_t* board) {
   G2048Lines rows;
-  for (int32_t y = 0; y < G2048_SIDE; ++y) {
-    const uint8_t* row = board + G2048_SIDE * y;
-    rows.at[y] = row[0] | (uint32_t)row[1] << 8 | (uint32_t)row[2] << 16 | (uint32_t)row[3] << 24;
-  }
+  memcpy(rows.at, board, sizeof rows.at);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  for (int32_t y = 0; y < G2048_SIDE; ++y) rows.at[y] = __builtin_bswap32(rows.at[y]);
+#endif
   return rows;
+}
+
+PFC_FN void g2048_store(G2048Lines rows, uint8_t* board) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  for (int32_t y = 0; y < G2048_SIDE; ++y) rows.at[y] = __builtin_bswap32(rows.at[y]);
+#endif
+  memcpy(board, rows.at, sizeof rows.at);
 }
 
 PFC_FN G2048Lines g2048_transposed(G2048Lines l) {
@@ -86,63 +94,86 @@ PFC_FN G2048Lines g2048_transposed(G2048Lines l) {
   return t;
 }
 
-PFC_FN G2048Lines g2048_reversed(G2048Lines l) {
+// Transposes and reverses the lines where the masks are all ones. No branches, because moves cannot be predicted, and no
+// loops, because GCC's vectors of four words make these steps half as fast.
+PFC_FN G2048Lines g2048_transpose_if(G2048Lines l, uint32_t mask) {
+  G2048Lines t = g2048_transposed(l);
+  t.at[0] = g2048_select(mask, t.at[0], l.at[0]);
+  t.at[1] = g2048_select(mask, t.at[1], l.at[1]);
+  t.at[2] = g2048_select(mask, t.at[2], l.at[2]);
+  t.at[3] = g2048_select(mask, t.at[3], l.at[3]);
+  return t;
+}
+
+PFC_FN G2048Lines g2048_reverse_if(G2048Lines l, uint32_t mask) {
   G2048Lines r;
-  for (int32_t k = 0; k < G2048_SIDE; ++k) r.at[k] = l.at[G2048_SIDE - 1 - k];
+  r.at[0] = g2048_select(mask, l.at[3], l.at[0]);
+  r.at[1] = g2048_select(mask, l.at[2], l.at[1]);
+  r.at[2] = g2048_select(mask, l.at[1], l.at[2]);
+  r.at[3] = g2048_select(mask, l.at[0], l.at[3]);
   return r;
 }
 
-// The lines in the direction of a move, and back: both are the same exchange of cells.
-PFC_FN G2048Lines g2048_ahead(G2048Lines rows, int32_t move) {
-  const bool sideways = move == G2048_LEFT || move == G2048_RIGHT, backwards = move == G2048_DOWN || move == G2048_RIGHT;
-  const G2048Lines lines = sideways ? g2048_transposed(rows) : rows;
-  return backwards ? g2048_reversed(lines) : lines;
-}
+PFC_FN uint32_t g2048_all_ones_if(bool yes) { return 0u - (uint32_t)yes; }
+PFC_FN uint32_t g2048_is_sideways(int32_t move) { return g2048_all_ones_if(move == G2048_LEFT || move == G2048_RIGHT); }
+PFC_FN uint32_t g2048_is_backwards(int32_t move) { return g2048_all_ones_if(move == G2048_DOWN || move == G2048_RIGHT); }
 
-PFC_FN G2048Lines g2048_back(G2048Lines lines, int32_t move) {
-  const bool sideways = move == G2048_LEFT || move == G2048_RIGHT, backwards = move == G2048_DOWN || move == G2048_RIGHT;
-  const G2048Lines rows = backwards ? g2048_reversed(lines) : lines;
-  return sideways ? g2048_transposed(rows) : rows;
+// Moves tiles from `far` to the empty cells of `near`.
+PFC_FN void g2048_close_gap(uint32_t* near, uint32_t* far) {
+  const uint32_t filled = g2048_filled(*near);
+  *near |= *far & ~filled;
+  *far &= filled;
 }
 
 // Closes the gaps of all lines by a bubble sort of empty cells to the end.
 PFC_FN void g2048_close_gaps(G2048Lines* l) {
-  for (int32_t last = 0; last < G2048_SIDE - 1; ++last) {
-    for (int32_t k = G2048_SIDE - 2; k >= last; --k) {
-      const uint32_t filled = g2048_filled(l->at[k]);
-      l->at[k] |= l->at[k + 1] & ~filled;
-      l->at[k + 1] &= filled;
-    }
+  g2048_close_gap(&l->at[2], &l->at[3]);
+  g2048_close_gap(&l->at[1], &l->at[2]);
+  g2048_close_gap(&l->at[0], &l->at[1]);
+  g2048_close_gap(&l->at[2], &l->at[3]);
+  g2048_close_gap(&l->at[1], &l->at[2]);
+  g2048_close_gap(&l->at[2], &l->at[3]);
+}
+
+// Merges tiles with equal ones behind them, pairs from distance 0 on. Each merge moves up the tiles behind it. The words
+// get the merged tiles; a line of four cells has at most one of the first and the third.
+PFC_FN void g2048_merge(G2048Lines* l, uint32_t* first_or_third, uint32_t* second) {
+  const uint32_t one = g2048_same(l->at[0], l->at[1]);
+  l->at[0] += one & G2048_ONES;
+  l->at[1] = g2048_select(one, l->at[2], l->at[1]);
+  l->at[2] = g2048_select(one, l->at[3], l->at[2]);
+  l->at[3] &= ~one;
+  const uint32_t two = g2048_same(l->at[1], l->at[2]);
+  l->at[1] += two & G2048_ONES;
+  l->at[2] = g2048_select(two, l->at[3], l->at[2]);
+  l->at[3] &= ~two;
+  const uint32_t three = g2048_same(l->at[2], l->at[3]);
+  l->at[2] += three & G2048_ONES;
+  l->at[3] &= ~three;
+  *first_or_third = (l->at[0] & one) | (l->at[2] & three);
+  *second = l->at[1] & two;
+}
+
+// Whether tiles can slide to the side at distance 0, and to the opposite one.
+PFC_FN void g2048_can_slide(const G2048Lines* l, uint32_t* ahead, uint32_t* back) {
+  uint32_t filled[G2048_SIDE], forth = 0, other = 0, equal = 0;
+  for (int32_t k = 0; k < G2048_SIDE; ++k) filled[k] = g2048_filled(l->at[k]);
+  for (int32_t k = 0; k + 1 < G2048_SIDE; ++k) {
+    forth |= filled[k + 1] & ~filled[k];
+    other |= filled[k] & ~filled[k + 1];
+    equal |= filled[k] & ~g2048_filled(l->at[k] ^ l->at[k + 1]);
   }
-}
-
-// Merges each tile at `distance` with an equal one behind it and moves up the tiles after these. Returns the merged
-// tiles.
-PFC_FN uint32_t g2048_merge_at(G2048Lines* l, int32_t distance) {
-  const uint32_t same = g2048_same(l->at[distance], l->at[distance + 1]);
-  l->at[distance] += same & G2048_ONES;
-  for (int32_t k = distance + 1; k < G2048_SIDE; ++k)
-    l->at[k] = g2048_select(same, k + 1 < G2048_SIDE ? l->at[k + 1] : 0, l->at[k]);
-  return l->at[distance] & same;
-}
-
-// Whether tiles can slide to the side at distance 0.
-PFC_FN bool g2048_can_slide(const G2048Lines* l) {
-  uint32_t any = 0;
-  for (int32_t k = 0; k + 1 < G2048_SIDE; ++k)
-    any |= (g2048_filled(l->at[k + 1]) & ~g2048_filled(l->at[k])) | g2048_same(l->at[k], l->at[k + 1]);
-  return any != 0;
+  *ahead = (forth | equal) != 0;
+  *back = (other | equal) != 0;
 }
 
 // Bit m is 1 if move m changes the board.
-PFC_FN uint32_t g2048_legal_moves(const uint8_t* board) {
-  const G2048Lines rows = g2048_rows(board);
-  uint32_t legal = 0;
-  for (int32_t move = 0; move < G2048_MOVES; ++move) {
-    const G2048Lines lines = g2048_ahead(rows, move);
-    legal |= (uint32_t)g2048_can_slide(&lines) << move;
-  }
-  return legal;
+PFC_FN uint32_t g2048_legal_moves(G2048Lines rows) {
+  const G2048Lines columns = g2048_transposed(rows);
+  uint32_t up, down, left, right;
+  g2048_can_slide(&rows, &up, &down);
+  g2048_can_slide(&columns, &left, &right);
+  return up << G2048_UP | right << G2048_RIGHT | down << G2048_DOWN | left << G2048_LEFT;
 }
 
 // ---- a step ----------------------------------------------------------------------------------------------------
@@ -152,45 +183,51 @@ typedef struct G2048Gain {
 } G2048Gain;
 
 PFC_FN void g2048_count_merged(uint32_t tiles, G2048Gain* gain) {
-  for (int32_t line = 0; line < G2048_SIDE; ++line) {
-    const int32_t exponent = (int32_t)(tiles >> 8 * line & 255);
-    gain->exponents += exponent;
-    gain->value += (1 << exponent) & ~1;  // 0 without a tile: a merged one is at least 4
-  }
+  gain->exponents += (int32_t)(tiles * G2048_ONES >> 24);  // the sum of the bytes, at most 4 * 17
+  for (int32_t line = 0; line < G2048_SIDE; ++line)
+    gain->value += (1 << (tiles >> 8 * line & 31)) & ~1;  // 0 without a tile: a merged one is at least 4
 }
 
-PFC_FN G2048Gain g2048_slide(uint8_t* board, int32_t move) {
-  G2048Lines lines = g2048_ahead(g2048_rows(board), move);
+PFC_FN G2048Gain g2048_slide(G2048Lines* rows, int32_t move) {
+  const uint32_t sideways = g2048_is_sideways(move), backwards = g2048_is_backwards(move);
+  G2048Lines lines = g2048_reverse_if(g2048_transpose_if(*rows, sideways), backwards);
   G2048Gain gain = {0, 0};
   g2048_close_gaps(&lines);
-  for (int32_t distance = 0; distance + 1 < G2048_SIDE; ++distance)
-    g2048_count_merged(g2048_merge_at(&lines, distance), &gain);
-  const G2048Lines rows = g2048_back(lines, move);
-  for (int32_t cell = 0; cell < G2048_CELLS; ++cell)
-    board[cell] = (uint8_t)(rows.at[cell / G2048_SIDE] >> 8 * (cell % G2048_SIDE));
+  uint32_t first_or_third, second;
+  g2048_merge(&lines, &first_or_third, &second);
+  g2048_count_merged(first_or_third, &gain);
+  g2048_count_merged(second, &gain);
+  *rows = g2048_transpose_if(g2048_reverse_if(lines, backwards), sideways);
   return gain;
 }
 
 // Bit i is 1 if cell i is empty.
-PFC_FN uint32_t g2048_empty_cells(const uint8_t* board) {
-  const G2048Lines rows = g2048_rows(board);
+PFC_FN uint32_t g2048_empty_cells(const G2048Lines* rows) {
   uint32_t empty = 0;
   for (int32_t y = 0; y < G2048_SIDE; ++y) {
-    const uint32_t ones = ~g2048_filled(rows.at[y]) & G2048_ONES;
+    const uint32_t ones = ~g2048_filled(rows->at[y]) & G2048_ONES;
     empty |= (ones * 0x01020408u >> 24 & 15u) << G2048_SIDE * y;  // bits 0, 8, 16, 24 to 24, 25, 26, 27
   }
   return empty;
 }
 
-// Adds a tile. There must be an empty cell.
-PFC_FN void g2048_add_tile(G2048* s) {
-  uint32_t empty = g2048_empty_cells(s->board);
-  int32_t count = 0;
-  for (uint32_t left = empty; left; left &= left - 1) count += 1;
-  for (uint32_t skip = pfc_rng_below(&s->rng, (uint32_t)count); skip > 0; --skip) empty &= empty - 1;
-  int32_t cell = 0;
-  while (!(empty >> cell & 1u)) cell += 1;
-  s->board[cell] = pfc_rng_below(&s->rng, G2048_ONE_FOUR_IN) == 0 ? 2 : 1;
+// Adds a tile to a random one of the empty cells, of which there must be one. The search for set bit number `skip`
+// halves the cells four times, with the numbers of set bits in groups of 8, 4, 2 and 1 cells.
+PFC_FN void g2048_add_tile(G2048Lines* rows, PfcRng* rng) {
+  const uint32_t ones = g2048_empty_cells(rows);
+  const uint32_t twos = (ones & 0x5555u) + (ones >> 1 & 0x5555u);
+  const uint32_t fours = (twos & 0x3333u) + (twos >> 2 & 0x3333u);
+  const uint32_t eights = (fours & 0x0f0fu) + (fours >> 4 & 0x0f0fu);
+  const uint32_t groups[4] = {eights & 0xff, fours, twos, ones}, masks[4] = {0xff, 0xf, 3, 1};
+  uint32_t skip = pfc_rng_below(rng, (eights & 0xff) + (eights >> 8)), cell = 0;
+  for (int32_t i = 0; i < 4; ++i) {
+    const uint32_t here = groups[i] >> cell & masks[i], beyond = g2048_all_ones_if(skip >= here);
+    skip -= here & beyond;
+    cell += (8u >> i) & beyond;
+  }
+  const uint32_t exponent = pfc_rng_below(rng, G2048_ONE_FOUR_IN) == 0 ? 2 : 1;
+  for (uint32_t y = 0; y < G2048_SIDE; ++y)
+    rows->at[y] |= g2048_all_ones_if(cell / G2048_SIDE == y) & exponent << 8 * (cell % G2048_SIDE);
 }
 
 PFC_FN int32_t g2048_largest(const uint8_t* board) {
@@ -201,17 +238,21 @@ PFC_FN int32_t g2048_largest(const uint8_t* board) {
 
 PFC_FN void g2048_reset(G2048* s, const G2048Params* p) {
   (void)p;
-  g2048_add_tile(s);
-  g2048_add_tile(s);
+  G2048Lines rows = {{0, 0, 0, 0}};
+  g2048_add_tile(&rows, &s->rng);
+  g2048_add_tile(&rows, &s->rng);
+  g2048_store(rows, s->board);
 }
 
 PFC_FN void g2048_step(G2048* s, const G2048Params* p, PfcIo io) {
-  const G2048Gain gain = g2048_slide(s->board, io.actions[0]);
+  G2048Lines rows = g2048_load(s->board);
+  const G2048Gain gain = g2048_slide(&rows, io.actions[0]);
   s->score += gain.value;
   io.rewards[0] = p->reward_kind ? (float)gain.exponents * (1.0f / 16.0f) : (float)gain.value * (1.0f / 1024.0f);
-  g2048_add_tile(s);
+  g2048_add_tile(&rows, &s->rng);
+  g2048_store(rows, s->board);
   const bool reached = p->max_tile && 1 << g2048_largest(s->board) >= p->max_tile;
-  if (reached || g2048_legal_moves(s->board) == 0) io.terminated[0] = 1;
+  if (reached || g2048_legal_moves(rows) == 0) io.terminated[0] = 1;
 }
 
 // ---- observation, mask, metrics ----------------------------------------------------------------------------------
@@ -223,7 +264,7 @@ PFC_FN void g2048_observe(const G2048* s, const G2048Params* p, int32_t agent, G
 
 PFC_FN void g2048_mask(const void* state, const void* params, int32_t agent, uint8_t* legal) {
   (void)params, (void)agent;
-  const uint32_t moves = g2048_legal_moves(((const G2048*)state)->board);
+  const uint32_t moves = g2048_legal_moves(g2048_load(((const G2048*)state)->board));
   for (int32_t move = 0; move < G2048_MOVES; ++move) legal[move] = (uint8_t)(moves >> move & 1u);
 }
 

@@ -33,16 +33,16 @@ PFC_DEFINE_PARAMS(poker, PokerParams, POKER_PARAMS)
 
 typedef struct Poker {
   PfcRng rng;
-  int32_t card[2];  // of each agent
-  int32_t open;     // the open card, dealt at the start and shown in round 1
-  int32_t round;    // 0 or 1
-  int32_t turn;     // the agent that acts next
-  int32_t paid[2];  // chips of each agent in the pot
-  int32_t raises;   // in this round
-  int32_t count[POKER_MAX_ROUNDS];  // acts in each round
-  int32_t choice[POKER_MAX_ROUNDS][POKER_MAX_ROUND_ACTS];
-  int32_t won;      // chips that agent 0 has won at the end
-  int32_t over;
+  int8_t card[2];  // of each agent
+  int8_t open;     // the open card, dealt at the start and shown in round 1
+  int8_t round;    // 0 or 1
+  int8_t turn;     // the agent that acts next
+  int8_t paid[2];  // chips of each agent in the pot
+  int8_t raises;   // in this round
+  int8_t count[POKER_MAX_ROUNDS];  // acts in each round
+  int8_t choice[POKER_MAX_ROUNDS][POKER_MAX_ROUND_ACTS];
+  int8_t won;      // chips that agent 0 has won at the end
+  int8_t over;
 } Poker;
 
 typedef struct PokerObs {
@@ -84,9 +84,9 @@ PFC_FN int32_t poker_deal(Poker* s, const PokerParams* p, int32_t a, int32_t b) 
 }
 
 PFC_FN void poker_reset(Poker* s, const PokerParams* p) {
-  s->card[0] = poker_deal(s, p, -1, -1);
-  s->card[1] = poker_deal(s, p, s->card[0], -1);
-  s->open = p->variant == POKER_LEDUC ? poker_deal(s, p, s->card[0], s->card[1]) : 0;
+  s->card[0] = (int8_t)poker_deal(s, p, -1, -1);
+  s->card[1] = (int8_t)poker_deal(s, p, s->card[0], -1);
+  s->open = (int8_t)(p->variant == POKER_LEDUC ? poker_deal(s, p, s->card[0], s->card[1]) : 0);
   s->paid[0] = s->paid[1] = 1;
 }
 
@@ -98,7 +98,7 @@ PFC_FN int32_t poker_strength(const Poker* s, const PokerParams* p, int32_t agen
 
 PFC_FN void poker_end(Poker* s, const PokerParams* p, int32_t won, PfcIo io) {
   const float share = 1.0f / (float)poker_most_chips(p);
-  s->won = won;
+  s->won = (int8_t)won;
   s->over = 1;
   io.rewards[0] = (float)won * share;
   io.rewards[1] = (float)-won * share;
@@ -123,15 +123,15 @@ PFC_FN void poker_end_round(Poker* s, const PokerParams* p, PfcIo io) {
 PFC_FN void poker_step(Poker* s, const PokerParams* p, PfcIo io) {
   const int32_t agent = s->turn, other = 1 - agent, choice = io.actions[agent], act = poker_act_of(s, p, choice);
   const bool faces_bet = poker_faces_bet(s), answers = faces_bet || s->count[s->round] > 0;
-  s->choice[s->round][s->count[s->round]++] = choice;
+  s->choice[s->round][s->count[s->round]++] = (int8_t)choice;
   if (act == POKER_FOLD) {
     poker_end(s, p, agent == 0 ? -s->paid[0] : s->paid[1], io);
     return;
   }
-  s->turn = other;
+  s->turn = (int8_t)other;
   s->paid[agent] = s->paid[other];
   if (act == POKER_RAISE) {
-    s->paid[agent] += poker_bet(s, p);
+    s->paid[agent] = (int8_t)(s->paid[agent] + poker_bet(s, p));
     s->raises += 1;
   } else if (answers) {
     poker_end_round(s, p, io);
@@ -288,9 +288,9 @@ static const PfcKeyBinding poker_keys[] = {
 };
 
 static const PfcField poker_fields[] = {
-    PFC_STATE_FIELD(Poker, card, PFC_INT32), PFC_STATE_FIELD(Poker, open, PFC_INT32),
-    PFC_STATE_FIELD(Poker, round, PFC_INT32), PFC_STATE_FIELD(Poker, turn, PFC_INT32),
-    PFC_STATE_FIELD(Poker, paid, PFC_INT32), PFC_STATE_FIELD(Poker, raises, PFC_INT32),
+    PFC_STATE_FIELD(Poker, card, PFC_INT8),  PFC_STATE_FIELD(Poker, open, PFC_INT8),
+    PFC_STATE_FIELD(Poker, round, PFC_INT8), PFC_STATE_FIELD(Poker, turn, PFC_INT8),
+    PFC_STATE_FIELD(Poker, paid, PFC_INT8),  PFC_STATE_FIELD(Poker, raises, PFC_INT8),
 };
 
 PFC_DEFINE_ENV(poker, Poker,

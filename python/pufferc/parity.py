@@ -86,11 +86,12 @@ class _Pool:
 
     def moment(self, game: int) -> Moment:
         rows, envs = self.rows(game), self.envs
-        flags = [envs.rewards[rows], envs.terminated[rows], envs.truncated[rows]]
-        if self.actions is None:  # they are those of the episode before
-            flags = [np.zeros_like(values) for values in flags]
+        started = self.actions is None  # then rewards and flags are those of the episode before
+        rewards = np.zeros_like(envs.rewards[rows]) if started else envs.rewards[rows]
+        terminated = np.zeros_like(envs.terminated[rows]) if started else envs.terminated[rows]
+        truncated = np.zeros_like(envs.truncated[rows]) if started else envs.truncated[rows]
         actions = None if self.actions is None else self.actions[rows]
-        return Moment(game, self.step, actions, self.observations[rows], *flags, self)
+        return Moment(game, self.step, actions, self.observations[rows], rewards, terminated, truncated, self)
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Moment:
     @property
     def legal(self) -> NDArray[np.bool_]:
         """Legal choices in the next action, [A, K]. They mean nothing after the end of an episode."""
-        return self._pool.legal[self._pool.rows(self.game)]  # type: ignore[no-any-return]
+        return self._pool.legal[self._pool.rows(self.game)]
 
     def state(self, name: str) -> Any:
         """A member of the game's state, see `VecEnv.state`."""
@@ -253,7 +254,7 @@ def lockstep(
             if between is not None and (step + 1) % between == 0 and not moment.ended:
                 copy(moment, reference)
                 copies += 1
-        ended = (ours.terminated | ours.truncated).reshape(ours.num_games, -1).any(axis=1)
+        ended: NDArray[np.bool_] = (ours.terminated | ours.truncated).reshape(ours.num_games, -1).max(axis=1)
         if ended.any():
             _start(ours, theirs, copy, ended, step + 1)
             episodes += int(ended.sum())

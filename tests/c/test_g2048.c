@@ -192,6 +192,13 @@ static void test_games(int32_t games) {
   CHECK(total / games > 900 && total / games < 1300);
 }
 
+static G2048Gain slide(uint8_t* board, int32_t move) {
+  G2048Lines rows = g2048_load(board);
+  const G2048Gain gain = g2048_slide(&rows, move);
+  g2048_store(rows, board);
+  return gain;
+}
+
 // Mirrored and transposed boards slide as the mirrored and transposed moves say.
 static void test_symmetry(void) {
   static const int32_t mirrored[4] = {G2048_UP, G2048_LEFT, G2048_DOWN, G2048_RIGHT};
@@ -203,7 +210,7 @@ static void test_symmetry(void) {
     for (int cell = 0; cell < 16; ++cell) a[cell] = (uint8_t)(pfc_rng_below(&rng, 3) ? 1 + pfc_rng_below(&rng, 3) : 0);
     for (int cell = 0; cell < 16; ++cell) b[cell / 4 * 4 + 3 - cell % 4] = a[cell], c[cell % 4 * 4 + cell / 4] = a[cell];
     const int32_t move = (int32_t)pfc_rng_below(&rng, 4);
-    const G2048Gain gain = g2048_slide(a, move), other = g2048_slide(b, mirrored[move]), third = g2048_slide(c, transposed[move]);
+    const G2048Gain gain = slide(a, move), other = slide(b, mirrored[move]), third = slide(c, transposed[move]);
     CHECK(gain.value == other.value && gain.value == third.value && gain.exponents == other.exponents);
     for (int cell = 0; cell < 16; ++cell)
       CHECK(b[cell / 4 * 4 + 3 - cell % 4] == a[cell] && c[cell % 4 * 4 + cell / 4] == a[cell]);
@@ -221,8 +228,9 @@ static void test_new_tiles(void) {
   CHECK(empty == EMPTY);
   for (int32_t i = 0; i < DRAWS; ++i) {
     G2048 t = s;
-    g2048_add_tile(&t);
-    s.rng = t.rng;
+    G2048Lines rows = g2048_load(t.board);
+    g2048_add_tile(&rows, &s.rng);
+    g2048_store(rows, t.board);
     for (int cell = 0; cell < 16; ++cell)
       if (t.board[cell] != s.board[cell]) count[cell][t.board[cell]] += 1;
   }

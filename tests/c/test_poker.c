@@ -12,7 +12,7 @@ static Poker dealt(const PokerParams* p, const int* deal) {
   memset(&s, 0, sizeof s);
   pfc_rng_seed(&s.rng, 1, 0);
   poker_reset(&s, p);
-  s.card[0] = deal[0], s.card[1] = deal[1], s.open = deal[2];
+  s.card[0] = (int8_t)deal[0], s.card[1] = (int8_t)deal[1], s.open = (int8_t)deal[2];
   return s;
 }
 
