@@ -1,12 +1,15 @@
 // bench_envs.c - measures agent steps per second of the games alone, from C.
 //
-//   bench_envs [NAME [NUM_GAMES [NUM_THREADS [SECONDS [PARAMETER=VALUE ...]]]]]
+//   bench_envs [NAME [NUM_GAMES [NUM_THREADS [SECONDS [PARAMETER=VALUE ...] [script=LEVEL]]]]]
 //
 // Steps a pool with uniformly random actions, drawn in advance, and prints the median, min and max of
 // nine runs. The time includes everything a step does: action checks, rules, statistics, resets and
-// observations.
+// observations. Masked games get random legal actions, drawn between the steps and outside the time. With
+// script=LEVEL the built-in player acts for all agents of a game but the first, within the time.
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "pufferc/pufferc.h"
@@ -38,17 +41,64 @@ static void* draw_actions(const PfcBuffers* b) {
   return actions;
 }
 
-// Returns agent steps per second, measured over about `seconds`.
-static double run(PfcPool* pool, const int32_t* actions, double seconds) {
-  const PfcBuffers* b = pfc_pool_buffers(pool);
+// What a run repeats.
+typedef struct Bench {
+  PfcPool* pool;
+  const PfcBuffers* b;
+  int32_t* actions;  // [ACTION_SETS, rows, action dims]
+  int32_t* scripted;  // [num_scripted] rows that the built-in player acts for
+  int32_t num_scripted, level;
+  int32_t* choices;   // [num_scripted, action dims]
+  PfcRng rng;
+  uint64_t steps;
+} Bench;
+
+// A random legal choice among those of a dimension, which begin at bit `first` of the row's mask.
+static int32_t legal_choice(Bench* c, const uint32_t* mask, int32_t first, int32_t count) {
+  int32_t legal = 0, choice = 0;
+  for (int32_t k = first; k < first + count; ++k) legal += mask[k / 32] >> (k % 32) & 1u;
+  int32_t left = (int32_t)pfc_rng_below(&c->rng, (uint32_t)legal);
+  for (;; ++choice)
+    if (mask[(first + choice) / 32] >> ((first + choice) % 32) & 1u && left-- == 0) return choice;
+}
+
+static void draw_legal_actions(Bench* c, int32_t* actions) {
+  const PfcBuffers* b = c->b;
+  for (int64_t row = 0; row < b->rows; ++row) {
+    int32_t first = 0;
+    for (int32_t d = 0; d < b->action_dims; first += b->action_counts[d++])
+      actions[row * b->action_dims + d] = legal_choice(c, b->action_mask + row * b->mask_words, first, b->action_counts[d]);
+  }
+}
+
+static bool act_by_script(Bench* c, int32_t* actions) {
+  const int32_t dims = c->b->action_dims;
+  const PfcScriptDesc desc = {.level = c->level, .rows = c->scripted, .num_rows = c->num_scripted, .seed = 1,
+                              .step = c->steps, .actions = c->choices};
+  if (c->num_scripted == 0) return true;
+  if (pfc_pool_script(c->pool, &desc)) return false;
+  for (int64_t i = 0; i < c->num_scripted; ++i)
+    memcpy(actions + (int64_t)c->scripted[i] * dims, c->choices + i * dims, sizeof(int32_t) * (size_t)dims);
+  return true;
+}
+
+// Returns agent steps per second, measured over about `seconds`; 0 after an error.
+static double run(Bench* c, double seconds) {
+  const PfcBuffers* b = c->b;
   const PfcDtype dtype = b->discrete ? PFC_INT32 : PFC_FLOAT32;
-  const double start = now_s();
+  const bool each = b->mask_words > 0 || c->num_scripted > 0;  // actions depend on the state
   int64_t steps = 0;
   double elapsed = 0.0;
   while (elapsed < seconds) {
-    for (int32_t i = 0; i < ACTION_SETS; ++i, ++steps)
-      if (pfc_pool_step(pool, actions + (int64_t)i * b->rows * b->action_dims, dtype, NULL)) return 0.0;
-    elapsed = now_s() - start;
+    double start = now_s();
+    for (int32_t i = 0; i < ACTION_SETS; ++i, ++steps, ++c->steps) {
+      int32_t* actions = c->actions + (int64_t)i * b->rows * b->action_dims;
+      if (b->mask_words) draw_legal_actions(c, actions);
+      if (each) start = now_s();
+      if (!act_by_script(c, actions) || pfc_pool_step(c->pool, actions, dtype, NULL)) return 0.0;
+      if (each) elapsed += now_s() - start;
+    }
+    if (!each) elapsed += now_s() - start;
   }
   return (double)steps * b->rows / elapsed;
 }
@@ -63,44 +113,64 @@ static int32_t standard_games(const PfcPoolDesc* desc) {
   return agents < 4096 ? 4096 / agents : 1;
 }
 
-static int bench(const PfcPoolDesc* desc, double seconds) {
-  const char* name = desc->env;
-  PfcPool* pool = pfc_pool_create(desc);
-  int32_t* actions = pool ? draw_actions(pfc_pool_buffers(pool)) : NULL;
-  if (!actions || pfc_pool_reset(pool, NULL)) {
-    fprintf(stderr, "%s: %s\n", name, pfc_last_error());
-    pfc_pool_destroy(pool);
-    return 1;
-  }
-  double rates[RUNS];
-  (void)run(pool, actions, seconds / RUNS);  // warm up
-  for (int i = 0; i < RUNS; ++i) rates[i] = run(pool, actions, seconds / RUNS);
-  qsort(rates, RUNS, sizeof rates[0], compare);
-  printf("%-10s %6d games x %5d agents  %2d threads  %8.2f M agent steps/s  (%.2f to %.2f)\n", name, desc->num_games,
-         pfc_pool_buffers(pool)->agents, desc->num_threads, rates[RUNS / 2] / 1e6, rates[0] / 1e6,
-         rates[RUNS - 1] / 1e6);
-  free(actions);
-  pfc_pool_destroy(pool);
-  return 0;
+// Lists the rows that the built-in player acts for: all agents but the first, or none at level -1.
+static bool open_bench(Bench* c, PfcPool* pool, int32_t level) {
+  const PfcBuffers* b = pfc_pool_buffers(pool);
+  c->pool = pool, c->b = b, c->level = level, c->steps = 0, c->num_scripted = 0;
+  pfc_rng_seed(&c->rng, 1, 1);
+  c->actions = draw_actions(b);
+  c->scripted = malloc(sizeof(int32_t) * (size_t)b->rows);
+  c->choices = malloc(sizeof(int32_t) * (size_t)b->rows * (size_t)b->action_dims);
+  for (int32_t row = 0; c->scripted && level >= 0 && row < b->rows; ++row)
+    if (row % b->agents > 0) c->scripted[c->num_scripted++] = row;
+  return c->actions && c->scripted && c->choices;
 }
 
-// Reads "NAME=VALUE" words in place; returns how many, -1 where one has no "=".
-static int32_t read_params(char** words, int count, PfcParamValue* params) {
+static int bench(const PfcPoolDesc* desc, double seconds, int32_t level) {
+  const char* name = desc->env;
+  PfcPool* pool = pfc_pool_create(desc);
+  Bench c = {0};
+  double rates[RUNS];
+  bool failed = !pool || !open_bench(&c, pool, level) || pfc_pool_reset(pool, NULL);
+  if (!failed) failed = run(&c, seconds / RUNS) == 0.0;  // warm up
+  for (int i = 0; !failed && i < RUNS; ++i) rates[i] = run(&c, seconds / RUNS);
+  if (failed) {
+    fprintf(stderr, "%s: %s\n", name, pfc_last_error());
+  } else {
+    qsort(rates, RUNS, sizeof rates[0], compare);
+    printf("%-10s %6d games x %5d agents  %2d threads  %8.2f M agent steps/s  (%.2f to %.2f)\n", name, desc->num_games,
+           c.b->agents, desc->num_threads, rates[RUNS / 2] / 1e6, rates[0] / 1e6, rates[RUNS - 1] / 1e6);
+  }
+  free(c.actions);
+  free(c.scripted);
+  free(c.choices);
+  pfc_pool_destroy(pool);
+  return failed;
+}
+
+// Reads "NAME=VALUE" words in place; returns how many parameters there are, -1 where a word has no "=".
+static int32_t read_params(char** words, int count, PfcParamValue* params, int32_t* level) {
+  int32_t found = 0;
   for (int i = 0; i < count; ++i) {
     char* equals = strchr(words[i], '=');
     if (!equals) return -1;
     *equals = 0;
-    params[i].name = words[i];
-    params[i].value = strtod(equals + 1, NULL);
+    if (strcmp(words[i], "script") == 0) {
+      *level = atoi(equals + 1);
+      continue;
+    }
+    params[found].name = words[i];
+    params[found++].value = strtod(equals + 1, NULL);
   }
-  return count;
+  return found;
 }
 
 int main(int argc, char** argv) {
   PfcParamValue params[MAX_PARAMS];
   const int words = argc > 5 ? argc - 5 : 0;
   PfcPoolDesc desc = {.num_threads = argc > 3 ? atoi(argv[3]) : 1, .seed = 1, .params = params};
-  desc.num_params = words <= MAX_PARAMS ? read_params(argv + 5, words, params) : -1;
+  int32_t level = -1;
+  desc.num_params = words <= MAX_PARAMS ? read_params(argv + 5, words, params, &level) : -1;
   if (desc.num_params < 0) {
     fprintf(stderr, "expected at most %d parameters as NAME=VALUE behind the seconds\n", MAX_PARAMS);
     return 1;
@@ -111,7 +181,7 @@ int main(int argc, char** argv) {
     if (argc > 1 && strcmp(argv[1], spec->name) != 0) continue;
     desc.env = spec->name;
     desc.num_games = argc > 2 ? atoi(argv[2]) : standard_games(&desc);
-    failed |= bench(&desc, argc > 4 ? atof(argv[4]) : 2.0);
+    failed |= bench(&desc, argc > 4 ? atof(argv[4]) : 2.0, level);
   }
   return failed;
 }

@@ -1,4 +1,4 @@
-// pong.c - two paddles, one ball, first to 21 points against a bot. One agent.
+// pong.c - two paddles, one ball, first to 21 points against a bot. One agent, or two against each other.
 //
 // The field is 480 x 320 px, y down; positions are centres, speeds are px per frame of 1/60 s. The agent has the right
 // paddle, a bot the left one. Both are 56 px high and move by at most 3 px per frame, within the field. One frame:
@@ -18,17 +18,20 @@
 // A player beats the bot with steep balls (vertical speed above the bot's 3) that do not bounce back towards it, and
 // reaches the bot's steep balls by predicting them.
 //
+// With players = 2 a second agent has the left paddle instead of the bot. It sees the field mirrored, so that to each
+// agent its own paddle is the right one.
+//
 // obs   float32[8]              range            unit
 //   0   paddle_y                [0, 1]           field heights: the agent's paddle
-//   1   bot_y                   [0, 1]           field heights: the bot's
+//   1   bot_y                   [0, 1]           field heights: the bot's, or the other agent's
 //   2   ball_x                  [-0.03, 1.03]    field widths
 //   3   ball_y                  [0, 1]           field heights
 //   4   ball_vx                 [-1, 1]          8 px per frame; positive = towards the agent
 //   5   ball_vy                 [-1, 1]          6 px per frame
 //   6   points                  [0, 1]           the agent's, as a fraction of the points that win
-//   7   bot_points              [0, 1]           the bot's, as a fraction of the points that win
+//   7   bot_points              [0, 1]           the bot's or other's, as a fraction of the points that win
 // act   int32[1]   0 stay  1 up  2 down, for `frameskip` frames; with `continuous` a velocity in [-1, 1], 1 = 3 px down
-// rew   +1 for each point, -1 for each point of the bot; terminated at the winning point
+// rew   +1 for each point, -1 for each point of the bot or other; terminated at the winning point
 //
 // score is the return, the point difference from -21 to 21; perf maps it to [0, 1].
 #include "pufferc/env.h"
@@ -60,7 +63,8 @@ enum { PONG_STAY, PONG_UP, PONG_DOWN };
   X(int, max_steps, 0, 0, PFC_MAX_STEPS, "steps until truncation; 0 = never") \
   X(int, frameskip, 4, 1, 64, "frames of 1/60 s per step")                    \
   X(int, points, 21, 1, 1000, "points that win")                              \
-  X(bool, continuous, 0, 0, 1, "the action is a paddle velocity in [-1, 1] instead of 0 stay, 1 up, 2 down")
+  X(bool, continuous, 0, 0, 1, "the action is a paddle velocity in [-1, 1] instead of 0 stay, 1 up, 2 down") \
+  X(int, players, 1, 1, 2, "1: an agent against the bot; 2: two agents, the second one on the left")
 PFC_DEFINE_PARAMS(pong, PongParams, PONG_PARAMS)
 
 typedef struct Pong {
@@ -69,8 +73,14 @@ typedef struct Pong {
   float paddle_y, bot_y;
   float bot_aim;  // px that the bot wants its paddle to be below the ball
   int32_t points, bot_points;
-  int32_t returns;  // by the agent in this episode
+  int32_t returns, left_returns;  // by the right and the left paddle in this episode
 } Pong;
+
+// What moves the paddles in a frame.
+typedef struct PongMoves {
+  float right, left;  // px
+  bool bot;           // the bot moves the left paddle
+} PongMoves;
 
 typedef struct PongObs {
   float paddle_y, bot_y, ball_x, ball_y, ball_vx, ball_vy, points, bot_points;
@@ -78,13 +88,13 @@ typedef struct PongObs {
 
 static const PfcObsRow pong_obs[] = {
     PFC_OBS("paddle_y", 1, 0, 1, "centre of the agent's paddle, field heights from the top"),
-    PFC_OBS("bot_y", 1, 0, 1, "centre of the bot's paddle, in field heights"),
-    PFC_OBS("ball_x", 1, -0.03f, 1.03f, "field widths from the bot's end; the agent's is at 1"),
+    PFC_OBS("bot_y", 1, 0, 1, "centre of the bot's or other agent's paddle, in field heights"),
+    PFC_OBS("ball_x", 1, -0.03f, 1.03f, "field widths from the other's end; the agent's is at 1"),
     PFC_OBS("ball_y", 1, 0, 1, "field heights from the top"),
     PFC_OBS("ball_vx", 1, -1, 1, "8 px per frame of 1/60 s; positive towards the agent"),
     PFC_OBS("ball_vy", 1, -1, 1, "6 px per frame of 1/60 s; positive downwards"),
     PFC_OBS("points", 1, 0, 1, "the agent's, as a fraction of the points that win"),
-    PFC_OBS("bot_points", 1, 0, 1, "the bot's, as a fraction of the points that win"),
+    PFC_OBS("bot_points", 1, 0, 1, "the bot's or other agent's, as a fraction of the points that win"),
 };
 
 PFC_FN float pong_moved_paddle(float y, float move) {
@@ -113,15 +123,15 @@ PFC_FN void pong_climb(Pong* s, float frames) {
   s->ball_vy = (above | below) ? -s->ball_vy : s->ball_vy;
 }
 
-PFC_FN void pong_move_paddles(Pong* s, float move) {
-  const float way = s->ball_y + s->bot_aim - s->bot_y;
-  s->paddle_y = pong_moved_paddle(s->paddle_y, move);
+PFC_FN void pong_move_paddles(Pong* s, PongMoves moves) {
+  const float way = moves.bot ? s->ball_y + s->bot_aim - s->bot_y : moves.left;
+  s->paddle_y = pong_moved_paddle(s->paddle_y, moves.right);
   s->bot_y = pong_moved_paddle(s->bot_y, pfc_clampf(way, -PONG_PADDLE_SPEED, PONG_PADDLE_SPEED));
 }
 
 // A frame without contact with a paddle.
-PFC_FN void pong_drift(Pong* s, float move) {
-  pong_move_paddles(s, move);
+PFC_FN void pong_drift(Pong* s, PongMoves moves) {
+  pong_move_paddles(s, moves);
   s->ball_x += s->ball_vx;
   pong_climb(s, 1.0f);
 }
@@ -135,6 +145,7 @@ PFC_FN void pong_meet_paddle(Pong* s, float rest) {
     s->ball_vx = agent ? -speed : speed;
     s->ball_vy = PONG_MAX_CLIMB * offset;
     s->returns += agent;
+    s->left_returns += !agent;
     if (agent) pong_take_aim(s);
   }
   s->ball_x = (agent ? PONG_AGENT_X : PONG_BOT_X) + s->ball_vx * rest;
@@ -143,24 +154,27 @@ PFC_FN void pong_meet_paddle(Pong* s, float rest) {
 
 PFC_FN void pong_score(Pong* s, const PongParams* p, PfcIo io) {
   const bool won = s->ball_x < 0.0f;
+  const float reward = won ? 1.0f : -1.0f;
   s->points += won;
   s->bot_points += !won;
-  io.rewards[0] += won ? 1.0f : -1.0f;
-  if (s->points < p->points && s->bot_points < p->points)
+  io.rewards[0] += reward;
+  if (p->players == 2) io.rewards[1] -= reward;
+  if (s->points < p->points && s->bot_points < p->points) {
     pong_serve(s);
-  else
-    io.terminated[0] = 1;
+    return;
+  }
+  for (int32_t agent = 0; agent < p->players; ++agent) io.terminated[agent] = 1;
 }
 
-PFC_FN void pong_frame(Pong* s, const PongParams* p, float move, PfcIo io) {
+PFC_FN void pong_frame(Pong* s, const PongParams* p, PongMoves moves, PfcIo io) {
   const bool rightwards = s->ball_vx > 0.0f;
   const float front = rightwards ? PONG_AGENT_X : PONG_BOT_X, next = s->ball_x + s->ball_vx;
   const bool meets = rightwards ? s->ball_x < front && next >= front : s->ball_x > front && next <= front;
   if (!meets) {
-    pong_drift(s, move);
+    pong_drift(s, moves);
   } else {
     const float time = (front - s->ball_x) / s->ball_vx;
-    pong_move_paddles(s, move);
+    pong_move_paddles(s, moves);
     pong_climb(s, time);
     pong_meet_paddle(s, 1.0f - time);
   }
@@ -169,16 +183,21 @@ PFC_FN void pong_frame(Pong* s, const PongParams* p, float move, PfcIo io) {
 
 // Plays a whole step if the ball stays between the paddles (true for most steps), else returns false. A margin of one
 // pixel covers differences in rounding between a sum of frames and their product.
-PFC_FN bool pong_glide(Pong* s, float move, int32_t frames) {
+PFC_FN bool pong_glide(Pong* s, PongMoves moves, int32_t frames) {
   const float last = s->ball_x + s->ball_vx * (float)frames;
   const float low = pfc_minf(last, s->ball_x), high = pfc_maxf(last, s->ball_x);
   if (!((low > PONG_BOT_X + 1.0f) & (high < PONG_AGENT_X - 1.0f))) return false;
-  for (int32_t frame = 0; frame < frames; ++frame) pong_drift(s, move);
+  for (int32_t frame = 0; frame < frames; ++frame) pong_drift(s, moves);
   return true;
 }
 
-PFC_FN void pong_play(Pong* s, const PongParams* p, float move, PfcIo io) {
-  for (int32_t frame = 0; frame < p->frameskip && !io.terminated[0]; ++frame) pong_frame(s, p, move, io);
+PFC_FN void pong_play(Pong* s, const PongParams* p, PongMoves moves, PfcIo io) {
+  for (int32_t frame = 0; frame < p->frameskip && !io.terminated[0]; ++frame) pong_frame(s, p, moves, io);
+}
+
+PFC_FN float pong_move_of(const PongParams* p, int32_t agent, PfcIo io) {
+  if (p->continuous) return io.controls[agent] * PONG_PADDLE_SPEED;
+  return (float)((io.actions[agent] == PONG_DOWN) - (io.actions[agent] == PONG_UP)) * PONG_PADDLE_SPEED;
 }
 
 PFC_FN void pong_reset(Pong* s, const PongParams* p) {
@@ -188,32 +207,33 @@ PFC_FN void pong_reset(Pong* s, const PongParams* p) {
 
 // Inlined, because gcc would otherwise inline pong_play into the loop over games in its place.
 __attribute__((always_inline)) PFC_FN void pong_step(Pong* s, const PongParams* p, PfcIo io) {
-  const float way = p->continuous ? io.controls[0] : (float)((io.actions[0] == PONG_DOWN) - (io.actions[0] == PONG_UP));
-  const float move = way * PONG_PADDLE_SPEED;
+  const bool bot = p->players == 1;
+  const PongMoves moves = {pong_move_of(p, 0, io), bot ? 0.0f : pong_move_of(p, 1, io), bot};
   // The default count as a constant, so that the loop unrolls.
-  const bool glided = p->frameskip == 4 ? pong_glide(s, move, 4) : pong_glide(s, move, p->frameskip);
-  if (!glided) pong_play(s, p, move, io);
+  const bool glided = p->frameskip == 4 ? pong_glide(s, moves, 4) : pong_glide(s, moves, p->frameskip);
+  if (!glided) pong_play(s, p, moves, io);
 }
 
 PFC_FN void pong_observe(const Pong* s, const PongParams* p, int32_t agent, PongObs* obs) {
-  (void)agent;
+  const bool left = agent == 1;
   const float share = 1.0f / (float)p->points;
-  obs->paddle_y = s->paddle_y * (1.0f / PONG_HEIGHT);
-  obs->bot_y = s->bot_y * (1.0f / PONG_HEIGHT);
-  obs->ball_x = s->ball_x * (1.0f / PONG_WIDTH);
+  obs->paddle_y = (left ? s->bot_y : s->paddle_y) * (1.0f / PONG_HEIGHT);
+  obs->bot_y = (left ? s->paddle_y : s->bot_y) * (1.0f / PONG_HEIGHT);
+  obs->ball_x = (left ? PONG_WIDTH - s->ball_x : s->ball_x) * (1.0f / PONG_WIDTH);
   obs->ball_y = s->ball_y * (1.0f / PONG_HEIGHT);
-  obs->ball_vx = s->ball_vx * (1.0f / PONG_MAX_SPEED);
+  obs->ball_vx = (left ? -s->ball_vx : s->ball_vx) * (1.0f / PONG_MAX_SPEED);
   obs->ball_vy = s->ball_vy * (1.0f / PONG_MAX_CLIMB);
-  obs->points = (float)s->points * share;
-  obs->bot_points = (float)s->bot_points * share;
+  obs->points = (float)(left ? s->bot_points : s->points) * share;
+  obs->bot_points = (float)(left ? s->points : s->bot_points) * share;
 }
 
 PFC_FN void pong_metrics(const Pong* s, const PongParams* p, int32_t agent, float* values) {
-  (void)agent;  // the score is the return: the point difference
-  values[1] = 0.5f + 0.5f * (float)(s->points - s->bot_points) / (float)p->points;
-  values[2] = (float)s->points;
-  values[3] = (float)s->bot_points;
-  values[4] = (float)s->returns;
+  const bool left = agent == 1;
+  const int32_t points = left ? s->bot_points : s->points, other = left ? s->points : s->bot_points;
+  values[1] = 0.5f + 0.5f * (float)(points - other) / (float)p->points;  // the score is the return
+  values[2] = (float)points;
+  values[3] = (float)other;
+  values[4] = (float)(left ? s->left_returns : s->returns);
 }
 
 static void pong_draw_side(float x, float y, int32_t points, float score_x, const char* name, uint32_t color,
@@ -227,15 +247,15 @@ static void pong_draw_side(float x, float y, int32_t points, float score_x, cons
 }
 
 static void pong_draw(const Pong* s, const PongParams* p, const PfcDraw* d) {
-  (void)p;
+  const bool bot = p->players == 1;
   const float middle = 0.5f * PONG_WIDTH, dash = 10.0f, agent_x = PONG_WIDTH - PONG_MARGIN - PONG_PADDLE_WIDTH;
   pfc_draw_board(d, PONG_WIDTH, PONG_HEIGHT);
   d->rect(d->context, 0.0f, 0.0f, PONG_WIDTH, 2.0f, pfc_rgb(PFC_LINE));
   d->rect(d->context, 0.0f, PONG_HEIGHT - 2.0f, PONG_WIDTH, 2.0f, pfc_rgb(PFC_LINE));
   for (float y = 0.5f * dash; y < PONG_HEIGHT; y += 2.0f * dash)
     d->rect(d->context, middle - 1.5f, y, 3.0f, dash, pfc_rgb(PFC_LINE));
-  pong_draw_side(PONG_MARGIN, s->bot_y, s->bot_points, 0.5f * middle, "bot", PFC_RIVAL, d);
-  pong_draw_side(agent_x, s->paddle_y, s->points, 1.5f * middle, "agent", PFC_AGENT, d);
+  pong_draw_side(PONG_MARGIN, s->bot_y, s->bot_points, 0.5f * middle, bot ? "bot" : "agent 1", PFC_RIVAL, d);
+  pong_draw_side(agent_x, s->paddle_y, s->points, 1.5f * middle, bot ? "agent" : "agent 0", PFC_AGENT, d);
   for (int32_t i = 3; i >= 1; --i) {  // trail of earlier positions
     const float x = s->ball_x - 1.6f * (float)i * s->ball_vx, y = s->ball_y - 1.6f * (float)i * s->ball_vy;
     d->circle(d->context, x, pfc_clampf(y, PONG_MIN_Y, PONG_MAX_Y), PONG_BALL * (0.5f - 0.08f * (float)i),
@@ -247,7 +267,10 @@ static void pong_draw(const Pong* s, const PongParams* p, const PfcDraw* d) {
 }
 
 static void pong_layout(const void* params, PfcLayout* sizes) {
-  if (!((const PongParams*)params)->continuous) return;
+  const PongParams* p = (const PongParams*)params;
+  sizes->agents = p->players;
+  sizes->teams = p->players == 2 ? 2 : 0;
+  if (!p->continuous) return;
   sizes->action_counts[0] = 0;
   sizes->continuous_dims = 1;
 }
@@ -259,7 +282,7 @@ static const PfcKeyBinding pong_keys[] = {
 
 PFC_DEFINE_ENV(pong, Pong,
                .title = "Pong",
-               .summary = "first to 21 points against a bot that follows the ball",
+               .summary = "first to 21 points against a bot that follows the ball, or against another agent",
                .version = 1,
                .obs_dtype = PFC_FLOAT32,
                .sizes = {.action_counts = {3}},

@@ -44,10 +44,16 @@ static const Case special_cases[] = {
     {"drive, short lives and towns", "drive", 2, {{"max_steps", 60}, {"world_steps", 90}}},
     {"drive, continuous", "drive", 6,
      {{"max_steps", 40}, {"continuous", 1}, {"view", 1}, {"goal_mode", 1}, {"agents", 5}, {"town_x", 1}}},
+    {"g2048", "g2048", 0, {{0}}},
+    {"g2048, to 32 by points", "g2048", 2, {{"max_tile", 32}, {"reward_kind", 0}}},
+    {"go, 5 x 5", "go", 1, {{"size", 5}}},
+    {"go, 6 x 6, repetition draws", "go", 3, {{"size", 6}, {"superko", 0}, {"komi", 3.5}}},
     {"mmo, small", "mmo", 3, {{"size", 64}, {"players", 16}, {"creatures", 48}}},
     {"pong, three points", "pong", 1, {{"points", 3}}},
     {"pong, three points, continuous", "pong", 2, {{"points", 3}, {"continuous", 1}}},
     {"pong, one point, every frame", "pong", 2, {{"points", 1}, {"frameskip", 1}}},
+    {"pong, two agents", "pong", 2, {{"points", 2}, {"players", 2}}},
+    {"pong, two agents, continuous", "pong", 3, {{"points", 2}, {"players", 2}, {"continuous", 1}}},
     {"snake, small", "snake", 4, {{"width", 24}, {"height", 18}, {"snakes", 8}, {"food", 60}}},
     {"snake, small, shuffled", "snake", 6,
      {{"width", 17}, {"height", 31}, {"snakes", 5}, {"food", 90}, {"vision", 2}, {"shuffle", 1}}},
@@ -55,6 +61,8 @@ static const Case special_cases[] = {
     {"moba, masked, against a script", "moba", 3, {{"max_steps", 150}, {"masked", 1}, {"opponent", 2}}},
     {"boids, small", "boids", 3, {{"boids", 12}, {"max_steps", 230}, {"predators", 1}}},
     {"boids, choices in a box", "boids", 4, {{"boids", 9}, {"max_steps", 60}, {"walls", 1}, {"continuous", 0}}},
+    {"poker, Kuhn's", "poker", 0, {{0}}},
+    {"poker, Leduc", "poker", 1, {{"variant", 1}}},
     {"tmaze", "tmaze", 0, {{0}}},
     {"tmaze, dark", "tmaze", 3, {{"length", 5}, {"min_length", 5}, {"distractors", 0}}},
 };
@@ -68,10 +76,17 @@ static inline const Case* case_labelled(const char* label) {
   abort();
 }
 
+// Whether tests of every game include this one: the environment variable PUFFERC_TEST_GAME selects one game.
+static inline bool game_is_selected(const char* name) {
+  const char* only = getenv("PUFFERC_TEST_GAME");
+  return !only || strcmp(only, name) == 0;
+}
+
 // Calls test for every case of every registered game.
 static inline void for_each_case(void (*test)(const Case*)) {
   for (int32_t i = 0; i < pfc_env_count(); ++i) {
     const char* name = pfc_env_at(i)->name;
+    if (!game_is_selected(name)) continue;
     bool special = false;
     for (int32_t k = 0; k < NUM_SPECIAL_CASES; ++k) {
       if (strcmp(special_cases[k].game, name) != 0) continue;

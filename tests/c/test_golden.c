@@ -135,7 +135,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   const bool print = argc > 2 && strcmp(argv[2], "--print") == 0;
-  for (int32_t i = 0; i < pfc_env_count(); ++i) do_game(pfc_env_at(i), argv[1], print);
+  for (int32_t i = 0; i < pfc_env_count(); ++i)
+    if (game_is_selected(pfc_env_at(i)->name)) do_game(pfc_env_at(i), argv[1], print);
   linked_specs[0] = &pfc_env_duel;
   do_game(&pfc_env_duel, argv[1], print);  // a masked game: its hashes include the mask words
   return check_report();

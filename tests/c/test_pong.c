@@ -9,8 +9,9 @@
 #include "../../csrc/envs/pong.c"
 #include "check.h"
 
-static const PongParams usual = {.max_steps = 0, .frameskip = 4, .points = 21, .continuous = 0};
-static const PongParams single = {.max_steps = 0, .frameskip = 1, .points = 21, .continuous = 1};
+static const PongParams usual = {.max_steps = 0, .frameskip = 4, .points = 21, .continuous = 0, .players = 1};
+static const PongParams single = {.max_steps = 0, .frameskip = 1, .points = 21, .continuous = 1, .players = 1};
+static const PongParams two = {.max_steps = 0, .frameskip = 1, .points = 21, .continuous = 1, .players = 2};
 
 typedef struct Outcome {
   float reward;
@@ -26,15 +27,18 @@ static Pong fresh(const PongParams* p, uint64_t seed) {
 }
 
 static Outcome play(Pong* s, const PongParams* p, int32_t action, float control) {
-  Outcome out = {0.0f, 0};
-  uint8_t truncated = 0, alive = 1;
-  const PfcIo io = {.actions = &action,
-                    .controls = &control,
-                    .rewards = &out.reward,
-                    .terminated = &out.terminated,
-                    .truncated = &truncated,
-                    .alive = &alive};
+  float rewards[2] = {0.0f, 0.0f};
+  uint8_t terminated[2] = {0, 0}, truncated[2] = {0, 0}, alive[2] = {1, 1};
+  const int32_t actions[2] = {action, 0};
+  const float controls[2] = {control, 0.0f};
+  const PfcIo io = {.actions = actions,
+                    .controls = controls,
+                    .rewards = rewards,
+                    .terminated = terminated,
+                    .truncated = truncated,
+                    .alive = alive};
   pong_step(s, p, io);
+  const Outcome out = {rewards[0], terminated[0]};
   return out;
 }
 
@@ -223,6 +227,100 @@ static void test_serves_can_be_returned(void) {
   }
 }
 
+// ---- two agents --------------------------------------------------------------------------------------------
+
+typedef struct TwoOutcomes {
+  float rewards[2];
+  uint8_t terminated[2];
+} TwoOutcomes;
+
+static TwoOutcomes play_two(Pong* s, const PongParams* p, float right, float left) {
+  TwoOutcomes out = {{0.0f, 0.0f}, {0, 0}};
+  uint8_t truncated[2] = {0, 0}, alive[2] = {1, 1};
+  const float controls[2] = {right, left};
+  const int32_t actions[2] = {right < 0.0f ? PONG_UP : right > 0.0f ? PONG_DOWN : PONG_STAY,
+                              left < 0.0f ? PONG_UP : left > 0.0f ? PONG_DOWN : PONG_STAY};
+  const PfcIo io = {.actions = actions,
+                    .controls = controls,
+                    .rewards = out.rewards,
+                    .terminated = out.terminated,
+                    .truncated = truncated,
+                    .alive = alive};
+  pong_step(s, p, io);
+  return out;
+}
+
+// A second agent that moves as the bot would gives the game against the bot.
+static void test_an_agent_can_replace_the_bot(void) {
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    Pong a = fresh(&single, seed), b = fresh(&two, seed);
+    for (int32_t t = 0; t < 5000; ++t) {
+      const float right = pfc_clampf((a.ball_y - a.paddle_y + 20.0f) / 3.0f, -1.0f, 1.0f);
+      const float left = pfc_clampf((a.ball_y + a.bot_aim - a.bot_y) / 3.0f, -1.0f, 1.0f);
+      const Outcome one = play(&a, &single, 0, right);
+      const TwoOutcomes both = play_two(&b, &two, right, left);
+      CHECK(both.rewards[0] == one.reward && both.rewards[1] == -one.reward);
+      CHECK(both.terminated[0] == one.terminated && both.terminated[1] == one.terminated);
+      CHECK(near(a.bot_y, b.bot_y) && near(a.ball_y, b.ball_y) && a.returns == b.returns && a.points == b.points);
+      if (one.terminated) a = fresh(&single, seed + 100), b = fresh(&two, seed + 100);
+      else b = a;  // rounding does not add up
+    }
+  }
+}
+
+static Pong mirrored(const Pong* s) {
+  Pong m = *s;
+  m.ball_x = PONG_WIDTH - s->ball_x, m.ball_vx = -s->ball_vx;
+  m.paddle_y = s->bot_y, m.bot_y = s->paddle_y;
+  m.points = s->bot_points, m.bot_points = s->points;
+  m.returns = s->left_returns, m.left_returns = s->returns;
+  return m;
+}
+
+// The mirrored game with exchanged actions stays the image of the game, and each agent sees what the other sees in it.
+static void test_mirrored_games_are_alike(void) {
+  PongParams p = two;
+  p.frameskip = 4;
+  PfcRng rng;
+  pfc_rng_seed(&rng, 3, 3);
+  int32_t scored = 0, returned = 0;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    Pong s = fresh(&p, seed);
+    for (int32_t t = 0; t < 2000; ++t) {
+      const float right = pfc_clampf((s.ball_y - s.paddle_y) / 12.0f + pfc_rng_uniform(&rng, -1.0f, 1.0f), -1.0f, 1.0f);
+      const float left = pfc_clampf((s.ball_y - s.bot_y) / 12.0f + pfc_rng_uniform(&rng, -1.0f, 1.0f), -1.0f, 1.0f);
+      Pong image = mirrored(&s);
+      const int32_t before = s.returns + s.left_returns;
+      const TwoOutcomes a = play_two(&s, &p, right, left), b = play_two(&image, &p, left, right);
+      CHECK(a.rewards[0] == b.rewards[1] && a.rewards[1] == b.rewards[0] && a.rewards[0] == -a.rewards[1]);
+      CHECK(a.terminated[0] == a.terminated[1] && b.terminated[0] == a.terminated[0]);
+      scored += a.rewards[0] != 0.0f;
+      returned += s.returns + s.left_returns > before;
+      if (a.terminated[0]) {
+        float own[5] = {0.0f}, other[5] = {0.0f};
+        pong_metrics(&s, &p, 0, own);
+        pong_metrics(&s, &p, 1, other);
+        CHECK(own[1] + other[1] == 1.0f && own[2] == other[3] && own[3] == other[2]);
+        CHECK(own[4] == (float)s.returns && other[4] == (float)s.left_returns);
+        s = fresh(&p, seed + 1000 + (uint64_t)t);
+      }
+      if (a.rewards[0] != 0.0f) continue;  // a serve draws its side at random
+      const Pong expected = mirrored(&s);
+      CHECK(near(image.ball_x, expected.ball_x) && near(image.ball_y, expected.ball_y) && near(image.ball_vy, expected.ball_vy));
+      CHECK(near(image.paddle_y, expected.paddle_y) && near(image.bot_y, expected.bot_y) && image.returns == expected.returns);
+      PongObs seen[2][2];
+      for (int32_t agent = 0; agent < 2; ++agent) {
+        pong_observe(&s, &p, agent, &seen[0][agent]);
+        pong_observe(&expected, &p, 1 - agent, &seen[1][agent]);
+        CHECK(near(seen[0][agent].ball_x, seen[1][agent].ball_x) && seen[0][agent].ball_vx == seen[1][agent].ball_vx);
+        CHECK(seen[0][agent].paddle_y == seen[1][agent].paddle_y && seen[0][agent].bot_y == seen[1][agent].bot_y);
+        CHECK(seen[0][agent].points == seen[1][agent].points && seen[0][agent].bot_points == seen[1][agent].bot_points);
+      }
+    }
+  }
+  CHECK(scored > 100 && returned > 100);
+}
+
 int main(int argc, char** argv) {
   const int32_t frames = 1000 * (argc > 1 ? atoi(argv[1]) : 100);
   for (uint64_t seed = 0; seed < 6; ++seed) test_against_reference(frames, seed);
@@ -231,5 +329,7 @@ int main(int argc, char** argv) {
   test_the_bot_keeps_its_speed_limit();
   test_skill_wins();
   test_serves_can_be_returned();
+  test_an_agent_can_replace_the_bot();
+  test_mirrored_games_are_alike();
   return check_report();
 }

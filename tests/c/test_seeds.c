@@ -12,12 +12,15 @@ static uint64_t hash_of(const Case* c, uint64_t seed, int32_t threads) {
   return hash;
 }
 
+// The rules of these games draw nothing, so that a trajectory depends on the actions alone.
+static bool has_chance(const Case* c) { return strcmp(c->game, "connect4") != 0 && strcmp(c->game, "go") != 0; }
+
 static void test_same_and_different(const Case* c) {
   const uint64_t first = hash_of(c, 1, 1);
   CHECK_GAME(c->label, first == hash_of(c, 1, 1));
   CHECK_GAME(c->label, first == hash_of(c, 1, 4));
-  CHECK_GAME(c->label, first != hash_of(c, 2, 1));
-  CHECK_GAME(c->label, first != hash_of(c, 1ull << 63, 1));
+  CHECK_GAME(c->label, (first != hash_of(c, 2, 1)) == has_chance(c));
+  CHECK_GAME(c->label, (first != hash_of(c, 1ull << 63, 1)) == has_chance(c));
 }
 
 static uint64_t reset_and_play(Player* p, const PfcResetDesc* reset) {
@@ -34,10 +37,10 @@ static void test_reset_clears(const Case* c) {
   Player p = player_open(&desc);
   const uint64_t first = reset_and_play(&p, NULL);  // the seed of PfcPoolDesc
   CHECK_GAME(c->label, reset_and_play(&p, &nine) == first);
-  CHECK_GAME(c->label, reset_and_play(&p, &ten) != first);
+  CHECK_GAME(c->label, (reset_and_play(&p, &ten) != first) == has_chance(c));
   CHECK_GAME(c->label, reset_and_play(&p, &nine) == first);
   const uint64_t continued = reset_and_play(&p, NULL);
-  CHECK_GAME(c->label, continued != first);
+  CHECK_GAME(c->label, (continued != first) == has_chance(c));
   CHECK_GAME(c->label, reset_and_play(&p, &nine) == first);
   CHECK_GAME(c->label, reset_and_play(&p, NULL) == continued);
   CHECK_GAME(c->label, pfc_pool_reset(p.pool, NULL) == PFC_OK);

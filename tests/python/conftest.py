@@ -22,6 +22,7 @@ import pytest
 import pufferc
 import warm
 from pufferc.config import Config, merge
+from pufferc.envs.spaces import sample_legal
 from pufferc.pictures import window
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -213,9 +214,11 @@ def display() -> Iterator[str]:
 
 
 def random_actions(env: pufferc.VecEnv, rng: np.random.Generator, rows: int | None = None) -> np.ndarray:
-    """Valid actions for `rows` rows (all of them by default), as int32 or float32."""
+    """Legal actions for the first `rows` rows (all of them by default), as int32 or float32."""
     rows = env.num_envs if rows is None else rows
     space = env.single_action_space
+    if env.action_mask is not None:
+        return sample_legal(space, env.action_masks()[:rows], rng)
     if hasattr(space, "nvec"):
         return rng.integers(0, space.nvec, (rows, len(space.nvec))).astype(np.int32)
     if hasattr(space, "n"):

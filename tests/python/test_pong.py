@@ -45,19 +45,41 @@ def test_the_ball_moves_by_its_velocity() -> None:
     assert straight > 0.8 * 50 * 256
 
 
+def predictor_actions(seen: np.ndarray) -> np.ndarray:
+    """Actions of a player that hits the ball with the end of its paddle that deflects it away from the other."""
+    paddle, other, x, y = seen[:, 0] * 320, seen[:, 1] * 320, seen[:, 2] * 480, seen[:, 3] * 320
+    vx, vy = seen[:, 4] * 8, seen[:, 5] * 6
+    frames = np.where(vx > 0, (451 - x) / np.maximum(vx, 1), 0)
+    path = (y + vy * frames - 5) % 620  # reflect at the walls
+    aim = np.where(path > 310, 620 - path, path) + 5
+    aim = np.where(vx > 0, aim - np.where(other < 160, 1, -1) * 26, y)
+    return np.where(aim < paddle - 6, 1, np.where(aim > paddle + 6, 2, 0)).astype(np.int32)
+
+
 def test_a_player_that_predicts_the_ball_beats_the_bot() -> None:
-    """The player hits the ball with the end of its paddle that deflects it away from the bot."""
     env = pufferc.make("pong", 32, seed=5, points=7)
     seen, _ = env.reset(seed=5)
     for _ in range(1500):
-        paddle, bot, x, y = seen[:, 0] * 320, seen[:, 1] * 320, seen[:, 2] * 480, seen[:, 3] * 320
-        vx, vy = seen[:, 4] * 8, seen[:, 5] * 6
-        frames = np.where(vx > 0, (451 - x) / np.maximum(vx, 1), 0)
-        path = (y + vy * frames - 5) % 620  # reflect at the walls
-        aim = np.where(path > 310, 620 - path, path) + 5
-        aim = np.where(vx > 0, aim - np.where(bot < 160, 1, -1) * 26, y)
-        actions = np.where(aim < paddle - 6, 1, np.where(aim > paddle + 6, 2, 0)).astype(np.int32)
-        seen = env.step(actions)[0]
+        seen = env.step(predictor_actions(seen))[0]
     metrics = env.pop_metrics()
     env.close()
     assert metrics["episodes"] > 32 and metrics["score"] > 4
+
+
+@pytest.mark.parametrize("skilled", [0, 1])
+def test_the_same_player_wins_on_either_side_of_two_agents(skilled: int) -> None:
+    """The other side follows the ball. Both see themselves on the right."""
+    env = pufferc.make("pong", num_games=16, seed=6, points=5, players=2)
+    assert (env.agents, env.num_teams, env.teams.tolist()) == (2, 2, [0, 1])
+    seen, _ = env.reset(seed=6)
+    scores = []
+    for _ in range(1200):
+        actions = np.where(seen[:, 3] < seen[:, 0] - 0.02, 1, np.where(seen[:, 3] > seen[:, 0] + 0.02, 2, 0))
+        actions = actions.astype(np.int32)
+        actions[skilled::2] = predictor_actions(seen)[skilled::2]
+        seen, rewards, terminated, _, infos = env.step(actions)
+        assert (rewards[::2] == -rewards[1::2]).all() and (terminated[::2] == terminated[1::2]).all()
+        if terminated.any():
+            scores += infos["final_info"]["episode"]["score"][skilled::2][terminated[skilled::2]].tolist()
+    env.close()
+    assert len(scores) > 16 and np.mean(scores) > 2

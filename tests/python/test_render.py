@@ -12,6 +12,7 @@ import pytest
 
 import pufferc
 from pufferc import _core
+from pufferc.envs.spaces import sample_legal
 from pufferc.pictures import renderer as render
 from pufferc.pictures.panel import Seen, seen_marks, split
 from pufferc.pictures.pool_view import PoolView
@@ -28,7 +29,9 @@ def played(name, steps=40, games=1):
     envs.reset(seed=7)
     rng, space = np.random.Generator(np.random.PCG64(7)), envs.single_action_space
     for _ in range(steps):
-        if hasattr(space, "n"):
+        if envs.action_mask is not None:
+            actions = sample_legal(space, envs.action_masks(), rng)
+        elif hasattr(space, "n"):
             actions = rng.integers(space.n, size=envs.num_envs, dtype=np.int32)
         elif hasattr(space, "nvec"):
             actions = rng.integers(space.nvec, size=(envs.num_envs, len(space.nvec)))
