@@ -88,7 +88,7 @@ def test_minibatches_are_whole_rows() -> None:
 
 def test_weights_of_another_kind_are_refused(tmp_path: Path) -> None:
     result = train(small("mingru"), runs=tmp_path, quiet=True)
-    with pytest.raises(CheckpointError, match="another network"):
+    with pytest.raises(CheckpointError, match="different network"):
         train(small("lstm"), runs=tmp_path, quiet=True, weights=list_checkpoints(result.run)[-1])
     with pytest.raises(ConfigError, match=r"policy\.kind must be 'mlp' or 'mingru' or 'lstm', got 'gru'"):
         small("gru")

@@ -193,7 +193,7 @@ def test_weights_only_start(tmp_path: Path) -> None:
     assert second.run != first.run and second.steps == BATCH
     after = tensors(list_checkpoints(second.run)[-1])
     torch.testing.assert_close(after["output.weight"], tensors(checkpoint)["output.weight"])
-    with pytest.raises(CheckpointError, match="another network"):
+    with pytest.raises(CheckpointError, match="different network"):
         run(tmp_path, merge(small(), {"policy": {"hidden_size": 8}}), weights=checkpoint)
 
 

@@ -64,7 +64,7 @@ def test_the_code_builds_and_the_checks_print_the_shown_output(warm_python, tmp_
     printed = run_page(tmp_path, warm_python, lambda line: not line.startswith(("pufferc train", "pufferc eval")))
     checks = [text for line, text in printed if line.startswith("pufferc check")]
     assert len(checks) == 3
-    assert "sound (0 errors, 0 warnings)" in checks[0] and "sound (0 errors, 0 warnings)" in checks[2]
+    assert "passed (0 errors, 0 warnings)" in checks[0] and "passed (0 errors, 0 warnings)" in checks[2]
     assert "(1024, 5)" in printed[-2][1]
 
 
