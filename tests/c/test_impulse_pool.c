@@ -82,7 +82,7 @@ static void test_world_limit(void) {
   CHECK(full != NULL);
   desc.env = "impulse";
   desc.num_games = 1;
-  check_message(pfc_pool_create(&desc) == NULL, "num_games: impulse could open 0 games, not 1; ");
+  check_message(pfc_pool_create(&desc) == NULL, "num_games: impulse could open only 0 games, not 1; ");
   check_message(pfc_pool_create(&desc) == NULL, "PUFFERC_BOX2D_SOURCE");
   pfc_pool_destroy(full);
   PfcPool* pool = pfc_pool_create(&desc);
