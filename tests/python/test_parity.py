@@ -217,7 +217,7 @@ def test_every_history_of_poker_is_paid_as_in_the_reference(variant: int, count:
         turns = env.state("turn")
         for game, (_, choices, _) in enumerate(found):
             if step < len(choices):
-                row = 2 * game + turns[game]
+                row = 2 * game + int(turns[game])
                 assert masks[row, choices[step]]
                 actions[row] = choices[step]
         env.step(actions)
