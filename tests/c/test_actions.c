@@ -51,7 +51,7 @@ static void test_every_row(const Case* c) {
     }
     memset((unsigned char*)p.actions + 4 * i, 0, 4);
   }
-  CHECK_GAME(c->label, pfc_pool_step(p.pool, p.actions, action_dtype(p.b), NULL) == PFC_OK);
+  player_step(&p);
   free(wide);
   player_close(&p);
 }

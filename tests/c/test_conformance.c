@@ -2,7 +2,8 @@
 // time limits. Long random runs; the test computes the statistics itself.
 #include "duel.h"
 
-enum { GAMES = 100, STEPS = 700 };  // enough games for several blocks per thread
+enum { GAMES = 100, STEPS = 700 };   // enough games for several blocks per thread
+enum { LIMITED_GAMES = 20 };         // with short time limits, where resets take most of the time
 
 // The test's own statistics of unfinished and finished episodes.
 typedef struct Ledger {
@@ -97,7 +98,7 @@ static void test_time_limit(const Case* c) {
   int64_t truncations = 0;  // over all limits: some games never reach the longest one
   for (size_t k = 0; k < sizeof limits / sizeof limits[0]; ++k) {
     const Case limited = case_with(c, "max_steps", limits[k]);
-    const PfcPoolDesc desc = case_desc(&limited, GAMES, 3);
+    const PfcPoolDesc desc = case_desc(&limited, LIMITED_GAMES, 3);
     Player p = player_start(&desc);
     int32_t* lengths = calloc((size_t)p.b->rows, sizeof(int32_t));
     CHECK_GAME(c->label, pfc_pool_param(p.pool, 0) == limits[k]);

@@ -47,7 +47,10 @@ static void make_and_end(int32_t i) {
   if (strcmp(desc.env, "snake") == 0) desc.params = small_snake->params, desc.num_params = small_snake->num_params;
   Player p = player_start(&desc);
   player_step(&p);
-  if (i % 5 == 0) CHECK(pfc_pool_send(p.pool, 0, p.actions, action_dtype(p.b), NULL) == PFC_OK);  // no recv follows
+  if (i % 5 == 0) {
+    fill_actions(p.b, p.seed, p.t++, p.actions);
+    CHECK(pfc_pool_send(p.pool, 0, p.actions, action_dtype(p.b), NULL) == PFC_OK);  // no recv follows
+  }
   if (i % 7 == 0) CHECK(pfc_pool_close(p.pool) == PFC_OK);
   player_close(&p);
 }
