@@ -76,9 +76,13 @@ static inline const Case* case_labelled(const char* label) {
   abort();
 }
 
-// Whether tests of every game include this one: the environment variable PUFFERC_TEST_GAME selects one game.
+// Whether tests of every game include this one: the environment variable PUFFERC_TEST_GAME selects one game. Under
+// ThreadSanitizer Moba's resets take minutes, and a game's own code runs on one thread, so Moba is left out there.
 static inline bool game_is_selected(const char* name) {
   const char* only = getenv("PUFFERC_TEST_GAME");
+#ifdef __SANITIZE_THREAD__
+  if (!only && strcmp(name, "moba") == 0) return false;
+#endif
   return !only || strcmp(only, name) == 0;
 }
 
