@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "games/params.h"
+
 static const PfcEnvSpec* const spec = &pfc_env_module;
 
 enum { NUM_METRICS = 14 };
@@ -30,11 +32,7 @@ typedef struct Game {
 
 static inline MmoParams game_params(void) {
   MmoParams p;
-  for (int32_t i = 0; i < spec->num_params; ++i) {
-    const float real = (float)spec->params[i].default_value;
-    const int32_t whole = (int32_t)spec->params[i].default_value;
-    memcpy((unsigned char*)&p + 4 * i, spec->params[i].type == PFC_PARAM_FLOAT ? (const void*)&real : &whole, 4);
-  }
+  CHECK(pfc_fill_params(spec, NULL, 0, &p) == PFC_OK);
   return p;
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "games/params.h"
 
 static const PfcEnvSpec* const spec = &pfc_env_module;
 
@@ -24,13 +25,7 @@ typedef struct Game {
 
 static inline MobaParams default_params(void) {
   MobaParams p;
-  for (int32_t i = 0; i < spec->num_params; ++i) {
-    unsigned char* field = (unsigned char*)&p + 4 * i;
-    const float real = (float)spec->params[i].default_value;
-    const int32_t whole = (int32_t)spec->params[i].default_value;
-    if (spec->params[i].type == PFC_PARAM_FLOAT) memcpy(field, &real, 4);
-    else memcpy(field, &whole, 4);
-  }
+  CHECK(pfc_fill_params(spec, NULL, 0, &p) == PFC_OK);
   return p;
 }
 

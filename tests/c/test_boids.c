@@ -8,6 +8,7 @@
 
 #include "../../csrc/envs/boids.c"
 #include "check.h"
+#include "games/params.h"
 
 static const PfcEnvSpec* const spec = &pfc_env_module;
 
@@ -23,12 +24,7 @@ typedef struct World {
 
 static BoidsParams usual(void) {
   BoidsParams p;
-  for (int32_t i = 0; i < spec->num_params; ++i) {
-    unsigned char* field = (unsigned char*)&p + 4 * i;
-    const float number = (float)spec->params[i].default_value;
-    const int32_t integer = (int32_t)spec->params[i].default_value;
-    memcpy(field, spec->params[i].type == PFC_PARAM_FLOAT ? (const void*)&number : (const void*)&integer, 4);
-  }
+  CHECK(pfc_fill_params(spec, NULL, 0, &p) == PFC_OK);
   return p;
 }
 
