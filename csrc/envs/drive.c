@@ -15,7 +15,7 @@
 
 // A part of a loop of PFC_MULTIVERSION: apart from it, it would be compiled for the baseline only.
 #define DRIVE_PART __attribute__((always_inline)) PFC_FN
-// Compiled once, not for every clone of a loop: long code that would not gain from wider vectors.
+// Compiled only once, without clones for other processors: long code that wider vectors do not make faster.
 #if defined(__CUDACC__)
 #define DRIVE_APART PFC_FN
 #else
