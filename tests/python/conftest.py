@@ -76,15 +76,17 @@ def pytest_configure() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist appends groups to test ids in its own hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Group quick tests by file, so that module fixtures run once. Slow tests share no fixtures and need no group.
 
     Long files and slow tests take turns at the start: slow tests often wait for a child or the network.
     """
 
+    spread = config.pluginmanager.hasplugin("xdist")
+
     def place(item: pytest.Item) -> int:
         slow = item.get_closest_marker("slow") is not None
-        if not slow:
+        if spread and not slow:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
         order = LONGEST_SLOW if slow else LONGEST_FILES
         return order.index(item.path.stem) if item.path.stem in order else len(order)
