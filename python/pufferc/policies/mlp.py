@@ -158,6 +158,8 @@ class CodesLayer:
 class CodesMLP(MLP):
     """An MLP with one hidden layer over one-hot codes, on the CPU and without autograd."""
 
+    fused = True  # waiting torch threads would take the cores from those of the one-hot kernel
+
     def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:
         super().__init__(observation_size, action_counts, **options)
         assert len(self.hidden) == 1
