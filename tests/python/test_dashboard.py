@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import math
 import os
@@ -143,6 +144,21 @@ def test_messages_from_signal_handlers_wait_until_drawing_ends() -> None:
     assert text.count("stopping") == 2 and text.count("╭") == 1
 
 
+def test_a_closed_terminal_does_not_end_the_run() -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    shown, out, console = board()
+    shown.start(0)
+    console.file = Closed()
+    shown.note(LINE, last=True)
+    shown.say("saved")
+    shown.note(LINE, last=True)
+    shown.close()
+    assert "breakout" in out.getvalue() and "saved" not in out.getvalue()
+
+
 def test_drawing_takes_a_bounded_share_of_time(monkeypatch: Any) -> None:
     """A slow draw delays the next one, so that drawing takes only a small share of the time."""
     clock = [0.0]
@@ -244,8 +260,10 @@ def test_a_run_on_a_terminal_ends_with_one_panel_and_the_summary(tmp_path: Path)
     assert max(len(line) for line in screen.splitlines() if "│" in line) <= 60
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_the_terminal_clean(tmp_path: Path, number: int) -> None:
+    if signal.getsignal(number) == signal.SIG_IGN:
+        pytest.skip("this signal is ignored here, as a hangup is under nohup")
     code, text = on_a_terminal(tmp_path, LONG, lambda process: process.send_signal(number))
     screen = Screen().feed(text).text()
     assert code == 130

@@ -38,7 +38,7 @@ def request(address: str, words: list[str]) -> int:
     Signals that a test sends to this process are forwarded to the worker. If this process is killed, so is the worker.
     """
     early: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, frame: early.append(number))
     with socket.socket(socket.AF_UNIX) as server:
         server.connect(address)
@@ -49,7 +49,7 @@ def request(address: str, words: list[str]) -> int:
             os.close(number)
         with server.makefile() as answers:
             worker = int(answers.readline())
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, lambda number, frame: os.kill(worker, number))
             for number in early:
                 os.kill(worker, number)

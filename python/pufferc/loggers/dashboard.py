@@ -95,6 +95,7 @@ class Dashboard(Progress):
         self._steps = 0
         self._best: tuple[float, int] | None = None
         self._live: Live | None = None
+        self._gone = False  # the terminal was closed
         self._drawn_columns = self._drawn_lines = 0
 
     def start(self, steps: int) -> None:
@@ -122,11 +123,20 @@ class Dashboard(Progress):
     def close(self) -> None:
         live, self._live = self._live, None
         if live is not None:
-            live.stop()
+            self._try(live.stop)
         super().close()
 
     def _write(self, text: str) -> None:
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._try(lambda: self._console.print(text, markup=False, soft_wrap=True))
+
+    def _try(self, write: Callable[[], None]) -> None:
+        """Writes unless the terminal is gone: the end of a connection must not end the run."""
+        if self._gone:
+            return
+        try:
+            write()
+        except OSError:
+            self._gone, self._live = True, None
 
     # ---- drawing -----------------------------------------------------------------------------------------
 
@@ -137,7 +147,7 @@ class Dashboard(Progress):
         began = time.perf_counter()
         self._writing = True
         try:
-            self._refresh()
+            self._try(self._refresh)
         finally:
             self._writing = False
         self._drawn_at = time.perf_counter()
