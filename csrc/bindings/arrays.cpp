@@ -58,12 +58,13 @@ std::string type_name(py::handle object) { return Py_TYPE(object.ptr())->tp_name
   raise(PyExc_TypeError, std::string(name) + " must be a NumPy array or a torch CPU tensor, got " + got);
 }
 
-// A tensor's numpy(). It raises for sparse or quantised tensors, other devices and dtypes that NumPy lacks.
+// A tensor's numpy(). It raises TypeError or RuntimeError for sparse or quantised tensors, other devices and dtypes that
+// NumPy lacks. Other exceptions are not about the tensor: a signal handler may have raised them.
 static py::object read_tensor(const char* name, py::handle tensor) {
   try {
     return tensor.attr("detach")().attr("numpy")();
   } catch (const py::error_already_set& error) {
-    if (!error.matches(PyExc_Exception)) throw;
+    if (!error.matches(PyExc_TypeError) && !error.matches(PyExc_RuntimeError)) throw;
     const auto text = [&](const char* property) {
       return std::string(py::str(py::getattr(tensor, property, py::str("unknown"))));
     };

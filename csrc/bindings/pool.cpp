@@ -73,7 +73,7 @@ py::array as_array(py::handle object) {
   try {
     return py::module_::import("numpy").attr("asarray")(object);
   } catch (const py::error_already_set& error) {
-    if (!error.matches(PyExc_Exception)) throw;
+    if (!error.matches(PyExc_TypeError) && !error.matches(PyExc_ValueError)) throw;  // that of a signal handler, perhaps
     raise(PyExc_ValueError, std::string("actions cannot be read as an array: ") + error.what());
   }
 }

@@ -37,6 +37,18 @@ def test_copies_belong_to_the_caller(pool: MakePool) -> None:
         assert not any(np.shares_memory(one, other) for other in arrays[:i])
 
 
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+def test_recv_returns_the_array_given_to_send(kind: str, pool: MakePool) -> None:
+    env = pool("cartpole", 4, copy=True)
+    env.reset()
+    mine = np.zeros((4, 4), np.float32)
+    given = mine if kind == "numpy" else pytest.importorskip("torch").from_numpy(mine)
+    env.send([0, 1, 0, 1], observations=given)
+    assert env.recv()[0] is given and mine.any()
+    env.send([0, 1, 0, 1])
+    assert env.recv()[0].base is None
+
+
 def test_views_outlive_the_pool(game: str) -> None:
     env = pufferc.make(game, num_games=2, seed=1, num_threads=2)
     observations = env.reset()[0]

@@ -129,6 +129,35 @@ def test_step_refuses_invalid_actions(actions: Any, error: Any, text: str, pool:
     np.testing.assert_array_equal(env.load(before), shown)
 
 
+class Interrupted(Exception):
+    """What a signal handler may raise while arguments are read."""
+
+
+class InterruptedArray:
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise Interrupted
+
+
+class InterruptedTensor:
+    def detach(self) -> Any:
+        raise Interrupted
+
+    def numpy(self) -> Any:
+        raise AssertionError("detach comes first")
+
+
+def test_errors_of_signal_handlers_pass_through(pool: MakePool) -> None:
+    env = pool("cartpole", 4)
+    env.reset()
+    before = env.save()
+    for actions in (InterruptedArray(), InterruptedTensor()):
+        with pytest.raises(Interrupted):
+            env.step(actions)
+    with pytest.raises(Interrupted):
+        env.step([0, 1, 0, 1], observations=InterruptedTensor())
+    assert env.save() == before
+
+
 @pytest.mark.parametrize(
     ("actions", "error", "text"),
     [

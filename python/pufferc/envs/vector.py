@@ -230,6 +230,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self._whole = Ended(pool.ended, stats, final)
         rows = self.num_envs // self.groups
         parts = self._group_rows = [slice(group * rows, (group + 1) * rows) for group in range(self.groups)]
+        self._group_given = [False] * len(parts)  # whether the caller's array gets a step's observations
         self._group_views = [(self.rewards[part], self.terminated[part], self.truncated[part]) for part in parts]
         self._group_ended = [self._whole.part(part) for part in parts]
 
@@ -293,7 +294,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         infos: dict[str, Any] = {}
         if self.action_mask is not None:
             self._add_masks(infos, slice(None))
-        return self._own(out, observations), infos
+        return self._own(out, observations is not None), infos
 
     def _reset_mask(self, options: dict[str, Any] | None) -> Flags | None:
         if options is None:
@@ -355,7 +356,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             self._show(out, actions)
         if self._copy:
             rewards, terminated, truncated = self.rewards.copy(), self.terminated.copy(), self.truncated.copy()
-            return self._own(out, observations), rewards, terminated, truncated, infos
+            return self._own(out, observations is not None), rewards, terminated, truncated, infos
         return out, self.rewards, self.terminated, self.truncated, infos
 
     def send(self, actions: Any, group: int = 0, *, observations: Any = None) -> None:
@@ -363,7 +364,9 @@ class VecEnv(VectorEnv[Array, Any, Array]):
 
         `observations` must not be touched before `recv`. With num_threads=1 the games move in `recv`.
         """
-        self._pool.send(actions, errors.integer("group", group, 0, self.groups - 1), observations)
+        group = errors.integer("group", group, 0, self.groups - 1)
+        self._pool.send(actions, group, observations)
+        self._group_given[group] = observations is not None
 
     def recv(self, group: int = 0) -> Step:
         """Wait for a group's step and return what `step` returns, for its rows."""
@@ -374,7 +377,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         if self.action_mask is not None:
             self._add_masks(infos, self._group_rows[group])
         if self._copy:
-            return self._own(out, None), rewards.copy(), terminated.copy(), truncated.copy(), infos
+            rewards, terminated, truncated = rewards.copy(), terminated.copy(), truncated.copy()
+            return self._own(out, self._group_given[group]), rewards, terminated, truncated, infos
         return out, rewards, terminated, truncated, infos
 
     def _advance(self, actions: Any, observations: Any = None) -> tuple[Array, dict[str, Any]]:
@@ -405,9 +409,9 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             raise NotImplementedError(f"{self.name} has continuous actions here, which have no masks")
         return np.ones((self.num_envs, self._num_choices), np.bool_)
 
-    def _own(self, out: Array, given: Any) -> Array:
+    def _own(self, out: Array, given: bool) -> Array:
         """The observations to return: a copy if the caller wants copies and gave no array."""
-        return out.copy() if self._copy and given is None else out
+        return out.copy() if self._copy and not given else out
 
     # ---- results, state and pictures ----------------------------------------------------------------
 
@@ -466,7 +470,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         """
         dtype, shape = self._pool.field(errors.text("name", name))
         array = _field_values(name, values, dtype, shape)
-        return self._own(self._pool.set_field(name, array, observations), observations)
+        return self._own(self._pool.set_field(name, array, observations), observations is not None)
 
     def set_param(self, name: str, value: float) -> None:
         """Change a parameter of the game between steps, for schedules. It takes effect in the next step or reset.
@@ -490,7 +494,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         """
         if not isinstance(snapshot, (bytes, bytearray, memoryview)):
             raise TypeError(f"snapshot must be bytes, got {type(snapshot).__name__}")
-        return self._own(self._pool.load(bytes(snapshot), observations), observations)
+        return self._own(self._pool.load(bytes(snapshot), observations), observations is not None)
 
     def close_extras(self, **kwargs: Any) -> None:
         """End the pool's threads. Views stay readable; stepping raises RuntimeError."""

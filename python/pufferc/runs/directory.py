@@ -19,6 +19,7 @@ import fcntl
 import json
 import os
 import platform
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -54,10 +55,15 @@ def write_start(run: Path, config: Config, facts: dict[str, Any]) -> None:
 
 
 def write_json(path: Path, values: Any) -> None:
-    """Writes a file atomically: a process that is killed leaves the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    """Writes a file atomically: a process that is killed leaves the old file or the new one. OSError names the file."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise OSError(error.errno, f"cannot write {path}: {error.strerror}") from None
 
 
 @contextlib.contextmanager
