@@ -316,6 +316,7 @@ void bind_pool(py::module_& m);
 void bind_draw(py::module_& m);
 void bind_kernels(py::module_& m);
 void bind_networks(py::module_& m);
+void bind_policy(py::module_& m);
 
 }  // namespace pufferc
 

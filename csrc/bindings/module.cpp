@@ -15,4 +15,5 @@ PYBIND11_MODULE(_core, m) {
   pufferc::bind_draw(m);
   pufferc::bind_kernels(m);
   pufferc::bind_networks(m);
+  pufferc::bind_policy(m);
 }

@@ -1,4 +1,4 @@
-"""`pufferc eval`: play a trained policy, or two in one world, and report the mean score of each."""
+"""`pufferc eval`: play a trained policy, or two players in one world, and report the mean score of each."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pufferc.commands.game_flags import add_game_flags, read_game_flags, split_game
+from pufferc.errors import available_cores
 
 if TYPE_CHECKING:
-    from pufferc.runs.checkpoint import Checkpoint
     from pufferc.training.evaluate import Evaluation
     from pufferc.training.from_checkpoint import VersusResult
 
@@ -29,13 +29,17 @@ def main(words: list[str]) -> int:
     from pufferc.training.evaluate import EvaluationSettings
     from pufferc.training.from_checkpoint import play_checkpoint, play_versus
 
+    if options.versus and any(_is_player(name) for name in options.versus):
+        _versus_players(game, options, params)
+        return 0
     names = options.versus or [options.checkpoint or "latest"]
     checkpoints = [load_game_checkpoint(find_checkpoint(name, options.runs, game), game) for name in names]
     settings = EvaluationSettings(options.episodes, options.seed, options.greedy)
     flags: dict[str, Any] = {"device": options.device, "params": params, "data": options.data}
     if options.versus:
         first, second = checkpoints
-        _report_versus(checkpoints, play_versus((first, second), settings, split=options.split, **flags), options.json)
+        paths = [str(checkpoint.path) for checkpoint in checkpoints]
+        _report_versus(paths, play_versus((first, second), settings, split=options.split, **flags), options.json)
         return 0
     (checkpoint,) = checkpoints
     write_recording = None if options.record is None else _recording(game, checkpoint.path, options)
@@ -64,7 +68,8 @@ def _parse(game: str, words: list[str]) -> argparse.Namespace:
         "--versus",
         nargs=2,
         metavar=("A", "B"),
-        help="two policies that share each game, named as for --checkpoint: A moves the first agents, B the others",
+        help="two policies that share each game, named as for --checkpoint: A moves the first agents, B the others; "
+        "also script:LEVEL and files of pufferc export",
     )
     parser.add_argument("--split", type=int, metavar="K", help="agents of each game that A moves (default half)")
     parser.add_argument(
@@ -84,21 +89,45 @@ def _parse(game: str, words: list[str]) -> argparse.Namespace:
             parser.error(f"{name} is for one policy, --versus plays two")
     if options.split is not None and not options.versus:
         parser.error("--split needs --versus A B")
+    if options.device is not None and any(_is_player(name) for name in options.versus or []):
+        parser.error("--device is for policies of checkpoints; scripts and files of pufferc export run on the CPU")
     return options
 
 
-def _report_versus(checkpoints: Sequence[Checkpoint], found: Sequence[VersusResult], as_json: bool) -> None:
+def _is_player(name: str) -> bool:
+    """Whether a name is a script or a file, and not a checkpoint."""
+    return name.startswith("script:") or Path(name).is_file()
+
+
+def _versus_players(game: str, options: argparse.Namespace, params: dict[str, Any]) -> None:
+    """Plays two players, at least one of which is a script or a file, and prints the result of each."""
+    from pufferc.envs.games import agents_per_game
+    from pufferc.selfplay.players import common_world, load_player
+    from pufferc.training.evaluate import EvaluationSettings, evaluate_players
+    from pufferc.training.from_checkpoint import VersusResult
+
+    players = [load_player(name, game, runs=options.runs, greedy=options.greedy) for name in options.versus]
+    world = common_world(players, game, params=params, data=options.data, num_threads=available_cores())
+    agents = agents_per_game(world.game, world.params)
+    split = agents // 2 if options.split is None else options.split
+    settings = EvaluationSettings(options.episodes, options.seed, options.greedy)
+    first, second = evaluate_players(players, split, world, settings)
+    results = [VersusResult(range(split), first), VersusResult(range(split, agents), second)]
+    _report_versus(options.versus, results, options.json)
+
+
+def _report_versus(names: Sequence[str], found: Sequence[VersusResult], as_json: bool) -> None:
     """Prints the result of each policy."""
-    sides = list(zip(checkpoints, found, strict=True))
+    sides = list(zip(names, found, strict=True))
     if as_json:
         results = [
-            {"checkpoint": str(c.path), "agents": [f.agents[0], f.agents[-1]], **f.evaluation.as_dict()}
-            for c, f in sides
+            {"checkpoint": name, "agents": [result.agents[0], result.agents[-1]], **result.evaluation.as_dict()}
+            for name, result in sides
         ]
         print(json.dumps({"versus": results}, indent=1))
         return
-    for checkpoint, result in sides:
-        print(f"agents {result.agents[0]} to {result.agents[-1]} of each game: {checkpoint.path}")
+    for name, result in sides:
+        print(f"agents {result.agents[0]} to {result.agents[-1]} of each game: {name}")
         _print(result.evaluation)
 
 

@@ -1,4 +1,4 @@
-"""The command line: pufferc envs | train | eval | export | play | runs | compare | sweep | plot | bench | doctor.
+"""The command line: pufferc envs | train | eval | match | export | play | runs | compare | sweep | plot | bench | ...
 
 A command imports its modules when it runs, so that `pufferc envs` works without torch. A command that needs packages of
 the [train] extra says so when they are missing.
@@ -17,7 +17,7 @@ from pufferc.commands.streams import fail
 from pufferc.pictures.renderer import DrawingUnavailable
 
 _COMMANDS = (
-    *("envs", "train", "eval", "export", "play", "runs", "compare", "sweep", "plot", "bench", "doctor"),
+    *("envs", "train", "eval", "match", "export", "play", "runs", "compare", "sweep", "plot", "bench", "doctor"),
     *("new", "build", "check", "roads"),
 )
 _EXTRA = {"torch", "safetensors", "tyro", "tomli"}
@@ -28,6 +28,7 @@ commands:
   envs                    the games: names, sizes, parameters
   train NAME [flags]      train a policy;  pufferc train NAME --help  lists every flag
   eval NAME [flags]       play a trained policy;  pufferc eval NAME --checkpoint latest --episodes 1000
+  match PLAYER PLAYER...  every pair of policies and scripts plays;  pufferc match connect4 latest script:2
   export NAME [flags]     a trained policy as one file for C and C++, or ONNX
   play NAME [flags]       play yourself, or watch a policy, in a window
   runs [NAME]             list runs and their results
