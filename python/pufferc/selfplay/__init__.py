@@ -1,0 +1,1 @@
+"""Self-play: players at a table, matches between them, and ratings."""
