@@ -13,7 +13,7 @@ import pytest
 from test_readme import ROOT, blocks, commands
 
 PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
-OURS = ("--train.", "--policy.", "--vec.", "--env.")
+OURS = ("--train.", "--policy.", "--vec.", "--env.", "--selfplay.")
 
 
 def text(page: str) -> str:

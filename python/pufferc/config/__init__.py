@@ -11,13 +11,23 @@ from pufferc.config.load import (
     suggest,
     to_toml,
 )
-from pufferc.config.schema import Auto, Config, ConfigError, PolicyConfig, TrainConfig, Value, VecConfig
+from pufferc.config.schema import (
+    Auto,
+    Config,
+    ConfigError,
+    PolicyConfig,
+    SelfplayConfig,
+    TrainConfig,
+    Value,
+    VecConfig,
+)
 
 __all__ = [
     "Auto",
     "Config",
     "ConfigError",
     "PolicyConfig",
+    "SelfplayConfig",
     "TrainConfig",
     "Value",
     "VecConfig",

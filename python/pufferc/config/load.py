@@ -1,7 +1,7 @@
 """Reads, merges and writes configurations, and validates them before a run starts.
 
 Layers, later ones win: the defaults of schema.py, the game's TOML in games/, a file given with --config, flags. All
-sources have the same tables: [env] (the game's parameters), [vec], [policy], [train].
+sources have the same tables: [env] (the game's parameters), [vec], [policy], [train], [selfplay].
 """
 
 from __future__ import annotations

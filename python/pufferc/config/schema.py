@@ -299,6 +299,36 @@ class TrainConfig(Section):
 
 
 @dataclass(frozen=True)
+class SelfplayConfig(Section):
+    """Opponents during training, in games with teams; see docs/selfplay.md."""
+
+    opponents: str = param(
+        "self",
+        "Who plays the other sides, separated by commas: self, pool (earlier copies of the policy), script:LEVEL (the "
+        "game's built-in player). self alone = the policy plays all sides.",
+    )
+    mirror: float = param(
+        0.6,
+        "With self among the opponents, the share of games in which the policy plays all sides.",
+        min=0.0,
+        max=1.0,
+    )
+    pool_size: int = param(
+        16, "Copies in the pool: the newest ones, and older ones ever further apart.", min=2, max=1024
+    )
+    pool_interval: int = param(50, "Updates between copies of the policy for the pool.", min=1)
+    max_policies: int = param(
+        4, "Copies that play at the same time, each of which costs a forward pass per step.", min=1, max=64
+    )
+    floor: float = param(
+        0.05,
+        "An opponent is drawn with weight (1 - p)^2 + floor, where p is the policy's mean points against it.",
+        above=0.0,
+        max=1.0,
+    )
+
+
+@dataclass(frozen=True)
 class Config:
     """The complete configuration of a run.
 
@@ -311,6 +341,12 @@ class Config:
     vec: VecConfig = field(default_factory=VecConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    selfplay: SelfplayConfig = field(default_factory=SelfplayConfig)
 
 
-SECTIONS: dict[str, type[Section]] = {"vec": VecConfig, "policy": PolicyConfig, "train": TrainConfig}
+SECTIONS: dict[str, type[Section]] = {
+    "vec": VecConfig,
+    "policy": PolicyConfig,
+    "train": TrainConfig,
+    "selfplay": SelfplayConfig,
+}

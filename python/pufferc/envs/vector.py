@@ -427,7 +427,9 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             values = (float("nan"),) * len(names)
         return {"episodes": episodes, **dict(zip(names, values, strict=True))}
 
-    def script(self, level: int, rows: Sequence[int] | None = None, *, seed: int = 0, step: int = 0) -> Array:
+    def script(
+        self, level: int, rows: Sequence[int] | NDArray[np.integer[Any]] | None = None, *, seed: int = 0, step: int = 0
+    ) -> Array:
         """Actions of the game's built-in player, as an opponent or a baseline. Changes no game.
 
         Args:

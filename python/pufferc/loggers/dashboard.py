@@ -40,7 +40,8 @@ _INTERVAL_S = 0.25
 _MAX_WIDTH = 100  # columns
 _BAR = 6  # max length of a bar for a share of time, in characters
 _FIXED = ("update", "steps", "time_s", "sps", "learning_rate")
-_EVALUATION = "evaluation_"
+_EVALUATION, _VERSUS = "evaluation_", "versus_"
+_MAX_OPPONENTS = 8
 
 Row = tuple[str, ...]
 
@@ -91,6 +92,7 @@ class Dashboard(Progress):
         self._drawn_at, self._wait_s = -math.inf, _INTERVAL_S
         self._speed, self._shares, self._measured = 0.0, dict[str, float](), Rate()
         self._values: dict[str, float] = {}  # of the newest line that had them
+        self._opponents: dict[str, list[int]] = {}  # wins, draws, losses so far, the latest opponent last
         self._window = ScoreWindow()
         self._steps = 0
         self._best: tuple[float, int] | None = None
@@ -111,6 +113,9 @@ class Dashboard(Progress):
         for key, value in line.items():
             if isinstance(value, (int, float)) and math.isfinite(value):
                 self._values[key] = value
+        for name, results in line.get("opponents", {}).items():
+            before = self._opponents.pop(name, [0, 0, 0])
+            self._opponents[name] = [a + b for a, b in zip(before, results, strict=True)]
         if last or time.perf_counter() - self._drawn_at >= self._wait_s:
             self._speed, self._shares = self._measured.read(self._steps)
             self._draw()
@@ -176,6 +181,7 @@ class Dashboard(Progress):
             self._table("time", self._time_rows()),
             self._table("losses", self._value_rows(self._loss_keys())),
             self._table("game", self._value_rows(self._metrics)),
+            *([self._table("against", self._opponent_rows())] if self._opponents else []),
         ]
         columns = 3 if width >= 80 else 2 if width >= 48 else 1
         grid = Table.grid(expand=True, padding=(0, 1))
@@ -218,12 +224,17 @@ class Dashboard(Progress):
         return Columns([Text.assemble((f"{name} ", "dim"), (value, "bold")) for name, value in facts], padding=(0, 3))
 
     def _loss_keys(self) -> list[str]:
-        known = {*_FIXED[:-1], *self._metrics}
-        return [key for key in self._values if key not in known and not key.startswith(("seconds_", _EVALUATION))]
+        known, others = {*_FIXED[:-1], *self._metrics}, ("seconds_", _EVALUATION, _VERSUS)
+        return [key for key in self._values if key not in known and not key.startswith(others)]
 
     def _time_rows(self) -> Iterable[Row]:
         for name, share in self._shares.items():
             yield name, "━" * round(share * _BAR), f"{share:.0%}"
+
+    def _opponent_rows(self) -> Iterable[Row]:
+        """Wins, draws and losses against the latest opponents, and mean points."""
+        for name, (wins, draws, losses) in list(self._opponents.items())[-_MAX_OPPONENTS:]:
+            yield name, f"{wins}-{draws}-{losses}", f"{(wins + 0.5 * draws) / (wins + draws + losses):.0%}"
 
     def _value_rows(self, keys: Iterable[str]) -> Iterable[Row]:
         for key in keys:

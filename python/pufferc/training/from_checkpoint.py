@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from pufferc.config import Config, ConfigError
+from pufferc.config import Config, ConfigError, SelfplayConfig
 from pufferc.envs.games import agents_per_game
 from pufferc.envs.spaces import game_spaces
 from pufferc.policies import make_policy
@@ -32,7 +32,7 @@ def play_checkpoint(
 
     `params` and `data` override them.
     """
-    config, _ = resolve(checkpoint_config(checkpoint, device, params=params, data=data))
+    config = _resolved(checkpoint_config(checkpoint, device, params=params, data=data))
     side = _side(checkpoint, config)
     return evaluate(side.policy, side.kernels, _world(config), settings)
 
@@ -61,12 +61,17 @@ def play_versus(
     ConfigError if the second one needs another world.
     """
     first, second = checkpoints
-    config, _ = resolve(checkpoint_config(first, device, params=params, data=data))
+    config = _resolved(checkpoint_config(first, device, params=params, data=data))
     sides = (_side(first, config), _side(second, _in_world_of(config, second)))
     agents = agents_per_game(config.game, config.env)
     split = agents // 2 if split is None else split
     found = evaluate_versus(sides, split, _world(config), settings)
     return VersusResult(range(split), found[0]), VersusResult(range(split, agents), found[1])
+
+
+def _resolved(config: Config) -> Config:
+    """A resolved configuration without opponents, which belong to training. With other parameters there may be none."""
+    return resolve(dataclasses.replace(config, selfplay=SelfplayConfig()))[0]
 
 
 def _side(checkpoint: Checkpoint, config: Config) -> Side:

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pufferc.config import TrainConfig
@@ -58,7 +59,7 @@ def collect(
         outputs = outputs.contiguous()
         if step.mask is not None:
             step.mask.copy_(mask_words(env))
-        _sample(kernels, outputs, rollout, step, (seed, first_step + t))
+        sample(kernels, outputs, rollout, step, (seed, first_step + t))
         sampled = now()
         target = step.next_observations if rollout.staging is None else rollout.staging
         absent = not env.alive.all()
@@ -71,7 +72,7 @@ def collect(
         step.truncated.copy_(torch.from_numpy(env.truncated))
         step.next_alive.copy_(torch.from_numpy(env.alive))
         if ended:
-            _bootstrap(env, policy, rollout.final_values[t], state)
+            bootstrap(env, policy, rollout.final_values[t], state)
         if policy.recurrent and (ended or absent):
             state = restart_rows(policy, state, step.terminated | step.truncated | ~step.alive)
         copied = now()
@@ -84,7 +85,7 @@ def collect(
     return seconds
 
 
-def _sample(kernels: Kernels, outputs: Tensor, rollout: Rollout, step: Step, draw: tuple[int, int]) -> None:
+def sample(kernels: Kernels, outputs: Tensor, rollout: Rollout, step: Step, draw: tuple[int, int]) -> None:
     """Samples the actions of a step. `draw` is (seed, number of the step in the run)."""
     try:
         for part, first_row in rollout.blocks:
@@ -103,9 +104,14 @@ def _sample(kernels: Kernels, outputs: Tensor, rollout: Rollout, step: Step, dra
     step.values.copy_(outputs[:, -1])
 
 
-def _bootstrap(env: VecEnv, policy: Policy, final_values: Tensor, state: State) -> None:
-    """Values of the final observations of rows truncated in this step, with the current state."""
-    cut = np.flatnonzero(env.truncated)
+def bootstrap(
+    env: VecEnv, policy: Policy, final_values: Tensor, state: State, own: NDArray[np.bool_] | None = None
+) -> None:
+    """Values of the final observations of rows truncated in this step, with the current state.
+
+    `own` [N]: the policy's rows; None = all.
+    """
+    cut = np.flatnonzero(env.truncated if own is None else env.truncated & own)
     if cut.size == 0:
         return
     index = torch.from_numpy(cut).to(final_values.device)

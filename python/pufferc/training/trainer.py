@@ -31,6 +31,7 @@ from pufferc.runs.checkpoint import (
     same_module,
     save_checkpoint,
 )
+from pufferc.selfplay.settings import Sides, read_sides
 from pufferc.training import normalise, ppo
 from pufferc.training.collectors import Collector, make_collector
 from pufferc.training.distributed import Ranks
@@ -42,6 +43,7 @@ from pufferc.training.hardware import check_memory, torch_settings
 from pufferc.training.learners import learner_class
 from pufferc.training.optimizers import Adam, FusedMuon, Muon, Optimizer
 from pufferc.training.rollout import Rollout
+from pufferc.training.seated import LOG_KEYS, SeatedCollector, Seats
 from pufferc.training.sharding import Share, plan_share
 
 _SINGLE = Ranks()
@@ -62,6 +64,7 @@ class Trainer:
         ranks.use_device(self.device)
         public.set_num_threads(int(train.threads))
         spaces, fused = game_spaces(config.game, config.env), self.kernels.fused
+        sides = read_sides(config)
         self.policy: Policy = make_policy(config, spaces, self.dtype, self.device, train.seed, fused=fused)
         self.share = share = _share(config, ranks, spaces.agents, self.policy.recurrent)
         check_memory(share.rows * ranks.local_world, train.horizon, spaces, self.dtype)
@@ -73,12 +76,13 @@ class Trainer:
             share.rows,
             num_threads=min(int(config.vec.num_threads), share.rows),
             seed=train.seed,
-            groups=2 if self.device.type != "cpu" and share.rows // spaces.agents % 2 == 0 else 1,
+            groups=2 if self.device.type != "cpu" and sides is None and share.rows // spaces.agents % 2 == 0 else 1,
             params=config.env,
             data=config.vec.data,
             game_numbers=share.game_numbers(spaces.agents),
         )
         self.rollout = Rollout.make(self.env, self.policy, train.horizon, self.device, share.blocks)
+        self.seats = None if sides is None else self._make_seats(sides, spaces)
         self.collector, self.learner = self._make_parts()
         self.generator = torch.Generator().manual_seed(train.seed)
         self.observation_normaliser, self.reward_normaliser = make_normalisers(
@@ -89,15 +93,27 @@ class Trainer:
         self.update = 0
         self.seconds = 0.0  # training time, including the time before a resume
 
+    def _make_seats(self, sides: Sides, spaces: GameSpaces) -> Seats:
+        """The seats of self-play."""
+        config, options = self.config, {"fused": self.kernels.fused}
+        copies = [
+            make_policy(config, spaces, self.dtype, self.device, config.train.seed, **options)
+            for _ in range(config.selfplay.max_policies if sides.pool else 0)
+        ]
+        numbers = self.share.game_numbers(spaces.agents)
+        return Seats(config, sides, self.env, self.policy, copies, numbers, self.ranks)
+
     def _make_parts(self) -> tuple[Collector, ppo.Learner]:
         """Chooses the collector and the learner of this run."""
         env, policy, rollout, kernels, train = self.env, self.policy, self.rollout, self.kernels, self.config.train
         parts = policy, self.optimizer, rollout, kernels, train, self.ranks
+        seats = self.seats
+        seated = None if seats is None or seats.alone else SeatedCollector(env, rollout, kernels, train.seed, seats)
         if self.device.type == "cpu":
-            collector = make_collector(env, policy, rollout, kernels, train.seed)
+            collector = seated or make_collector(env, policy, rollout, kernels, train.seed)
             return collector, learner_class(policy, kernels)(*parts)
         recorder = Recorder(self.device, policy)
-        return DeviceCollector(env, policy, rollout, train.seed, recorder), DeviceLearner(recorder, *parts)
+        return seated or DeviceCollector(env, policy, rollout, train.seed, recorder), DeviceLearner(recorder, *parts)
 
     @property
     def steps(self) -> int:
@@ -112,12 +128,16 @@ class Trainer:
 
     def _new_games(self) -> None:
         self.rollout.reset(self.env, self.policy, self.config.train.seed)
+        if self.seats is not None:
+            self.seats.start(self.rollout)
 
     def _first_statistics(self, normaliser: normalise.ObservationNormaliser) -> None:
         """Collects a rollout only for observation statistics, then resets the games."""
         self.collector.collect(_FIRST_STATISTICS_STEP)
         normaliser.update(self.rollout, self.ranks)
         self.env.pop_metrics()
+        if self.seats is not None:
+            self.seats.clear()
         self._new_games()
 
     def normalisers(self) -> dict[str, normalise.Normaliser]:
@@ -146,8 +166,9 @@ class Trainer:
         losses = self.learner.optimise(rate, self.generator)
         if self.observation_normaliser is not None:
             self.observation_normaliser.update(rollout, self.ranks)
-        ended = now()
         self.update += 1
+        versus = {} if self.seats is None else self.seats.finish_update(self.update, self.steps)
+        ended = now()
         self.seconds += ended - began
         seconds |= {"advantage": estimated - collected, "learn": ended - estimated}
         return {
@@ -158,12 +179,13 @@ class Trainer:
             "learning_rate": rate,
             **losses,
             **self._metrics(),
+            **versus,
             **{f"seconds_{part}": value for part, value in seconds.items()},
         }
 
     def _metrics(self) -> dict[str, float]:
         """Means over the finished episodes of all ranks."""
-        own = self.env.pop_metrics()
+        own = (self.env if self.seats is None else self.seats).pop_metrics()
         if self.ranks.world == 1:
             return own
         count = own.pop("episodes")
@@ -180,6 +202,7 @@ class Trainer:
             *losses,
             "explained_variance",
             *self.env.pop_metrics(),
+            *(() if self.seats is None else LOG_KEYS),
             *(f"seconds_{part}" for part in parts),
             *("evaluation_score", "evaluation_ci95", "evaluation_seconds"),
         ]
@@ -197,7 +220,16 @@ class Trainer:
     def save(self, run: Path, extra: Mapping[str, Any]) -> Path | None:
         """Rank 0 writes a checkpoint of all ranks and gets its path. `extra` is added to its JSON."""
         games = self._gather_games()
-        return self._write(run, games, extra) if self.ranks.rank == 0 else None
+        if self.ranks.rank != 0:
+            return None
+        meta = {**self._meta(), **extra}
+        if self.seats is not None:
+            self.seats.opponents.save(run, meta)
+            meta["selfplay"] = self.seats.opponents.state()
+        path = self._write(run, games, meta)
+        if self.seats is not None:
+            self.seats.opponents.clean(run)
+        return path
 
     def _gather_games(self) -> dict[str, Tensor]:
         """The game snapshots and policy states of all ranks, on rank 0."""
@@ -207,17 +239,17 @@ class Trainer:
             own["pool"] = torch.from_numpy(np.frombuffer(bytearray(self.env.save()), np.uint8))
         if self.reward_normaliser is not None:
             own["returns"] = self.reward_normaliser.returns
+        if self.seats is not None:
+            own |= self.seats.tensors()
         return {
             games_key(rank, self.ranks.world, name): part
             for name, tensor in own.items()
             for rank, part in enumerate(self.ranks.gather(tensor))
         }
 
-    def _write(self, run: Path, games: Mapping[str, Tensor], extra: Mapping[str, Any]) -> Path:
-        tensors = {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
-        tensors |= {"generator": self.generator.get_state(), **games}
-        tensors |= normalise.saved(self.normalisers())
-        meta = {
+    def _meta(self) -> dict[str, Any]:
+        """The JSON of a checkpoint."""
+        return {
             "game": self.env.name,
             "version": self.env.version,
             **module_of(self.env.info),
@@ -226,8 +258,12 @@ class Trainer:
             "config": as_tables(self.config),
             "precision": str(self.dtype).removeprefix("torch."),
             **({"processes": self.ranks.world} if self.ranks.world > 1 else {}),
-            **extra,
         }
+
+    def _write(self, run: Path, games: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Path:
+        tensors = {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
+        tensors |= {"generator": self.generator.get_state(), **games}
+        tensors |= normalise.saved(self.normalisers())
         # Tied parameters share memory, which the file format does not allow.
         weights = {name: tensor.clone() for name, tensor in self.policy.state_dict().items()}
         return save_checkpoint(run / "checkpoints", self.steps, weights, tensors, meta)
@@ -250,6 +286,8 @@ class Trainer:
         normalise.restore(self.normalisers(), trainer)
         self.update, self.seconds = int(checkpoint.meta["update"]), float(checkpoint.meta["seconds"])
         games = own_games(trainer, self.ranks.rank, self.ranks.world)
+        if self.seats is not None:
+            self.seats.restore_opponents(checkpoint.meta, checkpoint.path.parent.parent)
         why = None
         if not info.can_save:
             why = f"games of {info.name} cannot be saved"
@@ -267,6 +305,8 @@ class Trainer:
         if target is not last:
             last.copy_(target)
         self.rollout.alive[-1].copy_(games["alive"])
+        if self.seats is not None:
+            self.seats.restore_games(games, self.rollout)
         expected = {f"state.{i}": tensor for i, tensor in enumerate(self.rollout.next_state)}
         found = {name: tensor for name, tensor in games.items() if name.startswith("state.")}
         shapes = [{name: tuple(tensor.shape) for name, tensor in state.items()} for state in (expected, found)]

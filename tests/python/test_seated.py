@@ -1,0 +1,302 @@
+"""Training in self-play: each row is played by its policy, others' rows are not learned from, runs resume exactly."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conftest import SMALL_BATCH, small_config
+from own_games import build_duel, needs_compiler
+from pufferc.config import Config, merge
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+from pufferc.runs.checkpoint import CheckpointError, list_checkpoints, load_checkpoint  # noqa: E402
+from pufferc.training.ppo import collect  # noqa: E402
+from pufferc.training.resolve import resolve  # noqa: E402
+from pufferc.training.run import Result, train  # noqa: E402
+from pufferc.training.trainer import Trainer  # noqa: E402
+
+pytestmark = needs_compiler
+
+ALL = {"opponents": "self,pool,script:1", "mirror": 0.4, "pool_interval": 1, "max_policies": 3, "pool_size": 4}
+
+
+@pytest.fixture(scope="module")
+def duel(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A game of two teams with masks, turns, agents that are out while their game continues, and a script."""
+    return str(build_duel(tmp_path_factory.mktemp("duel")))
+
+
+@pytest.fixture
+def make() -> Iterator[Callable[..., Trainer]]:
+    made: list[Trainer] = []
+
+    def trainer(config: Config) -> Trainer:
+        made.append(Trainer(resolve(config)[0]))
+        made[-1].start()
+        return made[-1]
+
+    yield trainer
+    for each in made:
+        each.env.close()
+
+
+def small(
+    game: str, *, kind: str = "mlp", selfplay: Any = None, env: Any = None, updates: int = 6, **fields: Any
+) -> Config:
+    env = {"max_steps": 20, "players": 4} if env is None else env
+    config = small_config(game, updates=updates, env=env, policy={"kind": kind}, **{"keep_checkpoints": 0, **fields})
+    return merge(config, {"selfplay": ALL if selfplay is None else selfplay})
+
+
+def tensors(path: Path) -> dict[str, Any]:
+    loaded = load_checkpoint(path)
+    return {**loaded.policy, **loaded.trainer}
+
+
+def assert_equal(first: dict[str, Any], second: dict[str, Any]) -> None:
+    assert first.keys() == second.keys()
+    for name in first:
+        assert torch.equal(first[name], second[name]), name
+
+
+def lines(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (result.run / "metrics.jsonl").read_text().splitlines()]
+
+
+# ---- rollouts ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["mlp", "mingru", "lstm"])
+@pytest.mark.parametrize("kernels", ["fused", "torch"])
+def test_every_row_is_played_by_its_policy_with_its_own_memory(
+    duel: str, make: Callable[..., Trainer], kind: str, kernels: str
+) -> None:
+    trainer = make(small(duel, kind=kind, kernels=kernels, precision="float32"))
+    seats = trainer.seats
+    assert seats is not None
+    for _ in range(3):
+        trainer.step()
+    assert sum(name is not None for name in seats.opponents.slots) == 3
+    seen: list[Any] = []
+    original, rollout = seats.forward, trainer.rollout
+
+    def forward(observations: Any, state: Any) -> Any:
+        outputs, after = original(observations, state)
+        ids = np.where(trainer.env.alive, seats.plan.policy_id, 9)
+        seen.append((ids, observations.clone(), outputs.clone()))
+        return outputs, after
+
+    seats.forward = forward  # type: ignore[method-assign]
+    trainer.collector.collect(3 * 16)
+    state = {number: network.initial_state(32, torch.device("cpu")) for number, network in seats.networks.items()}
+    for kept in state.values():
+        for part, start in zip(kept, rollout.state, strict=True):
+            part.copy_(start)
+    assert len(seen) == 17
+    for t, (ids, observations, outputs) in enumerate(seen):
+        for number, network in seats.networks.items():
+            expected, after = network.step(observations, state[number])
+            rows = torch.from_numpy(ids == number)
+            torch.testing.assert_close(outputs[rows], expected[rows], rtol=1e-5, atol=1e-5)
+            if t < 16:
+                ended = rollout.terminated[t] | rollout.truncated[t]
+                fresh = network.initial_state(32, torch.device("cpu"))
+                state[number] = tuple(
+                    torch.where(ended[:, None], new, part) for new, part in zip(fresh, after, strict=True)
+                )
+    found = {int(number) for each in seen for number in each[0]}
+    assert 0 in found and len(found & {1, 2, 3}) >= 2
+
+
+def test_scripts_play_their_rows(duel: str, make: Callable[..., Trainer]) -> None:
+    trainer = make(small(duel, selfplay={"opponents": "script:1"}, env={"max_steps": 20}))
+    seats = trainer.seats
+    assert seats is not None
+    step, original = 0, trainer.env._advance
+
+    def advance(actions: Any, observations: Any = None) -> Any:
+        nonlocal step
+        scripted = np.flatnonzero(seats.plan.policy_id == -2)
+        assert scripted.size == 16  # one of two sides in every game
+        expected = trainer.env.script(1, scripted, seed=1, step=step)
+        assert np.array_equal(actions[scripted], expected)
+        step += 1
+        return original(actions, observations)
+
+    trainer.env._advance = advance  # type: ignore[method-assign]
+    trainer.collector.collect(0)
+    assert step == 16
+
+
+def test_seats_change_only_when_a_game_ends(duel: str, make: Callable[..., Trainer]) -> None:
+    trainer = make(small(duel))
+    seats, rollout = trainer.seats, trainer.rollout
+    assert seats is not None
+    changes = 0
+    for _ in range(5):
+        trainer.step()
+        own = rollout.alive.numpy()
+        ended = (rollout.terminated | rollout.truncated).numpy()
+        for t in range(16):
+            changed = own[t] != own[t + 1]
+            assert (~changed | ended[t] | ~own[t + 1]).all()  # an agent may be out while its game continues
+            changes += int((changed & ended[t]).sum())
+    assert changes > 20
+
+
+@pytest.mark.parametrize("kind", ["mlp", "mingru"])
+@pytest.mark.parametrize("shares", [{"mirror": 1.0, "pool_interval": 1}, {"mirror": 0.5, "pool_interval": 1000}])
+def test_without_opponents_in_play_a_rollout_is_that_of_ppo(
+    duel: str, make: Callable[..., Trainer], kind: str, shares: dict[str, Any]
+) -> None:
+    selfplay = {"opponents": "self,pool", **shares}
+    seated, plain = make(small(duel, kind=kind, selfplay=selfplay)), make(small(duel, kind=kind, selfplay={}))
+    assert seated.seats is not None and plain.seats is None
+    for _ in range(3):
+        one, other = seated.step(), plain.step()
+        assert one["score"] == pytest.approx(other["score"], nan_ok=True) and one["loss"] == other["loss"]
+    assert_equal(seated.policy.state_dict(), plain.policy.state_dict())
+    collect(plain.env, plain.policy, plain.rollout, plain.kernels, seed=1, first_step=48)
+    seated.collector.collect(48)
+    for name in ("observations", "actions", "logprobs", "values", "rewards", "alive"):
+        assert torch.equal(getattr(seated.rollout, name), getattr(plain.rollout, name)), name
+
+
+# ---- learning ------------------------------------------------------------------------------------------
+
+
+def _spoil_others(trainer: Trainer) -> None:
+    """Lets the next rollout hold nonsense where others play."""
+    seats, rollout, own = trainer.seats, trainer.rollout, list[Any]()
+    assert seats is not None
+    forward, collect = seats.forward, trainer.collector.collect
+
+    def record(observations: Any, state: Any) -> Any:
+        own.append(torch.from_numpy(seats.own.copy()))
+        return forward(observations, state)
+
+    def spoil(first_step: int) -> Any:
+        seconds, others = collect(first_step), ~torch.stack(own)
+        assert 100 < int(others.sum()) < 400
+        for name, value in (("rewards", 1e6), ("logprobs", -3.0), ("values", 7.0), ("final_values", 1e5)):
+            tensor = getattr(rollout, name)
+            tensor[others[: tensor.shape[0]]] = value
+        rollout.observations[:-1][others[:-1]] = 5
+        return seconds
+
+    seats.forward, trainer.collector.collect = record, spoil  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("kind", ["mlp", "mingru"])
+def test_rows_of_others_teach_nothing(duel: str, make: Callable[..., Trainer], kind: str) -> None:
+    """Whatever others saw, did and got, the update has the same bits."""
+    fields = {"normalize_observations": True, "normalize_rewards": True, "kernels": "torch", "precision": "float32"}
+    policies = []
+    for spoil in (False, True):
+        trainer = make(merge(small(duel, kind=kind, **fields), {"policy": {"encoder": "flat"}}))
+        for _ in range(2):
+            trainer.step()
+        if spoil:
+            _spoil_others(trainer)
+        line = trainer.step()
+        assert np.isfinite(line["loss"])
+        policies.append({**trainer.policy.state_dict(), **vars(trainer.reward_normaliser.moments)})  # type: ignore[union-attr]
+    assert_equal(*policies)
+
+
+def test_scores_are_those_of_the_learner(duel: str, make: Callable[..., Trainer]) -> None:
+    trainer = make(small(duel, selfplay={"opponents": "script:1"}, env={"max_steps": 20}, updates=12))
+    seats = trainer.seats
+    assert seats is not None
+    episodes, total = 0, 0.0
+    original = seats.take_results
+
+    def take(episode: Any) -> None:
+        nonlocal episodes, total
+        own = seats.plan.own & (trainer.env.terminated | trainer.env.truncated)
+        episodes, total = episodes + int(own.sum()), total + float(episode["score"][own].sum())
+        original(episode)
+
+    seats.take_results = take  # type: ignore[method-assign]
+    lines = [trainer.step() for _ in range(8)]
+    assert sum(line["episodes"] for line in lines) == episodes > 50
+    summed = sum(line["episodes"] * line["score"] for line in lines if line["episodes"])
+    assert summed == pytest.approx(total)
+    # One row a game, and each game has a result.
+    assert sum(line["versus_games"] for line in lines) == episodes
+    counts = np.array([line["opponents"].get("script:1", [0, 0, 0]) for line in lines])
+    record = seats.opponents.records["script:1"]
+    assert counts.sum(0).tolist() == [record.wins, record.draws, record.losses]
+    for line, (wins, draws, losses) in zip(lines, counts, strict=True):
+        if games := wins + draws + losses:
+            assert line["versus_points"] == pytest.approx((wins + draws / 2) / games)
+
+
+# ---- runs ----------------------------------------------------------------------------------------------
+
+
+def run(path: Path, config: Config | None = None, **options: Any) -> Result:
+    return train(config, runs=path, quiet=True, **options)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "mingru", "lstm"])
+def test_a_resumed_run_is_bit_identical(duel: str, tmp_path: Path, kind: str) -> None:
+    whole = run(tmp_path / "whole", small(duel, kind=kind))
+    pool = load_checkpoint(list_checkpoints(whole.run)[-1]).meta["selfplay"]
+    assert len(pool["pool"]) == 4 and all(pool["slots"])
+    for at in (0, 3):
+        again = run(tmp_path / str(at), small(duel, kind=kind))
+        for path in list_checkpoints(again.run)[at + 1 :]:
+            shutil.rmtree(path)
+        resumed = run(tmp_path, None, resume=list_checkpoints(again.run)[at], game=duel)
+        paths = [list_checkpoints(each.run)[-1] for each in (whole, resumed)]
+        assert_equal(*map(tensors, paths))
+        assert load_checkpoint(paths[0]).meta["selfplay"] == load_checkpoint(paths[1]).meta["selfplay"]
+        assert [line["opponents"] for line in lines(whole)] == [line["opponents"] for line in lines(resumed)]
+        for name in pool["pool"]:
+            assert_equal(*(load_checkpoint(each.run / "opponents" / name).policy for each in (whole, resumed)))
+
+
+@pytest.mark.parametrize("threads", [2, 7])
+def test_results_do_not_depend_on_threads(duel: str, tmp_path: Path, threads: int) -> None:
+    one = run(tmp_path / "1", small(duel))
+    more = run(tmp_path / "n", merge(small(duel), {"vec": {"num_threads": threads}}))
+    paths = [list_checkpoints(each.run)[-1] for each in (one, more)]
+    assert_equal(*map(tensors, paths))
+    assert [line["opponents"] for line in lines(one)] == [line["opponents"] for line in lines(more)]
+
+
+def test_copies_are_checkpoints_and_go_when_no_checkpoint_needs_them(duel: str, tmp_path: Path) -> None:
+    result = run(tmp_path, small(duel, updates=12, keep_checkpoints=2))
+    kept, needed = list_checkpoints(result.run), set[str]()
+    assert len(kept) in (2, 3)  # the newest two, and the best
+    for path in kept:
+        state = load_checkpoint(path).meta["selfplay"]
+        needed |= {*state["pool"], *state["slots"]} - {None}
+    found = {path.name for path in (result.run / "opponents").iterdir()}
+    assert needed <= found and len(found) < 12
+    assert {f"step_{update * SMALL_BATCH:012d}" for update in (1, 11, 12)} <= found
+    name = max(needed)
+    assert_equal(load_checkpoint(result.run / "opponents" / name).policy, load_checkpoint(kept[-1]).policy)
+    assert load_checkpoint(result.run / "opponents" / name).meta["update"] == 12
+    # A run whose copies are gone cannot be resumed.
+    shutil.rmtree(result.run / "opponents" / name)
+    with pytest.raises(CheckpointError, match=rf"{name} is not a checkpoint directory"):
+        run(tmp_path, None, resume=kept[-1], game=duel)
+
+
+def test_a_run_without_opponents_has_no_trace_of_self_play(duel: str, tmp_path: Path) -> None:
+    result = run(tmp_path, small(duel, selfplay={}, updates=2))
+    assert not (result.run / "opponents").exists()
+    last = load_checkpoint(list_checkpoints(result.run)[-1])
+    assert "selfplay" not in last.meta and "seats" not in last.trainer
+    assert not {"opponents", "versus_games"} & set(lines(result)[0])
