@@ -63,12 +63,15 @@ def test_the_window_is_the_last_hundred_episodes() -> None:
     window.add({"score": float("nan"), "episodes": 3})
     assert window.score() is None
     window.add({"score": 0.0, "episodes": 60})
+    assert window.score() is None, "the mean of few episodes says little"
     window.add({"score": 6.0, "episodes": 40})
     assert window.score() == Score(2.4, "training", 100)
     window.add({"score": 10.0, "episodes": 10})  # the first sixty are still in the window
     assert window.score() == Score(pytest.approx(340 / 110), "training", 110)
-    window.add({"score": 1.0, "episodes": 500})
-    assert window.score() == Score(1.0, "training", 500)
+    restored = ScoreWindow(json.loads(json.dumps(window.state())))
+    for each in (window, restored):
+        each.add({"score": 1.0, "episodes": 90})
+        assert each.score() == Score(pytest.approx(1.9), "training", 100)
 
 
 @pytest.mark.parametrize("values", [None, 3, {}, {"value": "x"}, {"value": float("nan")}, {"value": None}])

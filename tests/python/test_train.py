@@ -22,6 +22,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from pufferc.runs.checkpoint import CheckpointError, list_checkpoints, load_checkpoint  # noqa: E402
+from pufferc.runs.directory import checkpoint_score  # noqa: E402
 from pufferc.training import ppo  # noqa: E402
 from pufferc.training import run as train_module  # noqa: E402
 from pufferc.training.evaluate import EvaluationSettings  # noqa: E402
@@ -99,6 +100,8 @@ def test_a_resumed_run_is_bit_identical(tmp_path: Path, name: str, fields: dict[
         resumed = run(tmp_path, None, resume=keep)
         assert resumed.run == again.run and resumed.steps == UPDATES * BATCH
         assert_equal(list_checkpoints(resumed.run)[-1], last)
+        scores = [[checkpoint_score(path) for path in list_checkpoints(result.run)] for result in (whole, resumed)]
+        assert scores[0] == scores[1] and scores[0][-1] is not None, "so the same checkpoint is the best one"
         timeless = [
             [
                 {k: v for k, v in line.items() if not k.startswith("seconds") and k not in ("sps", "time_s")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -50,12 +50,16 @@ def evaluation_score(found: Evaluation) -> Score | None:
 class ScoreWindow:
     """The mean score of the last updates of training that together have WINDOW_EPISODES episodes.
 
-    It lags behind an improving policy, because episodes began with an older one.
+    It lags behind an improving policy, because episodes began with an older one. `state`: that of an earlier window.
     """
 
-    def __init__(self) -> None:
-        self._updates: deque[tuple[float, int]] = deque()
-        self._episodes = 0
+    def __init__(self, state: Sequence[tuple[float, int]] = ()) -> None:
+        self._updates = deque((float(score), int(episodes)) for score, episodes in state)
+        self._episodes = sum(episodes for _, episodes in self._updates)
+
+    def state(self) -> list[tuple[float, int]]:
+        """The mean score and the number of episodes of each update, as JSON values for a checkpoint."""
+        return list(self._updates)
 
     def add(self, line: Mapping[str, Any]) -> None:
         """Adds the line of one update."""
@@ -68,8 +72,8 @@ class ScoreWindow:
             self._episodes -= self._updates.popleft()[1]
 
     def score(self) -> Score | None:
-        """None while no episode has finished."""
-        if not self._episodes:
+        """None until WINDOW_EPISODES episodes have finished: the mean of a few would often be the best of a run."""
+        if self._episodes < WINDOW_EPISODES:
             return None
         total = math.fsum(score * episodes for score, episodes in self._updates)
         return Score(total / self._episodes, "training", self._episodes)

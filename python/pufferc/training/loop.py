@@ -63,16 +63,26 @@ class Outputs:
 
 
 class Loop:
-    """Trains until total_steps, the target or an interruption. `began` is the start time, shifted by resumed time."""
+    """Trains until total_steps, the target or an interruption.
 
-    def __init__(self, trainer: Trainer, outputs: Outputs, interrupt: Interrupt, began: float) -> None:
+    `began` is the start time, shifted by resumed time; `window` has the scores before a resume.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        outputs: Outputs,
+        interrupt: Interrupt,
+        began: float,
+        window: ScoreWindow | None = None,
+    ) -> None:
         self.trainer, self.outputs, self.interrupt, self.began = trainer, outputs, interrupt, began
         self.evaluation: Evaluation | None = None
         self.evaluated_update = -1
         self.evaluation_s = self.logging_s = 0.0
         self.saved_at = self.evaluated_at = time.perf_counter()
         self.target = trainer.config.train.target_score
-        self.window = ScoreWindow()
+        self.window = window or ScoreWindow()
 
     def elapsed(self) -> float:
         """Wall-clock seconds of the run, including the earlier parts of a resumed run."""
@@ -157,6 +167,7 @@ class Loop:
             "wall_seconds": self.elapsed(),
             "evaluation": found.as_dict() if found else None,
             "score": score.as_dict() if score else None,
+            "window": self.window.state(),
         }
         if self.outputs.log is not None:
             self.outputs.log.flush()

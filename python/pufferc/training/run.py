@@ -23,6 +23,7 @@ from pufferc.runs.checkpoint import Checkpoint, load_checkpoint, load_game_check
 from pufferc.runs.directory import locked, make_directory, policy_name, write_json, write_start
 from pufferc.runs.machine import machine
 from pufferc.runs.metrics import MetricsLog, last_line
+from pufferc.runs.scores import ScoreWindow
 from pufferc.runs.text import count, duration
 from pufferc.training.distributed import connect
 from pufferc.training.from_checkpoint import checkpoint_config, load_weights
@@ -132,10 +133,11 @@ def _run(
     """Opens the outputs, runs the loop and writes result.json. `stack` closes the outputs."""
     lead, result_file = trainer.ranks.rank == 0, run / "result.json"
     outputs = _open_outputs(trainer, run, checkpoint, progress, stack) if lead else Outputs(run, progress)
-    before = float(checkpoint.meta["wall_seconds"]) if checkpoint is not None else 0.0
+    meta = checkpoint.meta if checkpoint is not None else {}
+    before, window = float(meta.get("wall_seconds", 0.0)), ScoreWindow(meta.get("window", ()))
     try:
         with Interrupt(progress.say) as interrupt:
-            result = Loop(trainer, outputs, interrupt, began - before).go()
+            result = Loop(trainer, outputs, interrupt, began - before, window).go()
     except BaseException as error:
         outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         text = str(error) or type(error).__name__
