@@ -60,6 +60,33 @@ def test_train_help_lists_every_flag_with_its_default(capsys: Any) -> None:
     assert "frames of 1/60 s per step" in text and "Passes over each batch" in text
 
 
+@pytest.mark.parametrize("columns", [1, 5, 80])
+def test_help_ends_on_a_terminal_of_any_width(columns: int, monkeypatch: Any, capsys: Any) -> None:
+    pytest.importorskip("tyro")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with pytest.raises(SystemExit):
+        main(["train", "cartpole", "--help"])
+    assert "--vec.num-envs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("word", "number"), [("1e6", 10**6), ("1M", 10**6), ("2.5k", 2500), ("3_000_000", 3 * 10**6), ("1.5e3", 1500)]
+)
+def test_large_numbers_have_short_forms(word: str, number: int) -> None:
+    pytest.importorskip("tyro")
+    for words in (["--train.total-steps", word], [f"--train.total-steps={word}"]):
+        assert parse_train("cartpole", words).config.train.total_steps == number
+
+
+def test_numbers_without_a_short_form_stay(capsys: Any) -> None:
+    pytest.importorskip("tyro")
+    config = parse_train("cartpole", ["--train.learning-rate", "1e-3", "--train.clip", "0.25", "--seed", "7"]).config
+    assert (config.train.learning_rate, config.train.clip, config.train.seed) == (0.001, 0.25, 7)
+    with pytest.raises(SystemExit):
+        parse_train("cartpole", ["--train.total-steps", "1.5"])
+    assert "1.5" in capsys.readouterr().err
+
+
 def test_flags_override_files_and_files_override_packaged_values(tmp_path: Path) -> None:
     pytest.importorskip("tyro")
     file = tmp_path / "c.toml"

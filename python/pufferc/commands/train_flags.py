@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import re
+import shutil
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +16,8 @@ import tyro
 from pufferc.config import load_config, merge
 from pufferc.config.schema import SECTIONS, Section, parameters
 from pufferc.envs.games import env_info
+
+_MIN_COLUMNS = 40
 
 
 def _split_config(words: list[str]) -> tuple[str | None, list[str]]:
@@ -27,6 +32,26 @@ def _split_config(words: list[str]) -> tuple[str | None, list[str]]:
             kept.append(words[i])
             i += 1
     return path, kept
+
+
+def _whole_numbers(words: list[str]) -> list[str]:
+    """Values of the flags --SECTION.NAME that are written as 1e6, 1M or 20k, as digits."""
+    found, sections = list(words), tuple(f"--{name}." for name in ("env", *SECTIONS))
+    for i, word in enumerate(words):
+        flag, equals, value = word.partition("=")
+        if flag.startswith(sections) and equals:
+            found[i] = f"{flag}={_digits(value)}"
+        elif i and words[i - 1].startswith(sections) and "=" not in words[i - 1]:
+            found[i] = _digits(word)
+    return found
+
+
+def _digits(word: str) -> str:
+    match = re.fullmatch(r"(\d[\d_]*(?:\.\d+)?(?:[eE]\+?\d+)?)([kKMG]?)", word)
+    if match is None or match[0].isdecimal():
+        return word
+    number = Decimal(match[1]) * {"": 1, "K": 1000, "M": 10**6, "G": 10**9}[match[2].upper()]
+    return str(int(number)) if number == int(number) and (match[2] or "e" in word.lower()) else word
 
 
 def _section_flags(section: Section) -> tuple[Any, Any]:
@@ -52,6 +77,9 @@ def parse_train(game: str, words: list[str], command: str = "train") -> Any:
     The flags --env.* are made from the game's own parameter table.
     """
     path, words = _split_config(words)
+    words = _whole_numbers(words)
+    if {"-h", "--help"} & set(words) and shutil.get_terminal_size().columns < _MIN_COLUMNS:
+        os.environ["COLUMNS"] = str(_MIN_COLUMNS)  # on a narrower terminal the help would never end
     config = load_config(game, path)
     kinds: dict[str, type] = {"int": int, "float": float, "bool": bool}
     env_fields = [

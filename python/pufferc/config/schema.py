@@ -270,7 +270,9 @@ class TrainConfig(Section):
     )
     target_score: float | None = param(None, "End the run when the mean score of a separate evaluation reaches this.")
     target_episodes: int = param(1000, "Episodes per evaluation.", min=1, max=10**8)
-    seed: int = param(1, "Seed of weights, games, action sampling and minibatch order.", min=0, max=2**63 - 1)
+    seed: int = param(
+        1, "Seed of weights, games, action sampling and minibatch order.", alias="--seed", min=0, max=2**63 - 1
+    )
     device: str = param("auto", "Any torch device. auto: cuda if available, else cpu.")
     threads: int | Auto = param("auto", "Threads of torch. auto: the available cores.", min=1, max=_core.MAX_THREADS)
     kernels: Literal["auto", "fused", "torch"] = param(
