@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from pufferc.config import Config, ConfigError, load_config, merge
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
+from pufferc.loggers import Progress  # noqa: E402
 from pufferc.runs.checkpoint import CheckpointError, list_checkpoints, load_checkpoint  # noqa: E402
 from pufferc.runs.directory import checkpoint_score  # noqa: E402
 from pufferc.training import ppo  # noqa: E402
@@ -115,6 +117,22 @@ def test_a_resumed_run_is_bit_identical(tmp_path: Path, name: str, fields: dict[
 
 
 @needs_lander
+def test_a_run_whose_directory_is_removed_saves_beside_it(tmp_path: Path) -> None:
+    class Removing(Progress):
+        def note(self, line: Mapping[str, Any], *, last: bool = False) -> None:
+            if line["update"] == 2:
+                (folder,) = tmp_path.iterdir()
+                shutil.rmtree(folder)
+
+    config = small()
+    with pytest.raises(FileNotFoundError, match="was removed or moved while it was being trained") as error:
+        train(config, runs=tmp_path, display=Removing(config.train.total_steps))
+    (rescued,) = tmp_path.iterdir()
+    (path,) = list_checkpoints(rescued)
+    assert str(path) in str(error.value)
+    assert train(None, runs=tmp_path, resume=path).steps == UPDATES * BATCH
+
+
 def test_unsavable_games_are_reset_in_a_resumed_run(tmp_path: Path, capsys: Any) -> None:
     whole = run(tmp_path, small("lander"))
     first, last = list_checkpoints(whole.run)[0], list_checkpoints(whole.run)[-1]

@@ -169,10 +169,17 @@ class Loop:
             "score": score.as_dict() if score else None,
             "window": self.window.state(),
         }
+        run, lead = self.outputs.run, self.trainer.ranks.rank == 0
+        if lead and not run.is_dir():
+            run = run.with_name(f"{run.name}-rescued")
         if self.outputs.log is not None:
             self.outputs.log.flush()
-        self.trainer.save(self.outputs.run, extra)
-        if self.trainer.ranks.rank == 0:
+        path = self.trainer.save(run, extra)
+        if run != self.outputs.run:
+            raise FileNotFoundError(
+                f"{self.outputs.run} was removed or moved while it was being trained; the checkpoint is {path}"
+            )
+        if lead:
             prune_checkpoints(self.outputs.run, self.trainer.config.train.keep_checkpoints)
         self.saved_at = time.perf_counter()
 
