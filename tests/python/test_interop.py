@@ -191,6 +191,7 @@ def test_sb3_contrib_learns_games_with_masks(game: str, make_sb3: Any, tmp_path:
 
 # ---- PettingZoo -----------------------------------------------------------------------------------------
 
+TURNS = [name for name in ("connect4", "go", "poker") if name in pufferc.list_envs()]
 BOARD = {"width": 20, "height": 12, "snakes": 6, "food": 20}
 
 
@@ -214,7 +215,8 @@ def pettingzoo_tests() -> Any:
 def test_pettingzoo_passes_its_own_tests(game: str, parallel_env: Any, pettingzoo_tests: Any) -> None:
     params = BOARD if game == "snake" else {}
     pettingzoo_tests.parallel_api_test(parallel_env(game, **params), num_cycles=300)
-    pettingzoo_tests.parallel_seed_test(lambda: parallel_env(game, **params))
+    if game not in TURNS:  # this test of PettingZoo makes illegal choices
+        pettingzoo_tests.parallel_seed_test(lambda: parallel_env(game, **params))
     pettingzoo_tests.parallel_api_test(parallel_env(game, max_steps=5, **params), num_cycles=300)
 
 
@@ -283,6 +285,90 @@ def test_pettingzoo_masks_are_in_the_observations(parallel_env: Any, pettingzoo_
     assert one.action_space("catcher_0").sample(seen["catcher_0"]["action_mask"]) in (0, 1, 2)
 
 
+@pytest.fixture
+def aec_env() -> Any:
+    """The turn-based PettingZoo adapter. Skips if PettingZoo is not installed."""
+    pytest.importorskip("pettingzoo")
+    from pufferc.interop.pettingzoo import aec_env
+
+    return aec_env
+
+
+@pytest.mark.skipif(not TURNS, reason="built without experimental games")
+@pytest.mark.parametrize("game", TURNS)
+def test_pettingzoo_games_of_turns_pass_its_own_test(game: str, aec_env: Any, pettingzoo_tests: Any) -> None:
+    for params in ({}, {"max_steps": 3}):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.filterwarnings("ignore", message="Observation space for each agent probably should be")  # masked
+            warnings.filterwarnings("ignore", message="Observation is not a NumPy array")
+            warnings.filterwarnings("ignore", message=r"Action mask numpy array is all zeros")  # of ended agents
+            warnings.filterwarnings("ignore", message="Observation numpy array is all zeros")  # an empty board
+            warnings.filterwarnings("ignore", message="We recommend agents to be named")  # connect4_0 has a digit
+            pettingzoo_tests.api_test(aec_env(game, **params), num_cycles=200)
+
+
+@needs_compiler
+def test_pettingzoo_games_of_turns_equal_the_pool(aec_env: Any, tmp_path: Path) -> None:
+    """Three players; a player without cells is out. Waiting agents see a mask of zeros."""
+    env = aec_env(build_duel(tmp_path), players=3, max_steps=40, decay=0.0)
+    pool = pufferc.make(tmp_path / "duel.so", players=3, max_steps=40, decay=0.0, autoreset="disabled")
+    generator = np.random.default_rng(1)
+    for seed in (5, 6):
+        env.reset(seed=seed)
+        observations, infos = pool.reset(seed=seed)
+        returns, collected = np.zeros(3), dict.fromkeys(env.agents, 0.0)
+        while not pool.terminated.any() and not pool.truncated.any():
+            actions = spaces.sample_legal(pool.single_action_space, pool.action_masks(), generator)
+            assert pool.forced is not None
+            if not (pool.alive & ~pool.forced).any():  # nobody has a choice: the adapter has made this step already
+                observations, rewards, _, _, infos = pool.step(actions)
+                returns += rewards
+                continue
+            (row,) = np.flatnonzero(pool.alive & ~pool.forced)
+            assert env.agent_selection == f"duel_{row}"
+            for agent in env.agents:
+                seen = env.observe(agent)
+                assert env.observation_space(agent).contains(seen)
+                np.testing.assert_array_equal(seen["observation"], observations[int(agent[-1])])
+                np.testing.assert_array_equal(seen["action_mask"], infos["action_mask"][row] * (agent[-1] == str(row)))
+            collected[env.agent_selection] += env.last()[1]
+            env.step(actions[row])
+            observations, rewards, _, _, infos = pool.step(actions)
+            returns += rewards
+        ended = list(env.agents)
+        for agent in ended:
+            assert env.agent_selection == agent
+            _, reward, terminated, truncated, info = env.last()
+            collected[agent] += reward
+            assert terminated == pool.terminated[int(agent[-1])] and truncated == pool.truncated[int(agent[-1])]
+            assert info["metrics"]["r"] == pytest.approx(returns[int(agent[-1])], abs=1e-5)
+            with pytest.raises(ValueError, match="only valid action is None"):
+                env.step(actions[0])
+            env.step(None)
+        assert ended == env.possible_agents and not env.agents
+        assert list(collected.values()) == pytest.approx(returns, abs=1e-5)
+
+
+@needs_compiler
+def test_pettingzoo_games_of_turns_refuse_bad_choices(aec_env: Any, tmp_path: Path) -> None:
+    env = aec_env(build_duel(tmp_path))
+    env.reset(seed=1)
+    agent, before = env.agent_selection, env.observe(env.agent_selection)
+    legal = before["action_mask"]
+    illegal = 3 + int(np.flatnonzero(legal[3:] == 0)[0])
+    bad = [(0, "must be in"), ([0, 1.5], "must be in"), ([0, 99], "99"), ([1, illegal - 3], "illegal|legal")]
+    for action, word in bad:
+        with pytest.raises(ValueError, match=word):
+            env.step(np.array(action))
+    assert env.agent_selection == agent
+    np.testing.assert_array_equal(env.observe(agent)["observation"], before["observation"])
+    with pytest.raises(ValueError, match="pong has no turns, its agents act at the same time; use parallel_env"):
+        aec_env("pong", players=2)
+    with pytest.raises(ValueError, match="moba has no turns"):
+        aec_env("moba", masked=True).reset(seed=1)
+
+
 def test_pettingzoo_refuses_bad_actions(parallel_env: Any) -> None:
     env = parallel_env("snake", **BOARD)
     env.reset(seed=1)
@@ -307,12 +393,12 @@ def test_pettingzoo_refuses_bad_actions(parallel_env: Any) -> None:
 
 
 @pytest.mark.usefixtures("warm_children")
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(6))
 def test_snippets_of_the_page(number: int, tmp_path: Path) -> None:
     for package in ("stable_baselines3", "sb3_contrib", "pettingzoo"):
         pytest.importorskip(package)
     snippets = blocks(PAGE, "python")
-    assert len(snippets) == 5
+    assert len(snippets) == 6
     done = subprocess.run(
         [sys.executable, "-c", snippets[number]], capture_output=True, text=True, timeout=120, cwd=tmp_path
     )

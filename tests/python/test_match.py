@@ -19,6 +19,7 @@ from conftest import ROOT
 from own_games import build_duel, needs_compiler
 from pufferc.commands.main import main
 from pufferc.config import Config, as_tables, merge
+from test_readme import blocks
 
 torch = pytest.importorskip("torch")
 
@@ -238,6 +239,15 @@ def test_two_players_of_any_kind_can_be_evaluated() -> None:
     assert (first.score > 0) == (found.points[:, 0].mean() > 0.5)
 
 
+@needs_connect4
+def test_an_evaluation_of_two_scripts_in_a_game_of_turns() -> None:
+    weak, strong = evaluate_players(
+        [ScriptPlayer(0), ScriptPlayer(2)], 1, World("connect4", {}, 1), EvaluationSettings(50, seed=1)
+    )
+    assert weak.metrics["first"] == 1.0 and strong.metrics["first"] == 0.0
+    assert strong.score > 0.9 and weak.score == pytest.approx(1.0 - strong.score)
+
+
 # ---- intervals -------------------------------------------------------------------------------------------
 
 
@@ -373,8 +383,11 @@ def test_players_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         world_of(two, longer)
     with pytest.raises(ValueError, match="was trained with players = 1"):
         world_of(two, one)
-    with pytest.raises(ValueError, match="was trained with action space"):
+    with pytest.raises(ValueError, match=r"trained with actions Box.* parameters the game has actions Discrete"):
         world_of(two, controls, continuous=False)
+    wide = load_player(str(exported(tmp_path / "moba.pfc", "moba", {"vision": 7})), "moba")
+    with pytest.raises(ValueError, match=r"observations of shape \(528,\), uint8, but .* has .* shape \(416,\)"):
+        wide.check(World("moba", {"vision": 6}, 1))
     with pytest.raises(ValueError, match="no script:0: pong has no script"):
         world_of(two, "script:0")
     file = Path(longer)
@@ -453,6 +466,13 @@ def test_the_command_prints_a_matrix_and_ratings(tmp_path: Path, capsys: Any) ->
     for pairing in (*found["pairs"], *again["pairs"]):
         del pairing["seconds"]
     assert again == found
+
+
+def test_the_snippet_of_the_page_runs(capsys: Any) -> None:
+    (snippet,) = blocks("docs/match.md", "python")
+    exec(compile(snippet, "docs/match.md", "exec"), {})
+    mean, *rest = capsys.readouterr().out.split()
+    assert 0.0 <= float(mean) <= 1.0 and len(rest) == 5
 
 
 def test_eval_versus_takes_scripts_and_files(tmp_path: Path, capsys: Any) -> None:

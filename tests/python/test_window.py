@@ -335,6 +335,35 @@ assert set(actions) == {1, 2} and actions[0] == 1 and actions[-1] == 1, actions
     )
 
 
+@pytest.mark.skipif("connect4" not in pufferc.list_envs(), reason="built without experimental games")
+def test_a_person_takes_turns_with_a_script(display):
+    """Nothing moves before the key. A key that is not legal, or is held from an earlier turn, does not count."""
+    pytest.importorskip("torch")
+    run(
+        """
+import pufferc.watch.play as module
+from pufferc.selfplay.players import ScriptPlayer
+viewers, boards, waits = [], [], []
+class Spy(module.Viewer):
+    def show(self, seen=None):
+        viewers[:] = [self]
+        boards.append(np.array(seen.observations[0]))
+        return super().show(seen)
+    def wait(self, until, seen=None):
+        waits.append(len(boards))
+        return super().wait(until, seen)
+module.Viewer = Spy
+def is_turn(number):
+    return lambda: len(waits) == number and viewers[0].player == "your turn"
+simulate_person(is_turn(1), "x", lambda: time.sleep(1.0) or len(waits) == 1, "4", is_turn(2), "4", is_turn(3), "q")
+play("connect4", opponent=ScriptPlayer(2), seed=1, fps=20)
+shown = boards[waits[-1] - 1]
+assert shown[5, 3] in (1, 2) and (shown == 1).sum() == 2 and (shown >= 2).sum() == 2, shown
+""",
+        display,
+    )
+
+
 def test_one_window_at_a_time_and_one_thread(display):
     run(
         """

@@ -120,14 +120,16 @@ def describe(title: str, names: Sequence[str], pairings: Sequence[Pairing], rati
         for number, name in zip(numbers, names, strict=True)
     ]
     rated = [
-        [player.name, f"{player.rating:+.0f}", f"{player.low:+.0f} to {player.high:+.0f}"]
+        [player.name, "0", "fixed"]
+        if player.name == ratings.anchor
+        else [player.name, f"{player.rating:+.0f}", f"{player.low:+.0f} to {player.high:+.0f}"]
         for player in ratings.ranked()
     ]
     parts = [
         f"{title}: mean points of the player on the left, {games} games per pair, 95 % intervals",
         table(["", "", *numbers], rows),
         "",
-        table(["rating", "", "95 % interval"], rated).replace("rating", "ratings", 1),
+        table(["ratings", "", "95 % interval"], rated),
         "",
         _misfit_text(ratings),
     ]

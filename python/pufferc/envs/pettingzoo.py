@@ -1,4 +1,4 @@
-"""One game with all its agents in PettingZoo's parallel API.
+"""One game with all its agents in PettingZoo's APIs: the parallel one, and AEC for games in which agents take turns.
 
     from pufferc.interop.pettingzoo import parallel_env
 
@@ -17,6 +17,16 @@ where a choice is legal in the next action. K = all choices of an action's dimen
 `pufferc.envs.spaces.sample_mask` splits it for a MultiDiscrete space. With one dimension:
 
     action = env.action_space(agent).sample(observations[agent]["action_mask"])
+
+In a game of turns every agent but one has a single choice. `aec_env` shows only the agent that decides; the others make
+their single choice on their own:
+
+    env = aec_env("connect4")
+    env.reset(seed=1)
+    for agent in env.agent_iter():
+        observation, reward, terminated, truncated, info = env.last()
+        over = terminated or truncated
+        env.step(None if over else env.action_space(agent).sample(observation["action_mask"]))
 """
 
 from __future__ import annotations
@@ -41,7 +51,7 @@ except ImportError as error:
         name=error.name,
     ) from error
 
-__all__ = ["ParallelEnv", "parallel_env"]
+__all__ = ["AecEnv", "ParallelEnv", "aec_env", "parallel_env"]
 
 Observations = dict[str, Any]  # of each agent an array, or the dictionary of a masked game
 Infos = dict[str, dict[str, Any]]
@@ -53,19 +63,13 @@ def parallel_env(name: str, *, render_mode: str | None = None, seed: int | None 
     return ParallelEnv(name, render_mode=render_mode, seed=seed, **params)
 
 
-class ParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
-    """One game whose agents act at the same time, each for one life.
+def aec_env(name: str, *, render_mode: str | None = None, seed: int | None = None, **params: Any) -> AecEnv:
+    """One game of `name`, in which agents take turns; see `AecEnv`."""
+    return AecEnv(name, render_mode=render_mode, seed=seed, **params)
 
-    Agents are called NAME_0, NAME_1, ... in the order of the pool's rows. The info of an agent that ended holds
-    "metrics": its return "r", length "l" and the game's metrics.
 
-    Args:
-        name: One of `pufferc.list_envs()`; games of one agent are accepted too.
-        render_mode: None, "rgb_array" (render returns a picture uint8 [H, W, 3]) or "human" (a window).
-        seed: Seed of the first reset if that has no argument; None draws one.
-        data: Path of the file that the game reads, see `pufferc.make`.
-        **params: Parameters of the game, see `pufferc.env_info(name).params`.
-    """
+class _NamedAgents:
+    """A pool of one game whose rows are agents with names; what both APIs have."""
 
     def __init__(
         self,
@@ -92,7 +96,6 @@ class ParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
             "name": f"pufferc_{self._pool.name}_v{self._pool.version}",
             "render_modes": ["human", "rgb_array"],
             "render_fps": self._pool.metadata["render_fps"],
-            "is_parallelizable": True,
         }
         self.possible_agents = [f"{self._pool.name}_{i}" for i in range(self._pool.agents)]
         self.agents: list[str] = []
@@ -114,6 +117,47 @@ class ParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
         """Action space of an agent; always the same object for one agent."""
         return self._action_spaces[agent]
 
+    def _action_value(self, agent: str, action: Any) -> NDArray[Any]:
+        """An agent's action as an array. ValueError if its shape or type is wrong."""
+        value = np.asarray(action)
+        if value.shape != self._idle.shape[1:] or (self._idle.dtype.kind == "i") != (value.dtype.kind in "iu"):
+            raise ValueError(f"the action of {agent} must be in {self._action_spaces[agent]}, got {action!r}")
+        return value
+
+    def _metrics(self, agent: str, ended: Mapping[str, Any]) -> dict[str, Any]:
+        """The info of an agent that ended, from the infos of the pool's step."""
+        stats, row = ended["final_info"]["episode"], self._row[agent]
+        return {"metrics": {key: stats[key][row].item() for key in stats if not key.startswith("_")}}
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """The game as a picture uint8 [H, W, 3], or None: a window shows it. Needs a render_mode."""
+        picture = self._pool.render()
+        assert not isinstance(picture, tuple)  # the pool was made for one picture
+        return picture
+
+    def close(self) -> None:
+        """End the game. Stepping after it raises RuntimeError."""
+        self._pool.close()
+
+
+class ParallelEnv(_NamedAgents, pettingzoo.ParallelEnv):  # type: ignore[misc]
+    """One game whose agents act at the same time, each for one life.
+
+    Agents are called NAME_0, NAME_1, ... in the order of the pool's rows. The info of an agent that ended holds
+    "metrics": its return "r", length "l" and the game's metrics.
+
+    Args:
+        name: One of `pufferc.list_envs()`; games of one agent are accepted too.
+        render_mode: None, "rgb_array" (render returns a picture uint8 [H, W, 3]) or "human" (a window).
+        seed: Seed of the first reset if that has no argument; None draws one.
+        data: Path of the file that the game reads, see `pufferc.make`.
+        **params: Parameters of the game, see `pufferc.env_info(name).params`.
+    """
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(name, **options)
+        self.metadata["is_parallelizable"] = True
+
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observations, Infos]:
         """Start a new game with all agents; the same seed gives the same game. `options` is ignored."""
         observations, infos = self._pool.reset(seed=seed)
@@ -133,9 +177,7 @@ class ParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
         infos: Infos = {agent: {} for agent in live}
         self.agents = [agent for agent in live if not (terminated[self._row[agent]] or truncated[self._row[agent]])]
         for agent in set(live).difference(self.agents):
-            stats = ended["final_info"]["episode"]
-            row = self._row[agent]
-            infos[agent] = {"metrics": {key: stats[key][row].item() for key in stats if not key.startswith("_")}}
+            infos[agent] = self._metrics(agent, ended)
         return (
             self._observed(observations, ended, live),
             {agent: float(rewards[self._row[agent]]) for agent in live},
@@ -165,21 +207,105 @@ class ParallelEnv(pettingzoo.ParallelEnv):  # type: ignore[misc]
             )
         gathered: NDArray[Any] = self._idle.copy()
         for agent, action in actions.items():
-            value = np.asarray(action)
-            if value.shape != gathered.shape[1:] or (gathered.dtype.kind == "i") != (value.dtype.kind in "iu"):
-                raise ValueError(f"the action of {agent} must be in {self._action_spaces[agent]}, got {action!r}")
-            gathered[self._row[agent]] = value
+            gathered[self._row[agent]] = self._action_value(agent, action)
         return gathered
 
-    def render(self) -> NDArray[np.uint8] | None:
-        """The game as a picture uint8 [H, W, 3], or None: a window shows it. Needs a render_mode."""
-        picture = self._pool.render()
-        assert not isinstance(picture, tuple)  # the pool was made for one picture
-        return picture
 
-    def close(self) -> None:
-        """End the game. Stepping after it raises RuntimeError."""
-        self._pool.close()
+class AecEnv(_NamedAgents, pettingzoo.AECEnv):  # type: ignore[misc]
+    """One game whose agents take turns, each for one life.
+
+    `agent_selection` is the agent that decides. The masks of the others are zero. Steps of the game in which nobody has
+    a choice are part of the step before them. Arguments, names of agents and infos are those of `ParallelEnv`.
+
+    Raises:
+        ValueError: The agents of this game act at the same time.
+    """
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(name, **options)
+        self.metadata["is_parallelizable"] = False
+        if self._pool.action_mask is None:
+            raise ValueError(self._no_turns())
+
+    def _no_turns(self) -> str:
+        return (
+            f"{self._pool.name} has no turns, its agents act at the same time; use parallel_env, and "
+            "pettingzoo.utils.parallel_to_aec for this interface"
+        )
+
+    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
+        """Start a new game with all agents; the same seed gives the same game. `options` is ignored."""
+        self._observations, infos = self._pool.reset(seed=seed)
+        self._masks = infos["action_mask"]
+        self.agents = list(self.possible_agents)
+        self.rewards = dict.fromkeys(self.agents, 0.0)
+        self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
+        self.terminations = dict.fromkeys(self.agents, False)
+        self.truncations = dict.fromkeys(self.agents, False)
+        self.infos: Infos = {agent: {} for agent in self.agents}
+        self._skip_agent_selection: str | None = None
+        self._select()
+        self._accumulate_rewards()
+
+    def observe(self, agent: str) -> dict[str, NDArray[Any]]:
+        """What an agent sees, and its legal choices, none if it has to wait."""
+        row = self._row[agent]
+        mask = self._masks[row].astype(np.int8) * self._decides(agent)
+        return {"observation": self._observations[row], "action_mask": mask}
+
+    def _decides(self, agent: str) -> bool:
+        row, forced = self._row[agent], self._pool.forced
+        return bool(self._pool.alive[row]) and forced is not None and not forced[row]
+
+    def step(self, action: Any) -> None:
+        """Make the choice of `agent_selection`; None removes an agent that has ended.
+
+        Raises:
+            ValueError: The choice is illegal or out of range, or an agent that has ended has one.
+        """
+        agent = self.agent_selection
+        if self.terminations[agent] or self.truncations[agent]:
+            self._was_dead_step(action)
+            return
+        value = self._action_value(agent, action)
+        actions = self._only_choices()
+        actions[self._row[agent]] = value
+        self._advance(actions, agent)
+        self._select()
+        self._accumulate_rewards()
+        self._deads_step_first()
+
+    def _advance(self, actions: NDArray[Any], agent: str | None = None) -> None:
+        """Steps the game. Rewards start at 0 with the action of an agent."""
+        self._observations, rewards, terminated, truncated, ended = self._pool.step(actions)
+        self._masks = ended["action_mask"]
+        if agent is not None:
+            self._cumulative_rewards[agent] = 0.0
+            self._clear_rewards()
+        for each in self.agents:
+            row = self._row[each]
+            self.rewards[each] += float(rewards[row])
+            self.terminations[each], self.truncations[each] = bool(terminated[row]), bool(truncated[row])
+            if (terminated[row] or truncated[row]) and not self.infos[each]:
+                self.infos[each] = self._metrics(each, ended)
+
+    def _select(self) -> None:
+        """Makes `agent_selection` the agent that decides. Steps the game while nobody does."""
+        while True:
+            running = [agent for agent in self.agents if not (self.terminations[agent] or self.truncations[agent])]
+            deciding = [agent for agent in running if self._decides(agent)]
+            if len(deciding) > 1:
+                raise ValueError(self._no_turns())
+            if deciding or not running:
+                self.agent_selection = (deciding or self.agents)[0]
+                return
+            self._advance(self._only_choices())
+
+    def _only_choices(self) -> NDArray[Any]:
+        """The first legal choice of every row in each dimension: the only one of those that wait."""
+        counts = choice_counts(self._pool.single_action_space)
+        parts = np.split(self._masks, np.cumsum(counts)[:-1], axis=1)
+        return np.stack([part.argmax(axis=1) for part in parts], axis=-1).astype(np.int32).reshape(self._idle.shape)
 
 
 def _copy(space: gym.Space[Any]) -> gym.Space[Any]:

@@ -1,5 +1,5 @@
 """See `pufferc.envs.pettingzoo`."""
 
-from pufferc.envs.pettingzoo import ParallelEnv, parallel_env
+from pufferc.envs.pettingzoo import AecEnv, ParallelEnv, aec_env, parallel_env
 
-__all__ = ["ParallelEnv", "parallel_env"]
+__all__ = ["AecEnv", "ParallelEnv", "aec_env", "parallel_env"]

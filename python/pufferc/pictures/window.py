@@ -9,6 +9,7 @@ and must use it from the thread that opened it.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +152,18 @@ class Viewer:
                 stepping = self._refresh(seen)
         if self.paused:
             self._due = time.perf_counter()
+        return not self.closed
+
+    def wait(self, until: Callable[[], bool], seen: Seen | None = None) -> bool:
+        """Show the games until a condition is true. False if the window is closed.
+
+        `pressed` collects keys, also those of the last `show`, for the condition to read. The next step is due one
+        period after the wait.
+        """
+        while not self.closed and not until():
+            self._refresh(seen)
+            time.sleep(max(0.0, _REFRESH_S - self._draw_s))
+        self._due = time.perf_counter()
         return not self.closed
 
     def linger(self, seconds: float, seen: Seen | None = None) -> bool:

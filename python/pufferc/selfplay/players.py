@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from pufferc import _core, errors
 from pufferc.envs.games import Game, env_info
+from pufferc.envs.spaces import GameSpaces
 from pufferc.envs.vector import VecEnv
 from pufferc.kernels.backend import FUSED, Kernels
 from pufferc.policies import Policy, make_head, restart_rows
@@ -55,13 +56,13 @@ class Player:
                 f"{found.version}"
             )
         trained, played = self.trained.spaces(), world.spaces()
-        for what in ("observation_space", "action_space", "masked"):
-            expected, got = getattr(trained, what), getattr(played, what)
+        for expected, got in zip(_shapes(trained), _shapes(played), strict=True):
             if expected != got:
                 raise ValueError(
-                    f"{self.name} was trained with {what.replace('_', ' ')} {expected}, the game has {got} with these "
-                    "parameters"
+                    f"{self.name} was trained with {expected}, but with these parameters the game has {got}"
                 )
+        if trained.observation_space != played.observation_space:
+            raise ValueError(f"{self.name} was trained with other ranges of observations than with these parameters")
 
     def sit(self, env: VecEnv, rows: NDArray[np.intp], *, seed: int, first_row: int) -> Seat:
         """A seat for these rows of a pool.
@@ -70,6 +71,13 @@ class Player:
         numbers from `first_row` on.
         """
         raise NotImplementedError
+
+
+def _shapes(spaces: GameSpaces) -> tuple[str, str]:
+    """What a policy sees and does, for messages."""
+    seen = spaces.observation_space
+    masks = ", with masks" if spaces.masked else ""
+    return f"observations of shape {seen.shape}, {seen.dtype}", f"actions {spaces.action_space}{masks}"
 
 
 # ---- policies ----------------------------------------------------------------------------------------------

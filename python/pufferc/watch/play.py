@@ -1,10 +1,14 @@
-"""`pufferc play NAME`: play with the keyboard, or watch a policy and take over with a key."""
+"""`pufferc play NAME`: play with the keyboard, alone or against a policy, or watch a policy and take over with a key.
+
+In a game in which agents take turns the window waits for a key when it is the person's turn, and the agents that wait
+make their only choice.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
@@ -15,11 +19,15 @@ from pufferc.envs.games import Game, KeyInfo, env_info
 from pufferc.envs.spaces import choice_counts
 from pufferc.envs.vector import VecEnv
 from pufferc.pictures.window import KEYS, Seen, Viewer
-from pufferc.watch.players import Agent, RandomAgent, choose
+from pufferc.watch.players import Agent, PlayerAgent, RandomAgent, choose
+
+if TYPE_CHECKING:
+    from pufferc.selfplay.players import Player
 
 __all__ = ["Keyboard", "play"]
 
 _END_S = 0.8  # how long the end of an episode is shown
+_LAST_TURN_S = 3.0  # the same in a game of turns
 
 _LEFT, _RIGHT, _UP, _DOWN = ("left", "a"), ("right", "d"), ("up", "w"), ("down", "s")
 
@@ -99,6 +107,36 @@ class Keyboard:
         ]
         return np.array(action[0] if isinstance(self._space, gym.spaces.Discrete) else action, np.int32)
 
+    def wait_for_turn(self, seen: Seen) -> NDArray[Any] | None:
+        """The action of the next key with a legal choice; None if the window is closed or shows another row.
+
+        The key must be pressed: one that is held down since an earlier turn does not count. Other dimensions make their
+        first legal choice.
+        """
+        row, found = self._viewer.env, list[NDArray[Any]]()
+
+        def decided() -> bool:
+            action = self._pressed_action()
+            found.extend([] if action is None else [action])
+            return bool(found) or self._viewer.env != row
+
+        self._viewer.wait(decided, seen)
+        return found[0] if found else None
+
+    def _pressed_action(self) -> NDArray[Any] | None:
+        """The action of the latest key press that is legal. Removes the key presses."""
+        counts = choice_counts(self._space)
+        legal = np.split(self._envs.action_masks()[self._viewer.env], np.cumsum(counts)[:-1])
+        pressed = list(reversed(self._viewer.pressed))
+        self._viewer.pressed.clear()
+        for key in (key for number in pressed for key in self._keys if number in (KEYS[name] for name in key.keys)):
+            if legal[key.dim][key.choice]:
+                action = np.array([int(allowed.argmax()) for allowed in legal], np.int32)
+                action[key.dim] = key.choice
+                return np.array(action[0]) if isinstance(self._space, gym.spaces.Discrete) else action
+            self._viewer.note(f"{key.help}: not allowed now")
+        return None
+
     def _choices(self, dim: int, before: int, count: int) -> list[int]:
         """Choices in a dimension in order of preference; the last one is the choice without a key."""
         keys = [key for key in self._keys if key.dim == dim]
@@ -117,6 +155,7 @@ def play(
     game: Game,
     *,
     agent: Agent | None = None,
+    opponent: Player | None = None,
     params: Mapping[str, Any] | None = None,
     data: str | os.PathLike[str] | None = None,
     seed: int | None = None,
@@ -129,8 +168,10 @@ def play(
     Args:
         game: The game: a name or a path.
         agent: Plays while no key is down; None = only the person plays. In a game of several agents the person plays
-            the displayed one, initially the first; `agent` plays the others, or they act at random.
-        params: Parameters of the game. Without an agent, frameskip defaults to 1 for a smooth picture.
+            the displayed one, initially the first; `agent` plays the others, or they act at random. In a game of turns
+            the person decides alone, unless there is also an opponent.
+        opponent: Plays the agents of other teams, and without `agent` all but the displayed one.
+        params: Parameters of the game. If only the person plays, frameskip defaults to 1 for a smooth picture.
         data: Path of the file that the game reads, see `pufferc.make`.
         seed: Seed of the game.
         fps: Steps per second; default: the game's fps.
@@ -144,40 +185,58 @@ def play(
         DrawingUnavailable: No window can be opened; the message says why.
     """
     chosen = dict(params or {})
-    if agent is None and any(row.name == "frameskip" for row in env_info(game).params):
+    if agent is None and opponent is None and any(row.name == "frameskip" for row in env_info(game).params):
         chosen.setdefault("frameskip", 1)
     limit = None if steps is None else errors.integer("steps", steps, 1)
     envs = VecEnv(game, num_games=1, num_threads=1, seed=seed, autoreset="disabled", data=data, params=chosen)
     try:
         observations, _ = envs.reset()
         with Viewer(envs, fps=fps, paused=paused) as viewer:
-            return _loop(envs, viewer, agent, observations, limit)
+            return _loop(envs, viewer, agent, opponent, observations, limit)
     finally:
         envs.close()
 
 
 def _loop(
-    envs: VecEnv, viewer: Viewer, agent: Agent | None, observations: NDArray[Any], limit: int | None
+    envs: VecEnv,
+    viewer: Viewer,
+    agent: Agent | None,
+    opponent: Player | None,
+    observations: NDArray[Any],
+    limit: int | None,
 ) -> list[float]:
     keyboard, scores, played = Keyboard(envs, viewer), [], 0
-    others = agent or RandomAgent(envs)
+    others = PlayerAgent(opponent, envs) if opponent is not None else agent or RandomAgent(envs)
+    waiting = _waiting_rows(envs)
+    helper = None if waiting is not None and opponent is None else agent  # plays for the person while no key is down
     actions = np.zeros(envs.action_space.shape or (envs.num_envs,), envs.single_action_space.dtype)
     viewer.hints = keyboard.hints()
     seen = Seen(observations=observations)
     while viewer.show(seen) and (limit is None or played < limit):
         row, before = viewer.env, actions
+        wanted = None
+        if waiting is not None and helper is None and not waiting[row]:
+            viewer.player = "your turn"
+            wanted = keyboard.wait_for_turn(seen)
+            if wanted is None:  # the window was closed or shows another agent
+                continue
         choice = choose(others, envs, observations)
         actions = np.array(choice.actions)
-        taken = agent is None or keyboard.active()
+        if helper is not None and helper is not others:
+            choice = choose(helper, envs, observations)
+            own = _team_of(envs, row)
+            actions[own] = choice.actions[own]
+        taken = helper is None or keyboard.active()
         if taken:
-            actions[row] = keyboard.action(before[row])
-        viewer.player = "" if agent is None else "you play" if taken else "policy"
+            actions[row] = keyboard.action(before[row]) if wanted is None else wanted
+        viewer.player = "" if agent is None and opponent is None else "you play" if taken else "policy"
         absent = ~envs.alive
         observations, rewards, terminated, truncated, infos = envs.step(actions)
         played += 1
         seen = Seen(observations, actions, choice.values, rewards)
         ended = terminated | truncated
-        others.restart(ended | absent)
+        for each in {id(player): player for player in (others, helper) if player is not None}.values():
+            each.restart(ended | absent)
         if ended[row]:
             episode = infos["final_info"]["episode"]
             scores.append(float(episode.get("score", episode["r"])[row]))
@@ -185,7 +244,21 @@ def _loop(
         if ended.any():
             if ended.all():
                 viewer.show(seen)
-                viewer.linger(_END_S, seen)
+                viewer.linger(_END_S if waiting is None else _LAST_TURN_S, seen)
             observations, _ = envs.reset(options={"reset_mask": ended})
             seen = Seen(observations=observations)
     return scores
+
+
+def _waiting_rows(envs: VecEnv) -> NDArray[np.bool_] | None:
+    """A view of the rows [N] that wait for their turn; None if agents act at the same time.
+
+    In a game of turns, all agents but one wait at the start.
+    """
+    turns = envs.forced is not None and envs.num_envs > 1 and int((~envs.forced).sum()) == 1
+    return envs.forced if turns else None
+
+
+def _team_of(envs: VecEnv, row: int) -> NDArray[np.intp]:
+    """Numbers of the rows of the team of a row; only the row itself in a game without teams."""
+    return np.array([row]) if envs.teams is None else np.flatnonzero(envs.teams == envs.teams[row])

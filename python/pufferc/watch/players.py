@@ -1,4 +1,5 @@
-"""Players for watching, recording and interactive play: random actions, or the policy of a checkpoint.
+"""Players for watching, recording and interactive play: random actions, the policy of a checkpoint, or a player of a
+match.
 
 Shapes: N = num_envs rows of the pool, A action dimensions, W mask words per row.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,10 @@ from pufferc.envs.games import Game
 from pufferc.envs.spaces import game_spaces, sample_legal
 from pufferc.envs.vector import VecEnv
 
-__all__ = ["Agent", "CheckpointAgent", "Choice", "RandomAgent", "choose"]
+if TYPE_CHECKING:
+    from pufferc.selfplay.players import Player
+
+__all__ = ["Agent", "CheckpointAgent", "Choice", "PlayerAgent", "RandomAgent", "choose"]
 
 
 class Choice(NamedTuple):
@@ -64,6 +68,28 @@ class RandomAgent:
 
     def restart(self, ended: NDArray[np.bool_]) -> None:
         pass
+
+
+class PlayerAgent:
+    """A player of a match, which moves all rows of a pool.
+
+    Args:
+        player: The player, see `pufferc.selfplay.players`.
+        envs: The pool.
+        seed: Seed of its random draws.
+    """
+
+    def __init__(self, player: Player, envs: VecEnv, seed: int = 0) -> None:
+        self._envs, self._step = envs, 0
+        self._seat = player.sit(envs, np.arange(envs.num_envs), seed=errors.seed("seed", seed), first_row=0)
+
+    def act(self, observations: NDArray[Any], action_mask: NDArray[np.uint32] | None = None) -> Choice:
+        actions = self._seat.act(self._envs, observations, self._step)
+        self._step += 1
+        return Choice(actions, None)
+
+    def restart(self, ended: NDArray[np.bool_]) -> None:
+        self._seat.restart(ended)
 
 
 class CheckpointAgent:
