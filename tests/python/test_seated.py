@@ -13,14 +13,16 @@ import pytest
 
 from conftest import SMALL_BATCH, small_config
 from own_games import build_duel, needs_compiler
-from pufferc.config import Config, merge
+from pufferc.config import Config, TrainConfig, merge
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
+from pufferc.kernels.backend import FUSED  # noqa: E402
 from pufferc.runs.checkpoint import CheckpointError, list_checkpoints, load_checkpoint  # noqa: E402
-from pufferc.training.ppo import collect  # noqa: E402
+from pufferc.training.ppo import advantages, collect  # noqa: E402
 from pufferc.training.resolve import resolve  # noqa: E402
+from pufferc.training.rollout import Rollout  # noqa: E402
 from pufferc.training.run import Result, train  # noqa: E402
 from pufferc.training.trainer import Trainer  # noqa: E402
 
@@ -161,6 +163,7 @@ def test_without_opponents_in_play_a_rollout_is_that_of_ppo(
     selfplay = {"opponents": "self,pool", **shares}
     seated, plain = make(small(duel, kind=kind, selfplay=selfplay)), make(small(duel, kind=kind, selfplay={}))
     assert seated.seats is not None and plain.seats is None
+    seated.learner.compact = False  # copying alive rows changes the order of sums
     for _ in range(3):
         one, other = seated.step(), plain.step()
         assert one["score"] == pytest.approx(other["score"], nan_ok=True) and one["loss"] == other["loss"]
@@ -241,6 +244,84 @@ def test_scores_are_those_of_the_learner(duel: str, make: Callable[..., Trainer]
             assert line["versus_points"] == pytest.approx((wins + draws / 2) / games)
 
 
+# ---- forced steps --------------------------------------------------------------------------------------
+
+SKIP = {"opponents": "self,script:1", "mirror": 0.5, "skip_forced": True}
+
+
+def free_steps(terminated: Any, forced: Any) -> Rollout:
+    """A rollout [T, N] of noise with these ends and forced steps [T + 1, N]."""
+    steps, rows = terminated.shape
+    draw = torch.Generator().manual_seed(3)
+    flags, noise = torch.zeros(steps, rows, dtype=torch.bool), torch.empty(0)
+    rollout = Rollout(
+        observations=noise, actions=noise, logprobs=noise, mask=None, head=None, state=(), next_state=(), staging=None,  # type: ignore[arg-type]
+        values=torch.randn(steps + 1, rows, generator=draw), rewards=torch.randn(steps, rows, generator=draw),
+        terminated=terminated, truncated=flags, final_values=torch.zeros(steps, rows),
+        alive=torch.ones(steps + 1, rows, dtype=torch.bool), forced=forced, learned=None,
+        advantages=torch.zeros(steps, rows), returns=torch.zeros(steps, rows), steps=[None] * steps, blocks=(),  # type: ignore[list-item]
+    )  # fmt: skip
+    return rollout
+
+
+def test_advantages_carry_over_forced_steps() -> None:
+    """At lambda 1 they are those of the plain form, which does not depend on values in between."""
+    draw = torch.Generator().manual_seed(5)
+    terminated = torch.rand(12, 50, generator=draw) < 0.1
+    forced = torch.rand(13, 50, generator=draw) < 0.5
+    forced[-1] = False
+    settings = TrainConfig(gamma=0.9, gae_lambda=1.0)
+    plain, skipping = free_steps(terminated, None), free_steps(terminated, forced)
+    for rollout in (plain, skipping):
+        advantages(rollout, FUSED, settings)
+    free = ~forced[:-1]
+    assert skipping.learned is not None and torch.equal(skipping.learned, free)
+    torch.testing.assert_close(skipping.advantages[free], plain.advantages[free], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(skipping.returns[free], plain.returns[free], rtol=1e-4, atol=1e-4)
+
+
+def test_a_step_whose_value_is_beyond_the_rollout_is_not_learned_from() -> None:
+    forced = torch.zeros(7, 3, dtype=torch.bool)
+    forced[1::2, 0] = True  # free: 0, 2, 4 and row 6, which gives the value after step 4
+    forced[4:, 1] = True  # free: 0 to 3; what follows step 3 is not known
+    forced[4:, 2] = True  # as before, but the episode ends at step 5
+    terminated = torch.zeros(6, 3, dtype=torch.bool)
+    terminated[5, 2] = True
+    rollout, settings = free_steps(terminated, forced), TrainConfig(gamma=0.9, gae_lambda=0.8)
+    values, rewards = rollout.values.clone(), rollout.rewards
+    advantages(rollout, FUSED, settings)
+    assert rollout.learned is not None
+    assert rollout.learned.int().T.tolist() == [[1, 0, 1, 0, 1, 0], [1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 0, 0]]
+    last = rewards[4] + 0.9 * rewards[5] + 0.81 * values[6] - values[4]
+    torch.testing.assert_close(rollout.advantages[4, 0], last[0])
+    torch.testing.assert_close(rollout.advantages[2, 1], (rewards[2] + 0.9 * values[3] - values[2])[1])
+    whole = (rewards[3] + 0.9 * rewards[4] + 0.81 * rewards[5] - values[3])[2]
+    torch.testing.assert_close(rollout.advantages[3, 2], whole)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "mingru"])
+def test_policies_without_memory_do_not_compute_forced_rows(duel: str, make: Callable[..., Trainer], kind: str) -> None:
+    trainer = make(small(duel, kind=kind, selfplay=SKIP))
+    rollout, seats, env, seen = trainer.rollout, trainer.seats, trainer.env, list[int]()
+    expected: list[int] = []
+    assert seats is not None and rollout.forced is not None and not seats.alone
+    step = trainer.policy.step
+
+    def count(observations: Any, state: Any) -> Any:
+        seen.append(observations.shape[0])
+        expected.append(int((seats.own & ~env.forced if kind == "mlp" else seats.own).sum()))
+        return step(observations, state)
+
+    trainer.policy.step = count  # type: ignore[method-assign]
+    trainer.collector.collect(0)
+    assert int((rollout.alive & ~rollout.forced).sum()) < 0.6 * int(rollout.alive.sum())
+    assert len(seen) == 17 and seen == expected
+    assert (rollout.logprobs[rollout.forced[:-1]] == 0.0).all()
+    line = trainer.step()
+    assert np.isfinite(line["loss"])
+    assert rollout.learned is not None and not (rollout.learned & rollout.forced[:-1]).any()
+
+
 # ---- runs ----------------------------------------------------------------------------------------------
 
 
@@ -248,13 +329,15 @@ def run(path: Path, config: Config | None = None, **options: Any) -> Result:
     return train(config, runs=path, quiet=True, **options)
 
 
+@pytest.mark.parametrize("skip", [False, True])
 @pytest.mark.parametrize("kind", ["mlp", "mingru", "lstm"])
-def test_a_resumed_run_is_bit_identical(duel: str, tmp_path: Path, kind: str) -> None:
-    whole = run(tmp_path / "whole", small(duel, kind=kind))
+def test_a_resumed_run_is_bit_identical(duel: str, tmp_path: Path, kind: str, skip: bool) -> None:
+    config = small(duel, kind=kind, selfplay={**ALL, "skip_forced": skip})
+    whole = run(tmp_path / "whole", config)
     pool = load_checkpoint(list_checkpoints(whole.run)[-1]).meta["selfplay"]
     assert len(pool["pool"]) == 4 and all(pool["slots"])
     for at in (0, 3):
-        again = run(tmp_path / str(at), small(duel, kind=kind))
+        again = run(tmp_path / str(at), config)
         for path in list_checkpoints(again.run)[at + 1 :]:
             shutil.rmtree(path)
         resumed = run(tmp_path, None, resume=list_checkpoints(again.run)[at], game=duel)

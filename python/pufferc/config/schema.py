@@ -322,6 +322,11 @@ class SelfplayConfig(Section):
     max_policies: int = param(
         4, "Copies that play at the same time, each of which costs a forward pass per step.", min=1, max=64
     )
+    skip_forced: bool = param(
+        False,
+        "Steps with one legal choice, such as waiting for one's turn, are not learned from and get the value of what "
+        "follows; policies without memory do not compute them.",
+    )
     floor: float = param(
         0.05,
         "An opponent is drawn with weight (1 - p)^2 + floor, where p is the policy's mean points against it.",

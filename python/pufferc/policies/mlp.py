@@ -121,7 +121,7 @@ class CodesLayer:
     def __init__(self, network: Network) -> None:
         assert isinstance(network.encoder, OneHot)
         self._network, self._offsets = network, network.encoder.offsets
-        self._hidden: dict[str, Tensor] = {}  # [B, H] of the latest step and the latest training pass
+        self._hidden: dict[str, Tensor] = {}  # [at least B, H] of the latest step and the latest training pass
         self._table, self._bias = torch.empty(0), torch.empty(0)
         self._versions: tuple[int, ...] = ()
         self._codes = torch.empty(0)
@@ -130,9 +130,10 @@ class CodesLayer:
         """float32 [B, H] after ReLU for observations [B, ...]; the next pass of the same `use` overwrites it."""
         network, first = self._network, self._first()
         codes = observations.flatten(1).contiguous().view(torch.uint8)
-        hidden = self._hidden.get(use)
-        if hidden is None or hidden.shape[0] != codes.shape[0]:
-            hidden = self._hidden[use] = torch.empty(codes.shape[0], first.out_features)
+        kept = self._hidden.get(use)
+        if kept is None or kept.shape[0] < codes.shape[0]:  # larger ones are reused, since allocating costs much
+            kept = self._hidden[use] = torch.empty(codes.shape[0], first.out_features)
+        hidden = kept[: codes.shape[0]]
         versions = network._parameter_versions([(first.weight, first.bias)])
         if self._versions != versions:
             weight, self._bias = network._folded(0, first)
@@ -144,7 +145,7 @@ class CodesLayer:
 
     def backward(self, grad: Tensor) -> None:
         """Sets .grad from d loss / d output [B, H] of the latest training pass. Overwrites `grad`."""
-        torch.ops.aten.threshold_backward(grad, self._hidden["train"], 0, grad_input=grad)
+        torch.ops.aten.threshold_backward(grad, self._hidden["train"][: grad.shape[0]], 0, grad_input=grad)
         table, first = torch.empty_like(self._table), self._first()
         first.bias.grad = torch.empty_like(first.bias)
         private.one_hot_backward(self._codes, self._offsets, grad, table, first.bias.grad)
@@ -164,7 +165,7 @@ class CodesMLP(MLP):
         super().__init__(observation_size, action_counts, **options)
         assert len(self.hidden) == 1
         self._codes_layer = CodesLayer(self)
-        self._trained, self._grad = torch.empty(0), torch.empty(0)
+        self._trained, self._grad = torch.empty(0), torch.empty(0, 0)
 
     @torch.no_grad()
     def step(self, observations: Tensor, state: State) -> tuple[Tensor, State]:
@@ -184,9 +185,9 @@ class CodesMLP(MLP):
         hidden, grad = self._trained, grad_outputs.reshape(-1, grad_outputs.shape[-1])
         self.output.bias.grad = grad.sum(0)
         self.output.weight.grad = torch.mm(grad.t(), hidden)
-        if self._grad.shape != hidden.shape:
+        if self._grad.shape[0] < hidden.shape[0]:
             self._grad = torch.empty_like(hidden)  # reused: allocating it takes three times as long as the product
-        self._codes_layer.backward(torch.mm(grad, self.output.weight, out=self._grad))
+        self._codes_layer.backward(torch.mm(grad, self.output.weight, out=self._grad[: hidden.shape[0]]))
 
 
 class FusedNetwork(Network):

@@ -20,7 +20,8 @@ class FusedLearner(Learner):
 
     def gradient(self, minibatch: Minibatch) -> Tensor:
         observations = minibatch.observations.flatten(0, 1)
-        stats = self.policy.learn(observations, self.loss_inputs(minibatch), self.loss_settings, self.grad_outputs)
+        grad_outputs = self.grad_outputs[: observations.shape[0]]
+        stats = self.policy.learn(observations, self.loss_inputs(minibatch), self.loss_settings, grad_outputs)
         self.rollout.head.constrain(self.policy.distribution_layer)
         return torch.tensor(stats, dtype=torch.float64)
 

@@ -135,17 +135,41 @@ def advantages(rollout: Rollout, kernels: Kernels, settings: TrainConfig, reward
         # Dead rows must not enter the value targets, neither at a step nor where an episode was truncated.
         rollout.values.mul_(rollout.alive)
         rollout.final_values.mul_(rollout.alive[:-1])
+    truncated = rollout.truncated if rollout.forced is None else _skip_forced(rollout, rewards, settings.gamma)
     kernels.advantage(
         rewards,
         rollout.values,
         rollout.terminated,
-        rollout.truncated,
+        truncated,
         rollout.final_values,
         gamma=settings.gamma,
         gae_lambda=settings.gae_lambda,
         out=rollout.advantages,
     )
     torch.add(rollout.advantages, rollout.values[:-1], out=rollout.returns)
+
+
+def _skip_forced(rollout: Rollout, rewards: Tensor, gamma: float) -> Tensor:
+    """Prepares the advantages of a rollout whose forced steps are not learned from. Returns the truncated flags to use.
+
+    A forced step gets the value reward + gamma * (value of the next step), so its own term is 0, and the advantage of
+    the step before it counts all rewards up to the next free step. If that is not in the rollout, or the episode is
+    truncated before it, its value is not known: then the last free step is treated as truncated with advantage 0, and
+    is not learned from either.
+    """
+    forced, values, terminated = rollout.forced, rollout.values, rollout.terminated
+    assert forced is not None
+    known = torch.empty_like(rollout.terminated)  # of the value after the step
+    after = ~forced[-1]
+    for t in reversed(range(len(rollout.steps))):
+        known[t] = terminated[t] | (after & ~rollout.truncated[t])
+        carried = rewards[t] + gamma * values[t + 1] * ~terminated[t]
+        torch.where(forced[t], carried, values[t], out=values[t])
+        after = known[t] | ~forced[t]
+    rollout.learned = rollout.alive[:-1] & ~forced[:-1] & known
+    cut = ~known & ~forced[:-1]
+    rollout.final_values.copy_(torch.where(cut, (values[:-1] - rewards) / max(gamma, 1e-6), rollout.final_values))
+    return rollout.truncated | cut
 
 
 # ---- optimise ----------------------------------------------------------------------------------------------
@@ -159,6 +183,7 @@ class Learner:
     """
 
     some_dead: bool | None = None  # see `minibatches`
+    compact = False  # see `minibatches`
 
     def __init__(
         self,
@@ -208,15 +233,16 @@ class Learner:
         policy = self.policy
         outputs = policy.forward_for_training(minibatch.observations, minibatch.state, minibatch.starts)
         flat = outputs.flatten(0, 1).contiguous()
+        grad_outputs = self.grad_outputs[: flat.shape[0]]
         stats = self.kernels.ppo_loss_grad(
             flat[:, :-1],
             flat[:, -1],
             self.loss_inputs(minibatch),
             self.loss_settings,
-            grad_logits=self.grad_outputs[:, :-1],
-            grad_values=self.grad_outputs[:, -1],
+            grad_logits=grad_outputs[:, :-1],
+            grad_values=grad_outputs[:, -1],
         )
-        policy.backward(self.grad_outputs.view_as(outputs))
+        policy.backward(grad_outputs.view_as(outputs))
         self.rollout.head.constrain(policy.distribution_layer)
         return stats if isinstance(stats, Tensor) else torch.tensor(stats, dtype=torch.float64)
 
@@ -243,7 +269,8 @@ class Learner:
         self.optimizer.step(learning_rate)
 
     def _minibatches(self, order: list[int]) -> Iterator[Minibatch]:
-        return minibatches(self.policy, self.rollout, self.size, order, some_dead=self.some_dead)
+        parts = self.policy, self.rollout, self.size, order
+        return minibatches(*parts, some_dead=self.some_dead, compact=self.compact)
 
     def _share(self, count: int) -> SharedMinibatches:
         """Statistics of each minibatch over all ranks."""
@@ -253,7 +280,8 @@ class Learner:
 
 def explained_variance(rollout: Rollout, ranks: Ranks) -> float:
     """Fraction of the returns' variance that the values explain; 1 is perfect, 0 is no better than a constant."""
-    alive, every = rollout.alive[:-1], bool(rollout.alive[:-1].all())  # indexing costs more than everything else here
+    alive = rollout.alive[:-1] if rollout.learned is None else rollout.learned
+    every = bool(alive.all())  # indexing costs more than everything else here
     returns, residuals = (x.flatten() if every else x[alive] for x in (rollout.returns, rollout.advantages))
     if ranks.world > 1:
         variance, left = moments(ranks, [(returns, None), (residuals, None)])[2].square().tolist()

@@ -18,6 +18,8 @@ from torch import Tensor
 from pufferc.envs.vector import VecEnv
 from pufferc.policies import Head, Policy, State, make_head
 
+_COMPACT_SHARE = 0.9  # of alive rows, above which copying them costs more than the dead ones
+
 Blocks = Sequence[tuple[slice, int]]  # rows, and the number of the first one in the run
 
 
@@ -51,6 +53,8 @@ class Rollout:
     final_values: Tensor  # float32 [T, N], value of the final observation where truncated
     alive: Tensor  # bool [T + 1, N]: the row acts at step t
     mask: Tensor | None  # int32 [T, N, W]: words of the legal choices at step t, the bits of env.action_mask
+    forced: Tensor | None  # bool [T + 1, N]: the row has one legal choice; None = such steps are not skipped
+    learned: Tensor | None  # bool [T, N]: the step is learned from; None = where alive. Set by `ppo.advantages`
     advantages: Tensor  # float32 [T, N]
     returns: Tensor  # float32 [T, N]
     head: Head
@@ -61,7 +65,15 @@ class Rollout:
     blocks: Blocks
 
     @staticmethod
-    def make(env: VecEnv, policy: Policy, horizon: int, device: torch.device, blocks: Blocks | None = None) -> Rollout:
+    def make(
+        env: VecEnv,
+        policy: Policy,
+        horizon: int,
+        device: torch.device,
+        blocks: Blocks | None = None,
+        *,
+        skip_forced: bool = False,
+    ) -> Rollout:
         """`blocks` number the rows for action sampling if this is a shard of a larger run; see sharding.py."""
         head, rows = policy.head or make_head(env.spaces.action_space), env.num_envs
         space, words = env.spaces.observation_space, env.spaces.mask_words
@@ -85,6 +97,8 @@ class Rollout:
             final_values=empty(horizon),
             alive=empty(horizon + 1, torch.bool),
             mask=empty(horizon, torch.int32, words) if words else None,
+            forced=empty(horizon + 1, torch.bool) if skip_forced and words else None,
+            learned=None,
             advantages=empty(horizon),
             returns=empty(horizon),
             head=head,
@@ -162,15 +176,25 @@ class Minibatch(NamedTuple):
 
 
 def minibatches(
-    policy: Policy, rollout: Rollout, size: int, order: list[int], *, some_dead: bool | None = None
+    policy: Policy,
+    rollout: Rollout,
+    size: int,
+    order: list[int],
+    *,
+    some_dead: bool | None = None,
+    compact: bool = False,
 ) -> Iterator[Minibatch]:
     """The minibatches of one epoch. `some_dead`: whether they have `alive`; None = only if there are dead rows.
+
+    `compact`: for feed-forward policies, copies of the alive rows in place of `alive`, unless almost all are alive.
 
     Feed-forward: contiguous rows of the flattened rollout, so nothing is copied. With M >= N these are some steps of
     every game, which learns as well as a shuffle of single steps. Recurrent: whole columns.
     """
     steps = rollout.rewards.shape[0]
-    some_dead = not bool(rollout.alive.all()) if some_dead is None else some_dead
+    alive = rollout.alive[:-1] if rollout.learned is None else rollout.learned
+    if some_dead is None:
+        some_dead = not bool((rollout.alive if rollout.learned is None else alive).all())
     whole = {
         "actions": rollout.actions,
         "logprobs": rollout.logprobs,
@@ -179,7 +203,7 @@ def minibatches(
         "returns": rollout.returns,
     }
     if some_dead:
-        whole["alive"] = rollout.alive[:-1]
+        whole["alive"] = alive
     if rollout.mask is not None:
         whole["mask"] = rollout.mask
     if policy.recurrent:
@@ -194,5 +218,15 @@ def minibatches(
         flat = {name: column.flatten(0, 1) for name, column in whole.items()}
         for i in order:
             part = slice(i * size, (i + 1) * size)
-            columns = {name: column[part] for name, column in flat.items()}
-            yield Minibatch(observations[part].unsqueeze(0), (), None, **columns)
+            columns, seen = {name: column[part] for name, column in flat.items()}, observations[part]
+            if compact and some_dead:
+                columns, seen = _compacted(columns, seen)
+            yield Minibatch(seen.unsqueeze(0), (), None, **columns)
+
+
+def _compacted(columns: dict[str, Tensor], observations: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    """The alive rows of columns and observations [M, ...]. All rows if copying would not pay, or if none is alive."""
+    rows = columns["alive"].nonzero().squeeze(1)
+    if not 0 < rows.numel() <= _COMPACT_SHARE * observations.shape[0]:
+        return columns, observations
+    return {name: column[rows] for name, column in columns.items() if name != "alive"}, observations[rows]

@@ -31,6 +31,7 @@ from pufferc.training.distributed import Ranks
 from pufferc.training.rollout import Rollout, mask_words
 
 Array = NDArray[Any]
+_NO_CHOICE = np.int32(2**30)  # in place of the policy id of rows that no policy computes
 LOG_KEYS = ("opponents", "versus_games", "versus_points")
 
 
@@ -59,7 +60,9 @@ class Seats:
     ) -> None:
         assert env.teams is not None
         self.env, self.learner, self.ranks = env, learner, ranks
-        self.alone = sides.mirror >= 1.0  # the learner has all seats of every game
+        forced = env.forced if config.selfplay.skip_forced else None
+        self._forced = None if learner.recurrent else forced  # [N], the rows that no policy computes now
+        self.alone = sides.mirror >= 1.0 and forced is None  # the learner has all seats, and learns from all rows
         self.opponents = Opponents(config.selfplay, sides, config.train.seed)
         games = np.arange(env.num_games) if numbers is None else np.array(numbers)
         self.plan = SeatPlan(env.teams, games.astype(np.uint64), config.train.seed)
@@ -69,7 +72,7 @@ class Seats:
         self._results = np.zeros((len(self._others), 3), np.int64)  # of an update: won, drawn, lost
         self._sums = np.zeros(2 + len(env.info.metrics))
         self._episodes = 0
-        self._whole = True  # the learner has all rows
+        self._whole = True  # the learner computes all rows
         self._groups: list[tuple[Policy, Tensor]] = []
         self._scripts: list[tuple[int, Array]] = []
         columns = sum((learner.head or make_head(env.single_action_space)).output_sizes) + 1
@@ -95,7 +98,9 @@ class Seats:
     def _group_rows(self) -> None:
         """Lists the rows of each network and of each level of the script."""
         ids = self.plan.policy_id
-        self._whole = bool(self.own.all())
+        self._whole = self._forced is None and bool(self.own.all())
+        if self._forced is not None:
+            ids = np.where(self._forced, _NO_CHOICE, ids)
         rows = {number: np.flatnonzero(ids == number) for number in (LEARNER, *self._others)}
         self._groups = [
             (network, torch.from_numpy(rows[number]).to(self._device))
@@ -106,6 +111,8 @@ class Seats:
 
     def forward(self, observations: Tensor, state: State) -> tuple[Tensor, State]:
         """`Policy.step` of the policy of each row. Outputs of scripts' rows are finite and have no meaning."""
+        if self._forced is not None:
+            self._group_rows()
         if self._whole:
             return self.learner.step(observations, state)
         after = tuple(part.clone() for part in state)
@@ -249,6 +256,8 @@ class SeatedCollector:
             outputs, state = seats.forward(step.observations, state)
             if step.mask is not None:
                 step.mask.copy_(mask_words(env))
+            if rollout.forced is not None:
+                rollout.forced[t].copy_(torch.from_numpy(env.forced))
             ppo.sample(self.kernels, outputs.contiguous(), rollout, step, (self.seed, first_step + t))
             actions = rollout.head.env_actions(step.actions).cpu()
             seats.add_scripts(actions, self.seed, first_step + t)
@@ -274,5 +283,7 @@ class SeatedCollector:
             seconds["env"] += stepped - sampled
             seconds["copy"] += copied - stepped
         rollout.next_state = state
+        if rollout.forced is not None:
+            rollout.forced[-1].copy_(torch.from_numpy(env.forced))
         rollout.values[-1].copy_(seats.forward(rollout.observations[-1], state)[0][:, -1])
         return seconds

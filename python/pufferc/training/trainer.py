@@ -81,7 +81,8 @@ class Trainer:
             data=config.vec.data,
             game_numbers=share.game_numbers(spaces.agents),
         )
-        self.rollout = Rollout.make(self.env, self.policy, train.horizon, self.device, share.blocks)
+        skip = sides is not None and config.selfplay.skip_forced
+        self.rollout = Rollout.make(self.env, self.policy, train.horizon, self.device, share.blocks, skip_forced=skip)
         self.seats = None if sides is None else self._make_seats(sides, spaces)
         self.collector, self.learner = self._make_parts()
         self.generator = torch.Generator().manual_seed(train.seed)
@@ -110,8 +111,9 @@ class Trainer:
         seats = self.seats
         seated = None if seats is None or seats.alone else SeatedCollector(env, rollout, kernels, train.seed, seats)
         if self.device.type == "cpu":
-            collector = seated or make_collector(env, policy, rollout, kernels, train.seed)
-            return collector, learner_class(policy, kernels)(*parts)
+            learner = learner_class(policy, kernels)(*parts)
+            learner.compact = seats is not None and not seats.alone
+            return seated or make_collector(env, policy, rollout, kernels, train.seed), learner
         recorder = Recorder(self.device, policy)
         return seated or DeviceCollector(env, policy, rollout, train.seed, recorder), DeviceLearner(recorder, *parts)
 
