@@ -73,7 +73,7 @@ PfcStatus pfc_mlp_create(const PfcMatmulKernels* kernels, const PfcSetsShape* se
   PfcMlp* made = pfc_alloc(sizeof *made);
   bool complete = made != NULL;
   if (complete) made->kernels = kernels, made->layers = layers, made->inputs = sets ? sets->inputs : widths[0];
-  if (complete && sets) complete = pfc_sets_init(&made->sets, kernels, sets);
+  if (complete && sets) complete = pfc_sets_init(&made->sets, kernels->bfloat16, sets);
   for (int32_t i = 0; complete && i < layers; ++i) complete = mlp_make_layer(made, i, widths[i], widths[i + 1]);
   if (complete) made->gradient_size += made->sets.gradient_size;
   if (!complete) {
@@ -134,8 +134,10 @@ int32_t pfc_mlp_layers(const PfcMlp* mlp) { return mlp_set_layers(mlp) + mlp->la
 
 void pfc_mlp_layer_shape(const PfcMlp* mlp, int32_t index, int32_t* outputs, int32_t* inputs) {
   const int32_t first = mlp_set_layers(mlp);
-  const PfcLinearTrain* layer = index < first ? pfc_sets_layer(&mlp->sets, index) : &mlp->layer[index - first];
-  *outputs = layer->outputs, *inputs = layer->inputs;
+  if (index < first)
+    pfc_sets_layer_shape(&mlp->sets, index, outputs, inputs);
+  else
+    *outputs = mlp->layer[index - first].outputs, *inputs = mlp->layer[index - first].inputs;
 }
 
 void pfc_mlp_set_layer(PfcMlp* mlp, int32_t index, const float* weight, const float* bias) {
@@ -256,7 +258,7 @@ static void mlp_backward_block(const MlpPass* pass, MlpScratch* scratch, int64_t
     const void* inputs = mlp_kept(mlp, i - 1, pass->loss ? scratch->first_kept : row);
     pfc_linear_train_weight_gradient(layer, pfc_linear_train_padded(layer, inputs), scratch->outputs, count,
                                      scratch->pairs, gradients + mlp->gradient_at[i]);
-    pfc_linear_train_input_gradient(layer, scratch->outputs, count, false, scratch->sums);
+    pfc_linear_train_input_gradient(layer, scratch->outputs, count, 0, false, scratch->sums);
     pfc_elements_mask(scratch->sums, inputs, count, layer->padded_inputs, bfloat16,
                       pfc_linear_train_bias(layer - 1, gradients + mlp->gradient_at[i - 1]), scratch->outputs);
   }
@@ -265,7 +267,7 @@ static void mlp_backward_block(const MlpPass* pass, MlpScratch* scratch, int64_t
   pfc_linear_train_weight_gradient(&mlp->layer[0], x, scratch->outputs, count, scratch->pairs, gradients);
   if (!mlp->sets.num_sets) return;
   const PfcSetsRows rows = mlp_rows(pass, row, count);
-  pfc_linear_train_input_gradient(&mlp->layer[0], scratch->outputs, count, false, scratch->sums);
+  pfc_linear_train_input_gradient(&mlp->layer[0], scratch->outputs, count, mlp->sets.plain, false, scratch->sums);
   pfc_sets_backward(&mlp->sets, &scratch->sets, &rows, scratch->sums, gradients + mlp_sets_gradient_at(mlp));
 }
 

@@ -30,7 +30,7 @@ static bool recurrent_make_layers(PfcRecurrent* net, const int32_t* widths) {
 
 static bool recurrent_make_sets(PfcRecurrent* net, const PfcRecurrentShape* shape) {
   net->inputs = shape->sets ? shape->sets->inputs : shape->widths[0];
-  const bool made = !shape->sets || pfc_sets_init(&net->sets, net->kernels, shape->sets);
+  const bool made = !shape->sets || pfc_sets_init(&net->sets, net->kernels->bfloat16, shape->sets);
   net->gradient_size += net->sets.gradient_size;
   return made;
 }
@@ -169,8 +169,10 @@ int32_t pfc_recurrent_layers(const PfcRecurrent* net) {
 
 void pfc_recurrent_layer_shape(const PfcRecurrent* net, int32_t index, int32_t* outputs, int32_t* inputs) {
   const int32_t first = recurrent_set_layers(net);
-  const PfcLinearTrain* layer = index < first ? pfc_sets_layer(&net->sets, index) : &net->layer[index - first];
-  *outputs = layer->outputs, *inputs = layer->inputs;
+  if (index < first)
+    pfc_sets_layer_shape(&net->sets, index, outputs, inputs);
+  else
+    *outputs = net->layer[index - first].outputs, *inputs = net->layer[index - first].inputs;
 }
 
 // The gates add the biases of the first gate layer alone, so it gets the sum.
@@ -395,7 +397,7 @@ static void recurrent_output_backward(const RecurrentPass* pass, RecurrentScratc
   const void* seen = pfc_recurrent_kept(net, net->hidden, block->kept);
   pfc_linear_train_weight_gradient(layer, pfc_linear_train_padded(layer, seen), scratch->a, rows, scratch->pairs,
                                    gradient);
-  pfc_linear_train_input_gradient(layer, scratch->a, rows, false, scratch->sums);
+  pfc_linear_train_input_gradient(layer, scratch->a, rows, 0, false, scratch->sums);
 }
 
 void pfc_recurrent_take_gate_gradient(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block,
@@ -423,7 +425,7 @@ static void recurrent_cell_backward(const RecurrentPass* pass, RecurrentScratch*
     pfc_linear_train_weight_gradient(&layer[i], pfc_linear_train_padded(&layer[i], scratch->before), scratch->a, rows,
                                      scratch->pairs, recurrent_gradient(pass, net->hidden + i, gradients));
   if (net->hidden || pass->grad_x)
-    pfc_linear_train_input_gradient(layer, scratch->a, rows, net->cell->residual, scratch->sums);
+    pfc_linear_train_input_gradient(layer, scratch->a, rows, 0, net->cell->residual, scratch->sums);
 }
 
 // Goes back through the hidden layers, from the gradient of the last in scratch->sums to that of the inputs if it is
@@ -440,8 +442,9 @@ static void recurrent_hidden_backward(const RecurrentPass* pass, RecurrentScratc
     const void* x = pfc_recurrent_layer_input(pass, scratch, block, i);
     pfc_linear_train_weight_gradient(layer, pfc_linear_train_padded(layer, x), scratch->a, rows, scratch->pairs,
                                      gradient);
+    const int32_t first_input = i == 0 ? net->sets.plain : 0;
     if (i || pass->grad_x || net->sets.num_sets)
-      pfc_linear_train_input_gradient(layer, scratch->a, rows, false, scratch->sums);
+      pfc_linear_train_input_gradient(layer, scratch->a, rows, first_input, false, scratch->sums);
   }
 }
 

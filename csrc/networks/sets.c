@@ -1,6 +1,6 @@
-// sets.c - see sets.h. Present entities of many rows are copied side by side, so that matrix products have about two
-// hundred rows. The backward pass does the same with the winners alone. There, a feature's gradient reaches one entity,
-// so it is a few vector operations for each feature and row, not a matrix product.
+// sets.c - see sets.h. Present entities of many rows pass the layers together, in matrix products of about two hundred
+// rows. The backward pass does the same with the winners alone. There, a feature's gradient reaches one entity, so it is
+// a few vector operations for each feature and row, not a matrix product.
 //
 // This file is compiled with -ffp-contract=fast, like the matrix products.
 #include "networks/sets.h"
@@ -12,7 +12,10 @@
 #include "networks/elements.h"
 #include "pufferc/env.h"
 
-enum { SETS_STRIP = 192 };  // entities: a multiple of every tile's rows; their activations fit the L2 cache
+enum {
+  SETS_STRIP = 192,  // entities: a multiple of every tile's rows; their activations fit the L2 cache
+  SETS_WIDTH = 32    // the default of policy.set_size: loops of this length are unrolled
+};
 
 // ---- shape and memory ----------------------------------------------------------------------------------
 
@@ -59,15 +62,16 @@ static bool sets_make_net(PfcSets* sets, const PfcSet* set, PfcSetNet* net) {
   sets->plain -= set->count;
   sets->strip = PFC_MAX(sets->strip, set->width);  // a row has at most as many winners
   sets->gradient_size += width * (set->each + 1 + width + 1);
-  bool made = pfc_linear_train_init(&net->layers[0], sets->kernels, set->each, set->width, false);
-  made = pfc_linear_train_init(&net->layers[1], sets->kernels, set->width, set->width, false) && made;
+  const PfcLinearInferKernels* kernels = pfc_linear_infer_kernels(0);
+  bool made = pfc_linear_infer_init(&net->layers[0], kernels, set->each, set->width, NULL, NULL, true);
+  made = pfc_linear_infer_init(&net->layers[1], kernels, set->width, set->width, NULL, NULL, false) && made;
   net->weight = pfc_alloc(sizeof(float) * (uint64_t)(width * width));
   return made && net->weight;
 }
 
-bool pfc_sets_init(PfcSets* sets, const PfcMatmulKernels* kernels, const PfcSetsShape* shape) {
+bool pfc_sets_init(PfcSets* sets, bool bfloat16, const PfcSetsShape* shape) {
   PFC_ASSERT(pfc_sets_invalid(shape) < 0 && pfc_sets_outputs(shape) <= PFC_LINEAR_MAX_WIDTH);
-  *sets = (PfcSets){.kernels = kernels, .inputs = shape->inputs, .plain = shape->inputs, .strip = SETS_STRIP};
+  *sets = (PfcSets){.bfloat16 = bfloat16, .inputs = shape->inputs, .plain = shape->inputs, .strip = SETS_STRIP};
   sets->nets = pfc_alloc(sizeof *sets->nets * (uint64_t)shape->num_sets);
   if (!sets->nets) return false;
   sets->num_sets = shape->num_sets;
@@ -79,39 +83,40 @@ bool pfc_sets_init(PfcSets* sets, const PfcMatmulKernels* kernels, const PfcSets
 
 void pfc_sets_free(PfcSets* sets) {
   for (int32_t i = 0; i < sets->num_sets; ++i) {
-    pfc_linear_train_free(&sets->nets[i].layers[0]);
-    pfc_linear_train_free(&sets->nets[i].layers[1]);
+    pfc_linear_infer_free(&sets->nets[i].layers[0]);
+    pfc_linear_infer_free(&sets->nets[i].layers[1]);
     pfc_free(sets->nets[i].weight);
   }
   pfc_free(sets->nets);
 }
 
-const PfcLinearTrain* pfc_sets_layer(const PfcSets* sets, int32_t layer) {
-  return &sets->nets[layer / 2].layers[layer % 2];
+void pfc_sets_layer_shape(const PfcSets* sets, int32_t layer, int32_t* outputs, int32_t* inputs) {
+  const PfcLinearInfer* found = &sets->nets[layer / 2].layers[layer % 2];
+  *outputs = found->outputs, *inputs = found->inputs;
 }
 
 void pfc_sets_set_layer(PfcSets* sets, int32_t layer, const float* weight, const float* bias) {
   PfcSetNet* net = &sets->nets[layer / 2];
   const uint64_t width = (uint64_t)net->set.width;
-  pfc_linear_train_set(&net->layers[layer % 2], weight, bias);
+  pfc_linear_infer_set(&net->layers[layer % 2], weight, bias);
   if (layer % 2) memcpy(net->weight, weight, sizeof(float) * width * width);
 }
 
 // The arrays of the scratch memory.
 enum {
-  SETS_VALUES, SETS_A, SETS_B, SETS_OWNERS, SETS_BEST, SETS_WINNERS, SETS_SLOTS, SETS_ENTITY_SLOTS, SETS_ARRAYS
+  SETS_ENTITIES, SETS_VALUES, SETS_A, SETS_B, SETS_OWNERS, SETS_BEST, SETS_WINNERS, SETS_SLOTS, SETS_ENTITY_SLOTS, SETS_ARRAYS
 };
 
-// All have numbers of 4 bytes, but the values may have 2.
 static void sets_sizes(const PfcSets* sets, int32_t rows, uint64_t* bytes) {
   int32_t each = 0, width = 0, entities = 0;
   for (int32_t i = 0; i < sets->num_sets; ++i) {
     const PfcSet* set = &sets->nets[i].set;
-    each = PFC_MAX(each, pfc_padded(set->each)), width = PFC_MAX(width, pfc_padded(set->width));
+    each = PFC_MAX(each, set->each), width = PFC_MAX(width, sets->nets[i].layers[0].padded);
     entities = PFC_MAX(entities, set->count / set->each);
   }
   const uint64_t strip = (uint64_t)sets->strip, lines = PFC_ALIGNMENT / 4, all = (uint64_t)rows;
-  bytes[SETS_VALUES] = strip * (uint64_t)each;
+  bytes[SETS_ENTITIES] = (strip + PFC_LINEAR_INFER_ROWS) * sizeof(float*) / 4;
+  bytes[SETS_VALUES] = sets->bfloat16 * strip * (uint64_t)each;
   bytes[SETS_A] = bytes[SETS_B] = strip * (uint64_t)width;
   bytes[SETS_OWNERS] = 2 * strip;
   bytes[SETS_BEST] = bytes[SETS_WINNERS] = all * (uint64_t)sets->features;
@@ -132,7 +137,8 @@ void pfc_sets_scratch_place(const PfcSets* sets, int32_t rows, void* memory, Pfc
   void* arrays[SETS_ARRAYS];
   sets_sizes(sets, rows, bytes);
   for (int32_t i = 0; i < SETS_ARRAYS; ++i) arrays[i] = memory, memory = (char*)memory + bytes[i];
-  *scratch = (PfcSetsScratch){.values = arrays[SETS_VALUES],
+  *scratch = (PfcSetsScratch){.entities = arrays[SETS_ENTITIES],
+                              .values = arrays[SETS_VALUES],
                               .a = arrays[SETS_A],
                               .b = arrays[SETS_B],
                               .owners = arrays[SETS_OWNERS],
@@ -144,12 +150,7 @@ void pfc_sets_scratch_place(const PfcSets* sets, int32_t rows, void* memory, Pfc
 
 // ---- entities --------------------------------------------------------------------------------------------
 
-static size_t sets_element_bytes(const PfcSets* sets) { return sets->kernels->bfloat16 ? 2 : 4; }
-
-// Elements from one entity of a strip to the next: whole atoms.
-static int32_t sets_entity_stride(const PfcSets* sets, const PfcSet* set) {
-  return sets->kernels->bfloat16 ? set->each + set->each % 2 : set->each;
-}
+static size_t sets_element_bytes(const PfcSets* sets) { return sets->bfloat16 ? 2 : 4; }
 
 static const char* sets_entity(const PfcSets* sets, const PfcSetsRows* rows, const PfcSet* set, int64_t row,
                                int32_t entity) {
@@ -166,28 +167,27 @@ static bool sets_present(const char* entity, bool bfloat16) {
   return whole != 0.0f;
 }
 
-// Copies an entity to place `slot` of the strip.
+// Takes an entity to place `slot` of the strip.
 static void sets_take(const PfcSets* sets, const PfcSetsScratch* scratch, const PfcSet* set, const char* entity,
                       int32_t slot) {
-  const size_t size = sets_element_bytes(sets), stride = (size_t)sets_entity_stride(sets, set);
-  char* to = (char*)scratch->values + size * stride * (size_t)slot;
-  memcpy(to, entity, size * (size_t)set->each);
-  if (stride > (size_t)set->each) memset(to + size * (size_t)set->each, 0, size);
+  float* values = scratch->values + (int64_t)slot * set->each;
+  const uint16_t* halves = (const uint16_t*)(const void*)entity;
+  for (int32_t k = 0; sets->bfloat16 && k < set->each; ++k) values[k] = pfc_bits_float((uint32_t)halves[k] << 16);
+  scratch->entities[slot] = sets->bfloat16 ? values : (const float*)(const void*)entity;
 }
 
-// scratch->a [count, padded width] <- A x + a of the strip.
-static void sets_first_layer(const PfcSets* sets, const PfcSetsScratch* scratch, const PfcSetNet* net, int32_t count) {
-  const PfcLinearTrainRows x = {scratch->values, sets_entity_stride(sets, &net->set)};
-  pfc_linear_train_forward(&net->layers[0], x, count, false, scratch->a);
+// to [count, padded width] <- max(0, A x + a) of the strip.
+static void sets_first_layer(const PfcSetsScratch* scratch, const PfcSetNet* net, int32_t count, float* to) {
+  for (int32_t i = 0; i < PFC_LINEAR_INFER_ROWS; ++i) scratch->entities[count + i] = scratch->entities[0];
+  pfc_linear_infer_rows(&net->layers[0], scratch->entities, count, to);
 }
 
 // ---- forward ---------------------------------------------------------------------------------------------
 
-// Takes the maximum of each feature over `count` entities, whose numbers are in y [count, stride]. A NaN stays.
-PFC_MULTIVERSION static void sets_pool(const PfcSetsScratch* scratch, const PfcSetNet* net, int32_t count,
-                                       int64_t features) {
-  const int32_t width = net->set.width;
-  const int64_t stride = net->layers[1].columns;
+// Takes the maximum of each feature over `count` entities, whose numbers are in scratch->a. A NaN stays.
+PFC_ALWAYS_INLINE static void sets_pool_width(const PfcSetsScratch* scratch, const PfcSetNet* net, int32_t count,
+                                              int64_t features, int32_t width) {
+  const int64_t stride = net->layers[1].padded;
   for (int32_t i = 0; i < count; ++i) {
     const int64_t at = scratch->owners[2 * i] * features + net->first_feature;
     const int32_t entity = scratch->owners[2 * i + 1];
@@ -202,12 +202,18 @@ PFC_MULTIVERSION static void sets_pool(const PfcSetsScratch* scratch, const PfcS
   }
 }
 
+PFC_MULTIVERSION static void sets_pool(const PfcSetsScratch* scratch, const PfcSetNet* net, int32_t count,
+                                       int64_t features) {
+  if (net->set.width == SETS_WIDTH)
+    sets_pool_width(scratch, net, count, features, SETS_WIDTH);
+  else
+    sets_pool_width(scratch, net, count, features, net->set.width);
+}
+
 static void sets_forward_strip(const PfcSets* sets, const PfcSetsScratch* scratch, const PfcSetNet* net,
                                int32_t count) {
-  const PfcLinearTrain* layers = net->layers;
-  sets_first_layer(sets, scratch, net, count);
-  pfc_elements_round(scratch->a, layers[0].columns, count, net->set.width, true, sets->kernels->bfloat16, scratch->b);
-  pfc_linear_train_forward(&layers[1], pfc_linear_train_padded(&layers[1], scratch->b), count, false, scratch->a);
+  sets_first_layer(scratch, net, count, scratch->b);
+  pfc_linear_infer_forward(&net->layers[1], scratch->b, net->layers[0].padded, count, scratch->a);
   sets_pool(scratch, net, count, sets->features);
 }
 
@@ -218,7 +224,7 @@ static void sets_forward_set(const PfcSets* sets, const PfcSetsScratch* scratch,
   for (int32_t row = 0; row < rows->rows; ++row)
     for (int32_t i = 0; i < entities; ++i) {
       const char* entity = sets_entity(sets, rows, &net->set, row, i);
-      if (!sets_present(entity, sets->kernels->bfloat16)) continue;
+      if (!sets_present(entity, sets->bfloat16)) continue;
       sets_take(sets, scratch, &net->set, entity, count);
       scratch->owners[2 * count] = rows->first + row, scratch->owners[2 * count + 1] = i;
       if (++count < sets->strip) continue;
@@ -249,7 +255,7 @@ static void sets_write_row(const PfcSets* sets, const char* x, const float* best
     to += bytes * plain;
     if (set) from = set->first + set->count;
   }
-  if (sets->kernels->bfloat16)
+  if (sets->bfloat16)
     pfc_elements_pack(best, sets->features, to);
   else
     memcpy(to, best, size * (size_t)sets->features);
@@ -292,10 +298,10 @@ PFC_ALWAYS_INLINE static void sets_add(float* restrict to, const float* restrict
 
 // Passes the gradients of the features of rows [begin, end) to B, b and, in scratch->b, the winners' inputs of B, which
 // are the positive numbers in scratch->a.
-PFC_MULTIVERSION static void sets_backward_features(const SetsBackward* pass, int32_t begin, int32_t end) {
+PFC_ALWAYS_INLINE static void sets_backward_features(const SetsBackward* pass, int32_t begin, int32_t end,
+                                                     int32_t width) {
   const PfcSetsScratch* scratch = pass->scratch;
-  const int32_t width = pass->net->set.width;
-  const int64_t stride = pass->net->layers[0].columns;
+  const int64_t stride = pass->net->layers[0].padded;
   for (int64_t row = begin; row < end; ++row) {
     const float* grad = pass->grad + row * pass->grad_stride;
     const int32_t* slots = scratch->slots + row * width;
@@ -309,11 +315,10 @@ PFC_MULTIVERSION static void sets_backward_features(const SetsBackward* pass, in
 }
 
 // Passes the gradients in scratch->b of `count` entities through max(., 0) to A and a.
-PFC_MULTIVERSION static void sets_backward_entities(const SetsBackward* pass, int32_t count) {
+PFC_ALWAYS_INLINE static void sets_backward_entities(const SetsBackward* pass, int32_t count, int32_t width) {
   const PfcSetsScratch* scratch = pass->scratch;
-  const int32_t width = pass->net->set.width, each = pass->net->set.each;
-  const int64_t stride = pass->net->layers[0].columns, entity_stride = sets_entity_stride(pass->sets, &pass->net->set);
-  const bool bfloat16 = pass->sets->kernels->bfloat16;
+  const int32_t each = pass->net->set.each;
+  const int64_t stride = pass->net->layers[0].padded;
   for (int64_t i = 0; i < count; ++i) {
     const float* restrict y = scratch->a + i * stride;
     float *restrict grad = scratch->b + i * stride, *restrict bias = pass->grad_a_bias;
@@ -321,23 +326,28 @@ PFC_MULTIVERSION static void sets_backward_entities(const SetsBackward* pass, in
       grad[j] = y[j] <= 0.0f ? 0.0f : grad[j];
       bias[j] += grad[j];
     }
-    for (int64_t k = 0; k < each; ++k) {
-      const int64_t at = i * entity_stride + k;
-      const float x = bfloat16 ? pfc_bits_float((uint32_t)((const uint16_t*)scratch->values)[at] << 16)
-                               : ((const float*)scratch->values)[at];
-      sets_add(pass->grad_a_weight + k * width, grad, x, width);
-    }
+    for (int64_t k = 0; k < each; ++k)
+      sets_add(pass->grad_a_weight + k * width, grad, scratch->entities[i][k], width);
+  }
+}
+
+PFC_MULTIVERSION static void sets_backward_layers(const SetsBackward* pass, int32_t begin, int32_t end, int32_t count) {
+  const int32_t width = pass->net->set.width;
+  if (width == SETS_WIDTH) {
+    sets_backward_features(pass, begin, end, SETS_WIDTH);
+    sets_backward_entities(pass, count, SETS_WIDTH);
+  } else {
+    sets_backward_features(pass, begin, end, width);
+    sets_backward_entities(pass, count, width);
   }
 }
 
 static void sets_backward_strip(const SetsBackward* pass, int32_t begin, int32_t end, int32_t count) {
   const PfcSetsScratch* scratch = pass->scratch;
-  const int64_t numbers = (int64_t)count * pass->net->layers[0].columns;
-  sets_first_layer(pass->sets, scratch, pass->net, count);
-  sets_relu(scratch->a, numbers);
+  const int64_t numbers = (int64_t)count * pass->net->layers[0].padded;
+  sets_first_layer(scratch, pass->net, count, scratch->a);
   memset(scratch->b, 0, sizeof(float) * (size_t)numbers);
-  sets_backward_features(pass, begin, end);
-  sets_backward_entities(pass, count);
+  sets_backward_layers(pass, begin, end, count);
 }
 
 // Takes the winners of a row to the strip, which has `count` entities, and fills the row's slots: -1 for a feature

@@ -9,9 +9,9 @@
 //
 // The outputs of a row are its plain values, which belong to no set, and then the features of the sets in order.
 //
-// Rows are elements as in elements.h, without padding; outputs are padded. Products are taken in bfloat16 or float32,
-// whichever the kernels are for, and summed in float32. A gradient passes through the entity that has the maximum, the
-// first of equal ones, so the backward pass costs a fraction of the forward pass; it is float32. NaN passes through.
+// Rows are elements as in elements.h, bfloat16 or float32, without padding; outputs are padded. The layers multiply and
+// sum in float32 in both cases. A gradient passes through the entity that has the maximum, the first of equal ones, so
+// the backward pass costs a fraction of the forward pass. NaN passes through.
 //
 // A PfcSets owns its weights; only pfc_sets_set_layer changes them. Any number of threads may use it at the same time,
 // each with its own scratch memory. Internal: for networks/, policy/ and their tests.
@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "networks/linear_infer.h"
 #include "networks/linear_train.h"
 #include "pufferc/pufferc.h"
 
@@ -49,12 +50,12 @@ typedef struct PfcSetNet {
   PfcSet set;
   int32_t first_feature;     // of this set among all features
   int64_t gradient_at;       // in the gradients: A transposed [each, width], a, B [width, width], b
-  PfcLinearTrain layers[2];  // A and a, B and b
+  PfcLinearInfer layers[2];  // A and a, with max(., 0); B and b
   float* weight;             // B
 } PfcSetNet;
 
 typedef struct PfcSets {
-  const PfcMatmulKernels* kernels;
+  bool bfloat16;
   int32_t inputs, outputs, plain, features;
   int32_t num_sets, strip;  // strip: entities that pass the layers together
   int64_t gradient_size;    // floats
@@ -63,23 +64,24 @@ typedef struct PfcSets {
 
 // The shape is valid and has at most PFC_LINEAR_MAX_WIDTH outputs. All weights start as zeros. False if there is no
 // memory; the sets must be freed then too.
-bool pfc_sets_init(PfcSets* sets, const PfcMatmulKernels* kernels, const PfcSetsShape* shape);
+bool pfc_sets_init(PfcSets* sets, bool bfloat16, const PfcSetsShape* shape);
 void pfc_sets_free(PfcSets* sets);
 
 // Layers are numbered set by set: 2 i is A and a of set i, 2 i + 1 is B and b.
-const PfcLinearTrain* pfc_sets_layer(const PfcSets* sets, int32_t layer);
+void pfc_sets_layer_shape(const PfcSets* sets, int32_t layer, int32_t* outputs, int32_t* inputs);
 // Copies weight [outputs, inputs] and bias [outputs].
 void pfc_sets_set_layer(PfcSets* sets, int32_t layer, const float* weight, const float* bias);
 
 // Scratch memory of one thread for blocks of up to `rows` rows.
 typedef struct PfcSetsScratch {
-  void* values;           // elements [strip, each]: the entities that pass the layers together
+  const float** entities;  // [strip and more]: the entities that pass the layers together
+  float* values;          // [strip, each]: their values, where x is bfloat16
   float *a, *b;           // [strip, padded width]
   int32_t* owners;        // [strip, 2]: row and number of an entity
   float* best;            // [rows, features]: the features. It and winners may point to memory that outlives the pass
   int32_t* winners;       // [rows, features]: the entity that has the maximum
   int32_t* slots;         // [rows, width]: where in the strip it is
-  int32_t* entity_slots;  // [entities]: where in the strip an entity of the current row is
+  int32_t* entity_slots;  // [count / each]: where in the strip an entity of the current row is
 } PfcSetsScratch;
 
 uint64_t pfc_sets_scratch_bytes(const PfcSets* sets, int32_t rows);

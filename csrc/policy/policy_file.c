@@ -343,12 +343,13 @@ static PfcStatus read_layer_head(Reader* r, LayerHead* layer, uint32_t width, co
 // The layer of sets from its numbers.
 static PfcStatus make_sets(PfcPolicy* policy, PolicyLayer* made, const LayerHead* layer, const float* numbers) {
   const PfcSetsShape shape = sets_shape(layer);
-  if (!pfc_sets_init(&made->sets, pfc_matmul_kernels(false, 0), &shape)) return PFC_NO_MEMORY;
+  if (!pfc_sets_init(&made->sets, false, &shape)) return PFC_NO_MEMORY;
   for (int32_t i = 0; i < 2 * made->sets.num_sets; ++i) {
-    const PfcLinearTrain* part = pfc_sets_layer(&made->sets, i);
-    const int64_t weights = (int64_t)part->outputs * part->inputs;
+    int32_t outputs, inputs;
+    pfc_sets_layer_shape(&made->sets, i, &outputs, &inputs);
+    const int64_t weights = (int64_t)outputs * inputs;
     pfc_sets_set_layer(&made->sets, i, numbers, numbers + weights);
-    numbers += weights + part->outputs;
+    numbers += weights + outputs;
   }
   policy->widest = PFC_MAX(policy->widest, pfc_padded(made->outputs));
   policy->set_bytes = PFC_MAX(policy->set_bytes, pfc_sets_scratch_bytes(&made->sets, POLICY_BLOCK_ROWS));

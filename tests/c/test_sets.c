@@ -109,13 +109,13 @@ static void free_case(Case* c) {
 
 // ---- reference -----------------------------------------------------------------------------------------
 
-// y <- layer l of x, rounded where the kernel multiplies bfloat16.
+// y <- layer l of x, with weights rounded as in the kernel. Those of the sets are not.
 static void apply(const Case* c, int32_t l, const double* x, double* y) {
   for (int32_t j = 0; j < c->outs[l]; ++j) {
     y[j] = (double)c->bias[l][j];
     for (int32_t k = 0; k < c->ins[l]; ++k) {
       const double weight = (double)c->weight[l][(int64_t)j * c->ins[l] + k];
-      y[j] += x[k] * (l + 1 == c->layers ? weight : rounded(c, weight));
+      y[j] += x[k] * (l == c->layers - 2 ? rounded(c, weight) : weight);
     }
   }
 }
@@ -148,7 +148,6 @@ static void pool(const Case* c, int32_t s, const float* x, double* features, int
     const float* entity = x + set->first + e * set->each;
     if (entity[0] == 0.0f) continue;
     embed(c, s, entity, values, hidden);
-    for (int32_t j = 0; j < set->width; ++j) hidden[j] = rounded(c, hidden[j]);
     apply(c, 2 * s + 1, hidden, y);
     for (int32_t j = 0; j < set->width; ++j)
       if (y[j] > features[j]) features[j] = y[j], winners[j] = e;
@@ -235,8 +234,8 @@ static void test_against_loops(const PfcMatmulKernels* kernels, const Shape* sha
   for (int64_t row = 0; row < rows; ++row) reference_row(c, row);
   PfcMlp* mlp = make_mlp(c, kernels);
   run(c, mlp, NULL);
-  // In bfloat16 another entity may win where two are almost equal.
-  const double tolerance = kernels->bfloat16 ? 3e-2 : 2e-5;
+  // Gradients are rounded to bfloat16 too, but not in the loops.
+  const double tolerance = kernels->bfloat16 ? 1e-2 : 2e-5;
   CHECK(near(c->outputs, c->expected_outputs, rows * OUTPUTS, tolerance));
   for (int32_t l = 0; l < c->layers; ++l) {
     CHECK(near(c->grad_weight[l], c->expected_weight[l], (int64_t)c->outs[l] * c->ins[l], tolerance));

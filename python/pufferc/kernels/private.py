@@ -169,7 +169,8 @@ def _arrays(name: str, arrays: Sequence[Any]) -> list[Any]:
     return list(errors.sequence(name, arrays, "arrays", _MAX_ARRAYS))
 
 
-class EntitySet(NamedTuple):
+@dataclass(frozen=True)
+class EntitySet:
     """Entities of `each` values among `count` values of an observation, from value `first` on; `width` features."""
 
     first: int
@@ -203,7 +204,8 @@ def _sets(shape: SetsShape | None) -> tuple[int, list[tuple[int, int, int, int]]
 
 
 def _whole_numbers(group: EntitySet) -> tuple[int, int, int, int]:
-    first, count, each, width = (errors.integer("sets", value, 0, 2**31 - 1) for value in group)
+    values = group.first, group.count, group.each, group.width
+    first, count, each, width = (errors.integer("sets", value, 0, 2**31 - 1) for value in values)
     return first, count, each, width
 
 

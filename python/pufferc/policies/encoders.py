@@ -258,7 +258,7 @@ class Sets(Encoder):
 
     def folded_layers(self) -> list[tuple[Tensor, Tensor]]:
         """Weight and bias of each layer, with gain and shift folded in."""
-        pairs = [(layer.weight, layer.bias) for layer in self.layers()]
+        pairs: list[tuple[Tensor, Tensor]] = [(layer.weight, layer.bias) for layer in self.layers()]
         for i, (gain, shift) in enumerate(zip(self.gain, self.shift, strict=True)):
             weight, bias = pairs[2 * i]
             pairs[2 * i] = weight * gain, bias + weight.sum(1) * shift

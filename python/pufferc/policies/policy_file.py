@@ -255,7 +255,7 @@ def _pack_sets(index: int, layer: Sets, inputs: int) -> tuple[bytes, int]:
     if found != shapes:
         raise ValueError(f"layer {index}: the layers of the sets must have weights of shapes {shapes}, got {found}")
     outputs = SetsShape(inputs, tuple(layer.sets)).outputs
-    data = b"".join(struct.pack("<4I", *group) for group in layer.sets)
+    data = b"".join(struct.pack("<4I", each.first, each.count, each.each, each.width) for each in layer.sets)
     data += b"".join(_floats(weight) + _floats(bias) for weight, bias in layer.layers)
     return _layer(7, len(layer.sets), inputs, outputs, data), outputs
 
