@@ -1,6 +1,7 @@
 // networks.cpp - networks, their rollouts and minibatches, and the Muon optimizer, for arrays from Python. arrays.h
 // describes the checks of arrays.
 #include <algorithm>
+#include <array>
 #include <mutex>
 
 #include "bindings/arrays.h"
@@ -37,15 +38,34 @@ Layers borrow_layers(Arrays& arrays, const char* matrix, const std::vector<py::o
   return layers;
 }
 
+// ---- sets of entities ------------------------------------------------------------------------------------
+
+// Each set as (first, count, each, width), see sets.h.
+using Sets = std::vector<std::array<int32_t, 4>>;
+
+// The shape of the sets of observations of `inputs` values. It refers to `all`, which gets the sets.
+PfcSetsShape sets_shape(const Sets& sets, int32_t inputs, std::vector<PfcSet>& all) {
+  for (const auto& set : sets) all.push_back({set[0], set[1], set[2], set[3]});
+  return {inputs, static_cast<int32_t>(all.size()), all.data()};
+}
+
 // ---- multi-layer perceptrons -----------------------------------------------------------------------------
 
 // A network of mlp.h. Calls from several threads take turns.
 class Mlp {
  public:
-  Mlp(const std::vector<int32_t>& widths, bool bfloat16) : widths_(widths), bfloat16_(bfloat16) {
-    const PfcMatmulKernels* kernels = pfc_matmul_kernels(bfloat16, 0);
-    check_status(pfc_mlp_create(kernels, widths.data(), static_cast<int32_t>(widths.size()) - 1, &mlp_));
-    for (size_t i = 0; i + 1 < widths.size(); ++i) shapes_.push_back({widths[i + 1], widths[i]});
+  Mlp(const std::vector<int32_t>& widths, bool bfloat16, int32_t inputs, const Sets& sets)
+      : bfloat16_(bfloat16) {
+    std::vector<PfcSet> all;
+    const PfcSetsShape shape = sets_shape(sets, inputs, all);
+    check_status(pfc_mlp_create(pfc_matmul_kernels(bfloat16, 0), sets.empty() ? nullptr : &shape, widths.data(),
+                                static_cast<int32_t>(widths.size()) - 1, &mlp_));
+    inputs_ = sets.empty() ? widths.front() : inputs, outputs_ = widths.back();
+    for (int32_t i = 0; i < pfc_mlp_layers(mlp_); ++i) {
+      int32_t outputs, layer_inputs;
+      pfc_mlp_layer_shape(mlp_, i, &outputs, &layer_inputs);
+      shapes_.push_back({outputs, layer_inputs});
+    }
   }
   ~Mlp() { pfc_mlp_destroy(mlp_); }
   Mlp(const Mlp&) = delete;
@@ -62,10 +82,10 @@ class Mlp {
   void forward(py::handle x, bool keep, py::handle outputs) {
     const py::ssize_t rows = shape_with("x", x, 2)[0];
     Arrays arrays;
-    const void* from = arrays.elements("x", x, {rows, widths_.front()}, bfloat16_);
-    float* to = arrays.floats_out("outputs", outputs, {rows, widths_.back()});
+    const void* from = arrays.elements("x", x, {rows, inputs_}, bfloat16_);
+    float* to = arrays.floats_out("outputs", outputs, {rows, outputs_});
     arrays.check_apart();
-    turns_.run(rows * widths_.front(),
+    turns_.run(rows * inputs_,
                [&](PfcWorkers* workers) { return pfc_mlp_forward(mlp_, from, rows, keep, to, workers); });
   }
 
@@ -73,11 +93,11 @@ class Mlp {
                 const std::vector<py::object>& grad_biases) {
     const py::ssize_t rows = shape_with("x", x, 2)[0];
     Arrays arrays;
-    const void* from = arrays.elements("x", x, {rows, widths_.front()}, bfloat16_);
-    const float* grad = arrays.floats("grad_outputs", grad_outputs, {rows, widths_.back()});
+    const void* from = arrays.elements("x", x, {rows, inputs_}, bfloat16_);
+    const float* grad = arrays.floats("grad_outputs", grad_outputs, {rows, outputs_});
     const Layers grads = borrow_layers(arrays, "grad_weights", grad_weights, "grad_biases", grad_biases, shapes_, true);
     arrays.check_apart();
-    turns_.run(rows * widths_.front(), [&](PfcWorkers* workers) {
+    turns_.run(rows * inputs_, [&](PfcWorkers* workers) {
       return pfc_mlp_backward(mlp_, from, rows, grad, grads.weights.data(), grads.biases.data(), workers);
     });
   }
@@ -86,19 +106,19 @@ class Mlp {
   py::tuple learn(py::handle x, const Minibatch& minibatch, const PpoSettings& settings, py::handle outputs,
                   py::handle grad_outputs, const std::vector<py::object>& grad_weights,
                   const std::vector<py::object>& grad_biases) {
-    const py::ssize_t rows = minibatch.batch().rows, columns = widths_.back();
+    const py::ssize_t rows = minibatch.batch().rows, columns = outputs_;
     Arrays arrays;
     arrays.include(minibatch.arrays());
     PfcLearn args = {};
     args.batch = minibatch.batch();
-    args.x = arrays.elements("x", x, {rows, widths_.front()}, bfloat16_);
+    args.x = arrays.elements("x", x, {rows, inputs_}, bfloat16_);
     args.outputs = arrays.floats_out("outputs", outputs, {rows, columns});
     args.grad_outputs = arrays.floats_out("grad_outputs", grad_outputs, {rows, columns});
     const Layers grads = borrow_layers(arrays, "grad_weights", grad_weights, "grad_biases", grad_biases, shapes_, true);
     args.grad_weights = grads.weights.data(), args.grad_biases = grads.biases.data();
     arrays.check_apart();
     PfcPpoLossStats stats = {};
-    turns_.run(rows * widths_.front(), [&](PfcWorkers* workers) {
+    turns_.run(rows * inputs_, [&](PfcWorkers* workers) {
       const PfcStatus status = settings.complete(args.batch, &args.settings);
       return status ? status : pfc_learn(mlp_, &args, workers, &stats);
     });
@@ -109,17 +129,17 @@ class Mlp {
   py::tuple rollout(py::handle pool, const Rollout& rollout, uint64_t seed, uint64_t first_step, uint64_t first_row) {
     const PoolOwner games = pool_owner("pool", pool);
     const PfcBuffers& buffers = *pfc_pool_buffers(games.get());
-    rollout.check_fits(buffers, widths_.front(), bfloat16_);
+    rollout.check_fits(buffers, inputs_, bfloat16_);
     PfcRollout args = rollout.arrays();
     args.seed = seed, args.first_step = first_step, args.first_row = first_row;
     PfcRolloutReport report = {};
-    turns_.run(args.steps * buffers.rows * widths_.front(),
+    turns_.run(args.steps * buffers.rows * inputs_,
                [&](PfcWorkers* workers) { return pfc_rollout(games.get(), mlp_, &args, workers, &report); });
     return py::make_tuple(report.bad_rows, report.policy_s, report.env_s, report.copy_s);
   }
 
  private:
-  std::vector<int32_t> widths_;
+  int32_t inputs_ = 0, outputs_ = 0;
   std::vector<Shape> shapes_;
   bool bfloat16_;
   PfcMlp* mlp_ = nullptr;
@@ -131,15 +151,19 @@ class Mlp {
 // A network of recurrent.h. Calls from several threads take turns.
 class Recurrent {
  public:
-  Recurrent(PfcRecurrentKind kind, const std::vector<int32_t>& widths, bool bfloat16)
-      : widths_(widths), bfloat16_(bfloat16) {
-    const PfcMatmulKernels* kernels = pfc_matmul_kernels(bfloat16, 0);
-    check_status(pfc_recurrent_create(kernels, kind, widths.data(), static_cast<int32_t>(widths.size()) - 2, &net_));
+  Recurrent(PfcRecurrentKind kind, const std::vector<int32_t>& widths, bool bfloat16, int32_t inputs, const Sets& sets)
+      : widths_(widths), bfloat16_(bfloat16), sets_(!sets.empty()) {
+    std::vector<PfcSet> all;
+    const PfcSetsShape set_shape = sets_shape(sets, inputs, all);
+    const PfcRecurrentShape shape = {kind, static_cast<int32_t>(widths.size()) - 2, widths.data(),
+                                     sets.empty() ? nullptr : &set_shape};
+    check_status(pfc_recurrent_create(pfc_matmul_kernels(bfloat16, 0), &shape, &net_));
+    inputs_ = sets_ ? inputs : widths.front();
     states_ = static_cast<size_t>(pfc_recurrent_states(net_));
     for (int32_t i = 0; i < pfc_recurrent_layers(net_); ++i) {
-      int32_t outputs, inputs;
-      pfc_recurrent_layer_shape(net_, i, &outputs, &inputs);
-      shapes_.push_back({outputs, inputs});
+      int32_t outputs, layer_inputs;
+      pfc_recurrent_layer_shape(net_, i, &outputs, &layer_inputs);
+      shapes_.push_back({outputs, layer_inputs});
     }
   }
   ~Recurrent() { pfc_recurrent_destroy(net_); }
@@ -176,7 +200,8 @@ class Recurrent {
     const float* grad = arrays.floats("grad_outputs", grad_outputs, {batch.steps, batch.rows, widths_.back()});
     const Layers grads = borrow_layers(arrays, "grad_weights", grad_weights, "grad_biases", grad_biases, shapes_, true);
     const std::vector<PfcRecurrentLayer> gradients = joined(grads);
-    float* inputs = arrays.floats_out("grad_x", grad_x, {batch.steps, batch.rows, widths_.front()}, true);
+    if (sets_ && !grad_x.is_none()) raise(PyExc_ValueError, "grad_x must be None for a network with sets");
+    float* inputs = arrays.floats_out("grad_x", grad_x, {batch.steps, batch.rows, inputs_}, true);
     arrays.check_apart();
     turns_.run(work(batch), [&](PfcWorkers* workers) {
       return pfc_recurrent_backward(net_, &batch, grad, gradients.data(), inputs, workers);
@@ -205,7 +230,7 @@ class Recurrent {
     PfcRecurrentBatch batch = {};
     batch.steps = shape[0];
     batch.rows = shape[1];
-    batch.x = arrays.step_elements("x", x, {shape[0], shape[1], widths_.front()}, bfloat16_, &batch.x_step);
+    batch.x = arrays.step_elements("x", x, {shape[0], shape[1], inputs_}, bfloat16_, &batch.x_step);
     for (size_t i = 0; i < states_; ++i) batch.state[i] = arrays.floats("state", state[i], {shape[1], units()});
     batch.starts = arrays.flags("starts", starts, {shape[0], shape[1]}, true);
     return batch;
@@ -213,9 +238,10 @@ class Recurrent {
 
   int64_t work(const PfcRecurrentBatch& batch) const { return batch.steps * batch.rows * units(); }
 
+  int32_t inputs_ = 0;
   std::vector<int32_t> widths_;
   std::vector<Shape> shapes_;
-  bool bfloat16_;
+  bool bfloat16_, sets_;
   size_t states_ = 0;
   PfcRecurrent* net_ = nullptr;
   Turns turns_;
@@ -223,12 +249,14 @@ class Recurrent {
 
 class MinGru : public Recurrent {
  public:
-  MinGru(const std::vector<int32_t>& widths, bool bfloat16) : Recurrent(PFC_RECURRENT_MINGRU, widths, bfloat16) {}
+  MinGru(const std::vector<int32_t>& widths, bool bfloat16, int32_t inputs, const Sets& sets)
+      : Recurrent(PFC_RECURRENT_MINGRU, widths, bfloat16, inputs, sets) {}
 };
 
 class Lstm : public Recurrent {
  public:
-  Lstm(const std::vector<int32_t>& widths, bool bfloat16) : Recurrent(PFC_RECURRENT_LSTM, widths, bfloat16) {}
+  Lstm(const std::vector<int32_t>& widths, bool bfloat16, int32_t inputs, const Sets& sets)
+      : Recurrent(PFC_RECURRENT_LSTM, widths, bfloat16, inputs, sets) {}
 };
 
 // The scan of scan.h, or its backward pass if grad_states is given.
@@ -367,7 +395,7 @@ void one_hot_backward(py::handle codes, py::handle offsets, py::handle grad_y, p
 
 void bind_networks(py::module_& m) {
   py::class_<Mlp>(m, "Mlp")
-      .def(py::init<const std::vector<int32_t>&, bool>())
+      .def(py::init<const std::vector<int32_t>&, bool, int32_t, const Sets&>())
       .def("set_layers", &Mlp::set_layers)
       .def("forward", &Mlp::forward)
       .def("backward", &Mlp::backward)
@@ -379,8 +407,8 @@ void bind_networks(py::module_& m) {
       .def("set_layers", &Recurrent::set_layers)
       .def("forward", &Recurrent::forward)
       .def("backward", &Recurrent::backward);
-  py::class_<MinGru, Recurrent>(m, "MinGru").def(py::init<const std::vector<int32_t>&, bool>());
-  py::class_<Lstm, Recurrent>(m, "Lstm").def(py::init<const std::vector<int32_t>&, bool>());
+  py::class_<MinGru, Recurrent>(m, "MinGru").def(py::init<const std::vector<int32_t>&, bool, int32_t, const Sets&>());
+  py::class_<Lstm, Recurrent>(m, "Lstm").def(py::init<const std::vector<int32_t>&, bool, int32_t, const Sets&>());
   m.def("scan", &scan);
   py::class_<Muon>(m, "Muon").def(py::init<bool>()).def("step", &Muon::step);
 }

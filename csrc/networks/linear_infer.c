@@ -14,8 +14,6 @@
 #define LINEAR_UNROLL _Pragma("GCC unroll 16")
 #endif
 
-enum { LINEAR_MAX_ROWS = 12 };
-
 // A tile of ROWS x VECTORS vectors of LANES floats. Rows past `count` repeat the last one and are not stored, so every
 // loop has a constant length and the sums stay in registers. NaN passes through the maximum, as it does in training.
 #define LINEAR_DEFINE_TILE(name, TARGET, LANES, VECTORS, ROWS)                                                       \
@@ -75,7 +73,7 @@ static int32_t linear_panel_width(const PfcLinearInfer* layer, int32_t first) {
   return layer->outputs - first >= kernels->wide ? kernels->wide : kernels->lanes;
 }
 
-// Copies the outputs [first, first + width) to a panel, which is all zeros.
+// Copies the outputs [first, first + width) to a panel, whose padding is zeros.
 static void linear_pack_panel(const PfcLinearInfer* layer, int32_t first, int32_t width, const float* weight,
                               const float* bias, float* panel) {
   const int32_t count = PFC_MIN(width, layer->outputs - first);
@@ -90,13 +88,21 @@ bool pfc_linear_infer_init(PfcLinearInfer* layer, const PfcLinearInferKernels* k
   const int32_t padded = (outputs + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
   *layer = (PfcLinearInfer){.kernels = kernels, .inputs = inputs, .outputs = outputs, .padded = padded, .relu = relu};
   layer->panels = pfc_alloc(sizeof(float) * (uint64_t)padded * ((uint64_t)inputs + 1));
-  if (!layer->panels) return false;
-  for (int32_t first = 0; first < outputs;) {
+  if (layer->panels && weight) pfc_linear_infer_set(layer, weight, bias);
+  return layer->panels != NULL;
+}
+
+// The panel of the outputs from `first` on.
+static float* linear_panel(const PfcLinearInfer* layer, int32_t first) {
+  return layer->panels + (int64_t)first * ((int64_t)layer->inputs + 1);
+}
+
+void pfc_linear_infer_set(PfcLinearInfer* layer, const float* weight, const float* bias) {
+  for (int32_t first = 0; first < layer->outputs;) {
     const int32_t width = linear_panel_width(layer, first);
-    linear_pack_panel(layer, first, width, weight, bias, layer->panels + (int64_t)first * (inputs + 1));
+    linear_pack_panel(layer, first, width, weight, bias, linear_panel(layer, first));
     first += width;
   }
-  return true;
 }
 
 void pfc_linear_infer_free(PfcLinearInfer* layer) {
@@ -111,13 +117,28 @@ void pfc_linear_infer_forward(const PfcLinearInfer* layer, const float* x, int64
     const bool wide = width == kernels->wide;
     const int32_t tile_rows = wide ? kernels->wide_rows : kernels->thin_rows;
     const PfcLinearInferTile tile = wide ? kernels->wide_tile : kernels->thin_tile;
-    const float* panel = layer->panels + (int64_t)first * ((int64_t)layer->inputs + 1);
+    const float* panel = linear_panel(layer, first);
     for (int32_t row = 0; row < rows; row += tile_rows) {
-      const float* at[LINEAR_MAX_ROWS];
+      const float* at[PFC_LINEAR_INFER_ROWS];
       const int32_t count = PFC_MIN(tile_rows, rows - row);
       for (int32_t r = 0; r < tile_rows; ++r) at[r] = x + (row + PFC_MIN(r, count - 1)) * stride;
       tile(at, count, panel, layer->inputs, layer->relu, out + (int64_t)row * layer->padded + first, layer->padded);
     }
+    first += width;
+  }
+}
+
+void pfc_linear_infer_rows(const PfcLinearInfer* layer, const float* const* x, int32_t count, float* out) {
+  const PfcLinearInferKernels* kernels = layer->kernels;
+  for (int32_t first = 0; first < layer->outputs;) {
+    const int32_t width = linear_panel_width(layer, first);
+    const bool wide = width == kernels->wide;
+    const int32_t tile_rows = wide ? kernels->wide_rows : kernels->thin_rows;
+    const PfcLinearInferTile tile = wide ? kernels->wide_tile : kernels->thin_tile;
+    const float* panel = linear_panel(layer, first);
+    for (int32_t row = 0; row < count; row += tile_rows)
+      tile(x + row, PFC_MIN(tile_rows, count - row), panel, layer->inputs, layer->relu,
+           out + (int64_t)row * layer->padded + first, layer->padded);
     first += width;
   }
 }

@@ -6,8 +6,8 @@
 //
 //   bias[width], then for k = 0 .. inputs - 1: weight[output 0 .. width - 1][k]
 //
-// A layer owns its panels and does not change after pfc_linear_infer_init. linear_train.h has the layer of networks in
-// training. Internal: for policy/ and its tests.
+// A layer owns its panels; only pfc_linear_infer_set changes them. linear_train.h has the layers of networks in training
+// that need gradients of matrices. Internal: for policy/, conv.c, sets.c and tests.
 #ifndef PUFFERC_LINEAR_INFER_H
 #define PUFFERC_LINEAR_INFER_H
 
@@ -37,12 +37,22 @@ typedef struct PfcLinearInfer {
 // Instruction set `index` of those this processor has, the widest first; NULL past the last.
 const PfcLinearInferKernels* pfc_linear_infer_kernels(int32_t index);
 
-// weight [outputs, inputs], bias [outputs], both copied; inputs and outputs >= 1. False when there is no memory.
+enum { PFC_LINEAR_INFER_ROWS = 12 };  // a multiple of every tile's rows
+
+// weight [outputs, inputs], bias [outputs], both copied, or both NULL = zeros; inputs and outputs >= 1. False when there
+// is no memory.
 bool pfc_linear_infer_init(PfcLinearInfer* layer, const PfcLinearInferKernels* kernels, int32_t inputs, int32_t outputs,
                            const float* weight, const float* bias, bool relu);
 void pfc_linear_infer_free(PfcLinearInfer* layer);
 
+// Copies weight [outputs, inputs] and bias [outputs].
+void pfc_linear_infer_set(PfcLinearInfer* layer, const float* weight, const float* bias);
+
 // out [rows, padded], 64-byte aligned, from x: row r begins at x + r * stride and has `inputs` numbers.
 void pfc_linear_infer_forward(const PfcLinearInfer* layer, const float* x, int64_t stride, int32_t rows, float* out);
+
+// The same for rows anywhere: x [count rounded up to a multiple of PFC_LINEAR_INFER_ROWS], those from `count` on repeat
+// some row.
+void pfc_linear_infer_rows(const PfcLinearInfer* layer, const float* const* x, int32_t count, float* out);
 
 #endif  // PUFFERC_LINEAR_INFER_H

@@ -110,19 +110,20 @@ void pfc_linear_train_weight_gradient(const PfcLinearTrain* layer, PfcLinearTrai
                                           .steps = linear_steps(layer, rows)});
 }
 
-void pfc_linear_train_input_gradient(const PfcLinearTrain* layer, const void* grad, int32_t rows, bool add,
-                                     float* sums) {
+void pfc_linear_train_input_gradient(const PfcLinearTrain* layer, const void* grad, int32_t rows, int32_t first,
+                                     bool add, float* sums) {
+  first -= first % PFC_MATMUL_PAD;
   pfc_matmul(layer->kernels, &(PfcMatmul){.a = grad,
                                           .a_row = linear_steps(layer, layer->padded_outputs),
                                           .a_step = 1,
-                                          .b = layer->backward,
+                                          .b = layer->backward + first,
                                           .b_step = layer->padded_inputs,
-                                          .c = sums,
+                                          .c = sums + first,
                                           .c_row = layer->padded_inputs,
-                                          .start = add ? sums : NULL,
+                                          .start = add ? sums + first : NULL,
                                           .start_row = layer->padded_inputs,
                                           .rows = rows,
-                                          .columns = layer->padded_inputs,
+                                          .columns = layer->padded_inputs - first,
                                           .steps = linear_steps(layer, layer->outputs)});
 }
 

@@ -64,9 +64,10 @@ static inline float* pfc_linear_train_bias(const PfcLinearTrain* layer, float* g
 // gradient of the weight += sum over rows of grad (of y) times x. pairs: scratch for two matrices of that many rows.
 void pfc_linear_train_weight_gradient(const PfcLinearTrain* layer, PfcLinearTrainRows x, const void* grad, int32_t rows,
                                       uint32_t* pairs, float* gradient);
-// sums [rows, padded_inputs] <- grad (of y) times weight, on top of what they were where `add` is set.
-void pfc_linear_train_input_gradient(const PfcLinearTrain* layer, const void* grad, int32_t rows, bool add,
-                                     float* sums);
+// sums [rows, padded_inputs] <- grad (of y) times weight, on top of what they were where `add` is set. Only inputs from
+// `first` on are needed.
+void pfc_linear_train_input_gradient(const PfcLinearTrain* layer, const void* grad, int32_t rows, int32_t first,
+                                     bool add, float* sums);
 
 // grad_weight [outputs, inputs] and grad_bias [outputs] <- the sum, in order, of `count` gradients of this layer that
 // lie `stride` floats apart.

@@ -132,8 +132,8 @@ static void lstm_hand_back(const RecurrentPass* pass, RecurrentScratch* scratch,
   const uint8_t* starts = pfc_recurrent_starts(pass, block, t);
   float* carry = scratch->carry[0];
   pfc_linear_train_input_gradient(pfc_recurrent_gate_layer(net) + 1,
-                                  (char*)scratch->a + row_bytes * (uint64_t)(t * block->count), block->count, false,
-                                  carry);
+                                  (char*)scratch->a + row_bytes * (uint64_t)(t * block->count), block->count, 0,
+                                  false, carry);
   for (int64_t row = 0; starts && row < block->count; ++row)
     if (starts[row]) memset(carry + row * net->padded, 0, sizeof(float) * (size_t)net->padded);
 }

@@ -16,11 +16,14 @@ typedef struct MlpScratch {
   uint32_t* pairs;         // atoms of two matrices
   float* sums;
   int64_t first_kept;  // first row of the kept activations that belong to this worker in pfc_mlp_learn
-  char* memory;        // owned, holds the matrices
+  PfcSetsScratch sets;
+  char* memory;  // owned, holds all of them
 } MlpScratch;
 
 struct PfcMlp {
   const PfcMatmulKernels* kernels;
+  PfcSets sets;                             // without any, if observations are the inputs of the first layer
+  int32_t inputs;                           // values of an observation
   int32_t layers, widest;                   // widest: the largest padded width
   int64_t gradient_size;                    // floats of one chunk's gradients
   int64_t kept_rows;                        // rows of the activations that backward may use; 0 = none
@@ -28,7 +31,7 @@ struct PfcMlp {
   int32_t workers;                          // that have scratch memory
   float* gradients;                         // [PFC_MLP_MAX_CHUNKS, gradient_size]
   void* activations[PFC_MLP_MAX_LAYERS];    // elements [capacity, padded_outputs] of each hidden layer
-  int64_t gradient_at[PFC_MLP_MAX_LAYERS];  // where in a chunk's gradients
+  int64_t gradient_at[PFC_MLP_MAX_LAYERS];  // where in a chunk's gradients; those of the sets come last
   MlpScratch scratch[PFC_MAX_THREADS];
   PfcLinearTrain layer[PFC_MLP_MAX_LAYERS];
 };
@@ -57,17 +60,22 @@ static bool mlp_make_layer(PfcMlp* mlp, int32_t index, int32_t inputs, int32_t o
   return made;
 }
 
-PfcStatus pfc_mlp_create(const PfcMatmulKernels* kernels, const int32_t* widths, int32_t layers, PfcMlp** mlp) {
+PfcStatus pfc_mlp_create(const PfcMatmulKernels* kernels, const PfcSetsShape* sets, const int32_t* widths,
+                         int32_t layers, PfcMlp** mlp) {
   *mlp = NULL;
   if (layers < 1 || layers > PFC_MLP_MAX_LAYERS)
     return pfc_fail(PFC_INVALID, "widths: expected 2 to %d of them, got %d", PFC_MLP_MAX_LAYERS + 1, layers + 1);
   for (int32_t i = 0; i <= layers; ++i)
     if (widths[i] < 1 || widths[i] > PFC_MLP_MAX_WIDTH)
       return pfc_fail(PFC_INVALID, "widths[%d]: expected 1 to %d, got %d", i, PFC_MLP_MAX_WIDTH, widths[i]);
+  const PfcStatus status = sets ? pfc_sets_check(sets, widths[0]) : PFC_OK;
+  if (status) return status;
   PfcMlp* made = pfc_alloc(sizeof *made);
   bool complete = made != NULL;
-  if (complete) made->kernels = kernels, made->layers = layers;
+  if (complete) made->kernels = kernels, made->layers = layers, made->inputs = sets ? sets->inputs : widths[0];
+  if (complete && sets) complete = pfc_sets_init(&made->sets, kernels->bfloat16, sets);
   for (int32_t i = 0; complete && i < layers; ++i) complete = mlp_make_layer(made, i, widths[i], widths[i + 1]);
+  if (complete) made->gradient_size += made->sets.gradient_size;
   if (!complete) {
     pfc_mlp_destroy(made);
     return pfc_fail(PFC_NO_MEMORY, "there is not enough memory for the network");
@@ -83,18 +91,20 @@ void pfc_mlp_destroy(PfcMlp* mlp) {
     pfc_free(mlp->activations[i]);
   }
   for (int32_t i = 0; i < mlp->workers; ++i) pfc_free(mlp->scratch[i].memory);
+  pfc_sets_free(&mlp->sets);
   pfc_free(mlp->gradients);
   pfc_free(mlp);
 }
 
 static bool mlp_make_scratch(const PfcMlp* mlp, MlpScratch* scratch) {
   const uint64_t bytes = 4 * (uint64_t)PFC_MLP_BLOCK_ROWS * (uint64_t)mlp->widest;
-  char* memory = scratch->memory = pfc_alloc(5 * bytes);
+  char* memory = scratch->memory = pfc_alloc(5 * bytes + pfc_sets_scratch_bytes(&mlp->sets, PFC_MLP_BLOCK_ROWS));
   if (!memory) return false;
   scratch->inputs = memory;
   scratch->outputs = memory + bytes;
   scratch->pairs = (uint32_t*)(void*)(memory + 2 * bytes);
   scratch->sums = (float*)(void*)(memory + 4 * bytes);
+  pfc_sets_scratch_place(&mlp->sets, PFC_MLP_BLOCK_ROWS, memory + 5 * bytes, &scratch->sets);
   scratch->first_kept = (scratch - mlp->scratch) * PFC_MLP_BLOCK_ROWS;
   return true;
 }
@@ -117,8 +127,25 @@ static PfcStatus mlp_grow(PfcMlp* mlp, int32_t workers, int64_t kept_rows) {
   return made ? PFC_OK : pfc_fail(PFC_NO_MEMORY, "there is not enough memory for a batch of this network");
 }
 
+// Layers of the sets, which come first.
+static int32_t mlp_set_layers(const PfcMlp* mlp) { return 2 * mlp->sets.num_sets; }
+
+int32_t pfc_mlp_layers(const PfcMlp* mlp) { return mlp_set_layers(mlp) + mlp->layers; }
+
+void pfc_mlp_layer_shape(const PfcMlp* mlp, int32_t index, int32_t* outputs, int32_t* inputs) {
+  const int32_t first = mlp_set_layers(mlp);
+  if (index < first)
+    pfc_sets_layer_shape(&mlp->sets, index, outputs, inputs);
+  else
+    *outputs = mlp->layer[index - first].outputs, *inputs = mlp->layer[index - first].inputs;
+}
+
 void pfc_mlp_set_layer(PfcMlp* mlp, int32_t index, const float* weight, const float* bias) {
-  pfc_linear_train_set(&mlp->layer[index], weight, bias);
+  const int32_t first = mlp_set_layers(mlp);
+  if (index < first)
+    pfc_sets_set_layer(&mlp->sets, index, weight, bias);
+  else
+    pfc_linear_train_set(&mlp->layer[index - first], weight, bias);
 }
 
 // ---- passes --------------------------------------------------------------------------------------------
@@ -147,11 +174,24 @@ static void* mlp_kept(const PfcMlp* mlp, int32_t layer, int64_t row) {
          pfc_linear_train_row_bytes(mlp->kernels, mlp->layer[layer].padded_outputs) * (uint64_t)row;
 }
 
-// The inputs of a block: the caller's, or a padded copy in scratch->inputs, which is made if `load` is set.
+static PfcSetsRows mlp_rows(const MlpPass* pass, int64_t row, int32_t count) {
+  const PfcMlp* mlp = pass->mlp;
+  return (PfcSetsRows){.x = pass->x + pfc_linear_train_row_bytes(mlp->kernels, mlp->inputs) * (uint64_t)row,
+                       .stride = mlp->inputs,
+                       .rows = count};
+}
+
+// The inputs of a block: the caller's; or in scratch->inputs a padded copy or what the sets make of them, which is
+// written if `load` is set.
 static PfcLinearTrainRows mlp_inputs(const MlpPass* pass, MlpScratch* scratch, int64_t row, int32_t count, bool load) {
   const PfcMlp* mlp = pass->mlp;
   const PfcLinearTrain* layer = &mlp->layer[0];
-  const char* x = pass->x + pfc_linear_train_row_bytes(mlp->kernels, layer->inputs) * (uint64_t)row;
+  const PfcSetsRows rows = mlp_rows(pass, row, count);
+  const void* x = rows.x;
+  if (mlp->sets.num_sets) {
+    if (load) pfc_sets_forward(&mlp->sets, &scratch->sets, &rows, scratch->inputs);
+    return pfc_linear_train_padded(layer, scratch->inputs);
+  }
   if (pfc_linear_train_takes_plain(layer)) return (PfcLinearTrainRows){x, layer->inputs};
   if (load) pfc_elements_pad(x, count, layer->inputs, mlp->kernels->bfloat16, scratch->inputs);
   return pfc_linear_train_padded(layer, scratch->inputs);
@@ -198,10 +238,12 @@ void pfc_mlp_forward_block(PfcMlp* mlp, int32_t worker, const void* x, int32_t r
 }
 
 PfcMlpShape pfc_mlp_shape(const PfcMlp* mlp) {
-  return (PfcMlpShape){mlp->layer[0].inputs, mlp->layer[mlp->layers - 1].outputs, mlp->kernels->bfloat16};
+  return (PfcMlpShape){mlp->inputs, mlp->layer[mlp->layers - 1].outputs, mlp->kernels->bfloat16};
 }
 
 // ---- backward ------------------------------------------------------------------------------------------
+
+static int64_t mlp_sets_gradient_at(const PfcMlp* mlp) { return mlp->gradient_size - mlp->sets.gradient_size; }
 
 static void mlp_backward_block(const MlpPass* pass, MlpScratch* scratch, int64_t row, int32_t count, float* gradients) {
   const PfcMlp* mlp = pass->mlp;
@@ -216,13 +258,17 @@ static void mlp_backward_block(const MlpPass* pass, MlpScratch* scratch, int64_t
     const void* inputs = mlp_kept(mlp, i - 1, pass->loss ? scratch->first_kept : row);
     pfc_linear_train_weight_gradient(layer, pfc_linear_train_padded(layer, inputs), scratch->outputs, count,
                                      scratch->pairs, gradients + mlp->gradient_at[i]);
-    pfc_linear_train_input_gradient(layer, scratch->outputs, count, false, scratch->sums);
+    pfc_linear_train_input_gradient(layer, scratch->outputs, count, 0, false, scratch->sums);
     pfc_elements_mask(scratch->sums, inputs, count, layer->padded_inputs, bfloat16,
                       pfc_linear_train_bias(layer - 1, gradients + mlp->gradient_at[i - 1]), scratch->outputs);
   }
   const PfcLinearTrainRows x =
       mlp_inputs(pass, scratch, row, count, !pass->loss);  // pfc_mlp_learn has loaded them already
   pfc_linear_train_weight_gradient(&mlp->layer[0], x, scratch->outputs, count, scratch->pairs, gradients);
+  if (!mlp->sets.num_sets) return;
+  const PfcSetsRows rows = mlp_rows(pass, row, count);
+  pfc_linear_train_input_gradient(&mlp->layer[0], scratch->outputs, count, mlp->sets.plain, false, scratch->sums);
+  pfc_sets_backward(&mlp->sets, &scratch->sets, &rows, scratch->sums, gradients + mlp_sets_gradient_at(mlp));
 }
 
 static void mlp_backward_chunk(MlpPass* pass, MlpScratch* scratch, int32_t chunk) {
@@ -247,9 +293,13 @@ static PfcStatus mlp_run_backward(MlpPass* pass, float* const* grad_weights, flo
   if (!mlp->gradients) return pfc_fail(PFC_NO_MEMORY, "there is not enough memory for the gradients of this network");
   const PfcStatus status = mlp_run(pass, workers);
   if (status) return status;
+  const int32_t first = mlp_set_layers(mlp);
+  for (int32_t i = 0; i < first; ++i)
+    pfc_sets_sum_gradients(&mlp->sets, i, mlp->gradients + mlp_sets_gradient_at(mlp), mlp->gradient_size, pass->chunks,
+                           grad_weights[i], grad_biases[i]);
   for (int32_t i = 0; i < mlp->layers; ++i)
     pfc_linear_train_sum_gradients(&mlp->layer[i], mlp->gradients + mlp->gradient_at[i], mlp->gradient_size,
-                                   pass->chunks, grad_weights[i], grad_biases[i]);
+                                   pass->chunks, grad_weights[first + i], grad_biases[first + i]);
   return PFC_OK;
 }
 

@@ -2,6 +2,8 @@
 //
 //   layer l:  y = weight[l] x + bias[l], weight[l] float32 [widths[l + 1], widths[l]]; max(y, 0) but in the last layer
 //
+// With sets of entities, x is the output of the encoder in sets.h, whose layers come first in all lists of layers.
+//
 // Products are taken in bfloat16 or float32, whichever the kernels are for, and summed in float32; rounding to bfloat16
 // is to nearest even. The last layer's weights have twice the digits of bfloat16: a rounded part and its rounded
 // remainder. Inputs are bfloat16 or float32 like the kernels, outputs and gradients float32. NaN passes through.
@@ -19,7 +21,7 @@
 #include <stdint.h>
 
 #include "core/workers.h"
-#include "networks/linear_train.h"
+#include "networks/sets.h"
 #include "pufferc/pufferc.h"
 
 #ifdef __cplusplus
@@ -35,14 +37,20 @@ enum {
 
 typedef struct PfcMlp PfcMlp;
 
-// widths [layers + 1], from inputs to outputs. All weights start as zeros. *mlp is NULL unless the result is PFC_OK.
-PfcStatus pfc_mlp_create(const PfcMatmulKernels* kernels, const int32_t* widths, int32_t layers, PfcMlp** mlp);
+// widths [layers + 1], from inputs to outputs. sets: NULL = none; with sets, widths[0] must be the encoder's outputs. All
+// weights start as zeros. *mlp is NULL unless the result is PFC_OK.
+PfcStatus pfc_mlp_create(const PfcMatmulKernels* kernels, const PfcSetsShape* sets, const int32_t* widths,
+                         int32_t layers, PfcMlp** mlp);
 void pfc_mlp_destroy(PfcMlp* mlp);  // NULL is allowed
+
+// Layers are those of the sets, then the others.
+int32_t pfc_mlp_layers(const PfcMlp* mlp);
+void pfc_mlp_layer_shape(const PfcMlp* mlp, int32_t layer, int32_t* outputs, int32_t* inputs);
 
 // Copies the parameters of one layer: weight [outputs, inputs], bias [outputs].
 void pfc_mlp_set_layer(PfcMlp* mlp, int32_t layer, const float* weight, const float* bias);
 
-// outputs [rows, widths[layers]] of x [rows, widths[0]]. `keep` stores the activations for pfc_mlp_backward.
+// outputs [rows, widths[layers]] of x [rows, inputs], where inputs are widths[0], or those of the sets. `keep` stores the activations for pfc_mlp_backward.
 PfcStatus pfc_mlp_forward(PfcMlp* mlp, const void* x, int64_t rows, bool keep, float* outputs, PfcWorkers* workers);
 
 // The same in a caller's own threads: outputs [rows, widths[layers]] of at most PFC_MLP_BLOCK_ROWS rows, in the scratch

@@ -28,20 +28,35 @@ static bool recurrent_make_layers(PfcRecurrent* net, const int32_t* widths) {
   return recurrent_make_layer(net, pfc_recurrent_output_index(net), units, widths[hidden + 1]);
 }
 
-PfcStatus pfc_recurrent_create(const PfcMatmulKernels* kernels, PfcRecurrentKind kind, const int32_t* widths,
-                               int32_t hidden, PfcRecurrent** network) {
+static bool recurrent_make_sets(PfcRecurrent* net, const PfcRecurrentShape* shape) {
+  net->inputs = shape->sets ? shape->sets->inputs : shape->widths[0];
+  const bool made = !shape->sets || pfc_sets_init(&net->sets, net->kernels->bfloat16, shape->sets);
+  net->gradient_size += net->sets.gradient_size;
+  return made;
+}
+
+static PfcStatus recurrent_check_sets(const PfcRecurrentShape* shape) {
+  if (!shape->sets) return PFC_OK;
+  if (shape->hidden < 1) return pfc_fail(PFC_INVALID, "widths: expected a hidden layer for the sets, got none");
+  return pfc_sets_check(shape->sets, shape->widths[0]);
+}
+
+PfcStatus pfc_recurrent_create(const PfcMatmulKernels* kernels, const PfcRecurrentShape* shape, PfcRecurrent** network) {
+  const int32_t hidden = shape->hidden, *widths = shape->widths;
   *network = NULL;
   if (hidden < 0 || hidden > PFC_RECURRENT_MAX_HIDDEN)
     return pfc_fail(PFC_INVALID, "widths: expected 2 to %d of them, got %d", PFC_RECURRENT_MAX_HIDDEN + 2, hidden + 2);
-  const RecurrentCell* cell = kind == PFC_RECURRENT_LSTM ? &pfc_recurrent_lstm : &pfc_recurrent_mingru;
+  const RecurrentCell* cell = shape->kind == PFC_RECURRENT_LSTM ? &pfc_recurrent_lstm : &pfc_recurrent_mingru;
   for (int32_t i = 0; i < hidden + 2; ++i) {
     const int32_t max_width = i == hidden ? PFC_LINEAR_MAX_WIDTH / cell->gates : PFC_LINEAR_MAX_WIDTH;
     if (widths[i] < 1 || widths[i] > max_width)
       return pfc_fail(PFC_INVALID, "widths[%d]: expected 1 to %d, got %d", i, max_width, widths[i]);
   }
+  const PfcStatus status = recurrent_check_sets(shape);
+  if (status) return status;
   PfcRecurrent* made = pfc_alloc(sizeof *made);
   if (made) made->kernels = kernels, made->cell = cell, made->hidden = hidden;
-  if (!made || !recurrent_make_layers(made, widths)) {
+  if (!made || !recurrent_make_layers(made, widths) || !recurrent_make_sets(made, shape)) {
     pfc_recurrent_destroy(made);
     return pfc_fail(PFC_NO_MEMORY, "there is not enough memory for the network");
   }
@@ -51,9 +66,12 @@ PfcStatus pfc_recurrent_create(const PfcMatmulKernels* kernels, PfcRecurrentKind
 
 void pfc_recurrent_destroy(PfcRecurrent* net) {
   if (!net) return;
+  pfc_sets_free(&net->sets);
   for (int32_t i = 0; i < RECURRENT_MAX_LAYERS; ++i) pfc_linear_train_free(&net->layer[i]);
   for (int32_t i = 0; i <= net->hidden; ++i) pfc_free(net->activations[i]);
   for (int32_t i = 0; i < net->workers; ++i) pfc_free(net->scratch[i].memory);
+  pfc_free(net->set_features);
+  pfc_free(net->set_winners);
   pfc_free(net->gates);
   pfc_free(net->states);
   pfc_free(net->gradients);
@@ -71,7 +89,8 @@ static bool recurrent_make_scratch(const PfcRecurrent* net, RecurrentScratch* sc
   const int32_t widest = net->widest, padded = net->padded, states = net->cell->states;
   const uint64_t width =
       5 * (uint64_t)widest + (uint64_t)net->gate_stride + 2 * (uint64_t)(1 + states) * (uint64_t)padded;
-  char* memory = scratch->memory = pfc_alloc(4 * RECURRENT_BLOCK_ROWS * width);
+  const uint64_t sets_bytes = pfc_sets_scratch_bytes(&net->sets, RECURRENT_BLOCK_ROWS);
+  char* memory = scratch->memory = pfc_alloc(4 * RECURRENT_BLOCK_ROWS * width + sets_bytes);
   if (!memory) return false;
   scratch->inputs = recurrent_take(&memory, widest);
   scratch->a = recurrent_take(&memory, widest);
@@ -85,6 +104,7 @@ static bool recurrent_make_scratch(const PfcRecurrent* net, RecurrentScratch* sc
     scratch->carry[i] = recurrent_take(&memory, padded);
     scratch->initial[i] = recurrent_take(&memory, padded);
   }
+  pfc_sets_scratch_place(&net->sets, RECURRENT_BLOCK_ROWS, memory, &scratch->sets);
   return true;
 }
 
@@ -102,6 +122,13 @@ static bool recurrent_renew_floats(float** memory, int32_t width, int64_t rows) 
   return made;
 }
 
+static bool recurrent_renew_winners(PfcRecurrent* net, int64_t rows) {
+  void* renewed = net->set_winners;
+  const bool made = recurrent_renew(&renewed, sizeof *net->set_winners * (uint64_t)net->sets.features, rows);
+  net->set_winners = renewed;
+  return made;
+}
+
 // Elements of a kept activation.
 static int32_t recurrent_kept_width(const PfcRecurrent* net, int32_t layer) {
   return layer < net->hidden ? net->layer[layer].padded_outputs : net->padded;
@@ -111,6 +138,8 @@ static int32_t recurrent_kept_width(const PfcRecurrent* net, int32_t layer) {
 static bool recurrent_make_kept(PfcRecurrent* net, int64_t rows) {
   bool made = recurrent_renew_floats(&net->gates, net->gate_stride, rows);
   made = recurrent_renew_floats(&net->states, net->padded, rows) && made;
+  made = recurrent_renew_floats(&net->set_features, net->sets.features, rows) && made;
+  made = recurrent_renew_winners(net, rows) && made;
   for (int32_t i = 0; i <= net->hidden; ++i) {
     const uint64_t row_bytes = pfc_linear_train_row_bytes(net->kernels, recurrent_kept_width(net, i));
     made = recurrent_renew(&net->activations[i], row_bytes, rows) && made;
@@ -130,15 +159,28 @@ static PfcStatus recurrent_grow(PfcRecurrent* net, int32_t workers, int64_t kept
 }
 
 int32_t pfc_recurrent_states(const PfcRecurrent* net) { return net->cell->states; }
-int32_t pfc_recurrent_layers(const PfcRecurrent* net) { return pfc_recurrent_output_index(net) + 1; }
 
-void pfc_recurrent_layer_shape(const PfcRecurrent* net, int32_t layer, int32_t* outputs, int32_t* inputs) {
-  *outputs = net->layer[layer].outputs, *inputs = net->layer[layer].inputs;
+// Layers of the sets, which come first in all lists.
+static int32_t recurrent_set_layers(const PfcRecurrent* net) { return 2 * net->sets.num_sets; }
+
+int32_t pfc_recurrent_layers(const PfcRecurrent* net) {
+  return recurrent_set_layers(net) + pfc_recurrent_output_index(net) + 1;
+}
+
+void pfc_recurrent_layer_shape(const PfcRecurrent* net, int32_t index, int32_t* outputs, int32_t* inputs) {
+  const int32_t first = recurrent_set_layers(net);
+  if (index < first)
+    pfc_sets_layer_shape(&net->sets, index, outputs, inputs);
+  else
+    *outputs = net->layer[index - first].outputs, *inputs = net->layer[index - first].inputs;
 }
 
 // The gates add the biases of the first gate layer alone, so it gets the sum.
 void pfc_recurrent_set_layers(PfcRecurrent* net, const PfcRecurrentLayer* layers) {
-  for (int32_t i = 0; i < pfc_recurrent_layers(net); ++i)
+  const int32_t first = recurrent_set_layers(net);
+  for (int32_t i = 0; i < first; ++i) pfc_sets_set_layer(&net->sets, i, layers[i].weight, layers[i].bias);
+  layers += first;
+  for (int32_t i = 0; i <= pfc_recurrent_output_index(net); ++i)
     pfc_linear_train_set(&net->layer[i], layers[i].weight, layers[i].bias);
   PfcLinearTrain* gates = &net->layer[net->hidden];
   for (int32_t i = 1; i < net->cell->layers; ++i)
@@ -188,24 +230,49 @@ void* pfc_recurrent_kept(const PfcRecurrent* net, int32_t layer, int64_t row) {
   return (char*)net->activations[layer] + row_bytes * (uint64_t)row;
 }
 
-// to <- the inputs of a block, as elements.
-static void recurrent_load_inputs(const RecurrentPass* pass, const RecurrentBlock* block, void* to) {
-  const PfcRecurrent* net = pass->net;
+// The observations of step t of a block.
+static PfcSetsRows recurrent_rows(const RecurrentPass* pass, const RecurrentBlock* block, int32_t t) {
   const PfcRecurrentBatch* batch = pass->batch;
+  const int64_t inputs = pass->net->inputs, at = (block->step + t) * batch->x_step + block->first * inputs;
+  const uint64_t bytes = pfc_linear_train_row_bytes(pass->net->kernels, 1);
+  return (PfcSetsRows){.x = (const char*)batch->x + bytes * (uint64_t)at,
+                       .stride = inputs,
+                       .first = t * block->count,
+                       .rows = block->count};
+}
+
+// Scratch memory of the sets, with the kept features and winners of a block where they are kept.
+static PfcSetsScratch recurrent_sets(const RecurrentPass* pass, const RecurrentScratch* scratch,
+                                     const RecurrentBlock* block) {
+  const PfcRecurrent* net = pass->net;
+  const int64_t at = block->kept * net->sets.features;
+  PfcSetsScratch sets = scratch->sets;
+  if (pass->keep || pass->grad_outputs) sets.best = net->set_features + at, sets.winners = net->set_winners + at;
+  return sets;
+}
+
+// scratch->inputs <- the inputs of the first layer in a block, as elements.
+static void recurrent_load_inputs(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block) {
+  const PfcRecurrent* net = pass->net;
   const PfcLinearTrain* layer = &net->layer[0];
-  const uint64_t bytes = pfc_linear_train_row_bytes(net->kernels, 1);
+  const uint64_t row_bytes = pfc_linear_train_row_bytes(net->kernels, layer->padded_inputs);
+  const PfcSetsScratch sets = recurrent_sets(pass, scratch, block);
   for (int32_t t = 0; t < block->steps; ++t) {
-    const int64_t at = (block->step + t) * batch->x_step + block->first * layer->inputs;
-    pfc_elements_pad(
-        (const char*)batch->x + bytes * (uint64_t)at, block->count, layer->inputs, net->kernels->bfloat16,
-        (char*)to + pfc_linear_train_row_bytes(net->kernels, layer->padded_inputs) * (uint64_t)(t * block->count));
+    const PfcSetsRows rows = recurrent_rows(pass, block, t);
+    char* to = (char*)scratch->inputs + row_bytes * (uint64_t)rows.first;
+    if (net->sets.num_sets && pass->grad_outputs)
+      pfc_sets_write(&net->sets, &sets, &rows, to);
+    else if (net->sets.num_sets)
+      pfc_sets_forward(&net->sets, &sets, &rows, to);
+    else
+      pfc_elements_pad(rows.x, rows.rows, layer->inputs, net->kernels->bfloat16, to);
   }
 }
 
 const void* pfc_recurrent_layer_input(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block,
                                       int32_t layer) {
   if (layer > 0) return pfc_recurrent_kept(pass->net, layer - 1, block->kept);
-  recurrent_load_inputs(pass, block, scratch->inputs);
+  recurrent_load_inputs(pass, scratch, block);
   return scratch->inputs;
 }
 
@@ -226,7 +293,7 @@ const uint8_t* pfc_recurrent_starts(const RecurrentPass* pass, const RecurrentBl
 static const void* recurrent_encode(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block) {
   const PfcRecurrent* net = pass->net;
   void *x = scratch->inputs, *spare = scratch->a;
-  recurrent_load_inputs(pass, block, x);
+  recurrent_load_inputs(pass, scratch, block);
   for (int32_t i = 0; i < net->hidden; ++i) {
     const PfcLinearTrain* layer = &net->layer[i];
     const int32_t rows = block->steps * block->count;
@@ -297,6 +364,10 @@ PfcStatus pfc_recurrent_forward(PfcRecurrent* net, const PfcRecurrentBatch* batc
 //
 // A strip goes through its blocks from the last to the first.
 
+static int64_t recurrent_sets_gradient_at(const PfcRecurrent* net) {
+  return net->gradient_size - net->sets.gradient_size;
+}
+
 static float* recurrent_gradient(const RecurrentPass* pass, int32_t index, float* gradients) {
   return gradients + pass->net->gradient_at[index];
 }
@@ -326,7 +397,7 @@ static void recurrent_output_backward(const RecurrentPass* pass, RecurrentScratc
   const void* seen = pfc_recurrent_kept(net, net->hidden, block->kept);
   pfc_linear_train_weight_gradient(layer, pfc_linear_train_padded(layer, seen), scratch->a, rows, scratch->pairs,
                                    gradient);
-  pfc_linear_train_input_gradient(layer, scratch->a, rows, false, scratch->sums);
+  pfc_linear_train_input_gradient(layer, scratch->a, rows, 0, false, scratch->sums);
 }
 
 void pfc_recurrent_take_gate_gradient(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block,
@@ -354,7 +425,7 @@ static void recurrent_cell_backward(const RecurrentPass* pass, RecurrentScratch*
     pfc_linear_train_weight_gradient(&layer[i], pfc_linear_train_padded(&layer[i], scratch->before), scratch->a, rows,
                                      scratch->pairs, recurrent_gradient(pass, net->hidden + i, gradients));
   if (net->hidden || pass->grad_x)
-    pfc_linear_train_input_gradient(layer, scratch->a, rows, net->cell->residual, scratch->sums);
+    pfc_linear_train_input_gradient(layer, scratch->a, rows, 0, net->cell->residual, scratch->sums);
 }
 
 // Goes back through the hidden layers, from the gradient of the last in scratch->sums to that of the inputs if it is
@@ -371,7 +442,22 @@ static void recurrent_hidden_backward(const RecurrentPass* pass, RecurrentScratc
     const void* x = pfc_recurrent_layer_input(pass, scratch, block, i);
     pfc_linear_train_weight_gradient(layer, pfc_linear_train_padded(layer, x), scratch->a, rows, scratch->pairs,
                                      gradient);
-    if (i || pass->grad_x) pfc_linear_train_input_gradient(layer, scratch->a, rows, false, scratch->sums);
+    const int32_t first_input = i == 0 ? net->sets.plain : 0;
+    if (i || pass->grad_x || net->sets.num_sets)
+      pfc_linear_train_input_gradient(layer, scratch->a, rows, first_input, false, scratch->sums);
+  }
+}
+
+// Goes back through the sets, from the gradient of their outputs in scratch->sums.
+static void recurrent_sets_backward(const RecurrentPass* pass, RecurrentScratch* scratch, const RecurrentBlock* block,
+                                    float* gradients) {
+  const PfcRecurrent* net = pass->net;
+  const PfcSetsScratch sets = recurrent_sets(pass, scratch, block);
+  float* gradient = gradients + recurrent_sets_gradient_at(net);
+  for (int32_t t = 0; t < block->steps; ++t) {
+    const PfcSetsRows rows = recurrent_rows(pass, block, t);
+    const float* grad = scratch->sums + (int64_t)rows.first * net->layer[0].padded_inputs;
+    pfc_sets_backward(&net->sets, &sets, &rows, grad, gradient);
   }
 }
 
@@ -397,6 +483,7 @@ static void recurrent_backward_strip(const RecurrentPass* pass, RecurrentScratch
     recurrent_output_backward(pass, scratch, &block, gradients);
     recurrent_cell_backward(pass, scratch, &block, gradients);
     recurrent_hidden_backward(pass, scratch, &block, gradients);
+    if (net->sets.num_sets) recurrent_sets_backward(pass, scratch, &block, gradients);
     if (pass->grad_x) recurrent_write_input_gradient(pass, scratch->sums, &block);
   }
 }
@@ -404,7 +491,12 @@ static void recurrent_backward_strip(const RecurrentPass* pass, RecurrentScratch
 // gradients <- the sums over chunks. Both gate layers have the same gradient of their biases.
 static void recurrent_sum_gradients(const RecurrentPass* pass, const PfcRecurrentLayer* gradients) {
   const PfcRecurrent* net = pass->net;
-  for (int32_t i = 0; i < pfc_recurrent_layers(net); ++i)
+  const int32_t first = recurrent_set_layers(net);
+  for (int32_t i = 0; i < first; ++i)
+    pfc_sets_sum_gradients(&net->sets, i, net->gradients + recurrent_sets_gradient_at(net), net->gradient_size,
+                           pass->chunks, gradients[i].weight, gradients[i].bias);
+  gradients += first;
+  for (int32_t i = 0; i <= pfc_recurrent_output_index(net); ++i)
     pfc_linear_train_sum_gradients(&net->layer[i], net->gradients + net->gradient_at[i], net->gradient_size,
                                    pass->chunks, gradients[i].weight, gradients[i].bias);
   const PfcLinearTrain* gates = pfc_recurrent_gate_layer(net);
@@ -420,6 +512,7 @@ PfcStatus pfc_recurrent_backward(PfcRecurrent* net, const PfcRecurrentBatch* bat
                     "and %lld",
                     (long long)net->kept_steps, (long long)net->kept_rows, (long long)batch->steps,
                     (long long)batch->rows);
+  PFC_ASSERT(!grad_x || !net->sets.num_sets);
   if (!net->gradients) net->gradients = pfc_alloc(sizeof(float) * RECURRENT_MAX_CHUNKS * (uint64_t)net->gradient_size);
   if (!net->gradients) return pfc_fail(PFC_NO_MEMORY, "there is not enough memory for the gradients of this network");
   RecurrentPass pass = {

@@ -2,6 +2,9 @@
 //
 //   x = hidden layers of the observation, each max(weight y + bias, 0); the observation itself where there are none
 //
+// With sets of entities, the hidden layers take the outputs of the encoder in sets.h, whose layers come first in all
+// lists of layers.
+//
 //   minimal gated recurrent units     u, c = gate x + bias;  h_t by the scan of scan.h;  outputs of x + h_t
 //   LSTM                              gates = input x + bias + recurrent h_{t-1} + bias;  h_t by lstm_step.h;
 //                                     outputs of h_t
@@ -24,7 +27,7 @@
 #include <stdint.h>
 
 #include "core/workers.h"
-#include "networks/linear_train.h"
+#include "networks/sets.h"
 #include "pufferc/pufferc.h"
 
 #ifdef __cplusplus
@@ -51,15 +54,22 @@ typedef struct PfcRecurrentLayer {
 } PfcRecurrentLayer;
 
 // widths [hidden + 2]: inputs, the hidden layers, of which the last is H, and outputs; without hidden layers inputs
-// are H. All weights start as zeros. *network is NULL unless the result is PFC_OK.
-PfcStatus pfc_recurrent_create(const PfcMatmulKernels* kernels, PfcRecurrentKind kind, const int32_t* widths,
-                               int32_t hidden, PfcRecurrent** network);
+// are H.
+typedef struct PfcRecurrentShape {
+  PfcRecurrentKind kind;
+  int32_t hidden;
+  const int32_t* widths;
+  const PfcSetsShape* sets;  // NULL = none. With sets, widths[0] must be the encoder's outputs, and hidden at least 1
+} PfcRecurrentShape;
+
+// All weights start as zeros. *network is NULL unless the result is PFC_OK.
+PfcStatus pfc_recurrent_create(const PfcMatmulKernels* kernels, const PfcRecurrentShape* shape, PfcRecurrent** network);
 void pfc_recurrent_destroy(PfcRecurrent* network);  // NULL is allowed
 
 // Arrays of a state: 1, or 2 of an LSTM.
 int32_t pfc_recurrent_states(const PfcRecurrent* network);
 
-// Layers are the hidden ones in order, those of the gates and that of the outputs. Gates are [2 H, H], u first; of an
+// Layers are those of the sets, the hidden ones in order, those of the gates and that of the outputs. Gates are [2 H, H], u first; of an
 // LSTM two layers [4 H, H], of x and of the h before, gates in the order i, f, g, o.
 int32_t pfc_recurrent_layers(const PfcRecurrent* network);
 void pfc_recurrent_layer_shape(const PfcRecurrent* network, int32_t layer, int32_t* outputs, int32_t* inputs);
@@ -72,8 +82,8 @@ void pfc_recurrent_set_layers(PfcRecurrent* network, const PfcRecurrentLayer* la
 PfcStatus pfc_recurrent_forward(PfcRecurrent* network, const PfcRecurrentBatch* batch, bool keep, float* outputs,
                                 float* const* next_state, PfcWorkers* workers);
 
-// From grad_outputs [T, M, K] to the gradients of all layers, and of x [T, M, O] where grad_x is not NULL. The batch is
-// that of the last forward with `keep`, and no weight has changed since.
+// From grad_outputs [T, M, K] to the gradients of all layers, and of x [T, M, O] where grad_x is not NULL, which needs
+// a network without sets. The batch is that of the last forward with `keep`, and no weight has changed since.
 PfcStatus pfc_recurrent_backward(PfcRecurrent* network, const PfcRecurrentBatch* batch, const float* grad_outputs,
                                  const PfcRecurrentLayer* gradients, float* grad_x, PfcWorkers* workers);
 

@@ -48,12 +48,15 @@ struct RecurrentScratch {
   float *gates, *states;                     // shaped like the kept ones; backwards the gradient of one step's gates
   float* carry[PFC_RECURRENT_MAX_STATES];    // [strip rows, padded H]
   float* initial[PFC_RECURRENT_MAX_STATES];  // [strip rows, padded H]
+  PfcSetsScratch sets;
   char* memory;                              // owned, holds all of them
 };
 
 struct PfcRecurrent {
   const PfcMatmulKernels* kernels;
   const RecurrentCell* cell;
+  PfcSets sets;                                     // without any, if observations are the inputs of the first layer
+  int32_t inputs;                                   // values of an observation
   int32_t hidden;                                   // hidden layers; then those of the gates, and of the outputs
   int32_t units, padded;                            // H
   int32_t gate_stride;                              // padded numbers of all gates of a row
@@ -65,7 +68,9 @@ struct PfcRecurrent {
   float* gradients;                                 // [RECURRENT_MAX_CHUNKS, gradient_size]
   void* activations[PFC_RECURRENT_MAX_HIDDEN + 1];  // elements [capacity, padded] of hidden layers, then of `seen`
   float *gates, *states;                            // [capacity, gate_stride], [capacity, padded H]
-  int64_t gradient_at[RECURRENT_MAX_LAYERS];        // where in a chunk's gradients
+  float* set_features;                              // [capacity, features], see PfcSetsScratch
+  int32_t* set_winners;
+  int64_t gradient_at[RECURRENT_MAX_LAYERS];        // where in a chunk's gradients; those of the sets come last
   RecurrentScratch scratch[PFC_MAX_THREADS];
   PfcLinearTrain layer[RECURRENT_MAX_LAYERS];
 };

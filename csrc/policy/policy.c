@@ -85,6 +85,7 @@ void pfc_policy_destroy(PfcPolicy* policy) {
   for (int32_t i = 0; i < policy->num_layers; ++i) {
     pfc_linear_infer_free(&policy->layers[i].linear);
     pfc_conv_free(&policy->layers[i].conv);
+    pfc_sets_free(&policy->layers[i].sets);
   }
   pfc_free(policy->code_rows);
   pfc_free(policy);

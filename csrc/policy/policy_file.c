@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base.h"
+#include "networks/elements.h"
 
 #define POLICY_MAGIC "PFCPOL\r\n"
 enum { POLICY_OLDEST_VERSION = 1, POLICY_VERSION = 2, POLICY_FLAG_MASKED = 1, POLICY_KIND_NORMALISE = 1 };
@@ -199,6 +200,7 @@ typedef struct LayerHead {
   uint64_t columns, rows;  // of its matrix
   uint64_t numbers;        // float32 values that it must have
   PfcConvShape conv;
+  PfcSet* sets;  // [option], owned
 } LayerHead;
 
 static bool takes_codes(const LayerHead* layer) {
@@ -262,15 +264,48 @@ static PfcStatus read_conv_head(Reader* r, LayerHead* layer, uint64_t bytes) {
   return bytes == expected ? PFC_OK : layer_wrong(r, layer->index, "the size in bytes", bytes, expected);
 }
 
+static PfcSetsShape sets_shape(const LayerHead* layer) {
+  return (PfcSetsShape){(int32_t)layer->inputs, (int32_t)layer->option, layer->sets};
+}
+
+// The layer of sets: its option is their number, and they come before the weights. The caller frees layer->sets.
+static PfcStatus read_sets_head(Reader* r, LayerHead* layer, uint64_t bytes) {
+  const uint64_t head = sizeof(PfcSet) * (uint64_t)layer->option;
+  if (layer->option < 1 || layer->option > layer->inputs)
+    return layer_wrong(r, layer->index, "the number of sets", layer->option, layer->inputs);
+  const unsigned char* at = reader_take(r, head);
+  if (!at) return reader_cut_short(r, "the sets of a layer");
+  PfcSet* sets = pfc_alloc(head);
+  if (!sets) return pfc_fail(PFC_NO_MEMORY, "%s: no memory for layer %u", r->name, layer->index);
+  memcpy(sets, at, head);
+  layer->sets = sets;
+  const PfcSetsShape shape = sets_shape(layer);
+  const int32_t invalid = pfc_sets_invalid(&shape);
+  if (invalid >= 0)
+    return pfc_fail(PFC_INVALID,
+                    "%s: layer %u: set %d (first %d, count %d, each %d, width %d) is out of order, ends beyond the %u "
+                    "inputs, or has no whole entities or a width or entities of more than %d",
+                    r->name, layer->index, invalid, sets[invalid].first, sets[invalid].count, sets[invalid].each,
+                    sets[invalid].width, layer->inputs, PFC_LINEAR_MAX_WIDTH);
+  const uint64_t outputs = (uint64_t)pfc_sets_outputs(&shape);
+  if (layer->outputs != outputs || outputs > PFC_LINEAR_MAX_WIDTH)
+    return layer_wrong(r, layer->index, "the number of outputs", layer->outputs,
+                       PFC_MIN(outputs, (uint64_t)PFC_LINEAR_MAX_WIDTH));
+  for (uint32_t i = 0; i < layer->option; ++i)
+    layer->numbers += (uint64_t)sets[i].width * ((uint64_t)sets[i].each + 1 + (uint64_t)sets[i].width + 1);
+  const uint64_t expected = head + (layer->numbers * 4 + 7) / 8 * 8;
+  return bytes == expected ? PFC_OK : layer_wrong(r, layer->index, "the size in bytes", bytes, expected);
+}
+
 static PfcStatus check_kind(const Reader* r, const LayerHead* layer) {
   if (layer->kind == POLICY_KIND_NORMALISE)
     return pfc_fail(PFC_INVALID,
                     "%s: layer %u: kind 1 (normalise) is no longer read; fold it into the first linear layer",
                     r->name, layer->index);
-  if (layer->kind < POLICY_LINEAR || (layer->kind > POLICY_CONV && layer->kind != POLICY_CODE_ROWS))
+  if (layer->kind < POLICY_LINEAR || layer->kind > POLICY_CODE_ROWS)
     return pfc_fail(PFC_INVALID,
-                    "%s: layer %u: kind %u is unknown here, expected 2 linear, 3 codes, 4 MinGRU, 5 LSTM, 6 convolution "
-                    "or 8 codes by row",
+                    "%s: layer %u: kind %u is unknown here, expected 2 linear, 3 codes, 4 MinGRU, 5 LSTM, 6 convolution, "
+                    "7 sets or 8 codes by row",
                     r->name, layer->index, layer->kind);
   if (layer->index > 0 && takes_codes(layer))
     return pfc_fail(PFC_INVALID, "%s: layer %u: kind %u (codes) may only come first", r->name, layer->index,
@@ -290,6 +325,7 @@ static PfcStatus read_layer_head(Reader* r, LayerHead* layer, uint32_t width, co
   if (layer->kind == POLICY_CODES) return check_codes(r, layer, info, get_u64(at + 16));
   if (layer->kind == POLICY_CODE_ROWS) return check_code_rows(r, layer, get_u64(at + 16));
   if (layer->kind == POLICY_CONV) return read_conv_head(r, layer, get_u64(at + 16));
+  if (layer->kind == POLICY_SETS) return read_sets_head(r, layer, get_u64(at + 16));
   if (layer->option > (layer->kind == POLICY_LINEAR ? 1u : 0u))
     return layer_wrong(r, layer->index, "the option", layer->option, 0);
   if (layer->kind == POLICY_MINGRU && layer->outputs != width)
@@ -304,6 +340,22 @@ static PfcStatus read_layer_head(Reader* r, LayerHead* layer, uint32_t width, co
   return PFC_OK;
 }
 
+// The layer of sets from its numbers.
+static PfcStatus make_sets(PfcPolicy* policy, PolicyLayer* made, const LayerHead* layer, const float* numbers) {
+  const PfcSetsShape shape = sets_shape(layer);
+  if (!pfc_sets_init(&made->sets, false, &shape)) return PFC_NO_MEMORY;
+  for (int32_t i = 0; i < 2 * made->sets.num_sets; ++i) {
+    int32_t outputs, inputs;
+    pfc_sets_layer_shape(&made->sets, i, &outputs, &inputs);
+    const int64_t weights = (int64_t)outputs * inputs;
+    pfc_sets_set_layer(&made->sets, i, numbers, numbers + weights);
+    numbers += weights + outputs;
+  }
+  policy->widest = PFC_MAX(policy->widest, pfc_padded(made->outputs));
+  policy->set_bytes = PFC_MAX(policy->set_bytes, pfc_sets_scratch_bytes(&made->sets, POLICY_BLOCK_ROWS));
+  return PFC_OK;
+}
+
 // Makes a layer of numbers that are aligned, unlike those in the caller's memory.
 static PfcStatus make_layer(PfcPolicy* policy, const LayerHead* layer, const float* numbers) {
   policy->info.num_weights += (int64_t)layer->numbers;
@@ -311,6 +363,7 @@ static PfcStatus make_layer(PfcPolicy* policy, const LayerHead* layer, const flo
   *made = (PolicyLayer){.kind = (PolicyKind)layer->kind, .inputs = (int32_t)layer->inputs,
                         .outputs = (int32_t)layer->outputs, .state_offset = policy->info.state_size};
   const float* bias = numbers + layer->columns * layer->rows;
+  if (layer->kind == POLICY_SETS) return make_sets(policy, made, layer, numbers);
   if (layer->kind == POLICY_CONV) {
     if (!pfc_conv_init(&made->conv, pfc_linear_infer_kernels(0), &layer->conv, numbers, bias)) return PFC_NO_MEMORY;
     policy->widest = PFC_MAX(policy->widest, made->outputs);
@@ -377,10 +430,8 @@ static PfcStatus read_codes(PfcPolicy* policy, Reader* r, const LayerHead* layer
   return status;
 }
 
-static PfcStatus read_layer(PfcPolicy* policy, Reader* r, LayerHead* layer, uint32_t width) {
-  PfcStatus status = read_layer_head(r, layer, width, &policy->info);
-  if (status) return status;
-  if (takes_codes(layer)) return read_codes(policy, r, layer);
+static PfcStatus read_weights(PfcPolicy* policy, Reader* r, const LayerHead* layer) {
+  PfcStatus status = PFC_OK;
   const unsigned char* at = reader_take(r, (layer->numbers * 4 + 7) / 8 * 8);
   if (!at) return reader_cut_short(r, "a layer's weights");
   float* numbers = pfc_alloc(layer->numbers * 4);
@@ -391,6 +442,13 @@ static PfcStatus read_layer(PfcPolicy* policy, Reader* r, LayerHead* layer, uint
   else if (make_layer(policy, layer, numbers))
     status = pfc_fail(PFC_NO_MEMORY, "%s: no memory for layer %u", r->name, layer->index);
   pfc_free(numbers);
+  return status;
+}
+
+static PfcStatus read_layer(PfcPolicy* policy, Reader* r, LayerHead* layer, uint32_t width) {
+  PfcStatus status = read_layer_head(r, layer, width, &policy->info);
+  if (!status) status = takes_codes(layer) ? read_codes(policy, r, layer) : read_weights(policy, r, layer);
+  pfc_free(layer->sets);
   return status;
 }
 

@@ -6,6 +6,7 @@
 
 #include "networks/conv.h"
 #include "networks/linear_infer.h"
+#include "networks/sets.h"
 #include "pufferc/policy.h"
 
 enum {
@@ -14,13 +15,14 @@ enum {
   POLICY_PARAM_NAME_BYTES = 32
 };
 
-// Kinds of layers that are read. 1 was a layer that normalised observations; 7 is reserved, see policy.h.
+// Kinds of layers that are read. 1 was a layer that normalised observations.
 typedef enum PolicyKind {
   POLICY_LINEAR = 2,
   POLICY_CODES = 3,
   POLICY_MINGRU = 4,
   POLICY_LSTM = 5,
   POLICY_CONV = 6,
+  POLICY_SETS = 7,
   POLICY_CODE_ROWS = 8
 } PolicyKind;
 
@@ -39,7 +41,10 @@ typedef struct PolicyLayer {
   int32_t state_offset;  // of its numbers in a row's state
   PfcLinearInfer linear;  // of [x] or, in an LSTM, of [x, h]
   PfcConv conv;           // in place of `linear`; the inputs after the image pass through
+  PfcSets sets;           // in place of `linear`
 } PolicyLayer;
+
+enum { POLICY_BLOCK_ROWS = 96 };  // that pass the layers together: a multiple of every tile's rows
 
 struct PfcPolicy {
   PfcPolicyInfo info;
@@ -56,6 +61,7 @@ struct PfcPolicy {
   int32_t widest;     // the most numbers that a layer writes per row
   int32_t joined;     // the largest inputs + outputs of an LSTM, 0 without one
   uint64_t patches;   // the largest scratch memory of a convolution in floats, 0 without one
+  uint64_t set_bytes;  // the largest scratch memory of sets for a block of rows, 0 without any
 };
 
 // Size of the whole file as its first POLICY_HEAD_BYTES state it, in [POLICY_HEAD_BYTES, 2^40]; without the magic bytes,

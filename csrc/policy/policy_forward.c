@@ -8,6 +8,7 @@
 
 #include "core/base.h"
 #include "kernels/sample.h"
+#include "networks/elements.h"
 #include "networks/lstm_step.h"
 #include "networks/scan_step.h"
 
@@ -29,11 +30,13 @@ PfcStatus pfc_policy_scratch_open(PolicyScratch* scratch, const PfcPolicy* polic
   const uint64_t patches = padded_numbers(policy->patches, 1);
   const PfcPolicyInfo* info = &policy->info;
   const uint64_t draw = info->discrete ? pfc_sample_scratch_bytes(info->action_counts, info->action_dims) : 0;
-  scratch->memory = aligned_alloc(PFC_ALIGNMENT, (size_t)(draw + (inputs + values + patches + joined + 2 * layer) * sizeof(float)));
+  const uint64_t floats = inputs + values + patches + joined + 2 * layer;
+  scratch->memory = aligned_alloc(PFC_ALIGNMENT, (size_t)(draw + policy->set_bytes + floats * sizeof(float)));
   if (!scratch->memory)
     return pfc_fail(PFC_NO_MEMORY, "policy: no memory for a block of %llu rows", (unsigned long long)block);
   scratch->draw = scratch->memory;
-  scratch->inputs = (float*)(void*)((char*)scratch->memory + draw);
+  scratch->sets = (char*)scratch->memory + draw;
+  scratch->inputs = (float*)(void*)((char*)scratch->sets + policy->set_bytes);
   scratch->values = scratch->inputs + inputs;
   scratch->patches = scratch->values + values;
   scratch->joined = scratch->patches + patches;
@@ -147,6 +150,23 @@ static void conv_forward(const PolicyLayer* layer, const float* x, int64_t strid
   }
 }
 
+static void sets_forward(const PolicyLayer* layer, const float* x, int64_t stride, int32_t rows, void* memory,
+                         float* out) {
+  PfcSetsScratch scratch;
+  const PfcSetsRows block = {.x = x, .stride = stride, .rows = rows};
+  pfc_sets_scratch_place(&layer->sets, POLICY_BLOCK_ROWS, memory, &scratch);
+  pfc_sets_forward(&layer->sets, &scratch, &block, out);
+}
+
+// Numbers of a layer's outputs from row to row.
+static int64_t layer_stride(const PolicyLayer* layer) {
+  switch (layer->kind) {
+    case POLICY_CONV: return layer->outputs;
+    case POLICY_SETS: return pfc_padded(layer->outputs);
+    default: return layer->linear.padded;
+  }
+}
+
 const float* pfc_policy_forward_block(const PfcPolicy* policy, const PolicyScratch* scratch, const void* observations,
                                       int64_t first, int32_t rows, float* state, int64_t* stride) {
   const int64_t step = policy->info.state_size;
@@ -158,12 +178,13 @@ const float* pfc_policy_forward_block(const PfcPolicy* policy, const PolicyScrat
     switch (layer->kind) {
       case POLICY_MINGRU: mingru_forward(layer, x, *stride, rows, own, step, out); break;
       case POLICY_CONV: conv_forward(layer, x, *stride, rows, scratch->patches, out); break;
+      case POLICY_SETS: sets_forward(layer, x, *stride, rows, scratch->sets, out); break;
       case POLICY_LSTM: lstm_forward(layer, x, *stride, rows, own, step, scratch->joined, out); break;
       default:
         pfc_linear_infer_forward(&layer->linear, x, *stride, rows, out);
     }
     x = out;
-    *stride = layer->kind == POLICY_CONV ? layer->outputs : layer->linear.padded;
+    *stride = layer_stride(layer);
   }
   return x;
 }

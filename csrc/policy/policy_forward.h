@@ -4,8 +4,6 @@
 
 #include "policy/policy_file.h"
 
-enum { POLICY_BLOCK_ROWS = 96 };  // a multiple of every tile's rows
-
 // Scratch memory of one call, the caller's from pfc_policy_scratch_open to free(memory).
 typedef struct PolicyScratch {
   void* draw;        // of pfc_sample
@@ -13,6 +11,7 @@ typedef struct PolicyScratch {
   float* layers[2];  // [block, widest], written in turn
   float* values;     // [obs_size] of one row, where they become one-hot vectors
   float* patches;    // of pfc_conv_forward
+  void* sets;        // of pfc_sets_forward
   float* joined;     // [block, inputs + outputs] of an LSTM
   void* memory;
 } PolicyScratch;

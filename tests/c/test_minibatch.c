@@ -34,7 +34,7 @@ static float* random_floats(uint64_t seed, int64_t count, float scale) {
 
 static Case make_case(const PfcMatmulKernels* kernels, int64_t rows, bool masked) {
   Case c = {.rows = rows};
-  CHECK(pfc_mlp_create(kernels, widths, LAYERS, &c.mlp) == PFC_OK);
+  CHECK(pfc_mlp_create(kernels, NULL, widths, LAYERS, &c.mlp) == PFC_OK);
   for (int32_t i = 0; i < LAYERS; ++i) {
     const int64_t size = (int64_t)widths[i] * widths[i + 1];
     float *weight = random_floats(1, size, 0.4f), *bias = random_floats(2, widths[i + 1], 0.4f);

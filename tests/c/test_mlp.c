@@ -119,7 +119,7 @@ static void reference_row(Case* c, int64_t row) {
 
 static PfcMlp* make_mlp(const Case* c, const PfcMatmulKernels* kernels) {
   PfcMlp* mlp;
-  CHECK(pfc_mlp_create(kernels, c->net.widths, c->net.layers, &mlp) == PFC_OK);
+  CHECK(pfc_mlp_create(kernels, NULL, c->net.widths, c->net.layers, &mlp) == PFC_OK);
   for (int32_t l = 0; l < c->net.layers; ++l) pfc_mlp_set_layer(mlp, l, c->weight[l], c->bias[l]);
   return mlp;
 }
@@ -210,9 +210,9 @@ static void test_refusals(void) {
   const PfcMatmulKernels* kernels = pfc_matmul_kernels(false, 0);
   const int32_t good[] = {3, 4, 2}, bad[] = {3, 0, 2};
   PfcMlp* mlp;
-  CHECK(pfc_mlp_create(kernels, good, 0, &mlp) == PFC_INVALID && !mlp);
-  CHECK(pfc_mlp_create(kernels, good, PFC_MLP_MAX_LAYERS + 1, &mlp) == PFC_INVALID && !mlp);
-  CHECK(pfc_mlp_create(kernels, bad, 2, &mlp) == PFC_INVALID && !mlp && strstr(pfc_last_error(), "widths[1]"));
+  CHECK(pfc_mlp_create(kernels, NULL, good, 0, &mlp) == PFC_INVALID && !mlp);
+  CHECK(pfc_mlp_create(kernels, NULL, good, PFC_MLP_MAX_LAYERS + 1, &mlp) == PFC_INVALID && !mlp);
+  CHECK(pfc_mlp_create(kernels, NULL, bad, 2, &mlp) == PFC_INVALID && !mlp && strstr(pfc_last_error(), "widths[1]"));
   Case* c = make_case(&(Net){2, {3, 4, 2}}, false, 6);
   mlp = make_mlp(c, kernels);
   CHECK(pfc_mlp_backward(mlp, c->x, 6, c->grad_outputs, c->grad_weight, c->grad_bias, NULL) == PFC_INVALID);

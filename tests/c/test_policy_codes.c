@@ -179,7 +179,7 @@ int main(void) {
   l.inputs = 8, test_refused(PFC_UINT8, l, true, "the number of inputs is 8"), l = sound;
   l.outputs = 20, test_refused(PFC_UINT8, l, true, "the number of outputs is 20, expected 21"), l = sound;
   l.bytes = 8, test_refused(PFC_UINT8, l, true, "the size in bytes is 8, expected 0"), l = sound;
-  l.kind = 7, test_refused(PFC_UINT8, l, true, "kind 7 is unknown"), l = sound;
+  l.kind = 9, test_refused(PFC_UINT8, l, true, "kind 9 is unknown"), l = sound;
   l.inputs = OUTPUTS, l.outputs = OUTPUTS * CODES;
   test_refused(PFC_UINT8, l, false, "kind 3 (codes) may only come first");
   test_rows(PFC_UINT8);

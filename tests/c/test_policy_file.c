@@ -45,7 +45,6 @@ static const Damage damages[] = {
     {168 + 36, 0x7ff00000, "max_steps is not finite"},
     {LAYERS, 1, "kind 1 (normalise) is no longer read"},
     {LAYERS, 0, "kind 0 is unknown"},
-    {LAYERS, 7, "kind 7 is unknown"},
     {LAYERS, 8, "size in bytes"},
     {LAYERS, 9, "kind 9 is unknown"},
     {LAYERS + 4, 2, "option is 2"},

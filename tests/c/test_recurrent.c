@@ -93,7 +93,8 @@ static PfcRecurrentBatch batch_of(const Case* c, bool bfloat16) {
 
 static PfcRecurrent* make_network(const Case* c, const PfcMatmulKernels* kernels) {
   PfcRecurrent* net;
-  CHECK(pfc_recurrent_create(kernels, c->net.kind, c->net.widths, c->net.hidden, &net) == PFC_OK);
+  const PfcRecurrentShape shape = {c->net.kind, c->net.hidden, c->net.widths, NULL};
+  CHECK(pfc_recurrent_create(kernels, &shape, &net) == PFC_OK);
   CHECK(pfc_recurrent_layers(net) == last_layer(&c->net) + 1 && pfc_recurrent_states(net) == states_of(&c->net));
   for (int32_t l = 0; l <= last_layer(&c->net); ++l) {
     int32_t outputs, inputs;
@@ -337,11 +338,24 @@ static void test_refusals(void) {
   const PfcMatmulKernels* kernels = pfc_matmul_kernels(false, 0);
   const int32_t good[] = {3, 4, 2}, bad[] = {3, 0, 2}, wide[] = {3, PFC_LINEAR_MAX_WIDTH / 2, 2};
   PfcRecurrent* net;
-  CHECK(pfc_recurrent_create(kernels, PFC_RECURRENT_LSTM, good, -1, &net) == PFC_INVALID && !net);
-  CHECK(pfc_recurrent_create(kernels, PFC_RECURRENT_LSTM, good, PFC_RECURRENT_MAX_HIDDEN + 1, &net) == PFC_INVALID);
-  CHECK(pfc_recurrent_create(kernels, PFC_RECURRENT_LSTM, bad, 1, &net) == PFC_INVALID && !net);
-  CHECK(pfc_recurrent_create(kernels, PFC_RECURRENT_LSTM, wide, 1, &net) == PFC_INVALID && !net);
-  CHECK(strstr(pfc_last_error(), "widths[1]: expected 1 to 4096, got 8192") != NULL);
+  const PfcSet pair = {1, 2, 2, 3};
+  const PfcSetsShape sets = {3, 1, &pair};
+  const PfcRecurrentShape refused[] = {{PFC_RECURRENT_LSTM, -1, good, NULL},
+                                       {PFC_RECURRENT_LSTM, PFC_RECURRENT_MAX_HIDDEN + 1, good, NULL},
+                                       {PFC_RECURRENT_LSTM, 1, bad, NULL},
+                                       {PFC_RECURRENT_LSTM, 1, wide, NULL},
+                                       {PFC_RECURRENT_LSTM, 0, good + 1, &sets},
+                                       {PFC_RECURRENT_LSTM, 1, good, &sets}};
+  static const char* const why[] = {"expected 2 to 18 of them, got 1",
+                                    "expected 2 to 18 of them, got 19",
+                                    "widths[1]: expected 1 to 4096, got 0",
+                                    "widths[1]: expected 1 to 4096, got 8192",
+                                    "expected a hidden layer for the sets",
+                                    "widths[0]: expected the 4 outputs of the sets, got 3"};
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; ++i) {
+    CHECK(pfc_recurrent_create(kernels, &refused[i], &net) == PFC_INVALID && !net);
+    CHECK(strstr(pfc_last_error(), why[i]) != NULL);
+  }
   Case c = make_case(&(Net){PFC_RECURRENT_MINGRU, 1, {3, 4, 2}}, 4, 6);
   net = make_network(&c, kernels);
   PfcRecurrentBatch batch = batch_of(&c, false);

@@ -33,7 +33,7 @@ static float* random_floats(int64_t count, float scale) {
 
 static void make_network(Side* side) {
   const int32_t widths[3] = {(int32_t)side->inputs, HIDDEN, (int32_t)side->outputs};
-  CHECK(pfc_mlp_create(pfc_matmul_kernels(false, 0), widths, 2, &side->mlp) == PFC_OK);
+  CHECK(pfc_mlp_create(pfc_matmul_kernels(false, 0), NULL, widths, 2, &side->mlp) == PFC_OK);
   for (int32_t i = 0; i < 2; ++i) {
     float *weight = random_floats((int64_t)widths[i] * widths[i + 1], 0.5f), *bias = random_floats(widths[i + 1], 0.5f);
     pfc_mlp_set_layer(side->mlp, i, weight, bias);

@@ -221,6 +221,31 @@ def test_c_convolutions_beside_codes_and_numbers_match_torch(kind: str, tmp_path
     env.close()
 
 
+@pytest.mark.parametrize("kind", ["mlp", "mingru", "lstm"])
+@pytest.mark.parametrize("scaled", [(), ("neighbours", "speed")])
+def test_c_sets_match_torch(kind: str, scaled: tuple[str, ...]) -> None:
+    """Outputs and states over three steps of boids, of which some see fewer neighbours than others."""
+    env = pufferc.make("boids", 256, seed=1)
+    observations = states(env)
+    config = PolicyConfig(kind=kind, encoder="sets", set_size=9, hidden_size=33, scaled_inputs=scaled, input_scale=2.0)
+    policy = random_policy(env, 1, config)
+    data = policy_file.describe_policy(policy, env.spaces, {})
+    assert isinstance(data.layers[0], policy_file.Sets) and [group.each for group in data.layers[0].sets] == [4, 5]
+    seen = (observations[:, 17:].reshape(256, 7, 5)[..., 0] != 0).sum(1)
+    assert seen.min() < seen.max()
+    exported = CPolicy(data.to_bytes(), data.outputs)
+    state = policy.initial_state(len(observations), torch.device("cpu"))
+    remembered = np.zeros((len(observations), sum(part.shape[1] for part in state)), np.float32)
+    for _ in range(3):
+        with torch.no_grad():
+            expected, state = policy.step(torch.from_numpy(observations), state)
+        found = exported.forward(observations, remembered)
+        np.testing.assert_allclose(found, expected.numpy(), rtol=0, atol=1e-5 * max(1.0, float(expected.abs().max())))
+        observations = np.roll(observations, 1, axis=0)
+    exported.close()
+    env.close()
+
+
 @pytest.mark.parametrize("squash", [False, True])
 def test_c_continuous_actions_match_python(squash: bool) -> None:
     """A random network with three continuous actions. C returns the kernels' sample, clipped or squashed to [-1, 1]."""
@@ -398,6 +423,7 @@ def test_unsupported_policies_and_invalid_files_are_refused(checkpoint: Path, tm
         ({"layers": [policy_file.CodeRows([policy_file.CodeRow(4, 2, 0, 2)])]}, "the rows must have 5 values, got 4"),
         ({"layers": [policy_file.Conv(np.zeros((2, 3, 3, 3), "f4"), bias[:2], 1, 2, 1)]}, "cover at most 5 inputs"),
         ({"layers": [policy_file.Conv(np.zeros((2, 2, 3, 1), "f4"), bias[:2], 1, 2, 1)]}, "weight must have shape"),
+        ({"layers": [policy_file.Sets([policy_file.EntitySet(0, 4, 2, 3)], [])]}, r"shapes \[\(3, 2\), \(3, 3\)\]"),
         ({"obs_dtype": "float64"}, "float64"),
         ({"game": "m" * 64}, "63 bytes"),
         ({"params": {"": 1.0}}, "parameter"),

@@ -75,7 +75,12 @@
 //                         the first height * width * channels inputs are an image, row by row with the channels of a
 //                         cell side by side and a border of zeros around it; the outputs are those of the filters at
 //                         every stride-th cell of every stride-th row, max(y, 0), F for each cell; then the other inputs
-//     kind 7:             reserved for sets of entities; refused
+//     kind 7, sets:       option = S sets; S times u32 first, count, each, width: entities of `each` values among the
+//                         count inputs from `first` on, in order; then for each set f32 A[width][each], a[width],
+//                         B[width][width], b[width]
+//                         the outputs are the inputs outside of the sets, in order, and then for each set, of `width`
+//                         numbers, max(0, the maximum of B max(0, A x + a) + b over its entities x whose first value is
+//                         not 0), zeros without one; width and each are at most 16,384
 //     kind 8, code rows:  option = R, the rows of the observation; R times u32 count, C, first, step
 //                         the count values of a row follow those of the row before; value i of a row, from 0, becomes
 //                         the outputs from first + i * step on: a one-hot vector of C entries as in kind 3, or the value

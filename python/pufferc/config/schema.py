@@ -175,14 +175,16 @@ class PolicyConfig(Section):
         None,
         "A custom network, as module:Class, in place of kind. Modules in the current directory are found too.",
     )
-    encoder: Literal["auto", "flat", "onehot", "conv"] = param(
+    encoder: Literal["auto", "flat", "onehot", "conv", "sets"] = param(
         "auto",
         "Input encoding. flat: the numbers as they are; onehot: byte codes, one weight per code and cell; "
-        "conv: convolutions over boards, beside one-hot codes and numbers. auto: onehot for codes below 32, else flat.",
+        "conv: convolutions over boards, beside one-hot codes and numbers; sets: a small network shared by the "
+        "entities of a row. auto: onehot for codes below 32, else flat.",
     )
     conv_channels: int = param(
         16, "Channels of the first convolution of encoder conv; the second has twice as many.", min=1, max=4096
     )
+    set_size: int = param(32, "Features of each set of entities, encoder sets.", min=1, max=4096)
     hidden_size: int = param(128, "Width of each hidden layer.", min=1, max=16_384)
     num_layers: int = param(1, "Hidden layers.", min=1, max=64)
     scaled_inputs: tuple[str, ...] = param(

@@ -169,6 +169,46 @@ def _arrays(name: str, arrays: Sequence[Any]) -> list[Any]:
     return list(errors.sequence(name, arrays, "arrays", _MAX_ARRAYS))
 
 
+@dataclass(frozen=True)
+class EntitySet:
+    """Entities of `each` values among `count` values of an observation, from value `first` on; `width` features."""
+
+    first: int
+    count: int
+    each: int
+    width: int
+
+
+@dataclass(frozen=True)
+class SetsShape:
+    """The sets of entities in observations of `inputs` values, in the order of their values.
+
+    A set has two layers: weights [width, each] and [width, width]. The encoder's outputs are the values outside of the
+    sets in order, then the features of the sets.
+    """
+
+    inputs: int
+    sets: tuple[EntitySet, ...]
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs of the encoder."""
+        return self.inputs + sum(group.width - group.count for group in self.sets)
+
+
+def _sets(shape: SetsShape | None) -> tuple[int, list[tuple[int, int, int, int]]]:
+    if shape is None:
+        return 0, []
+    inputs = errors.integer("sets.inputs", shape.inputs, 1, _core.MAX_ROWS)
+    return inputs, [_whole_numbers(group) for group in shape.sets]
+
+
+def _whole_numbers(group: EntitySet) -> tuple[int, int, int, int]:
+    values = group.first, group.count, group.each, group.width
+    first, count, each, width = (errors.integer("sets", value, 0, 2**31 - 1) for value in values)
+    return first, count, each, width
+
+
 class Mlp:
     """A multi-layer perceptron with ReLU for training on the CPU: forward and backward passes.
 
@@ -177,9 +217,13 @@ class Mlp:
     reused between calls. No result depends on the number of threads.
     """
 
-    def __init__(self, widths: Sequence[int], *, bfloat16: bool) -> None:
-        """`widths` of inputs, hidden layers and outputs, each 1 to 16384. Weights start at zero."""
-        self._core = _core.Mlp(_widths(widths), errors.flag("bfloat16", bfloat16))
+    def __init__(self, widths: Sequence[int], *, bfloat16: bool, sets: SetsShape | None = None) -> None:
+        """`widths` of inputs, hidden layers and outputs, each 1 to 16384. Weights start at zero.
+
+        With `sets`, widths[0] is the encoder's outputs, x has `sets.inputs` values, and the layers of the sets come
+        first in all lists.
+        """
+        self._core = _core.Mlp(_widths(widths), errors.flag("bfloat16", bfloat16), *_sets(sets))
         self._bfloat16 = bool(bfloat16)
 
     def set_layers(self, weights: Sequence[Any], biases: Sequence[Any]) -> None:
@@ -382,20 +426,22 @@ class Recurrent:
 class MinGru(Recurrent):
     """Minimal gated recurrent units. Recurrent layer: the gate [2 H, H], u first. State: (h,)."""
 
-    def __init__(self, widths: Sequence[int], *, bfloat16: bool) -> None:
+    def __init__(self, widths: Sequence[int], *, bfloat16: bool, sets: SetsShape | None = None) -> None:
         """`widths` of inputs, hidden layers (the last one is H) and outputs. Weights start at zero.
 
-        Without hidden layers, H is the number of inputs.
+        Without hidden layers, H is the number of inputs. `sets` as in Mlp; they need a hidden layer.
         """
-        super().__init__(_core.MinGru(_widths(widths), errors.flag("bfloat16", bfloat16)), bool(bfloat16))
+        core = _core.MinGru(_widths(widths), errors.flag("bfloat16", bfloat16), *_sets(sets))
+        super().__init__(core, bool(bfloat16))
 
 
 class Lstm(Recurrent):
     """LSTM units. Recurrent layers: [4 H, H] for x, [4 H, H] for the previous h; gates i, f, g, o. State: (h, c)."""
 
-    def __init__(self, widths: Sequence[int], *, bfloat16: bool) -> None:
+    def __init__(self, widths: Sequence[int], *, bfloat16: bool, sets: SetsShape | None = None) -> None:
         """As in MinGru."""
-        super().__init__(_core.Lstm(_widths(widths), errors.flag("bfloat16", bfloat16)), bool(bfloat16))
+        core = _core.Lstm(_widths(widths), errors.flag("bfloat16", bfloat16), *_sets(sets))
+        super().__init__(core, bool(bfloat16))
 
 
 class Muon:

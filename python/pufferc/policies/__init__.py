@@ -2,7 +2,7 @@
 
 from pufferc.policies.base import Policy, State, restart_rows
 from pufferc.policies.distributions import DiscreteHead, GaussianHead, Head, make_head
-from pufferc.policies.encoders import Conv, Encoder, Flat, OneHot
+from pufferc.policies.encoders import Conv, Encoder, Flat, OneHot, Sets
 from pufferc.policies.fused import FusedLSTM, FusedMinGRU
 from pufferc.policies.make import input_map, input_scales, make_policy
 from pufferc.policies.mlp import MLP, CodesMLP, FusedMLP, Network
@@ -27,6 +27,7 @@ __all__ = [
     "OneHot",
     "Policy",
     "PolicySpec",
+    "Sets",
     "State",
     "input_map",
     "input_scales",

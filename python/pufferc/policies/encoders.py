@@ -1,8 +1,9 @@
-"""Input encoders: an observation as plain numbers, one-hot codes, or convolutional features.
+"""Input encoders: an observation as plain numbers, one-hot codes, convolutional features, or features of sets.
 
 Boards such as Snake's are arrays of small codes (0 empty, 1 food, 2 corpse, ...) whose order has no meaning. `OneHot`
 has a separate weight for each code of each cell; `Conv` shares the weights of a code across the board, and takes other
-values beside it. Code 0 has no entry in either, because the biases cover it.
+values beside it. Code 0 has no entry in either, because the biases cover it. `Sets` shares the weights of a set of
+entities, such as the cars that a driver sees, among all of them.
 
 Shapes: T steps, M rows, B = T M, F features, H hidden units. Observations are [T, M, ...] as stored in rollouts.
 """
@@ -213,6 +214,79 @@ class Conv(Encoder):
         return torch.where(self._plain, picked.to(self._dtype), coded) if self._any_plain else coded
 
 
+class Sets(Encoder):
+    """A small network for the entities of each set, and the maximum of its features over the entities.
+
+    A set is a row of the observation table with `each`. An entity whose first value is 0 is absent. The features of a
+    set are max(0, max over present entities x of B max(0, A x + a) + b), 0 if none is present. They follow the values
+    outside of sets. The fused networks run this encoder inside their kernels (csrc/networks/sets.h).
+
+    Attributes:
+        shape: The sets of an observation.
+        entities: Their rows of the observation table.
+    """
+
+    gain: Tensor  # [sets]; A sees value * gain + shift, which is folded into A and a
+    shift: Tensor  # [sets]
+    _plain: Tensor  # int64: the values outside of sets
+
+    def __init__(
+        self, table: Sequence[ObsInfo], width: int, *, dtype: torch.dtype, generator: torch.Generator | None
+    ) -> None:
+        """`table`: all rows of the observation, with their counts. `width`: features of a set. Products in `dtype`."""
+        begins = list(itertools.accumulate((row.count for row in table), initial=0))
+        places = list(zip(begins, table, strict=False))
+        sets = [private.EntitySet(at, row.count, row.each, width) for at, row in places if _is_set(row)]
+        plain = [at + i for at, row in places if not _is_set(row) for i in range(row.count)]
+        shape = private.SetsShape(begins[-1], tuple(sets))
+        numbers = (row for row in table if not _is_set(row) and row.count)
+        super().__init__(shape.outputs, (*numbers, ObsInfo("", width * len(sets), 0, 1, "")))
+        self.shape, self._dtype = shape, dtype
+        self.entities = tuple(row for row in table if _is_set(row))
+        self.register_buffer("_plain", torch.tensor(plain, dtype=torch.int64), persistent=False)
+        self.register_buffer("gain", torch.ones(len(sets)))
+        self.register_buffer("shift", torch.zeros(len(sets)))
+        self.networks = nn.ModuleList([nn.Linear(size, width) for each in sets for size in (each.each, width)])
+        with torch.no_grad():
+            for layer in self.layers():
+                nn.init.orthogonal_(layer.weight, math.sqrt(2.0), generator=generator)
+                layer.bias.zero_()
+
+    def layers(self) -> list[nn.Linear]:
+        """A and a, B and b of each set."""
+        return [module for module in self.networks if isinstance(module, nn.Linear)]
+
+    def folded_layers(self) -> list[tuple[Tensor, Tensor]]:
+        """Weight and bias of each layer, with gain and shift folded in."""
+        pairs: list[tuple[Tensor, Tensor]] = [(layer.weight, layer.bias) for layer in self.layers()]
+        for i, (gain, shift) in enumerate(zip(self.gain, self.shift, strict=True)):
+            weight, bias = pairs[2 * i]
+            pairs[2 * i] = weight * gain, bias + weight.sum(1) * shift
+        return pairs
+
+    def unfold(self) -> None:
+        """Converts the gradients of the folded weights to those of the layers."""
+        for layer, gain, shift in zip(self.layers()[::2], self.gain, self.shift, strict=True):
+            assert layer.weight.grad is not None and layer.bias.grad is not None
+            layer.weight.grad.mul_(gain).add_((layer.bias.grad * shift).unsqueeze(1))
+
+    def forward(self, observations: Tensor) -> Tensor:
+        values = observations.flatten(2).flatten(0, 1).to(self._dtype)
+        layers = [(weight.to(self._dtype), bias.to(self._dtype)) for weight, bias in self.folded_layers()]
+        parts = [values.index_select(1, self._plain)]
+        for i, place in enumerate(self.shape.sets):
+            rows = values[:, place.first : place.first + place.count].view(-1, place.count // place.each, place.each)
+            hidden = torch.relu(nn.functional.linear(rows, *layers[2 * i]))
+            absent = rows[..., :1] == 0
+            found = nn.functional.linear(hidden, *layers[2 * i + 1]).masked_fill(absent, -math.inf)
+            parts.append(torch.relu(found.amax(1)))
+        return torch.cat(parts, 1).view(*observations.shape[:2], -1)
+
+
+def _is_set(row: ObsInfo) -> bool:
+    return row.each > 0 and row.count > 0
+
+
 def make_encoder(
     policy: PolicyConfig,
     spaces: GameSpaces,
@@ -227,6 +301,10 @@ def make_encoder(
     """
     space, kind = spaces.observation_space, policy.encoder
     rows = _whole_rows(spaces)
+    if kind == "sets":
+        if not any(_is_set(row) for row in rows):
+            raise ConfigError("policy.encoder: 'sets' takes observations with rows of entities, this game has none")
+        return Sets(rows, policy.set_size, dtype=dtype, generator=generator)
     if kind == "conv" and any(row.plane_height for row in rows):
         return _make_conv(rows, policy.conv_channels, dtype, generator)
     max_codes = _max_codes(space, rows)

@@ -29,7 +29,8 @@ class FusedRecurrent(FusedNetwork, RecurrentNetwork):
         super().__init__(observation_size, action_counts, **options)
         self._codes_layer = CodesLayer(self) if isinstance(self.encoder, OneHot) else None
         widths = self._widths[1:] if self._codes_layer else self._widths
-        self._kernel = self._kernel_class(widths, bfloat16=self.compute_dtype == torch.bfloat16)
+        bfloat16 = self.compute_dtype == torch.bfloat16
+        self._kernel = self._kernel_class(widths, bfloat16=bfloat16, sets=self._sets)
         self._trained: tuple[Tensor, State, Tensor | None] | None = None  # inputs of the latest forward_for_training
         self._grad_hidden = torch.empty(0)  # d loss / d output of the one-hot layer
 

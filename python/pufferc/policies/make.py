@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from pufferc.envs.games import ObsInfo
 from pufferc.envs.spaces import GameSpaces
 from pufferc.policies.base import Policy
 from pufferc.policies.distributions import make_head
-from pufferc.policies.encoders import Encoder, Flat, OneHot, make_encoder
+from pufferc.policies.encoders import Encoder, Flat, OneHot, Sets, make_encoder
 from pufferc.policies.fused import FusedLSTM, FusedMinGRU
 from pufferc.policies.mlp import MLP, CodesMLP, FusedMLP, Network
 from pufferc.policies.recurrent import LSTM, MinGRU
@@ -22,10 +23,13 @@ _KINDS: dict[str, type[Network]] = {"mlp": MLP, "mingru": MinGRU, "lstm": LSTM}
 _FUSED: dict[tuple[str, type[Encoder]], type[Network]] = {
     ("mlp", Flat): FusedMLP,
     ("mlp", OneHot): CodesMLP,
+    ("mlp", Sets): FusedMLP,
     ("mingru", Flat): FusedMinGRU,
     ("mingru", OneHot): FusedMinGRU,
+    ("mingru", Sets): FusedMinGRU,
     ("lstm", Flat): FusedLSTM,
     ("lstm", OneHot): FusedLSTM,
+    ("lstm", Sets): FusedLSTM,
 }
 
 
@@ -43,6 +47,9 @@ def make_policy(
     generator = torch.Generator().manual_seed(seed)
     encoder = make_encoder(config.policy, spaces, dtype=dtype, fused=fused, generator=generator)
     gain, shift = input_map(encoder.table, encoder.features, config.policy)
+    if isinstance(encoder, Sets):
+        _scale_entities(encoder, config.policy)
+        gain[-encoder.table[-1].count :] = 1.0  # features of sets, whose inputs are scaled
     kind = _FUSED.get((config.policy.kind, type(encoder))) if fused else None
     if kind is CodesMLP and config.policy.num_layers > 1:
         kind = None  # the one-hot kernels have one hidden layer
@@ -60,6 +67,14 @@ def make_policy(
     policy.head = head
     head.prepare(policy.output)
     return policy.to(device)
+
+
+def _scale_entities(encoder: Sets, config: PolicyConfig) -> None:
+    """Sets the map of an encoder's entities, which is the same for all values of a row."""
+    rows = [replace(row, count=1) for row in encoder.entities]
+    gain, shift = input_map(rows, len(rows), config)
+    encoder.gain.copy_(gain)
+    encoder.shift.copy_(shift)
 
 
 def input_map(table: Sequence[ObsInfo], size: int, config: PolicyConfig) -> tuple[Tensor, Tensor]:

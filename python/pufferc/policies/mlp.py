@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pufferc.kernels import private
 from pufferc.policies.base import Policy, State
-from pufferc.policies.encoders import Encoder, Flat, OneHot
+from pufferc.policies.encoders import Encoder, Flat, OneHot, Sets
 
 if TYPE_CHECKING:
     from pufferc.envs.vector import VecEnv
@@ -96,13 +96,16 @@ class Network(Policy):
 
     def _parameter_versions(self, layers: Sequence[tuple[Tensor, Tensor]]) -> tuple[int, ...]:
         """Changes whenever one of these weights and biases, or the input map, is written to."""
-        tensors = [self.input_gain, self.input_shift, *(parameter for layer in layers for parameter in layer)]
+        maps = [self.encoder.gain, self.encoder.shift] if isinstance(self.encoder, Sets) else []
+        tensors = [self.input_gain, self.input_shift, *maps, *(parameter for layer in layers for parameter in layer)]
         return tuple(tensor._version for tensor in tensors)
 
     def _unfold(self, first: nn.Linear) -> None:
-        """Converts the gradients of the folded weights to those of the first layer."""
+        """Converts the gradients of the folded weights to those of the first layer, and of the encoder's layers."""
         assert first.weight.grad is not None and first.bias.grad is not None
         first.weight.grad.mul_(self.input_gain).addr_(first.bias.grad, self.input_shift)
+        if isinstance(self.encoder, Sets):
+            self.encoder.unfold()
 
 
 class MLP(Network):
@@ -203,12 +206,14 @@ class FusedNetwork(Network):
         super().__init__(observation_size, action_counts, **options)
         layers = self._layers()
         self._widths = [layer.in_features for layer in layers] + [layers[-1].out_features]
+        self._sets = self.encoder.shape if isinstance(self.encoder, Sets) else None
         self._kernel_versions: tuple[int, ...] = ()
         self._outputs: dict[str, Tensor] = {}
 
     def _kernel_layers(self) -> list[tuple[Tensor, Tensor]]:
         """Weights and biases of the layers in the kernel's order."""
-        return [(layer.weight, layer.bias) for layer in self._layers()]
+        encoder = self.encoder.layers() if isinstance(self.encoder, Sets) else []
+        return [(layer.weight, layer.bias) for layer in [*encoder, *self._layers()]]
 
     def _output_buffer(self, use: str, *shape: int) -> Tensor:
         """A reused output buffer. Acting and training have separate buffers."""
@@ -222,8 +227,10 @@ class FusedNetwork(Network):
         layers, first = self._kernel_layers(), self._layers()[0]
         versions = self._parameter_versions(layers)
         if versions != self._kernel_versions:
-            if layers[0][0] is first.weight:
-                layers[0] = self._folded(0, first)
+            layers = [self._folded(0, first) if pair[0] is first.weight else pair for pair in layers]
+            if isinstance(self.encoder, Sets):
+                folded = self.encoder.folded_layers()
+                layers[: len(folded)] = folded
             self._kernel.set_layers([weight.detach() for weight, _ in layers], [bias.detach() for _, bias in layers])
             self._kernel_versions = versions
 
@@ -241,7 +248,9 @@ class FusedMLP(FusedNetwork, MLP):
 
     def __init__(self, observation_size: int, action_counts: Sequence[int], **options: Any) -> None:
         super().__init__(observation_size, action_counts, **options)
-        self._kernel: private.Mlp = private.Mlp(self._widths, bfloat16=self.compute_dtype == torch.bfloat16)
+        self._kernel: private.Mlp = private.Mlp(
+            self._widths, bfloat16=self.compute_dtype == torch.bfloat16, sets=self._sets
+        )
         self._inputs = torch.empty(0)  # inputs of the latest forward_for_training
 
     @torch.no_grad()

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pufferc.kernels.private import EntitySet, SetsShape
 from pufferc.policies.encoders import CodeRow
 
 if TYPE_CHECKING:
@@ -35,9 +36,11 @@ __all__ = [
     "CodeRow",
     "CodeRows",
     "Conv",
+    "EntitySet",
     "Linear",
     "MinGRU",
     "PolicyFile",
+    "Sets",
     "describe_policy",
     "export_onnx",
 ]
@@ -83,6 +86,18 @@ class Conv:
 
 
 @dataclass(frozen=True)
+class Sets:
+    """The maximum of each feature over the entities of a set, for each of the sets among the inputs.
+
+    The outputs are the inputs outside of the sets, then the features of the sets. layers: weight and bias, float32, of
+    both layers of each set: [width, each] and [width], then [width, width] and [width].
+    """
+
+    sets: Sequence[EntitySet]
+    layers: Sequence[tuple[Array, Array]]
+
+
+@dataclass(frozen=True)
 class Linear:
     """y = weight x + bias, with relu max(y, 0). weight: float32 [outputs, inputs], bias: float32 [outputs]."""
 
@@ -119,7 +134,7 @@ class LSTM:
         return 5, 4, 1
 
 
-Layer = CodeRows | Conv | Linear | MinGRU | LSTM
+Layer = CodeRows | Conv | Sets | Linear | MinGRU | LSTM
 
 
 @dataclass(frozen=True)
@@ -223,6 +238,8 @@ def _pack(index: int, layer: Layer, inputs: int) -> tuple[bytes, int]:
         shape, outputs = (layer.height, layer.width, channels, layer.stride), layer.outputs() + inputs - layer.image()
         data = struct.pack("<4I", *shape) + _floats(layer.weight) + _floats(layer.bias)
         return _layer(6, filters, inputs, outputs, data), outputs
+    if isinstance(layer, Sets):
+        return _pack_sets(index, layer, inputs)
     kind, rows, joined = layer.parts()
     outputs = layer.bias.shape[0] // rows
     expected = (outputs * rows, inputs + outputs * joined)
@@ -230,6 +247,17 @@ def _pack(index: int, layer: Layer, inputs: int) -> tuple[bytes, int]:
         raise ValueError(f"layer {index}: weight must have shape {expected}, got {layer.weight.shape}")
     relu = isinstance(layer, Linear) and layer.relu
     return _layer(kind, int(relu), inputs, outputs, _floats(layer.weight) + _floats(layer.bias)), outputs
+
+
+def _pack_sets(index: int, layer: Sets, inputs: int) -> tuple[bytes, int]:
+    shapes = [shape for group in layer.sets for shape in ((group.width, group.each), (group.width, group.width))]
+    found = [weight.shape for weight, bias in layer.layers if bias.shape == weight.shape[:1]]
+    if found != shapes:
+        raise ValueError(f"layer {index}: the layers of the sets must have weights of shapes {shapes}, got {found}")
+    outputs = SetsShape(inputs, tuple(layer.sets)).outputs
+    data = b"".join(struct.pack("<4I", each.first, each.count, each.each, each.width) for each in layer.sets)
+    data += b"".join(_floats(weight) + _floats(bias) for weight, bias in layer.layers)
+    return _layer(7, len(layer.sets), inputs, outputs, data), outputs
 
 
 def _floats(numbers: NDArray[Any]) -> bytes:
@@ -291,6 +319,9 @@ def _layers_of(policy: Network) -> list[Layer]:
         convolutions = _convolutions(encoder)
         start = [CodeRows(encoder.rows), *convolutions]
         pairs[0] = _reordered(pairs[0][0], convolutions[-1]), pairs[0][1]
+    elif isinstance(encoder, policies.Sets):
+        layers = [(array(weight), array(bias)) for weight, bias in encoder.folded_layers()]
+        start = [Sets(encoder.shape.sets, layers)]
     *hidden, output = [Linear(weight, bias, relu=i + 1 < len(pairs)) for i, (weight, bias) in enumerate(pairs)]
     if type(policy) is policies.MLP:  # a subclass may compute something else
         return [*start, *hidden, output]
