@@ -64,12 +64,14 @@
 #define DRIVE_LOOK 50.0f         // how far scripted cars look along their path, m
 #define DRIVE_FAR 1e12f          // squared distance that is added to absent bodies
 #define DRIVE_HALF_BUMPER 0.5f   // m beside a car at which something is in its way
+#define DRIVE_STANDS_MPS 0.5f    // slower cars stand: one that has to stop again at once keeps its turn
 #define DRIVE_MERGE_FROM 0.3f    // of a road's length, where the right lane begins to drift into the left one
 #define DRIVE_MERGE_TO 0.7f
 enum {
   DRIVE_NONE = 0xffff,
   DRIVE_MAX_AGENTS = 64, DRIVE_MAX_TRAFFIC = 64, DRIVE_MAX_WALKERS = 32,
-  DRIVE_MAX_BODIES = DRIVE_MAX_AGENTS + DRIVE_MAX_TRAFFIC + DRIVE_MAX_WALKERS,
+  DRIVE_MAX_CARS = DRIVE_MAX_AGENTS + DRIVE_MAX_TRAFFIC,
+  DRIVE_MAX_BODIES = DRIVE_MAX_CARS + DRIVE_MAX_WALKERS,
   DRIVE_MAX_SIDE = 6, DRIVE_MAX_NODES = DRIVE_MAX_SIDE * DRIVE_MAX_SIDE,
   DRIVE_ARMS = 4,           // of a node: east, north, west, south
   DRIVE_ROUTE = 24,         // lanes of a route
@@ -868,7 +870,7 @@ PFC_FN void drive_lay_side(DriveBuilder* b, const DriveSide* side, DriveArm* beg
   if (begin) begin->num_out = side->lanes;
   for (int32_t k = 0; k < num_last; ++k) {
     if (end) end->in[k] = last[k];
-    b->w.lanes[last[k]].wide = side->lanes == 2;
+    b->w.lanes[last[k]].wide = num_last == 2;
   }
   if (end) end->num_in = num_last;
 }
@@ -1623,17 +1625,35 @@ DRIVE_PART float drive_in_corridor(const DriveWorld* w, int32_t body, const Driv
   return ahead - half_ahead;
 }
 
+// The squared distance from a point of a path that a body in its corridor has at most; 1 % is for rounding.
+DRIVE_PART float drive_corridor_square(const DriveWorld* w, int32_t body, float half) {
+  const float wide = w->radius[body] + half, deep = w->radius[body] + 0.5f * DRIVE_SPACING;
+  return 1.01f * (wide * wide + deep * deep);
+}
+
+// Marks the bodies of which a part may be within `reach` m of a place.
+DRIVE_PART void drive_find_within(const DriveWorld* w, float x, float y, float reach, int32_t* found) {
+  const float *xs = w->x, *ys = w->y, *away = w->away, *radius = w->radius;
+  const int32_t padded = w->padded;
+  for (int32_t k = 0; k < padded; ++k) {
+    const float dx = xs[k] - x, dy = ys[k] - y, far_off = reach + radius[k];
+    found[k] = dx * dx + dy * dy + away[k] <= far_off * far_off;
+  }
+}
+
 // Whether a body is in the corridor of a lane from point `first` to point `last`; points beyond its ends lie straight
 // on.
 PFC_FN bool drive_blocks_lane(const DriveWorld* w, const DriveLane* lane, int32_t first, int32_t last, float half,
                               int32_t body) {
   const DrivePoint* points = &w->points[lane->first];
+  const float square = drive_corridor_square(w, body, half);
   for (int32_t k = first; k <= last; ++k) {
     const int32_t within = pfc_clampi(k, 0, lane->count - 1);
     DrivePoint p = points[within];
     const float beyond = DRIVE_SPACING * (float)(k - within);
     p.x += beyond * p.cos, p.y += beyond * p.sin;
-    if (drive_in_corridor(w, body, &p, half) < DRIVE_FAR) return true;
+    const float dx = p.x - w->x[body], dy = p.y - w->y[body];
+    if (dx * dx + dy * dy <= square && drive_in_corridor(w, body, &p, half) < DRIVE_FAR) return true;
   }
   return false;
 }
@@ -1648,11 +1668,10 @@ DRIVE_APART bool drive_lane_is_free(const DriveWorld* w, const DriveLane* lane, 
   const DrivePoint* p = &w->points[lane->first + at];
   const float reach =
       0.5f * (to - from) + half + 2.0f * DRIVE_SPACING + pfc_absf(middle - drive_spacing(lane) * (float)at);
-  for (int32_t k = 0; k < w->num_bodies; ++k) {
-    const float dx = w->x[k] - p->x, dy = w->y[k] - p->y, far_off = reach + w->radius[k];
-    if (dx * dx + dy * dy + w->away[k] > far_off * far_off || k == self) continue;
-    if (drive_blocks_lane(w, lane, first, last, half, k)) return false;
-  }
+  int32_t found[DRIVE_MAX_BODIES];
+  drive_find_within(w, p->x, p->y, reach, found);
+  for (int32_t k = 0; k < w->num_bodies; ++k)
+    if (found[k] && k != self && drive_blocks_lane(w, lane, first, last, half, k)) return false;
   return true;
 }
 
@@ -2008,13 +2027,15 @@ PFC_FN bool drive_has_claim(const DriveWorld* w, int32_t other, const DriveLane*
   return other < i;
 }
 
-enum { DRIVE_DUE_TENTHS = 25, DRIVE_HEAD_M = 8 };  // a car within 8 m of a movement is the first of its queue
+// The first car of a queue stops some 2 m before the line, the second one at least 2 m and a cyclist behind it.
+enum { DRIVE_DUE_TENTHS = 25, DRIVE_HEAD_M = 4 };
 
 enum { DRIVE_EXIT_M = 7 };  // free behind a junction
 
 PFC_FN bool drive_exit_is_free(const DriveWorld* w, int32_t i) {
   const DriveCar* car = &w->cars[i];
-  const int32_t slot = car->view.line_slot + 1;
+  int32_t slot = car->view.line_slot + 1;
+  while (slot < car->num_lanes && w->lanes[car->route[slot]].junction != DRIVE_NONE) ++slot;  // round a ring
   if (slot >= car->num_lanes) return true;
   const DriveLane* lane = &w->lanes[car->route[slot]];
   return drive_lane_is_free(w, lane, 0.0f, (float)DRIVE_EXIT_M, 0.5f * w->width[i] + DRIVE_HALF_BUMPER, i);
@@ -2170,11 +2191,15 @@ DRIVE_PART bool drive_near_path(const DriveAhead* path, int32_t count, float x, 
 }
 
 // A body as a leader, if its box comes into the corridor of one of the first `count` points of car i's path and it is
-// ahead there. `count` becomes the number of points up to that one.
-PFC_FN DriveLeader drive_lead(const DriveWorld* w, int32_t i, int32_t body, const DriveAhead* path, int32_t* count) {
-  const float half = 0.5f * w->width[i] + DRIVE_HALF_BUMPER;
+// ahead there. `count` becomes the number of points up to that one. `square` is the body's drive_corridor_square.
+PFC_FN DriveLeader drive_lead(const DriveWorld* w, int32_t i, int32_t body, const DriveAhead* path, float square,
+                              int32_t* count) {
+  const float half = 0.5f * w->width[i] + DRIVE_HALF_BUMPER, x = w->x[body], y = w->y[body];
   DriveLeader leader = {DRIVE_FAR, 0.0f};
+  if (!drive_near_path(path, *count, x, y, square)) return leader;
   for (int32_t m = 0; m < *count; ++m) {
+    const float dx = path->x[m] - x, dy = path->y[m] - y;
+    if (dx * dx + dy * dy > square) continue;
     const DrivePoint p = {path->x[m], path->y[m], path->cos[m], path->sin[m], 0.0f, 0.0f};
     const float begins = drive_in_corridor(w, body, &p, half);
     if (begins == DRIVE_FAR) continue;
@@ -2187,32 +2212,17 @@ PFC_FN DriveLeader drive_lead(const DriveWorld* w, int32_t i, int32_t body, cons
   return leader;
 }
 
-// Marks the bodies that are within `reach` m of car i, and at most 10 m behind it.
-DRIVE_PART void drive_find_ahead(const DriveWorld* w, int32_t i, float reach, int32_t* found) {
-  const float x = w->x[i], y = w->y[i], c = w->cos[i], s = w->sin[i], more = reach + w->radius[i];
-  const float *xs = w->x, *ys = w->y, *away = w->away, *radius = w->radius;
-  const int32_t padded = w->padded;
-  for (int32_t k = 0; k < padded; ++k) {
-    const float dx = xs[k] - x, dy = ys[k] - y, far_off = more + radius[k];
-    found[k] = (dx * dx + dy * dy + away[k] <= far_off * far_off) & (dx * c + dy * s >= -10.0f);
-  }
-  found[i] = 0;
-}
-
 // The first body on the path, up to clamp(5 v, 20, 50) m ahead; of several at one point the nearest.
 PFC_FN DriveLeader drive_find_leader(const DriveWorld* w, int32_t i, const DriveAhead* path, float reach) {
   const float half = 0.5f * w->width[i] + DRIVE_HALF_BUMPER;
   DriveLeader leader = {DRIVE_FAR, 0.0f};
   int32_t found[DRIVE_MAX_BODIES], count = 0;
-  drive_find_ahead(w, i, reach, found);
+  drive_find_within(w, w->x[i], w->y[i], reach + w->radius[i], found);
   while (count < path->count && path->at[count] <= reach) ++count;
   for (int32_t k = 0; k < w->num_bodies; ++k) {
-    if (!found[k]) continue;
-    // A body in the corridor of a point is at most so far from it; 1 % is for rounding.
-    const float wide = w->radius[k] + half, deep = w->radius[k] + 0.5f * DRIVE_SPACING;
-    if (!drive_near_path(path, count, w->x[k], w->y[k], 1.01f * (wide * wide + deep * deep))) continue;
+    if (!found[k] || k == i) continue;
     const int32_t before = count;
-    const DriveLeader body = drive_lead(w, i, k, path, &count);
+    const DriveLeader body = drive_lead(w, i, k, path, drive_corridor_square(w, k, half), &count);
     if (count < before || body.gap < leader.gap) leader = body;
   }
   return leader;
@@ -2321,41 +2331,51 @@ PFC_FN void drive_replay(const DriveWorld* w, int32_t i) {
   w->cars[i].present = 1;
 }
 
-// Moves cars [0, count). The loop has no branches, so that it is vectorised; absent cars keep their places.
-PFC_FN void drive_move_cars(const DriveWorld* w, int32_t count) {
-  float *xs = w->x, *ys = w->y, *coss = w->cos, *sins = w->sin, *speeds = w->v, *steers = w->steer;
-  const float *accel = w->accel, *want = w->want, *length = w->length, *away = w->away;
+// Where cars get to in a tick.
+typedef struct DriveMoved {
+  float x[DRIVE_MAX_CARS], y[DRIVE_MAX_CARS], cos[DRIVE_MAX_CARS], sin[DRIVE_MAX_CARS], v[DRIVE_MAX_CARS],
+      steer[DRIVE_MAX_CARS];
+} DriveMoved;
+
+// Moves cars [0, count), present or not. The loop is free of branches and stores nowhere else, so it is vectorised.
+PFC_FN void drive_find_moves(const DriveWorld* w, int32_t count, DriveMoved* moved) {
+  const float *xs = w->x, *ys = w->y, *coss = w->cos, *sins = w->sin, *speeds = w->v, *steers = w->steer;
+  const float *accels = w->accel, *wants = w->want, *lengths = w->length;
   PFC_INDEPENDENT_LOOP_
   for (int32_t i = 0; i < count; ++i) {
-    const float v = speeds[i], base = DRIVE_WHEELBASE * length[i], c = coss[i], s = sins[i];
-    const float next = pfc_clampf(v + DRIVE_TICK_S * accel[i], 0.0f, DRIVE_MAX_MPS), mean = 0.5f * (v + next);
-    const float turned = steers[i] + pfc_clampf(want[i] - steers[i], -DRIVE_STEER_PER_TICK, DRIVE_STEER_PER_TICK);
+    const float v = speeds[i], base = DRIVE_WHEELBASE * lengths[i], c = coss[i], s = sins[i];
+    const float next = pfc_clampf(v + DRIVE_TICK_S * accels[i], 0.0f, DRIVE_MAX_MPS), mean = 0.5f * (v + next);
+    const float turned = steers[i] + pfc_clampf(wants[i] - steers[i], -DRIVE_STEER_PER_TICK, DRIVE_STEER_PER_TICK);
     float sine, cosine;
     pfc_sincosf(turned, &sine, &cosine);
     const float most = DRIVE_GRIP * base / pfc_maxf(v * v, 1.0f), free_tangent = sine / cosine;
     const float tangent = pfc_clampf(free_tangent, -most, most);
-    const float steer = tangent == free_tangent ? turned : pfc_atan2f(tangent, 1.0f);
     const float half = 0.5f * tangent, slip_cos = 1.0f / pfc_sqrtf(1.0f + half * half), slip_sin = half * slip_cos;
     const float way = DRIVE_TICK_S * mean;
     pfc_sincosf(way * slip_cos * tangent / base, &sine, &cosine);
     const float hx = c * cosine - s * sine, hy = s * cosine + c * sine, per = 1.0f / pfc_sqrtf(hx * hx + hy * hy);
-    const bool here = away[i] == 0.0f;
-    xs[i] = here ? xs[i] + way * (c * slip_cos - s * slip_sin) : xs[i];
-    ys[i] = here ? ys[i] + way * (s * slip_cos + c * slip_sin) : ys[i];
-    coss[i] = here ? hx * per : c, sins[i] = here ? hy * per : s;
-    speeds[i] = here ? next : v, steers[i] = here ? steer : steers[i];
+    moved->x[i] = xs[i] + way * (c * slip_cos - s * slip_sin);
+    moved->y[i] = ys[i] + way * (s * slip_cos + c * slip_sin);
+    moved->cos[i] = hx * per, moved->sin[i] = hy * per;
+    moved->v[i] = next;
+    moved->steer[i] = tangent == free_tangent ? turned : pfc_atan2f(tangent, 1.0f);
   }
+}
+
+PFC_FN void drive_move_car(const DriveWorld* w, int32_t i, const DriveMoved* moved) {
+  DriveCar* car = &w->cars[i];
+  w->x[i] = moved->x[i], w->y[i] = moved->y[i], w->cos[i] = moved->cos[i], w->sin[i] = moved->sin[i];
+  w->v[i] = moved->v[i], w->steer[i] = moved->steer[i];
+  drive_locate(w, i);
+  car->stood = w->v[i] < DRIVE_STANDS_MPS ? car->stood + 1 : 0;
 }
 
 PFC_FN void drive_move_all(const DriveWorld* w) {
   const int32_t driven = w->s->town.num_tracks > 0 ? w->p->agents : w->num_cars;
-  drive_move_cars(w, driven);
-  for (int32_t i = 0; i < driven; ++i) {
-    DriveCar* car = &w->cars[i];
-    if (!car->present) continue;
-    drive_locate(w, i);
-    car->stood = w->v[i] < 0.1f ? car->stood + 1 : 0;
-  }
+  DriveMoved moved;
+  drive_find_moves(w, driven, &moved);
+  for (int32_t i = 0; i < driven; ++i)
+    if (w->cars[i].present) drive_move_car(w, i, &moved);
   for (int32_t i = driven; i < w->num_cars; ++i) drive_replay(w, i);
   for (int32_t k = 0; k < w->p->walkers; ++k)
     if (w->away[w->num_cars + k] == 0.0f) drive_move_walker(w, k);
@@ -2612,21 +2632,21 @@ DRIVE_PART void drive_observe_self(const DriveWorld* w, int32_t i, float* out) {
   const DriveCar* car = &w->cars[i];
   const DriveLane* lane = &w->lanes[car->route[car->slot]];
   const DriveVector goal = drive_own_frame(w, i, car->goal_x - w->x[i], car->goal_y - w->y[i]);
-  out[0] = drive_unit(w->v[i] / DRIVE_MAX_MPS);
-  out[1] = drive_unit(w->steer[i] / DRIVE_MAX_STEER);
-  out[2] = drive_unit(w->accel[i] / DRIVE_BRAKE);
-  out[3] = drive_unit(w->length[i] / 10.0f);
-  out[4] = drive_unit(w->width[i] / 3.0f);
+  out[0] = drive_unit(w->v[i] * (1.0f / DRIVE_MAX_MPS));
+  out[1] = drive_unit(w->steer[i] * (1.0f / DRIVE_MAX_STEER));
+  out[2] = drive_unit(w->accel[i] * (1.0f / DRIVE_BRAKE));
+  out[3] = drive_unit(w->length[i] * (1.0f / 10.0f));
+  out[4] = drive_unit(w->width[i] * (1.0f / 3.0f));
   if (w->p->guide) {
     const DrivePoint at = drive_point_at(w, lane, car->along);
-    out[5] = drive_unit(car->aside / 5.0f);
+    out[5] = drive_unit(car->aside * (1.0f / 5.0f));
     out[6] = drive_unit(w->sin[i] * at.cos - w->cos[i] * at.sin);
     out[7] = drive_unit(w->cos[i] * at.cos + w->sin[i] * at.sin);
-    out[8] = drive_unit(lane->limit / DRIVE_MAX_MPS);
-    out[11] = drive_unit((car->goal - drive_place(car)) / 200.0f);
+    out[8] = drive_unit(lane->limit * (1.0f / DRIVE_MAX_MPS));
+    out[11] = drive_unit((car->goal - drive_place(car)) * (1.0f / 200.0f));
   }
-  out[9] = drive_unit(goal.x / 100.0f);
-  out[10] = drive_unit(goal.y / 100.0f);
+  out[9] = drive_unit(goal.x * (1.0f / 100.0f));
+  out[10] = drive_unit(goal.y * (1.0f / 100.0f));
 }
 
 DRIVE_PART void drive_observe_line(const DriveWorld* w, int32_t i, float* out) {
@@ -2634,19 +2654,20 @@ DRIVE_PART void drive_observe_line(const DriveWorld* w, int32_t i, float* out) {
   out[0] = 1.0f;
   if (view->line > DRIVE_LOOK) return;
   const int32_t light = drive_light(w, view->line_movement);
-  out[0] = view->line / DRIVE_LOOK;
+  out[0] = view->line * (1.0f / DRIVE_LOOK);
   out[1] = light == DRIVE_RED ? 1.0f : light == DRIVE_YELLOW ? 0.5f : 0.0f;
   out[2] = drive_is_claimed(w, i) ? 1.0f : 0.0f;
   out[3] = drive_is_blocked(w, i) ? 1.0f : 0.0f;
 }
 
-// The corridor `along` a lane, within its ends; its direction is not exactly a unit vector between two points of a
-// curve.
-DRIVE_PART DrivePoint drive_corridor_at(const DriveWorld* w, const DriveLane* lane, float along) {
-  const float place = pfc_clampf(along, 0.0f, lane->length) * (float)(lane->count - 1) / lane->length;
-  const int32_t i = pfc_mini((int32_t)place, lane->count - 2);
+// The corridor at a place of a lane, given in points from its beginning and kept within its ends; its direction is not
+// exactly a unit vector between two points of a curve.
+DRIVE_PART DrivePoint drive_corridor_at(const DriveWorld* w, const DriveLane* lane, float place) {
+  const int32_t last = lane->count - 1;
+  const float within = pfc_clampf(place, 0.0f, (float)last);
+  const int32_t i = pfc_mini((int32_t)within, last - 1);
   const DrivePoint *a = &w->points[lane->first + i], *b = a + 1;
-  const float t = place - (float)i;
+  const float t = within - (float)i;
   DrivePoint p;
   p.x = a->x + t * (b->x - a->x), p.y = a->y + t * (b->y - a->y);
   p.cos = a->cos + t * (b->cos - a->cos), p.sin = a->sin + t * (b->sin - a->sin);
@@ -2657,21 +2678,23 @@ DRIVE_PART DrivePoint drive_corridor_at(const DriveWorld* w, const DriveLane* la
 DRIVE_PART void drive_observe_route(const DriveWorld* w, int32_t i, float* out) {
   const DriveCar* car = &w->cars[i];
   const float left = pfc_maxf(car->goal - drive_place(car), 0.0f);
+  const float x = w->x[i], y = w->y[i], c = w->cos[i], s = w->sin[i];
   int32_t slot = car->slot;
   const DriveLane* lane = &w->lanes[car->route[slot]];
   float base = -car->along;  // from the car to the beginning of the lane
+  float per_m = (float)(lane->count - 1) / lane->length;  // points
   for (int32_t k = 0; k < DRIVE_ROUTE_POINTS; ++k, out += DRIVE_POINT_OBS) {
     const float ahead = pfc_minf(drive_route_places[k], left);
     while (ahead - base > lane->length && slot + 1 < car->num_lanes) {
       base += lane->length;
       lane = &w->lanes[car->route[++slot]];
+      per_m = (float)(lane->count - 1) / lane->length;
     }
-    const DrivePoint p = drive_corridor_at(w, lane, ahead - base);
-    const DriveVector at = drive_own_frame(w, i, p.x - w->x[i], p.y - w->y[i]),
-                      way = drive_own_frame(w, i, p.cos, p.sin);
-    out[0] = drive_unit(at.x / 50.0f), out[1] = drive_unit(at.y / 50.0f);
-    out[2] = drive_unit(way.x), out[3] = drive_unit(way.y);
-    out[4] = drive_unit(p.left / DRIVE_REACH), out[5] = drive_unit(p.right / DRIVE_REACH);
+    const DrivePoint p = drive_corridor_at(w, lane, (ahead - base) * per_m);
+    const float dx = p.x - x, dy = p.y - y;
+    out[0] = drive_unit((dx * c + dy * s) * (1.0f / 50.0f)), out[1] = drive_unit((dy * c - dx * s) * (1.0f / 50.0f));
+    out[2] = drive_unit(p.cos * c + p.sin * s), out[3] = drive_unit(p.sin * c - p.cos * s);
+    out[4] = drive_unit(p.left * (1.0f / DRIVE_REACH)), out[5] = drive_unit(p.right * (1.0f / DRIVE_REACH));
   }
 }
 
@@ -2703,17 +2726,17 @@ DRIVE_PART void drive_observe_bodies(const DriveWorld* w, int32_t i, float* out)
   nearest.count = 0, nearest.most = DRIVE_SEEN;
   for (int32_t k = 0; k < padded; ++k)
     if (squares[k] <= sight) drive_offer(&nearest, squares[k], k);
-  const float vx = w->v[i] * w->cos[i], vy = w->v[i] * w->sin[i];
+  const float c = w->cos[i], s = w->sin[i], vx = w->v[i] * c, vy = w->v[i] * s;
   for (int32_t n = 0; n < nearest.count; ++n, out += DRIVE_BODY_OBS) {
     const int32_t k = (int32_t)(nearest.keys[n] & 0xffffffffu);
-    const DriveVector at = drive_own_frame(w, i, w->x[k] - x, w->y[k] - y),
-                      way = drive_own_frame(w, i, w->cos[k], w->sin[k]);
-    const DriveVector v = drive_own_frame(w, i, w->v[k] * w->cos[k] - vx, w->v[k] * w->sin[k] - vy);
+    const float dx = w->x[k] - x, dy = w->y[k] - y, cos = w->cos[k], sin = w->sin[k], v = w->v[k];
+    const float dvx = v * cos - vx, dvy = v * sin - vy, length = w->length[k], width = w->width[k];
     out[0] = 1.0f;
-    out[1] = drive_unit(at.x / 50.0f), out[2] = drive_unit(at.y / 50.0f);
-    out[3] = drive_unit(way.x), out[4] = drive_unit(way.y);
-    out[5] = drive_unit(v.x / DRIVE_MAX_MPS), out[6] = drive_unit(v.y / DRIVE_MAX_MPS);
-    out[7] = drive_unit(w->length[k] / 10.0f), out[8] = drive_unit(w->width[k] / 3.0f);
+    out[1] = drive_unit((dx * c + dy * s) * (1.0f / 50.0f)), out[2] = drive_unit((dy * c - dx * s) * (1.0f / 50.0f));
+    out[3] = drive_unit(cos * c + sin * s), out[4] = drive_unit(sin * c - cos * s);
+    out[5] = drive_unit((dvx * c + dvy * s) * (1.0f / DRIVE_MAX_MPS));
+    out[6] = drive_unit((dvy * c - dvx * s) * (1.0f / DRIVE_MAX_MPS));
+    out[7] = drive_unit(length * (1.0f / 10.0f)), out[8] = drive_unit(width * (1.0f / 3.0f));
   }
 }
 
@@ -2736,8 +2759,8 @@ DRIVE_APART void drive_observe_road(const DriveWorld* w, int32_t i, float* out) 
     const DriveVector at = drive_own_frame(w, i, 0.5f * (g->x0 + g->x1) - x, 0.5f * (g->y0 + g->y1) - y);
     const DriveVector half = drive_own_frame(w, i, 0.5f * (g->x1 - g->x0), 0.5f * (g->y1 - g->y0));
     out[0] = 1.0f;
-    out[1] = drive_unit(at.x / 50.0f), out[2] = drive_unit(at.y / 50.0f);
-    out[3] = drive_unit(half.x / 4.0f), out[4] = drive_unit(half.y / 4.0f);
+    out[1] = drive_unit(at.x * (1.0f / 50.0f)), out[2] = drive_unit(at.y * (1.0f / 50.0f));
+    out[3] = drive_unit(half.x * (1.0f / 4.0f)), out[4] = drive_unit(half.y * (1.0f / 4.0f));
     out[5] = drive_kind_codes[w->kinds[k]];
   }
 }
