@@ -64,12 +64,14 @@
 #define DRIVE_LOOK 50.0f         // how far scripted cars look along their path, m
 #define DRIVE_FAR 1e12f          // squared distance that is added to absent bodies
 #define DRIVE_HALF_BUMPER 0.5f   // m beside a car at which something is in its way
+#define DRIVE_STANDS_MPS 0.5f    // slower cars stand: one that has to stop again at once keeps its turn
 #define DRIVE_MERGE_FROM 0.3f    // of a road's length, where the right lane begins to drift into the left one
 #define DRIVE_MERGE_TO 0.7f
 enum {
   DRIVE_NONE = 0xffff,
   DRIVE_MAX_AGENTS = 64, DRIVE_MAX_TRAFFIC = 64, DRIVE_MAX_WALKERS = 32,
-  DRIVE_MAX_BODIES = DRIVE_MAX_AGENTS + DRIVE_MAX_TRAFFIC + DRIVE_MAX_WALKERS,
+  DRIVE_MAX_CARS = DRIVE_MAX_AGENTS + DRIVE_MAX_TRAFFIC,
+  DRIVE_MAX_BODIES = DRIVE_MAX_CARS + DRIVE_MAX_WALKERS,
   DRIVE_MAX_SIDE = 6, DRIVE_MAX_NODES = DRIVE_MAX_SIDE * DRIVE_MAX_SIDE,
   DRIVE_ARMS = 4,           // of a node: east, north, west, south
   DRIVE_ROUTE = 24,         // lanes of a route
@@ -220,6 +222,8 @@ typedef struct DriveCar {
   float travelled;          // sum of speeds over ticks
   uint8_t present, waiting, kind, ended;  // ended: 1 goal, 2 crash, 3 off the road
   DriveView view;
+  float mark_x, mark_y;  // where it was last hit or left the road, for the picture
+  int32_t marked;        // in this step of the town, counted from 1; 0 = never
 } DriveCar;
 
 enum { DRIVE_REACHED = 1, DRIVE_CRASHED = 2, DRIVE_LEFT_ROAD = 3 };
@@ -327,6 +331,7 @@ typedef struct DriveWorld {
   DriveCar* cars;
   DriveWalker* walkers;
   DriveSignal* signals;
+  uint16_t* towards;                    // of cars: junction of the next movement; DRIVE_NONE also for absent ones
   uint16_t *phases, *starts, *entries;  // a phase is ticks * 4 + colour
   uint8_t* kinds;                       // of segments
   int32_t num_cars, num_bodies, padded;
@@ -341,7 +346,7 @@ PFC_FN uint64_t drive_bytes(const DriveSizes* z, const DriveParams* p) {
          sizeof(DrivePose) * (uint64_t)z->poses + sizeof(float) * DRIVE_BODY_ARRAYS * (uint64_t)z->bodies +
          sizeof(DriveCar) * (uint64_t)z->cars + sizeof(DriveWalker) * (uint64_t)p->walkers +
          sizeof(DriveSignal) * (uint64_t)z->signals +
-         sizeof(uint16_t) * (uint64_t)(z->phases + z->cells + 1 + z->entries) + (uint64_t)z->segments;
+         sizeof(uint16_t) * (uint64_t)(z->cars + z->phases + z->cells + 1 + z->entries) + (uint64_t)z->segments;
 }
 
 DRIVE_PART DriveWorld drive_world(const Drive* state, const DriveParams* p) {
@@ -363,7 +368,8 @@ DRIVE_PART DriveWorld drive_world(const Drive* state, const DriveParams* p) {
   w.cars = (DriveCar*)(w.away + z.bodies);
   w.walkers = (DriveWalker*)(w.cars + z.cars);
   w.signals = (DriveSignal*)(w.walkers + p->walkers);
-  w.phases = (uint16_t*)(w.signals + z.signals);
+  w.towards = (uint16_t*)(w.signals + z.signals);
+  w.phases = w.towards + z.cars;
   w.starts = w.phases + z.phases;
   w.entries = w.starts + z.cells + 1;
   w.kinds = (uint8_t*)(w.entries + z.entries);
@@ -864,7 +870,7 @@ PFC_FN void drive_lay_side(DriveBuilder* b, const DriveSide* side, DriveArm* beg
   if (begin) begin->num_out = side->lanes;
   for (int32_t k = 0; k < num_last; ++k) {
     if (end) end->in[k] = last[k];
-    b->w.lanes[last[k]].wide = side->lanes == 2;
+    b->w.lanes[last[k]].wide = num_last == 2;
   }
   if (end) end->num_in = num_last;
 }
@@ -1274,30 +1280,55 @@ PFC_FN bool drive_fill_grid(DriveWorld* w, int32_t most) {
   return true;
 }
 
+// A walk over the edges in the cells that a box touches. An edge in several cells comes several times.
+typedef struct DriveEdgeWalk {
+  int32_t first_column, last_column, last_row, column, row;
+  int32_t at, end;  // entries of the current cell
+} DriveEdgeWalk;
+
+DRIVE_PART void drive_enter_cell(const DriveWorld* w, DriveEdgeWalk* walk) {
+  const int32_t cell = walk->row * w->s->town.columns + walk->column;
+  walk->at = w->starts[cell], walk->end = w->starts[cell + 1];
+}
+
+DRIVE_PART DriveEdgeWalk drive_walk_edges(const DriveWorld* w, float x0, float y0, float x1, float y1) {
+  const DriveTown* town = &w->s->town;
+  DriveEdgeWalk walk;
+  walk.first_column = walk.column = drive_column(town, x0), walk.last_column = drive_column(town, x1);
+  walk.row = drive_row(town, y0), walk.last_row = drive_row(town, y1);
+  drive_enter_cell(w, &walk);
+  return walk;
+}
+
+// The next edge, or NULL.
+DRIVE_PART const DriveSegment* drive_next_edge(const DriveWorld* w, DriveEdgeWalk* walk) {
+  for (;;) {
+    // Entries are in order, and edges are the first segments.
+    if (walk->at < walk->end && w->entries[walk->at] < w->s->town.num_edges) return &w->segments[w->entries[walk->at++]];
+    if (++walk->column > walk->last_column) {
+      if (++walk->row > walk->last_row) return NULL;
+      walk->column = walk->first_column;
+    }
+    drive_enter_cell(w, walk);
+  }
+}
+
 // ---- room ------------------------------------------------------------------------------------------
 
 // How far a ray of DRIVE_REACH gets before it meets an edge.
 PFC_FN float drive_room(const DriveWorld* w, float x, float y, float dx, float dy) {
-  const DriveTown* town = &w->s->town;
   const float ex = x + DRIVE_REACH * dx, ey = y + DRIVE_REACH * dy;
-  const int32_t c0 = drive_column(town, pfc_minf(x, ex)), c1 = drive_column(town, pfc_maxf(x, ex));
-  const int32_t r0 = drive_row(town, pfc_minf(y, ey)), r1 = drive_row(town, pfc_maxf(y, ey));
   float room = DRIVE_REACH;
-  for (int32_t row = r0; row <= r1; ++row)
-    for (int32_t column = c0; column <= c1; ++column) {
-      const int32_t cell = row * town->columns + column;
-      for (int32_t i = w->starts[cell]; i < w->starts[cell + 1]; ++i) {
-        if (w->entries[i] >= town->num_edges) break;  // edges come first
-        const DriveSegment* g = &w->segments[w->entries[i]];
-        const float gx = g->x1 - g->x0, gy = g->y1 - g->y0, sx = g->x0 - x, sy = g->y0 - y;
-        const float cross = dx * gy - dy * gx, along = dx * sy - dy * sx;
-        // A little more than the whole length, so that no ray slips through where two segments join.
-        const float share = cross != 0.0f ? -along / cross : -1.0f;
-        if (!(share >= -1e-3f && share <= 1.001f)) continue;
-        const float t = (sx * gy - sy * gx) / cross;
-        if (t >= 0.0f && t < room) room = t;
-      }
-    }
+  DriveEdgeWalk walk = drive_walk_edges(w, pfc_minf(x, ex), pfc_minf(y, ey), pfc_maxf(x, ex), pfc_maxf(y, ey));
+  for (const DriveSegment* g = drive_next_edge(w, &walk); g; g = drive_next_edge(w, &walk)) {
+    const float gx = g->x1 - g->x0, gy = g->y1 - g->y0, sx = g->x0 - x, sy = g->y0 - y;
+    const float cross = dx * gy - dy * gx, along = dx * sy - dy * sx;
+    // A little more than the whole length, so that no ray slips through where two segments join.
+    const float share = cross != 0.0f ? -along / cross : -1.0f;
+    if (!(share >= -1e-3f && share <= 1.001f)) continue;
+    const float t = (sx * gy - sy * gx) / cross;
+    if (t >= 0.0f && t < room) room = t;
+  }
   return room;
 }
 
@@ -1535,14 +1566,15 @@ PFC_FN void drive_locate(const DriveWorld* w, int32_t i) {
   }
   int32_t best_slot = slot, best_point = point;
   float least = PFC_INFINITY;
-  for (int32_t k = 0; k <= DRIVE_BEHIND + DRIVE_BEFORE; ++k) {
+  for (int32_t left = DRIVE_BEHIND + DRIVE_BEFORE + 1; left > 0 && slot < car->num_lanes; ++slot, point = 1) {
     const DriveLane* lane = &w->lanes[car->route[slot]];
-    const DrivePoint* p = &w->points[lane->first + point];
-    const float dx = x - p->x, dy = y - p->y, square = dx * dx + dy * dy;
-    if (square < least) least = square, best_slot = slot, best_point = point;
-    if (point + 1 < lane->count) point += 1;
-    else if (slot + 1 < car->num_lanes) slot += 1, point = 1;
-    else break;
+    const DrivePoint* p = &w->points[lane->first];
+    const int32_t end = pfc_mini(lane->count, point + left);
+    left -= end - point;
+    for (; point < end; ++point) {
+      const float dx = x - p[point].x, dy = y - p[point].y, square = dx * dx + dy * dy;
+      if (square < least) least = square, best_slot = slot, best_point = point;
+    }
   }
   for (; car->slot < best_slot; ++car->slot) car->before += w->lanes[car->route[car->slot]].length;
   for (; car->slot > best_slot; --car->slot) car->before -= w->lanes[car->route[car->slot - 1]].length;
@@ -1574,6 +1606,13 @@ DRIVE_PART bool drive_near(const DriveWorld* w, int32_t a, int32_t b) {
   return dx * dx + dy * dy + w->away[a] + w->away[b] < reach * reach;
 }
 
+// Whether body i is near one of the first `others` bodies.
+DRIVE_PART bool drive_any_near(const DriveWorld* w, int32_t i, int32_t others) {
+  int32_t found = 0;
+  for (int32_t k = 0; k < others; ++k) found |= drive_near(w, i, k);
+  return found != 0;
+}
+
 // How far ahead of a path's point a body's box begins, if it comes within `half` of the path there; else DRIVE_FAR.
 DRIVE_PART float drive_in_corridor(const DriveWorld* w, int32_t body, const DrivePoint* p, float half) {
   const float dx = w->x[body] - p->x, dy = w->y[body] - p->y;
@@ -1586,17 +1625,35 @@ DRIVE_PART float drive_in_corridor(const DriveWorld* w, int32_t body, const Driv
   return ahead - half_ahead;
 }
 
+// The squared distance from a point of a path that a body in its corridor has at most; 1 % is for rounding.
+DRIVE_PART float drive_corridor_square(const DriveWorld* w, int32_t body, float half) {
+  const float wide = w->radius[body] + half, deep = w->radius[body] + 0.5f * DRIVE_SPACING;
+  return 1.01f * (wide * wide + deep * deep);
+}
+
+// Marks the bodies of which a part may be within `reach` m of a place.
+DRIVE_PART void drive_find_within(const DriveWorld* w, float x, float y, float reach, int32_t* found) {
+  const float *xs = w->x, *ys = w->y, *away = w->away, *radius = w->radius;
+  const int32_t padded = w->padded;
+  for (int32_t k = 0; k < padded; ++k) {
+    const float dx = xs[k] - x, dy = ys[k] - y, far_off = reach + radius[k];
+    found[k] = dx * dx + dy * dy + away[k] <= far_off * far_off;
+  }
+}
+
 // Whether a body is in the corridor of a lane from point `first` to point `last`; points beyond its ends lie straight
 // on.
 PFC_FN bool drive_blocks_lane(const DriveWorld* w, const DriveLane* lane, int32_t first, int32_t last, float half,
                               int32_t body) {
   const DrivePoint* points = &w->points[lane->first];
+  const float square = drive_corridor_square(w, body, half);
   for (int32_t k = first; k <= last; ++k) {
     const int32_t within = pfc_clampi(k, 0, lane->count - 1);
     DrivePoint p = points[within];
     const float beyond = DRIVE_SPACING * (float)(k - within);
     p.x += beyond * p.cos, p.y += beyond * p.sin;
-    if (drive_in_corridor(w, body, &p, half) < DRIVE_FAR) return true;
+    const float dx = p.x - w->x[body], dy = p.y - w->y[body];
+    if (dx * dx + dy * dy <= square && drive_in_corridor(w, body, &p, half) < DRIVE_FAR) return true;
   }
   return false;
 }
@@ -1611,11 +1668,10 @@ DRIVE_APART bool drive_lane_is_free(const DriveWorld* w, const DriveLane* lane, 
   const DrivePoint* p = &w->points[lane->first + at];
   const float reach =
       0.5f * (to - from) + half + 2.0f * DRIVE_SPACING + pfc_absf(middle - drive_spacing(lane) * (float)at);
-  for (int32_t k = 0; k < w->num_bodies; ++k) {
-    const float dx = w->x[k] - p->x, dy = w->y[k] - p->y, far_off = reach + w->radius[k];
-    if (dx * dx + dy * dy + w->away[k] > far_off * far_off || k == self) continue;
-    if (drive_blocks_lane(w, lane, first, last, half, k)) return false;
-  }
+  int32_t found[DRIVE_MAX_BODIES];
+  drive_find_within(w, p->x, p->y, reach, found);
+  for (int32_t k = 0; k < w->num_bodies; ++k)
+    if (found[k] && k != self && drive_blocks_lane(w, lane, first, last, half, k)) return false;
   return true;
 }
 
@@ -1623,7 +1679,7 @@ DRIVE_APART bool drive_lane_is_free(const DriveWorld* w, const DriveLane* lane, 
 
 PFC_FN void drive_set_absent(const DriveWorld* w, int32_t body) {
   w->away[body] = DRIVE_FAR;
-  if (body < w->num_cars) w->cars[body].present = 0;
+  if (body < w->num_cars) w->cars[body].present = 0, w->towards[body] = DRIVE_NONE;
 }
 
 PFC_FN void drive_set_size(const DriveWorld* w, int32_t body, float length, float width) {
@@ -1763,7 +1819,9 @@ PFC_FN void drive_try_start(const DriveWorld* w, int32_t i) {
 
 DRIVE_APART void drive_begin_life(const DriveWorld* w, int32_t i) {
   DriveCar* car = &w->cars[i];
+  const DriveCar last = *car;
   memset(car, 0, sizeof *car);
+  car->mark_x = last.mark_x, car->mark_y = last.mark_y, car->marked = last.marked;
   w->away[i] = DRIVE_FAR;
   car->kind = DRIVE_CAR;
   car->traffic_crashes = w->s->traffic_crashes;
@@ -1938,6 +1996,7 @@ PFC_FN void drive_look(const DriveWorld* w, int32_t i) {
   }
   view->arrival =
       view->movement == DRIVE_NONE ? DRIVE_NEVER : (int32_t)(10.0f * view->approach / pfc_maxf(w->v[i], 2.0f));
+  w->towards[i] = car->present && view->movement != DRIVE_NONE ? w->lanes[view->movement].junction : DRIVE_NONE;
 }
 
 // After positions or routes have changed.
@@ -1945,7 +2004,7 @@ DRIVE_APART void drive_look_around(const DriveWorld* w) {
   for (int32_t k = 0; k < w->s->town.num_junctions; ++k) w->junctions[k].occupied = 0;
   for (int32_t i = 0; i < w->num_cars; ++i) {
     if (w->cars[i].num_lanes > 0) drive_look(w, i);
-    else w->cars[i].view.movement = DRIVE_NONE;  // a replayed track has no route
+    else w->cars[i].view.movement = w->towards[i] = DRIVE_NONE;  // a replayed track has no route
   }
 }
 
@@ -1968,13 +2027,15 @@ PFC_FN bool drive_has_claim(const DriveWorld* w, int32_t other, const DriveLane*
   return other < i;
 }
 
-enum { DRIVE_DUE_TENTHS = 25, DRIVE_HEAD_M = 8 };  // a car within 8 m of a movement is the first of its queue
+// The first car of a queue stops some 2 m before the line, the second one at least 2 m and a cyclist behind it.
+enum { DRIVE_DUE_TENTHS = 25, DRIVE_HEAD_M = 4 };
 
 enum { DRIVE_EXIT_M = 7 };  // free behind a junction
 
 PFC_FN bool drive_exit_is_free(const DriveWorld* w, int32_t i) {
   const DriveCar* car = &w->cars[i];
-  const int32_t slot = car->view.line_slot + 1;
+  int32_t slot = car->view.line_slot + 1;
+  while (slot < car->num_lanes && w->lanes[car->route[slot]].junction != DRIVE_NONE) ++slot;  // round a ring
   if (slot >= car->num_lanes) return true;
   const DriveLane* lane = &w->lanes[car->route[slot]];
   return drive_lane_is_free(w, lane, 0.0f, (float)DRIVE_EXIT_M, 0.5f * w->width[i] + DRIVE_HALF_BUMPER, i);
@@ -2017,10 +2078,10 @@ DRIVE_APART bool drive_is_claimed(const DriveWorld* w, int32_t i) {
   if (mine->junction == DRIVE_NONE) return false;
   const bool stuck = drive_is_stuck(w, i);
   for (int32_t k = 0; k < w->num_cars; ++k) {
+    if (w->towards[k] != mine->junction || k == i) continue;
     const DriveCar* other = &w->cars[k];
-    if (k == i || !other->present || other->view.movement == DRIVE_NONE) continue;
     const DriveLane* theirs = &w->lanes[other->view.movement];
-    if (theirs->junction != mine->junction || drive_light(w, other->view.movement) == DRIVE_RED) continue;
+    if (drive_light(w, other->view.movement) == DRIVE_RED) continue;
     if (drive_conflict(mine, theirs, w) && drive_is_stuck(w, k)) {
       if (!stuck || drive_goes_before(w, k, i)) return true;
     } else if (!stuck && drive_claims(w, k, i, mine)) {
@@ -2053,9 +2114,14 @@ PFC_FN bool drive_may_pass(const DriveWorld* w, int32_t i) {
 // A car's path from its place on.
 typedef struct DriveAhead {
   int32_t count;
-  DrivePoint points[DRIVE_AHEAD_POINTS];
+  float x[DRIVE_AHEAD_POINTS], y[DRIVE_AHEAD_POINTS], cos[DRIVE_AHEAD_POINTS], sin[DRIVE_AHEAD_POINTS];
   float at[DRIVE_AHEAD_POINTS];  // m from its centre
 } DriveAhead;
+
+DRIVE_PART void drive_add_ahead(DriveAhead* path, const DrivePoint* p, float at) {
+  const int32_t k = path->count++;
+  path->x[k] = p->x, path->y[k] = p->y, path->cos[k] = p->cos, path->sin[k] = p->sin, path->at[k] = at;
+}
 
 PFC_FN void drive_look_ahead(const DriveWorld* w, const DriveCar* car, DriveAhead* path) {
   float base = -car->along;
@@ -2067,16 +2133,14 @@ PFC_FN void drive_look_ahead(const DriveWorld* w, const DriveCar* car, DriveAhea
          ++k) {
       const float at = base + spacing * (float)k;
       if (at > DRIVE_LOOK || path->count == DRIVE_AHEAD_POINTS) return;
-      path->points[path->count] = w->points[lane->first + k];
-      path->at[path->count++] = at;
+      drive_add_ahead(path, &w->points[lane->first + k], at);
     }
     base += lane->length;
   }
   if (path->count > 0) return;
-  path->points[0] = drive_route_at(w, car, 0.0f);  // past the end of its route: straight on
-  path->points[0].x += 4.0f * path->points[0].cos, path->points[0].y += 4.0f * path->points[0].sin;
-  path->at[0] = 4.0f;
-  path->count = 1;
+  DrivePoint p = drive_route_at(w, car, 0.0f);  // past the end of its route: straight on
+  p.x += 4.0f * p.cos, p.y += 4.0f * p.sin;
+  drive_add_ahead(path, &p, 4.0f);
 }
 
 // Pure pursuit of the path's point max(4, 0.8 v) ahead, seen from the rear axle.
@@ -2084,9 +2148,9 @@ PFC_FN float drive_pursue(const DriveWorld* w, int32_t i, const DriveAhead* path
   const float reach = pfc_maxf(4.0f, 0.8f * w->v[i]), base = DRIVE_WHEELBASE * w->length[i];
   int32_t k = 0;
   while (k + 1 < path->count && path->at[k] < reach) ++k;
-  float x = path->points[k].x, y = path->points[k].y;
+  float x = path->x[k], y = path->y[k];
   const float more = reach - path->at[k];  // before the point, or beyond the last one
-  x += more * path->points[k].cos, y += more * path->points[k].sin;
+  x += more * path->cos[k], y += more * path->sin[k];
   const float dx = x - w->x[i] + 0.5f * base * w->cos[i], dy = y - w->y[i] + 0.5f * base * w->sin[i];
   const float tangent = 2.0f * base * (w->cos[i] * dy - w->sin[i] * dx) / pfc_maxf(dx * dx + dy * dy, 1.0f);
   return pfc_clampf(pfc_atan2f(tangent, 1.0f), -DRIVE_MAX_STEER, DRIVE_MAX_STEER);
@@ -2099,9 +2163,9 @@ PFC_FN float drive_wanted_speed(const DriveWorld* w, int32_t i, const DriveAhead
   float square = limit * limit;
   if (car->kind == DRIVE_BIKE) square = pfc_minf(square, DRIVE_BIKE_MPS * DRIVE_BIKE_MPS);
   for (int32_t k = 1; k < path->count; ++k) {
-    const DrivePoint *a = &path->points[k - 1], *b = &path->points[k];
-    const float turn = pfc_absf(a->cos * b->sin - a->sin * b->cos), part = path->at[k] - path->at[k - 1];
-    if (turn * square > 2.0f * part) square = pfc_minf(square, 2.0f * part / turn + 4.0f * path->at[k - 1]);
+    const float turn = pfc_absf(path->cos[k - 1] * path->sin[k] - path->sin[k - 1] * path->cos[k]);
+    const float part = path->at[k] - path->at[k - 1];
+    square = pfc_minf(square, 2.0f * part / pfc_maxf(turn, 1e-6f) + 4.0f * path->at[k - 1]);
   }
   if (i < w->p->agents && w->p->goal_speed < DRIVE_MAX_MPS) {
     const float left = pfc_maxf(car->goal - drive_place(car) - 0.5f * w->p->goal_radius, 0.0f),
@@ -2116,29 +2180,50 @@ typedef struct DriveLeader {
   float gap, speed;
 } DriveLeader;
 
-// The nearest body on the path, up to clamp(5 v, 20, 50) m ahead.
-PFC_FN DriveLeader drive_find_leader(const DriveWorld* w, int32_t i, const DriveAhead* path, float reach) {
-  const float half = 0.5f * w->width[i] + DRIVE_HALF_BUMPER, x = w->x[i], y = w->y[i], c = w->cos[i], s = w->sin[i];
-  uint8_t found[DRIVE_MAX_BODIES];
-  int32_t count = 0;
-  DriveLeader leader = {DRIVE_FAR, 0.0f};
-  for (int32_t k = 0; k < w->num_bodies; ++k) {
-    const float dx = w->x[k] - x, dy = w->y[k] - y, far_off = reach + w->radius[k] + w->radius[i];
-    if (dx * dx + dy * dy + w->away[k] > far_off * far_off || dx * c + dy * s < -10.0f || k == i) continue;
-    found[count++] = (uint8_t)k;
+// Whether a place is near one of the first `count` points of a path: their squared distance is at most `square`.
+DRIVE_PART bool drive_near_path(const DriveAhead* path, int32_t count, float x, float y, float square) {
+  int32_t found = 0;
+  for (int32_t m = 0; m < count; ++m) {
+    const float dx = path->x[m] - x, dy = path->y[m] - y;
+    found |= dx * dx + dy * dy <= square;
   }
-  for (int32_t m = 0; m < path->count && path->at[m] <= reach && leader.gap == DRIVE_FAR && count > 0; ++m) {
-    const DrivePoint* p = &path->points[m];
-    for (int32_t n = 0; n < count; ++n) {
-      const int32_t k = found[n];
-      const float begins = drive_in_corridor(w, k, p, half);
-      if (begins == DRIVE_FAR) continue;
-      const float ahead = path->at[m] + (w->x[k] - p->x) * p->cos + (w->y[k] - p->y) * p->sin;
-      const float gap = path->at[m] + begins - 0.5f * w->length[i];
-      if (ahead <= 0.0f || gap >= leader.gap) continue;
-      leader.gap = gap;
-      leader.speed = pfc_maxf(w->v[k] * (w->cos[k] * p->cos + w->sin[k] * p->sin), 0.0f);
-    }
+  return found != 0;
+}
+
+// A body as a leader, if its box comes into the corridor of one of the first `count` points of car i's path and it is
+// ahead there. `count` becomes the number of points up to that one. `square` is the body's drive_corridor_square.
+PFC_FN DriveLeader drive_lead(const DriveWorld* w, int32_t i, int32_t body, const DriveAhead* path, float square,
+                              int32_t* count) {
+  const float half = 0.5f * w->width[i] + DRIVE_HALF_BUMPER, x = w->x[body], y = w->y[body];
+  DriveLeader leader = {DRIVE_FAR, 0.0f};
+  if (!drive_near_path(path, *count, x, y, square)) return leader;
+  for (int32_t m = 0; m < *count; ++m) {
+    const float dx = path->x[m] - x, dy = path->y[m] - y;
+    if (dx * dx + dy * dy > square) continue;
+    const DrivePoint p = {path->x[m], path->y[m], path->cos[m], path->sin[m], 0.0f, 0.0f};
+    const float begins = drive_in_corridor(w, body, &p, half);
+    if (begins == DRIVE_FAR) continue;
+    if (path->at[m] + (w->x[body] - p.x) * p.cos + (w->y[body] - p.y) * p.sin <= 0.0f) continue;
+    leader.gap = path->at[m] + begins - 0.5f * w->length[i];
+    leader.speed = pfc_maxf(w->v[body] * (w->cos[body] * p.cos + w->sin[body] * p.sin), 0.0f);
+    *count = m + 1;
+    break;
+  }
+  return leader;
+}
+
+// The first body on the path, up to clamp(5 v, 20, 50) m ahead; of several at one point the nearest.
+PFC_FN DriveLeader drive_find_leader(const DriveWorld* w, int32_t i, const DriveAhead* path, float reach) {
+  const float half = 0.5f * w->width[i] + DRIVE_HALF_BUMPER;
+  DriveLeader leader = {DRIVE_FAR, 0.0f};
+  int32_t found[DRIVE_MAX_BODIES], count = 0;
+  drive_find_within(w, w->x[i], w->y[i], reach + w->radius[i], found);
+  while (count < path->count && path->at[count] <= reach) ++count;
+  for (int32_t k = 0; k < w->num_bodies; ++k) {
+    if (!found[k] || k == i) continue;
+    const int32_t before = count;
+    const DriveLeader body = drive_lead(w, i, k, path, drive_corridor_square(w, k, half), &count);
+    if (count < before || body.gap < leader.gap) leader = body;
   }
   return leader;
 }
@@ -2246,41 +2331,52 @@ PFC_FN void drive_replay(const DriveWorld* w, int32_t i) {
   w->cars[i].present = 1;
 }
 
-DRIVE_PART void drive_move_car(const DriveWorld* w, int32_t i) {
-  const float v = w->v[i], base = DRIVE_WHEELBASE * w->length[i];
-  const float next = pfc_clampf(v + DRIVE_TICK_S * w->accel[i], 0.0f, DRIVE_MAX_MPS), mean = 0.5f * (v + next);
-  float steer = w->steer[i] + pfc_clampf(w->want[i] - w->steer[i], -DRIVE_STEER_PER_TICK, DRIVE_STEER_PER_TICK);
-  float sine, cosine;
-  pfc_sincosf(steer, &sine, &cosine);
-  float tangent = sine / cosine;
-  const float most = DRIVE_GRIP * base / pfc_maxf(v * v, 1.0f);
-  if (pfc_absf(tangent) > most) {
-    tangent = tangent < 0.0f ? -most : most;
-    steer = pfc_atan2f(tangent, 1.0f);
+// Where cars get to in a tick.
+typedef struct DriveMoved {
+  float x[DRIVE_MAX_CARS], y[DRIVE_MAX_CARS], cos[DRIVE_MAX_CARS], sin[DRIVE_MAX_CARS], v[DRIVE_MAX_CARS],
+      steer[DRIVE_MAX_CARS];
+} DriveMoved;
+
+// Moves cars [0, count), present or not. The loop is free of branches and stores nowhere else, so it is vectorised.
+PFC_FN void drive_find_moves(const DriveWorld* w, int32_t count, DriveMoved* moved) {
+  const float *xs = w->x, *ys = w->y, *coss = w->cos, *sins = w->sin, *speeds = w->v, *steers = w->steer;
+  const float *accels = w->accel, *wants = w->want, *lengths = w->length;
+  PFC_INDEPENDENT_LOOP_
+  for (int32_t i = 0; i < count; ++i) {
+    const float v = speeds[i], base = DRIVE_WHEELBASE * lengths[i], c = coss[i], s = sins[i];
+    const float next = pfc_clampf(v + DRIVE_TICK_S * accels[i], 0.0f, DRIVE_MAX_MPS), mean = 0.5f * (v + next);
+    const float turned = steers[i] + pfc_clampf(wants[i] - steers[i], -DRIVE_STEER_PER_TICK, DRIVE_STEER_PER_TICK);
+    float sine, cosine;
+    pfc_sincosf(turned, &sine, &cosine);
+    const float most = DRIVE_GRIP * base / pfc_maxf(v * v, 1.0f), free_tangent = sine / cosine;
+    const float tangent = pfc_clampf(free_tangent, -most, most);
+    const float half = 0.5f * tangent, slip_cos = 1.0f / pfc_sqrtf(1.0f + half * half), slip_sin = half * slip_cos;
+    const float way = DRIVE_TICK_S * mean;
+    pfc_sincosf(way * slip_cos * tangent / base, &sine, &cosine);
+    const float hx = c * cosine - s * sine, hy = s * cosine + c * sine, per = 1.0f / pfc_sqrtf(hx * hx + hy * hy);
+    moved->x[i] = xs[i] + way * (c * slip_cos - s * slip_sin);
+    moved->y[i] = ys[i] + way * (s * slip_cos + c * slip_sin);
+    moved->cos[i] = hx * per, moved->sin[i] = hy * per;
+    moved->v[i] = next;
+    moved->steer[i] = tangent == free_tangent ? turned : pfc_atan2f(tangent, 1.0f);
   }
-  const float half = 0.5f * tangent, slip_cos = 1.0f / pfc_sqrtf(1.0f + half * half), slip_sin = half * slip_cos;
-  const float way = DRIVE_TICK_S * mean;
-  w->x[i] += way * (w->cos[i] * slip_cos - w->sin[i] * slip_sin);
-  w->y[i] += way * (w->sin[i] * slip_cos + w->cos[i] * slip_sin);
-  pfc_sincosf(way * slip_cos * tangent / base, &sine, &cosine);
-  const DriveVector heading =
-      drive_normal(drive_vector(w->cos[i] * cosine - w->sin[i] * sine, w->sin[i] * cosine + w->cos[i] * sine));
-  w->cos[i] = heading.x, w->sin[i] = heading.y;
-  w->v[i] = next, w->steer[i] = steer;
+}
+
+PFC_FN void drive_move_car(const DriveWorld* w, int32_t i, const DriveMoved* moved) {
+  DriveCar* car = &w->cars[i];
+  w->x[i] = moved->x[i], w->y[i] = moved->y[i], w->cos[i] = moved->cos[i], w->sin[i] = moved->sin[i];
+  w->v[i] = moved->v[i], w->steer[i] = moved->steer[i];
+  drive_locate(w, i);
+  car->stood = w->v[i] < DRIVE_STANDS_MPS ? car->stood + 1 : 0;
 }
 
 PFC_FN void drive_move_all(const DriveWorld* w) {
-  const bool replayed = w->s->town.num_tracks > 0;
-  for (int32_t i = 0; i < w->num_cars; ++i) {
-    DriveCar* car = &w->cars[i];
-    if (replayed && i >= w->p->agents) {
-      drive_replay(w, i);
-    } else if (car->present) {
-      drive_move_car(w, i);
-      drive_locate(w, i);
-      car->stood = w->v[i] < 0.1f ? car->stood + 1 : 0;
-    }
-  }
+  const int32_t driven = w->s->town.num_tracks > 0 ? w->p->agents : w->num_cars;
+  DriveMoved moved;
+  drive_find_moves(w, driven, &moved);
+  for (int32_t i = 0; i < driven; ++i)
+    if (w->cars[i].present) drive_move_car(w, i, &moved);
+  for (int32_t i = driven; i < w->num_cars; ++i) drive_replay(w, i);
   for (int32_t k = 0; k < w->p->walkers; ++k)
     if (w->away[w->num_cars + k] == 0.0f) drive_move_walker(w, k);
 }
@@ -2297,28 +2393,19 @@ PFC_FN void drive_decide_all(const DriveWorld* w) {
 // ---- events ----------------------------------------------------------------------------------------
 
 PFC_FN bool drive_is_off_road(const DriveWorld* w, int32_t i) {
-  const DriveTown* town = &w->s->town;
   const float x = w->x[i], y = w->y[i], c = w->cos[i], s = w->sin[i];
   const float half_length = 0.5f * w->length[i], half_width = 0.5f * w->width[i];
   const float ex = pfc_absf(c) * half_length + pfc_absf(s) * half_width,
               ey = pfc_absf(s) * half_length + pfc_absf(c) * half_width;
-  if (!drive_in_grid(town, x, y)) return true;
-  const int32_t c0 = drive_column(town, x - ex), c1 = drive_column(town, x + ex);
-  const int32_t r0 = drive_row(town, y - ey), r1 = drive_row(town, y + ey);
-  for (int32_t row = r0; row <= r1; ++row)
-    for (int32_t column = c0; column <= c1; ++column) {
-      const int32_t cell = row * town->columns + column;
-      for (int32_t k = w->starts[cell]; k < w->starts[cell + 1]; ++k) {
-        if (w->entries[k] >= town->num_edges) break;  // edges come first
-        const DriveSegment* g = &w->segments[w->entries[k]];
-        const float x0 = g->x0 - x, y0 = g->y0 - y, x1 = g->x1 - x, y1 = g->y1 - y;
-        if (pfc_minf(x0, x1) > ex || pfc_maxf(x0, x1) < -ex || pfc_minf(y0, y1) > ey || pfc_maxf(y0, y1) < -ey)
-          continue;
-        if (drive_segment_meets(x0 * c + y0 * s, y0 * c - x0 * s, x1 * c + y1 * s, y1 * c - x1 * s, half_length,
-                                half_width))
-          return true;
-      }
-    }
+  if (!drive_in_grid(&w->s->town, x, y)) return true;
+  DriveEdgeWalk walk = drive_walk_edges(w, x - ex, y - ey, x + ex, y + ey);
+  for (const DriveSegment* g = drive_next_edge(w, &walk); g; g = drive_next_edge(w, &walk)) {
+    const float x0 = g->x0 - x, y0 = g->y0 - y, x1 = g->x1 - x, y1 = g->y1 - y;
+    if (pfc_minf(x0, x1) > ex || pfc_maxf(x0, x1) < -ex || pfc_minf(y0, y1) > ey || pfc_maxf(y0, y1) < -ey) continue;
+    if (drive_segment_meets(x0 * c + y0 * s, y0 * c - x0 * s, x1 * c + y1 * s, y1 * c - x1 * s, half_length,
+                            half_width))
+      return true;
+  }
   return false;
 }
 
@@ -2339,13 +2426,21 @@ PFC_FN bool drive_at_goal(const DriveWorld* w, int32_t i) {
 
 PFC_FN void drive_find_hits(const DriveWorld* w, uint8_t* hit) {
   memset(hit, 0, (size_t)w->num_bodies);
-  for (int32_t i = 0; i < w->num_bodies; ++i)
-    for (int32_t k = 0; k < i; ++k) {
-      if (k >= w->num_cars) break;  // two pedestrians
+  for (int32_t i = 0; i < w->num_bodies; ++i) {
+    const int32_t others = pfc_mini(i, w->num_cars);  // no two pedestrians
+    if (w->away[i] > 0.0f || !drive_any_near(w, i, others)) continue;
+    for (int32_t k = 0; k < others; ++k) {
       if (!drive_near(w, i, k) || !drive_overlap(w, i, k)) continue;
       if (k >= w->p->agents) w->s->traffic_crashes += 1;  // both are scripted
       hit[i] = hit[k] = 1;
     }
+  }
+}
+
+// The picture shows where a car has failed after its next life has begun.
+PFC_FN void drive_mark_failure(const DriveWorld* w, int32_t i) {
+  DriveCar* car = &w->cars[i];
+  car->mark_x = w->x[i], car->mark_y = w->y[i], car->marked = w->s->steps + 1;
 }
 
 PFC_FN void drive_end_life(const DriveWorld* w, int32_t i, int32_t how, float reward, PfcIo io) {
@@ -2354,6 +2449,7 @@ PFC_FN void drive_end_life(const DriveWorld* w, int32_t i, int32_t how, float re
   io.terminated[i] = 1;
   drive_set_absent(w, i);
   if (how == DRIVE_CRASHED) w->s->crashes += 1;
+  if (how != DRIVE_REACHED) drive_mark_failure(w, i);
 }
 
 PFC_FN void drive_reach_goal(const DriveWorld* w, int32_t i, PfcIo io) {
@@ -2393,6 +2489,7 @@ PFC_FN void drive_keep_traffic(const DriveWorld* w, int32_t i, bool hit) {
   DriveCar* car = &w->cars[i];
   const bool left = car->present && drive_place(car) >= car->end - 0.5f && drive_ends_outside(w, car);
   if (hit || left || !car->present) {
+    if (hit) drive_mark_failure(w, i);
     drive_set_absent(w, i);
     drive_enter(w, i, true);
   } else if (car->end - drive_place(car) < DRIVE_LOOK + 20.0f && car->num_lanes > 0) {
@@ -2502,20 +2599,24 @@ PFC_FN void drive_reset(Drive* s, const DriveParams* p) {
   drive_start_agents(&w);
 }
 
-PFC_FN void drive_restart(const DriveWorld* w, int32_t agent) {
+// `moved`: positions of others have changed since they last looked around.
+PFC_FN void drive_restart(const DriveWorld* w, int32_t agent, bool moved) {
+  const bool leaves = w->cars[agent].present != 0;
   drive_set_absent(w, agent);
   drive_begin_life(w, agent);
-  drive_look_around(w);
+  if (moved || leaves) drive_look_around(w);
+  else drive_look(w, agent);
 }
 
 // A car that was truncated is still on the road.
 PFC_FN void drive_respawn(void* state, const void* params, int32_t agent) {
   DriveWorld w = drive_world((Drive*)state, (const DriveParams*)params);
-  if (w.s->renew) {
+  const bool renew = w.s->renew;
+  if (renew) {
     drive_draw_town(&w);
     drive_populate(&w);
   }
-  drive_restart(&w, agent);
+  drive_restart(&w, agent, renew);
 }
 
 // ---- observations ----------------------------------------------------------------------------------
@@ -2531,21 +2632,21 @@ DRIVE_PART void drive_observe_self(const DriveWorld* w, int32_t i, float* out) {
   const DriveCar* car = &w->cars[i];
   const DriveLane* lane = &w->lanes[car->route[car->slot]];
   const DriveVector goal = drive_own_frame(w, i, car->goal_x - w->x[i], car->goal_y - w->y[i]);
-  out[0] = drive_unit(w->v[i] / DRIVE_MAX_MPS);
-  out[1] = drive_unit(w->steer[i] / DRIVE_MAX_STEER);
-  out[2] = drive_unit(w->accel[i] / DRIVE_BRAKE);
-  out[3] = drive_unit(w->length[i] / 10.0f);
-  out[4] = drive_unit(w->width[i] / 3.0f);
+  out[0] = drive_unit(w->v[i] * (1.0f / DRIVE_MAX_MPS));
+  out[1] = drive_unit(w->steer[i] * (1.0f / DRIVE_MAX_STEER));
+  out[2] = drive_unit(w->accel[i] * (1.0f / DRIVE_BRAKE));
+  out[3] = drive_unit(w->length[i] * (1.0f / 10.0f));
+  out[4] = drive_unit(w->width[i] * (1.0f / 3.0f));
   if (w->p->guide) {
     const DrivePoint at = drive_point_at(w, lane, car->along);
-    out[5] = drive_unit(car->aside / 5.0f);
+    out[5] = drive_unit(car->aside * (1.0f / 5.0f));
     out[6] = drive_unit(w->sin[i] * at.cos - w->cos[i] * at.sin);
     out[7] = drive_unit(w->cos[i] * at.cos + w->sin[i] * at.sin);
-    out[8] = drive_unit(lane->limit / DRIVE_MAX_MPS);
-    out[11] = drive_unit((car->goal - drive_place(car)) / 200.0f);
+    out[8] = drive_unit(lane->limit * (1.0f / DRIVE_MAX_MPS));
+    out[11] = drive_unit((car->goal - drive_place(car)) * (1.0f / 200.0f));
   }
-  out[9] = drive_unit(goal.x / 100.0f);
-  out[10] = drive_unit(goal.y / 100.0f);
+  out[9] = drive_unit(goal.x * (1.0f / 100.0f));
+  out[10] = drive_unit(goal.y * (1.0f / 100.0f));
 }
 
 DRIVE_PART void drive_observe_line(const DriveWorld* w, int32_t i, float* out) {
@@ -2553,19 +2654,20 @@ DRIVE_PART void drive_observe_line(const DriveWorld* w, int32_t i, float* out) {
   out[0] = 1.0f;
   if (view->line > DRIVE_LOOK) return;
   const int32_t light = drive_light(w, view->line_movement);
-  out[0] = view->line / DRIVE_LOOK;
+  out[0] = view->line * (1.0f / DRIVE_LOOK);
   out[1] = light == DRIVE_RED ? 1.0f : light == DRIVE_YELLOW ? 0.5f : 0.0f;
   out[2] = drive_is_claimed(w, i) ? 1.0f : 0.0f;
   out[3] = drive_is_blocked(w, i) ? 1.0f : 0.0f;
 }
 
-// The corridor `along` a lane, within its ends; its direction is not exactly a unit vector between two points of a
-// curve.
-DRIVE_PART DrivePoint drive_corridor_at(const DriveWorld* w, const DriveLane* lane, float along) {
-  const float place = pfc_clampf(along, 0.0f, lane->length) * (float)(lane->count - 1) / lane->length;
-  const int32_t i = pfc_mini((int32_t)place, lane->count - 2);
+// The corridor at a place of a lane, given in points from its beginning and kept within its ends; its direction is not
+// exactly a unit vector between two points of a curve.
+DRIVE_PART DrivePoint drive_corridor_at(const DriveWorld* w, const DriveLane* lane, float place) {
+  const int32_t last = lane->count - 1;
+  const float within = pfc_clampf(place, 0.0f, (float)last);
+  const int32_t i = pfc_mini((int32_t)within, last - 1);
   const DrivePoint *a = &w->points[lane->first + i], *b = a + 1;
-  const float t = place - (float)i;
+  const float t = within - (float)i;
   DrivePoint p;
   p.x = a->x + t * (b->x - a->x), p.y = a->y + t * (b->y - a->y);
   p.cos = a->cos + t * (b->cos - a->cos), p.sin = a->sin + t * (b->sin - a->sin);
@@ -2576,21 +2678,23 @@ DRIVE_PART DrivePoint drive_corridor_at(const DriveWorld* w, const DriveLane* la
 DRIVE_PART void drive_observe_route(const DriveWorld* w, int32_t i, float* out) {
   const DriveCar* car = &w->cars[i];
   const float left = pfc_maxf(car->goal - drive_place(car), 0.0f);
+  const float x = w->x[i], y = w->y[i], c = w->cos[i], s = w->sin[i];
   int32_t slot = car->slot;
   const DriveLane* lane = &w->lanes[car->route[slot]];
   float base = -car->along;  // from the car to the beginning of the lane
+  float per_m = (float)(lane->count - 1) / lane->length;  // points
   for (int32_t k = 0; k < DRIVE_ROUTE_POINTS; ++k, out += DRIVE_POINT_OBS) {
     const float ahead = pfc_minf(drive_route_places[k], left);
     while (ahead - base > lane->length && slot + 1 < car->num_lanes) {
       base += lane->length;
       lane = &w->lanes[car->route[++slot]];
+      per_m = (float)(lane->count - 1) / lane->length;
     }
-    const DrivePoint p = drive_corridor_at(w, lane, ahead - base);
-    const DriveVector at = drive_own_frame(w, i, p.x - w->x[i], p.y - w->y[i]),
-                      way = drive_own_frame(w, i, p.cos, p.sin);
-    out[0] = drive_unit(at.x / 50.0f), out[1] = drive_unit(at.y / 50.0f);
-    out[2] = drive_unit(way.x), out[3] = drive_unit(way.y);
-    out[4] = drive_unit(p.left / DRIVE_REACH), out[5] = drive_unit(p.right / DRIVE_REACH);
+    const DrivePoint p = drive_corridor_at(w, lane, (ahead - base) * per_m);
+    const float dx = p.x - x, dy = p.y - y;
+    out[0] = drive_unit((dx * c + dy * s) * (1.0f / 50.0f)), out[1] = drive_unit((dy * c - dx * s) * (1.0f / 50.0f));
+    out[2] = drive_unit(p.cos * c + p.sin * s), out[3] = drive_unit(p.sin * c - p.cos * s);
+    out[4] = drive_unit(p.left * (1.0f / DRIVE_REACH)), out[5] = drive_unit(p.right * (1.0f / DRIVE_REACH));
   }
 }
 
@@ -2622,17 +2726,17 @@ DRIVE_PART void drive_observe_bodies(const DriveWorld* w, int32_t i, float* out)
   nearest.count = 0, nearest.most = DRIVE_SEEN;
   for (int32_t k = 0; k < padded; ++k)
     if (squares[k] <= sight) drive_offer(&nearest, squares[k], k);
-  const float vx = w->v[i] * w->cos[i], vy = w->v[i] * w->sin[i];
+  const float c = w->cos[i], s = w->sin[i], vx = w->v[i] * c, vy = w->v[i] * s;
   for (int32_t n = 0; n < nearest.count; ++n, out += DRIVE_BODY_OBS) {
     const int32_t k = (int32_t)(nearest.keys[n] & 0xffffffffu);
-    const DriveVector at = drive_own_frame(w, i, w->x[k] - x, w->y[k] - y),
-                      way = drive_own_frame(w, i, w->cos[k], w->sin[k]);
-    const DriveVector v = drive_own_frame(w, i, w->v[k] * w->cos[k] - vx, w->v[k] * w->sin[k] - vy);
+    const float dx = w->x[k] - x, dy = w->y[k] - y, cos = w->cos[k], sin = w->sin[k], v = w->v[k];
+    const float dvx = v * cos - vx, dvy = v * sin - vy, length = w->length[k], width = w->width[k];
     out[0] = 1.0f;
-    out[1] = drive_unit(at.x / 50.0f), out[2] = drive_unit(at.y / 50.0f);
-    out[3] = drive_unit(way.x), out[4] = drive_unit(way.y);
-    out[5] = drive_unit(v.x / DRIVE_MAX_MPS), out[6] = drive_unit(v.y / DRIVE_MAX_MPS);
-    out[7] = drive_unit(w->length[k] / 10.0f), out[8] = drive_unit(w->width[k] / 3.0f);
+    out[1] = drive_unit((dx * c + dy * s) * (1.0f / 50.0f)), out[2] = drive_unit((dy * c - dx * s) * (1.0f / 50.0f));
+    out[3] = drive_unit(cos * c + sin * s), out[4] = drive_unit(sin * c - cos * s);
+    out[5] = drive_unit((dvx * c + dvy * s) * (1.0f / DRIVE_MAX_MPS));
+    out[6] = drive_unit((dvy * c - dvx * s) * (1.0f / DRIVE_MAX_MPS));
+    out[7] = drive_unit(length * (1.0f / 10.0f)), out[8] = drive_unit(width * (1.0f / 3.0f));
   }
 }
 
@@ -2655,8 +2759,8 @@ DRIVE_APART void drive_observe_road(const DriveWorld* w, int32_t i, float* out) 
     const DriveVector at = drive_own_frame(w, i, 0.5f * (g->x0 + g->x1) - x, 0.5f * (g->y0 + g->y1) - y);
     const DriveVector half = drive_own_frame(w, i, 0.5f * (g->x1 - g->x0), 0.5f * (g->y1 - g->y0));
     out[0] = 1.0f;
-    out[1] = drive_unit(at.x / 50.0f), out[2] = drive_unit(at.y / 50.0f);
-    out[3] = drive_unit(half.x / 4.0f), out[4] = drive_unit(half.y / 4.0f);
+    out[1] = drive_unit(at.x * (1.0f / 50.0f)), out[2] = drive_unit(at.y * (1.0f / 50.0f));
+    out[3] = drive_unit(half.x * (1.0f / 4.0f)), out[4] = drive_unit(half.y * (1.0f / 4.0f));
     out[5] = drive_kind_codes[w->kinds[k]];
   }
 }
@@ -2821,12 +2925,13 @@ PFC_FN void drive_reset_from(void* state, const void* params, const void* data, 
 
 PFC_FN void drive_respawn_from(void* state, const void* params, int32_t agent, const void* data, uint64_t data_bytes) {
   DriveWorld w = drive_world((Drive*)state, (const DriveParams*)params);
+  const bool renew = w.s->renew;
   (void)data_bytes;
-  if (w.s->renew) {
+  if (renew) {
     drive_load_map(&w, data);
     drive_populate(&w);
   }
-  drive_restart(&w, agent);
+  drive_restart(&w, agent, renew);
 }
 
 // ---- checks of a file --------------------------------------------------------------------------------
@@ -3169,11 +3274,13 @@ static void drive_draw(const Drive* s, const DriveParams* p, const PfcDraw* d) {
   drive_draw_marks(&w, &f);
   drive_draw_lights(&w, &f);
   drive_paint_route(&w, &f, d->agent);
-  for (int32_t i = 0; i < w.num_bodies; ++i) {
+  for (int32_t i = 0; i < w.num_bodies; ++i)
     if (w.away[i] == 0.0f) drive_draw_body(&w, &f, i);
-    if (i >= p->agents || w.cars[i].ended < DRIVE_CRASHED) continue;
-    const PfcPoint at = drive_pixel(&f, w.x[i], w.y[i]);  // until its next life
-    d->circle(d->context, at.x, at.y, 4.0f * f.scale, pfc_tint(PFC_BAD, 120));
+  for (int32_t i = 0; i < w.num_cars; ++i) {
+    const int32_t age = s->steps - w.cars[i].marked;
+    if (w.cars[i].marked == 0 || age > 1) continue;
+    const PfcPoint at = drive_pixel(&f, w.cars[i].mark_x, w.cars[i].mark_y);
+    d->circle(d->context, at.x, at.y, (4.0f + (float)age) * f.scale, pfc_tint(PFC_BAD, age == 0 ? 150 : 60));
   }
   d->rect(d->context, 0.0f, foot, (float)DRIVE_PICTURE_WIDTH, (float)DRIVE_FOOTER, pfc_rgb(PFC_BOARD));
   pfc_draw_count(d, 20.0f, foot + 7.0f, 20.0f, true, s->goals, "goals");

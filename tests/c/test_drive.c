@@ -347,7 +347,7 @@ static void check_bodies(const Game* g, int32_t agent) {
     const float dx = w->x[best] - w->x[agent], dy = w->y[best] - w->y[agent];
     CHECK(fabsf(row[1] - (dx * w->cos[agent] + dy * w->sin[agent]) / 50.0f) < 1e-6f);
     CHECK(fabsf(row[2] - (dy * w->cos[agent] - dx * w->sin[agent]) / 50.0f) < 1e-6f);
-    CHECK(row[7] == w->length[best] / 10.0f && row[8] == w->width[best] / 3.0f);
+    CHECK(fabsf(row[7] - w->length[best] / 10.0f) < 1e-6f && fabsf(row[8] - w->width[best] / 3.0f) < 1e-6f);
   }
 }
 

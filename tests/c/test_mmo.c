@@ -265,7 +265,7 @@ static void test_pvp(void) {
   CHECK(g.s->gold_made - g.s->gold_destroyed == MMO_MAX_GOLD && g.s->items_made == g.s->items_destroyed);
   game_finish(&g);
   CHECK(g.metrics[NUM_METRICS + METRIC_SLAIN] == 1.0f && g.metrics[NUM_METRICS + METRIC_HUNGER] == 0.0f);
-  CHECK(g.final_obs[g.obs_bytes] == 0 && g.final_obs[g.obs_bytes + 25] == 0);  // hp and bag
+  CHECK(g.final_obs[g.values] == 0 && g.final_obs[g.values + 25] == 0);  // hp and bag
   CHECK(other->state == MMO_ACTIVE && other->seen.level[0] == 1 && other->hp == 55 && other->life == me->life + 1);
   game_close(&g);
 }

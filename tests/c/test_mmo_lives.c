@@ -266,7 +266,7 @@ static void test_autopilot(void) {
       spec->script(scripted.s, scripted.p, i, 0, &scripted.s->rng, scripted.actions + MMO_DIMS * i, NULL);
     game_step(&scripted), game_step(&piloted);
     CHECK(memcmp(&scripted.s->rng, &piloted.s->rng, sizeof(PfcRng)) == 0);
-    CHECK(memcmp(scripted.obs, piloted.obs, scripted.obs_bytes * (size_t)p.players) == 0);
+    CHECK(memcmp(scripted.obs, piloted.obs, (size_t)(scripted.values * p.players)) == 0);
   }
   game_close(&scripted), game_close(&piloted);
 }
@@ -335,7 +335,7 @@ static void test_script_uses_only_observations(void) {
     spec->script(g.s, g.p, agent, 0, &one, before, NULL);
     hide(&g, agent, &rng);
     spec->observe_one(g.s, g.p, agent, g.final_obs);
-    CHECK(memcmp(g.final_obs, game_obs(&g, agent), g.obs_bytes) == 0);
+    CHECK(memcmp(g.final_obs, game_obs(&g, agent), (size_t)g.values) == 0);
     spec->script(g.s, g.p, agent, 0, &two, after, NULL);
     CHECK(memcmp(before, after, sizeof before) == 0 && memcmp(&one, &two, sizeof one) == 0);
     acts[before[MMO_ACT]] += 1;
@@ -386,7 +386,7 @@ static void test_cxx(void) {
       if (g.terminated[i] || g.truncated[i]) mmo_cxx_respawn(twin, &p, i);
     if (!CHECK(memcmp(twin, g.s, g.layout.state_bytes) == 0)) break;
     mmo_cxx_observe(twin, &p, t % p.players, g.final_obs);
-    CHECK(memcmp(g.final_obs, game_obs(&g, t % p.players), g.obs_bytes) == 0);
+    CHECK(memcmp(g.final_obs, game_obs(&g, t % p.players), (size_t)g.values) == 0);
   }
   free(twin);
   game_close(&g);

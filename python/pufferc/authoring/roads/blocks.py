@@ -71,19 +71,9 @@ _PARTS: dict[str, np.dtype[np.void] | str] = {
 def pack_map(town: Mapping[str, float], arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
     """One map. `town` has num_roads, num_edges, columns, rows, left, bottom, usable and road."""
     head = np.zeros((), TOWN)
-    for name in (
-        "points",
-        "lanes",
-        "junctions",
-        "segments",
-        "crossings",
-        "tracks",
-        "poses",
-        "signals",
-        "phases",
-        "entries",
-    ):
-        head[f"num_{name}"] = len(arrays[name])
+    for name, array in arrays.items():
+        if f"num_{name}" in (TOWN.names or ()):
+            head[f"num_{name}"] = len(array)
     for name, value in town.items():
         head[name] = value
     parts = [head.tobytes()]

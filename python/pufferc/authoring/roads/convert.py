@@ -22,16 +22,7 @@ __all__ = ["convert"]
 _JOIN_M, _JOIN_COS = 1.5, math.cos(math.radians(20.0))  # of the end of a lane and the start of its successor
 _LEVEL_M = 4.0  # lanes that cross with more height between them are on different levels
 _MPH = 0.44704
-_WAYMO_COLORS = {
-    1: "r",
-    2: "y",
-    3: "g",
-    4: "r",
-    5: "y",
-    6: "g",
-    7: "r",
-    8: "y",
-}  # arrow and plain lights, flashing ones
+_WAYMO_COLORS = dict(enumerate("rygrygry", start=1))  # lights with arrows, plain ones, flashing ones
 
 
 class _Source:
@@ -126,15 +117,8 @@ def _scene(lanes: list[dict[str, Any]], **rest: Any) -> dict[str, Any]:
 
 def _waymo_kind(source: _Source, place: str, value: Any) -> str:
     """Type of a road element: a word, or a number of GPUDrive's."""
-    names = {
-        1: "lane",
-        2: "lane",
-        3: "lane",
-        **dict.fromkeys(range(5, 14), "road_line"),
-        15: "road_edge",
-        16: "road_edge",
-    }
-    names |= {17: "stop_sign", 18: "crosswalk", 19: "speed_bump", 20: "driveway"}
+    names = {**dict.fromkeys((1, 2, 3), "lane"), **dict.fromkeys(range(5, 14), "road_line")}
+    names |= {15: "road_edge", 16: "road_edge", 17: "stop_sign", 18: "crosswalk", 19: "speed_bump", 20: "driveway"}
     if isinstance(value, int) and not isinstance(value, bool):
         return names.get(value, "other")
     if not isinstance(value, str):
@@ -356,7 +340,8 @@ def _commonroad_tracks(source: _Source, root: ET.Element) -> Iterator[dict[str, 
     for node in root.iter("planningProblem"):
         name = f"planningProblem {node.get('id', '')}"
         initial = node.find("initialState")
-        goal = node.find("./goalState/position//center") or node.find("./goalState/position/point")
+        places = (node.find(f"./goalState/position/{tag}") for tag in ("/center", "point"))
+        goal = next((place for place in places if place is not None), None)
         if initial is None:
             continue
         track = {"kind": "car", "first": 0, "poses": [_commonroad_pose(source, name, initial)]}
