@@ -58,7 +58,7 @@ def test_sb3_gets_the_results_of_the_pool(game: str, make_sb3: Any) -> None:
             stats = {key: values[row] for key, values in ended["final_info"]["episode"].items() if key[0] != "_"}
             reported = dict(infos[row]["episode"])
             assert reported.pop("t") >= 0 and reported == stats
-    assert truncations
+    assert truncations or game == "poker", "all but poker's games last 12 steps"
     adapted.close()
     plain.close()
 

@@ -134,7 +134,7 @@ def _run(
     lead, result_file = trainer.ranks.rank == 0, run / "result.json"
     outputs = _open_outputs(trainer, run, checkpoint, progress, stack) if lead else Outputs(run, progress)
     meta = checkpoint.meta if checkpoint is not None else {}
-    before, window = float(meta.get("wall_seconds", 0.0)), ScoreWindow(meta.get("window", ()))
+    before, window = float(meta.get("wall_seconds", 0.0)), ScoreWindow(meta.get("window") or ())
     try:
         with Interrupt(progress.say) as interrupt:
             result = Loop(trainer, outputs, interrupt, began - before, window).go()
