@@ -172,7 +172,7 @@ class Window {
     check_status(draw_frame(open_renderer(), frame));
   }
 
-  // (the user wants to close, (width, height), keys pressed since the last poll)
+  // (the user wants to close, (width, height), keys pressed since the last poll, (x, y) of a click or None)
   py::tuple poll() {
     PfcRenderer* renderer = open_renderer();
     PfcWindowState state = {};
@@ -184,7 +184,9 @@ class Window {
       while (const int32_t key = pfc_renderer_next_key(renderer)) keys.push_back(key);
     }
     check_status(status);
-    return py::make_tuple(state.closing != 0, py::make_tuple(state.width_px, state.height_px), keys);
+    py::object click = py::none();
+    if (state.clicked) click = py::make_tuple(state.click_x_px, state.click_y_px);
+    return py::make_tuple(state.closing != 0, py::make_tuple(state.width_px, state.height_px), keys, click);
   }
 
   bool key_down(int32_t key) { return pfc_renderer_key_down(open_renderer(), key) != 0; }

@@ -211,6 +211,7 @@ PfcStatus pfc_renderer_poll(PfcRenderer* r, PfcWindowState* state) {
   r->window->poll();
   state->closing = r->window->should_close();
   r->window->size(&state->width_px, &state->height_px);
+  state->clicked = r->window->clicked(&state->click_x_px, &state->click_y_px);
   return PFC_OK;
 }
 

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PFC_WINDOW_MODULE_VERSION 1u  // changes with the struct below; other versions are refused
+#define PFC_WINDOW_MODULE_VERSION 2u  // changes with the struct below; other versions are refused
 #define PFC_WINDOW_MODULE_SYMBOL "pfc_window_module"
 
 typedef struct PfcWindowModule {
@@ -31,6 +31,9 @@ typedef struct PfcWindowModule {
   void (*size)(int32_t* width_px, int32_t* height_px);  // current size of the window
   int32_t (*next_key)(void);      // the next key that was pressed before the last poll; 0 = none
   bool (*key_down)(int32_t key);  // whether the key was down at the last poll
+  // Whether the left mouse button was pressed before the last poll, and where the pointer was at it, in pixels from the
+  // window's upper left corner.
+  bool (*clicked)(float* x_px, float* y_px);
 } PfcWindowModule;
 
 #endif  // PUFFERC_WINDOW_H

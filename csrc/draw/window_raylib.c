@@ -107,6 +107,14 @@ static int32_t window_next_key(void) { return state.open ? GetKeyPressed() : 0; 
 
 static bool window_key_down(int32_t key) { return state.open && key > 0 && key < 512 && IsKeyDown(key); }
 
+static bool window_clicked(float* x_px, float* y_px) {
+  if (!state.open || !IsMouseButtonPressed(MOUSE_BUTTON_LEFT)) return false;
+  const float scale = (float)GetRenderWidth() / (float)GetScreenWidth();  // above 1 on screens with small pixels
+  *x_px = scale * (float)GetMouseX();
+  *y_px = scale * (float)GetMouseY();
+  return true;
+}
+
 __attribute__((visibility("default"))) extern const PfcWindowModule pfc_window_module;
 const PfcWindowModule pfc_window_module = {
     .version = PFC_WINDOW_MODULE_VERSION,
@@ -119,4 +127,5 @@ const PfcWindowModule pfc_window_module = {
     .size = window_size,
     .next_key = window_next_key,
     .key_down = window_key_down,
+    .clicked = window_clicked,
 };

@@ -14,6 +14,7 @@ from own_games import build_duel, needs_compiler
 from pufferc.pictures.window import KEYS
 from pufferc.watch import play as module
 from pufferc.watch.players import Choice
+from pufferc.watch.pointer import Pointer
 
 needs_connect4 = pytest.mark.skipif("connect4" not in pufferc.list_envs(), reason="built without experimental games")
 
@@ -27,6 +28,7 @@ class FakeViewer:
     def __init__(self, envs: pufferc.VecEnv, *, fps: float | None = None, paused: bool = False) -> None:
         self.envs, self.env, self.closed, self.player = envs, 0, False, ""
         self.pressed: list[int] = []
+        self.clicked: tuple[float, float] | None = None
         self.taken: set[int] = set()
         self.hints: Sequence[Any] = ()
         self.notes: list[str] = []
@@ -42,7 +44,7 @@ class FakeViewer:
         pass
 
     def show(self, seen: Any) -> bool:
-        self.pressed = []
+        self.pressed, self.clicked = [], None
         if seen.actions is not None and seen is not self.latest and self.forced is not None:
             self.steps.append((np.array(seen.actions), self.forced))
         self.latest = seen
@@ -56,7 +58,10 @@ class FakeViewer:
             if key is None:
                 self.closed = True
                 return False
-            if key in ("[", "]"):
+            if "," in key:
+                x, y = key.split(",")
+                self.clicked = float(x), float(y)
+            elif key in ("[", "]"):
                 self.env = (self.env + 1) % self.envs.num_envs
             else:
                 self.pressed.append(KEYS[key])
@@ -120,6 +125,45 @@ def test_an_illegal_key_is_explained_and_a_key_gets_another_agent(window: Callab
     moves = [int(actions[mover]) for (actions, _), mover in zip(shown.steps, movers, strict=True)]
     # After the key ] the person has the second side, and the agent the first one.
     assert movers == [0, 1] * 6 + [0] and moves == [2, 2, 2, 2, 2, 2, 4, 0, 0, 5, 0, 5, 0]
+
+
+@needs_connect4
+def test_a_click_chooses_where_the_stone_will_be(window: Callable[..., FakeViewer]) -> None:
+    """Clicks in the picture's margin and below the next stone of a column mean nothing."""
+
+    def cell(column: int, row: int) -> str:
+        return f"{(30 + 60 * (column + 0.5)) / 480},{(88 + 60 * (row + 0.5)) / 480}"
+
+    class First:
+        def act(self, observations: Any, action_mask: Any) -> Choice:
+            return Choice(np.zeros(len(observations), np.int32), None)
+
+        def restart(self, ended: Any) -> None:
+            pass
+
+    clicks = [cell(6, 5), "0.01,0.01", cell(0, 5), cell(0, 4), cell(3, 5)]
+    shown = window("connect4", " ".join(clicks), agent=First())
+    assert [int(actions[0]) for actions, forced in shown.steps if not forced[0]] == [6, 0, 3]
+
+
+@pytest.mark.skipif("go" not in pufferc.list_envs(), reason="built without experimental games")
+def test_every_point_of_a_go_board_can_be_clicked_and_passing_too() -> None:
+    envs = pufferc.make("go", num_games=1, num_threads=1, seed=1, autoreset="disabled", size=7)
+    envs.reset()
+    pointer = Pointer(envs)
+    pitch = (480 - 24) / 7
+    for ply in range(4):
+        row = ply % 2
+        legal = envs.action_masks()[row]
+        for point in range(49):
+            x, y = 12 + pitch * (point % 7 + 0.5), 72 + pitch * (point // 7 + 0.5)
+            chosen = pointer.choice(row, (x / 480, y / 540))
+            assert chosen == (point if legal[point] else None), point
+        assert pointer.choice(row, ((150 if row == 0 else 376) / 480, 36 / 540)) == 49  # "taken, passed"
+        actions = np.zeros(2, np.int32)
+        actions[1 - row] = envs.action_masks()[1 - row].argmax()
+        actions[row] = 8 + 10 * ply
+        envs.step(actions)
 
 
 @needs_compiler

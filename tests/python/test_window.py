@@ -337,7 +337,7 @@ assert set(actions) == {1, 2} and actions[0] == 1 and actions[-1] == 1, actions
 
 @pytest.mark.skipif("connect4" not in pufferc.list_envs(), reason="built without experimental games")
 def test_a_person_takes_turns_with_a_script(display):
-    """Nothing moves before the key. A key that is not legal, or is held from an earlier turn, does not count."""
+    """Nothing moves before a key or a click. A key that is no move does not count."""
     pytest.importorskip("torch")
     run(
         """
@@ -355,10 +355,20 @@ class Spy(module.Viewer):
 module.Viewer = Spy
 def is_turn(number):
     return lambda: len(waits) == number and viewers[0].player == "your turn"
-simulate_person(is_turn(1), "x", lambda: time.sleep(1.0) or len(waits) == 1, "4", is_turn(2), "4", is_turn(3), "q")
+def click():
+    # Column 3, bottom row; the picture of 480 x 480 is shown in 720 x 720 pixels.
+    found = subprocess.run(["xdotool", "search", "--name", "pufferc"], check=True, capture_output=True)
+    window = found.stdout.split()[-1]
+    subprocess.run(["xdotool", "mousemove", "--window", window, "270", "627", "mousedown", "1"], check=True, timeout=60)
+    time.sleep(0.3)
+    subprocess.run(["xdotool", "mouseup", "1"], check=True, timeout=60)
+    return True
+simulate_person(
+    is_turn(1), "x", lambda: time.sleep(1.0) or len(waits) == 1, "4", is_turn(2), click, is_turn(3), "q"
+)
 play("connect4", opponent=ScriptPlayer(2), seed=1, fps=20)
 shown = boards[waits[-1] - 1]
-assert shown[5, 3] in (1, 2) and (shown == 1).sum() == 2 and (shown >= 2).sum() == 2, shown
+assert shown[5, 3] == shown[5, 2] == 1 and (shown == 1).sum() == 2 and (shown >= 2).sum() == 2, shown
 """,
         display,
     )

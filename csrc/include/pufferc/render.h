@@ -88,6 +88,8 @@ typedef enum PfcKey {
 typedef struct PfcWindowState {
   int32_t closing;              // 1: the user asked to close the window; the Escape key does not close it
   int32_t width_px, height_px;  // current size
+  int32_t clicked;              // 1: the left mouse button was pressed since the last poll
+  float click_x_px, click_y_px;  // where, from the window's upper left corner; unchanged without a click
 } PfcWindowState;
 
 // Processes events since the last poll. Call it once per frame. PFC_UNSUPPORTED without a window.

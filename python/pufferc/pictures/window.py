@@ -101,6 +101,8 @@ class Viewer:
         env: The pool row whose game and panel are shown. With several agents in one game, the picture follows this
             one.
         pressed: Keys pressed since the last `show` returned, as numbers of `KEYS`.
+        clicked: The latest left click in the game's picture since the last `show` returned, as fractions of its width
+            and height; None = no click.
         hints: (keys, meaning) of the caller's keys, which the help shows first.
         taken: The caller's keys, as numbers of `KEYS`. The window ignores them, except that escape always closes it.
         player: Name of the player for the bar; may be empty.
@@ -122,6 +124,7 @@ class Viewer:
         self._window = _open(self._size, f"pufferc: {envs.title}")
         self.closed, self.env = False, 0
         self.pressed: list[int] = []
+        self.clicked: tuple[float, float] | None = None
         self.paused, self.fast, self.overlay, self.help = paused, False, False, False
         self._speed = _SPEEDS.index(1.0)
         self._due = time.perf_counter()
@@ -139,7 +142,7 @@ class Viewer:
 
     def show(self, seen: Seen | None = None) -> bool:
         """Show the games and wait until the next step is due. False if the window is closed."""
-        self.pressed = []
+        self.pressed, self.clicked = [], None
         now = time.perf_counter()
         period = 1.0 / (self._fps * self.speed)
         if not self._hurried(period) or now - self._drawn_at >= _REFRESH_S:
@@ -157,8 +160,8 @@ class Viewer:
     def wait(self, until: Callable[[], bool], seen: Seen | None = None) -> bool:
         """Show the games until a condition is true. False if the window is closed.
 
-        `pressed` collects keys, also those of the last `show`, for the condition to read. The next step is due one
-        period after the wait.
+        `pressed` and `clicked` collect input, also that of the last `show`, for the condition to read. The next step is
+        due one period after the wait.
         """
         while not self.closed and not until():
             self._refresh(seen)
@@ -225,8 +228,10 @@ class Viewer:
         self._draw(seen, None)
         self._drawn_at = began
         self._draw_s = time.perf_counter() - began
-        closing, self._size, keys = self._window.poll()
+        closing, self._size, keys, click = self._window.poll()
         self.pressed += keys
+        if click is not None:
+            self.clicked = self._in_game(click) or self.clicked
         step = False
         for key in keys:
             step = self._handle(key) or step
@@ -234,6 +239,15 @@ class Viewer:
         if closing:
             self.close()
         return step
+
+    def _in_game(self, click: tuple[float, float]) -> tuple[float, float] | None:
+        """A position in the window as fractions of the game's picture; None outside."""
+        left, top, width, height = split(self._size, self._world, self.help or self.overlay).game
+        scale = min(width / self._world[0], height / self._world[1])
+        across, down = scale * self._world[0], scale * self._world[1]
+        x = (click[0] - left - 0.5 * (width - across)) / across
+        y = (click[1] - top - 0.5 * (height - down)) / down
+        return (x, y) if 0.0 <= x <= 1.0 and 0.0 <= y <= 1.0 else None
 
     def _handle(self, key: int) -> bool:
         """Handle a key. True for a single step."""

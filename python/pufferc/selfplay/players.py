@@ -29,9 +29,8 @@ from pufferc.kernels.backend import FUSED, Kernels
 from pufferc.policies import Policy, make_head, restart_rows
 from pufferc.policies.saved import checkpoint_config, load_policy
 from pufferc.runs.checkpoint import find_checkpoint, load_game_checkpoint, load_run_checkpoint
+from pufferc.selfplay.settings import SCRIPT
 from pufferc.selfplay.table import DRAW_STEP, Seat, World
-
-_SCRIPT = "script:"
 
 
 class Player:
@@ -142,7 +141,7 @@ class ScriptPlayer(Player):
 
     def __init__(self, level: int) -> None:
         self.level = errors.integer("level", level, 0)
-        self.name = f"{_SCRIPT}{self.level}"
+        self.name = f"{SCRIPT}{self.level}"
 
     def check(self, world: World) -> None:
         info = env_info(world.game)
@@ -247,9 +246,9 @@ def _load_player(text: str, game: Game, runs: Path, greedy: bool) -> Player:
 
 def _script_level(text: str) -> int | None:
     """The level in script:LEVEL, None for other words."""
-    if not text.startswith(_SCRIPT):
+    if not text.startswith(SCRIPT):
         return None
-    level = text.removeprefix(_SCRIPT)
+    level = text.removeprefix(SCRIPT)
     if not level.isdecimal():
         raise ValueError(f"player: script:LEVEL needs a number, got {text!r}")
     return int(level)

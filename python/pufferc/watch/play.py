@@ -1,7 +1,7 @@
 """`pufferc play NAME`: play with the keyboard, alone or against a policy, or watch a policy and take over with a key.
 
-In a game in which agents take turns the window waits for a key when it is the person's turn, and the agents that wait
-make their only choice.
+In a game in which agents take turns the window waits for a key or a click when it is the person's turn, and the agents
+that wait make their only choice.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pufferc.envs.spaces import choice_counts
 from pufferc.envs.vector import VecEnv
 from pufferc.pictures.window import KEYS, Seen, Viewer
 from pufferc.watch.players import Agent, PlayerAgent, RandomAgent, choose
+from pufferc.watch.pointer import Pointer
 
 if TYPE_CHECKING:
     from pufferc.selfplay.players import Player
@@ -107,8 +108,8 @@ class Keyboard:
         ]
         return np.array(action[0] if isinstance(self._space, gym.spaces.Discrete) else action, np.int32)
 
-    def wait_for_turn(self, seen: Seen) -> NDArray[Any] | None:
-        """The action of the next key with a legal choice; None if the window is closed or shows another row.
+    def wait_for_turn(self, seen: Seen, pointer: Pointer | None) -> NDArray[Any] | None:
+        """The action of the next key or click with a legal choice; None if the window is closed or shows another row.
 
         The key must be pressed: one that is held down since an earlier turn does not count. Other dimensions make their
         first legal choice.
@@ -117,11 +118,19 @@ class Keyboard:
 
         def decided() -> bool:
             action = self._pressed_action()
+            if action is None and pointer is not None and self._viewer.clicked is not None:
+                action = self._clicked_action(pointer, self._viewer.clicked)
             found.extend([] if action is None else [action])
             return bool(found) or self._viewer.env != row
 
         self._viewer.wait(decided, seen)
         return found[0] if found else None
+
+    def _clicked_action(self, pointer: Pointer, click: tuple[float, float]) -> NDArray[Any] | None:
+        """The action that a click means, if any. Removes the click."""
+        self._viewer.clicked = None
+        choice = pointer.choice(self._viewer.env, click)
+        return None if choice is None else np.array(choice, np.int32)
 
     def _pressed_action(self) -> NDArray[Any] | None:
         """The action of the latest key press that is legal. Removes the key presses."""
@@ -208,6 +217,7 @@ def _loop(
     keyboard, scores, played = Keyboard(envs, viewer), [], 0
     others = PlayerAgent(opponent, envs) if opponent is not None else agent or RandomAgent(envs)
     waiting = _waiting_rows(envs)
+    pointer = Pointer(envs) if waiting is not None and Pointer.fits(envs) else None
     helper = None if waiting is not None and opponent is None else agent  # plays for the person while no key is down
     actions = np.zeros(envs.action_space.shape or (envs.num_envs,), envs.single_action_space.dtype)
     viewer.hints = keyboard.hints()
@@ -217,7 +227,7 @@ def _loop(
         wanted = None
         if waiting is not None and helper is None and not waiting[row]:
             viewer.player = "your turn"
-            wanted = keyboard.wait_for_turn(seen)
+            wanted = keyboard.wait_for_turn(seen, pointer)
             if wanted is None:  # the window was closed or shows another agent
                 continue
         choice = choose(others, envs, observations)
