@@ -104,9 +104,11 @@ void pfc_sets_set_layer(PfcSets* sets, int32_t layer, const float* weight, const
 
 // The arrays of the scratch memory.
 enum {
-  SETS_ENTITIES, SETS_VALUES, SETS_A, SETS_B, SETS_OWNERS, SETS_BEST, SETS_WINNERS, SETS_SLOTS, SETS_ENTITY_SLOTS, SETS_ARRAYS
+  SETS_ENTITIES, SETS_VALUES, SETS_A, SETS_B, SETS_OWNERS, SETS_BEST, SETS_WINNERS, SETS_SLOTS, SETS_ENTITY_SLOTS,
+  SETS_ARRAYS
 };
 
+// Whole cache lines of each array.
 static void sets_sizes(const PfcSets* sets, int32_t rows, uint64_t* bytes) {
   int32_t each = 0, width = 0, entities = 0;
   for (int32_t i = 0; i < sets->num_sets; ++i) {
@@ -114,15 +116,16 @@ static void sets_sizes(const PfcSets* sets, int32_t rows, uint64_t* bytes) {
     each = PFC_MAX(each, set->each), width = PFC_MAX(width, sets->nets[i].layers[0].padded);
     entities = PFC_MAX(entities, set->count / set->each);
   }
-  const uint64_t strip = (uint64_t)sets->strip, lines = PFC_ALIGNMENT / 4, all = (uint64_t)rows;
-  bytes[SETS_ENTITIES] = (strip + PFC_LINEAR_INFER_ROWS) * sizeof(float*) / 4;
-  bytes[SETS_VALUES] = sets->bfloat16 * strip * (uint64_t)each;
-  bytes[SETS_A] = bytes[SETS_B] = strip * (uint64_t)width;
-  bytes[SETS_OWNERS] = 2 * strip;
-  bytes[SETS_BEST] = bytes[SETS_WINNERS] = all * (uint64_t)sets->features;
-  bytes[SETS_SLOTS] = all * (uint64_t)width;
-  bytes[SETS_ENTITY_SLOTS] = (uint64_t)entities;
-  for (int32_t i = 0; i < SETS_ARRAYS; ++i) bytes[i] = (bytes[i] + lines - 1) / lines * PFC_ALIGNMENT;
+  const uint64_t strip = (uint64_t)sets->strip, all = (uint64_t)rows, number = sizeof(float);
+  bytes[SETS_ENTITIES] = (strip + PFC_LINEAR_INFER_ROWS) * sizeof(float*);
+  bytes[SETS_VALUES] = sets->bfloat16 ? number * strip * (uint64_t)each : 0;
+  bytes[SETS_A] = bytes[SETS_B] = number * strip * (uint64_t)width;
+  bytes[SETS_OWNERS] = 2 * number * strip;
+  bytes[SETS_BEST] = bytes[SETS_WINNERS] = number * all * (uint64_t)sets->features;
+  bytes[SETS_SLOTS] = number * all * (uint64_t)width;
+  bytes[SETS_ENTITY_SLOTS] = number * (uint64_t)entities;
+  for (int32_t i = 0; i < SETS_ARRAYS; ++i)
+    bytes[i] = (bytes[i] + PFC_ALIGNMENT - 1) / PFC_ALIGNMENT * PFC_ALIGNMENT;
 }
 
 uint64_t pfc_sets_scratch_bytes(const PfcSets* sets, int32_t rows) {
@@ -150,12 +153,12 @@ void pfc_sets_scratch_place(const PfcSets* sets, int32_t rows, void* memory, Pfc
 
 // ---- entities --------------------------------------------------------------------------------------------
 
-static size_t sets_element_bytes(const PfcSets* sets) { return sets->bfloat16 ? 2 : 4; }
+static int64_t sets_element_bytes(const PfcSets* sets) { return sets->bfloat16 ? 2 : 4; }
 
 static const char* sets_entity(const PfcSets* sets, const PfcSetsRows* rows, const PfcSet* set, int64_t row,
                                int32_t entity) {
   const int64_t at = row * rows->stride + set->first + (int64_t)entity * set->each;
-  return (const char*)rows->x + (int64_t)sets_element_bytes(sets) * at;
+  return (const char*)rows->x + sets_element_bytes(sets) * at;
 }
 
 static bool sets_present(const char* entity, bool bfloat16) {
@@ -244,22 +247,21 @@ PFC_MULTIVERSION static void sets_relu(float* restrict best, int64_t count) {
 
 // One row's outputs: plain values, features, padding.
 static void sets_write_row(const PfcSets* sets, const char* x, const float* best, char* to) {
-  const size_t size = sets_element_bytes(sets);
-  const int32_t bytes = (int32_t)size;
-  char* const end = to + size * (size_t)pfc_padded(sets->outputs);
+  const int64_t size = sets_element_bytes(sets);
+  char* const end = to + size * pfc_padded(sets->outputs);
   int32_t from = 0;
   for (int32_t i = 0; i <= sets->num_sets; ++i) {
     const PfcSet* set = i < sets->num_sets ? &sets->nets[i].set : NULL;
     const int32_t plain = (set ? set->first : sets->inputs) - from;
-    memcpy(to, x + (int64_t)bytes * from, size * (size_t)plain);
-    to += bytes * plain;
+    memcpy(to, x + size * from, (size_t)(size * plain));
+    to += size * plain;
     if (set) from = set->first + set->count;
   }
   if (sets->bfloat16)
     pfc_elements_pack(best, sets->features, to);
   else
-    memcpy(to, best, size * (size_t)sets->features);
-  to += (int64_t)bytes * sets->features;
+    memcpy(to, best, (size_t)(size * sets->features));
+  to += size * sets->features;
   memset(to, 0, (size_t)(end - to));
 }
 
@@ -273,11 +275,11 @@ void pfc_sets_forward(const PfcSets* sets, const PfcSetsScratch* scratch, const 
 }
 
 void pfc_sets_write(const PfcSets* sets, const PfcSetsScratch* scratch, const PfcSetsRows* rows, void* outputs) {
-  const size_t size = sets_element_bytes(sets);
+  const int64_t size = sets_element_bytes(sets);
   const float* best = scratch->best + (int64_t)rows->first * sets->features;
   for (int64_t row = 0; row < rows->rows; ++row)
-    sets_write_row(sets, (const char*)rows->x + (int64_t)size * row * rows->stride, best + row * sets->features,
-                   (char*)outputs + (int64_t)size * row * pfc_padded(sets->outputs));
+    sets_write_row(sets, (const char*)rows->x + size * row * rows->stride, best + row * sets->features,
+                   (char*)outputs + size * row * pfc_padded(sets->outputs));
 }
 
 // ---- backward --------------------------------------------------------------------------------------------
@@ -296,8 +298,8 @@ PFC_ALWAYS_INLINE static void sets_add(float* restrict to, const float* restrict
   for (int32_t i = 0; i < count; ++i) to[i] += scale * from[i];
 }
 
-// Passes the gradients of the features of rows [begin, end) to B, b and, in scratch->b, the winners' inputs of B, which
-// are the positive numbers in scratch->a.
+// Passes the gradients of the features of rows [begin, end) to B and b, and adds up those of the winners' first layer in
+// scratch->b. Its outputs are in scratch->a.
 PFC_ALWAYS_INLINE static void sets_backward_features(const SetsBackward* pass, int32_t begin, int32_t end,
                                                      int32_t width) {
   const PfcSetsScratch* scratch = pass->scratch;
