@@ -1763,6 +1763,7 @@ PFC_TABLE ImpulseSkill impulse_skills[4] = {
 };
 
 #define IMPULSE_FLEE 4.0f        // m to a death wall
+#define IMPULSE_MARGIN 5.0f      // m that its recoil must leave a careful bot, or else the enemy's next hit kills it
 #define IMPULSE_FORESIGHT_S 0.5f  // a death wall that would be reached within this time makes it brake
 #define IMPULSE_CRUISE 9.0f      // m/s, about the engine's top speed
 #define IMPULSE_CLOSE 4.0f       // m to an enemy that is worth a burst
@@ -1836,22 +1837,30 @@ PFC_FN b2Vec2 impulse_flight(const ImpulseBot* bot) {
 
 PFC_FN bool impulse_can_brake(const ImpulseDrone* d) { return !d->emptied && !impulse_shielded(d) && d->energy > 0.3f; }
 
-// A careful bot does not shoot if the recoil would carry it into a death wall before engine and brake can stop it. It
-// cannot stop shooting before the next step.
-PFC_FN bool impulse_recoil_is_safe(const ImpulseBot* bot, b2Vec2 along) {
+// m/s by the recoil of all shots until the next step: a bot cannot stop shooting before.
+PFC_FN float impulse_recoil_mps(const ImpulseBot* bot) {
   const ImpulseWeapon* w = &impulse_weapons[bot->d->weapon];
   const int32_t cooldown = impulse_ticks(w->cooldown_s), shots = (bot->p->ticks + cooldown - 1) / cooldown;
-  const b2Vec2 after = impulse_add(bot->d->v, along, -w->recoil * (float)shots / IMPULSE_MASS);
+  return w->recoil * (float)shots / IMPULSE_MASS;
+}
+
+// m until a drone at this speed stops, with a margin, since it decides in steps only.
+PFC_FN float impulse_stop(const ImpulseBot* bot, float speed) {
+  return 1.3f * impulse_stopping(speed, impulse_can_brake(bot->d) ? IMPULSE_BRAKING : IMPULSE_DAMPING);
+}
+
+// A careful bot does not shoot if engine and brake would stop it nearer to a death wall than IMPULSE_MARGIN.
+PFC_FN bool impulse_recoil_is_safe(const ImpulseBot* bot, b2Vec2 along) {
+  const b2Vec2 after = impulse_add(bot->d->v, along, -impulse_recoil_mps(bot));
   const float speed = impulse_length(after);
-  const float stop = impulse_stopping(speed, impulse_can_brake(bot->d) ? IMPULSE_BRAKING : IMPULSE_DAMPING);
-  return speed < 0.5f || !impulse_flies_into_death(bot, bot->d->at, after, 1.3f * stop + 1.0f);
+  const float reach = impulse_stop(bot, speed) + IMPULSE_MARGIN;
+  return speed < 0.5f || !impulse_flies_into_death(bot, bot->d->at, after, reach);
 }
 
 // An easy bot does not look where the recoil carries it, but shoots only with as much room around it.
 PFC_FN bool impulse_has_room(const ImpulseBot* bot) {
-  const float speed = impulse_weapons[bot->d->weapon].recoil / IMPULSE_MASS + impulse_length(bot->d->v);
-  const float damping = impulse_can_brake(bot->d) ? IMPULSE_BRAKING : IMPULSE_DAMPING;
-  const float room = impulse_stopping(speed, damping) + IMPULSE_RADIUS;
+  const float speed = impulse_recoil_mps(bot) + impulse_length(bot->d->v);
+  const float room = impulse_stop(bot, speed) + IMPULSE_RADIUS;
   return !bot->in_danger && impulse_nearest_wall(bot->s, bot->p, bot->d->at, room, IMPULSE_DEATH).distance > room;
 }
 
