@@ -276,6 +276,10 @@ PFC_FN b2Vec2 impulse_scale(b2Vec2 a, float scale) { return impulse_vec(a.x * sc
 PFC_FN float impulse_dot(b2Vec2 a, b2Vec2 b) { return a.x * b.x + a.y * b.y; }
 PFC_FN float impulse_length(b2Vec2 a) { return pfc_sqrtf(a.x * a.x + a.y * a.y); }
 PFC_FN float impulse_gap(b2Vec2 a, b2Vec2 b) { return impulse_length(impulse_sub(a, b)); }
+PFC_FN float impulse_square_gap(b2Vec2 a, b2Vec2 b) {
+  const b2Vec2 offset = impulse_sub(a, b);
+  return impulse_dot(offset, offset);
+}
 
 // The direction of a; 0 if a is 0.
 PFC_FN b2Vec2 impulse_unit(b2Vec2 a) {
@@ -345,6 +349,7 @@ typedef struct ImpulseNear {
 PFC_FN ImpulseNear impulse_nearest_wall(const Impulse* s, const ImpulseParams* p, b2Vec2 at, float reach,
                                         int32_t kind) {
   ImpulseNear best = {at, PFC_INFINITY};
+  float nearest = PFC_INFINITY;
   const int32_t x0 = impulse_column(p, at.x - reach), x1 = impulse_column(p, at.x + reach);
   const int32_t y0 = impulse_column(p, at.y - reach), y1 = impulse_column(p, at.y + reach);
   for (int32_t y = y0; y <= y1; ++y) {
@@ -352,10 +357,12 @@ PFC_FN ImpulseNear impulse_nearest_wall(const Impulse* s, const ImpulseParams* p
       const int32_t cell = y * p->cells + x, found = s->grid[cell];
       if (found == IMPULSE_FREE || (kind != IMPULSE_FREE && found != kind)) continue;
       const b2Vec2 point = impulse_nearest_point(p, cell, at);
-      const float distance = impulse_gap(point, at);
-      if (distance <= reach && distance < best.distance) best.point = point, best.distance = distance;
+      const float square = impulse_square_gap(point, at);
+      if (square < nearest) best.point = point, nearest = square;
     }
   }
+  const float distance = pfc_sqrtf(nearest);
+  if (distance <= reach) best.distance = distance;
   return best;
 }
 
@@ -365,27 +372,30 @@ typedef struct ImpulseRay {
   int32_t across;  // 1: the wall's side is vertical, 0: horizontal
 } ImpulseRay;
 
-// Walks from cell to cell along a ray until the first static wall.
+// Walks from cell to cell along a ray until the first static wall. The border is wall, so a ray never leaves the grid.
 PFC_FN ImpulseRay impulse_cast(const Impulse* s, const ImpulseParams* p, b2Vec2 from, b2Vec2 along, float reach) {
   const float half = impulse_half_side(p);
-  int32_t x = impulse_column(p, from.x), y = impulse_column(p, from.y);
-  const int32_t step_x = along.x > 0.0f ? 1 : -1, step_y = along.y > 0.0f ? 1 : -1;
-  const float per_x = along.x != 0.0f ? IMPULSE_CELL / pfc_absf(along.x) : PFC_INFINITY;
-  const float per_y = along.y != 0.0f ? IMPULSE_CELL / pfc_absf(along.y) : PFC_INFINITY;
-  const float edge_x = IMPULSE_CELL * (float)(x + (step_x > 0)) - half;
-  const float edge_y = IMPULSE_CELL * (float)(y + (step_y > 0)) - half;
-  float next_x = along.x != 0.0f ? (edge_x - from.x) / along.x : PFC_INFINITY;
-  float next_y = along.y != 0.0f ? (edge_y - from.y) / along.y : PFC_INFINITY;
-  ImpulseRay ray = {0.0f, s->grid[y * p->cells + x], 0};
-  while (ray.kind == IMPULSE_FREE) {
-    ray.across = next_x < next_y;
-    ray.distance = pfc_maxf(ray.across ? next_x : next_y, 0.0f);
-    if (ray.across) x += step_x, next_x += per_x;
-    else y += step_y, next_y += per_y;
-    if (ray.distance >= reach || x < 0 || y < 0 || x >= p->cells || y >= p->cells) break;
-    ray.kind = s->grid[y * p->cells + x];
+  const int32_t x = impulse_column(p, from.x), y = impulse_column(p, from.y);
+  const int32_t right = along.x > 0.0f, up = along.y > 0.0f;
+  const int32_t step_x = right ? 1 : -1, step_y = up ? p->cells : -p->cells;
+  const float inverse_x = 1.0f / along.x, inverse_y = 1.0f / along.y;  // infinite along an axis
+  const float per_x = IMPULSE_CELL * pfc_absf(inverse_x), per_y = IMPULSE_CELL * pfc_absf(inverse_y);
+  const float edge_x = IMPULSE_CELL * (float)(x + right) - half, edge_y = IMPULSE_CELL * (float)(y + up) - half;
+  float next_x = along.x != 0.0f ? (edge_x - from.x) * inverse_x : PFC_INFINITY;
+  float next_y = along.y != 0.0f ? (edge_y - from.y) * inverse_y : PFC_INFINITY;
+  int32_t cell = y * p->cells + x, across = 0;
+  float distance = 0.0f;
+  while (s->grid[cell] == IMPULSE_FREE) {  // without branches that depend on the direction
+    across = next_x < next_y;
+    distance = across ? next_x : next_y;
+    cell += across ? step_x : step_y;
+    next_x += across ? per_x : 0.0f;
+    next_y += across ? 0.0f : per_y;
+    if (distance < reach) continue;
+    const ImpulseRay clear = {reach, IMPULSE_FREE, across};
+    return clear;
   }
-  if (ray.kind == IMPULSE_FREE) ray.distance = reach;
+  const ImpulseRay ray = {pfc_maxf(distance, 0.0f), s->grid[cell], across};
   return ray;
 }
 
@@ -931,7 +941,7 @@ PFC_FN bool impulse_pickup_fits(const Impulse* s, const ImpulseParams* p, int32_
   const b2Vec2 at = impulse_centre(p, cell);
   if (s->grid[cell] != IMPULSE_FREE || (s->tick > 0 && impulse_gap(at, s->pickups[k].at) < IMPULSE_CELL)) return false;
   for (int32_t i = 0; i < p->pickups; ++i)
-    if (s->pickups[i].present && impulse_gap(s->pickups[i].at, at) < IMPULSE_APART) return false;
+    if (s->pickups[i].present && impulse_square_gap(s->pickups[i].at, at) < IMPULSE_APART * IMPULSE_APART) return false;
   return true;
 }
 
@@ -2169,8 +2179,7 @@ PFC_FN int32_t impulse_nearest(ImpulseSlots slots, b2Vec2 from, int32_t most, in
   for (int32_t i = 0; i < slots.count; ++i) {
     const size_t offset = slots.stride * (size_t)i;
     if (!*(const int32_t*)(const void*)((const char*)slots.present + offset)) continue;
-    const b2Vec2 away = impulse_sub(*(const b2Vec2*)(const void*)((const char*)slots.at + offset), from);
-    const float gap = impulse_dot(away, away);
+    const float gap = impulse_square_gap(*(const b2Vec2*)(const void*)((const char*)slots.at + offset), from);
     int32_t place = found;
     while (place > 0 && gaps[place - 1] > gap) --place;
     if (place == most) continue;
