@@ -2,9 +2,9 @@
 // v3; the first `learners` of them are agents, bots fly the others.
 //
 // Lengths are in m, masses in kg, times in s or ticks of 1/30 s; x points right, y up, the origin is in the arena's
-// middle. A step is `ticks` ticks. The state is one plain struct: a grid of wall cells, slots for drones, shots, pickups
-// and floating walls, and handles into a Box2D world, so that it cannot be copied or saved. Every reset makes a new
-// world. Box2D moves and collides bodies; positions and velocities are read into the slots after each tick, and all
+// middle. A step is `ticks` ticks. The state is one plain struct: a grid of wall cells, slots for drones, shots,
+// pickups and floating walls, and handles into a Box2D world, so that it cannot be copied or saved. Every reset makes a
+// new world. Box2D moves and collides bodies; positions and velocities are read into the slots after each tick, and all
 // rules (blasts, sight, deaths, pickups) are arithmetic over slots and grid. Observe and draw only read the slots.
 #include "pufferc/env.h"
 
@@ -39,7 +39,8 @@ enum {
 };
 
 enum { IMPULSE_FREE, IMPULSE_STANDARD, IMPULSE_BOUNCY, IMPULSE_DEATH };
-enum { IMPULSE_WALL_BIT = 1, IMPULSE_DRONE_BIT = 2, IMPULSE_SHIELD_BIT = 4, IMPULSE_SHOT_BIT = 8, IMPULSE_FLOAT_BIT = 16 };
+enum { IMPULSE_WALL_BIT = 1, IMPULSE_DRONE_BIT = 2, IMPULSE_SHIELD_BIT = 4, IMPULSE_SHOT_BIT = 8,
+       IMPULSE_FLOAT_BIT = 16 };
 enum { IMPULSE_PIT, IMPULSE_PILLARS, IMPULSE_ROOMS, IMPULSE_BOUNCE, IMPULSE_BARS, IMPULSE_DEBRIS, IMPULSE_GATE,
        IMPULSE_SCATTER, IMPULSE_ARENAS };
 
@@ -177,7 +178,8 @@ typedef struct ImpulseDrone {
   int32_t lives, wait;         // wait: ticks until the next life
   int32_t enemy, enemy_tick;   // who pushed it last; -1: none
   int32_t taken;               // pickups of this life
-  uint8_t present, emptied, braking, dying, won;
+  int32_t present;
+  uint8_t emptied, braking, dying, won;
   int32_t shots, hits, kills, self_kills, pickups;  // of the episode
   float energy_used;
 } ImpulseDrone;
@@ -221,7 +223,7 @@ typedef struct Impulse {
   b2WorldId world;
   b2BodyId walls;  // one static body with all static walls
   int32_t tick, kind, rings, fired, draw, out;  // out: bit i, team i is out
-  int32_t shots_end;  // no shot is in this slot or a later one
+  int32_t shots_end, floats_end;  // nothing is in this slot or a later one
   uint8_t grid[IMPULSE_MAX_CELLS * IMPULSE_MAX_CELLS];  // row by row from the bottom, `cells` per row
   ImpulseDrone drones[IMPULSE_DRONES];
   ImpulseShot shots[IMPULSE_SHOTS];
@@ -240,9 +242,9 @@ typedef struct ImpulseObs {
 
 static const PfcObsRow impulse_obs[] = {
     PFC_OBS("own", 19, -1, 1,
-            "x, y (60 m); velocity (60 m/s); aim; energy; emptied; burst charge; burst pause; braking; cooldown, charge "
-            "and ammunition as parts of the weapon's; shield's health and time (3 s); lives; time to the next ring (90 "
-            "s); rings closed (16)"),
+            "x, y (60 m); velocity (60 m/s); aim; energy; emptied; burst charge; burst pause; braking; cooldown, "
+            "charge and ammunition as parts of the weapon's; shield's health and time (3 s); lives; time to the next "
+            "ring (90 s); rings closed (16)"),
     PFC_OBS("weapon", 7, -1, 1,
             "speed (200 m/s); hit (120 m/s); recoil (40 m/s); cooldown (3 s); charge (5 s); blast radius (35 m); "
             "strength (300 per m), negative if it pulls"),
@@ -251,14 +253,14 @@ static const PfcObsRow impulse_obs[] = {
                 "nearest others: 1; 1 team mate, -1 enemy; offset (60 m); relative velocity (60 m/s); distance (85 m); "
                 "aim; energy; burst charge; braking; shield; hit, blast radius and charge of its weapon"),
     PFC_OBS_SET("shots", 108, 9, -1, 1,
-                "nearest shots: 1; 1 own side, -1 enemy; offset (60 m); relative velocity (200 m/s); hit (120 m/s); blast "
-                "radius (35 m); 1 pushes, -1 pulls"),
+                "nearest shots: 1; 1 own side, -1 enemy; offset (60 m); relative velocity (200 m/s); hit (120 m/s); "
+                "blast radius (35 m); 1 pushes, -1 pulls"),
     PFC_OBS_SET("pickups", 24, 8, -1, 1,
                 "nearest: 1; offset (60 m); hit (120 m/s); recoil (40 m/s); blast radius (35 m); strength (300 per m); "
                 "ammunition (50)"),
     PFC_OBS_SET("floating", 32, 8, -1, 1,
-                "nearest floating walls: 1; offset (60 m); velocity (60 m/s); cosine and sine of 4 x angle; 0 standard, "
-                "0.5 bouncy, 1 death"),
+                "nearest floating walls: 1; offset (60 m); velocity (60 m/s); cosine and sine of 4 x angle; "
+                "0 standard, 0.5 bouncy, 1 death"),
 };
 
 // ---- vectors ------------------------------------------------------------------------------------------
@@ -274,6 +276,10 @@ PFC_FN b2Vec2 impulse_scale(b2Vec2 a, float scale) { return impulse_vec(a.x * sc
 PFC_FN float impulse_dot(b2Vec2 a, b2Vec2 b) { return a.x * b.x + a.y * b.y; }
 PFC_FN float impulse_length(b2Vec2 a) { return pfc_sqrtf(a.x * a.x + a.y * a.y); }
 PFC_FN float impulse_gap(b2Vec2 a, b2Vec2 b) { return impulse_length(impulse_sub(a, b)); }
+PFC_FN float impulse_square_gap(b2Vec2 a, b2Vec2 b) {
+  const b2Vec2 offset = impulse_sub(a, b);
+  return impulse_dot(offset, offset);
+}
 
 // The direction of a; 0 if a is 0.
 PFC_FN b2Vec2 impulse_unit(b2Vec2 a) {
@@ -313,8 +319,8 @@ PFC_FN b2Vec2 impulse_direction(int32_t i) { return impulse_vec(impulse_directio
 PFC_FN float impulse_half_side(const ImpulseParams* p) { return 0.5f * IMPULSE_CELL * (float)p->cells; }
 
 PFC_FN b2Vec2 impulse_centre(const ImpulseParams* p, int32_t cell) {
-  const float middle = (float)(p->cells / 2);
-  return impulse_vec(IMPULSE_CELL * ((float)(cell % p->cells) - middle), IMPULSE_CELL * ((float)(cell / p->cells) - middle));
+  const float middle = (float)(p->cells / 2), x = (float)(cell % p->cells), y = (float)(cell / p->cells);
+  return impulse_vec(IMPULSE_CELL * (x - middle), IMPULSE_CELL * (y - middle));
 }
 
 // Column or row of a coordinate, clamped to the arena.
@@ -329,9 +335,9 @@ PFC_FN int32_t impulse_cell_at(const ImpulseParams* p, b2Vec2 at) {
 
 // The point of a cell that is nearest to `at`.
 PFC_FN b2Vec2 impulse_nearest_point(const ImpulseParams* p, int32_t cell, b2Vec2 at) {
-  const b2Vec2 centre = impulse_centre(p, cell);
+  const b2Vec2 c = impulse_centre(p, cell);
   const float half = 0.5f * IMPULSE_CELL;
-  return impulse_vec(pfc_clampf(at.x, centre.x - half, centre.x + half), pfc_clampf(at.y, centre.y - half, centre.y + half));
+  return impulse_vec(pfc_clampf(at.x, c.x - half, c.x + half), pfc_clampf(at.y, c.y - half, c.y + half));
 }
 
 typedef struct ImpulseNear {
@@ -340,8 +346,10 @@ typedef struct ImpulseNear {
 } ImpulseNear;
 
 // The nearest static wall within `reach` (of one kind, or any if kind is IMPULSE_FREE); ties go to the lower cell.
-PFC_FN ImpulseNear impulse_nearest_wall(const Impulse* s, const ImpulseParams* p, b2Vec2 at, float reach, int32_t kind) {
+PFC_FN ImpulseNear impulse_nearest_wall(const Impulse* s, const ImpulseParams* p, b2Vec2 at, float reach,
+                                        int32_t kind) {
   ImpulseNear best = {at, PFC_INFINITY};
+  float nearest = PFC_INFINITY;
   const int32_t x0 = impulse_column(p, at.x - reach), x1 = impulse_column(p, at.x + reach);
   const int32_t y0 = impulse_column(p, at.y - reach), y1 = impulse_column(p, at.y + reach);
   for (int32_t y = y0; y <= y1; ++y) {
@@ -349,10 +357,12 @@ PFC_FN ImpulseNear impulse_nearest_wall(const Impulse* s, const ImpulseParams* p
       const int32_t cell = y * p->cells + x, found = s->grid[cell];
       if (found == IMPULSE_FREE || (kind != IMPULSE_FREE && found != kind)) continue;
       const b2Vec2 point = impulse_nearest_point(p, cell, at);
-      const float distance = impulse_gap(point, at);
-      if (distance <= reach && distance < best.distance) best.point = point, best.distance = distance;
+      const float square = impulse_square_gap(point, at);
+      if (square < nearest) best.point = point, nearest = square;
     }
   }
+  const float distance = pfc_sqrtf(nearest);
+  if (distance <= reach) best.distance = distance;
   return best;
 }
 
@@ -362,26 +372,30 @@ typedef struct ImpulseRay {
   int32_t across;  // 1: the wall's side is vertical, 0: horizontal
 } ImpulseRay;
 
-// Walks from cell to cell along a ray until the first static wall.
+// Walks from cell to cell along a ray until the first static wall. The border is wall, so a ray never leaves the grid.
 PFC_FN ImpulseRay impulse_cast(const Impulse* s, const ImpulseParams* p, b2Vec2 from, b2Vec2 along, float reach) {
   const float half = impulse_half_side(p);
-  int32_t x = impulse_column(p, from.x), y = impulse_column(p, from.y);
-  const int32_t step_x = along.x > 0.0f ? 1 : -1, step_y = along.y > 0.0f ? 1 : -1;
-  const float per_x = along.x != 0.0f ? IMPULSE_CELL / pfc_absf(along.x) : PFC_INFINITY;
-  const float per_y = along.y != 0.0f ? IMPULSE_CELL / pfc_absf(along.y) : PFC_INFINITY;
-  const float edge_x = IMPULSE_CELL * (float)(x + (step_x > 0)) - half, edge_y = IMPULSE_CELL * (float)(y + (step_y > 0)) - half;
-  float next_x = along.x != 0.0f ? (edge_x - from.x) / along.x : PFC_INFINITY;
-  float next_y = along.y != 0.0f ? (edge_y - from.y) / along.y : PFC_INFINITY;
-  ImpulseRay ray = {0.0f, s->grid[y * p->cells + x], 0};
-  while (ray.kind == IMPULSE_FREE) {
-    ray.across = next_x < next_y;
-    ray.distance = pfc_maxf(ray.across ? next_x : next_y, 0.0f);
-    if (ray.across) x += step_x, next_x += per_x;
-    else y += step_y, next_y += per_y;
-    if (ray.distance >= reach || x < 0 || y < 0 || x >= p->cells || y >= p->cells) break;
-    ray.kind = s->grid[y * p->cells + x];
+  const int32_t x = impulse_column(p, from.x), y = impulse_column(p, from.y);
+  const int32_t right = along.x > 0.0f, up = along.y > 0.0f;
+  const int32_t step_x = right ? 1 : -1, step_y = up ? p->cells : -p->cells;
+  const float inverse_x = 1.0f / along.x, inverse_y = 1.0f / along.y;  // infinite along an axis
+  const float per_x = IMPULSE_CELL * pfc_absf(inverse_x), per_y = IMPULSE_CELL * pfc_absf(inverse_y);
+  const float edge_x = IMPULSE_CELL * (float)(x + right) - half, edge_y = IMPULSE_CELL * (float)(y + up) - half;
+  float next_x = along.x != 0.0f ? (edge_x - from.x) * inverse_x : PFC_INFINITY;
+  float next_y = along.y != 0.0f ? (edge_y - from.y) * inverse_y : PFC_INFINITY;
+  int32_t cell = y * p->cells + x, across = 0;
+  float distance = 0.0f;
+  while (s->grid[cell] == IMPULSE_FREE) {  // without branches that depend on the direction
+    across = next_x < next_y;
+    distance = across ? next_x : next_y;
+    cell += across ? step_x : step_y;
+    next_x += across ? per_x : 0.0f;
+    next_y += across ? 0.0f : per_y;
+    if (distance < reach) continue;
+    const ImpulseRay clear = {reach, IMPULSE_FREE, across};
+    return clear;
   }
-  if (ray.kind == IMPULSE_FREE) ray.distance = reach;
+  const ImpulseRay ray = {pfc_maxf(distance, 0.0f), s->grid[cell], across};
   return ray;
 }
 
@@ -409,6 +423,25 @@ PFC_FN float impulse_float_gap(const ImpulseFloat* f, b2Vec2 at) {
   const b2Vec2 beyond = impulse_vec(pfc_maxf(pfc_absf(local.x) - IMPULSE_FLOAT_HALF, 0.0f),
                                     pfc_maxf(pfc_absf(local.y) - IMPULSE_FLOAT_HALF, 0.0f));
   return impulse_length(beyond);
+}
+
+// The first floating wall nearer than `reach`; -1: there is none.
+PFC_FN int32_t impulse_float_within(const Impulse* s, b2Vec2 at, float reach) {
+  for (int32_t i = 0; i < s->floats_end; ++i)
+    if (s->floats[i].present && impulse_float_gap(&s->floats[i], at) < reach) return i;
+  return -1;
+}
+
+// Whether a floating wall is in the way of a disc: one of death walls only, or any.
+PFC_FN bool impulse_float_ahead(const Impulse* s, b2Vec2 from, b2Vec2 along, float reach, float radius, bool death) {
+  for (int32_t i = 0; i < s->floats_end; ++i) {
+    const ImpulseFloat* f = &s->floats[i];
+    if (!f->present || (death && f->kind != IMPULSE_DEATH)) continue;
+    const b2Vec2 offset = impulse_sub(f->at, from);
+    const float ahead = impulse_dot(offset, along), beside = pfc_absf(offset.x * along.y - offset.y * along.x);
+    if (ahead > 0.0f && ahead < reach && beside < IMPULSE_FLOAT_HALF + radius) return true;
+  }
+  return false;
 }
 
 // ---- who is who ---------------------------------------------------------------------------------------
@@ -541,7 +574,8 @@ PFC_FN void impulse_add_wall(Impulse* s, const ImpulseParams* p, int32_t cell, i
   const b2Vec2 middle = impulse_vec(0.5f * (low.x + high.x), 0.5f * (low.y + high.y));
   const b2Polygon box = b2MakeOffsetBox(0.5f * IMPULSE_CELL * (float)width, 0.5f * IMPULSE_CELL * (float)height, middle,
                                         b2Rot_identity);
-  b2ShapeDef shape = impulse_shape(IMPULSE_WALL_SLOT + kind, 1.0f, impulse_wall_restitution(kind), impulse_wall_friction(kind));
+  b2ShapeDef shape = impulse_shape(IMPULSE_WALL_SLOT + kind, 1.0f, impulse_wall_restitution(kind),
+                                   impulse_wall_friction(kind));
   shape.filter.categoryBits = IMPULSE_WALL_BIT;
   shape.invokeContactCreation = s->tick > 0;  // bodies at rest meet a ring of sudden death
   (void)b2CreatePolygonShape(s->walls, &shape, &box);
@@ -670,7 +704,7 @@ PFC_FN bool impulse_float_fits(const Impulse* s, const ImpulseParams* p, int32_t
   const b2Vec2 at = impulse_centre(p, cell);
   const float apart = 2.0f * IMPULSE_CELL - 0.5f;
   if (!impulse_open_around(s, p, cell) || pfc_maxf(pfc_absf(at.x), pfc_absf(at.y)) < 0.5f * apart) return false;
-  for (int32_t i = 0; i < IMPULSE_FLOATS; ++i) {
+  for (int32_t i = 0; i < s->floats_end; ++i) {
     const b2Vec2 offset = impulse_sub(s->floats[i].at, at);
     if (s->floats[i].present && pfc_absf(offset.x) < apart && pfc_absf(offset.y) < apart) return false;
   }
@@ -678,7 +712,7 @@ PFC_FN bool impulse_float_fits(const Impulse* s, const ImpulseParams* p, int32_t
 }
 
 // Adds a pair of floating walls on random opposite cells, if a cell fits.
-PFC_FN void impulse_add_float_pair(Impulse* s, const ImpulseParams* p, int32_t first, int32_t kind) {
+PFC_FN void impulse_add_float_pair(Impulse* s, const ImpulseParams* p, int32_t kind) {
   int32_t chosen = -1, seen = 0;
   for (int32_t cell = 0; cell < p->cells * p->cells; ++cell) {
     if (!impulse_float_fits(s, p, cell)) continue;
@@ -686,7 +720,7 @@ PFC_FN void impulse_add_float_pair(Impulse* s, const ImpulseParams* p, int32_t f
   }
   if (chosen < 0) return;
   for (int32_t i = 0; i < 2; ++i) {
-    ImpulseFloat* f = &s->floats[first + i];
+    ImpulseFloat* f = &s->floats[s->floats_end++];
     f->present = 1;
     f->kind = kind;
     f->pusher = -1;
@@ -696,13 +730,13 @@ PFC_FN void impulse_add_float_pair(Impulse* s, const ImpulseParams* p, int32_t f
 }
 
 PFC_FN void impulse_place_floats(Impulse* s, const ImpulseParams* p) {
-  for (int32_t i = 0; i < IMPULSE_FLOATS; ++i) s->floats[i].present = 0;
+  s->floats_end = 0;
   if (s->kind == IMPULSE_DEBRIS) {
     for (int32_t i = 0; i < 5; ++i)
-      impulse_add_float_pair(s, p, 2 * i, i < 3 ? IMPULSE_STANDARD : i == 3 ? IMPULSE_BOUNCY : IMPULSE_DEATH);
+      impulse_add_float_pair(s, p, i < 3 ? IMPULSE_STANDARD : i == 3 ? IMPULSE_BOUNCY : IMPULSE_DEATH);
   } else if (s->kind == IMPULSE_SCATTER) {
     for (int32_t i = 0; i < 2; ++i)
-      impulse_add_float_pair(s, p, 2 * i, IMPULSE_STANDARD + (int32_t)pfc_rng_below(&s->rng, 3));
+      impulse_add_float_pair(s, p, IMPULSE_STANDARD + (int32_t)pfc_rng_below(&s->rng, 3));
   }
 }
 
@@ -726,7 +760,7 @@ PFC_FN int32_t impulse_flood(const Impulse* s, const ImpulseParams* p, int32_t t
   const int32_t n = p->cells, offsets[4] = {1, n, -1, -n};
   int16_t queue[IMPULSE_MAX_CELLS * IMPULSE_MAX_CELLS];
   int32_t head = 0, tail = 0;
-  for (int32_t i = 0; i < n * n; ++i) steps[i] = -1;
+  memset(steps, 0xff, sizeof *steps * (size_t)(n * n));  // -1
   if (s->grid[target] != IMPULSE_FREE) return 0;
   queue[tail++] = (int16_t)target;
   steps[target] = 0;
@@ -750,7 +784,7 @@ PFC_FN int32_t impulse_mark_spawns(const Impulse* s, const ImpulseParams* p, uin
     const b2Vec2 at = impulse_centre(p, cell);
     bool fits = impulse_open_around(s, p, cell) &&
                 impulse_nearest_wall(s, p, at, IMPULSE_SAFE, IMPULSE_DEATH).distance >= IMPULSE_SAFE;
-    for (int32_t i = 0; fits && i < IMPULSE_FLOATS; ++i) {
+    for (int32_t i = 0; fits && i < s->floats_end; ++i) {
       const ImpulseFloat* f = &s->floats[i];
       if (!f->present) continue;
       fits = impulse_float_gap(f, at) >= (f->kind == IMPULSE_DEATH ? IMPULSE_SAFE : 0.5f * IMPULSE_CELL);
@@ -803,10 +837,8 @@ PFC_FN int32_t impulse_last_resort(const Impulse* s, const ImpulseParams* p) {
   float best_distance = -1.0f;
   for (int32_t cell = 0; cell < p->cells * p->cells; ++cell) {
     const b2Vec2 at = impulse_centre(p, cell);
-    bool fits = s->grid[cell] == IMPULSE_FREE && impulse_room(s, p, at) > 3.0f * IMPULSE_RADIUS;
-    for (int32_t i = 0; fits && i < IMPULSE_FLOATS; ++i)
-      fits = !s->floats[i].present || impulse_float_gap(&s->floats[i], at) > IMPULSE_RADIUS;
-    if (!fits) continue;
+    if (s->grid[cell] != IMPULSE_FREE || impulse_room(s, p, at) <= 3.0f * IMPULSE_RADIUS) continue;
+    if (impulse_float_within(s, at, IMPULSE_RADIUS) >= 0) continue;
     const float distance = pfc_minf(impulse_nearest_wall(s, p, at, far, IMPULSE_DEATH).distance, far);
     if (distance > best_distance) best = cell, best_distance = distance;
   }
@@ -909,7 +941,7 @@ PFC_FN bool impulse_pickup_fits(const Impulse* s, const ImpulseParams* p, int32_
   const b2Vec2 at = impulse_centre(p, cell);
   if (s->grid[cell] != IMPULSE_FREE || (s->tick > 0 && impulse_gap(at, s->pickups[k].at) < IMPULSE_CELL)) return false;
   for (int32_t i = 0; i < p->pickups; ++i)
-    if (s->pickups[i].present && impulse_gap(s->pickups[i].at, at) < IMPULSE_APART) return false;
+    if (s->pickups[i].present && impulse_square_gap(s->pickups[i].at, at) < IMPULSE_APART * IMPULSE_APART) return false;
   return true;
 }
 
@@ -950,7 +982,7 @@ PFC_FN void impulse_build_world(Impulse* s, const ImpulseParams* p) {
   s->walls = b2CreateBody(s->world, &body);
   for (int32_t cell = 0; cell < p->cells * p->cells; ++cell) todo[cell] = s->grid[cell] != IMPULSE_FREE;
   impulse_add_walls(s, p, todo);
-  for (int32_t i = 0; i < IMPULSE_FLOATS; i += 2) {
+  for (int32_t i = 0; i < s->floats_end; i += 2) {
     if (!s->floats[i].present) continue;
     const float angle = pfc_rng_uniform(&s->rng, 0.0f, 0.5f * PFC_PI);  // half a turn changes no square
     impulse_add_float_body(s, i, angle);
@@ -1025,6 +1057,13 @@ PFC_FN void impulse_hit_shield(Impulse* s, const ImpulseParams* p, int32_t attac
   impulse_spend(s, p, owner, pfc_minf(0.33f, d->energy));
 }
 
+// A floating wall that kills within 3 s counts to its `pusher`.
+PFC_FN void impulse_push_float(Impulse* s, ImpulseFloat* f, b2Vec2 push, int32_t pusher) {
+  if (push.x == 0.0f && push.y == 0.0f) return;
+  impulse_set_velocity(f->body, &f->v, impulse_add(f->v, push, 1.0f / IMPULSE_FLOAT_MASS));
+  f->pusher = pusher, f->pusher_tick = s->tick;
+}
+
 // ---- blasts -------------------------------------------------------------------------------------------
 
 typedef struct ImpulseCharge {
@@ -1035,8 +1074,8 @@ typedef struct ImpulseCharge {
 } ImpulseCharge;
 
 // The impulse of a blast on a body whose centre is `at` and whose nearest point is `gap` away; 0 if a wall is between.
-PFC_FN b2Vec2 impulse_blast_on(const Impulse* s, const ImpulseParams* p, const ImpulseCharge* blast, b2Vec2 at, float gap,
-                               float silhouette) {
+PFC_FN b2Vec2 impulse_blast_on(const Impulse* s, const ImpulseParams* p, const ImpulseCharge* blast, b2Vec2 at,
+                               float gap, float silhouette) {
   const float part = pfc_maxf(gap, 0.0f) / blast->radius;
   if (part >= 1.0f || !impulse_sees(s, p, blast->at, at)) return impulse_vec(0.0f, 0.0f);
   const b2Vec2 away = impulse_unit(impulse_sub(at, blast->at));
@@ -1080,14 +1119,11 @@ PFC_FN void impulse_blast_shot(Impulse* s, const ImpulseParams* p, const Impulse
 PFC_FN void impulse_blast(Impulse* s, const ImpulseParams* p, const ImpulseCharge* blast) {
   for (int32_t i = 0; i < p->drones; ++i) impulse_blast_drone(s, p, blast, i);
   for (int32_t i = 0; i < s->shots_end; ++i) impulse_blast_shot(s, p, blast, i);
-  for (int32_t i = 0; i < IMPULSE_FLOATS; ++i) {
+  for (int32_t i = 0; i < s->floats_end; ++i) {
     ImpulseFloat* f = &s->floats[i];
     if (!f->present) continue;
     const float gap = impulse_float_gap(f, blast->at);
-    const b2Vec2 push = impulse_blast_on(s, p, blast, f->at, gap, 2.0f * IMPULSE_FLOAT_HALF);
-    if (push.x == 0.0f && push.y == 0.0f) continue;
-    impulse_set_velocity(f->body, &f->v, impulse_add(f->v, push, 1.0f / IMPULSE_FLOAT_MASS));
-    f->pusher = blast->owner, f->pusher_tick = s->tick;
+    impulse_push_float(s, f, impulse_blast_on(s, p, blast, f->at, gap, 2.0f * IMPULSE_FLOAT_HALF), blast->owner);
   }
   ImpulseBlast* shown = &s->blasts[s->num_blasts++ % IMPULSE_BLASTS];
   shown->at = blast->at;
@@ -1117,12 +1153,9 @@ PFC_FN int32_t impulse_free_shot(Impulse* s) {
 PFC_FN bool impulse_blocked(const Impulse* s, const ImpulseParams* p, b2Vec2 at, float radius, int32_t* holder) {
   *holder = 1;
   if (impulse_nearest_wall(s, p, at, radius, IMPULSE_FREE).distance < radius) return true;
-  for (int32_t i = 0; i < IMPULSE_FLOATS; ++i) {
-    if (!s->floats[i].present || impulse_float_gap(&s->floats[i], at) >= radius) continue;
-    *holder = 2 + i;
-    return true;
-  }
-  return false;
+  const int32_t f = impulse_float_within(s, at, radius);
+  if (f >= 0) *holder = 2 + f;
+  return f >= 0;
 }
 
 // Makes a shot a mine that sticks to a wall where it is now.
@@ -1345,13 +1378,11 @@ PFC_FN void impulse_pull(Impulse* s, const ImpulseParams* p, int32_t number) {
     if (pull.x != 0.0f || pull.y != 0.0f)
       impulse_set_velocity(shot->body, &shot->v, impulse_add(shot->v, pull, 1.0f / impulse_shot_mass(w)));
   }
-  for (int32_t i = 0; i < IMPULSE_FLOATS; ++i) {
+  for (int32_t i = 0; i < s->floats_end; ++i) {
     ImpulseFloat* f = &s->floats[i];
     if (!f->present) continue;
-    const b2Vec2 pull = impulse_pull_on(hole, f->at, impulse_float_gap(f, hole->at), 2.0f * IMPULSE_FLOAT_HALF);
-    if (pull.x == 0.0f && pull.y == 0.0f) continue;
-    impulse_set_velocity(f->body, &f->v, impulse_add(f->v, pull, 1.0f / IMPULSE_FLOAT_MASS));
-    f->pusher = hole->owner, f->pusher_tick = s->tick;
+    const float gap = impulse_float_gap(f, hole->at);
+    impulse_push_float(s, f, impulse_pull_on(hole, f->at, gap, 2.0f * IMPULSE_FLOAT_HALF), hole->owner);
   }
 }
 
@@ -1379,7 +1410,7 @@ PFC_FN void impulse_prepare(Impulse* s, const ImpulseParams* p) {
       shot->bullet = fast;
     }
   }
-  for (int32_t i = 0; i < IMPULSE_FLOATS; ++i)
+  for (int32_t i = 0; i < s->floats_end; ++i)
     s->floats[i].at_before = s->floats[i].at, s->floats[i].turn_before = s->floats[i].turn;
 }
 
@@ -1398,7 +1429,7 @@ PFC_FN void impulse_read_bodies(Impulse* s, const ImpulseParams* p) {
     shot->v = b2Body_GetLinearVelocity(shot->body);
     shot->path += impulse_gap(shot->at, shot->at_before);
   }
-  for (int32_t i = 0; i < IMPULSE_FLOATS; ++i) {
+  for (int32_t i = 0; i < s->floats_end; ++i) {
     ImpulseFloat* f = &s->floats[i];
     if (!f->present) continue;
     f->at = b2Body_GetPosition(f->body);
@@ -1466,8 +1497,8 @@ PFC_FN void impulse_ram(Impulse* s, const ImpulseParams* p, int32_t a, int32_t b
 PFC_FN void impulse_touch_death(Impulse* s, const ImpulseParams* p, int32_t i, const ImpulseFloat* f) {
   ImpulseDrone* d = &s->drones[i];
   d->dying = 1;
-  if (!f || f->pusher < 0 || s->tick - f->pusher_tick > IMPULSE_BLAME_TICKS || !impulse_enemies(p, f->pusher, i)) return;
-  d->enemy = f->pusher, d->enemy_tick = s->tick;
+  if (!f || f->pusher < 0 || s->tick - f->pusher_tick > IMPULSE_BLAME_TICKS) return;
+  if (impulse_enemies(p, f->pusher, i)) d->enemy = f->pusher, d->enemy_tick = s->tick;
 }
 
 // holder: 1 a static wall, 2 + i floating wall i.
@@ -1549,7 +1580,8 @@ PFC_FN void impulse_age_shot(Impulse* s, const ImpulseParams* p, ImpulseShot* sh
   if (shot->weapon == IMPULSE_FLAK && shot->path >= IMPULSE_FLAK_ARMED &&
       impulse_enemy_within(s, p, shot, IMPULSE_FLAK_NEAR))
     shot->triggered = 1;
-  if (mine && shot->stuck_ticks > impulse_ticks(IMPULSE_MINE_ARMED_S) && impulse_enemy_within(s, p, shot, IMPULSE_MINE_NEAR))
+  if (mine && shot->stuck_ticks > impulse_ticks(IMPULSE_MINE_ARMED_S) &&
+      impulse_enemy_within(s, p, shot, IMPULSE_MINE_NEAR))
     shot->triggered = 1;
 }
 
@@ -1620,9 +1652,10 @@ PFC_FN void impulse_find_deaths(Impulse* s, const ImpulseParams* p) {
     if (!d->present || d->dying) continue;
     if (pfc_maxf(pfc_absf(d->at.x), pfc_absf(d->at.y)) > half) d->dying = 1;
     if (impulse_nearest_wall(s, p, d->at, reach, IMPULSE_DEATH).distance <= reach) d->dying = 1;
-    for (int32_t k = 0; k < IMPULSE_FLOATS; ++k) {
+    for (int32_t k = 0; k < s->floats_end; ++k) {
       const ImpulseFloat* f = &s->floats[k];
-      if (f->present && f->kind == IMPULSE_DEATH && impulse_float_gap(f, d->at) <= reach) impulse_touch_death(s, p, i, f);
+      if (!f->present || f->kind != IMPULSE_DEATH) continue;
+      if (impulse_float_gap(f, d->at) <= reach) impulse_touch_death(s, p, i, f);
     }
   }
 }
@@ -1669,8 +1702,9 @@ PFC_FN void impulse_close_ring(Impulse* s, const ImpulseParams* p) {
       impulse_remove_shot(s, i);
   for (int32_t k = 0; k < impulse_num_pickups(p); ++k)
     if (s->pickups[k].present && impulse_in_marked(p, todo, s->pickups[k].at, 0.0f)) impulse_remove_pickup(s, k);
-  for (int32_t i = 0; i < IMPULSE_FLOATS; ++i)
-    if (s->floats[i].present && impulse_in_marked(p, todo, s->floats[i].at, IMPULSE_FLOAT_HALF)) impulse_remove_float(s, i);
+  for (int32_t i = 0; i < s->floats_end; ++i)
+    if (s->floats[i].present && impulse_in_marked(p, todo, s->floats[i].at, IMPULSE_FLOAT_HALF))
+      impulse_remove_float(s, i);
   impulse_add_walls(s, p, todo);
   impulse_find_deaths(s, p);
 }
@@ -1739,6 +1773,7 @@ PFC_TABLE ImpulseSkill impulse_skills[4] = {
 };
 
 #define IMPULSE_FLEE 4.0f        // m to a death wall
+#define IMPULSE_MARGIN 5.0f      // m that its recoil must leave a careful bot, or else the enemy's next hit kills it
 #define IMPULSE_FORESIGHT_S 0.5f  // a death wall that would be reached within this time makes it brake
 #define IMPULSE_CRUISE 9.0f      // m/s, about the engine's top speed
 #define IMPULSE_CLOSE 4.0f       // m to an enemy that is worth a burst
@@ -1761,7 +1796,8 @@ typedef struct ImpulseBot {
   PfcRng* rng;
 } ImpulseBot;
 
-// Distance that a drone still flies from this speed with the engine against it: the solution of v' = -damping v - power.
+// Distance that a drone still flies from this speed with the engine against it: the solution of
+// v' = -damping v - power.
 PFC_FN float impulse_stopping(float speed, float damping) {
   const float power = IMPULSE_ENGINE / (IMPULSE_MASS * damping);
   return (speed - power * pfc_logf(1.0f + speed / power)) / damping;
@@ -1783,14 +1819,7 @@ PFC_FN bool impulse_flies_into_death(const ImpulseBot* bot, b2Vec2 from, b2Vec2 
   const b2Vec2 along = impulse_unit(v);
   const ImpulseRay ray = impulse_sweep(bot->s, bot->p, from, along, reach + IMPULSE_RADIUS, IMPULSE_RADIUS);
   if (ray.kind == IMPULSE_DEATH) return true;
-  for (int32_t i = 0; i < IMPULSE_FLOATS; ++i) {
-    const ImpulseFloat* f = &bot->s->floats[i];
-    if (!f->present || f->kind != IMPULSE_DEATH) continue;
-    const b2Vec2 offset = impulse_sub(f->at, from);
-    const float ahead = impulse_dot(offset, along), beside = pfc_absf(offset.x * along.y - offset.y * along.x);
-    if (ahead > 0.0f && ahead < ray.distance + IMPULSE_FLOAT_HALF && beside < IMPULSE_FLOAT_HALF + IMPULSE_RADIUS) return true;
-  }
-  return false;
+  return impulse_float_ahead(bot->s, from, along, ray.distance + IMPULSE_FLOAT_HALF, IMPULSE_RADIUS, true);
 }
 
 // Away from all death walls nearer than 4 m, longer the nearer they are.
@@ -1807,7 +1836,7 @@ PFC_FN b2Vec2 impulse_flight(const ImpulseBot* bot) {
     const float gap = impulse_length(from) - IMPULSE_RADIUS;
     if (gap < IMPULSE_FLEE) away = impulse_add(away, impulse_unit(from), 1.0f - gap / IMPULSE_FLEE);
   }
-  for (int32_t i = 0; i < IMPULSE_FLOATS; ++i) {
+  for (int32_t i = 0; i < s->floats_end; ++i) {
     const ImpulseFloat* f = &s->floats[i];
     if (!f->present || f->kind != IMPULSE_DEATH) continue;
     const float gap = impulse_float_gap(f, at) - IMPULSE_RADIUS;
@@ -1818,22 +1847,30 @@ PFC_FN b2Vec2 impulse_flight(const ImpulseBot* bot) {
 
 PFC_FN bool impulse_can_brake(const ImpulseDrone* d) { return !d->emptied && !impulse_shielded(d) && d->energy > 0.3f; }
 
-// A careful bot does not shoot if the recoil would carry it into a death wall before engine and brake can stop it. It
-// cannot stop shooting before the next step.
-PFC_FN bool impulse_recoil_is_safe(const ImpulseBot* bot, b2Vec2 along) {
+// m/s by the recoil of all shots until the next step: a bot cannot stop shooting before.
+PFC_FN float impulse_recoil_mps(const ImpulseBot* bot) {
   const ImpulseWeapon* w = &impulse_weapons[bot->d->weapon];
   const int32_t cooldown = impulse_ticks(w->cooldown_s), shots = (bot->p->ticks + cooldown - 1) / cooldown;
-  const b2Vec2 after = impulse_add(bot->d->v, along, -w->recoil * (float)shots / IMPULSE_MASS);
+  return w->recoil * (float)shots / IMPULSE_MASS;
+}
+
+// m until a drone at this speed stops, with a margin, since it decides in steps only.
+PFC_FN float impulse_stop(const ImpulseBot* bot, float speed) {
+  return 1.3f * impulse_stopping(speed, impulse_can_brake(bot->d) ? IMPULSE_BRAKING : IMPULSE_DAMPING);
+}
+
+// A careful bot does not shoot if engine and brake would stop it nearer to a death wall than IMPULSE_MARGIN.
+PFC_FN bool impulse_recoil_is_safe(const ImpulseBot* bot, b2Vec2 along) {
+  const b2Vec2 after = impulse_add(bot->d->v, along, -impulse_recoil_mps(bot));
   const float speed = impulse_length(after);
-  const float stop = impulse_stopping(speed, impulse_can_brake(bot->d) ? IMPULSE_BRAKING : IMPULSE_DAMPING);
-  return speed < 0.5f || !impulse_flies_into_death(bot, bot->d->at, after, 1.3f * stop + 1.0f);
+  const float reach = impulse_stop(bot, speed) + IMPULSE_MARGIN;
+  return speed < 0.5f || !impulse_flies_into_death(bot, bot->d->at, after, reach);
 }
 
 // An easy bot does not look where the recoil carries it, but shoots only with as much room around it.
 PFC_FN bool impulse_has_room(const ImpulseBot* bot) {
-  const float speed = impulse_weapons[bot->d->weapon].recoil / IMPULSE_MASS + impulse_length(bot->d->v);
-  const float damping = impulse_can_brake(bot->d) ? IMPULSE_BRAKING : IMPULSE_DAMPING;
-  const float room = impulse_stopping(speed, damping) + IMPULSE_RADIUS;
+  const float speed = impulse_recoil_mps(bot) + impulse_length(bot->d->v);
+  const float room = impulse_stop(bot, speed) + IMPULSE_RADIUS;
   return !bot->in_danger && impulse_nearest_wall(bot->s, bot->p, bot->d->at, room, IMPULSE_DEATH).distance > room;
 }
 
@@ -1862,7 +1899,8 @@ PFC_FN b2Vec2 impulse_way(const ImpulseBot* bot, b2Vec2 target) {
   return along;
 }
 
-// Weapons that hit their owner too often: a bot leaves them. An easy one also leaves what explodes or has a strong recoil.
+// Weapons that hit their owner too often: a bot leaves them. An easy one also leaves what explodes or has a strong
+// recoil.
 PFC_FN bool impulse_shuns(const ImpulseBot* bot, int32_t weapon) {
   if (weapon == IMPULSE_NUKE || weapon == IMPULSE_ACCELERATOR) return true;
   return !bot->skill->careful && (impulse_own_danger(weapon) > 0.0f || impulse_weapons[weapon].recoil > 40.0f);
@@ -1894,7 +1932,8 @@ PFC_FN b2Vec2 impulse_fighting_wish(const ImpulseBot* bot) {
   const b2Vec2 towards = impulse_unit(impulse_sub(bot->seen, bot->d->at));
   const float best = impulse_best_range(bot->d->weapon), gap = impulse_gap(bot->seen, bot->d->at);
   if (best > 0.0f && gap > best + 2.0f) return impulse_scale(towards, IMPULSE_CRUISE);
-  if (gap < pfc_maxf(impulse_own_danger(bot->d->weapon), best - 5.0f)) return impulse_scale(towards, -0.5f * IMPULSE_CRUISE);
+  const float nearest = pfc_maxf(impulse_own_danger(bot->d->weapon), best - 5.0f);
+  if (gap < nearest) return impulse_scale(towards, -0.5f * IMPULSE_CRUISE);
   const bool ready = bot->skill->careful ? impulse_recoil_is_safe(bot, towards) : impulse_has_room(bot);
   const bool central = !bot->skill->careful || impulse_length(bot->d->at) <= IMPULSE_CENTRAL;
   if (ready && central) return impulse_vec(0.0f, 0.0f);
@@ -1961,7 +2000,7 @@ PFC_FN b2Vec2 impulse_lead(const ImpulseBot* bot, float speed) {
   target = now;
   for (int32_t i = 0; i < 2; ++i) {
     const b2Vec2 along = impulse_unit(impulse_sub(target, d->at));
-    const b2Vec2 across = impulse_add(d->v, along, -impulse_dot(d->v, along));  // the shot has this part of the velocity
+    const b2Vec2 across = impulse_add(d->v, along, -impulse_dot(d->v, along));  // which the shot has too
     target = impulse_add(now, impulse_sub(bot->seen_v, across), impulse_gap(target, d->at) / speed);
   }
   return target;
@@ -1985,16 +2024,6 @@ PFC_FN b2Vec2 impulse_bank(const ImpulseBot* bot, b2Vec2 target, float radius) {
   return impulse_vec(0.0f, 0.0f);
 }
 
-PFC_FN bool impulse_float_between(const ImpulseBot* bot, b2Vec2 along, float distance, float radius) {
-  for (int32_t i = 0; i < IMPULSE_FLOATS; ++i) {
-    const ImpulseFloat* f = &bot->s->floats[i];
-    const b2Vec2 offset = impulse_sub(f->at, bot->d->at);
-    const float ahead = impulse_dot(offset, along), beside = pfc_absf(offset.x * along.y - offset.y * along.x);
-    if (f->present && ahead > 0.0f && ahead < distance && beside < IMPULSE_FLOAT_HALF + radius) return true;
-  }
-  return false;
-}
-
 // A clever bot waits until the enemy would be pushed into a death wall, but at most 2 s.
 PFC_FN bool impulse_is_worth_it(const ImpulseBot* bot, b2Vec2 along) {
   if (bot->d->ready >= impulse_ticks(IMPULSE_PATIENCE_S)) return true;
@@ -2008,8 +2037,9 @@ PFC_FN void impulse_shoot(const ImpulseBot* bot, ImpulseIntent* out) {
   const b2Vec2 target = impulse_lead(bot, speed);
   b2Vec2 along = impulse_unit(impulse_sub(target, d->at));
   const float gap = impulse_gap(target, d->at);
-  bool reaches = impulse_sweep(bot->s, bot->p, d->at, along, gap, w->radius).kind == IMPULSE_FREE &&
-                 !impulse_float_between(bot, along, gap, w->radius) && (best <= 0.0f || gap < 2.0f * best);
+  bool reaches = (best <= 0.0f || gap < 2.0f * best) &&
+                 impulse_sweep(bot->s, bot->p, d->at, along, gap, w->radius).kind == IMPULSE_FREE &&
+                 !impulse_float_ahead(bot->s, d->at, along, gap, w->radius, false);
   if (!reaches && bot->skill->clever && w->bounces > 0) {
     const b2Vec2 off_wall = impulse_bank(bot, target, w->radius);
     reaches = impulse_dot(off_wall, off_wall) > 0.0f;
@@ -2129,25 +2159,35 @@ PFC_FN void impulse_write_pair(float* out, b2Vec2 v, float scale) {
   out[1] = impulse_unit_range(v.y * scale);
 }
 
-// The indices of the `most` smallest of `count` values below infinity, ascending, ties to the lower index. Returns how
-// many there are.
-PFC_FN int32_t impulse_smallest(const float* values, int32_t count, int32_t most, int32_t* chosen) {
+// The slots of drones, shots, pickups or floating walls: where the place and the presence of the first one stand, and
+// how many bytes behind it the next one follows.
+typedef struct ImpulseSlots {
+  const b2Vec2* at;
+  const int32_t* present;
+  size_t stride;
+  int32_t count;
+} ImpulseSlots;
+
+#define IMPULSE_SLOTS(array, count) {&(array)->at, &(array)->present, sizeof *(array), count}
+
+enum { IMPULSE_MOST_SEEN = 12 };  // entities of one kind
+
+// The slots that are nearest to `from`, at most `most`, ascending, ties to the lower slot. Returns how many there are.
+PFC_FN int32_t impulse_nearest(ImpulseSlots slots, b2Vec2 from, int32_t most, int32_t* chosen) {
+  float gaps[IMPULSE_MOST_SEEN];
   int32_t found = 0;
-  for (int32_t i = 0; i < count; ++i) {
-    if (!(values[i] < PFC_INFINITY)) continue;
-    int32_t place = found < most ? found : most;
-    while (place > 0 && values[chosen[place - 1]] > values[i]) --place;
+  for (int32_t i = 0; i < slots.count; ++i) {
+    const size_t offset = slots.stride * (size_t)i;
+    if (!*(const int32_t*)(const void*)((const char*)slots.present + offset)) continue;
+    const float gap = impulse_square_gap(*(const b2Vec2*)(const void*)((const char*)slots.at + offset), from);
+    int32_t place = found;
+    while (place > 0 && gaps[place - 1] > gap) --place;
     if (place == most) continue;
     if (found < most) ++found;
-    for (int32_t k = found - 1; k > place; --k) chosen[k] = chosen[k - 1];
-    chosen[place] = i;
+    for (int32_t k = found - 1; k > place; --k) chosen[k] = chosen[k - 1], gaps[k] = gaps[k - 1];
+    chosen[place] = i, gaps[place] = gap;
   }
   return found;
-}
-
-PFC_FN float impulse_square_gap(b2Vec2 a, b2Vec2 b) {
-  const b2Vec2 offset = impulse_sub(a, b);
-  return impulse_dot(offset, offset);
 }
 
 typedef struct ImpulseView {
@@ -2227,22 +2267,17 @@ PFC_FN void impulse_see_drone(const ImpulseView* view, int32_t i, float* out) {
 }
 
 PFC_FN void impulse_see_drones(const ImpulseView* view, float* out) {
-  float gaps[IMPULSE_DRONES];
-  int32_t nearest[3];
-  for (int32_t i = 0; i < view->p->drones; ++i)
-    gaps[i] = i == view->self || !view->s->drones[i].present
-                  ? PFC_INFINITY
-                  : impulse_square_gap(view->s->drones[i].at, view->d->at);
-  const int32_t count = impulse_smallest(gaps, view->p->drones, 3, nearest);
-  for (int32_t k = 0; k < count; ++k) impulse_see_drone(view, nearest[k], out + 16 * k);
+  const ImpulseSlots slots = IMPULSE_SLOTS(view->s->drones, view->p->drones);
+  int32_t nearest[4], seen = 0;  // itself is one of the nearest
+  const int32_t count = impulse_nearest(slots, view->d->at, 4, nearest);
+  for (int32_t k = 0; k < count && seen < 3; ++k)
+    if (nearest[k] != view->self) impulse_see_drone(view, nearest[k], out + 16 * seen++);
 }
 
 PFC_FN void impulse_see_shots(const ImpulseView* view, float* out) {
-  float gaps[IMPULSE_SHOTS];
+  const ImpulseSlots slots = IMPULSE_SLOTS(view->s->shots, view->s->shots_end);
   int32_t nearest[12];
-  for (int32_t i = 0; i < view->s->shots_end; ++i)
-    gaps[i] = view->s->shots[i].present ? impulse_square_gap(view->s->shots[i].at, view->d->at) : PFC_INFINITY;
-  const int32_t count = impulse_smallest(gaps, view->s->shots_end, 12, nearest);
+  const int32_t count = impulse_nearest(slots, view->d->at, 12, nearest);
   for (int32_t k = 0; k < count; ++k, out += 9) {
     const ImpulseShot* shot = &view->s->shots[nearest[k]];
     const ImpulseWeapon* w = &impulse_weapons[shot->weapon];
@@ -2258,11 +2293,9 @@ PFC_FN void impulse_see_shots(const ImpulseView* view, float* out) {
 }
 
 PFC_FN void impulse_see_pickups(const ImpulseView* view, float* out) {
-  float gaps[IMPULSE_PICKUPS];
+  const ImpulseSlots slots = IMPULSE_SLOTS(view->s->pickups, view->p->pickups);
   int32_t nearest[3];
-  for (int32_t k = 0; k < IMPULSE_PICKUPS; ++k)
-    gaps[k] = view->s->pickups[k].present ? impulse_square_gap(view->s->pickups[k].at, view->d->at) : PFC_INFINITY;
-  const int32_t count = impulse_smallest(gaps, IMPULSE_PICKUPS, 3, nearest);
+  const int32_t count = impulse_nearest(slots, view->d->at, 3, nearest);
   for (int32_t k = 0; k < count; ++k, out += 8) {
     const ImpulsePickup* pickup = &view->s->pickups[nearest[k]];
     const ImpulseWeapon* w = &impulse_weapons[pickup->weapon];
@@ -2277,11 +2310,9 @@ PFC_FN void impulse_see_pickups(const ImpulseView* view, float* out) {
 }
 
 PFC_FN void impulse_see_floats(const ImpulseView* view, float* out) {
-  float gaps[IMPULSE_FLOATS];
+  const ImpulseSlots slots = IMPULSE_SLOTS(view->s->floats, view->s->floats_end);
   int32_t nearest[4];
-  for (int32_t i = 0; i < IMPULSE_FLOATS; ++i)
-    gaps[i] = view->s->floats[i].present ? impulse_square_gap(view->s->floats[i].at, view->d->at) : PFC_INFINITY;
-  const int32_t count = impulse_smallest(gaps, IMPULSE_FLOATS, 4, nearest);
+  const int32_t count = impulse_nearest(slots, view->d->at, 4, nearest);
   for (int32_t k = 0; k < count; ++k, out += 8) {
     const ImpulseFloat* f = &view->s->floats[nearest[k]];
     const b2Vec2 turn = impulse_vec(f->turn.c, f->turn.s), twice = impulse_turn(turn, turn.x, turn.y);
@@ -2402,7 +2433,9 @@ typedef struct ImpulsePainter {
   float scale;  // px per m
 } ImpulsePainter;
 
-static uint32_t impulse_color(const ImpulsePainter* w, int32_t drone) { return impulse_colors[impulse_team(w->p, drone)]; }
+static uint32_t impulse_color(const ImpulsePainter* w, int32_t drone) {
+  return impulse_colors[impulse_team(w->p, drone)];
+}
 
 static PfcPoint impulse_pixel(const ImpulsePainter* w, b2Vec2 at) {
   PfcPoint pixel;
@@ -2422,7 +2455,8 @@ static void impulse_disc(const ImpulsePainter* w, b2Vec2 at, float radius, PfcCo
 }
 
 // The first `part` of a circle, from the top clockwise.
-static void impulse_arc(const ImpulsePainter* w, b2Vec2 at, float radius, float part, float thickness_px, PfcColor color) {
+static void impulse_arc(const ImpulsePainter* w, b2Vec2 at, float radius, float part, float thickness_px,
+                        PfcColor color) {
   enum { PIECES = 28 };
   const int32_t pieces = (int32_t)(part * PIECES + 0.5f);
   b2Vec2 from = impulse_vec(at.x, at.y + radius);
@@ -2497,7 +2531,7 @@ static void impulse_draw_next_ring(const ImpulsePainter* w) {
 }
 
 static void impulse_draw_floats(const ImpulsePainter* w) {
-  for (int32_t i = 0; i < IMPULSE_FLOATS; ++i) {
+  for (int32_t i = 0; i < w->s->floats_end; ++i) {
     const ImpulseFloat* f = &w->s->floats[i];
     if (!f->present) continue;
     PfcPoint corners[2][4];
@@ -2512,7 +2546,8 @@ static void impulse_draw_floats(const ImpulsePainter* w) {
       const float c = 0.8f * (float)k, reach = 1.1f - 0.5f * pfc_absf(c);
       const b2Vec2 a = impulse_turn(impulse_vec(-reach - c, -reach + c), f->turn.c, f->turn.s);
       const b2Vec2 b = impulse_turn(impulse_vec(reach - c, reach + c), f->turn.c, f->turn.s);
-      impulse_line(w, impulse_add(f->at, a, 1.0f), impulse_add(f->at, b, 1.0f), 0.28f * w->scale, pfc_tint(PFC_BAD, 190));
+      const float thickness = 0.28f * w->scale;
+      impulse_line(w, impulse_add(f->at, a, 1.0f), impulse_add(f->at, b, 1.0f), thickness, pfc_tint(PFC_BAD, 190));
     }
   }
 }
@@ -2524,9 +2559,11 @@ static void impulse_draw_pickups(const ImpulsePainter* w) {
     const PfcPoint at = impulse_pixel(w, pickup->at);
     const float half = IMPULSE_PICKUP_HALF * w->scale, size = 1.05f * half;
     const char* letters = impulse_weapons[pickup->weapon].letters;
-    w->d->rounded_rect(w->d->context, at.x - half, at.y - half, 2.0f * half, 2.0f * half, 0.3f * half, pfc_rgb(PFC_LINE));
-    w->d->rounded_rect(w->d->context, at.x - half + 1.5f, at.y - half + 1.5f, 2.0f * half - 3.0f, 2.0f * half - 3.0f,
-                       0.3f * half, pfc_rgb(PFC_TILE));
+    for (int32_t inner = 0; inner < 2; ++inner) {
+      const float reach = half - 1.5f * (float)inner;
+      w->d->rounded_rect(w->d->context, at.x - reach, at.y - reach, 2.0f * reach, 2.0f * reach, 0.3f * half,
+                         pfc_rgb(inner ? PFC_TILE : PFC_LINE));
+    }
     w->d->text(w->d->context, at.x - 0.5f * pfc_text_width(letters, size), at.y - 0.42f * size, size, letters,
                pfc_rgb(PFC_GOAL));
   }
@@ -2601,12 +2638,13 @@ static void impulse_draw_card(const ImpulsePainter* w, int32_t i) {
     const int ammo = d->ammo;
     char number[16];
     snprintf(number, sizeof number, "%d", ammo);
-    out->text(out->context, x + width - 10.0f - pfc_text_width(number, 15.0f), y + 7.0f, 15.0f, number, pfc_rgb(PFC_GOAL));
+    const float left = x + width - 10.0f - pfc_text_width(number, 15.0f);
+    out->text(out->context, left, y + 7.0f, 15.0f, number, pfc_rgb(PFC_GOAL));
   }
   out->rounded_rect(out->context, x + 12.0f, y + 32.0f, 84.0f, 7.0f, 3.5f, pfc_rgb(PFC_LINE));
   if (d->present && d->energy > 0.02f)
-    out->rounded_rect(out->context, x + 12.0f, y + 32.0f, 84.0f * d->energy, 7.0f, 3.5f * pfc_minf(1.0f, 12.0f * d->energy),
-                      pfc_rgb(d->emptied ? PFC_BAD : PFC_GOOD));
+    out->rounded_rect(out->context, x + 12.0f, y + 32.0f, 84.0f * d->energy, 7.0f,
+                      3.5f * pfc_minf(1.0f, 12.0f * d->energy), pfc_rgb(d->emptied ? PFC_BAD : PFC_GOOD));
   for (int32_t life = 0; life < d->lives; ++life)
     out->circle(out->context, x + width - 10.0f - 8.0f * (float)life, y + 35.5f, 3.0f, pfc_rgb(impulse_color(w, i)));
 }

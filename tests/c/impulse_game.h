@@ -1,5 +1,5 @@
-// impulse_game.h - one game of impulse, driven tick by tick, for tests of the rules. A Game owns its memory and its world;
-// game_open creates it, game_close frees it.
+// impulse_game.h - one game of impulse, driven tick by tick, for tests of the rules. A Game owns its memory and its
+// world; game_open creates it, game_close frees it.
 #ifndef PUFFERC_TESTS_IMPULSE_GAME_H
 #define PUFFERC_TESTS_IMPULSE_GAME_H
 
@@ -105,7 +105,8 @@ static inline bool ticks(Game* game, int32_t count) {
 
 static inline bool near(float value, float expected, float part) {
   const bool held = fabsf(value - expected) <= part * fabsf(expected);
-  if (!held) fprintf(stderr, "  expected %g within %g %%, got %g\n", (double)expected, 100.0 * (double)part, (double)value);
+  const double percent = 100.0 * (double)part;
+  if (!held) fprintf(stderr, "  expected %g within %g %%, got %g\n", (double)expected, percent, (double)value);
   return held;
 }
 

@@ -32,7 +32,7 @@ int main(int argc, char** argv) {
   if (argc > 1) agent_steps = atoll(argv[1]);
   for (int32_t i = 0; i < pfc_env_count(); ++i) {
     const Case plain = {pfc_env_at(i)->name, pfc_env_at(i)->name, 0, {{0}}};
-    soak(&plain, agent_steps);
+    if (game_is_selected(plain.game)) soak(&plain, agent_steps);
   }
   for_each_case(soak_case);
   return check_report();

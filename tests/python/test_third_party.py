@@ -95,7 +95,7 @@ def test_a_build_without_raylib_and_box2d_reports_both(tmp_path: Path) -> None:
     done = configure(tmp_path / "build", python=True, PUFFERC_RAYLIB="AUTO", CMAKE_FIND_USE_CMAKE_SYSTEM_PATH="OFF")
     assert done.returncode == 0, done.stderr
     assert "built without windows" in words(done) and "PUFFERC_RAYLIB_SOURCE" in words(done)
-    assert "built without lander" in words(done)
+    assert "built without impulse and lander" in words(done)
 
 
 def test_a_missing_required_library_is_an_error(tmp_path: Path) -> None:
