@@ -158,8 +158,8 @@ def test_two_processes_learn_the_same_weights_as_one(
 
 @needs_compiler
 def test_two_processes_seat_opponents_as_one_does(tmp_path: Path) -> None:
-    game = str(build_duel(tmp_path))
-    tables = small(game, "mingru", total_steps=6 * 32 * 16, checkpoint_interval_s=0.0, keep_checkpoints=0)
+    game, saving = str(build_duel(tmp_path)), {"checkpoint_interval_s": 0.0, "keep_checkpoints": 0}
+    tables = small(game, "mingru", total_steps=6 * 32 * 16, target_episodes=20, **saving)
     tables["env"] = {"max_steps": 20}
     tables["selfplay"] = {"opponents": "self,pool,script:1", "mirror": 0.4, "pool_interval": 1, "max_policies": 2}
     words = write(tmp_path, game, tables)

@@ -28,6 +28,7 @@ from pufferc.training.trainer import Trainer  # noqa: E402
 
 pytestmark = needs_compiler
 
+QUICK = {"keep_checkpoints": 0, "target_episodes": 20}
 ALL = {"opponents": "self,pool,script:1", "mirror": 0.4, "pool_interval": 1, "max_policies": 3, "pool_size": 4}
 
 
@@ -55,7 +56,7 @@ def small(
     game: str, *, kind: str = "mlp", selfplay: Any = None, env: Any = None, updates: int = 6, **fields: Any
 ) -> Config:
     env = {"max_steps": 20, "players": 4} if env is None else env
-    config = small_config(game, updates=updates, env=env, policy={"kind": kind}, **{"keep_checkpoints": 0, **fields})
+    config = small_config(game, updates=updates, env=env, policy={"kind": kind}, **QUICK, **fields)
     return merge(config, {"selfplay": ALL if selfplay is None else selfplay})
 
 
@@ -359,7 +360,8 @@ def test_results_do_not_depend_on_threads(duel: str, tmp_path: Path, threads: in
 
 
 def test_copies_are_checkpoints_and_go_when_no_checkpoint_needs_them(duel: str, tmp_path: Path) -> None:
-    result = run(tmp_path, small(duel, updates=12, keep_checkpoints=2))
+    config = merge(small(duel, updates=12), {"train": {"keep_checkpoints": 2}})
+    result = run(tmp_path, config)
     kept, needed = list_checkpoints(result.run), set[str]()
     assert len(kept) in (2, 3)  # the newest two, and the best
     for path in kept:
@@ -383,3 +385,42 @@ def test_a_run_without_opponents_has_no_trace_of_self_play(duel: str, tmp_path: 
     last = load_checkpoint(list_checkpoints(result.run)[-1])
     assert "selfplay" not in last.meta and "seats" not in last.trainer
     assert not {"opponents", "versus_games"} & set(lines(result)[0])
+
+
+# ---- evaluation ----------------------------------------------------------------------------------------
+
+
+def test_evaluations_play_the_script_and_the_newest_copies(duel: str, tmp_path: Path) -> None:
+    selfplay = {**ALL, "pool_interval": 1, "ladder": "scripts,pool"}
+    config = small(duel, selfplay=selfplay, evaluation_interval_s=1e-3)
+    result = run(tmp_path, config)
+    log = lines(result)
+    found = log[-1]["evaluation_versus"]
+    pool = load_checkpoint(list_checkpoints(result.run)[-1]).meta["selfplay"]["pool"]
+    assert set(found) == {"script:0", "script:1", "pool", *pool[-3:]}
+    # The newest copy is the policy itself, so it gets exactly half of the points.
+    assert found[pool[-1]] == 0.5
+    played = [found[name] for name in ("script:0", "script:1", *pool[-3:])]
+    assert log[-1]["evaluation_score"] == pytest.approx(np.mean(played))
+    assert found["pool"] == pytest.approx(np.mean(played[2:]))
+    assert result.evaluation is not None and result.evaluation.episodes >= 20
+    assert result.score is not None and result.score.value == log[-1]["evaluation_score"]
+    best = max(line["evaluation_score"] for line in log)
+    assert result.best is not None and result.best.value == best
+
+
+def test_a_run_ends_when_its_target_against_an_opponent_is_reached(duel: str, tmp_path: Path) -> None:
+    result = run(tmp_path, small(duel, updates=40, target_score="0.01 vs script:0"))
+    assert result.outcome == "target" and result.steps < 40 * SMALL_BATCH
+    assert result.as_dict()["target_score"] == "0.01 vs script:0"
+    missed = run(tmp_path, small(duel, updates=2, target_score="1.0 vs script:1"))
+    assert missed.outcome == "complete" and missed.evaluation is not None
+    assert missed.evaluation.versus["script:1"] < 1.0
+
+
+def test_checkpoints_without_an_evaluation_have_no_score(duel: str, tmp_path: Path) -> None:
+    """The training score of self-play would outdo scores of evaluations, or the other way round."""
+    result = run(tmp_path, small(duel, evaluation_interval_s=1e6))
+    scores = [load_checkpoint(path).meta["score"] for path in list_checkpoints(result.run)]
+    assert scores[-1] is not None and scores[-1]["source"] == "evaluation"
+    assert all(score is None or score["source"] == "evaluation" for score in scores)

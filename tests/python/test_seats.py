@@ -12,8 +12,8 @@ import pytest
 from own_games import build_duel, needs_compiler
 from pufferc.config import Config, ConfigError, merge
 from pufferc.config.schema import SelfplayConfig
-from pufferc.selfplay.seats import Choices, SeatPlan, hash64, results, script_id
-from pufferc.selfplay.settings import Sides, read_sides
+from pufferc.selfplay.seats import Choices, SeatPlan, hash64, points_of, script_id
+from pufferc.selfplay.settings import Sides, Target, read_ladder, read_sides, read_target
 from pufferc.training.resolve import resolve
 
 torch = pytest.importorskip("torch")
@@ -98,14 +98,13 @@ def test_a_restored_plan_continues() -> None:
     assert np.array_equal(made.policy_id, again.policy_id) and np.array_equal(made.own, again.own)
 
 
-def test_the_learner_wins_with_a_higher_score_than_every_other_team() -> None:
-    two = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0], [0.0, 1.0]])
+def test_the_higher_mean_score_wins() -> None:
     own = np.array([[True, False], [True, False], [True, False], [False, True]])
-    assert results(two, own, TWO).tolist() == [1, 0, -1, 1]
-    teams = np.array([0, 1, 2, 0, 1, 2], np.int32)
-    scores = np.array([[3, 2, 0, 1, 2, 0], [3, 2, 0, 1, 3, 0]], np.float32)  # means 2 2 0 and 2 2.5 0
-    own = np.array([teams == 0, teams == 1])
-    assert results(scores, own, teams).tolist() == [0, 1]
+    two = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0], [0.0, 1.0]], np.float32)
+    assert points_of(two, own).tolist() == [1.0, 0.5, 0.0, 1.0]
+    three = np.array([[0.5, 0.75, 0.25], [0.25, 0.75, 0.25], [1.0, 0.75, 0.75]], np.float32)
+    assert points_of(three, np.array([True, False, False])).tolist() == [0.5, 0.0, 1.0]
+    assert np.isnan(points_of(np.array([[np.nan, 1.0]]), np.array([True, False]))).all()
 
 
 # ---- the pool ------------------------------------------------------------------------------------------
@@ -194,9 +193,10 @@ def test_a_beaten_copy_is_chosen_less_often() -> None:
 # ---- settings ------------------------------------------------------------------------------------------
 
 
-def config(game: Any = "pong", env: Any = None, **selfplay: Any) -> Config:
-    env = {"players": 2} if env is None else env
-    tables = {"env": env, "vec": {"num_envs": 8}, "train": {"total_steps": 1024}, "selfplay": selfplay}
+def config(game: Any = "pong", env: Any = None, target: Any = None, **selfplay: Any) -> Config:
+    env, train = {"players": 2} if env is None else env, {"total_steps": 1024}
+    train |= {} if target is None else {"target_score": target}
+    tables = {"env": env, "vec": {"num_envs": 8}, "train": train, "selfplay": selfplay}
     return merge(Config(str(game)), tables)
 
 
@@ -220,6 +220,20 @@ def test_scripts_are_opponents(tmp_path: Path) -> None:
         resolve(config(game, {"sides": False}, opponents="pool"))
 
 
+@needs_compiler
+def test_a_target_may_name_an_opponent(tmp_path: Path) -> None:
+    game = build_duel(tmp_path)
+    assert read_target(config()) is None and read_target(config(target=3)) == Target(3.0)
+    named = config(game, {}, target="0.75 vs script:1", opponents="self,pool", ladder="pool")
+    target = read_target(named)
+    assert target == Target(0.75, "script:1") and read_ladder(named) == ([1], True)
+    assert target.is_reached(0.1, {"script:1": 0.75}) and not target.is_reached(0.9, {"script:1": 0.7, "pool": 1.0})
+    assert not target.is_reached(0.9, {})  # not played yet
+    assert read_ladder(config(game, {}, opponents="pool")) == ([0, 1], True)
+    assert Target(0.8).is_reached(0.8, {}) and not Target(0.8).is_reached(float("nan"), {})
+    assert read_target(config(target="0.6 vs pool", opponents="pool")) == Target(0.6, "pool")
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -234,6 +248,15 @@ def test_scripts_are_opponents(tmp_path: Path) -> None:
         ({"max_policies": 0}, r"selfplay\.max_policies must be in \[1, 64\], got 0"),
         ({"mirror": 1.5}, r"selfplay\.mirror must be in \[0, 1\], got 1\.5"),
         ({"floor": 0.0}, r"selfplay\.floor must be in \(0, 1\], got 0\.0"),
+        ({"opponents": "pool", "ladder": "script:0"}, r"selfplay\.ladder: there is no script:0 in pong"),
+        ({"opponents": "pool", "ladder": "copies"}, r"selfplay\.ladder must be words such as scripts,pool,script:1"),
+        ({"target": "0.9 vs pool"}, r"train\.target_score names an opponent, which needs selfplay\.opponents other"),
+        ({"target": "0.9 vs script:1", "opponents": "pool"}, r"train\.target_score: there is no script:1 in pong"),
+        (
+            {"target": "1.2 vs pool", "opponents": "pool"},
+            r"train\.target_score must be a number, or points in",
+        ),
+        ({"target": "high", "opponents": "pool"}, r"train\.target_score must be a number.* got 'high'"),
     ],
 )
 def test_impossible_settings_are_refused(changes: dict[str, Any], words: str) -> None:

@@ -270,7 +270,11 @@ class TrainConfig(Section):
     normalize_advantages: bool = param(
         True, "Normalise advantages to mean 0 and standard deviation 1 in each minibatch."
     )
-    target_score: float | None = param(None, "End the run when the mean score of a separate evaluation reaches this.")
+    target_score: float | None | str = param(  # noqa: RUF036  a flag's "None" must not be taken for a string
+        None,
+        "End the run when the mean score of a separate evaluation reaches this. In self-play this is the mean of its "
+        "points, 0 to 1, or those against one opponent: '0.9 vs script:1' or '0.6 vs pool'.",
+    )
     target_episodes: int = param(1000, "Episodes per evaluation.", min=1, max=10**8)
     seed: int = param(
         1, "Seed of weights, games, action sampling and minibatch order.", alias="--seed", min=0, max=2**63 - 1
@@ -328,6 +332,11 @@ class SelfplayConfig(Section):
         False,
         "Steps with one legal choice, such as waiting for one's turn, are not learned from and get the value of what "
         "follows; policies without memory do not compute them.",
+    )
+    ladder: str = param(
+        "scripts,pool",
+        "What evaluations play, separated by commas: scripts (all levels of the game's script), script:LEVEL, pool "
+        "(its three newest copies).",
     )
     floor: float = param(
         0.05,

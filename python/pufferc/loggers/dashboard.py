@@ -79,7 +79,7 @@ class Dashboard(Progress):
         title: str = "",
         subtitle: str = "",
         metrics: Sequence[str] = (),
-        target: float | None = None,
+        target: float | str | None = None,
         gpu_bytes: Callable[[], int] | None = None,
         stream: TextIO | None = None,
         console: Console | None = None,
@@ -209,6 +209,7 @@ class Dashboard(Progress):
     def _facts(self) -> RenderableType:
         """The most important numbers, side by side if there is room."""
         eta = duration((self.total - self._steps) / self._speed) if self._speed > 0.0 else "-"
+        target = self._target
         best = f"{short(self._best[0])} at {count(self._best[1])}" if self._best else "-"
         facts = [
             ("steps", f"{count(self._steps)} of {count(self.total)}"),
@@ -217,7 +218,7 @@ class Dashboard(Progress):
             ("eta", eta),
             ("score", short(score.value if (score := self._window.score()) else None)),
             ("best evaluation", best),
-            *([("target", short(self._target))] if self._target is not None else []),
+            *([] if target is None else [("target", target if isinstance(target, str) else short(target))]),
             ("memory", decimal(resident_bytes())),
             *([("gpu", decimal(self._gpu_bytes()))] if self._gpu_bytes is not None else []),
         ]

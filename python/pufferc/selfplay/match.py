@@ -33,6 +33,7 @@ from pufferc.envs.games import env_info
 from pufferc.envs.vector import VecEnv
 from pufferc.selfplay import table
 from pufferc.selfplay.players import Player
+from pufferc.selfplay.seats import points_of
 from pufferc.selfplay.table import Tally, World, choose_rows
 
 _MAX_GAMES = 10**8  # results are kept in memory
@@ -205,10 +206,7 @@ def _points(tally: Tally, env: VecEnv) -> NDArray[np.float64]:
     if not np.array_equal(lengths, np.broadcast_to(lengths[:, :1], shape), equal_nan=True):
         raise ValueError(f"a match needs games that end for all agents at once; those of {env.name} end one by one")
     scores = tally.by_row("score" if "score" in tally.values else "r").reshape(shape)
-    side = _sides(env)
-    # Both sums times the other side's rows: equal means stay equal, because float64 holds these products exactly.
-    sums = [scores[:, side == i].sum(axis=1) * (side != i).sum() for i in (0, 1)]
-    return np.asarray(0.5 + 0.5 * np.sign(sums[0] - sums[1]))
+    return points_of(scores.transpose(0, 2, 1), _sides(env) == 0)
 
 
 def play_all(

@@ -141,18 +141,16 @@ class SeatPlan:
         return ids
 
 
-def results(scores: NDArray[np.floating], own: NDArray[np.bool_], teams: Ids) -> NDArray[np.int8]:
-    """The learner's result in each of g games: 1 won, 0 drawn, -1 lost.
-
-    It wins with a higher score than every other team. A team's score is the mean over its agents.
+def points_of(scores: NDArray[np.floating], own: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """A player's points in each of g games: 1, or 0, if its agents have the higher, or lower, mean score; else 0.5.
 
     Args:
-        scores: [g, A], the metric score of every agent.
-        own: [g, A], the learner's agents, which are those of one team.
-        teams: int32 [A].
+        scores: [..., A], the metric score of every agent; NaN gives NaN.
+        own: bool, broadcast to [..., A], the player's agents.
     """
-    means = np.stack([scores[:, teams == team].mean(1) for team in range(int(teams.max()) + 1)], 1)
-    mine = np.stack([own[:, teams == team].all(1) for team in range(means.shape[1])], 1)
-    best = np.where(mine, -np.inf, means).max(1)
-    found: NDArray[np.int8] = np.sign(means[mine] - best).astype(np.int8)
+    own = np.broadcast_to(own, scores.shape)
+    counts = own.sum(-1)
+    sums = [np.where(part, scores, 0.0).sum(-1, dtype=np.float64) for part in (own, ~own)]
+    # Each sum times the other side's agents: equal means stay equal, because float64 holds these products exactly.
+    found: NDArray[np.float64] = 0.5 + 0.5 * np.sign(sums[0] * (scores.shape[-1] - counts) - sums[1] * counts)
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,8 @@ _MAX_EPISODES = 10**8  # results are kept in memory
 class Evaluation:
     """Result over all counted episodes. `ci95` is the half width of the 95 % interval of the mean score.
 
-    `unfinished` counts rows that did not finish their episodes within the step limit; the means exclude them.
+    `unfinished` counts rows that did not finish their episodes within the step limit; the means exclude them. `versus`:
+    in self-play the mean points by opponent, see ladder.py; otherwise empty.
     """
 
     episodes: int
@@ -46,6 +47,7 @@ class Evaluation:
     unfinished: int
     steps: int
     seconds: float
+    versus: dict[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON values for --json; NaN (no episode finished) becomes None."""

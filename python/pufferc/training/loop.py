@@ -17,6 +17,7 @@ from pufferc.runs.checkpoint import prune_checkpoints
 from pufferc.runs.directory import best_checkpoint
 from pufferc.runs.metrics import MetricsLog
 from pufferc.runs.scores import Score, ScoreWindow, evaluation_score
+from pufferc.selfplay.settings import Target, read_target
 from pufferc.training.evaluate import Evaluation
 from pufferc.training.interrupt import Interrupt
 from pufferc.training.trainer import Trainer
@@ -38,7 +39,7 @@ class Result:
     score: Score | None = None  # of the final policy
     best: Score | None = None  # of the best checkpoint; rank 0 only
     best_checkpoint: Path | None = None
-    target_score: float | None = None
+    target_score: float | str | None = None
     logging_seconds: float = 0.0  # spent on metrics.jsonl, the display and loggers, in the training thread
 
     def as_dict(self) -> dict[str, Any]:
@@ -81,7 +82,7 @@ class Loop:
         self.evaluated_update = -1
         self.evaluation_s = self.logging_s = 0.0
         self.saved_at = self.evaluated_at = time.perf_counter()
-        self.target = trainer.config.train.target_score
+        self.target = read_target(trainer.config)
         self.window = window or ScoreWindow()
 
     def elapsed(self) -> float:
@@ -113,7 +114,7 @@ class Loop:
         """Whether to stop, to evaluate and to save, from an interruption on any rank and rank 0's clock."""
         lead = self.trainer.ranks.rank == 0
         save = time.perf_counter() - self.saved_at >= self.trainer.config.train.checkpoint_interval_s
-        own = [self.interrupt.requested, lead and self._evaluation_is_due(line), lead and save]
+        own = [self.interrupt.requested, lead and self._evaluation_is_due(line, save), lead and save]
         return [count > 0 for count in self.trainer.ranks.sums(own)]
 
     def _record(self, line: dict[str, Any], last: bool) -> None:
@@ -125,21 +126,28 @@ class Loop:
         self.outputs.progress.note(line, last=last)
         self.logging_s += time.perf_counter() - began
 
-    def _evaluation_is_due(self, line: Mapping[str, Any]) -> bool:
+    def _evaluation_is_due(self, line: Mapping[str, Any], save: bool) -> bool:
         final, interval_s = self.trainer.update == self.trainer.updates, self.trainer.config.train.evaluation_interval_s
         if interval_s > 0.0 and (final or time.perf_counter() - self.evaluated_at >= interval_s):
             return True
-        return self.target is not None and (final or self._promising(line))
+        if self.trainer.seats is not None:
+            # Training scores say nothing here, so checkpoints get the score of an evaluation.
+            return (final or save or self.target is not None) and self._affordable()
+        return self.target is not None and (final or (self._promising(line, self.target) and self._affordable()))
 
-    def _promising(self, line: Mapping[str, Any]) -> bool:
-        """Whether an evaluation is likely to reach the target and within the time limit for evaluations.
+    @staticmethod
+    def _promising(line: Mapping[str, Any], target: Target) -> bool:
+        """Whether an evaluation is likely to reach the target.
 
         Training means lag behind an improving policy, because episodes began with an older one, so few evaluations
         miss.
         """
-        score = line.get("score", line["episode_return"])
+        return bool(line.get("score", line["episode_return"]) >= target.score)
+
+    def _affordable(self) -> bool:
+        """Whether another evaluation stays within the time limit for them."""
         spent = self.evaluation_s + (self.evaluation.seconds if self.evaluation else 0.0)  # plus the next one
-        return bool(score >= self.target) and spent <= _EVALUATION_SHARE * self.elapsed()
+        return spent <= _EVALUATION_SHARE * self.elapsed()
 
     def _evaluate(self, line: dict[str, Any]) -> float | None:
         """Evaluates and adds the result to the log line. Returns the time if the target is reached."""
@@ -150,16 +158,17 @@ class Loop:
             "evaluation_score": found.score,
             "evaluation_ci95": found.ci95,
             "evaluation_seconds": found.seconds,
+            **({"evaluation_versus": found.versus} if found.versus else {}),
         }
         self.outputs.progress.evaluated(found.score, describe(found))
-        done = self.target is not None and found.unfinished == 0 and found.score >= self.target
+        done = self.target is not None and self.target.is_reached(found.score, found.versus) and found.unfinished == 0
         return self.elapsed() if done else None
 
     def _score(self) -> Score | None:
         """The score of the current policy."""
         if self.evaluation is not None and self.evaluated_update == self.trainer.update:
             return evaluation_score(self.evaluation)
-        return self.window.score()
+        return None if self.trainer.seats is not None else self.window.score()
 
     def _save(self) -> None:
         found, score = self.evaluation, self._score()
@@ -191,13 +200,19 @@ class Loop:
         path, best = (best_checkpoint(self.outputs.run) if lead else None) or (None, None)
         return Result(
             self.outputs.run, outcome, trainer.steps, self.elapsed(), speed, self.evaluation, reached,
-            self._score(), best, path, self.target, self.logging_s,
+            self._score(), best, path, trainer.config.train.target_score, self.logging_s,
         )  # fmt: skip
 
 
 def describe(found: Evaluation) -> str:
     """An evaluation in one line."""
     late = f", {found.unfinished} rows unfinished" if found.unfinished else ""
+    if found.versus:
+        each = ", ".join(f"{name} {points:.3f}" for name, points in found.versus.items())
+        return (
+            f"points {found.score:.3f} +- {found.ci95:.3f} (95 %) over {found.episodes} games: {each}; "
+            f"{found.seconds:.1f} s{late}"
+        )
     return (
         f"score {found.score:.2f} +- {found.ci95:.2f} (95 %; spread {found.score_std:.1f}, {found.score_min:g} to "
         f"{found.score_max:g}) over {found.episodes} episodes of {found.episode_length:.0f} steps, "

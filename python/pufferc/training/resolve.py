@@ -13,7 +13,7 @@ from pufferc import _core
 from pufferc.config import Config, ConfigError, PolicyConfig, VecConfig, suggest
 from pufferc.envs.games import agents_per_game, env_info, pool_limit
 from pufferc.envs.vector import available_cores
-from pufferc.selfplay.settings import check_rows
+from pufferc.selfplay.settings import check_selfplay
 
 _AUTO_ROWS = 1024  # enough for matrix products to run at speed, few enough for many updates
 _AUTO_MINIBATCH = 8192
@@ -47,7 +47,7 @@ def resolve(config: Config, *, processes: int = 1, local_processes: int = 1) -> 
             f"vec.num_envs must be a multiple of the {agents} agents of one game of {config.game}, got {rows}; "
             f"{near} would fit"
         )
-    check_rows(config, rows)
+    check_selfplay(config, rows)
     batch = rows * train.horizon
     # A minibatch is a number of units: single steps, or whole rows for a recurrent policy.
     unit = train.horizon if is_recurrent(config.policy) else 1

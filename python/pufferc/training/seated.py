@@ -24,7 +24,7 @@ from pufferc.envs.vector import VecEnv
 from pufferc.kernels.backend import Kernels
 from pufferc.policies import Policy, State, make_head, restart_rows
 from pufferc.selfplay.opponents import Copy, Opponents
-from pufferc.selfplay.seats import LEARNER, SeatPlan, results, script_id, script_level
+from pufferc.selfplay.seats import LEARNER, SeatPlan, points_of, script_id, script_level
 from pufferc.selfplay.settings import Sides
 from pufferc.training import ppo
 from pufferc.training.distributed import Ranks
@@ -42,8 +42,7 @@ class Seats:
         config: The run's configuration.
         sides: Who plays the other sides.
         env: The games, which have teams.
-        learner: The policy that is trained.
-        copies: max_policies networks like the learner, or none without a pool.
+        networks: The learner, and with a pool max_policies networks like it for copies.
         numbers: The number in the run of each game; None = 0, 1, 2, ...
         ranks: The processes of the run.
     """
@@ -53,12 +52,12 @@ class Seats:
         config: Config,
         sides: Sides,
         env: VecEnv,
-        learner: Policy,
-        copies: Sequence[Policy],
+        networks: Sequence[Policy],
         numbers: Sequence[int] | None,
         ranks: Ranks,
     ) -> None:
         assert env.teams is not None
+        learner = networks[0]
         self.env, self.learner, self.ranks = env, learner, ranks
         forced = env.forced if config.selfplay.skip_forced else None
         self._forced = None if learner.recurrent else forced  # [N], the rows that no policy computes now
@@ -66,9 +65,9 @@ class Seats:
         self.opponents = Opponents(config.selfplay, sides, config.train.seed)
         games = np.arange(env.num_games) if numbers is None else np.array(numbers)
         self.plan = SeatPlan(env.teams, games.astype(np.uint64), config.train.seed)
-        self.networks = {LEARNER: learner, **{slot + 1: network for slot, network in enumerate(copies)}}
+        self.networks = dict(enumerate(networks))  # by policy id
         self._device = next(learner.parameters()).device
-        self._others = sorted(map(script_id, sides.levels)) + list(range(1, len(copies) + 1))  # all other policy ids
+        self._others = sorted(map(script_id, sides.levels)) + list(range(1, len(networks)))  # all other policy ids
         self._results = np.zeros((len(self._others), 3), np.int64)  # of an update: won, drawn, lost
         self._sums = np.zeros(2 + len(env.info.metrics))
         self._episodes = 0
@@ -164,8 +163,8 @@ class Seats:
     def _count(self, games: Array, opponents: Array, scores: Array) -> None:
         """Counts the results of games against these opponents."""
         own = self.own.reshape(self.plan.games.shape)[games]
-        found = results(scores.reshape(self.plan.games.shape)[games], own, self.plan.teams)
-        np.add.at(self._results, (np.searchsorted(self._others, opponents), 1 - found), 1)
+        found = 2.0 - 2.0 * points_of(scores.reshape(self.plan.games.shape)[games], own)
+        np.add.at(self._results, (np.searchsorted(self._others, opponents), found.astype(np.intp)), 1)
 
     def pop_metrics(self) -> dict[str, float]:
         """`VecEnv.pop_metrics` over the learner's rows."""

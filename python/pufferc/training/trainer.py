@@ -40,6 +40,7 @@ from pufferc.training.from_checkpoint import load_weights
 from pufferc.training.gpu import DeviceCollector, DeviceLearner
 from pufferc.training.graphs import Recorder
 from pufferc.training.hardware import check_memory, torch_settings
+from pufferc.training.ladder import Ladder
 from pufferc.training.learners import learner_class
 from pufferc.training.optimizers import Adam, FusedMuon, Muon, Optimizer
 from pufferc.training.rollout import Rollout
@@ -63,9 +64,10 @@ class Trainer:
         self.device, self.dtype, self.kernels = torch_settings(config)
         ranks.use_device(self.device)
         public.set_num_threads(int(train.threads))
-        spaces, fused = game_spaces(config.game, config.env), self.kernels.fused
+        self.spaces, fused = game_spaces(config.game, config.env), self.kernels.fused
+        spaces = self.spaces
         sides = read_sides(config)
-        self.policy: Policy = make_policy(config, spaces, self.dtype, self.device, train.seed, fused=fused)
+        self.policy = self._new_network()
         self.share = share = _share(config, ranks, spaces.agents, self.policy.recurrent)
         check_memory(share.rows * ranks.local_world, train.horizon, spaces, self.dtype)
         # With fused kernels torch has little to do, and its threads would compete with theirs.
@@ -83,7 +85,8 @@ class Trainer:
         )
         skip = sides is not None and config.selfplay.skip_forced
         self.rollout = Rollout.make(self.env, self.policy, train.horizon, self.device, share.blocks, skip_forced=skip)
-        self.seats = None if sides is None else self._make_seats(sides, spaces)
+        self.seats = None if sides is None else self._make_seats(sides)
+        self.ladder: Ladder | None = None  # made by the first evaluation in self-play
         self.collector, self.learner = self._make_parts()
         self.generator = torch.Generator().manual_seed(train.seed)
         self.observation_normaliser, self.reward_normaliser = make_normalisers(
@@ -94,15 +97,16 @@ class Trainer:
         self.update = 0
         self.seconds = 0.0  # training time, including the time before a resume
 
-    def _make_seats(self, sides: Sides, spaces: GameSpaces) -> Seats:
+    def _new_network(self) -> Policy:
+        """The network of this run with its first weights."""
+        seed, fused = self.config.train.seed, self.kernels.fused
+        return make_policy(self.config, self.spaces, self.dtype, self.device, seed, fused=fused)
+
+    def _make_seats(self, sides: Sides) -> Seats:
         """The seats of self-play."""
-        config, options = self.config, {"fused": self.kernels.fused}
-        copies = [
-            make_policy(config, spaces, self.dtype, self.device, config.train.seed, **options)
-            for _ in range(config.selfplay.max_policies if sides.pool else 0)
-        ]
-        numbers = self.share.game_numbers(spaces.agents)
-        return Seats(config, sides, self.env, self.policy, copies, numbers, self.ranks)
+        copies = (self._new_network() for _ in range(self.config.selfplay.max_policies if sides.pool else 0))
+        numbers = self.share.game_numbers(self.spaces.agents)
+        return Seats(self.config, sides, self.env, [self.policy, *copies], numbers, self.ranks)
 
     def _make_parts(self) -> tuple[Collector, ppo.Learner]:
         """Chooses the collector and the learner of this run."""
@@ -207,17 +211,24 @@ class Trainer:
             *(() if self.seats is None else LOG_KEYS),
             *(f"seconds_{part}" for part in parts),
             *("evaluation_score", "evaluation_ci95", "evaluation_seconds"),
+            *(() if self.seats is None else ("evaluation_versus",)),
         ]
 
     def evaluate(self) -> Evaluation:
         """A separate evaluation on rank 0, with separate games and random draws. Every rank gets the result."""
-        config, found = self.config, None
-        if self.ranks.rank == 0:
-            # env.info is the loaded code, even if its file has changed since.
-            world = World(self.env.info, config.env, int(config.train.threads), config.vec.data)
-            settings = EvaluationSettings(config.train.target_episodes, config.train.seed + _EVALUATION_SEED)
-            found = evaluate(self.policy, self.kernels, world, settings)
+        found, seed = None, self.config.train.seed + _EVALUATION_SEED
+        if self.ranks.rank == 0 and self.seats is not None:
+            pool = self.seats.opponents.pool
+            self.ladder = self.ladder or Ladder(self.config, self._world(), self.kernels, self._new_network)
+            found = self.ladder.evaluate(self.policy, [self.seats.opponents.copies[name] for name in pool], seed)
+        elif self.ranks.rank == 0:
+            settings = EvaluationSettings(self.config.train.target_episodes, seed)
+            found = evaluate(self.policy, self.kernels, self._world(), settings)
         return Evaluation(**self.ranks.share(dataclasses.asdict(found) if found is not None else None))
+
+    def _world(self) -> World:
+        # env.info is the loaded code, even if its file has changed since.
+        return World(self.env.info, self.config.env, int(self.config.train.threads), self.config.vec.data)
 
     def save(self, run: Path, extra: Mapping[str, Any]) -> Path | None:
         """Rank 0 writes a checkpoint of all ranks and gets its path. `extra` is added to its JSON."""
