@@ -99,6 +99,19 @@ def test_the_panel_fits_and_shows_everything(width: int) -> None:
         assert "policy loss" in text and "-0.0123" in text and "learning rate" in text
 
 
+@pytest.mark.parametrize("width", [60, 100])
+def test_results_against_opponents_are_added_up(width: int) -> None:
+    shown, out, _ = board(width, target="0.9 vs script:1")
+    shown.start(0)
+    for results in ({"script:1": [3, 1, 0], "step_000001500000": [5, 0, 5]}, {"script:1": [4, 0, 2]}, {}):
+        shown.note({**LINE, "opponents": results, "versus_games": 9, "versus_points": 0.25}, last=True)
+    shown.close()
+    text = Screen().feed(out.getvalue()).text()
+    for words in (("script:1", "7-1-2", "75%"), ("copy at 1.5M", "5-0-5", "50%"), ("target", "0.9 vs script:1")):
+        assert any(all(word in line for word in words) for line in text.splitlines()), words
+    assert "versus" not in text
+
+
 def test_messages_scroll_above_the_panel() -> None:
     shown, out, _ = board()
     shown.start(0)

@@ -19,7 +19,14 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from pufferc.kernels.backend import FUSED  # noqa: E402
-from pufferc.runs.checkpoint import CheckpointError, list_checkpoints, load_checkpoint  # noqa: E402
+from pufferc.runs.checkpoint import (  # noqa: E402
+    CheckpointError,
+    list_checkpoints,
+    load_checkpoint,
+    load_game_checkpoint,
+)
+from pufferc.training.evaluate import EvaluationSettings  # noqa: E402
+from pufferc.training.from_checkpoint import play_checkpoint  # noqa: E402
 from pufferc.training.ppo import advantages, collect  # noqa: E402
 from pufferc.training.resolve import resolve  # noqa: E402
 from pufferc.training.rollout import Rollout  # noqa: E402
@@ -413,6 +420,9 @@ def test_a_run_ends_when_its_target_against_an_opponent_is_reached(duel: str, tm
     result = run(tmp_path, small(duel, updates=40, target_score="0.01 vs script:0"))
     assert result.outcome == "target" and result.steps < 40 * SMALL_BATCH
     assert result.as_dict()["target_score"] == "0.01 vs script:0"
+    checkpoint = load_game_checkpoint(list_checkpoints(result.run)[-1], duel)
+    alone = play_checkpoint(checkpoint, EvaluationSettings(20, seed=1), params={"sides": False})  # no teams, no target
+    assert alone.episodes >= 20 and not alone.versus
     missed = run(tmp_path, small(duel, updates=2, target_score="1.0 vs script:1"))
     assert missed.outcome == "complete" and missed.evaluation is not None
     assert missed.evaluation.versus["script:1"] < 1.0

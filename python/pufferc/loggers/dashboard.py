@@ -32,6 +32,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pufferc.loggers.lines import Progress, Rate, parts
+from pufferc.runs.directory import CHECKPOINT_PREFIX
 from pufferc.runs.scores import ScoreWindow
 from pufferc.runs.text import count, duration, short
 
@@ -235,7 +236,9 @@ class Dashboard(Progress):
     def _opponent_rows(self) -> Iterable[Row]:
         """Wins, draws and losses against the latest opponents, and mean points."""
         for name, (wins, draws, losses) in list(self._opponents.items())[-_MAX_OPPONENTS:]:
-            yield name, f"{wins}-{draws}-{losses}", f"{(wins + 0.5 * draws) / (wins + draws + losses):.0%}"
+            steps = name.removeprefix(CHECKPOINT_PREFIX)
+            shown = f"copy at {count(int(steps))}" if steps != name else name
+            yield shown, f"{wins}-{draws}-{losses}", f"{(wins + 0.5 * draws) / (wins + draws + losses):.0%}"
 
     def _value_rows(self, keys: Iterable[str]) -> Iterable[Row]:
         for key in keys:

@@ -69,7 +69,8 @@ class _SweepLoop(Loop):
     def __init__(self, trainer: Trainer, log: MetricsLog, sweep: _Sweep, rungs: Sequence[int], began: float) -> None:
         silent, interrupt = Silent(trainer.config.train.total_steps), Interrupt(lambda text: None)
         super().__init__(trainer, Outputs(Path(os.devnull), silent, log), interrupt, began)
-        self._sweep, self._rungs = sweep, list(rungs)
+        # Training scores of self-play do not compare runs.
+        self._sweep, self._rungs = sweep, list(rungs) if trainer.seats is None else []
         self.reported: list[tuple[int, float]] = []
 
     def _decide(self, line: Mapping[str, Any]) -> list[bool]:

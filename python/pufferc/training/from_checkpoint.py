@@ -71,7 +71,8 @@ def play_versus(
 
 def _resolved(config: Config) -> Config:
     """A resolved configuration without opponents, which belong to training. With other parameters there may be none."""
-    return resolve(dataclasses.replace(config, selfplay=SelfplayConfig()))[0]
+    train = dataclasses.replace(config.train, target_score=None)
+    return resolve(dataclasses.replace(config, selfplay=SelfplayConfig(), train=train))[0]
 
 
 def _side(checkpoint: Checkpoint, config: Config) -> Side:
