@@ -18,6 +18,7 @@ from pufferc.training.resolve import resolve
 
 torch = pytest.importorskip("torch")
 
+from pufferc.runs.checkpoint import load_checkpoint  # noqa: E402
 from pufferc.selfplay.opponents import Copy, Opponents, Record, thinned  # noqa: E402
 
 TWO = np.array([0, 1], np.int32)
@@ -188,6 +189,22 @@ def test_a_beaten_copy_is_chosen_less_often() -> None:
         pool.enter(copy(2))
         chosen += pool.state()["wanted"] == ["step_000000000200"]
     assert chosen / 300 == pytest.approx(0.3 / 0.35, abs=0.06)
+
+
+def test_files_hold_the_copies_of_this_run(tmp_path: Path) -> None:
+    first, again = opponents(), opponents()
+    for pool, weight in ((first, 1.0), (again, 2.0)):  # the second run resumed from before the copy was made
+        pool.enter(Copy(10, 1000, {"weight": torch.full((1,), weight)}))
+        pool.save(tmp_path, {"game": "pong"})
+    path = tmp_path / "opponents" / "step_000000001000"
+    found = load_checkpoint(path)
+    assert float(found.policy["weight"]) == 2.0 and found.meta["update"] == 10 and found.meta["game"] == "pong"
+    checkpoint = tmp_path / "checkpoints" / "step_000000002000" / "checkpoint.json"
+    checkpoint.parent.mkdir(parents=True)
+    for text, kept in (('{"selfplay": {"slots": ["step_000000001000", null]}}', True), ("{", True), ("{}", False)):
+        checkpoint.write_text(text)
+        opponents().clean(tmp_path)
+        assert path.exists() == kept, text
 
 
 # ---- settings ------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from torch import Tensor
 from pufferc.config.schema import SelfplayConfig
 from pufferc.runs.checkpoint import load_checkpoint, save_checkpoint
 from pufferc.runs.directory import CHECKPOINT_PREFIX, list_checkpoints
-from pufferc.selfplay.seats import Choices, hash64, script_id, uniform
+from pufferc.selfplay.seats import Choices, hash64, script_id, script_level, uniform
 from pufferc.selfplay.settings import SCRIPT, Sides
 
 _MEMORY_GAMES = 500.0  # the mean points are those of about this number of games
@@ -103,6 +103,7 @@ class Opponents:
         self.copies: dict[str, Copy] = {}  # those in the pool or in a slot
         self.records = {f"{SCRIPT}{level}": Record() for level in sides.levels}
         self._wanted: list[str] = []  # that should play
+        self._saved: set[str] = set()  # that this run has written or read
 
     # ---- the pool -----------------------------------------------------------------------------------------
 
@@ -156,12 +157,7 @@ class Opponents:
 
     def name_of(self, policy_id: int) -> str:
         """The name of the opponent that has this policy id now."""
-        return f"{SCRIPT}{-1 - policy_id}" if policy_id < 0 else str(self.slots[policy_id - 1])
-
-    def ids(self) -> list[int]:
-        """The policy ids of all opponents that may play: used slots, then scripts."""
-        used = [slot + 1 for slot, name in enumerate(self.slots) if name is not None]
-        return used + [script_id(level) for level in self._sides.levels]
+        return f"{SCRIPT}{script_level(policy_id)}" if policy_id < 0 else str(self.slots[policy_id - 1])
 
     def weight(self, name: str) -> float:
         """How often an opponent is drawn, relative to others."""
@@ -169,9 +165,9 @@ class Opponents:
 
     def choices(self) -> Choices:
         """What the seat plan draws from."""
-        names = {policy_id: self.name_of(policy_id) for policy_id in self.ids()}
-        ids = [policy_id for policy_id, name in names.items() if policy_id < 0 or name in self._wanted]
-        return Choices(self._sides.mirror, ids, [self.weight(names[policy_id]) for policy_id in ids])
+        ids = [slot + 1 for slot, name in enumerate(self.slots) if name in self._wanted]
+        ids += [script_id(level) for level in self._sides.levels]
+        return Choices(self._sides.mirror, ids, [self.weight(self.name_of(policy_id)) for policy_id in ids])
 
     # ---- files --------------------------------------------------------------------------------------------
 
@@ -192,19 +188,26 @@ class Opponents:
             checkpoint = load_checkpoint(run / _FOLDER / name)
             meta = checkpoint.meta
             self.copies[name] = Copy(int(meta["update"]), int(meta["step"]), checkpoint.policy)
+        self._saved = set(self.copies)
         return {slot: self.copies[name].weights for slot, name in enumerate(self.slots) if name is not None}
 
     def save(self, run: Path, meta: Mapping[str, Any]) -> None:
         """Writes the copies that are not yet in the run's directory. `meta` is added to their JSON."""
-        for name, copy in self.copies.items():
-            if not (run / _FOLDER / name).exists():
-                save_checkpoint(run / _FOLDER, copy.steps, copy.weights, {}, {**meta, "update": copy.update})
+        for name in [name for name in self.copies if name not in self._saved]:
+            # A run that was resumed from an older checkpoint may find a copy with other weights.
+            shutil.rmtree(run / _FOLDER / name, ignore_errors=True)
+            copy = self.copies[name]
+            save_checkpoint(run / _FOLDER, copy.steps, copy.weights, {}, {**meta, "update": copy.update})
+            self._saved.add(name)
 
     def clean(self, run: Path) -> None:
         """Removes files of copies that neither this state nor a checkpoint of the run needs."""
         needed = {*self.copies}
-        for path in list_checkpoints(run):
-            needed.update(_names(json.loads((path / "checkpoint.json").read_bytes()).get("selfplay", {})))
+        try:
+            for path in list_checkpoints(run):
+                needed.update(_names(json.loads((path / "checkpoint.json").read_bytes()).get("selfplay", {})))
+        except (OSError, ValueError):
+            return  # a damaged checkpoint may need any of them
         for path in (run / _FOLDER).glob(f"{CHECKPOINT_PREFIX}*"):
             if path.name not in needed:
                 shutil.rmtree(path, ignore_errors=True)
