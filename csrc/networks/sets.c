@@ -187,30 +187,51 @@ static void sets_first_layer(const PfcSetsScratch* scratch, const PfcSetNet* net
 
 // ---- forward ---------------------------------------------------------------------------------------------
 
-// Takes the maximum of each feature over `count` entities, whose numbers are in scratch->a. A NaN stays.
-PFC_ALWAYS_INLINE static void sets_pool_width(const PfcSetsScratch* scratch, const PfcSetNet* net, int32_t count,
-                                              int64_t features, int32_t width) {
-  const int64_t stride = net->layers[1].padded;
+typedef float SetsFloats __attribute__((vector_size(64), aligned(4), may_alias));
+typedef int32_t SetsInts __attribute__((vector_size(64), aligned(4), may_alias));
+enum { SETS_LANES = 16 };
+
+// Takes the maximum of SETS_LANES features over `count` entities of one row. A NaN stays.
+PFC_ALWAYS_INLINE static void sets_pool_lanes(const float* y, int64_t stride, const int32_t* owners, int32_t count,
+                                              float* best, int32_t* winners) {
+  SetsFloats most = *(const SetsFloats*)(const void*)best;
+  SetsInts entity = *(const SetsInts*)(const void*)winners;
   for (int32_t i = 0; i < count; ++i) {
-    const int64_t at = scratch->owners[2 * i] * features + net->first_feature;
-    const int32_t entity = scratch->owners[2 * i + 1];
-    const float* restrict y = scratch->a + i * stride;
-    float* restrict best = scratch->best + at;
-    int32_t* restrict winner = scratch->winners + at;
-    for (int32_t j = 0; j < width; ++j) {
-      const bool wins = (y[j] > best[j]) | (y[j] != y[j]);
-      best[j] = wins ? y[j] : best[j];
-      winner[j] = wins ? entity : winner[j];
-    }
+    const SetsFloats x = *(const SetsFloats*)(const void*)(y + i * stride);
+    const SetsInts wins = (x > most) | (x != x), own = (SetsInts){0} + owners[2 * i + 1];
+    most = (SetsFloats)(((SetsInts)x & wins) | ((SetsInts)most & ~wins));
+    entity = (own & wins) | (entity & ~wins);
+  }
+  *(SetsFloats*)(void*)best = most;
+  *(SetsInts*)(void*)winners = entity;
+}
+
+// The same for `count` features.
+PFC_ALWAYS_INLINE static void sets_pool_rest(const float* y, int32_t entity, int32_t count, float* restrict best,
+                                             int32_t* restrict winners) {
+  for (int32_t j = 0; j < count; ++j) {
+    const bool wins = (y[j] > best[j]) | (y[j] != y[j]);
+    best[j] = wins ? y[j] : best[j];
+    winners[j] = wins ? entity : winners[j];
   }
 }
 
+// Takes the maximum of each feature over `count` entities, whose numbers are in scratch->a.
 PFC_MULTIVERSION static void sets_pool(const PfcSetsScratch* scratch, const PfcSetNet* net, int32_t count,
                                        int64_t features) {
-  if (net->set.width == SETS_WIDTH)
-    sets_pool_width(scratch, net, count, features, SETS_WIDTH);
-  else
-    sets_pool_width(scratch, net, count, features, net->set.width);
+  const int64_t stride = net->layers[1].padded;
+  const int32_t *owners = scratch->owners, width = net->set.width;
+  for (int32_t i = 0, end; i < count; i = end) {
+    const int64_t at = owners[2 * i] * features + net->first_feature;
+    const float* y = scratch->a + i * stride;
+    int32_t j = 0;
+    for (end = i + 1; end < count && owners[2 * end] == owners[2 * i];) ++end;
+    for (; j + SETS_LANES <= width; j += SETS_LANES)
+      sets_pool_lanes(y + j, stride, owners + 2 * i, end - i, scratch->best + at + j, scratch->winners + at + j);
+    for (int32_t k = i; j < width && k < end; ++k)
+      sets_pool_rest(scratch->a + k * stride + j, owners[2 * k + 1], width - j, scratch->best + at + j,
+                     scratch->winners + at + j);
+  }
 }
 
 static void sets_forward_strip(const PfcSets* sets, const PfcSetsScratch* scratch, const PfcSetNet* net,
