@@ -150,6 +150,4 @@ def _misfit_text(ratings: Ratings) -> str:
         f"largest misfit: {misfit.a} got {misfit.points:.3f} points against {misfit.b}, the ratings say "
         f"{misfit.expected:.3f}"
     )
-    return text + (
-        " (outside the interval: one number per player does not describe this pair)" if misfit.outside else ""
-    )
+    return text + (", outside the interval: read the matrix" if misfit.outside else "")
