@@ -65,10 +65,10 @@ int main(int argc, char** argv) {
                             .params = info ? info->params : NULL, .num_params = info ? info->num_params : 0,
                             .game_numbers = numbers};
   PfcPool* pool = policy ? pfc_pool_create(&desc) : NULL;
-  if (pool && pfc_pool_buffers(pool)->num_teams < 2) fprintf(stderr, "%s has no teams here\n", info->game);
-  else if (pool && !pfc_policy_check(policy, pool)) failed = play(policy, pool, atoi(argv[2]), counts);
+  const int no_teams = pool && pfc_pool_buffers(pool)->num_teams < 2;
+  if (pool && !no_teams && !pfc_policy_check(policy, pool)) failed = play(policy, pool, atoi(argv[2]), counts);
   const int games = counts[0] + counts[1] + counts[2];
-  if (failed) fprintf(stderr, "%s\n", pfc_last_error());
+  if (failed) fprintf(stderr, "%s\n", no_teams ? "the game has no teams with these parameters" : pfc_last_error());
   else printf("%s: %d games against level %s, %d won, %d drawn, %d lost: mean points %.4f\n", info->game, games, argv[2],
               counts[2], counts[1], counts[0], games ? (counts[2] + 0.5 * counts[1]) / games : 0.0);
   pfc_pool_destroy(pool), pfc_policy_destroy(policy);

@@ -439,6 +439,9 @@ def test_the_example_in_c_plays_as_a_plain_loop(game: str, params: dict[str, Any
     )
     bad = subprocess.run([program, file, "99"], capture_output=True, text=True)
     assert bad.returncode == 1 and "level: expected 0 to" in bad.stderr
+    single = exported(tmp_path / "cartpole.pfc", "cartpole", {})
+    bad = subprocess.run([program, single, "0"], capture_output=True, text=True)
+    assert bad.returncode == 1 and bad.stderr == "the game has no teams with these parameters\n"
     bad = subprocess.run([program, source, "0"], capture_output=True, text=True)
     assert bad.returncode == 1 and "not a policy" in bad.stderr
 

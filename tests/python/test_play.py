@@ -11,6 +11,8 @@ import pytest
 
 import pufferc
 from own_games import build_duel, needs_compiler
+from pufferc.commands import play as command
+from pufferc.commands.main import main
 from pufferc.pictures.window import KEYS
 from pufferc.watch import play as module
 from pufferc.watch.players import Choice
@@ -210,3 +212,33 @@ def test_a_policy_can_play_for_the_person_against_an_opponent(window: Callable[.
     shown = window("connect4", "", agent=Sixth(), opponent=ScriptPlayer(0), steps=7)
     assert shown.waits == 0
     assert [int(actions[0]) for actions, forced in shown.steps if not forced[0]][:3] == [5, 5, 5]
+
+
+def test_the_command_finds_the_opponent_and_its_world(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
+) -> None:
+    pytest.importorskip("torch")
+    from test_match import SHORT, checkpoint, exported
+
+    called: dict[str, Any] = {}
+
+    def fake(game: str, **options: Any) -> list[float]:
+        called.update(options)
+        return []
+
+    monkeypatch.setattr(command, "play", fake)
+    assert main(["play", "moba", "--opponent", "script:1", "--env.max-steps", "50"]) == 0
+    assert called["opponent"].name == "script:1" and called["params"] == {"max_steps": 50} and called["agent"] is None
+    file = str(exported(tmp_path / "pong.pfc", "pong", SHORT))
+    assert main(["play", "pong", "--opponent", file]) == 0
+    assert called["opponent"].name == file and called["params"] == SHORT
+    run = str(checkpoint(tmp_path / "run", "pong", {**SHORT, "points": 3}))
+    assert main(["play", "pong", "--opponent", file, "--checkpoint", run]) == 0
+    assert called["agent"].params == called["params"] == {**SHORT, "points": 3}
+    for words, message in (
+        (["pong", "--env.players", "2", "--opponent", "script:0"], "no script:0: pong has no script"),
+        (["moba", "--opponent", file], "is of pong version 1, not of moba"),
+        (["pong", "--opponent", "nowhere"], "neither a checkpoint nor a run"),
+    ):
+        assert main(["play", *words]) == 2
+        assert message in capsys.readouterr().err

@@ -130,9 +130,9 @@ def describe(title: str, names: Sequence[str], pairings: Sequence[Pairing], rati
         table(["", "", *numbers], rows),
         "",
         table(["ratings", "", "95 % interval"], rated),
-        "",
-        _misfit_text(ratings),
     ]
+    if len(names) > 2:  # one number describes any one pair
+        parts += ["", _misfit_text(ratings)]
     left_out = sum(pairing.unfinished for pairing in pairings)
     if left_out:
         parts.append(f"{left_out} games are not counted: they, or the same games with sides exchanged, did not end")
