@@ -1,6 +1,6 @@
 // sets.c - see sets.h. Present entities of many rows pass the layers together, in matrix products of about two hundred
-// rows. Backwards, the first layer of the winners is computed again. A feature's gradient reaches one entity, so it takes
-// a few vector operations for each feature and row, not a matrix product.
+// rows. Backwards, the first layer of the winners is computed again. A feature's gradient reaches one entity, so it
+// takes a few vector operations for each feature and row, not a matrix product.
 //
 // This file is compiled with -ffp-contract=fast, like the matrix products.
 #include "networks/sets.h"
@@ -45,8 +45,8 @@ PfcStatus pfc_sets_check(const PfcSetsShape* shape, int32_t width) {
   if (invalid >= 0) {
     const PfcSet* set = &shape->sets[invalid];
     return pfc_fail(PFC_INVALID,
-                    "sets[%d]: expected entities of 1 to %d values, sets in order within the %d values of a row, and 1 to "
-                    "%d features; got values from %d, %d of them, %d in an entity, %d features",
+                    "sets[%d]: expected entities of 1 to %d values, sets in order within the %d values of a row, and 1 "
+                    "to %d features; got values from %d, %d of them, %d in an entity, %d features",
                     invalid, PFC_LINEAR_MAX_WIDTH, shape->inputs, PFC_LINEAR_MAX_WIDTH, set->first, set->count,
                     set->each, set->width);
   }
