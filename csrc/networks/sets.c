@@ -14,10 +14,8 @@
 
 enum {
   SETS_STRIP = 192,  // entities: a multiple of every tile's rows; their activations fit the L2 cache
-  SETS_LANES = 16    // features that are in registers together
+  SETS_WIDTH = 32    // the default of policy.set_size: loops of this length are unrolled
 };
-typedef float SetsFloats __attribute__((vector_size(4 * SETS_LANES), aligned(4), may_alias));
-typedef int32_t SetsInts __attribute__((vector_size(4 * SETS_LANES), aligned(4), may_alias));
 
 // ---- shape and memory ----------------------------------------------------------------------------------
 
@@ -106,7 +104,7 @@ void pfc_sets_set_layer(PfcSets* sets, int32_t layer, const float* weight, const
 
 // The arrays of the scratch memory.
 enum {
-  SETS_ENTITIES, SETS_VALUES, SETS_A, SETS_B, SETS_OWNERS, SETS_BEST, SETS_WINNERS, SETS_NEXT, SETS_ENTITY_SLOTS,
+  SETS_ENTITIES, SETS_VALUES, SETS_A, SETS_B, SETS_OWNERS, SETS_BEST, SETS_WINNERS, SETS_SLOTS, SETS_ENTITY_SLOTS,
   SETS_ARRAYS
 };
 
@@ -124,7 +122,7 @@ static void sets_sizes(const PfcSets* sets, int32_t rows, uint64_t* bytes) {
   bytes[SETS_A] = bytes[SETS_B] = number * strip * (uint64_t)width;
   bytes[SETS_OWNERS] = 2 * number * strip;
   bytes[SETS_BEST] = bytes[SETS_WINNERS] = number * all * (uint64_t)sets->features;
-  bytes[SETS_NEXT] = number * all * (uint64_t)width;
+  bytes[SETS_SLOTS] = number * all * (uint64_t)width;
   bytes[SETS_ENTITY_SLOTS] = number * (uint64_t)entities;
   for (int32_t i = 0; i < SETS_ARRAYS; ++i)
     bytes[i] = (bytes[i] + PFC_ALIGNMENT - 1) / PFC_ALIGNMENT * PFC_ALIGNMENT;
@@ -149,7 +147,7 @@ void pfc_sets_scratch_place(const PfcSets* sets, int32_t rows, void* memory, Pfc
                               .owners = arrays[SETS_OWNERS],
                               .best = arrays[SETS_BEST],
                               .winners = arrays[SETS_WINNERS],
-                              .next = arrays[SETS_NEXT],
+                              .slots = arrays[SETS_SLOTS],
                               .entity_slots = arrays[SETS_ENTITY_SLOTS]};
 }
 
@@ -189,47 +187,31 @@ static void sets_first_layer(const PfcSetsScratch* scratch, const PfcSetNet* net
 
 // ---- forward ---------------------------------------------------------------------------------------------
 
-// Takes the maximum of SETS_LANES features over `count` entities of one row. A NaN stays.
-PFC_ALWAYS_INLINE static void sets_pool_lanes(const float* y, int64_t stride, const int32_t* owners, int32_t count,
-                                              float* best, int32_t* winners) {
-  SetsFloats most = *(const SetsFloats*)(const void*)best;
-  SetsInts entity = *(const SetsInts*)(const void*)winners;
+// Takes the maximum of each feature over `count` entities, whose numbers are in scratch->a. A NaN stays. Compilers
+// vectorise these loops better than vector types, whose comparisons GCC lowers to scalars where they are too wide.
+PFC_ALWAYS_INLINE static void sets_pool_width(const PfcSetsScratch* scratch, const PfcSetNet* net, int32_t count,
+                                              int64_t features, int32_t width) {
+  const int64_t stride = net->layers[1].padded;
   for (int32_t i = 0; i < count; ++i) {
-    const SetsFloats x = *(const SetsFloats*)(const void*)(y + i * stride);
-    const SetsInts wins = (x > most) | (x != x), own = (SetsInts){0} + owners[2 * i + 1];
-    most = (SetsFloats)(((SetsInts)x & wins) | ((SetsInts)most & ~wins));
-    entity = (own & wins) | (entity & ~wins);
-  }
-  *(SetsFloats*)(void*)best = most;
-  *(SetsInts*)(void*)winners = entity;
-}
-
-// The same for `count` features.
-PFC_ALWAYS_INLINE static void sets_pool_rest(const float* y, int32_t entity, int32_t count, float* restrict best,
-                                             int32_t* restrict winners) {
-  for (int32_t j = 0; j < count; ++j) {
-    const bool wins = (y[j] > best[j]) | (y[j] != y[j]);
-    best[j] = wins ? y[j] : best[j];
-    winners[j] = wins ? entity : winners[j];
+    const int64_t at = scratch->owners[2 * i] * features + net->first_feature;
+    const int32_t entity = scratch->owners[2 * i + 1];
+    const float* restrict y = scratch->a + i * stride;
+    float* restrict best = scratch->best + at;
+    int32_t* restrict winner = scratch->winners + at;
+    for (int32_t j = 0; j < width; ++j) {
+      const bool wins = (y[j] > best[j]) | (y[j] != y[j]);
+      best[j] = wins ? y[j] : best[j];
+      winner[j] = wins ? entity : winner[j];
+    }
   }
 }
 
-// Takes the maximum of each feature over `count` entities, whose numbers are in scratch->a.
 PFC_MULTIVERSION static void sets_pool(const PfcSetsScratch* scratch, const PfcSetNet* net, int32_t count,
                                        int64_t features) {
-  const int64_t stride = net->layers[1].padded;
-  const int32_t *owners = scratch->owners, width = net->set.width;
-  for (int32_t i = 0, end; i < count; i = end) {
-    const int64_t at = owners[2 * i] * features + net->first_feature;
-    const float* y = scratch->a + i * stride;
-    int32_t j = 0;
-    for (end = i + 1; end < count && owners[2 * end] == owners[2 * i];) ++end;
-    for (; j + SETS_LANES <= width; j += SETS_LANES)
-      sets_pool_lanes(y + j, stride, owners + 2 * i, end - i, scratch->best + at + j, scratch->winners + at + j);
-    for (int32_t k = i; j < width && k < end; ++k)
-      sets_pool_rest(scratch->a + k * stride + j, owners[2 * k + 1], width - j, scratch->best + at + j,
-                     scratch->winners + at + j);
-  }
+  if (net->set.width == SETS_WIDTH)
+    sets_pool_width(scratch, net, count, features, SETS_WIDTH);
+  else
+    sets_pool_width(scratch, net, count, features, net->set.width);
 }
 
 static void sets_forward_strip(const PfcSets* sets, const PfcSetsScratch* scratch, const PfcSetNet* net,
@@ -313,71 +295,82 @@ typedef struct SetsBackward {
   float *grad_a_weight, *grad_a_bias, *grad_b_weight, *grad_b_bias;
 } SetsBackward;
 
-// The gradient of SETS_LANES numbers of the first layer for an entity of the strip: through the features that it won,
-// and on to A and a. Adds those features' gradients of B.
-PFC_ALWAYS_INLINE static void sets_backward_lanes(const SetsBackward* pass, int64_t slot, int64_t column) {
-  const int64_t width = pass->net->set.width, row = pass->scratch->owners[2 * slot];
-  const float *grad = pass->grad + row * pass->grad_stride, *x = pass->scratch->entities[slot];
-  const int32_t* next = pass->scratch->next + row * width;
-  const float* weight = pass->net->weight + column;
-  const float* y = pass->scratch->a + slot * pass->net->layers[0].padded + column;
-  const SetsFloats out = *(const SetsFloats*)(const void*)y;
-  SetsFloats sum = {0};
-  for (int64_t j = pass->scratch->owners[2 * slot + 1]; j >= 0; j = next[j]) {
-    sum += grad[j] * *(const SetsFloats*)(const void*)(weight + j * width);
-    *(SetsFloats*)(void*)(pass->grad_b_weight + j * width + column) += grad[j] * out;
-  }
-  sum = (SetsFloats)((SetsInts)sum & ~(out <= 0.0f));
-  *(SetsFloats*)(void*)(pass->grad_a_bias + column) += sum;
-  for (int64_t k = 0; k < pass->net->set.each; ++k)
-    *(SetsFloats*)(void*)(pass->grad_a_weight + k * width + column) += x[k] * sum;
+PFC_ALWAYS_INLINE static void sets_add(float* restrict to, const float* restrict from, float scale, int32_t count) {
+  for (int32_t i = 0; i < count; ++i) to[i] += scale * from[i];
 }
 
-// The same for one number.
-PFC_ALWAYS_INLINE static void sets_backward_number(const SetsBackward* pass, int64_t slot, int64_t column) {
-  const int64_t width = pass->net->set.width, row = pass->scratch->owners[2 * slot];
-  const float *grad = pass->grad + row * pass->grad_stride, *x = pass->scratch->entities[slot];
-  const int32_t* next = pass->scratch->next + row * width;
-  const float out = pass->scratch->a[slot * pass->net->layers[0].padded + column];
-  float sum = 0.0f;
-  for (int64_t j = pass->scratch->owners[2 * slot + 1]; j >= 0; j = next[j]) {
-    sum += grad[j] * pass->net->weight[j * width + column];
-    pass->grad_b_weight[j * width + column] += grad[j] * out;
+// Passes the gradients of the features of rows [begin, end) to B and b, and adds up those of the winners' first layer in
+// scratch->b. Its outputs are in scratch->a.
+PFC_ALWAYS_INLINE static void sets_backward_features(const SetsBackward* pass, int32_t begin, int32_t end,
+                                                     int32_t width) {
+  const PfcSetsScratch* scratch = pass->scratch;
+  const int64_t stride = pass->net->layers[0].padded;
+  for (int64_t row = begin; row < end; ++row) {
+    const float* grad = pass->grad + row * pass->grad_stride;
+    const int32_t* slots = scratch->slots + row * width;
+    for (int64_t j = 0; j < width; ++j) {
+      if (slots[j] < 0) continue;
+      pass->grad_b_bias[j] += grad[j];
+      sets_add(pass->grad_b_weight + j * width, scratch->a + slots[j] * stride, grad[j], width);
+      sets_add(scratch->b + slots[j] * stride, pass->net->weight + j * width, grad[j], width);
+    }
   }
-  sum = out <= 0.0f ? 0.0f : sum;
-  pass->grad_a_bias[column] += sum;
-  for (int64_t k = 0; k < pass->net->set.each; ++k) pass->grad_a_weight[k * width + column] += x[k] * sum;
 }
 
-PFC_MULTIVERSION static void sets_backward_entities(const SetsBackward* pass, int32_t count) {
+// Passes the gradients in scratch->b of `count` entities through max(., 0) to A and a.
+PFC_ALWAYS_INLINE static void sets_backward_entities(const SetsBackward* pass, int32_t count, int32_t width) {
+  const PfcSetsScratch* scratch = pass->scratch;
+  const int32_t each = pass->net->set.each;
+  const int64_t stride = pass->net->layers[0].padded;
+  for (int64_t i = 0; i < count; ++i) {
+    const float* restrict y = scratch->a + i * stride;
+    float *restrict grad = scratch->b + i * stride, *restrict bias = pass->grad_a_bias;
+    for (int32_t j = 0; j < width; ++j) {
+      grad[j] = y[j] <= 0.0f ? 0.0f : grad[j];
+      bias[j] += grad[j];
+    }
+    for (int64_t k = 0; k < each; ++k)
+      sets_add(pass->grad_a_weight + k * width, grad, scratch->entities[i][k], width);
+  }
+}
+
+PFC_MULTIVERSION static void sets_backward_layers(const SetsBackward* pass, int32_t begin, int32_t end, int32_t count) {
   const int32_t width = pass->net->set.width;
-  for (int64_t slot = 0; slot < count; ++slot) {
-    int64_t column = 0;
-    for (; column + SETS_LANES <= width; column += SETS_LANES) sets_backward_lanes(pass, slot, column);
-    for (; column < width; ++column) sets_backward_number(pass, slot, column);
+  if (width == SETS_WIDTH) {
+    sets_backward_features(pass, begin, end, SETS_WIDTH);
+    sets_backward_entities(pass, count, SETS_WIDTH);
+  } else {
+    sets_backward_features(pass, begin, end, width);
+    sets_backward_entities(pass, count, width);
   }
 }
 
-// Takes the winners of a row to the strip, which has `count` entities. Each heads the list of the features that it won
-// and that have a gradient. Returns the new count.
+static void sets_backward_strip(const SetsBackward* pass, int32_t begin, int32_t end, int32_t count) {
+  const PfcSetsScratch* scratch = pass->scratch;
+  const int64_t numbers = (int64_t)count * pass->net->layers[0].padded;
+  sets_first_layer(scratch, pass->net, count, scratch->a);
+  memset(scratch->b, 0, sizeof(float) * (size_t)numbers);
+  sets_backward_layers(pass, begin, end, count);
+}
+
+// Takes the winners of a row to the strip, which has `count` entities, and fills the row's slots: -1 for a feature
+// without a gradient. Returns the new count.
 static int32_t sets_take_winners(const SetsBackward* pass, int32_t row, int32_t count) {
   const PfcSetsScratch* scratch = pass->scratch;
   const PfcSetNet* net = pass->net;
   const int64_t at = (int64_t)(pass->rows->first + row) * pass->sets->features + net->first_feature;
   const float *best = scratch->best + at, *grad = pass->grad + row * pass->grad_stride;
-  const int32_t *winners = scratch->winners + at, first = count;
+  const int32_t* winners = scratch->winners + at;
+  int32_t *slots = scratch->slots + (int64_t)row * net->set.width, first = count;
   for (int32_t j = 0; j < net->set.width; ++j) {
+    slots[j] = -1;
     if (best[j] <= 0.0f || grad[j] == 0.0f) continue;
     int32_t* slot = &scratch->entity_slots[winners[j]];
     if (*slot < first) {  // it is not of this row
       *slot = count++;
       sets_take(pass->sets, scratch, &net->set, sets_entity(pass->sets, pass->rows, &net->set, row, winners[j]), *slot);
-      scratch->owners[2 * *slot] = row, scratch->owners[2 * *slot + 1] = -1;
     }
-    int32_t* head = &scratch->owners[2 * *slot + 1];
-    scratch->next[(int64_t)row * net->set.width + j] = *head;
-    *head = j;
-    pass->grad_b_bias[j] += grad[j];
+    slots[j] = *slot;
   }
   return count;
 }
@@ -386,13 +379,12 @@ static void sets_backward_set(const SetsBackward* pass) {
   const PfcSet* set = &pass->net->set;
   const size_t entity_slots = sizeof(int32_t) * (size_t)(set->count / set->each);
   for (int32_t row = 0; row < pass->rows->rows;) {
+    const int32_t begin = row;
     int32_t count = 0;
     memset(pass->scratch->entity_slots, -1, entity_slots);
     for (; row < pass->rows->rows && count + set->width <= pass->sets->strip; ++row)
       count = sets_take_winners(pass, row, count);
-    if (count == 0) continue;
-    sets_first_layer(pass->scratch, pass->net, count, pass->scratch->a);
-    sets_backward_entities(pass, count);
+    if (count) sets_backward_strip(pass, begin, row, count);
   }
 }
 

@@ -75,13 +75,13 @@ void pfc_sets_set_layer(PfcSets* sets, int32_t layer, const float* weight, const
 // Scratch memory of one thread for blocks of up to `rows` rows.
 typedef struct PfcSetsScratch {
   const float** entities;  // [strip and more]: the entities that pass the layers together
-  float* values;           // [strip, each]: their values, where x is bfloat16
-  float *a, *b;            // [strip, padded width]
-  int32_t* owners;         // [strip, 2]: row and number of an entity; of a winner, row and the last feature that it won
-  float* best;             // [rows, features]: the features. It and winners may point to memory that outlives the pass
-  int32_t* winners;        // [rows, features]: the entity that has the maximum
-  int32_t* next;           // [rows, width]: another feature that the same entity won, -1 = none
-  int32_t* entity_slots;   // [count / each]: where in the strip an entity of the current row is
+  float* values;          // [strip, each]: their values, where x is bfloat16
+  float *a, *b;           // [strip, padded width]
+  int32_t* owners;        // [strip, 2]: row and number of an entity
+  float* best;            // [rows, features]: the features. It and winners may point to memory that outlives the pass
+  int32_t* winners;       // [rows, features]: the entity that has the maximum
+  int32_t* slots;         // [rows, width]: where in the strip it is
+  int32_t* entity_slots;  // [count / each]: where in the strip an entity of the current row is
 } PfcSetsScratch;
 
 uint64_t pfc_sets_scratch_bytes(const PfcSets* sets, int32_t rows);
