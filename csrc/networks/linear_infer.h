@@ -6,8 +6,8 @@
 //
 //   bias[width], then for k = 0 .. inputs - 1: weight[output 0 .. width - 1][k]
 //
-// A layer owns its panels; only pfc_linear_infer_set changes them. linear_train.h has the layers of networks in training
-// that need gradients of matrices. Internal: for policy/, conv.c, sets.c and tests.
+// A layer owns its panels; only pfc_linear_infer_set changes them. linear_train.h has the layers of networks in
+// training. Internal: for policy/, conv.c, sets.c and tests.
 #ifndef PUFFERC_LINEAR_INFER_H
 #define PUFFERC_LINEAR_INFER_H
 
@@ -39,8 +39,8 @@ const PfcLinearInferKernels* pfc_linear_infer_kernels(int32_t index);
 
 enum { PFC_LINEAR_INFER_ROWS = 12 };  // a multiple of every tile's rows
 
-// weight [outputs, inputs], bias [outputs], both copied, or both NULL = zeros; inputs and outputs >= 1. False when there
-// is no memory.
+// weight [outputs, inputs], bias [outputs], both copied, or both NULL = zeros; inputs and outputs >= 1. False when
+// there is no memory.
 bool pfc_linear_infer_init(PfcLinearInfer* layer, const PfcLinearInferKernels* kernels, int32_t inputs, int32_t outputs,
                            const float* weight, const float* bias, bool relu);
 void pfc_linear_infer_free(PfcLinearInfer* layer);

@@ -37,8 +37,8 @@ enum {
 
 typedef struct PfcMlp PfcMlp;
 
-// widths [layers + 1], from inputs to outputs. sets: NULL = none; with sets, widths[0] must be the encoder's outputs. All
-// weights start as zeros. *mlp is NULL unless the result is PFC_OK.
+// widths [layers + 1], from inputs to outputs. sets: NULL = none; with sets, widths[0] must be the encoder's outputs.
+// All weights start as zeros. *mlp is NULL unless the result is PFC_OK.
 PfcStatus pfc_mlp_create(const PfcMatmulKernels* kernels, const PfcSetsShape* sets, const int32_t* widths,
                          int32_t layers, PfcMlp** mlp);
 void pfc_mlp_destroy(PfcMlp* mlp);  // NULL is allowed
@@ -50,7 +50,8 @@ void pfc_mlp_layer_shape(const PfcMlp* mlp, int32_t layer, int32_t* outputs, int
 // Copies the parameters of one layer: weight [outputs, inputs], bias [outputs].
 void pfc_mlp_set_layer(PfcMlp* mlp, int32_t layer, const float* weight, const float* bias);
 
-// outputs [rows, widths[layers]] of x [rows, inputs], where inputs are widths[0], or those of the sets. `keep` stores the activations for pfc_mlp_backward.
+// outputs [rows, widths[layers]] of x [rows, inputs], where inputs are widths[0], or those of the sets. `keep` stores
+// the activations for pfc_mlp_backward.
 PfcStatus pfc_mlp_forward(PfcMlp* mlp, const void* x, int64_t rows, bool keep, float* outputs, PfcWorkers* workers);
 
 // The same in a caller's own threads: outputs [rows, widths[layers]] of at most PFC_MLP_BLOCK_ROWS rows, in the scratch

@@ -69,8 +69,8 @@ void pfc_recurrent_destroy(PfcRecurrent* network);  // NULL is allowed
 // Arrays of a state: 1, or 2 of an LSTM.
 int32_t pfc_recurrent_states(const PfcRecurrent* network);
 
-// Layers are those of the sets, the hidden ones in order, those of the gates and that of the outputs. Gates are [2 H, H], u first; of an
-// LSTM two layers [4 H, H], of x and of the h before, gates in the order i, f, g, o.
+// Layers are those of the sets, the hidden ones in order, those of the gates and that of the outputs. Gates are
+// [2 H, H], u first; of an LSTM two layers [4 H, H], of x and of the h before, gates in the order i, f, g, o.
 int32_t pfc_recurrent_layers(const PfcRecurrent* network);
 void pfc_recurrent_layer_shape(const PfcRecurrent* network, int32_t layer, int32_t* outputs, int32_t* inputs);
 

@@ -1,6 +1,6 @@
 // sets.c - see sets.h. Present entities of many rows pass the layers together, in matrix products of about two hundred
-// rows. The backward pass does the same with the winners alone. There, a feature's gradient reaches one entity, so it is
-// a few vector operations for each feature and row, not a matrix product.
+// rows. Backwards, the first layer of the winners is computed again. A feature's gradient reaches one entity, so it
+// takes a few vector operations for each feature and row, not a matrix product.
 //
 // This file is compiled with -ffp-contract=fast, like the matrix products.
 #include "networks/sets.h"
@@ -43,8 +43,8 @@ PfcStatus pfc_sets_check(const PfcSetsShape* shape, int32_t width) {
   if (invalid >= 0) {
     const PfcSet* set = &shape->sets[invalid];
     return pfc_fail(PFC_INVALID,
-                    "sets[%d]: expected entities of 1 to %d values, sets in order within the %d values of a row, and 1 to "
-                    "%d features; got values from %d, %d of them, %d in an entity, %d features",
+                    "sets[%d]: expected entities of 1 to %d values, sets in order within the %d values of a row, and 1 "
+                    "to %d features; got values from %d, %d of them, %d in an entity, %d features",
                     invalid, PFC_LINEAR_MAX_WIDTH, shape->inputs, PFC_LINEAR_MAX_WIDTH, set->first, set->count,
                     set->each, set->width);
   }
@@ -187,51 +187,31 @@ static void sets_first_layer(const PfcSetsScratch* scratch, const PfcSetNet* net
 
 // ---- forward ---------------------------------------------------------------------------------------------
 
-typedef float SetsFloats __attribute__((vector_size(64), aligned(4), may_alias));
-typedef int32_t SetsInts __attribute__((vector_size(64), aligned(4), may_alias));
-enum { SETS_LANES = 16 };
-
-// Takes the maximum of SETS_LANES features over `count` entities of one row. A NaN stays.
-PFC_ALWAYS_INLINE static void sets_pool_lanes(const float* y, int64_t stride, const int32_t* owners, int32_t count,
-                                              float* best, int32_t* winners) {
-  SetsFloats most = *(const SetsFloats*)(const void*)best;
-  SetsInts entity = *(const SetsInts*)(const void*)winners;
+// Takes the maximum of each feature over `count` entities, whose numbers are in scratch->a. A NaN stays. Compilers
+// vectorise these loops better than vector types, whose comparisons GCC lowers to scalars where they are too wide.
+PFC_ALWAYS_INLINE static void sets_pool_width(const PfcSetsScratch* scratch, const PfcSetNet* net, int32_t count,
+                                              int64_t features, int32_t width) {
+  const int64_t stride = net->layers[1].padded;
   for (int32_t i = 0; i < count; ++i) {
-    const SetsFloats x = *(const SetsFloats*)(const void*)(y + i * stride);
-    const SetsInts wins = (x > most) | (x != x), own = (SetsInts){0} + owners[2 * i + 1];
-    most = (SetsFloats)(((SetsInts)x & wins) | ((SetsInts)most & ~wins));
-    entity = (own & wins) | (entity & ~wins);
-  }
-  *(SetsFloats*)(void*)best = most;
-  *(SetsInts*)(void*)winners = entity;
-}
-
-// The same for `count` features.
-PFC_ALWAYS_INLINE static void sets_pool_rest(const float* y, int32_t entity, int32_t count, float* restrict best,
-                                             int32_t* restrict winners) {
-  for (int32_t j = 0; j < count; ++j) {
-    const bool wins = (y[j] > best[j]) | (y[j] != y[j]);
-    best[j] = wins ? y[j] : best[j];
-    winners[j] = wins ? entity : winners[j];
+    const int64_t at = scratch->owners[2 * i] * features + net->first_feature;
+    const int32_t entity = scratch->owners[2 * i + 1];
+    const float* restrict y = scratch->a + i * stride;
+    float* restrict best = scratch->best + at;
+    int32_t* restrict winner = scratch->winners + at;
+    for (int32_t j = 0; j < width; ++j) {
+      const bool wins = (y[j] > best[j]) | (y[j] != y[j]);
+      best[j] = wins ? y[j] : best[j];
+      winner[j] = wins ? entity : winner[j];
+    }
   }
 }
 
-// Takes the maximum of each feature over `count` entities, whose numbers are in scratch->a.
 PFC_MULTIVERSION static void sets_pool(const PfcSetsScratch* scratch, const PfcSetNet* net, int32_t count,
                                        int64_t features) {
-  const int64_t stride = net->layers[1].padded;
-  const int32_t *owners = scratch->owners, width = net->set.width;
-  for (int32_t i = 0, end; i < count; i = end) {
-    const int64_t at = owners[2 * i] * features + net->first_feature;
-    const float* y = scratch->a + i * stride;
-    int32_t j = 0;
-    for (end = i + 1; end < count && owners[2 * end] == owners[2 * i];) ++end;
-    for (; j + SETS_LANES <= width; j += SETS_LANES)
-      sets_pool_lanes(y + j, stride, owners + 2 * i, end - i, scratch->best + at + j, scratch->winners + at + j);
-    for (int32_t k = i; j < width && k < end; ++k)
-      sets_pool_rest(scratch->a + k * stride + j, owners[2 * k + 1], width - j, scratch->best + at + j,
-                     scratch->winners + at + j);
-  }
+  if (net->set.width == SETS_WIDTH)
+    sets_pool_width(scratch, net, count, features, SETS_WIDTH);
+  else
+    sets_pool_width(scratch, net, count, features, net->set.width);
 }
 
 static void sets_forward_strip(const PfcSets* sets, const PfcSetsScratch* scratch, const PfcSetNet* net,

@@ -304,8 +304,8 @@ static PfcStatus check_kind(const Reader* r, const LayerHead* layer) {
                     r->name, layer->index);
   if (layer->kind < POLICY_LINEAR || layer->kind > POLICY_CODE_ROWS)
     return pfc_fail(PFC_INVALID,
-                    "%s: layer %u: kind %u is unknown here, expected 2 linear, 3 codes, 4 MinGRU, 5 LSTM, 6 convolution, "
-                    "7 sets or 8 codes by row",
+                    "%s: layer %u: kind %u is unknown here, expected 2 linear, 3 codes, 4 MinGRU, 5 LSTM, 6 "
+                    "convolution, 7 sets or 8 codes by row",
                     r->name, layer->index, layer->kind);
   if (layer->index > 0 && takes_codes(layer))
     return pfc_fail(PFC_INVALID, "%s: layer %u: kind %u (codes) may only come first", r->name, layer->index,

@@ -1,5 +1,5 @@
-// test_policy_sets.c - policies with sets of entities: outputs against plain loops, absent entities and empty sets, sets
-// behind codes by row, and files with an invalid layer of this kind.
+// test_policy_sets.c - policies with sets of entities: outputs against plain loops, absent entities and empty sets,
+// sets behind codes by row, and files with an invalid layer of this kind.
 #include "check.h"
 #include "policy_writer.h"
 
@@ -29,8 +29,8 @@ static void add_layers(File* file, uint32_t more) {
   memcpy(file->data + 12, &layers, sizeof layers);
 }
 
-// Copies the numbers of the sets and of the linear layer behind them. With `codes`, a layer before them takes every value
-// as it is.
+// Copies the numbers of the sets and of the linear layer behind them. With `codes`, a layer before them takes every
+// value as it is.
 static File write_sets(const Layer* layer, bool codes, float* numbers, float* linear) {
   const Net head = {"mine", PFC_FLOAT32, 1, {3}, 0, 0, 0, {INPUTS}, {0}, 0};
   File file = write_policy(&head, 1);

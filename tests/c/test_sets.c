@@ -1,6 +1,6 @@
 // test_sets.c - networks with sets of entities against plain loops in double precision: outputs, and gradients of all
-// parameters, for every instruction set; sets that are empty, absent entities, sets wider than a strip; the same bits for
-// any number of workers and for one pass or two; NaN; recurrent networks; refusals.
+// parameters, for every instruction set; empty sets, absent entities, sets wider than a strip; the same bits for any
+// number of workers and for one pass or two; NaN; recurrent networks; refusals.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
