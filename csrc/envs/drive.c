@@ -3177,14 +3177,16 @@ static void drive_draw_box(const DriveWorld* w, const DriveFrame* f, int32_t i, 
   f->d->polygon(f->d->context, corners, 4, color);
 }
 
-// Asphalt as wide as the room that each lane's points have.
+// Asphalt as wide as the room that each lane's points have. Movements are wider, so that they close the gaps between
+// each other.
 static void drive_draw_asphalt(const DriveWorld* w, const DriveFrame* f) {
   for (int32_t i = 0; i < w->s->town.num_lanes; ++i) {
     const DriveLane* lane = &w->lanes[i];
+    const float wide = lane->kind == DRIVE_MOVEMENT ? 4.0f : 2.6f;
     for (int32_t k = 0; k + 1 < lane->count; ++k) {
       const DrivePoint *a = &w->points[lane->first + k], *b = a + 1;
-      const float left_a = pfc_minf(a->left, 2.6f), left_b = pfc_minf(b->left, 2.6f);
-      const float right_a = pfc_minf(a->right, 2.6f), right_b = pfc_minf(b->right, 2.6f);
+      const float left_a = pfc_minf(a->left, wide), left_b = pfc_minf(b->left, wide);
+      const float right_a = pfc_minf(a->right, wide), right_b = pfc_minf(b->right, wide);
       PfcPoint corners[4];
       corners[0] = drive_pixel(f, a->x - left_a * a->sin - 0.2f * a->cos, a->y + left_a * a->cos - 0.2f * a->sin);
       corners[1] = drive_pixel(f, b->x - left_b * b->sin + 0.2f * b->cos, b->y + left_b * b->cos + 0.2f * b->sin);
