@@ -1280,36 +1280,38 @@ PFC_FN bool drive_fill_grid(DriveWorld* w, int32_t most) {
   return true;
 }
 
-// A walk over the edges in the cells that a box touches. An edge in several cells comes several times.
+// A walk over the edges in the cells that a box touches. An edge in several cells comes several times. The entries of
+// neighbouring cells of a row follow one another.
 typedef struct DriveEdgeWalk {
-  int32_t first_column, last_column, last_row, column, row;
-  int32_t at, end;  // entries of the current cell
+  int32_t cell, last_cell, columns;  // cell: the first of the current row; last_cell: of the last row
+  int32_t at, end;                   // entries of the current row
 } DriveEdgeWalk;
 
-DRIVE_PART void drive_enter_cell(const DriveWorld* w, DriveEdgeWalk* walk) {
-  const int32_t cell = walk->row * w->s->town.columns + walk->column;
-  walk->at = w->starts[cell], walk->end = w->starts[cell + 1];
+DRIVE_PART void drive_enter_row(const DriveWorld* w, DriveEdgeWalk* walk) {
+  walk->at = w->starts[walk->cell], walk->end = w->starts[walk->cell + walk->columns];
 }
 
 DRIVE_PART DriveEdgeWalk drive_walk_edges(const DriveWorld* w, float x0, float y0, float x1, float y1) {
   const DriveTown* town = &w->s->town;
+  const int32_t column = drive_column(town, x0);
   DriveEdgeWalk walk;
-  walk.first_column = walk.column = drive_column(town, x0), walk.last_column = drive_column(town, x1);
-  walk.row = drive_row(town, y0), walk.last_row = drive_row(town, y1);
-  drive_enter_cell(w, &walk);
+  walk.columns = drive_column(town, x1) - column + 1;
+  walk.cell = drive_row(town, y0) * town->columns + column;
+  walk.last_cell = drive_row(town, y1) * town->columns + column;
+  drive_enter_row(w, &walk);
   return walk;
 }
 
 // The next edge, or NULL.
 DRIVE_PART const DriveSegment* drive_next_edge(const DriveWorld* w, DriveEdgeWalk* walk) {
   for (;;) {
-    // Entries are in order, and edges are the first segments.
-    if (walk->at < walk->end && w->entries[walk->at] < w->s->town.num_edges) return &w->segments[w->entries[walk->at++]];
-    if (++walk->column > walk->last_column) {
-      if (++walk->row > walk->last_row) return NULL;
-      walk->column = walk->first_column;
+    while (walk->at < walk->end) {
+      const int32_t segment = w->entries[walk->at++];
+      if (segment < w->s->town.num_edges) return &w->segments[segment];
     }
-    drive_enter_cell(w, walk);
+    if (walk->cell == walk->last_cell) return NULL;
+    walk->cell += w->s->town.columns;
+    drive_enter_row(w, walk);
   }
 }
 
@@ -1564,8 +1566,7 @@ PFC_FN void drive_locate(const DriveWorld* w, int32_t i) {
     if (point > 0) point -= 1;
     else if (slot > 0) slot -= 1, point = w->lanes[car->route[slot]].count - 2;
   }
-  int32_t best_slot = slot, best_point = point;
-  float least = PFC_INFINITY;
+  uint64_t best = UINT64_MAX;  // the squared distance's bits, the slot, the point: its order is that of the three
   for (int32_t left = DRIVE_BEHIND + DRIVE_BEFORE + 1; left > 0 && slot < car->num_lanes; ++slot, point = 1) {
     const DriveLane* lane = &w->lanes[car->route[slot]];
     const DrivePoint* p = &w->points[lane->first];
@@ -1573,9 +1574,11 @@ PFC_FN void drive_locate(const DriveWorld* w, int32_t i) {
     left -= end - point;
     for (; point < end; ++point) {
       const float dx = x - p[point].x, dy = y - p[point].y, square = dx * dx + dy * dy;
-      if (square < least) least = square, best_slot = slot, best_point = point;
+      const uint64_t key = (uint64_t)pfc_float_bits(square) << 32 | (uint32_t)slot << 16 | (uint32_t)point;
+      best = key < best ? key : best;
     }
   }
+  const int32_t best_slot = (int32_t)(best >> 16 & 0xffffu), best_point = (int32_t)(best & 0xffffu);
   for (; car->slot < best_slot; ++car->slot) car->before += w->lanes[car->route[car->slot]].length;
   for (; car->slot > best_slot; --car->slot) car->before -= w->lanes[car->route[car->slot - 1]].length;
   const DriveLane* lane = &w->lanes[car->route[best_slot]];
@@ -1631,14 +1634,20 @@ DRIVE_PART float drive_corridor_square(const DriveWorld* w, int32_t body, float 
   return 1.01f * (wide * wide + deep * deep);
 }
 
-// Marks the bodies of which a part may be within `reach` m of a place.
-DRIVE_PART void drive_find_within(const DriveWorld* w, float x, float y, float reach, int32_t* found) {
+// Lists the bodies of which a part may be within `reach` m of a place, and returns their number.
+DRIVE_PART int32_t drive_find_within(const DriveWorld* w, float x, float y, float reach, uint8_t* found) {
   const float *xs = w->x, *ys = w->y, *away = w->away, *radius = w->radius;
   const int32_t padded = w->padded;
+  int32_t within[DRIVE_MAX_BODIES], count = 0;
   for (int32_t k = 0; k < padded; ++k) {
     const float dx = xs[k] - x, dy = ys[k] - y, far_off = reach + radius[k];
-    found[k] = dx * dx + dy * dy + away[k] <= far_off * far_off;
+    within[k] = dx * dx + dy * dy + away[k] <= far_off * far_off;
   }
+  for (int32_t k = 0; k < padded; ++k) {  // without a branch that cannot be predicted
+    found[count] = (uint8_t)k;
+    count += within[k];
+  }
+  return count;
 }
 
 // Whether a body is in the corridor of a lane from point `first` to point `last`; points beyond its ends lie straight
@@ -1668,10 +1677,10 @@ DRIVE_APART bool drive_lane_is_free(const DriveWorld* w, const DriveLane* lane, 
   const DrivePoint* p = &w->points[lane->first + at];
   const float reach =
       0.5f * (to - from) + half + 2.0f * DRIVE_SPACING + pfc_absf(middle - drive_spacing(lane) * (float)at);
-  int32_t found[DRIVE_MAX_BODIES];
-  drive_find_within(w, p->x, p->y, reach, found);
-  for (int32_t k = 0; k < w->num_bodies; ++k)
-    if (found[k] && k != self && drive_blocks_lane(w, lane, first, last, half, k)) return false;
+  uint8_t found[DRIVE_MAX_BODIES + 1];
+  const int32_t count = drive_find_within(w, p->x, p->y, reach, found);
+  for (int32_t n = 0; n < count; ++n)
+    if (found[n] != self && drive_blocks_lane(w, lane, first, last, half, found[n])) return false;
   return true;
 }
 
@@ -1996,7 +2005,8 @@ PFC_FN void drive_look(const DriveWorld* w, int32_t i) {
   }
   view->arrival =
       view->movement == DRIVE_NONE ? DRIVE_NEVER : (int32_t)(10.0f * view->approach / pfc_maxf(w->v[i], 2.0f));
-  w->towards[i] = car->present && view->movement != DRIVE_NONE ? w->lanes[view->movement].junction : DRIVE_NONE;
+  w->towards[i] = DRIVE_NONE;
+  if (car->present && view->movement != DRIVE_NONE) w->towards[i] = w->lanes[view->movement].junction;
 }
 
 // After positions or routes have changed.
@@ -2216,12 +2226,13 @@ PFC_FN DriveLeader drive_lead(const DriveWorld* w, int32_t i, int32_t body, cons
 PFC_FN DriveLeader drive_find_leader(const DriveWorld* w, int32_t i, const DriveAhead* path, float reach) {
   const float half = 0.5f * w->width[i] + DRIVE_HALF_BUMPER;
   DriveLeader leader = {DRIVE_FAR, 0.0f};
-  int32_t found[DRIVE_MAX_BODIES], count = 0;
-  drive_find_within(w, w->x[i], w->y[i], reach + w->radius[i], found);
+  uint8_t found[DRIVE_MAX_BODIES + 1];
+  const int32_t num_found = drive_find_within(w, w->x[i], w->y[i], reach + w->radius[i], found);
+  int32_t count = 0;
   while (count < path->count && path->at[count] <= reach) ++count;
-  for (int32_t k = 0; k < w->num_bodies; ++k) {
-    if (!found[k] || k == i) continue;
-    const int32_t before = count;
+  for (int32_t n = 0; n < num_found; ++n) {
+    const int32_t k = found[n], before = count;
+    if (k == i) continue;
     const DriveLeader body = drive_lead(w, i, k, path, drive_corridor_square(w, k, half), &count);
     if (count < before || body.gap < leader.gap) leader = body;
   }
@@ -2401,7 +2412,8 @@ PFC_FN bool drive_is_off_road(const DriveWorld* w, int32_t i) {
   DriveEdgeWalk walk = drive_walk_edges(w, x - ex, y - ey, x + ex, y + ey);
   for (const DriveSegment* g = drive_next_edge(w, &walk); g; g = drive_next_edge(w, &walk)) {
     const float x0 = g->x0 - x, y0 = g->y0 - y, x1 = g->x1 - x, y1 = g->y1 - y;
-    if (pfc_minf(x0, x1) > ex || pfc_maxf(x0, x1) < -ex || pfc_minf(y0, y1) > ey || pfc_maxf(y0, y1) < -ey) continue;
+    // Without branches: which of the four holds cannot be predicted.
+    if ((pfc_minf(x0, x1) > ex) | (pfc_maxf(x0, x1) < -ex) | (pfc_minf(y0, y1) > ey) | (pfc_maxf(y0, y1) < -ey)) continue;
     if (drive_segment_meets(x0 * c + y0 * s, y0 * c - x0 * s, x1 * c + y1 * s, y1 * c - x1 * s, half_length,
                             half_width))
       return true;
@@ -2705,27 +2717,51 @@ typedef struct DriveNearest {
   int32_t count, most;
 } DriveNearest;
 
-DRIVE_PART void drive_offer(DriveNearest* nearest, float square, int32_t index) {
-  const uint64_t key = (uint64_t)pfc_float_bits(square) << 32 | (uint32_t)index;
+DRIVE_PART uint64_t drive_near_key(float square, int32_t index) {
+  return (uint64_t)pfc_float_bits(square) << 32 | (uint32_t)index;
+}
+
+DRIVE_PART void drive_offer(DriveNearest* nearest, uint64_t key) {
   if (nearest->count == nearest->most && key >= nearest->keys[nearest->count - 1]) return;
   int32_t at = nearest->count < nearest->most ? nearest->count++ : nearest->count - 1;
   for (; at > 0 && nearest->keys[at - 1] > key; --at) nearest->keys[at] = nearest->keys[at - 1];
   nearest->keys[at] = key;
 }
 
+enum { DRIVE_FEW = 32 };
+
+// The nearest of a few bodies, in order: the rank of each is the number of smaller keys. For so few this is faster than
+// a search with branches that cannot be predicted.
+DRIVE_PART void drive_rank(DriveNearest* nearest, const uint64_t* keys, int32_t count) {
+  uint64_t ranked[DRIVE_FEW];
+  for (int32_t a = 0; a < count; ++a) {
+    int32_t rank = 0;
+    for (int32_t b = 0; b < count; ++b) rank += keys[b] < keys[a];
+    ranked[rank] = keys[a];
+  }
+  nearest->count = pfc_mini(count, nearest->most);
+  for (int32_t n = 0; n < nearest->count; ++n) nearest->keys[n] = ranked[n];
+}
+
 DRIVE_PART void drive_observe_bodies(const DriveWorld* w, int32_t i, float* out) {
   float squares[DRIVE_MAX_BODIES];
+  uint64_t keys[DRIVE_MAX_BODIES + 1];
   const float x = w->x[i], y = w->y[i], sight = w->p->sight * w->p->sight;
   const int32_t padded = w->padded;
+  int32_t seen = 0;
   for (int32_t k = 0; k < padded; ++k) {
     const float dx = w->x[k] - x, dy = w->y[k] - y;
     squares[k] = dx * dx + dy * dy + w->away[k];
   }
   squares[i] = DRIVE_FAR;
+  for (int32_t k = 0; k < padded; ++k) {
+    keys[seen] = drive_near_key(squares[k], k);
+    seen += squares[k] <= sight;
+  }
   DriveNearest nearest;
   nearest.count = 0, nearest.most = DRIVE_SEEN;
-  for (int32_t k = 0; k < padded; ++k)
-    if (squares[k] <= sight) drive_offer(&nearest, squares[k], k);
+  if (seen <= DRIVE_FEW) drive_rank(&nearest, keys, seen);
+  else for (int32_t n = 0; n < seen; ++n) drive_offer(&nearest, keys[n]);
   const float c = w->cos[i], s = w->sin[i], vx = w->v[i] * c, vy = w->v[i] * s;
   for (int32_t n = 0; n < nearest.count; ++n, out += DRIVE_BODY_OBS) {
     const int32_t k = (int32_t)(nearest.keys[n] & 0xffffffffu);
@@ -2751,7 +2787,7 @@ DRIVE_APART void drive_observe_road(const DriveWorld* w, int32_t i, float* out) 
   for (int32_t k = 0; k < town->num_segments; ++k) {
     const DriveSegment* g = &w->segments[k];
     const float square = drive_square_to(x, y, g->x0, g->y0, g->x1, g->y1);
-    if (square <= DRIVE_LOOK * DRIVE_LOOK) drive_offer(&nearest, square, k);
+    if (square <= DRIVE_LOOK * DRIVE_LOOK) drive_offer(&nearest, drive_near_key(square, k));
   }
   for (int32_t n = 0; n < nearest.count; ++n, out += DRIVE_ROAD_OBS) {
     const int32_t k = (int32_t)(nearest.keys[n] & 0xffffffffu);
