@@ -238,6 +238,68 @@ static void test_red(void) {
   CHECK(drive_over_line(DRIVE_GREEN, 0.0f, &reds) == 0.0f && reds == 0);
 }
 
+// ---- right of way ------------------------------------------------------------------------------------------
+
+static void put_on_lane(Game* g, int32_t i, uint16_t lane, float along) {
+  drive_set_size(&g->w, i, 4.5f, 1.9f);
+  drive_put(&g->w, i, lane, along);
+  g->w.v[i] = 0.0f;
+  drive_set_present(&g->w, i);
+}
+
+static void add_to_route(Game* g, int32_t i, uint16_t lane) {
+  DriveCar* car = &g->w.cars[i];
+  car->route[car->num_lanes++] = lane;
+  car->end += g->w.lanes[lane].length;
+}
+
+// After 6 s the first car of a queue ignores claims. The one behind it has no turn yet, however long it has stood.
+static void test_patience(void) {
+  DriveParams p = game_alone();
+  p.agents = 2, p.lights = 1.0f, p.roundabouts = 0.0f;
+  Game g = game_open(p, 1);
+  const uint16_t lane = find_lights(&g), movement = g.w.lanes[lane].next[0];
+  for (int32_t i = 0; i < 2; ++i) {
+    put_on_lane(&g, i, lane, g.w.lanes[lane].stop - 2.25f - (i == 0 ? 2.0f : 8.0f));
+    add_to_route(&g, i, movement);
+    g.w.cars[i].stood = 100 + 50 * i;
+  }
+  set_light(&g, movement, DRIVE_GREEN);
+  drive_look_around(&g.w);
+  CHECK(g.w.cars[0].view.line < 2.1f && g.w.cars[1].view.line < 8.1f);
+  CHECK(drive_is_stuck(&g.w, 0) && !drive_is_stuck(&g.w, 1));
+  g.w.cars[0].stood = DRIVE_PATIENCE_TICKS - 1;
+  CHECK(!drive_is_stuck(&g.w, 0));
+  g.w.cars[0].stood = DRIVE_PATIENCE_TICKS;
+  set_light(&g, movement, DRIVE_YELLOW);
+  CHECK(!drive_is_stuck(&g.w, 0));
+  game_close(&g);
+}
+
+// The exit of a roundabout is the road behind the ring, not the ring itself.
+static void test_exit_of_a_ring(void) {
+  DriveParams p = game_alone();
+  p.agents = 2, p.roundabouts = 1.0f, p.town_x = p.town_y = 1;
+  Game g = game_open(p, 1);
+  const DriveWorld* w = &g.w;
+  uint16_t lane = 0;
+  while (w->lanes[lane].stop < 0.0f) ++lane;
+  put_on_lane(&g, 0, lane, w->lanes[lane].stop - 4.0f);
+  const uint16_t entry = w->lanes[lane].next[0], between = w->lanes[entry].next[0], leave = w->lanes[between].next[0];
+  const uint16_t ring[] = {entry, between, leave, w->lanes[leave].next[0]};
+  for (int32_t k = 0; k < 4; ++k) add_to_route(&g, 0, ring[k]);
+  CHECK(w->lanes[leave].kind == DRIVE_RING && w->lanes[ring[3]].kind == DRIVE_ROAD);
+  for (int32_t k = 1; k < 4; ++k) {
+    put_on_lane(&g, 1, ring[k], k == 3 ? 4.0f : 0.5f * w->lanes[ring[k]].length);
+    drive_look_around(&g.w);
+    CHECK(drive_exit_is_free(&g.w, 0) == (k < 3));
+  }
+  put_on_lane(&g, 1, ring[3], 16.0f);
+  drive_look_around(&g.w);
+  CHECK(drive_exit_is_free(&g.w, 0));
+  game_close(&g);
+}
+
 // Lights of one junction: green 8 s, yellow 3.5 s, red 14.5 s; never two pairs of arms green or yellow at once.
 static void test_light_cycle(void) {
   DriveParams p = game_alone();
@@ -568,6 +630,8 @@ int main(void) {
   test_hit();
   test_overlap();
   test_red();
+  test_patience();
+  test_exit_of_a_ring();
   test_light_cycle();
   test_truncation();
   test_new_town();

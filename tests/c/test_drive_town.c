@@ -26,6 +26,7 @@ static void check_lanes(const Game* g) {
       CHECK(hypotf(end->x - next->x, end->y - next->y) < 0.1f && end->cos * next->cos + end->sin * next->sin > 0.9961f);
     }
     CHECK(lane->num_next > 0 || lane->kind == DRIVE_ROAD);
+    if (lane->merge != DRIVE_NONE) CHECK(lane->num_next == 1 && !w->lanes[lane->next[0]].wide);
     if (i < g->s->town.num_roads) CHECK(lane->kind == DRIVE_ROAD);
   }
 }
