@@ -2355,7 +2355,7 @@ PFC_FN void impulse_metrics(const Impulse* s, const ImpulseParams* p, int32_t ag
 static void impulse_layout(const void* params, PfcLayout* sizes) {
   const ImpulseParams* p = (const ImpulseParams*)params;
   sizes->agents = p->learners;
-  sizes->teams = p->teams > 0 && p->learners > 1 ? pfc_mini(p->teams, p->learners) : 0;
+  if (p->learners > 1) sizes->teams = p->teams > 0 ? pfc_mini(p->teams, p->learners) : p->learners;
   if (!p->continuous) return;
   memset(sizes->action_counts, 0, sizeof sizes->action_counts);
   sizes->continuous_dims = 7;

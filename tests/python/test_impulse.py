@@ -31,11 +31,25 @@ def test_scripts_play_through_the_choices_of_agents() -> None:
     assert win_rate(None, bot=2) < 0.1
 
 
-def test_teams_are_sides() -> None:
-    envs = pufferc.make("impulse", num_games=1, drones=4, learners=4, teams=2)
+@pytest.mark.parametrize(
+    ("params", "teams"),
+    [
+        ({"drones": 4, "learners": 4, "teams": 2}, [0, 1, 0, 1]),
+        ({"drones": 2, "learners": 2}, [0, 1]),
+        ({"drones": 3, "learners": 2}, [0, 1]),  # the third is a bot
+    ],
+)
+def test_agents_that_fight_each_other_are_on_different_sides(params: dict[str, int], teams: list[int]) -> None:
+    envs = pufferc.make("impulse", num_games=1, **params)
     assert envs.num_teams == 2
     assert envs.teams is not None
-    assert envs.teams.tolist() == [0, 1, 0, 1]
+    assert envs.teams.tolist() == teams
+    envs.close()
+
+
+def test_one_agent_has_no_side() -> None:
+    envs = pufferc.make("impulse", num_games=1)
+    assert envs.num_teams == 0
     envs.close()
 
 
