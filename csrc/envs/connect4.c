@@ -1,7 +1,8 @@
 // connect4.c - two players drop stones into a rack of 7 columns and 6 rows; four in a line win. Two agents.
 //
 // Agent 0 begins, and the agents take turns: one step is one ply. The waiting agent may only choose 0, which is ignored.
-// A full rack without four in a line is a draw.
+// A full rack without four in a line is a draw. With `random_plies` a game begins after 0 to that many random plies, so that
+// self-play meets many positions; agent 1 moves first after an odd number.
 //
 // obs   uint8[6][7]   the rack in the agent's own view, top row first: 0 empty, 1 own stone, 2 other's stone, 3 the
 //                     other's latest stone
@@ -21,14 +22,16 @@ enum { CONNECT4_STRIDE = 8 };  // bits from row to row
 #define CONNECT4_FLOOR 0x7f0000000000ull   // the bottom row
 #define CONNECT4_COLUMN 0x010101010101ull  // the left column
 
-#define CONNECT4_PARAMS(X) X(int, max_steps, 0, 0, PFC_MAX_STEPS, "plies until truncation; 0 = never")
+#define CONNECT4_PARAMS(X)                                                       \
+  X(int, max_steps, 0, 0, PFC_MAX_STEPS, "plies until truncation; 0 = never") \
+  X(int, random_plies, 0, 0, 16, "a game begins after 0 to this many random plies")
 PFC_DEFINE_PARAMS(connect4, Connect4Params, CONNECT4_PARAMS)
 
 typedef struct Connect4 {
-  PfcRng rng;          // the rules draw nothing
+  PfcRng rng;          // for random_plies
   uint64_t stones[2];  // of each agent
   uint64_t latest[2];  // the latest stone of each agent; 0 before the first
-  int32_t plies;       // so far; agent plies % 2 moves next
+  int32_t plies;       // so far, random ones included; agent plies % 2 moves next
   int32_t winner;      // the agent that has four in a line, else -1
 } Connect4;
 
@@ -56,19 +59,32 @@ PFC_FN bool connect4_has_four(uint64_t stones) {
   return ((across & across >> 2) | (down & down >> 16) | (falling & falling >> 18) | (rising & rising >> 14)) != 0;
 }
 
+PFC_FN uint64_t connect4_drop(const Connect4* s, int32_t column) {
+  return connect4_drops(s->stones[0] | s->stones[1]) & CONNECT4_COLUMN << column;
+}
+
+PFC_FN void connect4_place(Connect4* s, uint64_t stone) {
+  const int32_t mover = connect4_turn(s);
+  s->stones[mover] |= stone;
+  s->latest[mover] = stone;
+  s->plies += 1;
+}
+
+// Random plies end before a full column is chosen or a line of four would be made.
 PFC_FN void connect4_reset(Connect4* s, const Connect4Params* p) {
-  (void)p;
   s->winner = -1;
+  if (p->random_plies == 0) return;
+  for (uint32_t left = pfc_rng_below(&s->rng, (uint32_t)p->random_plies + 1); left > 0; --left) {
+    const uint64_t stone = connect4_drop(s, (int32_t)pfc_rng_below(&s->rng, CONNECT4_WIDTH));
+    if (!stone || connect4_has_four(s->stones[connect4_turn(s)] | stone)) return;
+    connect4_place(s, stone);
+  }
 }
 
 PFC_FN void connect4_step(Connect4* s, const Connect4Params* p, PfcIo io) {
   (void)p;
   const int32_t mover = connect4_turn(s);
-  const uint64_t column = CONNECT4_COLUMN << io.actions[mover];
-  const uint64_t stone = connect4_drops(s->stones[0] | s->stones[1]) & column;
-  s->stones[mover] |= stone;
-  s->latest[mover] = stone;
-  s->plies += 1;
+  connect4_place(s, connect4_drop(s, io.actions[mover]));
   const bool won = connect4_has_four(s->stones[mover]);
   if (!won && s->plies < CONNECT4_CELLS) return;
   if (won) s->winner = mover;

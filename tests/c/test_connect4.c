@@ -313,7 +313,30 @@ static void test_levels_are_a_ladder(void) {
   CHECK(blocks > 0.8 && four > 0.65 && six > 0.5 && eight > 0.5);
 }
 
+// Games that begin with random plies have alternating stones and nobody's line, and begin after each number of plies.
+static void test_random_plies(void) {
+  const Connect4Params random = {.random_plies = 8};
+  int games[9] = {0}, firsts[CONNECT4_WIDTH] = {0};
+  Connect4 s = fresh();
+  for (int32_t i = 0; i < 9000; ++i) {
+    const PfcRng rng = s.rng;
+    memset(&s, 0, sizeof s);
+    s.rng = rng;
+    connect4_reset(&s, &random);
+    const int zero = __builtin_popcountll(s.stones[0]), one = __builtin_popcountll(s.stones[1]);
+    CHECK(zero + one == s.plies && zero - one == (s.plies & 1) && (s.stones[0] & s.stones[1]) == 0);
+    CHECK(s.winner == -1 && !connect4_has_four(s.stones[0]) && !connect4_has_four(s.stones[1]));
+    CHECK(s.plies <= 8);
+    games[s.plies] += 1;
+    for (int32_t column = 0; s.plies == 1 && column < CONNECT4_WIDTH; ++column)
+      firsts[column] += (s.stones[0] & CONNECT4_COLUMN << column) != 0;
+  }
+  for (int32_t plies = 0; plies <= 6; ++plies) CHECK(games[plies] > 850 && games[plies] < 1250);  // some end at a line
+  for (int32_t column = 0; column < CONNECT4_WIDTH; ++column) CHECK(firsts[column] > 90);
+}
+
 int main(void) {
+  test_random_plies();
   test_every_line();
   test_lines_do_not_wrap();
   test_random_games(3000);
