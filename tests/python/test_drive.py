@@ -10,7 +10,6 @@ import pytest
 import pufferc
 
 PAGE = Path(__file__).parents[2] / "docs" / "games" / "drive.md"
-pytestmark = pytest.mark.skipif("drive" not in pufferc.list_envs(), reason="an experimental game")
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])

@@ -191,7 +191,7 @@ def test_sb3_contrib_learns_games_with_masks(game: str, make_sb3: Any, tmp_path:
 
 # ---- PettingZoo -----------------------------------------------------------------------------------------
 
-TURNS = [name for name in ("connect4", "go", "poker") if name in pufferc.list_envs()]
+TURNS = ("connect4", "go", "poker")
 BOARD = {"width": 20, "height": 12, "snakes": 6, "food": 20}
 
 
@@ -294,7 +294,6 @@ def aec_env() -> Any:
     return aec_env
 
 
-@pytest.mark.skipif(not TURNS, reason="built without experimental games")
 @pytest.mark.parametrize("game", TURNS)
 def test_pettingzoo_games_of_turns_pass_its_own_test(game: str, aec_env: Any, pettingzoo_tests: Any) -> None:
     for params in ({}, {"max_steps": 3}):

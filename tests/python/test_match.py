@@ -42,7 +42,6 @@ from pufferc.training.evaluate import EvaluationSettings, evaluate_players  # no
 
 SHORT = {"players": 2, "points": 2, "max_steps": 400}  # games of Pong that can also end in a draw
 PONG = World("pong", SHORT, num_threads=1)
-needs_connect4 = pytest.mark.skipif("connect4" not in pufferc.list_envs(), reason="built without experimental games")
 
 
 class Fixed(Policy):
@@ -191,7 +190,6 @@ def test_teams_of_several_rows_play_with_scripts() -> None:
     assert np.array_equal(same.points.sum(axis=1), np.ones(2))
 
 
-@needs_connect4
 def test_stronger_scripts_of_connect4_win() -> None:
     world = World("connect4", {}, num_threads=2)
     levels = [ScriptPlayer(level) for level in (0, 1, 2)]
@@ -239,7 +237,6 @@ def test_two_players_of_any_kind_can_be_evaluated() -> None:
     assert (first.score > 0) == (found.points[:, 0].mean() > 0.5)
 
 
-@needs_connect4
 def test_an_evaluation_of_two_scripts_in_a_game_of_turns() -> None:
     weak, strong = evaluate_players(
         [ScriptPlayer(0), ScriptPlayer(2)], 1, World("connect4", {}, 1), EvaluationSettings(50, seed=1)
@@ -329,7 +326,6 @@ def test_a_policy_file_acts_as_its_network(tmp_path: Path, kind: str) -> None:
     assert np.array_equal(seats[0].rows, seats[1].rows) and equal > 0.99 * total > 0
 
 
-@needs_connect4
 def test_a_policy_file_with_masks_makes_legal_choices(tmp_path: Path) -> None:
     file = exported(tmp_path / "connect4.pfc", "connect4", {})
     found = play_pair(FilePlayer(file), ScriptPlayer(0), World("connect4", {}, 1), 100, seed=1)
@@ -401,7 +397,7 @@ def test_players_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 @needs_compiler
 @pytest.mark.parametrize(
-    ("game", "params"), [("moba", {"max_steps": 60}), pytest.param("connect4", {}, marks=needs_connect4)]
+    ("game", "params"), [("moba", {"max_steps": 60}), ("connect4", {})]
 )
 def test_the_example_in_c_plays_as_a_plain_loop(game: str, params: dict[str, Any], tmp_path: Path) -> None:
     file, program = exported(tmp_path / "policy.pfc", game, params), tmp_path / "match"

@@ -13,7 +13,6 @@ import pufferc
 
 PAGE = Path(__file__).parents[2] / "docs" / "games" / "mmo.md"
 SMALL = {"size": 64, "players": 16, "creatures": 48}
-pytestmark = pytest.mark.skipif("mmo" not in pufferc.list_envs(), reason="built without the experimental games")
 
 
 def chosen(actions: Any, masks: Any, counts: list[int]) -> Any:

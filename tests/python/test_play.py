@@ -18,8 +18,6 @@ from pufferc.watch import play as module
 from pufferc.watch.players import Choice
 from pufferc.watch.pointer import Pointer
 
-needs_connect4 = pytest.mark.skipif("connect4" not in pufferc.list_envs(), reason="built without experimental games")
-
 
 class FakeViewer:
     """A window whose person presses the next key whenever the game waits, and closes it after the last one."""
@@ -92,7 +90,6 @@ def window(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeViewer]:
     return run
 
 
-@needs_connect4
 def test_a_game_of_turns_waits_for_the_person(window: Callable[..., FakeViewer]) -> None:
     pytest.importorskip("torch")
     from pufferc.selfplay.players import ScriptPlayer
@@ -110,7 +107,6 @@ def test_a_game_of_turns_waits_for_the_person(window: Callable[..., FakeViewer])
         envs.step(actions)
 
 
-@needs_connect4
 def test_an_illegal_key_is_explained_and_a_key_gets_another_agent(window: Callable[..., FakeViewer]) -> None:
     """The agent fills column 3 together with the person, and then plays in the first one."""
 
@@ -129,7 +125,6 @@ def test_an_illegal_key_is_explained_and_a_key_gets_another_agent(window: Callab
     assert movers == [0, 1] * 6 + [0] and moves == [2, 2, 2, 2, 2, 2, 4, 0, 0, 5, 0, 5, 0]
 
 
-@needs_connect4
 def test_a_click_chooses_where_the_stone_will_be(window: Callable[..., FakeViewer]) -> None:
     """Clicks in the picture's margin and below the next stone of a column mean nothing."""
 
@@ -148,7 +143,6 @@ def test_a_click_chooses_where_the_stone_will_be(window: Callable[..., FakeViewe
     assert [int(actions[0]) for actions, forced in shown.steps if not forced[0]] == [6, 0, 3]
 
 
-@pytest.mark.skipif("go" not in pufferc.list_envs(), reason="built without experimental games")
 def test_every_point_of_a_go_board_can_be_clicked_and_passing_too() -> None:
     envs = pufferc.make("go", num_games=1, num_threads=1, seed=1, autoreset="disabled", size=7)
     envs.reset()
@@ -197,7 +191,6 @@ def test_a_checkpoint_is_the_opponent_in_a_game_of_turns(window: Callable[..., F
     assert shown.waits == 0 and agent.steps >= 20
 
 
-@needs_connect4
 def test_a_policy_can_play_for_the_person_against_an_opponent(window: Callable[..., FakeViewer]) -> None:
     pytest.importorskip("torch")
     from pufferc.selfplay.players import ScriptPlayer

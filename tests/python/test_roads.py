@@ -18,8 +18,6 @@ from pufferc.authoring.roads.convert import convert
 from pufferc.authoring.roads.scene import parse_scene
 from pufferc.commands import roads
 
-needs_drive = pytest.mark.skipif("drive" not in pufferc.list_envs(), reason="an experimental game")
-
 
 def cross(middle: tuple[float, float] = (0.0, 0.0)) -> dict[str, Any]:
     """Two one-way streets that cross, each with a lane in, a movement and a lane out; edges beside them; a light."""
@@ -143,7 +141,6 @@ def build_file(tmp_path: Path, *scenes: dict[str, Any]) -> Path:
     return target
 
 
-@needs_drive
 def test_the_autopilot_drives_on_a_map(tmp_path: Path) -> None:
     path = build_file(tmp_path, cross((4.5e6, 5.3e6)))
     envs = pufferc.make(
@@ -169,7 +166,6 @@ def test_the_autopilot_drives_on_a_map(tmp_path: Path) -> None:
     assert ended > 20 and np.mean(np.array(returns) > 0.5) > 0.95  # nearly all lives end at a goal
 
 
-@needs_drive
 def test_a_map_that_is_too_large_names_the_value_to_set(tmp_path: Path) -> None:
     scene = cross()
     for i in range(40):

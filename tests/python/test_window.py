@@ -335,7 +335,6 @@ assert set(actions) == {1, 2} and actions[0] == 1 and actions[-1] == 1, actions
     )
 
 
-@pytest.mark.skipif("connect4" not in pufferc.list_envs(), reason="built without experimental games")
 def test_a_person_takes_turns_with_a_script(display):
     """Nothing moves before a key or a click. A key that is no move does not count."""
     pytest.importorskip("torch")
