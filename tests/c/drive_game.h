@@ -48,7 +48,7 @@ static inline void game_flatten(Game* g, float left, float length) {
   lane->junction = lane->signal = lane->merge = lane->crossing[0] = lane->crossing[1] = DRIVE_NONE;
   for (int32_t k = 0; k <= parts; ++k) {
     const DrivePoint p = {left + length * (float)k / (float)parts, 0.0f, 1.0f, 0.0f, DRIVE_REACH, DRIVE_REACH};
-    w->points[k] = p;
+    drive_set_point(w, k, &p);
   }
   town->usable = town->road = length;
   const DriveSizes z = drive_sizes(g->p);

@@ -352,16 +352,16 @@ static void test_new_town(void) {
   Game g = game_open(p, 4), h = game_open(p, 4), other = game_open(p, 4);
   game_reset(&other, 4, 1);
   CHECK(memcmp(g.s, h.s, g.layout.state_bytes) == 0);  // the same seed
-  CHECK(memcmp(g.w.points, other.w.points, 100 * sizeof(DrivePoint)) != 0);
+  CHECK(memcmp(g.w.points.x, other.w.points.x, 100 * sizeof(float)) != 0);
   game_choose_all(&g, ACCEL_BRAKE, STEER_STRAIGHT);
   for (int32_t t = 1; t < 5; ++t) {
     game_step(&g);
     for (int32_t i = 0; i < g.rows; ++i) CHECK(!g.truncated[i]);
-    CHECK(memcmp(g.w.points, h.w.points, 100 * sizeof(DrivePoint)) == 0);
+    CHECK(memcmp(g.w.points.x, h.w.points.x, 100 * sizeof(float)) == 0);
   }
   game_step(&g);
   for (int32_t i = 0; i < g.rows; ++i) CHECK(g.truncated[i] != g.terminated[i] && g.w.cars[i].num_lanes > 0);
-  CHECK(memcmp(g.w.points, h.w.points, 100 * sizeof(DrivePoint)) != 0 && g.s->steps == 0);
+  CHECK(memcmp(g.w.points.x, h.w.points.x, 100 * sizeof(float)) != 0 && g.s->steps == 0);
   game_close(&g), game_close(&h), game_close(&other);
 }
 
@@ -444,7 +444,7 @@ static void turn_scene(Game* g) {
   DriveWorld* w = &g->w;
   const DriveTown* town = &g->s->town;
   for (int32_t k = 0; k < town->num_points; ++k)
-    turn_pair(&w->points[k].x, &w->points[k].y), turn_pair(&w->points[k].cos, &w->points[k].sin);
+    turn_pair(&w->points.x[k], &w->points.y[k]), turn_pair(&w->points.cos[k], &w->points.sin[k]);
   for (int32_t k = 0; k < town->num_segments; ++k)
     turn_pair(&w->segments[k].x0, &w->segments[k].y0), turn_pair(&w->segments[k].x1, &w->segments[k].y1);
   for (int32_t k = 0; k < w->num_bodies; ++k) turn_pair(&w->x[k], &w->y[k]), turn_pair(&w->cos[k], &w->sin[k]);

@@ -12,18 +12,19 @@ static void check_lanes(const Game* g) {
   const DriveWorld* w = &g->w;
   for (int32_t i = 0; i < g->s->town.num_lanes; ++i) {
     const DriveLane* lane = &w->lanes[i];
-    const DrivePoint *p = &w->points[lane->first], *end = &p[lane->count - 1];
+    const DrivePoint end = drive_point(w, lane->first + lane->count - 1);
     float length = 0.0f;
     for (int32_t k = 0; k < lane->count; ++k) {
-      CHECK(fabsf(p[k].cos * p[k].cos + p[k].sin * p[k].sin - 1.0f) < 1e-4f);
-      CHECK(p[k].left >= 2.0f && p[k].right >= 2.0f && p[k].left <= 10.0f && p[k].right <= 10.0f);
-      if (k > 0) length += hypotf(p[k].x - p[k - 1].x, p[k].y - p[k - 1].y);
+      const DrivePoint p = drive_point(w, lane->first + k), last = drive_point(w, lane->first + (k > 0 ? k - 1 : 0));
+      CHECK(fabsf(p.cos * p.cos + p.sin * p.sin - 1.0f) < 1e-4f);
+      CHECK(p.left >= 2.0f && p.right >= 2.0f && p.left <= 10.0f && p.right <= 10.0f);
+      length += hypotf(p.x - last.x, p.y - last.y);
     }
     CHECK(fabsf(length - lane->length) < 0.02f * lane->length);
     CHECK(drive_spacing(lane) > 1.6f && drive_spacing(lane) < 3.76f);
     for (int32_t k = 0; k < lane->num_next; ++k) {
-      const DrivePoint* next = &w->points[w->lanes[lane->next[k]].first];
-      CHECK(hypotf(end->x - next->x, end->y - next->y) < 0.1f && end->cos * next->cos + end->sin * next->sin > 0.9961f);
+      const DrivePoint next = drive_point(w, w->lanes[lane->next[k]].first);
+      CHECK(hypotf(end.x - next.x, end.y - next.y) < 0.1f && end.cos * next.cos + end.sin * next.sin > 0.9961f);
     }
     CHECK(lane->num_next > 0 || lane->kind == DRIVE_ROAD);
     if (lane->merge != DRIVE_NONE) CHECK(lane->num_next == 1 && !w->lanes[lane->next[0]].wide);
@@ -53,8 +54,8 @@ static void check_conflicts(const Game* g) {
         const bool conflict = junction->conflicts[a] >> b & 1u;
         CHECK(conflict == (junction->conflicts[b] >> a & 1u));
         const DriveLane *la = &w->lanes[junction->movement[a]], *lb = &w->lanes[junction->movement[b]];
-        const DrivePoint *pa = &w->points[la->first], *pb = &w->points[lb->first];
-        const bool same_start = hypotf(pa->x - pb->x, pa->y - pb->y) < 0.01f;
+        const DrivePoint pa = drive_point(w, la->first), pb = drive_point(w, lb->first);
+        const bool same_start = hypotf(pa.x - pb.x, pa.y - pb.y) < 0.01f;
         const bool follows = drive_follows(la, junction->movement[b]) || drive_follows(lb, junction->movement[a]);
         const float least = least_distance(w, la, lb);
         if (same_start || follows || least > 2.75f) CHECK(!conflict);
@@ -106,7 +107,7 @@ static float road_side(const DriveWorld* w, const DriveSegment* s) {
   const float mx = 0.5f * (s->x0 + s->x1), my = 0.5f * (s->y0 + s->y1);
   float least = 1e9f, side = 0.0f;
   for (int32_t k = 0; k < w->s->town.num_points; ++k) {
-    const float dx = w->points[k].x - mx, dy = w->points[k].y - my, square = dx * dx + dy * dy;
+    const float dx = w->points.x[k] - mx, dy = w->points.y[k] - my, square = dx * dx + dy * dy;
     if (square < least) least = square, side = (s->x1 - s->x0) * dy - (s->y1 - s->y0) * dx > 0.0f ? 1.0f : -1.0f;
   }
   return side;
