@@ -296,6 +296,9 @@ void bind_games(py::module_& m) {
   using py::arg;
   m.attr("IDLE_KEEP") = PFC_IDLE_KEEP;
   m.attr("IDLE_ALTERNATE") = PFC_IDLE_ALTERNATE;
+  m.attr("AUTORESET_SAME_STEP") = static_cast<int>(PFC_AUTORESET_SAME_STEP);
+  m.attr("AUTORESET_DISABLED") = static_cast<int>(PFC_AUTORESET_DISABLED);
+  m.attr("AUTORESET_NEXT_STEP") = static_cast<int>(PFC_AUTORESET_NEXT_STEP);
   m.def("game_layout", &game_layout, arg("env"), arg("params"));
   m.def("env_descriptions", &env_descriptions, "One dictionary per built-in game, by name in ascending order.");
   m.def("games_left_out", &games_left_out, "Games that this build lacks, each with the reason and the remedy.");

@@ -15,6 +15,9 @@ MAX_THREADS: int
 MAX_GROUPS: int
 MAX_CHOICES: int
 IDLE_KEEP: int
+AUTORESET_SAME_STEP: int
+AUTORESET_DISABLED: int
+AUTORESET_NEXT_STEP: int
 IDLE_ALTERNATE: int
 
 def memory_left() -> int: ...
@@ -44,7 +47,7 @@ class Pool:
         num_games: int,
         num_threads: int,
         num_groups: int,
-        same_step: bool,
+        autoreset: int,
         seed: int,
         params: dict[str, float],
         game_numbers: NDArray[np.uint64] | None = None,

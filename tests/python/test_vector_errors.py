@@ -55,7 +55,7 @@ def test_make_refuses_invalid_names_and_sizes(arguments: tuple[Any, ...], error:
         ({"num_games": 4, "groups": 3}, ValueError, "groups must divide the 4 games of this pool, got 3"),
         ({"num_games": 1024, "groups": 512}, ValueError, r"groups must be in \[1, 256\], got 512"),
         ({"num_games": 2**28 + 1}, ValueError, r"num_games must be in \[1, 268435456\], got 268435457"),
-        ({"autoreset": "next_step"}, ValueError, "autoreset must be one of"),
+        ({"autoreset": "same"}, ValueError, "autoreset must be one of"),
         ({"game_numbers": 5}, TypeError, "game_numbers must be a sequence of integers, got 5 of type int"),
         ({"game_numbers": [1, 2]}, ValueError, "game_numbers must be 1, one per game, got 2"),
         ({"game_numbers": [-1]}, ValueError, "game_numbers must be in"),

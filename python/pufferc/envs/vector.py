@@ -37,7 +37,11 @@ Array = NDArray[Any]
 Flags = NDArray[np.bool_]
 Step = tuple[Array, Array, Array, Array, dict[str, Any]]
 
-_AUTORESET = {"same_step": AutoresetMode.SAME_STEP, "disabled": AutoresetMode.DISABLED}
+_AUTORESET = {
+    "same_step": (AutoresetMode.SAME_STEP, _core.AUTORESET_SAME_STEP),
+    "next_step": (AutoresetMode.NEXT_STEP, _core.AUTORESET_NEXT_STEP),
+    "disabled": (AutoresetMode.DISABLED, _core.AUTORESET_DISABLED),
+}
 
 
 def _count_games(spaces: GameSpaces, num_envs: int | None, num_games: int | None) -> int:
@@ -92,8 +96,9 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         seed: Seed of the first reset, an integer in [0, 2**64); None draws one (see `VecEnv.np_random_seed`).
         groups: Number of groups for send and recv; divides the number of games.
         copy: True returns copies instead of views of the pool's buffers.
-        autoreset: "same_step": an ended game is reset within the step that ended it; "disabled": it is frozen until
-            it is reset with options={"reset_mask": ...}.
+        autoreset: "same_step": an ended game is reset within the step that ended it; "next_step": by the step after it,
+            which ignores the actions of ended rows and gives them reward 0; "disabled": it is frozen until it is reset
+            with options={"reset_mask": ...}.
         render_mode: "rgb_array": `render` returns a picture; "human": a window shows every reset and step.
         render_games: The number of games in a picture, the first ones, in a grid. None: `render` returns a tuple with
             one picture for each row, as Gymnasium's vector environments do and its vector RecordVideo expects.
@@ -113,6 +118,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         info: Description of the game.
         spaces: Spaces of one row, see `game_spaces`.
         name, version: The game.
+        autoreset_mode: The `gymnasium.vector.AutoresetMode`, as in `metadata`.
         fps: Steps per second for display, with these parameters.
         params: Every parameter of the game with its current value.
         rewards: float32 [N], of the latest step.
@@ -177,7 +183,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
                 num_games=games,
                 num_threads=self.num_threads,
                 num_groups=self.groups,
-                same_step=autoreset == "same_step",
+                autoreset=_AUTORESET[autoreset][1],
                 seed=self._seed,
                 params=values,
                 game_numbers=numbers,
@@ -196,7 +202,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self.num_games, self.agents, self.num_teams = games, spaces.agents, spaces.teams
         self.num_envs = games * spaces.agents
         self._num_choices = sum(spaces.action_counts)
-        self.metadata = {**self.metadata, "autoreset_mode": _AUTORESET[autoreset]}
+        self.autoreset_mode = _AUTORESET[autoreset][0]
+        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
         self._read_params()
         self.observation_rows = spaces.observation_rows
         self.single_observation_space = spaces.observation_space
@@ -226,7 +233,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self._metric_names = info.metrics
         stats: dict[str, Array] = {"r": pool.episode_returns, "l": pool.episode_lengths}
         stats.update((name, pool.episode_metrics[:, i]) for i, name in enumerate(info.metrics))
-        final = self.final_observations if self.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP else None
+        final = self.final_observations if self.autoreset_mode is AutoresetMode.SAME_STEP else None
         self._whole = Ended(pool.ended, stats, final)
         rows = self.num_envs // self.groups
         parts = self._group_rows = [slice(group * rows, (group + 1) * rows) for group in range(self.groups)]
@@ -334,14 +341,15 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         Args:
             actions: int32 or int64 [N] (Discrete) or [N, dims] (MultiDiscrete); float32 or float64 [N, dims] (Box),
                 clamped to [-1, 1]. Arrays, torch CPU tensors or lists, checked and copied before any game moves. In a
-                masked game each choice must be legal.
+                masked game each choice must be legal. Rows that wait for their reset may have any action.
             observations: The caller's array or torch CPU tensor [N, O...] to write into.
 
         Returns:
             observations [N, O...], rewards float32 [N], terminated bool [N], truncated bool [N], infos. Where an
-            episode ended, observations hold the first one of the next; infos then has "final_obs" [N, O...] with the
-            last ones and "final_info" with {"episode": {"r", "l" and the game's metrics}}, each with its mask under
-            "_" + key. If no episode ended, infos has none of these. In a masked game infos always has "action_mask",
+            episode ended, infos has "final_info" with {"episode": {"r", "l" and the game's metrics}}. With same-step
+            autoreset observations then hold the first one of the next episode and infos["final_obs"] [N, O...] the last
+            ones; else observations hold the last ones. Each key has a mask under "_" + key, and is missing if no
+            episode ended. In a masked game infos always has "action_mask",
             bool [N, K]: which choices are legal in the next action.
 
         Raises:
