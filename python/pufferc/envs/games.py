@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import keyword
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -35,8 +36,8 @@ __all__ = [
 ]
 
 # Arguments of pufferc.make. A game's parameters are keywords of the same call, so they need other names.
-_TAKEN = {"name", "num_envs", "num_games", "num_threads", "seed", "groups", "copy", "autoreset", "params"}
-_TAKEN |= {"render_mode", "render_games", "game_numbers", "data"}
+MAKE_ARGUMENTS = {"name", "num_envs", "num_games", "num_threads", "seed", "groups", "copy", "autoreset", "params"}
+MAKE_ARGUMENTS |= {"render_mode", "render_games", "game_numbers", "data"}
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class EnvInfo:
         levels: Levels of the built-in player, see `VecEnv.script`; 0 = no such player.
         reads_data: `make` takes data=PATH.
         fields: Names of the state members that `VecEnv.state` reads.
-        fps: Steps per second for display, divided by the parameter frameskip if there is one.
+        fps: Steps per second for display, divided by the parameter frames_per_step if there is one.
         keys: Key bindings; empty = digits, or the arrow keys in a continuous game.
         idle: The choice without a key: a number, "keep" the last one, or "alternate" 0 and 1.
         path, sha256: File of a loaded game and its hash; None for built-in games.
@@ -211,7 +212,7 @@ def _module_info(loaded: LoadedModule) -> EnvInfo:
     except (ValueError, MemoryError) as error:
         raise ModuleError(f"{loaded.path}: {error}") from None
     for row in info.params:
-        if row.name in _TAKEN or keyword.iskeyword(row.name):
+        if row.name in MAKE_ARGUMENTS or keyword.iskeyword(row.name):
             owner = "Python" if keyword.iskeyword(row.name) else "pufferc.make"
             raise ModuleError(f"{loaded.path}: rename the parameter {row.name}, because {owner} uses that name")
     object.__setattr__(info, "_loaded", loaded)
@@ -247,6 +248,23 @@ def env_info(game: Game) -> EnvInfo:
             raise ValueError(f"this build does not have {game}: {_core.games_left_out()[str(game)]}")
         unknown("game", str(game), list(envs))
     return envs[str(game)]
+
+
+def param_name(game: Game, name: str) -> str:
+    """The current name of a game's parameter. `name` may be a former one, as in old files; an unknown name is kept."""
+    return _core.param_name(env_info(game).engine, name) or name
+
+
+def check_keywords(function: str, game: Game, given: Iterable[str], own: Iterable[str]) -> None:
+    """TypeError, in Python's words, for a keyword that is neither a parameter of the game nor among `own`."""
+    params = [row.name for row in env_info(game).params]
+    for name in given:
+        if name in params:
+            continue
+        current = param_name(game, name)  # another name if the parameter was renamed
+        near = [current] if current in params else get_close_matches(name, [*params, *own], n=1)
+        hint = f". Did you mean {near[0]!r}?" if near else ""
+        raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")
 
 
 def game_layout(game: Game, params: Mapping[str, float]) -> dict[str, Any]:

@@ -40,6 +40,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from pufferc.envs.games import check_keywords
 from pufferc.envs.spaces import choice_counts
 from pufferc.envs.vector import VecEnv
 
@@ -80,6 +81,7 @@ class _NamedAgents:
         data: str | os.PathLike[str] | None = None,
         **params: Any,
     ) -> None:
+        check_keywords(type(self).__name__, name, params, ("render_mode", "seed", "data"))
         self._pool = VecEnv(
             name,
             num_games=1,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pufferc import errors
-from pufferc.envs.games import Game
+from pufferc.envs.games import Game, check_keywords
 from pufferc.envs.vector import VecEnv
 from pufferc.pictures.panel import Seen
 from pufferc.pictures.screen import Screen
@@ -47,6 +47,7 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
         **params: Any,
     ) -> None:
         """Make the game. Raises ValueError or TypeError for wrong arguments."""
+        check_keywords("make", name, params, ("render_mode", "data"))
         if render_mode is not None:
             errors.choice("render_mode", render_mode, self.metadata["render_modes"])
         self.render_mode = render_mode

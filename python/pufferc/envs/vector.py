@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from pufferc import _core, errors
 from pufferc.envs.final_infos import Ended
-from pufferc.envs.games import EnvInfo, Game, env_info, param_value
+from pufferc.envs.games import MAKE_ARGUMENTS, EnvInfo, Game, check_keywords, env_info, param_value
 from pufferc.envs.spaces import GameSpaces, game_spaces
 from pufferc.errors import available_cores
 from pufferc.files import map_file
@@ -130,7 +130,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         final_observations: [N, O...]: last observation of episodes that the latest step ended; other rows are stale.
 
     Raises:
-        ValueError, TypeError: An argument is wrong; the message names it.
+        ValueError, TypeError: An argument is wrong; the message names it. Unknown keywords are a TypeError.
         MemoryError: The pool would not fit into the memory of this machine.
     """
 
@@ -156,6 +156,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
     ) -> None:
         """Make the pool. See the class."""
         info = env_info(name)
+        check_keywords("make", info, more_params, MAKE_ARGUMENTS)
         values = errors.game_params({} if params is None else params) | errors.game_params(more_params)
         spaces = game_spaces(info, values)
         games = _count_games(spaces, num_envs, num_games)
@@ -210,12 +211,12 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self.single_action_space = spaces.action_space
 
     def _read_params(self) -> None:
-        """Read the current parameters, and the display speed, which depends on frameskip."""
+        """Read the current parameters, and the display speed, which depends on frames_per_step."""
         self.params: dict[str, int | float | bool] = {
             row.name: param_value(row.type, value)
             for row, value in zip(self.info.params, self._pool.params(), strict=True)
         }
-        self.fps = self.info.fps / float(self.params.get("frameskip", 1))
+        self.fps = self.info.fps / float(self.params.get("frames_per_step", 1))
         self.metadata["render_fps"] = self.fps
 
     def _hold_views(self, info: EnvInfo) -> None:
