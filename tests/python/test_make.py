@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
 import resource
 import sys
 import weakref
@@ -119,15 +117,6 @@ def test_params_take_effect(pool: MakePool) -> None:
     assert env.params == {**expected, "frames_per_step": 2, "max_steps": 11, "continuous": True}
     assert env.params["continuous"] is True and isinstance(env.params["frames_per_step"], int)
     assert pool("template", 2, ball_speed=0.25).params["ball_speed"] == 0.25
-
-
-def test_cannot_be_pickled_or_copied(pool: MakePool) -> None:
-    env = pool("cartpole")
-    for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises(TypeError, match=r"use save\(\) and load\(\)"):
-            attempt(env)
-    with pytest.raises(TypeError):
-        pickle.dumps(env._pool)
 
 
 def test_repr_describes_the_pool(pool: MakePool) -> None:

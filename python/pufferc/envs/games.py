@@ -135,6 +135,13 @@ class EnvInfo:
 
     _loaded: ClassVar[LoadedModule | None] = None  # the code of a loaded game; set for each such object
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by name or path. ValueError when it is loaded again if the file at the path has changed."""
+        return _same_info, (self.path or self.name, self.sha256)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> EnvInfo:
+        return self  # it never changes
+
     @property
     def engine(self) -> str | _core.Module:
         """The game for functions of `pufferc._core`."""
@@ -265,6 +272,14 @@ def check_keywords(function: str, game: Game, given: Iterable[str], own: Iterabl
         near = [current] if current in params else get_close_matches(name, [*params, *own], n=1)
         hint = f". Did you mean {near[0]!r}?" if near else ""
         raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")
+
+
+def _same_info(game: str, sha256: str | None) -> EnvInfo:
+    """The description that was pickled. ValueError if the file of a loaded game is another one now."""
+    info = env_info(game)
+    if info.sha256 != sha256:
+        raise ValueError(f"{game}: the file has changed since it was pickled")
+    return info
 
 
 def game_layout(game: Game, params: Mapping[str, float]) -> dict[str, Any]:

@@ -102,6 +102,10 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
             self._show(Seen(observations, np.asarray(action)[None], None, rewards))
         return observations[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), info
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickling and copying: all but the window. See `VecEnv.__reduce__`."""
+        return {**self.__dict__, "_screen": None, "_seen": None}
+
     def action_masks(self) -> NDArray[np.bool_]:
         """Which choices are legal in the next action, bool [K]. All are, in a game without masks."""
         masks: NDArray[np.bool_] = self._vector.action_masks()[0]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -194,6 +194,12 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             if num_envs is None:
                 raise
             raise type(error)(str(error).replace("num_games:", "num_envs:", 1)) from None
+        self._arguments = {  # of a copy, beside seed and params
+            "name": info, "num_games": games, "num_threads": self.num_threads, "groups": self.groups,
+            "copy": self._copy, "autoreset": autoreset, "render_mode": render_mode, "render_games": self._render_games,
+            "game_numbers": numbers, "data": self.data,
+        }  # fmt: skip
+        self._started = False
         self._describe(info, games, spaces, autoreset)
         self._hold_views(info)
 
@@ -297,6 +303,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             number = errors.seed("seed", seed)
             out = self._pool.reset(number, None, mask, observations)
             self._seed = number
+        self._started = True
         if self.render_mode == "human":
             self._show(out)
         infos: dict[str, Any] = {}
@@ -505,7 +512,9 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         """
         if not isinstance(snapshot, (bytes, bytearray, memoryview)):
             raise TypeError(f"snapshot must be bytes, got {type(snapshot).__name__}")
-        return self._own(self._pool.load(bytes(snapshot), observations), observations is not None)
+        out = self._pool.load(bytes(snapshot), observations)
+        self._started = True
+        return self._own(out, observations is not None)
 
     def close_extras(self, **kwargs: Any) -> None:
         """End the pool's threads. Views stay readable; stepping raises RuntimeError."""
@@ -538,11 +547,31 @@ class VecEnv(VectorEnv[Array, Any, Array]):
     def __del__(self) -> None:
         """Does nothing. Gymnasium before 1.3 would close the pool here while a Renderer may still draw it."""
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a VecEnv cannot be pickled or copied; use save() and load() for the state of its games")
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickling and copying: the arguments, the games as `save` gives them, and the spaces.
+
+        The copy continues as this pool does. Its rewards and flags are those of `load`, and it has no window yet. Not
+        between send and recv. NotImplementedError for games that `save` refuses, after their first reset.
+        """
+        kept = {name: self.__dict__[name] for name in _COPIED if name in self.__dict__}
+        arguments = {**self._arguments, "seed": self._seed, "params": self.params}
+        return _restore, (type(self), arguments, self.save() if self._started else None, kept)
 
     def __repr__(self) -> str:
         return f"VecEnv({self.name!r}, num_envs={self.num_envs}, num_threads={self.num_threads})"
+
+
+# Attributes of a VecEnv that a copy takes over, beside its arguments and games.
+_COPIED = ("spec", "_np_random", "single_observation_space", "single_action_space", "observation_space", "action_space")
+
+
+def _restore(kind: type[VecEnv], arguments: dict[str, Any], snapshot: bytes | None, kept: dict[str, Any]) -> VecEnv:
+    """The copy that `VecEnv.__reduce__` describes."""
+    env = kind(**arguments)
+    env.__dict__.update(kept)
+    if snapshot is not None:
+        env.load(snapshot)
+    return env
 
 
 make = VecEnv
