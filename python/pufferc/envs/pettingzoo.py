@@ -40,7 +40,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from pufferc.envs.games import check_keywords
+from pufferc.envs.games import check_keywords, find_game
 from pufferc.envs.spaces import choice_counts
 from pufferc.envs.vector import VecEnv
 
@@ -85,7 +85,7 @@ class _NamedAgents:
         data: str | os.PathLike[str] | None = None,
         **params: Any,
     ) -> None:
-        check_keywords(type(self).__name__, name, params, ("render_mode", "seed", "data"))
+        check_keywords(type(self).__name__, find_game(name)[0], params, ("render_mode", "seed", "data"))
         self._pool = VecEnv(
             name,
             num_games=1,

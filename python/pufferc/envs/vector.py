@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from pufferc import _core, errors
 from pufferc.envs.final_infos import Ended
-from pufferc.envs.games import MAKE_ARGUMENTS, EnvInfo, Game, check_keywords, env_info, param_value
+from pufferc.envs.games import MAKE_ARGUMENTS, EnvInfo, Game, check_keywords, find_game, param_value
 from pufferc.envs.spaces import GameSpaces, game_spaces
 from pufferc.errors import available_cores
 from pufferc.files import map_file
@@ -89,7 +89,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
     """A pool of `num_envs` rows of the game `name` behind Gymnasium's vector interface. `pufferc.make` is this class.
 
     Args:
-        name: One of `list_envs()`, or the path of a shared object with a game ("./mygame.so"), whose code is run.
+        name: One of `list_envs()`, its Gymnasium id, or the path of a shared object with a game ("./mygame.so"), whose
+            code is run.
         num_envs: Rows in every buffer: games times agents per game; must be a multiple of the agents. Default one game.
         num_games: Number of games, instead of num_envs.
         num_threads: Threads that step, the caller's included. Default: the cores available, at most one per game.
@@ -155,9 +156,10 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         **more_params: Any,
     ) -> None:
         """Make the pool. See the class."""
-        info = env_info(name)
+        info, own = find_game(name)
         check_keywords("make", info, more_params, MAKE_ARGUMENTS)
-        values = errors.game_params({} if params is None else params) | errors.game_params(more_params)
+        given = errors.game_params({} if params is None else params) | errors.game_params(more_params)
+        values = errors.game_params(own) | given
         spaces = game_spaces(info, values)
         games = _count_games(spaces, num_envs, num_games)
         errors.choice("autoreset", autoreset, list(_AUTORESET))
