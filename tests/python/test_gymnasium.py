@@ -125,6 +125,35 @@ def test_ids_are_names_of_games() -> None:
         pufferc.make("pufferc/mine-v1.so")
 
 
+@pytest.mark.parametrize("mode", ["sync", "vector_entry_point"])
+def test_lists_of_pictures(mode: str) -> None:
+    """render gives each row's pictures since its last call, as Gymnasium's RenderCollection does."""
+    envs = gym.make_vec("pufferc/Breakout-v1", 2, vectorization_mode=mode, render_mode="rgb_array_list")
+    envs.reset(seed=1)
+    for _ in range(3):
+        envs.step(np.array([1, 2]))
+    rows = envs.render()
+    assert isinstance(rows, tuple) and [len(row) for row in rows] == [4, 4]
+    assert rows[0][0].dtype == np.uint8 and (rows[0][0] != rows[0][3]).any() and (rows[0][3] != rows[1][3]).any()
+    assert [len(row) for row in envs.render()] == [0, 0]
+    envs.step(np.array([1, 2]))
+    envs.reset(seed=1)
+    again = envs.render()
+    assert len(again[1]) == 1
+    np.testing.assert_array_equal(again[1][0], rows[1][0])
+    grid = pufferc.make("breakout", 2, render_mode="rgb_array_list", render_games=2)
+    grid.reset()
+    grid.step([0, 0])
+    assert [picture.ndim for picture in grid.render()] == [3, 3]
+
+
+def test_an_old_gymnasium_is_named() -> None:
+    program = "import gymnasium; gymnasium.__version__ = '1.0.0a2'; import pufferc"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "ImportError: pufferc needs gymnasium 1.1 or later, got 1.0.0a2" in done.stderr
+
+
 def test_environments_of_other_processes() -> None:
     envs = gym.make_vec("pufferc/CartPole-v1", 2, vectorization_mode="async")
     envs.reset(seed=1)
@@ -165,7 +194,9 @@ def test_make_vec_passes_parameters() -> None:
     assert env.params["max_steps"] == 9
     env = gym.make_vec(cartpole_id(), 4, max_episode_steps=8, num_threads=1)
     assert env.params["max_steps"] == 8
-    with pytest.raises(ValueError, match="render_mode must be one of 'human', 'rgb_array', got 'ansi'"):
+    with pytest.raises(
+        ValueError, match="render_mode must be one of 'human', 'rgb_array', 'rgb_array_list', got 'ansi'"
+    ):
         gym.make_vec(cartpole_id(), 4, render_mode="ansi")
     with pytest.raises(TypeError, match="Did you mean 'max_steps'"):
         gym.make_vec(cartpole_id(), 4, max_stepz=9)

@@ -40,6 +40,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from pufferc import errors
 from pufferc.envs.games import check_keywords, find_game
 from pufferc.envs.spaces import choice_counts
 from pufferc.envs.vector import VecEnv
@@ -85,6 +86,8 @@ class _NamedAgents:
         data: str | os.PathLike[str] | None = None,
         **params: Any,
     ) -> None:
+        if render_mode is not None:
+            errors.choice("render_mode", render_mode, ["human", "rgb_array"])
         check_keywords(type(self).__name__, find_game(name)[0], params, ("render_mode", "seed", "data"))
         self._pool = VecEnv(
             name,
@@ -137,8 +140,7 @@ class _NamedAgents:
 
     def render(self) -> NDArray[np.uint8] | None:
         """The game as a picture uint8 [H, W, 3], or None: a window shows it. Needs a render_mode."""
-        picture = self._pool.render()
-        assert not isinstance(picture, tuple)  # the pool was made for one picture
+        picture: NDArray[np.uint8] | None = self._pool.render()
         return picture
 
     def close(self) -> None:

@@ -100,7 +100,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         autoreset: "same_step": an ended game is reset within the step that ended it; "next_step": by the step after it,
             which ignores the actions of ended rows and gives them reward 0; "disabled": it is frozen until it is reset
             with options={"reset_mask": ...}.
-        render_mode: "rgb_array": `render` returns a picture; "human": a window shows every reset and step.
+        render_mode: "rgb_array": `render` returns a picture; "rgb_array_list": a list of those of the reset and the
+            steps since its last call; "human": a window shows every reset and step.
         render_games: The number of games in a picture, the first ones, in a grid. None: `render` returns a tuple with
             one picture for each row, as Gymnasium's vector environments do and its vector RecordVideo expects.
         game_numbers: One integer in [0, 2**64) per game: its number in a larger set of games. A pool of some of these
@@ -135,7 +136,10 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         MemoryError: The pool would not fit into the memory of this machine.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
+    metadata: dict[str, Any] = {  # noqa: RUF012
+        "render_modes": ["human", "rgb_array", "rgb_array_list"],
+        "autoreset_mode": AutoresetMode.SAME_STEP,
+    }
 
     def __init__(
         self,
@@ -165,7 +169,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         errors.choice("autoreset", autoreset, list(_AUTORESET))
         if render_mode is not None:
             errors.choice("render_mode", render_mode, self.metadata["render_modes"])
-        self.render_mode = render_mode
+        self.render_mode, self._shows = render_mode, render_mode in ("human", "rgb_array_list")
+        self._frames: list[Any] = []  # with rgb_array_list: pictures since the last call of render or reset
         self._render_games = None if render_games is None else errors.integer("render_games", render_games, 1, games)
         self._screen: Screen | None = None
         self._seen: Seen | None = None
@@ -306,7 +311,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             out = self._pool.reset(number, None, mask, observations)
             self._seed = number
         self._started = True
-        if self.render_mode == "human":
+        if self._shows:
             self._show(out)
         infos: dict[str, Any] = {}
         if self.action_mask is not None:
@@ -370,7 +375,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         infos = self._whole.infos(self._copy) if ended else {}
         if self.action_mask is not None:
             self._add_masks(infos, slice(None))
-        if self.render_mode == "human":
+        if self._shows:
             self._show(out, actions)
         if self._copy:
             rewards, terminated, truncated = self.rewards.copy(), self.terminated.copy(), self.truncated.copy()
@@ -524,27 +529,41 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             self._screen.close()
         self._pool.close()
 
-    def render(self) -> Array | tuple[Array, ...] | None:  # type: ignore[override]
+    def render(self) -> Any:
         """The first render_games games as one picture uint8 [H, W, 3]; None if a window shows one of them.
 
         With render_games=None (the default of `gymnasium.make_vec`) a tuple of N pictures, one for each row; rows of
-        one game share theirs.
+        one game share theirs. With render_mode="rgb_array_list" a list of pictures in place of each: the reset and the
+        steps since the last call.
 
         With render_mode="human" every reset and step calls it. Raises
         pufferc.pictures.renderer.DrawingUnavailable if a window is not possible or the game has no picture.
         """
         if self.render_mode is None:
             raise RuntimeError("render() needs a render_mode; pass render_mode='rgb_array' or 'human' to make")
+        if self.render_mode != "rgb_array_list":
+            return self._picture()
+        frames, self._frames = self._frames, []
+        if self._render_games is not None:
+            return frames
+        return tuple([frame[row] for frame in frames] for row in range(self.num_envs))
+
+    def _picture(self) -> Any:
+        """The current picture, or one for each row. With a window None."""
+        mode = "human" if self.render_mode == "human" else "rgb_array"
         if self._screen is None:
-            self._screen = Screen(self, self.render_mode, self._render_games or 1)
-        each = self._render_games is None and self.render_mode == "rgb_array"
+            self._screen = Screen(self, mode, self._render_games or 1)
+        each = self._render_games is None and mode == "rgb_array"
         return self._screen.each() if each else self._screen.show(self._seen)
 
     def _show(self, observations: Array, actions: Any = None) -> None:
-        """Shows the games in the window, which can also show what the agents see and did."""
+        """Shows the games in the window, which can also show what the agents see and did, or keeps their picture."""
         step = {} if actions is None else {"actions": np.asarray(actions), "rewards": self.rewards}
         self._seen = Seen(observations, **step)
-        self.render()
+        if (picture := self._picture()) is not None:
+            if not step:
+                self._frames = []
+            self._frames.append(picture)
 
     def __del__(self) -> None:
         """Does nothing. Gymnasium before 1.3 would close the pool here while a Renderer may still draw it."""
