@@ -223,6 +223,13 @@ py::dict game_layout(const py::object& env, const py::dict& params) {
   return entry;
 }
 
+// The current name of a parameter, which may be given by its former one; None if the game has no such parameter.
+py::object param_name(const py::object& env, const std::string& name) {
+  const Game game = find_game(env);
+  const PfcParam* param = pfc_find_param(game.spec, name.c_str());
+  return param == nullptr ? py::object(py::none()) : py::object(py::str(param->name));
+}
+
 // ---- checks -------------------------------------------------------------------------------------------
 
 py::dict describe_finding(const PfcFinding& finding) {
@@ -296,7 +303,11 @@ void bind_games(py::module_& m) {
   using py::arg;
   m.attr("IDLE_KEEP") = PFC_IDLE_KEEP;
   m.attr("IDLE_ALTERNATE") = PFC_IDLE_ALTERNATE;
+  m.attr("AUTORESET_SAME_STEP") = static_cast<int>(PFC_AUTORESET_SAME_STEP);
+  m.attr("AUTORESET_DISABLED") = static_cast<int>(PFC_AUTORESET_DISABLED);
+  m.attr("AUTORESET_NEXT_STEP") = static_cast<int>(PFC_AUTORESET_NEXT_STEP);
   m.def("game_layout", &game_layout, arg("env"), arg("params"));
+  m.def("param_name", &param_name, arg("env"), arg("name"));
   m.def("env_descriptions", &env_descriptions, "One dictionary per built-in game, by name in ascending order.");
   m.def("games_left_out", &games_left_out, "Games that this build lacks, each with the reason and the remedy.");
   py::class_<Module, std::shared_ptr<Module>>(m, "Module")

@@ -98,7 +98,7 @@ Actions read_actions(py::handle object, py::ssize_t rows, const PfcBuffers& buff
 
 class Pool {
  public:
-  Pool(const py::object& env, int32_t num_games, int32_t num_threads, int32_t num_groups, bool same_step, uint64_t seed,
+  Pool(const py::object& env, int32_t num_games, int32_t num_threads, int32_t num_groups, int32_t autoreset, uint64_t seed,
        const py::dict& params, const py::object& game_numbers, const py::object& data) {
     const Game game = find_game(env);
     const auto values = param_values(params);
@@ -107,7 +107,7 @@ class Pool {
     desc.num_games = num_games;
     desc.num_threads = num_threads;
     desc.num_groups = num_groups;
-    desc.autoreset = same_step ? PFC_AUTORESET_SAME_STEP : PFC_AUTORESET_DISABLED;
+    desc.autoreset = static_cast<PfcAutoreset>(autoreset);
     desc.seed = seed;
     desc.params = values.data();
     desc.num_params = static_cast<int32_t>(values.size());
@@ -533,9 +533,9 @@ PoolOwner pool_owner(const char* name, py::handle object) {
 void bind_pool(py::module_& m) {
   using py::arg;
   py::class_<Pool> pool(m, "Pool");
-  pool.def(py::init<const py::object&, int32_t, int32_t, int32_t, bool, uint64_t, const py::dict&, const py::object&,
+  pool.def(py::init<const py::object&, int32_t, int32_t, int32_t, int32_t, uint64_t, const py::dict&, const py::object&,
                     const py::object&>(),
-           arg("env"), arg("num_games"), arg("num_threads"), arg("num_groups"), arg("same_step"), arg("seed"),
+           arg("env"), arg("num_games"), arg("num_threads"), arg("num_groups"), arg("autoreset"), arg("seed"),
            arg("params"), arg("game_numbers") = py::none(), arg("data") = py::none())
       .def("reset", &Pool::reset, arg("seed"), arg("seeds"), arg("mask"), arg("observations"))
       .def("step", &Pool::step)

@@ -48,7 +48,7 @@ enum { BREAKOUT_WALL_SCORE = 432, BREAKOUT_MAX_SCORE = 2 * BREAKOUT_WALL_SCORE }
 
 #define BREAKOUT_PARAMS(X)                                                    \
   X(int, max_steps, 0, 0, PFC_MAX_STEPS, "steps until truncation; 0 = never") \
-  X(int, frameskip, 4, 1, 64, "frames of 1/60 s per step")                    \
+  X(int, frames_per_step, 4, 1, 64, "frames of 1/60 s per step")              \
   X(int, balls, 5, 1, 100, "balls per episode")                               \
   X(bool, continuous, 0, 0, 1, "the action is a paddle velocity in [-1, 1] instead of 0 stay, 1 left, 2 right")
 PFC_DEFINE_PARAMS(breakout, BreakoutParams, BREAKOUT_PARAMS)
@@ -317,8 +317,9 @@ __attribute__((always_inline)) PFC_FN void breakout_step(Breakout* s, const Brea
                                   : (float)((io.actions[0] == BREAKOUT_RIGHT) - (io.actions[0] == BREAKOUT_LEFT));
   const float move = way * BREAKOUT_PADDLE_STEP;
   // The default count as a constant, so that the loop unrolls.
-  const bool glided = p->frameskip == 4 ? breakout_glide(s, move, 4) : breakout_glide(s, move, p->frameskip);
-  if (!glided) breakout_play(s, move, p->frameskip, io);
+  const int32_t frames = p->frames_per_step;
+  const bool glided = frames == 4 ? breakout_glide(s, move, 4) : breakout_glide(s, move, frames);
+  if (!glided) breakout_play(s, move, frames, io);
 }
 
 PFC_FN void breakout_expand(uint32_t word, int32_t count, float* flags) {

@@ -30,7 +30,8 @@
 //   5   ball_vy                 [-1, 1]          6 px per frame
 //   6   points                  [0, 1]           the agent's, as a fraction of the points that win
 //   7   bot_points              [0, 1]           the bot's or other's, as a fraction of the points that win
-// act   int32[1]   0 stay  1 up  2 down, for `frameskip` frames; with `continuous` a velocity in [-1, 1], 1 = 3 px down
+// act   int32[1]   0 stay  1 up  2 down, for frames_per_step frames; with `continuous` a velocity in [-1, 1], 1 = 3 px
+//                  down
 // rew   +1 for each point, -1 for each point of the bot or other; terminated at the winning point
 //
 // score is the return, the point difference from -21 to 21; perf maps it to [0, 1].
@@ -61,7 +62,7 @@ enum { PONG_STAY, PONG_UP, PONG_DOWN };
 
 #define PONG_PARAMS(X)                                                        \
   X(int, max_steps, 0, 0, PFC_MAX_STEPS, "steps until truncation; 0 = never") \
-  X(int, frameskip, 4, 1, 64, "frames of 1/60 s per step")                    \
+  X(int, frames_per_step, 4, 1, 64, "frames of 1/60 s per step")              \
   X(int, points, 21, 1, 1000, "points that win")                              \
   X(bool, continuous, 0, 0, 1, "the action is a paddle velocity in [-1, 1] instead of 0 stay, 1 up, 2 down") \
   X(int, players, 1, 1, 2, "1: an agent against the bot; 2: two agents, the second one on the left")
@@ -192,7 +193,7 @@ PFC_FN bool pong_glide(Pong* s, PongMoves moves, int32_t frames) {
 }
 
 PFC_FN void pong_play(Pong* s, const PongParams* p, PongMoves moves, PfcIo io) {
-  for (int32_t frame = 0; frame < p->frameskip && !io.terminated[0]; ++frame) pong_frame(s, p, moves, io);
+  for (int32_t frame = 0; frame < p->frames_per_step && !io.terminated[0]; ++frame) pong_frame(s, p, moves, io);
 }
 
 PFC_FN float pong_move_of(const PongParams* p, int32_t agent, PfcIo io) {
@@ -210,7 +211,8 @@ __attribute__((always_inline)) PFC_FN void pong_step(Pong* s, const PongParams* 
   const bool bot = p->players == 1;
   const PongMoves moves = {pong_move_of(p, 0, io), bot ? 0.0f : pong_move_of(p, 1, io), bot};
   // The default count as a constant, so that the loop unrolls.
-  const bool glided = p->frameskip == 4 ? pong_glide(s, moves, 4) : pong_glide(s, moves, p->frameskip);
+  const int32_t frames = p->frames_per_step;
+  const bool glided = frames == 4 ? pong_glide(s, moves, 4) : pong_glide(s, moves, frames);
   if (!glided) pong_play(s, p, moves, io);
 }
 

@@ -9,10 +9,20 @@
 
 #include "core/base.h"
 
-static const PfcParam* find_param(const PfcEnvSpec* spec, const char* name) {
+// Former and current names, for checkpoints, configurations, policy files and C programs from before a rename.
+static const char* const RENAMED[][2] = {{"frameskip", "frames_per_step"}};
+
+static const PfcParam* param_named(const PfcEnvSpec* spec, const char* name) {
   for (int32_t i = 0; i < spec->num_params; ++i)
     if (strcmp(spec->params[i].name, name) == 0) return &spec->params[i];
   return NULL;
+}
+
+const PfcParam* pfc_find_param(const PfcEnvSpec* spec, const char* name) {
+  const PfcParam* param = param_named(spec, name);
+  for (size_t i = 0; !param && i < sizeof RENAMED / sizeof RENAMED[0]; ++i)
+    if (strcmp(RENAMED[i][0], name) == 0) param = param_named(spec, RENAMED[i][1]);
+  return param;
 }
 
 static PfcStatus fail_unknown(const PfcEnvSpec* spec, const char* name) {
@@ -48,7 +58,7 @@ const char* pfc_param_text(const PfcParam* param, double value, PfcParamText tex
 
 static PfcStatus set_param(const PfcEnvSpec* spec, const PfcParamValue* given, void* params) {
   if (!given->name) return pfc_fail(PFC_INVALID, "%s: a parameter's name is NULL", spec->name);
-  const PfcParam* param = find_param(spec, given->name);
+  const PfcParam* param = pfc_find_param(spec, given->name);
   if (!param) return fail_unknown(spec, given->name);
   double value = given->value;
   if (param->type == PFC_PARAM_FLOAT) value = (double)(float)value;  // the stored value is compared with the limits

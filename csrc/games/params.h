@@ -8,6 +8,9 @@
 extern "C" {
 #endif
 
+// The parameter of a game with this name, or with the former name `name`; NULL if there is none.
+const PfcParam* pfc_find_param(const PfcEnvSpec* spec, const char* name);
+
 // Fills the parameter struct `params` (spec->params_bytes) from defaults and overrides. Unknown names, values out of
 // range, and fractions for integers are errors that name the parameter.
 PfcStatus pfc_fill_params(const PfcEnvSpec* spec, const PfcParamValue* values, int32_t count, void* params);

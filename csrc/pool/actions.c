@@ -46,29 +46,43 @@ static bool copy_mixed(const void* actions, PfcDtype dtype, int32_t* to, const A
   return good;
 }
 
-static PfcStatus fail_discrete(const void* actions, PfcDtype dtype, int64_t first_row, const ActionCheck* check) {
+// Finds the bad value. Rows that wait for a reset may have any: they get choice 0, which no game sees.
+static PfcStatus find_bad_choice(PfcPool* pool, const void* actions, PfcDtype dtype, int64_t first_row,
+                                 const ActionCheck* check) {
+  bool found = false;
   for (int64_t i = 0; i < check->values; ++i) {
     int64_t value = dtype == PFC_INT64 ? ((const int64_t*)actions)[i] : ((const int32_t*)actions)[i];
     int32_t count = check->counts[i % check->dims];
     if ((uint64_t)value < (uint64_t)count) continue;
     int64_t row = first_row + i / check->dims;
+    if (pool->stopped[row]) {
+      ((int32_t*)pool->actions)[first_row * check->dims + i] = 0;
+      found = true;
+      continue;
+    }
     if (check->dims == 1)
       return pfc_fail(PFC_INVALID, "actions: row %lld is %lld, expected an integer in [0, %d)", (long long)row,
                       (long long)value, count);
     return pfc_fail(PFC_INVALID, "actions: row %lld, dimension %lld is %lld, expected an integer in [0, %d)",
                     (long long)row, (long long)(i % check->dims), (long long)value, count);
   }
-  // Another thread changed the caller's array between the copy and this check.
-  return pfc_fail(PFC_INVALID, "actions: changed while they were read");
+  // Else another thread changed the caller's array between the copy and this check.
+  return found ? PFC_OK : pfc_fail(PFC_INVALID, "actions: changed while they were read");
 }
 
-static PfcStatus fail_controls(const float* actions, int64_t first_row, const ActionCheck* check) {
+// The same for controls.
+static PfcStatus find_bad_control(PfcPool* pool, const float* actions, int64_t first_row, const ActionCheck* check) {
+  bool found = false;
   for (int64_t i = 0; i < check->values; ++i) {
     if ((pfc_float_bits(actions[i]) & 0x7f800000u) != 0x7f800000u) continue;
-    return pfc_fail(PFC_INVALID, "actions: row %lld, dimension %lld is %f, expected a finite number in [-1, 1]",
-                    (long long)(first_row + i / check->dims), (long long)(i % check->dims), (double)actions[i]);
+    int64_t row = first_row + i / check->dims;
+    if (!pool->stopped[row])
+      return pfc_fail(PFC_INVALID, "actions: row %lld, dimension %lld is %f, expected a finite number in [-1, 1]",
+                      (long long)row, (long long)(i % check->dims), (double)actions[i]);
+    ((float*)pool->actions)[first_row * check->dims + i] = 0.0f;
+    found = true;
   }
-  return pfc_fail(PFC_INVALID, "actions: changed while they were read");
+  return found ? PFC_OK : pfc_fail(PFC_INVALID, "actions: changed while they were read");
 }
 
 PfcStatus pfc_copy_actions(PfcPool* pool, int64_t first_row, int64_t rows, const void* actions, PfcDtype dtype) {
@@ -80,7 +94,7 @@ PfcStatus pfc_copy_actions(PfcPool* pool, int64_t first_row, int64_t rows, const
     if (dtype != PFC_FLOAT32) return pfc_fail(PFC_INVALID, "actions: expected float32 for this continuous game");
     return copy_controls(actions, (float*)pool->actions + offset, check.values)
                ? PFC_OK
-               : fail_controls(actions, first_row, &check);
+               : find_bad_control(pool, actions, first_row, &check);
   }
   if (dtype != PFC_INT32 && dtype != PFC_INT64)
     return pfc_fail(PFC_INVALID, "actions: expected int32 or int64 for this discrete game");
@@ -89,6 +103,7 @@ PfcStatus pfc_copy_actions(PfcPool* pool, int64_t first_row, int64_t rows, const
   if (check.dims > 1) good = copy_mixed(actions, dtype, to, &check);
   else if (dtype == PFC_INT32) good = copy_int32(actions, to, check.values, check.counts[0]);
   else good = copy_int64(actions, to, check.values, check.counts[0]);
-  if (!good) return fail_discrete(actions, dtype, first_row, &check);
+  const PfcStatus status = good ? PFC_OK : find_bad_choice(pool, actions, dtype, first_row, &check);
+  if (status) return status;
   return b->mask_words ? pfc_check_legal(pool, first_row, rows) : PFC_OK;
 }

@@ -85,8 +85,9 @@ static PfcStatus check_desc(const PfcPoolDesc* desc) {
     return pfc_fail(PFC_INVALID, "num_groups: %d does not divide num_games %d", desc->num_groups, desc->num_games);
   if (desc->num_groups > PFC_MAX_GROUPS)
     return pfc_fail(PFC_INVALID, "num_groups: expected 1 to %d, got %d", PFC_MAX_GROUPS, desc->num_groups);
-  if (desc->autoreset != PFC_AUTORESET_SAME_STEP && desc->autoreset != PFC_AUTORESET_DISABLED)
-    return pfc_fail(PFC_INVALID, "autoreset: expected 0 (same step) or 1 (disabled), got %d", (int)desc->autoreset);
+  if ((uint32_t)desc->autoreset > PFC_AUTORESET_NEXT_STEP)
+    return pfc_fail(PFC_INVALID, "autoreset: expected 0 (same step), 1 (disabled) or 2 (next step), got %d",
+                    (int)desc->autoreset);
   if (desc->data && !desc->spec->reset_from)
     return pfc_fail(PFC_UNSUPPORTED, "data: %s does not read data", desc->spec->name);
   if (!desc->data && desc->data_bytes)

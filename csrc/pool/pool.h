@@ -68,7 +68,7 @@ struct PfcPool {
   PfcObsRow* obs_rows;         // [num_obs_rows]
   int32_t* teams;              // [A] in a game with teams
   uint64_t* game_numbers;      // [G] numbers that select each game's random stream
-  uint8_t* stopped;            // [N] without autoreset: how a row that needs a reset ended, 0 = it has not; see step.c
+  uint8_t* stopped;            // [N] how a row that waits for its reset ended, 0 = it runs; 0 with same-step autoreset
   float* running_returns;      // [N] of the unfinished episodes
   int32_t* running_lengths;    // [N]
   float* episode_returns;      // [N] of the episodes that just ended

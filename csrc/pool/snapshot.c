@@ -39,7 +39,7 @@ static void transfer_all(PfcPool* pool, Cursor* cursor) {
   const uint64_t columns = 2 + (uint64_t)pool->buffers.num_metrics;
   transfer(cursor, pool->running_returns, rows * sizeof(float));
   transfer(cursor, pool->running_lengths, rows * sizeof(int32_t));
-  if (pool->autoreset == PFC_AUTORESET_DISABLED) {  // only stopped rows keep their flags
+  if (pool->autoreset != PFC_AUTORESET_SAME_STEP) {  // only stopped rows keep their flags
     transfer(cursor, pool->terminated, rows);
     transfer(cursor, pool->truncated, rows);
   }

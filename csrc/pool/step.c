@@ -89,7 +89,8 @@ static bool row_ends(const PfcPool* pool, int64_t row) {
   return (pool->terminated[row] | pool->truncated[row]) && pool->stopped[row] == ROW_RUNS;
 }
 
-// Without autoreset, the flagged rows of one game are stopped until the caller resets them.
+// The flagged rows of one game are stopped until they are reset: by the caller, or with next-step autoreset by the
+// following step.
 static void stop_rows(PfcPool* pool, int64_t first, int64_t agents) {
   for (int64_t row = first; row < first + agents; ++row) {
     if (!row_ends(pool, row)) continue;
@@ -112,7 +113,7 @@ static int32_t end_episodes(PfcPool* pool, int32_t game) {
     pfc_record_episode(pool, game, row);
   }
   if (ended == 0) return 0;
-  if (pool->autoreset == PFC_AUTORESET_DISABLED) {
+  if (pool->autoreset != PFC_AUTORESET_SAME_STEP) {
     stop_rows(pool, first, agents);
   } else if (spec->respawn) {
     for (int64_t row = first; row < first + agents; ++row)
@@ -172,6 +173,20 @@ static void keep_stopped_rows(PfcPool* pool, int64_t begin, int64_t end) {
   }
 }
 
+static void clear_row(PfcPool* pool, int64_t row) {
+  pool->rewards[row] = 0.0f;
+  pool->terminated[row] = pool->truncated[row] = 0;
+}
+
+// With next-step autoreset, stopped rows of games with `respawn` start their next episode in place of a step.
+static void respawn_stopped_rows(PfcPool* pool, int64_t begin, int64_t end) {
+  for (int64_t row = begin; row < end; ++row) {
+    if (pool->stopped[row] == ROW_RUNS) continue;
+    clear_row(pool, row);
+    respawn_row(pool, (int32_t)(row / pool->layout.agents), row);
+  }
+}
+
 // Steps games [begin, end), none of which is stopped. Returns the number of rows that ended.
 static int32_t step_all(PfcPool* pool, int32_t begin, int32_t end) {
   const int64_t agents = pool->layout.agents;
@@ -185,6 +200,7 @@ static int32_t step_all(PfcPool* pool, int32_t begin, int32_t end) {
                          pool->truncated, pool->running_lengths, pool->max_steps};
   const bool any = finish_rows(&ends, first, last);
   if (pool->spec->respawn && pool->autoreset == PFC_AUTORESET_DISABLED) keep_stopped_rows(pool, first, last);
+  if (pool->spec->respawn && pool->autoreset == PFC_AUTORESET_NEXT_STEP) respawn_stopped_rows(pool, first, last);
   if (!any) return 0;
   if (agents > 1 && !pool->spec->respawn) spread_flags(pool, begin, end);
   int32_t ended = 0;
@@ -201,23 +217,30 @@ static bool is_stopped(const PfcPool* pool, int32_t game) {
   return stopped == agents;
 }
 
-// Steps the running games. Stopped games keep their flags and get reward 0.
+// What a step does with a stopped game: with next-step autoreset it starts the next episode, else it changes nothing.
+// The reward is 0.
+static void pass_stopped_game(PfcPool* pool, int32_t game) {
+  const int64_t agents = pool->layout.agents, first = game * agents;
+  if (pool->autoreset == PFC_AUTORESET_DISABLED) {
+    memset(pool->rewards + first, 0, sizeof(float) * (size_t)agents);
+  } else if (pool->spec->respawn) {
+    respawn_stopped_rows(pool, first, first + agents);
+  } else {
+    for (int64_t row = first; row < first + agents; ++row) clear_row(pool, row);
+    reset_game(pool, game);
+  }
+}
+
+// Steps the running games.
 static int32_t step_running(PfcPool* pool, int32_t begin, int32_t end) {
-  const int64_t agents = pool->layout.agents;
   int32_t ended = 0;
   for (int32_t game = begin; game < end;) {
     int32_t run_end = game;
     while (run_end < end && !is_stopped(pool, run_end)) ++run_end;
     if (run_end > game) ended += step_all(pool, game, run_end);
-    for (game = run_end; game < end && is_stopped(pool, game); ++game)
-      memset(pool->rewards + game * agents, 0, sizeof(float) * (size_t)agents);
+    for (game = run_end; game < end && is_stopped(pool, game); ++game) pass_stopped_game(pool, game);
   }
   return ended;
-}
-
-static void clear_row(PfcPool* pool, int64_t row) {
-  pool->rewards[row] = 0.0f;
-  pool->terminated[row] = pool->truncated[row] = 0;
 }
 
 void pfc_reset_rows(PfcPool* pool, int32_t game, const PfcResetDesc* desc) {
@@ -247,7 +270,7 @@ void pfc_observe_games(PfcPool* pool, int32_t begin, int32_t end, unsigned char*
 
 int32_t pfc_step_games(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target) {
   const int32_t ended =
-      pool->autoreset == PFC_AUTORESET_DISABLED ? step_running(pool, begin, end) : step_all(pool, begin, end);
+      pool->autoreset == PFC_AUTORESET_SAME_STEP ? step_all(pool, begin, end) : step_running(pool, begin, end);
   pfc_observe_games(pool, begin, end, target);
   return ended;
 }

@@ -73,8 +73,8 @@ class Arcade {
 
   pufferc::Pool& pool() { return pool_; }
   bool trained() const { return player_ != nullptr; }
-  // A step is `frameskip` frames, and spec().fps counts frames.
-  double steps_per_second() const { return static_cast<double>(pool_.spec().fps) / pool_.param("frameskip"); }
+  // A step is `frames_per_step` frames, and spec().fps counts frames.
+  double steps_per_second() const { return static_cast<double>(pool_.spec().fps) / pool_.param("frames_per_step"); }
   double mean_score() const { return episodes > 0 ? sum / static_cast<double>(episodes) : 0.0; }
 
   bool person = false;
@@ -97,7 +97,7 @@ class Arcade {
     if (policy_)
       pool.params = policy_->params();
     else
-      pool.params = {{"frameskip", 4}};
+      pool.params = {{"frames_per_step", 4}};
     return pufferc::Pool("breakout", pool);
   }
 

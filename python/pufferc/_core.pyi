@@ -15,6 +15,9 @@ MAX_THREADS: int
 MAX_GROUPS: int
 MAX_CHOICES: int
 IDLE_KEEP: int
+AUTORESET_SAME_STEP: int
+AUTORESET_DISABLED: int
+AUTORESET_NEXT_STEP: int
 IDLE_ALTERNATE: int
 
 def memory_left() -> int: ...
@@ -34,6 +37,7 @@ def check_game(
     catch_signals: bool,
     report: Callable[[dict[str, Any]], None],
 ) -> None: ...
+def param_name(env: str | Module, name: str) -> str | None: ...
 def trace_bytes() -> int: ...
 def read_trace(data: bytes) -> dict[str, Any]: ...
 
@@ -44,7 +48,7 @@ class Pool:
         num_games: int,
         num_threads: int,
         num_groups: int,
-        same_step: bool,
+        autoreset: int,
         seed: int,
         params: dict[str, float],
         game_numbers: NDArray[np.uint64] | None = None,

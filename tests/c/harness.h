@@ -38,7 +38,7 @@ typedef struct Case {
 static const Case special_cases[] = {
     {"breakout", "breakout", 0, {{0}}},
     {"breakout, continuous", "breakout", 1, {{"continuous", 1}}},
-    {"breakout, one ball, no frameskip", "breakout", 2, {{"balls", 1}, {"frameskip", 1}}},
+    {"breakout, one ball, one frame per step", "breakout", 2, {{"balls", 1}, {"frames_per_step", 1}}},
     {"cartpole", "cartpole", 0, {{0}}},
     {"cartpole, continuous", "cartpole", 1, {{"continuous", 1}}},
     {"drive, short lives and towns", "drive", 2, {{"max_steps", 60}, {"world_steps", 90}}},
@@ -51,7 +51,7 @@ static const Case special_cases[] = {
     {"mmo, small", "mmo", 3, {{"size", 64}, {"players", 16}, {"creatures", 48}}},
     {"pong, three points", "pong", 1, {{"points", 3}}},
     {"pong, three points, continuous", "pong", 2, {{"points", 3}, {"continuous", 1}}},
-    {"pong, one point, every frame", "pong", 2, {{"points", 1}, {"frameskip", 1}}},
+    {"pong, one point, every frame", "pong", 2, {{"points", 1}, {"frames_per_step", 1}}},
     {"pong, two agents", "pong", 2, {{"points", 2}, {"players", 2}}},
     {"pong, two agents, continuous", "pong", 3, {{"points", 2}, {"players", 2}, {"continuous", 1}}},
     {"snake, small", "snake", 4, {{"width", 24}, {"height", 18}, {"snakes", 8}, {"food", 60}}},

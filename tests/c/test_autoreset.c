@@ -1,4 +1,4 @@
-// test_autoreset.c - same-step and disabled autoreset, and resets of some games only.
+// test_autoreset.c - same-step, next-step and disabled autoreset, and resets of some games only.
 #include "duel.h"
 
 enum { GAMES = 60, STEPS = 400 };
@@ -49,6 +49,60 @@ static void test_by_hand(const Case* c) {
   CHECK_GAME(c->label, ended > 0);
   free(mask);
   player_close(&same), player_close(&manual);
+}
+
+// Next-step autoreset gives the trajectory of a pool in which the rows that ended are reset by hand one step later.
+static void test_next_step(const Case* c) {
+  Player next = start_with(c, PFC_AUTORESET_NEXT_STEP, 2), manual = start_with(c, PFC_AUTORESET_DISABLED, 1);
+  const PfcBuffers *a = next.b, *b = manual.b;
+  const size_t rows = (size_t)a->rows;
+  uint8_t* mask = malloc(rows);
+  const PfcResetDesc reset = {.mask = mask};
+  int64_t ended = 0;
+  for (int32_t t = 0; t < STEPS; ++t) {
+    int32_t waiting = 0;
+    for (int64_t row = 0; row < a->rows; ++row) waiting += mask[row] = row_ended(a, row);
+    ended += waiting;
+    if (has_own_episodes(c) && masks_whole_game(a, mask)) break;
+    player_step(&next), player_step(&manual);
+    const int32_t now = pfc_pool_ended(manual.pool, -1);
+    if (waiting) CHECK_GAME(c->label, pfc_pool_reset(manual.pool, &reset) == PFC_OK);
+    CHECK_GAME(c->label, pfc_pool_ended(next.pool, -1) == now);
+    CHECK_GAME(c->label, memcmp(a->rewards, b->rewards, rows * sizeof(float)) == 0);
+    CHECK_GAME(c->label, memcmp(a->terminated, b->terminated, rows) == 0);
+    CHECK_GAME(c->label, memcmp(a->truncated, b->truncated, rows) == 0);
+    CHECK_GAME(c->label, memcmp(a->alive, b->alive, rows) == 0);
+    CHECK_GAME(c->label, memcmp(a->observations, b->observations, obs_total_bytes(a)) == 0);
+    for (int64_t row = 0; row < a->rows; ++row) CHECK_GAME(c->label, !mask[row] || a->rewards[row] == 0.0f);
+  }
+  CHECK_GAME(c->label, ended > 0);
+  free(mask);
+  player_close(&next), player_close(&manual);
+}
+
+// Actions of rows that wait for a reset are not checked; those of the others are.
+static void test_actions_of_waiting_rows(void) {
+  const PfcParamValue params[] = {{"max_steps", 3}};
+  const char* const games[] = {"squared", "cartpole"};
+  const PfcParamValue continuous[] = {{"max_steps", 3}, {"continuous", 1}};
+  for (int32_t g = 0; g < 2; ++g) {
+    PfcPoolDesc desc = {.env = games[g], .num_games = 2, .autoreset = PFC_AUTORESET_NEXT_STEP,
+                        .params = g ? continuous : params, .num_params = g + 1};
+    Player p = player_start(&desc);
+    const uint8_t mask[2] = {1, 0};
+    const PfcResetDesc reset = {.mask = mask};
+    player_step(&p);
+    CHECK(pfc_pool_reset(p.pool, &reset) == PFC_OK);
+    for (int32_t t = 0; t < 2; ++t) player_step(&p);
+    CHECK(!row_ended(p.b, 0) && row_ended(p.b, 1));  // row 1 has reached max_steps
+    const PfcDtype dtype = g ? PFC_FLOAT32 : PFC_INT64;
+    const int64_t good[2] = {0, (int64_t)1 << 40}, bad[2] = {-1, 0};
+    const float fine[2] = {0.0f, NAN}, wrong[2] = {NAN, 0.0f};
+    check_message(pfc_pool_step(p.pool, g ? (const void*)wrong : bad, dtype, NULL) == PFC_INVALID, "actions: row 0");
+    CHECK(pfc_pool_step(p.pool, g ? (const void*)fine : good, dtype, NULL) == PFC_OK);
+    CHECK(p.b->truncated[0] && !row_ended(p.b, 1) && p.b->alive[1] && p.b->rewards[1] == 0.0f);
+    player_close(&p);
+  }
 }
 
 // An ended game is frozen until it is reset: flags kept, no reward, not alive, no statistics. In games with `respawn`
@@ -126,10 +180,13 @@ static void test_masked_games(const Case* c) {
 }
 
 int main(void) {
+  test_actions_of_waiting_rows();
   for_each_case(test_by_hand);
+  for_each_case(test_next_step);
   for_each_case(test_ended_games_are_frozen);
   for_each_case(test_masked_games);
   for_each_duel_case(test_by_hand);
+  for_each_duel_case(test_next_step);
   for_each_duel_case(test_ended_games_are_frozen);
   for_each_duel_case(test_masked_games);
   return check_report();

@@ -110,7 +110,7 @@ static bool step_both(Breakout* s, Reference* g, const BreakoutParams* p, int32_
   breakout_step(s, p, io);
   *over = false;
   const float way = p->continuous ? control : (float)((action == 2) - (action == 1));
-  for (int32_t frame = 0; frame < p->frameskip && !*over; ++frame) {
+  for (int32_t frame = 0; frame < p->frames_per_step && !*over; ++frame) {
     Reference before = *g;
     expected += reference_frame(g, way, over);
     before.paddle_x = g->paddle_x;
@@ -130,11 +130,11 @@ static void test_against_reference(Player player, BreakoutParams p, int64_t fram
   PfcRng rng;
   memset(&s, 0, sizeof s);
   pfc_rng_seed(&s.rng, 3, (uint64_t)player);
-  pfc_rng_seed(&rng, 4, (uint64_t)p.frameskip);
+  pfc_rng_seed(&rng, 4, (uint64_t)p.frames_per_step);
   start_episode(&s, &p);
   Reference g = reference_of(&s);
   int64_t until_scatter = 0, bricks = 0;
-  for (int64_t frame = 0; frame < frames; frame += p.frameskip) {
+  for (int64_t frame = 0; frame < frames; frame += p.frames_per_step) {
     if (player == SCATTERED && --until_scatter < 0) {
       scatter(&s, &rng);
       g = reference_of(&s);
@@ -162,8 +162,8 @@ typedef struct Run {
   bool over;
 } Run;
 
-static Run new_run(int32_t frameskip, int32_t balls) {
-  Run run = {.p = {.frameskip = frameskip, .balls = balls}};
+static Run new_run(int32_t frames_per_step, int32_t balls) {
+  Run run = {.p = {.frames_per_step = frames_per_step, .balls = balls}};
   pfc_rng_seed(&run.s.rng, 1, 2);
   breakout_reset(&run.s, &run.p);
   return run;
@@ -284,7 +284,7 @@ static void test_winning(void) {
 }
 
 static void test_layout(void) {
-  BreakoutParams p = {.frameskip = 4, .balls = 5, .continuous = 1};
+  BreakoutParams p = {.frames_per_step = 4, .balls = 5, .continuous = 1};
   PfcLayout sizes = pfc_env_module.sizes;
   CHECK(sizes.action_counts[0] == 3 && sizes.continuous_dims == 0);
   pfc_env_module.layout(&p, &sizes);
@@ -294,8 +294,9 @@ static void test_layout(void) {
 
 int main(int argc, char** argv) {
   const int64_t frames = 250000 * (argc > 1 ? strtoll(argv[1], NULL, 10) : 1);
-  const BreakoutParams usual = {.frameskip = 4, .balls = 5}, single = {.frameskip = 1, .balls = 1};
-  const BreakoutParams smooth = {.frameskip = 3, .balls = 7, .continuous = 1}, coarse = {.frameskip = 64, .balls = 100};
+  const BreakoutParams usual = {.frames_per_step = 4, .balls = 5}, single = {.frames_per_step = 1, .balls = 1};
+  const BreakoutParams smooth = {.frames_per_step = 3, .balls = 7, .continuous = 1};
+  const BreakoutParams coarse = {.frames_per_step = 64, .balls = 100};
   test_start();
   test_losing();
   test_brick_rewards_and_speed();

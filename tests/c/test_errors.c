@@ -84,8 +84,8 @@ static void test_counts(void) {
   desc.num_groups = 12;
   expect_no_pool(desc, "num_groups", "12");
   desc = good;
-  desc.autoreset = (PfcAutoreset)2;
-  expect_no_pool(desc, "autoreset", "got 2");
+  desc.autoreset = (PfcAutoreset)3;
+  expect_no_pool(desc, "autoreset", "got 3");
   desc = good;
   desc.num_params = 3;
   expect_no_pool(desc, "num_params", "got 3");

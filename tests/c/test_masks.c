@@ -79,6 +79,28 @@ static void test_words(const Case* c) {
   player_close(&p);
 }
 
+// With next-step autoreset an ended row has all choices for one step.
+static void test_autoreset_next_step(const Case* c) {
+  const Case limited = case_with(c, "max_steps", 40);
+  PfcPoolDesc desc = case_desc(&limited, GAMES, 4);
+  desc.autoreset = PFC_AUTORESET_NEXT_STEP;
+  Player p = player_start(&desc);
+  if (p.b->mask_words > 0) {
+    Seen seen = {0};
+    int64_t ended = 0;
+    for (int32_t t = 0; t < 60; ++t) {
+      player_step(&p);
+      CHECK_GAME(c->label, masks_fit(&p, &seen));
+      for (int64_t row = 0; row < p.b->rows; ++row) {
+        ended += row_ended(p.b, row);
+        CHECK_GAME(c->label, !row_ended(p.b, row) || !p.b->alive[row]);
+      }
+    }
+    CHECK_GAME(c->label, ended > 0);
+  }
+  player_close(&p);
+}
+
 // Games and agents that wait for a reset accept any actions.
 static void test_autoreset_disabled(const Case* c) {
   const Case limited = case_with(c, "max_steps", 40);
@@ -327,6 +349,7 @@ static void test_switched_off(void) {
 int main(void) {
   for_each_duel_case(test_words);
   for_each_duel_case(test_autoreset_disabled);
+  for_each_duel_case(test_autoreset_next_step);
   for_each_duel_case(test_partial_reset);
   for_each_duel_case(test_threads);
   for_each_duel_case(test_snapshot);

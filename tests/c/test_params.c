@@ -152,7 +152,22 @@ static void test_game(const PfcEnvSpec* spec) {
   test_decimal_limits(spec);
 }
 
+// C programs and policy files may use the name that a parameter had before.
+static void test_former_names(void) {
+  const PfcParamValue old = {"frameskip", 2}, new = {"frames_per_step", 2};
+  const PfcParam* param = pfc_find_param(pfc_env_find("pong"), old.name);
+  CHECK(param && strcmp(param->name, new.name) == 0);
+  CHECK(pfc_find_param(pfc_env_find("cartpole"), old.name) == NULL);
+  PfcPoolDesc desc = {.env = "pong", .num_games = 1, .params = &old, .num_params = 1};
+  Player a = player_start(&desc);
+  desc.params = &new;
+  Player b = player_start(&desc);
+  CHECK(hash_pool(&a) == hash_pool(&b));
+  player_close(&a), player_close(&b);
+}
+
 int main(void) {
+  test_former_names();
   for (int32_t i = 0; i < pfc_env_count(); ++i) test_game(pfc_env_at(i));
   test_game(&pfc_env_duel);
   CHECK(pools_made > 100);

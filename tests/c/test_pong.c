@@ -9,9 +9,9 @@
 #include "../../csrc/envs/pong.c"
 #include "check.h"
 
-static const PongParams usual = {.max_steps = 0, .frameskip = 4, .points = 21, .continuous = 0, .players = 1};
-static const PongParams single = {.max_steps = 0, .frameskip = 1, .points = 21, .continuous = 1, .players = 1};
-static const PongParams two = {.max_steps = 0, .frameskip = 1, .points = 21, .continuous = 1, .players = 2};
+static const PongParams usual = {.max_steps = 0, .frames_per_step = 4, .points = 21, .continuous = 0, .players = 1};
+static const PongParams single = {.max_steps = 0, .frames_per_step = 1, .points = 21, .continuous = 1, .players = 1};
+static const PongParams two = {.max_steps = 0, .frames_per_step = 1, .points = 21, .continuous = 1, .players = 2};
 
 typedef struct Outcome {
   float reward;
@@ -123,7 +123,7 @@ static void test_against_reference(int32_t frames, uint64_t seed) {
 // A step of 4 frames equals 4 steps of one frame, bit for bit.
 static void test_a_step_equals_its_frames(void) {
   PongParams one = usual;
-  one.frameskip = 1;
+  one.frames_per_step = 1;
   for (uint64_t seed = 0; seed < 20; ++seed) {
     Pong whole = fresh(&usual, seed), parts = whole;
     for (int32_t t = 0; t < 3000; ++t) {
@@ -189,7 +189,7 @@ static float wanted(const Pong* s, Style style) {
   return style == FLAT ? y : y - away * 0.88f * PONG_REACH;
 }
 
-// Mean point difference over `games` games at the default frameskip.
+// Mean point difference over `games` games at the default frames_per_step.
 static double mean_score(Style style, int32_t games) {
   PongParams p = usual;
   p.continuous = 1;
@@ -280,7 +280,7 @@ static Pong mirrored(const Pong* s) {
 // The mirrored game with exchanged actions stays the image of the game, and each agent sees what the other sees in it.
 static void test_mirrored_games_are_alike(void) {
   PongParams p = two;
-  p.frameskip = 4;
+  p.frames_per_step = 4;
   PfcRng rng;
   pfc_rng_seed(&rng, 3, 3);
   int32_t scored = 0, returned = 0;

@@ -224,6 +224,8 @@ int main(void) {
   PfcPoolDesc stopping = squad;
   stopping.autoreset = PFC_AUTORESET_DISABLED;
   check_continues("squad, stopping", stopping);
+  stopping.autoreset = PFC_AUTORESET_NEXT_STEP;
+  check_continues("squad, next step", stopping);
   test_foreign();
   test_head();
   test_refusals();

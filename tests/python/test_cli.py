@@ -41,7 +41,7 @@ def test_envs_lists_games_and_parameters(capsys: Any) -> None:
     text = capsys.readouterr().out
     for name in pufferc.list_envs():
         assert name in text
-    assert "frameskip" in text
+    assert "frames_per_step" in text
     assert main(["envs", "snake", "--json"]) == 0
     (info,) = json.loads(capsys.readouterr().out)
     assert info["name"] == "snake" and any(row["name"] == "vision" for row in info["params"])
@@ -55,7 +55,13 @@ def test_train_help_lists_every_flag_with_its_default(capsys: Any) -> None:
         main(["train", "breakout", "--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    for flag in ("--env.frameskip", "--vec.num-envs", "--policy.hidden-size", "--train.learning-rate", "--resume"):
+    for flag in (
+        "--env.frames-per-step",
+        "--vec.num-envs",
+        "--policy.hidden-size",
+        "--train.learning-rate",
+        "--resume",
+    ):
         assert flag in text
     assert "frames of 1/60 s per step" in text and "Passes over each batch" in text
 
@@ -91,11 +97,19 @@ def test_flags_override_files_and_files_override_packaged_values(tmp_path: Path)
     pytest.importorskip("tyro")
     file = tmp_path / "c.toml"
     file.write_text("[train]\nclip = 0.33\nhorizon = 8\n[env]\nballs = 3\n")
-    words = [f"--config={file}", "--train.horizon", "24", "--env.frameskip", "2", "--train.minibatch-size", "auto"]
+    words = [
+        f"--config={file}",
+        "--train.horizon",
+        "24",
+        "--env.frames-per-step",
+        "2",
+        "--train.minibatch-size",
+        "auto",
+    ]
     config = parse_train("breakout", words).config
     packaged = parse_train("breakout", []).config
     assert (config.train.clip, config.train.horizon, config.train.minibatch_size) == (0.33, 24, "auto")
-    assert config.env == {"balls": 3, "frameskip": 2}
+    assert config.env == {"balls": 3, "frames_per_step": 2}
     assert config.train.learning_rate == packaged.train.learning_rate and packaged.env == {}
 
 

@@ -450,7 +450,7 @@ def test_a_parameter_can_change_between_steps(duel: Path, pool: MakePool) -> Non
     env.load(before)
     breakout = pool("breakout")
     fps = breakout.metadata["render_fps"]
-    breakout.set_param("frameskip", 2 * breakout.params["frameskip"])
+    breakout.set_param("frames_per_step", 2 * breakout.params["frames_per_step"])
     assert breakout.metadata["render_fps"] == fps / 2
 
 

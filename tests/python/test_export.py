@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -371,11 +372,43 @@ def test_onnx(checkpoint: Path, tmp_path: Path) -> None:
             export.main(words)
         return
     export.main(words)
-    policy, env = from_checkpoint.load_policy(load_checkpoint(checkpoint))[0], pufferc.make("squared", 1, seed=1)
+    policy, spaces, params = from_checkpoint.load_policy(load_checkpoint(checkpoint))
+    env = pufferc.make("squared", 1, seed=1)
     observations = np.concatenate([states(env, steps) for steps in range(1, 8)])
     expected = policy(torch.from_numpy(observations).unsqueeze(0), (), None).squeeze(0).detach().numpy()
-    found = onnx.reference.ReferenceEvaluator(str(out)).run(None, {"observations": observations})[0]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    logits, value = onnx.reference.ReferenceEvaluator(str(out)).run(["logits", "value"], {"observations": observations})
+    np.testing.assert_allclose(np.column_stack([logits, value]), expected, atol=1e-5)
+    metadata = {entry.key: entry.value for entry in onnx.load(out).metadata_props}
+    assert metadata["producer"] == "pufferc" and metadata["game"] == "squared"
+    described = {key: json.loads(text) for key, text in metadata.items() if key not in ("producer", "game")}
+    assert described == {
+        "game_version": spaces.version, "params": params, "obs_dtype": str(observations.dtype), "obs_shape": [*observations.shape[1:]],
+        "action_counts": [5], "continuous_dims": 0, "squash": False, "masked": False,
+    }  # fmt: skip
+    env.close()
+
+
+def test_onnx_of_continuous_policies(tmp_path: Path) -> None:
+    """Played by ONNX Runtime, where it is installed, else by the reference of the package onnx."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
+    out, env = tmp_path / "policy.onnx", pufferc.make("pufferc/CartPoleContinuous-v1", 5, seed=1)
+    policy = random_policy(env, 3, PolicyConfig(hidden_size=16))
+    policy_file.export_onnx(policy, env.spaces, out, {"continuous": 1.0})
+    observations, names = states(env, 3), ["mean", "log_std", "value"]
+    try:
+        import onnxruntime
+
+        player = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
+        assert [node.name for node in player.get_outputs()] == names
+    except ImportError:
+        player = pytest.importorskip("onnx.reference").ReferenceEvaluator(str(out))
+    mean, log_std, value = player.run(names, {"observations": observations})
+    expected = policy(torch.from_numpy(observations).unsqueeze(0), (), None).squeeze(0).detach().numpy()
+    assert mean.shape == log_std.shape == (5, 1) and value.shape == (5,)
+    np.testing.assert_allclose(np.column_stack([mean, log_std, value]), expected, atol=1e-5)
+    metadata = {entry.key: entry.value for entry in onnx.load(out).metadata_props}
+    assert json.loads(metadata["params"]) == {"continuous": 1.0} and metadata["continuous_dims"] == "1"
     env.close()
 
 
@@ -394,8 +427,8 @@ def test_onnx_of_recurrent_policies(kind: str, tmp_path: Path) -> None:
         observations = states(env, step + 1)
         expected, expected_state = policy.step(torch.from_numpy(observations), expected_state)
         inputs = {"observations": observations, **{f"state_{i}": part for i, part in enumerate(state)}}
-        found, *state = player.run(None, inputs)
-        np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
+        logits, value, *state = player.run(None, inputs)
+        np.testing.assert_allclose(np.column_stack([logits, value]), expected.numpy(), atol=1e-5)
         for ours, theirs in zip(state, expected_state, strict=True):
             np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-5)
     env.close()

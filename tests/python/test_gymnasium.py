@@ -14,8 +14,11 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 import pufferc
 from conftest import GAMES, random_actions
+from pufferc.config import load_config
 
 # Gymnasium's checks sample actions without masks. test_contract.py tests single environments of masked games.
+OUR_SPECS = [spec for key, spec in gym.registry.items() if key.startswith("pufferc/")]
+CONTINUOUS = [spec.kwargs["name"] for spec in OUR_SPECS if spec.kwargs.get("continuous")]
 ONE_AGENT = [name for name in GAMES if pufferc.env_info(name).agents == 1 and not pufferc.env_info(name).masked]
 
 
@@ -59,14 +62,103 @@ def test_make_plays_the_same_games_as_the_pool(name: str) -> None:
         env.unwrapped.step(env.action_space.sample())
 
 
-def test_games_of_several_agents_have_only_a_vector_entry_point() -> None:
-    assert pufferc.env_info("snake").agents > 1
-    with pytest.raises(gym.error.Error, match="entry_point is not specified"):
-        gym.make(pufferc.env_info("snake").id)
-    from pufferc.envs.single import SingleEnv
+def test_games_of_several_agents_say_what_to_use() -> None:
+    words = "256 agents in one game here; use pufferc.make or gymnasium.make_vec, or pufferc.interop.pettingzoo"
+    with pytest.raises(ValueError, match=words):
+        gym.make("pufferc/Snake-v1")
+    env = gym.make("pufferc/Snake-v1", snakes=1)
+    check_env(env.unwrapped, skip_render_check=True)
+    assert env.reset(seed=1)[0].shape == env.observation_space.shape
 
-    with pytest.raises(ValueError, match="2 agents in one game"):
-        SingleEnv("snake", snakes=2)
+
+def test_specs_have_the_limits_of_the_games() -> None:
+    """The limit of an id is the game's own. The threshold is the target of its configuration."""
+    for spec in OUR_SPECS:
+        info = pufferc.env_info(spec.kwargs["name"])
+        default = next(row.default for row in info.params if row.name == "max_steps")
+        assert spec.max_episode_steps == (default or None)
+        target = load_config(info.name).train.target_score
+        assert spec.reward_threshold in (None, target)
+    assert gym.spec("pufferc/CartPole-v1").reward_threshold == 475
+    assert gym.spec("pufferc/Snake-v1").reward_threshold is None
+    assert gym.make("pufferc/CartPole-v1").spec.max_episode_steps == 500  # type: ignore[union-attr]
+    assert gym.make_vec("pufferc/CartPole-v1", 2).params["max_steps"] == 500
+
+
+def test_a_longer_limit_needs_both_arguments() -> None:
+    def length(**limits: int) -> int:
+        env = gym.make("pufferc/Squared-v1", **limits)
+        env.reset(seed=1)
+        steps, over = 0, False
+        while not over:
+            *_, terminated, truncated, _ = env.step(0)
+            steps, over = steps + 1, terminated or truncated
+        env.reset()
+        return steps
+
+    assert length() == 33 and length(max_steps=20) == length(max_episode_steps=20) == 20
+    assert length(max_steps=70, max_episode_steps=70) == length(max_steps=70, max_episode_steps=-1) == 70
+    for limits in ({"max_steps": 70}, {"max_steps": 0}):
+        with pytest.warns(UserWarning, match="ended an episode after 33 steps, though max_steps is"):
+            assert length(**limits) == 33
+
+
+@pytest.mark.parametrize("name", [name for name in ONE_AGENT if name in CONTINUOUS])
+def test_continuous_variants_have_ids(name: str) -> None:
+    info = pufferc.env_info(name)
+    variant = f"pufferc/{info.title}Continuous-v{info.version}"
+    for env in (gym.make(variant), gym.make_vec(variant, 2), pufferc.make(variant, 2)):
+        space = env.single_action_space if isinstance(env, VectorEnv) else env.action_space
+        assert isinstance(space, gym.spaces.Box)
+        env.reset(seed=1)
+        env.step(env.action_space.sample())
+    with pytest.raises(ValueError, match=f"is {name} with continuous=True; give the name '{name}'"):
+        pufferc.env_info(variant)
+
+
+def test_ids_are_names_of_games() -> None:
+    for text in ("pufferc/Breakout-v1", "pufferc:pufferc/Breakout-v1"):
+        assert pufferc.make(text, 2).name == pufferc.env_info(text).name == "breakout"
+    with pytest.raises(ValueError, match=r"no game named 'pufferc/Brekout-v1'; did you mean 'pufferc/Breakout-v1'"):
+        pufferc.make("pufferc/Brekout-v1")
+    with pytest.raises(ValueError, match=r"pufferc/mine-v1.so: no such file"):
+        pufferc.make("pufferc/mine-v1.so")
+
+
+@pytest.mark.parametrize("mode", ["sync", "vector_entry_point"])
+def test_lists_of_pictures(mode: str) -> None:
+    """render gives each row's pictures since its last call, as Gymnasium's RenderCollection does."""
+    envs = gym.make_vec("pufferc/Breakout-v1", 2, vectorization_mode=mode, render_mode="rgb_array_list")
+    envs.reset(seed=1)
+    for _ in range(3):
+        envs.step(np.array([1, 2]))
+    rows = envs.render()
+    assert isinstance(rows, tuple) and [len(row) for row in rows] == [4, 4]
+    assert rows[0][0].dtype == np.uint8 and (rows[0][0] != rows[0][3]).any() and (rows[0][3] != rows[1][3]).any()
+    assert [len(row) for row in envs.render()] == [0, 0]
+    envs.step(np.array([1, 2]))
+    envs.reset(seed=1)
+    again = envs.render()
+    assert len(again[1]) == 1
+    np.testing.assert_array_equal(again[1][0], rows[1][0])
+    grid = pufferc.make("breakout", 2, render_mode="rgb_array_list", render_games=2)
+    grid.reset()
+    grid.step([0, 0])
+    assert [picture.ndim for picture in grid.render()] == [3, 3]
+
+
+def test_an_old_gymnasium_is_named() -> None:
+    program = "import gymnasium; gymnasium.__version__ = '1.0.0a2'; import pufferc"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "ImportError: pufferc needs gymnasium 1.1 or later, got 1.0.0a2" in done.stderr
+
+
+def test_environments_of_other_processes() -> None:
+    envs = gym.make_vec("pufferc/CartPole-v1", 2, vectorization_mode="async")
+    envs.reset(seed=1)
+    assert envs.step(envs.action_space.sample())[0].shape == (2, 4)
+    envs.close()
 
 
 @pytest.mark.parametrize("name", GAMES)
@@ -102,9 +194,11 @@ def test_make_vec_passes_parameters() -> None:
     assert env.params["max_steps"] == 9
     env = gym.make_vec(cartpole_id(), 4, max_episode_steps=8, num_threads=1)
     assert env.params["max_steps"] == 8
-    with pytest.raises(ValueError, match="render_mode must be one of 'human', 'rgb_array', got 'ansi'"):
+    with pytest.raises(
+        ValueError, match="render_mode must be one of 'human', 'rgb_array', 'rgb_array_list', got 'ansi'"
+    ):
         gym.make_vec(cartpole_id(), 4, render_mode="ansi")
-    with pytest.raises(ValueError, match='did you mean "max_steps"'):
+    with pytest.raises(TypeError, match="Did you mean 'max_steps'"):
         gym.make_vec(cartpole_id(), 4, max_stepz=9)
 
 
@@ -129,7 +223,8 @@ def test_importing_twice_registers_once(recwarn: pytest.WarningsRecorder) -> Non
 
     register_gymnasium()
     assert not recwarn.list
-    assert len([key for key in gym.registry if key.startswith("pufferc/")]) == len(GAMES)
+    assert {pufferc.env_info(name).id for name in GAMES} <= {spec.id for spec in OUR_SPECS}
+    assert len([key for key in gym.registry if key.startswith("pufferc/")]) == len(OUR_SPECS)
 
 
 def test_statistics_match_the_gymnasium_wrapper() -> None:
@@ -192,7 +287,7 @@ def test_single_env_refuses_invalid_arguments() -> None:
         env.unwrapped.step(0.5)
     with pytest.raises(ValueError, match="render_mode must be one of 'human', 'rgb_array', got 'ansi'"):
         gym.make(cartpole_id(), render_mode="ansi", disable_env_checker=True)
-    with pytest.raises(ValueError, match='did you mean "max_steps"'):
+    with pytest.raises(TypeError, match="Did you mean 'max_steps'"):
         gym.make(cartpole_id(), max_step=4)
 
 

@@ -17,6 +17,7 @@ import pytest
 import pufferc
 from conftest import ROOT
 from own_games import build_duel, needs_compiler
+from pufferc import _core
 from pufferc.commands.main import main
 from pufferc.config import Config, as_tables, merge
 from test_readme import blocks
@@ -291,6 +292,19 @@ def test_players_are_found_by_name(tmp_path: Path) -> None:
     # The same weights play the same games, up to rounding.
     pairs = [play_pair(player, FOLLOWER, PONG, 40, seed=1) for player in (load_player(str(run), "pong"), played)]
     assert all(pairing.games == 40 for pairing in pairs)
+
+
+def test_files_with_a_parameters_former_name_are_read(tmp_path: Path) -> None:
+    """frames_per_step was called frameskip."""
+    step = checkpoint(tmp_path / "run", "pong", {**SHORT, "frames_per_step": 2})
+    document = step / "checkpoint.json"
+    assert document.read_text().count("frames_per_step") == 1
+    document.write_text(document.read_text().replace("frames_per_step", "frameskip"))
+    file = exported(tmp_path / "pong.pfc", "pong", {**SHORT, "frameskip": 2})
+    assert _core.Policy(str(file)).params["frameskip"] == 2
+    for text in (str(step), str(file)):
+        trained = load_player(text, "pong").trained
+        assert trained is not None and trained.params == {**SHORT, "frames_per_step": 2}
 
 
 @pytest.mark.parametrize("kind", ["mlp", "mingru", "lstm"])

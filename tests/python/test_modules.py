@@ -20,7 +20,7 @@ from pufferc.authoring import build as building
 from pufferc.authoring import new as newgame
 from pufferc.commands.main import main
 from pufferc.envs.game_library import ModuleError
-from pufferc.envs.games import _TAKEN
+from pufferc.envs.games import MAKE_ARGUMENTS
 from pufferc.envs.single import SingleEnv
 
 pytestmark = needs_compiler
@@ -207,7 +207,7 @@ def test_inconsistent_specs_are_refused_with_the_reason(tmp_path, field, words):
 
 def test_a_parameter_with_a_reserved_name_is_refused(tmp_path):
     parameters = inspect.signature(pufferc.make).parameters.values()
-    assert {row.name for row in parameters if row.kind is not row.VAR_KEYWORD} == _TAKEN
+    assert {row.name for row in parameters if row.kind is not row.VAR_KEYWORD} == MAKE_ARGUMENTS
     module = build_game(tmp_path, "catcher", ("float, ball_speed", 'float, seed, 1, 0, 2, "") X(float, ball_speed'))
     with pytest.raises(ModuleError, match=r"catcher.so: rename the parameter seed, because pufferc.make uses"):
         pufferc.make(module)

@@ -179,8 +179,8 @@ def test_other_file_extensions_are_refused(tmp_path, name):
 def test_a_check_beforehand_writes_nothing(tmp_path):
     pytest.importorskip("PIL")
     path = tmp_path / "out.gif"
-    for words in ({"max_steps": 0}, {"params": {"frameskip": -1}}):
-        with pytest.raises(ValueError, match=next(iter(words)) if "max_steps" in words else "frameskip"):
+    for words in ({"max_steps": 0}, {"params": {"frames_per_step": -1}}):
+        with pytest.raises(ValueError, match=next(iter(words)) if "max_steps" in words else "frames_per_step"):
             check_recording(path, "breakout", **words)
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         check_recording(tmp_path / "nowhere" / "out.gif", "breakout")

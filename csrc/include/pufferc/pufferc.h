@@ -75,8 +75,10 @@ typedef struct PfcPool PfcPool;
 
 typedef enum PfcAutoreset {
   PFC_AUTORESET_SAME_STEP = 0,  // an ended game is reset within the step that ended it
-  PFC_AUTORESET_DISABLED = 1    // an ended game is frozen (reward 0, flags kept, alive 0) until it is reset; in games
+  PFC_AUTORESET_DISABLED = 1,   // an ended game is frozen (reward 0, flags kept, alive 0) until it is reset; in games
                                 // with `respawn` an ended agent is frozen while the others play
+  PFC_AUTORESET_NEXT_STEP = 2   // an ended game is reset by the next step, which ignores its actions and gives reward
+                                // 0; in games with `respawn` an ended agent returns after the others have played
 } PfcAutoreset;
 
 typedef struct PfcParamValue {

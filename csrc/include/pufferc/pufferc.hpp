@@ -6,7 +6,7 @@
 //   int main() {
 //     pufferc::PoolOptions options;
 //     options.num_games = 1024;
-//     options.params = {{"frameskip", 4}};
+//     options.params = {{"frames_per_step", 4}};
 //     pufferc::Pool pool("breakout", options);
 //     std::vector<std::int32_t> actions(pool.rows() * pool.action_dims());
 //     pool.reset(7);

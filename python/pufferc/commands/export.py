@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     with fitting(checkpoint):
         policy, spaces, params = load_policy(checkpoint)
     if options.onnx:
-        export_onnx(policy, spaces, out)
+        export_onnx(policy, spaces, out, params)
     else:
         describe_policy(policy, spaces, params).write(out)
     print(f"{out}: {name}, {out.stat().st_size} bytes, from {checkpoint.path}")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pufferc.config.schema import SECTIONS, Config, ConfigError, Value, fit, parameters
-from pufferc.envs.games import EnvInfo, env_info
+from pufferc.envs.games import EnvInfo, env_info, param_name
 
 # tomllib is in the standard library since Python 3.11; tomli is its backport.
 tomllib: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
@@ -131,6 +131,7 @@ def field_type(config: Config, key: str, source: str = "config") -> Any:
         kinds = {row.name: row.type for row in parameters(SECTIONS[section])}
     else:
         raise ConfigError(f"{source}: unknown table [{section}]{suggest(section, ['env', *SECTIONS])}")
+    name = param_name(config.game, name) if section == "env" else name
     if name not in kinds:
         raise ConfigError(f"{source}: unknown field {key}{suggest(name, list(kinds))}")
     return kinds[name]
@@ -139,7 +140,8 @@ def field_type(config: Config, key: str, source: str = "config") -> Any:
 def _checked_env(game: str, table: Mapping[str, Any], source: str) -> dict[str, Value]:
     params = {row.name: row for row in env_info(game).params}
     values: dict[str, Value] = {}
-    for key, value in table.items():
+    for given, value in table.items():
+        key = param_name(game, given)
         if key not in params:
             raise ConfigError(f"{source}: unknown parameter env.{key} of {game}{suggest(key, list(params))}")
         row = params[key]

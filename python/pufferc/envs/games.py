@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import keyword
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -34,9 +36,16 @@ __all__ = [
     "register_gymnasium",
 ]
 
+_NAMESPACE = "pufferc/"  # of Gymnasium ids
+
+# The mean return at which a game counts as solved, where return and score are the same: the game's target_score.
+_REWARD_THRESHOLDS = {
+    "breakout": 821.0, "cartpole": 475.0, "lander": 200.0, "pong": 18.0, "squared": 0.99, "tmaze": 0.98,
+}  # fmt: skip
+
 # Arguments of pufferc.make. A game's parameters are keywords of the same call, so they need other names.
-_TAKEN = {"name", "num_envs", "num_games", "num_threads", "seed", "groups", "copy", "autoreset", "params"}
-_TAKEN |= {"render_mode", "render_games", "game_numbers", "data"}
+MAKE_ARGUMENTS = {"name", "num_envs", "num_games", "num_threads", "seed", "groups", "copy", "autoreset", "params"}
+MAKE_ARGUMENTS |= {"render_mode", "render_games", "game_numbers", "data"}
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,7 @@ class EnvInfo:
         levels: Levels of the built-in player, see `VecEnv.script`; 0 = no such player.
         reads_data: `make` takes data=PATH.
         fields: Names of the state members that `VecEnv.state` reads.
-        fps: Steps per second for display, divided by the parameter frameskip if there is one.
+        fps: Steps per second for display, divided by the parameter frames_per_step if there is one.
         keys: Key bindings; empty = digits, or the arrow keys in a continuous game.
         idle: The choice without a key: a number, "keep" the last one, or "alternate" 0 and 1.
         path, sha256: File of a loaded game and its hash; None for built-in games.
@@ -133,6 +142,13 @@ class EnvInfo:
     sha256: str | None = None
 
     _loaded: ClassVar[LoadedModule | None] = None  # the code of a loaded game; set for each such object
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by name or path. ValueError when it is loaded again if the file at the path has changed."""
+        return _same_info, (self.path or self.name, self.sha256)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> EnvInfo:
+        return self  # it never changes
 
     @property
     def engine(self) -> str | _core.Module:
@@ -175,7 +191,7 @@ def _make_info(entry: dict[str, Any], engine: str | _core.Module, **origin: str)
     layout = _core.game_layout(engine, {})
     return EnvInfo(
         name=entry["name"],
-        id=f"pufferc/{entry['title']}-v{entry['version']}",
+        id=f"{_NAMESPACE}{entry['title']}-v{entry['version']}",
         title=entry["title"],
         summary=entry["summary"],
         version=entry["version"],
@@ -211,7 +227,7 @@ def _module_info(loaded: LoadedModule) -> EnvInfo:
     except (ValueError, MemoryError) as error:
         raise ModuleError(f"{loaded.path}: {error}") from None
     for row in info.params:
-        if row.name in _TAKEN or keyword.iskeyword(row.name):
+        if row.name in MAKE_ARGUMENTS or keyword.iskeyword(row.name):
             owner = "Python" if keyword.iskeyword(row.name) else "pufferc.make"
             raise ModuleError(f"{loaded.path}: rename the parameter {row.name}, because {owner} uses that name")
     object.__setattr__(info, "_loaded", loaded)
@@ -228,7 +244,8 @@ def env_info(game: Game) -> EnvInfo:
     """Description of one game.
 
     Args:
-        game: Name of a built-in game; path of a shared object, whose code is run; or an EnvInfo, which is returned.
+        game: Name or Gymnasium id of a built-in game; path of a shared object, whose code is run; or an EnvInfo, which
+            is returned.
 
     Raises:
         ValueError: Unknown name, with the nearest one suggested; or ModuleError, a file that cannot be loaded.
@@ -237,6 +254,13 @@ def env_info(game: Game) -> EnvInfo:
         return game
     if not isinstance(game, (str, os.PathLike)):
         raise TypeError(f"name must be a string or the path of a shared object, got {type(game).__name__}")
+    if _is_id(game):
+        info, params = find_game(game)
+        for name, value in params.items():
+            raise ValueError(
+                f"{game} is {info.name} with {name}={value}; give the name {info.name!r} and {name}={value}"
+            )
+        return info
     if game_library.is_path(game):
         return _module_info(game_library.load(game))
     envs = _all_envs()
@@ -247,6 +271,68 @@ def env_info(game: Game) -> EnvInfo:
             raise ValueError(f"this build does not have {game}: {_core.games_left_out()[str(game)]}")
         unknown("game", str(game), list(envs))
     return envs[str(game)]
+
+
+def param_name(game: Game, name: str) -> str:
+    """The current name of a game's parameter. `name` may be a former one, as in old files; an unknown name is kept."""
+    return _core.param_name(env_info(game).engine, name) or name
+
+
+def check_keywords(function: str, game: Game, given: Iterable[str], own: Iterable[str]) -> None:
+    """TypeError, in Python's words, for a keyword that is neither a parameter of the game nor among `own`."""
+    params = [row.name for row in env_info(game).params]
+    for name in given:
+        if name in params:
+            continue
+        current = param_name(game, name)  # another name if the parameter was renamed
+        near = [current] if current in params else get_close_matches(name, [*params, *own], n=1)
+        hint = f". Did you mean {near[0]!r}?" if near else ""
+        raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")
+
+
+def _same_info(game: str, sha256: str | None) -> EnvInfo:
+    """The description that was pickled. ValueError if the file of a loaded game is another one now."""
+    info = env_info(game)
+    if info.sha256 != sha256:
+        raise ValueError(f"{game}: the file has changed since it was pickled")
+    return info
+
+
+def _is_id(game: Game) -> bool:
+    """Whether `game` is a Gymnasium id such as pufferc/Breakout-v1, and not a path."""
+    return isinstance(game, str) and re.fullmatch(f"(pufferc:)?{_NAMESPACE}.*-v[0-9]+", game) is not None
+
+
+def find_game(game: Game) -> tuple[EnvInfo, Mapping[str, bool]]:
+    """A game and the parameters that its name stands for: those of an id such as pufferc/CartPoleContinuous-v1.
+
+    Raises like `env_info`.
+    """
+    if not _is_id(game):
+        return env_info(game), {}
+    game = str(game).removeprefix("pufferc:")
+    ids = {variant.id: variant for info in _all_envs().values() for variant in _variants(info)}
+    if game not in ids:
+        unknown("game", game, sorted(ids))
+    return ids[game].info, ids[game].params
+
+
+@dataclass(frozen=True)
+class _Variant:
+    """A Gymnasium id and what it stands for."""
+
+    id: str
+    info: EnvInfo
+    params: Mapping[str, bool]
+
+
+def _variants(info: EnvInfo) -> list[_Variant]:
+    """The game's own id, and that of its continuous variant if it has one beside discrete actions."""
+    found = [_Variant(info.id, info, {})]
+    if any(row.name == "continuous" and row.type == "bool" and not row.default for row in info.params):
+        name = f"{_NAMESPACE}{info.title}Continuous-v{info.version}"
+        found.append(_Variant(name, info, {"continuous": True}))
+    return found
 
 
 def game_layout(game: Game, params: Mapping[str, float]) -> dict[str, Any]:
@@ -276,22 +362,26 @@ def pool_limit(game: Game) -> int | None:
 def register_gymnasium(*games: Game) -> None:
     """Register games as pufferc/Title-vN for `gymnasium.make` and `gymnasium.make_vec`.
 
-    Without arguments it registers the built-in games, as `import pufferc` does. Games with several agents have a vector
-    entry point only. ValueError if a game has the id of a built-in game.
+    A game with a parameter `continuous` that is off by default also gets pufferc/TitleContinuous-vN. Without arguments
+    it registers the built-in games, as `import pufferc` does. ValueError if a game has the id of a built-in game.
     """
     import gymnasium
 
-    built_in = {info.id for info in _all_envs().values()}
-    for info in map(env_info, games or _all_envs()):
-        if info.id in gymnasium.registry:
+    built_in = {variant.id for info in _all_envs().values() for variant in _variants(info)}
+    for variant in (variant for game in games or _all_envs() for variant in _variants(env_info(game))):
+        info = variant.info
+        if variant.id in gymnasium.registry:
             if info.path is None:
                 continue
-            if info.id in built_in:
-                raise ValueError(f"{info.path}: its id {info.id} belongs to a built-in game; change its .title")
-            del gymnasium.registry[info.id]
+            if variant.id in built_in:
+                raise ValueError(f"{info.path}: its id {variant.id} belongs to a built-in game; change its .title")
+            del gymnasium.registry[variant.id]
+        limit = next((int(row.default) for row in info.params if row.name == "max_steps"), 0)
         gymnasium.register(
-            id=info.id,
-            entry_point="pufferc.envs.single:SingleEnv" if info.agents == 1 else None,
+            id=variant.id,
+            entry_point="pufferc.envs.single:SingleEnv",
             vector_entry_point="pufferc.envs.single:make_gymnasium_vector",
-            kwargs={"name": info.path or info.name},
+            max_episode_steps=limit or None,
+            reward_threshold=_REWARD_THRESHOLDS.get(info.name) if info.path is None else None,
+            kwargs={"name": info.path or info.name, **variant.params},
         )

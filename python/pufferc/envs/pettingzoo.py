@@ -40,6 +40,8 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from pufferc import errors
+from pufferc.envs.games import check_keywords, find_game
 from pufferc.envs.spaces import choice_counts
 from pufferc.envs.vector import VecEnv
 
@@ -69,7 +71,11 @@ def aec_env(name: str, *, render_mode: str | None = None, seed: int | None = Non
 
 
 class _NamedAgents:
-    """A pool of one game whose rows are agents with names; what both APIs have."""
+    """A pool of one game whose rows are agents with names; what both APIs have.
+
+    Attributes:
+        observation_spaces, action_spaces: The space of each agent, by its name.
+    """
 
     def __init__(
         self,
@@ -80,6 +86,9 @@ class _NamedAgents:
         data: str | os.PathLike[str] | None = None,
         **params: Any,
     ) -> None:
+        if render_mode is not None:
+            errors.choice("render_mode", render_mode, ["human", "rgb_array"])
+        check_keywords(type(self).__name__, find_game(name)[0], params, ("render_mode", "seed", "data"))
         self._pool = VecEnv(
             name,
             num_games=1,
@@ -105,23 +114,23 @@ class _NamedAgents:
         if self._pool.action_mask is not None:
             choices = sum(choice_counts(self._pool.single_action_space))
             space = gym.spaces.Dict({"observation": space, "action_mask": gym.spaces.Box(0, 1, (choices,), np.int8)})
-        self._observation_spaces = {agent: _copy(space) for agent in self._row}
-        self._action_spaces = {agent: _copy(self._pool.single_action_space) for agent in self._row}
+        self.observation_spaces = {agent: _copy(space) for agent in self._row}
+        self.action_spaces = {agent: _copy(self._pool.single_action_space) for agent in self._row}
         self._idle = np.zeros_like(np.asarray(self._pool.action_space.sample()))  # for ended agents
 
     def observation_space(self, agent: str) -> gym.Space[Any]:
         """Observation space of an agent; always the same object for one agent."""
-        return self._observation_spaces[agent]
+        return self.observation_spaces[agent]
 
     def action_space(self, agent: str) -> gym.Space[Any]:
         """Action space of an agent; always the same object for one agent."""
-        return self._action_spaces[agent]
+        return self.action_spaces[agent]
 
     def _action_value(self, agent: str, action: Any) -> NDArray[Any]:
         """An agent's action as an array. ValueError if its shape or type is wrong."""
         value = np.asarray(action)
         if value.shape != self._idle.shape[1:] or (self._idle.dtype.kind == "i") != (value.dtype.kind in "iu"):
-            raise ValueError(f"the action of {agent} must be in {self._action_spaces[agent]}, got {action!r}")
+            raise ValueError(f"the action of {agent} must be in {self.action_spaces[agent]}, got {action!r}")
         return value
 
     def _metrics(self, agent: str, ended: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,8 +140,7 @@ class _NamedAgents:
 
     def render(self) -> NDArray[np.uint8] | None:
         """The game as a picture uint8 [H, W, 3], or None: a window shows it. Needs a render_mode."""
-        picture = self._pool.render()
-        assert not isinstance(picture, tuple)  # the pool was made for one picture
+        picture: NDArray[np.uint8] | None = self._pool.render()
         return picture
 
     def close(self) -> None:

@@ -60,7 +60,7 @@ class Sb3VecEnv(vec_env.VecEnv):
     def __init__(self, env: VecEnv) -> None:
         if not isinstance(env, VecEnv):
             raise TypeError(f"env must be a pufferc.VecEnv, as pufferc.make returns it, got {type(env).__name__}")
-        if env.metadata["autoreset_mode"] is not AutoresetMode.SAME_STEP:
+        if env.autoreset_mode is not AutoresetMode.SAME_STEP:
             raise ValueError("env must be made with autoreset='same_step': Stable-Baselines3 never resets single rows")
         self.env = env
         self._attributes: dict[str, list[Any]] = {}

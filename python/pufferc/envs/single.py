@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pufferc import errors
-from pufferc.envs.games import Game
+from pufferc.envs.games import Game, check_keywords, find_game
 from pufferc.envs.vector import VecEnv
 from pufferc.pictures.panel import Seen
 from pufferc.pictures.screen import Screen
@@ -47,6 +47,7 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
         **params: Any,
     ) -> None:
         """Make the game. Raises ValueError or TypeError for wrong arguments."""
+        check_keywords("make", find_game(name)[0], params, ("render_mode", "data"))
         if render_mode is not None:
             errors.choice("render_mode", render_mode, self.metadata["render_modes"])
         self.render_mode = render_mode
@@ -57,13 +58,14 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
         )
         if self._vector.agents != 1:
             raise ValueError(
-                f"{self._vector.name} has {self._vector.agents} agents in one game; use pufferc.make or "
-                "gymnasium.make_vec"
+                f"{self._vector.name} has {self._vector.agents} agents in one game here; use pufferc.make or "
+                "gymnasium.make_vec, or pufferc.interop.pettingzoo.parallel_env for one game"
             )
         self.info, self.observation_rows = self._vector.info, self._vector.observation_rows
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space
         self._started = False
+        self._steps = 0  # of the unfinished episode
         modes = [*(["human"] if has_windows() else []), "rgb_array"]
         self.metadata = {"render_modes": modes, "render_fps": self._vector.fps}
 
@@ -76,14 +78,25 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
         """
         for key in options or {}:
             errors.unknown("reset option", str(key), [])
+        self._warn_of_time_limit()
         super().reset(seed=seed)
         if seed is None and not self._started:
             seed = int(self.np_random.integers(2**63))
         observations, infos = self._vector.reset(seed=seed)
-        self._started = True
+        self._started, self._steps = True, 0
         if self.render_mode == "human":
             self._show(Seen(observations))
         return observations[0], _own_mask(infos)
+
+    def _warn_of_time_limit(self) -> None:
+        """Warns if the episode that a reset ends was cut at the limit of its id, where max_steps is larger."""
+        registered = gym.registry.get(self.spec.id) if self.spec is not None and self._steps else None
+        limit, own = registered and registered.max_episode_steps, self._vector.params.get("max_steps", 0)
+        if limit == self._steps and not 0 < own <= limit:
+            gym.logger.warn(
+                f"gymnasium.make ended an episode after {limit} steps, though max_steps is {own}; pass "
+                f"max_episode_steps={own or -1} to it too"
+            )
 
     def step(self, action: Any) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
         """Step once: observation, reward, terminated, truncated, info.
@@ -94,12 +107,18 @@ class SingleEnv(gym.Env[NDArray[Any], Any]):
         """
         observations, rewards, terminated, truncated, infos = self._vector.step(np.asarray(action)[None])
         info = _own_mask(infos)
+        self._steps += 1
         if "final_info" in infos:
+            self._steps = 0
             stats = infos["final_info"]["episode"]
             info["metrics"] = {key: values[0].item() for key, values in stats.items() if not key.startswith("_")}
         if self.render_mode == "human":
             self._show(Seen(observations, np.asarray(action)[None], None, rewards))
         return observations[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), info
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickling and copying: all but the window. See `VecEnv.__reduce__`."""
+        return {**self.__dict__, "_screen": None, "_seen": None}
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which choices are legal in the next action, bool [K]. All are, in a game without masks."""
@@ -155,6 +174,6 @@ def _own_mask(infos: dict[str, Any]) -> dict[str, Any]:
 def make_gymnasium_vector(name: Game, num_envs: int = 1, *, copy: bool = True, **kwargs: Any) -> VecEnv:
     """Entry point of `gymnasium.make_vec`: like `make`, with copies of arrays and a picture for each row."""
     kwargs.setdefault("render_games", None)
-    if "max_episode_steps" in kwargs:
-        kwargs.setdefault("max_steps", kwargs.pop("max_episode_steps"))
+    if (limit := kwargs.pop("max_episode_steps", None)) is not None:
+        kwargs.setdefault("max_steps", limit)
     return VecEnv(name, num_envs, copy=copy, **kwargs)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from pufferc import _core, errors
 from pufferc.envs.final_infos import Ended
-from pufferc.envs.games import EnvInfo, Game, env_info, param_value
+from pufferc.envs.games import MAKE_ARGUMENTS, EnvInfo, Game, check_keywords, find_game, param_value
 from pufferc.envs.spaces import GameSpaces, game_spaces
 from pufferc.errors import available_cores
 from pufferc.files import map_file
@@ -37,7 +37,11 @@ Array = NDArray[Any]
 Flags = NDArray[np.bool_]
 Step = tuple[Array, Array, Array, Array, dict[str, Any]]
 
-_AUTORESET = {"same_step": AutoresetMode.SAME_STEP, "disabled": AutoresetMode.DISABLED}
+_AUTORESET = {
+    "same_step": (AutoresetMode.SAME_STEP, _core.AUTORESET_SAME_STEP),
+    "next_step": (AutoresetMode.NEXT_STEP, _core.AUTORESET_NEXT_STEP),
+    "disabled": (AutoresetMode.DISABLED, _core.AUTORESET_DISABLED),
+}
 
 
 def _count_games(spaces: GameSpaces, num_envs: int | None, num_games: int | None) -> int:
@@ -85,16 +89,19 @@ class VecEnv(VectorEnv[Array, Any, Array]):
     """A pool of `num_envs` rows of the game `name` behind Gymnasium's vector interface. `pufferc.make` is this class.
 
     Args:
-        name: One of `list_envs()`, or the path of a shared object with a game ("./mygame.so"), whose code is run.
+        name: One of `list_envs()`, its Gymnasium id, or the path of a shared object with a game ("./mygame.so"), whose
+            code is run.
         num_envs: Rows in every buffer: games times agents per game; must be a multiple of the agents. Default one game.
         num_games: Number of games, instead of num_envs.
         num_threads: Threads that step, the caller's included. Default: the cores available, at most one per game.
         seed: Seed of the first reset, an integer in [0, 2**64); None draws one (see `VecEnv.np_random_seed`).
         groups: Number of groups for send and recv; divides the number of games.
         copy: True returns copies instead of views of the pool's buffers.
-        autoreset: "same_step": an ended game is reset within the step that ended it; "disabled": it is frozen until
-            it is reset with options={"reset_mask": ...}.
-        render_mode: "rgb_array": `render` returns a picture; "human": a window shows every reset and step.
+        autoreset: "same_step": an ended game is reset within the step that ended it; "next_step": by the step after it,
+            which ignores the actions of ended rows and gives them reward 0; "disabled": it is frozen until it is reset
+            with options={"reset_mask": ...}.
+        render_mode: "rgb_array": `render` returns a picture; "rgb_array_list": a list of those of the reset and the
+            steps since its last call; "human": a window shows every reset and step.
         render_games: The number of games in a picture, the first ones, in a grid. None: `render` returns a tuple with
             one picture for each row, as Gymnasium's vector environments do and its vector RecordVideo expects.
         game_numbers: One integer in [0, 2**64) per game: its number in a larger set of games. A pool of some of these
@@ -113,6 +120,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         info: Description of the game.
         spaces: Spaces of one row, see `game_spaces`.
         name, version: The game.
+        autoreset_mode: The `gymnasium.vector.AutoresetMode`, as in `metadata`.
         fps: Steps per second for display, with these parameters.
         params: Every parameter of the game with its current value.
         rewards: float32 [N], of the latest step.
@@ -124,11 +132,14 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         final_observations: [N, O...]: last observation of episodes that the latest step ended; other rows are stale.
 
     Raises:
-        ValueError, TypeError: An argument is wrong; the message names it.
+        ValueError, TypeError: An argument is wrong; the message names it. Unknown keywords are a TypeError.
         MemoryError: The pool would not fit into the memory of this machine.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
+    metadata: dict[str, Any] = {  # noqa: RUF012
+        "render_modes": ["human", "rgb_array", "rgb_array_list"],
+        "autoreset_mode": AutoresetMode.SAME_STEP,
+    }
 
     def __init__(
         self,
@@ -149,14 +160,17 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         **more_params: Any,
     ) -> None:
         """Make the pool. See the class."""
-        info = env_info(name)
-        values = errors.game_params({} if params is None else params) | errors.game_params(more_params)
+        info, own = find_game(name)
+        check_keywords("make", info, more_params, MAKE_ARGUMENTS)
+        given = errors.game_params({} if params is None else params) | errors.game_params(more_params)
+        values = errors.game_params(own) | given
         spaces = game_spaces(info, values)
         games = _count_games(spaces, num_envs, num_games)
         errors.choice("autoreset", autoreset, list(_AUTORESET))
         if render_mode is not None:
             errors.choice("render_mode", render_mode, self.metadata["render_modes"])
-        self.render_mode = render_mode
+        self.render_mode, self._shows = render_mode, render_mode in ("human", "rgb_array_list")
+        self._frames: list[Any] = []  # with rgb_array_list: pictures since the last call of render or reset
         self._render_games = None if render_games is None else errors.integer("render_games", render_games, 1, games)
         self._screen: Screen | None = None
         self._seen: Seen | None = None
@@ -177,7 +191,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
                 num_games=games,
                 num_threads=self.num_threads,
                 num_groups=self.groups,
-                same_step=autoreset == "same_step",
+                autoreset=_AUTORESET[autoreset][1],
                 seed=self._seed,
                 params=values,
                 game_numbers=numbers,
@@ -187,6 +201,12 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             if num_envs is None:
                 raise
             raise type(error)(str(error).replace("num_games:", "num_envs:", 1)) from None
+        self._arguments = {  # of a copy, beside seed and params
+            "name": info, "num_games": games, "num_threads": self.num_threads, "groups": self.groups,
+            "copy": self._copy, "autoreset": autoreset, "render_mode": render_mode, "render_games": self._render_games,
+            "game_numbers": numbers, "data": self.data,
+        }  # fmt: skip
+        self._started = False
         self._describe(info, games, spaces, autoreset)
         self._hold_views(info)
 
@@ -196,19 +216,20 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self.num_games, self.agents, self.num_teams = games, spaces.agents, spaces.teams
         self.num_envs = games * spaces.agents
         self._num_choices = sum(spaces.action_counts)
-        self.metadata = {**self.metadata, "autoreset_mode": _AUTORESET[autoreset]}
+        self.autoreset_mode = _AUTORESET[autoreset][0]
+        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
         self._read_params()
         self.observation_rows = spaces.observation_rows
         self.single_observation_space = spaces.observation_space
         self.single_action_space = spaces.action_space
 
     def _read_params(self) -> None:
-        """Read the current parameters, and the display speed, which depends on frameskip."""
+        """Read the current parameters, and the display speed, which depends on frames_per_step."""
         self.params: dict[str, int | float | bool] = {
             row.name: param_value(row.type, value)
             for row, value in zip(self.info.params, self._pool.params(), strict=True)
         }
-        self.fps = self.info.fps / float(self.params.get("frameskip", 1))
+        self.fps = self.info.fps / float(self.params.get("frames_per_step", 1))
         self.metadata["render_fps"] = self.fps
 
     def _hold_views(self, info: EnvInfo) -> None:
@@ -226,7 +247,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self._metric_names = info.metrics
         stats: dict[str, Array] = {"r": pool.episode_returns, "l": pool.episode_lengths}
         stats.update((name, pool.episode_metrics[:, i]) for i, name in enumerate(info.metrics))
-        final = self.final_observations if self.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP else None
+        final = self.final_observations if self.autoreset_mode is AutoresetMode.SAME_STEP else None
         self._whole = Ended(pool.ended, stats, final)
         rows = self.num_envs // self.groups
         parts = self._group_rows = [slice(group * rows, (group + 1) * rows) for group in range(self.groups)]
@@ -289,7 +310,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             number = errors.seed("seed", seed)
             out = self._pool.reset(number, None, mask, observations)
             self._seed = number
-        if self.render_mode == "human":
+        self._started = True
+        if self._shows:
             self._show(out)
         infos: dict[str, Any] = {}
         if self.action_mask is not None:
@@ -334,14 +356,15 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         Args:
             actions: int32 or int64 [N] (Discrete) or [N, dims] (MultiDiscrete); float32 or float64 [N, dims] (Box),
                 clamped to [-1, 1]. Arrays, torch CPU tensors or lists, checked and copied before any game moves. In a
-                masked game each choice must be legal.
+                masked game each choice must be legal. Rows that wait for their reset may have any action.
             observations: The caller's array or torch CPU tensor [N, O...] to write into.
 
         Returns:
             observations [N, O...], rewards float32 [N], terminated bool [N], truncated bool [N], infos. Where an
-            episode ended, observations hold the first one of the next; infos then has "final_obs" [N, O...] with the
-            last ones and "final_info" with {"episode": {"r", "l" and the game's metrics}}, each with its mask under
-            "_" + key. If no episode ended, infos has none of these. In a masked game infos always has "action_mask",
+            episode ended, infos has "final_info" with {"episode": {"r", "l" and the game's metrics}}. With same-step
+            autoreset observations then hold the first one of the next episode and infos["final_obs"] [N, O...] the last
+            ones; else observations hold the last ones. Each key has a mask under "_" + key, and is missing if no
+            episode ended. In a masked game infos always has "action_mask",
             bool [N, K]: which choices are legal in the next action.
 
         Raises:
@@ -352,7 +375,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         infos = self._whole.infos(self._copy) if ended else {}
         if self.action_mask is not None:
             self._add_masks(infos, slice(None))
-        if self.render_mode == "human":
+        if self._shows:
             self._show(out, actions)
         if self._copy:
             rewards, terminated, truncated = self.rewards.copy(), self.terminated.copy(), self.truncated.copy()
@@ -496,7 +519,9 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         """
         if not isinstance(snapshot, (bytes, bytearray, memoryview)):
             raise TypeError(f"snapshot must be bytes, got {type(snapshot).__name__}")
-        return self._own(self._pool.load(bytes(snapshot), observations), observations is not None)
+        out = self._pool.load(bytes(snapshot), observations)
+        self._started = True
+        return self._own(out, observations is not None)
 
     def close_extras(self, **kwargs: Any) -> None:
         """End the pool's threads. Views stay readable; stepping raises RuntimeError."""
@@ -504,36 +529,70 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             self._screen.close()
         self._pool.close()
 
-    def render(self) -> Array | tuple[Array, ...] | None:  # type: ignore[override]
+    def render(self) -> Any:
         """The first render_games games as one picture uint8 [H, W, 3]; None if a window shows one of them.
 
         With render_games=None (the default of `gymnasium.make_vec`) a tuple of N pictures, one for each row; rows of
-        one game share theirs.
+        one game share theirs. With render_mode="rgb_array_list" a list of pictures in place of each: the reset and the
+        steps since the last call.
 
         With render_mode="human" every reset and step calls it. Raises
         pufferc.pictures.renderer.DrawingUnavailable if a window is not possible or the game has no picture.
         """
         if self.render_mode is None:
             raise RuntimeError("render() needs a render_mode; pass render_mode='rgb_array' or 'human' to make")
+        if self.render_mode != "rgb_array_list":
+            return self._picture()
+        frames, self._frames = self._frames, []
+        if self._render_games is not None:
+            return frames
+        return tuple([frame[row] for frame in frames] for row in range(self.num_envs))
+
+    def _picture(self) -> Any:
+        """The current picture, or one for each row. With a window None."""
+        mode = "human" if self.render_mode == "human" else "rgb_array"
         if self._screen is None:
-            self._screen = Screen(self, self.render_mode, self._render_games or 1)
-        each = self._render_games is None and self.render_mode == "rgb_array"
+            self._screen = Screen(self, mode, self._render_games or 1)
+        each = self._render_games is None and mode == "rgb_array"
         return self._screen.each() if each else self._screen.show(self._seen)
 
     def _show(self, observations: Array, actions: Any = None) -> None:
-        """Shows the games in the window, which can also show what the agents see and did."""
+        """Shows the games in the window, which can also show what the agents see and did, or keeps their picture."""
         step = {} if actions is None else {"actions": np.asarray(actions), "rewards": self.rewards}
         self._seen = Seen(observations, **step)
-        self.render()
+        if (picture := self._picture()) is not None:
+            if not step:
+                self._frames = []
+            self._frames.append(picture)
 
     def __del__(self) -> None:
         """Does nothing. Gymnasium before 1.3 would close the pool here while a Renderer may still draw it."""
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a VecEnv cannot be pickled or copied; use save() and load() for the state of its games")
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickling and copying: the arguments, the games as `save` gives them, and the spaces.
+
+        The copy continues as this pool does. Its rewards and flags are those of `load`, and it has no window yet. Not
+        between send and recv. NotImplementedError for games that `save` refuses, after their first reset.
+        """
+        kept = {name: self.__dict__[name] for name in _COPIED if name in self.__dict__}
+        arguments = {**self._arguments, "seed": self._seed, "params": self.params}
+        return _restore, (type(self), arguments, self.save() if self._started else None, kept)
 
     def __repr__(self) -> str:
         return f"VecEnv({self.name!r}, num_envs={self.num_envs}, num_threads={self.num_threads})"
+
+
+# Attributes of a VecEnv that a copy takes over, beside its arguments and games.
+_COPIED = ("spec", "_np_random", "single_observation_space", "single_action_space", "observation_space", "action_space")
+
+
+def _restore(kind: type[VecEnv], arguments: dict[str, Any], snapshot: bytes | None, kept: dict[str, Any]) -> VecEnv:
+    """The copy that `VecEnv.__reduce__` describes."""
+    env = kind(**arguments)
+    env.__dict__.update(kept)
+    if snapshot is not None:
+        env.load(snapshot)
+    return env
 
 
 make = VecEnv

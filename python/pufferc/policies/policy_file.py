@@ -4,13 +4,15 @@ The header policy.h (`python -m pufferc --includedir`) documents the format; `Po
 map of the built-in networks is folded into the first layer, so it costs nothing at run time. Weights are float32,
 whatever the training precision was.
 
-In ONNX, a policy with memory has its state as additional inputs, and the state after the step as additional outputs.
-The state is zero where an episode begins.
+ONNX files have named outputs: logits, or mean and log_std, then value. Their metadata describe the game. A policy with
+memory has its state as additional inputs, and the state after the step as additional outputs. The state is zero where
+an episode begins.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import math
 import os
 import struct
@@ -353,17 +355,24 @@ def _reordered(weight: Array, last: Conv) -> Array:
     return np.concatenate([image.transpose(0, 2, 1).reshape(len(weight), size), weight[:, size:]], axis=1)
 
 
-def export_onnx(policy: Policy, spaces: GameSpaces, path: Path) -> None:
-    """Writes the network as ONNX: observations [rows, O...] of the game's dtype -> outputs float32 [rows, K + 1].
+def export_onnx(policy: Policy, spaces: GameSpaces, path: Path, params: Mapping[str, float] | None = None) -> None:
+    """Writes the network as ONNX: observations [rows, O...] of the game's dtype -> the outputs, float32.
 
-    A policy with memory also has the inputs state_0, state_1, ... [rows, H] and the outputs new_state_0, ...
-    Raises ValueError with the names of missing packages that torch's exporter needs.
+    The outputs are logits [rows, K], all dimensions of an action side by side, or mean and log_std [rows, D]; then
+    value [rows]. A policy with memory also has the inputs state_0, state_1, ... [rows, H] and the outputs new_state_0,
+    ... The file's metadata describe the game, see `_onnx_metadata`; `params` are its parameters that differ from their
+    defaults. Raises ValueError with the names of missing packages that torch's exporter needs.
     """
     import torch
+
+    from pufferc.policies import GaussianHead, make_head
 
     missing = [name for name in ("onnx", "onnxscript") if importlib.util.find_spec(name) is None]
     if missing:
         raise ValueError(f"--onnx needs {' and '.join(missing)}; install with: pip install onnx onnxscript")
+    head = getattr(policy, "head", None) or make_head(spaces.action_space)
+    gaussian = isinstance(head, GaussianHead)
+    sizes = [*head.output_sizes, 1] if gaussian else [sum(head.output_sizes), 1]
 
     class Player(torch.nn.Module):
         """One step, with the signature of the ONNX model."""
@@ -373,16 +382,20 @@ def export_onnx(policy: Policy, spaces: GameSpaces, path: Path) -> None:
             self.policy = policy
 
         def forward(self, observations: torch.Tensor, *state: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            if not state:
-                return (self.policy(observations.unsqueeze(0), (), None).squeeze(0),)
-            outputs, new_state = self.policy.step(observations, state)
-            return outputs, *new_state
+            new_state: tuple[torch.Tensor, ...] = ()
+            if state:
+                outputs, new_state = self.policy.step(observations, state)
+            else:
+                outputs = self.policy(observations.unsqueeze(0), (), None).squeeze(0)
+            *actions, value = torch.split(outputs, sizes, -1)
+            return *actions, value.squeeze(-1), *new_state
 
     space = spaces.observation_space
     example = torch.from_numpy(np.zeros((2, *space.shape), space.dtype))
     state = policy.initial_state(2, torch.device("cpu"))
     rows = {0: torch.export.Dim("rows")}
     names = [f"state_{i}" for i in range(len(state))]
+    actions = ["mean", "log_std"] if gaussian else ["logits"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # warnings about the exporter itself, which a user cannot act on
         torch.onnx.export(
@@ -390,9 +403,39 @@ def export_onnx(policy: Policy, spaces: GameSpaces, path: Path) -> None:
             (example, *state),
             str(path),
             input_names=["observations", *names],
-            output_names=["outputs", *(f"new_{name}" for name in names)],
+            output_names=[*actions, "value", *(f"new_{name}" for name in names)],
             dynamic_shapes=(rows, tuple(rows for _ in state)) if state else (rows,),
             dynamo=True,
             external_data=False,
             verbose=False,
         )
+    squash = isinstance(head, GaussianHead) and head.squash
+    _write_onnx_metadata(path, _onnx_metadata(spaces, squash, params or {}))
+
+
+def _onnx_metadata(spaces: GameSpaces, squash: bool, params: Mapping[str, float]) -> dict[str, str]:
+    """What a program needs to play the game with the network; lists and objects are JSON.
+
+    `action_counts` are the choices of each dimension, the order of the logits. `continuous_dims` is D, 0 for a discrete
+    game; its actions are clamped to [-1, 1] or, with `squash`, tanh of the sample.
+    """
+    continuous = 0 if spaces.action_counts else int(np.prod(spaces.action_space.shape or (1,)))
+    values = {
+        "game_version": spaces.version,
+        "params": dict(params),
+        "obs_dtype": str(spaces.observation_space.dtype),
+        "obs_shape": list(spaces.observation_space.shape),
+        "action_counts": list(spaces.action_counts),
+        "continuous_dims": continuous,
+        "squash": squash,
+        "masked": spaces.masked,
+    }
+    return {"producer": "pufferc", "game": spaces.name, **{key: json.dumps(value) for key, value in values.items()}}
+
+
+def _write_onnx_metadata(path: Path, metadata: dict[str, str]) -> None:
+    import onnx
+
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, metadata)
+    onnx.save(model, path)

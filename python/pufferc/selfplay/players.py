@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from pufferc import _core, errors
-from pufferc.envs.games import Game, env_info
+from pufferc.envs.games import Game, env_info, param_name
 from pufferc.envs.spaces import GameSpaces
 from pufferc.envs.vector import VecEnv
 from pufferc.kernels.backend import FUSED, Kernels
@@ -188,7 +188,8 @@ class FilePlayer(Player):
             raise ValueError(
                 f"{path} is of {own} version {self.policy.game_version}, not of {info.name} version {info.version}"
             )
-        self.trained = World(info, self.policy.params, num_threads=1)
+        params = {param_name(info, key): value for key, value in self.policy.params.items()}
+        self.trained = World(info, params, num_threads=1)
 
     def sit(self, env: VecEnv, rows: NDArray[np.intp], *, seed: int, first_row: int) -> Seat:
         return _FileSeat(self, rows, {"seed": seed, "first_row": first_row, "greedy": self.greedy})

@@ -180,7 +180,7 @@ def play(
             the displayed one, initially the first; `agent` plays the others, or they act at random. In a game of turns
             the person decides alone, unless there is also an opponent.
         opponent: Plays the agents of other teams, and without `agent` all but the displayed one.
-        params: Parameters of the game. If only the person plays, frameskip defaults to 1 for a smooth picture.
+        params: Parameters of the game. If only the person plays, frames_per_step defaults to 1 for a smooth picture.
         data: Path of the file that the game reads, see `pufferc.make`.
         seed: Seed of the game.
         fps: Steps per second; default: the game's fps.
@@ -194,8 +194,8 @@ def play(
         DrawingUnavailable: No window can be opened; the message says why.
     """
     chosen = dict(params or {})
-    if agent is None and opponent is None and any(row.name == "frameskip" for row in env_info(game).params):
-        chosen.setdefault("frameskip", 1)
+    if agent is None and opponent is None and any(row.name == "frames_per_step" for row in env_info(game).params):
+        chosen.setdefault("frames_per_step", 1)
     limit = None if steps is None else errors.integer("steps", steps, 1)
     envs = VecEnv(game, num_games=1, num_threads=1, seed=seed, autoreset="disabled", data=data, params=chosen)
     try:
