@@ -155,7 +155,6 @@ def test_rows_must_be_a_multiple_of_the_agents_per_game() -> None:
         ({"total_steps": 5 * 2048}, "5 updates"),
         ({"minibatch_size": 4096}, "larger than the batch"),
         ({"minibatch_size": 32}, "small"),
-        ({"total_steps": 100_001}, "whole number"),
         ({"optimizer": "adam", "learning_rate": 0.1}, "high for adam"),
         ({"learning_rate": 0.0001}, "low for muon"),
         ({"total_steps": 2048 * 30, "epochs": 1, "minibatch_size": 2048}, "30 gradients"),
@@ -164,6 +163,11 @@ def test_rows_must_be_a_multiple_of_the_agents_per_game() -> None:
 def test_inefficient_sizes_give_a_warning(train: dict[str, Any], word: str) -> None:
     _, warnings = resolve(base(**train))
     assert any(word in warning for warning in warnings), warnings
+
+
+def test_steps_are_rounded_to_whole_batches_without_a_warning() -> None:
+    resolved, warnings = resolve(base(total_steps=100 * 2048 + 1))
+    assert warnings == resolve(base(total_steps=100 * 2048))[1] == [] and resolved.train.total_steps == 100 * 2048 + 1
 
 
 @pytest.mark.parametrize(

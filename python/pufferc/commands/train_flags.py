@@ -13,7 +13,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from pufferc.config import load_config, merge
+from pufferc.commands.game_flags import ANY_GAME, games_text
+from pufferc.config import Config, load_config, merge
 from pufferc.config.schema import SECTIONS, Section, parameters
 from pufferc.envs.games import env_info
 
@@ -74,13 +75,14 @@ def _section_flags(section: Section) -> tuple[Any, Any]:
 def parse_train(game: str, words: list[str], command: str = "train") -> Any:
     """Flags of `pufferc train GAME` as an object with config, runs, resume, weights, quiet and json.
 
-    The flags --env.* are made from the game's own parameter table.
+    The flags --env.* are made from the game's own parameter table. ANY_GAME has none, and the defaults of any game.
     """
     path, words = _split_config(words)
     words = _whole_numbers(words)
     if {"-h", "--help"} & set(words) and shutil.get_terminal_size().columns < _MIN_COLUMNS:
         os.environ["COLUMNS"] = str(_MIN_COLUMNS)  # on a narrower terminal the help would never end
-    config = load_config(game, path)
+    config = Config(game) if game == ANY_GAME else load_config(game, path)
+    table = () if game == ANY_GAME else env_info(game).params
     kinds: dict[str, type] = {"int": int, "float": float, "bool": bool}
     env_fields = [
         (
@@ -88,7 +90,7 @@ def parse_train(game: str, words: list[str], command: str = "train") -> Any:
             Annotated[kinds[row.type], tyro.conf.arg(help=f"{row.help} [{row.min}, {row.max}]")],
             dataclasses.field(default=config.env.get(row.name, row.default)),
         )
-        for row in env_info(game).params
+        for row in table
     ]
     env_type = dataclasses.make_dataclass("Env", env_fields, frozen=True)
 
@@ -96,7 +98,11 @@ def parse_train(game: str, words: list[str], command: str = "train") -> Any:
         return Annotated[kind, tyro.conf.arg(help=text, name=name)], dataclasses.field(default=default)
 
     fields: list[tuple[str, Any, Any]] = [
-        ("env", Annotated[env_type, tyro.conf.arg(help="")], dataclasses.field(default_factory=env_type)),
+        *(
+            [("env", Annotated[env_type, tyro.conf.arg(help="")], dataclasses.field(default_factory=env_type))]
+            if table
+            else []
+        ),
         *((name, *_section_flags(getattr(config, name))) for name in SECTIONS),
         (
             "config",
@@ -118,11 +124,15 @@ def parse_train(game: str, words: list[str], command: str = "train") -> Any:
         ("json", *flag(bool, "Print the result as JSON.", False)),
     ]
     arguments = dataclasses.make_dataclass("Arguments", fields, frozen=True)
-    parsed: Any = tyro.cli(
-        arguments, prog=f"pufferc {command} {game}", description=f"Train a policy for {game}.", args=words
-    )
-    chosen = dataclasses.asdict(parsed.env)
-    defaults = {row.name: row.default for row in env_info(game).params}
+    about = f"Train a policy for {game}."
+    if game == ANY_GAME:
+        about = (
+            f"Train a policy. The games: {games_text()}; or a path such as ./mygame.so. Defaults are those of a game "
+            f"without a configuration of its own; pufferc {command} GAME --help lists its defaults and its parameters."
+        )
+    parsed: Any = tyro.cli(arguments, prog=f"pufferc {command} {game}", description=about, args=words)
+    chosen = dataclasses.asdict(parsed.env) if table else {}
+    defaults = {row.name: row.default for row in table}
     tables = {"env": {key: value for key, value in chosen.items() if value != defaults[key] or key in config.env}}
     sections: dict[str, Any] = {name: kind(**vars(getattr(parsed, name))) for name, kind in SECTIONS.items()}
     if (data := sections["vec"].data) is not None:
