@@ -177,6 +177,26 @@ SMALL_SNAKE = [
 ]
 
 
+def test_resume_refuses_other_flags_by_name(tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    runs = ["--runs", str(tmp_path / "runs")]
+    assert main(["train", "squared", *TINY, *runs]) == 0
+    resume = ["train", "squared", "--resume", "latest", "--quiet", *runs]
+    monkeypatch.chdir(tmp_path)
+    Path("own.toml").write_text("[train]\ngamma = 0.9\n")
+    for flags, name in (
+        (["--train.learning-rate", "0.5"], "train.learning_rate is"),
+        (["--train.no-normalize-advantages"], "train.normalize_advantages is True, got False"),
+        (["--seed=9"], "train.seed is 1, got 9"),
+        (["--env.max-steps", "7"], "env.max_steps is"),
+        (["--config", "own.toml"], "--config is for a new run"),
+        (["--weights", "latest"], "--weights is for a new run"),
+    ):
+        assert main([*resume, *flags]) == 2
+        assert name in capsys.readouterr().err
+    assert main([*resume, "--json", "--seed", "1", "--train.total-steps", "8k"]) == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == 7680
+
+
 def test_eval_versus_plays_two_runs_in_one_world(tmp_path: Path, capsys: Any) -> None:
     pytest.importorskip("tyro")
     tiny = [

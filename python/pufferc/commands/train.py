@@ -23,6 +23,9 @@ def main(words: list[str]) -> int:
     from pufferc.training.ppo import NotFinite
     from pufferc.training.run import summary, train
 
+    if options.resume is not None and (options.config_file or options.weights):
+        flag = "config" if options.config_file else "weights"
+        raise ValueError(f"--{flag} is for a new run; --resume continues a run with its own settings and weights")
     resume, weights = (
         find_checkpoint(name, options.runs, game) if name is not None else None
         for name in (options.resume, options.weights)
@@ -38,6 +41,7 @@ def main(words: list[str]) -> int:
             runs=options.runs,
             resume=resume,
             weights=weights,
+            changes=options.given if resume else None,
             quiet=options.quiet,
             dashboard=options.dashboard,
             game=game if resume else None,

@@ -7,6 +7,7 @@ import dataclasses
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from typing import Annotated, Any
 import tyro
 
 from pufferc.commands.game_flags import ANY_GAME, games_text
-from pufferc.config import Config, load_config, merge
+from pufferc.config import Config, load_config, merge, setting
 from pufferc.config.schema import SECTIONS, Section, parameters
 from pufferc.envs.games import env_info
 
@@ -73,7 +74,9 @@ def _section_flags(section: Section) -> tuple[Any, Any]:
 
 
 def parse_train(game: str, words: list[str], command: str = "train") -> Any:
-    """Flags of `pufferc train GAME` as an object with config, runs, resume, weights, quiet and json.
+    """Flags of `pufferc train GAME` as an object with config, given, runs, resume, weights, quiet and others.
+
+    `given` has the settings that flags set, such as {"train.horizon": 64}.
 
     The flags --env.* are made from the game's own parameter table. ANY_GAME has none, and the defaults of any game.
     """
@@ -111,7 +114,11 @@ def parse_train(game: str, words: list[str], command: str = "train") -> Any:
         ("runs", *flag(Path, "Folder for the run's directory.", Path("runs"))),
         (
             "resume",
-            *flag(str | None, "Continue: latest, a run, or a checkpoint, with its own configuration.", None),
+            *flag(
+                str | None,
+                "Continue: latest, a run, or a checkpoint, with its settings; some may change.",
+                None,
+            ),
         ),
         ("weights", *flag(str | None, "Start from the weights of: latest, best, a run, or a checkpoint.", None)),
         (
@@ -130,6 +137,7 @@ def parse_train(game: str, words: list[str], command: str = "train") -> Any:
             f"Train a policy. The games: {games_text()}; or a path such as ./mygame.so. Defaults are those of a game "
             f"without a configuration of its own; pufferc {command} GAME --help lists its defaults and its parameters."
         )
+    given = _given(words, [row.name for row in table])
     parsed: Any = tyro.cli(arguments, prog=f"pufferc {command} {game}", description=about, args=words)
     chosen = dataclasses.asdict(parsed.env) if table else {}
     defaults = {row.name: row.default for row in table}
@@ -139,4 +147,15 @@ def parse_train(game: str, words: list[str], command: str = "train") -> Any:
         sections["vec"] = dataclasses.replace(sections["vec"], data=os.path.abspath(os.path.expanduser(data)))
     final = dataclasses.replace(merge(config, tables, "flags"), **sections)
     others = {name: value for name, value in vars(parsed).items() if name not in ("env", *SECTIONS)}
-    return argparse.Namespace(**{**others, "config": final})
+    set_by_flags = {key: setting(final, key) for key in given}
+    return argparse.Namespace(**{**others, "config": final, "config_file": path, "given": set_by_flags})
+
+
+def _given(words: list[str], env: Iterable[str]) -> set[str]:
+    """The settings whose flags are among the words, such as "train.horizon"."""
+    names = {f"env.{name}": f"env.{name}" for name in env}
+    for kind in SECTIONS.values():
+        for row in parameters(kind):
+            names |= {key: f"{row.section}.{row.name}" for key in (f"{row.section}.{row.name}", row.alias[2:]) if key}
+    flags = {word.partition("=")[0][2:].replace("-", "_").replace(".no_", ".", 1) for word in words if word[:2] == "--"}
+    return {names[flag] for flag in flags & names.keys()}

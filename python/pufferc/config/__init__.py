@@ -8,6 +8,7 @@ from pufferc.config.load import (
     packaged_config,
     packaged_variants,
     read_toml,
+    setting,
     suggest,
     to_toml,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "packaged_config",
     "packaged_variants",
     "read_toml",
+    "setting",
     "suggest",
     "to_toml",
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -20,16 +21,17 @@ from pufferc.envs.games import Game
 from pufferc.loggers import Progress, Silent, check_loggers, open_loggers
 from pufferc.loggers.background import Opening
 from pufferc.runs.checkpoint import Checkpoint, load_checkpoint, load_game_checkpoint, load_run_checkpoint
-from pufferc.runs.directory import locked, make_directory, policy_name, write_json, write_start
+from pufferc.runs.directory import locked, make_directory, policy_name, write_config, write_json, write_start
 from pufferc.runs.machine import machine
 from pufferc.runs.metrics import MetricsLog, last_line
 from pufferc.runs.scores import ScoreWindow
 from pufferc.runs.text import count, duration
 from pufferc.training.distributed import connect
-from pufferc.training.from_checkpoint import checkpoint_config, load_weights
+from pufferc.training.from_checkpoint import load_weights
 from pufferc.training.interrupt import Interrupt
 from pufferc.training.loop import Loop, Outputs, Result, describe
 from pufferc.training.resolve import resolve
+from pufferc.training.resume import resumed_config
 from pufferc.training.sharding import INEXACT
 from pufferc.training.trainer import Trainer
 
@@ -43,6 +45,7 @@ def train(
     directory: Path | str | None = None,
     resume: Path | str | None = None,
     weights: Path | str | None = None,
+    changes: Mapping[str, Any] | None = None,
     quiet: bool = False,
     dashboard: bool = False,
     display: Progress | None = None,
@@ -56,6 +59,7 @@ def train(
         directory: Existing directory for the new run, in place of a new one in `runs`. It must not hold a run.
         resume: Checkpoint directory to resume; its run continues.
         weights: Checkpoint directory with the initial weights of a new run.
+        changes: With `resume`: settings that change, such as {"train.total_steps": 10_000_000}; see resume.py.
         quiet: No progress lines.
         dashboard: Show a dashboard instead of progress lines if the terminal supports it.
         display: Receives the output instead of a terminal.
@@ -73,7 +77,7 @@ def train(
     began = time.perf_counter()
     with connect() as ranks, ExitStack() as stack:
         checkpoint = _load(resume, game)
-        config = config if checkpoint is None else checkpoint_config(checkpoint)
+        config = config if checkpoint is None else resumed_config(checkpoint, changes or {})
         if config is None:
             raise ConfigError("config: expected a Config, or resume=<checkpoint>")
         config, warnings = resolve(config, processes=ranks.world, local_processes=ranks.local_world)
@@ -114,6 +118,8 @@ def _open_directory(
         stack.enter_context(locked(run))
         if checkpoint is None:
             write_start(run, trainer.config, run_facts())
+        else:
+            write_config(run, trainer.config)  # some settings may have changed
     return Path(trainer.ranks.share(str(run)))
 
 
