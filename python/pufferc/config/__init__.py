@@ -13,6 +13,7 @@ from pufferc.config.load import (
     to_toml,
 )
 from pufferc.config.schema import (
+    SECTION_OF,
     Auto,
     Config,
     ConfigError,
@@ -24,6 +25,7 @@ from pufferc.config.schema import (
 )
 
 __all__ = [
+    "SECTION_OF",
     "Auto",
     "Config",
     "ConfigError",

@@ -370,3 +370,5 @@ SECTIONS: dict[str, type[Section]] = {
     "train": TrainConfig,
     "selfplay": SelfplayConfig,
 }
+# The section of each setting. No two sections have a setting of the same name.
+SECTION_OF: dict[str, str] = {row.name: section for section, kind in SECTIONS.items() for row in parameters(kind)}

@@ -189,7 +189,8 @@ def _display(trainer: Trainer, run: Path, quiet: bool, dashboard: bool) -> Progr
                 target=config.train.target_score,
                 gpu_bytes=(lambda: torch.cuda.memory_allocated(trainer.device)) if cuda else None,
             )
-    return Progress(config.train.total_steps)
+    # Notebooks show stderr as if it were an error.
+    return Progress(config.train.total_steps, stream=sys.stdout if "ipykernel" in sys.modules else None)
 
 
 def run_facts() -> dict[str, Any]:
