@@ -11,6 +11,7 @@
 #include "games/layout.h"
 #include "games/params.h"
 #include "games/registry.h"
+#include "pool/crash.h"
 
 namespace pufferc {
 
@@ -305,6 +306,10 @@ void bind_games(py::module_& m) {
       .def("__repr__", [](const Module& module) { return "<pufferc._core.Module " + module.shown() + ">"; });
   m.def("check_game", &check_game, arg("env"), arg("params"), arg("data"), arg("trace"), arg("catch_signals"),
         arg("report"));
+  m.def("watch_crashes", [](const std::string& before, const std::string& after) {
+    pfc_watch_crashes(before.c_str(), after.c_str());
+  }, arg("before"), arg("after"));
+  m.def("stop_watching_crashes", [] { pfc_watch_crashes(nullptr, nullptr); });
   m.def("trace_bytes", [] { return sizeof(PfcTrace); });
   m.def("read_trace", [](const py::bytes& data) { return read_trace(data); }, arg("data"));
 }

@@ -20,6 +20,7 @@ def main(words: list[str]) -> int:
     # torch is imported only after the flags are checked.
     from pufferc.runs.checkpoint import find_checkpoint, load_game_checkpoint
     from pufferc.training.distributed import LostRank
+    from pufferc.training.faults import GameNotFinite
     from pufferc.training.ppo import NotFinite
     from pufferc.training.run import summary, train
 
@@ -47,7 +48,8 @@ def main(words: list[str]) -> int:
             game=game if resume else None,
         )
     except NotFinite as error:
-        return fail(f"training stopped: {error}; the last checkpoint is kept. A lower train.learning_rate may help", 1)
+        advice = "" if isinstance(error, GameNotFinite) else ". A lower train.learning_rate may help"
+        return fail(f"training stopped: {error}; the last checkpoint is kept{advice}", 1)
     except LostRank as error:
         return fail(f"training stopped: {error}", 1)
     if lead:

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 
 import pufferc
+from pufferc import _core
 from pufferc.config import Config, ConfigError
-from pufferc.envs.games import Game
+from pufferc.envs.games import EnvInfo, Game
 from pufferc.loggers import Progress, Silent, check_loggers, open_loggers
 from pufferc.loggers.background import Opening
 from pufferc.runs.checkpoint import Checkpoint, load_checkpoint, load_game_checkpoint, load_run_checkpoint
@@ -71,7 +72,8 @@ def train(
 
     Raises:
         ConfigError, CheckpointError: Invalid arguments; nothing was started.
-        ppo.NotFinite: The loss became NaN; the last checkpoint remains.
+        ppo.NotFinite: The loss became NaN; the last checkpoint remains. Its subclass faults.GameNotFinite: because of a
+            number of the game.
         distributed.LostRank: Another process of the run ended; the last checkpoint remains.
     """
     began = time.perf_counter()
@@ -87,6 +89,7 @@ def train(
         if weights is not None and checkpoint is None:
             load_weights(trainer.policy, load_checkpoint(Path(weights)))
         run = _open_directory(trainer, checkpoint, Path(runs), directory, stack)
+        _watch_crashes(trainer.env.info, run, stack)
         warnings += _begin(trainer, checkpoint)
         if ranks.rank == 0:
             progress = display or _display(trainer, run, quiet, dashboard)
@@ -121,6 +124,19 @@ def _open_directory(
         else:
             write_config(run, trainer.config)  # some settings may have changed
     return Path(trainer.ranks.share(str(run)))
+
+
+def _watch_crashes(info: EnvInfo, run: Path, stack: ExitStack) -> None:
+    """Until the run ends, a crash of the game's code says so, and how to find the mistake."""
+    game = info.path or info.name
+    advice = (
+        f"pufferc check --debug {game}" if info.path else f"pufferc check {game}, and report it: {game} is built in"
+    )
+    _core.watch_crashes(
+        f"\npufferc: training stopped: the code of the game {game} ",
+        f"; the checkpoints in {run} are kept. To find the mistake: {advice}\n",
+    )
+    stack.callback(_core.stop_watching_crashes)
 
 
 def _begin(trainer: Trainer, checkpoint: Checkpoint | None) -> list[str]:
