@@ -34,6 +34,11 @@ def test_packaged_configs_resolve_without_warnings(path: Path) -> None:
     assert config.game == game and warnings == []
 
 
+@pytest.mark.parametrize("name", GAMES)
+def test_every_game_trains_without_warnings(name: str) -> None:
+    assert resolve(load_config(name))[1] == []
+
+
 def test_a_file_with_the_name_of_a_variant_takes_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     variant = load_config("cartpole", "continuous")
