@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from pufferc.files import expect_folder
 from pufferc.policies.policy_file import describe_policy, export_onnx
 from pufferc.training.from_checkpoint import load_policy
 
@@ -24,9 +25,10 @@ def main(arguments: Sequence[str]) -> int:
     from pufferc.runs.checkpoint import find_checkpoint, fitting, load_checkpoint, of_game
 
     name = pufferc.env_info(options.name).name
+    out = options.out or Path(name + (".onnx" if options.onnx else ".pfc"))
+    expect_folder(out)
     path = find_checkpoint(options.checkpoint, options.runs, options.name)
     checkpoint = of_game(load_checkpoint(path), options.name)
-    out = options.out or Path(name + (".onnx" if options.onnx else ".pfc"))
     with fitting(checkpoint):
         policy, spaces, params = load_policy(checkpoint)
     if options.onnx:
