@@ -34,7 +34,7 @@ def small(**fields: Any) -> Config:
 
 
 def line(steps: int, **values: Any) -> dict[str, Any]:
-    return {"steps": steps, "score": 1.5, "seconds_env": 0.01, "seconds_learn": 0.03, **values}
+    return {"steps": steps, "score": 1.5, "episodes": 100, "seconds_env": 0.01, "seconds_learn": 0.03, **values}
 
 
 # ---- text, progress lines, metrics.jsonl -----------------------------------------------------------------
@@ -51,7 +51,7 @@ def test_progress_lines() -> None:
     progress = Progress(1000, interval_s=0.0, stream=out)
     progress.start(0)
     progress.note(line(250))
-    progress.note(line(500, score=float("nan")))
+    progress.note(line(500, score=float("nan"), episodes=0))
     progress.note(line(1000, score=3.0), last=True)
     progress.close()
     first, second, last = out.getvalue().splitlines()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -306,7 +307,10 @@ def test_the_target_ends_the_run(tmp_path: Path) -> None:
     missed = run(tmp_path, small(target_score=1000.0, target_episodes=40))
     assert missed.outcome == "complete" and missed.target_seconds is None
     assert missed.evaluation is not None and missed.evaluation.score < 1000.0
-    assert "target not reached" in train_module.summary(missed)
+    for ended, words in ((result, "target reached: "), (missed, "complete, target not reached: ")):
+        text = train_module.summary(ended)
+        assert text.startswith(words) and "\n" not in text and text.count(" s, ") == 1
+        assert re.search(r"score [\d.]+ \+- [\d.]+ over \d+ evaluation episodes; ", text)
 
 
 def test_playing_a_checkpoint_gives_the_scores_of_the_run(tmp_path: Path) -> None:

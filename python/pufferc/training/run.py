@@ -25,7 +25,7 @@ from pufferc.runs.checkpoint import Checkpoint, load_checkpoint, load_game_check
 from pufferc.runs.directory import locked, make_directory, policy_name, write_config, write_json, write_start
 from pufferc.runs.machine import machine
 from pufferc.runs.metrics import MetricsLog, last_line
-from pufferc.runs.scores import ScoreWindow
+from pufferc.runs.scores import Score, ScoreWindow
 from pufferc.runs.text import count, duration
 from pufferc.training.distributed import connect
 from pufferc.training.from_checkpoint import load_weights
@@ -221,14 +221,18 @@ def run_facts() -> dict[str, Any]:
 
 
 def summary(result: Result) -> str:
-    """How a run ended, in one or two lines."""
-    text = (
-        f"{result.outcome}: {count(result.steps)} steps in {duration(result.seconds)} ({result.seconds:.2f} s), "
-        f"{count(result.steps_per_second)} steps/s; {result.run}"
-    )
-    if result.target_seconds is not None and result.evaluation is not None:
-        text += f"\ntarget reached after {result.target_seconds:.2f} s: {describe(result.evaluation)}"
-    elif result.evaluation is not None:
-        what = "last evaluation" if result.target_score is None else "target not reached"
-        text += f"\n{what}: {describe(result.evaluation)}"
-    return text
+    """How a run ended, in one line."""
+    ended = {"target": "target reached", "complete": "complete", "interrupted": "interrupted"}[result.outcome]
+    if result.outcome == "complete" and result.target_score is not None:
+        ended = "complete, target not reached"
+    time_text = f"{result.seconds:.2f} s" if result.seconds < 60.0 else duration(result.seconds)
+    score = "" if result.score is None else f", {_score_text(result.score)}"
+    speed = f"{count(result.steps_per_second)} steps/s"
+    return f"{ended}: {count(result.steps)} steps in {time_text}, {speed}{score}; {result.run}"
+
+
+def _score_text(score: Score) -> str:
+    if score.source == "training":
+        return f"score {score.value:.2f} over the last {score.episodes} training episodes"
+    spread = "" if score.ci95 is None else f" +- {score.ci95:.2f}"
+    return f"score {score.value:.2f}{spread} over {score.episodes} evaluation episodes"
