@@ -273,6 +273,20 @@ void check_game(const py::object& env, const py::dict& params, const py::object&
   check_status(pfc_check_game(&desc));
 }
 
+int32_t count_metrics(const py::object& env, const py::dict& params, const py::object& data) {
+  const Game game = find_game(env);
+  const auto values = param_values(params);
+  py::buffer_info file;  // empty without data
+  if (!data.is_none()) file = py::reinterpret_borrow<py::buffer>(data).request();
+  PfcCheckDesc desc = {};
+  desc.spec = game.spec;
+  desc.params = values.data();
+  desc.num_params = static_cast<int32_t>(values.size());
+  desc.data = file.ptr;
+  desc.data_bytes = static_cast<uint64_t>(file.size * file.itemsize);
+  return pfc_count_metrics(&desc);
+}
+
 py::dict read_trace(const std::string& data) {
   PfcTrace trace = {};
   std::memcpy(&trace, data.data(), std::min(data.size(), sizeof trace));
@@ -310,6 +324,7 @@ void bind_games(py::module_& m) {
     pfc_watch_crashes(before.c_str(), after.c_str());
   }, arg("before"), arg("after"));
   m.def("stop_watching_crashes", [] { pfc_watch_crashes(nullptr, nullptr); });
+  m.def("count_metrics", &count_metrics, arg("env"), arg("params"), arg("data"));
   m.def("trace_bytes", [] { return sizeof(PfcTrace); });
   m.def("read_trace", [](const py::bytes& data) { return read_trace(data); }, arg("data"));
 }

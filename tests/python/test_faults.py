@@ -62,6 +62,13 @@ def test_learning_that_diverges_does_not_blame_the_game(tmp_path: Path) -> None:
     assert not isinstance(error.value, GameNotFinite) and "game" not in str(error.value)
 
 
+def test_metrics_without_a_name_are_refused_before_training(tmp_path: Path) -> None:
+    game = build_game(tmp_path, "catcher", ('.metrics = {"score", "perf"}', '.metrics = {"score"}'))
+    with pytest.raises(ValueError, match=r"catcher\.so: metrics writes 2 values, but \.metrics lists 1 names: score$"):
+        pufferc.train(game, runs=tmp_path / "runs", quiet=True, **SMALL)
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize(
     ("statement", "cause", "code"),
     [

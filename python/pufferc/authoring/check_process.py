@@ -30,6 +30,8 @@ __all__ = ["Played", "play_in_process"]
 
 _POLL_S = 0.05
 _SHOWN_LINES = {"sanitizer": 12, "output": 3}  # of the child's output
+_PAST_METRICS = re.compile(r"(?:wrote|reached) (\d+) bytes past the end of its metrics, which has (\d+) bytes")
+_METRIC_BYTES = 4
 _SANITIZER = re.compile(r"ERROR: \w+Sanitizer|: runtime error: ")
 
 
@@ -123,6 +125,10 @@ def _conclude(played: Played, state: Mapping[str, Any], code: int, hung: bool, t
         played.add("error", "sanitizer", f"{doing}: {_excerpt('sanitizer', text[start:])}", **place)
     elif hung:
         played.add("error", "hang", f"the game did not return {doing}", **place)
+    elif code < 0 and (past := _PAST_METRICS.match(state["fault"])):
+        listed = int(past[2]) // _METRIC_BYTES
+        seen = f"metrics wrote value {listed + int(past[1]) // _METRIC_BYTES + 1}, but .metrics lists {listed} names"
+        played.add("error", "metric_unlisted", seen, **place)
     elif code < 0:
         fault = f": it {state['fault']}" if state["fault"] else ""
         played.add("error", "crash", f"the game crashed with {signal_name(-code)} {doing}{fault}", **place)

@@ -1,4 +1,4 @@
-"""Tells a game's NaN or infinity from one of learning."""
+"""Mistakes of a game that training would not survive: NaN and infinity, told from those of learning; and metrics."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import math
 
 from torch import Tensor
 
+from pufferc import _core
+from pufferc.config import Config
+from pufferc.envs.game_library import ModuleError
+from pufferc.envs.games import env_info
 from pufferc.envs.vector import VecEnv
+from pufferc.files import map_file
 from pufferc.training.ppo import NotFinite
 from pufferc.training.rollout import Rollout
 
@@ -27,6 +32,20 @@ def check_game(env: VecEnv, rollout: Rollout, first_step: int) -> None:
         f"step {first_step + t} of the run. This is a mistake in the game, not in the learning; to find it: pufferc "
         f"check {info.path or info.name}"
     )
+
+
+def check_metrics(config: Config) -> None:
+    """ModuleError if a loaded game writes more metrics than it lists, which would overwrite other memory."""
+    info = env_info(config.game)
+    if not info.path:
+        return
+    data = None if config.vec.data is None else map_file("data", config.vec.data)
+    written = _core.count_metrics(info.engine, {name: float(value) for name, value in config.env.items()}, data)
+    if written > len(info.metrics):
+        raise ModuleError(
+            f"{info.path}: metrics writes {written} values, but .metrics lists {len(info.metrics)} names: "
+            f"{', '.join(info.metrics)}"
+        )
 
 
 def _reward_fault(rollout: Rollout) -> tuple[str, int, int] | None:

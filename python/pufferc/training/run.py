@@ -18,7 +18,7 @@ import torch
 import pufferc
 from pufferc import _core
 from pufferc.config import Config, ConfigError
-from pufferc.envs.games import EnvInfo, Game
+from pufferc.envs.games import Game, env_info
 from pufferc.loggers import Progress, Silent, check_loggers, open_loggers
 from pufferc.loggers.background import Opening
 from pufferc.runs.checkpoint import Checkpoint, load_checkpoint, load_game_checkpoint, load_run_checkpoint
@@ -28,6 +28,7 @@ from pufferc.runs.metrics import MetricsLog, last_line
 from pufferc.runs.scores import Score, ScoreWindow
 from pufferc.runs.text import count, duration
 from pufferc.training.distributed import connect
+from pufferc.training.faults import check_metrics
 from pufferc.training.from_checkpoint import load_weights
 from pufferc.training.interrupt import Interrupt
 from pufferc.training.loop import Loop, Outputs, Result, describe
@@ -84,12 +85,15 @@ def train(
             raise ConfigError("config: expected a Config, or resume=<checkpoint>")
         config, warnings = resolve(config, processes=ranks.world, local_processes=ranks.local_world)
         check_loggers(config.train.loggers)
+        stack.callback(_core.stop_watching_crashes)
+        _watch_crashes(config.game)
+        check_metrics(config)
         trainer = Trainer(config, ranks)
         stack.callback(trainer.env.close)
         if weights is not None and checkpoint is None:
             load_weights(trainer.policy, load_checkpoint(Path(weights)))
         run = _open_directory(trainer, checkpoint, Path(runs), directory, stack)
-        _watch_crashes(trainer.env.info, run, stack)
+        _watch_crashes(config.game, run)
         warnings += _begin(trainer, checkpoint)
         if ranks.rank == 0:
             progress = display or _display(trainer, run, quiet, dashboard)
@@ -126,17 +130,16 @@ def _open_directory(
     return Path(trainer.ranks.share(str(run)))
 
 
-def _watch_crashes(info: EnvInfo, run: Path, stack: ExitStack) -> None:
-    """Until the run ends, a crash of the game's code says so, and how to find the mistake."""
-    game = info.path or info.name
+def _watch_crashes(game: str, run: Path | None = None) -> None:
+    """A crash of the game's code then says so, and how to find the mistake."""
+    info = env_info(game)
+    name = info.path or info.name
     advice = (
-        f"pufferc check --debug {game}" if info.path else f"pufferc check {game}, and report it: {game} is built in"
+        f"pufferc check --debug {name}" if info.path else f"pufferc check {name}, and report it: {name} is built in"
     )
-    _core.watch_crashes(
-        f"\npufferc: training stopped: the code of the game {game} ",
-        f"; the checkpoints in {run} are kept. To find the mistake: {advice}\n",
-    )
-    stack.callback(_core.stop_watching_crashes)
+    kept = "" if run is None else f"; the checkpoints in {run} are kept"
+    before = f"\npufferc: training stopped: the code of the game {name} "
+    _core.watch_crashes(before, f"{kept}. To find the mistake: {advice}\n")
 
 
 def _begin(trainer: Trainer, checkpoint: Checkpoint | None) -> list[str]:
