@@ -241,6 +241,7 @@ py::dict describe_finding(const PfcFinding& finding) {
 }
 
 void on_finding(void* context, const PfcFinding* finding) {
+  const py::gil_scoped_acquire locked;
   try {
     (*static_cast<const py::function*>(context))(describe_finding(*finding));
   } catch (py::error_already_set& error) {
@@ -248,7 +249,7 @@ void on_finding(void* context, const PfcFinding* finding) {
   }
 }
 
-// Holds the GIL throughout, because findings call Python and the process does nothing else.
+// Without the GIL, so that a thread of the process can end it.
 void check_game(const py::object& env, const py::dict& params, const py::object& data, const py::buffer& trace,
                 bool catch_signals, const py::function& report) {
   const Game game = find_game(env);
@@ -270,7 +271,12 @@ void check_game(const py::object& env, const py::dict& params, const py::object&
   desc.trace = static_cast<PfcTrace*>(memory.ptr);
   desc.report = on_finding;
   desc.context = const_cast<py::function*>(&report);
-  check_status(pfc_check_game(&desc));
+  PfcStatus status;
+  {
+    const Unlocked unlocked;
+    status = pfc_check_game(&desc);
+  }
+  check_status(status);
 }
 
 int32_t count_metrics(const py::object& env, const py::dict& params, const py::object& data) {
