@@ -27,6 +27,7 @@ def train(
     runs: str | os.PathLike[str] = "runs",
     resume: str | os.PathLike[str] | None = None,
     weights: str | os.PathLike[str] | None = None,
+    trust: bool = False,
     quiet: bool = False,
     **settings: Any,
 ) -> Result:
@@ -42,6 +43,7 @@ def train(
         runs: The folder for the run's directory.
         resume: Continue this run: "latest", a run's directory or a checkpoint's. Few settings may change then.
         weights: Start from these weights, named as for `resume`, or "best".
+        trust: With `resume`: import the custom network that the checkpoint names.
         quiet: Print no progress lines. They go to stderr, in a notebook to the cell's output.
         **settings: The settings of docs/settings.md by their last name: seed, total_steps, num_envs, hidden_size, ...
 
@@ -68,8 +70,9 @@ def train(
     if config is not None or weights is not None:
         name = "config" if weights is None else "weights"
         raise ConfigError(f"{name}: is for a new run; resume continues a run with its own settings and weights")
+    start = _checkpoint(resume, runs, game, trust)
     changes = {f"{section}.{name}": value for section, table in tables.items() for name, value in table.items()}
-    return run(resume=_checkpoint(resume, runs, game), changes=changes, quiet=quiet, game=os.fspath(game))
+    return run(resume=start, changes=changes, quiet=quiet, game=os.fspath(game))
 
 
 def evaluate(
@@ -85,6 +88,7 @@ def evaluate(
     runs: str | os.PathLike[str] = "runs",
     record: str | os.PathLike[str] | None = None,
     record_steps: int = 600,
+    trust: bool = False,
 ) -> Evaluation:
     """Plays a trained policy, as `pufferc eval` does. Needs pufferc[train].
 
@@ -103,6 +107,7 @@ def evaluate(
         runs: The folder that "latest" and "best" look in.
         record: Also record one game to this .gif, .mp4 or .png. Needs pufferc[render].
         record_steps: Steps to record, at most.
+        trust: Import the custom network that the checkpoint names, which runs the code of its module.
 
     Returns:
         The means over the counted episodes: score, ci95 (half width of its 95 % interval), episode_length, metrics and
@@ -120,7 +125,7 @@ def evaluate(
         from pufferc.watch.players import CheckpointAgent
         from pufferc.watch.recording import check_recording
         from pufferc.watch.recording import record as film
-    path = _checkpoint(checkpoint, runs, game)
+    path = _checkpoint(checkpoint, runs, game, trust)
     agent: CheckpointAgent | None = None
     if record is not None:
         agent = CheckpointAgent(path, greedy=greedy, seed=seed, game=game, params=params, data=data)
@@ -147,10 +152,14 @@ class _Extra:
             raise ModuleNotFoundError(text, name=error.name) from None
 
 
-def _checkpoint(name: str | os.PathLike[str], runs: str | os.PathLike[str], game: Game) -> Path:
-    from pufferc.runs.checkpoint import find_checkpoint
+def _checkpoint(name: str | os.PathLike[str], runs: str | os.PathLike[str], game: Game, trust: bool = False) -> Path:
+    from pufferc.policies.saved import import_class
+    from pufferc.runs.checkpoint import find_checkpoint, load_run_checkpoint
 
-    return find_checkpoint(os.fspath(name), Path(runs), game)
+    path = find_checkpoint(os.fspath(name), Path(runs), game)
+    if trust:
+        import_class(load_run_checkpoint(path))
+    return path
 
 
 def _tables(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pufferc.commands.game_flags import split_game
 from pufferc.commands.streams import fail
 from pufferc.commands.train_flags import parse_train
+from pufferc.commands.trust import allow_imports
 
 
 def main(words: list[str]) -> int:
@@ -31,6 +32,8 @@ def main(words: list[str]) -> int:
         find_checkpoint(name, options.runs, game) if name is not None else None
         for name in (options.resume, options.weights)
     )
+    if resume is not None:
+        allow_imports(options.trust, options.given.get("policy.class"), [resume])
     for path in (resume, weights):
         if path is not None:
             load_game_checkpoint(path, game)  # raises before the run starts if it is damaged

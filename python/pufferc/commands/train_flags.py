@@ -128,6 +128,7 @@ def parse_train(game: str, words: list[str], command: str = "train") -> Any:
         ("parallel", *flag(int, "Runs at once with train.seeds; they share the cores.", 1)),
         ("quiet", *flag(bool, "No progress lines.", False)),
         ("dashboard", *flag(bool, "A dashboard instead of progress lines, where the terminal can show one.", True)),
+        ("trust", *flag(bool, "With --resume: import the custom network that the checkpoint names.", False)),
         ("json", *flag(bool, "Print the result as JSON.", False)),
     ]
     arguments = dataclasses.make_dataclass("Arguments", fields, frozen=True)
