@@ -11,6 +11,7 @@
 #include "games/layout.h"
 #include "games/params.h"
 #include "games/registry.h"
+#include "pool/crash.h"
 
 namespace pufferc {
 
@@ -247,6 +248,7 @@ py::dict describe_finding(const PfcFinding& finding) {
 }
 
 void on_finding(void* context, const PfcFinding* finding) {
+  const py::gil_scoped_acquire locked;
   try {
     (*static_cast<const py::function*>(context))(describe_finding(*finding));
   } catch (py::error_already_set& error) {
@@ -254,7 +256,7 @@ void on_finding(void* context, const PfcFinding* finding) {
   }
 }
 
-// Holds the GIL throughout, because findings call Python and the process does nothing else.
+// Without the GIL, so that a thread of the process can end it.
 void check_game(const py::object& env, const py::dict& params, const py::object& data, const py::buffer& trace,
                 bool catch_signals, const py::function& report) {
   const Game game = find_game(env);
@@ -276,7 +278,26 @@ void check_game(const py::object& env, const py::dict& params, const py::object&
   desc.trace = static_cast<PfcTrace*>(memory.ptr);
   desc.report = on_finding;
   desc.context = const_cast<py::function*>(&report);
-  check_status(pfc_check_game(&desc));
+  PfcStatus status;
+  {
+    const Unlocked unlocked;
+    status = pfc_check_game(&desc);
+  }
+  check_status(status);
+}
+
+int32_t count_metrics(const py::object& env, const py::dict& params, const py::object& data) {
+  const Game game = find_game(env);
+  const auto values = param_values(params);
+  py::buffer_info file;  // empty without data
+  if (!data.is_none()) file = py::reinterpret_borrow<py::buffer>(data).request();
+  PfcCheckDesc desc = {};
+  desc.spec = game.spec;
+  desc.params = values.data();
+  desc.num_params = static_cast<int32_t>(values.size());
+  desc.data = file.ptr;
+  desc.data_bytes = static_cast<uint64_t>(file.size * file.itemsize);
+  return pfc_count_metrics(&desc);
 }
 
 py::dict read_trace(const std::string& data) {
@@ -316,6 +337,11 @@ void bind_games(py::module_& m) {
       .def("__repr__", [](const Module& module) { return "<pufferc._core.Module " + module.shown() + ">"; });
   m.def("check_game", &check_game, arg("env"), arg("params"), arg("data"), arg("trace"), arg("catch_signals"),
         arg("report"));
+  m.def("watch_crashes", [](const std::string& before, const std::string& after) {
+    pfc_watch_crashes(before.c_str(), after.c_str());
+  }, arg("before"), arg("after"));
+  m.def("stop_watching_crashes", [] { pfc_watch_crashes(nullptr, nullptr); });
+  m.def("count_metrics", &count_metrics, arg("env"), arg("params"), arg("data"));
   m.def("trace_bytes", [] { return sizeof(PfcTrace); });
   m.def("read_trace", [](const py::bytes& data) { return read_trace(data); }, arg("data"));
 }

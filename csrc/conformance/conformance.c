@@ -5,13 +5,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "conformance/agents.h"
 #include "conformance/image.h"
 #include "conformance/memory.h"
 #include "conformance/run.h"
 #include "conformance/stats.h"
 #include "draw/draw_record.h"
 
-enum { LONG_STEPS = 20000, LEVEL_STEPS = 300, DRAW_EVERY = 7, SPEED_ROWS = 4096 };
+enum { LONG_STEPS = 20000, LEVEL_STEPS = 300, DRAW_EVERY = 7, ADDRESSES_EVERY = 50, SPEED_ROWS = 4096 };
 static const double SPEED_SECONDS = 0.25;
 
 static struct {
@@ -23,6 +24,7 @@ static struct {
 // ---- stages ------------------------------------------------------------------------------------------------
 
 static void watch(const PfcPlayer* p, int64_t step) {
+  pfc_agents_watch(p->pool, step);
   if (step == 0 && !check.watching) check.watching = pfc_stats_open(&check.stats, p->pool, pfc_check_report);
   if (!check.watching || (step == 0 && !pfc_stats_begin(&check.stats, p->pool))) return;
   pfc_stats_watch(&check.stats, p->pool, step);
@@ -43,21 +45,31 @@ static void draw(PfcPlayer* p, int32_t game, int64_t step) {
     pfc_check_find(PFC_WARNING, "draw_nothing", "", game, step, "draw drew no shapes");
 }
 
-// Reports a word that is an address in the state of every game. It is a pointer, which no snapshot can restore.
-static void find_addresses(const PfcPlayer* p) {
+// Whether a word of the states is a pointer: in each game NULL or an address in use, and an address in two games at
+// least, so that numbers that look like one by chance are not reported.
+static bool is_pointer(const PfcPlayer* p, uint64_t at) {
+  int32_t addresses = 0;
+  uint64_t data_bytes;
+  const uint64_t data = (uint64_t)(uintptr_t)pfc_guard_data(&data_bytes);
+  for (int32_t game = 0; game < p->b->num_games; ++game) {
+    uint64_t word;
+    memcpy(&word, (const unsigned char*)pfc_state_of(p->pool, game) + at, 8);
+    if (word == 0) continue;
+    if (data && word >= data && word <= data + data_bytes) return false;  // the guard reports it
+    if (!pfc_guard_owns(word) && !pfc_image_holds(&check.image, word) && !pfc_memory_in_use(word)) return false;
+    ++addresses;
+  }
+  return addresses >= PFC_MIN(2, p->b->num_games);
+}
+
+// Reports a pointer in the states, which no snapshot can restore.
+static void find_addresses(const PfcPlayer* p, int64_t step) {
   const uint64_t rng = pfc_check.desc->spec->rng_offset;
   for (uint64_t at = 0; at + 8 <= p->pool->layout.state_bytes; at += 8) {
-    if (at + 8 > rng && at < rng + sizeof(PfcRng)) continue;
-    bool everywhere = true;
-    for (int32_t game = 0; game < p->b->num_games && everywhere; ++game) {
-      uint64_t word;
-      memcpy(&word, (const unsigned char*)pfc_state_of(p->pool, game) + at, 8);
-      everywhere = pfc_guard_owns(word) || pfc_image_holds(&check.image, word);
-    }
-    if (!everywhere) continue;
+    if ((at + 8 > rng && at < rng + sizeof(PfcRng)) || !is_pointer(p, at)) continue;
     char seen[128];
     (void)snprintf(seen, sizeof seen, "the state holds an address at byte %llu", (unsigned long long)at);
-    pfc_check_find(PFC_ERROR, "state_address", "", -1, -1, seen);
+    pfc_check_find(PFC_ERROR, "state_address", "", -1, step, seen);
     return;
   }
 }
@@ -112,8 +124,8 @@ static PfcStatus check_memory(PfcGuardMode mode) {
     pfc_player_step(&p, "memory", t);
     watch(&p, t);
     if (t % DRAW_EVERY == 0) draw(&p, t / DRAW_EVERY % p.b->num_games, t);
+    if (t % ADDRESSES_EVERY == 1 && !pfc_check.desc->spec->open) find_addresses(&p, t);
   }
-  if (!pfc_check.desc->spec->open) find_addresses(&p);
   pfc_player_close(&p);
   check_levels();
   return PFC_OK;
@@ -192,6 +204,7 @@ static void check_traced(void) {
   pfc_check_script();
   pfc_check_seeds();
   pfc_check_actions();
+  pfc_check_agents();
   check_long();
   check_variables("episodes");
 }
@@ -202,6 +215,7 @@ PfcStatus pfc_check_game(const PfcCheckDesc* desc) {
   memset(&check, 0, sizeof check);
   pfc_check_begin(desc);
   pfc_guard_begin(desc);
+  pfc_agents_begin();
   if (desc->trace && desc->catch_signals) pfc_memory_catch_signals(desc->trace);
   if (desc->is_module) pfc_image_open(&check.image, desc->spec);
   if (desc->spec->reset_from && !desc->data)
@@ -217,6 +231,7 @@ PfcStatus pfc_check_game(const PfcCheckDesc* desc) {
     if (pfc_check.spec) check_traced();
     pfc_check_threads();
     if (check.watching) pfc_stats_conclude(&check.stats);
+    pfc_agents_conclude();
     measure_speed();
   }
   pfc_guard_close();

@@ -1,7 +1,7 @@
 // conformance.h - the checks of a game's contract, for `pufferc check` and for the tests of the built-in games.
 //
 // The checks play the game with random actions. They examine observations, rewards, ends and metrics (stats.c), reads
-// and writes outside of buffers (guard.c), masks and built-in players (choices.c), tables that depend on parameters
+// and writes outside of buffers (guard.c), agents that do not matter (agents.c), masks and built-in players (choices.c), tables that depend on parameters
 // (tables.c), and whether the same seed gives the same game with any number of threads, at any index of a batch and
 // after a snapshot (compare.c).
 //
@@ -57,6 +57,10 @@ typedef struct PfcCheckDesc {
 
 // Runs all checks, which takes seconds. PFC_INVALID, with pfc_last_error, if no pool of the game can be created.
 PfcStatus pfc_check_game(const PfcCheckDesc* desc);
+
+// Number of values that the game's metrics function writes after one step of random play, which may be more than its
+// names. PFC_MAX_METRICS at most are counted and PFC_MAX_METRICS more are survived. -1 if no pool can be created.
+int32_t pfc_count_metrics(const PfcCheckDesc* desc);
 
 #ifdef __cplusplus
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conformance/choices.h"
+#include "conformance/float_mode.h"
 #include "conformance/memory.h"
 #include "conformance/play.h"
 #include "games/layout.h"
@@ -42,6 +43,8 @@ static struct {
   PfcChoices choices;
   PfcObsRow* rows;     // [real->num_obs_rows] the observation table for these parameters
   PfcArea areas[NUM_AREAS];
+  unsigned char* params;  // [real->params_bytes] as they must stay
+  uint32_t float_mode;    // before the current call
   unsigned char* before;  // [layout.state_bytes] the state before a call that must not change it
   unsigned char* seen;    // an observation, a mask or actions, for comparison
   const void* data;       // [data_bytes]
@@ -71,10 +74,13 @@ static bool make_areas(const PfcCheckDesc* desc) {
               make(&a[METRICS], "metrics", 4 * (uint64_t)guard.num_metrics) &&
               make(&a[MASK], "mask", (uint64_t)guard.choices.num_choices) &&
               make(&a[GENERATOR], "generator", sizeof(PfcRng)) && make(&a[CHOICES], "choices", 4 * dims);
+  guard.params = calloc(1, guard.real->params_bytes + 8);
   guard.before = malloc(guard.layout.state_bytes);
   guard.seen = malloc(PFC_MAX(guard.row_bytes, PFC_MAX((uint64_t)guard.choices.num_choices, 4 * dims)));
-  if (!made || !guard.before || !guard.seen) return false;
-  return pfc_fill_params(guard.real, desc->params, desc->num_params, a[PARAMS].data) == PFC_OK;
+  if (!made || !guard.params || !guard.before || !guard.seen) return false;
+  if (pfc_fill_params(guard.real, desc->params, desc->num_params, guard.params) != PFC_OK) return false;
+  memcpy(a[PARAMS].data, guard.params, guard.real->params_bytes);
+  return true;
 }
 
 bool pfc_guard_owns(uint64_t address) { return pfc_area_holds(&guard.areas[STATE], address); }
@@ -97,7 +103,7 @@ const void* pfc_guard_data(uint64_t* bytes) {
 
 // Index of the game that has this state.
 static int64_t game_of(const void* state) {
-  if (!guard.pool) return -1;
+  if (!guard.pool || !state) return -1;
   return ((const unsigned char*)state - guard.pool->states) / (int64_t)guard.pool->state_stride;
 }
 
@@ -113,9 +119,8 @@ void pfc_guard_leave(void) { guard.trace->function[0] = '\0'; }
 
 static void enter(const char* function, const void* state, int64_t agent) {
   pfc_guard_enter(function, game_of(state), agent);
+  guard.float_mode = pfc_float_mode();
 }
-
-static void leave(void) { pfc_guard_leave(); }
 
 static void find(const char* code, const char* subject, const char* seen) {
   PfcFinding finding = {.severity = PFC_ERROR,
@@ -126,6 +131,31 @@ static void find(const char* code, const char* subject, const char* seen) {
                         .step = guard.trace->step};
   (void)snprintf(finding.seen, sizeof finding.seen, "%s", seen);
   if (guard.report) guard.report(&finding);
+}
+
+// Reports a call that changed the parameters, and undoes the change.
+static void check_params(const char* function) {
+  PfcArea* area = &guard.areas[PARAMS];
+  if (guard.mode == PFC_GUARD_NONE || memcmp(guard.params, area->data, area->bytes) == 0) return;
+  char seen[96];
+  (void)snprintf(seen, sizeof seen, "%s changed the parameters, which all games share", function);
+  find("params_written", function, seen);
+  memcpy(area->data, guard.params, area->bytes);
+}
+
+// Reports a call that left another rounding mode, or denormals flushed to zero, and undoes it.
+static void check_float_mode(const char* function) {
+  if (pfc_float_mode() == guard.float_mode) return;
+  char seen[96];
+  (void)snprintf(seen, sizeof seen, "%s left another floating-point mode in its thread", function);
+  find("float_mode", function, seen);
+  pfc_set_float_mode(guard.float_mode);
+}
+
+static void leave(void) {
+  check_params(guard.trace->function);
+  check_float_mode(guard.trace->function);
+  pfc_guard_leave();
 }
 
 static void* in(int area, const void* from) { return memcpy(guard.areas[area].data, from, guard.areas[area].bytes); }
@@ -231,7 +261,7 @@ static void respawn_from(void* state, const void* params, int32_t agent, const v
 }
 
 static const char* check_data(const void* params, const void* data, uint64_t data_bytes) {
-  pfc_guard_enter("check_data", -1, -1);
+  enter("check_data", NULL, -1);
   const char* reason = guard.real->check_data(params_of(params), data, data_bytes);
   leave();
   return reason;
@@ -277,6 +307,13 @@ static void check_flags(const PfcRange* r, int64_t row) {
   }
 }
 
+// Reports a step that changed its actions. They are copied anew for the next one.
+static void check_actions(const int32_t* actions) {
+  const PfcArea* area = &guard.areas[ACTIONS];
+  if (memcmp(area->data, actions, area->bytes) != 0)
+    find("actions_written", "step", "step changed io.actions or io.controls, which belong to the caller");
+}
+
 static void step_range(const PfcRange* r) {
   for (int32_t game = r->begin; game < r->end; ++game) {
     const int64_t row = (int64_t)game * r->agents;
@@ -284,6 +321,7 @@ static void step_range(const PfcRange* r) {
     enter("step", r->states + (uint64_t)game * r->state_stride, -1);
     guard.real->step_range(&one);
     if (guard.mode != PFC_GUARD_NONE) {
+      check_actions(r->io.actions + row * r->action_dims);
       out(STATE, r->states + (uint64_t)game * r->state_stride);
       out(REWARDS, r->io.rewards + row);
       out(TERMINATED, r->io.terminated + row);
@@ -533,10 +571,11 @@ void pfc_guard_close(void) {
   for (int i = 0; i < NUM_AREAS; ++i) {
     pfc_area_free(&guard.areas[i]);
   }
+  free(guard.params);
   free(guard.before);
   free(guard.seen);
   free(guard.rows);
-  guard.before = guard.seen = NULL;
+  guard.params = guard.before = guard.seen = NULL;
   guard.rows = NULL;
   guard.pool = NULL;
 }

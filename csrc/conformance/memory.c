@@ -48,6 +48,12 @@ bool pfc_area_holds(const PfcArea* area, uint64_t address) {
   return area->map && address >= begin && address < begin + area->map_bytes;
 }
 
+bool pfc_memory_in_use(uint64_t address) {
+  const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+  if (address < 1ull << 32 || address >= 1ull << 47) return false;  // most words; nothing is mapped there
+  return msync((void*)(uintptr_t)(address / page * page), page, MS_ASYNC) == 0;
+}
+
 void pfc_memory_watch(const PfcArea* areas, int count) {
   watched.areas = areas;
   watched.count = count;

@@ -24,6 +24,9 @@ void pfc_area_free(PfcArea* area);
 bool pfc_area_protect(PfcArea* area);
 bool pfc_area_holds(const PfcArea* area, uint64_t address);
 
+// Whether an address lies in memory that this process uses.
+bool pfc_memory_in_use(uint64_t address);
+
 // Sets the areas that describe the address of a crash. They must outlive the check.
 void pfc_memory_watch(const PfcArea* areas, int count);
 

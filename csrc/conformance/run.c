@@ -42,6 +42,7 @@ static bool follows(const char* code, const char* subject) {
       {"snapshot", "seed_repeats"},
       {"seed_without_effect", "rng_overwritten"},
       {"script_changes_game", "looking_changes_state"},
+      {"agent_twin", "observation_zero"},
   };
   for (size_t i = 0; i < sizeof consequences / sizeof consequences[0]; ++i) {
     if (strcmp(consequences[i][0], code) != 0) continue;

@@ -8,6 +8,7 @@
 //   masks.c     legal choices as bits
 //   metrics.c   statistics of finished episodes
 //   snapshot.c  save and load
+//   crash.c     a message when a game's code ends the process
 //   script.c    actions of a game's built-in player
 //   fields.c    state fields by name, for tests
 //   blocks.c    many steps, run by the threads of the caller

@@ -4,6 +4,7 @@
 // (or respawn, in index order); observations of all rows.
 #include <string.h>
 
+#include "pool/crash.h"
 #include "pool/pool.h"
 
 enum { ROW_RUNS = 0, ROW_TERMINATED = 1, ROW_TRUNCATED = 2 };  // values of pool->stopped
@@ -244,6 +245,7 @@ static int32_t step_running(PfcPool* pool, int32_t begin, int32_t end) {
 }
 
 void pfc_reset_rows(PfcPool* pool, int32_t game, const PfcResetDesc* desc) {
+  pfc_in_game = 1;
   const int64_t agents = pool->layout.agents, first = game * agents;
   int64_t masked = agents;
   if (desc->mask) {
@@ -260,15 +262,19 @@ void pfc_reset_rows(PfcPool* pool, int32_t game, const PfcResetDesc* desc) {
     for (int64_t row = first; row < first + agents; ++row)
       if (desc->mask[row]) respawn_row(pool, game, row);
   }
+  pfc_in_game = 0;
 }
 
 void pfc_observe_games(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target) {
   const PfcRange range = range_of(pool, begin, end, target);
+  pfc_in_game = 1;
   pool->spec->observe_range(&range);
   if (pool->buffers.mask_words) pfc_write_masks(pool, begin, end);
+  pfc_in_game = 0;
 }
 
 int32_t pfc_step_games(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target) {
+  pfc_in_game = 1;
   const int32_t ended =
       pool->autoreset == PFC_AUTORESET_SAME_STEP ? step_all(pool, begin, end) : step_running(pool, begin, end);
   pfc_observe_games(pool, begin, end, target);

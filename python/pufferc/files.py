@@ -1,4 +1,4 @@
-"""Read-only mappings of files that users name and that may be large."""
+"""Files that users name: read-only mappings of large ones, and folders of those to write."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import mmap
 import os
 from pathlib import Path
 
-__all__ = ["map_file"]
+__all__ = ["expect_folder", "map_file"]
 
 
 def map_file(argument: str, path: str | os.PathLike[str]) -> mmap.mmap:
@@ -24,3 +24,9 @@ def map_file(argument: str, path: str | os.PathLike[str]) -> mmap.mmap:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise type(error)(f"{argument}: cannot read {place}: {error.strerror}") from None
+
+
+def expect_folder(path: Path, action: str = "write") -> None:
+    """FileNotFoundError unless the folder of a file exists that `action` will make."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot {action} {path}: there is no folder {path.parent}")

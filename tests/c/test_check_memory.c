@@ -1,7 +1,12 @@
 // test_check_memory.c - findings of `pufferc check` about memory: accesses before and after every buffer of a game,
 // near and far; observe and draw that change the state; values that are not written. Crashes happen in child processes.
+#include <fenv.h>
 #include <signal.h>
 #include <string.h>
+
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
 
 #include "check.h"
 #include "flawed.h"
@@ -222,8 +227,20 @@ static void keep_address(Flawed* s, const FlawedParams* p) {
   s->word = (uint64_t)(uintptr_t)s;
 }
 
-static void keep_address_in_one(Flawed* s, const FlawedParams* p) {
-  if (flaw_trace->game != 2) keep_address(s, p);
+static void keep_number_in_one(Flawed* s, const FlawedParams* p) {
+  keep_address(s, p);
+  if (flaw_trace->game == 2) s->word = 12345;
+}
+
+static void keep_variable_in_some(Flawed* s, const FlawedParams* p) {
+  static int32_t variable;
+  (void)p;
+  if (flaw_trace->game % 2) s->word = (uint64_t)(uintptr_t)&variable;
+}
+
+// The state holds a pointer only in some steps.
+static void keep_stack(Flawed* s, PfcIo io) {
+  s->word = s->age % 7 == 2 ? (uint64_t)(uintptr_t)io.rewards : 0;
 }
 
 static void spoil_rng(Flawed* s, const FlawedParams* p) {
@@ -235,16 +252,85 @@ static void test_state(void) {
   Found found = flaw_check((Flaw){.reset = keep_address}, NULL, 0);
   char at[64];
   (void)snprintf(at, sizeof at, "the state holds an address at byte %zu", offsetof(Flawed, word));
-  CHECK(found_is(&found, "state_address", "", -1, -1, at));
+  CHECK(found_is(&found, "state_address", "", -1, 1, at));
   CHECK(found_only(&found, 1));
-  found = flaw_check((Flaw){.reset = keep_address_in_one}, NULL, 0);
+  found = flaw_check((Flaw){.reset = keep_number_in_one}, NULL, 0);
   CHECK(found_only(&found, 0));  // a word that looks like an address by chance does so in some games only
+  found = flaw_check((Flaw){.reset = keep_variable_in_some}, NULL, 0);
+  CHECK(found_is(&found, "state_address", "", -1, 1, at) && found_only(&found, 1));
+  found = flaw_check((Flaw){.step = keep_stack, .endless = true}, &(PfcParamValue){"max_steps", 70}, 1);
+  CHECK(found_find(&found, "state_address", "") != NULL);
   found = flaw_check((Flaw){.reset = spoil_rng}, NULL, 0);
   CHECK(found_is(&found, "rng_overwritten", "reset", 5, 0, "reset overwrote s->rng"));
   CHECK(found_only(&found, 1));
 }
 
+// ---- what a call must leave alone --------------------------------------------------------------------------
+
+static bool in_memory_stage(void) { return strcmp(flaw_trace->stage, "memory") == 0; }
+
+static void write_params(Flawed* s, const FlawedParams* p) {
+  (void)s;
+  if (in_memory_stage() && flaw_trace->game == 3) *(volatile int32_t*)(uintptr_t)p = 77;  // always the same, so no two games differ
+}
+
+static void write_actions(Flawed* s, PfcIo io) {
+  if (s->age == 3) ((int32_t*)(uintptr_t)io.actions)[3] = 1 - io.actions[3];
+}
+
+#if defined(__SSE__)
+static void flush_denormals(Flawed* s, PfcIo io) {
+  (void)io;
+  if (in_memory_stage() && s->age == 5) _mm_setcsr(_mm_getcsr() | 0x8000);
+}
+#endif
+
+static void round_up(const Flawed* s, int32_t agent, FlawedObs* obs) {
+  (void)obs;
+  if (in_memory_stage() && agent == 1 && s->age == 9) (void)fesetround(FE_UPWARD);
+}
+
+static void test_calls_leave_their_inputs_and_the_thread_alone(void) {
+  Found found = flaw_check((Flaw){.reset = write_params}, NULL, 0);
+  CHECK(found_is(&found, "params_written", "reset", 3, 0, "reset changed the parameters, which all games share"));
+  CHECK(found_only(&found, 1));
+  found = flaw_check((Flaw){.step = write_actions}, NULL, 0);
+  const PfcFinding* f = found_find(&found, "actions_written", "step");
+  CHECK(f && f->step == 3 && strstr(f->seen, "step changed io.actions or io.controls"));
+  CHECK(found_only(&found, 1));
+  found = flaw_check((Flaw){.observe = round_up}, NULL, 0);
+  f = found_find(&found, "float_mode", "observe");
+  CHECK(f && f->step == 9 && f->agent == 1 && strstr(f->seen, "observe left another floating-point mode"));
+  CHECK(found_only(&found, 1) && fegetround() == FE_TONEAREST);
+#if defined(__SSE__)
+  found = flaw_check((Flaw){.step = flush_denormals}, NULL, 0);
+  f = found_find(&found, "float_mode", "step");
+  CHECK(f && f->step == 5 && found_only(&found, 1) && (_mm_getcsr() & 0x8000) == 0);
+#endif
+}
+
+// ---- metrics -----------------------------------------------------------------------------------------------
+
+static void measure_four(const Flawed* s, float* values) {
+  (void)s;
+  values[3] = 0.5f;
+}
+
+static void test_counts_of_metrics(void) {
+  PfcTrace trace = {0};
+  const PfcCheckDesc desc = {.spec = &pfc_env_flawed};
+  flaw_trace = &trace;
+  flaw = (Flaw){0};
+  CHECK(pfc_count_metrics(&desc) == 2);
+  flaw = (Flaw){.metrics = measure_four};
+  CHECK(pfc_count_metrics(&desc) == 4);
+  const PfcCheckDesc wrong = {.spec = &pfc_env_flawed, .params = &(PfcParamValue){"no", 1.0}, .num_params = 1};
+  CHECK(pfc_count_metrics(&wrong) == -1);
+}
+
 int main(void) {
+  test_calls_leave_their_inputs_and_the_thread_alone();
+  test_counts_of_metrics();
   test_areas();
   test_trace();
   test_observe_metrics_and_draw_change_nothing();

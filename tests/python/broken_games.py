@@ -185,6 +185,34 @@ MISTAKES = {
             "episode_short": "episodes ended with its first step",
         },
     ),
+    "inputs": (
+        [
+            include("fenv.h"),
+            ("#include <fenv.h>\n", "#include <fenv.h>\n#include <stdint.h>\n"),
+            (BEGIN, BEGIN + " ((CatcherParams*)(uintptr_t)p)->ball_speed = 0.03f;"),
+            (FALL, FALL + " if (s->catches == 1) ((int32_t*)(uintptr_t)io.actions)[0] = 2;"),
+            (CATCH, CATCH + " fesetround(FE_UPWARD);"),
+        ],
+        {
+            "params_written": "reset changed the parameters",
+            "actions_written": "step changed io.actions or io.controls",
+            "float_mode": "step left another floating-point mode",
+        },
+    ),
+    "a dead agent": (
+        [(FALL, FALL + " io.alive[0] = 0;")],
+        {"agent_never_alive": "agent 0 was not alive after any of [0-9]+ steps"},
+    ),
+    "two agents": (
+        [
+            (".sizes = {.action_counts", ".sizes = {.agents = 2, .action_counts"),
+        ],
+        {
+            "agent_twin": "agents 0 and 1 always had the same observation",
+            "agent_reward_zero": "every reward of agent 1 was 0",
+            "agent_without_effect": "the actions of agent 1 changed nothing",
+        },
+    ),
     "masks": (
         [
             *mask(
@@ -286,8 +314,8 @@ CRASHES = {
     ),
     "metrics that are not there": (
         ("values[0] = (float)s->catches;", "values[2] = 1;"),
-        "crash",
-        r"SIGSEGV in metrics: it wrote 0 bytes past the end of its metrics",
+        "metric_unlisted",
+        r"^metrics wrote value 3, but .metrics lists 2 names$",
     ),
     "a NULL pointer": (
         (BEGIN, "*(volatile int*)0 = 1;"),

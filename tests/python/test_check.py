@@ -6,12 +6,16 @@ import json
 import re
 import shutil
 import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
-from broken_games import CRASHES, ELSEWHERE, HEADERS, MISTAKES, STATE, reads_file
+from broken_games import CATCH, CRASHES, ELSEWHERE, HEADERS, MISTAKES, STATE, include, reads_file
 from own_games import needs_compiler, write_game
 from pufferc.authoring import build as building
+from pufferc.authoring import check_process
 from pufferc.authoring.check import check
 from pufferc.authoring.check_texts import IMPORTS, TEXTS
 from pufferc.commands.main import main
@@ -59,6 +63,66 @@ def test_games_that_depend_on_more_than_their_state_are_reported(tmp_path, code)
     report = check(compile_game(tmp_path, *changes))
     finding = next((finding for finding in report.findings if finding.code == code), None)
     assert finding is not None and words in finding.seen, str(report)
+
+
+def test_a_constructor_that_does_not_return_is_a_hang(tmp_path):
+    waiting = '__attribute__((constructor)) static void wait_long(void) { for (;;) __asm__ volatile(""); }\n'
+    report = check(compile_game(tmp_path, (HEADERS, HEADERS + waiting)), hang_s=1.0)
+    (finding,) = [finding for finding in report.findings if finding.code == "hang"]
+    assert finding.seen == "the game did not return while it was loaded: a constructor of the shared object"
+
+
+def test_all_checks_together_have_a_time_limit(tmp_path):
+    report = check(compile_game(tmp_path), limit_s=0.05)
+    (finding,) = [finding for finding in report.findings if finding.code == "hang"]
+    assert finding.seen == "the game did not return within 0.05 s, the time for all checks"
+
+
+def test_the_output_of_a_game_is_capped(tmp_path, monkeypatch):
+    monkeypatch.setattr(check_process, "_MAX_OUTPUT_BYTES", 200_000)
+    game = compile_game(tmp_path, include("stdio.h"), (CATCH, CATCH + ' printf("%4000d\\n", s->catches);'))
+    played = check_process.play_in_process(str(game), {}, None, tmp_path, check_process.Limits(60.0, 600.0))
+    assert (tmp_path / "output").stat().st_size == 200_000
+    assert [finding["code"] for finding in played.findings if finding["severity"] != "note"] == ["output"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds children in /proc")
+def test_the_child_ends_with_its_parent(tmp_path):
+    game = compile_game(tmp_path, (CATCH, 'while (s->catches >= 0) __asm__ volatile("");'))
+    parent = subprocess.Popen([sys.executable, "-m", "pufferc", "check", str(game)], stdout=subprocess.DEVNULL)
+    try:
+        assert wait_until(lambda: checking_children(parent.pid) != [])
+        (child,) = checking_children(parent.pid)
+        time.sleep(1.0)  # it is in the loop now, or will be
+    finally:
+        parent.kill()
+        parent.wait()
+    assert wait_until(lambda: not is_running(child))
+
+
+def wait_until(condition, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+def checking_children(pid):
+    """The children that play a game; `nm` is another one."""
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        try:
+            found += [child] if "check_process" in Path(f"/proc/{child}/cmdline").read_text() else []
+        except OSError:  # it has ended
+            continue
+    return found
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def codes_of(report):

@@ -66,6 +66,50 @@ def test_train_help_lists_every_flag_with_its_default(capsys: Any) -> None:
     assert "frames of 1/60 s per step" in text and "Passes over each batch" in text
 
 
+@pytest.mark.parametrize(
+    ("command", "flags"),
+    [
+        ("train", ["--train.learning-rate", "--policy.hidden-size", "--resume", "breakout", "(default: 0.05)"]),
+        ("eval", ["--episodes", "--record", "--env.NAME", "breakout"]),
+        ("play", ["--opponent", "breakout"]),
+        ("sweep", ["--space"]),
+        ("bench", ["--seconds"]),
+    ],
+)
+def test_help_needs_no_game(command: str, flags: list[str], capsys: Any) -> None:
+    pytest.importorskip("tyro")
+    texts = []
+    for words in ([command, "--help"], ["help", command]):
+        with pytest.raises(SystemExit) as stop:
+            main(words)
+        assert stop.value.code == 0
+        texts.append(capsys.readouterr().out)
+        assert [flag for flag in flags if flag not in texts[-1]] == []
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("tr", "train"),
+        ("train brea", "breakout"),
+        ("eval brea", "breakout"),
+        ("train breakout --env.frames", "--env.frameskip"),
+        ("runs --js", "--json"),
+    ],
+)
+def test_bash_completes_commands_games_and_flags(line: str, expected: str, tmp_path: Path, capsys: Any) -> None:
+    pytest.importorskip("tyro")
+    assert main(["completion", "bash"]) == 0
+    script = tmp_path / "completion"
+    command = f'pufferc() {{ "{sys.executable}" -m pufferc "$@"; }}\n'
+    complete = f"COMP_WORDS=(pufferc {line}); COMP_CWORD={len(line.split())}; _pufferc; echo ${{COMPREPLY[@]}}\n"
+    script.write_text(capsys.readouterr().out + command + complete)
+    done = subprocess.run(["bash", script], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == [expected] and not done.stderr
+
+
 @pytest.mark.parametrize("columns", [1, 5, 80])
 def test_help_ends_on_a_terminal_of_any_width(columns: int, monkeypatch: Any, capsys: Any) -> None:
     pytest.importorskip("tyro")
@@ -145,6 +189,26 @@ SMALL_SNAKE = [
     "--env.max-steps",
     "30",
 ]
+
+
+def test_resume_refuses_other_flags_by_name(tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    runs = ["--runs", str(tmp_path / "runs")]
+    assert main(["train", "squared", *TINY, *runs]) == 0
+    resume = ["train", "squared", "--resume", "latest", "--quiet", *runs]
+    monkeypatch.chdir(tmp_path)
+    Path("own.toml").write_text("[train]\ngamma = 0.9\n")
+    for flags, name in (
+        (["--train.learning-rate", "0.5"], "train.learning_rate is"),
+        (["--train.no-normalize-advantages"], "train.normalize_advantages is True, got False"),
+        (["--seed=9"], "train.seed is 1, got 9"),
+        (["--env.max-steps", "7"], "env.max_steps is"),
+        (["--config", "own.toml"], "--config is for a new run"),
+        (["--weights", "latest"], "--weights is for a new run"),
+    ):
+        assert main([*resume, *flags]) == 2
+        assert name in capsys.readouterr().err
+    assert main([*resume, "--json", "--seed", "1", "--train.total-steps", "8k"]) == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == 7680
 
 
 def test_eval_versus_plays_two_runs_in_one_world(tmp_path: Path, capsys: Any) -> None:

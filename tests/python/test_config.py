@@ -34,6 +34,11 @@ def test_packaged_configs_resolve_without_warnings(path: Path) -> None:
     assert config.game == game and warnings == []
 
 
+@pytest.mark.parametrize("name", GAMES)
+def test_every_game_trains_without_warnings(name: str) -> None:
+    assert resolve(load_config(name))[1] == []
+
+
 def test_a_file_with_the_name_of_a_variant_takes_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     variant = load_config("cartpole", "continuous")
@@ -155,7 +160,6 @@ def test_rows_must_be_a_multiple_of_the_agents_per_game() -> None:
         ({"total_steps": 5 * 2048}, "5 updates"),
         ({"minibatch_size": 4096}, "larger than the batch"),
         ({"minibatch_size": 32}, "small"),
-        ({"total_steps": 100_001}, "whole number"),
         ({"optimizer": "adam", "learning_rate": 0.1}, "high for adam"),
         ({"learning_rate": 0.0001}, "low for muon"),
         ({"total_steps": 2048 * 30, "epochs": 1, "minibatch_size": 2048}, "30 gradients"),
@@ -164,6 +168,11 @@ def test_rows_must_be_a_multiple_of_the_agents_per_game() -> None:
 def test_inefficient_sizes_give_a_warning(train: dict[str, Any], word: str) -> None:
     _, warnings = resolve(base(**train))
     assert any(word in warning for warning in warnings), warnings
+
+
+def test_steps_are_rounded_to_whole_batches_without_a_warning() -> None:
+    resolved, warnings = resolve(base(total_steps=100 * 2048 + 1))
+    assert warnings == resolve(base(total_steps=100 * 2048))[1] == [] and resolved.train.total_steps == 100 * 2048 + 1
 
 
 @pytest.mark.parametrize(

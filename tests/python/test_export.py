@@ -346,6 +346,11 @@ def checkpoint(tmp_path: Path) -> Path:
     return save_checkpoint(tmp_path / "runs" / "squared-1" / "checkpoints", 5, policy.state_dict(), {}, meta)
 
 
+def test_export_into_a_missing_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"cannot write .*x\.pfc: there is no folder .*absent"):
+        export.main(["squared", "--out", str(tmp_path / "absent" / "x.pfc")])
+
+
 def test_the_export_command(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "policy.pfc"
     assert export.main(["squared", "--runs", str(tmp_path / "runs"), "--out", str(out)]) == 0

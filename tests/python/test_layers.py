@@ -13,7 +13,19 @@ import pufferc
 ROOT = Path(pufferc.__file__).parent
 # Top-level folders and modules from top to bottom. A part may import from itself and from the parts after it.
 PARTS = (
-    *("__main__", "commands", "sweep", "view", "watch", "parity", "training", "selfplay", "authoring", "policies"),
+    *(
+        "__main__",
+        "commands",
+        "api",
+        "sweep",
+        "view",
+        "watch",
+        "parity",
+        "training",
+        "selfplay",
+        "authoring",
+        "policies",
+    ),
     *("loggers", "runs", "kernels", "config", "envs", "pictures", "processes", "files", "errors", "_core", "_cuda"),
 )
 ALIASES = {"ops": "kernels.public", "interop": "envs"}  # public aliases of modules in other parts

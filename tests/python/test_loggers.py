@@ -34,7 +34,7 @@ def small(**fields: Any) -> Config:
 
 
 def line(steps: int, **values: Any) -> dict[str, Any]:
-    return {"steps": steps, "score": 1.5, "seconds_env": 0.01, "seconds_learn": 0.03, **values}
+    return {"steps": steps, "score": 1.5, "episodes": 100, "seconds_env": 0.01, "seconds_learn": 0.03, **values}
 
 
 # ---- text, progress lines, metrics.jsonl -----------------------------------------------------------------
@@ -51,7 +51,7 @@ def test_progress_lines() -> None:
     progress = Progress(1000, interval_s=0.0, stream=out)
     progress.start(0)
     progress.note(line(250))
-    progress.note(line(500, score=float("nan")))
+    progress.note(line(500, score=float("nan"), episodes=0))
     progress.note(line(1000, score=3.0), last=True)
     progress.close()
     first, second, last = out.getvalue().splitlines()
@@ -292,6 +292,24 @@ def resume_in_the_middle(result: Result) -> Result:
     path = result.run / "metrics.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:4]))
     return train(None, resume=list_checkpoints(result.run)[1], quiet=True)
+
+
+def test_tensorboard_gets_the_settings_of_a_run(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    result = train(small(loggers=["tensorboard"], learning_rate=0.02), runs=tmp_path, quiet=True)
+    events = EventAccumulator(str(result.run / "tensorboard"))
+    events.Reload()
+    contents = {
+        tag: HParamsPluginData.FromString(content) for tag, content in events.PluginTagToContent("hparams").items()
+    }
+    settings = contents["_hparams_/session_start_info"].session_start_info.hparams
+    assert settings["train.learning_rate"].number_value == 0.02 and settings["game"].string_value == "cartpole"
+    assert settings["train.loggers"].string_value == "('tensorboard',)"
+    named = [info.name.tag for info in contents["_hparams_/experiment"].experiment.metric_infos]
+    assert "run/score" in named and set(named) & set(events.Tags()["scalars"])
 
 
 def test_tensorboard_has_all_curves_after_a_resume(tmp_path: Path) -> None:

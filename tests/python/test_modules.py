@@ -19,9 +19,11 @@ from own_games import build_game, needs_compiler, write_game
 from pufferc.authoring import build as building
 from pufferc.authoring import new as newgame
 from pufferc.commands.main import main
+from pufferc.config import load_config
 from pufferc.envs.game_library import ModuleError
 from pufferc.envs.games import MAKE_ARGUMENTS
 from pufferc.envs.single import SingleEnv
+from pufferc.training.resolve import resolve
 
 pytestmark = needs_compiler
 
@@ -275,6 +277,18 @@ def test_build_prints_its_command_and_the_compiler_output(tmp_path, capsys):
     assert module.read_bytes() == good
     files = sorted(path.name for path in tmp_path.iterdir())
     assert files == ["catcher.c", "catcher.so", "catcher.toml", "test_catcher.py"]
+
+
+def test_a_new_game_trains_without_warnings(catcher):
+    assert resolve(load_config(catcher))[1] == []
+
+
+@pytest.mark.parametrize("given", ["catcher", "catcher.so", "catcher.toml"])
+def test_build_offers_the_source_beside_another_name(given, tmp_path, monkeypatch, capsys):
+    write_game(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert main(["build", given]) == 1
+    assert f"{given}: " in (message := capsys.readouterr().err) and message.endswith("did you mean catcher.c?\n")
 
 
 def test_build_errors(tmp_path, monkeypatch):

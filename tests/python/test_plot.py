@@ -11,8 +11,10 @@ from pufferc.pictures.renderer import DrawingUnavailable
 from pufferc.runs.curves import plot, read_metrics
 
 
-def write_run(folder, updates=50, **columns):
+def write_run(folder, updates=50, config=None, **columns):
     folder.mkdir()
+    if config is not None:
+        (folder / "config.toml").write_text(config)
     with (folder / "metrics.jsonl").open("w") as file:
         for i in range(updates):
             row = {"update": i, "steps": 1000 * i, "time_s": 0.1 * i, "sps": 1e6, "score": None if i < 3 else float(i)}
@@ -46,8 +48,9 @@ def test_plot_draws_runs_in_different_colours(tmp_path):
     assert single.stat().st_size > 5000
 
 
-def test_many_runs_have_different_lines(tmp_path, monkeypatch):
-    """Lines also differ if there are more runs than colours. A run of one update is a dot."""
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures that are made."""
     figure = pytest.importorskip("matplotlib.figure")
     made, init = [], figure.Figure.__init__
 
@@ -56,15 +59,67 @@ def test_many_runs_have_different_lines(tmp_path, monkeypatch):
         init(self, *args, **kwargs)
 
     monkeypatch.setattr(figure.Figure, "__init__", spy)
+    return made
+
+
+def labels_of(figure):
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
+def config(game="pong", seed=1, rate=0.05, **env):
+    lines = [f'game = "{game}"', "[env]", *(f"{key} = {value}" for key, value in env.items())]
+    return "\n".join([*lines, "[train]", f"seed = {seed}", f"learning_rate = {rate}", ""])
+
+
+def test_labels_are_what_differs(tmp_path, figures):
+    runs = [write_run(tmp_path / f"a{i}", config=config(rate=rate, seed=i)) for i, rate in enumerate((0.1, 0.2))]
+    plot(runs, tmp_path / "a.png")
+    assert labels_of(figures.pop()) == ["seed 0, learning_rate 0.1", "seed 1, learning_rate 0.2"]
+    plot([runs[0], write_run(tmp_path / "b", config=config(rate=0.1, seed=0, walls=2))], tmp_path / "b.png")
+    assert labels_of(figures.pop()) == ["walls none", "walls 2"]
+    plot([runs[0], write_run(tmp_path / "same", config=config(rate=0.1, seed=0))], tmp_path / "c.png")
+    assert labels_of(figures.pop()) == ["a0", "same"], "nothing differs"
+    many = config(rate=0.1, seed=0, one=1, two=2, three=3, four=4, five=5)
+    plot([runs[0], write_run(tmp_path / "many", config=many)], tmp_path / "d.png")
+    assert labels_of(figures.pop()) == ["a0", "many"], "too much differs"
+    for name, rate in (("x-seeds", 0.1), ("y-seeds", 0.3)):
+        (tmp_path / name).mkdir()
+        for seed in (1, 2):
+            write_run(tmp_path / name / f"seed-{seed}", config=config(rate=rate, seed=seed))
+    plot([tmp_path / "x-seeds", tmp_path / "y-seeds"], tmp_path / "e.png")
+    assert labels_of(figures.pop()) == ["learning_rate 0.1 (2 seeds)", "learning_rate 0.3 (2 seeds)"]
+
+
+def test_each_game_has_a_row_of_panels(tmp_path, figures):
+    runs = [
+        write_run(tmp_path / "a", config=config("pong", rate=0.1), episode_length=lambda i: i),
+        write_run(tmp_path / "b", config=config("snake"), value_loss=lambda i: i, policy_loss=lambda i: i),
+        write_run(tmp_path / "c", config=config("pong", rate=0.2), entropy=lambda i: i),
+    ]
+    plot(runs, tmp_path / "games.png")
+    parts = figures[0].subfigs
+    assert [part.legends[0].get_title().get_text() for part in parts] == ["pong", "snake"]
+    assert [labels_of(part) for part in parts] == [["learning_rate 0.1", "learning_rate 0.2"], ["b"]]
+    assert [[axes.get_title("left") for axes in part.axes] for part in parts] == [
+        ["Score of finished episodes", "Speed", "Length of finished episodes", "Entropy of the policy"],
+        ["Score of finished episodes", "Speed", "Policy loss", "Value loss"],
+    ]
+    for part in parts:
+        title = part.legends[0].get_window_extent()
+        assert all(axes.get_window_extent().y1 < title.y0 for axes in part.axes), "the legend covers no panel"
+
+
+def test_many_runs_have_different_lines(tmp_path, figures):
+    """Lines also differ if there are more runs than colours. A run of one update is a dot."""
     runs = [write_run(tmp_path / f"run-{i:02d}", updates=5 + i) for i in range(35)]
     plot(runs, tmp_path / "many.png")
-    (many,) = made
+    (many,) = figures
     looks = {(str(line.get_color()), line.get_linestyle()) for line in many.axes[1].lines}
     assert len(looks) == len(runs) and len(many.legends[0].get_texts()) == len(runs)
     assert len({axes.get_xlim() for axes in many.axes}) == 1 and many.axes[0].get_position().height > 0.2
-    made.clear()
+    figures.clear()
     plot([write_run(tmp_path / "short", updates=1)], tmp_path / "short.png")
-    assert any(line.get_marker() == "o" for line in made[0].axes[0].lines)
+    assert any(line.get_marker() == "o" for line in figures[0].axes[0].lines)
 
 
 def test_seeds_of_a_group_are_one_curve_in_a_band(tmp_path):
@@ -95,6 +150,8 @@ def test_plot_refuses_folders_that_are_not_runs(tmp_path):
     run = write_run(tmp_path / "run")
     with pytest.raises(ValueError, match=r"\.png"):
         plot([run], tmp_path / "out.pdf")
+    with pytest.raises(FileNotFoundError, match=r"cannot write .*absent/out\.png: there is no folder .*absent"):
+        plot([run], tmp_path / "absent" / "out.png")
     with pytest.raises(ValueError, match="column 'setps'"):
         plot([run], tmp_path / "out.png", x="setps")
     (run / "metrics.jsonl").write_text("")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -114,6 +115,36 @@ def test_a_resumed_run_is_bit_identical(tmp_path: Path, name: str, fields: dict[
         assert timeless[0] == timeless[1]
         times = [line["time_s"] for line in lines(resumed)]
         assert times == sorted(times)  # times continue across all parts of the run
+
+
+def test_more_steps_extend_a_run_and_its_schedule(tmp_path: Path) -> None:
+    first = run(tmp_path, small(schedule="linear"))
+    changes = {"train.total_steps": 2 * UPDATES * BATCH, "train.loggers": ["tensorboard"], "train.learning_rate": 0.05}
+    longer = run(tmp_path, None, resume=list_checkpoints(first.run)[-1], changes=changes)
+    assert longer.run == first.run and longer.steps == 2 * UPDATES * BATCH
+    config = load_config("cartpole", longer.run / "config.toml")
+    assert config.train.total_steps == longer.steps and config.train.loggers == ("tensorboard",)
+    assert (longer.run / "tensorboard").is_dir()
+    rates = [line["learning_rate"] for line in lines(longer)]
+    assert rates[UPDATES] == pytest.approx(0.05 * 0.5) and rates[-1] == pytest.approx(0.05 / (2 * UPDATES))
+    again = run(tmp_path, None, resume=list_checkpoints(longer.run)[-2])
+    assert again.steps == longer.steps, "a changed setting is part of later checkpoints"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"train.learning_rate": 0.01}, r"train\.learning_rate is 0\.05, got 0\.01\. Only these may change"),
+        ({"policy.hidden_size": 9, "train.epochs": 2}, r"policy\.hidden_size is \d+, got 9\. Only"),
+        ({"env.max_steps": 3}, r"env\.max_steps is \d+, got 3"),
+        ({"train.total_steps": BATCH}, rf"train\.total_steps must be at least the {UPDATES * BATCH} steps"),
+        ({"train.gama": 1.0}, r"unknown field train\.gama; did you mean 'gamma'"),
+    ],
+)
+def test_a_resumed_run_keeps_its_settings(changes: dict[str, Any], words: str, tmp_path: Path) -> None:
+    last = list_checkpoints(run(tmp_path, small()).run)[-1]
+    with pytest.raises(ConfigError, match=words):
+        run(tmp_path, None, resume=last, changes=changes)
 
 
 @needs_lander
@@ -276,7 +307,10 @@ def test_the_target_ends_the_run(tmp_path: Path) -> None:
     missed = run(tmp_path, small(target_score=1000.0, target_episodes=40))
     assert missed.outcome == "complete" and missed.target_seconds is None
     assert missed.evaluation is not None and missed.evaluation.score < 1000.0
-    assert "target not reached" in train_module.summary(missed)
+    for ended, words in ((result, "target reached: "), (missed, "complete, target not reached: ")):
+        text = train_module.summary(ended)
+        assert text.startswith(words) and "\n" not in text and text.count(" s, ") == 1
+        assert re.search(r"score [\d.]+ \+- [\d.]+ over \d+ evaluation episodes; ", text)
 
 
 def test_playing_a_checkpoint_gives_the_scores_of_the_run(tmp_path: Path) -> None:

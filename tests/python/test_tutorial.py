@@ -76,7 +76,7 @@ def test_the_whole_tutorial_runs_as_written(warm_python, tmp_path):
     trained = [text for line, text in printed if line.startswith("pufferc train")]
     assert len(trained) == 2
     for text in trained:
-        assert "target reached after" in text
+        assert "target reached:" in text
     for name in ("catcher.gif", "wind.gif"):
         assert (tmp_path / name).read_bytes()[:6] == b"GIF89a"
     run("python -m pytest -q test_catcher.py -k contract", tmp_path, warm_python)

@@ -20,6 +20,7 @@ from pufferc.training.resolve import is_recurrent, resolve
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
+from pufferc.commands.main import main  # noqa: E402
 from pufferc.policies import Policy, make_policy  # noqa: E402
 from pufferc.runs.checkpoint import CheckpointError, list_checkpoints, load_checkpoint  # noqa: E402
 from pufferc.training.from_checkpoint import load_weights  # noqa: E402
@@ -282,6 +283,43 @@ def test_a_plain_module_must_return_one_tensor(module: Write) -> None:
     pair = text + "    def forward(self, x): return super().forward(x)[:, :2], super().forward(x)[:, 2]\n"
     with pytest.raises(ConfigError, match="forward must return one tensor, logits and value side by side, got a tuple"):
         make(f"{module(pair, '_pair')}:Net")
+
+
+def test_a_checkpoint_imports_no_module_that_the_user_has_not_named(
+    module: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = module(GOOD + "\nopen('imported', 'a').close()\n")
+    run = train(configured(f"{name}:Good"), runs=tmp_path / "runs", quiet=True).run
+    marker, path = tmp_path / "imported", str(list_checkpoints(run)[0])
+    assert marker.exists() and pufferc.evaluate("cartpole", path, episodes=4).episodes >= 4, "it is imported already"
+    evaluation = ["eval", "cartpole", "--checkpoint", path, "--episodes", "4"]
+    commands = {
+        "eval": evaluation,
+        "train": ["train", "cartpole", "--resume", path, "--quiet"],
+        "export": ["export", "cartpole", "--checkpoint", path],
+        "play": ["play", "cartpole", "--checkpoint", path],
+        "match": ["match", "cartpole", path, path],
+    }
+
+    def forget() -> None:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        marker.unlink(missing_ok=True)
+
+    for words in commands.values():
+        forget()
+        assert main(words) == 2
+        message = capsys.readouterr().err
+        assert f"names the custom network {name}:Good; using it runs the code of {name}" in message
+        assert f"--trust or --policy.class {name}:Good" in message and not marker.exists()
+    for flags in (["--trust"], ["--policy.class", f"{name}:Good"]):
+        for words in (commands["eval"], commands["train"]):
+            forget()
+            assert main([*words, *flags]) == 0, capsys.readouterr().err
+            assert marker.exists()
+    forget()
+    with pytest.raises(CheckpointError, match="names the custom network"):
+        pufferc.evaluate("cartpole", path)
+    assert pufferc.evaluate("cartpole", path, episodes=4, trust=True).episodes >= 4
 
 
 @pytest.mark.usefixtures("warm_children")

@@ -80,10 +80,11 @@ def build(
 
 def compile_game(source: Path, out: Path | None, debug: bool, cc: str | None, show: bool) -> tuple[Path, str]:
     """The shared object that was made from `source`, and the compiler's warnings; `show` prints the command."""
-    if not source.is_file():
-        raise BuildError(f"{source}: no such file" if not source.exists() else f"{source}: is not a file")
-    if source.suffix != ".c":
-        raise BuildError(f"{source}: expected a C source, mygame.c")
+    if source.suffix != ".c" or not source.is_file():
+        why = "expected a C source, mygame.c" if source.is_file() else "no such file"
+        other = source.with_suffix(".c")
+        hint = f"; did you mean {other}?" if other != source and other.is_file() else ""
+        raise BuildError(f"{source}: {'is not a file' if source.is_dir() else why}{hint}")
     target = out or default_output(source, debug)
     # The file has a temporary name until it is complete. The printed command has the final name.
     part = target.with_name(f".{target.name}.{os.getpid()}")

@@ -19,13 +19,14 @@ from typing import Any, Literal
 
 from pufferc import errors
 from pufferc.authoring.build import build
-from pufferc.authoring.check_process import play_in_process
+from pufferc.authoring.check_process import Limits, play_in_process
 from pufferc.authoring.check_texts import IMPORTS, TEXTS
 from pufferc.envs import game_library
 
 __all__ = ["Finding", "Report", "check"]
 
 _HANG_S = 15.0  # without a finished call of the game
+_WHOLE_S = 600.0
 _ORDER = {"error": 0, "warning": 1, "note": 2}
 # Kinds of C library functions that are warnings; others are errors.
 _IMPORT_WARNINGS = {"import_files", "import_math"}
@@ -104,6 +105,7 @@ def check(
     data: str | os.PathLike[str] | None = None,
     debug: bool = False,
     hang_s: float = _HANG_S,
+    limit_s: float = _WHOLE_S,
 ) -> Report:
     """Plays a game at random in a separate process and reports what is wrong with it. Takes some seconds.
 
@@ -113,7 +115,9 @@ def check(
         data: Path of a file that the game reads, such as a map.
         debug: Build the source (mygame.c beside mygame.so) with AddressSanitizer and UBSan, and check that: mistakes in
             memory and arithmetic are then reported with their line.
-        hang_s: A call of the game that takes longer, in seconds, counts as a hang.
+        hang_s: A call of the game that takes longer, in seconds, counts as a hang; loading and pauses between calls may
+            take four times as long.
+        limit_s: Time for all checks, in seconds.
 
     Raises:
         ValueError: ModuleError if the file cannot be loaded as a game; unknown parameters; data that the game refuses.
@@ -127,7 +131,7 @@ def check(
         if debug or text.endswith(".c"):
             place = str(_build(text, Path(folder), debug))
         symbols = _Symbols(place) if game_library.is_path(place) else None
-        played = play_in_process(place, values, data, Path(folder), hang_s)
+        played = play_in_process(place, values, data, Path(folder), Limits(hang_s, limit_s))
     found = [Finding(**finding) for finding in played.findings]
     if symbols is not None:
         found = [symbols.name_in(finding, address) for finding, address in zip(found, played.addresses, strict=True)]

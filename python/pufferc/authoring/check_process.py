@@ -11,8 +11,10 @@ import json
 import mmap
 import os
 import re
+import resource
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,11 +28,22 @@ from pufferc.envs.game_library import ModuleError
 from pufferc.files import map_file
 from pufferc.processes import Child, Parent, signal_name, wait
 
-__all__ = ["Played", "play_in_process"]
+__all__ = ["Limits", "Played", "play_in_process"]
 
 _POLL_S = 0.05
+_MAX_OUTPUT_BYTES = 16_000_000  # of the child; later writes fail
 _SHOWN_LINES = {"sanitizer": 12, "output": 3}  # of the child's output
+_PAST_METRICS = re.compile(r"(?:wrote|reached) (\d+) bytes past the end of its metrics, which has (\d+) bytes")
+_METRIC_BYTES = 4
 _SANITIZER = re.compile(r"ERROR: \w+Sanitizer|: runtime error: ")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds for one call of the game, and for the whole check."""
+
+    hang_s: float
+    whole_s: float
 
 
 @dataclass
@@ -50,7 +63,11 @@ class Played:
 
 
 def play_in_process(
-    game: str, params: Mapping[str, float], data: str | os.PathLike[str] | None, folder: Path, hang_s: float
+    game: str,
+    params: Mapping[str, float],
+    data: str | os.PathLike[str] | None,
+    folder: Path,
+    limits: Limits,
 ) -> Played:
     """Checks the game in a child process. Raises ModuleError or ValueError if the child cannot load it."""
     if data is not None:
@@ -58,35 +75,39 @@ def play_in_process(
     trace = folder / "trace"
     trace.write_bytes(bytes(_core.trace_bytes()))
     words = [game, json.dumps(dict(params)), "" if data is None else os.fspath(data), str(trace)]
+    words.append(str(_MAX_OUTPUT_BYTES))
     child = Child("pufferc.authoring.check_process", words, folder / "output", _environment(game))
     played = Played()
     try:
-        hung = _follow(child, played, trace, hang_s)
+        late = _follow(child, played, trace, limits)
     finally:
         child.stop()
     if played.error is not None:
         raise ModuleError(played.error) if game_library.is_path(game) else ValueError(played.error)
     text = child.output.read_text(errors="replace")
-    _conclude(played, _core.read_trace(trace.read_bytes()), child.code or 0, hung, text)
+    _conclude(played, _core.read_trace(trace.read_bytes()), child.code or 0, late, text)
     return played
 
 
-def _follow(child: Child, played: Played, trace: Path, hang_s: float) -> bool:
-    """Receives findings until the child ends. Returns whether a call of the game took longer than `hang_s`."""
-    calls, since = -1, time.monotonic()
+def _follow(child: Child, played: Played, trace: Path, limits: Limits) -> str | None:
+    """Receives findings until the child ends. Returns what took too long, or None."""
+    began = since = time.monotonic()
+    calls = 0
     while True:
         over = child.code is not None
         for message in child.messages():
             _take(message, played)
         if over:
-            return False
+            return None
         wait([child], _POLL_S)
         state, now = _core.read_trace(trace.read_bytes()), time.monotonic()
         crashing = bool(state["signal"])  # writing a core file may take long
-        if crashing or state["calls"] != calls or not (state["function"] or state["stage"]):
+        if crashing or state["calls"] != calls:
             calls, since = state["calls"], now
-        elif now - since > (hang_s if state["function"] else 4 * hang_s):
-            return True
+        elif now - since > (limits.hang_s if state["function"] else 4 * limits.hang_s):
+            return _doing(state) if state["stage"] else "while it was loaded: a constructor of the shared object"
+        if now - began > limits.whole_s:
+            return f"within {limits.whole_s:g} s, the time for all checks"
 
 
 def _take(message: dict[str, Any], played: Played) -> None:
@@ -114,15 +135,19 @@ def _doing(state: Mapping[str, Any]) -> str:
     return f"while several threads stepped it or between two calls (stage: {state['stage'] or 'start'})"
 
 
-def _conclude(played: Played, state: Mapping[str, Any], code: int, hung: bool, text: str) -> None:
+def _conclude(played: Played, state: Mapping[str, Any], code: int, late: str | None, text: str) -> None:
     """Adds findings about how the child ended and what the game printed."""
     doing, place = _doing(state), _place(state)
     report = _SANITIZER.search(text)
     if report:
         start = text.rfind("\n", 0, report.start()) + 1
         played.add("error", "sanitizer", f"{doing}: {_excerpt('sanitizer', text[start:])}", **place)
-    elif hung:
-        played.add("error", "hang", f"the game did not return {doing}", **place)
+    elif late is not None:
+        played.add("error", "hang", f"the game did not return {late}", **place)
+    elif code < 0 and (past := _PAST_METRICS.match(state["fault"])):
+        listed = int(past[2]) // _METRIC_BYTES
+        seen = f"metrics wrote value {listed + int(past[1]) // _METRIC_BYTES + 1}, but .metrics lists {listed} names"
+        played.add("error", "metric_unlisted", seen, **place)
     elif code < 0:
         fault = f": it {state['fault']}" if state["fault"] else ""
         played.add("error", "crash", f"the game crashed with {signal_name(-code)} {doing}{fault}", **place)
@@ -167,10 +192,20 @@ def _runtime(library: str) -> str:
 # ---- the child --------------------------------------------------------------------------------------------------
 
 
-def _child(channel: str, game: str, params: str, data: str, trace: str) -> int:
+def _end_with_parent(parent: Parent) -> None:
+    """Ends this process when the parent is gone. The game runs without Python's lock, so this thread always gets it."""
+    while parent.receive() is not None:
+        pass
+    os._exit(1)
+
+
+def _child(channel: str, game: str, params: str, data: str, trace: str, max_output_bytes: str) -> int:
+    parent = Parent(channel)
+    threading.Thread(target=_end_with_parent, args=[parent], daemon=True).start()
+    # Python ignores SIGXFSZ, so that writes beyond the limit fail and the game goes on.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(max_output_bytes), int(max_output_bytes)))
     import pufferc
 
-    parent = Parent(channel)
     with open(trace, "r+b") as file:
         memory = mmap.mmap(file.fileno(), 0)
     try:

@@ -53,6 +53,35 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Flags are 0 or 1; anything else is counted wrongly.",
         "Assign 1, or a comparison such as s->lives == 0.",
     ),
+    "params_written": (
+        "All games of a pool share the parameters, so one game then changes the others.",
+        "Copy the value into the state in reset, and change it there.",
+    ),
+    "actions_written": (
+        "The actions belong to the caller, who may read them again: training would learn from what the game wrote.",
+        "Copy the action into a local variable, and do not cast const away.",
+    ),
+    "float_mode": (
+        "The mode stays in the thread, so later results of other games and of the network change.",
+        "Do not call fesetround or set flush-to-zero; or restore the mode before the function returns.",
+    ),
+    # ---- agents
+    "agent_never_alive": (
+        "Steps of an agent that is not alive are not learned from. If that is every agent, nothing is learned.",
+        "io.alive is 1 after reset. Check where step sets it to 0: it should be 0 only after the agent has died.",
+    ),
+    "agent_reward_zero": (
+        "An agent without rewards adds nothing to learning.",
+        "Assign io.rewards[agent] in step, with the index of every agent.",
+    ),
+    "agent_twin": (
+        "A policy cannot tell these agents apart, so they act alike.",
+        "Use the argument agent in observe; add what differs, such as the agent's own position.",
+    ),
+    "agent_without_effect": (
+        "Training then learns from actions that mean nothing.",
+        "Read io.actions + agent * (number of dimensions), or io.controls, for every agent in step.",
+    ),
     # ---- observations
     "observation_range": (
         "Input scaling and Gymnasium's spaces use the ranges in the table.",
@@ -156,6 +185,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "episode_truncated": (
         "This is right for tasks without an end. In other games the rules should set io.terminated.",
         "If there are ways to win or lose, set io.terminated[0] = 1 there.",
+    ),
+    "metric_unlisted": (
+        "The pool stores one value per name; one more overwrites other memory. Training refuses such a game.",
+        "Add a name to .metrics for every value that metrics writes.",
     ),
     "metric_not_finite": (
         "The mean over all episodes is then not finite either.",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pufferc.commands.game_flags import add_game_flags, read_game_flags, split_game
+from pufferc.commands.trust import add_trust_flags, allow_imports
 from pufferc.errors import available_cores
 
 if TYPE_CHECKING:
@@ -29,17 +30,22 @@ def main(words: list[str]) -> int:
     from pufferc.training.evaluate import EvaluationSettings
     from pufferc.training.from_checkpoint import play_checkpoint, play_versus
 
+    names = options.versus or [options.checkpoint or "latest"]
+    paths = [find_checkpoint(name, options.runs, game) for name in names if not (options.versus and _is_player(name))]
+    allow_imports(options.trust, options.policy_class, paths)
     if options.versus and any(_is_player(name) for name in options.versus):
         _versus_players(game, options, params)
         return 0
-    names = options.versus or [options.checkpoint or "latest"]
-    checkpoints = [load_game_checkpoint(find_checkpoint(name, options.runs, game), game) for name in names]
+    checkpoints = [load_game_checkpoint(path, game) for path in paths]
     settings = EvaluationSettings(options.episodes, options.seed, options.greedy)
     flags: dict[str, Any] = {"device": options.device, "params": params, "data": options.data}
     if options.versus:
         first, second = checkpoints
-        paths = [str(checkpoint.path) for checkpoint in checkpoints]
-        _report_versus(paths, play_versus((first, second), settings, split=options.split, **flags), options.json)
+        _report_versus(
+            [str(path) for path in paths],
+            play_versus((first, second), settings, split=options.split, **flags),
+            options.json,
+        )
         return 0
     (checkpoint,) = checkpoints
     write_recording = None if options.record is None else _recording(game, checkpoint.path, options)
@@ -82,6 +88,7 @@ def _parse(game: str, words: list[str]) -> argparse.Namespace:
     parser.add_argument("--record-steps", type=int, default=600, help="steps recorded at most (default %(default)s)")
     parser.add_argument("--device", help="cpu, cuda, ...; default as trained")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_trust_flags(parser)
     add_game_flags(parser, game)
     options = parser.parse_args(words)
     for name, given in (("--checkpoint", options.checkpoint), ("--record", options.record)):

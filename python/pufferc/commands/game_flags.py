@@ -14,23 +14,36 @@ from pufferc.envs.games import env_info, list_envs
 _PREFIX = "env."
 
 
+ANY_GAME = "NAME"  # stands for the game in the help of all games
+
+
 def split_game(command: str, words: Sequence[str]) -> tuple[str, list[str]]:
-    """The game's name, which is the first word, and the other words. ValueError if it is missing or unknown."""
+    """The game's name, which is the first word, and the other words. ValueError if it is missing or unknown.
+
+    For --help without a game the name is ANY_GAME, and --help is the only word.
+    """
+    if words and words[0] in ("-h", "--help"):
+        return ANY_GAME, ["--help"]
     if not words or words[0].startswith("-"):
-        names = ", ".join(list_envs())
-        if words and words[0] in ("-h", "--help"):
-            print(f"usage: pufferc {command} NAME [flags]\n\ngames: {names}\nflags: pufferc {command} NAME --help")
-            raise SystemExit(0)
         raise ValueError(
-            f"pufferc {command} needs the name of a game first, one of: {names}; or a path such as ./mygame.so"
+            f"pufferc {command} needs the name of a game first, one of: {games_text()}; or a path such as ./mygame.so"
         )
     env_info(words[0])
     return words[0], list(words[1:])
 
 
+def games_text() -> str:
+    """The names of the built-in games."""
+    return ", ".join(list_envs())
+
+
 def add_game_flags(parser: argparse.ArgumentParser, game: str) -> None:
     """Adds --data and one flag for each parameter of the game. A flag that is not given has no value."""
     parser.add_argument("--data", metavar="PATH", help="the file that the game reads, such as a map")
+    if game == ANY_GAME:
+        text = f"`{parser.prog} --help` with one of the games {games_text()} lists them as --env.NAME VALUE"
+        parser.add_argument_group("parameters of the game", text)
+        return
     group = parser.add_argument_group("parameters of the game")
     for row in env_info(game).params:
         flags = [f"--{_PREFIX}{row.name.replace('_', '-')}"]

@@ -16,9 +16,9 @@ from pufferc.commands import streams
 from pufferc.commands.streams import fail
 from pufferc.pictures.renderer import DrawingUnavailable
 
-_COMMANDS = (
+COMMANDS = (
     *("envs", "train", "eval", "match", "export", "play", "runs", "compare", "sweep", "plot", "bench", "doctor"),
-    *("new", "build", "check", "roads"),
+    *("new", "build", "check", "roads", "completion"),
 )
 _EXTRA = {"torch", "safetensors", "tyro", "tomli"}
 
@@ -26,7 +26,7 @@ _USAGE = """usage: pufferc COMMAND ...
 
 commands:
   envs                    the games: names, sizes, parameters
-  train NAME [flags]      train a policy;  pufferc train NAME --help  lists every flag
+  train NAME [flags]      train a policy;  pufferc train --help  lists every flag
   eval NAME [flags]       play a trained policy;  pufferc eval NAME --checkpoint latest --episodes 1000
   match PLAYER PLAYER...  every pair of policies and scripts plays;  pufferc match connect4 latest script:2
   export NAME [flags]     a trained policy as one file for C and C++, or ONNX
@@ -41,7 +41,8 @@ commands:
   build FILE.c            compile a game;  other commands take it as ./NAME.so
   check ./NAME.so         find mistakes in a game and explain them
   roads convert | build   real roads for the game drive
-  version
+  completion bash | zsh   completion of commands, games and flags in your shell
+  version                 help COMMAND: its flags
 
 In Python: import pufferc; pufferc.make("breakout", num_envs=1024)
 """
@@ -59,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
+    if words[:1] == ["help"] and len(words) > 1:
+        words = [*words[1:], "--help"]
     if not words or words[0] in ("-h", "--help", "help"):
         print(_USAGE, end="")
         return 0 if words else 2
@@ -66,8 +69,8 @@ def _run(words: list[str]) -> int:
     if command in ("version", "--version"):
         print(f"pufferc {pufferc.__version__}")
         return 0
-    if command not in _COMMANDS:
-        close = get_close_matches(command, _COMMANDS, 1)
+    if command not in COMMANDS:
+        close = get_close_matches(command, COMMANDS, 1)
         return fail(f"unknown command {command!r}" + (f"; did you mean {close[0]!r}?" if close else ""), 2)
     try:
         return int(import_module(f"pufferc.commands.{command}").main(rest) or 0)

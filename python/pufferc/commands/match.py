@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pufferc.commands.game_flags import add_game_flags, read_game_flags
+from pufferc.commands.trust import add_trust_flags, allow_imports
 from pufferc.envs.games import env_info, list_envs
 from pufferc.errors import available_cores
 from pufferc.runs.records import table
@@ -39,10 +40,14 @@ def main(words: list[str]) -> int:
     params = read_game_flags(options)
 
     # torch is imported only after the flags are checked.
+    from pufferc.runs.checkpoint import find_checkpoint
     from pufferc.selfplay.match import play_all
     from pufferc.selfplay.players import common_world, load_player
     from pufferc.selfplay.ratings import rate
 
+    texts_of_runs = [text for text in texts if not text.startswith("script:") and not Path(text).is_file()]
+    paths = [find_checkpoint(text, options.runs, game) for text in texts_of_runs] if options.trust else []
+    allow_imports(options.trust, options.policy_class, paths)
     players = [load_player(text, game, runs=options.runs, greedy=options.greedy) for text in texts]
     anchor = texts[0] if options.anchor is None and texts else options.anchor
     if options.anchor is not None and anchor not in texts:
@@ -102,6 +107,7 @@ def _parse(game: str, words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--greedy", action="store_true", help="the most probable action instead of a drawn one")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder that latest looks in")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_trust_flags(parser)
     add_game_flags(parser, game)
     return parser.parse_args(words)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from pufferc import errors
 from pufferc.commands.game_flags import add_game_flags, read_game_flags, split_game
+from pufferc.commands.trust import add_trust_flags, allow_imports
 from pufferc.pictures.window import HELP
 from pufferc.watch.play import play
 from pufferc.watch.players import CheckpointAgent
@@ -39,11 +40,19 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, help="of the game")
     parser.add_argument("--fps", type=float, help="steps per second")
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="as --env.NAME VALUE")
+    add_trust_flags(parser)
     add_game_flags(parser, game)
     options = parser.parse_args(rest)
     params = {**errors.named_numbers("--param", options.param), **read_game_flags(options)}
     data: str | None = options.data
     agent: CheckpointAgent | None = None
+    if options.trust or options.policy_class is not None:
+        from pufferc.runs.checkpoint import find_checkpoint
+
+        names = [name for name in (options.checkpoint, options.opponent) if name is not None]
+        runs = [name for name in names if not name.startswith("script:") and not Path(name).is_file()]
+        places = [find_checkpoint(name, options.runs, game) for name in runs]
+        allow_imports(options.trust, options.policy_class, places)
     if options.checkpoint is not None:
         from pufferc.runs.checkpoint import find_checkpoint
 

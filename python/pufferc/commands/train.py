@@ -10,6 +10,7 @@ from pathlib import Path
 from pufferc.commands.game_flags import split_game
 from pufferc.commands.streams import fail
 from pufferc.commands.train_flags import parse_train
+from pufferc.commands.trust import allow_imports
 
 
 def main(words: list[str]) -> int:
@@ -20,13 +21,19 @@ def main(words: list[str]) -> int:
     # torch is imported only after the flags are checked.
     from pufferc.runs.checkpoint import find_checkpoint, load_game_checkpoint
     from pufferc.training.distributed import LostRank
+    from pufferc.training.faults import GameNotFinite
     from pufferc.training.ppo import NotFinite
     from pufferc.training.run import summary, train
 
+    if options.resume is not None and (options.config_file or options.weights):
+        flag = "config" if options.config_file else "weights"
+        raise ValueError(f"--{flag} is for a new run; --resume continues a run with its own settings and weights")
     resume, weights = (
         find_checkpoint(name, options.runs, game) if name is not None else None
         for name in (options.resume, options.weights)
     )
+    if resume is not None:
+        allow_imports(options.trust, options.given.get("policy.class"), [resume])
     for path in (resume, weights):
         if path is not None:
             load_game_checkpoint(path, game)  # raises before the run starts if it is damaged
@@ -38,12 +45,14 @@ def main(words: list[str]) -> int:
             runs=options.runs,
             resume=resume,
             weights=weights,
+            changes=options.given if resume else None,
             quiet=options.quiet,
             dashboard=options.dashboard,
             game=game if resume else None,
         )
     except NotFinite as error:
-        return fail(f"training stopped: {error}; the last checkpoint is kept. A lower train.learning_rate may help", 1)
+        advice = "" if isinstance(error, GameNotFinite) else ". A lower train.learning_rate may help"
+        return fail(f"training stopped: {error}; the last checkpoint is kept{advice}", 1)
     except LostRank as error:
         return fail(f"training stopped: {error}", 1)
     if lead:

@@ -7,13 +7,15 @@ import dataclasses
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from pufferc.config import load_config, merge
+from pufferc.commands.game_flags import ANY_GAME, games_text
+from pufferc.config import Config, load_config, merge, setting
 from pufferc.config.schema import SECTIONS, Section, parameters
 from pufferc.envs.games import env_info
 
@@ -72,15 +74,18 @@ def _section_flags(section: Section) -> tuple[Any, Any]:
 
 
 def parse_train(game: str, words: list[str], command: str = "train") -> Any:
-    """Flags of `pufferc train GAME` as an object with config, runs, resume, weights, quiet and json.
+    """Flags of `pufferc train GAME` as an object with config, given, runs, resume, weights, quiet and others.
 
-    The flags --env.* are made from the game's own parameter table.
+    `given` has the settings that flags set, such as {"train.horizon": 64}.
+
+    The flags --env.* are made from the game's own parameter table. ANY_GAME has none, and the defaults of any game.
     """
     path, words = _split_config(words)
     words = _whole_numbers(words)
     if {"-h", "--help"} & set(words) and shutil.get_terminal_size().columns < _MIN_COLUMNS:
         os.environ["COLUMNS"] = str(_MIN_COLUMNS)  # on a narrower terminal the help would never end
-    config = load_config(game, path)
+    config = Config(game) if game == ANY_GAME else load_config(game, path)
+    table = () if game == ANY_GAME else env_info(game).params
     kinds: dict[str, type] = {"int": int, "float": float, "bool": bool}
     env_fields = [
         (
@@ -88,7 +93,7 @@ def parse_train(game: str, words: list[str], command: str = "train") -> Any:
             Annotated[kinds[row.type], tyro.conf.arg(help=f"{row.help} [{row.min}, {row.max}]")],
             dataclasses.field(default=config.env.get(row.name, row.default)),
         )
-        for row in env_info(game).params
+        for row in table
     ]
     env_type = dataclasses.make_dataclass("Env", env_fields, frozen=True)
 
@@ -96,7 +101,11 @@ def parse_train(game: str, words: list[str], command: str = "train") -> Any:
         return Annotated[kind, tyro.conf.arg(help=text, name=name)], dataclasses.field(default=default)
 
     fields: list[tuple[str, Any, Any]] = [
-        ("env", Annotated[env_type, tyro.conf.arg(help="")], dataclasses.field(default_factory=env_type)),
+        *(
+            [("env", Annotated[env_type, tyro.conf.arg(help="")], dataclasses.field(default_factory=env_type))]
+            if table
+            else []
+        ),
         *((name, *_section_flags(getattr(config, name))) for name in SECTIONS),
         (
             "config",
@@ -105,7 +114,11 @@ def parse_train(game: str, words: list[str], command: str = "train") -> Any:
         ("runs", *flag(Path, "Folder for the run's directory.", Path("runs"))),
         (
             "resume",
-            *flag(str | None, "Continue: latest, a run, or a checkpoint, with its own configuration.", None),
+            *flag(
+                str | None,
+                "Continue: latest, a run, or a checkpoint, with its settings; some may change.",
+                None,
+            ),
         ),
         ("weights", *flag(str | None, "Start from the weights of: latest, best, a run, or a checkpoint.", None)),
         (
@@ -115,18 +128,35 @@ def parse_train(game: str, words: list[str], command: str = "train") -> Any:
         ("parallel", *flag(int, "Runs at once with train.seeds; they share the cores.", 1)),
         ("quiet", *flag(bool, "No progress lines.", False)),
         ("dashboard", *flag(bool, "A dashboard instead of progress lines, where the terminal can show one.", True)),
+        ("trust", *flag(bool, "With --resume: import the custom network that the checkpoint names.", False)),
         ("json", *flag(bool, "Print the result as JSON.", False)),
     ]
     arguments = dataclasses.make_dataclass("Arguments", fields, frozen=True)
-    parsed: Any = tyro.cli(
-        arguments, prog=f"pufferc {command} {game}", description=f"Train a policy for {game}.", args=words
-    )
-    chosen = dataclasses.asdict(parsed.env)
-    defaults = {row.name: row.default for row in env_info(game).params}
+    about = f"Train a policy for {game}."
+    if game == ANY_GAME:
+        about = (
+            f"Train a policy. The games: {games_text()}; or a path such as ./mygame.so. Defaults are those of a game "
+            f"without a configuration of its own; pufferc {command} GAME --help lists its defaults and its parameters."
+        )
+    given = _given(words, [row.name for row in table])
+    parsed: Any = tyro.cli(arguments, prog=f"pufferc {command} {game}", description=about, args=words)
+    chosen = dataclasses.asdict(parsed.env) if table else {}
+    defaults = {row.name: row.default for row in table}
     tables = {"env": {key: value for key, value in chosen.items() if value != defaults[key] or key in config.env}}
     sections: dict[str, Any] = {name: kind(**vars(getattr(parsed, name))) for name, kind in SECTIONS.items()}
     if (data := sections["vec"].data) is not None:
         sections["vec"] = dataclasses.replace(sections["vec"], data=os.path.abspath(os.path.expanduser(data)))
     final = dataclasses.replace(merge(config, tables, "flags"), **sections)
     others = {name: value for name, value in vars(parsed).items() if name not in ("env", *SECTIONS)}
-    return argparse.Namespace(**{**others, "config": final})
+    set_by_flags = {key: setting(final, key) for key in given}
+    return argparse.Namespace(**{**others, "config": final, "config_file": path, "given": set_by_flags})
+
+
+def _given(words: list[str], env: Iterable[str]) -> set[str]:
+    """The settings whose flags are among the words, such as "train.horizon"."""
+    names = {f"env.{name}": f"env.{name}" for name in env}
+    for kind in SECTIONS.values():
+        for row in parameters(kind):
+            names |= {key: f"{row.section}.{row.name}" for key in (f"{row.section}.{row.name}", row.alias[2:]) if key}
+    flags = {word.partition("=")[0][2:].replace("-", "_").replace(".no_", ".", 1) for word in words if word[:2] == "--"}
+    return {names[flag] for flag in flags & names.keys()}

@@ -8,10 +8,12 @@ from pufferc.config.load import (
     packaged_config,
     packaged_variants,
     read_toml,
+    setting,
     suggest,
     to_toml,
 )
 from pufferc.config.schema import (
+    SECTION_OF,
     Auto,
     Config,
     ConfigError,
@@ -23,6 +25,7 @@ from pufferc.config.schema import (
 )
 
 __all__ = [
+    "SECTION_OF",
     "Auto",
     "Config",
     "ConfigError",
@@ -38,6 +41,7 @@ __all__ = [
     "packaged_config",
     "packaged_variants",
     "read_toml",
+    "setting",
     "suggest",
     "to_toml",
 ]

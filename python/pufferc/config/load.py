@@ -137,6 +137,15 @@ def field_type(config: Config, key: str, source: str = "config") -> Any:
     return kinds[name]
 
 
+def setting(config: Config, key: str) -> Any:
+    """The value of one field such as "train.horizon" or "env.max_steps". ConfigError for an unknown field."""
+    field_type(config, key)
+    section, _, name = key.partition(".")
+    if section == "env":
+        return config.env.get(name, next(row.default for row in env_info(config.game).params if row.name == name))
+    return getattr(getattr(config, section), {row.name: row.field for row in parameters(SECTIONS[section])}[name])
+
+
 def _checked_env(game: str, table: Mapping[str, Any], source: str) -> dict[str, Value]:
     params = {row.name: row for row in env_info(game).params}
     values: dict[str, Value] = {}

@@ -218,7 +218,9 @@ class TrainConfig(Section):
     """PPO and its schedule."""
 
     total_steps: int = param(
-        10_000_000, "Agent steps in the whole run; the learning rate is annealed over them.", min=1
+        10_000_000,
+        "Agent steps in the whole run, rounded down to whole batches; the learning rate is annealed over them.",
+        min=1,
     )
     horizon: int = param(64, "Steps per row and update.", min=1, max=2**20)
     minibatch_size: int | Auto = param(
@@ -368,3 +370,5 @@ SECTIONS: dict[str, type[Section]] = {
     "train": TrainConfig,
     "selfplay": SelfplayConfig,
 }
+# The section of each setting. No two sections have a setting of the same name.
+SECTION_OF: dict[str, str] = {row.name: section for section, kind in SECTIONS.items() for row in parameters(kind)}

@@ -8,7 +8,7 @@
 
 It only writes lines and moves the cursor up. It uses no alternate screen, hidden cursor or raw mode, so nothing must
 be restored when a run is killed. The training thread draws it after an update, rarely enough to stay below `_SHARE` of
-the run's time.
+the run's time, but once a second at least. During longer updates a thread of its own draws it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import math
 import os
 import resource
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -33,11 +34,11 @@ from rich.text import Text
 
 from pufferc.loggers.lines import Progress, Rate, parts
 from pufferc.runs.directory import CHECKPOINT_PREFIX
-from pufferc.runs.scores import ScoreWindow
 from pufferc.runs.text import count, duration, short
 
 _SHARE = 0.003  # limit of drawing, as a share of the run's time
 _INTERVAL_S = 0.25
+_MAX_INTERVAL_S = 1.0  # also if drawing takes a larger share, or an update takes longer
 _MAX_WIDTH = 100  # columns
 _BAR = 6  # max length of a bar for a share of time, in characters
 _FIXED = ("update", "steps", "time_s", "sps", "learning_rate")
@@ -94,22 +95,40 @@ class Dashboard(Progress):
         self._speed, self._shares, self._measured = 0.0, dict[str, float](), Rate()
         self._values: dict[str, float] = {}  # of the newest line that had them
         self._opponents: dict[str, list[int]] = {}  # wins, draws, losses so far, the latest opponent last
-        self._window = ScoreWindow()
         self._steps = 0
         self._best: tuple[float, int] | None = None
         self._live: Live | None = None
         self._gone = False  # the terminal was closed
         self._drawn_columns = self._drawn_lines = 0
+        self._lock = threading.RLock()  # a signal handler may call `say` in the thread that draws
+        self._closing = threading.Event()
+        self._ticker = threading.Thread(target=self._tick, name="pufferc-dashboard", daemon=True)
 
     def start(self, steps: int) -> None:
         self._steps = steps
         self._began = time.perf_counter()
         self._measured.start(steps)
         self._draw()
+        self._ticker.start()
+
+    def _tick(self) -> None:
+        """Redraws once a second, unless updates do."""
+        while not self._closing.wait(_MAX_INTERVAL_S / 4):
+            with self._lock:
+                if not self._closing.is_set() and time.perf_counter() - self._drawn_at >= _MAX_INTERVAL_S:
+                    self._draw()
 
     def note(self, line: Mapping[str, Any], *, last: bool = False) -> None:
+        with self._lock:
+            self._note(line, last)
+
+    def say(self, text: str) -> None:
+        with self._lock:
+            super().say(text)
+
+    def _note(self, line: Mapping[str, Any], last: bool) -> None:
         self._measured.add(parts(line))
-        self._window.add(line)
+        self.window.add(line)
         self._steps = int(line["steps"])
         for key, value in line.items():
             if isinstance(value, (int, float)) and math.isfinite(value):
@@ -127,6 +146,9 @@ class Dashboard(Progress):
         super().evaluated(score, text)
 
     def close(self) -> None:
+        self._closing.set()
+        if self._ticker.is_alive():
+            self._ticker.join()
         live, self._live = self._live, None
         if live is not None:
             self._try(live.stop)
@@ -157,7 +179,7 @@ class Dashboard(Progress):
         finally:
             self._writing = False
         self._drawn_at = time.perf_counter()
-        self._wait_s = max(_INTERVAL_S, (self._drawn_at - began) / _SHARE)
+        self._wait_s = min(max(_INTERVAL_S, (self._drawn_at - began) / _SHARE), _MAX_INTERVAL_S)
         if self._waiting:
             self.say(self._waiting.pop(0))
 
@@ -178,13 +200,14 @@ class Dashboard(Progress):
 
     def panel(self, width: int) -> RenderableType:
         """The panel, `width` columns including borders."""
+        columns = 3 if width >= 80 else 2 if width >= 48 else 1
+        score = "score" if "score" in self._metrics else "episode_return"  # shown above, over more episodes
         tables = [
             self._table("time", self._time_rows()),
-            self._table("losses", self._value_rows(self._loss_keys())),
-            self._table("game", self._value_rows(self._metrics)),
+            *([self._table("losses", self._value_rows(self._loss_keys()))] if columns > 1 else []),
+            self._table("game", self._value_rows(key for key in self._metrics if key != score)),
             *([self._table("against", self._opponent_rows())] if self._opponents else []),
         ]
-        columns = 3 if width >= 80 else 2 if width >= 48 else 1
         grid = Table.grid(expand=True, padding=(0, 1))
         for _ in range(columns):
             grid.add_column()
@@ -217,7 +240,7 @@ class Dashboard(Progress):
             ("speed", f"{count(self._speed)}/s"),
             ("elapsed", duration(time.perf_counter() - self._began)),
             ("eta", eta),
-            ("score", short(score.value if (score := self._window.score()) else None)),
+            ("score", short(self.score)),
             ("best evaluation", best),
             *([] if target is None else [("target", target if isinstance(target, str) else short(target))]),
             ("memory", decimal(resident_bytes())),

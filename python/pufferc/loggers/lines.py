@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from pufferc.runs.scores import ScoreWindow
 from pufferc.runs.text import count, duration, short
 
 SECONDS = "seconds_"  # prefix of the keys that hold durations
@@ -57,7 +58,7 @@ class Progress:
 
     def __init__(self, total_steps: int, *, interval_s: float = 2.0, stream: TextIO | None = None) -> None:
         self.total = total_steps
-        self.score: float | None = None
+        self.window = ScoreWindow()  # the scores before the first update, of a resumed run
         self._interval_s = interval_s
         self._stream = sys.stderr if stream is None else stream
         self._rate = Rate()
@@ -70,13 +71,16 @@ class Progress:
 
     def note(self, line: Mapping[str, Any], *, last: bool = False) -> None:
         """Records the line of one update. Prints a line if the interval is over."""
-        seconds = parts(line)
-        score = line.get("score", line.get("episode_return"))
-        if score is not None and math.isfinite(score):  # otherwise no episode finished; keep the last score
-            self.score = score
-        elapsed = self._rate.add(seconds)
+        self.window.add(line)
+        elapsed = self._rate.add(parts(line))
         if last or elapsed >= self._interval_s:
             self._show(int(line["steps"]), last)
+
+    @property
+    def score(self) -> float | None:
+        """The mean score of the latest episodes, as checkpoints get it; None before there are enough."""
+        found = self.window.score()
+        return None if found is None else found.value
 
     def _show(self, steps: int, last: bool) -> None:
         rate, shares = self._rate.read(steps)

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from typing import Any
 
+from pufferc.config import Config, as_tables
 from pufferc.loggers.background import Opening
 
+_SCORES = ("run/score", "run/episode_return", "evaluation/score")
 _GROUPS = {"evaluation_": "evaluation/", "seconds_": "seconds/"}
 
 
@@ -22,6 +25,17 @@ def tag(key: str) -> str:
     return f"run/{key}"
 
 
+def _hyperparameters(config: Config) -> list[Any]:
+    """The settings of a run for the tab HPARAMS, beside the scores that the run writes later."""
+    make = import_module("torch.utils.tensorboard.summary").hparams
+    settings = {"game": config.game} | {
+        f"{section}.{name}": value if isinstance(value, (bool, int, float, str)) else str(value)
+        for section, table in as_tables(config).items()
+        for name, value in table.items()
+    }
+    return list(make(settings, dict.fromkeys(_SCORES)))
+
+
 class TensorBoard:
     """A `pufferc.loggers.Logger`."""
 
@@ -29,6 +43,8 @@ class TensorBoard:
         writer = import_module("torch.utils.tensorboard").SummaryWriter
         purge = opening.steps + 1 if opening.steps else None
         self._writer = writer(str(opening.run / "tensorboard"), purge_step=purge)
+        for summary in _hyperparameters(opening.config):
+            self._writer.file_writer.add_summary(summary)
 
     def write(self, steps: int, values: Mapping[str, float]) -> None:
         for key, value in values.items():

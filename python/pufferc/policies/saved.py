@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from pufferc.envs.games import action_text, agents_per_game
 from pufferc.envs.spaces import GameSpaces, game_spaces
 from pufferc.policies.base import Policy
 from pufferc.policies.make import make_policy
+from pufferc.policies.user import load_class
 from pufferc.runs.checkpoint import Checkpoint, CheckpointError, game_of
 
 
@@ -26,9 +28,11 @@ def checkpoint_config(
 ) -> Config:
     """The configuration of a checkpoint, with this machine's device.
 
-    Game parameters `params` and the data file `data` override those of training.
+    Game parameters `params` and the data file `data` override those of training. CheckpointError if the policy would
+    import a module that the user has not asked for, see `import_class`.
     """
     config = merge(Config(game_of(checkpoint)), checkpoint.meta["config"], str(checkpoint.path))
+    _expect_known(config.policy.class_, checkpoint)
     config = _with_params(config, params) if params else config
     train, vec = config.train, config.vec
     if data is not None:
@@ -37,6 +41,30 @@ def checkpoint_config(
     return dataclasses.replace(
         config, vec=vec, train=dataclasses.replace(train, precision=precision, device=device or train.device)
     )
+
+
+def _expect_known(name: str | None, checkpoint: Checkpoint) -> None:
+    """CheckpointError if the network "module:Class" is in a module that was not imported yet.
+
+    A checkpoint is data that may come from anybody; importing a module runs its code.
+    """
+    module = "pufferc" if name is None else name.partition(":")[0]
+    if module.partition(".")[0] == "pufferc" or module in sys.modules:
+        return
+    raise CheckpointError(
+        f"checkpoint: {checkpoint.path} names the custom network {name}; using it runs the code of {module}. "
+        f"If you trust it: --trust or --policy.class {name}; in Python trust=True, or import {module} first"
+    )
+
+
+def import_class(checkpoint: Checkpoint) -> None:
+    """Imports the custom network that a checkpoint names, if any, which runs the code of its module.
+
+    ConfigError if it cannot be imported.
+    """
+    name = checkpoint.meta["config"].get("policy", {}).get("class")
+    if name is not None:
+        load_class(str(name))
 
 
 def _with_params(config: Config, params: Mapping[str, Any]) -> Config:

@@ -1,21 +1,28 @@
 """Plots learning curves (score, speed and losses) of one or more runs from metrics.jsonl into one PNG.
 
+Runs of one game share their panels; each further game has a row of its own, with the first four panels.
+
 The seeds of a group (runs/NAME-seeds/seed-*) are one curve, their mean, in a band from the lowest seed to the highest.
 Needs matplotlib, which pufferc[render] installs, and no display.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pufferc.config import ConfigError, read_toml
+from pufferc.files import expect_folder
 from pufferc.pictures.renderer import DrawingUnavailable
+from pufferc.runs.compare import differences, flat
 from pufferc.runs.directory import GROUP_SUFFIX, members
 
 __all__ = ["COLORS", "make_figure", "plot", "read_metrics", "style_panel"]
@@ -39,6 +46,9 @@ _X_LABELS = {"steps": "agent steps", "time_s": "seconds", "update": "update"}
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#3c3c3c")
 _STYLES = ("-", "--", ":", "-.")
 _LEGEND_CHARACTERS = 50  # of the legend's text, as wide as one panel
+_ACROSS = 4  # panels side by side
+_LABEL_SETTINGS = 4  # different settings that a label names at most; with more it is the run's folder
+_LABEL_CHARACTERS = 24  # of a value in a label
 _GRID_POINTS = 400  # of the mean over seeds
 
 
@@ -190,28 +200,99 @@ def _draw_panel(axes: Any, panel: tuple[str, str, str], x: str, series: dict[str
         axes.set_xlim(0.0, 1.02 * max(ends))
 
 
-def _names(runs: Sequence[str | os.PathLike[str]]) -> list[str]:
-    """A short unique name for each run."""
-    short = [Path(run).name if Path(run).name != "metrics.jsonl" else Path(run).parent.name for run in runs]
-    return [str(run) if short.count(name) > 1 else name for run, name in zip(runs, short, strict=True)]
+@dataclass
+class _Series:
+    """One run, or the runs of a group of seeds: its folder, game and configuration."""
+
+    folder: Path
+    tables: list[Table]
+    game: str = ""
+    config: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_group(self) -> bool:
+        return self.folder.name.endswith(GROUP_SUFFIX)
+
+    def __post_init__(self) -> None:
+        first = next(iter(members(self.folder)), self.folder)
+        with contextlib.suppress(ConfigError):  # a plot needs the metrics only
+            self.config = flat(read_toml(first / "config.toml"))
+            self.game = str(self.config.pop("game", ""))
 
 
-def _series(runs: Sequence[str | os.PathLike[str]]) -> dict[str, list[Table]]:
-    """The tables of runs by name; all runs of one group of seeds are one series."""
+def _read_series(runs: Sequence[str | os.PathLike[str]]) -> list[_Series]:
+    """The runs; all runs of one group of seeds are one series."""
     groups: dict[Path, list[Path]] = {}
     for run in map(Path, runs):
         for member in members(run) or [run]:
             folder = member.parent if member.name == "metrics.jsonl" else member
             seed = folder.parent.name.endswith(GROUP_SUFFIX)
-            groups.setdefault(folder.parent if seed else member, []).append(member)
-    tables = [[read_metrics(run) for run in found] for found in groups.values()]
-    return dict(zip(_names(list(groups)), tables, strict=True))
+            groups.setdefault(folder.parent if seed else folder, []).append(member)
+    return [_Series(folder, [read_metrics(run) for run in found]) for folder, found in groups.items()]
+
+
+def _label(names: Mapping[str, Sequence[Any]], index: int) -> str:
+    """The settings of one series that differ between several: "learning_rate 0.01, seed 2"."""
+    return ", ".join(f"{key.rpartition('.')[2]} {_short(values[index])}" for key, values in names.items())
+
+
+def _short(value: Any) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= _LABEL_CHARACTERS else f"{text[: _LABEL_CHARACTERS - 3]}..."
+
+
+def _labelled(series: Sequence[_Series]) -> dict[str, list[Table]]:
+    """The tables of series of one game by a unique label: what differs between them, or their folders."""
+    ignored = ["train.seed"] if any(one.is_group for one in series) else []
+    found = differences([one.config for one in series], ignored)
+    labels = [_label(found, i) for i in range(len(series))]
+    if not 0 < len(found) <= _LABEL_SETTINGS or len(set(labels)) < len(labels):
+        labels = [one.folder.name for one in series]
+    if len(set(labels)) < len(labels):
+        labels = [str(one.folder) for one in series]
+    return {label: one.tables for label, one in zip(labels, series, strict=True)}
+
+
+def _panels(series: Iterable[list[Table]]) -> list[tuple[str, str, str]]:
+    """Title, unit and key of the panels that have something to show."""
+    present = {key for tables in series for table in tables for key, curve in table.items() if np.isfinite(curve).any()}
+    shown = [(title, unit, [key for key in keys if key in present]) for title, unit, keys in _PANELS]
+    return [(title, unit, keys[0]) for title, unit, keys in shown if keys]
+
+
+def _legend_rows(labels: Iterable[str], across: int) -> tuple[int, int]:
+    """Columns and rows of the legend above `across` panels."""
+    texts = list(labels)
+    columns = max(1, int(_LEGEND_CHARACTERS * across / (max(map(len, texts)) + 16)))
+    return columns, -(-len(texts) // columns)
+
+
+def _draw_game(
+    figure: Any,
+    series: dict[str, list[Table]],
+    panels: Sequence[tuple[str, str, str]],
+    x: str,
+    title: str | None = None,
+) -> None:
+    """The panels of one game and their legend, into a figure or a part of it."""
+    across = min(_ACROSS, max(len(panels), 1))
+    for i, panel in enumerate(panels):
+        _draw_panel(figure.add_subplot(max(1, -(-len(panels) // across)), across, i + 1), panel, x, series)
+    if panels:
+        columns, _ = _legend_rows(series, across)
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        legend = figure.legend(
+            handles, labels, loc="outside upper left", ncols=columns, fontsize=9, frameon=False, title=title
+        )
+        legend.set_alignment("left")
+        legend.get_title().set(fontsize=12, fontweight="bold")
 
 
 def plot(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str] = "plot.png", *, x: str = "steps") -> Path:
     """Draw the learning curves of runs into one PNG, thin as logged and thick as running means; dots are evaluations.
 
-    The seeds of a group are one curve, their mean, in a band from the lowest to the highest.
+    The seeds of a group are one curve, their mean, in a band from the lowest to the highest. Runs of several games have
+    a row of panels per game. A curve's label is what differs between the runs of its game.
 
     Args:
         runs: Directories of runs or of groups of seeds, or metrics.jsonl files; each run or group one colour.
@@ -228,23 +309,24 @@ def plot(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str] = "
     out = Path(out)
     if out.suffix.lower() != ".png":
         raise ValueError(f"a plot must end in .png, got {str(out)!r}")
-    series = _series(runs)
-    every = [table for found in series.values() for table in found]
+    expect_folder(out)
+    series = _read_series(runs)
+    every = [table for one in series for table in one.tables]
     if not any(x in table for table in every):
         known = sorted({key for table in every for key in table})
         raise ValueError(f"no run has a column {x!r} (known: {', '.join(known)})")
-    present = {key for table in every for key, curve in table.items() if np.isfinite(curve).any()}
-    shown = [(title, unit, [key for key in keys if key in present]) for title, unit, keys in _PANELS]
-    panels = [(title, unit, keys[0]) for title, unit, keys in shown if keys]
-    across = min(4, max(len(panels), 1))
-    down = max(1, -(-len(panels) // across))
-    legend_columns = max(1, int(_LEGEND_CHARACTERS * across / (max(map(len, series)) + 16)))
-    legend_rows = -(-len(series) // legend_columns)
-    figure = make_figure(across, down, legend_rows)
-    for i, panel in enumerate(panels):
-        _draw_panel(figure.add_subplot(down, across, i + 1), panel, x, series)
-    if panels:
-        handles, labels = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=legend_columns, fontsize=9, frameon=False)
+    names = list(dict.fromkeys(one.game for one in series))
+    games = {game: _labelled([one for one in series if one.game == game]) for game in names}
+    panels = {game: _panels(found.values()) for game, found in games.items()}
+    if len(games) == 1:
+        ((game, found),) = games.items()
+        across = min(_ACROSS, max(len(panels[game]), 1))
+        figure = make_figure(across, max(1, -(-len(panels[game]) // across)), _legend_rows(found, across)[1])
+        _draw_game(figure, found, panels[game], x)
+    else:
+        rows = [_legend_rows(found, _ACROSS)[1] for found in games.values()]
+        figure = make_figure(_ACROSS, len(games), sum(rows) + 2 * len(games))
+        for (game, found), part in zip(games.items(), figure.subfigures(len(games), 1), strict=True):
+            _draw_game(part, found, panels[game][:_ACROSS], x, game or "unknown game")
     figure.savefig(out)
     return out

@@ -50,8 +50,13 @@ def make_directory(runs: Path, game: str, suffix: str = "") -> Path:
 
 def write_start(run: Path, config: Config, facts: dict[str, Any]) -> None:
     """Writes config.toml and machine.json of a new run."""
-    (run / "config.toml").write_text(to_toml(config), encoding="utf-8")
+    write_config(run, config)
     write_json(run / "machine.json", {**facts, "started": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
+
+
+def write_config(run: Path, config: Config) -> None:
+    """Writes config.toml."""
+    (run / "config.toml").write_text(to_toml(config), encoding="utf-8")
 
 
 def write_json(path: Path, values: Any) -> None:

@@ -91,6 +91,7 @@ class Loop:
 
     def go(self) -> Result:
         trainer, outcome = self.trainer, "complete"
+        self.outputs.progress.window = ScoreWindow(self.window.state())
         self.outputs.progress.start(trainer.steps)
         reached: float | None = None
         while trainer.update < trainer.updates:

@@ -22,6 +22,7 @@ Shapes: T horizon, N rows, S entries of an observation, B rows of any batch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ import torch
 from torch import Tensor
 
 from pufferc.config import ConfigError
+from pufferc.kernels.private import NotFinite
 from pufferc.policies import Flat, Network, Policy
 from pufferc.training.distributed import Ranks
 from pufferc.training.rollout import Rollout
@@ -143,6 +145,8 @@ class ObservationNormaliser:
     def apply(self) -> None:
         """Writes the map to the policy."""
         moments = self.moments
+        if not bool(moments.mean.isfinite().all()):
+            raise NotFinite("the mean of the observations is not finite")
         reach = torch.maximum(moments.high - moments.mean, moments.mean - moments.low)
         gain = torch.minimum((moments.variance + _EPSILON).rsqrt(), _LIMIT / reach)
         gain = torch.where(moments.high > moments.low, gain, 0.0) * self._scale
@@ -181,7 +185,10 @@ class RewardNormaliser:
             seen[t] = self.returns
             self.returns = self.returns.masked_fill(ended[t], 0.0)
         self.moments.merge_all(Moments.of(seen[alive]) if alive.any() else Moments.none(), ranks)
-        return float((self.moments.variance + _EPSILON).rsqrt())
+        factor = float((self.moments.variance + _EPSILON).rsqrt())
+        if not math.isfinite(factor):
+            raise NotFinite("the variance of the returns is not finite")
+        return factor
 
     def state(self) -> dict[str, Tensor]:
         """Excludes `returns`, which are saved with the games."""

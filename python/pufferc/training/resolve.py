@@ -152,8 +152,6 @@ def _warnings(config: Config, batch: int, minibatch: int, over: int) -> list[str
         )
     if minibatch < 64:
         found.append(f"train.minibatch_size {minibatch} is small: gradients are noisy and most time goes into overhead")
-    if train.total_steps % batch:
-        found.append(f"train.total_steps is not a whole number of batches; the run ends at {updates * batch} steps")
     if train.optimizer == "adam" and train.learning_rate > 0.02:
         found.append(f"train.learning_rate {train.learning_rate} is high for adam; around 0.002 is usual")
     if train.optimizer == "muon" and train.learning_rate < 0.001:

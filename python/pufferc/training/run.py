@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -15,21 +16,24 @@ import numpy as np
 import torch
 
 import pufferc
+from pufferc import _core
 from pufferc.config import Config, ConfigError
-from pufferc.envs.games import Game
+from pufferc.envs.games import Game, env_info
 from pufferc.loggers import Progress, Silent, check_loggers, open_loggers
 from pufferc.loggers.background import Opening
 from pufferc.runs.checkpoint import Checkpoint, load_checkpoint, load_game_checkpoint, load_run_checkpoint
-from pufferc.runs.directory import locked, make_directory, policy_name, write_json, write_start
+from pufferc.runs.directory import locked, make_directory, policy_name, write_config, write_json, write_start
 from pufferc.runs.machine import machine
 from pufferc.runs.metrics import MetricsLog, last_line
-from pufferc.runs.scores import ScoreWindow
+from pufferc.runs.scores import Score, ScoreWindow
 from pufferc.runs.text import count, duration
 from pufferc.training.distributed import connect
-from pufferc.training.from_checkpoint import checkpoint_config, load_weights
+from pufferc.training.faults import check_metrics
+from pufferc.training.from_checkpoint import load_weights
 from pufferc.training.interrupt import Interrupt
 from pufferc.training.loop import Loop, Outputs, Result, describe
 from pufferc.training.resolve import resolve
+from pufferc.training.resume import resumed_config
 from pufferc.training.sharding import INEXACT
 from pufferc.training.trainer import Trainer
 
@@ -43,6 +47,7 @@ def train(
     directory: Path | str | None = None,
     resume: Path | str | None = None,
     weights: Path | str | None = None,
+    changes: Mapping[str, Any] | None = None,
     quiet: bool = False,
     dashboard: bool = False,
     display: Progress | None = None,
@@ -56,6 +61,7 @@ def train(
         directory: Existing directory for the new run, in place of a new one in `runs`. It must not hold a run.
         resume: Checkpoint directory to resume; its run continues.
         weights: Checkpoint directory with the initial weights of a new run.
+        changes: With `resume`: settings that change, such as {"train.total_steps": 10_000_000}; see resume.py.
         quiet: No progress lines.
         dashboard: Show a dashboard instead of progress lines if the terminal supports it.
         display: Receives the output instead of a terminal.
@@ -67,22 +73,27 @@ def train(
 
     Raises:
         ConfigError, CheckpointError: Invalid arguments; nothing was started.
-        ppo.NotFinite: The loss became NaN; the last checkpoint remains.
+        ppo.NotFinite: The loss became NaN; the last checkpoint remains. Its subclass faults.GameNotFinite: because of a
+            number of the game.
         distributed.LostRank: Another process of the run ended; the last checkpoint remains.
     """
     began = time.perf_counter()
     with connect() as ranks, ExitStack() as stack:
         checkpoint = _load(resume, game)
-        config = config if checkpoint is None else checkpoint_config(checkpoint)
+        config = config if checkpoint is None else resumed_config(checkpoint, changes or {})
         if config is None:
             raise ConfigError("config: expected a Config, or resume=<checkpoint>")
         config, warnings = resolve(config, processes=ranks.world, local_processes=ranks.local_world)
         check_loggers(config.train.loggers)
+        stack.callback(_core.stop_watching_crashes)
+        _watch_crashes(config.game)
+        check_metrics(config)
         trainer = Trainer(config, ranks)
         stack.callback(trainer.env.close)
         if weights is not None and checkpoint is None:
             load_weights(trainer.policy, load_checkpoint(Path(weights)))
         run = _open_directory(trainer, checkpoint, Path(runs), directory, stack)
+        _watch_crashes(config.game, run)
         warnings += _begin(trainer, checkpoint)
         if ranks.rank == 0:
             progress = display or _display(trainer, run, quiet, dashboard)
@@ -114,7 +125,21 @@ def _open_directory(
         stack.enter_context(locked(run))
         if checkpoint is None:
             write_start(run, trainer.config, run_facts())
+        else:
+            write_config(run, trainer.config)  # some settings may have changed
     return Path(trainer.ranks.share(str(run)))
+
+
+def _watch_crashes(game: str, run: Path | None = None) -> None:
+    """A crash of the game's code then says so, and how to find the mistake."""
+    info = env_info(game)
+    name = info.path or info.name
+    advice = (
+        f"pufferc check --debug {name}" if info.path else f"pufferc check {name}, and report it: {name} is built in"
+    )
+    kept = "" if run is None else f"; the checkpoints in {run} are kept"
+    before = f"\npufferc: training stopped: the code of the game {name} "
+    _core.watch_crashes(before, f"{kept}. To find the mistake: {advice}\n")
 
 
 def _begin(trainer: Trainer, checkpoint: Checkpoint | None) -> list[str]:
@@ -183,7 +208,8 @@ def _display(trainer: Trainer, run: Path, quiet: bool, dashboard: bool) -> Progr
                 target=config.train.target_score,
                 gpu_bytes=(lambda: torch.cuda.memory_allocated(trainer.device)) if cuda else None,
             )
-    return Progress(config.train.total_steps)
+    # Notebooks show stderr as if it were an error.
+    return Progress(config.train.total_steps, stream=sys.stdout if "ipykernel" in sys.modules else None)
 
 
 def run_facts() -> dict[str, Any]:
@@ -198,14 +224,18 @@ def run_facts() -> dict[str, Any]:
 
 
 def summary(result: Result) -> str:
-    """How a run ended, in one or two lines."""
-    text = (
-        f"{result.outcome}: {count(result.steps)} steps in {duration(result.seconds)} ({result.seconds:.2f} s), "
-        f"{count(result.steps_per_second)} steps/s; {result.run}"
-    )
-    if result.target_seconds is not None and result.evaluation is not None:
-        text += f"\ntarget reached after {result.target_seconds:.2f} s: {describe(result.evaluation)}"
-    elif result.evaluation is not None:
-        what = "last evaluation" if result.target_score is None else "target not reached"
-        text += f"\n{what}: {describe(result.evaluation)}"
-    return text
+    """How a run ended, in one line."""
+    ended = {"target": "target reached", "complete": "complete", "interrupted": "interrupted"}[result.outcome]
+    if result.outcome == "complete" and result.target_score is not None:
+        ended = "complete, target not reached"
+    time_text = f"{result.seconds:.2f} s" if result.seconds < 60.0 else duration(result.seconds)
+    score = "" if result.score is None else f", {_score_text(result.score)}"
+    speed = f"{count(result.steps_per_second)} steps/s"
+    return f"{ended}: {count(result.steps)} steps in {time_text}, {speed}{score}; {result.run}"
+
+
+def _score_text(score: Score) -> str:
+    if score.source == "training":
+        return f"score {score.value:.2f} over the last {score.episodes} training episodes"
+    spread = "" if score.ci95 is None else f" +- {score.ci95:.2f}"
+    return f"score {score.value:.2f}{spread} over {score.episodes} evaluation episodes"

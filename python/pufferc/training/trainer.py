@@ -5,10 +5,11 @@ The algorithm is in ppo.py, directories and logs in run.py, evaluations and inte
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from pufferc.runs.checkpoint import (
     save_checkpoint,
 )
 from pufferc.selfplay.settings import Sides, read_sides
-from pufferc.training import normalise, ppo
+from pufferc.training import faults, normalise, ppo
 from pufferc.training.collectors import Collector, make_collector
 from pufferc.training.distributed import Ranks
 from pufferc.training.evaluate import Evaluation, EvaluationSettings, World, evaluate
@@ -139,8 +140,9 @@ class Trainer:
 
     def _first_statistics(self, normaliser: normalise.ObservationNormaliser) -> None:
         """Collects a rollout only for observation statistics, then resets the games."""
-        self.collector.collect(_FIRST_STATISTICS_STEP)
-        normaliser.update(self.rollout, self.ranks)
+        with self._blaming():
+            self.collector.collect(_FIRST_STATISTICS_STEP)
+            normaliser.update(self.rollout, self.ranks)
         self.env.pop_metrics()
         if self.seats is not None:
             self.seats.clear()
@@ -160,8 +162,24 @@ class Trainer:
         shape = {"constant": 1.0, "linear": 1.0 - done, "cosine": 0.5 + 0.5 * math.cos(math.pi * done)}[train.schedule]
         return train.learning_rate * (train.final_learning_rate + (1.0 - train.final_learning_rate) * shape)
 
+    @contextlib.contextmanager
+    def _blaming(self) -> Iterator[None]:
+        """Turns NotFinite into GameNotFinite if the game gave the numbers of this update."""
+        try:
+            yield
+        except ppo.NotFinite:
+            faults.check_game(self.env, self.rollout, self.update * self.config.train.horizon)
+            raise
+
     def step(self) -> dict[str, Any]:
-        """One update. Returns its log line, combined over all ranks. Raises ppo.NotFinite."""
+        """One update. Returns its log line, combined over all ranks.
+
+        Raises ppo.NotFinite, or faults.GameNotFinite if the game's numbers were not finite.
+        """
+        with self._blaming():
+            return self._step()
+
+    def _step(self) -> dict[str, Any]:
         train, rate, now = self.config.train, self.learning_rate(), time.perf_counter
         rollout, began = self.rollout, now()
         seconds = self.collector.collect(self.update * train.horizon)

@@ -96,7 +96,7 @@ class CheckpointAgent:
     """The policy of a checkpoint, for any pool of its game. Needs pufferc[train].
 
     Args:
-        path: The checkpoint's directory, as `pufferc.checkpoint.find_checkpoint` finds it.
+        path: The checkpoint's directory, as `pufferc.runs.checkpoint.find_checkpoint` finds it.
         greedy: Take the most probable action instead of sampling.
         seed: Seed of the sampling.
         game: The game; required if it was loaded from a shared object.

@@ -16,6 +16,7 @@ import numpy as np
 from pufferc import errors
 from pufferc.envs.games import Game
 from pufferc.envs.vector import VecEnv
+from pufferc.files import expect_folder
 from pufferc.pictures.renderer import Renderer, world_size
 from pufferc.watch.players import Agent, RandomAgent, choose
 from pufferc.watch.video_writers import GifWriter, Mp4Writer, Picture, PngWriter, Writer
@@ -66,8 +67,7 @@ class Recorder:
 
     def _reserve(self) -> None:
         """Make the temporary file, which shows that the folder is writable."""
-        if not self.path.parent.is_dir():
-            raise FileNotFoundError(f"cannot record to {self.path}: there is no folder {self.path.parent}")
+        expect_folder(self.path, "record to")
         try:
             if self.path.is_dir():
                 raise IsADirectoryError(f"cannot record to {self.path}: it is a folder")

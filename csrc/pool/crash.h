@@ -1,0 +1,28 @@
+// crash.h - a message when a game's code ends the process, by a crash or by calling exit.
+#ifndef PUFFERC_POOL_CRASH_H
+#define PUFFERC_POOL_CRASH_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Whether this thread runs a game's code: its step, reset, observe, mask or metrics. Written by step.c.
+#if defined(__linux__)  // not allocated on first use, so that a signal handler can read it
+#define PFC_STATIC_TLS_ __attribute__((tls_model("initial-exec")))
+#else
+#define PFC_STATIC_TLS_
+#endif
+#ifndef __cplusplus
+extern _Thread_local int pfc_in_game PFC_STATIC_TLS_;
+#endif
+
+// From now on, if a game's code crashes or calls exit, writes `before`, the cause ("crashed with SIGSEGV") and `after`
+// to standard error. A crash then takes its usual course; exit ends the process with code 1, whatever the game passed.
+// Texts are copied, and cut to 1000 bytes each. NULL, NULL: stop. Not thread-safe; handlers of signals are process-wide.
+void pfc_watch_crashes(const char* before, const char* after);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // PUFFERC_POOL_CRASH_H
