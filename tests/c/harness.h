@@ -48,6 +48,7 @@ static const Case special_cases[] = {
     {"g2048, to 32 by points", "g2048", 2, {{"max_tile", 32}, {"reward_kind", 0}}},
     {"go, 5 x 5", "go", 1, {{"size", 5}}},
     {"go, 6 x 6, repetition draws", "go", 3, {{"size", 6}, {"superko", 0}, {"komi", 3.5}}},
+    {"mini_freeway, short", "mini_freeway", 1, {{"max_steps", 300}}},
     {"mountain_car", "mountain_car", 0, {{0}}},
     {"mountain_car, continuous", "mountain_car", 2, {{"max_steps", 150}, {"continuous", 1}}},
     {"pendulum", "pendulum", 0, {{0}}},
