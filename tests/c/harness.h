@@ -68,6 +68,9 @@ static const Case special_cases[] = {
     {"boids, choices in a box", "boids", 4, {{"boids", 9}, {"max_steps", 60}, {"walls", 1}, {"continuous", 0}}},
     {"poker, Kuhn's", "poker", 0, {{0}}},
     {"poker, Leduc", "poker", 1, {{"variant", 1}}},
+    {"recall, repeat", "recall", 0, {{0}}},
+    {"recall, backwards", "recall", 1, {{"task", 1}}},
+    {"recall, pairs of ranks, two decks", "recall", 3, {{"task", 2}, {"ranks", 1}, {"decks", 2}}},
     {"tmaze", "tmaze", 0, {{0}}},
     {"tmaze, dark", "tmaze", 3, {{"length", 5}, {"min_length", 5}, {"distractors", 0}}},
 };
