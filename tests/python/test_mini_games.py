@@ -168,6 +168,33 @@ def test_it_agrees_with_minatar(game: str) -> None:
     assert agreement.episodes >= CASES[game].ends
 
 
+def test_divers_are_worth_the_oxygen_and_make_seaquest_faster() -> None:
+    """Random play hardly ever has six divers, so crews are given to both games."""
+    if "mini_seaquest" not in GAMES:
+        pytest.skip("built without mini_seaquest")
+    try:
+        theirs = [Mini("seaquest", copy_nothing) for _ in range(20)]
+    except MissingReference as error:
+        pytest.skip(str(error))
+    ours = pufferc.make(
+        "mini_seaquest", num_games=20, num_threads=1, autoreset="disabled", seed=11, sticky=0.0, max_steps=0
+    )
+    largest, ramps = 0.0, 0
+
+    def give_crews(envs: pufferc.VecEnv, rng: np.random.Generator) -> Any:
+        nonlocal largest, ramps
+        largest, ramps = max(largest, float(envs.rewards.max())), max(ramps, int(envs.state("ramps").max()))
+        crews = np.where(rng.random(20) < 0.3, rng.choice([-1, 1, 5, 6, 6], 20), envs.state("crew")).astype(np.int32)
+        envs.set_state("crew", crews)
+        for reference, crew in zip(theirs, crews, strict=True):
+            reference.env.diver_count = int(crew)
+        up = rng.random(20) < 0.3
+        return np.where(up, 2, rng.choice([1, 3, 4, 5], 20)).astype(np.int32)
+
+    lockstep(ours, theirs, lambda moment, reference: reference.copy(moment), difference, give_crews, 1000)
+    assert largest >= 9 and ramps >= 5
+
+
 # MinAtar 1.0.15 with sticky actions and random play: means of the return and of the steps. Their standard errors are
 # below 0.05 and 2 %.
 RANDOM_PLAY = {
