@@ -1,9 +1,9 @@
 // acrobot.c - swing two links up with a motor in the joint between them. One agent; Gymnasium's Acrobot-v1.
 //
-// Two links of 1 m and 1 kg hang from a pivot, with centres in their middles, inertias 1 kg m^2 and g = 9.8 m/s^2. q1 is
-// the angle of the first link (0 = down), q2 of the second one relative to the first. A step is 0.2 s of one Runge-Kutta
-// step of order 4 of the book's equations (Sutton and Barto 1998), without branches, so that the compiler vectorises the
-// generated loop over games.
+// Two links of 1 m and 1 kg hang from a pivot, with centres in their middles, inertias 1 kg m^2 and g = 9.8 m/s^2. q1
+// is the angle of the first link (0 = down), q2 of the second one relative to the first. A step is 0.2 s of one
+// Runge-Kutta step of order 4 of the book's equations (Sutton and Barto 1998), without branches, so that the compiler
+// vectorises the generated loop over games.
 //
 // obs   float32[6]    cosine and sine of q1 and of q2, both angular velocities
 // act   int32[1]      torque on the second joint: 0 -1 Nm  1 none  2 +1 Nm
@@ -44,8 +44,8 @@ static const PfcObsRow acrobot_obs[] = {
     PFC_OBS("velocity2", 1, -ACROBOT_MAX_SPEED_2, ACROBOT_MAX_SPEED_2, "of the second angle, rad/s"),
 };
 
-// The derivative of a motion under a torque. The numbers are products of the masses, lengths and inertias above. GCC does
-// not inline functions of this size by itself, and only what is inlined into the generated loop is vectorised.
+// The derivative of a motion under a torque. The numbers are products of the masses, lengths and inertias above. GCC
+// does not inline functions of this size by itself, and only what is inlined into the generated loop is vectorised.
 PFC_FN __attribute__((always_inline)) AcrobotMotion acrobot_derivative(AcrobotMotion m, float torque) {
   float sine2, cosine2;
   pfc_sincosf(m.q2, &sine2, &cosine2);

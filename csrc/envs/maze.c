@@ -2,9 +2,9 @@
 //
 // A level's number alone decides its maze, so policies can be trained on some levels and evaluated on others:
 // `first_level` and `levels` set the range from which each episode draws its level. A maze has an odd side from 3 to
-// `side` in the middle of the board. Its cells with even coordinates are rooms. The walls between neighbouring rooms are
-// visited in random order, and opened where the two rooms are not connected yet, so the free cells are a tree and every
-// way is unique. The agent starts in the upper left room. The goal is another random free cell.
+// `side` in the middle of the board. Its cells with even coordinates are rooms. The walls between neighbouring rooms
+// are visited in random order, and opened where the two rooms are not connected yet, so the free cells are a tree and
+// every way is unique. The agent starts in the upper left room. The goal is another random free cell.
 //
 // obs   uint8[side][side]   0 wall, 1 free, 2 goal, 3 agent; with view > 0 [view][view] around the agent
 // act   int32[1]            0 up  1 right  2 down  3 left; a move into a wall does nothing
@@ -59,8 +59,8 @@ static const char* maze_check(const void* params) {
   const MazeParams* p = (const MazeParams*)params;
   if (p->side % 2 == 0) return "side must be odd";
   if (p->view > 0 && p->view % 2 == 0) return "view must be odd, or 0";
-  if ((int64_t)p->first_level + p->levels > (int64_t)MAZE_ALL_LEVELS) return "first_level + levels must not exceed 2^31";
-  return NULL;
+  const bool fits = (int64_t)p->first_level + p->levels <= (int64_t)MAZE_ALL_LEVELS;
+  return fits ? NULL : "first_level + levels must not exceed 2^31";
 }
 
 PFC_FN int32_t maze_seen_side(const MazeParams* p) { return p->view > 0 ? p->view : p->side; }
@@ -224,7 +224,7 @@ PFC_FN void maze_metrics(const Maze* s, const MazeParams* p, int32_t agent, floa
   values[3] = (float)s->level;
 }
 
-// ---- picture: 440 x 500, the maze under the level's number -------------------------------------------------------------
+// ---- picture: 440 x 500, the maze under the level's number --------------------------------------------------------
 
 #define MAZE_VIEW_WIDTH 440.0f
 #define MAZE_VIEW_HEIGHT 500.0f

@@ -53,10 +53,11 @@ PFC_FN void mini_set_inside(uint8_t* plane, int32_t x, int32_t y) {
   if (mini_is_inside(x)) mini_set(plane, x, y);
 }
 
-// Writes a row of cells whose set is `bits`, bit x for column x. Seven copies of seven bits, each 7 bits further, put bit
-// i at bit 8 i.
+// Writes a row of cells whose set is `bits`, bit x for column x. Seven copies of seven bits, each 7 bits further, put
+// bit i at bit 8 i.
 PFC_FN void mini_set_row(uint8_t* plane, int32_t y, uint32_t bits) {
-  uint64_t first = ((uint64_t)(bits & 0x7f) * 0x040810204081ull & 0x01010101010101ull) | (uint64_t)(bits >> 7 & 1) << 56;
+  const uint64_t eighth = bits >> 7 & 1;
+  uint64_t first = ((bits & 0x7f) * 0x040810204081ull & 0x01010101010101ull) | eighth << 56;
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
   first = __builtin_bswap64(first);
 #endif
@@ -65,7 +66,7 @@ PFC_FN void mini_set_row(uint8_t* plane, int32_t y, uint32_t bits) {
   plane[MINI_SIDE * y + 9] = bits >> 9 & 1;
 }
 
-// ---- picture: 440 x 490, the board under the points ------------------------------------------------------------------
+// ---- picture: 440 x 490, the board under the points ---------------------------------------------------------------
 
 #define MINI_VIEW_WIDTH 440.0f
 #define MINI_VIEW_HEIGHT 490.0f

@@ -1,8 +1,8 @@
 // mini_freeway.c - walk a chicken across a road of eight lanes. One agent; MinAtar's Freeway.
 //
-// Each lane has one car that drives round and round, with a speed and a direction. The chicken moves at most every third
-// step. On the other side it gets a point and starts again, and all cars get new speeds and directions; a car sets it
-// back. The game never ends by its rules.
+// Each lane has one car that drives round and round, with a speed and a direction. The chicken moves at most every
+// third step. On the other side it gets a point and starts again, and all cars get new speeds and directions; a car
+// sets it back. The game never ends by its rules.
 //
 // obs   uint8[7][10][10]   planes: chicken, car, and the cells behind cars of speeds 1 to 5
 // act   int32[1]           0 none  1 left  2 up  3 right  4 down  5 fire; only up and down do something

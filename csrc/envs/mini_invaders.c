@@ -1,7 +1,7 @@
 // mini_invaders.c - shoot a block of aliens before it comes down. One agent; MinAtar's Space Invaders.
 //
-// The aliens move sideways together, and down at a wall; the fewer there are, the faster they move. The alien nearest to
-// the cannon's column shoots. A new block comes when all are gone, each a little faster (ramping).
+// The aliens move sideways together, and down at a wall; the fewer there are, the faster they move. The alien nearest
+// to the cannon's column shoots. A new block comes when all are gone, each a little faster (ramping).
 //
 // obs   uint8[6][10][10]   planes: cannon, alien, alien going left, going right, own bullet, enemy bullet
 // act   int32[1]           0 none  1 left  2 up  3 right  4 down  5 fire; up and down do nothing

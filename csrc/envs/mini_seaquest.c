@@ -1,8 +1,9 @@
-// mini_seaquest.c - shoot fish and enemy submarines, pick up divers, and come up for air. One agent; MinAtar's Seaquest.
+// mini_seaquest.c - shoot fish and enemy submarines, pick up divers, and come up for air. One agent; MinAtar's
+// Seaquest.
 //
-// Row 0 is the surface, rows 1 to 8 hold what crosses the board, and row 9 shows the oxygen and the divers aboard. Below
-// the surface the oxygen falls. Coming up costs a diver and fills it; without divers it ends the episode. Six divers are
-// worth the rest of the oxygen.
+// Row 0 is the surface, rows 1 to 8 hold what crosses the board, and row 9 shows the oxygen and the divers aboard.
+// Below the surface the oxygen falls. Coming up costs a diver and fills it; without divers it ends the episode. Six
+// divers are worth the rest of the oxygen.
 //
 // obs   uint8[10][10][10]   planes: front, back, own bullet, trail, enemy bullet, fish, enemy submarine, oxygen, divers
 //                           aboard, diver

@@ -2,7 +2,8 @@
 // MountainCarContinuous-v0 with continuous = 1 (there max_steps is 999).
 //
 // The motor is too weak for the slope, so the car must first drive away from the goal. Constants are those of Gymnasium
-// (Moore 1990; Sutton and Barto). The step has no branches, so that the compiler vectorises the generated loop over games.
+// (Moore 1990; Sutton and Barto). The step has no branches, so that the compiler vectorises the generated loop over
+// games.
 //
 // obs   float32[2]    position -1.2 to 0.6, velocity -0.07 to 0.07
 // act   int32[1]      0 push left  1 nothing  2 push right; or one control, the push

@@ -1,8 +1,8 @@
 // pendulum.c - swing a pendulum up and hold it there with a weak motor. One agent; Gymnasium's Pendulum-v1.
 //
-// A rod of 1 kg and 1 m turns around one end, g = 10 m/s^2. Its angle is 0 upright and grows clockwise. A step is 0.05 s
-// of Euler integration, without branches, so that the compiler vectorises the generated loop over games. The game never
-// ends by its rules.
+// A rod of 1 kg and 1 m turns around one end, g = 10 m/s^2. Its angle is 0 upright and grows clockwise. A step is
+// 0.05 s of Euler integration, without branches, so that the compiler vectorises the generated loop over games. The
+// game never ends by its rules.
 //
 // obs   float32[3]    cosine and sine of the angle, angular velocity
 // act   one control in [-1, 1], the torque / 2 Nm; with continuous = 0 five torques: -2, -1, 0, 1, 2 Nm

@@ -4,16 +4,16 @@
 //   task 0, repeat     A card's suit is seen in each step. Once `back` cards were seen, name the suit of the card that
 //                      was seen back - 1 steps before the current one. n - 1 steps. (POPGym: RepeatPrevious)
 //   task 1, backwards  See n cards, then name their suits from the last to the first. 2n - 1 steps. (Autoencode)
-//   task 2, pairs      n cards lie face down. A choice turns one up. The second one stays up with the first if both have
-//                      the same colour (`ranks` 1: the same rank), else both are turned back. 2n steps at most.
+//   task 2, pairs      n cards lie face down. A choice turns one up. The second one stays up with the first if both
+//                      have the same colour (`ranks` 1: the same rank), else both are turned back. 2n steps at most.
 //                      (Concentration)
 //
-// obs   uint8   task 0: [1] the suit. Task 1: [2] 1 while watching, else 0; the suit of the card, and a constant 0 after
+// obs   uint8   task 0: [1] the suit. Task 1: [2] 1 while watching, else 0; the suit of the card, a constant 0 after
 //               the first step of naming. Task 2: [n] 0 face down, else 1 + colour (1 + rank). Both cards of a turn are
 //               seen after the second choice.
 // act   int32[1]   tasks 0 and 1: a suit, 0 to 3; task 2: a card, 0 to n - 1
-// rew   task 0: +-1 / (n - back) for each suit named. Task 1: +-1 / n. Task 2: a pair +2 / n, no pair -2 / 2n; for a card
-//       that is up already -1 / 2n per card turned in this turn, which ends
+// rew   task 0: +-1 / (n - back) for each suit named. Task 1: +-1 / n. Task 2: a pair +2 / n, no pair -2 / 2n; for a
+//       card that is up already -1 / 2n per card turned in this turn, which ends
 //
 // score is the return, -1 to 1; perf is (score + 1) / 2.
 #include "pufferc/env.h"
@@ -72,7 +72,7 @@ static void recall_fill_rows(const void* params, PfcObsRow* rows) {
   rows[0].high = (float)(rows[0].num_codes - 1);
 }
 
-// ---- rules -----------------------------------------------------------------------------------------------------------
+// ---- rules --------------------------------------------------------------------------------------------------------
 
 PFC_FN int32_t recall_suit(int32_t card) { return card % RECALL_SUITS; }
 
@@ -148,7 +148,7 @@ PFC_FN void recall_step(Recall* s, const RecallParams* p, PfcIo io) {
   s->t += 1;
 }
 
-// ---- observation, metrics ----------------------------------------------------------------------------------------------
+// ---- observation, metrics -----------------------------------------------------------------------------------------
 
 PFC_FN void recall_observe_pairs(const Recall* s, const RecallParams* p, RecallObs* obs) {
   const int32_t count = recall_count(p);
@@ -177,7 +177,7 @@ PFC_FN void recall_metrics(const Recall* s, const RecallParams* p, int32_t agent
   values[1] = pfc_clampf(0.5f * (values[0] + 1.0f), 0.0f, 1.0f);
 }
 
-// ---- picture: 640 x 400, all cards on a table --------------------------------------------------------------------------
+// ---- picture: 640 x 400, all cards on a table ---------------------------------------------------------------------
 
 #define RECALL_VIEW_WIDTH 640.0f
 #define RECALL_VIEW_HEIGHT 400.0f
@@ -254,7 +254,8 @@ static void recall_draw_card(const Recall* s, const RecallParams* p, int32_t i, 
   if (look == RECALL_BACK)
     d->rounded_rect(d->context, x + 3.0f * gap, y + 3.0f * gap, v.width - 6.0f * gap, v.height - 6.0f * gap,
                     0.08f * v.width, pfc_rgb(0x323d60));
-  const PfcColor ink = look == RECALL_PAST ? pfc_rgb(PFC_LINE) : pfc_rgb(suit % 2 ? RECALL_VIEW_RED : RECALL_VIEW_BLACK);
+  const uint32_t color = look == RECALL_PAST ? PFC_LINE : suit % 2 ? RECALL_VIEW_RED : RECALL_VIEW_BLACK;
+  const PfcColor ink = pfc_rgb(color);
   if (look != RECALL_BACK && !(p->task == RECALL_PAIRS && p->ranks)) recall_draw_suit(d, middle, size, suit, ink);
   if (look != RECALL_BACK && p->task == RECALL_PAIRS && p->ranks) {
     const char* rank = ranks[card % RECALL_DECK / RECALL_SUITS];

@@ -1,5 +1,5 @@
-// test_maze.c - mazes are trees of even size, and depend on the level alone; ways have recorded lengths; moves, the view
-// and the metrics follow the rules.
+// test_maze.c - mazes are trees of even size, and depend on the level alone; ways have recorded lengths; moves, the
+// view and the metrics follow the rules.
 #include <math.h>
 #include <string.h>
 
@@ -73,12 +73,12 @@ static void distances(const Board* b, int side, int from, int* out) {
 // Connected with one edge less than cells: a tree. Rooms are free, crossings of walls are not.
 static void check_tree(const Board* b, int side) {
   int far[MAZE_MAX_CELLS], cells = 0, edges = 0;
-  const int edge = (side - seen_game(b)->inner) / 2, start_cell = side * edge + edge;
+  const int inner_side = seen_game(b)->inner, edge = (side - inner_side) / 2, start_cell = side * edge + edge;
   distances(b, side, start_cell, far);
   for (int y = 0; y < side; ++y)
     for (int x = 0; x < side; ++x) {
       const int u = x - edge, v = y - edge;
-      const bool inner = u >= 0 && v >= 0 && u < seen_game(b)->inner && v < seen_game(b)->inner, open = is_free(b, side, x, y);
+      const bool inner = u >= 0 && v >= 0 && u < inner_side && v < inner_side, open = is_free(b, side, x, y);
       CHECK(!open || (inner && far[side * y + x] >= 0));
       if (inner && u % 2 == 0 && v % 2 == 0) CHECK(open);
       if (inner && u % 2 == 1 && v % 2 == 1) CHECK(!open);
@@ -99,7 +99,8 @@ static void test_mazes_are_trees(void) {
     MazeParams p = with_side(sides[i]);
     for (int32_t level = 0; level < (sides[i] == 63 ? 20 : 200); ++level) {
       start_level(&b, &p, level, 7);
-      CHECK(game(&b)->level == level && game(&b)->inner % 2 == 1 && game(&b)->inner >= 3 && game(&b)->inner <= sides[i]);
+      const int inner = game(&b)->inner;
+      CHECK(game(&b)->level == level && inner % 2 == 1 && inner >= 3 && inner <= sides[i]);
       check_tree(&b, sides[i]);
     }
   }

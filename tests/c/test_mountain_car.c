@@ -49,7 +49,8 @@ static void test_swinging_reaches_the_goal(void) {
     pushing = swinging;
     bool ended = false;
     for (int t = 0; t < 200; ++t) CHECK(!step(&pushing, &choices, 2, 0.0f).terminated);
-    for (int t = 0; t < 200 && !ended; ++t) ended = step(&swinging, &choices, swinging.velocity > 0.0f ? 2 : 0, 0.0f).terminated;
+    for (int t = 0; t < 200 && !ended; ++t)
+      ended = step(&swinging, &choices, swinging.velocity > 0.0f ? 2 : 0, 0.0f).terminated;
     float values[2] = {0.0f, 0.0f};
     mountain_car_metrics(&swinging, &choices, 0, values);
     CHECK(ended && fabsf(values[1] - (1.0f - (float)swinging.steps / 200.0f)) < 1e-6f);
