@@ -92,7 +92,7 @@ enum {
   DRIVE_BEHIND = 2, DRIVE_BEFORE = 8,  // points of the route around the last place among which the next one is searched
   DRIVE_AHEAD_POINTS = 36,  // of a path of 50 m; the least spacing is 1.67 m
   DRIVE_TURNS = 40,         // of loops over such points; see drive_nearest_point
-  DRIVE_AHEAD_ROOM = DRIVE_AHEAD_POINTS + DRIVE_TURNS + 8,
+  DRIVE_AHEAD_ROOM = 48,    // their arrays, with room for copies by eights and for DRIVE_TURNS
   DRIVE_FINE = 320,         // points of a lane before it is divided evenly
   DRIVE_PLAIN_OBS = 65, DRIVE_SEEN = 10, DRIVE_BODY_OBS = 9, DRIVE_ROUTE_POINTS = 8, DRIVE_POINT_OBS = 6,
   DRIVE_ROAD_SEEN = 32, DRIVE_ROAD_OBS = 6,
@@ -1651,11 +1651,16 @@ DRIVE_PART bool drive_near(const DriveWorld* w, int32_t a, int32_t b) {
   return dx * dx + dy * dy + w->away[a] + w->away[b] < reach * reach;
 }
 
-// Whether body i is near one of the first `others` bodies.
-DRIVE_PART bool drive_any_near(const DriveWorld* w, int32_t i, int32_t others) {
+// Whether any other body is near a present body.
+DRIVE_PART bool drive_any_near(const DriveWorld* w, int32_t i) {
+  const float *xs = w->x, *ys = w->y, *away = w->away, *radius = w->radius, x = xs[i], y = ys[i], own = radius[i];
+  const int32_t padded = w->padded;
   int32_t found = 0;
-  for (int32_t k = 0; k < others; ++k) found |= drive_near(w, i, k);
-  return found != 0;
+  for (int32_t k = 0; k < padded; ++k) {
+    const float dx = xs[k] - x, dy = ys[k] - y, reach = own + radius[k];
+    found += dx * dx + dy * dy + away[k] < reach * reach;
+  }
+  return found > 1;  // it is near itself
 }
 
 // How far ahead of a path's point a body's box begins, if it comes within `half` of the path there; else DRIVE_FAR.
@@ -1676,20 +1681,28 @@ DRIVE_PART float drive_corridor_square(const DriveWorld* w, int32_t body, float 
   return 1.01f * (wide * wide + deep * deep);
 }
 
+// Lists the numbers of the flags that are 1 and returns how many there are. `count` is a multiple of 8. There is no
+// branch, because none could be predicted; one number more than there are flags is written.
+DRIVE_PART int32_t drive_list(const int32_t* flags, int32_t count, uint8_t* found) {
+  int32_t listed = 0;
+  for (int32_t k = 0; k < count; k += 8)
+    for (int32_t i = k; i < k + 8; ++i) {
+      found[listed] = (uint8_t)i;
+      listed += flags[i];
+    }
+  return listed;
+}
+
 // Lists the bodies of which a part may be within `reach` m of a place, and returns their number.
 DRIVE_PART int32_t drive_find_within(const DriveWorld* w, float x, float y, float reach, uint8_t* found) {
   const float *xs = w->x, *ys = w->y, *away = w->away, *radius = w->radius;
   const int32_t padded = w->padded;
-  int32_t within[DRIVE_MAX_BODIES], count = 0;
+  int32_t within[DRIVE_MAX_BODIES];
   for (int32_t k = 0; k < padded; ++k) {
     const float dx = xs[k] - x, dy = ys[k] - y, far_off = reach + radius[k];
     within[k] = dx * dx + dy * dy + away[k] <= far_off * far_off;
   }
-  for (int32_t k = 0; k < padded; ++k) {  // without a branch that cannot be predicted
-    found[count] = (uint8_t)k;
-    count += within[k];
-  }
-  return count;
+  return drive_list(within, padded, found);
 }
 
 // Whether a body is in the corridor of a lane from point `first` to point `last`; points beyond its ends lie straight
@@ -1783,12 +1796,15 @@ PFC_FN bool drive_place_is_free(const DriveWorld* w, int32_t i, uint16_t lane, f
 }
 
 PFC_FN float drive_nearest_square(const DriveWorld* w, int32_t i) {
-  float least = DRIVE_FAR;
-  for (int32_t k = 0; k < w->num_bodies; ++k) {
-    const float dx = w->x[k] - w->x[i], dy = w->y[k] - w->y[i];
-    if (k != i) least = pfc_minf(least, dx * dx + dy * dy + w->away[k]);
+  const float *xs = w->x, *ys = w->y, *away = w->away, x = xs[i], y = ys[i];
+  const int32_t padded = w->padded;
+  uint32_t least = pfc_float_bits(DRIVE_FAR);  // bits of positive numbers are ordered as these are
+  for (int32_t k = 0; k < padded; ++k) {
+    const float dx = xs[k] - x, dy = ys[k] - y;
+    const uint32_t square = pfc_float_bits(dx * dx + dy * dy + away[k]) | ((uint32_t)(k != i) - 1u);
+    least = square < least ? square : least;
   }
-  return least;
+  return pfc_bits_float(least);
 }
 
 PFC_FN bool drive_hits_any(const DriveWorld* w, int32_t i) {
@@ -2162,30 +2178,42 @@ PFC_FN bool drive_may_pass(const DriveWorld* w, int32_t i) {
 
 // ---- the rules of scripted cars ----------------------------------------------------------------------
 
-// A car's path from its place on. Behind its `count` points there are others, so that loops may take DRIVE_TURNS turns.
+// A car's path from its place on. Behind its `count` points there are any others, so that loops may take DRIVE_TURNS
+// turns.
 typedef struct DriveAhead {
-  int32_t count;
   float x[DRIVE_AHEAD_ROOM], y[DRIVE_AHEAD_ROOM], cos[DRIVE_AHEAD_ROOM], sin[DRIVE_AHEAD_ROOM];
   float at[DRIVE_AHEAD_ROOM];  // m from its centre
+  int32_t count;
 } DriveAhead;
 
-// Appends `count` points of a lane, and others behind them. `first` counts from the lane's beginning, which lies `base`
-// m from the car.
+DRIVE_PART void drive_clear_ahead(DriveAhead* path) {
+  for (int32_t k = 0; k < DRIVE_AHEAD_ROOM; k += 8) {
+    memset(path->x + k, 0, 8 * sizeof(float)), memset(path->y + k, 0, 8 * sizeof(float));
+    memset(path->cos + k, 0, 8 * sizeof(float)), memset(path->sin + k, 0, 8 * sizeof(float));
+    memset(path->at + k, 0, 8 * sizeof(float));
+  }
+  path->count = 0;
+}
+
+// Appends `count` points of a lane. `first` counts from the lane's beginning, which lies `base` m from the car. Points are
+// copied by eights, so others may follow the last one.
 DRIVE_PART void drive_add_ahead(const DriveWorld* w, DriveAhead* path, const DriveLane* lane, float base, int32_t first,
                                 int32_t count) {
   const int32_t from = lane->first + first, end = path->count;
-  const float *xs = w->points.x + from, *ys = w->points.y + from, *coss = w->points.cos + from,
-              *sins = w->points.sin + from, spacing = drive_spacing(lane);
-  float *x = path->x + end, *y = path->y + end, *cos = path->cos + end, *sin = path->sin + end, *at = path->at + end;
-  PFC_INDEPENDENT_LOOP_
-  for (int32_t k = 0; k < DRIVE_TURNS + 8; ++k)
-    x[k] = xs[k], y[k] = ys[k], cos[k] = coss[k], sin[k] = sins[k], at[k] = base + spacing * (float)(first + k);
+  const float spacing = drive_spacing(lane);
+  for (int32_t k = 0; k < count; k += 8) {
+    memcpy(path->x + end + k, w->points.x + from + k, 8 * sizeof(float));
+    memcpy(path->y + end + k, w->points.y + from + k, 8 * sizeof(float));
+    memcpy(path->cos + end + k, w->points.cos + from + k, 8 * sizeof(float));
+    memcpy(path->sin + end + k, w->points.sin + from + k, 8 * sizeof(float));
+    for (int32_t i = k; i < k + 8; ++i) path->at[end + i] = base + spacing * (float)(first + i);
+  }
   path->count += count;
 }
 
 DRIVE_PART void drive_look_ahead(const DriveWorld* w, const DriveCar* car, DriveAhead* path) {
   float base = -car->along;
-  path->count = 0;
+  drive_clear_ahead(path);
   for (int32_t slot = car->slot; slot < car->num_lanes; ++slot) {
     const DriveLane* lane = &w->lanes[car->route[slot]];
     const float spacing = drive_spacing(lane);
@@ -2199,7 +2227,7 @@ DRIVE_PART void drive_look_ahead(const DriveWorld* w, const DriveCar* car, Drive
   }
   if (path->count > 0) return;
   const DrivePoint p = drive_route_at(w, car, 0.0f);  // past the end of its route: straight on
-  drive_add_ahead(w, path, &w->lanes[car->route[car->slot]], 0.0f, 0, 1);
+  path->count = 1;
   path->x[0] = p.x + 4.0f * p.cos, path->y[0] = p.y + 4.0f * p.sin;
   path->cos[0] = p.cos, path->sin[0] = p.sin, path->at[0] = 4.0f;
 }
@@ -2497,7 +2525,7 @@ DRIVE_PART void drive_find_hits(const DriveWorld* w, uint8_t* hit) {
   memset(hit, 0, (size_t)w->num_bodies);
   for (int32_t i = 0; i < w->num_bodies; ++i) {
     const int32_t others = pfc_mini(i, w->num_cars);  // no two pedestrians
-    if (w->away[i] > 0.0f || !drive_any_near(w, i, others)) continue;
+    if (w->away[i] > 0.0f || !drive_any_near(w, i)) continue;
     for (int32_t k = 0; k < others; ++k) {
       if (!drive_near(w, i, k) || !drive_overlap(w, i, k)) continue;
       if (k >= w->p->agents) w->s->traffic_crashes += 1;  // both are scripted
@@ -2826,19 +2854,19 @@ DRIVE_PART void drive_rank(DriveNearest* nearest, const uint64_t* keys, int32_t 
 
 DRIVE_PART void drive_observe_bodies(const DriveWorld* w, int32_t i, float* out) {
   float squares[DRIVE_MAX_BODIES];
-  uint64_t keys[DRIVE_MAX_BODIES + 1];
-  const float x = w->x[i], y = w->y[i], sight = w->p->sight * w->p->sight;
+  int32_t within[DRIVE_MAX_BODIES];
+  uint8_t found[DRIVE_MAX_BODIES + 1];
+  uint64_t keys[DRIVE_MAX_BODIES];
+  const float *xs = w->x, *ys = w->y, *away = w->away, x = xs[i], y = ys[i], sight = w->p->sight * w->p->sight;
   const int32_t padded = w->padded;
-  int32_t seen = 0;
   for (int32_t k = 0; k < padded; ++k) {
-    const float dx = w->x[k] - x, dy = w->y[k] - y;
-    squares[k] = dx * dx + dy * dy + w->away[k];
+    const float dx = xs[k] - x, dy = ys[k] - y;
+    squares[k] = dx * dx + dy * dy + away[k];
+    within[k] = squares[k] <= sight;
   }
-  squares[i] = DRIVE_FAR;
-  for (int32_t k = 0; k < padded; ++k) {
-    keys[seen] = drive_near_key(squares[k], k);
-    seen += squares[k] <= sight;
-  }
+  within[i] = 0;
+  const int32_t seen = drive_list(within, padded, found);
+  for (int32_t n = 0; n < seen; ++n) keys[n] = drive_near_key(squares[found[n]], found[n]);
   DriveNearest nearest;
   nearest.count = 0, nearest.most = DRIVE_SEEN;
   if (seen <= DRIVE_FEW) drive_rank(&nearest, keys, seen);
@@ -2855,6 +2883,7 @@ DRIVE_PART void drive_observe_bodies(const DriveWorld* w, int32_t i, float* out)
     out[6] = drive_unit((dvy * c - dvx * s) * (1.0f / DRIVE_MAX_MPS));
     out[7] = drive_unit(length * (1.0f / 10.0f)), out[8] = drive_unit(width * (1.0f / 3.0f));
   }
+  memset(out, 0, sizeof *out * (size_t)((DRIVE_SEEN - nearest.count) * DRIVE_BODY_OBS));
 }
 
 PFC_TABLE float drive_kind_codes[] = {1.0f, 0.25f, 0.5f, -1.0f, -0.5f};
@@ -2886,9 +2915,10 @@ DRIVE_APART void drive_observe_road(const DriveWorld* w, int32_t i, float* out) 
 DRIVE_PART void drive_observe(const Drive* s, const DriveParams* p, int32_t agent, DriveObs* obs) {
   const DriveWorld w = drive_world(s, p);
   float* out = obs->value;
-  const int32_t values = DRIVE_OBS + (p->view ? DRIVE_ROAD_SEEN * DRIVE_ROAD_OBS : 0);
-  memset(out, 0, sizeof *out * (size_t)values);
-  if (w.cars[agent].num_lanes == 0) return;  // not placed in this town yet
+  const bool placed = w.cars[agent].num_lanes > 0;  // in this town
+  memset(out, 0, sizeof *out * (size_t)(placed && p->guide ? 17 : DRIVE_OBS));
+  if (p->view) memset(out + DRIVE_OBS, 0, sizeof *out * DRIVE_ROAD_SEEN * DRIVE_ROAD_OBS);
+  if (!placed) return;
   drive_observe_self(&w, agent, out);
   drive_observe_line(&w, agent, out + 12);
   out[16] = w.cars[agent].waiting ? 1.0f : 0.0f;
