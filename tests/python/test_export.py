@@ -387,7 +387,8 @@ def test_onnx(checkpoint: Path, tmp_path: Path) -> None:
     assert metadata["producer"] == "pufferc" and metadata["game"] == "squared"
     described = {key: json.loads(text) for key, text in metadata.items() if key not in ("producer", "game")}
     assert described == {
-        "game_version": spaces.version, "params": params, "obs_dtype": str(observations.dtype), "obs_shape": [*observations.shape[1:]],
+        "game_version": spaces.version, "params": params, "obs_dtype": str(observations.dtype),
+        "obs_shape": [*observations.shape[1:]],
         "action_counts": [5], "continuous_dims": 0, "squash": False, "masked": False,
     }  # fmt: skip
     env.close()

@@ -155,3 +155,28 @@ def test_next_step_ignores_actions_of_ended_rows() -> None:
     observations, rewards, terminated, truncated, _ = env.step([0, 99])
     assert rewards[1] == 0 and truncated[0] and not (terminated[1] or truncated[1]) and env.alive[1]
     assert (np.abs(observations[1]) <= 0.05).all()  # the first state of an episode
+
+
+def test_the_environments_of_cleanrl() -> None:
+    """The chain of its continuous programs: wrapped single environments in SyncVectorEnv, same-step."""
+
+    def make() -> gym.Env[Any, Any]:
+        env: Any = gym.make("pufferc/CartPoleContinuous-v1")
+        env = gym.wrappers.FlattenObservation(env)
+        env = gym.wrappers.RecordEpisodeStatistics(env)
+        env = gym.wrappers.ClipAction(env)
+        env = gym.wrappers.NormalizeObservation(env)
+        env = gym.wrappers.TransformObservation(env, lambda values: np.clip(values, -10, 10), env.observation_space)
+        env = gym.wrappers.NormalizeReward(env)
+        return gym.wrappers.TransformReward(env, lambda reward: float(np.clip(reward, -10, 10)))
+
+    envs = gym.vector.SyncVectorEnv([make] * 2, autoreset_mode=AutoresetMode.SAME_STEP)
+    assert isinstance(envs.single_action_space, gym.spaces.Box)
+    envs.reset(seed=1)
+    lengths = []
+    for _ in range(200):
+        infos = envs.step(np.random.default_rng(1).normal(size=(2, 1)).astype(np.float32))[-1]
+        if "final_info" in infos:
+            over = infos["final_info"]["_episode"]
+            lengths += infos["final_info"]["episode"]["l"][over].tolist()
+    assert len(lengths) > 4 and min(lengths) >= 5
