@@ -65,8 +65,8 @@ LIBRARIES = (
         "`black_death_v3(parallel_env(...))` first", "supersuit_sb3.py", ("supersuit",),
     ),
     Library(
-        "Stable-Baselines3", "stable-baselines3", "PPO, and its interface of vector environments", "`make_sb3`", "test_interop -k sb3",
-        (*TESTS, "sb3-contrib"),
+        "Stable-Baselines3", "stable-baselines3", "PPO, and its interface of vector environments", "`make_sb3`",
+        "test_interop -k sb3", (*TESTS, "sb3-contrib"),
     ),
     Library(
         "sb3-contrib", "sb3-contrib", "MaskablePPO on masked games", "`make_sb3`", "test_interop -k contrib",
