@@ -18,7 +18,7 @@ static const struct {
 } signals[NUM_SIGNALS] = {
     {SIGSEGV, "SIGSEGV"}, {SIGBUS, "SIGBUS"}, {SIGFPE, "SIGFPE"}, {SIGILL, "SIGILL"}, {SIGABRT, "SIGABRT"}};
 
-_Thread_local int pfc_in_game PFC_STATIC_TLS_;
+_Thread_local int pfc_in_game;
 
 // Static, since a signal handler gets no context.
 static struct {

@@ -6,14 +6,11 @@
 extern "C" {
 #endif
 
-// Whether this thread runs a game's code: its step, reset, observe, mask or metrics. Written by step.c.
-#if defined(__linux__)  // not allocated on first use, so that a signal handler can read it
-#define PFC_STATIC_TLS_ __attribute__((tls_model("initial-exec")))
-#else
-#define PFC_STATIC_TLS_
-#endif
+// Whether this thread runs a game's code: its step, reset, observe, mask or metrics. Written by step.c. Not in static TLS,
+// of which a program that loads large libraries may have none left. So in a thread that never ran a game, the handler's
+// read may allocate.
 #ifndef __cplusplus
-extern _Thread_local int pfc_in_game PFC_STATIC_TLS_;
+extern _Thread_local int pfc_in_game;
 #endif
 
 // From now on, if a game's code crashes or calls exit, writes `before`, the cause ("crashed with SIGSEGV") and `after`
