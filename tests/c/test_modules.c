@@ -1,6 +1,7 @@
 // test_modules.c - games loaded at run time: each module has the trajectory of the built-in game.
 //
 //   test_modules game.so ...
+#define _GNU_SOURCE
 #include <dlfcn.h>
 
 #include "duel.h"
@@ -16,22 +17,35 @@ static uint64_t hash_of(const PfcEnvSpec* spec) {
 }
 
 static void test_module(const char* path) {
-  void* module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  if (!CHECK(module != NULL)) {
-    fprintf(stderr, "  %s\n", dlerror());
+  const PfcEnvSpec* spec = pfc_env_load(path);
+  if (!CHECK(spec != NULL)) {
+    fprintf(stderr, "  %s\n", pfc_last_error());
     return;
   }
-  const PfcEnvSpec* spec = dlsym(module, "pfc_env_module");
-  if (CHECK(spec && pfc_env_validate(spec) == PFC_OK)) {
-    const bool is_duel = strcmp(spec->name, pfc_env_duel.name) == 0;
-    const PfcEnvSpec* built_in = is_duel ? &pfc_env_duel : pfc_env_find(spec->name);
-    CHECK_GAME(spec->name, built_in && built_in != spec);
-    if (built_in) CHECK_GAME(spec->name, hash_of(spec) == hash_of(built_in));
-  }
-  dlclose(module);
+  const bool is_duel = strcmp(spec->name, pfc_env_duel.name) == 0;
+  const PfcEnvSpec* built_in = is_duel ? &pfc_env_duel : pfc_env_find(spec->name);
+  CHECK_GAME(spec->name, built_in && built_in != spec);
+  if (built_in) CHECK_GAME(spec->name, hash_of(spec) == hash_of(built_in));
+}
+
+static bool refused(const char* path, const char* words) {
+  return pfc_env_load(path) == NULL && pfc_last_status() == PFC_INVALID && strstr(pfc_last_error(), words) != NULL;
+}
+
+static void test_refusals(const char* program) {
+  CHECK(refused(NULL, "path: expected the path of a shared object such as ./mygame.so, got NULL"));
+  CHECK(refused("mygame.so", "got mygame.so"));
+  CHECK(refused("./absent.so", "path: ./absent.so cannot be loaded: "));
+  CHECK(refused(program, program));  // not a shared object
+#if defined(__linux__)
+  Dl_info library;
+  if (CHECK(dladdr((void*)(uintptr_t)printf, &library) != 0))
+    CHECK(refused(library.dli_fname, "is not a game: it has no pfc_env_module"));
+#endif
 }
 
 int main(int argc, char** argv) {
+  test_refusals(argv[0]);
   for (int i = 1; i < argc; ++i) test_module(argv[i]);
   return check_report();
 }

@@ -68,6 +68,9 @@ PFC_API const PfcEnvSpec* pfc_env_at(int32_t index);         // sorted by name; 
 PFC_API const PfcEnvSpec* pfc_env_find(const char* name);    // NULL if there is no such game; the error suggests one
 // PFC_OK if a spec, such as that of a loaded module, is consistent and has this ABI; else PFC_INVALID.
 PFC_API PfcStatus pfc_env_validate(const PfcEnvSpec* spec);
+// The game in a shared object that `pufferc build` made, "./mygame.so" (a path with a slash), for pfc_pool_create. The
+// object's code is run, and it stays loaded. NULL, with pfc_last_error, if it cannot be loaded or is not a game.
+PFC_API const PfcEnvSpec* pfc_env_load(const char* path);
 
 // ---- pools -----------------------------------------------------------------------------------------
 
