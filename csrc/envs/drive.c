@@ -1598,7 +1598,12 @@ DRIVE_PART uint32_t drive_nearest_point(const DriveWorld* w, int32_t first, int3
     squares[k] = pfc_float_bits(dx * dx + dy * dy) | ((uint32_t)(k < count) - 1u);
     best = squares[k] < best ? squares[k] : best;
   }
-  for (*nearest = 0; squares[*nearest] != best;) *nearest += 1;
+  int32_t first_best = DRIVE_WINDOW;
+  for (int32_t k = 0; k < DRIVE_WINDOW; ++k) {  // without a branch, because the number of turns cannot be predicted
+    const int32_t place = k + DRIVE_WINDOW * (squares[k] != best);
+    first_best = place < first_best ? place : first_best;
+  }
+  *nearest = first_best;
   return best;
 }
 
@@ -2195,8 +2200,8 @@ DRIVE_PART void drive_clear_ahead(DriveAhead* path) {
   path->count = 0;
 }
 
-// Appends `count` points of a lane. `first` counts from the lane's beginning, which lies `base` m from the car. Points are
-// copied by eights, so others may follow the last one.
+// Appends `count` points of a lane. `first` counts from the lane's beginning, which lies `base` m from the car. Points
+// are copied by eights, so others may follow the last one.
 DRIVE_PART void drive_add_ahead(const DriveWorld* w, DriveAhead* path, const DriveLane* lane, float base, int32_t first,
                                 int32_t count) {
   const int32_t from = lane->first + first, end = path->count;

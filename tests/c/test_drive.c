@@ -321,19 +321,27 @@ static void test_light_cycle(void) {
 
 // ---- lives -------------------------------------------------------------------------------------------------
 
+// Lives of 12 steps end by truncation. Car 0 reaches a goal after 6 steps, so its second life goes on behind that.
 static void test_truncation(void) {
   DriveParams p = game_params();
   p.max_steps = 12, p.world_steps = 0, p.autopilot = 1;
   Game g = game_open(p, 4);
   float* before = malloc(sizeof(float) * (size_t)(g.rows * g.values));
-  for (int32_t t = 1; t < 12; ++t) game_step(&g);
+  for (int32_t t = 1; t < 12; ++t) {
+    if (t == 6) g.w.cars[0].goal_x = g.w.x[0], g.w.cars[0].goal_y = g.w.y[0];
+    game_step(&g);
+  }
   int32_t cut = 0;
+  CHECK(g.steps[0] == 5 && g.w.cars[0].present);
   game_step_only(&g);
   PfcRange range = game_range(&g);
   range.obs = (unsigned char*)before;
   spec->observe_range(&range);
   const int32_t town = g.s->steps;
+  const float x = g.w.x[0], y = g.w.y[0];
   game_finish(&g);
+  CHECK(g.steps[0] == 6 && !g.truncated[0] && !g.terminated[0] && g.w.cars[0].present);
+  CHECK(g.w.x[0] == x && g.w.y[0] == y);
   for (int32_t i = 0; i < g.rows; ++i) {
     if (g.steps[i] != 0) continue;
     CHECK(g.truncated[i] != g.terminated[i]);

@@ -196,7 +196,7 @@ static void test_traffic_alone(void) {
   for (int32_t n = 0; n < num_towns; ++n) {
     Game g = game_open(p, 70 + (uint64_t)n);
     g.alive[0] = 0;
-    for (int32_t t = 0; t < 300; ++t) {
+    for (int32_t t = 0; t < 450; ++t) {  // 90 s, so that a standstill of more than 60 s would be seen
       game_step_only(&g);
       for (int32_t i = 1; i < g.w.num_cars; ++i) {
         car_seconds += 0.2 * g.w.cars[i].present;
