@@ -19,10 +19,17 @@ static const struct {
     {SIGSEGV, "SIGSEGV"}, {SIGBUS, "SIGBUS"}, {SIGFPE, "SIGFPE"}, {SIGILL, "SIGILL"}, {SIGABRT, "SIGABRT"}};
 
 _Thread_local int pfc_in_game;
+static _Thread_local bool exit_is_watched;
+
+#if defined(__linux__)
+// Of the C++ runtime's interface, in glibc and musl: calls `run` when this thread ends or calls exit.
+extern int __cxa_thread_atexit_impl(void (*run)(void*), void* argument, void* dso) __attribute__((weak));
+extern void* __dso_handle;
+#endif
 
 // Static, since a signal handler gets no context.
 static struct {
-  bool watching, at_exit;
+  bool watching;
   _Atomic int32_t told;
   char before[TEXT_BYTES], after[TEXT_BYTES];
   struct sigaction old[NUM_SIGNALS];
@@ -56,10 +63,27 @@ static void on_signal(int number) {
   (void)raise(number);  // arrives after the return from here
 }
 
-static void on_exit_of_game(void) {
+static void on_exit_of_game(void* unused) {
+  (void)unused;
   if (!crash.watching || !pfc_in_game) return;
   tell("called exit", "");
   _exit(1);
+}
+
+// A thread's own destructors run first in exit. Functions of atexit come after those that were registered later, which
+// destroy what other threads use, and run once even if several threads exit.
+static void watch_exit(void) {
+  exit_is_watched = true;
+#if defined(__linux__)
+  if (__cxa_thread_atexit_impl) (void)__cxa_thread_atexit_impl(on_exit_of_game, NULL, &__dso_handle);
+#else
+  (void)on_exit_of_game;
+#endif
+}
+
+void pfc_enter_game(void) {
+  if (!exit_is_watched) watch_exit();
+  pfc_in_game = 1;
 }
 
 static void catch_signals(void) {
@@ -78,7 +102,6 @@ void pfc_watch_crashes(const char* before, const char* after) {
     (void)snprintf(crash.before, sizeof crash.before, "%s", before);
     (void)snprintf(crash.after, sizeof crash.after, "%s", after);
     if (!crash.watching) catch_signals();
-    if (!crash.at_exit) crash.at_exit = atexit(on_exit_of_game) == 0;
     crash.watching = true;
   } else if (crash.watching) {
     for (int i = 0; i < NUM_SIGNALS; ++i) (void)sigaction(signals[i].number, &crash.old[i], NULL);

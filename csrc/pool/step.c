@@ -245,7 +245,7 @@ static int32_t step_running(PfcPool* pool, int32_t begin, int32_t end) {
 }
 
 void pfc_reset_rows(PfcPool* pool, int32_t game, const PfcResetDesc* desc) {
-  pfc_in_game = 1;
+  pfc_enter_game();
   const int64_t agents = pool->layout.agents, first = game * agents;
   int64_t masked = agents;
   if (desc->mask) {
@@ -267,14 +267,14 @@ void pfc_reset_rows(PfcPool* pool, int32_t game, const PfcResetDesc* desc) {
 
 void pfc_observe_games(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target) {
   const PfcRange range = range_of(pool, begin, end, target);
-  pfc_in_game = 1;
+  pfc_enter_game();
   pool->spec->observe_range(&range);
   if (pool->buffers.mask_words) pfc_write_masks(pool, begin, end);
   pfc_in_game = 0;
 }
 
 int32_t pfc_step_games(PfcPool* pool, int32_t begin, int32_t end, unsigned char* target) {
-  pfc_in_game = 1;
+  pfc_enter_game();
   const int32_t ended =
       pool->autoreset == PFC_AUTORESET_SAME_STEP ? step_all(pool, begin, end) : step_running(pool, begin, end);
   pfc_observe_games(pool, begin, end, target);
