@@ -95,7 +95,7 @@ def test_help_needs_no_game(command: str, flags: list[str], capsys: Any) -> None
         ("tr", "train"),
         ("train brea", "breakout"),
         ("eval brea", "breakout"),
-        ("train breakout --env.frames", "--env.frameskip"),
+        ("train breakout --env.frames", "--env.frames-per-step"),
         ("runs --js", "--json"),
     ],
 )

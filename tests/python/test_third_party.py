@@ -65,6 +65,8 @@ def test_raylib_is_built_from_a_named_folder(variable: str, raylib_source: Path,
     shutil.copytree(raylib_source, mine)
     done = configure(tmp_path / "build", python=True, PUFFERC_RAYLIB="AUTO", **{variable: mine})
     assert done.returncode == 0, done.stderr
+    if "does not compile with GLFW" in words(done):
+        pytest.skip("the headers of X11 that GLFW needs are not installed")
     assert f"windows by raylib in {mine}" in words(done)
     command = [str(CMAKE), "--build", str(tmp_path / "build"), "--target", "pufferc_draw_window"]
     built = subprocess.run(command, capture_output=True, text=True, timeout=300)
