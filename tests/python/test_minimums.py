@@ -49,7 +49,8 @@ def release(version: str) -> tuple[int, ...]:
 def test_the_file_has_the_declared_minimums() -> None:
     tomllib = pytest.importorskip("tomllib")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = {name: needs for name, needs in project["optional-dependencies"].items() if name not in ("dev", "interop-tests", "parity")}
+    of_tests = ("dev", "interop-tests", "parity")
+    extras = {name: needs for name, needs in project["optional-dependencies"].items() if name not in of_tests}
     declared: dict[str, tuple[int, ...]] = {}
     for requirement in [*project["dependencies"], *(need for needs in extras.values() for need in needs)]:
         match = re.match(r"([\w-]+)>=([\d.]+)", requirement)
