@@ -51,7 +51,9 @@ bool pfc_area_holds(const PfcArea* area, uint64_t address) {
 bool pfc_memory_in_use(uint64_t address) {
   const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
   if (address < 1ull << 32 || address >= 1ull << 47) return false;  // most words; nothing is mapped there
-  return msync((void*)(uintptr_t)(address / page * page), page, MS_ASYNC) == 0;
+  // Resident, not only mapped: sanitizers reserve a large part of the address space for their shadow memory.
+  unsigned char resident = 0;
+  return mincore((void*)(uintptr_t)(address / page * page), page, (void*)&resident) == 0 && (resident & 1);
 }
 
 void pfc_memory_watch(const PfcArea* areas, int count) {
