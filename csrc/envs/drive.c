@@ -25,7 +25,7 @@
 #if defined(__CUDACC__)
 #define DRIVE_WIDE PFC_FN
 #else
-#define DRIVE_WIDE PFC_MULTIVERSION static __attribute__((noinline))
+#define DRIVE_WIDE PFC_MULTIVERSION static
 #endif
 
 // ---- constants -------------------------------------------------------------------------------------
@@ -1759,7 +1759,10 @@ PFC_FN void drive_draw_size(const DriveWorld* w, int32_t i) {
   PfcRng* rng = &w->s->rng;
   if (w->cars[i].kind == DRIVE_BIKE) drive_set_size(w, i, 1.8f, 0.7f);
   else if (pfc_rng_below(rng, 10) == 0) drive_set_size(w, i, 5.8f, 2.1f);
-  else drive_set_size(w, i, pfc_rng_uniform(rng, 4.2f, 5.0f), pfc_rng_uniform(rng, 1.8f, 2.0f));
+  else {
+    const float width = pfc_rng_uniform(rng, 1.8f, 2.0f);  // drawn first
+    drive_set_size(w, i, pfc_rng_uniform(rng, 4.2f, 5.0f), width);
+  }
 }
 
 // Puts a body on a place of a lane, still absent.
