@@ -99,7 +99,7 @@ void pfc_agents_conclude(void) {
 
 // ---- actions -----------------------------------------------------------------------------------------------
 
-// Hash of a run of random play in which the actions of `changed` are others; -1 = nobody's.
+// Hash of a run of random play in which agent `changed` gets other random actions; -1: no agent.
 static uint64_t hash_of_run(int32_t changed, int32_t max_steps) {
   const PfcPoolDesc desc = pfc_check_pool(pfc_check_games(PFC_CHECK_GAMES, 1), 75);
   PfcPlayer p = pfc_player_open(&desc);
@@ -120,8 +120,12 @@ static uint64_t hash_of_run(int32_t changed, int32_t max_steps) {
   return hash;
 }
 
-static bool has_effect(int32_t agent, uint64_t unchanged) {
-  return hash_of_run(agent, SHORT_STEPS) != unchanged || hash_of_run(agent, LONG_STEPS) != hash_of_run(-1, LONG_STEPS);
+// Whether an agent's actions change a run. Short runs show it for most games; `unchanged` is the hash of the long run,
+// made by the first agent that needs it.
+static bool has_effect(int32_t agent, uint64_t unchanged_short, uint64_t* unchanged) {
+  if (hash_of_run(agent, SHORT_STEPS) != unchanged_short) return true;
+  if (*unchanged == 0) *unchanged = hash_of_run(-1, LONG_STEPS);
+  return hash_of_run(agent, LONG_STEPS) != *unchanged;
 }
 
 void pfc_check_agents(void) {
@@ -131,10 +135,11 @@ void pfc_check_agents(void) {
   const int32_t agents = PFC_MIN(p.b->agents, CHANGED_AGENTS);
   pfc_player_close(&p);
   if (agents < 2) return;
-  const uint64_t unchanged = hash_of_run(-1, SHORT_STEPS);
+  const uint64_t unchanged_short = hash_of_run(-1, SHORT_STEPS);
+  uint64_t unchanged = 0;
   int32_t idle = 0, first = -1;
   for (int32_t agent = agents - 1; agent >= 0; --agent) {
-    if (has_effect(agent, unchanged)) continue;
+    if (has_effect(agent, unchanged_short, &unchanged)) continue;
     ++idle;
     first = agent;
   }

@@ -110,35 +110,43 @@ void pfc_linear_infer_free(PfcLinearInfer* layer) {
   layer->panels = NULL;
 }
 
-void pfc_linear_infer_forward(const PfcLinearInfer* layer, const float* x, int64_t stride, int32_t rows, float* out) {
+// A panel, and the kernel for it.
+typedef struct LinearPanel {
+  const float* data;
+  int32_t width, rows;  // outputs, and rows that a call of `tile` computes
+  PfcLinearInferTile tile;
+} LinearPanel;
+
+static LinearPanel linear_panel_at(const PfcLinearInfer* layer, int32_t first) {
   const PfcLinearInferKernels* kernels = layer->kernels;
+  const int32_t width = linear_panel_width(layer, first);
+  const bool wide = width == kernels->wide;
+  return (LinearPanel){.data = linear_panel(layer, first),
+                       .width = width,
+                       .rows = wide ? kernels->wide_rows : kernels->thin_rows,
+                       .tile = wide ? kernels->wide_tile : kernels->thin_tile};
+}
+
+void pfc_linear_infer_forward(const PfcLinearInfer* layer, const float* x, int64_t stride, int32_t rows, float* out) {
   for (int32_t first = 0; first < layer->outputs;) {
-    const int32_t width = linear_panel_width(layer, first);
-    const bool wide = width == kernels->wide;
-    const int32_t tile_rows = wide ? kernels->wide_rows : kernels->thin_rows;
-    const PfcLinearInferTile tile = wide ? kernels->wide_tile : kernels->thin_tile;
-    const float* panel = linear_panel(layer, first);
-    for (int32_t row = 0; row < rows; row += tile_rows) {
+    const LinearPanel panel = linear_panel_at(layer, first);
+    for (int32_t row = 0; row < rows; row += panel.rows) {
       const float* at[PFC_LINEAR_INFER_ROWS];
-      const int32_t count = PFC_MIN(tile_rows, rows - row);
-      for (int32_t r = 0; r < tile_rows; ++r) at[r] = x + (row + PFC_MIN(r, count - 1)) * stride;
-      tile(at, count, panel, layer->inputs, layer->relu, out + (int64_t)row * layer->padded + first, layer->padded);
+      const int32_t count = PFC_MIN(panel.rows, rows - row);
+      for (int32_t r = 0; r < panel.rows; ++r) at[r] = x + (row + PFC_MIN(r, count - 1)) * stride;
+      panel.tile(at, count, panel.data, layer->inputs, layer->relu, out + (int64_t)row * layer->padded + first,
+                 layer->padded);
     }
-    first += width;
+    first += panel.width;
   }
 }
 
 void pfc_linear_infer_rows(const PfcLinearInfer* layer, const float* const* x, int32_t count, float* out) {
-  const PfcLinearInferKernels* kernels = layer->kernels;
   for (int32_t first = 0; first < layer->outputs;) {
-    const int32_t width = linear_panel_width(layer, first);
-    const bool wide = width == kernels->wide;
-    const int32_t tile_rows = wide ? kernels->wide_rows : kernels->thin_rows;
-    const PfcLinearInferTile tile = wide ? kernels->wide_tile : kernels->thin_tile;
-    const float* panel = linear_panel(layer, first);
-    for (int32_t row = 0; row < count; row += tile_rows)
-      tile(x + row, PFC_MIN(tile_rows, count - row), panel, layer->inputs, layer->relu,
-           out + (int64_t)row * layer->padded + first, layer->padded);
-    first += width;
+    const LinearPanel panel = linear_panel_at(layer, first);
+    for (int32_t row = 0; row < count; row += panel.rows)
+      panel.tile(x + row, PFC_MIN(panel.rows, count - row), panel.data, layer->inputs, layer->relu,
+                 out + (int64_t)row * layer->padded + first, layer->padded);
+    first += panel.width;
   }
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "core/base.h"
 #include "pufferc/policy.h"
 
@@ -128,6 +129,16 @@ static inline File write_policy_as(const Net* net, uint64_t seed, uint32_t versi
 static inline File write_policy(const Net* net, uint64_t seed) { return write_policy_as(net, seed, 2); }
 
 static inline PfcPolicy* parse(const File* file) { return pfc_policy_parse(file->data, file->bytes, "test.pfc"); }
+
+// Checks that a file is refused for its first layer, with `why` in the message, and frees it.
+static inline void check_first_layer_refused(File file, const char* why) {
+  PfcPolicy* policy = pfc_policy_parse(file.data, file.bytes, "spoilt");
+  CHECK(policy == NULL);
+  if (!CHECK(strstr(pfc_last_error(), "spoilt: layer 0: ") && strstr(pfc_last_error(), why)))
+    fprintf(stderr, "  got %s\n", pfc_last_error());
+  pfc_policy_destroy(policy);
+  file_free(&file);
+}
 
 static inline bool save(const char* path, const File* file) {
   FILE* out = fopen(path, "wb");

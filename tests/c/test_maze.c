@@ -1,4 +1,4 @@
-// test_maze.c - mazes are trees of even size, and depend on the level alone; ways have recorded lengths; moves, the
+// test_maze.c - mazes are trees of even size, and depend on the level alone; recorded path lengths are right; moves, the
 // view and the metrics follow the rules.
 #include <math.h>
 #include <string.h>

@@ -28,13 +28,6 @@ typedef struct Case {
   double* expected_outputs;
 } Case;
 
-// Rounds to the nearest bfloat16, ties to even: 8 significant bits.
-static float nearest_bfloat16(float x) {
-  int exponent;
-  const double fraction = frexp((double)x, &exponent);
-  return (float)ldexp(rint(ldexp(fraction, 8)), exponent - 8);
-}
-
 static double rounded(const Case* c, double x) { return c->bfloat16 ? (double)nearest_bfloat16((float)x) : x; }
 
 static float* random_floats(PfcRng* rng, int64_t count, float scale) {

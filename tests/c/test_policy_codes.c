@@ -146,12 +146,7 @@ static void rows_refused(int index, Row row, uint32_t num_rows, const char* why)
   memcpy(spoilt, rows, sizeof rows);
   spoilt[index] = row;
   File file = write_rows(PFC_UINT8, spoilt, num_rows, NULL, NULL);
-  PfcPolicy* policy = pfc_policy_parse(file.data, file.bytes, "spoilt");
-  CHECK(policy == NULL);
-  if (!CHECK(strstr(pfc_last_error(), "spoilt: layer 0: ") && strstr(pfc_last_error(), why)))
-    fprintf(stderr, "  got %s\n", pfc_last_error());
-  pfc_policy_destroy(policy);
-  file_free(&file);
+  check_first_layer_refused(file, why);
 }
 
 static void test_rows_refused(void) {

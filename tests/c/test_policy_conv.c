@@ -85,12 +85,7 @@ static void test_outputs(void) {
 
 static void test_refused(Layer layer, const char* why) {
   File file = write_conv(&layer, NULL, NULL);
-  PfcPolicy* policy = pfc_policy_parse(file.data, file.bytes, "spoilt");
-  CHECK(policy == NULL);
-  if (!CHECK(strstr(pfc_last_error(), "spoilt: layer 0: ") && strstr(pfc_last_error(), why)))
-    fprintf(stderr, "  got %s\n", pfc_last_error());
-  pfc_policy_destroy(policy);
-  file_free(&file);
+  check_first_layer_refused(file, why);
 }
 
 int main(void) {

@@ -186,11 +186,8 @@ def test_c_codes_by_row_match_torch(kind: str, tmp_path: Path) -> None:
     env.close()
 
 
-def compare_convolutions(env: pufferc.VecEnv, observations: np.ndarray[Any, Any], config: PolicyConfig) -> None:
+def compare_steps(policy: Any, data: Any, observations: Any) -> None:
     """Outputs and states of C and torch over three steps."""
-    policy = random_policy(env, 1, config)
-    data = policy_file.describe_policy(policy, env.spaces, {})
-    assert isinstance(data.layers[1], policy_file.Conv) and isinstance(data.layers[2], policy_file.Conv)
     exported = CPolicy(data.to_bytes(), data.outputs)
     state = policy.initial_state(len(observations), torch.device("cpu"))
     remembered = np.zeros((len(observations), sum(part.shape[1] for part in state)), np.float32)
@@ -201,6 +198,14 @@ def compare_convolutions(env: pufferc.VecEnv, observations: np.ndarray[Any, Any]
         np.testing.assert_allclose(found, expected.numpy(), rtol=0, atol=1e-5 * max(1.0, float(expected.abs().max())))
         observations = np.roll(observations, 1, axis=0)
     exported.close()
+
+
+def compare_convolutions(env: pufferc.VecEnv, observations: np.ndarray[Any, Any], config: PolicyConfig) -> None:
+    """Outputs and states of C and torch over three steps."""
+    policy = random_policy(env, 1, config)
+    data = policy_file.describe_policy(policy, env.spaces, {})
+    assert isinstance(data.layers[1], policy_file.Conv) and isinstance(data.layers[2], policy_file.Conv)
+    compare_steps(policy, data, observations)
 
 
 @pytest.mark.parametrize("kind", ["mlp", "mingru", "lstm"])
@@ -234,16 +239,7 @@ def test_c_sets_match_torch(kind: str, scaled: tuple[str, ...]) -> None:
     assert isinstance(data.layers[0], policy_file.Sets) and [group.each for group in data.layers[0].sets] == [4, 5]
     seen = (observations[:, 17:].reshape(256, 7, 5)[..., 0] != 0).sum(1)
     assert seen.min() < seen.max()
-    exported = CPolicy(data.to_bytes(), data.outputs)
-    state = policy.initial_state(len(observations), torch.device("cpu"))
-    remembered = np.zeros((len(observations), sum(part.shape[1] for part in state)), np.float32)
-    for _ in range(3):
-        with torch.no_grad():
-            expected, state = policy.step(torch.from_numpy(observations), state)
-        found = exported.forward(observations, remembered)
-        np.testing.assert_allclose(found, expected.numpy(), rtol=0, atol=1e-5 * max(1.0, float(expected.abs().max())))
-        observations = np.roll(observations, 1, axis=0)
-    exported.close()
+    compare_steps(policy, data, observations)
     env.close()
 
 

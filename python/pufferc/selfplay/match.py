@@ -72,7 +72,7 @@ class Pairing:
 
     @property
     def draws(self) -> int:
-        """Games that nobody won."""
+        """Drawn games."""
         return int((self.points == 0.5).sum())
 
     @property
@@ -142,7 +142,7 @@ def play_pair(
         a: A player.
         b: Another player, or the same one.
         world: The games, with at least two teams.
-        games: At least so many are played; the number is rounded up to the same one for every pair of rows.
+        games: Games to play at least; rounded up so that all rows play equally many.
         seed: Seed of games and random draws.
         max_steps: Step limit of a game.
 
