@@ -209,7 +209,13 @@ def _display(trainer: Trainer, run: Path, quiet: bool, dashboard: bool) -> Progr
                 gpu_bytes=(lambda: torch.cuda.memory_allocated(trainer.device)) if cuda else None,
             )
     # Notebooks show stderr as if it were an error.
-    return Progress(config.train.total_steps, stream=sys.stdout if "ipykernel" in sys.modules else None)
+    return Progress(config.train.total_steps, stream=sys.stdout if _in_notebook() else None)
+
+
+def _in_notebook() -> bool:
+    """Whether this process is a notebook's kernel. Programs that only import ipykernel are not."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 def run_facts() -> dict[str, Any]:
