@@ -1,9 +1,9 @@
 // conformance.h - the checks of a game's contract, for `pufferc check` and for the tests of the built-in games.
 //
 // The checks play the game with random actions. They examine observations, rewards, ends and metrics (stats.c), reads
-// and writes outside of buffers (guard.c), agents that do not matter (agents.c), masks and built-in players (choices.c), tables that depend on parameters
-// (tables.c), and whether the same seed gives the same game with any number of threads, at any index of a batch and
-// after a snapshot (compare.c).
+// and writes outside of buffers (guard.c), agents that do not matter (agents.c), masks and built-in players
+// (choices.c), tables that depend on parameters (tables.c), and whether the same seed gives the same game with any
+// number of threads, at any index of a batch and after a snapshot (compare.c).
 //
 // A game with a mistake may crash or never return. To survive that, call pfc_check_game in a child process and put its
 // PfcTrace into shared memory.

@@ -113,8 +113,9 @@ static const PfcObsRow boids_obs[] = {
     PFC_OBS("turn", 1, -1, 1, "last turn to the right, noise left out; 0.2 rad"),
     PFC_OBS("seen", 1, 0, 1, "neighbours seen; all that it can see"),
     PFC_OBS("wall", 1, 0, 1, "1 in a box, 0 on a torus"),
-    PFC_OBS_SET("obstacles", BOIDS_NEAR * 4, 4, -1, 1,
-                "the two nearest surfaces within sight: nearest point ahead, right, and gap (all in sights), 1; else 0"),
+    PFC_OBS_SET(
+        "obstacles", BOIDS_NEAR * 4, 4, -1, 1,
+        "the two nearest surfaces within sight: nearest point ahead, right, and gap (all in sights), 1; else 0"),
     PFC_OBS("predator", 5, -1, 1,
             "nearest within 20 u: ahead, right (20 u), its velocity ahead, right (0.7 u/step), 1; else 0"),
     PFC_OBS_SET("neighbours", 0, BOIDS_NEIGHBOUR_OBS, -1, 1,
@@ -1012,8 +1013,8 @@ PFC_FN void boids_step(Boids* s, const BoidsParams* p, PfcIo io) {
 
 PFC_FN float boids_unit(float x) { return pfc_clampf(x, -1.0f, 1.0f); }
 
-BOIDS_PART void boids_observe_surface(const BoidsParams* p, const BoidsArrays* a, const BoidsSurfaces* surface, int32_t i,
-                                  float* out) {
+BOIDS_PART void boids_observe_surface(const BoidsParams* p, const BoidsArrays* a, const BoidsSurfaces* surface,
+                                      int32_t i, float* out) {
   if (surface->gap[i] >= BOIDS_NO_GAP) return;
   const BoidsVector own = boids_own_frame(boids_heading(a, i), boids_surface_offset(surface, i));
   out[0] = boids_unit(own.x / p->sight);
@@ -1034,7 +1035,8 @@ PFC_FN const BoidsHunter* boids_nearest_hunter(const Boids* s, const BoidsParams
   return nearest;
 }
 
-BOIDS_PART void boids_observe_hunter(const Boids* s, const BoidsParams* p, const BoidsArrays* a, int32_t i, float* out) {
+BOIDS_PART void boids_observe_hunter(const Boids* s, const BoidsParams* p, const BoidsArrays* a, int32_t i,
+                                     float* out) {
   const BoidsVector place = boids_place(a, i), heading = boids_heading(a, i);
   const BoidsHunter* hunter = boids_nearest_hunter(s, p, place);
   if (!hunter) return;

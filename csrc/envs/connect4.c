@@ -1,8 +1,8 @@
 // connect4.c - two players drop stones into a rack of 7 columns and 6 rows; four in a line win. Two agents.
 //
-// Agent 0 begins, and the agents take turns: one step is one ply. The waiting agent may only choose 0, which is ignored.
-// A full rack without four in a line is a draw. With `random_plies` a game begins after 0 to that many random plies, so that
-// self-play meets many positions; agent 1 moves first after an odd number.
+// Agent 0 begins, and the agents take turns: one step is one ply. The waiting agent may only choose 0, which is
+// ignored. A full rack without four in a line is a draw. With `random_plies` a game begins after 0 to that many random
+// plies, so that self-play meets many positions; agent 1 moves first after an odd number.
 //
 // obs   uint8[6][7]   the rack in the agent's own view, top row first: 0 empty, 1 own stone, 2 other's stone, 3 the
 //                     other's latest stone
@@ -133,9 +133,9 @@ PFC_FN void connect4_metrics(const Connect4* s, const Connect4Params* p, int32_t
 
 // ---- script --------------------------------------------------------------------------------------------------
 //
-// Level 0 plays at random. Level 1 wins if it can, else it blocks a win of the other, else it plays at random. Levels 2 to
-// 4 search 4, 6 and 8 plies and play a random one of the best moves: an earlier win is better, a later loss is better,
-// and everything else is equal.
+// Level 0 plays at random. Level 1 wins if it can, else it blocks a win of the other, else it plays at random. Levels 2
+// to 4 search 4, 6 and 8 plies and play a random one of the best moves: an earlier win is better, a later loss is
+// better, and everything else is equal.
 
 enum { CONNECT4_RANDOM, CONNECT4_BLOCKS, CONNECT4_SEARCHES, CONNECT4_LEVELS = 5 };
 enum { CONNECT4_WIN = 100 };  // more than any number of plies; a win after n plies is worth CONNECT4_WIN - n
@@ -228,7 +228,8 @@ PFC_FN int32_t connect4_pick(uint64_t cells, PfcRng* rng) {
 
 static uint64_t connect4_block_moves(const Connect4Position* q) {
   const uint64_t occupied = q->own | q->other, drops = connect4_drops(occupied);
-  const uint64_t wins = drops & connect4_threats(q->own, occupied), blocks = drops & connect4_threats(q->other, occupied);
+  const uint64_t wins = drops & connect4_threats(q->own, occupied),
+                 blocks = drops & connect4_threats(q->other, occupied);
   return wins ? wins : blocks ? blocks : drops;
 }
 

@@ -94,8 +94,8 @@ PFC_FN G2048Lines g2048_transposed(G2048Lines l) {
   return t;
 }
 
-// Transposes and reverses the lines where the masks are all ones. No branches, because moves cannot be predicted, and no
-// loops, because GCC's vectors of four words make these steps half as fast.
+// Transposes and reverses the lines where the masks are all ones. No branches, because moves cannot be predicted, and
+// no loops, because GCC's vectors of four words make these steps half as fast.
 PFC_FN G2048Lines g2048_transpose_if(G2048Lines l, uint32_t mask) {
   G2048Lines t = g2048_transposed(l);
   t.at[0] = g2048_select(mask, t.at[0], l.at[0]);
@@ -116,7 +116,9 @@ PFC_FN G2048Lines g2048_reverse_if(G2048Lines l, uint32_t mask) {
 
 PFC_FN uint32_t g2048_all_ones_if(bool yes) { return 0u - (uint32_t)yes; }
 PFC_FN uint32_t g2048_is_sideways(int32_t move) { return g2048_all_ones_if(move == G2048_LEFT || move == G2048_RIGHT); }
-PFC_FN uint32_t g2048_is_backwards(int32_t move) { return g2048_all_ones_if(move == G2048_DOWN || move == G2048_RIGHT); }
+PFC_FN uint32_t g2048_is_backwards(int32_t move) {
+  return g2048_all_ones_if(move == G2048_DOWN || move == G2048_RIGHT);
+}
 
 // Moves tiles from `far` to the empty cells of `near`.
 PFC_FN void g2048_close_gap(uint32_t* near, uint32_t* far) {
@@ -135,8 +137,8 @@ PFC_FN void g2048_close_gaps(G2048Lines* l) {
   g2048_close_gap(&l->at[2], &l->at[3]);
 }
 
-// Merges tiles with equal ones behind them, pairs from distance 0 on. Each merge moves up the tiles behind it. The words
-// get the merged tiles; a line of four cells has at most one of the first and the third.
+// Merges tiles with equal ones behind them, pairs from distance 0 on. Each merge moves up the tiles behind it. The
+// words get the merged tiles; a line of four cells has at most one of the first and the third.
 PFC_FN void g2048_merge(G2048Lines* l, uint32_t* first_or_third, uint32_t* second) {
   const uint32_t one = g2048_same(l->at[0], l->at[1]);
   l->at[0] += one & G2048_ONES;
@@ -278,7 +280,7 @@ PFC_FN void g2048_metrics(const G2048* s, const G2048Params* p, int32_t agent, f
   values[5] = largest >= 12 ? 1.0f : 0.0f;
 }
 
-// ---- picture: 440 x 520, the board under the score ---------------------------------------------------------------------
+// ---- picture: 440 x 520, the board under the score -------------------------------------------------------------------
 
 #define G2048_VIEW_WIDTH 440.0f
 #define G2048_VIEW_HEIGHT 520.0f
@@ -300,7 +302,8 @@ static void g2048_draw_tile(int32_t exponent, float x, float y, const PfcDraw* d
   snprintf(text, sizeof text, "%d", 1 << exponent);
   const size_t digits = strlen(text);
   const float size = digits < 3 ? 46.0f : digits == 3 ? 38.0f : digits == 4 ? 31.0f : digits == 5 ? 25.0f : 21.0f;
-  const float left = x + 0.5f * (tile - pfc_text_width(text, size)), above = y + 0.5f * (tile - PFC_TEXT_BASELINE * size);
+  const float left = x + 0.5f * (tile - pfc_text_width(text, size)),
+              above = y + 0.5f * (tile - PFC_TEXT_BASELINE * size);
   d->text(d->context, left, above, size, text, pfc_rgb(exponent < 3 ? 0x4a4036 : 0xfdfaf3));
 }
 

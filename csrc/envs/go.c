@@ -12,9 +12,10 @@
 // - The game also ends after two passes in a row, or after 2 size^2 plies. Black wins if its area is greater than
 //   white's plus komi, else white wins. The area is the stones and the empty regions that touch only their colour.
 //
-// obs   uint8[size + 1][size]   the board in the agent's own view: 0 empty, 1 own stone, 2 other's stone, 3 forbidden by
-//                               ko, 4 the stone that the other has just played; then a row of which the first value is 1
-//                               for black, 2 for white, and the second is 1 if the other has just passed
+// obs   uint8[size + 1][size]   the board in the agent's own view: 0 empty, 1 own stone, 2 other's stone,
+//                               3 forbidden by ko, 4 the stone that the other has just played; then a row of which
+//                               the first value is 1 for black, 2 for white, and the second is 1 if the other has
+//                               just passed
 // act   int32[1]                a point, row by row, or size^2 to pass
 // rew   +1 for the winner, -1 for the loser, 0 for a draw; both are terminated
 //
@@ -90,8 +91,8 @@ PFC_FN int32_t go_cells(const GoParams* p) { return (p->size + 2) * (p->size + 1
 
 PFC_FN uint64_t go_state_bytes(const GoParams* p) {
   const uint64_t cells = (uint64_t)go_cells(p);
-  return sizeof(Go) + sizeof(uint64_t) * (uint64_t)go_max_plies(p) + cells * (sizeof(GoChain) + 2 * sizeof(uint16_t) + 1) +
-         GO_WORD;
+  return sizeof(Go) + sizeof(uint64_t) * (uint64_t)go_max_plies(p) +
+         cells * (sizeof(GoChain) + 2 * sizeof(uint16_t) + 1) + GO_WORD;
 }
 enum { GO_MAX_STATE_BYTES = sizeof(Go) + 16 * GO_MAX_POINTS + GO_MAX_CELLS * (sizeof(GoChain) + 5) + GO_WORD };
 
@@ -169,7 +170,7 @@ PFC_FN void go_join(GoGame* g, int32_t a, int32_t b) {
   kept->squares += gone->squares;
 }
 
-// Takes a chain off the board. Its cells become liberties of the stones around it, all of which are of the other colour.
+// Takes a chain off the board. Its cells become liberties of the stones around it, all of the other colour.
 PFC_FN void go_take(GoGame* g, int32_t head) {
   const int32_t color = g->color[head], taker = GO_BLACK + GO_WHITE - color;
   int32_t cell = head;
@@ -201,7 +202,8 @@ PFC_FN void go_put(GoGame* g, int32_t cell, int32_t color) {
     else if (go_is_stone(beside)) go_remove_liberty(go_chain(g, around[i]), cell);
   }
   for (int32_t i = 0; i < 4; ++i)
-    if (g->color[around[i]] == color && g->head[around[i]] != g->head[cell]) go_join(g, g->head[around[i]], g->head[cell]);
+    if (g->color[around[i]] == color && g->head[around[i]] != g->head[cell])
+      go_join(g, g->head[around[i]], g->head[cell]);
 }
 
 // ---- rules ---------------------------------------------------------------------------------------------------------
@@ -214,7 +216,8 @@ PFC_FN bool go_may_fill(const GoGame* g, int32_t cell, int32_t color) {
   for (int32_t i = 0; i < 4; ++i) {
     const int32_t beside = g->color[around[i]];
     if (!go_is_stone(beside)) continue;
-    if (go_in_atari(go_chain(g, around[i])) != (beside == color)) return true;  // takes, or joins a chain with liberties
+    if (go_in_atari(go_chain(g, around[i])) != (beside == color))
+      return true;  // takes, or joins a chain with liberties
   }
   return false;
 }

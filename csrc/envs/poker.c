@@ -3,7 +3,7 @@
 // Both agents ante 1 chip and get one card that only they see. Agent 0 acts first in each round; the waiting agent may
 // only choose 0, which is ignored. One step is one act. `variant` chooses the game:
 //
-// 0  Kuhn's poker (1950): three cards. An agent passes or bets 1. After a bet, to pass is to fold and to bet is to call.
+// 0  Kuhn's poker (1950): three cards. An agent passes or bets 1. After a bet, to pass folds and to bet calls.
 //    The higher card wins.
 // 1  Leduc poker (Southey et al. 2005): six cards, three ranks twice. Two rounds with bets of 2 and 4 and at most two
 //    raises each; between them a card is opened. An agent folds (only to a bet), calls or raises. A pair with the open
@@ -62,7 +62,8 @@ enum { POKER_ROW_CARDS = 1 };
 PFC_FN int32_t poker_cards(const PokerParams* p) { return p->variant == POKER_KUHN ? 3 : 6; }
 PFC_FN int32_t poker_rounds(const PokerParams* p) { return p->variant == POKER_KUHN ? 1 : 2; }
 PFC_FN int32_t poker_max_raises(const PokerParams* p) { return p->variant == POKER_KUHN ? 1 : 2; }
-PFC_FN int32_t poker_most_chips(const PokerParams* p) { return p->variant == POKER_KUHN ? 2 : 13; }  // ante and all bets
+// The ante and all bets.
+PFC_FN int32_t poker_most_chips(const PokerParams* p) { return p->variant == POKER_KUHN ? 2 : 13; }
 PFC_FN int32_t poker_bet(const Poker* s, const PokerParams* p) {
   return p->variant == POKER_KUHN ? 1 : s->round == 0 ? 2 : 4;
 }
@@ -148,7 +149,8 @@ PFC_FN void poker_flag_acts(const Poker* s, const PokerParams* p, int32_t round,
 }
 
 PFC_FN int32_t poker_flags(const PokerParams* p) {
-  return p->variant == POKER_KUHN ? 2 + 3 + 2 * POKER_KUHN_ACTS : 2 + 2 * 6 + 2 * POKER_MAX_ROUNDS * POKER_MAX_ROUND_ACTS;
+  return p->variant == POKER_KUHN ? 2 + 3 + 2 * POKER_KUHN_ACTS
+                                  : 2 + 2 * 6 + 2 * POKER_MAX_ROUNDS * POKER_MAX_ROUND_ACTS;
 }
 
 PFC_FN void poker_observe(const Poker* s, const PokerParams* p, int32_t agent, PokerObs* obs) {
@@ -163,7 +165,8 @@ PFC_FN void poker_observe(const Poker* s, const PokerParams* p, int32_t agent, P
   }
   uint8_t* acts = flags + 2 + 2 * cards;
   if (s->round > 0) flags[2 + cards + s->open] = 1;
-  for (int32_t round = 0; round <= s->round; ++round) poker_flag_acts(s, p, round, acts + 2 * POKER_MAX_ROUND_ACTS * round);
+  for (int32_t round = 0; round <= s->round; ++round)
+    poker_flag_acts(s, p, round, acts + 2 * POKER_MAX_ROUND_ACTS * round);
 }
 
 PFC_FN void poker_mask(const void* state, const void* params, int32_t agent, uint8_t* legal) {
@@ -250,12 +253,14 @@ static void poker_draw_status(const Poker* s, const PokerParams* p, int32_t agen
   if (s->over) text = s->won == 0 ? "splits" : (s->won > 0) == (agent == 0) ? "wins" : "loses";
   else if (s->turn == agent) text = "to act";
   else if (made > 0) text = poker_act_name(p, s->choice[s->round][made - 1]);
-  d->text(d->context, x - 0.5f * pfc_text_width(text, 16.0f), y, 16.0f, text, pfc_rgb(s->turn == agent ? PFC_INK : PFC_DIM));
+  d->text(d->context, x - 0.5f * pfc_text_width(text, 16.0f), y, 16.0f, text,
+          pfc_rgb(s->turn == agent ? PFC_INK : PFC_DIM));
 }
 
 static void poker_draw_hand(const Poker* s, const PokerParams* p, int32_t agent, const PfcDraw* d) {
   const float x = agent == 0 ? 96.0f : POKER_VIEW_WIDTH - 96.0f, y = 196.0f;
-  const float chips = agent == 0 ? 172.0f : POKER_VIEW_WIDTH - 172.0f - 2.3f * POKER_VIEW_CHIP * (float)((s->paid[1] - 1) / 5);
+  const float chips =
+      agent == 0 ? 172.0f : POKER_VIEW_WIDTH - 172.0f - 2.3f * POKER_VIEW_CHIP * (float)((s->paid[1] - 1) / 5);
   const bool marked = s->over ? s->won != 0 && (s->won > 0) == (agent == 0) : s->turn == agent;
   if (marked)
     d->rounded_rect(d->context, x - 0.5f * POKER_VIEW_CARD_WIDTH - 5.0f, y - 0.5f * POKER_VIEW_CARD_HEIGHT - 5.0f,

@@ -3,7 +3,7 @@
 // An image is float32[height][width][channels]. Around it lies a border of zeros, one cell wide. The filter at output
 // (i, j) sees the 3 x 3 cells around image cell (i * stride, j * stride):
 //
-//   y[i][j][f] = max(0, bias[f] + sum over a, b, c of weight[f][a][b][c] * x[i * stride + a - 1][j * stride + b - 1][c])
+//   y[i][j][f] = max(0, bias[f] + sum over a, b, c of weight[f][a][b][c] * x[i*stride + a - 1][j*stride + b - 1][c])
 //
 // y is float32[out_height][out_width][filters], with sides divided by the stride and rounded up. A convolution owns its
 // weights and does not change after pfc_conv_init. Training uses torch. Internal: for policy/ and its tests.

@@ -169,7 +169,8 @@ void pfc_elements_pack(const float* from, int64_t count, void* to) {
 
 void pfc_elements_remainder(const float* from, int32_t width, void* to) {
   uint16_t* y = to;
-  for (int32_t i = 0; i < width; ++i) y[i] = bfloat16_of(from[i] - pfc_bits_float((uint32_t)bfloat16_of(from[i]) << 16));
+  for (int32_t i = 0; i < width; ++i)
+    y[i] = bfloat16_of(from[i] - pfc_bits_float((uint32_t)bfloat16_of(from[i]) << 16));
   for (int32_t i = width; i < pfc_padded(width); ++i) y[i] = 0;
 }
 

@@ -1,4 +1,5 @@
-// linear_infer.c - see linear_infer.h. A tile keeps rows x vectors of sums in registers while it walks once along the inputs.
+// linear_infer.c - see linear_infer.h. A tile keeps rows x vectors of sums in registers while it walks once along the
+// inputs.
 //
 // This file is compiled with -ffp-contract=fast: products and sums are fused where the processor can. Games
 // may not do that; matrix products get their speed from it.

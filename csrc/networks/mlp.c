@@ -287,7 +287,8 @@ static void mlp_backward_chunk(MlpPass* pass, MlpScratch* scratch, int32_t chunk
 }
 
 // Runs a pass with gradients and adds up the gradients of its chunks.
-static PfcStatus mlp_run_backward(MlpPass* pass, float* const* grad_weights, float* const* grad_biases, PfcWorkers* workers) {
+static PfcStatus mlp_run_backward(MlpPass* pass, float* const* grad_weights, float* const* grad_biases,
+                                  PfcWorkers* workers) {
   PfcMlp* mlp = pass->mlp;
   if (!mlp->gradients) mlp->gradients = pfc_alloc(sizeof(float) * PFC_MLP_MAX_CHUNKS * (uint64_t)mlp->gradient_size);
   if (!mlp->gradients) return pfc_fail(PFC_NO_MEMORY, "there is not enough memory for the gradients of this network");

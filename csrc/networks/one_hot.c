@@ -1,5 +1,5 @@
-// one_hot.c - see one_hot.h. Both passes take a block of rows and one cell at a time, so that the few entries of a cell and
-// the block's outputs stay in a core's cache while the whole table does not. Forward, threads take blocks of rows;
+// one_hot.c - see one_hot.h. Both passes take a block of rows and one cell at a time, so that the few entries of a cell
+// and the block's outputs stay in a core's cache while the whole table does not. Forward, threads take blocks of rows;
 // backward, groups of cells, so that each sum of a gradient belongs to one thread and needs no copies to be added up.
 #include "networks/one_hot.h"
 

@@ -41,7 +41,8 @@ static PfcStatus recurrent_check_sets(const PfcRecurrentShape* shape) {
   return pfc_sets_check(shape->sets, shape->widths[0]);
 }
 
-PfcStatus pfc_recurrent_create(const PfcMatmulKernels* kernels, const PfcRecurrentShape* shape, PfcRecurrent** network) {
+PfcStatus pfc_recurrent_create(const PfcMatmulKernels* kernels, const PfcRecurrentShape* shape,
+                               PfcRecurrent** network) {
   const int32_t hidden = shape->hidden, *widths = shape->widths;
   *network = NULL;
   if (hidden < 0 || hidden > PFC_RECURRENT_MAX_HIDDEN)

@@ -299,8 +299,8 @@ PFC_ALWAYS_INLINE static void sets_add(float* restrict to, const float* restrict
   for (int32_t i = 0; i < count; ++i) to[i] += scale * from[i];
 }
 
-// Passes the gradients of the features of rows [begin, end) to B and b, and adds up those of the winners' first layer in
-// scratch->b. Its outputs are in scratch->a.
+// Passes the gradients of the features of rows [begin, end) to B and b, and adds up those of the winners' first layer
+// in scratch->b. Its outputs are in scratch->a.
 PFC_ALWAYS_INLINE static void sets_backward_features(const SetsBackward* pass, int32_t begin, int32_t end,
                                                      int32_t width) {
   const PfcSetsScratch* scratch = pass->scratch;

@@ -398,11 +398,13 @@ static PfcStatus check_places(const PfcPolicy* policy, const Reader* r, const La
     const PolicyCodeRow* row = &policy->code_rows[i];
     values += (uint32_t)row->count;
     if (row->count < 1 || values > layer->inputs || !take_outputs(row, layer->outputs, taken))
-      return pfc_fail(PFC_INVALID, "%s: layer %u: row %d has values or outputs out of bounds, or outputs of another row",
-                      r->name, layer->index, i);
+      return pfc_fail(PFC_INVALID,
+                      "%s: layer %u: row %d has values or outputs out of bounds, or outputs of another row", r->name,
+                      layer->index, i);
   }
   for (uint32_t k = 0; k < layer->outputs; ++k) places += taken[k];
-  if (values != layer->inputs) return layer_wrong(r, layer->index, "the number of values in rows", values, layer->inputs);
+  if (values != layer->inputs)
+    return layer_wrong(r, layer->index, "the number of values in rows", values, layer->inputs);
   if (places != layer->outputs)
     return layer_wrong(r, layer->index, "the number of outputs of rows", places, layer->outputs);
   return PFC_OK;
@@ -469,8 +471,10 @@ PfcStatus pfc_policy_read(PfcPolicy* policy, const unsigned char* data, uint64_t
   }
   policy->info.num_layers = (int32_t)layers;
   if (layer.kind != POLICY_LINEAR || layer.option != 0 || width != (uint32_t)policy->info.num_outputs)
-    return pfc_fail(PFC_INVALID, "%s: the last layer must be linear with option 0 and %d outputs (of the action head, and the value)",
-                    name, policy->info.num_outputs);
+    return pfc_fail(
+        PFC_INVALID,
+        "%s: the last layer must be linear with option 0 and %d outputs (of the action head, and the value)", name,
+        policy->info.num_outputs);
   if (r.left) return pfc_fail(PFC_INVALID, "%s: %llu bytes follow the last layer", name, (unsigned long long)r.left);
   return PFC_OK;
 }

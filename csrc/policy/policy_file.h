@@ -28,8 +28,8 @@ typedef enum PolicyKind {
 
 typedef enum PolicyHead { POLICY_CATEGORICAL = 0, POLICY_NORMAL_CLAMPED = 1, POLICY_NORMAL_SQUASHED = 2 } PolicyHead;
 
-// `count` neighbouring values of an observation. Value i becomes the inputs from first + i * step on: a one-hot vector of
-// max_code entries, or the value itself where max_code is 0.
+// `count` neighbouring values of an observation. Value i becomes the inputs from first + i * step on: a one-hot vector
+// of max_code entries, or the value itself where max_code is 0.
 typedef struct PolicyCodeRow {
   int32_t count, max_code, first, step;
 } PolicyCodeRow;
@@ -64,8 +64,8 @@ struct PfcPolicy {
   uint64_t set_bytes;  // the largest scratch memory of sets for a block of rows, 0 without any
 };
 
-// Size of the whole file as its first POLICY_HEAD_BYTES state it, in [POLICY_HEAD_BYTES, 2^40]; without the magic bytes,
-// POLICY_HEAD_BYTES.
+// Size of the whole file as its first POLICY_HEAD_BYTES state it, in [POLICY_HEAD_BYTES, 2^40]; without the magic
+// bytes, POLICY_HEAD_BYTES.
 uint64_t pfc_policy_stated_bytes(const unsigned char* head);
 
 // Fills a zeroed policy. PFC_OK, or an error whose message begins with `name`; memory allocated until then stays

@@ -271,7 +271,8 @@ static bool in_memory_stage(void) { return strcmp(flaw_trace->stage, "memory") =
 
 static void write_params(Flawed* s, const FlawedParams* p) {
   (void)s;
-  if (in_memory_stage() && flaw_trace->game == 3) *(volatile int32_t*)(uintptr_t)p = 77;  // always the same, so no two games differ
+  if (in_memory_stage() && flaw_trace->game == 3)
+    *(volatile int32_t*)(uintptr_t)p = 77;  // always the same, so no two games differ
 }
 
 static void write_actions(Flawed* s, PfcIo io) {

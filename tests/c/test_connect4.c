@@ -92,7 +92,8 @@ static int model_value(const Model* m, int depth, int ply) {
     if (model_row(m, column) < 0) continue;
     Model next = *m;
     const bool won = model_drop(&next, column);
-    const int value = won ? 100 - (ply + 1) : depth == 1 || next.plies == 42 ? 0 : -model_value(&next, depth - 1, ply + 1);
+    const bool leaf = depth == 1 || next.plies == 42;
+    const int value = won ? 100 - (ply + 1) : leaf ? 0 : -model_value(&next, depth - 1, ply + 1);
     if (value > best) best = value;
   }
   return best;
@@ -309,7 +310,8 @@ static double points_between(int32_t level, int32_t other, int32_t games) {
 static void test_levels_are_a_ladder(void) {
   const double blocks = points_between(1, 0, 400), four = points_between(2, 1, 400), six = points_between(3, 2, 200),
                eight = points_between(4, 3, 100);
-  printf("points: level 1 against 0 %.3f, 2 against 1 %.3f, 3 against 2 %.3f, 4 against 3 %.3f\n", blocks, four, six, eight);
+  printf("points: level 1 against 0 %.3f, 2 against 1 %.3f, 3 against 2 %.3f, 4 against 3 %.3f\n", blocks, four, six,
+         eight);
   CHECK(blocks > 0.8 && four > 0.65 && six > 0.5 && eight > 0.5);
 }
 

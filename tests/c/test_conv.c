@@ -28,7 +28,8 @@ static double reference(const PfcConvShape* s, const float* weight, float bias, 
   return sum < 0 ? 0 : sum;
 }
 
-static void check_outputs(const PfcConvShape* s, const float* weight, const float* bias, const float* x, const float* y) {
+static void check_outputs(const PfcConvShape* s, const float* weight, const float* bias, const float* x,
+                          const float* y) {
   const int32_t height = (s->height + s->stride - 1) / s->stride, width = (s->width + s->stride - 1) / s->stride;
   CHECK(pfc_conv_outputs(s) == (int64_t)height * width * s->filters);
   double error = 0;

@@ -1,5 +1,5 @@
-// test_g2048.c - the rules of 2048 against an implementation that slides one line at a time on lists of values; symmetry
-// of the moves, conservation of the tiles' sum, and the distribution of new tiles.
+// test_g2048.c - the rules of 2048 against an implementation that slides one line at a time on lists of values;
+// symmetry of the moves, conservation of the tiles' sum, and the distribution of new tiles.
 #include <string.h>
 
 #include "../../csrc/envs/g2048.c"
@@ -134,7 +134,8 @@ static void check_step(const G2048* before, const G2048Params* p, int32_t move) 
   CHECK(out.terminated == (over || reached));
   G2048Obs obs;
   g2048_observe(&s, p, 0, &obs);
-  for (int i = 0; i < 16; ++i) CHECK(obs.cell[i] == (after.value[i / 4][i % 4] ? exponent_of(after.value[i / 4][i % 4]) : 0));
+  for (int i = 0; i < 16; ++i)
+    CHECK(obs.cell[i] == (after.value[i / 4][i % 4] ? exponent_of(after.value[i / 4][i % 4]) : 0));
 }
 
 // Boards that play would hardly reach: any mixture of few exponents, also the largest.
@@ -185,7 +186,8 @@ static void test_games(int32_t games) {
     g2048_metrics(&s, &usual, 0, values);
     const int32_t largest = 1 << g2048_largest(s.board);
     CHECK(values[0] == (float)s.score && values[2] == (float)largest && values[1] == values[4]);
-    CHECK(values[3] == (float)(largest >= 1024) && values[4] == (float)(largest >= 2048) && values[5] == (float)(largest >= 4096));
+    CHECK(values[3] == (float)(largest >= 1024) && values[4] == (float)(largest >= 2048) &&
+          values[5] == (float)(largest >= 4096));
     total += s.score;
   }
   printf("random play: mean score %.0f, %.0f moves\n", total / games, moves / games);
@@ -208,7 +210,8 @@ static void test_symmetry(void) {
   for (int32_t i = 0; i < 20000; ++i) {
     uint8_t a[16], b[16], c[16];
     for (int cell = 0; cell < 16; ++cell) a[cell] = (uint8_t)(pfc_rng_below(&rng, 3) ? 1 + pfc_rng_below(&rng, 3) : 0);
-    for (int cell = 0; cell < 16; ++cell) b[cell / 4 * 4 + 3 - cell % 4] = a[cell], c[cell % 4 * 4 + cell / 4] = a[cell];
+    for (int cell = 0; cell < 16; ++cell)
+      b[cell / 4 * 4 + 3 - cell % 4] = a[cell], c[cell % 4 * 4 + cell / 4] = a[cell];
     const int32_t move = (int32_t)pfc_rng_below(&rng, 4);
     const G2048Gain gain = slide(a, move), other = slide(b, mirrored[move]), third = slide(c, transposed[move]);
     CHECK(gain.value == other.value && gain.value == third.value && gain.exponents == other.exponents);
@@ -217,8 +220,8 @@ static void test_symmetry(void) {
   }
 }
 
-// Chi-square of the new tile's cell and value on a board with seven empty cells. The bound is exceeded by chance once in
-// a million runs; the seed is fixed.
+// Chi-square of the new tile's cell and value on a board with seven empty cells. The bound is exceeded by chance once
+// in a million runs; the seed is fixed.
 static void test_new_tiles(void) {
   enum { DRAWS = 200000, EMPTY = 7 };
   G2048 s = fresh(&usual, 21, 0);

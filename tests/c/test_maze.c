@@ -1,5 +1,5 @@
-// test_maze.c - mazes are trees of even size, and depend on the level alone; recorded path lengths are right; moves, the
-// view and the metrics follow the rules.
+// test_maze.c - mazes are trees of even size, and depend on the level alone; recorded path lengths are right; moves,
+// the view and the metrics follow the rules.
 #include <math.h>
 #include <string.h>
 

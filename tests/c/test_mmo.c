@@ -50,7 +50,8 @@ static MmoPlayer* scene_move(Game* g, int32_t agent, int32_t x, int32_t y) {
 }
 
 // A living creature at its home (x, y).
-static MmoCreature* scene_creature(Game* g, int32_t index, int32_t x, int32_t y, int32_t level, int32_t style, int32_t temper) {
+static MmoCreature* scene_creature(Game* g, int32_t index, int32_t x, int32_t y, int32_t level, int32_t style,
+                                   int32_t temper) {
   MmoCreature* c = &g->w.creatures[index];
   memset(c, 0, sizeof *c);
   c->home_x = (int16_t)x, c->home_y = (int16_t)y;
@@ -62,7 +63,8 @@ static MmoCreature* scene_creature(Game* g, int32_t index, int32_t x, int32_t y,
 static void scene_level(Game* g, int32_t agent, int32_t skill, int32_t level) {
   MmoPlayer* me = &g->w.players[agent];
   me->seen.level[skill] = (uint8_t)level;
-  me->seen.combat = (uint8_t)mmo_best(me->seen.level, 3), me->seen.profession = (uint8_t)mmo_best(me->seen.level + 3, 5);
+  me->seen.combat = (uint8_t)mmo_best(me->seen.level, 3),
+  me->seen.profession = (uint8_t)mmo_best(me->seen.level + 3, 5);
   me->hp = (int16_t)mmo_max_hp(me);
   mmo_show_player(&g->w, me);
 }
@@ -304,7 +306,8 @@ static void test_hurt_after_a_rise(void) {
   game_step_only(&g);
   CHECK(me->damage == 7 && me->seen.combat == 2 && me->seen.hurt == 3);  // 7 of 55 are three 20ths, 7 of 60 too
   me->damage = 11, me->seen.hurt = 4;
-  const MmoWorld w = mmo_world(g.s, g.p, &(PfcIo){g.actions, g.controls, g.rewards, g.terminated, g.truncated, g.alive});
+  const MmoWorld w =
+      mmo_world(g.s, g.p, &(PfcIo){g.actions, g.controls, g.rewards, g.terminated, g.truncated, g.alive});
   mmo_learn(&w, 0, 0, 60);
   CHECK(me->seen.combat == 4 && me->seen.hurt == 4);  // 11 of 70
   mmo_learn(&w, 0, 0, 60);

@@ -48,7 +48,8 @@ static void check_cut(const char* name, int32_t at) {
       const bool whole = strcmp(name, "world_ticks") == 0 || started[row] == 0;  // else its life is younger than that
       CHECK(q.b->truncated[row] == (whole && !q.b->terminated[row]) && q.b->terminated[row] == p.b->terminated[row]);
       if (!q.b->truncated[row]) continue;
-      CHECK(memcmp(obs_row(q.b->final_observations, q.b, row), obs_row(p.b->observations, p.b, row), p.b->obs_bytes) == 0);
+      CHECK(memcmp(obs_row(q.b->final_observations, q.b, row), obs_row(p.b->observations, p.b, row), p.b->obs_bytes) ==
+            0);
       CHECK(q.b->episode_lengths[row] == at - started[row] && q.b->rewards[row] == p.b->rewards[row]);
     }
   }
@@ -98,7 +99,8 @@ static void test_new_world(void) {
     int32_t differ = 0;
     read_field(&p, "ground", before);
     for (int32_t t = 0; t < 60; ++t) player_step(&p);
-    for (int32_t row = 0; row < ROWS; ++row) CHECK(p.b->truncated[row] != p.b->terminated[row] && p.b->alive[row] == (way == 0));
+    for (int32_t row = 0; row < ROWS; ++row)
+      CHECK(p.b->truncated[row] != p.b->terminated[row] && p.b->alive[row] == (way == 0));
     const PfcResetDesc whole = {0}, part = {.mask = mask};
     if (way == 1) CHECK(pfc_pool_reset(p.pool, &whole) == PFC_OK);
     for (int32_t row = ROWS - 1; way == 2 && row >= 0; row -= 5) {  // four calls, the first of one row
@@ -126,7 +128,8 @@ static void test_waiting_row(void) {
   MmoCreature* c = &g.w.creatures[0];
   c->temper = MMO_AGGRESSIVE;
   for (int32_t dy = -4; dy <= 4; ++dy)
-    for (int32_t dx = -4; dx <= 4; ++dx) g.w.ground[mmo_cell(&g.w, g.w.towns[0].x + dx, g.w.towns[0].y + dy)] = MMO_GRASS;
+    for (int32_t dx = -4; dx <= 4; ++dx)
+      g.w.ground[mmo_cell(&g.w, g.w.towns[0].x + dx, g.w.towns[0].y + dy)] = MMO_GRASS;
   mmo_put_creature(&g.w, c, g.w.towns[0].x, g.w.towns[0].y);
   c->home_x = c->x, c->home_y = c->y;
   me->age = other->age = 100;
@@ -219,8 +222,8 @@ static Means first_lives(bool autopilot) {
     }
   }
   const Means means = {sum.score / sum.lives, sum.life / sum.lives, sum.lives};
-  printf("%s: mean score %.2f, mean life %.0f over %d lives\n", autopilot ? "autopilot" : "random", means.score, means.life,
-         means.lives);
+  printf("%s: mean score %.2f, mean life %.0f over %d lives\n", autopilot ? "autopilot" : "random", means.score,
+         means.life, means.lives);
   free(done);
   player_close(&p);
   return means;
@@ -294,7 +297,8 @@ static void hide_units(Game* g, int32_t agent, PfcRng* rng) {
     other->age = below(rng, 2000), other->life = pfc_rng_u32(rng), other->tier = (uint8_t)below(rng, 6);
     for (int32_t k = 0; k < MMO_SKILLS; ++k) other->xp[k] = (uint16_t)below(rng, 10);
     if (i == agent) continue;
-    other->hp = (int16_t)(1 + below(rng, 55)), other->food = (uint8_t)below(rng, 101), other->gold = (int16_t)below(rng, 100);
+    other->hp = (int16_t)(1 + below(rng, 55)), other->food = (uint8_t)below(rng, 101),
+    other->gold = (int16_t)below(rng, 100);
     other->seen.fighting = (uint8_t)below(rng, 6), other->seen.danger = (uint8_t)below(rng, 6);
   }
 }

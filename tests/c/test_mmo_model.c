@@ -307,8 +307,9 @@ static void test_runs(void) {
 int main(int argc, char** argv) {
   if (argc > 1) ticks_per_run = atoi(argv[1]);
   test_runs();
-  printf("%lld deaths, %lld cuts, %lld worlds, %lld sales, %lld purchases, %lld kills, %lld harvests, %lld tiers worn\n",
-         (long long)deaths, (long long)cuts, (long long)worlds, (long long)sales, (long long)purchases, (long long)kills,
-         (long long)harvests, (long long)worn);
+  printf(
+      "%lld deaths, %lld cuts, %lld worlds, %lld sales, %lld purchases, %lld kills, %lld harvests, %lld tiers worn\n",
+      (long long)deaths, (long long)cuts, (long long)worlds, (long long)sales, (long long)purchases, (long long)kills,
+      (long long)harvests, (long long)worn);
   return check_report();
 }

@@ -1,5 +1,5 @@
-// test_poker.c - every deal and every history of both poker games against rules that read a history as a text; the value
-// of the equilibrium of Kuhn's poker; the distribution of deals.
+// test_poker.c - every deal and every history of both poker games against rules that read a history as a text; the
+// value of the equilibrium of Kuhn's poker; the distribution of deals.
 #include <string.h>
 
 #include "../../csrc/envs/poker.c"
@@ -49,8 +49,9 @@ static Reading read_kuhn(const char* history) {
   static const struct {
     const char *history, *legal;
     int mover, first, second;  // chips in the pot
-  } table[] = {{"", "pb", 0, 1, 1},   {"p", "pb", 1, 1, 1},  {"b", "pb", 1, 2, 1},  {"pb", "pb", 0, 1, 2}, {"pp", "", 0, 1, 1},
-               {"bp", "", 0, 2, 1},   {"bb", "", 0, 2, 2},   {"pbp", "", 0, 1, 2},  {"pbb", "", 0, 2, 2}};
+  } table[] = {{"", "pb", 0, 1, 1},   {"p", "pb", 1, 1, 1}, {"b", "pb", 1, 2, 1},
+               {"pb", "pb", 0, 1, 2}, {"pp", "", 0, 1, 1},  {"bp", "", 0, 2, 1},
+               {"bb", "", 0, 2, 2},   {"pbp", "", 0, 1, 2}, {"pbb", "", 0, 2, 2}};
   Reading r;
   memset(&r, 0, sizeof r);
   for (size_t i = 0; i < sizeof table / sizeof table[0]; ++i) {
@@ -76,7 +77,8 @@ static Reading read_leduc(const char* history) {
     }
     const int other = 1 - r.mover;
     if (*at == 'f') r.over = r.folded = true;
-    if (*at == 'c') r.over = round == 2 && (r.acts > 0 || r.paid[other] > r.paid[r.mover]), r.paid[r.mover] = r.paid[other];
+    if (*at == 'c')
+      r.over = round == 2 && (r.acts > 0 || r.paid[other] > r.paid[r.mover]), r.paid[r.mover] = r.paid[other];
     if (*at == 'r') r.paid[r.mover] = r.paid[other] + bet, r.raises += 1;
     r.mover = other;
     r.acts += 1;
@@ -106,7 +108,9 @@ static void append_act(int variant, const char* history, char act, char* longer)
   if (ends) longer[length + 1] = '/', longer[length + 2] = 0;
 }
 
-static int choice_of(int variant, char act) { return (int)(strchr(variant == 0 ? "pb" : "fcr", act) - (variant == 0 ? "pb" : "fcr")); }
+static int choice_of(int variant, char act) {
+  return (int)(strchr(variant == 0 ? "pb" : "fcr", act) - (variant == 0 ? "pb" : "fcr"));
+}
 
 static int chips_won(int variant, const char* history, const int* deal) {  // by agent 0
   const Reading r = read_history(variant, history);

@@ -1,5 +1,6 @@
-// test_policy_codes.c - policies whose first layer encodes values as one-hot vectors, with one largest code for all or one
-// for each row: outputs against plain loops, values without an entry, and files with an invalid layer of these kinds.
+// test_policy_codes.c - policies whose first layer encodes values as one-hot vectors, with one largest code for all or
+// one for each row: outputs against plain loops, values without an entry, and files with an invalid layer of these
+// kinds.
 #include "check.h"
 #include "policy_writer.h"
 

@@ -1,5 +1,5 @@
-// test_policy_conv.c - policies with a convolution: outputs against plain loops, inputs that pass through beside the image,
-// and files with an invalid layer of this kind.
+// test_policy_conv.c - policies with a convolution: outputs against plain loops, inputs that pass through beside the
+// image, and files with an invalid layer of this kind.
 #include "check.h"
 #include "policy_writer.h"
 

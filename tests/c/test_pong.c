@@ -306,8 +306,10 @@ static void test_mirrored_games_are_alike(void) {
       }
       if (a.rewards[0] != 0.0f) continue;  // a serve draws its side at random
       const Pong expected = mirrored(&s);
-      CHECK(near(image.ball_x, expected.ball_x) && near(image.ball_y, expected.ball_y) && near(image.ball_vy, expected.ball_vy));
-      CHECK(near(image.paddle_y, expected.paddle_y) && near(image.bot_y, expected.bot_y) && image.returns == expected.returns);
+      CHECK(near(image.ball_x, expected.ball_x) && near(image.ball_y, expected.ball_y) &&
+            near(image.ball_vy, expected.ball_vy));
+      CHECK(near(image.paddle_y, expected.paddle_y) && near(image.bot_y, expected.bot_y) &&
+            image.returns == expected.returns);
       PongObs seen[2][2];
       for (int32_t agent = 0; agent < 2; ++agent) {
         pong_observe(&s, &p, agent, &seen[0][agent]);
