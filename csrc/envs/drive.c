@@ -928,7 +928,7 @@ PFC_FN void drive_add_line(DriveBuilder* b, DriveVector from, DriveVector to, in
 // A line along one direction of a road, from its beginning to share `to`: `beside` m to the right of the road's middle,
 // or of the middle of its outer lane. Its segments follow curves within 0.1 m.
 PFC_FN void drive_mark_side(DriveBuilder* b, const DriveSide* side, bool outer, float beside, float to, int32_t kind) {
-  const float part = side->merge ? 3.0f : pfc_clampf(pfc_sqrtf(0.8f * side->curve->radius), 4.0f, DRIVE_CELL - 0.5f);
+  const float part = side->merge ? 3.0f : pfc_clampf(pfc_sqrtf(0.8f * side->curve->radius), 4.0f, DRIVE_CELL - 0.6f);
   const int32_t parts = (int32_t)(side->curve->length * to / part) + 1;
   DriveVector last = {0.0f, 0.0f};
   for (int32_t i = 0; i <= parts; ++i) {
@@ -942,7 +942,7 @@ PFC_FN void drive_mark_side(DriveBuilder* b, const DriveSide* side, bool outer, 
   }
 }
 
-// The builder's path, moved to the right, in segments of about 2.5 m.
+// The builder's path, moved to the right, in segments of about 2.5 m where it bends.
 PFC_FN void drive_mark_path(DriveBuilder* b, float beside, int32_t kind) {
   const DrivePath* path = &b->path;
   const int32_t parts = pfc_clampi((int32_t)(drive_path_length(path) / DRIVE_SPACING) + 1, 1, path->count - 1);
@@ -951,7 +951,7 @@ PFC_FN void drive_mark_path(DriveBuilder* b, float beside, int32_t kind) {
     const int32_t k = i * (path->count - 1) / parts;
     const DriveVector way = drive_path_way(path, k);
     const DriveVector at = drive_vector(path->at[k].x + beside * way.y, path->at[k].y - beside * way.x);
-    if (i > 0) drive_add_segment(b, last, at, kind);
+    if (i > 0) drive_add_line(b, last, at, kind);
     last = at;
   }
 }
@@ -1765,6 +1765,13 @@ PFC_FN void drive_draw_size(const DriveWorld* w, int32_t i) {
   }
 }
 
+// How fast a body begins at a place of a lane: it can stop at 2 m/s^2 before the stop line or the lane's end.
+PFC_FN float drive_first_speed(const DriveWorld* w, int32_t i, const DriveLane* lane, float along) {
+  const float most = pfc_minf(0.7f * lane->limit, w->cars[i].kind == DRIVE_BIKE ? DRIVE_BIKE_MPS : DRIVE_MAX_MPS);
+  const float left = (lane->stop < 0.0f ? lane->length : lane->stop) - along - 0.5f * w->length[i];
+  return pfc_minf(most, pfc_sqrtf(4.0f * pfc_maxf(left, 0.0f)));
+}
+
 // Puts a body on a place of a lane, still absent.
 PFC_FN void drive_put(const DriveWorld* w, int32_t i, uint16_t lane, float along) {
   const DriveLane* l = &w->lanes[lane];
@@ -1772,7 +1779,7 @@ PFC_FN void drive_put(const DriveWorld* w, int32_t i, uint16_t lane, float along
   DriveCar* car = &w->cars[i];
   w->x[i] = p.x, w->y[i] = p.y, w->cos[i] = p.cos, w->sin[i] = p.sin;
   w->steer[i] = w->want[i] = w->accel[i] = 0.0f;
-  w->v[i] = pfc_minf(0.7f * l->limit, car->kind == DRIVE_BIKE ? DRIVE_BIKE_MPS : DRIVE_MAX_MPS);
+  w->v[i] = drive_first_speed(w, i, l, along);
   car->route[0] = lane, car->num_lanes = 1, car->slot = 0;
   car->point = (uint16_t)pfc_clampi((int32_t)(along / drive_spacing(l) + 0.5f), 0, l->count - 1);
   car->along = along, car->aside = 0.0f, car->before = -along, car->end = l->length - along;
