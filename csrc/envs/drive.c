@@ -70,7 +70,8 @@
 #define DRIVE_LOOK 50.0f         // how far scripted cars look along their path, m
 #define DRIVE_FAR 1e12f          // squared distance that is added to absent bodies
 #define DRIVE_HALF_BUMPER 0.5f   // m beside a car at which something is in its way
-#define DRIVE_STANDS_MPS 0.5f    // slower cars stand: one that has to stop again at once keeps its turn
+#define DRIVE_STANDS_MPS 0.5f    // slower cars stand
+#define DRIVE_GOES_MPS 2.0f      // a car that stood and has to stop again before it is this fast keeps its turn
 #define DRIVE_MERGE_FROM 0.3f    // of a road's length, where the right lane begins to drift into the left one
 #define DRIVE_MERGE_TO 0.7f
 enum {
@@ -2477,7 +2478,8 @@ DRIVE_PART void drive_move_car(const DriveWorld* w, int32_t i, const DriveMoved*
   w->x[i] = moved->x[i], w->y[i] = moved->y[i], w->cos[i] = moved->cos[i], w->sin[i] = moved->sin[i];
   w->v[i] = moved->v[i], w->steer[i] = moved->steer[i];
   drive_locate(w, i);
-  car->stood = w->v[i] < DRIVE_STANDS_MPS ? car->stood + 1 : 0;
+  if (w->v[i] < DRIVE_STANDS_MPS) car->stood += 1;
+  else if (w->v[i] >= DRIVE_GOES_MPS) car->stood = 0;
 }
 
 DRIVE_PART void drive_move_all(const DriveWorld* w) {
