@@ -77,6 +77,45 @@ def test_the_page_on_embedding_runs(warm_python: Path, tmp_path: Path) -> None:
     assert float(re.search(r"mean score ([\d.]+)", done.stdout)[1]) > 400.0, done.stdout
 
 
+_LOADS = """#include <pufferc/pufferc.h>
+#include <stdio.h>
+
+int main(void) {
+  %s
+  if (!pool) return fprintf(stderr, "%%s\\n", pfc_last_error()), 1;
+  printf("%%s, %%d rows\\n", game->name, (int)pfc_pool_buffers(pool)->rows);
+  pfc_pool_destroy(pool);
+  return 0;
+}
+"""
+
+
+@pytest.mark.usefixtures("one_core")
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+def test_a_program_loads_a_game_as_the_page_on_embedding_says(warm_python: Path, tmp_path: Path) -> None:
+    (snippet,) = blocks("docs/embedding.md", "c")
+    (tmp_path / "host.c").write_text(_LOADS % snippet, encoding="utf-8")
+    environment = {**os.environ, "PATH": f"{warm_python}{os.pathsep}{os.environ['PATH']}"}
+
+    def run(line: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            line, shell=True, capture_output=True, text=True, timeout=120, cwd=tmp_path, env=environment
+        )
+
+    for line in (
+        "pufferc new mygame",
+        "pufferc build mygame.c",
+        "cc -O2 -Wall -Werror host.c $(python -m pufferc --cflags --libs) -o host",
+    ):
+        done = run(line)
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    done = run("./host")
+    assert (done.returncode, done.stdout) == (0, "mygame, 1024 rows\n"), done.stderr
+    (tmp_path / "mygame.so").unlink()
+    done = run("./host")
+    assert done.returncode == 1 and "./mygame.so" in done.stderr
+
+
 def test_comparison_libraries_are_measured_or_named(warm_python: Path) -> None:
     """A very short benchmark prints a rate for pufferc, and for each other library a rate or an install command."""
     pytest.importorskip("torch")
