@@ -21,15 +21,19 @@ from pathlib import Path
 
 VERSION = "1.6.32"
 SHA256 = "4b8a8191e425658e3ea8c8c1314b0fc679c861ee3a1af2b20c7b16ba50b5133d"  # of npm's archive
-SCRIPT, STYLE, LICENSE = "uPlot.iife.min.js", "uPlot.min.css", "LICENSE"
-_MEMBERS = {f"package/dist/{SCRIPT}": SCRIPT, f"package/dist/{STYLE}": STYLE, f"package/{LICENSE}": LICENSE}
+FILES = ("uPlot.iife.min.js", "uPlot.min.css", "LICENSE")
+_MEMBERS = {"package/dist/uPlot.iife.min.js": FILES[0], "package/dist/uPlot.min.css": FILES[1], "package/LICENSE": FILES[2]}
 _TIMEOUT_S = 60.0
 
 
 def read() -> tuple[str, str]:
-    """The library's script and style. OSError, with the remedies, if it is neither installed nor can be downloaded."""
+    """The library's script, after its licence as a comment, and its style.
+
+    OSError, with the remedies, if it is neither installed nor can be downloaded.
+    """
     folder = find()
-    return tuple((folder / name).read_text(encoding="utf-8") for name in (SCRIPT, STYLE))  # type: ignore[return-value]
+    script, style, licence = ((folder / name).read_text(encoding="utf-8") for name in FILES)
+    return f"/* uPlot {VERSION}\n\n{licence}*/\n{script}", style
 
 
 def find() -> Path:
@@ -38,14 +42,14 @@ def find() -> Path:
     package = [Path(__file__).parents[1], *([Path(core.origin).parent] if core and core.origin else [])]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pufferc" / f"uplot-{VERSION}"
     for folder in (*(place / "view" / "uplot" for place in package), cache):
-        if all((folder / name).is_file() for name in (SCRIPT, STYLE)):
+        if all((folder / name).is_file() for name in FILES):
             return folder
     try:
         download(cache)
     except OSError as error:
         raise OSError(
             f"view: this build of pufferc was installed without uPlot {VERSION}, and it was not downloaded: {error}. "
-            f"Install npm and try again, or copy {SCRIPT} and {STYLE} of that version to {cache}"
+            f"Install npm and try again, or copy {', '.join(FILES)} of that version to {cache}"
         ) from None
     return cache
 

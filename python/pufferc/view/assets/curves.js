@@ -28,7 +28,7 @@ function drawCharts(view) {
   drawMetrics(known);
   const series = store.band ? seedGroups(lists, view) : lists.map((run) => ({ label: run.name, runs: [run], colour: store.colours.get(run.id) }));
   charts.plots.forEach((plot) => plot.destroy());
-  const metrics = known.filter((key) => store.metrics.includes(key));
+  const metrics = store.metrics.filter((key) => known.includes(key));
   const places = placesOf(series);
   const boxes = metrics.map((key) => element("div", { className: "chart" }, element("h3", {}, key.replaceAll("_", " "))));
   find("#charts").replaceChildren(...boxes);
