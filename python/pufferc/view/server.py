@@ -43,6 +43,7 @@ class _Server(ThreadingHTTPServer):
             super().__init__((HOST, port), _Handler)
         except OSError as error:
             raise OSError(error.errno, f"view: cannot listen on port {port}: {error.strerror}") from None
+        self._refresh()
 
     @property
     def url(self) -> str:
