@@ -13,8 +13,9 @@ function themeColour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+// One of 32 colours, so that marks of one colour can be drawn together.
 function rampColour(share) {
-  const at = Math.min(0.9999, Math.max(0, share)) * (RAMP.length - 1), i = Math.floor(at), part = at - i;
+  const at = Math.min(0.9999, Math.round(31 * Math.max(0, share)) / 31) * (RAMP.length - 1), i = Math.floor(at), part = at - i;
   return `rgb(${RAMP[i].map((from, k) => Math.round(from + part * (RAMP[i + 1][k] - from))).join(",")})`;
 }
 

@@ -180,5 +180,5 @@ function setUpCurves() {
   for (const name of ["band", "logarithmic"]) {
     find(`#${name}`).addEventListener("change", (event) => { store[name] = event.target.checked; changed(); });
   }
-  panels.push(drawCurves);
+  addPanel("#curves", drawCurves);
 }

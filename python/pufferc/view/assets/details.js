@@ -15,7 +15,7 @@ function filmOf(run) {
 
 // Only a change is drawn, so that a film plays on.
 let drawnRun = "";
-panels.push((view) => {
+addPanel("#details", (view) => {
   const run = runs[store.focus] ?? view.shown[0] ?? view.passing[0];
   find("#details").hidden = run === undefined;
   if (!run || drawnRun === JSON.stringify(run)) return;

@@ -2,7 +2,7 @@
 
 const MAX_COMPARED = 12;
 
-panels.push((view) => {
+addPanel("#differences", (view) => {
   const list = view.chosen.slice(0, MAX_COMPARED), section = find("#differences");
   section.hidden = list.length < 2;
   if (section.hidden) return;

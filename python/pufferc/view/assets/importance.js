@@ -48,7 +48,13 @@ function importances(list, settings) {
   return found;
 }
 
-panels.push((view) => {
+// Settings, the most important first.
+function rankedSettings(list, settings) {
+  const shares = importances(list, settings);
+  return [...settings].sort((a, b) => (shares.get(b) ?? -1) - (shares.get(a) ?? -1));
+}
+
+addPanel("#importance", (view) => {
   const shares = [...importances(view.passing, view.settings)].sort((a, b) => b[1] - a[1]).slice(0, 14);
   find("#importance").hidden = view.pool.length < MIN_RUNS || view.settings.length === 0;
   find("#importance .note").textContent = shares.length

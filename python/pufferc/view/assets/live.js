@@ -42,7 +42,7 @@ async function update() {
       addRun(record, whole);
       if (loaded.has(record.id)) live.stale.add(record.id);
     }
-    if (sent.runs.length) { updateGames(); changed(); }
+    if (sent.runs.length) { store.records += 1; updateGames(); changed(); }
     for (const id of [...live.stale]) if (store.colours.has(id) || store.band || !loaded.has(id)) requestCurves(runs[id]);
     status("live", "live");
   } catch {

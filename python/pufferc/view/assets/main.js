@@ -15,7 +15,7 @@ function updateGames() {
   select.parentElement.hidden = games.length < 2;
 }
 
-panels.push((view) => {
+addPanel("#filters", (view) => {
   find("#complaint").textContent = view.complaint;
   const buttons = [...store.brushes.values()].map((brush) => {
     const button = element("button", { type: "button", title: "Remove this brush" }, `${brush.label} ×`);

@@ -1,10 +1,10 @@
 // Parallel coordinates: an axis per setting that differs, then seconds and the objective. A line is a run.
 
 const AXIS_PX = 92, PARALLEL_PX = 300, TOP_PX = 40, BOTTOM_PX = 16, MAX_AXES = 14, GRAB_PX = 24;
-const parallel = { canvas: find("#parallel canvas"), axes: [] };
+const parallel = { canvas: find("#parallel canvas"), axes: [], background: null, backgroundKey: "" }; // background: all lines, faint
 
 function drawParallel(view) {
-  const settings = rankedSettings(view).slice(0, MAX_AXES);
+  const settings = view.ranked.slice(0, MAX_AXES).reverse(); // the most important last, next to the results
   const results = ["seconds", ...(store.objective.key === "score" ? [] : ["score"]), OBJECTIVE].filter((f) => f !== store.objective.key);
   const games = new Set(view.pool.map((run) => run.game)).size > 1 ? ["game"] : [];
   find("#parallel").hidden = view.pool.length < 2 || settings.length + games.length === 0;
@@ -13,44 +13,52 @@ function drawParallel(view) {
   const width = Math.max(find("#parallel .scroll").clientWidth, fields.length * AXIS_PX);
   const context = begin(parallel.canvas, width, PARALLEL_PX);
   const gap = (width - 80) / Math.max(1, fields.length - 1);
-  parallel.axes = fields.map((field, i) => ({ field, x: 40 + i * gap, scale: makeScale(view.pool.map((run) => fieldValue(run, field))) }));
+  parallel.axes = fields.map((field, i) => ({ field, x: 40 + i * gap, scale: scaleOf(view, field) }));
   drawLines(context, view);
   parallel.axes.forEach((axis) => drawAxis(context, axis, gap));
-}
-
-// Settings by importance, the most important last, next to the results.
-function rankedSettings(view) {
-  const shares = importances(view.pool, view.settings);
-  const order = [...view.settings].sort((a, b) => (shares.get(b) ?? -1) - (shares.get(a) ?? -1));
-  return order.slice(0, MAX_AXES).reverse();
 }
 
 const axisY = (place) => TOP_PX + (1 - place) * (PARALLEL_PX - TOP_PX - BOTTOM_PX);
 
 function drawLines(context, view) {
-  const colour = objectiveColours(view.pool), faint = themeColour("--faint");
-  const path = (run) => {
+  const key = [view.key, view.pool.length, context.canvas.width, parallel.axes.map(({ field }) => field)].join();
+  if (parallel.backgroundKey !== key) { // a brush moves faster than all lines can be drawn
+    parallel.background = document.createElement("canvas");
+    const behind = begin(parallel.background, context.canvas.clientWidth, PARALLEL_PX);
+    behind.strokeStyle = themeColour("--faint");
+    behind.globalAlpha = 0.35;
+    strokeRuns(behind, view.pool);
+    parallel.backgroundKey = key;
+  }
+  context.drawImage(parallel.background, 0, 0, context.canvas.clientWidth, PARALLEL_PX);
+  const byColour = new Map();
+  for (const run of [...view.passing].sort(byObjective)) {
+    const width = store.chosen.has(run.id) ? 2.6 : 1.2, colour = view.colour(run), key = `${width} ${colour}`;
+    if (!byColour.has(key)) byColour.set(key, { width, colour, list: [] });
+    byColour.get(key).list.push(run);
+  }
+  context.globalAlpha = view.kept.size > 200 ? 0.5 : 0.8;
+  for (const { width, colour, list } of byColour.values()) {
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    strokeRuns(context, list);
+  }
+  context.globalAlpha = 1;
+}
+
+// One path for many runs, which is much faster than a path each.
+function strokeRuns(context, list) {
+  context.beginPath();
+  for (const run of list) {
     let pen = false;
-    context.beginPath();
     for (const { x, field, scale } of parallel.axes) {
       const at = scale.place(fieldValue(run, field));
       if (Number.isNaN(at)) { pen = false; continue; }
       if (pen) context.lineTo(x, axisY(at)); else context.moveTo(x, axisY(at));
       pen = true;
     }
-    context.stroke();
-  };
-  context.lineWidth = 1;
-  context.strokeStyle = faint;
-  context.globalAlpha = 0.22;
-  for (const run of view.pool) if (!view.kept.has(run)) path(run);
-  context.globalAlpha = view.kept.size > 200 ? 0.45 : 0.8;
-  for (const run of [...view.passing].sort(byObjective)) {
-    context.strokeStyle = colour(run);
-    context.lineWidth = store.chosen.has(run.id) ? 2.6 : 1.2;
-    path(run);
   }
-  context.globalAlpha = 1;
+  context.stroke();
 }
 
 // The best are drawn last, on top.
@@ -114,4 +122,4 @@ draggable(parallel.canvas, {
     if (axis && store.brushes.delete(`axis ${axis.field}`)) changed();
   },
 });
-panels.push(drawParallel);
+addPanel("#parallel", drawParallel);

@@ -76,6 +76,12 @@ function brushPlaces(test, scale) {
   return test.kept ? [0, 0] : [scale.place(test.from), scale.place(test.to)];
 }
 
+// The scale of a field over the pool, made once.
+function scaleOf(view, field) {
+  if (!view.scales.has(field)) view.scales.set(field, makeScale(view.pool.map((run) => fieldValue(run, field))));
+  return view.scales.get(field);
+}
+
 const OBJECTIVE = "(objective)"; // as a field: the value of the objective
 const fieldValue = (run, field) => (field === OBJECTIVE ? objectiveOf(run, store.objective) : valueOf(run, field));
 const fieldLabel = (field) => (field === OBJECTIVE ? store.objective.key : lastPart(field));

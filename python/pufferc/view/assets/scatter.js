@@ -15,23 +15,34 @@ class Scatter {
 
   draw(view, xField, yField, front = null) {
     Object.assign(this, { xField, yField, width: this.canvas.parentElement.clientWidth - this.padding(), view });
-    this.x = makeScale(view.pool.map((run) => fieldValue(run, xField)));
-    this.y = makeScale(view.pool.map((run) => fieldValue(run, yField)));
-    const context = begin(this.canvas, this.width, this.height), colour = objectiveColours(view.pool), faint = themeColour("--faint");
+    this.x = scaleOf(view, xField);
+    this.y = scaleOf(view, yField);
+    const context = begin(this.canvas, this.width, this.height), { colour } = view, faint = themeColour("--faint");
     this.drawGrid(context);
     this.points = view.pool.map((run) => ({ run, ...this.at(run) })).filter(({ x, y }) => !Number.isNaN(x + y));
-    for (const kept of [false, true]) {
-      for (const { run, x, y } of this.points) {
-        if (view.kept.has(run) !== kept) continue;
-        context.fillStyle = kept ? colour(run) : faint;
-        context.globalAlpha = kept ? 0.85 : 0.5;
-        context.beginPath();
-        context.arc(x, y, store.chosen.has(run.id) ? 5.5 : 3.2, 0, 2 * Math.PI);
-        context.fill();
-        if (store.chosen.has(run.id)) { context.strokeStyle = themeColour("--text"); context.lineWidth = 1.5; context.stroke(); }
-      }
+    const byColour = new Map([[faint, []]]); // drawn first, behind the others
+    for (const point of this.points) {
+      const key = view.kept.has(point.run) ? colour(point.run) : faint;
+      if (byColour.has(key)) byColour.get(key).push(point); else byColour.set(key, [point]);
+    }
+    for (const [fill, points] of byColour) {
+      context.fillStyle = fill;
+      context.globalAlpha = fill === faint ? 0.5 : 0.85;
+      context.beginPath();
+      for (const { x, y } of points) { context.moveTo(x + 3.2, y); context.arc(x, y, 3.2, 0, 2 * Math.PI); }
+      context.fill();
     }
     context.globalAlpha = 1;
+    for (const { run, x, y } of this.points) {
+      if (!store.chosen.has(run.id)) continue;
+      context.fillStyle = store.colours.get(run.id) ?? faint;
+      context.strokeStyle = themeColour("--text");
+      context.lineWidth = 1.5;
+      context.beginPath();
+      context.arc(x, y, 5.5, 0, 2 * Math.PI);
+      context.fill();
+      context.stroke();
+    }
     if (front) this.drawFront(context, front);
     this.drawBrush(context);
   }
@@ -161,13 +172,13 @@ function paretoFront(list) {
 const cost = new Scatter(find("#cost canvas"), "cost", COST_PX);
 const fieldPlots = new Map(); // by field
 
-panels.push((view) => {
+addPanel("#cost", (view) => {
   find("#cost").hidden = view.pool.length < 2;
   if (view.pool.length >= 2) cost.draw(view, "seconds", "score", paretoFront(view.passing));
 });
 
-panels.push((view) => {
-  const settings = rankedSettings({ ...view, settings: view.settings }).reverse().slice(0, MAX_PLOTS);
+addPanel("#fields", (view) => {
+  const settings = view.ranked.slice(0, MAX_PLOTS);
   find("#fields").hidden = view.pool.length < 2 || settings.length === 0;
   if (find("#fields").hidden) return;
   for (const field of settings) {

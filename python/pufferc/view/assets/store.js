@@ -3,32 +3,67 @@
 const store = {
   query: "", game: "", objective: OBJECTIVES[0], chosen: new Set(), brushes: new Map(), focus: null,
   sort: page.live ? { key: "started", down: true } : { key: "score", down: true },
-  metrics: [], x: "steps", smoothing: 4, shown: 12, band: false, logarithmic: false, zoom: null, colours: new Map(),
+  metrics: [], x: "steps", smoothing: 4, shown: 12, band: false, logarithmic: false, zoom: null, colours: new Map(), records: 0, // how often records changed
 };
-const panels = []; // functions of a view, called in order
-let waiting = false;
+const panels = []; // of the page's sections: {section, draw, drawn}
+let view = null, waiting = false;
+
+// `draw(view)` draws what is in a section. It is called when the section comes into sight.
+function addPanel(selector, draw) {
+  panels.push({ section: find(selector), draw, drawn: null });
+}
 
 function changed() {
+  view = null;
+  drawLater();
+}
+
+function drawLater() {
   if (waiting) return;
   waiting = true;
   requestAnimationFrame(() => {
     waiting = false;
-    const view = makeView();
-    for (const draw of panels) draw(view);
+    view ??= makeView();
+    const due = panels.filter((panel) => panel.drawn !== view && isNear(panel.section));
+    for (const panel of due) {
+      panel.drawn = view;
+      panel.draw(view);
+    }
+    if (due.length) drawLater(); // others may have come into sight
   });
 }
 
-// pool: runs of the query and game. passing: those that all brushes keep, in the table's order. shown: those with curves.
+// Whether a section is in sight, or nearly; a hidden one may have to be shown.
+function isNear(section) {
+  const { top, bottom } = section.getBoundingClientRect();
+  return section.hidden || (bottom > -400 && top < innerHeight + 400);
+}
+addEventListener("scroll", drawLater, { passive: true });
+
+// pool: runs of the query and game, and what follows from them; kept while only brushes and choices change.
+let pooled = { key: null };
+function poolOf() {
+  const key = JSON.stringify([store.query, store.game, store.objective.key, store.records, isDark()]);
+  if (pooled.key !== key) {
+    const test = parseQuery(store.query);
+    const pool = runs.filter((run) => (!store.game || run.game === store.game) && test.accepts(run));
+    const settings = differing(pool);
+    pooled = { key, pool, settings, ranked: rankedSettings(pool, settings), colour: objectiveColours(pool), complaint: test.complaint,
+      scales: new Map() };
+  }
+  return pooled;
+}
+
+// kept, passing: the runs that all brushes keep, as a set and in the table's order. shown: those with curves.
 function makeView() {
-  const test = parseQuery(store.query);
-  const pool = runs.filter((run) => (!store.game || run.game === store.game) && test.accepts(run));
-  const kept = new Set(pool.filter((run) => [...store.brushes.values()].every((brush) => brush.accepts(run))));
+  const base = poolOf();
+  const brushes = [...store.brushes.values()];
+  const kept = new Set(base.pool.filter((run) => brushes.every((brush) => brush.accepts(run))));
   const passing = sorted([...kept]);
   const chosen = passing.filter((run) => store.chosen.has(run.id));
   const shown = (chosen.length ? chosen : passing).slice(0, store.shown);
   store.colours = new Map(shown.map((run, i) => [run.id, lineColour(i, shown, run)]));
-  const settings = differing(pool);
-  return { pool, kept, passing, chosen, shown, settings, complaint: test.complaint };
+  return { ...base, kept, passing, chosen, shown };
 }
 
 function sorted(list) {

@@ -105,4 +105,4 @@ table.body.addEventListener("click", (event) => {
 });
 table.box.addEventListener("scroll", () => requestAnimationFrame(() => drawRows()));
 find("#unchoose").addEventListener("click", () => { store.chosen.clear(); changed(); });
-panels.push(drawTable);
+addPanel("#runs", drawTable);
