@@ -6,6 +6,7 @@ const LINES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9",
 const LINES_DARK = ["#4aa8e8", "#ff8a3d", "#2fc99a", "#e59cc4", "#f2bb3d", "#9ad4ff", "#b79bf0", "#c2c24a", "#d08a5f", "#a5b2c0",
   "#ff7fac", "#5bd0d0"];
 const RAMP = [[68, 58, 131], [49, 104, 142], [33, 145, 140], [68, 190, 112], [220, 200, 40]];
+const RAMP_DARK = [[118, 104, 190], [84, 146, 204], [58, 178, 172], [104, 208, 134], [246, 226, 84]];
 
 const isDark = () => document.documentElement.dataset.theme === "dark";
 
@@ -15,8 +16,9 @@ function themeColour(name) {
 
 // One of 32 colours, so that marks of one colour can be drawn together.
 function rampColour(share) {
-  const at = Math.min(0.9999, Math.round(31 * Math.max(0, share)) / 31) * (RAMP.length - 1), i = Math.floor(at), part = at - i;
-  return `rgb(${RAMP[i].map((from, k) => Math.round(from + part * (RAMP[i + 1][k] - from))).join(",")})`;
+  const ramp = isDark() ? RAMP_DARK : RAMP;
+  const at = Math.min(0.9999, Math.round(31 * Math.max(0, share)) / 31) * (ramp.length - 1), i = Math.floor(at), part = at - i;
+  return `rgb(${ramp[i].map((from, k) => Math.round(from + part * (ramp[i + 1][k] - from))).join(",")})`;
 }
 
 // The colour of a curve: one of twelve, or by rank of the objective where there are more.
@@ -64,9 +66,10 @@ function fitted(context, text, width) {
 
 // Calls `move(from, to)` while a pointer is dragged on a canvas, and `click(at)` where it did not move.
 function draggable(canvas, { start, move, click }) {
-  let from = null, moved = false;
-  const at = (event) => { const box = canvas.getBoundingClientRect(); return { x: event.clientX - box.left, y: event.clientY - box.top }; };
+  let from = null, moved = false, box = null; // box: at the start, since the page above may grow while one drags
+  const at = (event) => ({ x: event.clientX - box.left, y: event.clientY - box.top });
   canvas.addEventListener("pointerdown", (event) => {
+    box = canvas.getBoundingClientRect();
     from = at(event);
     moved = false;
     if (start && !start(from)) { from = null; return; }

@@ -1,8 +1,8 @@
 // One run: how it ended, its film, its settings and its machine.
 
 function facts(title, entries) {
-  return element("div", {}, element("h3", {}, title), element("dl", {}, ...entries.flatMap(([key, value]) =>
-    [element("dt", {}, key), element("dd", {}, typeof value === "string" ? value : asText(value))])));
+  return element("div", {}, element("h3", {}, title), element("dl", {}, ...entries.map(([key, value]) =>
+    element("div", {}, element("dt", {}, key), element("dd", {}, asText(value))))));
 }
 
 function filmOf(run) {

@@ -16,4 +16,4 @@ addPanel("#differences", (view) => {
   const results = [["score", list.map(scoreText)], ["time", list.map((run) => duration(run.seconds))], ["steps", list.map((run) => short(run.steps))]];
   find("#differences tbody").replaceChildren(...[...results, ...rows].map(([key, texts]) =>
     element("tr", {}, element("th", { className: "text", scope: "row" }, key), ...texts.map((text) => element("td", {}, text)))));
-});
+}, { always: true });

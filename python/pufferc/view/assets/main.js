@@ -17,13 +17,14 @@ function updateGames() {
 
 addPanel("#filters", (view) => {
   find("#complaint").textContent = view.complaint;
+  find("#count").textContent = `${view.passing.length} of ${runs.length} runs`;
   const buttons = [...store.brushes.values()].map((brush) => {
     const button = element("button", { type: "button", title: "Remove this brush" }, `${brush.label} ×`);
     button.addEventListener("click", () => { store.brushes.delete(brush.key); changed(); });
     return button;
   });
   find("#brushes").replaceChildren(...buttons);
-});
+}, { always: true });
 
 function setUp() {
   const made = moment(page.made);

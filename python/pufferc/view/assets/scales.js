@@ -53,7 +53,7 @@ const FROM_ONE = {
 // A brush keeps the runs whose place on a scale is in [low, high]. It remembers values, since a scale may change.
 function axisBrush(key, field, scale, low, high) {
   const tests = [axisTest(field, scale, low, high)];
-  return { label: `${lastPart(field)} ${tests[0].text}`, accepts: (run) => tests[0].accepts(run), ranges: tests, key };
+  return { label: `${fieldLabel(field)} ${tests[0].text}`, accepts: (run) => tests[0].accepts(run), ranges: tests, key };
 }
 
 function axisTest(field, scale, low, high) {

@@ -8,9 +8,9 @@ const store = {
 const panels = []; // of the page's sections: {section, draw, drawn}
 let view = null, waiting = false;
 
-// `draw(view)` draws what is in a section. It is called when the section comes into sight.
-function addPanel(selector, draw) {
-  panels.push({ section: find(selector), draw, drawn: null });
+// `draw(view)` draws what is in a section. It is called when the section comes into sight; `always`: with every change.
+function addPanel(selector, draw, { always = false } = {}) {
+  panels.push({ section: find(selector), draw, always, drawn: null });
 }
 
 function changed() {
@@ -24,7 +24,7 @@ function drawLater() {
   requestAnimationFrame(() => {
     waiting = false;
     view ??= makeView();
-    const due = panels.filter((panel) => panel.drawn !== view && isNear(panel.section));
+    const due = panels.filter((panel) => panel.drawn !== view && (panel.always || isNear(panel.section)));
     for (const panel of due) {
       panel.drawn = view;
       panel.draw(view);

@@ -32,7 +32,6 @@ function drawTable(view) {
   ];
   table.view = view;
   table.head.replaceChildren(element("tr", {}, element("th", {}), ...table.columns.map(headCell)));
-  find("#count").textContent = `${view.passing.length} of ${runs.length} runs`;
   find("#unchoose").hidden = store.chosen.size === 0;
   drawRows(true);
 }
