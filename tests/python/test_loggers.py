@@ -353,14 +353,19 @@ def test_trackio_records_on_this_machine_and_a_resumed_run_continues_there(tmp_p
     """In a process of its own, because Trackio reads its folder when it is imported."""
     pytest.importorskip("trackio")
     code = (
-        "import sys; from pathlib import Path; from test_loggers import small, resume_in_the_middle, train, trackio_steps\n"
+        "import sys; from pathlib import Path\n"
+        "from test_loggers import small, resume_in_the_middle, train, trackio_steps\n"
         "config = small(loggers=['trackio'], evaluation_interval_s=1e-9, target_episodes=32)\n"
         "result = train(config, runs=Path(sys.argv[1]), quiet=True); first = trackio_steps(result.run)\n"
         "result = resume_in_the_middle(result); print([first, trackio_steps(result.run)])"
     )
     environment = {**os.environ, "TRACKIO_DIR": str(tmp_path / "trackio"), "PYTHONPATH": str(Path(__file__).parent)}
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "runs")], capture_output=True, text=True, timeout=120, env=environment
+        [sys.executable, "-c", code, str(tmp_path / "runs")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
     )
     steps = [update * BATCH for update in range(1, UPDATES + 1)]
     assert done.returncode == 0 and json.loads(done.stdout) == [steps, [*steps, *steps[4:]]], done

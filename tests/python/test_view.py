@@ -76,7 +76,9 @@ def test_a_log_is_read_in_parts_and_an_incomplete_line_later(tmp_path: Path) -> 
 
 def test_damaged_lines_and_other_keys_hide_no_other_number(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
-    path.write_bytes(b'{"a": 1}\nnot json\n[3]\n\xff\xfe\n{"a": NaN, "b": 2, "text": "x", "flag": true}\n{"b": 1e999, "a": 3}\n')
+    path.write_bytes(
+        b'{"a": 1}\nnot json\n[3]\n\xff\xfe\n{"a": NaN, "b": 2, "text": "x", "flag": true}\n{"b": 1e999, "a": 3}\n'
+    )
     log = Log(path)
     log.read()
     assert (log.rows, log.damaged) == (3, 3)
@@ -125,7 +127,9 @@ def test_runs_groups_and_sweeps_are_found_below_a_folder(tmp_path: Path) -> None
     assert len(found) == len(collection.entries) == 1 + 2 + 6 + 1
     trial = found["one/4"]
     assert trial["sweep"] == "one" and trial["config"]["train.learning_rate"] == settings(4)["rate"]
-    assert trial["score"]["value"] == settings(4)["score"] and trial["state"] == "complete" and trial["game"] == "breakout"
+    assert (
+        trial["score"]["value"] == settings(4)["score"] and trial["state"] == "complete" and trial["game"] == "breakout"
+    )
     assert found["one/5"]["state"] == "stopped"
     assert found["run-3-seeds/seed-9"]["sweep"] == "one"
     assert found["breakout-20260101-000000-seeds/seed-2"]["seed"] == 2
@@ -186,7 +190,9 @@ def test_settings_that_all_runs_share_are_written_once(tmp_path: Path) -> None:
         make_run(tmp_path, number, 5)
     data = data_of(write_page([tmp_path], tmp_path / "view.html"))
     assert data["common"]["config"]["vec.num_envs"] == 1024
-    assert all("vec.num_envs" not in record["config"] and "train.learning_rate" in record["config"] for record in data["runs"])
+    assert all(
+        "vec.num_envs" not in record["config"] and "train.learning_rate" in record["config"] for record in data["runs"]
+    )
 
 
 def test_a_film_is_inside_the_page_if_it_is_small(tmp_path: Path) -> None:
@@ -232,7 +238,7 @@ def test_a_missing_library_says_how_to_get_it(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(uplot.importlib.util, "find_spec", lambda _: None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(OSError, match=r"without uPlot .* npm is not installed\. Install npm and try again, or copy uPlot"):
+    with pytest.raises(OSError, match=r"without uPlot .* npm is not installed\. Install npm and try again, or"):
         uplot.read()
 
 
@@ -303,8 +309,17 @@ def test_the_server_answers_only_its_own_page(serving: tuple[Path, server._Serve
     _, found = serving
     assert found.server_address[0] == "127.0.0.1"
     assert get(found, "/changes?since=0", host="evil.example")[0] == 403
-    for path in ("/nothing", "/curves?run=99&from=0&generation=0", "/curves?run=-1&from=0&generation=0", "/film/0", "/film/x",
-                 "/film/-1", "/changes", "/changes?since=x", "/../etc/passwd"):  # fmt: skip
+    for path in (
+        "/nothing",
+        "/curves?run=99&from=0&generation=0",
+        "/curves?run=-1&from=0&generation=0",
+        "/film/0",
+        "/film/x",
+        "/film/-1",
+        "/changes",
+        "/changes?since=x",
+        "/../etc/passwd",
+    ):
         assert get(found, path)[0] == 404, path
 
 

@@ -53,7 +53,7 @@ def visit(browser: Any) -> Iterator[OpenPage]:
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(WAIT_MS)
-        page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
+        page.on("console", lambda message: problems.append(message.text) if message.type != "log" else None)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
         page.on("requestfailed", lambda request: problems.append(f"failed: {request.url}"))
@@ -75,10 +75,12 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> str:
     make_sweep(folder / "sweeps" / "search", 60)
     for number in range(10):
         make_run(folder / "runs", number, 100)
+    group = folder / "runs" / "breakout-20260102-000000-seeds"
     for seed in (1, 2, 3):
-        make_run(folder / "runs" / "breakout-20260102-000000-seeds", 50 + seed, 100, name=f"seed-{seed}", seed=seed, settings_of=7)
-    evil = make_run(folder / "runs", 11, 30, name="pong-20260101-000000-<img src=x onerror=alert(1)>", game="pong", outcome="failed")
-    (evil / "result.json").write_text(json.dumps({"outcome": "failed", "steps": 5, "error": "<script>alert(2)</script>"}))
+        make_run(group, 50 + seed, 100, name=f"seed-{seed}", seed=seed, settings_of=7)
+    evil = make_run(folder / "runs", 11, 30, name="pong-20260101-000000-<img src=x onerror=alert(1)>", game="pong")
+    result = {"outcome": "failed", "steps": 5, "error": "<script>alert(2)</script>"}
+    (evil / "result.json").write_text(json.dumps(result))
     (evil / "film.png").write_bytes(PNG)
     return write_page([folder / "runs", folder / "sweeps"], folder / "view.html").as_uri()
 
@@ -101,7 +103,8 @@ def shot(page: Any, name: str) -> None:
 
 def settle(page: Any) -> None:
     """Waits until the page has drawn what it was told."""
-    page.evaluate("new Promise(done => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 120))")
+    frames = "requestAnimationFrame(() => requestAnimationFrame(done))"
+    page.evaluate(f"new Promise(done => setTimeout(() => {frames}, 120))")
 
 
 def names(page: Any) -> list[str]:
@@ -152,7 +155,8 @@ def test_columns_sort_both_ways_and_runs_without_a_value_come_last(visit: OpenPa
     page.locator("#rows th button", has_text="score").click()
     settle(page)
     assert page.locator('#rows th[aria-sort="ascending"]').inner_text() == "score ↑"
-    values = [float(text.split(" ")[0]) for text in page.locator("#rows tbody tr[data-run] td:nth-child(5)").all_inner_texts()]
+    texts = page.locator("#rows tbody tr[data-run] td:nth-child(5)").all_inner_texts()
+    values = [float(text.split(" ")[0]) for text in texts]
     assert len(values) > 5 and values == sorted(values)
     page.locator("#rows").evaluate("box => { box.scrollTop = box.scrollHeight; }")
     settle(page)
@@ -165,7 +169,10 @@ def test_the_filter_takes_words_and_comparisons(visit: OpenPage, written: str) -
     for text, expected in (
         ("search", 60),
         ("search score>300", sum(trial["score"] > 300 for trial in trials)),
-        ("search learning_rate<0.01 optimizer=adam", sum(t["rate"] < 0.01 and t["optimizer"] == "adam" for t in trials)),
+        (
+            "search learning_rate<0.01 optimizer=adam",
+            sum(t["rate"] < 0.01 and t["optimizer"] == "adam" for t in trials),
+        ),
         ("game=pong", 1),
         ("nothing-has-this", 0),
     ):
@@ -255,8 +262,7 @@ def test_the_axis_changes_and_a_drag_zooms(visit: OpenPage, written: str) -> Non
     page.locator("#x button", has_text="seconds").click()
     settle(page)
     assert page.locator('#x button[aria-pressed="true"]').inner_text() == "seconds"
-    for control in ("#logarithmic",):
-        page.locator(control).check()
+    page.locator("#logarithmic").check()
     page.locator("#shown").select_option("50")
     page.locator("#smoothing").fill("20")
     settle(page)

@@ -1,4 +1,4 @@
-"""The command line: pufferc envs | train | eval | match | export | play | runs | compare | view | sweep | plot | bench | ...
+"""The command line: pufferc envs | train | eval | match | export | play | runs | compare | view | ...
 
 A command imports its modules when it runs, so that `pufferc envs` works without torch. A command that needs packages of
 the [train] extra says so when they are missing.
@@ -17,8 +17,8 @@ from pufferc.commands.streams import fail
 from pufferc.pictures.renderer import DrawingUnavailable
 
 COMMANDS = (
-    *("envs", "train", "eval", "match", "export", "play", "runs", "compare", "view", "sweep", "plot", "bench", "doctor"),
-    *("new", "build", "check", "roads", "completion"),
+    *("envs", "train", "eval", "match", "export", "play", "runs", "compare", "view", "sweep", "plot", "bench"),
+    *("doctor", "new", "build", "check", "roads", "completion"),
 )
 _EXTRA = {"torch", "safetensors", "tyro", "tomli"}
 

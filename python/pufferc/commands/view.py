@@ -13,11 +13,12 @@ _USUAL = ("runs", "sweeps")
 
 def main(words: Sequence[str]) -> int:
     """`pufferc view [FOLDER...] [--out FILE | --serve [--port N] [--no-open]]`."""
-    parser = argparse.ArgumentParser("pufferc view", description="Runs and sweeps as one HTML page: table, curves, search.")
+    about = "Runs and sweeps as one HTML page: table, learning curves, settings against results."
+    parser = argparse.ArgumentParser("pufferc view", description=about)
     folder_help = "a run, a sweep, or a folder with some (default: runs and sweeps, where they exist)"
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help=folder_help)
     parser.add_argument("--out", type=Path, default=Path("view.html"), help="the page to write (default %(default)s)")
-    parser.add_argument("--serve", action="store_true", help="serve the page on this machine, with new data as it comes")
+    parser.add_argument("--serve", action="store_true", help="serve the page on this machine and update it")
     parser.add_argument("--port", type=int, default=0, help="with --serve: the port (default: a free one)")
     parser.add_argument("--no-open", action="store_true", help="with --serve: open no browser")
     options = parser.parse_args(list(words))

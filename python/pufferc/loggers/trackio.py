@@ -1,4 +1,4 @@
-"""Trackio: one Trackio run per run, in its folder on this machine. It reads TRACKIO_DIR, TRACKIO_PROJECT and those of its servers.
+"""Trackio: one Trackio run per run, on this machine. It reads TRACKIO_DIR, TRACKIO_PROJECT and those of its servers.
 
 The name of the Trackio run is in trackio.json of the run's directory, so a resumed run continues the same one.
 """

@@ -7,6 +7,8 @@
     server.py       serves the page and its updates on this machine
     uplot.py        finds or downloads the charts' library
     assets/         the page's HTML, style and script
+
+`sweep` and `training` do not know this package.
 """
 
 from pufferc.view.page import write_page

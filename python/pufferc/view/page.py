@@ -23,7 +23,19 @@ from pufferc.view.logs import averaged, encoded
 _ASSETS = Path(__file__).parent / "assets"
 # One concept per file, in the order of their use. They share one scope.
 _SCRIPTS = (
-    *("format", "fields", "curves_data", "store", "query", "scales", "canvas", "table", "curves", "parallel", "scatter"),
+    *(
+        "format",
+        "fields",
+        "curves_data",
+        "store",
+        "query",
+        "scales",
+        "canvas",
+        "table",
+        "curves",
+        "parallel",
+        "scatter",
+    ),
     *("importance", "differences", "details", "live", "main"),
 )
 _CURVES_BYTES = 14_000_000  # of all curves in a file

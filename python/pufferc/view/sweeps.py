@@ -1,10 +1,12 @@
 """The runs of a sweep as the page shows them. Only this module knows the files in a sweep's folder.
 
     trials.jsonl     a line per ended run: number, params, seed, outcome, score, steps, seconds, error, run
-    base.toml        the configuration that the sweep varies; without it, best.toml, of which each run has other settings
+    base.toml        the configuration that the sweep varies; without it, best.toml with each run's own settings
     sweep.json       the machine
     curves/7.jsonl   the log of run 7
-    confirm/         directories of runs with fresh seeds, which are found like any others
+    confirm/         directories of runs with fresh seeds, found like any others
+
+Lines of trials.jsonl that are cut off or not of a run are left out.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ def changed_at(folder: Path) -> tuple[int, int]:
 
 
 def trials(folder: Path) -> Iterator[tuple[Run, Path]]:
-    """The runs of the search with the paths of their logs. Lines that are cut off or not of a trial are left out."""
+    """The runs of the search with the paths of their logs."""
     try:
         lines = (folder / TRIALS).read_bytes().decode("utf-8", errors="replace").split("\n")[:-1]
     except OSError:
@@ -71,9 +73,7 @@ def _machine(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _run(
-    folder: Path, number: int, values: Mapping[str, Any], base: Mapping[str, Any], machine: dict[str, Any]
-) -> Run:
+def _run(folder: Path, number: int, values: Mapping[str, Any], base: Mapping[str, Any], machine: dict[str, Any]) -> Run:
     params, seed = values.get("params"), values.get("seed")
     config = _configured(base, params if isinstance(params, dict) else {}, seed)
     steps, seconds, policy = values.get("steps"), values.get("seconds"), config.get("policy")

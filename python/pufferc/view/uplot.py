@@ -4,7 +4,8 @@ The build runs this file as a program, which puts the library into a folder:
 
     python uplot.py FOLDER
 
-npm takes the package from the registry it is configured for. Its hash is checked here. Imports the standard library only.
+npm takes the package from the registry it is configured for. Its hash is checked here. This file imports the standard
+library only.
 """
 
 from __future__ import annotations
@@ -22,7 +23,11 @@ from pathlib import Path
 VERSION = "1.6.32"
 SHA256 = "4b8a8191e425658e3ea8c8c1314b0fc679c861ee3a1af2b20c7b16ba50b5133d"  # of npm's archive
 FILES = ("uPlot.iife.min.js", "uPlot.min.css", "LICENSE")
-_MEMBERS = {"package/dist/uPlot.iife.min.js": FILES[0], "package/dist/uPlot.min.css": FILES[1], "package/LICENSE": FILES[2]}
+_MEMBERS = {
+    "package/dist/uPlot.iife.min.js": FILES[0],
+    "package/dist/uPlot.min.css": FILES[1],
+    "package/LICENSE": FILES[2],
+}
 _TIMEOUT_S = 60.0
 
 
