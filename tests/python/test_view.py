@@ -344,6 +344,26 @@ def test_a_training_shows_its_runs_from_another_process(tmp_path: Path, monkeypa
         pass
 
 
+def test_train_shows_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("safetensors")
+    monkeypatch.setenv("BROWSER", "true")
+    words = [
+        "train",
+        "cartpole",
+        "--runs",
+        str(tmp_path / "runs"),
+        "--train.total-steps",
+        "20k",
+        "--quiet",
+        "--view",
+        "--json",
+    ]
+    assert command.main(words) == 0
+    out, err = capsys.readouterr()
+    assert "view: http://127.0.0.1:" in err and json.loads(out)["outcome"] == "complete"
+
+
 def test_the_server_of_a_training_ends_with_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_run(tmp_path, 1, 5)
     monkeypatch.setenv("BROWSER", "true")

@@ -147,7 +147,8 @@ function showTip(plot, tip, lines, places) {
 
 function drawLegend(view, series, waits) {
   const chosen = view.chosen.length ? "the chosen runs" : "the first runs of the table";
-  const notes = [`${series.length} of ${view.passing.length} runs: ${chosen}. Drag to zoom, double click to see all.`];
+  const what = store.band ? `${series.length} groups of seeds` : `${series.length} of ${view.passing.length} runs`;
+  const notes = [`${what}: ${chosen}. Drag to zoom, double click to see all.`];
   const rows = view.shown.filter((run) => !page.live && run.rows > page.curves[run.id].n);
   if (rows.length) {
     const { rows: all, id } = rows[0], n = page.curves[id].n;

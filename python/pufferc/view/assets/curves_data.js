@@ -65,7 +65,8 @@ function isSparse(values) {
   return count < SPARSE * values.length;
 }
 
-// Values at `places.length` equal steps: the mean of the rows nearest to a place, else between its neighbours, null in a gap.
+// Values at `places.length` equal steps: the mean of the rows nearest to a place where there are several, else on the line
+// between neighbouring rows, null in a gap.
 function sampled(xs, ys, places) {
   const count = places.length, low = places[0], step = (places[count - 1] - low) / (count - 1) || 1;
   const sums = new Float64Array(count), counts = new Uint32Array(count), found = new Array(count).fill(null);
@@ -85,7 +86,7 @@ function sampled(xs, ys, places) {
     }
     before = i;
   }
-  for (let k = 0; k < count; ++k) if (counts[k]) found[k] = sums[k] / counts[k];
+  for (let k = 0; k < count; ++k) if (counts[k] > 1 || (counts[k] && found[k] === null)) found[k] = sums[k] / counts[k];
   return found;
 }
 

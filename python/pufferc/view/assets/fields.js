@@ -3,11 +3,15 @@
 const page = JSON.parse(find("#data").textContent);
 const runs = [];
 
+// Settings that do not change what is learned, and the game, which has a column of its own.
+const IGNORED = ["game", "train.seed", "train.threads", "vec.num_threads", "train.loggers", "train.evaluation_interval_s",
+  "train.checkpoint_interval_s", "train.keep_checkpoints"];
+
 // A record of the page itself leaves out what all runs share; one of an update is whole.
 function addRun(record, shared) {
   const run = { ...record, config: { ...shared.config, ...record.config }, machine: { ...shared.machine, ...record.machine } };
-  const { "train.seed": seed, ...rest } = run.config;
-  run.settings = JSON.stringify(Object.entries(rest).sort()); // equal in runs that differ in their seeds only
+  const settings = Object.entries(run.config).filter(([key]) => key === "game" || !IGNORED.includes(key));
+  run.settings = JSON.stringify(settings.sort()); // equal in runs that differ in their seeds only
   runs[run.id] = run;
   return run;
 }
@@ -28,7 +32,7 @@ const asText = (value) => (value === null || value === undefined ? "–" : typeo
   : typeof value === "number" ? short(value) : JSON.stringify(value));
 
 // The settings or facts that have different values among some runs; with `absent`, also those that some runs lack.
-function differing(list, { part = "config", ignored = ["train.seed", "game"], absent = false } = {}) {
+function differing(list, { part = "config", ignored = IGNORED, absent = false } = {}) {
   const seen = new Map();
   for (const run of list) {
     for (const [key, value] of Object.entries(run[part])) {

@@ -22,7 +22,7 @@ function short(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   if (typeof value !== "number") return typeof value === "string" ? value : JSON.stringify(value);
   const size = Math.abs(value);
-  for (const [limit, unit] of [[1e9, "G"], [1e6, "M"], [1e4, "k"]]) {
+  for (const [limit, unit] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e4, "k"]]) {
     if (size >= limit && size < 1e15) return trimmed((value / (unit === "k" ? 1e3 : limit)).toPrecision(3)) + unit;
   }
   if (size !== 0 && (size < 1e-4 || size >= 1e15)) return value.toExponential(2);

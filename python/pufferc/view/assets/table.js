@@ -10,7 +10,7 @@ const COLUMNS = [
   { key: "seconds", title: "time", show: (run) => duration(run.seconds) },
   { key: "steps", title: "steps", show: (run) => short(run.steps) },
   { key: "sps", title: "steps/s", show: (run) => short(run.sps) },
-  { key: "seed", title: "seed", show: (run) => short(run.seed) },
+  { key: "seed", title: "seed", show: (run) => String(run.seed ?? "–") },
   { key: "policy", title: "policy", text: true, show: (run) => run.policy ?? "–" },
   { key: "started", title: "started", text: true, show: (run) => moment(run.started) },
 ];
