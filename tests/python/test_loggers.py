@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -344,6 +347,36 @@ def test_wandb_offline_records_and_a_resumed_run_keeps_its_id(tmp_path: Path, mo
     files = sorted(result.run.glob("wandb/offline-run-*/*.wandb"))
     assert len(files) == 2 and all(name in file.name for file in files)
     assert wandb_steps(result.run, skip=files[:1]) == [5 * BATCH, 6 * BATCH]
+
+
+def test_trackio_records_on_this_machine_and_a_resumed_run_continues_there(tmp_path: Path) -> None:
+    """In a process of its own, because Trackio reads its folder when it is imported."""
+    pytest.importorskip("trackio")
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from test_loggers import small, resume_in_the_middle, train, trackio_steps\n"
+        "config = small(loggers=['trackio'], evaluation_interval_s=1e-9, target_episodes=32)\n"
+        "result = train(config, runs=Path(sys.argv[1]), quiet=True); first = trackio_steps(result.run)\n"
+        "result = resume_in_the_middle(result); print([first, trackio_steps(result.run)])"
+    )
+    environment = {**os.environ, "TRACKIO_DIR": str(tmp_path / "trackio"), "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "runs")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
+    )
+    steps = [update * BATCH for update in range(1, UPDATES + 1)]
+    assert done.returncode == 0 and json.loads(done.stdout) == [steps, [*steps, *steps[4:]]], done
+
+
+def trackio_steps(run: Path) -> list[int]:
+    """Steps of the lines in Trackio's database."""
+    from trackio.sqlite_storage import SQLiteStorage
+
+    (name,) = json.loads((run / "trackio.json").read_text()).values()
+    return [int(values["steps"]) for values in SQLiteStorage.get_logs("pufferc", name)]
 
 
 def wandb_steps(run: Path, skip: Any = ()) -> list[int]:

@@ -105,6 +105,7 @@ def test_licences_of_linked_libraries_are_included() -> None:
         "khronos": "Khronos",
         "pybind11": "Wenzel Jakob",
         "raylib": "Ramon Santamaria",
+        "uplot": "Leon Sorokin",
     }
     assert set(texts) == set(holders)
     for name, holder in holders.items():

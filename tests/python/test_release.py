@@ -43,6 +43,8 @@ def build(sources: Path, out: Path, cached: bool) -> Path:
     fetched = next(ROOT.glob("build/*/third_party/raylib/src/raylib.h"), None)
     if fetched:
         environment.setdefault("PUFFERC_RAYLIB_SOURCE", str(fetched.parents[1]))
+    if charts := next(ROOT.glob("build/*/uplot/uPlot.iife.min.js"), None):
+        environment.setdefault("PUFFERC_UPLOT_SOURCE", str(charts.parent))
     settings = ["cmake.define.PUFFERC_CUDA=OFF", "cmake.define.PUFFERC_DOWNLOAD=OFF"]
     if not os.environ.get("PUFFERC_TEST_OPTIMISED"):
         settings += QUICK

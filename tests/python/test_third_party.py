@@ -1,4 +1,4 @@
-"""How CMake finds raylib and Box2D: in user-named folders, missing libraries, and invalid sources."""
+"""How CMake finds raylib, Box2D and uPlot: in user-named folders, missing libraries, and invalid sources."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pufferc import _core
+from pufferc.view import uplot
 
 ROOT = Path(__file__).parents[2]
 CMAKE = shutil.which("cmake")
@@ -216,6 +217,37 @@ def test_the_release_command_requires_every_library(tmp_path: Path) -> None:
         assert done.returncode != 0 and problem in words(done), words(done)
     cache = (tmp_path / "build" / "CMakeCache.txt").read_text(encoding="utf-8")
     assert "PUFFERC_RELEASE:BOOL=ON" in cache and "PUFFERC_CUDA:STRING=OFF" in cache
+
+
+# ---- uPlot, for the page of `pufferc view` ------------------------------------------------------------------
+
+
+def stub_uplot(folder: Path, version: str = "1.6.32") -> Path:
+    folder.mkdir()
+    (folder / "uPlot.iife.min.js").write_text(f"/*! uPlot (v{version}) */\n")
+    (folder / "uPlot.min.css").write_text("")
+    (folder / "LICENSE").write_text("")
+    return folder
+
+
+def test_uplot_is_taken_from_a_named_folder_and_only_in_its_version(tmp_path: Path) -> None:
+    done = configure(tmp_path / "build", python=True, PUFFERC_UPLOT_SOURCE=stub_uplot(tmp_path / "right"))
+    assert done.returncode == 0 and f"charts by uPlot in {tmp_path / 'right'}" in words(done), words(done)
+    done = configure(tmp_path / "build", python=True, PUFFERC_UPLOT_SOURCE=stub_uplot(tmp_path / "wrong", "1.5.0"))
+    assert done.returncode != 0 and f"{tmp_path / 'wrong'} is not uPlot 1.6.32" in words(done)
+
+
+def test_a_build_without_uplot_succeeds_unless_it_is_required(tmp_path: Path) -> None:
+    done = configure(tmp_path / "build", python=True)
+    assert done.returncode == 0 and "built without uPlot" in words(done), words(done)
+    done = configure(tmp_path / "build", python=True, PUFFERC_UPLOT="ON")
+    assert done.returncode != 0 and "PUFFERC_UPLOT is ON, but" in words(done)
+
+
+def test_cmake_and_the_package_have_the_same_version_of_uplot() -> None:
+    texts = [(ROOT / "third_party" / name).read_text(encoding="utf-8") for name in ("uplot.cmake", "README.md")]
+    assert all(f"uPlot {uplot.VERSION}" in texts[0] and word in texts[1] for word in (uplot.VERSION, uplot.SHA256[:16]))
+    assert f"v{uplot.VERSION}".replace(".", "\\\\.") in texts[0]
 
 
 # ---- the CUDA module is built if required, or if the installed torch can use it ----------------------------

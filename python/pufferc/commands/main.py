@@ -1,4 +1,4 @@
-"""The command line: pufferc envs | train | eval | match | export | play | runs | compare | sweep | plot | bench | ...
+"""The command line: pufferc envs | train | eval | match | export | play | runs | compare | view | ...
 
 A command imports its modules when it runs, so that `pufferc envs` works without torch. A command that needs packages of
 the [train] extra says so when they are missing.
@@ -17,8 +17,8 @@ from pufferc.commands.streams import fail
 from pufferc.pictures.renderer import DrawingUnavailable
 
 COMMANDS = (
-    *("envs", "train", "eval", "match", "export", "play", "runs", "compare", "sweep", "plot", "bench", "doctor"),
-    *("new", "build", "check", "roads", "completion"),
+    *("envs", "train", "eval", "match", "export", "play", "runs", "compare", "view", "sweep", "plot", "bench"),
+    *("doctor", "new", "build", "check", "roads", "completion"),
 )
 _EXTRA = {"torch", "safetensors", "tyro", "tomli"}
 
@@ -33,6 +33,7 @@ commands:
   play NAME [flags]       play yourself, or watch a policy, in a window
   runs [NAME]             list runs and their results
   compare RUN RUN...      differences of runs, and their results
+  view [FOLDER...]        runs and sweeps as one HTML page;  --serve  shows them live
   sweep NAME [flags]      search for better settings with many short runs
   plot RUN...             learning curves of runs as a PNG
   bench [NAME ...]        speed of games and training on this machine

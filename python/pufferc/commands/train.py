@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from pufferc.commands.game_flags import split_game
@@ -20,10 +23,6 @@ def main(words: list[str]) -> int:
     options = parse_train(game, words)
     # torch is imported only after the flags are checked.
     from pufferc.runs.checkpoint import find_checkpoint, load_game_checkpoint
-    from pufferc.training.distributed import LostRank
-    from pufferc.training.faults import GameNotFinite
-    from pufferc.training.ppo import NotFinite
-    from pufferc.training.run import summary, train
 
     if options.resume is not None and (options.config_file or options.weights):
         flag = "config" if options.config_file else "weights"
@@ -37,8 +36,29 @@ def main(words: list[str]) -> int:
     for path in (resume, weights):
         if path is not None:
             load_game_checkpoint(path, game)  # raises before the run starts if it is damaged
-    if options.seeds is not None:
-        return _train_seeds(options, weights)
+    with _view(options.runs) if options.view and lead else nullcontext():
+        return _train_seeds(options, weights) if options.seeds is not None else _train(options, game, resume, weights)
+
+
+@contextmanager
+def _view(runs: Path) -> Iterator[None]:
+    """Shows the folder of the runs in a browser while the block trains."""
+    from pufferc.view import open_live
+
+    runs.mkdir(parents=True, exist_ok=True)
+    with open_live(runs) as address:
+        print(f"view: {address}  (ends with the training; pufferc view {runs} shows it later)", file=sys.stderr)
+        yield
+
+
+def _train(options: argparse.Namespace, game: str, resume: Path | None, weights: Path | None) -> int:
+    """Trains one run; the exit code."""
+    from pufferc.training.distributed import LostRank
+    from pufferc.training.faults import GameNotFinite
+    from pufferc.training.ppo import NotFinite
+    from pufferc.training.run import summary, train
+
+    lead = _is_first_process()
     try:
         result = train(
             None if resume else options.config,

@@ -126,6 +126,11 @@ def parse_train(game: str, words: list[str], command: str = "train") -> Any:
             *flag(str | None, "Several seeds instead of one, a run each: 1,2,3 or 1-5.", None, name="train.seeds"),
         ),
         ("parallel", *flag(int, "Runs at once with train.seeds; they share the cores.", 1)),
+        *(
+            [("view", *flag(bool, "Show the runs in a browser while training; see pufferc view.", False))]
+            if command == "train"
+            else []
+        ),
         ("quiet", *flag(bool, "No progress lines.", False)),
         ("dashboard", *flag(bool, "A dashboard instead of progress lines, where the terminal can show one.", True)),
         ("trust", *flag(bool, "With --resume: import the custom network that the checkpoint names.", False)),

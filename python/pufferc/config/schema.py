@@ -305,7 +305,7 @@ class TrainConfig(Section):
         "that check target_score.",
         min=0.0,
     )
-    loggers: tuple[str, ...] = param((), "Additional loggers: tensorboard, wandb.")
+    loggers: tuple[str, ...] = param((), "Additional loggers: tensorboard, trackio, wandb.")
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ class Opening:
 # Module and class by the name of the package to install. The class also has a static method check().
 TOOLS = {
     "tensorboard": ("pufferc.loggers.tensorboard", "TensorBoard"),
+    "trackio": ("pufferc.loggers.trackio", "Trackio"),
     "wandb": ("pufferc.loggers.wandb", "Wandb"),
 }
 

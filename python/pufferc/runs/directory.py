@@ -7,7 +7,8 @@
         checkpoints/     see checkpoint.py
         result.json      how it ended; absent while it runs or after a kill
         lock             held by the process that trains the run
-        tensorboard/, wandb/, wandb.json    with these loggers
+        tensorboard/, trackio.json, wandb/, wandb.json    with these loggers
+        film.mp4, .gif or .png    shown by `pufferc view`, if the user records one here
 
 A group of seeds is a directory runs/breakout-20260131-120000-seeds/ with runs seed-1/, seed-2/ ... and group.json.
 """
