@@ -43,7 +43,7 @@ class Library:
         if self.program.endswith(".py"):
             return [str(FOLDER / self.program)]
         tests, *more = self.program.split()
-        return ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/python/{tests}", *more]
+        return ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/python/{tests}.py", *more]
 
 
 TESTS = ("pytest>=8", "hypothesis")
