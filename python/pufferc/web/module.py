@@ -32,7 +32,7 @@ _LIBC = ["web/libc/libc", "web/libc/text"]  # written without the functions that
 # One thread: thread-local variables are ordinary ones.
 _FLAGS = ["-std=gnu17", "-nostdlibinc", "-DNDEBUG", "-D_Thread_local=", "-D__thread=", "-ffunction-sections"]
 _FLAGS += ["-fdata-sections", "-fvisibility=hidden", '-DPFC_VERSION="web"']
-_SMALL, _FAST = "-Oz", "-O2"
+_SMALL, _FAST = ("-Os", "-fno-inline-functions"), ("-O2",)
 _LINK = ["--no-entry", "--gc-sections", "--strip-all", "--stack-first", "-z", "stack-size=1048576"]
 _TIMEOUT_S = 300  # clang 14 does not finish some games
 
@@ -84,7 +84,7 @@ def _compile(tools: Tools, source: Path, out: Path, *flags: str) -> Path:
 def build_core(tools: Tools, folder: Path) -> list[Path]:
     """Compiles everything but the game into object files in `folder`; modules of several games can share them."""
     csrc = sdk.sourcedir()
-    jobs = [(part, _SMALL) for part in _CORE] + [(part, _SMALL, "-fno-builtin") for part in _LIBC]
+    jobs = [(part, *_SMALL) for part in _CORE] + [(part, *_SMALL, "-fno-builtin") for part in _LIBC]
 
     def compile_part(job: tuple[str, ...]) -> Path:
         part, *flags = job
@@ -96,7 +96,7 @@ def build_core(tools: Tools, folder: Path) -> list[Path]:
 
 def build_module(tools: Tools, source: Path, core: list[Path], out: Path) -> Path:
     """Compiles a game's source and links it with the parts from `build_core`. Raises BuildError."""
-    game = _compile(tools, source, out.with_suffix(".o"), _FAST)
+    game = _compile(tools, source, out.with_suffix(".o"), *_FAST)
     _run([*tools.linker, *_LINK, *map(str, core), str(game), "-o", str(out)], source)
     game.unlink()
     return out

@@ -321,7 +321,7 @@ class Page {
   resize() {
     const aspect = this.engine.aspect() || 4 / 3;
     const room = this.canvas.parentElement.clientWidth;
-    const width = Math.min(room, Math.max(240, (window.innerHeight - 230) * aspect));
+    const width = Math.min(room, Math.max(240, (window.innerHeight - 300) * aspect));
     const scale = Math.min(window.devicePixelRatio || 1, MAX_SIDE_PX / Math.max(width, width / aspect));
     this.canvas.width = Math.max(16, Math.round(width * scale));
     this.canvas.height = Math.max(16, Math.round((width / aspect) * scale));
@@ -341,7 +341,7 @@ class Page {
     $("summary").textContent = game.summary;
     if (game.metrics.length) $("score-name").textContent = `Last ${game.metrics[0]}`;
     $("about").textContent =
-      `${game.title} v${game.version}, run by the game's own C code as WebAssembly: the same steps, bit for bit, as on a computer.`;
+      `${game.title} v${game.version}, run by the game's own C code as WebAssembly: the same results, bit for bit, as outside the browser.`;
     this.buildSelects();
     this.buildPad();
     $("pause").onclick = () => this.pause(!this.paused);
