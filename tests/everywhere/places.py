@@ -103,7 +103,7 @@ def table(places: dict[str, Hashes]) -> str:
         for hashes in places.values():
             pairs = hashes.get(game, [])
             equal = sum(got == expected for got, expected in pairs)
-            cells.append("–" if not pairs else f"{equal} equal" if equal == len(pairs) else f"{equal} of {len(pairs)}")
+            cells.append("-" if not pairs else f"{equal} equal" if equal == len(pairs) else f"{equal} of {len(pairs)}")
         lines.append(f"| {game} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

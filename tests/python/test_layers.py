@@ -19,6 +19,7 @@ PARTS = (
         "api",
         "sweep",
         "view",
+        "web",
         "watch",
         "parity",
         "training",

@@ -21,12 +21,42 @@ from pufferc.authoring.build import BuildError
 __all__ = ["Tools", "build_core", "build_module", "find_tools", "game_source", "needs_box2d"]
 
 # The parts of the library that a module contains, below csrc/.
-_CORE = """
-core/checksum core/error core/suggest draw/font draw/grid draw/picture draw/raster draw/shapes games/layout games/params
-games/validate kernels/gaussian kernels/ppo_loss kernels/sample networks/conv networks/elements networks/linear_infer
-networks/linear_train networks/matmul networks/sets policy/policy policy/policy_file policy/policy_forward pool/actions
-pool/groups pool/guard pool/masks pool/metrics pool/pool pool/script pool/snapshot pool/step web/system web/web
-""".split()
+_CORE = [
+    "core/checksum",
+    "core/error",
+    "core/suggest",
+    "draw/font",
+    "draw/grid",
+    "draw/picture",
+    "draw/raster",
+    "draw/shapes",
+    "games/layout",
+    "games/params",
+    "games/validate",
+    "kernels/gaussian",
+    "kernels/ppo_loss",
+    "kernels/sample",
+    "networks/conv",
+    "networks/elements",
+    "networks/linear_infer",
+    "networks/linear_train",
+    "networks/matmul",
+    "networks/sets",
+    "policy/policy",
+    "policy/policy_file",
+    "policy/policy_forward",
+    "pool/actions",
+    "pool/groups",
+    "pool/guard",
+    "pool/masks",
+    "pool/metrics",
+    "pool/pool",
+    "pool/script",
+    "pool/snapshot",
+    "pool/step",
+    "web/system",
+    "web/web",
+]
 _LIBC = ["web/libc/libc", "web/libc/text"]  # written without the functions that they define
 
 # One thread: thread-local variables are ordinary ones.
@@ -50,21 +80,23 @@ def find_tools() -> Tools:
     """The tools on this machine. BuildError if there are none."""
     if importlib.util.find_spec("ziglang"):
         zig = (sys.executable, "-m", "ziglang")
-        features = "-mcpu=generic+simd128+bulk_memory+nontrapping_fptoint+sign_ext"
-        target = ("-target", "wasm32-freestanding", features, "-fno-sanitize=undefined")
+        processor = "-mcpu=generic+simd128+bulk_memory+nontrapping_fptoint+sign_ext"
+        target = ("-target", "wasm32-freestanding", processor, "-fno-sanitize=undefined")
         return Tools((*zig, "cc", *target), (*zig, "wasm-ld"), "ziglang")
     clang, linker = shutil.which("clang"), shutil.which("wasm-ld")
     if clang and linker:
         features = ("-msimd128", "-mbulk-memory", "-mnontrapping-fptoint", "-msign-ext")
         return Tools((clang, "--target=wasm32", *features), (linker,), "clang")
     raise BuildError(
-        "no compiler for WebAssembly on this machine; install one with: pip install ziglang, or apt-get install clang lld"
+        "no compiler for WebAssembly on this machine; install one: pip install ziglang, or apt-get install clang lld"
     )
 
 
 def _run(command: list[str], source: Path) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, check=False
+        )
     except subprocess.TimeoutExpired:
         raise BuildError(
             f"{source}: the compiler did not finish in {_TIMEOUT_S} s; pip install ziglang has a newer one"

@@ -54,7 +54,7 @@ def describe(game: Game, params: Mapping[str, Any], data: str | None) -> dict[st
             "rows": envs.num_envs,
             "continuous": continuous,
             "counts": counts,
-            "dims": int(np.prod(space.shape)) if continuous else len(counts),
+            "dims": int(np.prod(space.shape or ())) if continuous else len(counts),
             "masked": envs.action_mask is not None,
             "dtype": str(envs.single_observation_space.dtype),
             "size": int(np.prod(envs.single_observation_space.shape or (1,))),
@@ -75,7 +75,13 @@ def _text(data: bytes | None) -> str | None:
 
 
 def write_page(
-    game: Game, source: Path, out: Path, *, params: Mapping[str, Any], policy: bytes | None = None, data: str | None = None
+    game: Game,
+    source: Path,
+    out: Path,
+    *,
+    params: Mapping[str, Any],
+    policy: bytes | None = None,
+    data: str | None = None,
 ) -> Page:
     """Builds the game and writes its page.
 
