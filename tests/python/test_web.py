@@ -131,6 +131,18 @@ def test_the_page_fits_a_phone(browser: Any, breakout_page: Path) -> None:
     page.close()
 
 
+def test_a_game_of_turns_waits_for_the_person(browser: Any, tmp_path: Path) -> None:
+    tools_or_skip()
+    assert main(["web", "connect4", "--out", str(tmp_path / "page")]) == 0
+    page = open_page(browser, tmp_path / "page" / "index.html")
+    page.select_option("#speed", "16")
+    page.wait_for_function("document.getElementById('note').textContent === 'your turn'")
+    assert page.evaluate("pufferc.steps") == 0
+    page.keyboard.press("4")
+    page.wait_for_function("pufferc.steps === 2 && pufferc.isThinking()")  # one's own stone, and the script's
+    page.close()
+
+
 @pytest.mark.slow
 def test_the_policy_reaches_its_score_in_the_page(browser: Any, one_core: None, tmp_path: Path) -> None:
     tools_or_skip()
