@@ -40,4 +40,9 @@ install(FILES ${generated_dir}/pufferc.pc DESTINATION ${PUFFERC_INSTALL_LIBDIR}/
 if(PUFFERC_PYTHON)  # `pufferc new` copies it
   install(FILES ${CMAKE_CURRENT_SOURCE_DIR}/envs/template.c DESTINATION pufferc/templates
     COMPONENT ${PUFFERC_INSTALL_COMPONENT})
+  install(DIRECTORY core draw envs games kernels networks policy pool web DESTINATION pufferc/csrc  # for `pufferc web`
+    COMPONENT ${PUFFERC_INSTALL_COMPONENT} FILES_MATCHING PATTERN "*.c" PATTERN "*.h"
+    PATTERN window_raylib.c EXCLUDE PATTERN box2d_world.h EXCLUDE)
+  install(FILES conformance/play.h conformance/trajectory.h DESTINATION pufferc/csrc/conformance
+    COMPONENT ${PUFFERC_INSTALL_COMPONENT})
 endif()

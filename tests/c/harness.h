@@ -1,5 +1,6 @@
 // harness.h - shared by the pool's tests: cases of every game, a pool with its actions and step count, checks of
-// observation tables, and hashes of trajectories. Actions and values come from csrc/conformance/play.h.
+// observation tables, and hashes of pools. Actions, values and hashes of trajectories come from
+// csrc/conformance.
 //
 // Header-only, because check.h has one counter per program. A Player owns its pool and its action array; player_close
 // frees both.
@@ -11,7 +12,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "conformance/play.h"
+#include "conformance/trajectory.h"
 #include "pufferc/pufferc.h"
 
 // CHECK that also prints the name of the game.
@@ -162,7 +163,7 @@ typedef struct Player {
 
 // Exits if the pool cannot be created: no later check would mean anything.
 static inline Player player_open(const PfcPoolDesc* desc) {
-  Player p = {.pool = pfc_pool_create(desc), .seed = 77};
+  Player p = {.pool = pfc_pool_create(desc), .seed = TRAJECTORY_ACTION_SEED};
   if (!p.pool) {
     fprintf(stderr, "cannot create a pool of %s: %s\n", desc->env ? desc->env : desc->spec->name, pfc_last_error());
     exit(2);
@@ -228,35 +229,7 @@ static inline bool all_obs_fit(const PfcBuffers* b, const void* observations) {
   return true;
 }
 
-// ---- trajectory hashes --------------------------------------------------------------------------------------
-
-// Hashes everything that a step returned for one game, in a masked game the masks too. observations: batch row 0.
-// Frozen games (autoreset disabled) keep their flags, but final observations and episode statistics of their last step
-// are no longer valid.
-static inline uint64_t hash_game(uint64_t hash, const PfcBuffers* b, const void* observations, int32_t game) {
-  const int64_t first = (int64_t)game * b->agents;
-  const uint64_t rows = (uint64_t)b->agents;
-  hash = hash_bytes(hash, obs_row(observations, b, first), rows * b->obs_bytes);
-  hash = hash_bytes(hash, b->rewards + first, rows * sizeof(float));
-  hash = hash_bytes(hash, b->terminated + first, rows);
-  hash = hash_bytes(hash, b->truncated + first, rows);
-  hash = hash_bytes(hash, b->alive + first, rows);
-  if (b->mask_words > 0)
-    hash = hash_bytes(hash, b->action_mask + first * b->mask_words, rows * (uint64_t)b->mask_words * sizeof(uint32_t));
-  for (int64_t row = first; row < first + b->agents; ++row) {
-    if (!row_ended(b, row) || !b->alive[row]) continue;
-    hash = hash_bytes(hash, obs_row(b->final_observations, b, row), b->obs_bytes);
-    hash = hash_bytes(hash, b->episode_returns + row, sizeof(float));
-    hash = hash_bytes(hash, b->episode_lengths + row, sizeof(int32_t));
-    hash = hash_bytes(hash, b->episode_metrics + row * b->num_metrics, sizeof(float) * (uint64_t)b->num_metrics);
-  }
-  return hash;
-}
-
-// Combines one running hash per game, so that the order of groups does not matter.
-static inline uint64_t combine_hashes(const uint64_t* hashes, int32_t count) {
-  return hash_bytes(0x243f6a8885a308d3ull, hashes, sizeof(uint64_t) * (uint64_t)count);
-}
+// ---- hashes -------------------------------------------------------------------------------------------------
 
 // Hash of the whole pool: its snapshot, or observations and rewards where a game owns something outside its state and
 // cannot be saved.

@@ -19,6 +19,7 @@ PARTS = (
         "api",
         "sweep",
         "view",
+        "web",
         "watch",
         "parity",
         "training",
@@ -106,6 +107,7 @@ C_FOLDERS: dict[str, set[str]] = {
     "training": {"core", "kernels", "networks", "pool"},
     "policy": {"core", "kernels", "networks"},
     "conformance": {"core", "games", "pool", "draw"},
+    "web": {"core", "pool", "draw", "conformance"},
     "cuda": {"core", "kernels", "networks", "bindings"},
     "bindings": {"core", "games", "pool", "draw", "kernels", "networks", "training", "conformance"},
 }

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["cflags", "cmakedir", "includedir", "libdir", "library", "libs", "main", "template"]
+__all__ = ["cflags", "cmakedir", "includedir", "libdir", "library", "libs", "main", "sourcedir", "template"]
 
 
 @lru_cache(maxsize=1)
@@ -55,6 +55,11 @@ def library() -> Path:
 def template() -> Path:
     """The source of the game `template`, which `pufferc new` starts from."""
     return _root() / "templates" / "template.c"
+
+
+def sourcedir() -> Path:
+    """Folder of the C sources that `pufferc web` compiles."""
+    return _root() / "csrc"
 
 
 def cflags() -> list[str]:

@@ -18,7 +18,7 @@ from pufferc.pictures.renderer import DrawingUnavailable
 
 COMMANDS = (
     *("envs", "train", "eval", "match", "export", "play", "runs", "compare", "view", "sweep", "plot", "bench"),
-    *("doctor", "new", "build", "check", "roads", "completion"),
+    *("doctor", "new", "build", "check", "web", "roads", "completion"),
 )
 _EXTRA = {"torch", "safetensors", "tyro", "tomli"}
 
@@ -41,6 +41,7 @@ commands:
   new NAME                a new game: source, configuration and test to start from
   build FILE.c            compile a game;  other commands take it as ./NAME.so
   check ./NAME.so         find mistakes in a game and explain them
+  web GAME | FILE.c      a page that plays the game, and a policy, in a browser
   roads convert | build   real roads for the game drive
   completion bash | zsh   completion of commands, games and flags in your shell
   version                 help COMMAND: its flags

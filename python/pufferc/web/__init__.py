@@ -1,0 +1,1 @@
+"""Pages that run a game and a policy in a browser, for `pufferc web`."""
