@@ -30,7 +30,7 @@ from pufferc.sweep.confirm import next_confirmation
 from pufferc.sweep.objective import best, confirmed, loss, pareto, ranked, value
 from pufferc.sweep.plan import Plan, Settings, differences, read_plan
 from pufferc.sweep.space import make_space
-from pufferc.sweep.study import Purpose, Study, importances, load_sweep
+from pufferc.sweep.study import Claim, Purpose, Study, importances, load_sweep
 from pufferc.sweep.text import best_comment, report_text, verdict
 from pufferc.sweep.trials import BASE, CONFIRM, SEARCH, Trial
 
@@ -164,11 +164,16 @@ def make_plan(config: Config = CONFIG, **settings: Any) -> Plan:
     return Plan(config, make_space(config, SPACE), Settings(**settings))
 
 
+def begin(study: Study) -> Claim:
+    """A run of the search."""
+    return study.propose(study.begin(Purpose(SEARCH)))
+
+
 def search(journal: Path, plan: Plan, count: int) -> list[Trial]:
     """Runs of an artificial problem: best at a learning rate of 0.02, a gamma of 0.97 and a horizon of 32."""
     study = Study(journal, plan, lambda: 0.5)
     for _ in range(count):
-        claim = study.claim()
+        claim = begin(study)
         params = claim.params
         miss = abs(np.log10(params[KEY] / 0.02)) + 10 * abs(params["train.gamma"] - 0.97)
         score = Score(-float(miss) - (params["train.horizon"] != 32), "evaluation", 100)
@@ -209,8 +214,7 @@ def test_runs_differ_in_seeds_and_fresh_ones_are_the_same_for_all() -> None:
 def test_a_study_keeps_everything_that_a_run_says(tmp_path: Path) -> None:
     plan = make_plan()
     study = Study(tmp_path / "j", plan, lambda: 0.0)
-    study.plan_run(Purpose(CONFIRM, BASE, 1))
-    claim = study.claim()
+    claim = study.propose(study.begin(Purpose(CONFIRM, BASE, 1)))
     assert claim.purpose == Purpose(CONFIRM, BASE, 1) and claim.seed == plan.confirm_seed(1) and claim.params == {}
     study.start(claim, {})
     score = Score(5.0, "evaluation", 9, 0.5)
@@ -228,7 +232,7 @@ def test_a_worker_that_dies_costs_its_run(tmp_path: Path, monkeypatch: Any) -> N
     """One that closed its file is noticed at once, one whose file stops changing after a while."""
     plan = make_plan()
     dead, other = (Study(tmp_path / "j", plan, lambda: 0.0) for _ in range(2))
-    first, second = dead.claim(), dead.claim()
+    first, second = begin(dead), begin(dead)
     for claim in (first, second):
         dead.start(claim, {})
     assert other.lose_dead() == []  # first seen now
@@ -237,7 +241,7 @@ def test_a_worker_that_dies_costs_its_run(tmp_path: Path, monkeypatch: Any) -> N
     assert [trial.outcome for trial in other.trials()] == ["lost", "lost"]
     assert dead.end(first, {"outcome": "failed", "error": "x"}) is None
     monkeypatch.undo()
-    third = dead.claim()
+    third = begin(dead)
     dead.start(third, {})
     dead.close()
     assert other.lose_dead() == [third.trial.number]
@@ -246,10 +250,10 @@ def test_a_worker_that_dies_costs_its_run(tmp_path: Path, monkeypatch: Any) -> N
 def test_processes_that_share_a_study_draw_different_values(tmp_path: Path) -> None:
     plan = make_plan(method="random")
     one, two = (Study(tmp_path / "j", plan, lambda: 0.0) for _ in range(2))
-    rates = {study.claim().params[KEY] for _ in range(10) for study in (one, two)}
+    rates = {begin(study).params[KEY] for _ in range(10) for study in (one, two)}
     assert len(rates) == 20
     again = Study(tmp_path / "k", plan, lambda: 0.0)
-    assert {again.claim().params[KEY] for _ in range(20)} == rates  # by seed and number only
+    assert {begin(again).params[KEY] for _ in range(20)} == rates  # by seed and number only
 
 
 def test_another_sweep_is_refused(tmp_path: Path) -> None:
@@ -294,7 +298,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: Any) -> None:
     with monkeypatch.context() as full:
         full.setattr(JournalFileBackend, "append_logs", half)
         with pytest.raises(OSError, match=r"cannot write .*No space left"):
-            study.claim()
+            begin(study)
     assert journal.read_bytes() == whole
     assert len(search(journal, plan, 1)) == 3
 
@@ -322,7 +326,7 @@ def test_pruners_stop_bad_runs(stop: str, expected: tuple[int, int], tmp_path: P
     study = Study(tmp_path / "j", make_plan(method="random", stop=stop), lambda: 0.0)
     values, stopped = np.random.default_rng(1).permutation(24), []
     for score in values:
-        claim = study.claim()
+        claim = begin(study)
         study.start(claim, claim.params)
         going = all(study.keeps(claim, point, float(score)) for point in study.plan.points())
         outcome = {"outcome": "complete" if going else "stopped", "steps": 1, "seconds": 1.0}

@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from pufferc.sweep.trials import ENDED, SEARCH, Trial
 
 DEFAULT_SPACE = Path(__file__).parents[1] / "config" / "sweeps" / "default.toml"
 _LIMITS = ("runs", "budget_s", "jobs", "timeout_s")  # of one process
-_FIXED = ("method", "objective", "stop", "seed", "confirm", "confirm_seeds", "opponent")  # of the sweep
+_FIXED = ("method", "objective", "stop", "seed", "confirm_seeds", "opponent")  # of the sweep
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,7 +93,7 @@ def _new_plan(game: str, options: argparse.Namespace, words: list[str]) -> Plan:
     specifications = read_space(options.sweep) if options.sweep else {}
     specifications |= read_words(options.space)
     space = make_space(base, specifications or read_space(DEFAULT_SPACE))
-    settings = _changes(options, _FIXED)
+    settings = _changes(options, (*_FIXED, "confirm"))
     if settings.get("objective") == objectives.TWO:
         settings.setdefault("stop", "none")
     return Plan(base, space, Settings(**settings))
@@ -201,7 +202,9 @@ def main(words: list[str]) -> int:
     if options.report:
         _report(journal, options.json)
         return 0
-    return _go(load_sweep(journal)[0], options, journal)
+    plan = load_sweep(journal)[0]
+    settings = replace(plan.settings, **_changes(options, ("confirm",)))
+    return _go(replace(plan, settings=settings), options, journal)
 
 
 def _go(plan: Plan, options: argparse.Namespace, journal: Path | None) -> int:

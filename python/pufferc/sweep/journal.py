@@ -1,6 +1,6 @@
 """The journal of a sweep: Optuna's storage in one file, which any number of processes and machines may share.
 
-Optuna locks the file with a symbolic link, which also works on network file systems. An append that was cut off, by a
+Optuna's locks are files beside it, which also work on network file systems. An append that was cut off, by a
 kill or a full disk, is removed before the next one, so that it costs its own record only.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
 
 from pufferc.config import ConfigError
 
@@ -52,7 +52,7 @@ class _Held(JournalFileSymlinkLock):
 
 
 @contextlib.contextmanager
-def _held(lock: JournalFileSymlinkLock) -> Iterator[None]:
+def _held(lock: JournalFileSymlinkLock | JournalFileOpenLock) -> Iterator[None]:
     lock.acquire()
     try:
         yield
@@ -62,8 +62,8 @@ def _held(lock: JournalFileSymlinkLock) -> Iterator[None]:
 
 
 def claiming(path: Path) -> contextlib.AbstractContextManager[None]:
-    """A lock for decisions that read the journal and then write to it."""
-    return _held(JournalFileSymlinkLock(f"{path}.claim"))
+    """A lock for decisions that read the journal and write to it. That of a killed process is broken after 30 s."""
+    return _held(JournalFileOpenLock(f"{path}.claim"))
 
 
 def open_journal(path: Path) -> JournalStorage:

@@ -175,9 +175,9 @@ def read_plan(values: Mapping[str, Any], where: str) -> Plan:
 
 
 def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    """What differs between two plans, one line each."""
+    """What differs between two plans, one line each. Each process may confirm as many configurations as it likes."""
     mine, other = _lines(ours), _lines(theirs)
-    keys = [key for key in dict.fromkeys([*mine, *other]) if mine.get(key) != other.get(key)]
+    keys = [key for key in dict.fromkeys([*mine, *other]) if key != "confirm" and mine.get(key) != other.get(key)]
     return [f"{key} is {other.get(key)!r} in the study, and {mine.get(key)!r} here" for key in keys]
 
 

@@ -88,6 +88,8 @@ class Sweep:
                     break
                 workers.give(worker, job)
             if not workers.busy():
+                if (why := self._why_over()) is not None:
+                    self.progress.say(why)
                 return
             for event in workers.wait(_WAIT_S):
                 self._take(event)
@@ -107,10 +109,8 @@ class Sweep:
                 purpose = None if planned else self._next_purpose()
                 if purpose is None and not planned:
                     return None
-                if purpose is not None:
-                    self.study.plan_run(purpose)
-            claim = self.study.claim()
-            job = self._job(claim)
+                trial = self.study.begin(purpose)
+            job = self._job(self.study.propose(trial))
             if job is not None:
                 return job
         return None

@@ -29,6 +29,7 @@ from pufferc.runs.compare import flat
 from pufferc.training.resolve import fit_minibatch, resolve
 
 if TYPE_CHECKING:
+    from optuna import Trial
     from optuna.distributions import BaseDistribution
 
 KINDS = ("uniform", "log", "logit", "around", "integer", "grid", "choice")
@@ -111,6 +112,15 @@ class Dimension:
         if self.kind == "logit":
             return FloatDistribution(self._scaled(self.low), self._scaled(self.high))
         return FloatDistribution(self.low, self.high, log=self.kind == "log")
+
+    def suggest(self, trial: Trial) -> Any:
+        """The value of Optuna's parameter that a trial gets."""
+        found: Any = self.distribution()
+        if self.values and not self.ordered:
+            return trial.suggest_categorical(self.name, found.choices)
+        if self.values or self.integral:
+            return trial.suggest_int(self.name, found.low, found.high, log=found.log)
+        return trial.suggest_float(self.name, found.low, found.high, log=found.log)
 
     def from_optuna(self, parameter: Any) -> Any:
         """The value of the field for a value of Optuna's parameter."""

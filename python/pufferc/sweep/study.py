@@ -116,8 +116,8 @@ class Study:
             theirs = self.study.user_attrs.get(PLAN)
             if theirs is None:
                 self.study.set_user_attr(PLAN, saved)
-            elif theirs != saved:
-                raise ConfigError(f"storage: {path} is another sweep: {'; '.join(differences(saved, theirs)[:3])}")
+            elif found := differences(saved, theirs):
+                raise ConfigError(f"storage: {path} is another sweep: {'; '.join(found[:3])}")
         self.me = f"{platform.node()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._workers = path.parent / "workers"
         self._workers.mkdir(exist_ok=True)
@@ -145,11 +145,16 @@ class Study:
         return read_trials(self.study.get_trials(deepcopy=False))
 
     def planned(self) -> int:
-        """Runs that were planned, but not started yet."""
+        """Runs that a process had planned, and not begun when it ended."""
         return len(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
-    def plan_run(self, purpose: Purpose) -> None:
-        """Plans a run, which the next process that calls `claim` starts."""
+    def begin(self, purpose: Purpose | None) -> optuna.Trial:
+        """Starts a run, under the lock `claiming`: for `purpose`, or for None one that an ended process had planned."""
+        if purpose is not None:
+            self._plan_run(purpose)
+        return self.study.ask()
+
+    def _plan_run(self, purpose: Purpose) -> None:
         fixed = {}
         if purpose.phase == CONFIRM:
             values = self._base_values() if purpose.number == BASE else purpose.params or {}
@@ -169,18 +174,13 @@ class Study:
             found[dimension.key] = value
         return found
 
-    def claim(self) -> Claim:
-        """Starts a planned run, or one of the search if none is planned. The method proposes its values."""
+    def propose(self, trial: optuna.Trial) -> Claim:
+        """The values of a run that has begun; the method proposes those of the search."""
         began = time.process_time()
-        trial = self.study.ask({d.name: d.distribution() for d in self.plan.space})
+        params = {d.key: d.from_optuna(d.suggest(trial)) for d in self.plan.space}
         seconds = time.process_time() - began
-        found = trial.user_attrs.get(PURPOSE)
-        if found is None:
-            found = Purpose(SEARCH).as_dict()
-            trial.set_user_attr(PURPOSE, found)
-        purpose = Purpose(**found)
+        purpose = Purpose(**trial.user_attrs[PURPOSE])
         if purpose.phase == SEARCH:
-            params = {d.key: d.from_optuna(trial.params[d.name]) for d in self.plan.space}
             return Claim(trial, purpose, params, self.plan.search_seed(trial.number), seconds)
         seed = self.plan.confirm_seed(purpose.confirmation)
         return Claim(trial, purpose, dict(purpose.params or {}), seed, 0.0)
