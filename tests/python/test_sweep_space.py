@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from pufferc.commands.sweep import DEFAULT_SPACE
 from pufferc.config import Config, ConfigError, load_config
-from pufferc.sweep.search import GridSearch, RandomSearch, make_search
-from pufferc.sweep.space import Dimension, apply, as_saved, from_saved, make_space, read_space, read_words
+from pufferc.sweep.space import Dimension, Space, apply, as_saved, from_saved, make_space, read_space, read_words
 from pufferc.training.resolve import resolve
 
 BASE = load_config("cartpole")
@@ -137,59 +136,58 @@ def test_empty_spaces_and_unreadable_files(tmp_path: Path) -> None:
         read_space(tmp_path / "none.toml")
 
 
+def draws(space: Space, count: int) -> list[dict[str, Any]]:
+    """Uniform draws from a space."""
+    positions = np.random.default_rng(3).random((count, len(space)))
+    return [{d.key: d.value(float(x)) for d, x in zip(space, row, strict=True)} for row in positions]
+
+
 @pytest.mark.parametrize("game", ["breakout", "cartpole", "pong", "snake", "squared", "tmaze"])
 def test_the_packaged_space_fits_every_game(game: str) -> None:
     """All 50 proposals are valid configurations, although sizes must divide each other."""
     config = load_config(game)
-    space = make_space(config, read_space(DEFAULT_SPACE))
-    search = RandomSearch(space, 3)
-    for number in range(1, 51):
-        resolve(apply(config, search.propose(number)))
+    for params in draws(make_space(config, read_space(DEFAULT_SPACE)), 50):
+        resolve(apply(config, params))
 
 
 @pytest.mark.parametrize(("game", "variant"), [("tmaze", "lstm"), ("cartpole", "continuous"), ("breakout", "mingru")])
 def test_the_packaged_space_fits_variants(game: str, variant: str) -> None:
     config = load_config(game, variant)
-    search = RandomSearch(make_space(config, read_space(DEFAULT_SPACE)), 3)
-    for number in range(1, 21):
-        resolve(apply(config, search.propose(number)))
+    for params in draws(make_space(config, read_space(DEFAULT_SPACE)), 20):
+        resolve(apply(config, params))
 
 
-@given(st.integers(0, 2**62), st.integers(1, 10**6))
-def test_a_proposal_depends_only_on_seed_and_number(seed: int, number: int) -> None:
-    space = make_space(BASE, {"train.learning_rate": "log:1e-3:1e-1", "train.horizon": "choice:16,32,64"})
-    first, other = RandomSearch(space, seed), RandomSearch(from_saved(as_saved(space)), seed)
-    other.propose(number + 1)
-    assert first.propose(number) == other.propose(number)
-
-
-def test_seeds_and_numbers_give_different_proposals() -> None:
-    space = make_space(BASE, {"train.learning_rate": "log:1e-3:1e-1"})
-    found = {RandomSearch(space, seed).propose(n)["train.learning_rate"] for seed in range(10) for n in range(1, 101)}
-    assert len(found) > 950
-
-
-@given(st.integers(0, 2**32))
-def test_a_grid_has_every_combination_once(seed: int) -> None:
-    specifications = {"train.horizon": [16, 32], "train.epochs": "integer:1:3", "train.clip": "grid:0.1:0.2:2"}
-    search = GridSearch(make_space(BASE, specifications), seed)
-    assert search.total == 12
-    found = [tuple(search.propose(number).values()) for number in range(1, 13)]
-    assert sorted(found) == sorted((h, e, c) for h in (16, 32) for e in (1, 2, 3) for c in (0.1, 0.2))
-
-
-def test_a_grid_of_ranges_or_of_unlimited_size_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"train\.clip is a range"):
-        make_search("grid", make_space(BASE, {"train.clip": "log:0.1:0.2"}), "score", 1)
-    endless = {f"train.{key}": "integer:1:400" for key in ("epochs", "keep_checkpoints")} | {
-        "env.max_steps": [8, 9, 10]
-    }
-    with pytest.raises(ConfigError, match="more than 1000000"):  # the error comes without enumerating them
-        make_search("grid", make_space(BASE, {"env.max_steps": "integer:1:1000000000"}), "score", 1)
-    with pytest.raises(ConfigError, match="more than 1000000"):
-        make_search("grid", make_space(BASE, {**endless, "train.value_coef": "grid:0:1:100"}), "score", 1)
-    with pytest.raises(ValueError, match="method must be one of 'random', 'grid', 'tpe', got 'bayes'"):
-        make_search("bayes", make_space(BASE, {"train.clip": "log:0.1:0.2"}), "score", 1)
+def test_values_survive_the_way_to_optuna_and_back() -> None:
+    """Values are in Optuna's distribution, keep their scale there, and come back unchanged."""
+    space = make_space(
+        BASE,
+        {
+            "train.learning_rate": "log:1e-3:1e-1",
+            "train.gamma": "logit:0.9:0.998",
+            "train.clip": "uniform:0.1:0.5",
+            "train.epochs": "integer:1:5",
+            "train.horizon": "grid:16:128:4:log",
+            "train.optimizer": ["muon", "adam"],
+            "env.max_steps": "log:16:512",
+            "train.normalize_rewards": [True, False],
+        },
+    )
+    assert from_saved(as_saved(space)) == space
+    names = [dimension.name for dimension in space]
+    assert names[1] == "train.gamma (logit)" and names[4] == "train.horizon (index)" and names[0] == space[0].key
+    for params in draws(space, 100):
+        for dimension in space:
+            value = params[dimension.key]
+            found, distribution = dimension.to_optuna(value), dimension.distribution()
+            assert distribution._contains(distribution.to_internal_repr(found))
+            back = dimension.from_optuna(found)
+            assert type(back) is type(value)
+            assert back == value if not isinstance(value, float) else back == pytest.approx(value, rel=1e-5)
+    for dimension in space:  # values of a base configuration may lie outside the space
+        if dimension.ordered:
+            low, high = dimension.to_optuna(1e-9), dimension.to_optuna(0.9999 if dimension.kind == "logit" else 1e9)
+            distribution = dimension.distribution()
+            assert distribution._contains(low) and distribution._contains(high) and low < high
 
 
 def test_minibatch_sizes_become_the_nearest_divisor_of_the_batch() -> None:

@@ -3,6 +3,7 @@
     score    the separate evaluation at the end of a fixed budget of steps; higher is better
     steps    agent steps until the separate evaluation reached train.target_score; fewer is better
     time     wall-clock seconds until then; less is better
+    pareto   score and seconds of the run, two objectives; where one order is needed, by the score
 
 Runs that missed the target come after all that reached it, by their score; then stopped ones; failed ones come last.
 """
@@ -13,17 +14,23 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pufferc.sweep.trials import BASE, CONFIRM, SEARCH, Trial
+from pufferc.sweep.trials import CONFIRM, ENDED, SEARCH, Trial
 
-OBJECTIVES = ("score", "steps", "time")
-LABELS = {"score": "score", "steps": "steps to target", "time": "seconds to target"}
+TWO = "pareto"
+OBJECTIVES = ("score", "steps", "time", TWO)
+LABELS = {"score": "score", "steps": "steps to target", "time": "seconds to target", TWO: "score"}
 _MISSED, _WORST = 1e12, 1e15  # losses above any number of steps or seconds
+
+
+def higher_is_better(objective: str) -> bool:
+    """Whether more of the objective's value is better."""
+    return objective in ("score", TWO)
 
 
 def value(objective: str, trial: Trial) -> float | None:
     """The objective of a run; None if it was stopped, failed or missed the target."""
-    if objective == "score":
-        return trial.score.value if trial.outcome in ("complete", "target") and trial.score else None
+    if higher_is_better(objective):
+        return trial.score.value if trial.outcome in ENDED and trial.score else None
     if trial.outcome != "target":
         return None
     return float(trial.steps) if objective == "steps" else trial.seconds
@@ -33,7 +40,7 @@ def loss(objective: str, trial: Trial) -> float:
     """A number that is lower for better runs, for runs that were not stopped; samplers use its order only."""
     found = value(objective, trial)
     if found is not None:
-        return -found if objective == "score" else found
+        return -found if higher_is_better(objective) else found
     if trial.outcome == "complete" and trial.score is not None:
         shortfall = -trial.score.value / (1.0 + abs(trial.score.value))  # in (-1, 1)
         return _MISSED * (2.0 + shortfall)
@@ -42,13 +49,13 @@ def loss(objective: str, trial: Trial) -> float:
 
 def ranked(objective: str, trials: Iterable[Trial]) -> list[Trial]:
     """The complete runs of the search, best first; equal runs are ordered by cost."""
-    ended = [trial for trial in trials if trial.phase == SEARCH and trial.outcome in ("complete", "target")]
+    ended = [trial for trial in trials if trial.phase == SEARCH and trial.outcome in ENDED]
     return sorted(ended, key=lambda trial: (loss(objective, trial), trial.seconds, trial.number))
 
 
 def pareto(trials: Iterable[Trial]) -> list[Trial]:
     """Complete runs that no other run beats in score at equal or lower cost; cheapest first."""
-    ended = [trial for trial in trials if trial.phase == SEARCH and trial.outcome in ("complete", "target")]
+    ended = [trial for trial in trials if trial.phase == SEARCH and trial.outcome in ENDED]
     front: list[Trial] = []
     for trial in sorted(ended, key=lambda t: (t.seconds, -(t.score.value if t.score else 0.0))):
         if trial.score and (not front or front[-1].score is None or trial.score.value > front[-1].score.value):
@@ -58,11 +65,15 @@ def pareto(trials: Iterable[Trial]) -> list[Trial]:
 
 @dataclass(frozen=True)
 class Confirmed:
-    """One configuration with fresh seeds. `mean` and `spread` are over the runs that have a value."""
+    """One configuration with fresh seeds. `mean` and `spread` are over the runs that have a value.
+
+    It is `complete` with as many ended runs as the sweep asks for.
+    """
 
     number: int
     runs: tuple[Trial, ...]
     values: tuple[float, ...]
+    complete: bool
 
     @property
     def mean(self) -> float | None:
@@ -79,28 +90,24 @@ class Confirmed:
         return len(self.runs) - len(self.values)
 
 
-def confirmed(objective: str, trials: Sequence[Trial]) -> list[Confirmed]:
-    """The confirmed configurations, best first; those with missing values come last."""
+def confirmed(objective: str, trials: Sequence[Trial], seeds: int) -> list[Confirmed]:
+    """The configurations with fresh seeds, best first; those with fewer than `seeds` runs or values come last."""
     groups: dict[int, list[Trial]] = {}
     for trial in trials:
-        if trial.phase == CONFIRM:
+        if trial.phase == CONFIRM and trial.outcome not in ("lost", "running"):
             groups.setdefault(trial.number, []).append(trial)
     found = []
     for number, runs in groups.items():
         values = (value(objective, run) for run in runs)
-        found.append(Confirmed(number, tuple(runs), tuple(v for v in values if v is not None)))
-    sign = -1.0 if objective == "score" else 1.0
-    return sorted(found, key=lambda c: (c.missing, c.mean is None, sign * (c.mean or 0.0), c.number))
+        found.append(Confirmed(number, tuple(runs), tuple(v for v in values if v is not None), len(runs) >= seeds))
+    sign = -1.0 if higher_is_better(objective) else 1.0
+    return sorted(found, key=lambda c: (not c.complete, c.missing, c.mean is None, sign * (c.mean or 0.0), c.number))
 
 
-def best(objective: str, trials: Sequence[Trial]) -> Trial | None:
-    """The run of the search with the best configuration: by fresh seeds if there are any, else by its own score."""
-    by_number = {trial.number: trial for trial in trials if trial.phase == SEARCH}
-    for candidate in confirmed(objective, trials):
-        if candidate.number != BASE and candidate.values and candidate.number in by_number:
-            return by_number[candidate.number]
-    order = ranked(objective, trials)
-    return order[0] if order else None
+def best(objective: str, trials: Sequence[Trial], seeds: int) -> Confirmed | None:
+    """The configuration with the best mean over fresh seeds, which may be the base; None before any is confirmed."""
+    found = confirmed(objective, trials, seeds)
+    return found[0] if found and found[0].complete and found[0].values else None
 
 
 def difference(better: Confirmed, other: Confirmed) -> tuple[float, float] | None:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from pufferc.runs.curves import COLORS, make_figure, style_panel
-from pufferc.sweep.objective import LABELS, best, pareto, value
+from pufferc.sweep.objective import LABELS, higher_is_better, pareto, value
 from pufferc.sweep.space import Dimension, Space
-from pufferc.sweep.trials import SEARCH, Trial
+from pufferc.sweep.trials import ENDED, SEARCH, Trial
 
 FILE = "report.png"
 _ACROSS = 4
@@ -27,20 +27,28 @@ _JITTER = 0.18  # of dots of one choice; choices are 1 apart
 
 
 def draw_report(
-    out: Path, objective: str, space: Space, trials: Sequence[Trial], shares: Mapping[str, float] | None
+    out: Path,
+    objective: str,
+    space: Space,
+    trials: Sequence[Trial],
+    chosen: int | None,
+    shares: Mapping[str, float] | None,
 ) -> Path:
-    """Draws the report into `out`, a PNG. DrawingUnavailable without matplotlib, OSError if it cannot be written."""
-    search = [trial for trial in trials if trial.phase == SEARCH]
+    """Draws the report into `out`, a PNG; `chosen` is the number of the best run.
+
+    DrawingUnavailable without matplotlib, OSError if it cannot be written.
+    """
+    search = [trial for trial in trials if trial.phase == SEARCH and trial.outcome not in ("running", "lost")]
     panels = 2 + len(space) + bool(shares)
     across = min(_ACROSS, panels)
     down = -(-panels // across)
     figure = make_figure(across, down)
     axes = [figure.add_subplot(down, across, i + 1) for i in range(panels)]
-    chosen = best(objective, trials)
+    star = next((trial for trial in search if trial.number == chosen), None)
     _draw_history(axes[0], objective, search)
     _draw_cost(axes[1], search)
     for panel, dimension in zip(axes[2:], space, strict=False):
-        _draw_field(panel, objective, dimension, search, chosen)
+        _draw_field(panel, objective, dimension, search, star)
     if shares:
         _draw_shares(axes[-1], shares)
     known = [axis.get_legend_handles_labels() for axis in axes]
@@ -53,7 +61,7 @@ def draw_report(
 def _height(objective: str, trial: Trial) -> float:
     """The position of a run's mark; NaN without a value, for a mark at the edge."""
     found = value(objective, trial)
-    if found is None and objective == "score" and trial.outcome == "stopped" and trial.score:
+    if found is None and higher_is_better(objective) and trial.outcome == "stopped" and trial.score:
         return trial.score.value
     return np.nan if found is None else found
 
@@ -72,7 +80,7 @@ def _scatter(axes: Any, objective: str, xs: Sequence[float], trials: Sequence[Tr
             label="stopped early",
         )  # fmt: skip
     if without.any():
-        edge, place = axes.get_xaxis_transform(), _EDGE if objective == "score" else 1.0 - _EDGE
+        edge, place = axes.get_xaxis_transform(), _EDGE if higher_is_better(objective) else 1.0 - _EDGE
         axes.plot(
             x[without], np.full(without.sum(), place), "x", color=_FAILED, markersize=4, transform=edge,
             label="without a value", clip_on=False,
@@ -90,7 +98,7 @@ def _draw_history(axes: Any, objective: str, trials: Sequence[Trial]) -> None:
     found = [(trial.at_s, value(objective, trial)) for trial in trials]
     known = [(at, v) for at, v in found if v is not None]
     if known:
-        sign = 1.0 if objective == "score" else -1.0
+        sign = 1.0 if higher_is_better(objective) else -1.0
         record = sign * np.maximum.accumulate([sign * v for _, v in known])
         end = max(trial.at_s for trial in trials)
         x, y = [*(at for at, _ in known), end], [*record, record[-1]]
@@ -101,7 +109,7 @@ def _draw_history(axes: Any, objective: str, trials: Sequence[Trial]) -> None:
 
 
 def _draw_cost(axes: Any, trials: Sequence[Trial]) -> None:
-    ended = [trial for trial in trials if trial.outcome in ("complete", "target") and trial.score]
+    ended = [trial for trial in trials if trial.outcome in ENDED and trial.score]
     scores = [trial.score.value for trial in ended if trial.score]
     axes.plot(
         [trial.seconds for trial in ended], scores, "o", color=_ENDED, markersize=4, alpha=0.75, markeredgewidth=0

@@ -1,6 +1,6 @@
 """The space of a sweep: which fields of a configuration vary, and how.
 
-A dimension maps positions in [0, 1) to values of one field, so that samplers need not know scales and types:
+A dimension maps positions in [0, 1) to values of one field, so that our sampler need not know scales and types:
 
     uniform:LOW:HIGH        uniform
     log:LOW:HIGH            log-uniform; LOW > 0
@@ -22,11 +22,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from pufferc.config import Config, ConfigError, as_tables, field_type, merge, read_toml, suggest
 from pufferc.runs.compare import flat
 from pufferc.training.resolve import fit_minibatch, resolve
+
+if TYPE_CHECKING:
+    from optuna import Trial
+    from optuna.distributions import BaseDistribution
 
 KINDS = ("uniform", "log", "logit", "around", "integer", "grid", "choice")
 _SCALES = ("uniform", "log", "logit")
@@ -89,6 +93,51 @@ class Dimension:
         if self.values and self.ordered:
             return self.kind == "grid-log"
         return self.kind == "log"
+
+    @property
+    def name(self) -> str:
+        """The name of Optuna's parameter: the key, and how its values differ from those of the field."""
+        return self.key + (" (index)" if self.values and self.ordered else " (logit)" if self.kind == "logit" else "")
+
+    def distribution(self) -> BaseDistribution:
+        """Optuna's distribution: values on scales that Optuna knows, indices of a grid, or logits."""
+        from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+        if self.values and self.ordered:
+            return IntDistribution(0, len(self.values) - 1)
+        if self.values:
+            return CategoricalDistribution([str(value) for value in self.values])
+        if self.integral:
+            return IntDistribution(int(self.low), int(self.high), log=self.kind == "log")
+        if self.kind == "logit":
+            return FloatDistribution(self._scaled(self.low), self._scaled(self.high))
+        return FloatDistribution(self.low, self.high, log=self.kind == "log")
+
+    def suggest(self, trial: Trial) -> Any:
+        """The value of Optuna's parameter that a trial gets."""
+        found: Any = self.distribution()
+        if self.values and not self.ordered:
+            return trial.suggest_categorical(self.name, found.choices)
+        if self.values or self.integral:
+            return trial.suggest_int(self.name, found.low, found.high, log=found.log)
+        return trial.suggest_float(self.name, found.low, found.high, log=found.log)
+
+    def from_optuna(self, parameter: Any) -> Any:
+        """The value of the field for a value of Optuna's parameter."""
+        if self.values:
+            return self.values[parameter if self.ordered else [str(v) for v in self.values].index(parameter)]
+        number = self._unscaled(parameter) if self.kind == "logit" else parameter
+        return number if self.integral else min(max(float(f"{number:.{_DIGITS}g}"), self.low), self.high)
+
+    def to_optuna(self, value: Any) -> Any:
+        """The inverse, for the nearest value that the space can propose."""
+        if self.values:
+            index = int(self.position(value) * len(self.values))
+            return index if self.ordered else str(self.values[index])
+        number = min(max(value, self.low), self.high)
+        if self.kind == "logit":
+            return min(max(self._scaled(number), self._scaled(self.low)), self._scaled(self.high))
+        return int(number) if self.integral else float(number)
 
     def _scaled(self, number: float) -> float:
         if self.kind == "log":

@@ -8,11 +8,12 @@ from typing import Any
 
 from pufferc.runs.records import score_text, table
 from pufferc.runs.text import count, duration, short
-from pufferc.sweep.objective import Confirmed, confirmed, difference, pareto, ranked, value
+from pufferc.sweep.objective import LABELS, Confirmed, confirmed, difference, higher_is_better, pareto, ranked, value
 from pufferc.sweep.trials import BASE, CONFIRM, OUTCOMES, SEARCH, Trial
 
 _TOP, _FRONT = 10, 12
 _WORDS = {"complete": "complete", "target": "reached the target", "stopped": "stopped early", "failed": "failed"}
+_WORDS |= {"lost": "lost", "running": "running"}
 
 
 def value_text(value: Any) -> str:
@@ -28,10 +29,18 @@ def result_text(trial: Trial) -> str:
     return f"score {score_text(trial.score)}, {what} after {count(trial.steps)} steps, {trial.seconds:.2f} s"
 
 
-def confirmed_text(objective: str, found: Confirmed) -> str:
-    """The result with fresh seeds, in a few words."""
-    spread = f", spread {short(found.spread)}" if found.spread is not None else ""
-    return f"mean {objective} {short(found.mean)}{spread}, {len(found.values)} of {len(found.runs)} seeds"
+def best_comment(objective: str, found: Confirmed | None, order: Sequence[Trial]) -> str:
+    """The comment at the top of best.toml."""
+    if found is None:
+        return f"# Run {order[0].number} of a sweep: {result_text(order[0])}.\n# One seed; not confirmed.\n"
+    base = "The configuration that the sweep varies; no run was better"
+    what = base if found.number == BASE else f"Run {found.number}"
+    seconds = sum(run.seconds for run in found.runs) / len(found.runs)
+    seeds = ", ".join(str(run.seed) for run in found.runs)
+    return (
+        f"# {what}. With fresh seeds: mean {LABELS[objective]} {short(found.mean)}, spread {short(found.spread)},\n"
+        f"# {seconds:.2f} s a run, seeds {seeds} ({len(found.values)} of {len(found.runs)} with a value).\n"
+    )
 
 
 def outcomes_text(trials: Sequence[Trial]) -> str:
@@ -40,11 +49,13 @@ def outcomes_text(trials: Sequence[Trial]) -> str:
     return ", ".join(f"{found[name]} {_WORDS[name]}" for name in OUTCOMES if found[name] or name == "failed")
 
 
-def headline(trials: Sequence[Trial], elapsed_s: float) -> str:
+def headline(trials: Sequence[Trial]) -> str:
     """The progress of a sweep."""
-    search = [trial for trial in trials if trial.phase == SEARCH]
-    rate = f", {3600 * len(trials) / elapsed_s:.0f} an hour" if elapsed_s > 0.0 else ""
-    again = f"; {len(trials) - len(search)} with fresh seeds" if len(trials) > len(search) else ""
+    ended = [trial for trial in trials if trial.outcome != "running"]
+    search = [trial for trial in ended if trial.phase == SEARCH]
+    elapsed_s = max((trial.at_s for trial in ended), default=0.0)
+    rate = f", {3600 * len(ended) / elapsed_s:.0f} an hour" if elapsed_s > 0.0 else ""
+    again = f"; {len(ended) - len(search)} with fresh seeds" if len(ended) > len(search) else ""
     return f"{len(search)} runs ({outcomes_text(search)}){again}{rate}"
 
 
@@ -101,7 +112,7 @@ def verdict(objective: str, found: Sequence[Confirmed]) -> str:
         means = f"{short(candidate.mean)} and {short(own.mean)}"
         return f"run {candidate.number} against the base: {means}, too few seeds to judge"
     amount, error = gain
-    sign = 1.0 if objective == "score" else -1.0
+    sign = 1.0 if higher_is_better(objective) else -1.0
     if abs(amount) <= 2.0 * error or amount == 0.0:
         word = "no clear difference"
     else:
@@ -122,11 +133,11 @@ def _shares(shares: Mapping[str, float]) -> str:
 
 
 def report_text(
-    objective: str, trials: Sequence[Trial], keys: Sequence[str], shares: Mapping[str, float] | None
+    objective: str, trials: Sequence[Trial], keys: Sequence[str], seeds: int, shares: Mapping[str, float] | None
 ) -> str:
-    """All results of a sweep so far."""
+    """All results of a sweep so far. `seeds`: fresh ones per configuration."""
     elapsed = max((trial.at_s for trial in trials), default=0.0)
-    parts = [f"{headline(trials, elapsed)}, {duration(elapsed)}"]
+    parts = [f"{headline(trials)}, {duration(elapsed)}"]
     if not ranked(objective, trials):
         errors = Counter(trial.error for trial in trials if trial.error)
         parts += [f"no run finished with a score{''.join(f'{chr(10)}  {n} x {e}' for e, n in errors.most_common(3))}"]
@@ -136,7 +147,7 @@ def report_text(
     if shares:
         parts.append(_shares(shares))
     if any(trial.phase == CONFIRM for trial in trials):
-        parts.append(_confirmation(objective, confirmed(objective, trials)))
+        parts.append(_confirmation(objective, confirmed(objective, trials, seeds)))
     else:
-        parts.append("not run again with fresh seeds yet: the best of many runs looks better than it is")
+        parts.append("not run again with fresh seeds: the best of many runs looks better than it is")
     return "\n\n".join(parts)

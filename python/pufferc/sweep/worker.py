@@ -3,9 +3,9 @@
 Torch is imported once, before the first run. A run that fails is reported, and the process takes the next one; if the
 sweep is gone, the process ends.
 
-The worker sends {"ready": true} once, {"steps": n} to show progress, {"rung": steps, "score": x}, which waits for
+The worker sends {"ready": true} once, {"steps": n} to show progress, {"point": steps, "score": x}, which waits for
 {"go": true or false}, and at a run's end {"result": {...}} or {"error": text, "traceback": text, "steps": n}. It is
-sent runs, as `Job.message` makes them, and the answers at rungs.
+sent runs, as `Job.message` makes them, and the answers at points.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ class _Sweep:
             os._exit(1)  # the sweep has ended
 
     def ask(self, message: Mapping[str, Any]) -> bool:
-        """Whether a run continues from a rung."""
+        """Whether a run continues from a point of its curve."""
         self.tell(message)
         answer = self._parent.receive()
         if answer is None:
@@ -66,23 +66,24 @@ class _Sweep:
 class _SweepLoop(Loop):
     """A run without checkpoints that stops when the sweep says so."""
 
-    def __init__(self, trainer: Trainer, log: MetricsLog, sweep: _Sweep, rungs: Sequence[int], began: float) -> None:
+    def __init__(self, trainer: Trainer, log: MetricsLog, sweep: _Sweep, job: Mapping[str, Any], began: float) -> None:
         silent, interrupt = Silent(trainer.config.train.total_steps), Interrupt(lambda text: None)
         super().__init__(trainer, Outputs(Path(os.devnull), silent, log), interrupt, began)
         # Training scores of self-play do not compare runs.
-        self._sweep, self._rungs = sweep, list(rungs) if trainer.seats is None else []
-        self.reported: list[tuple[int, float]] = []
+        self._sweep, self._points = sweep, list(job["points"]) if trainer.seats is None else []
+        self._watched = bool(job["watched"])
+        self.curve: list[tuple[int, float, float]] = []
 
     def _decide(self, line: Mapping[str, Any]) -> list[bool]:
         stop, evaluate, save = super()._decide(line)
         steps, last = int(line["steps"]), self.trainer.update == self.trainer.updates
         self._sweep.hear(steps)
-        while self._rungs and steps >= self._rungs[0] and not last and not stop:
-            rung, score = self._rungs.pop(0), self.window.score()
+        while self._points and steps >= self._points[0] and not last and not stop:
+            point, score = self._points.pop(0), self.window.score()
             if score is None:
                 continue  # no episode has ended yet, so there is nothing to compare
-            self.reported.append((rung, score.value))
-            stop = not self._sweep.ask({"rung": rung, "score": score.value})
+            self.curve.append((point, self.elapsed(), score.value))
+            stop = self._watched and not self._sweep.ask({"point": point, "score": score.value})
         return [stop, evaluate, save]
 
     def _save(self) -> None:
@@ -101,15 +102,15 @@ class _Signs(Silent):
         self._sweep.hear(int(line["steps"]))
 
 
-def _search_run(config: Config, job: Mapping[str, Any], sweep: _Sweep) -> tuple[Result, list[tuple[int, float]]]:
+def _search_run(config: Config, job: Mapping[str, Any], sweep: _Sweep) -> tuple[Result, list[tuple[int, float, float]]]:
     began = time.perf_counter()
     trainer = Trainer(resolve(config)[0])
     try:
         trainer.start()
         log = MetricsLog(Path(job["log"]), trainer.log_keys())
         try:
-            loop = _SweepLoop(trainer, log, sweep, job["rungs"], began)
-            return loop.go(), loop.reported
+            loop = _SweepLoop(trainer, log, sweep, job, began)
+            return loop.go(), loop.curve
         finally:
             log.close()
     finally:
@@ -119,9 +120,9 @@ def _search_run(config: Config, job: Mapping[str, Any], sweep: _Sweep) -> tuple[
 def _run(job: Mapping[str, Any], sweep: _Sweep) -> dict[str, Any]:
     config = merge(Config(job["game"]), job["config"], "sweep")
     if job["directory"] is None:
-        result, rungs = _search_run(config, job, sweep)
+        result, curve = _search_run(config, job, sweep)
     else:
-        directory, rungs = Path(job["directory"]), []
+        directory, curve = Path(job["directory"]), []
         directory.mkdir(parents=True)
         result = train(config, directory=directory, display=_Signs(config.train.total_steps, sweep))
     score = result.score.as_dict() if result.score else None
@@ -130,7 +131,7 @@ def _run(job: Mapping[str, Any], sweep: _Sweep) -> dict[str, Any]:
         "steps": result.steps,
         "seconds": result.seconds if result.target_seconds is None else result.target_seconds,
         "score": score,
-        "rungs": rungs,
+        "curve": curve,
     }
 
 

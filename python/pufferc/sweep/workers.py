@@ -13,6 +13,7 @@ from typing import Any
 
 from pufferc.config import Config, ConfigError, as_tables
 from pufferc.processes import Child, wait
+from pufferc.sweep.study import Claim
 
 _MAX_STARTS = 3  # failed starts of one worker in a row
 _EXIT_S = 2.0  # between the end of a process's channel and its exit
@@ -20,15 +21,17 @@ _EXIT_S = 2.0  # between the end of a process's channel and its exit
 
 @dataclass(frozen=True)
 class Job:
-    """One run to train. `rungs`: see stopping.py; `directory`: of a run with checkpoints, else None."""
+    """One run to train. `directory`: of a run with checkpoints, else None.
 
-    number: int
-    phase: str
-    seed: int
-    params: Mapping[str, Any]
+    Its worker keeps the training score at the numbers of steps in `points`; if `watched`, it asks there whether to
+    continue.
+    """
+
+    claim: Claim
     config: Config
     log: Path
-    rungs: tuple[int, ...] = ()
+    points: tuple[int, ...] = ()
+    watched: bool = False
     directory: Path | None = None
 
     def message(self) -> dict[str, Any]:
@@ -37,14 +40,15 @@ class Job:
             "game": self.config.game,
             "config": as_tables(self.config),
             "log": str(self.log),
-            "rungs": self.rungs,
+            "points": self.points,
+            "watched": self.watched,
             "directory": str(self.directory) if self.directory else None,
         }
 
 
 @dataclass(frozen=True)
 class Event:
-    """A message of a job's worker: at a rung, or at the end ("result" or "error")."""
+    """A message of a job's worker: at a point of the curve, or at the end ("result" or "error")."""
 
     worker: Worker
     job: Job
@@ -64,7 +68,7 @@ class Worker:
     began_at: float = 0.0
 
     def answer(self, go: bool) -> None:
-        """Tells a run that waits at a rung whether to continue."""
+        """Tells a run that waits at a point whether to continue."""
         self.send({"go": go})
 
     def send(self, message: Mapping[str, Any]) -> None:
@@ -76,10 +80,10 @@ class Worker:
 class Workers:
     """Up to `count` processes. A process without progress for `timeout_s` is killed."""
 
-    def __init__(self, count: int, directory: Path, timeout_s: float) -> None:
-        """Starts nothing yet. Their output goes to files in `directory`, which exists."""
+    def __init__(self, count: int, outputs: Path, timeout_s: float) -> None:
+        """Starts nothing yet. Their output goes to files whose names begin with `outputs`."""
         self._timeout_s = timeout_s
-        self._workers = [Worker(directory / f".worker-{i}.txt") for i in range(count)]
+        self._workers = [Worker(outputs.with_name(f"{outputs.name}-{i}.txt")) for i in range(count)]
 
     def free(self) -> list[Worker]:
         """Workers without a job, ready ones first; some may have no process yet."""
@@ -119,9 +123,9 @@ class Workers:
         for message in messages:
             if "ready" in message:
                 worker.ready, worker.failed_starts, worker.began_at = True, 0, time.monotonic()
-            elif worker.job is not None and not message.keys().isdisjoint(("rung", "result", "error")):
+            elif worker.job is not None and not message.keys().isdisjoint(("point", "result", "error")):
                 events.append(Event(worker, worker.job, message))
-                worker.job = worker.job if "rung" in message else None
+                worker.job = worker.job if "point" in message else None
         return events
 
     def _lost(self, worker: Worker, why: str | None) -> list[Event]:
@@ -146,13 +150,14 @@ class Workers:
             worker.child.stop(wait_s)
         worker.child, worker.ready = None, False
 
-    def drop(self) -> int:
-        """Kills the processes that train something; their number."""
-        busy = self.busy()
-        for worker in busy:
+    def drop(self) -> list[Job]:
+        """Kills the processes that train something; their jobs."""
+        dropped = []
+        for worker in self.busy():
             self._end(worker)
+            dropped += [worker.job] if worker.job is not None else []
             worker.job = None
-        return len(busy)
+        return dropped
 
     def close(self) -> None:
         """Kills all processes."""
