@@ -235,6 +235,12 @@ class TrainConfig(Section):
         "cosine",
         "How the rate falls from its peak at the start to final_learning_rate at total_steps.",
     )
+    schedules: tuple[str, ...] = param(
+        (),
+        "Parameters of the game that change linearly from the first update to the last: env.NAME=FIRST:LAST. "
+        "Evaluations use LAST.",
+        alias="--schedule",
+    )
     final_learning_rate: float = param(0.0, "Final rate as a fraction of learning_rate.", min=0.0, max=1.0)
     momentum: float = param(0.9, "Momentum of muon, beta1 of adam.", min=0.0, below=1.0)
     beta2: float = param(0.999, "beta2 of adam.", min=0.0, below=1.0)

@@ -14,6 +14,7 @@ from pufferc.config import Config, ConfigError, PolicyConfig, VecConfig, suggest
 from pufferc.envs.games import agents_per_game, env_info, pool_limit
 from pufferc.envs.vector import available_cores
 from pufferc.selfplay.settings import check_selfplay
+from pufferc.training.schedules import with_last_values
 
 _AUTO_ROWS = 1024  # enough for matrix products to run at speed, few enough for many updates
 _AUTO_MINIBATCH = 8192
@@ -27,6 +28,7 @@ def resolve(config: Config, *, processes: int = 1, local_processes: int = 1) -> 
     resolves them, because that needs torch. `processes` share the run, and `local_processes` of them share this
     machine's cores; thread counts are per process.
     """
+    config = with_last_values(config)
     vec, train = config.vec, config.train
     agents = agents_per_game(config.game, config.env)
     limit = pool_limit(config.game)

@@ -45,6 +45,7 @@ from pufferc.training.ladder import Ladder
 from pufferc.training.learners import learner_class
 from pufferc.training.optimizers import Adam, FusedMuon, Muon, Optimizer
 from pufferc.training.rollout import Rollout
+from pufferc.training.schedules import ScheduledParams
 from pufferc.training.seated import LOG_KEYS, SeatedCollector, Seats
 from pufferc.training.sharding import Share, plan_share
 
@@ -84,6 +85,7 @@ class Trainer:
             data=config.vec.data,
             game_numbers=share.game_numbers(spaces.agents),
         )
+        self.scheduled = ScheduledParams(config, self.env)
         skip = sides is not None and config.selfplay.skip_forced
         self.rollout = Rollout.make(self.env, self.policy, train.horizon, self.device, share.blocks, skip_forced=skip)
         self.seats = None if sides is None else self._make_seats(sides)
@@ -182,6 +184,7 @@ class Trainer:
     def _step(self) -> dict[str, Any]:
         train, rate, now = self.config.train, self.learning_rate(), time.perf_counter
         rollout, began = self.rollout, now()
+        self.scheduled.apply(self.update / max(1, self.updates - 1))
         seconds = self.collector.collect(self.update * train.horizon)
         collected = now()
         factor = self.reward_normaliser.update(rollout, self.ranks) if self.reward_normaliser is not None else 1.0
@@ -201,6 +204,7 @@ class Trainer:
             "time_s": self.seconds,
             "sps": self.batch / (ended - began),
             "learning_rate": rate,
+            **{f"env.{name}": float(value) for name, value in self.scheduled.values.items()},
             **losses,
             **self._metrics(),
             **versus,
@@ -223,6 +227,7 @@ class Trainer:
         parts = ("policy", "env", "copy", "advantage", "learn")
         return [
             *("update", "steps", "time_s", "sps", "learning_rate"),
+            *(f"env.{name}" for name in self.scheduled.values),
             *losses,
             "explained_variance",
             *self.env.pop_metrics(),
@@ -287,6 +292,7 @@ class Trainer:
             "update": self.update,
             "seconds": self.seconds,
             "config": as_tables(self.config),
+            **({"scheduled": self.scheduled.values} if self.scheduled.values else {}),
             "precision": str(self.dtype).removeprefix("torch."),
             **({"processes": self.ranks.world} if self.ranks.world > 1 else {}),
         }
@@ -330,6 +336,7 @@ class Trainer:
         if why is not None:
             self._new_games()
             return why
+        self.scheduled.load(checkpoint.meta.get("scheduled", {}))
         last = self.rollout.observations[-1]
         target = last if self.rollout.staging is None else self.rollout.staging
         self.env.load(games["pool"].numpy().tobytes(), observations=target)
