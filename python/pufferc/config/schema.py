@@ -262,6 +262,12 @@ class TrainConfig(Section):
         min=0.0,
     )
     entropy_coef: float = param(0.01, "Weight of the entropy bonus.", min=0.0)
+    bonus_coef: float = param(
+        0.0,
+        "Reward per step for observations that are as new as those of the run so far, by random network distillation; "
+        "0 = off. See docs/training.md.",
+        min=0.0,
+    )
     reward_clamp: float = param(
         0.0,
         "Clamp rewards to [-reward_clamp, reward_clamp] for learning; 0 = off. Scores are never clamped.",

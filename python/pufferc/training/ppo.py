@@ -124,13 +124,21 @@ def bootstrap(
 
 
 @torch.no_grad()
-def advantages(rollout: Rollout, kernels: Kernels, settings: TrainConfig, reward_factor: float = 1.0) -> None:
+def advantages(
+    rollout: Rollout,
+    kernels: Kernels,
+    settings: TrainConfig,
+    reward_factor: float = 1.0,
+    bonus: Tensor | None = None,
+) -> None:
     """Fills advantages and returns. The horizon's end bootstraps from values[T], a truncation from final_values.
 
-    Rewards are multiplied by `reward_factor`, then clamped to +-settings.reward_clamp unless that is 0.
+    Rewards are multiplied by `reward_factor`, then clamped to +-settings.reward_clamp unless that is 0. `bonus`,
+    float32 [T, N], is added to the result.
     """
     rewards, clamp = rollout.rewards if reward_factor == 1.0 else rollout.rewards * reward_factor, settings.reward_clamp
     rewards = rewards.clamp(-clamp, clamp) if clamp else rewards
+    rewards = rewards if bonus is None else rewards + bonus
     if not rollout.alive.all():
         # Dead rows must not enter the value targets, neither at a step nor where an episode was truncated.
         rollout.values.mul_(rollout.alive)

@@ -34,6 +34,7 @@ from pufferc.runs.checkpoint import (
 )
 from pufferc.selfplay.settings import Sides, read_sides
 from pufferc.training import faults, normalise, ppo
+from pufferc.training.bonus import Bonus
 from pufferc.training.collectors import Collector, make_collector
 from pufferc.training.distributed import Ranks
 from pufferc.training.evaluate import Evaluation, EvaluationSettings, World, evaluate
@@ -95,6 +96,8 @@ class Trainer:
         self.observation_normaliser, self.reward_normaliser = make_normalisers(
             config, spaces, self.policy, rows=share.rows
         )
+        entries = math.prod(spaces.observation_space.shape)
+        self.bonus = Bonus(entries, train.seed, self.device) if train.bonus_coef else None
         self.batch = int(config.vec.num_envs) * train.horizon
         self.updates = train.total_steps // self.batch
         self.update = 0
@@ -188,7 +191,8 @@ class Trainer:
         seconds = self.collector.collect(self.update * train.horizon)
         collected = now()
         factor = self.reward_normaliser.update(rollout, self.ranks) if self.reward_normaliser is not None else 1.0
-        ppo.advantages(rollout, self.kernels, train, factor)
+        bonus = self.bonus.update(rollout, train.bonus_coef, self.ranks) if self.bonus is not None else None
+        ppo.advantages(rollout, self.kernels, train, factor, bonus)
         estimated = now()
         losses = self.learner.optimise(rate, self.generator)
         if self.observation_normaliser is not None:
@@ -206,6 +210,7 @@ class Trainer:
             "learning_rate": rate,
             **{f"env.{name}": float(value) for name, value in self.scheduled.values.items()},
             **losses,
+            **({} if bonus is None else {"bonus": float(bonus.mean())}),
             **self._metrics(),
             **versus,
             **{f"seconds_{part}": value for part, value in seconds.items()},
@@ -230,6 +235,7 @@ class Trainer:
             *(f"env.{name}" for name in self.scheduled.values),
             *losses,
             "explained_variance",
+            *(() if self.bonus is None else ("bonus",)),
             *self.env.pop_metrics(),
             *(() if self.seats is None else LOG_KEYS),
             *(f"seconds_{part}" for part in parts),
@@ -301,6 +307,8 @@ class Trainer:
         tensors = {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
         tensors |= {"generator": self.generator.get_state(), **games}
         tensors |= normalise.saved(self.normalisers())
+        if self.bonus is not None:
+            tensors |= {f"bonus.{name}": tensor for name, tensor in self.bonus.state().items()}
         # Tied parameters share memory, which the file format does not allow.
         weights = {name: tensor.clone() for name, tensor in self.policy.state_dict().items()}
         return save_checkpoint(run / "checkpoints", self.steps, weights, tensors, meta)
@@ -321,6 +329,9 @@ class Trainer:
         )
         self.generator.set_state(trainer["generator"])
         normalise.restore(self.normalisers(), trainer)
+        if self.bonus is not None:
+            saved = {name[6:]: tensor for name, tensor in trainer.items() if name.startswith("bonus.")}
+            self.bonus.load_state(saved)
         self.update, self.seconds = int(checkpoint.meta["update"]), float(checkpoint.meta["seconds"])
         games = own_games(trainer, self.ranks.rank, self.ranks.world)
         if self.seats is not None:
