@@ -10,6 +10,8 @@ PYTHON ?= python3
 VENV ?= .venv
 TORCH ?= $(shell grep '^torch==' python/constraints.txt)
 BASE ?= main
+# What make test installs. CI adds interop-tests, the libraries of docs/interoperability.md.
+EXTRAS ?= train,render,dev
 # Test processes. Tests wait for child processes and files about a third of their time, so one more than two cores.
 JOBS ?= 3
 BIN := $(VENV)/bin
@@ -99,7 +101,7 @@ $(VENV)/.installed: $(VENV)/.wheel
 
 $(VENV)/.installed-dev: $(VENV)/.wheel
 	$(INSTALL) --no-deps --force-reinstall "$(WHEEL)"
-	$(INSTALL) "$(WHEEL)[train,render,dev]"
+	$(INSTALL) "$(WHEEL)[$(EXTRAS)]"
 	@rm -f $(VENV)/.editable; touch $@ $(VENV)/.installed
 
 $(VENV)/.editable: $(VENV)/.build-tools
