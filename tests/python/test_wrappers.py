@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -180,3 +180,25 @@ def test_the_environments_of_cleanrl() -> None:
             over = infos["final_info"]["_episode"]
             lengths += infos["final_info"]["episode"]["l"][over].tolist()
     assert len(lengths) > 4 and min(lengths) >= 5
+
+
+def test_single_wrappers_of_pictures() -> None:
+    pytest.importorskip("PIL")
+    env = gym.wrappers.AddRenderObservation(gym.make("pufferc/Breakout-v1", render_mode="rgb_array"))
+    env = gym.wrappers.GrayscaleObservation(env)
+    if importlib.util.find_spec("cv2"):
+        env = gym.wrappers.ResizeObservation(env, (84, 84))
+    first, _ = env.reset(seed=1)
+    second, *_ = env.step(1)
+    assert first.shape == env.observation_space.shape and first.dtype == np.uint8 and first.ndim == 2
+    assert first.max() > 100 and (first != second).any()
+    env.close()
+
+
+def test_a_window_of_gymnasium(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pygame")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    env = gym.wrappers.HumanRendering(gym.make("pufferc/Breakout-v1", render_mode="rgb_array"))
+    env.reset(seed=1)
+    env.step(0)
+    env.close()
