@@ -21,6 +21,7 @@ Shapes: T horizon, N rows, S entries of an observation, B rows of any batch, F f
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +43,7 @@ def _network(size: int, hidden: int, generator: torch.Generator) -> nn.Sequentia
     """Linear layers with ReLU between them and orthogonal weights: S inputs, F outputs."""
     sizes = [size, *[_HIDDEN] * hidden, _FEATURES]
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+    for inputs, outputs in pairwise(sizes):
         layer = nn.Linear(inputs, outputs)
         nn.init.orthogonal_(layer.weight, 2.0**0.5, generator=generator)
         nn.init.zeros_(layer.bias)
@@ -81,11 +82,12 @@ class Bonus:
     def _error(self, rows: Tensor) -> Tensor:
         """The predictor's mean squared error of each row [B]."""
         inputs = self._normalised(rows)
-        return (self.predictor(inputs) - self.target(inputs)).square().mean(-1)
+        difference: Tensor = self.predictor(inputs) - self.target(inputs)
+        return difference.square().mean(-1)
 
     @torch.no_grad()
     def _errors(self, observations: Tensor) -> Tensor:
-        parts = observations.flatten(0, 1).split(_CHUNK_ROWS)
+        parts = torch.split(observations.flatten(0, 1), _CHUNK_ROWS)
         return torch.cat([self._error(rows) for rows in parts]).view(observations.shape[:2])
 
     def _add_inputs(self, observations: Tensor, valid: Tensor, ranks: Ranks) -> None:
@@ -98,8 +100,8 @@ class Bonus:
     @torch.enable_grad()
     def _learn(self, observations: Tensor, valid: Tensor, ranks: Ranks) -> None:
         """One pass over some steps. Dead rows have weight 0, so that every rank takes the same number of steps."""
-        weights = valid.flatten().float()
-        for rows, weight in zip(observations.flatten(0, 1).split(_CHUNK_ROWS), weights.split(_CHUNK_ROWS), strict=True):
+        weights = torch.split(valid.flatten().float(), _CHUNK_ROWS)
+        for rows, weight in zip(torch.split(observations.flatten(0, 1), _CHUNK_ROWS), weights, strict=True):
             self.predictor.zero_grad(set_to_none=True)
             loss = (self._error(rows) * weight).sum() / weight.sum().clamp(min=1.0)
             loss.backward()  # type: ignore[no-untyped-call]
