@@ -219,9 +219,9 @@ def test_settings_and_step_numbers_reach_collect_and_optimise(monkeypatch: Any) 
     assert {options["seed"] for options in seen["collect"]} == {7}
     first, *steps = [options["first_step"] for options in seen["collect"]]
     assert steps == [0, 16, 32] and first > 2**60  # the statistics rollout uses no step number of the run
-    for settings, reward_factor in seen["advantages"]:
+    for settings, reward_factor, bonus in seen["advantages"]:
         assert (settings.gamma, settings.gae_lambda, settings.reward_clamp) == (0.9, 0.8, 0.5)
-        assert reward_factor not in (0.0, 1.0)
+        assert reward_factor not in (0.0, 1.0) and bonus is None
 
 
 def test_a_checkpoint_contains_the_alive_mask(tmp_path: Path) -> None:

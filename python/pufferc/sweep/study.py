@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
@@ -207,7 +206,7 @@ class Study:
         try:
             claim.trial.set_user_attr(RESULT, {key: plain(value) for key, value in result.items()})
             self.study.tell(claim.trial, *self._told(trial))
-        except (UpdateFinishedTrialError, ValueError):
+        except (RuntimeError, ValueError):
             return None
         found = next(each for each in self.trials() if each.index == number)
         with self.claiming(), (self.path.parent / COPY).open("a", encoding="utf-8") as file:
@@ -228,7 +227,7 @@ class Study:
 
     def lose(self, number: int, why: str) -> None:
         """Marks a run as lost: it is no result, and another run takes its place."""
-        with contextlib.suppress(UpdateFinishedTrialError, ValueError):
+        with contextlib.suppress(RuntimeError, ValueError):
             trial = self.study.get_trials(deepcopy=False)[number]
             self.study._storage.set_trial_user_attr(trial._trial_id, RESULT, {"outcome": "lost", "error": why})
             self.study.tell(number, state=TrialState.FAIL)
