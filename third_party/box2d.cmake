@@ -182,7 +182,7 @@ if(box2d_source)
   return()
 endif()
 set(box2d_archive "")
-if(NOT PUFFERC_RELEASE)
+if(NOT PUFFERC_RELEASE AND NOT CMAKE_CROSSCOMPILING)  # what is installed here is for this processor
   pufferc_find_box2d_package()
 endif()
 if(box2d_archive)
