@@ -85,3 +85,11 @@ def restart_rows(policy: Policy, state: State, ended: Tensor) -> State:
     return tuple(
         torch.where(ended.view(-1, *[1] * (old.ndim - 1)), new, old) for new, old in zip(fresh, state, strict=True)
     )
+
+
+def set_torch_threads(policy: Policy, count: int) -> None:
+    """Gives torch `count` threads, or one if the policy's passes run in kernels that have their own.
+
+    Torch has little to do then, and its threads would take the cores while they wait for each other.
+    """
+    torch.set_num_threads(1 if policy.fused else count)

@@ -11,6 +11,7 @@ from pufferc.config import Config, ConfigError, SelfplayConfig
 from pufferc.envs.games import agents_per_game
 from pufferc.envs.spaces import game_spaces
 from pufferc.policies import make_policy
+from pufferc.policies.base import set_torch_threads
 from pufferc.policies.saved import checkpoint_config as checkpoint_config
 from pufferc.policies.saved import load_policy as load_policy
 from pufferc.policies.saved import load_weights as load_weights
@@ -81,6 +82,7 @@ def _side(checkpoint: Checkpoint, config: Config) -> Side:
     spaces = game_spaces(config.game, config.env)
     policy = make_policy(config, spaces, dtype, device, seed=0, fused=kernels.fused)
     load_weights(policy, checkpoint)
+    set_torch_threads(policy, int(config.train.threads))
     return Side(policy, kernels)
 
 

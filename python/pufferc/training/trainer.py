@@ -23,6 +23,7 @@ from pufferc.envs.vector import VecEnv
 from pufferc.kernels import public
 from pufferc.kernels.private import PpoStats
 from pufferc.policies import Policy, input_scales, make_policy
+from pufferc.policies.base import set_torch_threads
 from pufferc.runs.checkpoint import (
     Checkpoint,
     fitting,
@@ -73,8 +74,7 @@ class Trainer:
         self.policy = self._new_network()
         self.share = share = _share(config, ranks, spaces.agents, self.policy.recurrent)
         check_memory(share.rows * ranks.local_world, train.horizon, spaces, self.dtype)
-        # With fused kernels torch has little to do, and its threads would compete with theirs.
-        torch.set_num_threads(1 if fused and self.policy.fused else int(train.threads))
+        set_torch_threads(self.policy, int(train.threads))
         self.optimizer = make_optimizer(config, self.policy, self.dtype, fused=fused)
         self.env = VecEnv(
             config.game,
