@@ -51,6 +51,8 @@ static const Case special_cases[] = {
     {"g2048, to 32 by points", "g2048", 2, {{"max_tile", 32}, {"reward_kind", 0}}},
     {"go, 5 x 5", "go", 1, {{"size", 5}}},
     {"go, 6 x 6, repetition draws", "go", 3, {{"size", 6}, {"superko", 0}, {"komi", 3.5}}},
+    {"kitchen", "kitchen", 0, {{0}}},
+    {"kitchen, wide, short", "kitchen", 3, {{"layout", 1}, {"auto_cook", 1}, {"max_steps", 70}}},
     {"maze", "maze", 0, {{0}}},
     {"maze, small view, any level", "maze", 5,
      {{"side", 9}, {"view", 5}, {"first_level", 70}, {"levels", 0}, {"max_steps", 90}}},
