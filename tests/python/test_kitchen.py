@@ -20,13 +20,13 @@ from pufferc.parity import Agreement, MissingReference, Moment, lockstep, refere
 LONG = os.environ.get("PUFFERC_TEST_PARITY") == "1"
 pytestmark = pytest.mark.skipif("kitchen" not in GAMES, reason="built without kitchen")
 
-LAYOUTS = [
+LAYOUTS = (
     "cramped_room",
     "asymmetric_advantages",
     "coordination_ring",
     "forced_coordination",
     "counter_circuit_o_1order",
-]
+)
 UP, DOWN, RIGHT, LEFT, STAY, INTERACT = range(6)
 FLOOR, COUNTER, POT, ONIONS, DISHES, SERVING = range(6)
 ONION, DISH, SOUP, DONE = 1, 2, 3, 27
