@@ -233,7 +233,7 @@ PFC_FN uint64_t doorkey_see(uint64_t clear) {
 
 PFC_FN void doorkey_look(const Doorkey* s, const DoorkeyParams* p, DoorkeyView* view) {
   const int32_t ahead = doorkey_steps[s->heading], right = doorkey_steps[(s->heading + 1) & 3];
-  const uint8_t* nearest = s->cells + s->at - DOORKEY_VIEW / 2 * right;  // cell of a column
+  const uint8_t* nearest = s->cells + s->at - DOORKEY_VIEW / 2 * right;  // the last cell of a column
   uint64_t clear = 0;
   for (int32_t x = 0; x < DOORKEY_VIEW; ++x, nearest += right) {
     uint64_t column = 0;
