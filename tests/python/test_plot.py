@@ -114,7 +114,7 @@ def test_runs_without_an_update_are_left_out(tmp_path, figures):
     runs = [write_run(tmp_path / name, updates) for name, updates in (("a", 50), ("failed", 0), ("b", 50))]
     plot(runs, tmp_path / "out.png")
     assert labels_of(figures[0]) == ["a", "b"]
-    with pytest.raises(ValueError, match="failed/metrics.jsonl has no updates yet"):
+    with pytest.raises(ValueError, match=r"failed/metrics\.jsonl has no updates yet"):
         plot(runs[1:2], tmp_path / "out.png")
 
 
