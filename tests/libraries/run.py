@@ -62,7 +62,7 @@ LIBRARIES = (
     ),
     Library(
         "Gymnasium's single wrappers", "gymnasium", "all but those for Atari and JAX", "around `gymnasium.make(id)`",
-        "test_single_wrappers", (*TESTS, "opencv-python-headless"),
+        "test_single_wrappers", (*TESTS, "opencv-python-headless", "array-api-compat"),
     ),
     Library(
         "PettingZoo", "pettingzoo", "parallel and AEC, its API tests and seed test", "`parallel_env`, `aec_env`",

@@ -54,10 +54,9 @@ PICTURES: dict[str, Wrap] = {
     "ObstructView": lambda env: wrappers.ObstructView(env, 0.1, 4),
     "RenderCollection": wrappers.RenderCollection,
 }
-# RecordVideo: test_record.py. HumanRendering: test_wrappers.py. The others convert between kinds of arrays, or are for
-# the Arcade Learning Environment alone.
-ELSEWHERE = {"vector", "AtariPreprocessing", "RecordVideo", "HumanRendering", "ArrayConversion", "NumpyToTorch"}
-ELSEWHERE |= {"JaxToNumpy", "JaxToTorch"}
+CONVERSIONS = ("NumpyToTorch", "ArrayConversion")  # these give and take torch tensors
+# RecordVideo: test_record.py. HumanRendering: test_wrappers.py. The others need the Arcade Learning Environment or JAX.
+ELSEWHERE = {"vector", "RecordVideo", "HumanRendering", "AtariPreprocessing", "JaxToNumpy", "JaxToTorch"}
 
 
 def _play(env: Any, steps: int = 60) -> None:
@@ -104,7 +103,20 @@ def test_wrappers_of_pictures(name: str) -> None:
     env.close()
 
 
+@pytest.mark.parametrize("name", CONVERSIONS)
+def test_conversions_to_torch(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("array_api_compat")  # gymnasium[array-api]
+    env: Any = getattr(wrappers, name)(
+        gym.make("pufferc/Squared-v1"), *((np, torch) if name == "ArrayConversion" else ())
+    )
+    observation, _ = env.reset(seed=1)
+    stepped, reward, terminated, *_ = env.step(torch.tensor(1))
+    assert isinstance(observation, torch.Tensor) and stepped.shape == observation.shape
+    assert float(reward) <= 1 and not terminated
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_no_wrapper_is_missing() -> None:
     """A wrapper that a new Gymnasium adds needs a line here."""
-    assert set(wrappers.__all__) <= PLAIN.keys() | ACTIONS.keys() | PICTURES.keys() | ELSEWHERE
+    assert set(wrappers.__all__) <= PLAIN.keys() | ACTIONS.keys() | PICTURES.keys() | {*CONVERSIONS} | ELSEWHERE
