@@ -45,6 +45,8 @@ static const Case special_cases[] = {
     {"drive, short lives and towns", "drive", 2, {{"max_steps", 60}, {"world_steps", 90}}},
     {"drive, continuous", "drive", 6,
      {{"max_steps", 40}, {"continuous", 1}, {"view", 1}, {"goal_mode", 1}, {"agents", 5}, {"town_x", 1}}},
+    {"drone", "drone", 0, {{0}}},
+    {"drone, five", "drone", 3, {{"drones", 5}, {"max_steps", 60}, {"spread", 0.25}}},
     {"g2048", "g2048", 0, {{0}}},
     {"g2048, to 32 by points", "g2048", 2, {{"max_tile", 32}, {"reward_kind", 0}}},
     {"go, 5 x 5", "go", 1, {{"size", 5}}},
