@@ -23,7 +23,7 @@ def _agents(key: str) -> int:
 
 
 ONE_AGENT = [key for key in IDS if _agents(key) == 1]
-BOXES = [key for key in ONE_AGENT if gym.spec(key).kwargs.get("continuous")]
+BOXES = [key for key in ONE_AGENT if isinstance(gym.make(key).action_space, gym.spaces.Box)]
 
 
 @pytest.mark.parametrize("key", IDS)
