@@ -6,13 +6,13 @@
     python tests/libraries/run.py --install --write # and writes the table into the page
 
 A row is in the table only if its program ended without an error. Programs are files of this folder or of tests/python.
-CleanRL is not a package: name a copy of its repository with --cleanrl FOLDER.
+CleanRL is not a package: name a copy of its repository with --cleanrl FOLDER. Without it, its row on the page is kept.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -45,6 +45,10 @@ class Library:
         tests, *more = self.program.split()
         return ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/python/{tests}.py", *more]
 
+    def row(self, version: str) -> str:
+        """The library's line of the table."""
+        return f"| {self.name} | {version} | {self.works} | {self.how} |\n"
+
 
 TESTS = ("pytest>=8", "hypothesis")
 LIBRARIES = (
@@ -55,6 +59,10 @@ LIBRARIES = (
     Library(
         "Gymnasium's vector wrappers", "gymnasium", "all; those of observations need next-step autoreset",
         '`make_vec(id, n, autoreset="next_step")`', "test_wrappers", (*TESTS, "moviepy", "array-api-compat"),
+    ),
+    Library(
+        "Gymnasium's single wrappers", "gymnasium", "all but those for Atari and JAX", "around `gymnasium.make(id)`",
+        "test_single_wrappers", (*TESTS, "opencv-python-headless", "array-api-compat"),
     ),
     Library(
         "PettingZoo", "pettingzoo", "parallel and AEC, its API tests and seed test", "`parallel_env`, `aec_env`",
@@ -92,8 +100,19 @@ LIBRARIES = (
         "ONNX Runtime", "onnxruntime", "exported policies, also with memory", "`pufferc export NAME --onnx`",
         "test_export -k onnx", (*TESTS, "onnxruntime", "onnx", "onnxscript"),
     ),
+    Library(
+        "safetensors", "safetensors", "weights of checkpoints", "`load_file(CHECKPOINT / \"policy.safetensors\")`",
+        "test_checkpoint -k safetensors", TESTS,
+    ),
+    Library(
+        "TensorBoard", "tensorboard", "curves and settings of runs", "`--train.loggers tensorboard`",
+        "test_loggers -k tensorboard", (*TESTS, "tensorboard"),
+    ),
 )  # fmt: skip
-CLEANRL = ("ppo", "dqn", "pqn", "ppo_continuous_action", "sac_continuous_action")
+CLEANRL = Library(
+    "CleanRL", "", "ppo, dqn, pqn, ppo_continuous_action, sac_continuous_action",
+    "`--env-id pufferc:pufferc/CartPole-v1`, with the lines below", "", ("stable-baselines3", "tensorboard", "tyro"),
+)  # fmt: skip
 
 
 def python_of(library: Library, install: bool, wheel: str, folder: str) -> str:
@@ -124,16 +143,28 @@ def version_of(python: str, package: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def clean_rl(folder: Path) -> str | None:
-    """The row of CleanRL, whose programs take ids."""
-    for name in CLEANRL:
+def clean_rl(python: str, folder: Path) -> bool:
+    """Runs the programs of a copy of CleanRL. Those that learn from a replay buffer get a few thousand random steps."""
+    for name in CLEANRL.works.split(", "):
         game = "CartPoleContinuous" if "continuous" in name else "CartPole"
-        words = [str(folder / "cleanrl" / f"{name}.py"), "--env-id", f"pufferc:pufferc/{game}-v1", "--no-cuda"]
-        os.environ["PYTHONPATH"] = str(folder)
-        if not run(sys.executable, [*words, "--total-timesteps", "6000"]):
-            return None
-    commit = subprocess.run(["git", "-C", str(folder), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-    return f"| CleanRL | {commit.stdout.strip()} | {', '.join(CLEANRL)} | `--env-id pufferc:pufferc/CartPole-v1` |\n"
+        words = [str(folder / "cleanrl" / f"{name}.py"), "--env-id", f"pufferc:pufferc/{game}-v1"]
+        if name.startswith(("dqn", "sac")):
+            words += ["--learning-starts", "4000"]
+        if not run(python, [*words, "--total-timesteps", "6000"]):
+            print(f"CleanRL: {name} FAILED")
+            return False
+    return True
+
+
+def version_of_clean_rl(folder: Path) -> str:
+    """The version that its pyproject.toml names."""
+    found = re.search(r'^version = "(.*)"', (folder / "pyproject.toml").read_text(), re.MULTILINE)
+    return found.group(1) if found else "unknown"
+
+
+def kept_row(name: str) -> str:
+    """The page's row of a library that is not run."""
+    return "".join(line for line in PAGE.read_text().splitlines(True) if line.startswith(f"| {name} |"))
 
 
 def main() -> int:
@@ -159,11 +190,14 @@ def main() -> int:
             works = run(python, library.words())
             print(f"{library.name} {version}: {'works' if works else 'FAILED'} in {time.monotonic() - start:.0f} s")
             failed |= not works
-            rows += f"| {library.name} | {version} | {library.works} | {library.how} |\n" if works else ""
+            rows += library.row(version) if works else ""
     if options.cleanrl:
-        row = clean_rl(options.cleanrl)
-        failed |= row is None
-        rows += row or ""
+        with tempfile.TemporaryDirectory() as folder:
+            works = clean_rl(python_of(CLEANRL, options.install, options.wheel, folder), options.cleanrl.resolve())
+            failed |= not works
+            rows += CLEANRL.row(version_of_clean_rl(options.cleanrl)) if works else ""
+    else:
+        rows += kept_row(CLEANRL.name)
     print(HEAD + rows)
     if options.write and not failed:
         before, rest = PAGE.read_text().split(BEGIN)

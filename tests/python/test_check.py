@@ -65,6 +65,14 @@ def test_games_that_depend_on_more_than_their_state_are_reported(tmp_path, code)
     assert finding is not None and words in finding.seen, str(report)
 
 
+def test_the_compiler_warns_of_a_step_that_writes_to_its_parameters(tmp_path):
+    """`check` sees such a write in every function but step and observe, whose loops pass a copy."""
+    write = " ((CatcherParams*)p)->ball_speed = 0.03f;"
+    source = write_game(tmp_path, "catcher", (CATCH, CATCH + write))
+    _, warnings = building.compile_game(source, None, False, None, show=False)
+    assert "const" in warnings and "-Wcast-qual" in warnings, warnings
+
+
 def test_a_constructor_that_does_not_return_is_a_hang(tmp_path):
     waiting = '__attribute__((constructor)) static void wait_long(void) { for (;;) __asm__ volatile(""); }\n'
     report = check(compile_game(tmp_path, (HEADERS, HEADERS + waiting)), hang_s=1.0)

@@ -39,6 +39,18 @@ def test_a_saved_checkpoint_loads_unchanged(tmp_path: Path) -> None:
     assert (loaded.meta["game"], loaded.meta["step"]) == ("g", 7)
 
 
+def test_safetensors_reads_the_weights(tmp_path: Path) -> None:
+    """Without pufferc: the policy's file holds its weights by name."""
+    from safetensors import safe_open
+    from safetensors.torch import load_file
+
+    file = save(tmp_path / "checkpoints", 7) / "policy.safetensors"
+    weights = load_file(file)
+    assert list(weights) == ["w"] and torch.equal(weights["w"], torch.full((3,), 7.0))
+    with safe_open(file, framework="np") as opened:
+        assert list(opened.keys()) == ["w"]
+
+
 class Killed(BaseException):
     """The code under test does not catch this, so the files on disk are the same as after kill -9."""
 

@@ -36,6 +36,15 @@ def test_help_and_usage(capsys: Any) -> None:
     assert main(["version"]) == 0 and pufferc.__version__ in capsys.readouterr().out
 
 
+def test_a_deleted_folder_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    program = "import os, sys; os.rmdir(os.getcwd()); from pufferc.commands.main import main; sys.exit(main())"
+    words = [sys.executable, "-c", program, "train", "squared"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (2, "pufferc: the current folder was deleted; change to one that exists\n")
+
+
 def test_envs_lists_games_and_parameters(capsys: Any) -> None:
     assert main(["envs"]) == 0
     text = capsys.readouterr().out

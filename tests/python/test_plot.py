@@ -109,6 +109,15 @@ def test_each_game_has_a_row_of_panels(tmp_path, figures):
         assert all(axes.get_window_extent().y1 < title.y0 for axes in part.axes), "the legend covers no panel"
 
 
+def test_runs_without_an_update_are_left_out(tmp_path, figures):
+    """So that `pufferc plot runs/*` works although one of the runs failed at once."""
+    runs = [write_run(tmp_path / name, updates) for name, updates in (("a", 50), ("failed", 0), ("b", 50))]
+    plot(runs, tmp_path / "out.png")
+    assert labels_of(figures[0]) == ["a", "b"]
+    with pytest.raises(ValueError, match=r"failed/metrics\.jsonl has no updates yet"):
+        plot(runs[1:2], tmp_path / "out.png")
+
+
 def test_many_runs_have_different_lines(tmp_path, figures):
     """Lines also differ if there are more runs than colours. A run of one update is a dot."""
     runs = [write_run(tmp_path / f"run-{i:02d}", updates=5 + i) for i in range(35)]

@@ -21,7 +21,7 @@ __all__ = ["BuildError", "build", "command", "compile_game", "compiler"]
 
 _RELEASE = ("-O3",)
 _DEBUG = ("-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
-_WARNINGS = ("-Wall", "-Wextra")
+_WARNINGS = ("-Wall", "-Wextra", "-Wcast-qual")  # actions and parameters are const: a cast that drops it is a mistake
 
 
 class BuildError(RuntimeError):

@@ -6,6 +6,7 @@ the [train] extra says so when they are missing.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -41,7 +42,7 @@ commands:
   new NAME                a new game: source, configuration and test to start from
   build FILE.c            compile a game;  other commands take it as ./NAME.so
   check ./NAME.so         find mistakes in a game and explain them
-  web GAME | FILE.c      a page that plays the game, and a policy, in a browser
+  web GAME | FILE.c       a page that plays the game, and a policy, in a browser
   roads convert | build   real roads for the game drive
   completion bash | zsh   completion of commands, games and flags in your shell
   version                 help COMMAND: its flags
@@ -74,6 +75,10 @@ def _run(words: list[str]) -> int:
     if command not in COMMANDS:
         close = get_close_matches(command, COMMANDS, 1)
         return fail(f"unknown command {command!r}" + (f"; did you mean {close[0]!r}?" if close else ""), 2)
+    try:
+        os.getcwd()
+    except FileNotFoundError:  # torch's libraries end the process there while they load
+        return fail("the current folder was deleted; change to one that exists", 2)
     try:
         return int(import_module(f"pufferc.commands.{command}").main(rest) or 0)
     except ImportError as error:

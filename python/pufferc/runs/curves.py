@@ -52,6 +52,10 @@ _LABEL_CHARACTERS = 24  # of a value in a label
 _GRID_POINTS = 400  # of the mean over seeds
 
 
+class NoUpdates(ValueError):
+    """A run has not logged an update: it has just begun, or it failed before the first one."""
+
+
 def read_metrics(run: str | os.PathLike[str]) -> dict[str, Curve]:
     """The columns of a run's metrics.jsonl: float64 [updates] by key, NaN where a line has no number.
 
@@ -59,7 +63,8 @@ def read_metrics(run: str | os.PathLike[str]) -> dict[str, Curve]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file holds no update, or a line that is not a JSON object.
+        NoUpdates: The file holds no update.
+        ValueError: A line is not a JSON object.
     """
     path = Path(run)
     path = path / "metrics.jsonl" if path.is_dir() else path
@@ -78,7 +83,7 @@ def read_metrics(run: str | os.PathLike[str]) -> dict[str, Curve]:
             raise ValueError(f"{path}, line {number}: not a JSON object")
         rows.append(row)
     if not rows:
-        raise ValueError(f"{path} has no updates yet")
+        raise NoUpdates(f"{path} has no updates yet")
     numbers = {key for row in rows for key, value in row.items() if isinstance(value, (int, float))}
     return {
         key: np.array([float(row[key]) if isinstance(row.get(key), (int, float)) else np.nan for row in rows])
@@ -221,14 +226,21 @@ class _Series:
 
 
 def _read_series(runs: Sequence[str | os.PathLike[str]]) -> list[_Series]:
-    """The runs; all runs of one group of seeds are one series."""
-    groups: dict[Path, list[Path]] = {}
+    """The runs that have updates; all runs of one group of seeds are one series."""
+    groups: dict[Path, list[Table]] = {}
+    empty = None
     for run in map(Path, runs):
         for member in members(run) or [run]:
             folder = member.parent if member.name == "metrics.jsonl" else member
             seed = folder.parent.name.endswith(GROUP_SUFFIX)
-            groups.setdefault(folder.parent if seed else folder, []).append(member)
-    return [_Series(folder, [read_metrics(run) for run in found]) for folder, found in groups.items()]
+            try:
+                groups.setdefault(folder.parent if seed else folder, []).append(read_metrics(member))
+            except NoUpdates as error:
+                empty = error
+    found = [_Series(folder, tables) for folder, tables in groups.items() if tables]
+    if empty and not found:
+        raise empty
+    return found
 
 
 def _label(names: Mapping[str, Sequence[Any]], index: int) -> str:
@@ -301,6 +313,7 @@ def plot(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str] = "
 
     Raises:
         FileNotFoundError, ValueError: See `read_metrics`; or no run has a column `x`, or there are no runs.
+        NoUpdates: None of the runs has an update. Some without one are left out.
         DrawingUnavailable: matplotlib is missing.
         OSError: `out` cannot be written.
     """
