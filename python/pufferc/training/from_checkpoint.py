@@ -71,7 +71,7 @@ def play_versus(
 
 
 def without_opponents(config: Config) -> Config:
-    """A resolved configuration without opponents, which belong to training; with other parameters there may be no sides."""
+    """A resolved configuration without opponents, which belong to training. Other parameters may leave no sides."""
     train = dataclasses.replace(config.train, target_score=None)
     return resolve(dataclasses.replace(config, selfplay=SelfplayConfig(), train=train))[0]
 
