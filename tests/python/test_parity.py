@@ -15,8 +15,10 @@ import pytest
 
 import pufferc
 from conftest import GAMES, MakePool
+from pufferc.envs.spaces import sample_legal
 from pufferc.parity import Agreement, Difference, Draws, MissingReference, Moment, lockstep, reference_package
 from spiel import SpielGame
+from tetris_model import Tetris
 
 LONG = os.environ.get("PUFFERC_TEST_PARITY") == "1"
 
@@ -155,6 +157,40 @@ def go(size: int, games: int, steps: int) -> Agreement:
     )
 
 
+def tetris_difference(ours: Moment, theirs: Tetris) -> str | None:
+    if bool(ours.terminated[0]) != theirs.over:
+        return "end"
+    if not np.array_equal(ours.observations[0], theirs.observation()):
+        return f"observation, theirs {theirs.observation()}"
+    if (ours.state("lines"), ours.state("score")) != (theirs.lines, theirs.score):
+        return f"lines or score, theirs {theirs.lines}, {theirs.score}"
+    if abs(float(ours.rewards[0]) - theirs.reward) > 1e-6:
+        return f"reward, theirs {theirs.reward}"
+    if not ours.ended and not np.array_equal(ours.legal[0], theirs.legal()):
+        return f"legal choices, theirs {theirs.legal()}"
+    return None
+
+
+def tetris_choices(envs: pufferc.VecEnv, generator: np.random.Generator) -> Any:
+    """Random legal choices, few of them hard drops: half of the games last until garbage rises."""
+    drop = generator.random(envs.num_envs) < 0.03
+    chosen = sample_legal(envs.single_action_space, envs.action_masks() & (np.arange(7) != 5), generator)
+    return np.where(drop, 5, chosen)
+
+
+def tetris() -> Agreement:
+    games = 50
+    return lockstep(
+        pufferc.make("tetris", num_games=games, num_threads=1, autoreset="disabled", seed=9, masked=True, shaping=True),
+        [Tetris() for _ in range(games)],
+        copy=lambda ours, theirs: theirs.restart(ours.state("bag"), True),
+        compare=tetris_difference,
+        actions=tetris_choices,
+        steps=20_000 if LONG else 1000,
+        draws=lambda ours: [ours.state("bag"), [ours.state("rows")[19] >> (3 + x) & 1 for x in range(10)]],
+    )
+
+
 @dataclass(frozen=True)
 class Parity:
     """A game that has a reference, the least number of ends to be seen, and how to play."""
@@ -171,6 +207,7 @@ PARITY = {
     "poker, Leduc": Parity("poker", 600, lambda: poker(1)),
     "go, 5 x 5": Parity("go", 100, lambda: go(5, 20, 12_500 if LONG else 250)),
     "go, 9 x 9": Parity("go", 8, lambda: go(9, 8, 30_000 if LONG else 170)),
+    "tetris": Parity("tetris", 50, tetris),
     "go, 19 x 19": Parity("go", 1, lambda: go(19, 1, 50_000 if LONG else 723)),
 }
 
