@@ -17,7 +17,8 @@ from pufferc.training.run import train  # noqa: E402
 @pytest.mark.usefixtures("one_core")
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["squared", "cartpole", "breakout", "pong", "snake", "cartpole-continuous", "breakout-continuous"]
+    "name",
+    ["squared", "cartpole", "breakout", "pong", "snake", "doorkey", "cartpole-continuous", "breakout-continuous"],
 )
 def test_the_packaged_configuration_reaches_its_target(name: str, tmp_path: Path) -> None:
     game, _, variant = name.partition("-")
