@@ -4,8 +4,8 @@
     cmake --preset dev && cmake --build build/dev --target everywhere everywhere_device
     python tests/everywhere/places.py [--write docs/everywhere.md]
 
-A place is a build of play.c or play_device.cpp in tests/everywhere, or WebAssembly modules under Node. --write puts the table between the
-marks of a page. Exit code 1 if a hash differs from its record.
+A place is a build of play.c or play_device.cpp in tests/everywhere, or WebAssembly modules under Node. --write puts the
+table between the marks of a page. Exit code 1 if a hash differs from its record.
 """
 
 from __future__ import annotations
