@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 import pufferc
+from conftest import small_config
 from pufferc.envs.device import DeviceVecEnv
 
 pybind11 = pytest.importorskip("pybind11")
@@ -219,3 +220,47 @@ def test_what_a_gpu_cannot_do_is_refused(monkeypatch: pytest.MonkeyPatch, host_c
 def test_the_cpu_is_the_default() -> None:
     assert type(pufferc.make("breakout", device="cpu")) is pufferc.VecEnv
     assert type(pufferc.make("breakout")) is pufferc.VecEnv
+
+
+# ---- training --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("game", "kind", "params"),
+    [
+        ("breakout", "mlp", {"max_steps": 9}),
+        ("breakout", "mingru", {"max_steps": 5}),
+        ("breakout", "mlp", {"continuous": True, "max_steps": 9}),
+        ("connect4", "mlp", {}),
+        ("snake", "mlp", {}),
+    ],
+)
+def test_rollouts_equal_those_of_games_on_the_cpu(game: str, kind: str, params: dict[str, Any]) -> None:
+    from pufferc.kernels.backend import TORCH
+    from pufferc.policies import make_policy
+    from pufferc.training import ppo
+    from pufferc.training.device_games import GamesCollector
+    from pufferc.training.graphs import Recorder
+    from pufferc.training.rollout import Rollout
+
+    cpu, device = make_pair(game, num_games=4, seed=1, params=params)
+    config, here = small_config(game, policy={"kind": kind}), torch.device("cpu")
+    policies = [make_policy(config, cpu.spaces, torch.float32, here, seed=1) for _ in range(2)]
+    ours, theirs = (Rollout.make(e, p, 12, here) for e, p in zip((device, cpu), policies, strict=True))
+    for rollout, env, policy in zip((ours, theirs), (device, cpu), policies, strict=True):
+        rollout.reset(env, policy, 1)
+    collector = GamesCollector(device, policies[0], ours, 3, Recorder(here, policies[0], enabled=False))
+    for update in range(3):
+        collector.collect(12 * update)
+        ppo.collect(cpu, policies[1], theirs, TORCH, seed=3, first_step=12 * update)
+        for name in ("observations", "actions", "rewards", "terminated", "truncated", "alive", "mask", "logprobs"):
+            mine, other = getattr(ours, name), getattr(theirs, name)
+            assert (mine is None) == (other is None)
+            if mine is not None:
+                torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-5, msg=name)
+        torch.testing.assert_close(ours.values, theirs.values, rtol=1e-5, atol=1e-5)
+        cut = theirs.truncated
+        torch.testing.assert_close(ours.final_values[cut], theirs.final_values[cut], rtol=1e-5, atol=1e-5)
+        for part, other in zip(ours.next_state, theirs.next_state, strict=True):
+            torch.testing.assert_close(part, other, rtol=1e-5, atol=1e-5)
+    assert game == "snake" or bool((theirs.truncated | theirs.terminated).any())

@@ -232,13 +232,14 @@ class DeviceVecEnv(VectorEnv[Any, Any, Any]):
         with self._current():
             return bytes(self._pool.save(self._stream()))
 
-    def load(self, snapshot: bytes) -> Tensor:
+    def load(self, snapshot: bytes, *, observations: Any = None) -> Tensor:
         """As `VecEnv.load`; takes a snapshot of a `VecEnv` too."""
+        given = None if observations is None else self._target(observations)
         self.twin.load(snapshot)  # refuses what does not fit, before the device changes
         with self._current():
             self._pool.load(bytes(snapshot), self._stream())
         self.observations, self._other = self._buffers  # the pool writes the first one
-        return self.observations
+        return self.observations if given is None else given.copy_(self.observations)
 
     def download(self) -> VecEnv:
         """The games on the CPU: a `VecEnv` with their states, for pictures, scripts and state fields.
