@@ -5,6 +5,7 @@ The games, the pool and the bindings are those of a GPU, the memory is the host'
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import shutil
 import subprocess
@@ -264,3 +265,39 @@ def test_rollouts_equal_those_of_games_on_the_cpu(game: str, kind: str, params: 
         for part, other in zip(ours.next_state, theirs.next_state, strict=True):
             torch.testing.assert_close(part, other, rtol=1e-5, atol=1e-5)
     assert game == "snake" or bool((theirs.truncated | theirs.terminated).any())
+
+
+def trainer_on(device: str, **train: Any) -> Any:
+    from pufferc.training.resolve import resolve
+    from pufferc.training.trainer import Trainer
+
+    config = small_config("breakout", env={"max_steps": 20}, device="cpu", kernels="torch", **train)
+    config = dataclasses.replace(config, vec=dataclasses.replace(config.vec, device=device))
+    trainer = Trainer(resolve(config)[0])
+    trainer.start()
+    return trainer
+
+
+def test_training_equals_that_with_games_on_the_cpu(tmp_path: Path) -> None:
+    from pufferc.runs.checkpoint import load_checkpoint
+
+    ours, theirs = trainer_on("cuda"), trainer_on("cpu")
+    assert type(ours.env) is DeviceVecEnv and type(theirs.env) is pufferc.VecEnv
+    for _ in range(3):
+        lines = [trainer.step() for trainer in (ours, theirs)]
+        assert lines[0]["episodes"] == lines[1]["episodes"]
+        assert lines[0]["policy_loss"] == pytest.approx(lines[1]["policy_loss"], rel=1e-3, abs=1e-5)
+    for mine, other in zip(ours.policy.parameters(), theirs.policy.parameters(), strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-4)
+    resumed, path = trainer_on("cuda"), ours.save(tmp_path, {})
+    assert resumed.restore(load_checkpoint(path)) is None
+    assert resumed.step()["policy_loss"] == ours.step()["policy_loss"]
+    assert torch.equal(resumed.rollout.observations, ours.rollout.observations)
+
+
+def test_games_on_a_gpu_need_training_on_a_gpu(monkeypatch: pytest.MonkeyPatch, host_cuda: ModuleType) -> None:
+    from pufferc.config import ConfigError
+
+    monkeypatch.setattr(host_cuda, "devices", lambda: (0, "no driver"))
+    with pytest.raises(ConfigError, match=r"vec\.device: .*no CUDA device"):
+        trainer_on("cuda")
