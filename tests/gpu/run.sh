@@ -8,8 +8,8 @@
 # Python parts need a torch with CUDA and pufferc installed with its CUDA module (pip install '.[train]' --config-settings
 # cmake.define.PUFFERC_CUDA=ON); without them they are left out. Nothing is downloaded.
 #
-# FOLDER (default build/gpu-results) gets results.jsonl, results.json and table.txt. Exit code 1 if a part fails or a
-# target is missed, 2 without a GPU.
+# A part that would end after six minutes is stopped or left out. FOLDER (default build/gpu-results) gets results.jsonl,
+# results.json and table.txt. Exit code 1 if a part fails or a target is missed, 2 without a GPU.
 #
 # --host BUILD tests this script without a GPU: it takes the programs of that CMake build (build/dev), whose device is the
 # processor, at tiny sizes. Its times say nothing about a GPU.
@@ -44,7 +44,9 @@ results=$out/results.jsonl
 
 # step NAME LIMIT_S COMMAND...: runs it with its output in a log; lines of JSON go to the results.
 step() {
-  local name=$1 limit=$2 began=$SECONDS state=done log
+  local name=$1 limit=$2 began=$SECONDS state=done log left=$((360 - SECONDS))
+  [ $left -gt 0 ] || { left_out "$name" "no time"; return 0; }
+  [ "$limit" -le $left ] || limit=$left
   log=$out/$(echo "$name" | tr ' ' '-').log
   shift 2
   timeout "$limit" "$@" >"$log" 2>&1 || state=failed
@@ -109,6 +111,7 @@ if [ -z "$host" ] && has_torch_with_cuda 2>/dev/null; then
   step "tests of kernels" 60 python3 -m pytest -q "$root/tests/python/test_gpu_kernels.py" "$root/tests/python/test_device.py"
   step "solve" 60 python3 "$root/tests/gpu/train.py" solve
   step "speed" 30 python3 "$root/tests/gpu/train.py" speed
+  step "speed with games on the CPU" 30 python3 "$root/tests/gpu/train.py" speed --games cpu
 else
   left_out "training" "needs torch with CUDA and pufferc with its CUDA module"
 fi
