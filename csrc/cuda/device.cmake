@@ -1,6 +1,6 @@
 # The target pufferc_device: the pool on a GPU and the device code of the games. Included after the language CUDA is
-# enabled. It takes minutes to compile, so it is not built by default. A build for all GPUs has PTX only, which the driver
-# compiles when a game is first used, and caches.
+# enabled. It takes minutes to compile. A build for all GPUs has PTX only, which the driver compiles when a game is first
+# used, and caches.
 find_package(CUDAToolkit REQUIRED)
 include(${CMAKE_CURRENT_LIST_DIR}/flags.cmake)
 include(${CMAKE_CURRENT_LIST_DIR}/device_games.cmake)
