@@ -112,7 +112,8 @@ step "advantage" 40 "$bench" advantage "$seconds" "$scale"
 step "games" 60 "$bench" envs "$seconds" "$scale"
 if [ -z "$host" ] && has_torch_with_cuda 2>/dev/null; then
   tests=$root/tests/python
-  step "tests of kernels" 60 python3 -m pytest -q "$tests/test_gpu_kernels.py" "$tests/test_device.py"
+  step "tests of kernels" 60 python3 -m pytest -q "$tests/test_gpu_kernels.py" "$tests/test_device.py" \
+    "$tests/test_device_env.py"
   step "solve" 60 python3 "$root/tests/gpu/train.py" solve
   step "speed" 30 python3 "$root/tests/gpu/train.py" speed
   step "speed with games on the CPU" 30 python3 "$root/tests/gpu/train.py" speed --games cpu
