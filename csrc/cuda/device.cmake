@@ -14,5 +14,6 @@ set_target_properties(pufferc_device PROPERTIES CUDA_STANDARD 17 CUDA_STANDARD_R
   CUDA_ARCHITECTURES "${device_architectures}" POSITION_INDEPENDENT_CODE ON CUDA_VISIBILITY_PRESET hidden)
 target_include_directories(pufferc_device
   PUBLIC ${PROJECT_SOURCE_DIR}/csrc PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/device)
-target_compile_options(pufferc_device PRIVATE ${PUFFERC_CUDA_FLAGS} -diag-suppress=177)  # unused functions of games
+# 177: unused functions. 20091: the host's versions of a game's functions, which nothing calls here, read its tables.
+target_compile_options(pufferc_device PRIVATE ${PUFFERC_CUDA_FLAGS} -diag-suppress=177,20091)
 target_link_libraries(pufferc_device PUBLIC pufferc::core CUDA::cudart_static)
