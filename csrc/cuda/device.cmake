@@ -1,6 +1,6 @@
 # The target pufferc_device: the pool on a GPU and the device code of the games. Included after the language CUDA is
-# enabled. It takes minutes to compile, so it is not built by default. A build for all GPUs has PTX only, which the driver
-# compiles when a game is first used, and caches.
+# enabled. It takes minutes to compile. A build for all GPUs has PTX only, which the driver compiles when a game is first
+# used, and caches.
 find_package(CUDAToolkit REQUIRED)
 include(${CMAKE_CURRENT_LIST_DIR}/flags.cmake)
 include(${CMAKE_CURRENT_LIST_DIR}/device_games.cmake)
@@ -14,5 +14,6 @@ set_target_properties(pufferc_device PROPERTIES CUDA_STANDARD 17 CUDA_STANDARD_R
   CUDA_ARCHITECTURES "${device_architectures}" POSITION_INDEPENDENT_CODE ON CUDA_VISIBILITY_PRESET hidden)
 target_include_directories(pufferc_device
   PUBLIC ${PROJECT_SOURCE_DIR}/csrc PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/device)
-target_compile_options(pufferc_device PRIVATE ${PUFFERC_CUDA_FLAGS} -diag-suppress=177)  # unused functions of games
+# 177: unused functions. 20091: the host's versions of a game's functions, which nothing calls here, read its tables.
+target_compile_options(pufferc_device PRIVATE ${PUFFERC_CUDA_FLAGS} -diag-suppress=177,20091)
 target_link_libraries(pufferc_device PUBLIC pufferc::core CUDA::cudart_static)

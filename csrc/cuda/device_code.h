@@ -22,7 +22,7 @@ using PfcDeviceKernel = void (*)(PfcDeviceCall);
 
 struct PfcDeviceCode {
   const char* name;
-  bool has_mask, has_respawn, has_data;      // functions that the device code has
+  bool has_mask, has_respawn, has_data;  // functions that the device code has
   PfcDeviceKernel step, reset;
 };
 

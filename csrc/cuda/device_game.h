@@ -11,63 +11,65 @@
 
 // Two versions of a call of <game>_<member>, and whether it exists. The first argument of the calls is 0, which prefers
 // `int` to `long`.
-#define PFC_OPTIONAL_(id, member)                                                                                    \
-  template <typename... Arguments>                                                                                   \
+#define PFC_OPTIONAL_(id, member)                                                                                     \
+  template <typename... Arguments>                                                                                    \
   PFC_FN auto id##_##member##_or_nothing_(int, Arguments... arguments)->decltype((void)id##_##member(arguments...)) { \
-    id##_##member(arguments...);                                                                                     \
-  }                                                                                                                  \
-  template <typename... Arguments>                                                                                   \
-  PFC_FN void id##_##member##_or_nothing_(long, Arguments...) {}                                                     \
-  template <typename... Arguments>                                                                                   \
-  constexpr auto id##_has_##member##_(int)->decltype((void)id##_##member(std::declval<Arguments>()...), true) {      \
-    return true;                                                                                                     \
-  }                                                                                                                  \
-  template <typename... Arguments>                                                                                   \
-  constexpr bool id##_has_##member##_(long) {                                                                        \
-    return false;                                                                                                    \
+    id##_##member(arguments...);                                                                                      \
+  }                                                                                                                   \
+  template <typename... Arguments>                                                                                    \
+  PFC_FN void id##_##member##_or_nothing_(long, Arguments...) {}                                                      \
+  template <typename... Arguments>                                                                                    \
+  constexpr auto id##_has_##member##_(int)->decltype((void)id##_##member(std::declval<Arguments>()...), true) {       \
+    return true;                                                                                                      \
+  }                                                                                                                   \
+  template <typename... Arguments>                                                                                    \
+  constexpr bool id##_has_##member##_(long) {                                                                         \
+    return false;                                                                                                     \
   }
 
-// What the game's file ends with: the functions of the game under the names that step.h calls. What only some steps need
-// is not inlined: the kernels get smaller, which saves registers, and minutes of the compiler's time for large games.
+// What the game's file ends with: the functions of the game under the names that step.h calls. What only some steps
+// need is not inlined: the kernels get smaller, which saves registers, and minutes of the compiler's time for large
+// games.
 #undef PFC_DEFINE_ENV
-#define PFC_DEFINE_ENV(id, State, ...)                                                                             \
-  PFC_DEFINE_LOOPS_(id, State, State##Params, State##Obs)                                                          \
-  PFC_OPTIONAL_(id, mask)                                                                                          \
-  PFC_OPTIONAL_(id, respawn)                                                                                       \
-  PFC_OPTIONAL_(id, reset_from)                                                                                    \
-  PFC_OPTIONAL_(id, respawn_from)                                                                                  \
-  namespace { /* every game has its own type of this name */                                                       \
-  struct PfcCalls {                                                                                                \
-    static constexpr bool open = false;                                                                            \
-    static constexpr bool has_mask = id##_has_mask_<const void*, const void*, int32_t, uint8_t*>(0);               \
-    static constexpr bool has_respawn = id##_has_respawn_<void*, const void*, int32_t>(0);                         \
-    static constexpr bool has_data = id##_has_reset_from_<void*, const void*, const void*, uint64_t>(0);           \
-    PFC_FN void step_range(const PfcRange* r) {                                                                    \
-      id##_step_loop_(r, (int64_t)r->state_stride, r->agents, r->action_dims);                                     \
-    }                                                                                                              \
-    PFC_FN void observe_range(const PfcRange* r) {                                                                 \
-      id##_observe_loop_(r, (int64_t)r->state_stride, r->agents, (int64_t)r->obs_bytes);                           \
-    }                                                                                                              \
-    __noinline__ PFC_FN void reset_one(void* state, const void* params) { id##_reset_one_(state, params); }                     \
-    __noinline__ PFC_FN void observe_one(const void* state, const void* params, int32_t agent, void* obs) {                     \
-      id##_observe_one_(state, params, agent, obs);                                                                \
-    }                                                                                                              \
-    __noinline__ PFC_FN void metrics_one(const void* state, const void* params, int32_t agent, float* values) {                 \
-      id##_metrics_one_(state, params, agent, values);                                                             \
-    }                                                                                                              \
-    PFC_FN void mask(const void* state, const void* params, int32_t agent, uint8_t* legal) {                       \
-      id##_mask_or_nothing_(0, state, params, agent, legal);                                                       \
-    }                                                                                                              \
-    __noinline__ PFC_FN void respawn(void* state, const void* params, int32_t agent) {                                          \
-      id##_respawn_or_nothing_(0, state, params, agent);                                                           \
-    }                                                                                                              \
-    __noinline__ PFC_FN void reset_from(void* state, const void* params, const void* data, uint64_t bytes) {                    \
-      id##_reset_from_or_nothing_(0, state, params, data, bytes);                                                  \
-    }                                                                                                              \
-    __noinline__ PFC_FN void respawn_from(void* state, const void* params, int32_t agent, const void* data, uint64_t bytes) {   \
-      id##_respawn_from_or_nothing_(0, state, params, agent, data, bytes);                                         \
-    }                                                                                                              \
-  };                                                                                                               \
+#define PFC_DEFINE_ENV(id, State, ...)                                                                          \
+  PFC_DEFINE_LOOPS_(id, State, State##Params, State##Obs)                                                       \
+  PFC_OPTIONAL_(id, mask)                                                                                       \
+  PFC_OPTIONAL_(id, respawn)                                                                                    \
+  PFC_OPTIONAL_(id, reset_from)                                                                                 \
+  PFC_OPTIONAL_(id, respawn_from)                                                                               \
+  namespace { /* every game has its own type of this name */                                                    \
+  struct PfcCalls {                                                                                             \
+    static constexpr bool open = false;                                                                         \
+    static constexpr bool has_mask = id##_has_mask_<const void*, const void*, int32_t, uint8_t*>(0);            \
+    static constexpr bool has_respawn = id##_has_respawn_<void*, const void*, int32_t>(0);                      \
+    static constexpr bool has_data = id##_has_reset_from_<void*, const void*, const void*, uint64_t>(0);        \
+    PFC_FN void step_range(const PfcRange* r) {                                                                 \
+      id##_step_loop_(r, (int64_t)r->state_stride, r->agents, r->action_dims);                                  \
+    }                                                                                                           \
+    PFC_FN void observe_range(const PfcRange* r) {                                                              \
+      id##_observe_loop_(r, (int64_t)r->state_stride, r->agents, (int64_t)r->obs_bytes);                        \
+    }                                                                                                           \
+    __noinline__ PFC_FN void reset_one(void* state, const void* params) { id##_reset_one_(state, params); }     \
+    __noinline__ PFC_FN void observe_one(const void* state, const void* params, int32_t agent, void* obs) {     \
+      id##_observe_one_(state, params, agent, obs);                                                             \
+    }                                                                                                           \
+    __noinline__ PFC_FN void metrics_one(const void* state, const void* params, int32_t agent, float* values) { \
+      id##_metrics_one_(state, params, agent, values);                                                          \
+    }                                                                                                           \
+    PFC_FN void mask(const void* state, const void* params, int32_t agent, uint8_t* legal) {                    \
+      id##_mask_or_nothing_(0, state, params, agent, legal);                                                    \
+    }                                                                                                           \
+    __noinline__ PFC_FN void respawn(void* state, const void* params, int32_t agent) {                          \
+      id##_respawn_or_nothing_(0, state, params, agent);                                                        \
+    }                                                                                                           \
+    __noinline__ PFC_FN void reset_from(void* state, const void* params, const void* data, uint64_t bytes) {    \
+      id##_reset_from_or_nothing_(0, state, params, data, bytes);                                               \
+    }                                                                                                           \
+    __noinline__ PFC_FN void respawn_from(void* state, const void* params, int32_t agent, const void* data,     \
+                                          uint64_t bytes) {                                                     \
+      id##_respawn_from_or_nothing_(0, state, params, agent, data, bytes);                                      \
+    }                                                                                                           \
+  };                                                                                                            \
   }
 
 #include PFC_DEVICE_SOURCE

@@ -2,24 +2,23 @@
 //
 // Design:
 //
-// - One thread per game runs what the CPU pool runs for a block of games: pool/step.h, on the same struct PfcGames, whose
-//   pointers are to device memory here. Each game is a translation unit of its own (device_game.h). A step is one kernel.
-// - A pool on the CPU, the twin, belongs to every device pool. It checks the description, seeds the games and has the same
-//   arrays at the same offsets, so that one copy moves everything between the two. Snapshots and the means of
-//   pop_metrics are the twin's work.
+// - One thread per game runs what the CPU pool runs for a block of games: pool/step.h, on the same struct PfcGames, with
+//   pointers to device memory. Each game is a translation unit of its own (device_game.h). A step is one kernel.
+// - Every device pool has a twin, a pool on the CPU. It checks the description, seeds the games and has the same arrays
+//   at the same offsets, so that one copy moves everything between the two. Snapshots and the means of pop_metrics are
+//   the twin's work.
 // - One allocation holds the arrays, the parameters, the data and scratch memory. Kernel arguments are constant during
 //   the life of a pool; what can change (parameters) is read from memory, so a captured graph stays valid.
 // - The state of a game is one block of bytes, as on the CPU: neighbouring threads read addresses a state apart. Arrays
-//   with one value per row are read by neighbouring threads side by side. Other layouts of the state, and several threads
-//   per game for many agents, have to be measured on a GPU first; nothing here has been.
-#include "device_pool.h"
-
+//   with one value per row are read by neighbouring threads side by side. Other layouts of the state, and several
+//   threads per game for many agents, have to be measured on a GPU first; nothing here has been.
 #include <cstdlib>
 #include <cstring>
 #include <new>
 
 #include "core/base.h"
 #include "device_code.h"
+#include "device_pool.h"
 #include "launch.h"
 #include "pool/games.h"
 
@@ -31,8 +30,8 @@ struct PfcDevicePool {
   PfcPool* twin;
   PfcGames* twin_games;
   const PfcDeviceCode* code;
-  PfcBuffers buffers;  // of device memory
-  PfcDeviceCall call;  // what all kernels of this pool get
+  PfcBuffers buffers;    // of device memory
+  PfcDeviceCall call;    // what all kernels of this pool get
   uint64_t games_bytes;  // of the arrays of `call.games`, from call.games.states on
   bool was_reset;
 };
@@ -211,7 +210,9 @@ PfcStatus expect_reset(const PfcDevicePool* pool) {
 }  // namespace
 
 int32_t pfc_device_game_count() { return kNumCodes; }
-const char* pfc_device_game_name(int32_t index) { return index >= 0 && index < kNumCodes ? kCodes[index]->name : nullptr; }
+const char* pfc_device_game_name(int32_t index) {
+  return index >= 0 && index < kNumCodes ? kCodes[index]->name : nullptr;
+}
 
 PfcDevicePool* pfc_device_pool_create(const PfcPoolDesc* desc) {
   if (!desc) {
@@ -255,8 +256,9 @@ PfcStatus pfc_device_pool_step(PfcDevicePool* pool, const void* actions, PfcDtyp
   if (status) return status;
   if (!actions) return pfc_fail(PFC_INVALID, "actions: expected an array, got NULL");
   if (!fits)
-    return pfc_fail(PFC_INVALID, "actions: expected %s", pool->buffers.discrete ? "int32 or int64 for this discrete game"
-                                                                                : "float32 for this continuous game");
+    return pfc_fail(
+        PFC_INVALID, "actions: expected %s",
+        pool->buffers.discrete ? "int32 or int64 for this discrete game" : "float32 for this continuous game");
   PfcDeviceCall call = pool->call;
   call.actions = actions;
   call.dtype = dtype;

@@ -5,7 +5,7 @@
 //
 // - Pointers in PfcBuffers are addresses of device memory, except obs_rows and teams. A step writes the pool's own
 //   observations always to the same buffer.
-// - Reset and step only enqueue work on the caller's stream: they neither allocate nor wait, and a CUDA graph can capture
+// - Reset and step only enqueue work on the caller's stream. They neither allocate nor wait, and a graph can capture
 //   them. Their arrays are device memory, which must stay alive until the stream has passed the call. All calls of one
 //   pool use the same stream, or the caller orders them.
 // - Actions cannot be refused before games move. An illegal choice is replaced by the first legal one of its dimension,

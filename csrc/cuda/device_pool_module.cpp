@@ -1,8 +1,8 @@
 // device_pool_module.cpp - PfcDevicePool as the Python class pufferc._cuda.DevicePool, the engine of
 // pufferc.envs.device.DeviceVecEnv.
 //
-// The caller makes the pool's device current, orders streams, and passes addresses of device memory that it has checked.
-// Addresses of the pool's own arrays are valid as long as the DevicePool object.
+// The caller makes the pool's device current, orders streams, and passes addresses of device memory that it has
+// checked. Addresses of the pool's own arrays are valid as long as the DevicePool object.
 #include "device_pool_module.h"
 
 #include <pybind11/stl.h>
@@ -32,8 +32,10 @@ T* pointer(Address address) {
 void check(PfcStatus status) {
   if (status == PFC_OK) return;
   PyObject* type = PyExc_RuntimeError;
-  if (status == PFC_INVALID) type = PyExc_ValueError;
-  else if (status == PFC_NO_MEMORY) type = PyExc_MemoryError;
+  if (status == PFC_INVALID)
+    type = PyExc_ValueError;
+  else if (status == PFC_NO_MEMORY)
+    type = PyExc_MemoryError;
   PyErr_SetString(type, pfc_last_error());
   throw py::error_already_set();
 }
@@ -51,10 +53,14 @@ void unlocked(const Call& call) {
 
 const char* typestr(PfcDtype dtype) {
   switch (dtype) {
-    case PFC_FLOAT32: return "<f4";
-    case PFC_INT32: return "<i4";
-    case PFC_INT8: return "|i1";
-    default: return "|u1";
+    case PFC_FLOAT32:
+      return "<f4";
+    case PFC_INT32:
+      return "<i4";
+    case PFC_INT8:
+      return "|i1";
+    default:
+      return "|u1";
   }
 }
 
@@ -114,7 +120,8 @@ class DevicePool {
   std::pair<int64_t, std::vector<double>> pop_metrics(Address stream) {
     int64_t episodes = 0;
     std::vector<double> values(2 + static_cast<size_t>(pfc_device_pool_buffers(pool_)->num_metrics));
-    unlocked([&] { return pfc_device_pool_pop_metrics(pool_, &episodes, values.data(), pointer<CUstream_st>(stream)); });
+    unlocked(
+        [&] { return pfc_device_pool_pop_metrics(pool_, &episodes, values.data(), pointer<CUstream_st>(stream)); });
     return {episodes, values};
   }
 

@@ -18,7 +18,7 @@ typedef struct HostDevice {
   size_t free_bytes;   // of device memory, as reported; 0 = much
   size_t stack_bytes;  // of one thread, for every kernel
   int launches, allocations, waits;
-  int live;            // allocations that were not freed
+  int live;  // allocations that were not freed
 } HostDevice;
 
 #ifdef __cplusplus

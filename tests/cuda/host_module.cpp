@@ -1,5 +1,5 @@
-// host_module.cpp - the Python module _cuda of the host stand-in: "device" memory is memory of the host, so that the tests
-// of the Python side use torch CPU tensors. tests/python/test_device_env.py compiles it.
+// host_module.cpp - the Python module _cuda of the host stand-in: "device" memory is memory of the host, so that the
+// tests of the Python side use torch CPU tensors. tests/python/test_device_env.py compiles it.
 #include "cuda/device_pool_module.h"
 
 PYBIND11_MODULE(_cuda, m) {

@@ -1,7 +1,6 @@
-// test_device_pool.c - the pool of csrc/cuda, whose device is this processor, against the pool on the CPU: every game with
-// device code gives equal bits in every buffer, in statistics and in snapshots.
+// test_device_pool.c - the pool of csrc/cuda, whose device is this processor, against the pool on the CPU: every game
+// with device code gives equal bits in every buffer, in statistics and in snapshots.
 #include "cuda/device_pool.h"
-
 #include "duel.h"
 
 enum { GAMES = 36, STEPS = 160 };
@@ -58,8 +57,7 @@ static bool pair_is_same(Pair* pair, const char* label) {
   return CHECK_GAME(label, same(a->observations, b->observations, obs_total_bytes(a))) &
          CHECK_GAME(label, same(a->rewards, b->rewards, rows * sizeof(float))) &
          CHECK_GAME(label, same(a->terminated, b->terminated, rows)) &
-         CHECK_GAME(label, same(a->truncated, b->truncated, rows)) &
-         CHECK_GAME(label, same(a->alive, b->alive, rows)) &
+         CHECK_GAME(label, same(a->truncated, b->truncated, rows)) & CHECK_GAME(label, same(a->alive, b->alive, rows)) &
          CHECK_GAME(label, same(a->action_mask, b->action_mask, words)) &
          CHECK_GAME(label, same(a->forced, b->forced, words ? rows : 0)) & CHECK_GAME(label, same_ends(a, b));
 }
@@ -158,11 +156,16 @@ static void test_resets(const Case* c) {
 // A map replaces the random boards.
 static void test_data(void) {
   const PfcParamValue walls = {"walls", 1};
-  const PfcPoolDesc desc = {.spec = &pfc_env_duel, .num_games = GAMES, .params = &walls, .num_params = 1,
-                            .data = duel_map, .data_bytes = DUEL_MAP_BYTES};
+  const PfcPoolDesc desc = {.spec = &pfc_env_duel,
+                            .num_games = GAMES,
+                            .params = &walls,
+                            .num_params = 1,
+                            .data = duel_map,
+                            .data_bytes = DUEL_MAP_BYTES};
   Pair pair = pair_open(&desc);
   CHECK(pfc_pool_reset(pair.cpu.pool, NULL) == PFC_OK && device_reset(&pair, NULL) == PFC_OK);
-  for (int32_t t = 0; t < STEPS && pair_step(&pair, "duel, map"); ++t) {}
+  for (int32_t t = 0; t < STEPS && pair_step(&pair, "duel, map"); ++t) {
+  }
   check_snapshots(&pair, "duel, map");
   pair_close(&pair);
 }

@@ -1,6 +1,6 @@
-// play_device.cpp - plays the recorded trajectories of every game with device code by the pool on a device, like play.c.
-// places.py reads its output. Compiled by nvcc it needs a GPU; compiled with tests/cuda/cuda_runtime_api.h the device is
-// this processor.
+// play_device.cpp - plays the recorded trajectories of every game with device code by the pool on a device, like
+// play.c. places.py reads its output. Compiled by nvcc it needs a GPU; compiled with tests/cuda/cuda_runtime_api.h the
+// device is this processor.
 //
 //   everywhere_device FOLDER     FOLDER is tests/golden. Prints one line per record: GAME got HASH expected HASH
 //
@@ -62,7 +62,8 @@ int32_t play_game(const PfcEnvSpec* spec, const std::string& folder) {
     if (!line_is_record(line)) continue;
     const bool parsed = parse_record(line, &r);
     if (parsed && r.version != spec->version) continue;
-    if (!parsed || !play(r, spec, &hash)) std::fprintf(stderr, "%s: cannot play: %s%s\n", path.c_str(), line, pfc_last_error());
+    if (!parsed || !play(r, spec, &hash))
+      std::fprintf(stderr, "%s: cannot play: %s%s\n", path.c_str(), line, pfc_last_error());
     std::printf("%s got %016" PRIx64 " expected %016llx\n", spec->name, hash, r.hash);
     std::fflush(stdout);
     records += 1;

@@ -20,9 +20,7 @@ constexpr uint64_t kMaxPoolBytes = uint64_t{8} << 30;
 constexpr int64_t kRows = 1 << 20;  // agent rows of a pool of small games
 constexpr int kActionSets = 8;
 
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 void expect(bool good, const char* what) {
   if (good) return;
@@ -60,12 +58,15 @@ void* random_actions(const PfcBuffers* b) {
   pfc_rng_seed(&rng, 1, 2);
   for (size_t i = 0; i < actions.size(); ++i) {
     const float control = pfc_rng_uniform(&rng, -1.0f, 1.0f);
-    if (b->discrete) actions[i] = pfc_rng_below(&rng, static_cast<uint32_t>(b->action_counts[i % dims]));
-    else std::memcpy(&actions[i], &control, sizeof control);
+    if (b->discrete)
+      actions[i] = pfc_rng_below(&rng, static_cast<uint32_t>(b->action_counts[i % dims]));
+    else
+      std::memcpy(&actions[i], &control, sizeof control);
   }
   void* device = device_memory(actions.size() * sizeof(uint32_t));
   expect(cudaMemcpyAsync(device, actions.data(), actions.size() * sizeof(uint32_t), cudaMemcpyHostToDevice, nullptr) ==
-             cudaSuccess, "cannot copy actions");
+             cudaSuccess,
+         "cannot copy actions");
   expect(cudaStreamSynchronize(nullptr) == cudaSuccess, "cannot copy actions");
   return device;
 }
@@ -104,8 +105,10 @@ void bench_game(const char* game, double seconds, double scale) {
     const void* set = actions + static_cast<uint64_t>(i % kActionSets) * set_bytes;
     expect(pfc_device_pool_step(pool, set, dtype, nullptr, nullptr) == PFC_OK, "step");
   });
-  std::printf("{\"part\": \"envs\", \"game\": \"%s\", \"games\": %d, \"rows\": %d, \"step_us\": %.3f, "
-              "\"steps_per_s\": %.6g}\n", game, b->num_games, b->rows, step_s * 1e6, b->rows / step_s);
+  std::printf(
+      "{\"part\": \"envs\", \"game\": \"%s\", \"games\": %d, \"rows\": %d, \"step_us\": %.3f, "
+      "\"steps_per_s\": %.6g}\n",
+      game, b->num_games, b->rows, step_s * 1e6, b->rows / step_s);
   std::fflush(stdout);
   (void)cudaFree(const_cast<unsigned char*>(actions));
   pfc_device_pool_destroy(pool);
@@ -143,9 +146,10 @@ void bench_shape(int64_t steps, int64_t rows, double rate, double seconds) {
   const double kernel_s =
       time_of(seconds, [&](int64_t) { expect(pfc_advantage_cuda(args, nullptr) == cudaSuccess, "advantage"); });
   const double bytes = static_cast<double>(count) * 14.0 + static_cast<double>(row) * 4.0;
-  std::printf("{\"part\": \"advantage\", \"steps\": %lld, \"rows\": %lld, \"bytes\": %.0f, \"us\": %.3f, "
-              "\"limit_us\": %.3f}\n", static_cast<long long>(steps), static_cast<long long>(rows), bytes,
-              kernel_s * 1e6, bytes / rate * 1e6);
+  std::printf(
+      "{\"part\": \"advantage\", \"steps\": %lld, \"rows\": %lld, \"bytes\": %.0f, \"us\": %.3f, "
+      "\"limit_us\": %.3f}\n",
+      static_cast<long long>(steps), static_cast<long long>(rows), bytes, kernel_s * 1e6, bytes / rate * 1e6);
   std::fflush(stdout);
   for (void* part : memory) (void)cudaFree(part);
 }
@@ -154,7 +158,9 @@ void bench_shape(int64_t steps, int64_t rows, double rate, double seconds) {
 void bench_shapes(double seconds, double scale) {
   const double rate = copy_rate(seconds, scale);
   std::printf("{\"part\": \"copy\", \"bytes_per_s\": %.6g}\n", rate);
-  const auto columns = [scale](int64_t rows) { return 1 + static_cast<int64_t>(scale * static_cast<double>(rows - 1)); };
+  const auto columns = [scale](int64_t rows) {
+    return 1 + static_cast<int64_t>(scale * static_cast<double>(rows - 1));
+  };
   for (const int64_t steps : {16, 128, 1024})
     for (int64_t rows = 64; rows <= 262144; rows *= 2) bench_shape(steps, columns(rows), rate, seconds);
   bench_shape(8, columns(32768), rate, seconds);
@@ -168,7 +174,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: gpu_bench envs|advantage SECONDS SCALE\n");
     return 2;
   }
-  if (std::strcmp(argv[1], "advantage") == 0) bench_shapes(seconds, scale);
+  if (std::strcmp(argv[1], "advantage") == 0)
+    bench_shapes(seconds, scale);
   else
     for (int32_t i = 0; i < pfc_device_game_count(); ++i)
       if (pfc_env_find(pfc_device_game_name(i))) bench_game(pfc_device_game_name(i), seconds, scale);

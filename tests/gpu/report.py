@@ -92,9 +92,9 @@ def add_game(table: Table, line: Line) -> None:
 
 
 def add_speed(table: Table, line: Line) -> None:
-    name, rate = f"breakout, {line['what']}", line["steps_per_s"]
+    name, rate = f"breakout, {line['what']}, games on {line['games']}", line["steps_per_s"]
     result = f"{rate / 1e6:.1f} M steps/s"
-    if line["what"] == "training":
+    if line["what"] == "training" and line["games"] == "cuda":
         table.add_timed(name, result, ">= 60 M", rate >= 60e6)
     else:
         table.add(name, result)

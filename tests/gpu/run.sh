@@ -3,16 +3,16 @@
 #
 #   tests/gpu/run.sh [--out FOLDER] [--arch 90] [--host BUILD] [--help]
 #
-# Builds for one architecture, then: golden hashes of every game on the device, compute-sanitizer on small sizes, times of
-# the advantage kernel in 40 shapes, steps/s of every game, Breakout to its target score on three seeds, training speed.
-# Python parts need a torch with CUDA and pufferc installed with its CUDA module (pip install '.[train]' --config-settings
-# cmake.define.PUFFERC_CUDA=ON); without them they are left out. Nothing is downloaded.
+# Builds for one architecture, then: golden hashes of every game on the device, compute-sanitizer on small sizes, times
+# of the advantage kernel in 40 shapes, steps/s of every game, Breakout to its target score on three seeds, training
+# speed. Python parts need a torch with CUDA and pufferc installed with its CUDA module (pip install '.[train]'
+# --config-settings cmake.define.PUFFERC_CUDA=ON); without them they are left out. Nothing is downloaded.
 #
-# FOLDER (default build/gpu-results) gets results.jsonl, results.json and table.txt. Exit code 1 if a part fails or a
-# target is missed, 2 without a GPU.
+# A part that would end after six minutes is stopped or left out. FOLDER (default build/gpu-results) gets results.jsonl,
+# results.json and table.txt. Exit code 1 if a part fails or a target is missed, 2 without a GPU.
 #
-# --host BUILD tests this script without a GPU: it takes the programs of that CMake build (build/dev), whose device is the
-# processor, at tiny sizes. Its times say nothing about a GPU.
+# --host BUILD tests this script without a GPU: it takes the programs of that CMake build (build/dev), whose device is
+# the processor, at tiny sizes. Its times say nothing about a GPU.
 set -uo pipefail
 
 usage() { sed -n '2,/^set/p' "$0" | sed '$d; s/^# \{0,1\}//'; }
@@ -44,12 +44,15 @@ results=$out/results.jsonl
 
 # step NAME LIMIT_S COMMAND...: runs it with its output in a log; lines of JSON go to the results.
 step() {
-  local name=$1 limit=$2 began=$SECONDS state=done log
+  local name=$1 limit=$2 began=$SECONDS state=done log left=$((360 - SECONDS))
+  [ $left -gt 0 ] || { left_out "$name" "no time"; return 0; }
+  [ "$limit" -le $left ] || limit=$left
   log=$out/$(echo "$name" | tr ' ' '-').log
   shift 2
   timeout "$limit" "$@" >"$log" 2>&1 || state=failed
   grep -h '^{' "$log" >>"$results"
-  echo "{\"part\": \"step\", \"name\": \"$name\", \"state\": \"$state\", \"seconds\": $((SECONDS - began))}" >>"$results"
+  echo "{\"part\": \"step\", \"name\": \"$name\", \"state\": \"$state\", \"seconds\": $((SECONDS - began))}" \
+    >>"$results"
   echo "run.sh: $name: $state after $((SECONDS - began)) s" >&2
   if [ $state = failed ]; then tail -n 5 "$log" >&2; return 1; fi
 }
@@ -81,7 +84,9 @@ sanitize() {
 
 export -f build_for_gpu hashes sanitize
 
-has_torch_with_cuda() { python3 -c 'import torch, pufferc._cuda as c; assert torch.cuda.is_available() and c.devices()[0]'; }
+has_torch_with_cuda() {
+  python3 -c 'import torch, pufferc._cuda as c; assert torch.cuda.is_available() and c.devices()[0]'
+}
 
 if [ -n "$host" ]; then
   bench=$host/tests/gpu/host_bench everywhere=$host/tests/everywhere/everywhere_device seconds=0 scale=0.0001
@@ -106,9 +111,12 @@ fi
 step "advantage" 40 "$bench" advantage "$seconds" "$scale"
 step "games" 60 "$bench" envs "$seconds" "$scale"
 if [ -z "$host" ] && has_torch_with_cuda 2>/dev/null; then
-  step "tests of kernels" 60 python3 -m pytest -q "$root/tests/python/test_gpu_kernels.py" "$root/tests/python/test_device.py"
+  tests=$root/tests/python
+  step "tests of kernels" 60 python3 -m pytest -q "$tests/test_gpu_kernels.py" "$tests/test_device.py" \
+    "$tests/test_device_env.py"
   step "solve" 60 python3 "$root/tests/gpu/train.py" solve
   step "speed" 30 python3 "$root/tests/gpu/train.py" speed
+  step "speed with games on the CPU" 30 python3 "$root/tests/gpu/train.py" speed --games cpu
 else
   left_out "training" "needs torch with CUDA and pufferc with its CUDA module"
 fi

@@ -1,6 +1,6 @@
-"""`make(..., device="cuda")` without a GPU: with the CUDA module of the host stand-in (tests/cuda).
+"""`make(..., device="cuda")` on a GPU, and without one with the CUDA module of the host stand-in (tests/cuda).
 
-The games, the pool and the bindings are those of a GPU, the memory is the host's. Tensors are torch CPU tensors.
+There the games, the pool and the bindings are those of a GPU, and tensors are torch CPU tensors.
 """
 
 from __future__ import annotations
@@ -31,8 +31,12 @@ LIBRARY = Path(pufferc.__file__).parent / "lib" / "libpufferc.a"
 GAMES = ("breakout", "connect4", "snake")
 FLAGS = ["-std=c++17", "-O1", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off"]
 
+ON_GPU = torch.cuda.is_available() and importlib.util.find_spec("pufferc._cuda") is not None
+DEVICE = torch.device("cuda", 0) if ON_GPU else torch.device("cpu")
+
 pytestmark = pytest.mark.skipif(
-    shutil.which("g++") is None or not LIBRARY.is_file(), reason="needs g++ and the installed libpufferc.a"
+    not ON_GPU and (shutil.which("g++") is None or not LIBRARY.is_file()),
+    reason="needs a GPU, or g++ and the installed libpufferc.a",
 )
 
 
@@ -49,7 +53,9 @@ def compile_unit(source: Path, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def host_cuda(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    """pufferc._cuda with device code of some games, for this processor."""
+    """pufferc._cuda; without a GPU with device code of some games for this processor."""
+    if ON_GPU:
+        return importlib.import_module("pufferc._cuda")
     folder = tmp_path_factory.mktemp("host_cuda")
     cuda, host = ROOT / "csrc" / "cuda", ROOT / "tests" / "cuda"
     units = [cuda / "device_pool.cu", cuda / "device_pool_module.cpp", host / "host_module.cpp"]
@@ -85,8 +91,13 @@ def make_pair(game: str, **keywords: Any) -> tuple[pufferc.VecEnv, DeviceVecEnv]
     return cpu, device
 
 
+def there(array: Any) -> Any:
+    """On the device of the games."""
+    return torch.as_tensor(array).to(DEVICE)
+
+
 def same(array: Any, tensor: Any) -> bool:
-    return np.array_equal(np.asarray(array).view(np.uint8), tensor.numpy().view(np.uint8))
+    return np.array_equal(np.asarray(array).view(np.uint8), tensor.cpu().numpy().view(np.uint8))
 
 
 def check_results(cpu: pufferc.VecEnv, device: DeviceVecEnv) -> int:
@@ -97,7 +108,7 @@ def check_results(cpu: pufferc.VecEnv, device: DeviceVecEnv) -> int:
     if cpu.action_mask is not None:
         assert same(cpu.action_mask, device.action_mask) and same(cpu.forced, device.forced)
     ended = cpu.terminated | cpu.truncated
-    assert same(cpu.final_observations[ended], device.final_observations[torch.from_numpy(ended)])
+    assert same(cpu.final_observations[ended], device.final_observations[there(ended)])
     return int(ended.sum())
 
 
@@ -114,7 +125,7 @@ def test_results_equal_the_cpu(game: str, params: dict[str, Any], autoreset: str
     assert same(cpu.reset()[0], device.reset()[0])
     for t in range(90):
         actions = legal_actions(cpu, rng)
-        wide = torch.from_numpy(actions)
+        wide = there(actions)
         observations = cpu.step(actions)[0]
         assert same(observations, device.step(wide if t % 2 else wide.int())[0])
         ended += check_results(cpu, device)
@@ -128,7 +139,7 @@ def test_observations_alternate_or_go_to_the_callers_tensor() -> None:
     _, device = make_pair("breakout", num_envs=3, seed=1)
     first, _ = device.reset()
     kept = first.clone()
-    actions, own = torch.ones(3, dtype=torch.int64), torch.zeros_like(first)
+    actions, own = there(np.ones(3, np.int64)), torch.zeros_like(first)
     second = device.step(actions)[0]
     assert torch.equal(first, kept) and second.data_ptr() != first.data_ptr()
     third = device.step(actions, observations=own)[0]
@@ -142,9 +153,9 @@ def test_resets_by_seed_and_mask() -> None:
     actions = np.ones(6, np.int64)
     for number, chosen in ((None, None), (9, None), (None, mask), (3, mask)):
         options = None if chosen is None else {"reset_mask": chosen}
-        there = None if chosen is None else {"reset_mask": torch.from_numpy(chosen)}
-        assert same(cpu.reset(seed=number, options=options)[0], device.reset(seed=number, options=there)[0])
-        assert same(cpu.step(actions)[0], device.step(torch.from_numpy(actions))[0])
+        chosen_there = None if chosen is None else {"reset_mask": there(chosen)}
+        assert same(cpu.reset(seed=number, options=options)[0], device.reset(seed=number, options=chosen_there)[0])
+        assert same(cpu.step(actions)[0], device.step(there(actions))[0])
 
 
 def test_snapshots_move_between_cpu_and_device() -> None:
@@ -155,7 +166,7 @@ def test_snapshots_move_between_cpu_and_device() -> None:
         cpu.step(legal_actions(cpu, rng))
     assert same(cpu.load(cpu.save()), device.load(cpu.save()))
     actions = legal_actions(cpu, rng)
-    assert same(cpu.step(actions)[0], device.step(torch.from_numpy(actions))[0])
+    assert same(cpu.step(actions)[0], device.step(there(actions))[0])
     assert np.array_equal(device.download().script(1, seed=4), cpu.script(1, seed=4))
     with pytest.raises(ValueError, match="damaged"):
         device.load(cpu.save()[:-1] + b"x")
@@ -166,7 +177,7 @@ def test_parameters_change_between_steps() -> None:
     device.reset()
     device.set_param("max_steps", 2)
     for _ in range(2):
-        truncated = device.step(torch.zeros(2, dtype=torch.int32))[3]
+        truncated = device.step(there(np.zeros(2, np.int32)))[3]
     assert truncated.all() and device.params["max_steps"] == 2
     with pytest.raises(ValueError, match="continuous"):
         device.set_param("continuous", 1)
@@ -175,7 +186,7 @@ def test_parameters_change_between_steps() -> None:
 def test_illegal_actions_are_reported_later() -> None:
     _, device = make_pair("breakout", num_envs=4, seed=2)
     device.reset()
-    device.step(torch.tensor([0, 1, 7, -2]))
+    device.step(there([0, 1, 7, -2]))
     with pytest.raises(ValueError, match="row 2 had a choice"):
         device.pop_metrics()
     device.check_actions()  # reported once
@@ -184,9 +195,9 @@ def test_illegal_actions_are_reported_later() -> None:
 @pytest.mark.parametrize(
     ("actions", "error", "message"),
     [
-        (np.zeros(4, np.int64), TypeError, "must be a tensor on cpu, got ndarray"),
-        (torch.zeros(4), TypeError, "torch.int32 or torch.int64, got torch.float32"),
-        (torch.zeros(3, dtype=torch.int64), ValueError, r"shape \(4,\), got \(3,\)"),
+        (np.zeros(4, np.int64), TypeError, f"must be a tensor on {DEVICE}, got ndarray"),
+        (torch.zeros(4, device=DEVICE), TypeError, "torch.int32 or torch.int64, got torch.float32"),
+        (torch.zeros(3, dtype=torch.int64, device=DEVICE), ValueError, r"shape \(4,\), got \(3,\)"),
     ],
 )
 def test_wrong_actions_are_refused(actions: Any, error: type[Exception], message: str) -> None:
@@ -205,11 +216,12 @@ def test_what_a_gpu_cannot_do_is_refused(monkeypatch: pytest.MonkeyPatch, host_c
     ):
         with pytest.raises(error, match=message):
             pufferc.make("breakout", **words)
-    with pytest.raises(RuntimeError, match="squared has no device code; these games have: breakout"):
-        pufferc.make("squared", device="cuda")
+    if not ON_GPU:
+        with pytest.raises(RuntimeError, match="squared has no device code; these games have: breakout"):
+            pufferc.make("squared", device="cuda")
     _, device = make_pair("breakout", num_envs=2)
     with pytest.raises(RuntimeError, match="reset the pool"):
-        device.step(torch.zeros(2, dtype=torch.int64))
+        device.step(there(np.zeros(2, np.int64)))
     monkeypatch.setattr(host_cuda, "devices", lambda: (0, "no driver"))
     with pytest.raises(RuntimeError, match="no CUDA device: no driver"):
         pufferc.make("breakout", device="cuda:0")
@@ -245,12 +257,12 @@ def test_rollouts_equal_those_of_games_on_the_cpu(game: str, kind: str, params: 
     from pufferc.training.rollout import Rollout
 
     cpu, device = make_pair(game, num_games=4, seed=1, params=params)
-    config, here = small_config(game, policy={"kind": kind}), torch.device("cpu")
-    policies = [make_policy(config, cpu.spaces, torch.float32, here, seed=1) for _ in range(2)]
-    ours, theirs = (Rollout.make(e, p, 12, here) for e, p in zip((device, cpu), policies, strict=True))
+    config = small_config(game, policy={"kind": kind})
+    policies = [make_policy(config, cpu.spaces, torch.float32, DEVICE, seed=1) for _ in range(2)]
+    ours, theirs = (Rollout.make(e, p, 12, DEVICE) for e, p in zip((device, cpu), policies, strict=True))
     for rollout, env, policy in zip((ours, theirs), (device, cpu), policies, strict=True):
         rollout.reset(env, policy, 1)
-    collector = GamesCollector(device, policies[0], ours, 3, Recorder(here, policies[0], enabled=False))
+    collector = GamesCollector(device, policies[0], ours, 3, Recorder(DEVICE, policies[0]))
     for update in range(3):
         collector.collect(12 * update)
         ppo.collect(cpu, policies[1], theirs, TORCH, seed=3, first_step=12 * update)
@@ -271,7 +283,7 @@ def trainer_on(device: str, **train: Any) -> Any:
     from pufferc.training.resolve import resolve
     from pufferc.training.trainer import Trainer
 
-    config = small_config("breakout", env={"max_steps": 20}, device="cpu", kernels="torch", **train)
+    config = small_config("breakout", env={"max_steps": 20}, device=DEVICE.type, kernels="torch", **train)
     config = dataclasses.replace(config, vec=dataclasses.replace(config.vec, device=device))
     trainer = Trainer(resolve(config)[0])
     trainer.start()
