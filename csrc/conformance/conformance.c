@@ -53,7 +53,7 @@ static bool is_pointer(const PfcPlayer* p, uint64_t at) {
   const uint64_t data = (uint64_t)(uintptr_t)pfc_guard_data(&data_bytes);
   for (int32_t game = 0; game < p->b->num_games; ++game) {
     uint64_t word;
-    memcpy(&word, (const unsigned char*)pfc_state_of(p->pool, game) + at, 8);
+    memcpy(&word, pfc_game_state(&p->pool->games, game) + at, 8);
     if (word == 0) continue;
     if (data && word >= data && word <= data + data_bytes) return false;  // the guard reports it
     if (!pfc_guard_owns(word) && !pfc_image_holds(&check.image, word) && !pfc_memory_in_use(word)) return false;

@@ -104,7 +104,7 @@ const void* pfc_guard_data(uint64_t* bytes) {
 // Index of the game that has this state.
 static int64_t game_of(const void* state) {
   if (!guard.pool || !state) return -1;
-  return ((const unsigned char*)state - guard.pool->states) / (int64_t)guard.pool->state_stride;
+  return ((const unsigned char*)state - guard.pool->games.states) / (int64_t)guard.pool->games.state_stride;
 }
 
 void pfc_guard_enter(const char* function, int64_t game, int64_t agent) {

@@ -13,7 +13,7 @@ static int32_t count_written(const PfcPool* pool) {
     unsigned char untouched[sizeof(float)];
     memset(values, fill, sizeof values);
     memset(untouched, fill, sizeof untouched);
-    pool->spec->metrics_one(pfc_state_of(pool, 0), pool->params, 0, values);
+    pool->spec->metrics_one(pfc_game_state(&pool->games, 0), pool->games.params, 0, values);
     for (int32_t i = written; i < ROOM; ++i)
       if (memcmp(&values[i], untouched, sizeof untouched) != 0) written = i + 1;
   }

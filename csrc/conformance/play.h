@@ -101,7 +101,7 @@ static inline const char* obs_entry_name(const PfcObsRow* rows, int32_t num_rows
 }
 
 static inline uint64_t hash_bytes(uint64_t hash, const void* data, uint64_t bytes) {
-  const unsigned char* at = data;
+  const unsigned char* at = (const unsigned char*)data;
   for (; bytes >= 8; bytes -= 8, at += 8) {
     uint64_t word;
     memcpy(&word, at, 8);

@@ -131,7 +131,8 @@ void pfc_player_script(PfcPlayer* p, const char* stage, int64_t step, void* acti
 }
 
 int32_t pfc_player_steps(const PfcPlayer* p, int32_t games, int32_t max_steps) {
-  const double bytes = (double)p->pool->state_stride + (double)p->b->agents * (12.0 * (double)p->b->obs_bytes + 64.0);
+  const double bytes =
+      (double)p->pool->games.state_stride + (double)p->b->agents * (12.0 * (double)p->b->obs_bytes + 64.0);
   const double steps = STAGE_BYTES / (bytes * games);
   return steps > max_steps ? max_steps : steps < MIN_STEPS ? MIN_STEPS : (int32_t)steps;
 }

@@ -16,6 +16,7 @@
 
 #include "advantage_cuda.h"
 #include "bindings/arrays.h"
+#include "device_pool_module.h"
 #include "scan_cuda.h"
 
 namespace py = pybind11;
@@ -255,6 +256,8 @@ py::tuple devices() {
 PYBIND11_MODULE(_cuda, m) {
   m.doc() = "CUDA kernels of pufferc; use pufferc.ops, which loads this module when a CUDA tensor arrives.";
   m.attr("runtime_version") = CUDART_VERSION;
+  m.attr("memory") = "cuda";
+  pfc_bind_device_pool(m);
   m.def("devices", &devices, "(number of CUDA devices, '') or (0, why there are none). Never raises.");
   m.def("advantage", &advantage, py::kw_only(), py::arg("rewards"), py::arg("values"), py::arg("terminated"),
         py::arg("truncated"), py::arg("final_values"), py::arg("ratio"), py::arg("out"), py::arg("gamma"),

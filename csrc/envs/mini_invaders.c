@@ -72,9 +72,9 @@ PFC_FN uint32_t mini_invaders_columns(const MiniInvaders* s) {
 PFC_FN bool mini_invaders_hit(const uint16_t* rows, int32_t cannon) { return rows[MINI_LAST] >> cannon & 1; }
 
 PFC_FN void mini_invaders_move_bullets(MiniInvaders* s) {
-  memmove(s->own, s->own + 1, sizeof s->own - sizeof s->own[0]);
+  for (int32_t y = 0; y < MINI_LAST; ++y) s->own[y] = s->own[y + 1];
   s->own[MINI_LAST] = 0;
-  memmove(s->enemy + 1, s->enemy, sizeof s->enemy - sizeof s->enemy[0]);
+  for (int32_t y = MINI_LAST; y > 0; --y) s->enemy[y] = s->enemy[y - 1];
   s->enemy[0] = 0;
 }
 
@@ -85,7 +85,7 @@ PFC_FN void mini_invaders_move_aliens(MiniInvaders* s, PfcIo io) {
     const uint16_t last = s->aliens[MINI_LAST];
     s->direction = (int8_t)-s->direction;
     if (last) io.terminated[0] = 1;
-    memmove(s->aliens + 1, s->aliens, sizeof s->aliens - sizeof s->aliens[0]);
+    for (int32_t y = MINI_LAST; y > 0; --y) s->aliens[y] = s->aliens[y - 1];
     s->aliens[0] = last;
   } else {
     for (int32_t y = 0; y < MINI_SIDE; ++y)

@@ -29,7 +29,7 @@ PFC_MULTIVERSION static bool copy_int64(const int64_t* from, int32_t* to, int64_
 PFC_MULTIVERSION static bool copy_controls(const float* from, float* to, int64_t values) {
   uint32_t bad = 0;
   for (int64_t i = 0; i < values; ++i) {
-    bad |= (pfc_float_bits(from[i]) & 0x7f800000u) == 0x7f800000u;
+    bad |= !pfc_is_finite(from[i]);
     to[i] = pfc_clampf(from[i], -1.0f, 1.0f);
   }
   return !bad;
@@ -55,8 +55,8 @@ static PfcStatus find_bad_choice(PfcPool* pool, const void* actions, PfcDtype dt
     int32_t count = check->counts[i % check->dims];
     if ((uint64_t)value < (uint64_t)count) continue;
     int64_t row = first_row + i / check->dims;
-    if (pool->stopped[row]) {
-      ((int32_t*)pool->actions)[first_row * check->dims + i] = 0;
+    if (pool->games.stopped[row]) {
+      ((int32_t*)pool->games.actions)[first_row * check->dims + i] = 0;
       found = true;
       continue;
     }
@@ -74,15 +74,33 @@ static PfcStatus find_bad_choice(PfcPool* pool, const void* actions, PfcDtype dt
 static PfcStatus find_bad_control(PfcPool* pool, const float* actions, int64_t first_row, const ActionCheck* check) {
   bool found = false;
   for (int64_t i = 0; i < check->values; ++i) {
-    if ((pfc_float_bits(actions[i]) & 0x7f800000u) != 0x7f800000u) continue;
+    if (pfc_is_finite(actions[i])) continue;
     int64_t row = first_row + i / check->dims;
-    if (!pool->stopped[row])
+    if (!pool->games.stopped[row])
       return pfc_fail(PFC_INVALID, "actions: row %lld, dimension %lld is %f, expected a finite number in [-1, 1]",
                       (long long)row, (long long)(i % check->dims), (double)actions[i]);
-    ((float*)pool->actions)[first_row * check->dims + i] = 0.0f;
+    ((float*)pool->games.actions)[first_row * check->dims + i] = 0.0f;
     found = true;
   }
   return found ? PFC_OK : pfc_fail(PFC_INVALID, "actions: changed while they were read");
+}
+
+// A choice in rows [first_row, first_row + rows) that the mask forbids.
+static PfcStatus check_legal(const PfcPool* pool, int64_t first_row, int64_t rows) {
+  const PfcBuffers* b = &pool->buffers;
+  const int32_t* actions = (const int32_t*)pool->games.actions;
+  for (int64_t row = first_row; row < first_row + rows; ++row) {
+    const uint32_t* mask = pool->games.action_mask + row * b->mask_words;
+    int32_t first_choice = 0;
+    for (int32_t d = 0; d < b->action_dims; ++d) {
+      const int32_t choice = actions[row * b->action_dims + d];
+      if (!pfc_mask_allows(mask, first_choice + choice))
+        return pfc_fail(PFC_INVALID, "actions: row %lld, dimension %d: choice %d is not legal now; see action_mask",
+                        (long long)row, d, choice);
+      first_choice += b->action_counts[d];
+    }
+  }
+  return PFC_OK;
 }
 
 PfcStatus pfc_copy_actions(PfcPool* pool, int64_t first_row, int64_t rows, const void* actions, PfcDtype dtype) {
@@ -92,18 +110,18 @@ PfcStatus pfc_copy_actions(PfcPool* pool, int64_t first_row, int64_t rows, const
   if (!actions) return pfc_fail(PFC_INVALID, "actions: expected an array, got NULL");
   if (!b->discrete) {
     if (dtype != PFC_FLOAT32) return pfc_fail(PFC_INVALID, "actions: expected float32 for this continuous game");
-    return copy_controls(actions, (float*)pool->actions + offset, check.values)
+    return copy_controls(actions, (float*)pool->games.actions + offset, check.values)
                ? PFC_OK
                : find_bad_control(pool, actions, first_row, &check);
   }
   if (dtype != PFC_INT32 && dtype != PFC_INT64)
     return pfc_fail(PFC_INVALID, "actions: expected int32 or int64 for this discrete game");
-  int32_t* to = (int32_t*)pool->actions + offset;
+  int32_t* to = (int32_t*)pool->games.actions + offset;
   bool good;
   if (check.dims > 1) good = copy_mixed(actions, dtype, to, &check);
   else if (dtype == PFC_INT32) good = copy_int32(actions, to, check.values, check.counts[0]);
   else good = copy_int64(actions, to, check.values, check.counts[0]);
   const PfcStatus status = good ? PFC_OK : find_bad_choice(pool, actions, dtype, first_row, &check);
   if (status) return status;
-  return b->mask_words ? pfc_check_legal(pool, first_row, rows) : PFC_OK;
+  return b->mask_words ? check_legal(pool, first_row, rows) : PFC_OK;
 }

@@ -28,7 +28,7 @@ PfcStatus pfc_pool_field(const PfcPool* pool, int32_t index, PfcField* field) {
   if (index < 0 || index >= spec->num_fields)
     return pfc_fail(PFC_INVALID, "index: %s has %d state fields, got %d", spec->name, spec->num_fields, index);
   *field = spec->fields[index];
-  if (spec->field) spec->field(pool->params, index, field);
+  if (spec->field) spec->field(pool->games.params, index, field);
   field->name = spec->fields[index].name;
   field->dtype = spec->fields[index].dtype;
   const uint64_t state = pool->layout.state_bytes, each = PFC_DTYPE_BYTES(field->dtype);
@@ -58,7 +58,7 @@ PfcStatus pfc_pool_get_field(PfcPool* pool, int32_t index, void* values, uint64_
   status = check_copy(pool, index, values, bytes, &field);
   const size_t size = status ? 0 : (size_t)(field.count * PFC_DTYPE_BYTES(field.dtype));
   for (int32_t game = 0; !status && game < pool->buffers.num_games; ++game)
-    memcpy((unsigned char*)values + size * (size_t)game, (unsigned char*)pfc_state_of(pool, game) + field.offset, size);
+    memcpy((unsigned char*)values + size * (size_t)game, pfc_game_state(&pool->games, game) + field.offset, size);
   pfc_pool_leave(pool);
   return status;
 }
@@ -74,8 +74,8 @@ PfcStatus pfc_pool_set_field(PfcPool* pool, int32_t index, const void* values, u
   if (!status) {
     const size_t size = (size_t)(field.count * PFC_DTYPE_BYTES(field.dtype));
     for (int32_t game = 0; game < pool->buffers.num_games; ++game)
-      memcpy((unsigned char*)pfc_state_of(pool, game) + field.offset,
-             (const unsigned char*)values + size * (size_t)game, size);
+      memcpy(pfc_game_state(&pool->games, game) + field.offset, (const unsigned char*)values + size * (size_t)game,
+             size);
     pfc_pool_run(pool, PFC_JOB_OBSERVE, observations);
   }
   pfc_pool_leave(pool);

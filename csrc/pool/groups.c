@@ -11,13 +11,13 @@ static void run_block(void* context, int32_t worker, int32_t block) {
   const int32_t begin = group->begin + block * pool->games_per_block;
   const int32_t end = PFC_MIN(begin + pool->games_per_block, group->end);
   if (group->job == PFC_JOB_STEP) {
-    const int32_t ended = pfc_step_games(pool, begin, end, group->target);
+    const int32_t ended = pfc_pool_step_games(pool, begin, end, group->target);
     if (ended) atomic_fetch_add_explicit(&group->ended, ended, memory_order_relaxed);
     return;
   }
   if (group->job == PFC_JOB_RESET)
-    for (int32_t game = begin; game < end; ++game) pfc_reset_rows(pool, game, pool->reset_desc);
-  pfc_observe_games(pool, begin, end, group->target);
+    for (int32_t game = begin; game < end; ++game) pfc_pool_reset_game(pool, game, pool->reset_desc);
+  pfc_pool_observe_games(pool, begin, end, group->target);
 }
 
 // observations: row 0 of the group, or NULL for the group's next buffer.
@@ -31,7 +31,7 @@ static void start_group(PfcPool* pool, int32_t index, PfcJob job, void* observat
     group->target = (unsigned char*)((uintptr_t)observations - (uintptr_t)offset);
   } else {
     group->buffer ^= 1;
-    group->target = pool->observations[group->buffer];
+    group->target = pool->games.observations[group->buffer];
   }
   pfc_workers_start(pool->workers, index, run_block, group, group->num_blocks);
 }

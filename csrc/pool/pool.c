@@ -11,53 +11,16 @@ enum { ROWS_PER_BLOCK = 256, MIN_ROWS_PER_BLOCK = 16, BLOCKS_PER_THREAD = 4 };
 
 // ---- memory ------------------------------------------------------------------------------------------
 
-// Divides one allocation into aligned pieces. If base is NULL, it only adds up the sizes.
-typedef struct Arena {
-  unsigned char* base;
-  uint64_t used;
-  bool overflow;
-} Arena;
-
-static void* carve(Arena* arena, int64_t count, uint64_t bytes_each) {
-  uint64_t bytes, start = arena->used;
-  if (__builtin_mul_overflow((uint64_t)count, bytes_each, &bytes) ||
-      __builtin_add_overflow(start, bytes, &arena->used) ||
-      __builtin_add_overflow(arena->used, PFC_ALIGNMENT - 1, &arena->used))
-    arena->overflow = true;
-  arena->used = arena->used / PFC_ALIGNMENT * PFC_ALIGNMENT;
-  return arena->base && !arena->overflow ? arena->base + start : NULL;
-}
-
-static void carve_all(PfcPool* pool, Arena* arena) {
+static void carve_all(PfcPool* pool, PfcArena* arena) {
   const PfcBuffers* b = &pool->buffers;
-  const int64_t rows = b->rows;
-  pool->states = carve(arena, b->num_games, pool->state_stride);
-  pool->observations[0] = carve(arena, rows, b->obs_bytes);
-  pool->observations[1] = carve(arena, rows, b->obs_bytes);
-  pool->final_observations = carve(arena, rows, b->obs_bytes);
-  pool->actions = carve(arena, rows * b->action_dims, sizeof(int32_t));
-  pool->rewards = carve(arena, rows, sizeof(float));
-  pool->terminated = carve(arena, rows, 1);
-  pool->truncated = carve(arena, rows, 1);
-  pool->alive = carve(arena, rows, 1);
-  pool->action_mask = carve(arena, rows * b->mask_words, sizeof(uint32_t));
-  pool->forced = carve(arena, b->mask_words ? rows : 0, 1);
-  pool->obs_rows = carve(arena, b->num_obs_rows, sizeof(PfcObsRow));
-  pool->teams = carve(arena, b->num_teams ? b->agents : 0, sizeof(int32_t));
-  pool->game_numbers = carve(arena, b->num_games, sizeof(uint64_t));
-  pool->stopped = carve(arena, rows, 1);
-  pool->running_returns = carve(arena, rows, sizeof(float));
-  pool->running_lengths = carve(arena, rows, sizeof(int32_t));
-  pool->episode_returns = carve(arena, rows, sizeof(float));
-  pool->episode_lengths = carve(arena, rows, sizeof(int32_t));
-  pool->episode_metrics = carve(arena, rows * b->num_metrics, sizeof(float));
-  pool->metric_sums = carve(arena, rows * (2 + b->num_metrics), sizeof(double));
-  pool->metric_counts = carve(arena, rows, sizeof(int32_t));
-  pool->groups = carve(arena, b->num_groups, sizeof(PfcGroup));
+  pfc_carve_games(&pool->games, arena);
+  pool->obs_rows = pfc_carve(arena, b->num_obs_rows, sizeof(PfcObsRow));
+  pool->teams = pfc_carve(arena, b->num_teams ? b->agents : 0, sizeof(int32_t));
+  pool->groups = pfc_carve(arena, b->num_groups, sizeof(PfcGroup));
 }
 
 static PfcStatus allocate(PfcPool* pool) {
-  Arena arena = {0};
+  PfcArena arena = {0};
   carve_all(pool, &arena);
   const uint64_t left = pfc_memory_left();
   if (arena.overflow || arena.used > left)
@@ -128,11 +91,28 @@ static PfcStatus describe(PfcPool* pool, const PfcPoolDesc* desc) {
   while (b->num_metrics < PFC_MAX_METRICS && pool->spec->metrics[b->num_metrics]) ++b->num_metrics;
   b->num_obs_rows = pool->spec->num_obs_rows;
   b->num_teams = layout->teams;
-  // The generated loops compare the stride with the size of the state struct. Larger states start on a cache line.
-  pool->state_stride = layout->state_bytes;
-  if (layout->state_bytes != pool->spec->state_bytes)
-    pool->state_stride = (layout->state_bytes + PFC_ALIGNMENT - 1) / PFC_ALIGNMENT * PFC_ALIGNMENT;
   return PFC_OK;
+}
+
+// The sizes that a step needs.
+static void size_games(PfcPool* pool) {
+  const PfcBuffers* b = &pool->buffers;
+  PfcGames* g = &pool->games;
+  g->num_games = b->num_games;
+  g->agents = b->agents;
+  g->discrete = b->discrete;
+  g->action_dims = b->action_dims;
+  g->num_choices = b->num_choices;
+  g->mask_words = b->mask_words;
+  g->num_metrics = b->num_metrics;
+  g->has_respawn = pool->spec->respawn != NULL;
+  g->rng_offset = pool->spec->rng_offset;
+  g->obs_bytes = b->obs_bytes;
+  g->state_bytes = pool->layout.state_bytes;
+  // The generated loops compare the stride with the size of the state struct. Larger states start on a cache line.
+  g->state_stride = g->state_bytes;
+  if (g->state_bytes != pool->spec->state_bytes)
+    g->state_stride = (g->state_bytes + PFC_ALIGNMENT - 1) / PFC_ALIGNMENT * PFC_ALIGNMENT;
 }
 
 static void divide_work(PfcPool* pool, int32_t num_threads) {
@@ -153,7 +133,7 @@ static void divide_work(PfcPool* pool, int32_t num_threads) {
 
 static PfcStatus open_games(PfcPool* pool) {
   for (int32_t game = 0; pool->spec->open && game < pool->buffers.num_games; ++game) {
-    if (!pool->spec->open(pfc_state_of(pool, game), pool->params))
+    if (!pool->spec->open(pfc_game_state(&pool->games, game), pool->games.params))
       return pfc_fail(pool->spec->max_games ? PFC_INVALID : PFC_NO_MEMORY,
                       "num_games: %s could open only %d games, not %d%s%s", pool->spec->name, game,
                       pool->buffers.num_games, pool->spec->max_games ? "; " : "",
@@ -165,24 +145,19 @@ static PfcStatus open_games(PfcPool* pool) {
 
 static void publish_buffers(PfcPool* pool) {
   PfcBuffers* b = &pool->buffers;
-  b->observations = pool->observations[0];
-  b->final_observations = pool->final_observations;
-  b->rewards = pool->rewards;
-  b->terminated = pool->terminated;
-  b->truncated = pool->truncated;
-  b->alive = pool->alive;
-  b->action_mask = b->mask_words ? pool->action_mask : NULL;
-  b->forced = b->mask_words ? pool->forced : NULL;
+  b->observations = pool->games.observations[0];
+  b->final_observations = pool->games.final_observations;
+  b->rewards = pool->games.rewards;
+  b->terminated = pool->games.terminated;
+  b->truncated = pool->games.truncated;
+  b->alive = pool->games.alive;
+  b->action_mask = b->mask_words ? pool->games.action_mask : NULL;
+  b->forced = b->mask_words ? pool->games.forced : NULL;
   b->obs_rows = pool->obs_rows;
   b->teams = b->num_teams ? pool->teams : NULL;
-  b->episode_returns = pool->episode_returns;
-  b->episode_lengths = pool->episode_lengths;
-  b->episode_metrics = pool->episode_metrics;
-}
-
-static void read_max_steps(PfcPool* pool) {
-  const int32_t max_steps = (int32_t)pfc_read_param(pool->spec, pool->params, 0);
-  pool->max_steps = max_steps > 0 ? max_steps : INT32_MAX;
+  b->episode_returns = pool->games.episode_returns;
+  b->episode_lengths = pool->games.episode_lengths;
+  b->episode_metrics = pool->games.episode_metrics;
 }
 
 static PfcStatus check_data(const PfcEnvSpec* spec, const void* params, const void* data, uint64_t data_bytes) {
@@ -192,34 +167,34 @@ static PfcStatus check_data(const PfcEnvSpec* spec, const void* params, const vo
 
 static PfcStatus take_data(PfcPool* pool, const PfcPoolDesc* desc) {
   if (!desc->data) return PFC_OK;
-  const PfcStatus status = check_data(pool->spec, pool->params, desc->data, desc->data_bytes);
+  const PfcStatus status = check_data(pool->spec, pool->games.params, desc->data, desc->data_bytes);
   if (status) return status;
-  pool->data = desc->data;
-  pool->data_bytes = desc->data_bytes;
+  pool->games.data = desc->data;
+  pool->games.data_bytes = desc->data_bytes;
   pool->data_checksum = pfc_checksum(desc->data, desc->data_bytes);
   return PFC_OK;
 }
 
 static PfcStatus build(PfcPool* pool, const PfcPoolDesc* desc) {
   const int32_t num_threads = PFC_MAX(desc->num_threads, 1);
-  pool->autoreset = desc->autoreset;
+  pool->games.autoreset = desc->autoreset;
   pool->generation = pfc_process_generation();
   PfcStatus status = PFC_NO_MEMORY;
-  pool->params = pfc_alloc(pool->spec->params_bytes);
-  if (!pool->params) return pfc_fail(status, "no memory for the parameters of %s", pool->spec->name);
-  if ((status = pfc_fill_params(pool->spec, desc->params, desc->num_params, pool->params))) return status;
-  if ((status = pfc_fill_layout(pool->spec, pool->params, &pool->layout))) return status;
+  pool->games.params = pfc_alloc(pool->spec->params_bytes);
+  if (!pool->games.params) return pfc_fail(status, "no memory for the parameters of %s", pool->spec->name);
+  if ((status = pfc_fill_params(pool->spec, desc->params, desc->num_params, pool->games.params))) return status;
+  if ((status = pfc_fill_layout(pool->spec, pool->games.params, &pool->layout))) return status;
   if ((status = take_data(pool, desc))) return status;
   if ((status = describe(pool, desc))) return status;
+  size_games(pool);
   if ((status = allocate(pool))) return status;
-  if ((status = pfc_fill_rows(pool->spec, pool->params, &pool->layout, pool->obs_rows))) return status;
-  if ((status = pfc_fill_teams(pool->spec, pool->params, &pool->layout, pool->teams))) return status;
-  read_max_steps(pool);
+  if ((status = pfc_fill_rows(pool->spec, pool->games.params, &pool->layout, pool->obs_rows))) return status;
+  if ((status = pfc_fill_teams(pool->spec, pool->games.params, &pool->layout, pool->teams))) return status;
   publish_buffers(pool);
   divide_work(pool, num_threads);
   for (int32_t game = 0; game < desc->num_games; ++game) {
-    pool->game_numbers[game] = desc->game_numbers ? desc->game_numbers[game] : (uint64_t)game;
-    pfc_seed_game(pool, game, desc->seed);
+    pool->games.game_numbers[game] = desc->game_numbers ? desc->game_numbers[game] : (uint64_t)game;
+    pfc_seed_game(&pool->games, game, desc->seed);
   }
   if ((status = open_games(pool))) return status;
   pool->workers = pfc_workers_create(num_threads, pool->buffers.num_groups);
@@ -248,7 +223,7 @@ PfcPool* pfc_pool_create(const PfcPoolDesc* given) {
 static void end_games(PfcPool* pool) {
   pfc_workers_destroy(pool->workers);
   pool->workers = NULL;
-  for (int32_t game = 0; game < pool->opened; ++game) pool->spec->close(pfc_state_of(pool, game));
+  for (int32_t game = 0; game < pool->opened; ++game) pool->spec->close(pfc_game_state(&pool->games, game));
   pool->opened = 0;
 }
 
@@ -265,30 +240,32 @@ void pfc_pool_destroy(PfcPool* pool) {
   if (!pool) return;
   end_games(pool);
   pfc_free(pool->memory);
-  pfc_free(pool->params);
+  pfc_free(pool->games.params);
   pfc_free(pool);
 }
+
+PfcGames* pfc_pool_games(PfcPool* pool) { return &pool->games; }
 
 const PfcBuffers* pfc_pool_buffers(const PfcPool* pool) { return pool ? &pool->buffers : NULL; }
 
 double pfc_pool_param(const PfcPool* pool, int32_t index) {
-  if (pool && index >= 0 && index < pool->spec->num_params) return pfc_read_param(pool->spec, pool->params, index);
+  if (pool && index >= 0 && index < pool->spec->num_params)
+    return pfc_read_param(pool->spec, pool->games.params, index);
   (void)pfc_fail(PFC_INVALID, "index: this pool has no parameter %d", index);
   return 0.0;
 }
 
 static PfcStatus set_param(PfcPool* pool, unsigned char* changed, const PfcParamValue* value) {
   bool same = true;
-  memcpy(changed, pool->params, pool->spec->params_bytes);
+  memcpy(changed, pool->games.params, pool->spec->params_bytes);
   PfcStatus status = pfc_set_params(pool->spec, value, 1, changed);
   if (!status) status = pfc_same_tables(pool->spec, changed, &pool->layout, pool->obs_rows, pool->teams, &same);
   if (!status && !same)
     status = pfc_fail(PFC_INVALID, "%s: cannot change in a running pool, because its sizes, observation table or teams "
                       "depend on it", value->name);
-  if (!status) status = check_data(pool->spec, changed, pool->data, pool->data_bytes);
+  if (!status) status = check_data(pool->spec, changed, pool->games.data, pool->games.data_bytes);
   if (status) return status;
-  memcpy(pool->params, changed, pool->spec->params_bytes);
-  read_max_steps(pool);
+  memcpy(pool->games.params, changed, pool->spec->params_bytes);
   return PFC_OK;
 }
 
@@ -310,9 +287,9 @@ PfcStatus pfc_pool_set_param(PfcPool* pool, const char* name, double value) {
 static void draw_game(const PfcPool* pool, int32_t game, const PfcDraw* draw) {
   const int64_t row = (int64_t)game * pool->layout.agents + draw->agent;
   PfcDraw with = *draw;
-  with.steps = pool->running_lengths[row];
-  with.episode_return = pool->running_returns[row];
-  pool->spec->draw_one(pfc_state_of(pool, game), pool->params, &with);
+  with.steps = pool->games.running_lengths[row];
+  with.episode_return = pool->games.running_returns[row];
+  pool->spec->draw_one(pfc_game_state(&pool->games, game), pool->games.params, &with);
 }
 
 PfcStatus pfc_pool_draw(PfcPool* pool, int32_t game, const PfcDraw* draw) {

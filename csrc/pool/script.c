@@ -14,7 +14,7 @@ typedef struct ScriptJob {
 // run.
 static PfcRng script_rng(const PfcPool* pool, const PfcScriptDesc* desc, int32_t game, int32_t agent) {
   PfcRng rng;
-  const uint64_t row = pool->game_numbers[game] * (uint64_t)pool->layout.agents + (uint64_t)agent;
+  const uint64_t row = pool->games.game_numbers[game] * (uint64_t)pool->layout.agents + (uint64_t)agent;
   pfc_rng_seed(&rng, pfc_hash64(desc->seed) ^ (desc->step * 0xd1342543de82ef95ull), row);
   return rng;
 }
@@ -29,14 +29,15 @@ static void script_task(void* context, int32_t worker, int32_t block) {
     const int32_t row = desc->rows ? desc->rows[i] : (int32_t)i;
     const int32_t game = row / pool->layout.agents, agent = row % pool->layout.agents;
     const int64_t at = i * pool->buffers.action_dims;
-    if (!pool->alive[row]) {
+    if (!pool->games.alive[row]) {
       memset((int32_t*)desc->actions + at, 0, sizeof(int32_t) * (size_t)pool->buffers.action_dims);
       continue;
     }
     PfcRng rng = script_rng(pool, desc, game, agent);
     int32_t* choices = pool->buffers.discrete ? (int32_t*)desc->actions + at : NULL;
     float* controls = pool->buffers.discrete ? NULL : (float*)desc->actions + at;
-    pool->spec->script(pfc_state_of(pool, game), pool->params, agent, desc->level, &rng, choices, controls);
+    const void* state = pfc_game_state(&pool->games, game);
+    pool->spec->script(state, pool->games.params, agent, desc->level, &rng, choices, controls);
   }
 }
 

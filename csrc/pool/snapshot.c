@@ -37,18 +37,18 @@ static void transfer(Cursor* cursor, void* memory, uint64_t bytes) {
 static void transfer_all(PfcPool* pool, Cursor* cursor) {
   const uint64_t rows = (uint64_t)pool->buffers.rows;
   const uint64_t columns = 2 + (uint64_t)pool->buffers.num_metrics;
-  transfer(cursor, pool->running_returns, rows * sizeof(float));
-  transfer(cursor, pool->running_lengths, rows * sizeof(int32_t));
-  if (pool->autoreset != PFC_AUTORESET_SAME_STEP) {  // only stopped rows keep their flags
-    transfer(cursor, pool->terminated, rows);
-    transfer(cursor, pool->truncated, rows);
+  transfer(cursor, pool->games.running_returns, rows * sizeof(float));
+  transfer(cursor, pool->games.running_lengths, rows * sizeof(int32_t));
+  if (pool->games.autoreset != PFC_AUTORESET_SAME_STEP) {  // only stopped rows keep their flags
+    transfer(cursor, pool->games.terminated, rows);
+    transfer(cursor, pool->games.truncated, rows);
   }
-  transfer(cursor, pool->alive, rows);
-  transfer(cursor, pool->stopped, rows);
-  transfer(cursor, pool->metric_sums, rows * columns * sizeof(double));
-  transfer(cursor, pool->metric_counts, rows * sizeof(int32_t));
+  transfer(cursor, pool->games.alive, rows);
+  transfer(cursor, pool->games.stopped, rows);
+  transfer(cursor, pool->games.metric_sums, rows * columns * sizeof(double));
+  transfer(cursor, pool->games.metric_counts, rows * sizeof(int32_t));
   for (int32_t game = 0; game < pool->buffers.num_games; ++game)
-    transfer(cursor, pfc_state_of(pool, game), pool->layout.state_bytes);
+    transfer(cursor, pfc_game_state(&pool->games, game), pool->layout.state_bytes);
 }
 
 uint64_t pfc_pool_snapshot_bytes(const PfcPool* pool) {
@@ -75,7 +75,7 @@ static SnapshotHead head_of(const PfcPool* pool) {
   head.version = pool->spec->version;
   head.num_games = pool->buffers.num_games;
   head.agents = pool->layout.agents;
-  head.autoreset = (int32_t)pool->autoreset;
+  head.autoreset = (int32_t)pool->games.autoreset;
   head.state_bytes = pool->layout.state_bytes;
   head.total_bytes = pfc_pool_snapshot_bytes(pool);
   head.data_checksum = pool->data_checksum;
@@ -94,7 +94,7 @@ PfcStatus pfc_pool_save(PfcPool* pool, void* buffer, uint64_t bytes) {
   if (!status) {
     unsigned char* at = buffer;
     SnapshotHead head = head_of(pool);
-    memcpy(at + sizeof head, pool->params, pool->spec->params_bytes);
+    memcpy(at + sizeof head, pool->games.params, pool->spec->params_bytes);
     Cursor cursor = {.at = at + sizeof head + pool->spec->params_bytes};
     transfer_all(pool, &cursor);
     head.checksum = pfc_checksum(at + sizeof head, total - sizeof head);
@@ -130,7 +130,7 @@ static PfcStatus check_head(const PfcPool* pool, const unsigned char* at, uint64
   if (head.state_bytes != ours.state_bytes || bytes != ours.total_bytes || head.total_bytes != ours.total_bytes)
     return pfc_fail(PFC_INVALID, "snapshot: has %llu bytes, expected %llu (it has other parameters or is truncated)",
                     (unsigned long long)bytes, (unsigned long long)ours.total_bytes);
-  if (memcmp(at + sizeof head, pool->params, pool->spec->params_bytes) != 0)
+  if (memcmp(at + sizeof head, pool->games.params, pool->spec->params_bytes) != 0)
     return pfc_fail(PFC_INVALID, "snapshot: the parameters of %s are different", ours.game);
   if (head.data_checksum != ours.data_checksum)
     return pfc_fail(PFC_INVALID, "snapshot: the data of %s is different", ours.game);
@@ -140,9 +140,9 @@ static PfcStatus check_head(const PfcPool* pool, const unsigned char* at, uint64
 // A loaded pool has no results of a step.
 static void clear_step_results(PfcPool* pool) {
   for (int32_t g = 0; g < pool->buffers.num_groups; ++g) pool->groups[g].ended = 0;
-  memset(pool->rewards, 0, (size_t)pool->buffers.rows * sizeof(float));
+  memset(pool->games.rewards, 0, (size_t)pool->buffers.rows * sizeof(float));
   for (int64_t row = 0; row < pool->buffers.rows; ++row)
-    if (!pool->stopped[row]) pool->terminated[row] = pool->truncated[row] = 0;
+    if (!pool->games.stopped[row]) pool->games.terminated[row] = pool->games.truncated[row] = 0;
 }
 
 PfcStatus pfc_pool_load(PfcPool* pool, const void* buffer, uint64_t bytes, void* observations) {

@@ -81,6 +81,11 @@ static const Case special_cases[] = {
     {"recall, repeat", "recall", 0, {{0}}},
     {"recall, backwards", "recall", 1, {{"task", 1}}},
     {"recall, pairs of ranks, two decks", "recall", 3, {{"task", 2}, {"ranks", 1}, {"decks", 2}}},
+    {"rware", "rware", 0, {{0}}},
+    {"rware, crowded, shared reward", "rware", 4,
+     {{"agents", 9}, {"requests", 4}, {"reward_kind", 1}, {"max_steps", 150}}},
+    {"tetris", "tetris", 0, {{0}}},
+    {"tetris, masked, shaped, short", "tetris", 3, {{"masked", 1}, {"shaping", 1}, {"max_steps", 120}}},
     {"tmaze", "tmaze", 0, {{0}}},
     {"tmaze, dark", "tmaze", 3, {{"length", 5}, {"min_length", 5}, {"distractors", 0}}},
 };

@@ -46,7 +46,7 @@ static void test_all_fields(const Case* c) {
     CHECK_GAME(c->label, pfc_pool_get_field(p.pool, i, values, bytes) == PFC_OK);
     for (int32_t g = 0; g < GAMES; ++g)
       CHECK_GAME(c->label,
-                 memcmp(values + each * (size_t)g, (unsigned char*)pfc_state_of(p.pool, g) + field.offset, each) == 0);
+                 memcmp(values + each * (size_t)g, pfc_game_state(&p.pool->games, g) + field.offset, each) == 0);
     for (size_t k = 0; k < bytes; ++k)
       noise[k] = (unsigned char)(values[k] ^ (k % 3));  // small changes keep states valid
     CHECK_GAME(c->label, pfc_pool_set_field(p.pool, i, noise, bytes, NULL) == PFC_OK || bytes == 0);

@@ -22,7 +22,7 @@ static void expected_bytes(const Player* p, int64_t row, uint8_t* legal) {
   memset(legal, b->alive[row] ? 0 : 1, (size_t)b->num_choices);
   if (!b->alive[row]) return;
   const int32_t game = (int32_t)(row / b->agents), agent = (int32_t)(row % b->agents);
-  b->spec->mask(pfc_state_of(p->pool, game), p->pool->params, agent, legal);
+  b->spec->mask(pfc_game_state(&p->pool->games, game), p->pool->games.params, agent, legal);
 }
 
 static bool row_fits(const Player* p, int64_t row, Seen* seen) {

@@ -90,7 +90,7 @@ struct Rollout {
   Floats by_kernel(bool reversed) {
     Floats advantages(rewards.size(), kUnwritten);
     args.advantages = advantages.data();
-    cuda_reversed = reversed;
+    cuda.reversed = reversed;
     CHECK(pfc_advantage_cuda(args, nullptr) == cudaSuccess);
     return advantages;
   }
@@ -139,7 +139,7 @@ struct Sequence {
 
   void by_kernels(bool reversed) {
     clear();
-    cuda_reversed = reversed;
+    cuda.reversed = reversed;
     CHECK(pfc_scan_cuda(args, false, nullptr) == cudaSuccess);
     CHECK(pfc_scan_cuda(args, true, nullptr) == cudaSuccess);
   }

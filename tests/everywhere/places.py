@@ -1,10 +1,11 @@
 """Plays every recorded trajectory in every place that this machine has, and prints a table: game x place.
 
-    cmake --preset clang && cmake --build build/clang --target everywhere      also dev, native, aarch64
+    cmake --preset clang && cmake --build build/clang --target everywhere      also native, aarch64
+    cmake --preset dev && cmake --build build/dev --target everywhere everywhere_device
     python tests/everywhere/places.py [--write docs/everywhere.md]
 
-A place is a build of tests/everywhere/play.c, or WebAssembly modules under Node. --write puts the table between the
-marks of a page. Exit code 1 if a hash differs from its record.
+A place is a build of play.c or play_device.cpp in tests/everywhere, or WebAssembly modules under Node. --write puts the
+table between the marks of a page. Exit code 1 if a hash differs from its record.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from pufferc.web.module import Tools, build_core, build_module, find_tools, game
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
 ENGINE = ROOT / "python" / "pufferc" / "web" / "page" / "engine.js"
-PROGRAM = Path("tests") / "everywhere" / "everywhere"
-# Preset, its name in the table, and the words before its program.
+# Preset, program, its name in the table, and the words before the program.
 BUILDS = (
-    ("dev", "x86-64, gcc", ()),
-    ("clang", "x86-64, clang", ()),
-    ("native", "x86-64, gcc -march=native", ()),
-    ("aarch64", "ARM64 (emulated)", ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu")),
+    ("dev", "everywhere", "x86-64, gcc", ()),
+    ("clang", "everywhere", "x86-64, clang", ()),
+    ("native", "everywhere", "x86-64, gcc -march=native", ()),
+    ("aarch64", "everywhere", "ARM64 (emulated)", ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu")),
+    ("dev", "everywhere_device", "device code (host stand-in)", ()),
 )
 MARKS = ("<!-- places: begin -->", "<!-- places: end -->")
 
@@ -45,9 +46,9 @@ def read_hashes(lines: Iterable[str]) -> Hashes:
     return found
 
 
-def play_build(preset: str, before: tuple[str, ...]) -> Hashes | None:
+def play_build(preset: str, name: str, before: tuple[str, ...]) -> Hashes | None:
     """The hashes of a build, or None if it does not exist or cannot run here."""
-    program = ROOT / "build" / preset / PROGRAM
+    program = ROOT / "build" / preset / "tests" / "everywhere" / name
     if not program.is_file() or (before and not shutil.which(before[0])):
         return None
     done = subprocess.run([*before, str(program), str(GOLDEN)], capture_output=True, text=True, check=False)
@@ -78,10 +79,10 @@ def play_modules(tools: Tools, node: str, games: Iterable[str]) -> Hashes:
 def play_everywhere() -> dict[str, Hashes]:
     """The hashes of every place that this machine has; prints the names of the others."""
     places: dict[str, Hashes] = {}
-    for preset, name, before in BUILDS:
-        hashes = play_build(preset, before)
+    for preset, program, name, before in BUILDS:
+        hashes = play_build(preset, program, before)
         if hashes is None:
-            print(f"left out: {name}; it needs build/{preset} {' '.join(before[:1])}", file=sys.stderr)
+            print(f"left out: {name}; it needs build/{preset}, {program} {' '.join(before[:1])}", file=sys.stderr)
         else:
             places[name] = hashes
     try:

@@ -48,8 +48,13 @@ static inline bool parse_record(const char* line, Record* r) {
 }
 
 static inline PfcPoolDesc record_desc(const Record* r, const PfcEnvSpec* spec) {
-  const PfcPoolDesc desc = {.spec = spec, .num_games = r->games, .seed = r->seed, .params = r->params,
-                            .num_params = r->num_params};
+  PfcPoolDesc desc;
+  memset(&desc, 0, sizeof desc);
+  desc.spec = spec;
+  desc.num_games = r->games;
+  desc.seed = r->seed;
+  desc.params = r->params;
+  desc.num_params = r->num_params;
   return desc;
 }
 

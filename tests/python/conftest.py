@@ -31,7 +31,7 @@ LONGEST_FILES = (
     "test_check", "test_distributed", "test_masked_policies", "test_record", "test_export", "test_third_party",
     "test_consumers", "test_documents", "test_dashboard", "test_seeds", "test_sweep", "test_interop", "test_modules",
     "test_view_browser", "test_device", "test_seated", "test_view", "test_api", "test_mini_games", "test_recall",
-    "test_classic_control", "test_sweep_results", "test_kitchen", "test_doorkey",
+    "test_classic_control", "test_sweep_results", "test_kitchen", "test_doorkey", "test_ptx",
 )  # fmt: skip
 # The same for files with slow tests, each of which a worker takes on its own.
 LONGEST_SLOW = ("test_consumers", "test_tutorial", "test_training_guide", "test_sweep", "test_train_learns")

@@ -108,7 +108,7 @@ C_FOLDERS: dict[str, set[str]] = {
     "policy": {"core", "kernels", "networks"},
     "conformance": {"core", "games", "pool", "draw"},
     "web": {"core", "pool", "draw", "conformance"},
-    "cuda": {"core", "kernels", "networks", "bindings"},
+    "cuda": {"core", "pool", "kernels", "networks", "bindings"},
     "bindings": {"core", "games", "pool", "draw", "kernels", "networks", "training", "conformance"},
 }
 

@@ -410,9 +410,7 @@ def test_players_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 
 @needs_compiler
-@pytest.mark.parametrize(
-    ("game", "params"), [("moba", {"max_steps": 60}), ("connect4", {})]
-)
+@pytest.mark.parametrize(("game", "params"), [("moba", {"max_steps": 60}), ("connect4", {})])
 def test_the_example_in_c_plays_as_a_plain_loop(game: str, params: dict[str, Any], tmp_path: Path) -> None:
     file, program = exported(tmp_path / "policy.pfc", game, params), tmp_path / "match"
     ask = [sys.executable, "-m", "pufferc", "--cflags", "--libs"]

@@ -5,6 +5,7 @@ A game whose package is not installed is skipped with the package's name. PUFFER
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,11 @@ import pytest
 
 import pufferc
 from conftest import GAMES, MakePool
+from pufferc.envs.spaces import sample_legal
 from pufferc.parity import Agreement, Difference, Draws, MissingReference, Moment, lockstep, reference_package
 from spiel import SpielGame
+from tetris_model import Tetris
+from warehouse_game import SIZES, Warehouse
 
 LONG = os.environ.get("PUFFERC_TEST_PARITY") == "1"
 
@@ -155,6 +159,109 @@ def go(size: int, games: int, steps: int) -> Agreement:
     )
 
 
+def tetris_difference(ours: Moment, theirs: Tetris) -> str | None:
+    if bool(ours.terminated[0]) != theirs.over:
+        return "end"
+    if not np.array_equal(ours.observations[0], theirs.observation()):
+        return f"observation, theirs {theirs.observation()}"
+    if (ours.state("lines"), ours.state("score")) != (theirs.lines, theirs.score):
+        return f"lines or score, theirs {theirs.lines}, {theirs.score}"
+    if abs(float(ours.rewards[0]) - theirs.reward) > 1e-6:
+        return f"reward, theirs {theirs.reward}"
+    if not ours.ended and not np.array_equal(ours.legal[0], theirs.legal()):
+        return f"legal choices, theirs {theirs.legal()}"
+    return None
+
+
+def tetris_choices(envs: pufferc.VecEnv, generator: np.random.Generator) -> Any:
+    """Random legal choices, few of them hard drops: half of the games last until garbage rises."""
+    drop = generator.random(envs.num_envs) < 0.03
+    chosen = sample_legal(envs.single_action_space, envs.action_masks() & (np.arange(7) != 5), generator)
+    return np.where(drop, 5, chosen)
+
+
+def tetris() -> Agreement:
+    games = 50
+    return lockstep(
+        pufferc.make("tetris", num_games=games, num_threads=1, autoreset="disabled", seed=9, masked=True, shaping=True),
+        [Tetris() for _ in range(games)],
+        copy=lambda ours, theirs: theirs.restart(ours.state("bag"), True),
+        compare=tetris_difference,
+        actions=tetris_choices,
+        steps=20_000 if LONG else 1000,
+        draws=lambda ours: [ours.state("bag"), [ours.state("rows")[19] >> (3 + x) & 1 for x in range(10)]],
+    )
+
+
+def warehouse_pool(size: str, agents: int, games: int) -> pufferc.VecEnv:
+    rows, columns = SIZES[size]
+    return pufferc.make(
+        "rware",
+        num_games=games,
+        num_threads=1,
+        autoreset="disabled",
+        seed=11,
+        agents=agents,
+        shelf_rows=rows,
+        shelf_columns=columns,
+    )
+
+
+def rware(size: str, agents: int, steps: int) -> Agreement:
+    theirs = [Warehouse(size, agents) for _ in range(2)]
+    agreement = lockstep(
+        warehouse_pool(size, agents, 2),
+        theirs,
+        copy=lambda ours, warehouse: warehouse.copy(ours.state),
+        compare=lambda ours, warehouse: warehouse.differs(ours),
+        actions=lambda envs, random: random.choice(5, envs.num_envs, p=[0.05, 0.55, 0.12, 0.12, 0.16]),
+        steps=steps,
+        draws=lambda ours: ours.state("drawn"),
+    )
+    return with_ties(agreement, theirs)
+
+
+def with_ties(agreement: Agreement, theirs: Sequence[Warehouse]) -> Agreement:
+    """The agreement, where steps with ties count as copies."""
+    ties = sum(warehouse.ties for warehouse in theirs)
+    return dataclasses.replace(agreement, steps=agreement.steps - ties, copies=ties)
+
+
+def rware_jams(jams: int) -> Agreement:
+    """8 agents within 4 x 3 cells, most of them on their way forwards: chains, rings, swaps and blocks."""
+    games, agents, stride = 20, 8, 12
+    theirs = [Warehouse("tiny", agents) for _ in range(games)]
+    block = np.array([stride * y + x for y in range(3) for x in range(4)])
+
+    def jam(envs: pufferc.VecEnv, random: np.random.Generator) -> Any:
+        corner = stride * random.integers(1, 10, (games, 1)) + random.integers(1, 8, (games, 1))
+        at = np.array([random.choice(block, agents, replace=False) for _ in range(games)]) + corner
+        state = {name: np.zeros_like(envs.state(name)) for name in ("at", "robot", "carrying", "heading")}
+        envs.reset()
+        state["shelf"] = envs.state("shelf")
+        np.put_along_axis(state["robot"], at, np.arange(1, agents + 1, dtype=np.uint8)[None], axis=1)
+        state["at"][:, :agents] = at
+        state["heading"][:, :agents] = random.integers(0, 4, at.shape)
+        has_shelf = np.take_along_axis(state["shelf"], at, axis=1) > 0
+        state["carrying"][:, :agents] = has_shelf & (random.random(at.shape) < 0.5)
+        for name, values in state.items():
+            envs.set_state(name, values)
+        for game, warehouse in enumerate(theirs):
+            warehouse.copy(lambda name, game=game: state[name][game])  # type: ignore[misc]
+        return np.where(random.random(envs.num_envs) < 0.9, 1, 0)
+
+    agreement = lockstep(
+        warehouse_pool("tiny", agents, games),
+        theirs,
+        copy=lambda ours, warehouse: warehouse.copy(ours.state),
+        compare=lambda ours, warehouse: warehouse.differs(ours),
+        actions=jam,
+        steps=jams // games,
+        draws=lambda ours: ours.state("drawn"),
+    )
+    return with_ties(agreement, theirs)
+
+
 @dataclass(frozen=True)
 class Parity:
     """A game that has a reference, the least number of ends to be seen, and how to play."""
@@ -171,6 +278,11 @@ PARITY = {
     "poker, Leduc": Parity("poker", 600, lambda: poker(1)),
     "go, 5 x 5": Parity("go", 100, lambda: go(5, 20, 12_500 if LONG else 250)),
     "go, 9 x 9": Parity("go", 8, lambda: go(9, 8, 30_000 if LONG else 170)),
+    "rware, tiny, 2 agents": Parity("rware", 2, lambda: rware("tiny", 2, 10_000 if LONG else 500)),
+    "rware, small, 4 agents": Parity("rware", 2, lambda: rware("small", 4, 10_000 if LONG else 500)),
+    "rware, tiny, 8 agents": Parity("rware", 2, lambda: rware("tiny", 8, 10_000 if LONG else 500)),
+    "rware, traffic jams": Parity("rware", 0, lambda: rware_jams(2000)),
+    "tetris": Parity("tetris", 50, tetris),
     "go, 19 x 19": Parity("go", 1, lambda: go(19, 1, 50_000 if LONG else 723)),
 }
 

@@ -32,6 +32,7 @@ from pufferc.training.resolve import resolve  # noqa: E402
 from pufferc.training.rollout import Rollout  # noqa: E402
 from pufferc.training.run import Result, train  # noqa: E402
 from pufferc.training.trainer import Trainer  # noqa: E402
+from pufferc.watch.players import CheckpointAgent  # noqa: E402
 
 pytestmark = needs_compiler
 
@@ -423,6 +424,8 @@ def test_a_run_ends_when_its_target_against_an_opponent_is_reached(duel: str, tm
     checkpoint = load_game_checkpoint(list_checkpoints(result.run)[-1], duel)
     alone = play_checkpoint(checkpoint, EvaluationSettings(20, seed=1), params={"sides": False})  # no teams, no target
     assert alone.episodes >= 20 and not alone.versus
+    agent = CheckpointAgent(list_checkpoints(result.run)[-1], game=duel, params={"sides": False})
+    assert not agent.params["sides"]
     missed = run(tmp_path, small(duel, updates=2, target_score="1.0 vs script:1"))
     assert missed.outcome == "complete" and missed.evaluation is not None
     assert missed.evaluation.versus["script:1"] < 1.0

@@ -299,12 +299,14 @@ typedef int32_t PfcParamField__Bool;  // for `bool` that stdbool.h has already e
 #define PFC_SPEC_SYMBOL_(id) PFC_EXPORT const PfcEnvSpec pfc_env_module
 #endif
 
+// In C++ it defines nothing; csrc/cuda/device_game.h has another definition, for device code.
 #ifdef __cplusplus
 #define PFC_DEFINE_ENV(id, State, ...)
 #else
 #define PFC_DEFINE_ENV(id, State, ...)                                                             \
   _Static_assert(sizeof(((State*)0)->rng) == sizeof(PfcRng), "the state needs a member: PfcRng rng"); \
   PFC_DEFINE_LOOPS_(id, State, State##Params, State##Obs)                                          \
+  PFC_DEFINE_RANGES_(id, State, State##Params, State##Obs)                                         \
   PFC_SPEC_SYMBOL_(id) = {                                                                         \
       .abi_version = PFC_ABI_VERSION,                                                                \
       .spec_bytes = sizeof(PfcEnvSpec),                                                              \
@@ -322,22 +324,20 @@ typedef int32_t PfcParamField__Bool;  // for `bool` that stdbool.h has already e
       .metrics_one = id##_metrics_one_,                                                            \
       .draw_one = id##_draw_one_,                                                                  \
       __VA_ARGS__};
+#endif
 
 #define PFC_DEFINE_LOOPS_(id, State, Params, Obs)                                                   \
-  static void id##_reset_one_(void* state, const void* params) {                                    \
+  PFC_FN void id##_reset_one_(void* state, const void* params) {                                    \
     id##_reset((State*)state, (const Params*)params);                                               \
   }                                                                                                   \
-  static void id##_observe_one_(const void* state, const void* params, int32_t agent, void* obs) {  \
+  PFC_FN void id##_observe_one_(const void* state, const void* params, int32_t agent, void* obs) {  \
     id##_observe((const State*)state, (const Params*)params, agent, (Obs*)obs);                     \
   }                                                                                                   \
-  static void id##_metrics_one_(const void* state, const void* params, int32_t agent, float* out) { \
+  PFC_FN void id##_metrics_one_(const void* state, const void* params, int32_t agent, float* out) { \
     id##_metrics((const State*)state, (const Params*)params, agent, out);                           \
   }                                                                                                   \
-  static void id##_draw_one_(const void* state, const void* params, const PfcDraw* draw) {          \
-    id##_draw((const State*)state, (const Params*)params, draw);                                    \
-  }                                                                                                   \
-  PFC_ALWAYS_INLINE static void id##_step_loop_(const PfcRange* r, int64_t stride, int64_t agents,   \
-                                                  int64_t dims) {                                     \
+  __attribute__((always_inline)) PFC_FN void id##_step_loop_(const PfcRange* r, int64_t stride,       \
+                                                             int64_t agents, int64_t dims) {          \
     const Params params = *(const Params*)r->params;                                                  \
     const PfcIo io = r->io;                                                                           \
     unsigned char* const states = r->states;                                                          \
@@ -350,8 +350,8 @@ typedef int32_t PfcParamField__Bool;  // for `bool` that stdbool.h has already e
       id##_step((State*)(states + game * stride), &params, one);                                    \
     }                                                                                                 \
   }                                                                                                   \
-  PFC_ALWAYS_INLINE static void id##_observe_loop_(const PfcRange* r, int64_t stride,               \
-                                                     int64_t agents, int64_t obs_bytes) {             \
+  __attribute__((always_inline)) PFC_FN void id##_observe_loop_(const PfcRange* r, int64_t stride,    \
+                                                                int64_t agents, int64_t obs_bytes) {  \
     const Params params = *(const Params*)r->params;                                                  \
     unsigned char* const states = r->states;                                                          \
     unsigned char* const obs = r->obs;                                                                \
@@ -363,6 +363,11 @@ typedef int32_t PfcParamField__Bool;  // for `bool` that stdbool.h has already e
         id##_observe(state, &params, (int32_t)agent, (Obs*)out);                                    \
       }                                                                                               \
     }                                                                                                 \
+  }
+
+#define PFC_DEFINE_RANGES_(id, State, Params, Obs)                                                    \
+  static void id##_draw_one_(const void* state, const void* params, const PfcDraw* draw) {          \
+    id##_draw((const State*)state, (const Params*)params, draw);                                    \
   }                                                                                                   \
   /* One agent with one action is the common case. Its sizes are constants, so that the loop vectorises. */ \
   PFC_MULTIVERSION static void id##_step_range_(const PfcRange* r) {                                \
@@ -377,6 +382,5 @@ typedef int32_t PfcParamField__Bool;  // for `bool` that stdbool.h has already e
     else                                                                                              \
       id##_observe_loop_(r, (int64_t)r->state_stride, r->agents, (int64_t)r->obs_bytes);            \
   }
-#endif
 
 #endif  // PUFFERC_ENV_H

@@ -161,6 +161,10 @@ class VecConfig(Section):
         "A file that the game reads, such as a map. A path in a TOML file is relative to that file.",
         alias="--data",
     )
+    device: Literal["cpu", "cuda"] = param(
+        "cpu",
+        "Where games are stepped. cuda: on the GPU that trains (train.device), which has not been tried on a GPU yet.",
+    )
 
 
 @dataclass(frozen=True)

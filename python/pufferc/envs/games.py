@@ -45,7 +45,7 @@ _REWARD_THRESHOLDS = {
 
 # Arguments of pufferc.make. A game's parameters are keywords of the same call, so they need other names.
 MAKE_ARGUMENTS = {"name", "num_envs", "num_games", "num_threads", "seed", "groups", "copy", "autoreset", "params"}
-MAKE_ARGUMENTS |= {"render_mode", "render_games", "game_numbers", "data"}
+MAKE_ARGUMENTS |= {"render_mode", "render_games", "game_numbers", "data", "device"}
 
 
 @dataclass(frozen=True)

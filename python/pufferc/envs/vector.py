@@ -11,10 +11,11 @@ has one value per choice: whether it is legal in the next action.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
@@ -23,6 +24,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from pufferc import _core, errors
+from pufferc.envs.device import DeviceVecEnv
 from pufferc.envs.final_infos import Ended
 from pufferc.envs.games import MAKE_ARGUMENTS, EnvInfo, Game, check_keywords, find_game, param_value
 from pufferc.envs.spaces import GameSpaces, game_spaces
@@ -108,6 +110,8 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             then gives the same results as a pool of all with the same seed. Default 0, 1, 2, ...
         data: Path of the file that the game reads (a map), for games with `info.reads_data`. It is mapped into memory
             once for all games and must not change while the pool exists.
+        device: "cpu". With "cuda" or "cuda:0" `make` returns a `pufferc.envs.device.DeviceVecEnv`, whose games a GPU
+            steps and whose arrays are torch tensors.
         params: Parameters of the game by name, see `env_info(name).params`.
         **more_params: The same as keywords, which take precedence.
 
@@ -156,6 +160,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         render_games: int | None = 1,
         game_numbers: Sequence[int] | None = None,
         data: str | os.PathLike[str] | None = None,
+        device: str = "cpu",
         params: Mapping[str, Any] | None = None,
         **more_params: Any,
     ) -> None:
@@ -201,7 +206,7 @@ class VecEnv(VectorEnv[Array, Any, Array]):
             if num_envs is None:
                 raise
             raise type(error)(str(error).replace("num_games:", "num_envs:", 1)) from None
-        self._arguments = {  # of a copy, beside seed and params
+        self._arguments: dict[str, Any] = {  # of a copy, beside seed and params
             "name": info, "num_games": games, "num_threads": self.num_threads, "groups": self.groups,
             "copy": self._copy, "autoreset": autoreset, "render_mode": render_mode, "render_games": self._render_games,
             "game_numbers": numbers, "data": self.data,
@@ -209,6 +214,15 @@ class VecEnv(VectorEnv[Array, Any, Array]):
         self._started = False
         self._describe(info, games, spaces, autoreset)
         self._hold_views(info)
+
+    if not TYPE_CHECKING:  # for type checkers the class stays a plain one
+
+        @functools.wraps(__init__, assigned=())  # keeps the signature
+        def __new__(cls, *arguments, device="cpu", **keywords):
+            """Return a DeviceVecEnv if `device` is a GPU."""
+            if str(device) == "cpu":
+                return super().__new__(cls)
+            return DeviceVecEnv(cls(*arguments, **{"num_threads": 1, **keywords}), device)
 
     def _describe(self, info: EnvInfo, games: int, spaces: GameSpaces, autoreset: str) -> None:
         self.info, self.spaces = info, spaces

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pufferc import _core
 from pufferc.config import Config
+from pufferc.envs.device import DeviceVecEnv
 from pufferc.envs.game_library import ModuleError
 from pufferc.envs.games import env_info
 from pufferc.envs.vector import VecEnv
@@ -20,7 +21,7 @@ class GameNotFinite(NotFinite):
     """A game gave a reward or an observation that is not finite. The message names the game, row and step."""
 
 
-def check_game(env: VecEnv, rollout: Rollout, first_step: int) -> None:
+def check_game(env: VecEnv | DeviceVecEnv, rollout: Rollout, first_step: int) -> None:
     """Raises GameNotFinite if the rollout, whose first step is number `first_step` of the run, has such a number."""
     fault = _reward_fault(rollout) or _observation_fault(env, rollout)
     if fault is None:
@@ -56,7 +57,7 @@ def _reward_fault(rollout: Rollout) -> tuple[str, int, int] | None:
     return f"the reward {_name(rollout.rewards[t, row])}", t + 1, row
 
 
-def _observation_fault(env: VecEnv, rollout: Rollout) -> tuple[str, int, int] | None:
+def _observation_fault(env: VecEnv | DeviceVecEnv, rollout: Rollout) -> tuple[str, int, int] | None:
     """The first bad observation: of row t after step t, row 0 being that of the start."""
     if not rollout.observations.is_floating_point():
         return None
@@ -84,7 +85,7 @@ def _name(value: Tensor) -> str:
     return "NaN" if math.isnan(float(value)) else "infinity" if float(value) > 0 else "-infinity"
 
 
-def _entry(env: VecEnv, index: int) -> str:
+def _entry(env: VecEnv | DeviceVecEnv, index: int) -> str:
     """The name of the entry of the observation table that has value `index`."""
     end = 0
     for row in env.spaces.observation_rows:

@@ -33,7 +33,7 @@ def play_checkpoint(
 
     `params` and `data` override them.
     """
-    config = _resolved(checkpoint_config(checkpoint, device, params=params, data=data))
+    config = without_opponents(checkpoint_config(checkpoint, device, params=params, data=data))
     side = _side(checkpoint, config)
     return evaluate(side.policy, side.kernels, _world(config), settings)
 
@@ -62,7 +62,7 @@ def play_versus(
     ConfigError if the second one needs another world.
     """
     first, second = checkpoints
-    config = _resolved(checkpoint_config(first, device, params=params, data=data))
+    config = without_opponents(checkpoint_config(first, device, params=params, data=data))
     sides = (_side(first, config), _side(second, _in_world_of(config, second)))
     agents = agents_per_game(config.game, config.env)
     split = agents // 2 if split is None else split
@@ -70,8 +70,8 @@ def play_versus(
     return VersusResult(range(split), found[0]), VersusResult(range(split, agents), found[1])
 
 
-def _resolved(config: Config) -> Config:
-    """A resolved configuration without opponents, which belong to training. With other parameters there may be none."""
+def without_opponents(config: Config) -> Config:
+    """A resolved configuration without opponents, which belong to training. Other parameters may leave no sides."""
     train = dataclasses.replace(config.train, target_score=None)
     return resolve(dataclasses.replace(config, selfplay=SelfplayConfig(), train=train))[0]
 

@@ -10,7 +10,7 @@ import dataclasses
 import math
 
 from pufferc import _core
-from pufferc.config import Config, ConfigError, PolicyConfig, VecConfig, suggest
+from pufferc.config import Config, ConfigError, PolicyConfig, suggest
 from pufferc.envs.games import agents_per_game, env_info, pool_limit
 from pufferc.envs.vector import available_cores
 from pufferc.selfplay.settings import check_selfplay
@@ -79,7 +79,7 @@ def resolve(config: Config, *, processes: int = 1, local_processes: int = 1) -> 
     threads = min(cores, max(1, rows // agents // processes)) if vec.num_threads == "auto" else vec.num_threads
     resolved = dataclasses.replace(
         config,
-        vec=VecConfig(rows, threads, vec.data),
+        vec=dataclasses.replace(vec, num_envs=rows, num_threads=threads),
         train=dataclasses.replace(
             train, minibatch_size=minibatch, threads=cores if train.threads == "auto" else train.threads
         ),

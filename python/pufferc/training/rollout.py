@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pufferc.envs.device import DeviceVecEnv
 from pufferc.envs.vector import VecEnv
 from pufferc.policies import Head, Policy, State, make_head
 
@@ -60,13 +61,13 @@ class Rollout:
     head: Head
     state: State  # the policy's state before step 0
     next_state: State  # the policy's state before step T
-    staging: Tensor | None  # [N, O...] host buffer for games that cannot write directly into the rollout
+    staging: Tensor | None  # [N, O...] buffer beside the games, if they cannot write directly into the rollout
     steps: list[Step]
     blocks: Blocks
 
     @staticmethod
     def make(
-        env: VecEnv,
+        env: VecEnv | DeviceVecEnv,
         policy: Policy,
         horizon: int,
         device: torch.device,
@@ -83,8 +84,10 @@ class Rollout:
         def empty(steps: int, kind: torch.dtype = torch.float32, *shape: int) -> Tensor:
             return torch.zeros(steps, rows, *shape, dtype=kind, device=device)
 
-        staged = dtype != game_dtype or device.type != "cpu"
-        staging = torch.zeros(rows, *space.shape, dtype=game_dtype, pin_memory=device.type == "cuda")
+        home = env.device if isinstance(env, DeviceVecEnv) else torch.device("cpu")  # where the games live
+        staged = dtype != game_dtype or device != home
+        pinned = device.type == "cuda" and home.type == "cpu"
+        staging = torch.zeros(rows, *space.shape, dtype=game_dtype, pin_memory=pinned, device=home)
         state = policy.initial_state(rows, device)
         rollout = Rollout(
             observations=empty(horizon + 1, dtype, *space.shape),
@@ -126,7 +129,7 @@ class Rollout:
             None if self.mask is None else self.mask[t],
         )
 
-    def reset(self, env: VecEnv, policy: Policy, seed: int) -> None:
+    def reset(self, env: VecEnv | DeviceVecEnv, policy: Policy, seed: int) -> None:
         """Resets every game; the next rollout starts there."""
         last = self.observations[-1]
         if self.staging is None:
@@ -134,7 +137,7 @@ class Rollout:
         else:
             env.reset(seed=seed, observations=self.staging)
             last.copy_(self.staging)
-        self.alive[-1].copy_(torch.from_numpy(env.alive))
+        self.alive[-1].copy_(torch.as_tensor(env.alive))
         self.next_state = policy.initial_state(env.num_envs, last.device)
 
     def begin(self) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from pufferc.config import Config, ConfigError, merge
 from pufferc.config.schema import Value
+from pufferc.envs.device import DeviceVecEnv
 from pufferc.envs.games import env_info
 from pufferc.envs.vector import VecEnv
 
@@ -69,7 +70,7 @@ def with_last_values(config: Config) -> Config:
 class ScheduledParams:
     """Sets the scheduled parameters of a pool. ConfigError for parameters that cannot change in a running pool."""
 
-    def __init__(self, config: Config, env: VecEnv) -> None:
+    def __init__(self, config: Config, env: VecEnv | DeviceVecEnv) -> None:
         self._schedules, self._env = read_schedules(config), env
         self.values: dict[str, Value] = {}  # the current ones
         for done in (1.0, 0.0):

@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pufferc.config import Config, as_tables
+from pufferc.config import Config, ConfigError, as_tables
+from pufferc.envs.device import DeviceVecEnv
 from pufferc.envs.spaces import GameSpaces, game_spaces
 from pufferc.envs.vector import VecEnv
 from pufferc.kernels import public
@@ -37,6 +38,7 @@ from pufferc.selfplay.settings import Sides, read_sides
 from pufferc.training import faults, normalise, ppo
 from pufferc.training.bonus import Bonus
 from pufferc.training.collectors import Collector, make_collector
+from pufferc.training.device_games import GamesCollector
 from pufferc.training.distributed import Ranks
 from pufferc.training.evaluate import Evaluation, EvaluationSettings, World, evaluate
 from pufferc.training.from_checkpoint import load_weights
@@ -76,16 +78,7 @@ class Trainer:
         check_memory(share.rows * ranks.local_world, train.horizon, spaces, self.dtype)
         set_torch_threads(self.policy, int(train.threads))
         self.optimizer = make_optimizer(config, self.policy, self.dtype, fused=fused)
-        self.env = VecEnv(
-            config.game,
-            share.rows,
-            num_threads=min(int(config.vec.num_threads), share.rows),
-            seed=train.seed,
-            groups=2 if self.device.type != "cpu" and sides is None and share.rows // spaces.agents % 2 == 0 else 1,
-            params=config.env,
-            data=config.vec.data,
-            game_numbers=share.game_numbers(spaces.agents),
-        )
+        self.env = self._make_env(sides)
         self.scheduled = ScheduledParams(config, self.env)
         skip = sides is not None and config.selfplay.skip_forced
         self.rollout = Rollout.make(self.env, self.policy, train.horizon, self.device, share.blocks, skip_forced=skip)
@@ -103,6 +96,31 @@ class Trainer:
         self.update = 0
         self.seconds = 0.0  # training time, including the time before a resume
 
+    def _make_env(self, sides: Sides | None) -> VecEnv | DeviceVecEnv:
+        """The games of this rank."""
+        config, agents, rows = self.config, self.spaces.agents, self.share.rows
+        on_cpu = config.vec.device == "cpu"
+        halves = on_cpu and self.device.type != "cpu" and sides is None and rows // agents % 2 == 0
+        if not on_cpu and sides is not None:
+            raise ConfigError("vec.device: games of self-play are stepped on the CPU; use --vec.device cpu")
+        try:
+            env: VecEnv | DeviceVecEnv = VecEnv(
+                config.game,
+                rows,
+                num_threads=min(int(config.vec.num_threads), rows),
+                seed=config.train.seed,
+                groups=2 if halves else 1,
+                params=config.env,
+                data=config.vec.data,
+                game_numbers=self.share.game_numbers(agents),
+                device="cpu" if on_cpu else str(self.device) if self.device.type == "cuda" else "cuda",
+            )
+        except RuntimeError as error:
+            raise ConfigError(f"vec.device: {error}") from None
+        if isinstance(env, DeviceVecEnv) and env.device != self.device:
+            raise ConfigError(f"vec.device: games on a GPU need train.device cuda, got {self.device}")
+        return env
+
     def _new_network(self) -> Policy:
         """The network of this run with its first weights."""
         seed, fused = self.config.train.seed, self.kernels.fused
@@ -112,12 +130,18 @@ class Trainer:
         """The seats of self-play."""
         copies = (self._new_network() for _ in range(self.config.selfplay.max_policies if sides.pool else 0))
         numbers = self.share.game_numbers(self.spaces.agents)
+        assert isinstance(self.env, VecEnv)  # see _make_env
         return Seats(self.config, sides, self.env, [self.policy, *copies], numbers, self.ranks)
 
     def _make_parts(self) -> tuple[Collector, ppo.Learner]:
         """Chooses the collector and the learner of this run."""
         env, policy, rollout, kernels, train = self.env, self.policy, self.rollout, self.kernels, self.config.train
         parts = policy, self.optimizer, rollout, kernels, train, self.ranks
+        if isinstance(env, DeviceVecEnv):
+            recorder = Recorder(self.device, policy)
+            collector = GamesCollector(env, policy, rollout, train.seed, recorder)
+            on_gpu = self.device.type == "cuda"
+            return collector, DeviceLearner(recorder, *parts) if on_gpu else learner_class(policy, kernels)(*parts)
         seats = self.seats
         seated = None if seats is None or seats.alone else SeatedCollector(env, rollout, kernels, train.seed, seats)
         if self.device.type == "cpu":

@@ -119,12 +119,11 @@ class CheckpointAgent:
     ) -> None:
         from pufferc.policies import make_head, make_policy
         from pufferc.runs.checkpoint import load_game_checkpoint, load_run_checkpoint
-        from pufferc.training.from_checkpoint import checkpoint_config, load_weights
+        from pufferc.training.from_checkpoint import checkpoint_config, load_weights, without_opponents
         from pufferc.training.hardware import torch_settings
-        from pufferc.training.resolve import resolve
 
         checkpoint = load_run_checkpoint(path) if game is None else load_game_checkpoint(path, game)
-        config, _ = resolve(checkpoint_config(checkpoint, params=params, data=data))
+        config = without_opponents(checkpoint_config(checkpoint, params=params, data=data))
         device, dtype, self._kernels = torch_settings(config)
         self.game: str = config.game
         self.params: dict[str, Any] = dict(config.env)
