@@ -42,6 +42,7 @@ static const Case special_cases[] = {
     {"breakout, one ball, one frame per step", "breakout", 2, {{"balls", 1}, {"frames_per_step", 1}}},
     {"cartpole", "cartpole", 0, {{0}}},
     {"cartpole, continuous", "cartpole", 1, {{"continuous", 1}}},
+    {"chess, short", "chess", 1, {{"max_steps", 90}}},
     {"drive, short lives and towns", "drive", 2, {{"max_steps", 60}, {"world_steps", 90}}},
     {"drive, continuous", "drive", 6,
      {{"max_steps", 40}, {"continuous", 1}, {"view", 1}, {"goal_mode", 1}, {"agents", 5}, {"town_x", 1}}},
