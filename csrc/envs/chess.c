@@ -252,11 +252,12 @@ PFC_FN void chess_add_pawn(ChessMoves* moves, const ChessBoard* b, uint64_t pawn
       chess_add_pawn_step(moves, pawn, 2 * i);
 }
 
-PFC_FN void chess_legal_moves(const ChessBoard* b, ChessMoves* moves) {
+// Stops after a piece if `enough` moves were found.
+PFC_FN void chess_find_moves(const ChessBoard* b, int32_t enough, ChessMoves* moves) {
   const ChessLimits limits = chess_limits(b);
   moves->count = 0;
   chess_add_king(moves, b, &limits);
-  for (uint64_t left = b->own & ~b->kinds[CHESS_KING]; left; left &= left - 1) {
+  for (uint64_t left = b->own & ~b->kinds[CHESS_KING]; left && moves->count < enough; left &= left - 1) {
     const uint64_t piece = left & (~left + 1), allowed = chess_allowed(&limits, piece);
     if (piece & b->kinds[CHESS_PAWN]) {
       chess_add_pawn(moves, b, piece, allowed);
@@ -268,6 +269,14 @@ PFC_FN void chess_legal_moves(const ChessBoard* b, ChessMoves* moves) {
       chess_add_slides(moves, b, piece, allowed);
     }
   }
+}
+
+PFC_FN void chess_legal_moves(const ChessBoard* b, ChessMoves* moves) { chess_find_moves(b, CHESS_MAX_MOVES, moves); }
+
+PFC_FN bool chess_has_move(const ChessBoard* b) {
+  ChessMoves moves;
+  chess_find_moves(b, 1, &moves);
+  return moves.count > 0;
 }
 
 // ---- a ply ---------------------------------------------------------------------------------------------------------
@@ -389,7 +398,6 @@ PFC_FN void chess_finish(Chess* s, int32_t winner, PfcIo io) {
 
 PFC_FN void chess_step(Chess* s, const ChessParams* p, PfcIo io) {
   (void)p;
-  ChessMoves moves;
   const int32_t mover = chess_turn(s), choice = io.actions[mover], turn = mover == 1 ? CHESS_SQUARES - 8 : 0;
   s->latest[0] = chess_square(chess_from(choice)) ^ turn;
   s->latest[1] = chess_square(chess_to(choice)) ^ turn;
@@ -397,8 +405,7 @@ PFC_FN void chess_step(Chess* s, const ChessParams* p, PfcIo io) {
   s->plies += 1;
   chess_remember(s);
   s->in_check = chess_checkers(&s->board) != 0;
-  chess_legal_moves(&s->board, &moves);
-  if (moves.count == 0)
+  if (!chess_has_move(&s->board))
     chess_finish(s, s->in_check ? mover : CHESS_DRAWN, io);
   else if (s->quiet == CHESS_MAX_QUIET || s->repeats == CHESS_REPEATS || chess_is_dead(&s->board))
     chess_finish(s, CHESS_DRAWN, io);
