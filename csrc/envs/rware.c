@@ -1,17 +1,19 @@
 // rware.c - robots of a warehouse carry requested shelves to the goals and back. 1 to 20 agents that move together.
 //
 // - The grid has 9 shelf_rows + 2 rows and 3 shelf_columns + 1 columns. Free ways are columns 0, 3, 6, ..., rows 0, 9,
-//   18, ..., the last row, and the two middle columns in the last 10 rows. Every other cell starts with a shelf. The goals
-//   are the two middle cells of the last row.
-// - Agents start on different random cells with random headings. They pass under standing shelves, and can load the shelf
-//   of their cell. A carried shelf is put down only off the free ways, and is not carried onto a standing shelf.
-// - `requests` random shelves are requested. A requested shelf on a goal is a delivery; another shelf is then requested.
-// - All agents move at the same time, into cells that are free or become free. Where several chains of agents lead to one
-//   free cell, the longest moves; between equal ones, the agent of lower index moves. A ring of three or more agents moves.
-//   Two agents cannot swap cells. What wants the cell of an agent that stays, stays.
+//   18, ..., the last row, and the two middle columns in the last 10 rows. Every other cell starts with a shelf. The
+//   goals are the two middle cells of the last row.
+// - Agents start on different random cells with random headings. They pass under standing shelves, and can load the
+//   shelf of their cell. A carried shelf is put down only off the free ways, and is not carried onto a standing shelf.
+// - `requests` random shelves are requested. A requested shelf on a goal is a delivery; another shelf is then
+//   requested.
+// - All agents move at the same time, into cells that are free or become free. Where several chains of agents lead to
+//   one free cell, the longest moves; between equal ones, the agent of lower index moves. A ring of three or more
+//   agents moves. Two agents cannot swap cells. What wants the cell of an agent that stays, stays.
 //
-// obs   uint8[71] per agent: x, y, carrying, heading (up, down, left, right; one-hot), on a free way; then the 3 x 3 cells
-//       around it, row by row: agent there, its heading (up if none), shelf there, shelf requested; zeros and "up" outside
+// obs   uint8[71] per agent: x, y, carrying, heading (up, down, left, right; one-hot), on a free way; then the 3 x 3
+//       cells around it, row by row: agent there, its heading (up if none), shelf there, shelf requested; zeros and
+//       "up" outside
 // act   int32[1]   0 none  1 forward  2 turn left  3 turn right  4 load or put down
 // rew   +1 per delivery for its carrier (reward_kind 0), or for all agents (1)
 //
@@ -225,7 +227,8 @@ PFC_FN void rware_move_all(Rware* s, const RwareParams* p, const int32_t* choice
 
 // ---- a step --------------------------------------------------------------------------------------------------------
 
-PFC_TABLE uint8_t rware_left_of[RWARE_HEADINGS] = {RWARE_FACES_LEFT, RWARE_FACES_RIGHT, RWARE_FACES_DOWN, RWARE_FACES_UP};
+PFC_TABLE uint8_t rware_left_of[RWARE_HEADINGS] = {RWARE_FACES_LEFT, RWARE_FACES_RIGHT, RWARE_FACES_DOWN,
+                                                   RWARE_FACES_UP};
 PFC_TABLE uint8_t rware_right_of[RWARE_HEADINGS] = {RWARE_FACES_RIGHT, RWARE_FACES_LEFT, RWARE_FACES_UP,
                                                     RWARE_FACES_DOWN};
 
@@ -300,7 +303,7 @@ PFC_FN void rware_metrics(const Rware* s, const RwareParams* p, int32_t agent, f
   values[1] = pfc_minf(1.0f, (float)(s->deliveries * (rware_height(p) + rware_width(p))) / most);
 }
 
-// ---- picture: 480 x 560, the grid under the number of deliveries ------------------------------------------------------
+// ---- picture: 480 x 560, the grid under the number of deliveries --------------------------------------------------
 
 #define RWARE_VIEW_WIDTH 480.0f
 #define RWARE_VIEW_HEIGHT 560.0f

@@ -2,15 +2,15 @@
 //
 // - The well has 20 rows of 10 cells. Pieces come from shuffled bags of all seven kinds. The next two are visible.
 // - A piece appears upright with the upper left corner of its box in column 5 of row 0. If it overlaps, the game ends.
-// - A turn is clockwise and keeps the upper left corner of the box. A move or turn that does not fit does nothing. Turns
-//   of the square piece do nothing.
+// - A turn is clockwise and keeps the upper left corner of the box. A move or turn that does not fit does nothing.
+//   Turns of the square piece do nothing.
 // - Hold puts the piece aside and takes the held one, or the next one if none is held; once per piece.
-// - After its choice, the piece falls one row every max(3, 6 - level / 4) steps, counted from its appearance. A piece that
-//   cannot fall is placed. A hard drop places it at once. A soft drop moves it one row and never places it.
+// - After its choice, the piece falls one row every max(3, 6 - level / 4) steps, counted from its appearance. A piece
+//   that cannot fall is placed. A hard drop places it at once. A soft drop moves it one row and never places it.
 // - Full rows vanish. level = 1 + lines / 10. Divisions round down.
 // - At the end of step 500, and max(40, 100 - 7 sqrt(level)) steps after each rise, a garbage row with min(5, max(1,
-//   level / 8)) holes rises. The falling piece rises too, if it is below the top row. The game ends if the top row has a
-//   placed cell, or if the falling piece then overlaps.
+//   level / 8)) holes rises. The falling piece rises too, if it is below the top row. The game ends if the top row has
+//   a placed cell, or if the falling piece then overlaps.
 //
 // obs   uint8[207]   [20][10] 0 empty, 1 placed, 2 falling; current, next two and held piece; whether hold is allowed;
 //                    steps since the piece last fell; level, at most 31
@@ -21,8 +21,8 @@
 // score: 100, 300, 500, 1,000 points for one to four rows, 1 per row of a soft drop, 2 per row of a hard drop.
 // perf = min(1, lines / 300).
 //
-// A row of the well is a word of 16 bits: column x is bit 3 + x, and the walls on both sides are set, as are the rows of
-// the floor. A piece fits if its four rows, as one word of 64 bits, share no bit with the well.
+// A row of the well is a word of 16 bits: column x is bit 3 + x, and the walls on both sides are set, as are the rows
+// of the floor. A piece fits if its four rows, as one word of 64 bits, share no bit with the well.
 #include "pufferc/env.h"
 
 enum { TETRIS_NONE, TETRIS_LEFT, TETRIS_RIGHT, TETRIS_TURN, TETRIS_SOFT, TETRIS_HARD, TETRIS_HOLD, TETRIS_CHOICES };
@@ -91,7 +91,7 @@ static void tetris_layout(const void* params, PfcLayout* sizes) {
   sizes->masked = ((const TetrisParams*)params)->masked;
 }
 
-// ---- pieces ----------------------------------------------------------------------------------------------------------
+// ---- pieces -------------------------------------------------------------------------------------------------------
 
 PFC_FN int32_t tetris_level(const Tetris* s) { return 1 + s->lines / TETRIS_LINES_PER_LEVEL; }
 
@@ -152,7 +152,7 @@ PFC_FN void tetris_reset(Tetris* s, const TetrisParams* p) {
   tetris_appear(s, tetris_take_next(s));
 }
 
-// ---- a step ----------------------------------------------------------------------------------------------------------
+// ---- a step -------------------------------------------------------------------------------------------------------
 
 // Removes full rows among the four from y on and returns their number.
 PFC_FN int32_t tetris_remove_full(Tetris* s, int32_t y) {
@@ -271,7 +271,7 @@ PFC_FN void tetris_step(Tetris* s, const TetrisParams* p, PfcIo io) {
   io.terminated[0] = !running;
 }
 
-// ---- observation, mask, metrics ----------------------------------------------------------------------------------------
+// ---- observation, mask, metrics -----------------------------------------------------------------------------------
 
 // Bits 0 to 4 become bytes 0 to 4: five copies, each 7 bits further, put bit i at bit 8 i.
 PFC_FN uint64_t tetris_spread(uint64_t bits) { return (bits & 0x1f) * 0x10204081ull & 0x0101010101ull; }
@@ -322,7 +322,7 @@ PFC_FN void tetris_metrics(const Tetris* s, const TetrisParams* p, int32_t agent
   values[3] = (float)tetris_level(s);
 }
 
-// ---- picture: 440 x 560, the well, and the next and held pieces beside it -----------------------------------------------
+// ---- picture: 440 x 560, the well, and the next and held pieces beside it -----------------------------------------
 
 #define TETRIS_VIEW_WIDTH 440.0f
 #define TETRIS_VIEW_HEIGHT 560.0f
@@ -353,7 +353,8 @@ static void tetris_draw_ghost(const Tetris* s, const PfcDraw* d) {
   for (int32_t cell = 0; cell < TETRIS_BOX * TETRIS_BOX; ++cell) {
     const int32_t row = cell / TETRIS_BOX, column = cell % TETRIS_BOX;
     if (!(tetris_shapes[s->kind][s->turn] >> (16 * row + column) & 1)) continue;
-    const float left = TETRIS_VIEW_LEFT + size * (float)(s->x + column), top = TETRIS_VIEW_TOP + size * (float)(y + row);
+    const float left = TETRIS_VIEW_LEFT + size * (float)(s->x + column);
+    const float top = TETRIS_VIEW_TOP + size * (float)(y + row);
     tetris_draw_empty(d, left, top, size, pfc_tint(tetris_colors[s->kind], 90));
     d->rounded_rect(d->context, left + 4.0f, top + 4.0f, size - 8.0f, size - 8.0f, 2.0f, pfc_rgb(PFC_BOARD));
   }

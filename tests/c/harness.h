@@ -42,6 +42,7 @@ static const Case special_cases[] = {
     {"breakout, one ball, one frame per step", "breakout", 2, {{"balls", 1}, {"frames_per_step", 1}}},
     {"cartpole", "cartpole", 0, {{0}}},
     {"cartpole, continuous", "cartpole", 1, {{"continuous", 1}}},
+    {"chess, short", "chess", 1, {{"max_steps", 90}}},
     {"doorkey, small, short", "doorkey", 2, {{"size", 6}, {"max_steps", 80}}},
     {"doorkey, memory, short", "doorkey", 4, {{"task", 2}, {"size", 7}, {"random_length", 1}, {"max_steps", 60}}},
     {"drive, short lives and towns", "drive", 2, {{"max_steps", 60}, {"world_steps", 90}}},

@@ -55,7 +55,7 @@ static void place(Rware* s, RwareParams* p, const char* const drawing[3]) {
   }
 }
 
-// ---- layout ----------------------------------------------------------------------------------------------------------
+// ---- layout -------------------------------------------------------------------------------------------------------
 
 static void test_layouts(void) {
   static const char* const top = ".XX.XX.XX.";
@@ -87,7 +87,7 @@ static void test_starts(void) {
   for (int i = 0; i < 4; ++i) CHECK(headings[i] > 880 && headings[i] < 1120);
 }
 
-// ---- moving ------------------------------------------------------------------------------------------------------------
+// ---- moving -------------------------------------------------------------------------------------------------------
 
 typedef struct Jam {
   const char* before[3];
@@ -139,7 +139,7 @@ static void test_walls_and_turns(void) {
   for (int i = 3; i >= 0; --i) CHECK(s.heading[0] == right[i]), play_same(&s, &p, RWARE_LEFT);
 }
 
-// ---- shelves -------------------------------------------------------------------------------------------------------------
+// ---- shelves ------------------------------------------------------------------------------------------------------
 
 // One agent at a cell, and shelves at some.
 static void prepare(Rware* s, RwareParams* p, int x, int y, int heading) {

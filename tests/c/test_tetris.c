@@ -1,5 +1,5 @@
-// test_tetris.c - pieces and turns against drawings, bags, hold, drops, full rows and points, falling, garbage, the mask,
-// and the ends of a game.
+// test_tetris.c - pieces and turns against drawings, bags, hold, drops, full rows and points, falling, garbage, the
+// mask, and the ends of a game.
 #include <string.h>
 
 #include "../../csrc/envs/tetris.c"
@@ -110,7 +110,7 @@ static void test_walls_and_turns(void) {
   CHECK(play(&s, &shaped, TETRIS_TURN).reward == 0.0f && s.turn == 0);
 }
 
-// ---- placing ---------------------------------------------------------------------------------------------------------
+// ---- placing ------------------------------------------------------------------------------------------------------
 
 static void test_a_piece_falls_and_is_placed(void) {
   Tetris s = fresh(2);
@@ -179,7 +179,7 @@ static void test_a_piece_without_room_ends_the_game(void) {
   CHECK(!play(&held, &plain, TETRIS_NONE).terminated && play(&held, &plain, TETRIS_HOLD).terminated);
 }
 
-// ---- garbage ---------------------------------------------------------------------------------------------------------
+// ---- garbage ------------------------------------------------------------------------------------------------------
 
 static int holes(uint16_t row) { return 16 - __builtin_popcount(row); }
 
@@ -234,7 +234,7 @@ static void test_garbage_ends_the_game(void) {
   CHECK(!play(&s, &plain, TETRIS_NONE).terminated && s.y == 0);
 }
 
-// ---- mask, observation, metrics ------------------------------------------------------------------------------------------
+// ---- mask, observation, metrics -----------------------------------------------------------------------------------
 
 static bool acts(const Tetris* before, int32_t choice) {
   Tetris s = *before;

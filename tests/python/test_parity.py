@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import pufferc
+from chess_game import ChessGame
 from conftest import GAMES, MakePool
 from pufferc.envs.spaces import sample_legal
 from pufferc.parity import Agreement, Difference, Draws, MissingReference, Moment, lockstep, reference_package
@@ -159,6 +160,18 @@ def go(size: int, games: int, steps: int) -> Agreement:
     )
 
 
+def chess() -> Agreement:
+    games = 20
+    return lockstep(
+        pufferc.make("chess", num_games=games, num_threads=1, autoreset="disabled", seed=12, max_steps=0),
+        [ChessGame() for _ in range(games)],
+        copy=lambda _, theirs: theirs.restart(),
+        compare=lambda ours, theirs: theirs.differs(ours),
+        actions=None,
+        steps=10_000 if LONG else 500,
+    )
+
+
 def tetris_difference(ours: Moment, theirs: Tetris) -> str | None:
     if bool(ours.terminated[0]) != theirs.over:
         return "end"
@@ -272,6 +285,7 @@ class Parity:
 
 
 PARITY = {
+    "chess": Parity("chess", 500 if LONG else 10, chess),
     "connect4": Parity("connect4", 300, connect4),
     "g2048": Parity("g2048", 20, g2048),
     "poker, Kuhn's": Parity("poker", 1200, lambda: poker(0)),
