@@ -82,7 +82,7 @@ static const Case special_cases[] = {
     {"recall, repeat", "recall", 0, {{0}}},
     {"recall, backwards", "recall", 1, {{"task", 1}}},
     {"recall, pairs of ranks, two decks", "recall", 3, {{"task", 2}, {"ranks", 1}, {"decks", 2}}},
-    {"rware", "rware", 0, {{0}}},
+    {"rware, short", "rware", 1, {{"max_steps", 150}}},
     {"rware, crowded, shared reward", "rware", 4,
      {{"agents", 9}, {"requests", 4}, {"reward_kind", 1}, {"max_steps", 150}}},
     {"tetris", "tetris", 0, {{0}}},
