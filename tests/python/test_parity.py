@@ -168,7 +168,7 @@ def chess() -> Agreement:
         copy=lambda _, theirs: theirs.restart(),
         compare=lambda ours, theirs: theirs.differs(ours),
         actions=None,
-        steps=10_000 if LONG else 500,
+        steps=12_000 if LONG else 500,
     )
 
 
