@@ -174,7 +174,7 @@ def compare(name: str, game: Task, sweeps: int, runs: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sweeps", type=int, default=50)
-    parser.add_argument("--budget", type=float, default=40.0, help="of a sweep, in runs of mean length")
+    parser.add_argument("--budget", type=float, default=20.0, help="of a sweep, in runs of mean length")
     parser.add_argument("--table", type=Path, default=Path(__file__).with_name("tuners.npz"))
     options = parser.parse_args()
     with np.load(options.table) as table:

@@ -120,7 +120,9 @@ def test_runs_groups_and_sweeps_are_found_below_a_folder(tmp_path: Path) -> None
     sweep = make_sweep(tmp_path / "sweeps" / "one", 6)
     make_run(sweep / "confirm" / "run-3-seeds", 3, 20, name="seed-9")
     with (sweep / "trials.jsonl").open("a") as file:
-        file.write('[1]\n{"number": 8, "params"')
+        file.write('[1]\n{"number": 1e999}\n{"number": 9, "steps": 3, "seconds": "2"}\n')
+        file.write('{"number": 10, "params": {"game.x": 1}}\n{"number": 8, "params"')
+    (sweep / "machine.json").write_text('{"cpu": "one", "cores": 2}')
     collection = Collection([tmp_path])
     collection.refresh()
     found = {entry.run.name: entry.record() for entry in collection.entries}
@@ -130,6 +132,7 @@ def test_runs_groups_and_sweeps_are_found_below_a_folder(tmp_path: Path) -> None
     assert (
         trial["score"]["value"] == settings(4)["score"] and trial["state"] == "complete" and trial["game"] == "breakout"
     )
+    assert trial["machine"]["cpu"] == "one"
     assert found["one/5"]["state"] == "stopped"
     assert found["run-3-seeds/seed-9"]["sweep"] == "one"
     assert found["breakout-20260101-000000-seeds/seed-2"]["seed"] == 2
@@ -143,6 +146,14 @@ def test_unreadable_runs_are_shown_with_their_problem(tmp_path: Path) -> None:
     page = write_page([tmp_path], tmp_path / "view.html")
     states = {record["game"]: (record["state"], bool(record["problem"])) for record in data_of(page)["runs"]}
     assert states == {"breakout": ("damaged", True), "pong": ("damaged", True)}
+
+
+def test_values_that_json_does_not_know_are_left_empty(tmp_path: Path) -> None:
+    run = make_run(tmp_path, 1, 5)
+    (run / "config.toml").write_text('game = "breakout"\n[train]\nclip = inf\n')
+    (run / "machine.json").write_text('{"memory_gb": NaN}')
+    (record,) = data_of(write_page([tmp_path], tmp_path / "view.html"))["runs"]
+    assert record["config"]["train.clip"] is None and record["machine"]["memory_gb"] is None
 
 
 def test_only_changed_runs_come_with_a_change(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 
 from pufferc.config import Config, ConfigError, to_toml
 from pufferc.loggers import Progress
+from pufferc.runs.directory import write_json
+from pufferc.runs.machine import machine
 from pufferc.runs.text import duration
 from pufferc.sweep.confirm import next_confirmation
 from pufferc.sweep.objective import best, loss, ranked
@@ -27,7 +29,7 @@ from pufferc.sweep.trials import BASE, CONFIRM, ENDED, SEARCH, Trial
 from pufferc.sweep.workers import Event, Job, Workers
 from pufferc.training.interrupt import Interrupt
 
-BEST_FILE, BASE_FILE = "best.toml", "base.toml"
+BEST_FILE, BASE_FILE, MACHINE_FILE = "best.toml", "base.toml", "machine.json"
 _MAX_ERRORS, _HOPELESS = 5, 20
 _WAIT_S, _SHOW_S = 0.2, 5.0
 _MAX_CONFIRM_SHARE = 1 / 3  # of the budget, kept for confirmations
@@ -47,6 +49,8 @@ class Sweep:
         self.failed = 0
         (self.directory / "curves").mkdir(exist_ok=True)
         self._write(BASE_FILE, to_toml(plan.base))
+        if not (self.directory / MACHINE_FILE).exists():
+            write_json(self.directory / MACHINE_FILE, machine())
 
     def elapsed(self) -> float:
         """Seconds of this process."""

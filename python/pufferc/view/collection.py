@@ -6,6 +6,7 @@ A folder may be a run, a group of seeds, a sweep, or contain any of these, at mo
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -141,6 +142,17 @@ def _film(path: Path) -> Path | None:
 
 
 def as_json(value: Any) -> str:
-    """JSON that is safe inside an element of HTML: "<" is written as an escape, so no name can end the element."""
-    text = json.dumps(value, separators=(",", ":"), default=str, allow_nan=False)
+    """JSON that is safe inside an element of HTML: "<" is written as an escape, so no name can end the element.
+
+    Infinities and NaN, which configurations of TOML may contain and JSON does not know, become null.
+    """
+    text = json.dumps(_finite(value), separators=(",", ":"), default=str, allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, (list, tuple)) else value

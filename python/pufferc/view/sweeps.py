@@ -2,7 +2,7 @@
 
     trials.jsonl     a line per ended run: number, params, seed, outcome, score, steps, seconds, error, run
     base.toml        the configuration that the sweep varies; without it, best.toml with each run's own settings
-    sweep.json       the machine
+    machine.json     the machine of the worker that started the sweep
     curves/7.jsonl   the log of run 7
     confirm/         directories of runs with fresh seeds, found like any others
 
@@ -21,7 +21,7 @@ from pufferc.runs.directory import policy_name
 from pufferc.runs.records import Run
 from pufferc.runs.scores import Score
 
-TRIALS, CONFIGURATIONS, PLAN = "trials.jsonl", ("base.toml", "best.toml"), "sweep.json"
+TRIALS, CONFIGURATIONS, MACHINE = "trials.jsonl", ("base.toml", "best.toml"), "machine.json"
 
 
 def is_sweep(folder: Path) -> bool:
@@ -49,11 +49,11 @@ def trials(folder: Path) -> Iterator[tuple[Run, Path]]:
         try:
             values = json.loads(line)
             number, directory = int(values["number"]), values.get("run")
-        except (ValueError, KeyError, TypeError):
+            run = _run(folder, number, values, base, machine)
+        except (ValueError, KeyError, TypeError, OverflowError):
             continue
         if directory is None:  # one with a directory is found by it
-            log = folder / "curves" / f"{number}.jsonl"
-            yield _run(folder, number, values, base, machine), log
+            yield run, folder / "curves" / f"{number}.jsonl"
 
 
 def _base(folder: Path) -> dict[str, Any]:
@@ -67,8 +67,8 @@ def _base(folder: Path) -> dict[str, Any]:
 
 def _machine(folder: Path) -> dict[str, Any]:
     try:
-        found = json.loads((folder / PLAN).read_bytes())["machine"]
-    except (OSError, ValueError, KeyError, TypeError):
+        found = json.loads((folder / MACHINE).read_bytes())
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 
