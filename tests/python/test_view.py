@@ -151,9 +151,9 @@ def test_unreadable_runs_are_shown_with_their_problem(tmp_path: Path) -> None:
 def test_values_that_json_does_not_know_are_left_empty(tmp_path: Path) -> None:
     run = make_run(tmp_path, 1, 5)
     (run / "config.toml").write_text('game = "breakout"\n[train]\nclip = inf\n')
-    (run / "machine.json").write_text('{"memory_gb": NaN}')
-    (record,) = data_of(write_page([tmp_path], tmp_path / "view.html"))["runs"]
-    assert record["config"]["train.clip"] is None and record["machine"]["memory_gb"] is None
+    (run / "machine.json").write_text('{"memory_gb": Infinity}')
+    common = data_of(write_page([tmp_path], tmp_path / "view.html"))["common"]
+    assert common["config"]["train.clip"] is None and common["machine"]["memory_gb"] is None
 
 
 def test_only_changed_runs_come_with_a_change(tmp_path: Path) -> None:
