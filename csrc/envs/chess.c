@@ -81,8 +81,21 @@ static const PfcObsRow chess_obs[] = {
 
 // ---- squares -----------------------------------------------------------------------------------------------------
 
-PFC_FN uint64_t chess_turned(uint64_t squares) { return __builtin_bswap64(squares); }
-PFC_FN int32_t chess_square(uint64_t squares) { return __builtin_ctzll(squares); }  // the first one
+// The ranks in reverse order: bytes swapped, then pairs of bytes, then halves. Compilers make one instruction of it.
+PFC_FN uint64_t chess_turned(uint64_t squares) {
+  squares = (squares >> 8 & 0x00ff00ff00ff00ffull) | (squares & 0x00ff00ff00ff00ffull) << 8;
+  squares = (squares >> 16 & 0x0000ffff0000ffffull) | (squares & 0x0000ffff0000ffffull) << 16;
+  return squares >> 32 | squares << 32;
+}
+
+PFC_FN int32_t chess_square(uint64_t squares) {  // the first one
+#ifdef __CUDA_ARCH__
+  return __ffsll((long long)squares) - 1;
+#else
+  return __builtin_ctzll(squares);
+#endif
+}
+
 PFC_FN bool chess_is_single(uint64_t squares) { return squares != 0 && (squares & (squares - 1)) == 0; }
 PFC_FN int32_t chess_turn(const Chess* s) { return s->plies & 1; }
 

@@ -46,6 +46,7 @@ def train(
         trust: With `resume`: import the custom network that the checkpoint names.
         quiet: Print no progress lines. They go to stderr, in a notebook to the cell's output.
         **settings: The settings of docs/settings.md by their last name: seed, total_steps, num_envs, hidden_size, ...
+            train.device is device, vec.device is vec_device.
 
     Returns:
         How the run ended: run (its directory), outcome ("complete", "target" or "interrupted"), steps, seconds, score,
@@ -164,13 +165,14 @@ def _checkpoint(name: str | os.PathLike[str], runs: str | os.PathLike[str], game
 
 def _tables(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The settings by section. TypeError for an unknown one."""
-    from pufferc.config import SECTION_OF
+    from pufferc.config import SETTING_OF
 
     tables: dict[str, dict[str, Any]] = {}
     for name, value in settings.items():
-        if name.rstrip("_") not in SECTION_OF:
-            close = get_close_matches(name, SECTION_OF, 1)
+        if name.rstrip("_") not in SETTING_OF:
+            close = get_close_matches(name, SETTING_OF, 1)
             hint = f"; did you mean {close[0]!r}?" if close else "; docs/settings.md lists all settings"
             raise TypeError(f"train() got an unexpected keyword argument {name!r}{hint}")
-        tables.setdefault(SECTION_OF[name.rstrip("_")], {})[name.rstrip("_")] = value
+        section, field = SETTING_OF[name.rstrip("_")]
+        tables.setdefault(section, {})[field] = value
     return tables

@@ -19,7 +19,7 @@ CARTPOLE = "pufferc/CartPole-v1"
 
 def play(env) -> None:
     check_env_specs(env)
-    assert env.rollout(60, break_when_any_done=False)["next", "done"].any()
+    assert env.rollout(200, break_when_any_done=False)["next", "done"].any()
     env.close()
 
 

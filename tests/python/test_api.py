@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import pufferc
-from pufferc.config import SECTION_OF, TrainConfig, load_config
+from pufferc.config import SETTING_OF, TrainConfig, load_config
 from pufferc.config.schema import SECTIONS, parameters
 
 pytest.importorskip("torch")
@@ -102,9 +102,10 @@ def test_unknown_settings_are_type_errors() -> None:
 
 
 def test_settings_and_arguments_have_different_names() -> None:
-    names = [row.name for kind in SECTIONS.values() for row in parameters(kind)]
-    assert sorted(names) == sorted(SECTION_OF)
-    assert not set(inspect.signature(pufferc.train).parameters) & set(names)
+    settings = [(section, row.name) for section, kind in SECTIONS.items() for row in parameters(kind)]
+    assert sorted(settings) == sorted(SETTING_OF.values())
+    assert not set(inspect.signature(pufferc.train).parameters) & set(SETTING_OF)
+    assert SETTING_OF["device"] == ("train", "device") and SETTING_OF["vec_device"] == ("vec", "device")
 
 
 def test_a_missing_package_is_named_with_how_to_install_it(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from conftest import MakePool
     [
         (("brekout",), ValueError, "did you mean 'breakout'"),
         (("",), ValueError, "no game named ''"),
-        (("nothing like it at all",), ValueError, "known: boids, breakout"),
+        (("nothing like it at all",), ValueError, "known: acrobot, boids"),
         ((None,), TypeError, "name must be a string"),
         ((b"breakout",), TypeError, "name must be a string"),
         (("cartpole", 0), ValueError, "num_envs must be in"),

@@ -24,7 +24,9 @@ CHROMIUM = shutil.which("chromium")
 GAMES = [name for name in pufferc.list_envs() if not module.needs_box2d(module.game_source(name))]
 MAX_BYTES = 210_000  # of the largest module, drive
 MAX_SMALL_BYTES = 100_000  # of most games; bigger are those with much code of their own
-BIG = {"acrobot", "boids", "doorkey", "drive", "go", "kitchen", "mini_seaquest", "mmo", "moba", "pong", "snake"}
+BIG = {
+    "acrobot", "boids", "doorkey", "drive", "drone", "go", "kitchen", "mini_seaquest", "mmo", "moba", "pong", "snake",
+}  # fmt: skip
 
 
 def tools_or_skip() -> module.Tools:

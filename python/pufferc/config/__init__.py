@@ -13,7 +13,7 @@ from pufferc.config.load import (
     to_toml,
 )
 from pufferc.config.schema import (
-    SECTION_OF,
+    SETTING_OF,
     Auto,
     Config,
     ConfigError,
@@ -25,7 +25,7 @@ from pufferc.config.schema import (
 )
 
 __all__ = [
-    "SECTION_OF",
+    "SETTING_OF",
     "Auto",
     "Config",
     "ConfigError",

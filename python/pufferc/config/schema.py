@@ -386,5 +386,19 @@ SECTIONS: dict[str, type[Section]] = {
     "train": TrainConfig,
     "selfplay": SelfplayConfig,
 }
-# The section of each setting. No two sections have a setting of the same name.
-SECTION_OF: dict[str, str] = {row.name: section for section, kind in SECTIONS.items() for row in parameters(kind)}
+
+
+def _keywords() -> dict[str, tuple[str, str]]:
+    """Section and name of each setting by its keyword in Python.
+
+    The keyword is the name. A name that `train` has too gets its section in front: vec_device.
+    """
+    names = {section: [row.name for row in parameters(kind)] for section, kind in SECTIONS.items()}
+    return {
+        f"{section}_{name}" if section != "train" and name in names["train"] else name: (section, name)
+        for section, own in names.items()
+        for name in own
+    }
+
+
+SETTING_OF = _keywords()
