@@ -25,7 +25,8 @@ GAMES = [name for name in pufferc.list_envs() if not module.needs_box2d(module.g
 MAX_BYTES = 210_000  # of the largest module, drive
 MAX_SMALL_BYTES = 100_000  # of most games; bigger are those with much code of their own
 BIG = {
-    "acrobot", "boids", "doorkey", "drive", "drone", "go", "kitchen", "mini_seaquest", "mmo", "moba", "pong", "snake",
+    "acrobot", "boids", "chess", "doorkey", "drive", "drone", "go", "kitchen", "mini_seaquest", "mmo", "moba", "pong",
+    "snake", "tetris",
 }  # fmt: skip
 
 
