@@ -30,8 +30,8 @@ typedef struct MiniSeaquestThing {
 } MiniSeaquestThing;
 
 typedef struct MiniSeaquestList {
-  int32_t count;
   MiniSeaquestThing at[MINI_SEAQUEST_MOST];  // the newest last
+  int32_t count;  // behind the things: GCC 12 with ThreadSanitizer takes writes to them for writes beyond it
 } MiniSeaquestList;
 
 typedef struct MiniSeaquest {
