@@ -1,4 +1,4 @@
-// classic.h - for the tests of acrobot, mountain_car and pendulum: one step of a game with one agent.
+// classic.h - for the tests of games with one agent: the slices of one step.
 #ifndef PUFFERC_TESTS_CLASSIC_H
 #define PUFFERC_TESTS_CLASSIC_H
 

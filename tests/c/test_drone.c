@@ -5,6 +5,7 @@
 
 #include "../../csrc/envs/drone.c"
 #include "check.h"
+#include "classic.h"
 
 static const DroneParams plain = {.max_steps = 500, .drones = 1, .spread = 0.0f};
 
@@ -17,18 +18,10 @@ static Drone* make(const DroneParams* p, uint64_t seed) {
   return s;
 }
 
-typedef struct Result {
-  float reward;
-  uint8_t terminated;
-} Result;
-
 // A step of a world of one drone.
-static Result step(Drone* s, const DroneParams* p, const float* controls) {
-  uint8_t truncated = 0, alive = 1;
-  Result out = {0};
-  const PfcIo io = {.controls = controls, .rewards = &out.reward, .terminated = &out.terminated,
-                    .truncated = &truncated, .alive = &alive};
-  drone_step(s, p, io);
+static Outcome step(Drone* s, const DroneParams* p, const float* controls) {
+  Outcome out;
+  drone_step(s, p, one_agent(NULL, controls, &out));
   return out;
 }
 
@@ -131,7 +124,7 @@ static void test_way_points_and_the_box(void) {
   b->value[DRONE_TURN] = 1.0f;
   b->goal = drone_vector(0.0f, 0.0f, -0.7f);
   b->value[DRONE_VELOCITY + 2] = -40.0f;  // passes the way-point inside of one step
-  const Result passed = step(s, &plain, none);
+  const Outcome passed = step(s, &plain, none);
   CHECK(b->way_points == 1 && !passed.terminated);
   CHECK(fabsf(passed.reward - (1.0f + 0.7f - (-0.7f - b->value[DRONE_PLACE + 2]))) < 1e-3f);
   CHECK(drone_largest(b->goal) <= DRONE_REACH);

@@ -5,6 +5,7 @@
 
 #include "../../csrc/envs/maze.c"
 #include "check.h"
+#include "classic.h"
 
 typedef struct Board {  // room for the largest state
   uint64_t bytes[(sizeof(Maze) + 2 * MAZE_MAX_CELLS) / 8 + 1];
@@ -29,20 +30,9 @@ static void start_level(Board* b, MazeParams* p, int32_t level, uint64_t seed) {
   start(b, p, seed);
 }
 
-typedef struct Outcome {
-  float reward;
-  uint8_t terminated;
-} Outcome;
-
 static Outcome move(Board* b, const MazeParams* p, int32_t choice) {
-  Outcome out = {0.0f, 0};
-  uint8_t truncated = 0, alive = 1;
-  const PfcIo io = {.actions = &choice,
-                    .rewards = &out.reward,
-                    .terminated = &out.terminated,
-                    .truncated = &truncated,
-                    .alive = &alive};
-  maze_step(game(b), p, io);
+  Outcome out;
+  maze_step(game(b), p, one_agent(&choice, NULL, &out));
   return out;
 }
 

@@ -4,14 +4,10 @@
 
 #include "../../csrc/envs/tetris.c"
 #include "check.h"
+#include "classic.h"
 
 static const TetrisParams plain = {.max_steps = 0, .masked = 0, .shaping = 0};
 static const TetrisParams shaped = {.max_steps = 0, .masked = 0, .shaping = 1};
-
-typedef struct Outcome {
-  float reward;
-  uint8_t terminated;
-} Outcome;
 
 static Tetris fresh(uint64_t seed) {
   Tetris s;
@@ -22,14 +18,8 @@ static Tetris fresh(uint64_t seed) {
 }
 
 static Outcome play(Tetris* s, const TetrisParams* p, int32_t choice) {
-  Outcome out = {0.0f, 0};
-  uint8_t truncated = 0, alive = 1;
-  const PfcIo io = {.actions = &choice,
-                    .rewards = &out.reward,
-                    .terminated = &out.terminated,
-                    .truncated = &truncated,
-                    .alive = &alive};
-  tetris_step(s, p, io);
+  Outcome out;
+  tetris_step(s, p, one_agent(&choice, NULL, &out));
   return out;
 }
 
