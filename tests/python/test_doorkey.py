@@ -13,6 +13,7 @@ import pytest
 
 import pufferc
 from conftest import GAMES, MakePool
+from outcomes import outcome_difference
 from pufferc.parity import Agreement, MissingReference, Moment, lockstep, reference_package
 
 LONG = os.environ.get("PUFFERC_TEST_PARITY") == "1"
@@ -72,13 +73,7 @@ def difference(ours: Moment, theirs: Room) -> str | None:
         return f"image, theirs\n{theirs.seen['image'].transpose(1, 0, 2)}"
     if int(ours.state("heading")) != theirs.seen["direction"]:
         return f"heading, theirs {theirs.seen['direction']}"
-    if not np.isclose(ours.rewards[0], theirs.reward, atol=1e-6):
-        return f"reward, theirs {theirs.reward}"
-    if bool(ours.terminated[0]) != theirs.terminated:
-        return f"terminated, theirs {theirs.terminated}"
-    if bool(ours.truncated[0]) != (theirs.truncated and not theirs.terminated):
-        return f"truncated, theirs {theirs.truncated}"
-    return None
+    return outcome_difference(ours, theirs, atol=1e-6)
 
 
 def busy(envs: pufferc.VecEnv, rng: np.random.Generator) -> Any:

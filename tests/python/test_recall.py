@@ -13,6 +13,7 @@ import pytest
 
 import pufferc
 from conftest import GAMES, MakePool
+from outcomes import outcome_difference
 from pufferc.parity import Agreement, MissingReference, Moment, lockstep, reference_package
 
 LONG = os.environ.get("PUFFERC_TEST_PARITY") == "1"
@@ -54,13 +55,7 @@ def codes(theirs: Cards) -> Any:
 def difference(ours: Moment, theirs: Cards) -> str | None:
     if not np.array_equal(ours.observations[0], codes(theirs)):
         return f"observation {ours.observations[0]}, theirs {codes(theirs)}"
-    if not np.isclose(ours.rewards[0], theirs.reward, atol=1e-7):
-        return f"reward, theirs {theirs.reward}"
-    if bool(ours.terminated[0]) != theirs.terminated:
-        return f"terminated, theirs {theirs.terminated}"
-    if bool(ours.truncated[0]) != (theirs.truncated and not theirs.terminated):
-        return f"truncated, theirs {theirs.truncated}"
-    return None
+    return outcome_difference(ours, theirs, atol=1e-7)
 
 
 def mostly_right(envs: pufferc.VecEnv, rng: np.random.Generator) -> Any:
